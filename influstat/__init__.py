@@ -1,0 +1,23 @@
+"""influstat: closed-form influence functions, and what really happens without a row."""
+
+from influstat import errors
+from influstat.curvature import Curvature
+from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
+from influstat.penalty import L2
+from influstat.risk import LinearRisk
+from influstat.solvers import Cholesky, Solution, Solver
+
+__all__ = [
+    "L2",
+    "Cholesky",
+    "Curvature",
+    "LinearRisk",
+    "LogisticLoss",
+    "Loss",
+    "SignedLogisticLoss",
+    "SmoothedHinge",
+    "Solution",
+    "Solver",
+    "SquaredError",
+    "errors",
+]

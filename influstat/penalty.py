@@ -1,0 +1,71 @@
+"""The quadratic penalty, its strength and the coefficients it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from influstat.errors import InvalidArgument
+from influstat.validation import FloatArray, real_number
+
+
+@dataclass(frozen=True)
+class L2:
+    """Total penalty P(theta) = (strength / 2) sum_j d_j theta_j^2 (math.md 1).
+
+    Parameters
+    ----------
+    strength : float
+        kappa of math.md, >= 0, on the scale of the *summed* loss. Ridge and logistic models with
+        penalty lam |theta|^2 have strength 2 lam; the support vector classifier has strength lam.
+    unpenalised : sequence of int or str
+        Positions (negative ones count from the end) or names of coefficients with d_j = 0.
+
+    Raises
+    ------
+    InvalidArgument
+        strength is negative or not finite.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> ist.L2(2.0, unpenalised=[-1]).diagonal(("slope", "intercept"))
+    array([2., 0.])
+    """
+
+    strength: float = 0.0
+    unpenalised: Sequence[int | str] = ()
+
+    def __post_init__(self) -> None:
+        """Check the strength."""
+        object.__setattr__(self, "strength", real_number("strength", self.strength, at_least=0.0))
+        object.__setattr__(self, "unpenalised", tuple(self.unpenalised))
+
+    def diagonal(self, names: tuple[str, ...]) -> FloatArray:
+        """Return strength * d, shape (p,), for coefficients of these names.
+
+        Raises
+        ------
+        InvalidArgument
+            An unpenalised name or position does not exist.
+        """
+        diagonal = np.full(len(names), self.strength)
+        for coefficient in self.unpenalised:
+            diagonal[_position(coefficient, names)] = 0.0
+        return diagonal
+
+
+def _position(coefficient: int | str, names: tuple[str, ...]) -> int:
+    if isinstance(coefficient, str) and coefficient in names:
+        return names.index(coefficient)
+    if isinstance(coefficient, (int, np.integer)) and -len(names) <= coefficient < len(names):
+        return int(coefficient)
+    raise InvalidArgument(
+        "unpenalised",
+        f"name coefficients of the model ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''})"
+        " or give their positions",
+        f"holds {coefficient!r}",
+        "Correct that entry.",
+    )

@@ -1,0 +1,247 @@
+"""The empirical risk: a pointwise loss, a penalty and the data (math.md 1 and 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.curvature import Curvature
+from influstat.design import Design
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.losses import Loss
+from influstat.penalty import L2
+from influstat.validation import FloatArray, choice, vector
+
+PROTOCOLS = ("folded", "fixed")
+
+
+class LinearRisk:
+    """R(theta) = (1/W) [sum_i w_i l(y_i, x_i'theta + o_i) + P(theta)], in mean scale.
+
+    Parameters
+    ----------
+    loss : Loss
+        The pointwise loss.
+    X : array_like, DataFrame or scipy.sparse, shape (n, p)
+        The rows. float32, `np.memmap` and sparse data are kept as they are; sums are in float64.
+    y : array_like, shape (n,)
+        Targets, as the loss needs them.
+    penalty : L2, optional
+        The total penalty P; none when left out.
+    weights, offset : array_like, shape (n,), optional
+        w_i >= 0 (default 1) and o_i (default 0). A weight of 2 is the same as the row twice.
+    intercept : bool
+        Append an unpenalised column of ones, last in theta.
+    protocol : {"fixed", "folded"}
+        What leaves with a row: its loss alone, or its loss and its share w_i / W of the penalty.
+    names, row_labels : sequence, optional
+        Names of the coefficients (without the intercept) and labels of the rows; taken from a
+        DataFrame or Series when left out.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        An input is not usable; the message names it.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> risk = ist.LinearRisk(ist.SquaredError(), [[1.0], [1.0]], [1.0, 3.0], penalty=ist.L2(2.0))
+    >>> risk.value(np.array([1.0]))         # ((1-1)^2 + (3-1)^2 + 1^2) / 2
+    2.5
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        X: Any,
+        y: Any,
+        *,
+        penalty: L2 | None = None,
+        weights: Any = None,
+        offset: Any = None,
+        intercept: bool = False,
+        protocol: str = "fixed",
+        names: Any = None,
+        row_labels: Any = None,
+    ) -> None:
+        if not isinstance(loss, Loss):
+            raise InvalidType(
+                "loss", "be a pointwise loss", f"is {loss!r}", "Pass an instance, e.g. ist.LogisticLoss()."
+            )
+        self.loss: Loss = loss
+        self.penalty = L2() if penalty is None else penalty
+        if not isinstance(self.penalty, L2):
+            raise InvalidType("penalty", "be an L2", f"is {penalty!r}", "Pass ist.L2(strength).")
+        self.protocol: str = choice("protocol", protocol, PROTOCOLS)
+        self.design = X if isinstance(X, Design) else Design(X, intercept=intercept, names=names)
+        n, p = self.shape = self.design.shape
+        if n < 2:
+            raise InvalidArgument("X", "have at least 2 rows", f"has {n}", "Influence compares rows.")
+        self.y = _targets(loss, y, n)
+        self.weights = np.ones(n) if weights is None else _weights(weights, n)
+        self.offset = np.zeros(n) if offset is None else vector("offset", offset, n)
+        self.names = self.design.names
+        self.row_labels = _row_labels(row_labels, self.design, y)
+        self.total_weight = float(self.weights.sum())
+        diagonal = self.penalty.diagonal(self.names)
+        if self.design.intercept:
+            diagonal[-1] = 0.0
+        self.penalty_diagonal: FloatArray = diagonal  # kappa D, sum scale
+
+    # -- the risk and its derivatives at theta, all in mean scale ---------------------------------
+
+    def linear_predictor(self, theta: FloatArray) -> FloatArray:
+        """Return eta = X theta + offset, shape (n,)."""
+        return self.design.dot(theta) + self.offset
+
+    def value(self, theta: FloatArray) -> float:
+        """Return R(theta)."""
+        losses = self.loss.value(self.y, self.linear_predictor(theta))
+        return float((self.weights @ losses + self.penalty_value(theta)) / self.total_weight)
+
+    def penalty_value(self, theta: FloatArray) -> float:
+        """Return the total penalty P(theta), sum scale."""
+        return float(0.5 * (self.penalty_diagonal * theta) @ theta)
+
+    def gradient(self, theta: FloatArray) -> FloatArray:
+        """Return grad R(theta), shape (p,)."""
+        first = self.loss.first(self.y, self.linear_predictor(theta))
+        total = self.design.transpose_dot(self.weights * first) + self.penalty_diagonal * theta
+        return total / self.total_weight
+
+    def gradient_scale(self, theta: FloatArray) -> FloatArray:
+        """Return the size that each entry of the gradient would have without cancellation, shape (p,).
+
+        (1/W) [ sum_i w_i |x_ij| (|l1_i| + l2_i (|x_i|'|theta| + |o_i|)) + kappa d_j |theta_j| ]: the
+        sum of the absolute terms, plus what rounding in eta can do. Rounding errors of the gradient
+        are a few float64 epsilons of it, whatever the units of the columns.
+        """
+        eta = self.linear_predictor(theta)
+        spread = self.design.absolute_dot(np.abs(theta)) + np.abs(self.offset)
+        size = np.abs(self.loss.first(self.y, eta)) + np.abs(self.loss.second(self.y, eta)) * spread
+        total = self.design.absolute_transpose_dot(self.weights * size)
+        return (total + self.penalty_diagonal * np.abs(theta)) / self.total_weight
+
+    def curvature(self, theta: FloatArray) -> Curvature:
+        """Return the Hessian H(theta) as an operator."""
+        second = self.loss.second(self.y, self.linear_predictor(theta))
+        share = self.weights / self.total_weight
+        return Curvature(self.design, second, share, self.penalty_diagonal / self.total_weight)
+
+    # -- single rows: g_i = l1_i x_i + s kappa D theta / W ----------------------------------------
+
+    def penalty_share(self, theta: FloatArray) -> FloatArray:
+        """Return the penalty's part of every row's gradient: kappa D theta / W folded, 0 fixed."""
+        share = self.penalty_diagonal * theta / self.total_weight
+        return share if self.protocol == "folded" else np.zeros_like(share)
+
+    def row_gradients(self, theta: FloatArray, rows: Any = slice(None)) -> FloatArray:
+        """Return g_i for the chosen rows, dense, shape (k, p); not multiplied by the weights."""
+        design = self.design
+        picked = design.rows(rows)
+        eta = picked @ theta + self.offset[rows]
+        return self.loss.first(self.y[rows], eta)[:, None] * picked + self.penalty_share(theta)
+
+    def row_gradients_dot(self, theta: FloatArray, vectors: FloatArray) -> FloatArray:
+        """Return g_i'v for all rows and all columns v of `vectors` (p, m), shape (n, m)."""
+        first = self.loss.first(self.y, self.linear_predictor(theta))
+        result = self.design.dot(vectors)
+        result *= first[:, None]
+        result += self.penalty_share(theta) @ vectors
+        return result
+
+    # -- other rows, judged with this risk's loss and penalty share --------------------------------
+
+    def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> LinearRisk:
+        """Return held-out rows with this risk's loss, so that their losses and gradients can be asked.
+
+        The penalty share stays that of the *training* rows (math.md 2): kappa / W as here.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            The columns differ from the training columns, or y does not suit the loss.
+        """
+        part = object.__new__(LinearRisk)
+        part.__dict__.update(self.__dict__)
+        part.design = self.design.like(X, argument="X")
+        part.shape = part.design.shape
+        part.y = _targets(self.loss, y, part.shape[0])
+        part.offset = np.zeros(part.shape[0]) if offset is None else vector("offset", offset, part.shape[0])
+        part.row_labels = _row_labels(None, part.design, y)
+        part.weights = np.ones(part.shape[0])
+        return part
+
+    def row_losses(self, theta: FloatArray) -> FloatArray:
+        """Return L_i = l_i + s P / W for every row, shape (n,), or (n, k) for theta of shape (p, k)."""
+        eta = self.design.dot(theta)
+        eta += self.offset if theta.ndim == 1 else self.offset[:, None]
+        y = self.y if theta.ndim == 1 else self.y[:, None]
+        losses = self.loss.value(y, eta)
+        if self.protocol == "folded":
+            penalty = 0.5 * np.tensordot(self.penalty_diagonal, theta * theta, axes=1)
+            losses = losses + penalty / self.total_weight
+        return losses
+
+    # -- the same rows with other weights -----------------------------------------------------------
+
+    def reweighted(self, weights: Any) -> LinearRisk:
+        """Return the risk of the same rows with other weights, its penalty as the protocol says.
+
+        Under "folded" each row carries P / W, so the penalty becomes (sum of the new weights / W) P;
+        under "fixed" it stays whole. Dropping row i is a weight of 0.
+
+        Raises
+        ------
+        InvalidArgument
+            The weights are negative, all zero, or not one per row.
+        """
+        part = object.__new__(LinearRisk)
+        part.__dict__.update(self.__dict__)
+        part.weights = _weights(weights, self.shape[0])
+        part.total_weight = float(part.weights.sum())
+        factor = part.total_weight / self.total_weight if self.protocol == "folded" else 1.0
+        part.penalty = L2(self.penalty.strength * factor, self.penalty.unpenalised)
+        part.penalty_diagonal = self.penalty_diagonal * factor
+        return part
+
+
+def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
+    targets = loss.check_targets(y)
+    if targets.shape != (n,):
+        raise InvalidArgument(
+            "y", f"have one entry per row of X ({n})", f"has {len(targets)}", f"Pass shape ({n},)."
+        )
+    return targets
+
+
+def _weights(weights: Any, n: int) -> FloatArray:
+    result = vector("weights", weights, n)
+    if (result < 0).any():
+        row = int(np.argmax(result < 0))
+        raise InvalidArgument(
+            "weights", "be at least 0", f"has {result[row]:g} at row {row}", "Use 0 to leave a row out."
+        )
+    if not result.any():
+        raise InvalidArgument("weights", "have a positive entry", "is all zero", "Weigh some row above 0.")
+    if not np.isfinite(result.sum()):
+        raise InvalidArgument("weights", "have a finite sum", "sums to inf", "Rescale the weights.")
+    return result
+
+
+def _row_labels(row_labels: Any, design: Design, y: Any) -> NDArray[Any]:
+    if row_labels is None:
+        from_y = not design.named and hasattr(y, "index") and hasattr(y, "to_numpy")
+        return np.asarray(y.index) if from_y else design.row_labels
+    labels = np.asarray(row_labels)
+    if labels.shape != (design.shape[0],):
+        raise InvalidArgument(
+            "row_labels",
+            f"have one entry per row of X ({design.shape[0]})",
+            f"has shape {labels.shape}",
+            "Pass one label per row.",
+        )
+    return labels

@@ -1,0 +1,133 @@
+"""Solve H p = g by one Cholesky factorisation of the assembled Hessian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.linalg.blas import dsymm
+from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
+
+from influstat.errors import IndefiniteHessian, SingularHessian
+from influstat.solvers.base import OneCall, Solution, as_operator, dense_matrix, relative_residual
+from influstat.validation import FloatArray, real_number
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Cholesky(OneCall):
+    """Explicit factorisation: O(n p^2) to assemble, O(p^3) to factor, O(p^2) per right-hand side.
+
+    Parameters
+    ----------
+    damping : float
+        delta >= 0; solves with H + delta I.
+
+    Notes
+    -----
+    The matrix is first scaled to a unit diagonal, so units of the columns do not matter. It is
+    called singular when its reciprocal condition number is then below p times the float64 epsilon.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> ist.Cholesky().solve([[2.0, 0.0], [0.0, 4.0]], [1.0, 1.0]).value
+    array([0.5 , 0.25])
+    """
+
+    damping: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        object.__setattr__(self, "damping", real_number("damping", self.damping, at_least=0.0))
+
+    def prepare(self, operator: Any) -> CholeskyInverse:
+        """Assemble and factor the operator.
+
+        Raises
+        ------
+        SingularHessian, IndefiniteHessian
+            With the coefficients involved and the remedy.
+        """
+        return CholeskyInverse(dense_matrix(as_operator(operator, self.damping)))
+
+
+class CholeskyInverse:
+    """The factored matrix. One array holds both the factor (lower) and the matrix (upper)."""
+
+    def __init__(self, matrix: FloatArray) -> None:
+        diagonal = matrix.diagonal().copy()
+        if not (diagonal > 0).all():
+            _explain_failure(matrix, diagonal)
+        self.scale = 1.0 / np.sqrt(diagonal)
+        matrix *= self.scale
+        matrix *= self.scale[:, None]
+        self._diagonal = matrix.diagonal().copy()
+        norm = float(np.max(np.abs(matrix).sum(axis=0)))
+        self._both, info = dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
+        if info != 0:
+            _explain_failure(self._restored(), diagonal)
+        self.reciprocal_condition = float(dpocon(self._both, norm, uplo="L")[0])
+        if not self.reciprocal_condition > len(diagonal) * EPSILON:
+            _explain_failure(self._restored(), diagonal)
+
+    def _restored(self) -> FloatArray:
+        """Return the scaled matrix, mirrored from the untouched upper triangle."""
+        upper = np.triu(self._both, 1)
+        return upper + upper.T + np.diag(self._diagonal)
+
+    def solve(self, rhs: FloatArray) -> FloatArray:
+        """Return H^-1 rhs for shape (p,) or (p, m), nothing measured."""
+        scale = self.scale if rhs.ndim == 1 else self.scale[:, None]
+        value, _ = dpotrs(self._both, scale * rhs, lower=1, overwrite_b=1)
+        value *= scale
+        return np.asarray(value)
+
+    def apply(self, rhs: FloatArray) -> Solution:
+        """Return the solution with its residual."""
+        value = self.solve(rhs)
+        columns = value.reshape(len(self.scale), -1) / self.scale[:, None]
+        image = dsymm(1.0, self._both, columns, lower=0)
+        image += (self._diagonal - self._both.diagonal())[:, None] * columns
+        image /= self.scale[:, None]
+        residual = relative_residual(image.reshape(rhs.shape) - rhs, rhs)
+        tolerance = np.sqrt(EPSILON)
+        return Solution(value, residual, 0, np.asarray(residual <= tolerance))
+
+
+def _explain_failure(matrix: FloatArray, diagonal: FloatArray) -> None:
+    """Raise the error that the smallest eigenvalue of the scaled matrix deserves."""
+    if not np.isfinite(matrix).all():
+        raise SingularHessian("The Hessian is not finite: rescale the columns of X or the weights.")
+    if (diagonal < 0).any():
+        j = int(np.argmin(diagonal))
+        raise IndefiniteHessian(
+            f"The Hessian has the negative diagonal entry {diagonal[j]:.3g} (coefficient {j}): this is not a "
+            "minimum. Check the loss and theta, or add damping above its size."
+        )
+    if (diagonal == 0).any():
+        zero = np.flatnonzero(diagonal == 0)
+        raise SingularHessian(
+            f"The Hessian is singular: coefficients {_listed(zero)} do not affect the risk at all (a column of "
+            "zeros, or no row with curvature). Drop those columns, penalise them, or pass damping > 0."
+        )
+    values, vectors = eigh(matrix)
+    if values[0] < -len(values) * EPSILON * values[-1]:
+        raise IndefiniteHessian(
+            f"The Hessian is indefinite: its smallest eigenvalue is {values[0]:.3g} of its scale, so this is not "
+            "a minimum. Check the loss and theta, or add damping above that size."
+        )
+    involved = np.flatnonzero(np.abs(vectors[:, 0]) > 0.05 * np.abs(vectors[:, 0]).max())
+    raise SingularHessian(
+        f"The Hessian is singular to working precision (eigenvalues {values[0]:.1e} to {values[-1]:.1e} after "
+        f"scaling): coefficients {_listed(involved)} are collinear and not determined. Drop a column, add a "
+        "penalty (lam > 0), or pass damping > 0."
+    )
+
+
+def _listed(positions: FloatArray) -> str:
+    shown = ", ".join(str(int(j)) for j in positions[:8])
+    return shown + (", ..." if len(positions) > 8 else "")

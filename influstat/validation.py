@@ -1,0 +1,166 @@
+"""Turn what a caller passes into plain float64 numbers, vectors and matrices, or say why not.
+
+One rule everywhere: a vector has shape (n,), never (n, 1); nothing is silently cast from text,
+objects or complex numbers; nothing non-finite gets through.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument, InvalidType
+
+FloatArray = NDArray[np.float64]
+
+LARGEST_EXACT_INTEGER = 2**53
+
+
+def real_number(
+    argument: str, value: Any, *, above: float | None = None, at_least: float | None = None
+) -> float:
+    """Return `value` as a finite float within its bound, or raise naming `argument`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise InvalidType(argument, "be a real number", f"is a {type(value).__name__}", "Pass a float.")
+    number = float(value)
+    if not math.isfinite(number):
+        raise InvalidArgument(argument, "be finite", f"is {number}", "Pass a finite number.")
+    if above is not None and not number > above:
+        raise InvalidArgument(argument, f"be greater than {above:g}", f"is {number:g}", "Pass a larger one.")
+    if at_least is not None and not number >= at_least:
+        raise InvalidArgument(argument, f"be at least {at_least:g}", f"is {number:g}", "Pass a larger one.")
+    return number
+
+
+def whole_number(argument: str, value: Any, *, at_least: int) -> int:
+    """Return `value` as an int of at least `at_least`, or raise naming `argument`."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise InvalidType(
+            argument, "be a whole number", f"is a {type(value).__name__}", "Pass an int."
+        ) from None
+    if number < at_least:
+        raise InvalidArgument(argument, f"be at least {at_least}", f"is {number}", "Pass a larger one.")
+    return number
+
+
+def choice(argument: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+    """Return `value` if it is one of `allowed`, or raise naming `argument`."""
+    if not any(type(value) is type(option) and value == option for option in allowed):
+        names = " or ".join(repr(option) for option in allowed)
+        raise InvalidArgument(argument, f"be {names}", f"is {value!r}", "Pass one of these.")
+    return value
+
+
+def vector(argument: str, value: Any, length: int | None = None, *, per: str = "row") -> FloatArray:
+    """Return `value` as a finite float64 vector of shape (length,), or raise naming `argument`."""
+    array = numeric_array(argument, value)
+    if array.ndim != 1:
+        raise InvalidArgument(
+            argument, "be one-dimensional", f"has shape {array.shape}", "Pass a vector, e.g. .ravel() of it."
+        )
+    if length is not None and array.shape[0] != length:
+        raise InvalidArgument(
+            argument,
+            f"have one entry per {per} ({length})",
+            f"has {array.shape[0]}",
+            f"Pass an array of shape ({length},).",
+        )
+    result = np.array(array, dtype=np.float64)
+    check_finite(argument, result)
+    return result
+
+
+def numeric_array(argument: str, value: Any) -> NDArray[Any]:
+    """Return `value` as a real array (float32 kept, the rest float64), or raise naming `argument`."""
+    if sp.issparse(value):
+        raise InvalidType(argument, "be a dense array", "is scipy.sparse", "Call .toarray() on it.")
+    if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
+        raise InvalidArgument(
+            argument, "have no masked entries", "has some", "Fill them, or drop those rows, before the fit."
+        )
+    if hasattr(value, "dtypes") or hasattr(value, "dtype"):
+        value = _from_pandas(argument, value)
+    try:
+        array = np.asanyarray(value)
+    except ValueError:
+        raise InvalidArgument(
+            argument, "be a rectangular array", "has rows of different lengths", "Make them equal."
+        ) from None
+    return real_dtype(argument, array)
+
+
+def real_dtype(argument: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return a real array as float32 or float64 without losing digits, or raise naming `argument`."""
+    kind = array.dtype.kind
+    if kind not in "fiub":
+        what = {"c": "complex", "O": "object", "U": "text", "S": "text"}.get(kind, str(array.dtype))
+        raise InvalidType(
+            argument,
+            "hold real numbers",
+            f"has dtype {array.dtype} ({what})",
+            "Convert it to numbers first, e.g. with .astype(float) or a dummy coding.",
+        )
+    if array.dtype in (np.float32, np.float64):
+        return array
+    if kind in "iu" and array.size:
+        largest = max(abs(int(array.max())), abs(int(array.min())))
+        if largest > LARGEST_EXACT_INTEGER:
+            raise InvalidArgument(
+                argument,
+                "hold integers that float64 keeps exactly (at most 2**53)",
+                f"holds one of size {largest}",
+                "Rescale or centre it before the fit.",
+            )
+    with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes inf and is reported as such
+        return array.astype(np.float64)
+
+
+def check_finite(argument: str, array: NDArray[Any], *, first_row: int = 0) -> None:
+    """Raise if `array` holds nan or inf, naming the first place."""
+    # One reduction tells "all finite" (nan and inf both survive it) without an n x p mask.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = np.sum(array, dtype=np.float64)
+    if np.isfinite(total):
+        return
+    places = np.argwhere(~np.isfinite(array))
+    if not len(places):
+        return  # finite entries whose sum overflows
+    place = places[0]
+    position = f"row {first_row + int(place[0])}"
+    if len(place) == 2:
+        position += f", column {int(place[1])}"
+    raise InvalidArgument(
+        argument,
+        "be finite",
+        f"holds {array[tuple(place)]} at {position}",
+        "Drop or impute such entries before the fit.",
+    )
+
+
+def _from_pandas(argument: str, value: Any) -> Any:
+    """Return the NumPy values of a pandas object (missing values as nan); others unchanged."""
+    if not hasattr(value, "to_numpy"):
+        return value
+    dtypes = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
+    labels = list(value.columns) if hasattr(value, "columns") else [argument]
+    for label, dtype in zip(labels, dtypes, strict=True):
+        if getattr(dtype, "kind", "O") not in "fiub":
+            raise InvalidType(
+                argument,
+                "hold real numbers",
+                f"has dtype {dtype} in column {label!r}",
+                "Convert that column to numbers first (dummy coding, .astype(float)) or leave it out.",
+            )
+    if len({str(dtype) for dtype in dtypes}) == 1 and isinstance(dtypes[0], np.dtype):
+        return value.to_numpy()
+    return value.to_numpy(dtype=np.float64, na_value=np.nan)

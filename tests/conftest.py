@@ -1,0 +1,28 @@
+"""What all tests share: the hypothesis profile and the folder of real data."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+IN_CI = bool(os.environ.get("CI"))
+
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("dev", deadline=None)
+settings.load_profile("ci" if IN_CI else "dev")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Return the folder INFLUSTAT_DATA; skip the test where it is unset, but never in CI.
+
+    Tests that load real data without needing the path are marked
+    ``@pytest.mark.usefixtures("data_dir")``.
+    """
+    folder = os.environ.get("INFLUSTAT_DATA")
+    if folder:
+        return Path(folder)
+    if IN_CI:
+        pytest.fail("CI must run the tests on real data: set INFLUSTAT_DATA to the folder of data files.")
+    pytest.skip("needs real data: set INFLUSTAT_DATA to the folder of data files")
