@@ -5,12 +5,14 @@ from influstat.curvature import Curvature
 from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
 from influstat.penalty import L2
 from influstat.risk import LinearRisk
-from influstat.solvers import Cholesky, Solution, Solver
+from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solution, Solver, Taylor
 
 __all__ = [
     "L2",
     "Cholesky",
+    "ConjugateGradient",
     "Curvature",
+    "LiSSA",
     "LinearRisk",
     "LogisticLoss",
     "Loss",
@@ -19,5 +21,6 @@ __all__ = [
     "Solution",
     "Solver",
     "SquaredError",
+    "Taylor",
     "errors",
 ]

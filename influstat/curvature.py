@@ -12,7 +12,7 @@ from influstat.errors import InvalidArgument
 from influstat.validation import FloatArray, real_number
 
 
-class Curvature(LinearOperator):  # type: ignore[misc]  # scipy ships no types of its own
+class Curvature(LinearOperator):
     """H = X' diag(share * second) X + diag(ridge), the Hessian of a linear risk, mean scale.
 
     It is a `scipy.sparse.linalg.LinearOperator`, so scipy's `cg`, `minres` and `eigsh` take it.
@@ -42,7 +42,8 @@ class Curvature(LinearOperator):  # type: ignore[misc]  # scipy ships no types o
     """
 
     def __init__(self, design: Design, second: FloatArray, share: FloatArray, ridge: FloatArray) -> None:
-        super().__init__(dtype=np.dtype(np.float64), shape=(design.shape[1], design.shape[1]))
+        p = design.shape[1]
+        super().__init__(dtype=np.dtype(np.float64), shape=(p, p))  # type: ignore[call-arg]  # stubs lack it
         self.design = design
         self.second = second
         self.share = share
@@ -111,7 +112,8 @@ class Curvature(LinearOperator):  # type: ignore[misc]  # scipy ships no types o
         """
         chosen = np.atleast_1d(np.asarray(rows))
         n = self.design.shape[0]
-        if not chosen.size or chosen.dtype.kind not in "iu" or chosen.min() < 0 or chosen.max() >= n:
+        whole = chosen.ndim == 1 and chosen.size > 0 and chosen.dtype.kind in "iu"
+        if not whole or chosen.min() < 0 or chosen.max() >= n:
             raise InvalidArgument(
                 "rows", f"hold at least one whole number from 0 to {n - 1}", f"is {rows!r}", "Correct it."
             )

@@ -15,8 +15,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
-from influstat.errors import InvalidArgument, InvalidType
-from influstat.validation import FloatArray, check_finite, numeric_array, real_dtype
+from influstat.errors import InvalidArgument
+from influstat.validation import (
+    FloatArray,
+    check_finite,
+    choice,
+    first_not_finite,
+    numeric_array,
+    raise_not_finite,
+    real_dtype,
+)
 
 BLOCK_ENTRIES = 2**19  # float64 entries in one row block: 4 MiB, so that blocks stay in cache
 
@@ -50,11 +58,10 @@ class Design:
     ('x0', 'x1', 'intercept')
     """
 
-    def __init__(
-        self, X: Any, *, intercept: bool = False, names: Any = None, argument: str = "X"
-    ) -> None:
+    def __init__(self, X: Any, *, intercept: bool = False, names: Any = None, argument: str = "X") -> None:
         self.argument = argument
         data, columns, self.row_labels = _read(X, argument)
+        self.columns = columns  # as the caller's table names them, whatever `names` says
         if names is None:
             names = columns if columns is not None else [f"x{j}" for j in range(data.shape[1])]
         names = [str(name) for name in names]
@@ -66,12 +73,13 @@ class Design:
                 "Pass one name per column.",
             )
         self.named = columns is not None
-        self.intercept = intercept
+        self.intercept: bool = choice("intercept", intercept, (True, False))
         self.names: tuple[str, ...] = (*names, "intercept") if intercept else tuple(names)
-        if intercept and sp.issparse(data):
-            data = sp.csr_array(sp.hstack([data, np.ones((data.shape[0], 1))], format="csr"))
+        self.sparse = isinstance(data, sp.csr_array)
+        if intercept and self.sparse:
+            ones = sp.csr_array(np.ones((data.shape[0], 1), dtype=data.dtype))
+            data = sp.csr_array(sp.hstack([data, ones], format="csr"))
         self._data = data
-        self.sparse = bool(sp.issparse(data))
         self.shape: tuple[int, int] = (data.shape[0], len(self.names))
 
     def like(self, X: Any, *, argument: str) -> Design:
@@ -87,8 +95,8 @@ class Design:
                 "Pass the same columns in the same order"
                 + (", without the intercept column." if self.intercept else "."),
             )
-        if self.named and other.named and other.names != self.names:
-            pair = next((a, b) for a, b in zip(self.names, other.names, strict=True) if a != b)
+        if self.columns is not None and other.columns is not None and other.columns != self.columns:
+            pair = next((a, b) for a, b in zip(self.columns, other.columns, strict=True) if a != b)
             raise InvalidArgument(
                 argument,
                 f"name its columns as the training rows do ({pair[0]!r} ...)",
@@ -162,21 +170,30 @@ class Design:
     def square_sums(self, row_weights: FloatArray) -> FloatArray:
         """Return sum_i row_weights_i x_ij^2 for every column j, shape (p,)."""
         return sum(
-            (np.asarray((block * block).T @ row_weights[rows]) for rows, block in self.blocks()),
+            (np.asarray(_squared(block).T @ row_weights[rows]) for rows, block in self.blocks()),
             start=np.zeros(self.shape[1]),
         )
 
     def row_square_norms(self) -> FloatArray:
         """Return |x_i|^2 for every row, shape (n,)."""
         ones = np.ones(self.shape[1])
-        return np.concatenate([np.asarray((block * block) @ ones) for _, block in self.blocks()])
+        return np.concatenate([np.asarray(_squared(block) @ ones) for _, block in self.blocks()])
 
     def gram(self, row_weights: FloatArray) -> FloatArray:
         """Return X' diag(row_weights) X, shape (p, p), symmetric, in Fortran order."""
         p = self.shape[1]
         if self.sparse:
             scaled = self._data.multiply(row_weights[:, None])
-            return np.asfortranarray((self._data.T @ scaled).toarray())
+            result = np.asfortranarray((self._data.T @ scaled).toarray())
+        else:
+            result = self._upper_gram(row_weights)
+        # dsyrk fills the upper triangle, and a sparse product is symmetric only up to rounding.
+        for j in range(p):
+            result[j + 1 :, j] = result[j, j + 1 :]
+        return result
+
+    def _upper_gram(self, row_weights: FloatArray) -> FloatArray:
+        p = self.shape[1]
         result = np.zeros((p, p), order="F")
         for sign in (1.0, -1.0):  # dsyrk needs square roots: positive and negative weights apart
             root = np.sqrt(np.maximum(sign * row_weights, 0.0))
@@ -185,20 +202,18 @@ class Design:
             for rows, block in self.blocks():
                 scaled = block * root[rows, None]
                 result = dsyrk(sign, scaled.T, beta=1.0, c=result, overwrite_c=True)
-        for j in range(p):  # dsyrk fills the upper triangle; mirror it in place
-            result[j + 1 :, j] = result[j, j + 1 :]
         return result
+
+
+def _squared(block: Any) -> Any:
+    """Return the squared entries in float64 (a float32 square would keep only seven digits)."""
+    return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block
 
 
 def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any]]:
     """Return the checked matrix, its column names (None when it has none) and its row labels."""
     columns = [str(name) for name in X.columns] if hasattr(X, "columns") else None
-    if sp.issparse(X):
-        data = sp.csr_array(X, dtype=real_dtype(argument, X.data[:0]).dtype)
-        real_dtype(argument, np.asarray(X.data))
-        data.sum_duplicates()
-    else:
-        data = numeric_array(argument, X)
+    data: Any = X if sp.issparse(X) else numeric_array(argument, X)
     if data.ndim != 2:
         raise InvalidArgument(
             argument,
@@ -210,21 +225,28 @@ def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any]]:
         raise InvalidArgument(
             argument, "have at least one row and one column", f"has shape {data.shape}", "Pass data."
         )
-    if sp.issparse(data):
-        check_finite(argument, data.data)
-    else:
-        data = np.asarray(data) if isinstance(data, np.matrix) else data
-        step = max(1, BLOCK_ENTRIES // data.shape[1])
-        for start in range(0, data.shape[0], step):
-            check_finite(argument, np.asarray(data[start : start + step]), first_row=start)
+    data = _read_sparse(data, argument) if sp.issparse(data) else _check_dense(data, argument)
     labels = np.asarray(X.index) if columns is not None else np.arange(data.shape[0])
     return data, columns, labels
 
 
-def unique_names(argument: str, names: tuple[str, ...]) -> None:
-    """Raise if two coefficients share a name."""
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InvalidType(
-            argument, "name each column once", f"repeats {repeated[0]!r}", "Rename the columns."
-        )
+def _check_dense(data: NDArray[Any], argument: str) -> NDArray[Any]:
+    step = max(1, BLOCK_ENTRIES // data.shape[1])
+    for start in range(0, data.shape[0], step):
+        check_finite(argument, data[start : start + step], first_row=start)
+    return data
+
+
+def _read_sparse(X: Any, argument: str) -> Any:
+    """Return X as a csr_array of float32 or float64; the caller's own arrays are not written to."""
+    real_dtype(argument, np.empty(0, dtype=X.dtype))
+    rows = sp.csr_array(X)
+    rows = sp.csr_array((real_dtype(argument, rows.data), rows.indices, rows.indptr), shape=rows.shape)
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    place = first_not_finite(rows.data)
+    if place is not None:
+        row = int(np.searchsorted(rows.indptr, place[0], side="right")) - 1
+        raise_not_finite(argument, rows.data[place], row, int(rows.indices[place]))
+    return rows

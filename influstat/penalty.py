@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.validation import FloatArray, real_number
 
 
@@ -25,8 +25,8 @@ class L2:
 
     Raises
     ------
-    InvalidArgument
-        strength is negative or not finite.
+    InvalidArgument, InvalidType
+        strength is negative or not a finite number, or unpenalised is not a sequence.
 
     Examples
     --------
@@ -39,8 +39,15 @@ class L2:
     unpenalised: Sequence[int | str] = ()
 
     def __post_init__(self) -> None:
-        """Check the strength."""
+        """Check the settings."""
         object.__setattr__(self, "strength", real_number("strength", self.strength, at_least=0.0))
+        if isinstance(self.unpenalised, str) or not isinstance(self.unpenalised, (Sequence, np.ndarray)):
+            raise InvalidType(
+                "unpenalised",
+                "be a sequence of positions or names",
+                f"is {self.unpenalised!r}",
+                "Pass a list, e.g. [-1] or ['intercept'].",
+            )
         object.__setattr__(self, "unpenalised", tuple(self.unpenalised))
 
     def diagonal(self, names: tuple[str, ...]) -> FloatArray:
@@ -49,7 +56,7 @@ class L2:
         Raises
         ------
         InvalidArgument
-            An unpenalised name or position does not exist.
+            An unpenalised name or position does not exist, or several coefficients have that name.
         """
         diagonal = np.full(len(names), self.strength)
         for coefficient in self.unpenalised:
@@ -59,8 +66,19 @@ class L2:
 
 def _position(coefficient: int | str, names: tuple[str, ...]) -> int:
     if isinstance(coefficient, str) and coefficient in names:
+        if names.count(coefficient) > 1:
+            raise InvalidArgument(
+                "unpenalised",
+                "name one coefficient each",
+                f"holds {coefficient!r}, the name of {names.count(coefficient)}",
+                "Give the position instead, or rename the columns.",
+            )
         return names.index(coefficient)
-    if isinstance(coefficient, (int, np.integer)) and -len(names) <= coefficient < len(names):
+    if (
+        type(coefficient) is not bool
+        and isinstance(coefficient, (int, np.integer))
+        and -len(names) <= coefficient < len(names)
+    ):
         return int(coefficient)
     raise InvalidArgument(
         "unpenalised",

@@ -67,7 +67,7 @@ class LinearRisk:
         names: Any = None,
         row_labels: Any = None,
     ) -> None:
-        if not isinstance(loss, Loss):
+        if isinstance(loss, type) or not isinstance(loss, Loss):
             raise InvalidType(
                 "loss", "be a pointwise loss", f"is {loss!r}", "Pass an instance, e.g. ist.LogisticLoss()."
             )
@@ -76,8 +76,9 @@ class LinearRisk:
         if not isinstance(self.penalty, L2):
             raise InvalidType("penalty", "be an L2", f"is {penalty!r}", "Pass ist.L2(strength).")
         self.protocol: str = choice("protocol", protocol, PROTOCOLS)
-        self.design = X if isinstance(X, Design) else Design(X, intercept=intercept, names=names)
-        n, p = self.shape = self.design.shape
+        self.design = _design(X, intercept, names)
+        self.shape = self.design.shape
+        n = self.shape[0]
         if n < 2:
             raise InvalidArgument("X", "have at least 2 rows", f"has {n}", "Influence compares rows.")
         self.y = _targets(loss, y, n)
@@ -209,6 +210,16 @@ class LinearRisk:
         return part
 
 
+def _design(X: Any, intercept: bool, names: Any) -> Design:
+    if not isinstance(X, Design):
+        return Design(X, intercept=intercept, names=names)
+    if names is not None or intercept > X.intercept:
+        raise InvalidArgument(
+            "X", "bring its own names and intercept", "is a Design without them", "Pass them to the Design."
+        )
+    return X
+
+
 def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
     targets = loss.check_targets(y)
     if targets.shape != (n,):
@@ -227,7 +238,9 @@ def _weights(weights: Any, n: int) -> FloatArray:
         )
     if not result.any():
         raise InvalidArgument("weights", "have a positive entry", "is all zero", "Weigh some row above 0.")
-    if not np.isfinite(result.sum()):
+    with np.errstate(over="ignore"):
+        total = result.sum()
+    if not np.isfinite(total):
         raise InvalidArgument("weights", "have a finite sum", "sums to inf", "Rescale the weights.")
     return result
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,7 +28,10 @@ def real_number(
     """Return `value` as a finite float within its bound, or raise naming `argument`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise InvalidType(argument, "be a real number", f"is a {type(value).__name__}", "Pass a float.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an int beyond float64
+        number = math.inf
     if not math.isfinite(number):
         raise InvalidArgument(argument, "be finite", f"is {number}", "Pass a finite number.")
     if above is not None and not number > above:
@@ -91,7 +94,7 @@ def numeric_array(argument: str, value: Any) -> NDArray[Any]:
     if hasattr(value, "dtypes") or hasattr(value, "dtype"):
         value = _from_pandas(argument, value)
     try:
-        array = np.asanyarray(value)
+        array = np.asarray(value)
     except ValueError:
         raise InvalidArgument(
             argument, "be a rectangular array", "has rows of different lengths", "Make them equal."
@@ -112,37 +115,49 @@ def real_dtype(argument: str, array: NDArray[Any]) -> NDArray[Any]:
         )
     if array.dtype in (np.float32, np.float64):
         return array
-    if kind in "iu" and array.size:
-        largest = max(abs(int(array.max())), abs(int(array.min())))
-        if largest > LARGEST_EXACT_INTEGER:
-            raise InvalidArgument(
-                argument,
-                "hold integers that float64 keeps exactly (at most 2**53)",
-                f"holds one of size {largest}",
-                "Rescale or centre it before the fit.",
-            )
+    if kind in "iu":
+        _check_exact_integers(argument, array)
     with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes inf and is reported as such
         return array.astype(np.float64)
 
 
+def _check_exact_integers(argument: str, array: NDArray[Any]) -> None:
+    largest = max(abs(int(array.max())), abs(int(array.min()))) if array.size else 0
+    if largest > LARGEST_EXACT_INTEGER:
+        raise InvalidArgument(
+            argument,
+            "hold integers that float64 keeps exactly (at most 2**53)",
+            f"holds one of size {largest}",
+            "Rescale or centre it before the fit.",
+        )
+
+
 def check_finite(argument: str, array: NDArray[Any], *, first_row: int = 0) -> None:
     """Raise if `array` holds nan or inf, naming the first place."""
+    place = first_not_finite(array)
+    if place is not None:
+        row, *column = place
+        raise_not_finite(argument, array[place], first_row + row, *column)
+
+
+def first_not_finite(array: NDArray[Any]) -> tuple[int, ...] | None:
+    """Return the index of the first nan or inf, None where every entry is finite."""
     # One reduction tells "all finite" (nan and inf both survive it) without an n x p mask.
     with np.errstate(over="ignore", invalid="ignore"):
         total = np.sum(array, dtype=np.float64)
     if np.isfinite(total):
-        return
+        return None
     places = np.argwhere(~np.isfinite(array))
-    if not len(places):
-        return  # finite entries whose sum overflows
-    place = places[0]
-    position = f"row {first_row + int(place[0])}"
-    if len(place) == 2:
-        position += f", column {int(place[1])}"
+    # Finite entries may have a sum that overflows: then there is no such place.
+    return tuple(int(index) for index in places[0]) if len(places) else None
+
+
+def raise_not_finite(argument: str, value: Any, row: int, column: int | None = None) -> NoReturn:
+    """Raise for an entry that is nan or inf, naming its place."""
     raise InvalidArgument(
         argument,
         "be finite",
-        f"holds {array[tuple(place)]} at {position}",
+        f"holds {value} at row {row}" + ("" if column is None else f", column {column}"),
         "Drop or impute such entries before the fit.",
     )
 
@@ -151,8 +166,9 @@ def _from_pandas(argument: str, value: Any) -> Any:
     """Return the NumPy values of a pandas object (missing values as nan); others unchanged."""
     if not hasattr(value, "to_numpy"):
         return value
-    dtypes = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
-    labels = list(value.columns) if hasattr(value, "columns") else [argument]
+    frame = hasattr(value, "columns")
+    dtypes = list(value.dtypes) if frame else [value.dtype]
+    labels = list(value.columns) if frame else [argument]
     for label, dtype in zip(labels, dtypes, strict=True):
         if getattr(dtype, "kind", "O") not in "fiub":
             raise InvalidType(
@@ -163,4 +179,8 @@ def _from_pandas(argument: str, value: Any) -> Any:
             )
     if len({str(dtype) for dtype in dtypes}) == 1 and isinstance(dtypes[0], np.dtype):
         return value.to_numpy()
+    for position, dtype in enumerate(dtypes):
+        if dtype.kind in "iu":  # the conversion below would round large ones without a word
+            column = value.iloc[:, position] if frame else value
+            _check_exact_integers(argument, column.dropna().to_numpy())
     return value.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -2,5 +2,8 @@
 
 from influstat.solvers.base import Inverse, Solution, Solver
 from influstat.solvers.cholesky import Cholesky
+from influstat.solvers.conjugate_gradient import ConjugateGradient
+from influstat.solvers.lissa import LiSSA
+from influstat.solvers.taylor import Taylor
 
-__all__ = ["Cholesky", "Inverse", "Solution", "Solver"]
+__all__ = ["Cholesky", "ConjugateGradient", "Inverse", "LiSSA", "Solution", "Solver", "Taylor"]

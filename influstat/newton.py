@@ -1,0 +1,210 @@
+"""Minimise a risk by Newton's method, and say why where there is no minimum.
+
+Newton with backtracking from any start; a loss that offers `continuation()` (the smoothed hinge) is
+first minimised in its smoother forms. A squared error needs one step and one of refinement. The end
+is judged by `stationarity`: the largest entry of the gradient, each relative to the size that it
+would have without cancellation, so that the units of the columns do not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse.linalg import cg
+
+from influstat.curvature import Curvature
+from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
+from influstat.recession import explain_no_minimum, require_full_rank
+from influstat.risk import LinearRisk
+from influstat.solvers.cholesky import CholeskyInverse
+from influstat.validation import FloatArray
+
+TOLERANCE = 1e-12
+LARGEST_FACTORED = 4000  # coefficients; beyond, and where penalised, steps come from conjugate gradients
+HALVINGS = 60
+POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A minimiser with its evidence.
+
+    Attributes
+    ----------
+    theta : ndarray, shape (p,)
+        The minimiser.
+    stationarity : float
+        max_j |grad_j R| / (size of its terms), at theta.
+    iterations : int
+        Newton steps taken.
+    """
+
+    theta: FloatArray
+    stationarity: float
+    iterations: int
+
+
+def stationarity(risk: LinearRisk, theta: FloatArray) -> float:
+    """Return max_j |grad_j R(theta)| / scale_j, 0 at a minimum; inf where it is not finite."""
+    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
+    if not (np.isfinite(gradient).all() and np.isfinite(scale).all()):
+        return float("inf")
+    return float(np.max(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
+
+
+def minimise(
+    risk: LinearRisk,
+    *,
+    start: FloatArray | None = None,
+    max_iterations: int = 200,
+    tolerance: float = TOLERANCE,
+) -> Minimum:
+    """Return the minimiser of the risk, or raise.
+
+    Parameters
+    ----------
+    risk : LinearRisk
+        What to minimise.
+    start : ndarray, shape (p,), optional
+        Where to start; zeros when left out.
+    max_iterations : int
+        Newton steps for each of the losses gone through.
+    tolerance : float
+        Required stationarity.
+
+    Raises
+    ------
+    SingularHessian
+        Unpenalised columns are linearly dependent, so that the minimiser is not unique.
+    NoMinimiser
+        The risk falls for ever along some direction (separable classes without a penalty).
+    IndefiniteHessian
+        The risk is not convex at the start.
+    NotConverged
+        The step limit came first.
+    """
+    require_full_rank(risk)
+    theta = np.zeros(risk.shape[1]) if start is None else np.array(start, dtype=np.float64)
+    easier = getattr(risk.loss, "continuation", tuple)()
+    for loss in easier if start is None else ():
+        theta = _Descent(risk.with_loss(loss), theta).run(max_iterations, tolerance=1e-4).theta
+    minimum = _Descent(risk, theta).run(max_iterations, tolerance)
+    return minimum
+
+
+class _Descent:
+    """One run of Newton's method."""
+
+    def __init__(self, risk: LinearRisk, theta: FloatArray) -> None:
+        self.risk, self.theta = risk, theta
+        self.value = risk.value(theta)
+        self.gradient = risk.gradient(theta)
+        self.inverse: CholeskyInverse | None = None
+        self.steps = 0
+
+    def run(self, max_iterations: int, tolerance: float) -> Minimum:
+        """Step until stationary, then polish while each step still halves the gradient."""
+        measure = stationarity(self.risk, self.theta)
+        polishing = 0
+        while measure > 0 and polishing <= POLISHING_STEPS:
+            if self.steps == max_iterations:
+                self._fail(measure, tolerance)
+            before, previous = self.theta, measure
+            moved = self._step()
+            measure = stationarity(self.risk, self.theta)
+            if previous <= tolerance:
+                polishing += 1
+                if measure > 0.5 * previous:
+                    if measure > previous:
+                        self.theta, measure = before, previous
+                    break
+            elif not moved:
+                self._fail(measure, tolerance)
+        explain_no_minimum(self.risk, self.theta, self._condition(), only_if_suspect=True)
+        return Minimum(self.theta, measure, self.steps)
+
+    def _step(self) -> bool:
+        """Move once; return False where no step length lowers the risk or its gradient."""
+        direction = self._direction()
+        self.steps += 1
+        slope = float(self.gradient @ direction)
+        noise = 64 * np.finfo(np.float64).eps * abs(self.value)
+        length = 1.0
+        for _ in range(HALVINGS):
+            theta = self.theta + length * direction
+            value = self.risk.value(theta)
+            if np.isfinite(value) and value <= self.value + 1e-4 * length * slope + noise:
+                gradient = self.risk.gradient(theta)
+                # Within the noise of the value only the gradient can tell whether the step was good.
+                if -length * slope > noise or self._smaller(gradient):
+                    self.theta, self.value, self.gradient = theta, value, gradient
+                    return True
+            length *= 0.5
+        return False
+
+    def _smaller(self, gradient: FloatArray) -> bool:
+        scale = self.risk.gradient_scale(self.theta)
+        scale = np.where(scale > 0, scale, 1.0)
+        return bool(np.max(np.abs(gradient) / scale) < np.max(np.abs(self.gradient) / scale))
+
+    def _direction(self) -> FloatArray:
+        curvature = self.risk.curvature(self.theta)
+        if _by_conjugate_gradients(self.risk):
+            return _conjugate_gradient_direction(curvature, self.gradient)
+        if self.inverse is None or self.risk.loss.self_concordance != 0.0:  # else H is constant
+            self.inverse = self._factor(curvature)
+        return -self.inverse.solve(self.gradient)
+
+    def _factor(self, curvature: Curvature) -> CholeskyInverse:
+        """Factor H; away from the start, with as much of its diagonal added as makes it definite."""
+        try:
+            return CholeskyInverse(curvature.to_dense(), self.risk.names)
+        except (SingularHessian, IndefiniteHessian):
+            if self.steps == 0:
+                explain_no_minimum(self.risk, self.theta, 0.0)
+                raise
+        diagonal = np.abs(curvature.diagonal())
+        diagonal = np.maximum(diagonal, 1e-8 * diagonal.max() + np.finfo(np.float64).tiny)
+        for power in range(-10, 6, 2):
+            matrix = curvature.to_dense()
+            matrix.flat[:: len(diagonal) + 1] += 10.0**power * diagonal
+            try:
+                return CholeskyInverse(matrix, self.risk.names)
+            except (SingularHessian, IndefiniteHessian):
+                continue
+        explain_no_minimum(self.risk, self.theta, 0.0)
+        return CholeskyInverse(curvature.to_dense(), self.risk.names)  # raises what is wrong with it
+
+    def _condition(self) -> float:
+        return 1.0 if self.inverse is None else self.inverse.reciprocal_condition
+
+    def _fail(self, measure: float, tolerance: float) -> None:
+        explain_no_minimum(self.risk, self.theta, 0.0)
+        if not _by_conjugate_gradients(self.risk):
+            CholeskyInverse(self.risk.curvature(self.theta).to_dense(), self.risk.names)
+        raise NotConverged(
+            f"Newton's method stopped after {self.steps} steps with a relative gradient of {measure:.1e}, above "
+            f"{tolerance:.1e}. Rescale the columns of X, start nearer, or strengthen the penalty."
+        )
+
+
+def _by_conjugate_gradients(risk: LinearRisk) -> bool:
+    return bool(risk.shape[1] > LARGEST_FACTORED and np.mean(risk.penalty_diagonal > 0) > 0.9)
+
+
+def _conjugate_gradient_direction(curvature: Curvature, gradient: FloatArray) -> FloatArray:
+    """Return -H^-1 grad to ten digits or as far as conjugate gradients get: a descent direction."""
+    diagonal = curvature.diagonal()
+    root = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+
+    def scaled(vector: FloatArray) -> FloatArray:
+        image: FloatArray = root * (curvature @ (root * vector))
+        return image
+
+    from scipy.sparse.linalg import LinearOperator
+
+    operator: Any = LinearOperator(curvature.shape, matvec=scaled, dtype=np.float64)
+    solution, _ = cg(operator, -root * gradient, rtol=1e-10, maxiter=10 * len(gradient))
+    return np.asarray(root * solution)

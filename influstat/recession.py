@@ -1,0 +1,120 @@
+"""Does the risk have one finite minimiser? Rank of the free columns, and directions of descent.
+
+A convex risk has no finite minimiser exactly when it falls for ever along some direction d: d touches
+no penalised coefficient, and no row's loss grows along x_i'd (separable classes are the classic case;
+Albert and Anderson 1984, Rockafellar 1970, section 27).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import qr
+from scipy.optimize import linprog
+
+from influstat.errors import NoMinimiser, SingularHessian
+from influstat.risk import LinearRisk
+from influstat.validation import FloatArray
+
+FAR = 1e3  # a linear predictor so large that the slope of every loss has reached its limit
+SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minimum is doubted
+
+
+def require_full_rank(risk: LinearRisk) -> None:
+    """Raise SingularHessian if the unpenalised columns of the weighted rows are dependent."""
+    free = np.flatnonzero(risk.penalty_diagonal == 0)
+    if not free.size:
+        return
+    rows = np.flatnonzero(risk.weights > 0)
+    if rows.size >= free.size > 1 and free.size == risk.shape[1]:
+        return  # the factorisation at the start decides, on the Hessian itself
+    columns = _columns(risk, rows, free)
+    norms = np.linalg.norm(columns, axis=0)
+    _, triangle, order = qr(columns / np.where(norms > 0, norms, 1.0), mode="economic", pivoting=True)
+    diagonal = np.abs(np.diag(triangle))
+    rank = int(np.sum(diagonal > max(columns.shape) * np.finfo(np.float64).eps * diagonal[:1]))
+    if rank < free.size:
+        dependent = [risk.names[free[j]] for j in order[rank:]]
+        raise SingularHessian(
+            f"The unpenalised columns have rank {rank}, not {free.size}: {', '.join(dependent[:8])} can be had "
+            "from the others, so the minimiser is not unique. Drop them, penalise them (lam > 0), or give more rows."
+        )
+
+
+def explain_no_minimum(
+    risk: LinearRisk, theta: FloatArray, reciprocal_condition: float, *, only_if_suspect: bool = False
+) -> None:
+    """Raise NoMinimiser if the risk falls for ever along some direction; return if it does not."""
+    free = np.flatnonzero(risk.penalty_diagonal == 0)
+    if not free.size or (only_if_suspect and reciprocal_condition > SUSPECT):
+        return
+    rows = np.flatnonzero(risk.weights > 0)
+    y = risk.y[rows]
+    far = np.full(rows.size, FAR)
+    grows_up = risk.loss.first(y, far) > 1e-9  # the loss rises for ever towards +inf
+    grows_down = risk.loss.first(y, -far) < -1e-9
+    if (grows_up & grows_down).all():
+        return
+    if free.size == risk.shape[1]:  # cheap proof: the iterate itself has run off in such a direction
+        predictor = risk.design.dot(theta)[rows]
+        if _is_recession(predictor, grows_up, grows_down):
+            _raise_no_minimiser(risk, theta)
+    direction = _recession_direction(_columns(risk, rows, free), grows_up, grows_down)
+    if direction is not None:
+        full = np.zeros(risk.shape[1])
+        full[free] = direction
+        _raise_no_minimiser(risk, full)
+
+
+def _columns(risk: LinearRisk, rows: FloatArray, columns: FloatArray) -> FloatArray:
+    """Return X[rows][:, columns] dense; `columns` are the unpenalised ones."""
+    result = np.empty((risk.shape[0], columns.size))
+    for block_rows, block in risk.design.blocks():
+        part = block[:, columns]
+        result[block_rows] = part.toarray() if risk.design.sparse else part
+    return result[rows]
+
+
+def _is_recession(predictor: FloatArray, grows_up: FloatArray, grows_down: FloatArray) -> bool:
+    size = np.max(np.abs(predictor), initial=0.0)
+    small = 1e-7 * size
+    return bool(
+        size > 0
+        and not (grows_up & (predictor > small)).any()
+        and not (grows_down & (predictor < -small)).any()
+        and (np.abs(predictor) > small).all()  # a strict separation needs no linear programme
+    )
+
+
+def _recession_direction(columns: FloatArray, grows_up: FloatArray, grows_down: FloatArray) -> FloatArray | None:
+    """Maximise the movement along allowed signs of x_i'd by a linear programme; None if there is none."""
+    norms = np.linalg.norm(columns, axis=0)
+    scaled = columns / np.where(norms > 0, norms, 1.0) * np.sqrt(len(columns))
+    allowed = np.where(grows_down, 1.0, 0.0) - np.where(grows_up, 1.0, 0.0)  # sign that x_i'd may take
+    one_way = allowed != 0
+    both = grows_up & grows_down
+    signed = scaled[one_way] * allowed[one_way][:, None]
+    free_ways = ~grows_up & ~grows_down
+    if free_ways.any():  # a loss that falls or is flat both ways: any movement will do
+        return None
+    result = linprog(
+        -signed.sum(axis=0),
+        A_ub=np.vstack([-signed, signed]),
+        b_ub=np.concatenate([np.zeros(len(signed)), np.ones(len(signed))]),
+        A_eq=scaled[both] if both.any() else None,
+        b_eq=np.zeros(int(both.sum())) if both.any() else None,
+        bounds=(-1e6, 1e6),
+        method="highs",
+    )
+    if not result.success or -result.fun < 1e-3:
+        return None
+    return np.asarray(result.x / np.where(norms > 0, norms, 1.0))
+
+
+def _raise_no_minimiser(risk: LinearRisk, direction: FloatArray) -> None:
+    relative = np.abs(direction) * np.sqrt(risk.design.square_sums(np.ones(risk.shape[0])))
+    involved = [risk.names[j] for j in np.argsort(-relative)[:5] if relative[j] > 1e-6 * relative.max()]
+    raise NoMinimiser(
+        "The risk has no finite minimiser: it falls for ever along a direction that involves "
+        f"{', '.join(involved)} (the classes are separated there, or only one class is left). "
+        "Penalise those coefficients (lam > 0), or drop the columns that separate."
+    )

@@ -1,0 +1,25 @@
+"""Right-hand sides as columns of moderate size, so that neither 1e-300 nor 1e300 leaves float64."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from influstat.solvers.base import relative_residual
+from influstat.validation import FloatArray
+
+
+def scaled_columns(rhs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return rhs as columns (p, m) whose largest entries lie in [1, 2), and what they were divided by.
+
+    The divisors are powers of two, so the division and its reversal are exact; a zero column stays zero.
+    """
+    columns = rhs.reshape(len(rhs), -1)
+    _, exponent = np.frexp(np.max(np.abs(columns), axis=0))
+    size = np.exp2(exponent - 1.0)
+    return np.asarray(columns / size), np.asarray(size)
+
+
+def measured_residual(operator: LinearOperator, value: FloatArray, columns: FloatArray) -> FloatArray:
+    """Return |H value - columns| / |columns| per column, shape (m,), by one product with H."""
+    return relative_residual(operator.matmat(value) - columns, columns)
