@@ -1,10 +1,16 @@
 """influstat: closed-form influence functions, and what really happens without a row."""
 
 from influstat import errors
+from influstat.contract import Risk
 from influstat.curvature import Curvature
+from influstat.fit import Fit
+from influstat.influence import Influence
 from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
+from influstat.models import HingeSVC, Logistic, Ridge, SmoothedSVC
 from influstat.penalty import L2
+from influstat.removal import Removal
 from influstat.risk import LinearRisk
+from influstat.scores import Ranking, Scores
 from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solution, Solver, Taylor
 
 __all__ = [
@@ -12,12 +18,22 @@ __all__ = [
     "Cholesky",
     "ConjugateGradient",
     "Curvature",
+    "Fit",
+    "HingeSVC",
+    "Influence",
     "LiSSA",
     "LinearRisk",
+    "Logistic",
     "LogisticLoss",
     "Loss",
+    "Ranking",
+    "Removal",
+    "Ridge",
+    "Risk",
+    "Scores",
     "SignedLogisticLoss",
     "SmoothedHinge",
+    "SmoothedSVC",
     "Solution",
     "Solver",
     "SquaredError",

@@ -130,7 +130,7 @@ def best_pair(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
         center = (weights * labels[:, 0]) @ signed / weights.sum()
         signed = signed - labels * center
     unit = float(np.sqrt(np.mean(np.einsum("ij,ij->i", signed, signed)))) or 1.0
-    axes = _principal_axes(signed / unit)
+    axes = _principal_axes(np.asarray(signed / unit, dtype=np.float64))
     rows = np.hstack([signed @ (axes / unit), labels])
     level = float(weights.mean())
     kappa = problem.kappa / level / unit**2
@@ -146,7 +146,7 @@ def _principal_axes(rows: FloatArray) -> FloatArray:
     """Return orthonormal columns (p, rank) that span the rows: the optimal beta lies among them."""
     if rows.shape[1] > len(rows):
         inner, triangle = qr(rows.T, mode="economic")
-        return np.asarray(inner @ _principal_axes(triangle.T))
+        return np.asarray(inner @ _principal_axes(np.asarray(triangle.T, dtype=np.float64)))
     axes = eigh(rows.T @ rows)[1]
     lengths = np.linalg.norm(rows @ axes, axis=0)
     return np.asarray(axes[:, lengths >= len(rows) * EPSILON * lengths.max()])

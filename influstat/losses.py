@@ -8,6 +8,7 @@ A new loss is one class here and one line in ``tests/cases.py``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, log10
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -246,6 +247,11 @@ class SmoothedHinge:
     def self_concordance(self) -> float:
         """Return 1 / t, since l3 = (y / t) l2 tanh(u / 2)."""
         return 1.0 / self.t
+
+    def continuation(self) -> tuple[SmoothedHinge, ...]:
+        """Return the smoother losses, t = 1, 0.1, ... above this t, to minimise on the way to this one."""
+        powers = range(max(0, ceil(-log10(self.t) - 1e-9)))
+        return tuple(SmoothedHinge(10.0**-power) for power in powers)
 
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64 if it holds only -1 and +1."""

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import cg
+from scipy.sparse.linalg import LinearOperator, cg
 
+from influstat.contract import Risk
 from influstat.curvature import Curvature
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
+from influstat.losses import Loss
 from influstat.recession import explain_no_minimum, require_full_rank
 from influstat.risk import LinearRisk
 from influstat.solvers.cholesky import CholeskyInverse
@@ -46,7 +48,7 @@ class Minimum:
     iterations: int
 
 
-def stationarity(risk: LinearRisk, theta: FloatArray) -> float:
+def stationarity(risk: Risk, theta: FloatArray) -> float:
     """Return max_j |grad_j R(theta)| / scale_j, 0 at a minimum; inf where it is not finite."""
     gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
     if not (np.isfinite(gradient).all() and np.isfinite(scale).all()):
@@ -55,7 +57,7 @@ def stationarity(risk: LinearRisk, theta: FloatArray) -> float:
 
 
 def minimise(
-    risk: LinearRisk,
+    risk: Risk,
     *,
     start: FloatArray | None = None,
     max_iterations: int = 200,
@@ -65,7 +67,7 @@ def minimise(
 
     Parameters
     ----------
-    risk : LinearRisk
+    risk : Risk
         What to minimise.
     start : ndarray, shape (p,), optional
         Where to start; zeros when left out.
@@ -85,19 +87,26 @@ def minimise(
     NotConverged
         The step limit came first.
     """
-    require_full_rank(risk)
+    if isinstance(risk, LinearRisk):
+        require_full_rank(risk)
     theta = np.zeros(risk.shape[1]) if start is None else np.array(start, dtype=np.float64)
-    easier = getattr(risk.loss, "continuation", tuple)()
-    for loss in easier if start is None else ():
-        theta = _Descent(risk.with_loss(loss), theta).run(max_iterations, tolerance=1e-4).theta
-    minimum = _Descent(risk, theta).run(max_iterations, tolerance)
-    return minimum
+    for easier in _easier(risk) if start is None else ():
+        theta = _Descent(easier, theta).run(max_iterations, tolerance=1e-4).theta
+    return _Descent(risk, theta).run(max_iterations, tolerance)
+
+
+def _easier(risk: Risk) -> list[Risk]:
+    """Return the same risk with the smoother losses that its own offers to pass through."""
+    if not isinstance(risk, LinearRisk):
+        return []
+    losses: tuple[Loss, ...] = getattr(risk.loss, "continuation", tuple)()
+    return [risk.with_loss(loss) for loss in losses]
 
 
 class _Descent:
     """One run of Newton's method."""
 
-    def __init__(self, risk: LinearRisk, theta: FloatArray) -> None:
+    def __init__(self, risk: Risk, theta: FloatArray) -> None:
         self.risk, self.theta = risk, theta
         self.value = risk.value(theta)
         self.gradient = risk.gradient(theta)
@@ -122,7 +131,7 @@ class _Descent:
                     break
             elif not moved:
                 self._fail(measure, tolerance)
-        explain_no_minimum(self.risk, self.theta, self._condition(), only_if_suspect=True)
+        self._explain(self._condition(), only_if_suspect=True)
         return Minimum(self.theta, measure, self.steps)
 
     def _step(self) -> bool:
@@ -153,7 +162,8 @@ class _Descent:
         curvature = self.risk.curvature(self.theta)
         if _by_conjugate_gradients(self.risk):
             return _conjugate_gradient_direction(curvature, self.gradient)
-        if self.inverse is None or self.risk.loss.self_concordance != 0.0:  # else H is constant
+        constant = isinstance(self.risk, LinearRisk) and self.risk.loss.self_concordance == 0.0
+        if self.inverse is None or not constant:
             self.inverse = self._factor(curvature)
         return -self.inverse.solve(self.gradient)
 
@@ -163,7 +173,7 @@ class _Descent:
             return CholeskyInverse(curvature.to_dense(), self.risk.names)
         except (SingularHessian, IndefiniteHessian):
             if self.steps == 0:
-                explain_no_minimum(self.risk, self.theta, 0.0)
+                self._explain(0.0)
                 raise
         diagonal = np.abs(curvature.diagonal())
         diagonal = np.maximum(diagonal, 1e-8 * diagonal.max() + np.finfo(np.float64).tiny)
@@ -174,24 +184,30 @@ class _Descent:
                 return CholeskyInverse(matrix, self.risk.names)
             except (SingularHessian, IndefiniteHessian):
                 continue
-        explain_no_minimum(self.risk, self.theta, 0.0)
+        self._explain(0.0)
         return CholeskyInverse(curvature.to_dense(), self.risk.names)  # raises what is wrong with it
+
+    def _explain(self, reciprocal_condition: float, *, only_if_suspect: bool = False) -> None:
+        if isinstance(self.risk, LinearRisk):
+            explain_no_minimum(self.risk, self.theta, reciprocal_condition, only_if_suspect=only_if_suspect)
 
     def _condition(self) -> float:
         return 1.0 if self.inverse is None else self.inverse.reciprocal_condition
 
     def _fail(self, measure: float, tolerance: float) -> None:
-        explain_no_minimum(self.risk, self.theta, 0.0)
+        self._explain(0.0)
         if not _by_conjugate_gradients(self.risk):
             CholeskyInverse(self.risk.curvature(self.theta).to_dense(), self.risk.names)
         raise NotConverged(
-            f"Newton's method stopped after {self.steps} steps with a relative gradient of {measure:.1e}, above "
-            f"{tolerance:.1e}. Rescale the columns of X, start nearer, or strengthen the penalty."
+            f"Newton's method stopped after {self.steps} steps with a relative gradient of {measure:.1e}, "
+            f"above {tolerance:.1e}. Rescale the columns of X, start nearer, or strengthen the penalty."
         )
 
 
-def _by_conjugate_gradients(risk: LinearRisk) -> bool:
-    return bool(risk.shape[1] > LARGEST_FACTORED and np.mean(risk.penalty_diagonal > 0) > 0.9)
+def _by_conjugate_gradients(risk: Risk) -> bool:
+    if risk.shape[1] <= LARGEST_FACTORED or not isinstance(risk, LinearRisk):
+        return False
+    return bool(np.mean(risk.penalty_diagonal > 0) > 0.9)
 
 
 def _conjugate_gradient_direction(curvature: Curvature, gradient: FloatArray) -> FloatArray:
@@ -202,8 +218,6 @@ def _conjugate_gradient_direction(curvature: Curvature, gradient: FloatArray) ->
     def scaled(vector: FloatArray) -> FloatArray:
         image: FloatArray = root * (curvature @ (root * vector))
         return image
-
-    from scipy.sparse.linalg import LinearOperator
 
     operator: Any = LinearOperator(curvature.shape, matvec=scaled, dtype=np.float64)
     solution, _ = cg(operator, -root * gradient, rtol=1e-10, maxiter=10 * len(gradient))

@@ -7,13 +7,19 @@ Albert and Anderson 1984, Rockafellar 1970, section 27).
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import qr
 from scipy.optimize import linprog
 
 from influstat.errors import NoMinimiser, SingularHessian
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
+
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
 
 FAR = 1e3  # a linear predictor so large that the slope of every loss has reached its limit
 SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minimum is doubted
@@ -35,8 +41,9 @@ def require_full_rank(risk: LinearRisk) -> None:
     if rank < free.size:
         dependent = [risk.names[free[j]] for j in order[rank:]]
         raise SingularHessian(
-            f"The unpenalised columns have rank {rank}, not {free.size}: {', '.join(dependent[:8])} can be had "
-            "from the others, so the minimiser is not unique. Drop them, penalise them (lam > 0), or give more rows."
+            f"The unpenalised columns have rank {rank}, not {free.size}: {', '.join(dependent[:8])} can be "
+            "had from the others, so the minimiser is not unique. Drop them, penalise them (lam > 0), or "
+            "give more rows."
         )
 
 
@@ -65,16 +72,16 @@ def explain_no_minimum(
         _raise_no_minimiser(risk, full)
 
 
-def _columns(risk: LinearRisk, rows: FloatArray, columns: FloatArray) -> FloatArray:
+def _columns(risk: LinearRisk, rows: Indices, columns: Indices) -> FloatArray:
     """Return X[rows][:, columns] dense; `columns` are the unpenalised ones."""
     result = np.empty((risk.shape[0], columns.size))
     for block_rows, block in risk.design.blocks():
         part = block[:, columns]
         result[block_rows] = part.toarray() if risk.design.sparse else part
-    return result[rows]
+    return np.asarray(result[rows])
 
 
-def _is_recession(predictor: FloatArray, grows_up: FloatArray, grows_down: FloatArray) -> bool:
+def _is_recession(predictor: FloatArray, grows_up: Mask, grows_down: Mask) -> bool:
     size = np.max(np.abs(predictor), initial=0.0)
     small = 1e-7 * size
     return bool(
@@ -85,7 +92,7 @@ def _is_recession(predictor: FloatArray, grows_up: FloatArray, grows_down: Float
     )
 
 
-def _recession_direction(columns: FloatArray, grows_up: FloatArray, grows_down: FloatArray) -> FloatArray | None:
+def _recession_direction(columns: FloatArray, grows_up: Mask, grows_down: Mask) -> FloatArray | None:
     """Maximise the movement along allowed signs of x_i'd by a linear programme; None if there is none."""
     norms = np.linalg.norm(columns, axis=0)
     scaled = columns / np.where(norms > 0, norms, 1.0) * np.sqrt(len(columns))
@@ -105,12 +112,12 @@ def _recession_direction(columns: FloatArray, grows_up: FloatArray, grows_down: 
         bounds=(-1e6, 1e6),
         method="highs",
     )
-    if not result.success or -result.fun < 1e-3:
+    if not result.success or result.fun is None or -result.fun < 1e-3:
         return None
     return np.asarray(result.x / np.where(norms > 0, norms, 1.0))
 
 
-def _raise_no_minimiser(risk: LinearRisk, direction: FloatArray) -> None:
+def _raise_no_minimiser(risk: LinearRisk, direction: FloatArray) -> NoReturn:
     relative = np.abs(direction) * np.sqrt(risk.design.square_sums(np.ones(risk.shape[0])))
     involved = [risk.names[j] for j in np.argsort(-relative)[:5] if relative[j] > 1e-6 * relative.max()]
     raise NoMinimiser(

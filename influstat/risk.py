@@ -15,6 +15,7 @@ from influstat.penalty import L2
 from influstat.validation import FloatArray, choice, vector
 
 PROTOCOLS = ("folded", "fixed")
+PREDICTIONS = ("linear", "mean")
 
 
 class LinearRisk:
@@ -187,7 +188,39 @@ class LinearRisk:
             losses = losses + penalty / self.total_weight
         return losses
 
+    def predictions(
+        self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> FloatArray:
+        """Return predictions for new rows, shape (m,), or (m, k) for theta of shape (p, k).
+
+        `kind` is "linear" for x'theta + offset or "mean" for the mean E(y | x) that belongs to it.
+        """
+        choice("kind", kind, PREDICTIONS)
+        eta = self.design.like(X, argument="X").dot(theta)
+        if offset is not None:
+            o = vector("offset", offset, eta.shape[0])
+            eta += o if theta.ndim == 1 else o[:, None]
+        return eta if kind == "linear" else self.loss.mean(eta)
+
+    def prediction_gradients(
+        self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> tuple[FloatArray, NDArray[Any]]:
+        """Return x_te, or the mean's derivative times x_te, shape (p, m), and the labels of the rows."""
+        choice("kind", kind, PREDICTIONS)
+        design = self.design.like(X, argument="X")
+        gradients = design.rows(slice(None)).T
+        if kind == "mean":
+            gradients = gradients * self.loss.mean_derivative(self.predictions(theta, X, offset=offset))
+        return gradients, design.row_labels
+
     # -- the same rows with other weights -----------------------------------------------------------
+
+    def with_loss(self, loss: Loss) -> LinearRisk:
+        """Return the risk of the same rows, weights and penalty with another loss for the same targets."""
+        part = object.__new__(LinearRisk)
+        part.__dict__.update(self.__dict__)
+        part.loss = loss
+        return part
 
     def reweighted(self, weights: Any) -> LinearRisk:
         """Return the risk of the same rows with other weights, its penalty as the protocol says.

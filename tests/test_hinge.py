@@ -274,7 +274,7 @@ def test_iris_has_the_numbers_of_figure_4():
     np.testing.assert_allclose(solution.theta, expected, rtol=0, atol=5.1e-10)
     assert problem.primal(solution.theta) / 90 == pytest.approx(0.200094514385, abs=5.1e-13)
     assert solution.margin.sum() == 3
-    assert solution.duality_gap <= 1e-15
+    assert solution.duality_gap <= 1e-13  # rounding of 90 terms; the issue asks for 1e-10
 
 
 @pytest.mark.usefixtures("data_dir")
@@ -285,7 +285,7 @@ def test_every_leave_one_out_refit_of_iris_is_certified():
     whole = problem.fit()
     for row in range(90):
         without = problem.but(weights=np.arange(90) != row).fit()
-        assert without.duality_gap <= 1e-14
+        assert without.duality_gap <= 1e-13
         moved = np.linalg.norm(without.theta - whole.theta)
         assert (moved <= 1e-12) == (whole.dual[row] == 0)  # a row beyond the margin may go unnoticed
 
@@ -431,7 +431,7 @@ def test_known_answers(problem, theta, margin):
     solution = problem.fit()
     np.testing.assert_allclose(solution.theta, theta, rtol=1e-13, atol=1e-13)
     assert solution.margin.tolist() == margin
-    assert solution.duality_gap <= 1e-15
+    assert solution.duality_gap <= 1e-13  # rounding of 90 terms; the issue asks for 1e-10
 
 
 @pytest.mark.parametrize("kappa", [1e-10, 1e-4, 1e10])

@@ -17,13 +17,13 @@ HEAVY = ("statsmodels", "pandas", "sklearn", "matplotlib", "pooch", "tqdm", "hyp
 # The layers of design.md, lowest first. What stands on one line may import what stands before it, on that
 # line or above. A folder is one name: its files import each other freely.
 LAYERS = [
-    ["errors", "validation"],
+    ["errors", "validation", "progress", "contract"],
     ["design", "losses", "penalty", "curvature"],
     ["solvers"],
     ["risk"],
     ["recession", "newton", "hinge_dual", "hinge"],
     ["fit"],
-    ["influence", "removal", "models"],
+    ["scores", "influence", "removal", "hinge_model", "models"],
     ["adapters", "checks", "strategies", "datasets"],
     ["plots", "experiments"],
     ["__main__"],

@@ -112,8 +112,10 @@ def as_operator(operator: Any, damping: float) -> LinearOperator:
         return operator.damped(damping) if damping else operator
     if not isinstance(operator, LinearOperator):
         if sp.issparse(operator):
-            real_dtype("operator", np.asarray(operator.data))
-            check_finite("operator", operator.data)
+            sparse: Any = operator
+            entries = sparse.tocoo().data
+            real_dtype("operator", entries)
+            check_finite("operator", entries)
         else:
             operator = numeric_array("operator", operator)
             check_finite("operator", operator)
@@ -121,18 +123,18 @@ def as_operator(operator: Any, damping: float) -> LinearOperator:
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
         raise InvalidArgument("operator", "be square", f"has shape {tuple(shape)}", "Pass a p x p Hessian.")
     matrix = aslinearoperator(operator)
-    if matrix.dtype is not None and np.dtype(matrix.dtype).kind == "c":
+    if np.dtype(matrix.dtype).kind == "c":
         raise InvalidType("operator", "be real", "is complex", "Pass a real symmetric operator.")
     if not isinstance(operator, _Damped):
         _check_symmetric(matrix)
     return _Damped(matrix, damping) if damping else matrix
 
 
-class _Damped(LinearOperator):  # type: ignore[misc]  # scipy ships no types of its own
+class _Damped(LinearOperator):
     """A + damping I for an operator that is not ours."""
 
     def __init__(self, operator: LinearOperator, damping: float) -> None:
-        super().__init__(dtype=np.dtype(np.float64), shape=operator.shape)
+        super().__init__(dtype=np.dtype(np.float64), shape=operator.shape)  # type: ignore[call-arg]  # stubs lack it
         self.operator, self.damping = operator, damping
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:
@@ -191,5 +193,5 @@ def diagonal_of(operator: LinearOperator) -> FloatArray | None:
     if isinstance(operator, _Damped):
         inner = diagonal_of(operator.operator)
         return None if inner is None else inner + operator.damping
-    source = operator if isinstance(operator, Curvature) else getattr(operator, "A", None)
+    source: Any = operator if isinstance(operator, Curvature) else getattr(operator, "A", None)
     return np.asarray(source.diagonal(), dtype=np.float64) if hasattr(source, "diagonal") else None

@@ -1,0 +1,234 @@
+"""`Fit`: "theta minimises this risk", checked. Everything else starts from one.
+
+Data flow one way: a fit gives its Hessian, its influence functions and what happens without rows;
+those rooms (`influence`, `removal`) are imported where they are asked for.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.contract import Risk
+from influstat.errors import InvalidType, NotStationary
+from influstat.newton import minimise, stationarity
+from influstat.solvers import Cholesky, Solver
+from influstat.validation import FloatArray, real_number, vector, whole_number
+
+if TYPE_CHECKING:
+    from influstat.influence import Influence
+    from influstat.removal.result import Removal
+
+STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
+
+
+class Fit:
+    """A minimiser theta of a risk, with its data: the start of every question about rows.
+
+    Parameters
+    ----------
+    risk : Risk
+        Loss, penalty and data.
+    theta : array_like, shape (p,)
+        The minimiser of the risk.
+    tolerance : float
+        Largest `stationarity` accepted: the largest entry of the gradient, each relative to the size
+        that its terms have without cancellation. ``np.inf`` accepts any theta; influence and removal
+        are then about a point that is not the minimum.
+
+    Raises
+    ------
+    NotStationary
+        theta does not minimise the risk: not converged, or another objective than claimed.
+    InvalidArgument, InvalidType
+        theta is not a finite vector of one entry per coefficient, or risk is not a risk.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> risk = ist.LinearRisk(ist.SquaredError(), [[1.0], [1.0]], [1.0, 3.0], penalty=ist.L2(2.0))
+    >>> ist.Fit(risk, [4.0 / 3.0]).predict([[3.0]])
+    array([4.])
+    """
+
+    def __init__(self, risk: Risk, theta: Any, *, tolerance: float = STATIONARITY) -> None:
+        if not hasattr(risk, "row_gradients_dot"):
+            raise InvalidType(
+                "risk", "be a LinearRisk", f"is {risk!r}", "Build one: ist.LinearRisk(loss, X, y)."
+            )
+        limit = tolerance if tolerance == inf else real_number("tolerance", tolerance, above=0.0)
+        self.risk = risk
+        self.theta: FloatArray = vector("theta", theta, risk.shape[1], per="coefficient")
+        self.stationarity: float = stationarity(risk, self.theta)
+        if not self.stationarity <= limit:
+            _refuse(risk, self.theta, self.stationarity, limit)
+
+    @classmethod
+    def minimise(cls, risk: Risk, *, start: Any = None, max_iterations: int = 200) -> Fit:
+        """Fit by Newton's method, to a relative gradient of 1e-12.
+
+        Parameters
+        ----------
+        risk : Risk
+            What to minimise.
+        start : array_like, shape (p,), optional
+            Where to start; zeros when left out.
+        max_iterations : int
+            Most Newton steps.
+
+        Raises
+        ------
+        SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
+            The minimiser is not unique, does not exist, or was not found; the message says why.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> risk = ist.LinearRisk(ist.SquaredError(), [[1.0], [1.0]], [1.0, 3.0], penalty=ist.L2(2.0))
+        >>> ist.Fit.minimise(risk).theta        # x'y / (x'x + 1)
+        array([1.33333333])
+        """
+        if not hasattr(risk, "row_gradients_dot"):
+            raise InvalidType(
+                "risk", "be a LinearRisk", f"is {risk!r}", "Build one: ist.LinearRisk(loss, X, y)."
+            )
+        limit = whole_number("max_iterations", max_iterations, at_least=1)
+        if start is not None:
+            start = vector("start", start, risk.shape[1], per="coefficient")
+        return cls(risk, minimise(risk, start=start, max_iterations=limit).theta, tolerance=np.inf)
+
+    def __repr__(self) -> str:
+        """Say what was fitted to how much."""
+        n, p = self.risk.shape
+        loss = getattr(self.risk, "loss", type(self.risk).__name__)
+        return f"Fit({loss!r}, {n} rows, {p} coefficients, gradient norm {self.gradient_norm:.1e})"
+
+    # -- what was fitted ---------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients, in the order of theta."""
+        return tuple(self.risk.names)
+
+    @property
+    def row_labels(self) -> NDArray[Any]:
+        """What each training row is called, shape (n,)."""
+        return self.risk.row_labels
+
+    @property
+    def gradient_norm(self) -> float:
+        """|grad R(theta)|, mean scale; 0 at the minimum."""
+        return float(np.linalg.norm(self.risk.gradient(self.theta)))
+
+    @property
+    def hessian(self) -> Any:
+        """H(theta), mean scale, as a `scipy.sparse.linalg.LinearOperator` (H of math.md 1)."""
+        return self.risk.curvature(self.theta)
+
+    # -- new rows ------------------------------------------------------------------------------------
+
+    def predict(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
+        """Predict for new rows.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, p)
+            Rows with the training columns, without the intercept column if the fit has its own.
+        kind : {"linear", "mean"}
+            The linear predictor x'theta + offset, or the mean E(y | x) that belongs to it.
+        offset : array_like, shape (m,), optional
+            Zeros when left out.
+
+        Returns
+        -------
+        ndarray, shape (m,)
+            In the units of the linear predictor, or of y.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            X has other columns, or the loss has no mean.
+        """
+        return self.risk.predictions(self.theta, X, kind=kind, offset=offset)
+
+    def loss(self, X: Any, y: Any, *, offset: Any = None) -> FloatArray:
+        """Return the loss of new rows, shape (m,).
+
+        L_te = l(y_te, x_te'theta + o_te), plus P(theta) / W under the folded protocol (math.md 2).
+        """
+        return np.asarray(self.risk.test_rows(X, y, offset=offset).row_losses(self.theta))
+
+    # -- questions about rows ------------------------------------------------------------------------
+
+    def influence(self, *, solver: Solver | None = None) -> Influence:
+        """Return the influence functions of this fit, one factorisation for all questions.
+
+        Parameters
+        ----------
+        solver : Solver, optional
+            How H^-1 g is found; `Cholesky()` when left out.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=1.0).fit([[1.0], [1.0]], [1.0, 3.0])
+        >>> fit.influence().on_prediction([[1.0]]).values.sum().round(12)      # they cancel
+        np.float64(0.0)
+        """
+        from influstat.influence import Influence
+
+        return Influence(self, Cholesky() if solver is None else solver)
+
+    def leave_one_out(self, *, method: str = "exact", rows: Any = None) -> Removal:
+        """Return what happens to theta when each row is left out alone.
+
+        Parameters
+        ----------
+        method : {"exact", "influence"}
+            A refit without the row in the fit's own penalty protocol, or its first-order
+            approximation -(w_i / W) I_theta(i).
+        rows : array_like of int, optional
+            Which rows, by position; all when left out.
+
+        Returns
+        -------
+        Removal
+            theta, delta = after minus before, loss and prediction changes, gradient norms.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            A row does not exist or is named twice, or the method is unknown.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+        >>> fit.leave_one_out().theta.ravel()       # 3 / (1 + 1) and 1 / (1 + 1)
+        array([1.5, 0.5])
+        """
+        from influstat.removal import leave_one_out
+
+        return leave_one_out(self, method=method, rows=rows)
+
+
+def _require_risk(risk: Any) -> None:
+    if isinstance(risk, type) or not isinstance(risk, Risk):
+        raise InvalidType(
+            "risk", "be a risk", f"is a {type(risk).__name__}", "Build one: ist.LinearRisk(loss, X, y)."
+        )
+
+
+def _refuse(risk: Risk, theta: FloatArray, measure: float, limit: float) -> None:
+    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
+    worst = int(np.argmax(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
+    raise NotStationary(
+        "theta",
+        f"minimise the risk (a relative gradient of at most {limit:.1e})",
+        f"has {measure:.3g}, largest for {risk.names[worst]!r}; |grad R| = {np.linalg.norm(gradient):.3g}",
+        "Let the fit converge, check that loss, penalty, weights and offset are those it was fitted with, "
+        "or finish it with ist.Fit.minimise(risk, start=theta).",
+    )
