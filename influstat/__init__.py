@@ -1,12 +1,14 @@
 """influstat: closed-form influence functions, and what really happens without a row."""
 
 from influstat import errors
+from influstat.adapters import from_statsmodels
 from influstat.contract import Risk
 from influstat.curvature import Curvature
 from influstat.fit import Fit
 from influstat.influence import Influence
 from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
 from influstat.models import HingeSVC, Logistic, Ridge, SmoothedSVC
+from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, SmoothedCheck, SquaredHinge
 from influstat.penalty import L2
 from influstat.removal import Removal
 from influstat.risk import LinearRisk
@@ -20,23 +22,29 @@ __all__ = [
     "Curvature",
     "Fit",
     "HingeSVC",
+    "HuberLoss",
     "Influence",
     "LiSSA",
     "LinearRisk",
     "Logistic",
     "LogisticLoss",
     "Loss",
+    "PoissonLoss",
+    "PseudoHuberLoss",
     "Ranking",
     "Removal",
     "Ridge",
     "Risk",
     "Scores",
     "SignedLogisticLoss",
+    "SmoothedCheck",
     "SmoothedHinge",
     "SmoothedSVC",
     "Solution",
     "Solver",
     "SquaredError",
+    "SquaredHinge",
     "Taylor",
     "errors",
+    "from_statsmodels",
 ]

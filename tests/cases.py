@@ -44,6 +44,7 @@ TARGETS = {
     "real": lambda rng, n: rng.normal(scale=3.0, size=n),
     "0/1": labels((0.0, 1.0)),
     "-1/+1": labels((-1.0, 1.0)),
+    "counts": lambda rng, n: rng.poisson(2.0, size=n).astype(float),
 }
 
 LOSSES = [
@@ -53,6 +54,17 @@ LOSSES = [
     *(
         LossCase(f"smoothed hinge {t:g}", ist.SmoothedHinge(t), reference.smoothed_hinge(t), "-1/+1", 1.0 / t)
         for t in (1.0, 0.1, 0.01)
+    ),
+]
+
+# Losses of `more_losses.py`: they need no table of their own elsewhere, where laws hold for any loss.
+MORE_LOSSES = [
+    LossCase("Poisson", ist.PoissonLoss(), reference.POISSON, "counts", 1.0),
+    LossCase("Huber", ist.HuberLoss(1.5), reference.huber(1.5), "real", np.inf),
+    LossCase("pseudo-Huber", ist.PseudoHuberLoss(0.5), reference.pseudo_huber(0.5), "real", 3.0),
+    LossCase("squared hinge", ist.SquaredHinge(), reference.SQUARED_HINGE, "-1/+1", np.inf),
+    LossCase(
+        "smoothed check", ist.SmoothedCheck(0.75, 0.5), reference.smoothed_check(0.75, 0.5), "real", 2.0
     ),
 ]
 

@@ -106,6 +106,59 @@ def smoothed_hinge(t):
     )
 
 
+POISSON = PlainLoss(
+    value=lambda y, eta: math.exp(eta) - y * eta,
+    first=lambda y, eta: math.exp(eta) - y,
+    second=lambda y, eta: math.exp(eta),
+    definition=lambda y, eta: eta.exp() - y * eta,
+)
+SQUARED_HINGE = PlainLoss(  # y in {-1, 1}
+    value=lambda y, eta: max(0.0, 1.0 - y * eta) ** 2,
+    first=lambda y, eta: -2.0 * y * max(0.0, 1.0 - y * eta),
+    second=lambda y, eta: 2.0 if y * eta < 1.0 else 0.0,
+    definition=lambda y, eta: max(Decimal(0), 1 - y * eta) ** 2,
+)
+
+
+def huber(delta):
+    """Return r^2 / 2 where |r| <= delta, else delta |r| - delta^2 / 2, r = y - eta."""
+    d = Decimal(delta)
+    return PlainLoss(
+        value=lambda y, eta: (
+            0.5 * (y - eta) ** 2 if abs(y - eta) <= delta else delta * abs(y - eta) - 0.5 * delta**2
+        ),
+        first=lambda y, eta: -max(-delta, min(delta, y - eta)),
+        second=lambda y, eta: 1.0 if abs(y - eta) <= delta else 0.0,
+        definition=lambda y, eta: (y - eta) ** 2 / 2 if abs(y - eta) <= d else d * abs(y - eta) - d**2 / 2,
+        width=delta,
+    )
+
+
+def pseudo_huber(delta):
+    """Return delta^2 (sqrt(1 + (r / delta)^2) - 1), r = y - eta."""
+    d = Decimal(delta)
+    return PlainLoss(
+        value=lambda y, eta: delta**2 * (math.sqrt(1.0 + ((y - eta) / delta) ** 2) - 1.0),
+        first=lambda y, eta: (eta - y) / math.sqrt(1.0 + ((y - eta) / delta) ** 2),
+        second=lambda y, eta: (1.0 + ((y - eta) / delta) ** 2) ** -1.5,
+        definition=lambda y, eta: d**2 * ((1 + ((y - eta) / d) ** 2).sqrt() - 1),
+        width=delta,
+    )
+
+
+def smoothed_check(quantile, t):
+    """Return quantile r + t log(1 + e^(-r / t)), r = y - eta."""
+    return PlainLoss(
+        value=lambda y, eta: quantile * (y - eta) + t * log_one_plus_exp((eta - y) / t),
+        first=lambda y, eta: sigma((eta - y) / t) - quantile,
+        second=lambda y, eta: sigma((eta - y) / t) * sigma((y - eta) / t) / t,
+        definition=lambda y, eta: (
+            Decimal(quantile) * (y - eta) + Decimal(t) * (1 + ((eta - y) / Decimal(t)).exp()).ln()
+        ),
+        width=t,
+    )
+
+
 # -- the risk: math.md 1 and 2 --------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ HEAVY = ("statsmodels", "pandas", "sklearn", "matplotlib", "pooch", "tqdm", "hyp
 # line or above. A folder is one name: its files import each other freely.
 LAYERS = [
     ["errors", "validation", "progress", "contract"],
-    ["design", "losses", "penalty", "curvature"],
+    ["design", "losses", "more_losses", "penalty", "curvature"],
     ["solvers"],
     ["risk"],
     ["recession", "newton", "hinge_dual", "hinge"],
