@@ -17,14 +17,16 @@ from scipy.sparse.linalg import LinearOperator, cg
 from influstat.contract import Risk
 from influstat.curvature import Curvature
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
-from influstat.losses import Loss
-from influstat.recession import explain_no_minimum, require_full_rank
+from influstat.losses import Loss, SquaredError
+from influstat.recession import dependent_columns, explain_no_minimum, refuse_separating, require_full_rank
 from influstat.risk import LinearRisk
 from influstat.solvers.cholesky import CholeskyInverse
+from influstat.solvers.conjugate_gradient import ConjugateGradient
 from influstat.validation import FloatArray
 
 TOLERANCE = 1e-12
 LARGEST_FACTORED = 4000  # coefficients; beyond, and where penalised, steps come from conjugate gradients
+LEAST_RTOL = 1e-10  # of conjugate gradients; looser far from the minimum, where a Newton step is no aim
 HALVINGS = 60
 POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient
 
@@ -89,10 +91,24 @@ def minimise(
     """
     if isinstance(risk, LinearRisk):
         require_full_rank(risk)
-    theta = np.zeros(risk.shape[1]) if start is None else np.array(start, dtype=np.float64)
-    for easier in _easier(risk) if start is None else ():
+    if start is not None:
+        return _Descent(risk, np.array(start, dtype=np.float64)).run(max_iterations, tolerance)
+    easy = _easier(risk)
+    theta = _start(easy[0] if easy else risk)
+    for easier in easy:
         theta = _Descent(easier, theta).run(max_iterations, tolerance=1e-4).theta
     return _Descent(risk, theta).run(max_iterations, tolerance)
+
+
+def _start(risk: Risk) -> FloatArray:
+    """Return zeros, or where an offset leaves no row with curvature, the theta that cancels it best."""
+    zeros = np.zeros(risk.shape[1])
+    if not isinstance(risk, LinearRisk) or (risk.curvature(zeros).diagonal() > 0).all():
+        return zeros
+    least_squares = LinearRisk(
+        SquaredError(), risk.design, -risk.offset, penalty=risk.penalty, weights=risk.weights
+    )
+    return _Descent(least_squares, zeros).run(10, TOLERANCE).theta if risk.offset.any() else zeros
 
 
 def _easier(risk: Risk) -> list[Risk]:
@@ -110,29 +126,34 @@ class _Descent:
         self.risk, self.theta = risk, theta
         self.value = risk.value(theta)
         self.gradient = risk.gradient(theta)
+        self.measure = stationarity(risk, theta)
         self.inverse: CholeskyInverse | None = None
+        self.definite = False  # whether the last Hessian was positive definite as it is
+        self.by_products = _by_conjugate_gradients(risk)
         self.steps = 0
 
     def run(self, max_iterations: int, tolerance: float) -> Minimum:
         """Step until stationary, then polish while each step still halves the gradient."""
-        measure = stationarity(self.risk, self.theta)
         polishing = 0
-        while measure > 0 and polishing <= POLISHING_STEPS:
+        while self.measure > 0 and polishing <= POLISHING_STEPS:
             if self.steps == max_iterations:
-                self._fail(measure, tolerance)
-            before, previous = self.theta, measure
+                self._fail(tolerance)
+            before, previous = self.theta, self.measure
             moved = self._step()
-            measure = stationarity(self.risk, self.theta)
             if previous <= tolerance:
                 polishing += 1
-                if measure > 0.5 * previous:
-                    if measure > previous:
-                        self.theta, measure = before, previous
+                if self.measure > 0.5 * previous:
+                    if self.measure > previous:
+                        self.theta, self.measure = before, previous
                     break
             elif not moved:
-                self._fail(measure, tolerance)
+                self._fail(tolerance)
+            elif isinstance(self.risk, LinearRisk):
+                refuse_separating(self.risk, self.theta)
+        if not self.definite:  # no step was needed, or the last was damped: a saddle looks the same so far
+            self._require_definite()
         self._explain(self._condition(), only_if_suspect=True)
-        return Minimum(self.theta, measure, self.steps)
+        return Minimum(self.theta, self.measure, self.steps)
 
     def _step(self) -> bool:
         """Move once; return False where no step length lowers the risk or its gradient."""
@@ -147,34 +168,45 @@ class _Descent:
             if np.isfinite(value) and value <= self.value + 1e-4 * length * slope + noise:
                 gradient = self.risk.gradient(theta)
                 # Within the noise of the value only the gradient can tell whether the step was good.
-                if -length * slope > noise or self._smaller(gradient):
+                measure = stationarity(self.risk, theta)
+                if -length * slope > noise or measure < self.measure:
                     self.theta, self.value, self.gradient = theta, value, gradient
+                    self.measure = measure
                     return True
             length *= 0.5
         return False
 
-    def _smaller(self, gradient: FloatArray) -> bool:
-        scale = self.risk.gradient_scale(self.theta)
-        scale = np.where(scale > 0, scale, 1.0)
-        return bool(np.max(np.abs(gradient) / scale) < np.max(np.abs(self.gradient) / scale))
-
     def _direction(self) -> FloatArray:
         curvature = self.risk.curvature(self.theta)
-        if _by_conjugate_gradients(self.risk):
-            return _conjugate_gradient_direction(curvature, self.gradient)
         constant = isinstance(self.risk, LinearRisk) and self.risk.loss.self_concordance == 0.0
+        if self.by_products:
+            self.definite = bool((curvature.second >= 0).all())
+            rtol = LEAST_RTOL if constant else max(LEAST_RTOL, min(0.1, self.measure**0.5))
+            return _conjugate_gradient_direction(curvature, self.gradient, rtol)
         if self.inverse is None or not constant:
             self.inverse = self._factor(curvature)
         return -self.inverse.solve(self.gradient)
 
-    def _factor(self, curvature: Curvature) -> CholeskyInverse:
-        """Factor H; away from the start, with as much of its diagonal added as makes it definite."""
+    def _factor(self, curvature: Any) -> CholeskyInverse:
+        """Factor H; where rows too far out leave it singular, with some of its diagonal added."""
         try:
-            return CholeskyInverse(curvature.to_dense(), self.risk.names)
-        except (SingularHessian, IndefiniteHessian):
+            inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
+        except IndefiniteHessian:
+            if self.steps == 0:  # a start where the risk is not convex: no way of telling where to go
+                raise
+        except SingularHessian:
             if self.steps == 0:
                 self._explain(0.0)
-                raise
+                if not isinstance(self.risk, LinearRisk) or dependent_columns(self.risk):
+                    raise
+        else:
+            self.definite = True
+            return inverse
+        self.definite = False
+        return self._damped(curvature)
+
+    def _damped(self, curvature: Any) -> CholeskyInverse:
+        """Factor H plus as much of its diagonal as makes it definite."""
         diagonal = np.abs(curvature.diagonal())
         diagonal = np.maximum(diagonal, 1e-8 * diagonal.max() + np.finfo(np.float64).tiny)
         for power in range(-10, 6, 2):
@@ -187,6 +219,18 @@ class _Descent:
         self._explain(0.0)
         return CholeskyInverse(curvature.to_dense(), self.risk.names)  # raises what is wrong with it
 
+    def _require_definite(self) -> None:
+        """Raise unless H at theta is positive definite."""
+        curvature = self.risk.curvature(self.theta)
+        if self.by_products:
+            ConjugateGradient().prepare(curvature)
+            return
+        try:
+            self.inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
+        except SingularHessian:
+            self._explain(0.0)
+            raise
+
     def _explain(self, reciprocal_condition: float, *, only_if_suspect: bool = False) -> None:
         if isinstance(self.risk, LinearRisk):
             explain_no_minimum(self.risk, self.theta, reciprocal_condition, only_if_suspect=only_if_suspect)
@@ -194,13 +238,13 @@ class _Descent:
     def _condition(self) -> float:
         return 1.0 if self.inverse is None else self.inverse.reciprocal_condition
 
-    def _fail(self, measure: float, tolerance: float) -> None:
+    def _fail(self, tolerance: float) -> None:
         self._explain(0.0)
-        if not _by_conjugate_gradients(self.risk):
-            CholeskyInverse(self.risk.curvature(self.theta).to_dense(), self.risk.names)
+        self._require_definite()
         raise NotConverged(
-            f"Newton's method stopped after {self.steps} steps with a relative gradient of {measure:.1e}, "
-            f"above {tolerance:.1e}. Rescale the columns of X, start nearer, or strengthen the penalty."
+            f"Newton's method stopped after {self.steps} steps with a relative gradient of "
+            f"{self.measure:.1e}, above {tolerance:.1e}. Rescale the columns of X, start nearer, allow more "
+            "steps, or strengthen the penalty."
         )
 
 
@@ -210,15 +254,11 @@ def _by_conjugate_gradients(risk: Risk) -> bool:
     return bool(np.mean(risk.penalty_diagonal > 0) > 0.9)
 
 
-def _conjugate_gradient_direction(curvature: Curvature, gradient: FloatArray) -> FloatArray:
-    """Return -H^-1 grad to ten digits or as far as conjugate gradients get: a descent direction."""
+def _conjugate_gradient_direction(curvature: Curvature, gradient: FloatArray, rtol: float) -> FloatArray:
+    """Return -H^-1 grad up to a relative residual of rtol: a descent direction all the same."""
     diagonal = curvature.diagonal()
-    root = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-
-    def scaled(vector: FloatArray) -> FloatArray:
-        image: FloatArray = root * (curvature @ (root * vector))
-        return image
-
-    operator: Any = LinearOperator(curvature.shape, matvec=scaled, dtype=np.float64)
-    solution, _ = cg(operator, -root * gradient, rtol=1e-10, maxiter=10 * len(gradient))
-    return np.asarray(root * solution)
+    inverse = 1.0 / np.where(diagonal > 0, diagonal, 1.0)
+    p = len(gradient)
+    preconditioner: Any = LinearOperator((p, p), matvec=lambda vector: inverse * vector, dtype=np.float64)
+    solution, _ = cg(curvature, -gradient, rtol=rtol, maxiter=10 * p, M=preconditioner)
+    return np.asarray(solution)

@@ -28,23 +28,46 @@ SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minim
 def require_full_rank(risk: LinearRisk) -> None:
     """Raise SingularHessian if the unpenalised columns of the weighted rows are dependent."""
     free = np.flatnonzero(risk.penalty_diagonal == 0)
-    if not free.size:
-        return
+    rows = np.count_nonzero(risk.weights)
+    if rows >= free.size > 1 and free.size == risk.shape[1]:
+        return  # the factorisation at the start decides for less, on the Hessian itself
+    dependent = dependent_columns(risk)
+    if dependent:
+        raise SingularHessian(
+            f"The unpenalised columns have rank {free.size - len(dependent)}, not {free.size}: "
+            f"{', '.join(dependent[:8])} can be had from the others, so the minimiser is not unique. Drop "
+            "them, penalise them (lam > 0), or give more rows."
+        )
+
+
+def dependent_columns(risk: LinearRisk) -> list[str]:
+    """Return the names of unpenalised columns that the others span on the rows of positive weight."""
+    free = np.flatnonzero(risk.penalty_diagonal == 0)
     rows = np.flatnonzero(risk.weights > 0)
-    if rows.size >= free.size > 1 and free.size == risk.shape[1]:
-        return  # the factorisation at the start decides, on the Hessian itself
+    if not free.size:
+        return []
     columns = _columns(risk, rows, free)
     norms = np.linalg.norm(columns, axis=0)
     _, triangle, order = qr(columns / np.where(norms > 0, norms, 1.0), mode="economic", pivoting=True)
     diagonal = np.abs(np.diag(triangle))
     rank = int(np.sum(diagonal > max(columns.shape) * np.finfo(np.float64).eps * diagonal[:1]))
-    if rank < free.size:
-        dependent = [risk.names[free[j]] for j in order[rank:]]
-        raise SingularHessian(
-            f"The unpenalised columns have rank {rank}, not {free.size}: {', '.join(dependent[:8])} can be "
-            "had from the others, so the minimiser is not unique. Drop them, penalise them (lam > 0), or "
-            "give more rows."
-        )
+    return [risk.names[free[j]] for j in order[rank:]]
+
+
+def refuse_separating(risk: LinearRisk, theta: FloatArray) -> None:
+    """Raise NoMinimiser if the free part of theta itself points where every row's loss falls for ever."""
+    free = risk.penalty_diagonal == 0
+    if not free.any():
+        return
+    grows_up, grows_down = _growth(risk)
+    if (grows_up & grows_down).any():
+        return
+    direction = np.where(free, theta, 0.0)
+    predictor = risk.design.dot(direction)[risk.weights > 0]
+    small = 1e-7 * np.max(np.abs(predictor), initial=0.0)
+    towards = np.where(grows_down, predictor, -predictor)  # > 0 where the row's loss falls
+    if (towards > small).all():
+        _raise_no_minimiser(risk, direction)
 
 
 def explain_no_minimum(
@@ -54,22 +77,24 @@ def explain_no_minimum(
     free = np.flatnonzero(risk.penalty_diagonal == 0)
     if not free.size or (only_if_suspect and reciprocal_condition > SUSPECT):
         return
-    rows = np.flatnonzero(risk.weights > 0)
-    y = risk.y[rows]
-    far = np.full(rows.size, FAR)
-    grows_up = risk.loss.first(y, far) > 1e-9  # the loss rises for ever towards +inf
-    grows_down = risk.loss.first(y, -far) < -1e-9
+    refuse_separating(risk, theta)
+    grows_up, grows_down = _growth(risk)
     if (grows_up & grows_down).all():
         return
-    if free.size == risk.shape[1]:  # cheap proof: the iterate itself has run off in such a direction
-        predictor = risk.design.dot(theta)[rows]
-        if _is_recession(predictor, grows_up, grows_down):
-            _raise_no_minimiser(risk, theta)
+    rows = np.flatnonzero(risk.weights > 0)
     direction = _recession_direction(_columns(risk, rows, free), grows_up, grows_down)
     if direction is not None:
         full = np.zeros(risk.shape[1])
         full[free] = direction
         _raise_no_minimiser(risk, full)
+
+
+def _growth(risk: LinearRisk) -> tuple[Mask, Mask]:
+    """Return whether each weighted row's loss rises for ever as eta goes to +inf, and to -inf."""
+    y = risk.y[risk.weights > 0]
+    far = np.full(y.size, FAR)
+    with np.errstate(over="ignore"):  # an exponential loss may overflow: it certainly grows
+        return risk.loss.first(y, far) > 1e-9, risk.loss.first(y, -far) < -1e-9
 
 
 def _columns(risk: LinearRisk, rows: Indices, columns: Indices) -> FloatArray:
@@ -79,17 +104,6 @@ def _columns(risk: LinearRisk, rows: Indices, columns: Indices) -> FloatArray:
         part = block[:, columns]
         result[block_rows] = part.toarray() if risk.design.sparse else part
     return np.asarray(result[rows])
-
-
-def _is_recession(predictor: FloatArray, grows_up: Mask, grows_down: Mask) -> bool:
-    size = np.max(np.abs(predictor), initial=0.0)
-    small = 1e-7 * size
-    return bool(
-        size > 0
-        and not (grows_up & (predictor > small)).any()
-        and not (grows_down & (predictor < -small)).any()
-        and (np.abs(predictor) > small).all()  # a strict separation needs no linear programme
-    )
 
 
 def _recession_direction(columns: FloatArray, grows_up: Mask, grows_down: Mask) -> FloatArray | None:
