@@ -1,0 +1,119 @@
+"""What every statsmodels adapter reads from a results object, and the refusals that all share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument, InvalidType, NotConverged, Unsupported
+from influstat.validation import FloatArray
+
+SUPPORTED = (
+    "OLS, WLS, GLS, RLM, GLM (every family and link), GLMGam, Logit, Probit, Poisson, "
+    "NegativeBinomial, NegativeBinomialP, GeneralizedPoisson, MNLogit, OrderedModel and other "
+    "likelihood models of independent rows"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """A results object in influstat's terms: the risk, and theta as the library left it."""
+
+    risk: Any
+    theta: FloatArray
+
+
+def unsupported(found: str, why: str) -> NoReturn:
+    """Raise Unsupported for a kind of results, with the reason."""
+    raise Unsupported("results", f"come from a supported model: {SUPPORTED}", f"comes from {found}", why)
+
+
+def unwrapped(results: Any) -> Any:
+    """Return the results object inside statsmodels' wrapper, or raise."""
+    inner = getattr(results, "_results", results)
+    model = getattr(inner, "model", None)
+    if not hasattr(inner, "params") or model is None:
+        what = "a model that was not fitted" if hasattr(results, "fit") else f"a {type(results).__name__}"
+        raise InvalidType(
+            "results",
+            "be the fitted results of a statsmodels model",
+            f"is {what}",
+            "Pass what model.fit() returns.",
+        )
+    if getattr(model, "endog", None) is None or getattr(model, "exog", None) is None:
+        raise InvalidArgument(
+            "results",
+            "still hold their data",
+            "lost them to remove_data()",
+            "Pass the results before remove_data() or save(remove_data=True), or fit again.",
+        )
+    return inner
+
+
+def require_converged(results: Any) -> None:
+    """Raise NotConverged if the library says that its own iterations did not converge."""
+    said = getattr(results, "converged", None)
+    if said is None:
+        said = (getattr(results, "mle_retvals", None) or {}).get("converged")
+    if said is not None and not said:
+        raise NotConverged(
+            f"The {type(results.model).__name__} fit did not converge: the library itself says so, and its "
+            "coefficients minimise nothing. Fit again with a larger maxiter or another method, or pass "
+            "polish=True to finish the fit by Newton's method here."
+        )
+
+
+def require_unconstrained(results: Any) -> None:
+    """Raise Unsupported for fits under linear constraints: no row's removal follows H^-1 there."""
+    if getattr(results, "constraints", None) is not None or getattr(results, "k_constr", None):
+        unsupported(
+            "fit_constrained",
+            "Its coefficients minimise the risk on a subspace only. Fit the reduced design without "
+            "constraints and pass those results.",
+        )
+
+
+def require_unrefitted(results: Any) -> None:
+    """Raise Unsupported for fit_regularized(refit=True): a selection whose penalty is gone."""
+    if getattr(results, "regularized", False):
+        unsupported(
+            "fit_regularized(refit=True)",
+            "Its coefficients are those of a smaller model. Fit that model on the selected columns with "
+            "fit() and pass its results.",
+        )
+
+
+def parameters(results: Any) -> FloatArray:
+    """Return the coefficients as a vector, a matrix of them column by column."""
+    return np.asarray(results.params, dtype=np.float64).ravel(order="F")
+
+
+def names(model: Any, count: int) -> tuple[str, ...]:
+    """Return the names of the coefficients as the model gives them."""
+    given = [str(name) for name in model.exog_names or ()]
+    return tuple(given) if len(given) == count else tuple(f"x{j}" for j in range(count))
+
+
+def row_labels(model: Any) -> NDArray[Any]:
+    """Return the labels of the rows that were fitted: those of the data, less the ones dropped.
+
+    Data without an index are counted from 0, before missing='drop' took rows away.
+    """
+    n = np.shape(model.endog)[0]
+    labels = model.data.row_labels
+    if labels is not None and len(labels) == n:
+        if getattr(labels, "nlevels", 1) > 1:
+            return np.array([*labels, None], dtype=object)[:-1]  # tuples stay whole
+        return np.asarray(labels)
+    dropped = getattr(model.data, "missing_row_idx", None) or []
+    left = np.setdiff1d(np.arange(n + len(dropped)), np.asarray(dropped, dtype=int))
+    return left if len(left) == n else np.arange(n)
+
+
+def design_matrix(model: Any) -> FloatArray:
+    """Return the fitted rows of the design, with its own column of ones, in the model's order."""
+    exog = np.asarray(model.exog, dtype=np.float64)
+    return exog.reshape(-1, 1) if exog.ndim == 1 else exog
