@@ -21,6 +21,8 @@ from influstat.validation import (
     check_finite,
     choice,
     first_not_finite,
+    has_index,
+    index_labels,
     numeric_array,
     raise_not_finite,
     real_dtype,
@@ -226,7 +228,7 @@ def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any]]:
             argument, "have at least one row and one column", f"has shape {data.shape}", "Pass data."
         )
     data = _read_sparse(data, argument) if sp.issparse(data) else _check_dense(data, argument)
-    labels = np.asarray(X.index) if columns is not None else np.arange(data.shape[0])
+    labels = index_labels(X.index) if has_index(X) else np.arange(data.shape[0])
     return data, columns, labels
 
 

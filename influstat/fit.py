@@ -6,6 +6,7 @@ those rooms (`influence`, `removal`) are imported where they are asked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ from influstat.contract import Risk
 from influstat.errors import InvalidType, NotStationary
 from influstat.newton import minimise, stationarity
 from influstat.solvers import Cholesky, Solver
-from influstat.validation import FloatArray, real_number, vector, whole_number
+from influstat.validation import FloatArray, check_order, real_number, vector, whole_number
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from influstat.influence import Influence
     from influstat.removal.result import Removal
 
@@ -55,13 +58,11 @@ class Fit:
     """
 
     def __init__(self, risk: Risk, theta: Any, *, tolerance: float = STATIONARITY) -> None:
-        if not hasattr(risk, "row_gradients_dot"):
-            raise InvalidType(
-                "risk", "be a LinearRisk", f"is {risk!r}", "Build one: ist.LinearRisk(loss, X, y)."
-            )
+        _require_risk(risk)
         limit = tolerance if tolerance == inf else real_number("tolerance", tolerance, above=0.0)
         self.risk = risk
-        self.theta: FloatArray = vector("theta", theta, risk.shape[1], per="coefficient")
+        self.theta: FloatArray = _coefficients("theta", theta, risk)
+        self.theta.flags.writeable = False  # a change would leave everything derived from it behind
         self.stationarity: float = stationarity(risk, self.theta)
         if not self.stationarity <= limit:
             _refuse(risk, self.theta, self.stationarity, limit)
@@ -91,13 +92,10 @@ class Fit:
         >>> ist.Fit.minimise(risk).theta        # x'y / (x'x + 1)
         array([1.33333333])
         """
-        if not hasattr(risk, "row_gradients_dot"):
-            raise InvalidType(
-                "risk", "be a LinearRisk", f"is {risk!r}", "Build one: ist.LinearRisk(loss, X, y)."
-            )
+        _require_risk(risk)
         limit = whole_number("max_iterations", max_iterations, at_least=1)
         if start is not None:
-            start = vector("start", start, risk.shape[1], per="coefficient")
+            start = _coefficients("start", start, risk)
         return cls(risk, minimise(risk, start=start, max_iterations=limit).theta, tolerance=np.inf)
 
     def __repr__(self) -> str:
@@ -214,12 +212,86 @@ class Fit:
 
         return leave_one_out(self, method=method, rows=rows)
 
+    # -- measures of rows, standard errors -------------------------------------------------------------
+
+    def diagnostics(
+        self,
+        columns: Sequence[str] | str | None = None,
+        *,
+        method: str = "newton",
+        dispersion: float | None = None,
+        frequency: bool = False,
+        deleted_scale: bool = True,
+    ) -> pd.DataFrame:
+        """Return leverage, Cook's distance, DFBETAS and the like of every row, as statsmodels names them.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Out of "cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits",
+            "cov_ratio" (these when left out), and "dfbetas", "dfbeta", "likelihood_displacement", which
+            cost more. `influstat.diagnostics` defines each.
+        method : {"newton", "exact"}
+            How theta_-i, the fit without the row, is found for the columns that need it: by a Newton step
+            (exact for squared error; statsmodels' one-step measures for the rest) or by a refit.
+        dispersion : float, optional
+            phi, if it is known; else 1 or estimated, as the loss has it.
+        frequency : bool
+            Whether weights are counts of equal rows: the residual degrees of freedom are then W - edf
+            instead of n - edf. Either way the row goes with its whole weight.
+        deleted_scale : bool
+            Divide DFBETAS by the dispersion without the row (as OLSInfluence does), or by that of the fit
+            (as GLMInfluence and MLEInfluence do).
+
+        Returns
+        -------
+        DataFrame
+            One line per row, labelled. `attrs["undefined"]` says, by position, why a row has nan.
+
+        Raises
+        ------
+        Unsupported
+            The risk has no linear predictor, or a column needs the variance of y and the loss has none
+            (columns=None then gives what does not need it).
+        InvalidArgument, InvalidType
+            A name or a setting is not one of those above, or no residual degrees of freedom are left.
+
+        Warns
+        -----
+        DoubtfulResult
+            Some rows have nan: at leverage 1 there is no fit without the row.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
+        >>> fit.diagnostics(["hat_diag", "dfbeta"])["dfbeta_x0"].tolist()        # 4 - 5.5, 4 - 4.5, 4 - 2
+        [-1.5, -0.5, 2.0]
+        """
+        from influstat.diagnostics import diagnostics
+
+        return diagnostics(
+            self,
+            columns,
+            method=method,
+            dispersion=dispersion,
+            frequency=frequency,
+            deleted_scale=deleted_scale,
+        )
+
+
 
 def _require_risk(risk: Any) -> None:
     if isinstance(risk, type) or not isinstance(risk, Risk):
         raise InvalidType(
             "risk", "be a risk", f"is a {type(risk).__name__}", "Build one: ist.LinearRisk(loss, X, y)."
         )
+
+
+def _coefficients(argument: str, value: Any, risk: Risk) -> FloatArray:
+    """Return one finite number per coefficient; names, where they come along, must be in order."""
+    check_order(argument, value, np.array(risk.names, dtype=object), of="the coefficients")
+    return vector(argument, value, risk.shape[1], per="coefficient")
 
 
 def _refuse(risk: Risk, theta: FloatArray, measure: float, limit: float) -> None:

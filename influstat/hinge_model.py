@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from influstat.errors import DoubtfulResult, InflustatError
 from influstat.hinge import HingeSolution, minimise_hinge
 from influstat.losses import SmoothedHinge
 from influstat.penalty import L2
 from influstat.progress import progress
+from influstat.removal.groups import read_rows
 from influstat.risk import PROTOCOLS, LinearRisk
-from influstat.validation import FloatArray, choice, real_number
+from influstat.validation import FloatArray, choice, real_number, require_two_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ class HingeSVC:
         Raises
         ------
         InvalidArgument, InvalidType
-            An input is not usable; among them one class only with a free intercept.
+            An input is not usable; among them rows of one class only.
         NotConverged
             The gap stayed above the tolerance.
         """
@@ -94,6 +97,7 @@ class HingeSVC:
             names=names,
             row_labels=row_labels,
         )
+        require_two_classes(data.y, data.weights)
         return HingeFit(self, data, _solve(data, data.penalty.strength))
 
 
@@ -148,8 +152,7 @@ class HingeFit:
 
     def predict(self, X: Any, *, offset: Any = None) -> FloatArray:
         """Return the decision values x'theta + offset of new rows, shape (m,); their sign is the class."""
-        tests = self.data.test_rows(X, np.ones(np.shape(X)[0]), offset=offset)
-        return tests.linear_predictor(self.theta)
+        return self.data.predictions(self.theta, X, offset=offset)
 
     def loss(self, X: Any, y: Any, *, offset: Any = None, theta: FloatArray | None = None) -> FloatArray:
         """Return the hinge loss of new rows, shape (m,), the penalty's share P / W included if folded.
@@ -163,15 +166,47 @@ class HingeFit:
             hinge += self.data.penalty_value(at) / self.data.total_weight
         return np.asarray(hinge)
 
-    def leave_one_out(self) -> FloatArray:
-        """Return theta refitted without each row, shape (n, p), in the model's penalty protocol."""
-        n, p = self.data.shape
-        theta = np.empty((n, p))
-        for row in progress(range(n), "hinge refits"):
+    def leave_one_out(self, *, rows: Any = None) -> FloatArray:
+        """Return theta refitted without each row, in the model's penalty protocol.
+
+        Parameters
+        ----------
+        rows : array_like of int, optional
+            Which rows to leave out, by position; all when left out.
+
+        Returns
+        -------
+        ndarray, shape (k, p)
+            nan for a row without which there is no refit (the last of its class, say), see below.
+
+        Raises
+        ------
+        InvalidArgument
+            A row does not exist or is named twice.
+
+        Warns
+        -----
+        DoubtfulResult
+            Some rows have no refit; the first of them is named with the reason.
+        """
+        chosen = read_rows(rows, self.row_labels).members
+        theta = np.full((len(chosen), self.data.shape[1]), np.nan)
+        failed = []
+        for k, row in enumerate(progress(chosen, "hinge refits")):
             weights = self.data.weights.copy()
             weights[row] = 0.0
-            part = self.data.reweighted(weights)
-            theta[row] = _solve(part, part.penalty.strength).theta
+            try:
+                part = self.data.reweighted(weights)
+                theta[k] = _solve(part, part.penalty.strength).theta
+            except InflustatError as error:
+                failed.append((self.row_labels[row], error))
+        if failed:
+            warnings.warn(
+                f"{len(failed)} of {len(chosen)} rows have no refit and are nan; the first is "
+                f"{failed[0][0]}: {failed[0][1]}",
+                DoubtfulResult,
+                stacklevel=2,
+            )
         return theta
 
 

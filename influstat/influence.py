@@ -6,12 +6,12 @@ question; the solves are done on the smaller side, test quantities or training r
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from influstat.differences import differenced
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.fit import Fit
 from influstat.scores import Scores
@@ -19,7 +19,6 @@ from influstat.solvers import Inverse, Solution, Solver
 from influstat.validation import FloatArray, check_finite, numeric_array
 
 BLOCK = 4096  # training rows whose gradients are held at once
-DIFFERENCE = float(np.finfo(np.float64).eps) ** (1 / 3)  # relative step of central differences
 
 
 class Influence:
@@ -35,7 +34,8 @@ class Influence:
     Notes
     -----
     Signs: `values` is the derivative when a row is upweighted; `removal` = -(w_i / W) values is after
-    minus before when it is removed. Positive removal of a loss: the row helps.
+    minus before when it is removed. Positive removal of a loss: the row helps. Rows of weight 0 have
+    influence (what a little weight would do) but no removal effect.
 
     Raises
     ------
@@ -125,7 +125,7 @@ class Influence:
         ----------
         gradient : array_like of shape (p,) or (p, m), or callable
             The gradient of one or of m quantities; or q itself, a function of theta that returns a
-            number or a vector and is differentiated by central differences.
+            number or a vector; it is called 4 p times to be differentiated (`influstat.differences`).
 
         Returns
         -------
@@ -136,13 +136,26 @@ class Influence:
         ------
         InvalidArgument, InvalidType
             The gradient has another length, or is not finite.
+
+        Warns
+        -----
+        DoubtfulResult
+            Differences of q at two step lengths disagree: q has no smooth gradient at theta.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
+        >>> fit.influence().on([2.0]).values              # q = 2 theta
+        array([-2.,  2.])
+        >>> fit.influence().on(lambda theta: theta[0] ** 2).values.round(9)    # its gradient is 2 theta = 4
+        array([-4.,  4.])
         """
-        a = (
-            _differenced(gradient, self.fit.theta)
-            if callable(gradient)
-            else numeric_array("gradient", gradient)
-        )
         p = self.fit.risk.shape[1]
+        if callable(gradient):
+            a = differenced(gradient, self.fit.theta, self._difference_scale())
+        else:
+            a = numeric_array("gradient", gradient)
         if a.ndim not in (1, 2) or a.shape[0] != p or a.size == 0:
             raise InvalidArgument(
                 "gradient", f"have shape ({p},) or ({p}, m)", f"has shape {a.shape}", "Transpose or cut it."
@@ -153,7 +166,11 @@ class Influence:
         return self._scores(values, tuple(range(1 if a.ndim == 1 else a.shape[1])), "quantity", solution)
 
     def on_self(self) -> Scores:
-        """Return each row's influence on its own loss, -g_i' H^-1 g_i, shape (n,); never positive."""
+        """Return each row's influence on its own loss, -g_i' H^-1 g_i, shape (n,).
+
+        The diagonal of `on_loss` of the training rows with their offsets. Never positive where H^-1 is
+        exact: a row's own weight cannot make its own loss worse.
+        """
         n, p = self.fit.risk.shape
         values = np.empty(n)
         if n <= p:
@@ -181,6 +198,11 @@ class Influence:
         solution = self._inverse.apply(self._row_gradients().T)
         return -solution.value.T @ a, solution
 
+    def _difference_scale(self) -> FloatArray:
+        """Return 1 / sqrt(W H_jj): how far theta_j can move before W R changes by 1/2, shape (p,)."""
+        diagonal = np.abs(np.asarray(self.fit.hessian.diagonal())) * self.fit.risk.total_weight
+        return np.asarray(1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)))
+
     def _row_gradients(self) -> FloatArray:
         return self.fit.risk.row_gradients(self.fit.theta)
 
@@ -189,18 +211,3 @@ class Influence:
     ) -> Scores:
         risk = self.fit.risk
         return Scores(values, risk.weights / risk.total_weight, risk.row_labels, columns, quantity, solution)
-
-
-def _differenced(function: Callable[[FloatArray], Any], theta: FloatArray) -> FloatArray:
-    """Return the gradient (p,) or (p, m) of a function of theta by central differences."""
-    rows = []
-    for j in range(len(theta)):
-        step = DIFFERENCE * max(1.0, abs(theta[j]))
-        ends = []
-        for sign in (1.0, -1.0):
-            moved = theta.copy()
-            moved[j] += sign * step
-            ends.append((moved[j], np.asarray(function(moved), dtype=np.float64)))
-        (right, above), (left, below) = ends
-        rows.append((above - below) / (right - left))
-    return np.asarray(rows)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from influstat.errors import InvalidArgument
 from influstat.fit import Fit
 from influstat.hinge_model import HingeSVC
 from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
 from influstat.penalty import L2
 from influstat.risk import PROTOCOLS, LinearRisk
-from influstat.validation import choice, real_number
+from influstat.validation import choice, real_number, require_two_classes
 
 __all__ = ["HingeSVC", "Logistic", "Ridge", "SmoothedSVC"]
 
@@ -22,6 +21,7 @@ class _Model:
     lam: float
     intercept: bool
     penalty: str
+    _classifies: ClassVar[bool] = True
 
     def _check(self) -> None:
         object.__setattr__(self, "lam", real_number("lam", self.lam, at_least=0.0))
@@ -90,11 +90,13 @@ class _Model:
         Raises
         ------
         InvalidArgument, InvalidType
-            An input is not usable.
+            An input is not usable; for a classifier among them rows of one class only.
         NoMinimiser, SingularHessian, NotConverged
             There is no finite minimiser, no unique one, or none was found.
         """
         risk = self.risk(X, y, weights=weights, offset=offset, names=names, row_labels=row_labels)
+        if self._classifies:
+            require_two_classes(risk.y, risk.weights)
         return Fit.minimise(risk)
 
 
@@ -126,6 +128,7 @@ class Ridge(_Model):
     lam: float = 1.0
     intercept: bool = False
     penalty: str = "folded"
+    _classifies: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -172,10 +175,7 @@ class Logistic(_Model):
     def __post_init__(self) -> None:
         """Check the settings."""
         self._check()
-        if self.labels not in ((0, 1), (-1, 1)):
-            raise InvalidArgument(
-                "labels", "be (0, 1) or (-1, 1)", f"is {self.labels!r}", "Pass one of these."
-            )
+        choice("labels", self.labels, ((0, 1), (-1, 1)))
 
     def _loss(self) -> Loss:
         return LogisticLoss() if self.labels == (0, 1) else SignedLogisticLoss()

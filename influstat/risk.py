@@ -12,7 +12,7 @@ from influstat.design import Design
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.losses import Loss
 from influstat.penalty import L2
-from influstat.validation import FloatArray, choice, vector
+from influstat.validation import FloatArray, check_order, choice, has_index, index_labels, vector
 
 PROTOCOLS = ("folded", "fixed")
 PREDICTIONS = ("linear", "mean")
@@ -82,6 +82,7 @@ class LinearRisk:
         n = self.shape[0]
         if n < 2:
             raise InvalidArgument("X", "have at least 2 rows", f"has {n}", "Influence compares rows.")
+        _require_one_order(self.design, y=y, weights=weights, offset=offset)
         self.y = _targets(loss, y, n)
         self.weights = np.ones(n) if weights is None else _weights(weights, n)
         self.offset = np.zeros(n) if offset is None else vector("offset", offset, n)
@@ -171,6 +172,7 @@ class LinearRisk:
         part.__dict__.update(self.__dict__)
         part.design = self.design.like(X, argument="X")
         part.shape = part.design.shape
+        _require_one_order(part.design, y=y, offset=offset)
         part.y = _targets(self.loss, y, part.shape[0])
         part.offset = np.zeros(part.shape[0]) if offset is None else vector("offset", offset, part.shape[0])
         part.row_labels = _row_labels(None, part.design, y)
@@ -253,6 +255,16 @@ def _design(X: Any, intercept: bool, names: Any) -> Design:
     return X
 
 
+def _require_one_order(design: Design, **vectors: Any) -> None:
+    """Raise if pandas inputs hold the same labels in different orders."""
+    labels, of = (design.row_labels, design.argument) if design.named else (None, "")
+    for argument, value in vectors.items():
+        if labels is not None:
+            check_order(argument, value, labels, of=of)
+        elif has_index(value):
+            labels, of = index_labels(value.index), argument
+
+
 def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
     targets = loss.check_targets(y)
     if targets.shape != (n,):
@@ -280,8 +292,7 @@ def _weights(weights: Any, n: int) -> FloatArray:
 
 def _row_labels(row_labels: Any, design: Design, y: Any) -> NDArray[Any]:
     if row_labels is None:
-        from_y = not design.named and hasattr(y, "index") and hasattr(y, "to_numpy")
-        return np.asarray(y.index) if from_y else design.row_labels
+        return index_labels(y.index) if not design.named and has_index(y) else design.row_labels
     labels = np.asarray(row_labels)
     if labels.shape != (design.shape[0],):
         raise InvalidArgument(

@@ -20,7 +20,8 @@ class Ranking:
     Attributes
     ----------
     largest, smallest : list of (label, position, removal)
-        Rows with the largest removal effect, the largest first; with the smallest, the smallest first.
+        Rows whose removal raises the quantity, the largest rise first; rows whose removal lowers it,
+        the largest fall first. Ties in the order of the rows; rows with effect 0 or nan are in neither.
     quantity : str
         What changes.
 
@@ -62,7 +63,7 @@ class Ranking:
         lines = []
         for title, entries in zip(titles, (self.largest, self.smallest), strict=True):
             lines.append(title)
-            lines += [f"  {label!s:<{width}}  {change:+.6g}" for label, _, change in entries]
+            lines += [f"  {label!s:<{width}}  {change:+.6g}" for label, _, change in entries] or ["  none"]
         return "\n".join(lines)
 
 
@@ -84,7 +85,10 @@ class Scores:
     quantity : str
         "loss", "theta", "prediction", ...
     solution : Solution
-        The solves with H behind the values: residual, iterations, converged.
+        The solves with H behind the values: residual, iterations, converged. They are done on the
+        smaller side: residual[k] belongs to column k of `values` where there are at most as many
+        columns as rows, else to row k of `values`. `on_self` solves for the p unit vectors, or for the
+        rows where they are fewer.
 
     Examples
     --------
@@ -108,46 +112,56 @@ class Scores:
         share = self.share if self.values.ndim == 1 else self.share[:, None]
         return -share * self.values
 
-    def top(self, k: int = 5, *, column: int | None = None) -> Ranking:
+    def top(self, k: int = 5, *, column: int | str | None = None) -> Ranking:
         """Return the k rows whose removal raises, and the k whose removal lowers, one quantity most.
 
         Parameters
         ----------
         k : int
-            Rows on each side; all rows where there are fewer.
-        column : int, optional
-            Which quantity, by position; may be left out where there is only one.
+            Rows on each side; fewer where fewer rows have an effect of that sign.
+        column : int or str, optional
+            Which quantity, by position or by its label in `columns`; may be left out where there is
+            only one.
 
         Raises
         ------
         InvalidArgument, InvalidType
-            There are several quantities and none is chosen, or k is not a whole number above 0.
+            There are several quantities and none is chosen, the one chosen does not exist, or k is not a
+            whole number above 0.
         """
-        k = min(whole_number("k", k, at_least=1), len(self.values))
-        change = self._column(column)
-        order = np.argsort(change, kind="stable")
+        k = whole_number("k", k, at_least=1)
+        position = self._position(column)
+        values = self.values if self.values.ndim == 1 else self.values[:, position]
+        change = -self.share * values
 
-        def entries(positions: NDArray[np.intp]) -> list[tuple[Any, int, float]]:
-            labels = self.row_labels
-            return [(_plain(labels[i]), int(i), float(change[i])) for i in positions]
+        def first(effect: FloatArray) -> list[tuple[Any, int, float]]:
+            order = np.argsort(-effect, kind="stable")[:k]  # nan, if any, comes last
+            return [(_plain(self.row_labels[i]), int(i), float(change[i])) for i in order if effect[i] > 0]
 
-        return Ranking(entries(order[::-1][:k]), entries(order[:k]), self.quantity)
+        return Ranking(first(change), first(-change), self.quantity)
 
-    def _column(self, column: int | None) -> FloatArray:
-        removal = self.removal
-        if removal.ndim == 1:
-            return removal
-        m = removal.shape[1]
+    def _position(self, column: int | str | None) -> int:
+        m = len(self.columns)
         if column is None:
             if m > 1:
                 raise InvalidArgument(
                     "column", f"choose one of the {m} quantities", "is None", "Pass column=0, 1, ..."
                 )
-            column = 0
+            return 0
+        if isinstance(column, str):
+            if self.columns.count(column) != 1:
+                raise InvalidArgument(
+                    "column",
+                    f"be the label of one quantity ({', '.join(map(str, self.columns[:6]))}"
+                    + (", ...)" if m > 6 else ")"),
+                    f"is {column!r}, which {self.columns.count(column)} of them have",
+                    "Pass one of these, or a position.",
+                )
+            return self.columns.index(column)
         position = whole_number("column", column, at_least=0)
         if position >= m:
             raise InvalidArgument("column", f"be below {m}", f"is {position}", "Pass a smaller one.")
-        return np.asarray(removal[:, position])
+        return position
 
     def to_frame(self, *, what: str = "removal") -> Any:
         """Return a pandas DataFrame: rows labelled by `row_labels`, columns by `columns`.
@@ -170,5 +184,5 @@ class Scores:
 
 
 def _plain(label: Any) -> Any:
-    """Return a NumPy scalar as the Python object that it stands for."""
+    """Return a NumPy number or text as the Python object that it stands for."""
     return label.item() if isinstance(label, np.generic) else label

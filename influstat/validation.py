@@ -162,6 +162,45 @@ def raise_not_finite(argument: str, value: Any, row: int, column: int | None = N
     )
 
 
+def require_two_classes(y: FloatArray, weights: FloatArray) -> None:
+    """Raise if the rows of positive weight are all of one class: a classifier has nothing to tell apart."""
+    kept = y[weights > 0]
+    if (kept == kept[0]).all():
+        raise InvalidArgument(
+            "y",
+            "hold both classes in the rows of positive weight",
+            f"holds only {kept[0]:g}",
+            "Add rows of the other class. (A LinearRisk of one class, if meant, goes to ist.Fit.minimise.)",
+        )
+
+
+def index_labels(index: Any) -> NDArray[Any]:
+    """Return the labels of a pandas index; dates stay objects that print as dates."""
+    labels = np.asarray(index)
+    return np.asarray(index.astype(object)) if labels.dtype.kind in "mM" else labels
+
+
+def has_index(value: Any) -> bool:
+    """Tell whether `value` is a pandas Series or DataFrame, whose rows have labels."""
+    return hasattr(value, "index") and hasattr(value, "to_numpy")
+
+
+def check_order(argument: str, value: Any, labels: NDArray[Any], *, of: str) -> None:
+    """Raise if a pandas `value` holds the same labels in another order: rows would be paired wrongly."""
+    if not has_index(value):
+        return
+    own = index_labels(value.index)
+    if own.shape != labels.shape or (own == labels).all() or set(own.tolist()) != set(labels.tolist()):
+        return
+    row = int(np.argmax(own != labels))
+    raise InvalidArgument(
+        argument,
+        f"have its labels in the order of {of}",
+        f"has {own[row]!r} at row {row}, where {of} has {labels[row]!r}",
+        f"Put them in one order, or pass {argument}.to_numpy() to pair by position.",
+    )
+
+
 def _from_pandas(argument: str, value: Any) -> Any:
     """Return the NumPy values of a pandas object (missing values as nan); others unchanged."""
     if not hasattr(value, "to_numpy"):
