@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from influstat.adapters.statsmodels_glm import from_binary_or_poisson, from_glm
+from influstat.adapters.statsmodels_glm import from_binary_or_poisson, from_geometric, from_glm
+from influstat.adapters.statsmodels_likelihood import from_likelihood
 from influstat.adapters.statsmodels_linear import from_gls, from_least_squares
+from influstat.adapters.statsmodels_penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels_reading import (
     Mapped,
     require_converged,
@@ -14,31 +16,49 @@ from influstat.adapters.statsmodels_reading import (
     unsupported,
     unwrapped,
 )
+from influstat.adapters.statsmodels_refusals import refuse
+from influstat.adapters.statsmodels_robust import from_quantreg, from_rlm
 from influstat.adapters.verification import verified_fit
 from influstat.fit import Fit
 from influstat.validation import choice
 
 
-def from_statsmodels(results: Any, *, polish: bool = False, drop: str | None = None) -> Fit:
+def from_statsmodels(
+    results: Any,
+    *,
+    polish: bool = False,
+    drop: str | None = None,
+    alpha: Any = None,
+    L1_wt: float = 1.0,
+    smoothing: float | None = None,
+) -> Fit:
     """Turn the results of a statsmodels model into a `Fit`, checked to be at its minimum.
 
     Parameters
     ----------
     results : statsmodels results
-        What `model.fit()` returned. Names of the coefficients and labels of the rows that were fitted
-        (after missing="drop") are kept.
+        What `model.fit()` or `model.fit_regularized()` returned. Names of the coefficients and labels
+        of the rows that were fitted (after missing="drop") are kept.
     polish : bool
         Finish the fit by Newton's method first; theta may then differ from the library's.
     drop : {"row", "copy"}, optional
         What a removal takes away in a GLM with freq_weights: the row with all its copies, or one
         copy. Required there. With "copy" the risk has one row of a single copy for each row of the
         model, in its order, followed by the other copies as rows of their own.
+    alpha, L1_wt : float or array_like, float
+        What was passed to `fit_regularized` of OLS, WLS or GLM, which does not keep them. With an L1
+        part the fit is that of the active set: theta holds the coefficients that are not zero.
+    smoothing : float, optional
+        Width t of the smoothed check loss that stands for QuantReg's, in units of y. Required there.
 
     Returns
     -------
     Fit
-        Penalty protocol "fixed". The loss of a row is minus its log-likelihood at scale 1; for OLS, WLS
-        and GLS it is the squared error (y - eta)^2.
+        The loss of a row is minus its log-likelihood at scale 1; for OLS, WLS and GLS it is the squared
+        error (y - eta)^2, for RLM rho((y - eta) / scale). The scale of RLM, the alpha of a GLM's
+        negative binomial family, and smoothing parameters stay as they are when rows go. The penalty
+        protocol is "fixed", but "folded" for `fit_regularized` of OLS, WLS and GLM, because these
+        minimise a mean: so refits with the same alpha agree.
 
     Raises
     ------
@@ -47,7 +67,7 @@ def from_statsmodels(results: Any, *, polish: bool = False, drop: str | None = N
     NotConverged, NotStationary
         The results are not at the minimum; the message says how far off.
     InvalidArgument, InvalidType
-        The results hold no data any more, or are no results.
+        The results hold no data any more, or are no results; or a needed setting is missing.
 
     Examples
     --------
@@ -62,29 +82,57 @@ def from_statsmodels(results: Any, *, polish: bool = False, drop: str | None = N
     """
     choice("polish", polish, (True, False))
     inner = unwrapped(results)
-    mapped = _mapped(inner, drop)
+    mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:
         require_converged(inner)
     return verified_fit(mapped.risk, mapped.theta, polish=polish, library="statsmodels")
 
 
-def _mapped(results: Any, drop: str | None) -> Mapped:
-    from statsmodels.discrete import discrete_model
-    from statsmodels.genmod.generalized_linear_model import GLM
-    from statsmodels.regression.linear_model import GLS, OLS, WLS
+def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing: Any) -> Mapped:
+    from statsmodels.regression.quantile_regression import QuantReg
 
     require_unconstrained(results)
     require_unrefitted(results)
     kind = type(results.model)
-    name = type(results).__name__
-    if name.startswith(("L1", "Regularized")):
-        unsupported(f"{kind.__name__}.fit_regularized", "Penalised fits are not supported yet.")
+    is_penalised = type(results).__name__.startswith(("L1", "Regularized"))
+    if kind is QuantReg:
+        return from_quantreg(results, smoothing)
+    if is_penalised:
+        return penalised(_linear(results, drop), results, alpha, L1_wt)
+    if kind.__name__ == "GLMGam":
+        return smoothed_glm(from_glm(results, drop), results)
+    refuse(results)
+    return _linear_or_none(results, drop) or from_likelihood(results)
+
+
+def _linear(results: Any, drop: str | None) -> Mapped:
+    mapped = _linear_or_none(results, drop)
+    if mapped is None:
+        unsupported(
+            f"{type(results.model).__name__}.fit_regularized",
+            "Penalised fits are supported for OLS, WLS, GLM, Logit, Probit and Poisson.",
+        )
+    return mapped
+
+
+def _linear_or_none(results: Any, drop: str | None) -> Mapped | None:
+    """Return a model whose parameters are one linear predictor's, None for others."""
+    from statsmodels.discrete import discrete_model
+    from statsmodels.genmod.generalized_linear_model import GLM
+    from statsmodels.regression.linear_model import GLS, OLS, WLS
+    from statsmodels.robust.robust_linear_model import RLM
+
+    kind = type(results.model)
     if kind in (OLS, WLS):
         return from_least_squares(results)
     if kind is GLS:
         return from_gls(results)
     if kind is GLM:
         return from_glm(results, drop)
+    if kind is RLM:
+        return from_rlm(results)
     if kind in (discrete_model.Logit, discrete_model.Probit, discrete_model.Poisson):
         return from_binary_or_poisson(results)
-    return unsupported(kind.__name__, "There are no formulas for it.")
+    if kind is discrete_model.NegativeBinomial and results.model.loglike_method == "geometric":
+        return from_geometric(results)
+    return None

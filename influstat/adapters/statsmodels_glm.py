@@ -18,14 +18,13 @@ from influstat.adapters.statsmodels_reading import (
 )
 from influstat.errors import InvalidArgument
 from influstat.losses import LogisticLoss, Loss
-from influstat.penalty import L2
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray, choice
 
 DROPS = ("row", "copy")
 
 
-def from_glm(results: Any, drop: str | None, penalty: L2 | None = None) -> Mapped:
+def from_glm(results: Any, drop: str | None) -> Mapped:
     """Map a GLM: the observed curvature, weights = freq_weights * var_weights * trials, scale 1."""
     model = results.model
     loss: Loss = GLMLoss(families.family_of(model.family), inverse_link(model.family.link))
@@ -43,7 +42,6 @@ def from_glm(results: Any, drop: str | None, penalty: L2 | None = None) -> Mappe
         y[rows],
         weights=weights,
         offset=offset[rows],
-        penalty=penalty,
         names=names(model, len(theta)),
         row_labels=labels,
     )
@@ -107,6 +105,20 @@ def from_binary_or_poisson(results: Any) -> Mapped:
         loss,
         design_matrix(model),
         y,
+        offset=offset_of(model),
+        names=names(model, len(theta)),
+        row_labels=row_labels(model),
+    )
+    return Mapped(risk, theta)
+
+
+def from_geometric(results: Any) -> Mapped:
+    """Map NegativeBinomial(loglike_method="geometric"), whose dispersion is 1."""
+    model, theta = results.model, parameters(results)
+    risk = LinearRisk(
+        GLMLoss(families.NegativeBinomial(1.0), LogLink()),
+        design_matrix(model),
+        np.asarray(model.endog, dtype=np.float64),
         offset=offset_of(model),
         names=names(model, len(theta)),
         row_labels=row_labels(model),

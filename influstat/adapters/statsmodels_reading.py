@@ -12,9 +12,9 @@ from influstat.errors import InvalidArgument, InvalidType, NotConverged, Unsuppo
 from influstat.validation import FloatArray
 
 SUPPORTED = (
-    "OLS, WLS, GLS, RLM, GLM (every family and link), GLMGam, Logit, Probit, Poisson, "
-    "NegativeBinomial, NegativeBinomialP, GeneralizedPoisson, MNLogit, OrderedModel and other "
-    "likelihood models of independent rows"
+    "OLS, WLS, GLS, RLM, QuantReg (smoothed), GLM (every family and link), GLMGam, Logit, Probit, Poisson, "
+    "NegativeBinomial, NegativeBinomialP, GeneralizedPoisson, MNLogit, OrderedModel, other likelihood "
+    "models of independent rows, and fit_regularized of the linear ones"
 )
 
 
@@ -58,7 +58,7 @@ def require_converged(results: Any) -> None:
     said = getattr(results, "converged", None)
     if said is None:
         said = (getattr(results, "mle_retvals", None) or {}).get("converged")
-    if said is not None and not said:
+    if said is not None and not np.all(said):  # hurdle models say it for each of their parts
         raise NotConverged(
             f"The {type(results.model).__name__} fit did not converge: the library itself says so, and its "
             "coefficients minimise nothing. Fit again with a larger maxiter or another method, or pass "

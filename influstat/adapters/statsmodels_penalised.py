@@ -1,0 +1,114 @@
+"""`fit_regularized`, ridge and L1, and the smoothing penalty of `GLMGam`.
+
+What the library minimises decides what leaves with a row (math.md 2). `fit_regularized` of OLS, WLS and
+GLM minimises the *mean* loss plus alpha times the penalty: with one row less and the same alpha the total
+penalty shrinks with the rows, which is the protocol "folded". The discrete models minimise the *sum* plus
+alpha times the penalty: "fixed". GLMGam's penalty stays whole: "fixed".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.penalised_risk import ActiveSetRisk, PenalisedRisk
+from influstat.adapters.statsmodels_reading import Mapped, unsupported
+from influstat.errors import InvalidArgument
+from influstat.penalty import L2
+from influstat.risk import LinearRisk
+from influstat.validation import FloatArray, real_number, vector
+
+SCALE_FREE = ("Binomial", "Poisson", "NegativeBinomial")
+
+
+def penalised(mapped: Mapped, results: Any, alpha: Any, L1_wt: Any) -> Mapped:
+    """Give a mapped fit_regularized result its penalty."""
+    model, p = results.model, len(mapped.theta)
+    kind = type(model).__name__
+    settings = getattr(results, "mle_settings", None) or {}
+    if "alpha" in settings:  # a discrete model: the sum of losses, L1 only
+        total = np.broadcast_to(np.asarray(settings["alpha"], dtype=np.float64), (p,)).copy()
+        return _l1(mapped, np.zeros(p), total, "fixed")
+    if alpha is None:
+        raise InvalidArgument(
+            "alpha",
+            "be given for the results of fit_regularized, which do not keep it",
+            "is None",
+            "Pass the same alpha and L1_wt as to fit_regularized; they are checked against the gradient.",
+        )
+    if kind == "GLM" and type(model.family).__name__ not in SCALE_FREE:
+        unsupported(
+            f"GLM.fit_regularized with the {type(model.family).__name__} family",
+            "Its estimated scale sets the strength of the penalty, so that every row changes it. Use "
+            "OLS.fit_regularized for the Gaussian family, or a penalised ist.LinearRisk.",
+        )
+    # In units of the summed loss: OLS minimises RSS / (2 n), our squared error has no factor 1/2.
+    unit = mapped.risk.total_weight * (2.0 if kind in ("OLS", "WLS") else 1.0)
+    strengths = unit * _per_coefficient(alpha, p)
+    share = real_number("L1_wt", L1_wt, at_least=0.0)
+    if share > 1:
+        raise InvalidArgument("L1_wt", "be at most 1", f"is {share:g}", "Pass that of fit_regularized.")
+    if share == 0:
+        return _ridge(mapped, strengths)
+    return _l1(mapped, (1.0 - share) * strengths, share * strengths, "folded")
+
+
+def _per_coefficient(alpha: Any, p: int) -> FloatArray:
+    if np.ndim(alpha) == 0:
+        return np.full(p, real_number("alpha", alpha, at_least=0.0))
+    values = vector("alpha", alpha, p, per="coefficient")
+    if (values < 0).any():
+        raise InvalidArgument("alpha", "be at least 0", f"is {values.min():g}", "Pass that of the fit.")
+    return values
+
+
+def _with(risk: LinearRisk, columns: Any, protocol: str, penalty: L2 | None = None) -> LinearRisk:
+    """Return the risk of some of the columns, in a protocol."""
+    return LinearRisk(
+        risk.loss,
+        risk.design.rows(slice(None))[:, columns],
+        risk.y,
+        weights=risk.weights,
+        offset=risk.offset,
+        penalty=penalty,
+        protocol=protocol,
+        names=[name for name, kept in zip(risk.names, columns, strict=True) if kept],
+        row_labels=risk.row_labels,
+    )
+
+
+def _ridge(mapped: Mapped, strengths: FloatArray) -> Mapped:
+    everything = np.ones(len(strengths), dtype=np.bool_)
+    positive = np.unique(strengths[strengths > 0])
+    if len(positive) <= 1:  # what L2 can say, with all its fast ways
+        free = [int(j) for j in np.flatnonzero(strengths == 0)]
+        penalty = L2(float(positive[0]) if len(positive) else 0.0, free)
+        return Mapped(_with(mapped.risk, everything, "folded", penalty), mapped.theta)
+    base = _with(mapped.risk, everything, "folded")
+    return Mapped(PenalisedRisk(base, np.diag(strengths)), mapped.theta)
+
+
+def _l1(mapped: Mapped, ridge: FloatArray, strengths: FloatArray, protocol: str) -> Mapped:
+    """Return the problem on the active set: coefficients that are not zero, or not penalised by L1."""
+    active = (mapped.theta != 0) | (strengths == 0)
+    if not active.any():
+        unsupported("fit_regularized", "All coefficients are zero: there is nothing that rows could move.")
+    theta = mapped.theta[active]
+    risk = ActiveSetRisk(
+        _with(mapped.risk, active, protocol),
+        np.diag(ridge[active]),
+        strengths[active],
+        np.sign(theta),
+        None if active.all() else _with(mapped.risk, ~active, protocol),
+        strengths[~active],
+    )
+    return Mapped(risk, theta)
+
+
+def smoothed_glm(mapped: Mapped, results: Any) -> Mapped:
+    """Give a mapped GLMGam its penalty matrix; basis, knots and smoothing parameters stay as they are."""
+    model = results.model
+    second = np.asarray(model.penal.deriv2(mapped.theta), dtype=np.float64)
+    matrix = float(model.pen_weight) * (np.diag(second) if second.ndim == 1 else second)
+    return Mapped(PenalisedRisk(mapped.risk, matrix), mapped.theta)
