@@ -9,10 +9,12 @@ from influstat.influence import Influence
 from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
 from influstat.models import HingeSVC, Logistic, Ridge, SmoothedSVC
 from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, SmoothedCheck, SquaredHinge
+from influstat.numerical_loss import NumericalLoss
 from influstat.penalty import L2
 from influstat.removal import Removal
 from influstat.risk import LinearRisk
 from influstat.scores import Ranking, Scores
+from influstat.softmax import SoftmaxRisk
 from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solution, Solver, Taylor
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Logistic",
     "LogisticLoss",
     "Loss",
+    "NumericalLoss",
     "PoissonLoss",
     "PseudoHuberLoss",
     "Ranking",
@@ -40,6 +43,7 @@ __all__ = [
     "SmoothedCheck",
     "SmoothedHinge",
     "SmoothedSVC",
+    "SoftmaxRisk",
     "Solution",
     "Solver",
     "SquaredError",

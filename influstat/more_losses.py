@@ -141,6 +141,10 @@ class HuberLoss(_NoMean):
         """Return the eta at which the second derivative jumps, shape (2, n)."""
         return np.array([y - self.delta, y + self.delta])
 
+    def continuation(self) -> tuple[HuberLoss, ...]:
+        """Return losses of larger delta, from all but squared error on: from afar no row has curvature."""
+        return tuple(HuberLoss(self.delta * 10.0**power) for power in (6, 4, 3, 2, 1))
+
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64; any finite number is a target."""
         return vector("y", y)
@@ -201,6 +205,10 @@ class PseudoHuberLoss(_NoMean):
     def self_concordance(self) -> float:
         """Return 3 / (2 delta)."""
         return 1.5 / self.delta
+
+    def continuation(self) -> tuple[PseudoHuberLoss, ...]:
+        """Return losses of larger delta, from all but squared error on: from afar no row has curvature."""
+        return tuple(PseudoHuberLoss(self.delta * 10.0**power) for power in (6, 4, 3, 2, 1))
 
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64; any finite number is a target."""

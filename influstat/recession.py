@@ -92,7 +92,10 @@ def explain_no_minimum(
 def _growth(risk: LinearRisk) -> tuple[Mask, Mask]:
     """Return whether each weighted row's loss rises for ever as eta goes to +inf, and to -inf."""
     y = risk.y[risk.weights > 0]
-    far = np.full(y.size, FAR)
+    if hasattr(risk.loss, "growth"):  # a loss that cannot be asked so far out answers for itself
+        up, down = risk.loss.growth(y)
+        return up, down
+    far = FAR + 2.0 * np.abs(y)  # beyond the target too, where losses of y - eta turn
     with np.errstate(over="ignore"):  # an exponential loss may overflow: it certainly grows
         return risk.loss.first(y, far) > 1e-9, risk.loss.first(y, -far) < -1e-9
 

@@ -245,3 +245,27 @@ def test_influence_is_the_derivative_of_the_minimiser(case, protocol):
     for row in (0, 7):
         slope = derivative(lambda eps, row=row: moved(row, eps), 1e-4)
         np.testing.assert_allclose(values[row], slope, rtol=1e-6, atol=1e-7 * np.abs(values).max())
+
+
+@pytest.mark.parametrize(
+    "loss", [ist.SquaredError(), ist.HuberLoss(3.0), ist.PseudoHuberLoss(1.0), ist.SmoothedCheck(0.5, 1.0)]
+)
+def test_large_targets_are_not_taken_for_separated_ones(loss):
+    rng = np.random.default_rng(0)
+    X = 1.0 + rng.random((30, 1))
+    y = 1e4 * X[:, 0] + rng.normal(size=30)
+    for sign in (1.0, -1.0):
+        start = [1e4 * sign] if isinstance(loss, ist.SmoothedCheck) else None
+        fit = ist.Fit.minimise(ist.LinearRisk(loss, X, sign * y), start=start)
+        assert abs(fit.theta[0] - 1e4 * sign) < 2.0
+
+
+@pytest.mark.parametrize("kind", [ist.HuberLoss, ist.PseudoHuberLoss])
+def test_robust_fits_leave_outliers_alone(kind):
+    rng = np.random.default_rng(2)
+    X = np.column_stack([rng.normal(size=60), np.ones(60)])
+    y = X @ [2.0, 300.0] + rng.normal(size=60)
+    clean = ist.Fit.minimise(ist.LinearRisk(kind(1.0), X, y)).theta
+    y[:5] += 1e4
+    np.testing.assert_allclose(clean, [2.0, 300.0], atol=0.5)
+    np.testing.assert_allclose(ist.Fit.minimise(ist.LinearRisk(kind(1.0), X, y)).theta, clean, atol=0.3)

@@ -17,10 +17,10 @@ HEAVY = ("statsmodels", "pandas", "sklearn", "matplotlib", "pooch", "tqdm", "hyp
 # The layers of design.md, lowest first. What stands on one line may import what stands before it, on that
 # line or above. A folder is one name: its files import each other freely.
 LAYERS = [
-    ["errors", "validation", "progress", "contract"],
-    ["design", "losses", "more_losses", "penalty", "curvature"],
+    ["errors", "validation", "progress", "contract", "differences"],
+    ["design", "losses", "more_losses", "numerical_derivatives", "numerical_loss", "penalty", "curvature"],
     ["solvers"],
-    ["risk"],
+    ["risk", "softmax"],
     ["recession", "newton", "hinge_dual", "hinge"],
     ["fit"],
     ["scores", "influence", "removal", "hinge_model", "models"],
