@@ -1,0 +1,67 @@
+"""What certificates measure at the coefficients after each removal: gradients, and how far rows moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from influstat.removal.anchor import Anchor, unit_rounding
+from influstat.removal.groups import Groups
+from influstat.risk import LinearRisk
+from influstat.validation import FloatArray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measurements at theta_k, without the rows of group k, sum scale.
+
+    Attributes
+    ----------
+    gradient : ndarray, shape (p, k)
+        grad F_-S(theta_k) = sum_{j not in S} w_j l1_j x_j + (1 - omega_S) kappa D theta_k.
+    error : ndarray, shape (p,)
+        Bound on the rounding error of each entry of `gradient`, for all k.
+    path : ndarray, shape (k,)
+        max over kept j not in S of |x_j'theta_k - x_j'theta-hat|, rounded up.
+    given_up : ndarray, shape (k,)
+        sum over given-up j not in S of w_j l2_j(theta_k) |x_j|^2_{C^-1}.
+    """
+
+    gradient: FloatArray
+    error: FloatArray
+    path: FloatArray
+    given_up: FloatArray
+
+
+def measure(
+    risk: LinearRisk, anchor: Anchor, at: FloatArray, groups: Groups, theta: FloatArray, left: FloatArray
+) -> Measured:
+    """Measure at theta (k, p); `at` is where the anchor was taken, `left` is 1 - omega_S for each group."""
+    design, loss, weights = risk.design, risk.loss, risk.weights
+    eta = design.dot(theta.T)
+    eta += risk.offset[:, None]
+    first = np.asarray(loss.first(risk.y[:, None], eta))
+    second = np.asarray(loss.second(risk.y[:, None], eta))
+    eta -= risk.linear_predictor(at)[:, None]
+    moved = np.abs(eta, out=eta)
+    gone = groups.members, groups.owners
+    first[gone] = second[gone] = moved[gone] = 0.0
+    largest = np.maximum(np.max(np.abs(theta), axis=0), np.abs(at))
+    slip = unit_rounding(design.shape[1]) * (
+        design.absolute_dot(largest) + np.abs(risk.offset) + np.abs(risk.y)
+    )
+    present = weights > 0
+    doubt = 4.0 * np.max(slip[present], initial=0.0)  # l2 at the anchor, l2 here, and their distance
+    path = np.max(moved[anchor.kept & present], axis=0, initial=0.0) + doubt
+    lost = ~anchor.kept
+    given_up = (weights[lost] * anchor.row_norms[lost] ** 2) @ second[lost]
+    given_up *= np.exp(min(loss.self_concordance * doubt, 700.0))
+    second *= slip[:, None]
+    second += unit_rounding(design.shape[0]) * np.abs(first)
+    error = design.absolute_transpose_dot(weights * np.max(second, axis=1))
+    error += unit_rounding(1) * risk.penalty_diagonal * largest
+    first *= weights[:, None]
+    gradient = design.transpose_dot(first)
+    gradient += left * (risk.penalty_diagonal[:, None] * theta.T)
+    return Measured(gradient, error, path, given_up)
