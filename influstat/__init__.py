@@ -1,7 +1,7 @@
 """influstat: closed-form influence functions, and what really happens without a row."""
 
 from influstat import errors
-from influstat.adapters import from_statsmodels
+from influstat.adapters import from_sklearn, from_statsmodels
 from influstat.contract import Risk
 from influstat.curvature import Curvature
 from influstat.fit import Fit
@@ -50,5 +50,6 @@ __all__ = [
     "SquaredHinge",
     "Taylor",
     "errors",
+    "from_sklearn",
     "from_statsmodels",
 ]

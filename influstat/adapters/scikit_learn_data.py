@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.validation import FloatArray, vector
+from influstat.validation import FloatArray, has_index, index_labels, numeric_array, vector
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,10 @@ class Translation:
         InvalidArgument
             A transformer refuses X, or X has other columns.
         """
-        table = self.transformed(X)
+        return self.taken(self.transformed(X))
+
+    def taken(self, table: Any) -> Any:
+        """Return the active columns of a transformed table."""
         return table if self.active is None else _take(table, self.active)
 
     def transformed(self, X: Any) -> Any:
@@ -67,9 +70,10 @@ class Translation:
                     f"is refused by them: {error}",
                     "Pass the same columns as to the pipeline's fit, untransformed.",
                 ) from error
-        if np.ndim(X) == 2 or sp.issparse(X):
-            self._check_columns(X)
-        return X
+        table: Any = X if hasattr(X, "shape") else numeric_array("X", X)
+        if len(table.shape) == 2:  # else the design says what is wrong
+            self._check_columns(table)
+        return table
 
     def _check_columns(self, X: Any) -> None:
         if X.shape[1] != self.features:
@@ -128,8 +132,8 @@ class Translation:
 def _take(table: Any, columns: NDArray[np.intp]) -> Any:
     if hasattr(table, "iloc"):
         return table.iloc[:, columns]
-    if sp.issparse(table):
-        return sp.csc_array(table)[:, columns]
+    if hasattr(table, "tocsc"):
+        return table.tocsc()[:, columns]
     return np.asarray(table)[:, columns]
 
 
@@ -196,10 +200,7 @@ def one_target(y: Any, coefficients: FloatArray) -> Any:
 
 def labels_of(X: Any, y: Any) -> Any:
     """Return the row labels of a DataFrame X or of a Series y; None where both have none."""
-    for table in (X, y):
-        if hasattr(table, "iloc") and hasattr(table, "index"):
-            return np.asarray(table.index)
-    return None
+    return next((index_labels(table.index) for table in (X, y) if has_index(table)), None)
 
 
 def weights_of(

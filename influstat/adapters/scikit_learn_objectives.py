@@ -182,7 +182,7 @@ def _logistic_cv(estimator: Any, size: Size) -> Objective:
         raise _setting(
             estimator, "refit", "True", "Averages over folds minimise no risk: fit with refit=True."
         )
-    ratio = np.ravel(getattr(estimator, "l1_ratio_", None))[0]
+    ratio = np.ravel(estimator.l1_ratio_)[0] if hasattr(estimator, "l1_ratio_") else None
     return _logistic_of(estimator, float(np.ravel(estimator.C_)[0]), ratio)
 
 
@@ -283,8 +283,8 @@ def _sgd(estimator: Any, size: Size, losses: dict[str, tuple[Loss | None, float]
             "estimator",
             "have no class_weight or sample_weight",
             "has unequal weights",
-            "Its penalty follows the number of rows, whatever their weights: use LogisticRegression, Ridge or "
-            "LinearSVC, which take weights.",
+            "Its penalty follows the number of rows, whatever their weights: use LogisticRegression, Ridge "
+            "or LinearSVC, which take weights.",
         )
     loss, factor = losses[estimator.loss]
     strength = 0.0 if estimator.penalty is None else factor * size.rows * float(estimator.alpha)
@@ -341,7 +341,7 @@ REASONS: dict[str, str] = {
     "TransformedTargetRegressor": "Pass its regressor_ with the transformed y.",
     "HuberRegressor": "It fits a scale together with the coefficients: use statsmodels' RLM and "
     "ist.from_statsmodels, or ist.HuberLoss with ist.LinearRisk.",
-    "QuantileRegressor": "The check loss has no second derivative: use ist.SmoothedCheck with ist.LinearRisk.",
+    "QuantileRegressor": "Its loss has no second derivative: use ist.SmoothedCheck with ist.LinearRisk.",
     "NuSVC": "Its nu is a constraint, not a penalty: use SVC(kernel='linear') with smoothing=.",
     "Perceptron": "It minimises no risk: use SGDClassifier(loss='log_loss') or LogisticRegression.",
 }

@@ -1,0 +1,176 @@
+"""Verification on entry: what scikit-learn stopped at must be the minimum of the risk that we read."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.active_set import ActiveSetRisk
+from influstat.adapters.verification import ALLOWED, remaining_step
+from influstat.errors import DoubtfulResult, NotStationary
+from influstat.fit import STATIONARITY, Fit
+from influstat.newton import stationarity
+from influstat.validation import FloatArray
+
+LOOSEST = 1e-3  # however large tol is
+STOCHASTIC = 1e-4  # SGD's tol is about its losses from pass to pass, not about a gradient
+SINGLE = 1e-4  # coefficients in float32 are 6e-8 off, their gradient by as much times its condition
+SURPRISE = 1e-2  # a relative gradient that an unfinished fit seldom leaves
+AT_KINK = 1e-6  # relative distance of a linear predictor from a kink
+HINGE_EXCESS = 1e-2  # of the hinge risk, above that at the smoothed minimum: libsvm's tol of 1e-3 leaves less
+
+
+def limit_of(estimator: Any) -> float:
+    """Return the largest relative gradient at which the estimator's coefficients pass.
+
+    The measure is `influstat.newton.stationarity`, the largest entry of the gradient, each relative to
+    the size of its terms, which no unit of a column changes. It must be at most `tol`, the estimator's
+    own tolerance, but `tol` below 1e-6 is not asked for and above 1e-3 not granted. Closed forms must
+    reach 1e-6. scikit-learn's solvers compare *absolute* gradients (or other measures) with tol, so that
+    for columns of very different units a fit that satisfies them may still be refused here: its
+    coefficients of the small columns are then far from their minimum.
+    """
+    if type(estimator).__name__.startswith("SGD"):
+        return STOCHASTIC
+    tol = getattr(estimator, "tol", None)
+    limit = STATIONARITY if tol is None else min(max(STATIONARITY, float(tol)), LOOSEST)
+    return max(limit, SINGLE) if np.asarray(estimator.coef_).dtype == np.float32 else limit
+
+
+def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> Fit:
+    """Return the fit, finished by Newton's method if asked.
+
+    Parameters
+    ----------
+    risk : Risk
+        What the estimator should have minimised.
+    theta : ndarray, shape (p,)
+        Where it stopped.
+    limit : float
+        Largest relative gradient accepted.
+    polish : bool
+        Whether to start Newton's method at theta.
+
+    Raises
+    ------
+    NotStationary
+        The relative gradient is larger, or a column at 0 should not be there.
+    SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
+        Polishing did not find a minimum; the message says why.
+
+    Warns
+    -----
+    DoubtfulResult
+        theta passes but is more than 1 % of a typical row's removal effect away from the minimum; or
+        polishing began at a relative gradient above 1e-2, which speaks for other data.
+    """
+    measure = stationarity(risk, theta)
+    if polish:
+        fit = Fit.minimise(risk, start=theta)
+        _require_active_set(risk, fit.theta, STATIONARITY)
+        if measure > SURPRISE:
+            _warn(
+                f"Before it was finished the fit had a relative gradient of {measure:.2g}: theta is now the "
+                "minimum on these rows and may be far from the estimator's coef_. Check that X, y and "
+                "sample_weight are those it was fitted with, or refit with more iterations."
+            )
+        return fit
+    if not measure <= limit:
+        _refuse(risk, theta, measure, limit)
+    _require_active_set(risk, theta, limit)
+    fit = Fit(risk, theta, tolerance=np.inf)
+    left = remaining_step(risk, fit.theta) if measure > STATIONARITY else 0.0
+    if left > ALLOWED:
+        _warn(
+            f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "
+            f"(relative gradient {measure:.1e}); removals are off by about that much. Pass polish=True to "
+            "finish it by Newton's method, or refit with a smaller tol."
+        )
+    return fit
+
+
+def _refuse(risk: Any, theta: FloatArray, measure: float, limit: float) -> None:
+    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
+    relative = np.abs(gradient) / np.where(scale > 0, scale, 1.0)
+    worst = int(np.argmax(np.where(np.isfinite(relative), relative, np.inf)))
+    raise NotStationary(
+        "estimator",
+        f"be at the minimum of its risk on these rows (relative gradient at most {limit:.1e})",
+        f"has a relative gradient of {measure:.3g}, largest for {risk.names[worst]!r}; "
+        f"|grad R| = {np.linalg.norm(gradient):.3g}",
+        "Pass the X, y and sample_weight that it was fitted with. If it stopped early, refit with more "
+        "iterations and a smaller tol, or pass polish=True to finish it by Newton's method.",
+    )
+
+
+def _require_active_set(risk: Any, theta: FloatArray, limit: float) -> None:
+    """Raise where the columns at 0 are not those that the penalty keeps there."""
+    if not isinstance(risk, ActiveSetRisk):
+        return
+    excess, crossed = risk.entering_pull(theta), risk.crossed(theta)
+    if excess <= limit and not crossed:
+        return
+    what = f"{crossed[0]!r} changes its sign" if crossed else "a column at 0 should have a coefficient"
+    raise NotStationary(
+        "estimator",
+        "have the active set of its minimum",
+        f"has another: {what} (relative gradient beyond the penalty: {max(excess, 0.0):.2g})",
+        "Pass the X, y and sample_weight that it was fitted with, or refit with a smaller tol.",
+    )
+
+
+def refuse_other_minimum(fit: Fit, theta: FloatArray) -> None:
+    """Raise where the hinge fit has a larger hinge risk than the smoothed one: it is not the hinge's minimum.
+
+    Raises
+    ------
+    NotStationary
+        Its risk is larger by more than 1 %.
+    """
+    found, ours = _hinge_risk(fit.risk, theta), _hinge_risk(fit.risk, fit.theta)
+    if found <= ours * (1.0 + HINGE_EXCESS):
+        return
+    raise NotStationary(
+        "estimator",
+        "minimise the hinge risk on these rows",
+        f"has the risk {found:.6g}, above the {ours:.6g} of the smoothed fit",
+        "Pass the X, y and sample_weight that it was fitted with, or refit with more iterations.",
+    )
+
+
+def _hinge_risk(risk: Any, theta: FloatArray) -> float:
+    hinge = np.maximum(0.0, 1.0 - risk.y * risk.linear_predictor(theta))
+    return float((risk.weights @ hinge + risk.penalty_value(theta)) / risk.total_weight)
+
+
+def warn_of_balanced_weights(estimator: Any) -> None:
+    """Say that balanced class weights are held, although they depend on the rows."""
+    if isinstance(getattr(estimator, "class_weight", None), str):
+        _warn(
+            "class_weight='balanced' follows the rows, so that scikit-learn changes the weights of a whole "
+            "class when one row goes. Here the weights stay as they are. To settle it, compare with refits "
+            "that have these weights as sample_weight, or fit with a dict for class_weight."
+        )
+
+
+def warn_of_kinks(fit: Fit) -> None:
+    """Say which rows sit where the second derivative of their loss jumps."""
+    risk: Any = getattr(fit.risk, "smooth", fit.risk)
+    if not hasattr(risk.loss, "kinks"):
+        return
+    eta = risk.linear_predictor(fit.theta)
+    distance = np.abs(eta - risk.loss.kinks(risk.y)) / (1.0 + np.abs(eta))
+    rows = np.flatnonzero(distance.min(axis=0) < AT_KINK)
+    if rows.size:
+        shown = ", ".join(str(label) for label in risk.row_labels[rows[:5]])
+        more = f" and {rows.size - 5} more" if rows.size > 5 else ""
+        _warn(
+            f"Rows {shown}{more} sit where the second derivative of {type(risk.loss).__name__} jumps: "
+            "influence is no derivative there. Look at their removal with leave_one_out(method='exact')."
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, DoubtfulResult, stacklevel=4)
