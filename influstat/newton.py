@@ -91,9 +91,13 @@ def minimise(
     """
     if isinstance(risk, LinearRisk):
         require_full_rank(risk)
-    if start is not None:
-        return _Descent(risk, np.array(start, dtype=np.float64)).run(max_iterations, tolerance)
     easy = _easier(risk)
+    if start is not None:
+        try:
+            return _Descent(risk, np.array(start, dtype=np.float64)).run(max_iterations, tolerance)
+        except NotConverged:
+            if not easy:
+                raise  # else the smoother losses lead to where this start does not
     theta = _start(easy[0] if easy else risk)
     for easier in easy:
         theta = _Descent(easier, theta).run(max_iterations, tolerance=1e-4).theta

@@ -81,9 +81,9 @@ SQUARED_ERROR = PlainLoss(
     second=lambda y, eta: 2.0,
     definition=lambda y, eta: (y - eta) ** 2,
 )
-LOGISTIC = PlainLoss(  # y in {0, 1}
-    value=lambda y, eta: log_one_plus_exp(eta) - y * eta,
-    first=lambda y, eta: sigma(eta) - y,
+LOGISTIC = PlainLoss(  # y in {0, 1}; log(1 + e^eta) - y eta and sigma(eta) - y lose digits where y = 1
+    value=lambda y, eta: log_one_plus_exp(-eta if y == 1 else eta),
+    first=lambda y, eta: -sigma(-eta) if y == 1 else sigma(eta),
     second=lambda y, eta: sigma(eta) * sigma(-eta),
     definition=lambda y, eta: (1 + eta.exp()).ln() - y * eta,
 )
