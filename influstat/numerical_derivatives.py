@@ -15,6 +15,7 @@ from math import factorial
 from typing import Any
 
 import numpy as np
+from numpy.exceptions import ComplexWarning
 from numpy.typing import NDArray
 
 from influstat.validation import FloatArray
@@ -127,6 +128,34 @@ def half_circle(
     return best.result()
 
 
+def takes_complex(function: Displaced, *, n: int, width: float = 1.0, size: Any = 0.0) -> bool:
+    """Return whether complex displacements give the first derivative that differences give.
+
+    A function may take complex numbers and yet not mean it: np.abs of them is their modulus. Errors that
+    it raises (TypeError, ValueError, ArithmeticError) mean no. Parameters as for `ridders`.
+    """
+    rows, h = np.arange(n), 1e-5 * width
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ComplexWarning)
+            moved = _evaluate(function, 1j * STEP, rows)
+            above, below = _pair(function, h, rows)
+    except (TypeError, ValueError, ArithmeticError, NotImplementedError, ComplexWarning):
+        return False
+    exact = moved.imag / STEP
+    if moved.dtype.kind != "c" or not np.isfinite(exact).all():
+        return False
+    with np.errstate(all="ignore"):
+        rough = (above - below) / (2.0 * h)
+        tolerance = 1e-4 * (np.abs(exact) + np.abs(rough)) + 1e-9 * (1.0 + np.abs(moved.real)) / width
+    doubtful = np.flatnonzero(~(np.abs(exact - rough) <= tolerance))
+    if not doubtful.size:
+        return True
+    size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))[doubtful]
+    near = ridders(lambda r, part: function(r, doubtful[part]), 1, n=doubtful.size, width=width, size=size)
+    return bool(np.all(np.abs(near.value - exact[doubtful]) <= near.error + 1e-6 * np.abs(near.value)))
+
+
 class _Best:
     """The best value of every entry so far; entries that cannot get better are no longer asked for."""
 
@@ -155,7 +184,7 @@ class _Best:
 def _evaluate(function: Displaced, displacement: complex, rows: NDArray[np.intp]) -> NDArray[Any]:
     """Return f there, without the warnings of a function that is asked where it may not exist."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.filterwarnings("ignore", "(overflow|invalid|divide|underflow)", RuntimeWarning)
         return np.asarray(function(displacement, rows))
 
 

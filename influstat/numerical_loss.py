@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.exceptions import ComplexWarning
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.numerical_derivatives import STEP, Derivative, complex_step, half_circle, ridders
+from influstat.numerical_derivatives import (
+    Derivative,
+    Displaced,
+    complex_step,
+    half_circle,
+    ridders,
+    takes_complex,
+)
 from influstat.validation import FloatArray, choice, real_number, vector
 
 SAMPLE = 64  # entries evaluated twice, to see that the function is deterministic
@@ -121,12 +126,8 @@ class NumericalLoss:
         choice("order", order, (1, 2, 3))
         targets, predictors, shape = _flat(y, eta)
         self._require_deterministic(targets[:SAMPLE], predictors[:SAMPLE])
-        settings: dict[str, Any] = {"n": targets.size, "width": self.width, "size": np.abs(predictors)}
-
-        def displaced(r: Any, rows: Any) -> NDArray[Any]:
-            return self._call(targets[rows], predictors[rows] + r)
-
-        if not self._takes_complex(targets, predictors):
+        displaced, settings = self._displaced(targets, predictors)
+        if not takes_complex(displaced, **settings):
             found = ridders(displaced, order, **settings)
         elif order == 1:
             found = complex_step(displaced, **settings)
@@ -137,7 +138,8 @@ class NumericalLoss:
     def uses_complex_step(self, y: FloatArray, eta: FloatArray) -> bool:
         """Return whether derivatives at these pairs come from complex evaluations."""
         targets, predictors, _ = _flat(y, eta)
-        return self._takes_complex(targets, predictors)
+        displaced, settings = self._displaced(targets, predictors)
+        return takes_complex(displaced, **settings)
 
     def growth(self, y: FloatArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return whether each row's loss rises towards eta = +inf, and towards -inf.
@@ -170,6 +172,14 @@ class NumericalLoss:
         return found.value.reshape(np.shape(eta))
 
     # -- calls of the function, watched -----------------------------------------------------------------
+
+    def _displaced(self, y: FloatArray, eta: FloatArray) -> tuple[Displaced, dict[str, Any]]:
+        """Return the loss as a function of a displacement of eta, and how to differentiate it."""
+
+        def displaced(r: Any, rows: Any) -> NDArray[Any]:
+            return self._call(y[rows], eta[rows] + r)
+
+        return displaced, {"n": y.size, "width": self.width, "size": np.abs(eta)}
 
     def _derivative(self, order: int, y: FloatArray, eta: FloatArray) -> FloatArray:
         found = self.derivative(order, y, eta)
@@ -220,36 +230,6 @@ class NumericalLoss:
         once, again = self._call(y, eta), self._call(y, eta)
         differs = ~((once == again) | (np.isnan(once) & np.isnan(again)))
         _refuse(differs, y, eta, "be deterministic", "gives different values for the same input")
-
-    def _takes_complex(self, y: FloatArray, eta: FloatArray) -> bool:
-        """Return whether complex eta give the derivative that differences give.
-
-        A function may take complex numbers and yet not mean it: np.abs of them is their modulus.
-        """
-        try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                warnings.simplefilter("error", ComplexWarning)
-                moved = self._call(y, eta + 1j * STEP)
-                h = 1e-5 * self.width
-                rough = (self._call(y, eta + h) - self._call(y, eta - h)) / (2.0 * h)
-        except (TypeError, ValueError, ArithmeticError, NotImplementedError, ComplexWarning):
-            return False
-        exact = moved.imag / STEP
-        if moved.dtype.kind != "c" or not np.isfinite(exact).all():
-            return False
-        tolerance = 1e-4 * (np.abs(exact) + np.abs(rough)) + 1e-9 * (1.0 + np.abs(moved.real)) / self.width
-        doubtful = np.flatnonzero(~(np.abs(exact - rough) <= tolerance))
-        if not doubtful.size:
-            return True
-        near = ridders(
-            lambda r, rows: self._call(y[doubtful[rows]], eta[doubtful[rows]] + r),
-            1,
-            n=doubtful.size,
-            width=self.width,
-            size=np.abs(eta[doubtful]),
-        )
-        return bool(np.all(np.abs(near.value - exact[doubtful]) <= near.error + 1e-6 * np.abs(near.value)))
 
 
 def _flat(y: Any, eta: Any) -> tuple[FloatArray, FloatArray, tuple[int, ...]]:
