@@ -28,6 +28,7 @@ TOLERANCE = 1e-12
 LARGEST_FACTORED = 4000  # coefficients; beyond, and where penalised, steps come from conjugate gradients
 LEAST_RTOL = 1e-10  # of conjugate gradients; looser far from the minimum, where a Newton step is no aim
 HALVINGS = 60
+NEAR = 1e-6  # stationarity below which a smaller gradient alone shows progress
 POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient
 
 
@@ -94,14 +95,16 @@ def minimise(
     easy = _easier(risk)
     if start is not None:
         try:
-            return _Descent(risk, np.array(start, dtype=np.float64)).run(max_iterations, tolerance)
+            return _Descent(risk, np.array(start, dtype=np.float64)).minimum(max_iterations, tolerance)
         except NotConverged:
             if not easy:
                 raise  # else the smoother losses lead to where this start does not
     theta = _start(easy[0] if easy else risk)
     for easier in easy:
-        theta = _Descent(easier, theta).run(max_iterations, tolerance=1e-4).theta
-    return _Descent(risk, theta).run(max_iterations, tolerance)
+        descent = _Descent(easier, theta)
+        descent.run(max_iterations, tolerance=1e-4)
+        theta = descent.theta
+    return _Descent(risk, theta).minimum(max_iterations, tolerance)
 
 
 def _start(risk: Risk) -> FloatArray:
@@ -112,7 +115,7 @@ def _start(risk: Risk) -> FloatArray:
     least_squares = LinearRisk(
         SquaredError(), risk.design, -risk.offset, penalty=risk.penalty, weights=risk.weights
     )
-    return _Descent(least_squares, zeros).run(10, TOLERANCE).theta if risk.offset.any() else zeros
+    return _Descent(least_squares, zeros).minimum(10, TOLERANCE).theta if risk.offset.any() else zeros
 
 
 def _easier(risk: Risk) -> list[Risk]:
@@ -136,7 +139,15 @@ class _Descent:
         self.by_products = _by_conjugate_gradients(risk)
         self.steps = 0
 
-    def run(self, max_iterations: int, tolerance: float) -> Minimum:
+    def minimum(self, max_iterations: int, tolerance: float) -> Minimum:
+        """Return the end of the run, checked to be the one minimum."""
+        self.run(max_iterations, tolerance)
+        if not self.definite:  # no step was needed, or the last was damped: a saddle looks the same so far
+            self._require_definite()
+        self._explain(self._condition(), only_if_suspect=True)
+        return Minimum(self.theta, self.measure, self.steps)
+
+    def run(self, max_iterations: int, tolerance: float) -> None:
         """Step until stationary, then polish while each step still halves the gradient."""
         polishing = 0
         while self.measure > 0 and polishing <= POLISHING_STEPS:
@@ -154,10 +165,6 @@ class _Descent:
                 self._fail(tolerance)
             elif isinstance(self.risk, LinearRisk):
                 refuse_separating(self.risk, self.theta)
-        if not self.definite:  # no step was needed, or the last was damped: a saddle looks the same so far
-            self._require_definite()
-        self._explain(self._condition(), only_if_suspect=True)
-        return Minimum(self.theta, self.measure, self.steps)
 
     def _step(self) -> bool:
         """Move once; return False where no step length lowers the risk or its gradient."""
@@ -169,14 +176,13 @@ class _Descent:
         for _ in range(HALVINGS):
             theta = self.theta + length * direction
             value = self.risk.value(theta)
-            if np.isfinite(value) and value <= self.value + 1e-4 * length * slope + noise:
-                gradient = self.risk.gradient(theta)
-                # Within the noise of the value only the gradient can tell whether the step was good.
-                measure = stationarity(self.risk, theta)
-                if -length * slope > noise or measure < self.measure:
-                    self.theta, self.value, self.gradient = theta, value, gradient
-                    self.measure = measure
-                    return True
+            lower = bool(value <= self.value + 1e-4 * length * slope + noise)
+            measure = stationarity(self.risk, theta) if lower or self.measure < NEAR else np.inf
+            # Where the value changes by less than its rounding only the gradient can tell.
+            if (lower and -length * slope > noise) or measure < self.measure:
+                self.theta, self.value, self.measure = theta, value, measure
+                self.gradient = self.risk.gradient(theta)
+                return True
             length *= 0.5
         return False
 

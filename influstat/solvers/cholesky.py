@@ -126,8 +126,8 @@ def _explain_failure(matrix: FloatArray, diagonal: FloatArray, names: Sequence[s
         zero = np.flatnonzero(diagonal == 0)
         raise SingularHessian(
             f"The Hessian is singular: coefficients {_listed(zero, names)} do not affect the risk at all "
-            "(a column of zeros, or no row with curvature). Drop those columns, penalise them, or pass "
-            "damping > 0."
+            "(a column of zeros, or no row with curvature). Drop those columns, penalise them, use a "
+            "smoother loss (a larger t), or pass damping > 0."
         )
     values, vectors = eigh(matrix)
     if values[0] < -len(values) * EPSILON * values[-1]:

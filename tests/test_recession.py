@@ -1,0 +1,164 @@
+"""Is there one finite minimiser? Tables of separated, half separated and overlapping data."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import influstat as ist
+from influstat.errors import InvalidArgument, NoMinimiser, SingularHessian
+
+LINE = np.arange(-3.0, 4.0)[:, None]
+CLASSIFIERS = {
+    "logistic": (ist.LogisticLoss(), (0, 1)),
+    "signed logistic": (ist.SignedLogisticLoss(), (-1, 1)),
+    "smoothed hinge 1": (ist.SmoothedHinge(1.0), (-1, 1)),
+    "smoothed hinge 0.01": (ist.SmoothedHinge(0.01), (-1, 1)),
+}
+each_classifier = pytest.mark.parametrize("name", CLASSIFIERS)
+
+
+def fit(name, X, upper, **options):
+    """Minimise the risk of rows whose label is the upper one where `upper` says so."""
+    loss, labels = CLASSIFIERS[name]
+    return ist.Fit.minimise(ist.LinearRisk(loss, X, np.where(upper, labels[1], labels[0]), **options))
+
+
+# X, which rows have the upper label, further arguments, a coefficient that the sentence names
+UNBOUNDED = {
+    "separated by a slope": (LINE, LINE[:, 0] > 0.5, {"intercept": True}, "x0"),
+    "separated by a slope alone": (LINE[LINE[:, 0] != 0], LINE[LINE[:, 0] != 0, 0] > 0, {}, "x0"),
+    "one class, free intercept": (LINE, np.ones(7, bool), {"intercept": True, "penalty": ist.L2(1.0)}, "int"),
+    "one class left by the weights": (
+        LINE,
+        np.arange(7) > 0,
+        {"intercept": True, "penalty": ist.L2(1.0), "weights": [0.0, 1, 1, 1, 1, 1, 1]},
+        "intercept",
+    ),
+    "a tie at the boundary": (
+        np.array([[-1.0], [0.0], [0.0], [1.0]]),
+        np.array([False, False, True, True]),
+        {},
+        "x0",
+    ),
+    "a group of one class": (
+        np.column_stack([np.resize([-2.0, 2.0, 1.0, -1.0], 40), np.arange(40) < 5]),
+        (np.arange(40) < 5) | (np.arange(40) % 3 == 0),
+        {"intercept": True},
+        "x1",
+    ),
+    "a free column separates, the rest is penalised": (
+        np.column_stack([LINE[:, 0], np.resize([1.0, -1.0], 7)]),
+        LINE[:, 0] > 0.5,
+        {"intercept": True, "penalty": ist.L2(1.0, unpenalised=["x0"])},
+        "x0",
+    ),
+    "an offset that saturates": (
+        LINE,
+        LINE[:, 0] > 0.5,
+        {"intercept": True, "offset": np.full(7, 1e3)},
+        "x0",
+    ),
+}
+
+
+@each_classifier
+@pytest.mark.parametrize("case", UNBOUNDED)
+def test_a_risk_without_a_minimum_is_refused_with_the_columns_involved(name, case):
+    X, upper, options, involved = UNBOUNDED[case]
+    with pytest.raises(
+        NoMinimiser, match=rf"^The risk has no finite minimiser: .* involves [^(]*{involved}.*lam > 0"
+    ):
+        fit(name, X, upper, **options)
+
+
+@each_classifier
+def test_sparse_data_and_columns_of_any_unit_are_refused_alike(name):
+    X, upper, options, involved = UNBOUNDED["a group of one class"]
+    for form in (sp.csr_array(X), X * np.array([1e6, 1e-6])):
+        with pytest.raises(NoMinimiser, match=f"involves {involved}"):
+            fit(name, form, upper, **options)
+
+
+BOUNDED = {
+    "overlap": (np.vstack([LINE, LINE]), np.repeat([False, True], 7), {"intercept": True}),
+    "separated, but penalised": (LINE, LINE[:, 0] > 0.5, {"intercept": True, "penalty": ist.L2(0.01)}),
+    "one class, no intercept, penalised": (LINE, np.ones(7, bool), {"penalty": ist.L2(1.0)}),
+    "one row on the wrong side": (LINE, (LINE[:, 0] > 0.5) ^ (np.arange(7) == 5), {"intercept": True}),
+    "one row barely on the wrong side": (
+        np.vstack([LINE, [[1e-3], [-1e-3]]]),
+        np.append(LINE[:, 0] > 0.5, [False, True]),
+        {"intercept": True},
+    ),
+}
+
+
+@each_classifier
+@pytest.mark.parametrize("case", BOUNDED)
+def test_a_minimum_that_is_there_is_found(name, case):
+    X, upper, options = BOUNDED[case]
+    assert fit(name, X, upper, **options).stationarity <= 1e-12
+
+
+@pytest.mark.parametrize("name", ["logistic", "smoothed hinge 1"])
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.integers(1, 3), st.floats(-3.0, 3.0))
+def test_shifting_one_class_along_a_direction_separates_it_or_not(name, seed, p, shift):
+    rng = np.random.default_rng(seed)
+    lower, upper = rng.uniform(-1.0, 1.0, (12, p)), rng.uniform(-1.0, 1.0, (12, p))
+    upper[:, 0] += shift
+    X = np.vstack([lower, upper])
+    labels = np.repeat([False, True], 12)
+    if abs(shift) > 2.0:  # no two values of x0 meet
+        with pytest.raises(NoMinimiser):
+            fit(name, X, labels, intercept=True)
+        return
+    try:
+        assert fit(name, X, labels, intercept=True).stationarity <= 1e-12
+    except NoMinimiser:
+        assert separating_direction(X, labels)
+
+
+def separating_direction(X, labels):
+    """Tell by a perceptron whether some plane has the classes on its two sides."""
+    rows = np.column_stack([X, np.ones(len(X))]) * np.where(labels, 1.0, -1.0)[:, None]
+    direction = np.zeros(rows.shape[1])
+    for _ in range(200_000):
+        wrong = np.flatnonzero(rows @ direction <= 0)
+        if not wrong.size:
+            return True
+        direction += rows[wrong[0]]
+    return False
+
+
+def test_a_squared_error_always_has_a_minimum():
+    assert ist.Ridge(lam=0.0).fit(LINE, LINE[:, 0] > 0).stationarity <= 1e-12
+
+
+@pytest.mark.parametrize(
+    ("model", "labels"),
+    [
+        (ist.Logistic(), (0, 1)),
+        (ist.Logistic(labels=(-1, 1), intercept=True), (-1, 1)),
+        (ist.SmoothedSVC(), (-1, 1)),
+        (ist.HingeSVC(), (-1, 1)),
+        (ist.HingeSVC(intercept=False), (-1, 1)),
+    ],
+)
+@pytest.mark.parametrize("only", [0, 1])
+def test_classifiers_refuse_rows_of_one_class(model, labels, only):
+    sentence = f"^y must hold both classes in the rows of positive weight, but it holds only {labels[only]}"
+    with pytest.raises(InvalidArgument, match=sentence):
+        model.fit(LINE, np.full(7, labels[only]))
+    one_other = np.full(7, labels[only])
+    one_other[6] = labels[1 - only]
+    with pytest.raises(InvalidArgument, match=sentence):
+        model.fit(LINE, one_other, weights=[1, 1, 1, 1, 1, 1, 0])
+    assert np.isfinite(model.fit(LINE, one_other).theta).all()
+
+
+def test_a_column_of_zeros_is_named():
+    X = np.column_stack([LINE, np.zeros(7)])
+    with pytest.raises(SingularHessian, match="x1"):
+        fit("logistic", np.vstack([X, X]), np.repeat([False, True], 7), intercept=True)
