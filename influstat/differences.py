@@ -52,23 +52,20 @@ def differenced(function: Callable[[FloatArray], Any], theta: FloatArray, scale:
     >>> differenced(lambda theta: theta[0] * theta[1], np.array([2.0, 3.0]), np.ones(2)).round(9)
     array([3., 2.])
     """
+    here = _checked(function(theta.copy()))
     rows: list[FloatArray] = []
     doubtful: list[int] = []
     for j in range(len(theta)):
         step = max(STEP * scale[j], LEAST * abs(theta[j]))
-        near, near_size = _central(function, theta, j, step)
-        far, far_size = _central(function, theta, j, 2.0 * step)
-        if near.shape != far.shape or (rows and near.shape != rows[0].shape):
-            raise InvalidArgument(
-                "gradient",
-                "return arrays of one shape when it is a function of theta",
-                f"returned shapes {near.shape} and {rows[0].shape if rows else far.shape}",
-                "Return a number, or a vector of fixed length.",
-            )
-        rounding = 100.0 * EPSILON * np.maximum(near_size, far_size) / step
-        if np.any(np.abs(near - far) > AGREEMENT * np.maximum(np.abs(near), np.abs(far)) + rounding):
+        near, far = _Pair(function, theta, here, j, step), _Pair(function, theta, here, j, 2.0 * step)
+        rows.append((4.0 * near.slope - far.slope) / 3.0)
+        size = np.maximum(np.abs(near.slope), np.abs(far.slope))
+        rounding = 100.0 * EPSILON * np.maximum(near.size, far.size) / step
+        # Of a smooth function the slopes agree, and the bend grows in proportion to the step.
+        jump = np.abs(near.slope - far.slope) > AGREEMENT * size + rounding
+        kink = np.abs(far.bend - 2.0 * near.bend) > AGREEMENT * np.maximum(np.abs(far.bend), size) + rounding
+        if np.any(jump | kink):
             doubtful.append(j)
-        rows.append((4.0 * near - far) / 3.0)
     if doubtful:
         warnings.warn(
             f"Differences of the function over two step lengths disagree for coefficients {doubtful[:8]}: it "
@@ -79,23 +76,32 @@ def differenced(function: Callable[[FloatArray], Any], theta: FloatArray, scale:
     return np.asarray(rows)
 
 
-def _central(
-    function: Callable[[FloatArray], Any], theta: FloatArray, j: int, step: float
-) -> tuple[FloatArray, FloatArray]:
-    """Return [q(+step) - q(-step)] / (2 step) along coefficient j, and the size of q."""
-    right, left = theta.copy(), theta.copy()
-    right[j] += step
-    left[j] -= step
-    width = right[j] - left[j]  # as rounded
-    above, below = (_checked(function(moved)) for moved in (right, left))
-    if above.shape != below.shape:
-        raise InvalidArgument(
-            "gradient",
-            "return arrays of one shape when it is a function of theta",
-            f"returned shapes {above.shape} and {below.shape}",
-            "Return a number, or a vector of fixed length.",
-        )
-    return (above - below) / width, np.maximum(np.abs(above), np.abs(below))
+class _Pair:
+    """What q(theta + step) and q(theta - step) along coefficient j say of its slope and its bend."""
+
+    def __init__(
+        self,
+        function: Callable[[FloatArray], Any],
+        theta: FloatArray,
+        here: FloatArray,
+        j: int,
+        step: float,
+    ) -> None:
+        right, left = theta.copy(), theta.copy()
+        right[j] += step
+        left[j] -= step
+        half = (right[j] - left[j]) / 2.0  # as rounded
+        above, below = (_checked(function(moved)) for moved in (right, left))
+        if not above.shape == below.shape == here.shape:
+            raise InvalidArgument(
+                "gradient",
+                "return arrays of one shape when it is a function of theta",
+                f"returned shapes {here.shape}, {above.shape} and {below.shape}",
+                "Return a number, or a vector of fixed length.",
+            )
+        self.slope = np.asarray((above - below) / (2.0 * half))
+        self.bend = np.asarray((above - 2.0 * here + below) / half)
+        self.size = np.maximum(np.abs(above), np.abs(below))
 
 
 def _checked(result: Any) -> FloatArray:

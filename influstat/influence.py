@@ -125,7 +125,7 @@ class Influence:
         ----------
         gradient : array_like of shape (p,) or (p, m), or callable
             The gradient of one or of m quantities; or q itself, a function of theta that returns a
-            number or a vector; it is called 4 p times to be differentiated (`influstat.differences`).
+            number or a vector; it is called 4 p + 1 times to be differentiated (`influstat.differences`).
 
         Returns
         -------

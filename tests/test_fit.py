@@ -22,7 +22,7 @@ def assert_minimiser(theta, plain, truth):
     assert_within(theta, truth, reach, 1e-12)
 
 
-# -- minimisers -------------------------------------------------------------------------------------------
+# -- minimisers ---------------------------------------------------------------------------------------
 
 
 @settings(max_examples=150)
@@ -46,6 +46,12 @@ def test_any_start_leads_to_the_same_minimum(problem, seed):
     assert again.stationarity <= 1e-12
 
 
+def memmap(X, folder):
+    path = folder / f"{len(X)} rows"
+    X.tofile(path)
+    return np.memmap(path, dtype=X.dtype, mode="r", shape=X.shape)
+
+
 FORMS = {
     "float32": lambda X, folder: X.astype(np.float32),
     "fortran": lambda X, folder: np.asfortranarray(X),
@@ -55,14 +61,8 @@ FORMS = {
     "frame": lambda X, folder: pd.DataFrame(X, columns=list("abc")),
     "integers": lambda X, folder: X.astype(int),
     "lists": lambda X, folder: X.tolist(),
-    "memmap": lambda X, folder: memmap(X, folder),
+    "memmap": memmap,
 }
-
-
-def memmap(X, folder):
-    path = folder / f"{len(X)} rows"
-    X.tofile(path)
-    return np.memmap(path, dtype=X.dtype, mode="r", shape=X.shape)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -80,7 +80,7 @@ def test_every_form_of_the_same_rows_gives_the_same_scores(form, model, tmp_path
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
 
 
-# -- a given theta ------------------------------------------------------------------------------------------
+# -- a given theta ------------------------------------------------------------------------------------
 
 
 def known():
@@ -222,7 +222,7 @@ def test_a_saddle_is_no_fit():
             ist.Fit.minimise(risk, start=[start])
 
 
-# -- what a fit says ------------------------------------------------------------------------------------------
+# -- what a fit says ----------------------------------------------------------------------------------
 
 
 @settings(max_examples=50)

@@ -25,7 +25,7 @@ def relative_gradient(risk, theta):
     return np.max(np.abs(risk.gradient(theta)) / risk.gradient_scale(theta))
 
 
-# -- units of the columns -----------------------------------------------------------------------------------
+# -- units of the columns -----------------------------------------------------------------------------
 
 
 @settings(max_examples=40)
@@ -50,7 +50,7 @@ def test_huge_and_tiny_columns_together(units, lam):
     assert relative_gradient(fit.risk, fit.theta) <= 1e-12
 
 
-# -- narrow hinges ------------------------------------------------------------------------------------------
+# -- narrow hinges ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("t", NARROW)
@@ -95,7 +95,7 @@ def test_a_narrow_hinge_from_far_away_goes_through_its_smoother_forms():
     np.testing.assert_allclose(far.theta, direct.theta, rtol=0, atol=1e-12 * np.abs(direct.theta).max())
 
 
-# -- rows that are saturated at the start -----------------------------------------------------------------------
+# -- rows that are saturated at the start -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("level", [30.0, 800.0, -800.0, 1e5])
@@ -109,7 +109,7 @@ def test_an_offset_that_saturates_every_row_is_taken_up_by_the_intercept(level, 
     np.testing.assert_allclose(shifted.theta, truth, rtol=0, atol=1e-12 * max(1.0, abs(level)))
 
 
-# -- no minimum, or not one --------------------------------------------------------------------------------------
+# -- no minimum, or not one ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("y", [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]], ids=["stationary at the start", "not"])
@@ -189,7 +189,7 @@ def test_any_risk_is_minimised_and_its_saddles_are_refused():
         newton.minimise(Bowl(), start=np.array([0.3, 1.0]))
 
 
-# -- many coefficients: conjugate gradients instead of a factorisation ----------------------------------------------
+# -- many coefficients: conjugate gradients instead of a factorisation --------------------------------
 
 
 @pytest.fixture
