@@ -31,9 +31,9 @@ j running over the kept rows outside S (over all rows outside S in rho'):
    Hence |a'(theta - T)| <= |a|* r1 for every a. For c = 0: rho = 0, phi = 1.
 3. *One step further.* Let v = -B^-1 G, so |v| = q and T - theta = v + (T - theta - v). At theta + v,
        |grad F|* = |int_0^1 (Hess F(theta + r v) - B) v dr|* <= q delta,
-       delta = e^(sigma + rho q) - 1 + max(e^(rho' q) eps1, eps0),
-   as the kept part differs from B's by factors within e^-+(sigma + rho q), and the part given up is at most
-   e^(rho' q) eps1 B in F and eps0 B in B. Step 2 at theta + v, whose tau is larger by rho q, gives r2, and
+       delta = e^sigma (e^(rho q) - 1) / (rho q) - 1 + max(e^(rho' q) eps1, eps0),
+   as the kept part differs from B's by factors within e^-+(sigma + r rho q), and the part given up is at
+   most e^(rho' q) eps1 B in F and eps0 B in B. Step 2 at theta + v, where tau grows by rho q, gives r2, and
        |a'(theta - T)| <= |a'B^-1 G| + |a|* r2:   the error to first order, and a remainder of second.
 
 Each bound is the smaller of 2 and 3. Step 3 is what makes it nearly equal to the true error: |a|* q alone
@@ -54,8 +54,9 @@ any a, the second at most |theta - T|^2 / (2 (1 - omega_0)).
 **Floating point.** Sums of m terms are taken as right to u_m = 8 (2 + sqrt m) epsilon of the sum of their
 absolute values (`anchor.unit_rounding`). Each entry of G is then off by at most
 sum_j w_j |x_jk| (u_n |l1_j| + l2_j u_p (|x_j|'|theta| + |o_j| + |y_j|)); the *-norm of all such errors is
-added to q, and to |grad F|* in step 3. Norms are off by the relative amount p (u_n + u_p) / lambda_min, of C scaled
-to a unit diagonal, over 1 - h: all are enlarged by it. Evaluating predictions and losses adds its own u.
+added to q, and to |grad F|* in step 3. Norms are off by the relative amount p (u_n + u_p) / lambda_min, of
+C scaled to a unit diagonal, over 1 - h: all are enlarged by it. Evaluating predictions and losses adds its
+own u.
 """
 
 from __future__ import annotations
@@ -106,15 +107,20 @@ class Constants:
         """Return r1 of step 2; inf where its condition fails."""
         return ball(self.q, self.rho, self.sigma + self._given_up())
 
+    def next_q(self) -> FloatArray:
+        """Return the bound of step 3 on |grad F(theta + v)|*, with its rounding."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            growth = self.rho * self.q
+            mean = np.where(growth > 0, np.expm1(growth) / np.where(growth > 0, growth, 1.0), 1.0)
+            lost = np.maximum(np.exp(self.rho_all * self.q) * self.lost_after, self.lost_before)
+            delta = np.expm1(self.sigma + np.log(mean)) + lost
+            return np.asarray(self.q * (delta + self.relative) + self.noise)
+
     def second_radius(self) -> FloatArray:
         """Return r2 of step 3, with the rounding of what it is added to; inf where its condition fails."""
         with np.errstate(over="ignore", invalid="ignore"):
-            growth = self.rho * self.q
-            lost = np.maximum(np.exp(self.rho_all * self.q) * self.lost_after, self.lost_before)
-            delta = np.expm1(self.sigma + growth) + lost
-            q = self.q * (delta + self.relative) + self.noise
-            radius = ball(q, self.rho, self.sigma + growth + self._given_up())
-            return np.asarray(radius + self.relative * self.q)
+            tau = self.sigma + self.rho * self.q + self._given_up()
+            return np.asarray(ball(self.next_q(), self.rho, tau) + self.relative * self.q)
 
     def _given_up(self) -> FloatArray:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -222,8 +228,9 @@ class Certificate:
 
     def _bound(self, chosen: NDArray[np.intp], norms: FloatArray, along: FloatArray) -> FloatArray:
         norms = norms * (1.0 + self.relative[chosen])
-        second = np.abs(along) + norms * self.second_radius[chosen]
-        return np.asarray(np.minimum(norms * self.first_radius[chosen], second))
+        with np.errstate(invalid="ignore"):  # a = 0 times an infinite radius; the other one is finite
+            second = np.abs(along) + norms * self.second_radius[chosen]
+            return np.asarray(np.fmin(norms * self.first_radius[chosen], second))
 
     def _downdates(self, anchor: Anchor) -> Iterator[tuple[NDArray[np.intp], Downdate]]:
         wanted = np.flatnonzero(self.certified & ~self.own)

@@ -13,7 +13,7 @@ from influstat.progress import progress
 from influstat.removal.anchor import Anchor, Downdate
 from influstat.removal.certificates import Certificate, Constants, own_anchor, runs
 from influstat.removal.groups import Groups
-from influstat.removal.measured import Measured, measure
+from influstat.removal.measured import Measured, Quadratic, measure
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
 
@@ -43,7 +43,7 @@ def certify(risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> Ce
     >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
     >>> loo = fit.leave_one_out(method="influence")       # theta 13/9 and 7/9 instead of 3/2 and 1/2
     >>> certify(fit.risk, fit.theta, loo.groups, loo.theta).error(np.array([[3.0]])).ravel().round(9)
-    array([0.166666667, 0.833333333])
+    array([0.16666667, 0.83333333])
     """
     return _Work(risk, at, groups, theta).run()
 
@@ -67,6 +67,7 @@ class _Work:
         self.penalty_kept = self.left.copy()
         self.own = np.zeros(k, dtype=np.bool_)
         self.anchor: Anchor | None = None
+        self.quadratic: Quadratic | None = None
 
     def run(self) -> Certificate:
         """Fill everything; removals that cannot be certified are named."""
@@ -114,13 +115,17 @@ class _Work:
             for k in wanted:
                 self.status[k] = str(error)
             return
+        self.quadratic = Quadratic(risk, self.at) if self.c == 0 else None
         for chosen in progress(list(runs(self.groups, wanted, risk.shape)), "certificates"):
             self._shared_run(self.anchor, kept, chosen)
 
     def _shared_run(self, anchor: Anchor, kept: float, chosen: Chosen) -> None:
         groups, left = self.groups.take(chosen), self.left[chosen]
         downdate = Downdate(anchor, groups)
-        measured = measure(self.risk, anchor, self.at, groups, self.theta[chosen], left)
+        if self.quadratic is not None:
+            measured = self.quadratic.measure(groups, self.theta[chosen], left)
+        else:
+            measured = measure(self.risk, anchor, self.at, groups, self.theta[chosen], left)
         whitened = anchor.whiten(measured.gradient)
         headroom = np.where(downdate.headroom > 64.0 * anchor.relative, downdate.headroom, np.nan)
         penalised = bool(self.risk.penalty_diagonal.any())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from influstat.removal.anchor import Anchor, unit_rounding
+from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.groups import Groups
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
@@ -65,3 +66,42 @@ def measure(
     gradient = design.transpose_dot(first)
     gradient += left * (risk.penalty_diagonal[:, None] * theta.T)
     return Measured(gradient, error, path, given_up)
+
+
+class Quadratic:
+    """The same for a loss without third derivative: no product with X, as the gradient is linear in theta.
+
+    grad F_-S(theta) = grad F_-S(theta-hat) + (X'diag(w l2)X - that of S + (1 - omega_S) kappa D) delta.
+    """
+
+    def __init__(self, risk: LinearRisk, at: FloatArray) -> None:
+        self._expansion = Expansion(risk, at)
+        slip = risk.design.absolute_dot(np.abs(at)) + np.abs(risk.offset) + np.abs(risk.y)
+        n, p = risk.shape
+        size = unit_rounding(n) * np.abs(self._expansion.first)
+        size += unit_rounding(p) * self._expansion.second * slip
+        self._error = risk.design.absolute_transpose_dot(size) + unit_rounding(1) * np.abs(
+            risk.penalty_diagonal * at
+        )
+
+    def measure(self, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:
+        """Measure at theta (k, p)."""
+        expansion, risk = self._expansion, self._expansion.risk
+        delta = theta.T - expansion.theta[:, None]
+        gradient = Remainder(expansion, groups).gradients_at_center()
+        gradient += expansion.data_hessian @ delta
+        gradient += left * (risk.penalty_diagonal[:, None] * delta)
+        rows = risk.design.rows(groups.members)
+        moved = np.sum(rows * delta.T[groups.owners], axis=1)
+        rows = rows * (expansion.second[groups.members] * moved)[:, None]
+        gradient -= np.add.reduceat(rows, groups.starts[:-1], axis=0).T
+        error = self._rounding(np.max(np.abs(delta), axis=1))
+        return Measured(gradient, error, path=np.zeros(len(left)), given_up=np.zeros(len(left)))
+
+    def _rounding(self, delta: FloatArray) -> FloatArray:
+        """Return the error at theta-hat, that of the rows taken off (hence 2), and that of delta's part."""
+        risk = self._expansion.risk
+        n, p = risk.shape
+        spread = self._expansion.second * risk.design.absolute_dot(delta)
+        moved = risk.design.absolute_transpose_dot(spread) + risk.penalty_diagonal * delta
+        return np.asarray(2.0 * (self._error + (unit_rounding(n) + unit_rounding(p)) * moved))

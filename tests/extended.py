@@ -1,0 +1,113 @@
+"""Exact refits in extended precision (longdouble, 64 bits): the truth that certificates are held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LONG = np.longdouble
+EPSILON = float(np.finfo(LONG).eps)
+
+
+def sigma(x):
+    """Return 1 / (1 + e^-x)."""
+    small = np.exp(-np.abs(x))
+    return np.where(x > 0, 1 / (1 + small), small / (1 + small))
+
+
+def log_one_plus_exp(x):
+    """Return log(1 + e^x)."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """l, l1, l2 of one line of math.md 1."""
+
+    value: object
+    first: object
+    second: object
+
+
+def derivatives(name):
+    """Return the derivatives of the loss of a LossCase's name."""
+    if name == "squared error":
+        return Derivatives(lambda y, e: (y - e) ** 2, lambda y, e: 2 * (e - y), lambda y, e: 2 + 0 * e)
+    if name == "logistic":
+        return Derivatives(
+            lambda y, e: log_one_plus_exp((1 - 2 * y) * e),
+            lambda y, e: (1 - 2 * y) * sigma((1 - 2 * y) * e),
+            lambda y, e: sigma(e) * sigma(-e),
+        )
+    if name == "signed logistic":
+        return Derivatives(
+            lambda y, e: log_one_plus_exp(-y * e),
+            lambda y, e: -y * sigma(-y * e),
+            lambda y, e: sigma(e) * sigma(-e),
+        )
+    t = LONG(name.removeprefix("smoothed hinge "))
+    t = LONG(float(t))  # the float64 that the library works with
+    return Derivatives(
+        lambda y, e: t * log_one_plus_exp((1 - y * e) / t),
+        lambda y, e: -y * sigma((1 - y * e) / t),
+        lambda y, e: sigma((1 - y * e) / t) * sigma((y * e - 1) / t) / t,
+    )
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A problem in extended precision."""
+
+    loss: Derivatives
+    X: np.ndarray  # (n, p), with its column of ones
+    y: np.ndarray
+    weights: np.ndarray
+    offset: np.ndarray
+    penalty: np.ndarray  # kappa D, (p,)
+    folded: bool
+
+    @classmethod
+    def of(cls, problem):
+        """Return the same numbers as a `tests.cases.Problem`."""
+        plain = problem.plain()
+        numbers = (plain.X, plain.y, plain.weights, plain.offset, plain.kappa * plain.D)
+        return cls(
+            derivatives(problem.case.name), *(np.asarray(a, dtype=LONG) for a in numbers), plain.s == 1.0
+        )
+
+    def minimisers(self, groups, start, steps=60):
+        """Return the minimiser without each group (k, p), nan where no step finds it, from start (k, p)."""
+        gone = np.zeros((len(groups), len(self.y)), dtype=bool)
+        for k, group in enumerate(groups):
+            gone[k, group] = True
+        weights = np.where(gone, LONG(0), self.weights)
+        kept = weights.sum(axis=1) / self.weights.sum() if self.folded else np.ones(len(groups), dtype=LONG)
+        penalty = kept[:, None] * self.penalty
+        theta = np.array(start, dtype=LONG)
+        X = self.X.astype(float)
+        for _ in range(steps):
+            eta = theta @ self.X.T + self.offset
+            first = weights * self.loss.first(self.y, eta)
+            gradient = first @ self.X + penalty * theta
+            size = np.abs(first) @ np.abs(self.X) + np.abs(penalty * theta)
+            second = (weights * self.loss.second(self.y, eta)).astype(float)
+            size += (second * (np.abs(theta) @ np.abs(self.X.T) + np.abs(self.offset) + 1)) @ np.abs(self.X)
+            done = (np.abs(gradient) <= 8 * EPSILON * size).all(axis=1)
+            if done.all():
+                break
+            hessian = np.einsum("kn,np,nq->kpq", second, X, X)
+            hessian += np.einsum("kp,pq->kpq", penalty.astype(float), np.eye(X.shape[1]))
+            scale = 1 / np.sqrt(np.einsum("kpp->kp", hessian))
+            hessian *= scale[:, :, None] * scale[:, None, :]
+            step = np.linalg.solve(hessian, (scale * gradient.astype(float))[:, :, None])[:, :, 0]
+            theta = theta - scale * step
+        return np.where(done[:, None], theta, LONG(np.nan))
+
+    def losses(self, theta, X, y):
+        """Return the losses of test rows (k, m), with their share of the penalty if folded."""
+        X, y = np.asarray(X, dtype=LONG), np.asarray(y, dtype=LONG)
+        losses = self.loss.value(y, theta @ X.T)
+        if self.folded:
+            losses = losses + (theta**2 @ self.penalty)[:, None] / 2 / self.weights.sum()
+        return losses
