@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.design import Design
+from influstat.removal.groups import Groups
+from influstat.leverage import LinearPart
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
 
@@ -62,6 +64,11 @@ class ActiveSetRisk:
     def _share(self) -> FloatArray:
         """Return the linear penalty's part of every row's gradient: slope / W folded, 0 fixed."""
         return self.slope / self.total_weight if self.protocol == "folded" else np.zeros_like(self.slope)
+
+    def linear_part(self, theta: FloatArray) -> LinearPart:
+        """Return the rows and the penalty on the active set, for leverages and standard errors."""
+        diagonal = self.smooth.penalty_diagonal
+        return LinearPart(self.smooth, np.diag(diagonal), diagonal * theta + self.slope)
 
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
@@ -138,7 +145,7 @@ class ActiveSetRisk:
         Parameters
         ----------
         removal : Removal
-            What `fit.leave_one_out()` returned for a fit of this risk.
+            What `fit.leave_one_out()` or `fit.leave_groups_out(labels)` returned for a fit of this risk.
 
         Returns
         -------
@@ -147,24 +154,25 @@ class ActiveSetRisk:
             With method "exact" False proves that `removal.theta` is the full refit, since the optimality
             conditions hold there.
         """
-        changes = np.zeros(len(removal.rows), dtype=np.bool_)
+        changes = np.zeros(len(removal.theta), dtype=np.bool_)
         for start in range(0, len(changes), BLOCK):
             part = slice(start, start + BLOCK)
-            theta, rows = removal.theta[part], removal.rows[part]
-            changes[part] = self._signs_change(theta) | self._columns_enter(theta, rows)
+            theta, groups = removal.theta[part], removal.groups.take(part)
+            changes[part] = self._signs_change(theta) | self._columns_enter(theta, groups)
         return changes
 
     def _signs_change(self, theta: FloatArray) -> NDArray[np.bool_]:
         kept = theta * np.sign(self.slope) >= 0  # False for nan
         return np.asarray(~kept.all(axis=1))
 
-    def _columns_enter(self, theta: FloatArray, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    def _columns_enter(self, theta: FloatArray, groups: Groups) -> NDArray[np.bool_]:
         if self.excluded is None:
-            return np.zeros(len(rows), dtype=np.bool_)
+            return np.zeros(len(theta), dtype=np.bool_)
         smooth = self.smooth
         eta = smooth.design.dot(theta.T) + smooth.offset[:, None]
         slopes = smooth.weights[:, None] * smooth.loss.first(smooth.y[:, None], eta)
-        slopes[rows, np.arange(len(rows))] = 0.0
-        left = 1.0 - smooth.weights[rows] / smooth.total_weight if self.protocol == "folded" else 1.0
+        slopes[groups.members, groups.owners] = 0.0
+        gone = groups.sums(smooth.weights) if self.protocol == "folded" else 0.0
+        left = 1.0 - gone / smooth.total_weight
         pull = np.abs(self.excluded.transpose_dot(slopes)).max(axis=0)
         return np.asarray(pull > self.bound * left * (1.0 + MARGIN))

@@ -15,22 +15,19 @@ from influstat.newton import stationarity
 from influstat.validation import FloatArray
 
 LOOSEST = 1e-3  # however large tol is
+NEAR = 0.1  # standard errors from the minimum, however small the gradient
 STOCHASTIC = 1e-4  # SGD's tol is about its losses from pass to pass, not about a gradient
 SINGLE = 1e-4  # coefficients in float32 are 6e-8 off, their gradient by as much times its condition
-SURPRISE = 1e-2  # a relative gradient that an unfinished fit seldom leaves
+SURPRISE = 0.1  # a relative gradient that an unfinished fit seldom leaves
 AT_KINK = 1e-6  # relative distance of a linear predictor from a kink
 HINGE_EXCESS = 1e-2  # of the hinge risk, above that at the smoothed minimum: libsvm's tol of 1e-3 leaves less
 
 
 def limit_of(estimator: Any) -> float:
-    """Return the largest relative gradient at which the estimator's coefficients pass.
+    """Return the largest gradient at which the estimator's coefficients pass.
 
-    The measure is `influstat.newton.stationarity`, the largest entry of the gradient, each relative to
-    the size of its terms, which no unit of a column changes. It must be at most `tol`, the estimator's
-    own tolerance, but `tol` below 1e-6 is not asked for and above 1e-3 not granted. Closed forms must
-    reach 1e-6. scikit-learn's solvers compare *absolute* gradients (or other measures) with tol, so that
-    for columns of very different units a fit that satisfies them may still be refused here: its
-    coefficients of the small columns are then far from their minimum.
+    That is `tol`, the estimator's own tolerance; but none below 1e-6 is asked for, and none above 1e-3
+    granted. Closed forms must reach 1e-6.
     """
     if type(estimator).__name__.startswith("SGD"):
         return STOCHASTIC
@@ -42,6 +39,12 @@ def limit_of(estimator: Any) -> float:
 def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> Fit:
     """Return the fit, finished by Newton's method if asked.
 
+    theta passes at a relative gradient of 1e-6 (`influstat.newton.stationarity`: the largest entry, each
+    relative to the size of its terms). It also passes where the gradient is at most `limit`, relatively
+    or in absolute size as most of scikit-learn's solvers measure it, and theta is within 0.1 standard
+    errors of the minimum: an absolute gradient is small for any theta where the columns are in small
+    units. One standard error is sqrt(n) times the effect of removing a typical row.
+
     Parameters
     ----------
     risk : Risk
@@ -49,14 +52,14 @@ def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> 
     theta : ndarray, shape (p,)
         Where it stopped.
     limit : float
-        Largest relative gradient accepted.
+        Largest gradient accepted, from `limit_of`.
     polish : bool
         Whether to start Newton's method at theta.
 
     Raises
     ------
     NotStationary
-        The relative gradient is larger, or a column at 0 should not be there.
+        theta does not pass, or a column at 0 should not be there.
     SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
         Polishing did not find a minimum; the message says why.
 
@@ -64,7 +67,7 @@ def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> 
     -----
     DoubtfulResult
         theta passes but is more than 1 % of a typical row's removal effect away from the minimum; or
-        polishing began at a relative gradient above 1e-2, which speaks for other data.
+        polishing began at a relative gradient above 0.1, which speaks for other data.
     """
     measure = stationarity(risk, theta)
     if polish:
@@ -77,11 +80,14 @@ def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> 
                 "sample_weight are those it was fitted with, or refit with more iterations."
             )
         return fit
-    if not measure <= limit:
-        _refuse(risk, theta, measure, limit)
+    left = 0.0
+    if not measure <= STATIONARITY:
+        left = remaining_step(risk, theta)
+        distance = left / np.sqrt(risk.shape[0])
+        if not (min(measure, _largest(risk, theta)) <= limit and distance <= NEAR):
+            _refuse(risk, theta, limit, distance)
     _require_active_set(risk, theta, limit)
     fit = Fit(risk, theta, tolerance=np.inf)
-    left = remaining_step(risk, fit.theta) if measure > STATIONARITY else 0.0
     if left > ALLOWED:
         _warn(
             f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "
@@ -91,15 +97,20 @@ def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> 
     return fit
 
 
-def _refuse(risk: Any, theta: FloatArray, measure: float, limit: float) -> None:
+def _largest(risk: Any, theta: FloatArray) -> float:
+    return float(np.max(np.abs(risk.gradient(theta))))
+
+
+def _refuse(risk: Any, theta: FloatArray, limit: float, distance: float) -> None:
     gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
     relative = np.abs(gradient) / np.where(scale > 0, scale, 1.0)
     worst = int(np.argmax(np.where(np.isfinite(relative), relative, np.inf)))
     raise NotStationary(
         "estimator",
-        f"be at the minimum of its risk on these rows (relative gradient at most {limit:.1e})",
-        f"has a relative gradient of {measure:.3g}, largest for {risk.names[worst]!r}; "
-        f"|grad R| = {np.linalg.norm(gradient):.3g}",
+        f"be at the minimum of its risk on these rows (gradient at most {limit:.1e}, and {NEAR:g} standard "
+        "errors away)",
+        f"has a relative gradient of {relative[worst]:.3g} for {risk.names[worst]!r}, |grad R| = "
+        f"{np.linalg.norm(gradient):.3g}, and is about {distance:.2g} standard errors away",
         "Pass the X, y and sample_weight that it was fitted with. If it stopped early, refit with more "
         "iterations and a smaller tol, or pass polish=True to finish it by Newton's method.",
     )

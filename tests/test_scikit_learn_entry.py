@@ -1,0 +1,415 @@
+"""What from_sklearn lets in, what it refuses, and what it says about it."""
+
+import re
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import (
+    ElasticNet,
+    GammaRegressor,
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    LogisticRegressionCV,
+    MultiTaskLasso,
+    PoissonRegressor,
+    Ridge,
+    RidgeClassifier,
+    SGDClassifier,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC, NuSVC
+
+import influstat as ist
+from influstat.adapters.scikit_learn_check import limit_of
+
+RNG = np.random.default_rng(7)
+X = RNG.normal(size=(80, 3))
+ETA = X @ [1.0, -1.0, 0.5]
+NUMBER = ETA + RNG.normal(size=80)
+LABELS = np.where(ETA + RNG.normal(size=80) > 0, "yes", "no")
+THREE = np.array(["a", "b", "c"])[np.digitize(ETA + RNG.normal(size=80), [-0.7, 0.7])]
+FRAME = pd.DataFrame(X, columns=["a", "b", "c"])
+EXACT = LogisticRegression(solver="newton-cholesky", tol=1e-10)
+
+
+def fit_and_pass(estimator, X=X, y=NUMBER, **settings):
+    return ist.from_sklearn(estimator.fit(X, y), X, y, **settings)
+
+
+# -- verification on entry -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "changed"),
+    [
+        ("other rows", {"X": X[::-1]}),
+        ("one value of one row", {"X": X + 3.0 * np.outer(np.arange(80) == 5, [1.0, 0.0, 0.0])}),
+        ("other targets", {"y": np.where(LABELS == "yes", "no", "yes")}),
+        ("weights forgotten", {"sample_weight": np.linspace(0.5, 2.0, 80)}),
+        ("scaled columns", {"X": 2.0 * X}),
+        ("rows dropped", {"X": X[:60], "y": LABELS[:60]}),
+    ],
+)
+def test_other_data_than_in_the_fit_are_refused_with_the_size_of_the_gradient(what, changed):
+    with pytest.raises(ist.errors.NotStationary, match="has a relative gradient of 0.*polish=True"):
+        ist.from_sklearn(EXACT.fit(X, LABELS), **{"X": X, "y": LABELS, **changed})
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(C=2.0, solver="newton-cholesky", tol=1e-10),
+        LogisticRegression(solver="newton-cholesky", tol=1e-10, class_weight={"yes": 3.0}),
+    ],
+    ids=["C", "class_weight"],
+)
+def test_settings_changed_after_the_fit_are_refused(estimator):
+    estimator.fit(X, LABELS)
+    estimator.set_params(C=1.0, class_weight=None)
+    with pytest.raises(ist.errors.NotStationary, match="relative gradient"):
+        ist.from_sklearn(estimator, X, LABELS)
+
+
+def test_an_unfinished_fit_is_refused_and_polish_finishes_it():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        early = LogisticRegression(max_iter=4).fit(X, LABELS)
+    with pytest.raises(ist.errors.NotStationary, match=r"relative gradient of 0.\d+ for 'x\d'"):
+        ist.from_sklearn(early, X, LABELS)
+    fit = ist.from_sklearn(early, X, LABELS, polish=True)
+    np.testing.assert_allclose(fit.theta, fit_and_pass(EXACT, y=LABELS).theta, rtol=1e-9)
+    assert fit.stationarity < 1e-12
+
+
+def test_a_fit_to_a_coarse_tolerance_passes_with_a_warning_that_states_the_error():
+    coarse = LogisticRegression(tol=1e-3).fit(X, LABELS)
+    with pytest.warns(
+        ist.errors.DoubtfulResult, match="times the effect of removing a typical row"
+    ) as caught:
+        fit = ist.from_sklearn(coarse, X, LABELS)
+    assert 1e-6 < fit.stationarity < 2e-3
+    stated = float(re.search(r"stopped ([\d.e-]+) times", str(caught[0].message)).group(1))
+    minimum = fit_and_pass(EXACT, y=LABELS)
+    H = minimum.hessian.to_dense()
+    away = fit.theta - minimum.theta
+    typical = np.mean([row @ H @ row for row in minimum.influence().on_theta().removal])
+    np.testing.assert_allclose(stated, np.sqrt(away @ H @ away / typical), rtol=0.06)
+
+
+def test_polishing_other_data_warns():
+    with pytest.warns(ist.errors.DoubtfulResult, match="Check that X, y"):
+        ist.from_sklearn(EXACT.fit(X, LABELS), X[::-1], LABELS, polish=True)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "limit"),
+    [
+        (LinearRegression(), 1e-6),
+        (LogisticRegression(tol=1e-4), 1e-4),
+        (LogisticRegression(tol=1e-12), 1e-6),
+        (LogisticRegression(tol=0.5), 1e-3),
+        (SGDClassifier(tol=None), 1e-4),
+    ],
+)
+def test_limit_follows_the_tolerance_of_the_estimator(estimator, limit):
+    assert (
+        limit_of(estimator.fit(X, LABELS if hasattr(estimator, "predict_log_proba") else NUMBER > 0)) == limit
+    )
+
+
+def test_a_fit_in_single_precision_passes():
+    y = NUMBER.astype(np.float32)
+    fit = ist.from_sklearn(Ridge().fit(X.astype(np.float32), y), X.astype(np.float32), y)
+    np.testing.assert_allclose(fit.theta, fit_and_pass(Ridge()).theta, rtol=1e-4)
+
+
+def test_an_active_set_that_is_not_the_minimums_is_refused():
+    lasso = Lasso(alpha=0.6, tol=1e-10).fit(X, NUMBER)
+    assert (lasso.coef_ == 0).any()
+    out = int(np.flatnonzero(lasso.coef_ == 0)[0])
+    X_other = X.copy()  # the active columns stay, so that their gradient is still 0
+    X_other[:, out] = NUMBER - lasso.predict(X)
+    with pytest.raises(ist.errors.NotStationary, match="a column at 0 should have a coefficient"):
+        ist.from_sklearn(lasso, X_other, NUMBER)
+
+
+def test_a_fit_of_zeros_only_is_refused():
+    with pytest.raises(ist.errors.Unsupported, match="have a coefficient that is not 0"):
+        fit_and_pass(Lasso(alpha=100.0))
+
+
+def test_balanced_class_weights_are_held_and_said_to_be():
+    balanced = LogisticRegression(class_weight="balanced", solver="newton-cholesky", tol=1e-10)
+    weights = np.where(LABELS == "yes", 40.0 / np.sum(LABELS == "yes"), 40.0 / np.sum(LABELS == "no"))
+    with pytest.warns(ist.errors.DoubtfulResult, match="class_weight='balanced' follows the rows"):
+        fit = fit_and_pass(balanced, y=LABELS)
+    np.testing.assert_allclose(fit.risk.weights, weights)
+
+
+@pytest.mark.parametrize("estimator", [RidgeClassifier(), LinearSVC(tol=1e-9), EXACT], ids=str)
+def test_balanced_weights_are_those_of_the_library(estimator):
+    estimator.set_params(class_weight="balanced")
+    w = np.linspace(0.5, 2.0, 80)
+    with pytest.warns(ist.errors.DoubtfulResult, match="balanced"):
+        fit = ist.from_sklearn(estimator.fit(X, LABELS, sample_weight=w), X, LABELS, sample_weight=w)
+    estimator.set_params(class_weight=None)
+    assert fit.stationarity < 1e-6
+
+
+def test_a_row_at_the_kink_of_the_squared_hinge_is_named():
+    rows, y = np.array([[1.0], [-1.0], [2.0], [-2.0], [0.3]]), np.array([1, 0, 1, 0, 1])
+    svc = LinearSVC(C=1.0, fit_intercept=False, tol=1e-12, max_iter=100_000)
+    svc.fit(rows, y)
+    rows = np.vstack([rows, [[1.0 / svc.coef_[0, 0]]]])  # a row on the margin pulls at nothing
+    labels = pd.Series([*y, 1], index=list("uvwxyz"))
+    with pytest.warns(ist.errors.DoubtfulResult, match="Rows z sit where the second derivative"):
+        ist.from_sklearn(svc.fit(rows, labels), rows, labels)
+
+
+# -- bad input ---------------------------------------------------------------------------------------------
+
+
+def sparse_svc():
+    return SVC(kernel="linear").fit(X, LABELS)
+
+
+REFUSALS = [
+    ("unfitted", lambda: ist.from_sklearn(Ridge(), X, NUMBER), ValueError, "be fitted.*Call estimator.fit"),
+    (
+        "unfitted svc",
+        lambda: ist.from_sklearn(SVC(kernel="linear"), X, LABELS, smoothing=0.1),
+        ValueError,
+        "be fitted",
+    ),
+    (
+        "unfitted pipeline",
+        lambda: ist.from_sklearn(make_pipeline(StandardScaler(), Ridge()), X, NUMBER),
+        ValueError,
+        "be fitted",
+    ),
+    ("a class", lambda: ist.from_sklearn(Ridge, X, NUMBER), TypeError, r"is the class Ridge.*Ridge\(\).fit"),
+    ("no estimator", lambda: ist.from_sklearn("Ridge", X, NUMBER), ValueError, "is builtins.str"),
+    (
+        "no linear model",
+        lambda: fit_and_pass(KNeighborsClassifier(), y=LABELS),
+        ValueError,
+        "KNeighborsClassifier.*Write its loss",
+    ),
+    (
+        "grid search",
+        lambda: fit_and_pass(GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]})),
+        ValueError,
+        "Pass its best_estimator_",
+    ),
+    ("huber", lambda: fit_and_pass(HuberRegressor()), ValueError, "fits a scale together"),
+    ("nu", lambda: fit_and_pass(NuSVC(kernel="linear"), y=LABELS), ValueError, "nu is a constraint"),
+    (
+        "nested pipeline",
+        lambda: fit_and_pass(make_pipeline(StandardScaler(), make_pipeline(Ridge()))),
+        TypeError,
+        "into one Pipeline",
+    ),
+    ("kernel", lambda: fit_and_pass(SVC(), y=LABELS), ValueError, "kernel that is 'linear'.*Nystroem"),
+    (
+        "hinge",
+        lambda: fit_and_pass(SVC(kernel="linear", C=0.5), y=LABELS),
+        ValueError,
+        r"have a loss with a second derivative.*smoothing=0.1.*HingeSVC\(lam=2, penalty='fixed'\)",
+    ),
+    ("smoothing of a smooth loss", lambda: fit_and_pass(Ridge(), smoothing=0.1), ValueError, "be left out"),
+    ("unknown protocol", lambda: fit_and_pass(Ridge(), penalty="whole"), ValueError, "'folded' or 'fixed'"),
+    (
+        "two targets",
+        lambda: fit_and_pass(Ridge(), y=np.column_stack([NUMBER, NUMBER])),
+        ValueError,
+        "one target per row.*one estimator per target",
+    ),
+    (
+        "multi-task",
+        lambda: fit_and_pass(MultiTaskLasso(), y=np.column_stack([NUMBER, NUMBER])),
+        ValueError,
+        "one estimator per target",
+    ),
+    (
+        "y of two columns for one target",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, np.column_stack([NUMBER, NUMBER])),
+        ValueError,
+        "one target per row",
+    ),
+    (
+        "columns missing",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X[:, :2], NUMBER),
+        ValueError,
+        "have the 3 columns.*has 2",
+    ),
+    (
+        "a column of ones",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), np.column_stack([X, np.ones(80)]), NUMBER),
+        ValueError,
+        "without a column of ones",
+    ),
+    (
+        "columns in another order",
+        lambda: ist.from_sklearn(Ridge().fit(FRAME, NUMBER), FRAME[["b", "a", "c"]], NUMBER),
+        ValueError,
+        "name its columns as in the fit \\('a' ...\\).*Reorder",
+    ),
+    (
+        "fewer targets",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, NUMBER[:79]),
+        ValueError,
+        r"y must have one entry per row of X \(80\)",
+    ),
+    (
+        "fewer labels",
+        lambda: ist.from_sklearn(EXACT.fit(X, LABELS), X, LABELS[:79]),
+        ValueError,
+        r"y must have one entry per row of X \(80\)",
+    ),
+    (
+        "fewer weights",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, NUMBER, sample_weight=[1.0]),
+        ValueError,
+        "sample_weight must have one entry per row",
+    ),
+    (
+        "targets in another order",
+        lambda: ist.from_sklearn(Ridge().fit(FRAME, NUMBER), FRAME, pd.Series(NUMBER)[::-1]),
+        ValueError,
+        "y must have its labels in the order of X",
+    ),
+    (
+        "labels recoded",
+        lambda: ist.from_sklearn(EXACT.fit(X, LABELS), X, (LABELS == "yes").astype(int)),
+        ValueError,
+        "hold the estimator's classes only \\('no', 'yes'\\)",
+    ),
+    (
+        "missing values",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), np.where(X > 2, np.nan, X), NUMBER),
+        ValueError,
+        "X must be finite, but it holds nan at row",
+    ),
+    (
+        "missing target",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, np.where(NUMBER > 2, np.nan, NUMBER)),
+        ValueError,
+        "y must be finite",
+    ),
+    (
+        "sparse rows of a table",
+        lambda: ist.from_sklearn(Ridge().fit(FRAME, NUMBER), sp.csr_array(X), NUMBER),
+        TypeError,
+        "X must be dense, as in the fit",
+    ),
+    (
+        "sparse rows of a dense svc",
+        lambda: ist.from_sklearn(sparse_svc(), sp.csr_array(X), LABELS, smoothing=0.1),
+        TypeError,
+        r"X must be dense.*X.toarray\(\)",
+    ),
+    (
+        "transformer refuses",
+        lambda: ist.from_sklearn(
+            make_pipeline(StandardScaler(), Ridge()).fit(X, NUMBER), sp.csr_array(X), NUMBER
+        ),
+        ValueError,
+        "be a table that the pipeline's transformers take",
+    ),
+    (
+        "negative counts",
+        lambda: ist.from_sklearn(PoissonRegressor().fit(X, np.abs(NUMBER)), X, NUMBER),
+        ValueError,
+        "y must be >= 0 for PoissonRegressor",
+    ),
+    (
+        "zero in a gamma target",
+        lambda: ist.from_sklearn(GammaRegressor().fit(X, np.abs(NUMBER)), X, np.maximum(NUMBER, 0.0)),
+        ValueError,
+        "y must be > 0 for GammaRegressor",
+    ),
+    ("three classes of ridge", lambda: fit_and_pass(RidgeClassifier(), y=THREE), ValueError, "two classes"),
+    ("three classes of svc", lambda: fit_and_pass(LinearSVC(), y=THREE), ValueError, "one class at a time"),
+    (
+        "three classes with l1",
+        lambda: fit_and_pass(LogisticRegression(solver="saga", l1_ratio=1.0, C=0.1, max_iter=5000), y=THREE),
+        ValueError,
+        "l1_ratio of 0 for more than two classes",
+    ),
+    (
+        "averaged over folds",
+        lambda: fit_and_pass(
+            LogisticRegressionCV(
+                refit=False, l1_ratios=(0.0,), use_legacy_attributes=False, scoring="accuracy"
+            ),
+            y=LABELS,
+        ),
+        ValueError,
+        "refit that is True",
+    ),
+    (
+        "crammer-singer",
+        lambda: fit_and_pass(LinearSVC(multi_class="crammer_singer", max_iter=10_000), y=LABELS),
+        ValueError,
+        "multi_class that is 'ovr'",
+    ),
+    (
+        "sgd of weights",
+        lambda: fit_and_pass(SGDClassifier("log_loss", class_weight={"yes": 2.0}), y=LABELS),
+        ValueError,
+        "no class_weight or sample_weight",
+    ),
+    (
+        "sgd with l1",
+        lambda: fit_and_pass(SGDClassifier("log_loss", penalty="l1"), y=LABELS),
+        ValueError,
+        "penalty that is 'l2' or None",
+    ),
+    (
+        "sgd with another loss",
+        lambda: fit_and_pass(SGDClassifier("modified_huber"), y=LABELS),
+        ValueError,
+        "loss that is 'log_loss' or",
+    ),
+    (
+        "held at zero",
+        lambda: fit_and_pass(Ridge(positive=True)),
+        ValueError,
+        "no constraint holds.*positive=True and 1 coefficients at 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "call", "kind", "sentence"), REFUSALS, ids=[case[0] for case in REFUSALS])
+def test_bad_input_is_refused_with_the_remedy(what, call, kind, sentence):
+    with pytest.raises(kind, match=f"(?s){sentence}") as caught:
+        call()
+    assert isinstance(caught.value, ist.errors.InflustatError)
+
+
+def test_a_constraint_that_does_not_bind_is_no_hindrance():
+    y = X @ [1.0, 2.0, 0.5] + NUMBER * 0.1
+    free = fit_and_pass(ElasticNet(alpha=0.01, tol=1e-10), y=y).theta
+    held = fit_and_pass(ElasticNet(alpha=0.01, tol=1e-10, positive=True), y=y).theta
+    np.testing.assert_allclose(held, free, rtol=1e-8)
+
+
+def test_the_package_itself_never_imports_sklearn():
+    code = (
+        "import sys, influstat as ist\n"
+        "try:\n    ist.from_sklearn(object(), [[1.0], [2.0]], [1.0, 2.0])\n"
+        "except ist.errors.Unsupported:\n    print('sklearn' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False"]
