@@ -2,6 +2,7 @@
 
 from influstat import errors
 from influstat.adapters import from_sklearn, from_statsmodels
+from influstat.black_box import BlackBoxRisk
 from influstat.contract import Risk
 from influstat.curvature import Curvature
 from influstat.fit import Fit
@@ -14,11 +15,13 @@ from influstat.penalty import L2
 from influstat.removal import Removal
 from influstat.risk import LinearRisk
 from influstat.scores import Ranking, Scores
+from influstat.smoothed_l1 import SmoothedL1, SmoothedL1Risk
 from influstat.softmax import SoftmaxRisk
 from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solution, Solver, Taylor
 
 __all__ = [
     "L2",
+    "BlackBoxRisk",
     "Cholesky",
     "ConjugateGradient",
     "Curvature",
@@ -42,6 +45,8 @@ __all__ = [
     "SignedLogisticLoss",
     "SmoothedCheck",
     "SmoothedHinge",
+    "SmoothedL1",
+    "SmoothedL1Risk",
     "SmoothedSVC",
     "SoftmaxRisk",
     "Solution",

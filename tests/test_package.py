@@ -21,6 +21,7 @@ LAYERS = [
     ["design", "losses", "more_losses", "numerical_derivatives", "numerical_loss", "penalty", "curvature"],
     ["solvers"],
     ["risk", "softmax"],
+    ["smoothed_l1", "black_box_rows", "black_box_curvature", "black_box"],
     ["recession", "newton", "hinge_dual", "hinge"],
     ["fit"],
     ["scores", "influence", "removal", "hinge_model", "models"],
