@@ -185,21 +185,31 @@ class Fit:
 
         Parameters
         ----------
-        method : {"exact", "influence"}
-            A refit without the row in the fit's own penalty protocol, or its first-order
-            approximation -(w_i / W) I_theta(i).
+        method : {"exact", "newton", "second_order", "influence"}
+            "exact": the minimiser without the row, under the fit's own penalty protocol, for every row
+            with its gradient. "newton": one Newton step on the objective without the row, leverage
+            corrected (exact for squared error). "second_order": the second-order expansion in the
+            row's weight. "influence": the first-order one, -(w_i / W) I_theta(i).
         rows : array_like of int, optional
             Which rows, by position; all when left out.
 
         Returns
         -------
         Removal
-            theta, delta = after minus before, loss and prediction changes, gradient norms.
+            theta, delta = after minus before, loss and prediction changes, gradient norms. A row
+            without which there is no finite or no unique minimiser has theta nan and its reason in
+            `status`. Interrupting returns what is done, with a warning, the rest marked "not done".
 
         Raises
         ------
         InvalidArgument, InvalidType
             A row does not exist or is named twice, or the method is unknown.
+        SingularHessian, IndefiniteHessian
+            An approximation needs the inverse Hessian at theta, and there is none.
+
+        Notes
+        -----
+        Sources: math.md 3 to 5; leverage correction: Pregibon (1981); Sherman-Morrison.
 
         Examples
         --------
@@ -211,6 +221,42 @@ class Fit:
         from influstat.removal import leave_one_out
 
         return leave_one_out(self, method=method, rows=rows)
+
+    def leave_groups_out(self, labels: Any, *, method: str = "exact") -> Removal:
+        """Return what happens to theta when each group of rows is left out together.
+
+        Parameters
+        ----------
+        labels : array_like, shape (n,), or list of arrays of int
+            One label per row (clusters, folds): each value is a group. Or the groups themselves, each
+            an array of row positions; they may overlap and need not cover all rows.
+        method : {"exact", "newton", "second_order", "influence"}
+            As in `leave_one_out`.
+
+        Returns
+        -------
+        Removal
+            One removal per group, in the order of the sorted labels or of the list; `labels` names
+            them, `groups[j]` are the rows of group j.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            There is not one label per row, only one label, or one is missing; a group is empty, holds
+            all rows, a row twice, or a row that does not exist; the method is unknown.
+        SingularHessian, IndefiniteHessian
+            An approximation needs the inverse Hessian at theta, and there is none.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+        >>> fit.leave_groups_out(["a", "a", "b"]).theta.ravel().round(12)       # 6 and (1 + 2) / 2
+        array([6. , 1.5])
+        """
+        from influstat.removal import leave_groups_out
+
+        return leave_groups_out(self, labels, method=method)
 
     # -- measures of rows, standard errors -------------------------------------------------------------
 

@@ -114,6 +114,11 @@ class SquaredError:
         """Return 0: the third derivative vanishes."""
         return 0.0
 
+    @property
+    def dispersion(self) -> float | None:
+        """Return None: the variance is to be estimated (phi = 2 sigma^2, as there is no factor 1/2)."""
+        return None
+
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64; any finite number is a target."""
         return vector("y", y)
@@ -149,6 +154,11 @@ class _Logistic:
     @property
     def self_concordance(self) -> float:
         """Return 1, since l3 = -l2 tanh(eta / 2)."""
+        return 1.0
+
+    @property
+    def dispersion(self) -> float | None:
+        """Return 1: the loss is the negative log-likelihood."""
         return 1.0
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
@@ -188,8 +198,9 @@ class LogisticLoss(_Logistic):
         return (1.0 - y) * softplus(eta) + y * softplus(-eta)
 
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
-        """Return sigma(eta) - y."""
-        return (1.0 - y) * expit(eta) - y * expit(-eta)
+        """Return sigma(eta) - y, which is sigma(eta) for label 0 and -sigma(-eta) for label 1."""
+        sign = 1.0 - 2.0 * y
+        return sign * expit(sign * eta)
 
 
 @dataclass(frozen=True)

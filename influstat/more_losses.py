@@ -40,6 +40,11 @@ class PoissonLoss:
         """Return 1, since l3 = l2."""
         return 1.0
 
+    @property
+    def dispersion(self) -> float | None:
+        """Return 1: the loss is the negative log-likelihood."""
+        return 1.0
+
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64 if it holds no negative number."""
         targets = vector("y", y)

@@ -25,6 +25,8 @@ LAYERS = [
     ["recession", "newton", "hinge_dual", "hinge"],
     ["fit"],
     ["scores", "influence", "removal", "hinge_model", "models"],
+    ["leverage", "dispersion", "deletion", "diagnostics"],
+    ["covariance", "inference_derivatives", "inference", "gradients", "functionals"],
     ["adapters", "checks", "strategies", "datasets"],
     ["plots", "experiments"],
     ["__main__"],

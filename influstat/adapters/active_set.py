@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.design import Design
-from influstat.removal.groups import Groups
 from influstat.leverage import LinearPart
+from influstat.removal.groups import Groups
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
 

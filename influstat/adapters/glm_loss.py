@@ -63,6 +63,12 @@ class GLMLoss:
             return 0.0
         return _SELF_CONCORDANT.get((type(self.family), type(self.link)), np.inf)
 
+    @property
+    def dispersion(self) -> float | None:
+        """Return 1 where the family has no scale, None where its scale is to be estimated."""
+        known = (families.Binomial, families.Poisson, families.NegativeBinomial)
+        return 1.0 if isinstance(self.family, known) else None
+
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64; the model has checked its range."""
         return vector("y", y)
