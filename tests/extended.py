@@ -76,33 +76,56 @@ class Truth:
             derivatives(problem.case.name), *(np.asarray(a, dtype=LONG) for a in numbers), plain.s == 1.0
         )
 
-    def minimisers(self, groups, start, steps=60):
-        """Return the minimiser without each group (k, p), nan where no step finds it, from start (k, p)."""
+    def minimisers(self, groups, start, steps=200):
+        """Return the minimiser without each group, (k, p), nan where it is not found; start is (p,).
+
+        Newton's method for all groups at once, each damped by itself wherever it would go uphill.
+        """
+        weights, penalty = self._without(groups)
+        theta = np.tile(np.asarray(start, dtype=LONG), (len(groups), 1))
+        damping, done = np.zeros(len(groups)), np.zeros(len(groups), dtype=bool)
+        for _ in range(steps):
+            gradient, size, hessian = self._expand(weights, penalty, theta)
+            done = (np.abs(gradient) <= 16 * EPSILON * size).all(axis=1)
+            if done.all():
+                break
+            diagonal = np.einsum("kpp->kp", hessian)
+            scale = 1 / np.sqrt(np.maximum(diagonal, 1e-300))
+            matrix = hessian * scale[:, :, None] * scale[:, None, :]
+            matrix += (damping + 1e-18)[:, None, None] * np.eye(theta.shape[1])
+            rhs = (scale * gradient.astype(float))[:, :, None]
+            step = scale * np.linalg.solve(matrix, rhs)[:, :, 0]
+            value = self._value(weights, penalty, theta)
+            with np.errstate(all="ignore"):
+                after = self._value(weights, penalty, theta - step)
+                down = after <= value + 16 * EPSILON * np.abs(value)
+            theta = np.where((down & ~done)[:, None], theta - step, theta)
+            damping = np.where(down, damping / 100 * (damping > 1e-8), np.maximum(10 * damping, 1e-8))
+        return np.where(done[:, None], theta, LONG(np.nan))
+
+    def _without(self, groups):
         gone = np.zeros((len(groups), len(self.y)), dtype=bool)
         for k, group in enumerate(groups):
             gone[k, group] = True
         weights = np.where(gone, LONG(0), self.weights)
         kept = weights.sum(axis=1) / self.weights.sum() if self.folded else np.ones(len(groups), dtype=LONG)
-        penalty = kept[:, None] * self.penalty
-        theta = np.array(start, dtype=LONG)
+        return weights, kept[:, None] * self.penalty
+
+    def _value(self, weights, penalty, theta):
+        losses = self.loss.value(self.y, theta @ self.X.T + self.offset)
+        return (weights * losses).sum(axis=1) + (penalty * theta**2).sum(axis=1) / 2
+
+    def _expand(self, weights, penalty, theta):
+        """Return the gradient, the size of its terms without cancellation, and the Hessian (float64)."""
+        eta = theta @ self.X.T + self.offset
+        first = weights * self.loss.first(self.y, eta)
+        second = (weights * self.loss.second(self.y, eta)).astype(float)
+        spread = np.abs(theta) @ np.abs(self.X.T) + np.abs(self.offset) + 1
+        size = (np.abs(first) + second * spread) @ np.abs(self.X) + np.abs(penalty * theta)
         X = self.X.astype(float)
-        for _ in range(steps):
-            eta = theta @ self.X.T + self.offset
-            first = weights * self.loss.first(self.y, eta)
-            gradient = first @ self.X + penalty * theta
-            size = np.abs(first) @ np.abs(self.X) + np.abs(penalty * theta)
-            second = (weights * self.loss.second(self.y, eta)).astype(float)
-            size += (second * (np.abs(theta) @ np.abs(self.X.T) + np.abs(self.offset) + 1)) @ np.abs(self.X)
-            done = (np.abs(gradient) <= 8 * EPSILON * size).all(axis=1)
-            if done.all():
-                break
-            hessian = np.einsum("kn,np,nq->kpq", second, X, X)
-            hessian += np.einsum("kp,pq->kpq", penalty.astype(float), np.eye(X.shape[1]))
-            scale = 1 / np.sqrt(np.einsum("kpp->kp", hessian))
-            hessian *= scale[:, :, None] * scale[:, None, :]
-            step = np.linalg.solve(hessian, (scale * gradient.astype(float))[:, :, None])[:, :, 0]
-            theta = theta - scale * step
-        return np.where(done[:, None], theta, LONG(np.nan))
+        hessian = (second[:, None, :] * X.T) @ X
+        hessian[:, np.arange(X.shape[1]), np.arange(X.shape[1])] += penalty.astype(float)
+        return first @ self.X + penalty * theta, size, hessian
 
     def losses(self, theta, X, y):
         """Return the losses of test rows (k, m), with their share of the penalty if folded."""

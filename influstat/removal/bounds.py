@@ -14,6 +14,8 @@ from influstat.validation import FloatArray
 if TYPE_CHECKING:
     from influstat.removal.result import Removal
 
+TINY = float(np.finfo(np.float64).tiny)
+
 
 def theta_bound(removal: Removal) -> FloatArray:
     """Return bounds on |theta - true theta|, shape (k, p); `Removal.theta_bound` says more."""
@@ -24,28 +26,31 @@ def theta_bound(removal: Removal) -> FloatArray:
 
 def prediction_bound(removal: Removal, X: Any, *, kind: str, offset: Any) -> FloatArray:
     """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
-    risk, theta = removal.fit.risk, removal.theta
-    eta = np.asarray(risk.predictions(theta.T, X, offset=offset).T)
+    risk, fit = removal.fit.risk, removal.fit
+    with np.errstate(invalid="ignore"):
+        eta = np.asarray(risk.predictions(removal.theta.T, X, offset=offset).T)
     if not isinstance(risk, LinearRisk):
         return np.full(eta.shape, np.nan)
-    rows = np.ascontiguousarray(risk.prediction_gradients(removal.fit.theta, X)[0].T)
+    rows = np.ascontiguousarray(risk.prediction_gradients(fit.theta, X)[0].T)
+    start = np.asarray(fit.predict(X, offset=offset))
     size = np.abs(rows) @ _largest(removal)
     if offset is not None:
         size += np.abs(np.asarray(offset, dtype=np.float64))
     slip = unit_rounding(rows.shape[1]) * size
     bound = removal.certificate.error(rows) + 2.0 * slip
-    if kind == "linear":
-        return bound
-    mean, before = risk.loss.mean(eta), risk.loss.mean(np.asarray(removal.fit.predict(X, offset=offset)))
-    ends = [np.abs(risk.loss.mean(eta + side * bound) - mean) for side in (1.0, -1.0)]
-    rounding = 8.0 * EPSILON * (np.abs(mean) + np.abs(before))
-    return np.asarray(np.maximum(*ends) + rounding + _mean_slip(risk, removal, X, offset, slip))
+    return bound if kind == "linear" else _mean_error(risk, eta, start, bound, slip)
 
 
-def _mean_slip(risk: LinearRisk, removal: Removal, X: Any, offset: Any, slip: FloatArray) -> FloatArray:
-    """Return what rounding in eta does to the mean before the removal, shape (m,)."""
-    eta = np.asarray(removal.fit.predict(X, offset=offset))
-    return np.abs(risk.loss.mean(eta + slip) - risk.loss.mean(eta - slip))
+def _mean_error(
+    risk: LinearRisk, eta: FloatArray, start: FloatArray, bound: FloatArray, slip: FloatArray
+) -> FloatArray:
+    """Turn bounds on predictors into bounds on a monotone mean: its change at the ends of the interval."""
+    mean = risk.loss.mean
+    with np.errstate(over="ignore", invalid="ignore"):
+        after, before = mean(eta), mean(start)
+        error = np.maximum(np.abs(mean(eta + bound) - after), np.abs(mean(eta - bound) - after))
+        rounding = np.abs(mean(start + slip) - mean(start - slip)) + TINY
+        return np.asarray(error + rounding + 8.0 * EPSILON * (np.abs(after) + np.abs(before)))
 
 
 def loss_bound(removal: Removal, X: Any, y: Any, *, offset: Any, linear: bool | None) -> FloatArray:
@@ -91,12 +96,12 @@ def loss_error(
     eta = theta @ block.T + offset
     start = block @ removal.fit.theta + offset
     slip = unit_rounding(block.shape[1]) * (np.abs(block) @ _largest(removal) + np.abs(offset) + np.abs(y))
-    after, before = loss.value(y, eta), loss.value(y, start)
     bound = bound + 2.0 * slip
     with np.errstate(over="ignore", invalid="ignore"):  # nan where not certified
+        after, before = loss.value(y, eta), loss.value(y, start)
         rise = np.maximum(loss.value(y, eta + bound), loss.value(y, eta - bound)) - after
         rise_before = np.maximum(loss.value(y, start + slip), loss.value(y, start - slip)) - before
-    rounding = 16.0 * EPSILON * (np.abs(after) + np.abs(before))
+    rounding = 16.0 * EPSILON * (np.abs(after) + np.abs(before)) + TINY  # TINY: underflow
     return np.asarray(np.maximum(rise, 0.0) + np.maximum(rise_before, 0.0) + rounding)
 
 
