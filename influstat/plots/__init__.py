@@ -1,0 +1,27 @@
+"""Pictures of influence and removal: plain arrays in, matplotlib Axes out.
+
+Every function draws on `ax` (or, where it draws several panels, on a sequence of Axes), makes its own
+where none is given, and returns what it drew on. matplotlib is imported when a function is called; it
+comes with `pip install 'influstat[plot]'`. Colours are those of Okabe and Ito, told apart with every
+common form of colour blindness; classes also differ in their markers.
+"""
+
+from influstat.plots.coefficients import coefficient_forest
+from influstat.plots.diagnostics import influence_bubble, influence_index
+from influstat.plots.factors import factor_panels, influence_against_distance
+from influstat.plots.images import helpful_and_harmful_images, image_panels
+from influstat.plots.removal import predicted_against_exact, solver_panels
+from influstat.plots.search import search_curves
+
+__all__ = [
+    "coefficient_forest",
+    "factor_panels",
+    "helpful_and_harmful_images",
+    "image_panels",
+    "influence_against_distance",
+    "influence_bubble",
+    "influence_index",
+    "predicted_against_exact",
+    "search_curves",
+    "solver_panels",
+]

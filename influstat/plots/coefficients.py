@@ -1,0 +1,102 @@
+"""A coefficient with and without each influential row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from influstat.errors import InvalidArgument
+from influstat.plots.base import BLACK, BLUE, GREY, ORANGE, SMALL, column, labels_of, one_axes, tidy
+from influstat.validation import FloatArray, check_finite, numeric_array, real_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def coefficient_forest(
+    estimate: float,
+    without: Any,
+    *,
+    row_labels: Any = None,
+    interval: Any = None,
+    intervals_without: Any = None,
+    name: str = "coefficient",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one coefficient as a forest plot: all rows on top, then without each influential row.
+
+    Parameters
+    ----------
+    estimate : float
+        The coefficient with all rows.
+    without : array_like, shape (k,)
+        The coefficient without each of k rows, for instance a column of `Removal.theta`.
+    row_labels : array_like, shape (k,), optional
+        What those rows are called; positions when left out.
+    interval : (float, float), optional
+        Lower and upper end of the confidence interval with all rows.
+    intervals_without : array_like, shape (k, 2), optional
+        The same without each row.
+    name : str
+        What the coefficient is called, with its unit.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        A row whose removal changes the sign of the coefficient is drawn in another colour and marker.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        Shapes do not match or numbers are not finite.
+
+    Examples
+    --------
+    >>> from influstat import plots
+    >>> ax = plots.coefficient_forest(-4.5, [0.4, -4.1], row_labels=["household 4835", "household 7"])
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['all rows', 'without household 4835', 'without household 7']
+    """
+    centre = real_number("estimate", estimate)
+    values = column("without", without)
+    labels = labels_of(row_labels, len(values))
+    ends = _ends(interval, intervals_without, len(values))
+    ax = one_axes(ax, height=0.9 + 0.24 * len(values))
+    flips = np.sign(values) * np.sign(centre) < 0
+    ax.axvline(0.0, color=GREY, linewidth=0.8)
+    ax.axvline(centre, color=BLACK, linewidth=0.8, linestyle="--")
+    for place, value in enumerate([centre, *values]):
+        flipped = place > 0 and flips[place - 1]
+        colour = BLACK if place == 0 else (ORANGE if flipped else BLUE)
+        if np.isfinite(ends[place]).all():
+            ax.plot(ends[place], [place, place], color=colour, linewidth=1.2)
+        ax.plot(
+            [value], [place], "D" if place == 0 else ("^" if flipped else "o"), color=colour, markersize=4
+        )
+    ax.set_yticks(range(len(values) + 1), ["all rows", *(f"without {label}" for label in labels)])
+    ax.set_ylim(len(values) + 0.6, -0.6)
+    tidy(ax, xlabel=name, ylabel="")
+    ax.tick_params(axis="y", labelsize=SMALL, length=0)
+    return ax
+
+
+def _ends(interval: Any, intervals_without: Any, k: int) -> FloatArray:
+    """Return the ends of all intervals, shape (k + 1, 2), nan where there are none."""
+    ends = np.full((k + 1, 2), np.nan)
+    for name, given, part in (
+        ("interval", interval, ends[:1]),
+        ("intervals_without", intervals_without, ends[1:]),
+    ):
+        if given is None:
+            continue
+        array = np.atleast_2d(numeric_array(name, given))
+        if array.shape != part.shape:
+            raise InvalidArgument(
+                name, f"have shape {part.shape}", f"has shape {array.shape}", "Pass (lower, upper) per line."
+            )
+        check_finite(name, array)
+        part[:] = array
+    return ends

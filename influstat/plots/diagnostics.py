@@ -1,0 +1,153 @@
+"""The classical pictures of a fit's rows: influence index plot and bubble plot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from influstat.errors import InvalidArgument
+from influstat.plots.base import (
+    BLUE,
+    GREY,
+    ORANGE,
+    SMALL,
+    column,
+    label_points,
+    labels_of,
+    largest,
+    one_axes,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def influence_index(
+    values: Any,
+    *,
+    name: str = "Cook's distance",
+    row_labels: Any = None,
+    outliers: int = 3,
+    threshold: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one number per row as a stem over the row's position, the largest named.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        Any diagnostic: Cook's distance, leverage, DFBETA, studentised residual, `Scores.removal`.
+    name : str
+        What it is, with its unit.
+    row_labels : array_like, shape (n,), optional
+        What the rows are called; positions when left out.
+    outliers : int
+        How many rows of largest absolute value are named.
+    threshold : float, optional
+        Draws a line there, and at its negative where values are negative too.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The values are not a finite vector, or labels do not match.
+
+    Examples
+    --------
+    >>> from influstat import plots
+    >>> plots.influence_index([0.1, 0.9, 0.2], name="leverage").get_ylabel()
+    'leverage'
+    """
+    y = column("values", values)
+    x = np.arange(len(y), dtype=np.float64)
+    ax = one_axes(ax, height=2.3)
+    chosen = largest(np.abs(y), outliers)
+    ax.vlines(x, 0.0, y, color=BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=len(y) > 2000)
+    ax.axhline(0.0, color=GREY, linewidth=0.6)
+    ax.plot(x[chosen], y[chosen], "o", color=ORANGE, markersize=3.5)
+    if threshold is not None:
+        for line in (threshold, -threshold) if (y < 0).any() else (threshold,):
+            ax.axhline(line, color=GREY, linewidth=0.8, linestyle="--")
+    ax.margins(x=0.02, y=0.12)
+    label_points(ax, x, y, labels_of(row_labels, len(y)), chosen)
+    tidy(ax, xlabel="row", ylabel=name)
+    return ax
+
+
+def influence_bubble(
+    leverage: Any,
+    residual: Any,
+    cooks_distance: Any,
+    *,
+    row_labels: Any = None,
+    outliers: int = 3,
+    coefficients: int | None = None,
+    residual_name: str = "studentised residual",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw residual against leverage, each row a circle whose area is its Cook's distance.
+
+    Parameters
+    ----------
+    leverage, residual, cooks_distance : array_like, shape (n,)
+        Of each row, for instance from statsmodels' ``get_influence``.
+    row_labels : array_like, shape (n,), optional
+        What the rows are called; positions when left out.
+    outliers : int
+        How many rows of largest Cook's distance are named and coloured.
+    coefficients : int, optional
+        p; draws the usual line at twice the mean leverage, 2 p / n.
+    residual_name : str
+        Which residual it is.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The arrays differ in length or are not finite, or a Cook's distance is negative.
+
+    Examples
+    --------
+    >>> from influstat import plots
+    >>> ax = plots.influence_bubble([0.1, 0.5], [0.3, -2.0], [0.01, 1.2], row_labels=["a", "b"])
+    >>> ax.get_xlabel(), ax.texts[0].get_text()
+    ('leverage', 'b')
+    """
+    h = column("leverage", leverage)
+    r = column("residual", residual, len(h))
+    d = column("cooks_distance", cooks_distance, len(h))
+    if (d < 0).any():
+        raise InvalidArgument(
+            "cooks_distance", "be at least 0", f"is {d.min():.3g} somewhere", "Pass Cook's distances."
+        )
+    ax = one_axes(ax)
+    area = 4.0 + 260.0 * d / (d.max() or 1.0)
+    chosen = largest(d, outliers)
+    colours = np.full(len(h), BLUE, dtype=object)
+    colours[chosen] = ORANGE
+    ax.scatter(
+        h, r, s=area, c=colours.tolist(), alpha=0.45, linewidths=0.5, edgecolors="white",
+        rasterized=len(h) > 2000,
+    )  # fmt: skip
+    ax.axhline(0.0, color=GREY, linewidth=0.6, zorder=0)
+    if coefficients is not None:
+        ax.axvline(2.0 * coefficients / len(h), color=GREY, linewidth=0.8, linestyle="--", zorder=0)
+    ax.margins(x=0.12, y=0.15)
+    label_points(ax, h, r, labels_of(row_labels, len(h)), chosen)
+    ax.text(
+        0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, ha="right", va="bottom", fontsize=SMALL,
+    )  # fmt: skip
+    tidy(ax, xlabel="leverage", ylabel=residual_name)
+    return ax

@@ -1,0 +1,155 @@
+"""What influence is made of: distance to the boundary, and the factors of eq. (17)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
+from influstat.plots.base import (
+    BLACK,
+    BLUE,
+    GREY,
+    MARKERS,
+    ORANGE,
+    SMALL,
+    column,
+    label_points,
+    labels_of,
+    largest,
+    marker_size,
+    one_axes,
+    scatter,
+    scientific,
+    several_axes,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def influence_against_distance(
+    distance: Any,
+    influence: Any,
+    *,
+    classes: Any = None,
+    row_labels: Any = None,
+    outliers: int = 0,
+    title: str | None = None,
+    quantity: str = "influence on the test loss",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the influence of each row against its distance to the decision boundary (Figure 5).
+
+    Parameters
+    ----------
+    distance : array_like, shape (n,)
+        Signed Euclidean distance (x'beta + intercept) / |beta|, in the units of X.
+    influence : array_like, shape (n,)
+        `Scores.values` or `.removal` of one quantity.
+    classes : array_like, shape (n,), optional
+        Colours and markers the points.
+    row_labels, outliers
+        The rows of largest |influence| to name, and what they are called.
+    title, quantity : str, optional
+        Above and beside the axes.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The boundary is the vertical line at 0.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The arrays differ in length or are not finite.
+
+    Examples
+    --------
+    >>> from influstat import plots
+    >>> ax = plots.influence_against_distance([-1.0, 2.0], [0.5, -0.1])
+    >>> ax.get_xlabel()
+    'distance to the boundary'
+    """
+    x = column("distance", distance)
+    y = column("influence", influence, len(x))
+    ax = one_axes(ax)
+    ax.axhline(0.0, color=GREY, linewidth=0.6, zorder=1)
+    ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle="--", zorder=1)
+    scatter(ax, x, y, classes)
+    label_points(ax, x, y, labels_of(row_labels, len(x)), largest(np.abs(y), outliers))
+    if classes is not None:
+        ax.legend(fontsize=SMALL, frameon=False, handletextpad=0.2)
+    tidy(ax, xlabel="distance to the boundary", ylabel=quantity, title=title)
+    return ax
+
+
+def factor_panels(
+    true: Any,
+    variants: Mapping[str, Any],
+    *,
+    same_label: Any,
+    ax: Any = None,
+) -> NDArray[Any]:
+    """Draw the true influence against variants that leave out a factor of eq. (17) (Figure 3).
+
+    Parameters
+    ----------
+    true : array_like, shape (n,)
+        -I of eq. (17), with all factors.
+    variants : mapping of str to array_like of shape (n,)
+        What is left out -> the value without it.
+    same_label : array_like of bool, shape (n,)
+        Whether the row has the label of the test row.
+    ax : sequence of Axes, optional
+        One per variant.
+
+    Returns
+    -------
+    ndarray of Axes
+        The variant on the horizontal axis, the true value on the vertical one. The line of slope 1 is
+        drawn where both are in the same units, that is where it passes through the points' range.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        There are no variants, or arrays or axes do not match.
+
+    Examples
+    --------
+    >>> from influstat import plots
+    >>> axes = plots.factor_panels([1.0, -1.0], {"without sigma": [2.0, -3.0]}, same_label=[True, False])
+    >>> axes[0].get_xlabel()
+    'without sigma'
+    """
+    if not variants:
+        raise InvalidArgument("variants", "name at least one variant", "is empty", "Pass {name: values}.")
+    y = column("true", true)
+    same = labels_of(same_label, len(y)).astype(np.bool_)
+    axes = several_axes(ax, len(variants), height=2.5)
+    size = marker_size(len(y))
+    for one, (name, values) in zip(axes, variants.items(), strict=True):
+        x = column(f"variants[{name!r}]", values, len(y))
+        for mask, colour, marker, label in (
+            (same, BLUE, MARKERS[0], "same label as the test row"),
+            (~same, ORANGE, MARKERS[1], "other label"),
+        ):
+            one.scatter(
+                x[mask], y[mask], s=size, color=colour, marker=marker, alpha=0.6, linewidths=0, label=label,
+                rasterized=len(y) > 2000, zorder=2,
+            )  # fmt: skip
+        one.axhline(0.0, color=GREY, linewidth=0.6, zorder=1)
+        one.axvline(0.0, color=GREY, linewidth=0.6, zorder=1)
+        if 0.05 < np.ptp(x) / (np.ptp(y) or 1.0) < 20.0:
+            one.set_autoscale_on(False)
+            one.axline((0.0, 0.0), slope=1.0, color=BLACK, linestyle="--", linewidth=0.8, zorder=1)
+        tidy(one, xlabel=name, ylabel="true" if one is axes[0] else "")
+        scientific(one)
+    axes[0].legend(fontsize=SMALL - 0.5, loc="best", frameon=False, handletextpad=0.1, borderpad=0.1)
+    return axes
