@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.dispersion import Dispersion, expected_second
+from influstat.dispersion import Dispersion, expected_second, pearson_slope
 from influstat.leverage import Leverage
 from influstat.validation import FloatArray
 
 CERTAIN = 1e-10  # 1 - leverage below which it is 0 up to rounding
-NUDGE = float(np.finfo(np.float64).eps) ** 0.2  # step of a five-point difference
 
 LEVERAGE_ONE = (
     "its leverage is 1: it alone determines a coefficient, so there is no fit without it to compare with"
@@ -50,6 +49,12 @@ class DeletedBlock:
         log det S_-i - log det S; nan for rows that cannot be left out.
     left : ndarray, shape (k,)
         1 minus the leverage, under "folded" that with the penalty the other rows carry.
+    kept : ndarray, shape (k, p) or (1, p)
+        Diagonal of U'(S - part K)U.
+    moved : ndarray, shape (k, p)
+        U^-1 (S - part K)^-1 x_i.
+    update : ndarray, shape (k,)
+        w_i l2_i / left: S_-i^-1 is (S - part K)^-1 + update (U moved)(U moved)'.
     """
 
     rows: slice
@@ -59,6 +64,14 @@ class DeletedBlock:
     freedom: FloatArray
     log_determinant: FloatArray
     left: FloatArray
+    kept: FloatArray
+    moved: FloatArray
+    update: FloatArray
+
+    def inverse_diagonal(self, transform: FloatArray) -> FloatArray:
+        """Return the diagonal of S_-i^-1 of each row, sum scale, shape (k, p); `transform` is U."""
+        base = (1.0 / self.kept) @ (transform * transform).T
+        return np.asarray(base + self.update[:, None] * (self.moved @ transform.T) ** 2)
 
     def reasons(self) -> dict[int, str]:
         """Return why rows cannot be left out, by position."""
@@ -99,17 +112,10 @@ class Deletion:
     @cached_property
     def _drift(self) -> FloatArray:
         """U' sum_i w_i (r_i' - 2 l1_i) x_i with r = l1^2 / E(l2): 0 for squared error."""
-        risk, eta = self.leverage.risk, self.leverage.linear_predictor
-        step = NUDGE * np.maximum(1.0, np.abs(eta))
-
-        def ratio(k: int) -> FloatArray:
-            moved = eta + k * step
-            with np.errstate(all="ignore"):
-                return risk.loss.first(risk.y, moved) ** 2 / expected_second(risk, moved)
-
-        slope = (8.0 * (ratio(1) - ratio(-1)) - (ratio(2) - ratio(-2))) / (12.0 * step)
-        excess = np.where(np.isfinite(slope), slope - 2.0 * self.leverage.first, 0.0)
-        return np.asarray(self.leverage.transform.T @ risk.design.transpose_dot(risk.weights * excess))
+        risk, leverage = self.leverage.risk, self.leverage
+        slope = pearson_slope(risk, leverage.linear_predictor)
+        excess = risk.weights * (slope - 2.0 * leverage.first)
+        return np.asarray(leverage.transform.T @ risk.design.transpose_dot(excess))
 
     def blocks(self) -> Iterator[DeletedBlock]:
         """Yield the rows, each left out alone, a few thousand at a time."""
@@ -145,6 +151,9 @@ class Deletion:
                 len(share) - rest * penalised,
                 np.log(kept).sum(axis=1) + np.log(finite),
                 left,
+                kept,
+                moved,
+                weight * second / finite,
             )
 
 
