@@ -208,8 +208,12 @@ class Design:
 
 
 def _squared(block: Any) -> Any:
-    """Return the squared entries in float64 (a float32 square would keep only seven digits)."""
-    return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block
+    """Return the squared entries in float64 (a float32 square would keep only seven digits).
+
+    Entries beyond 1e154 become inf without a word here; whoever factors the Hessian says so.
+    """
+    with np.errstate(over="ignore"):
+        return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block
 
 
 def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any]]:

@@ -110,12 +110,14 @@ def minimise(
 def _start(risk: Risk) -> FloatArray:
     """Return zeros, or where an offset leaves no row with curvature, the theta that cancels it best."""
     zeros = np.zeros(risk.shape[1])
-    if not isinstance(risk, LinearRisk) or (risk.curvature(zeros).diagonal() > 0).all():
+    if not isinstance(risk, LinearRisk) or not risk.offset.any():
+        return zeros
+    if (risk.curvature(zeros).diagonal() > 0).all():
         return zeros
     least_squares = LinearRisk(
         SquaredError(), risk.design, -risk.offset, penalty=risk.penalty, weights=risk.weights
     )
-    return _Descent(least_squares, zeros).minimum(10, TOLERANCE).theta if risk.offset.any() else zeros
+    return _Descent(least_squares, zeros).minimum(10, TOLERANCE).theta
 
 
 def _easier(risk: Risk) -> list[Risk]:
@@ -137,6 +139,7 @@ class _Descent:
         self.inverse: CholeskyInverse | None = None
         self.definite = False  # whether the last Hessian was positive definite as it is
         self.by_products = _by_conjugate_gradients(risk)
+        self.convex = getattr(risk, "convex", True)
         self.steps = 0
 
     def minimum(self, max_iterations: int, tolerance: float) -> Minimum:
@@ -202,10 +205,10 @@ class _Descent:
         try:
             inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
         except IndefiniteHessian:
-            if self.steps == 0:  # a start where the risk is not convex: no way of telling where to go
+            if self.steps == 0 and self.convex:  # the loss, or the start, is not what it should be
                 raise
         except SingularHessian:
-            if self.steps == 0:
+            if self.steps == 0 and self.convex:
                 self._explain(0.0)
                 if not isinstance(self.risk, LinearRisk) or dependent_columns(self.risk):
                     raise
@@ -216,7 +219,9 @@ class _Descent:
         return self._damped(curvature)
 
     def _damped(self, curvature: Any) -> CholeskyInverse:
-        """Factor H plus as much of its diagonal as makes it definite."""
+        """Factor H plus as much of its diagonal as makes it definite; |H| where nothing says it is convex."""
+        if not self.convex:
+            return CholeskyInverse(_absolute(curvature.to_dense()), self.risk.names)
         diagonal = np.abs(curvature.diagonal())
         diagonal = np.maximum(diagonal, 1e-8 * diagonal.max() + np.finfo(np.float64).tiny)
         for power in range(-10, 6, 2):
@@ -256,6 +261,17 @@ class _Descent:
             f"{self.measure:.1e}, above {tolerance:.1e}. Rescale the columns of X, start nearer, allow more "
             "steps, or strengthen the penalty."
         )
+
+
+def _absolute(matrix: FloatArray) -> FloatArray:
+    """Return the matrix with its eigenvalues in absolute value: it turns saddles into descents.
+
+    Source: Dauphin et al. (2014), Advances in Neural Information Processing Systems 27.
+    """
+    values, vectors = np.linalg.eigh(matrix)
+    sizes = np.abs(values)
+    sizes = np.maximum(sizes, 1e-6 * sizes.max() + np.finfo(np.float64).tiny)
+    return np.asfortranarray((vectors * sizes) @ vectors.T)
 
 
 def _by_conjugate_gradients(risk: Risk) -> bool:

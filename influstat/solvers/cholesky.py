@@ -74,7 +74,7 @@ class CholeskyInverse:
     def __init__(self, matrix: FloatArray, names: Sequence[str] | None = None) -> None:
         diagonal = matrix.diagonal().copy()
         labels = [str(j) for j in range(len(diagonal))] if names is None else names
-        if not (diagonal > 0).all():
+        if not ((diagonal > 0) & np.isfinite(diagonal)).all():
             _explain_failure(matrix, diagonal, labels)
         self.scale = 1.0 / np.sqrt(diagonal)
         matrix *= self.scale

@@ -1,0 +1,79 @@
+"""Progress: every item once, a bar only where somebody looks and tqdm is there."""
+
+import builtins
+import sys
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from influstat import progress as module
+from influstat.progress import SHORT, progress
+
+
+class Bar(list):
+    """Stands for tqdm: remembers how it was called."""
+
+    calls: ClassVar[list] = []
+
+    def __init__(self, items, **options):
+        super().__init__(items)
+        Bar.calls.append(options)
+
+
+def looked_at(terminal, **modules):
+    """Return a stand-in for sys with standard error on a terminal or not."""
+    return SimpleNamespace(
+        stderr=SimpleNamespace(isatty=lambda: terminal), modules={**sys.modules, **modules}
+    )
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    pytest.importorskip("tqdm")
+    Bar.calls = []
+    # Not sys.stderr itself, which pytest exchanges between the fixture and the test.
+    monkeypatch.setattr(module, "sys", looked_at(True))
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+
+
+@pytest.mark.parametrize(
+    "items", [range(300), list(range(300)), np.arange(300)], ids=["range", "list", "array"]
+)
+def test_every_item_comes_once_and_in_order(items):
+    assert list(progress(items, "refits")) == list(range(300))
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_bar_on_a_terminal_for_long_loops_only():
+    assert list(progress(range(SHORT), "refits")) == list(range(SHORT))
+    assert Bar.calls == [{"desc": "refits", "total": SHORT, "leave": False}]
+    list(progress(range(SHORT - 1), "refits"))
+    assert len(Bar.calls) == 1
+    assert list(progress(iter(range(5)), "blocks", total=1000)) == list(range(5))
+    assert Bar.calls[1]["total"] == 1000
+    list(progress(iter(range(5)), "of unknown length"))
+    assert Bar.calls[2]["total"] is None
+
+
+@pytest.mark.usefixtures("terminal")
+def test_without_tqdm_it_is_silent(monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *arguments, **options):
+        if name.startswith("tqdm"):
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    assert list(progress(range(300), "refits")) == list(range(300))
+    assert Bar.calls == []
+
+
+def test_where_nobody_looks_it_is_silent(monkeypatch):
+    monkeypatch.setattr(module, "sys", looked_at(False))
+    assert module._bar() is None
+    monkeypatch.setattr(module, "sys", looked_at(False, ipykernel=object()))
+    pytest.importorskip("tqdm")
+    assert module._bar() is not None  # a notebook

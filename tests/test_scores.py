@@ -1,0 +1,174 @@
+"""`Scores` and `Ranking`: signs, labels, ties, rows without effect, tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import influstat as ist
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.scores import Scores
+
+
+def scores(removal, *, share=None, labels=None, columns=("q",), quantity="loss"):
+    """Return Scores that have this removal effect."""
+    removal = np.asarray(removal, dtype=float)
+    share = np.full(len(removal), 1.0 / len(removal)) if share is None else np.asarray(share)
+    divisor = share if removal.ndim == 1 else share[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.where(divisor > 0, -removal / np.where(divisor > 0, divisor, 1.0), 3.0)
+    labels = np.arange(len(removal)) if labels is None else np.asarray(labels)
+    solution = ist.Cholesky().solve(np.eye(1), np.ones(1))
+    return Scores(values, share, labels, columns, quantity, solution)
+
+
+def test_removal_is_minus_the_share_times_the_derivative():
+    X = pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index=["a", "b", "c"])
+    fit = ist.Ridge(lam=1.0).fit(X, [1.0, 0.0, 2.0], weights=[1.0, 3.0, 0.0])
+    for found in (fit.influence().on_theta(), fit.influence().on_self()):
+        share = np.array([0.25, 0.75, 0.0]).reshape(-1, *[1] * (found.values.ndim - 1))
+        assert np.array_equal(found.removal, -share * found.values)
+        assert found.row_labels.tolist() == ["a", "b", "c"]
+
+
+def test_the_largest_rise_and_fall_come_first():
+    ranking = scores([0.0, 3.0, -1.0, 2.0, -5.0], labels=list("vwxyz")).top(2)
+    assert ranking.largest == ranking.helpful == [("w", 1, 3.0), ("y", 3, 2.0)]
+    assert ranking.smallest == ranking.harmful == [("z", 4, -5.0), ("x", 2, -1.0)]
+    assert type(ranking.largest[0][0]) is str
+    assert type(ranking.largest[0][1]) is int
+    assert type(ranking.largest[0][2]) is float
+
+
+def test_ties_keep_the_order_of_the_rows():
+    ranking = scores([1.0, -2.0, 1.0, 1.0, -2.0]).top(2)
+    assert [row for _, row, _ in ranking.largest] == [0, 2]
+    assert [row for _, row, _ in ranking.smallest] == [1, 4]
+
+
+@pytest.mark.parametrize("k", [1, 3, 100])
+def test_rows_without_an_effect_of_that_sign_are_not_listed(k):
+    ranking = scores([0.0, np.nan, 2.0, -0.0, np.nan, 1.0]).top(k)
+    assert [row for _, row, _ in ranking.largest] == [2, 5][:k]
+    assert ranking.smallest == []
+    assert "most harmful (loss falls without the row)\n  none" in str(ranking)
+
+
+def test_a_row_of_weight_zero_has_no_effect_to_rank():
+    found = scores([1.0, 0.0], share=[1.0, 0.0])
+    assert found.values[1] == 3.0
+    assert [row for _, row, _ in found.top().largest] == [0]
+    assert found.top().smallest == []
+
+
+def test_one_of_several_quantities_is_chosen_by_position_or_label():
+    several = scores([[1.0, -1.0, 5.0], [2.0, -3.0, 4.0]], columns=("age", "dose", 7))
+    assert several.top(1, column=0).largest == several.top(1, column="age").largest == [(1, 1, 2.0)]
+    assert several.top(1, column=2).largest == [(0, 0, 5.0)]
+    assert several.top(1, column="dose").smallest == [(1, 1, -3.0)]
+    assert scores([[1.0], [2.0]]).top(1).largest == [(1, 1, 2.0)]
+
+
+SEVERAL = scores([[1.0, -1.0, 5.0], [2.0, -3.0, 4.0]], columns=("age", "dose", "dose"))
+BAD_CHOICES = [
+    ({}, InvalidArgument, r"column must choose one of the 3 quantities, but it is None"),
+    ({"column": 3}, InvalidArgument, "column must be below 3, but it is 3"),
+    ({"column": -1}, InvalidArgument, "column must be at least 0"),
+    ({"column": 1.0}, InvalidType, "column must be a whole number"),
+    (
+        {"column": "sex"},
+        InvalidArgument,
+        r"column must be the label of one quantity \(age, dose, dose\), .*'sex'",
+    ),
+    ({"column": "dose"}, InvalidArgument, "column must be .* 'dose', which 2 of them have"),
+    ({"column": 0, "k": 0}, InvalidArgument, "k must be at least 1"),
+    ({"column": 0, "k": 2.5}, InvalidType, "k must be a whole number"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "error", "sentence"), BAD_CHOICES)
+def test_a_choice_that_does_not_exist_is_refused(wrong, error, sentence):
+    with pytest.raises(error, match=f"^{sentence}"):
+        SEVERAL.top(**wrong)
+
+
+def test_rankings_are_readable():
+    found = scores([1.25, -0.5, 1e-8], labels=["Ann", "Bob", "Cid"])
+    assert str(found.top(2)) == (
+        "most helpful (loss grows without the row)\n"
+        "  Ann  +1.25\n"
+        "  Cid  +1e-08\n"
+        "most harmful (loss falls without the row)\n"
+        "  Bob  -0.5"
+    )
+    other = scores([1.25, -0.5], quantity="linear prediction")
+    assert str(other.top(1)).splitlines()[::2] == [
+        "largest rise of the linear prediction",
+        "largest fall of the linear prediction",
+    ]
+
+
+# -- tables and labels --------------------------------------------------------------------------------
+
+
+def test_a_table_is_labelled_by_rows_and_quantities():
+    found = scores([[1.0, -1.0], [2.0, -3.0]], labels=["a", "b"], columns=("age", "dose"))
+    frame = found.to_frame()
+    assert frame.loc["b", "dose"] == -3.0
+    assert frame.columns.tolist() == ["age", "dose"]
+    assert np.array_equal(frame.to_numpy(), found.removal)
+    assert np.array_equal(found.to_frame(what="values").to_numpy(), found.values)
+    assert scores([1.0, 2.0], columns=("own loss",)).to_frame().shape == (2, 1)
+    with pytest.raises(InvalidArgument, match="what must be 'removal' or 'values'"):
+        found.to_frame(what="derivative")
+
+
+DAYS = pd.date_range("2020-02-28", periods=3)
+PAIRS = pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])
+INDEXES = {
+    "names": (pd.Index(["x", "y", "z"]), ["x", "y", "z"]),
+    "days": (DAYS, list(DAYS)),
+    "days of a zone": (DAYS.tz_localize("UTC"), list(DAYS.tz_localize("UTC"))),
+    "spans": (pd.to_timedelta([1, 2, 3], unit="D"), list(pd.to_timedelta([1, 2, 3], unit="D"))),
+    "months": (pd.period_range("2020-01", periods=3, freq="M"), None),
+    "pairs": (PAIRS, list(PAIRS)),
+    "repeated": (pd.Index([7, 7, 8]), [7, 7, 8]),
+    "categories": (pd.CategoricalIndex(["u", "v", "u"]), ["u", "v", "u"]),
+}
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_labels_of_every_kind_come_through(name):
+    index, expected = INDEXES[name]
+    expected = list(index) if expected is None else expected
+    frame = pd.DataFrame({"x": [1.0, 2.0, 4.0]}, index=index)
+    y = pd.Series([1.0, 0.0, 2.0], index=index)
+    infl = ist.Ridge(lam=1.0).fit(frame, y).influence()
+    found = infl.on_loss(frame, y)
+    assert found.row_labels.tolist() == expected
+    assert list(found.columns) == expected
+    table = found.to_frame()
+    assert list(table.index) == expected
+    assert list(table.columns) == expected
+    assert {label for label, _, _ in found.top(3, column=0).largest} <= set(expected)
+    assert ist.Ridge(lam=1.0).fit(frame.to_numpy(), y).row_labels.tolist() == expected
+
+
+def test_labels_in_another_order_are_refused_rather_than_paired_wrongly():
+    frame = pd.DataFrame({"x": [1.0, 2.0, 4.0]}, index=["a", "b", "c"])
+    wrong = pd.Series([1.0, 0.0, 2.0], index=["c", "b", "a"])
+    sentence = "must have its labels in the order of X, but it has 'c' at row 0, where X has 'a'"
+    with pytest.raises(InvalidArgument, match=f"^y {sentence}"):
+        ist.Ridge().fit(frame, wrong)
+    with pytest.raises(InvalidArgument, match=f"^weights {sentence}"):
+        ist.Ridge().fit(frame, wrong.to_numpy(), weights=wrong)
+    with pytest.raises(InvalidArgument, match=f"^offset {sentence}"):
+        ist.Ridge().fit(frame, wrong.to_numpy(), offset=wrong)
+    with pytest.raises(InvalidArgument, match="^weights must have its labels in the order of y"):
+        ist.Ridge().fit(frame.to_numpy(), wrong, weights=wrong[::-1])
+    fit = ist.Ridge().fit(frame, wrong.to_numpy())
+    with pytest.raises(InvalidArgument, match=f"^y {sentence}"):
+        fit.influence().on_loss(frame, wrong)
+    with pytest.raises(InvalidArgument, match=f"^offset {sentence}"):
+        fit.loss(frame, wrong.to_numpy(), offset=wrong)
+    other = wrong.set_axis([5, 6, 7])  # labels of another kind say nothing about the order
+    assert np.array_equal(ist.Ridge().fit(frame, other).theta, fit.theta)
