@@ -17,12 +17,12 @@ def test_gradient_vanishes_where_the_library_stopped(case):
 
 @CASES
 def test_newton_step_has_slope_one_against_refits(case):
-    assert abs(measured(case.name).slope - 1.0) < case.slope
+    assert abs(measured(case.name).slope - 1.0) < 0.02
 
 
 @CASES
 def test_newton_step_is_near_every_refit(case):
-    assert measured(case.name).error < case.error
+    assert measured(case.name).error < 0.05
 
 
 @CASES
