@@ -7,7 +7,9 @@ from influstat.contract import Risk
 from influstat.curvature import Curvature
 from influstat.fit import Fit
 from influstat.influence import Influence
+from influstat.input_influence import InputScores, input_influence
 from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
+from influstat.mislabelled import Suspects, find_mislabelled
 from influstat.models import HingeSVC, Logistic, Ridge, SmoothedSVC
 from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, SmoothedCheck, SquaredHinge
 from influstat.numerical_loss import NumericalLoss
@@ -29,6 +31,7 @@ __all__ = [
     "HingeSVC",
     "HuberLoss",
     "Influence",
+    "InputScores",
     "LiSSA",
     "LinearRisk",
     "Logistic",
@@ -53,8 +56,11 @@ __all__ = [
     "Solver",
     "SquaredError",
     "SquaredHinge",
+    "Suspects",
     "Taylor",
     "errors",
+    "find_mislabelled",
     "from_sklearn",
     "from_statsmodels",
+    "input_influence",
 ]

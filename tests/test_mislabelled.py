@@ -1,0 +1,91 @@
+"""The search for wrong labels: each score against its definition, by refits of its own."""
+
+import numpy as np
+import pytest
+
+import influstat as ist
+from influstat.errors import InvalidArgument, Unsupported
+from tests.reference import LOGISTIC
+
+
+def flipped(n=80, p=4, flips=8, seed=0, steepness=2.0):
+    """Return X, the labels with flips, and where they are."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    y = (X @ rng.normal(size=p) * steepness + rng.logistic(size=n) > 0).astype(float)
+    wrong = np.sort(rng.choice(n, flips, replace=False))
+    y[wrong] = 1.0 - y[wrong]
+    return X, y, wrong
+
+
+def own_loss(x, y, theta):
+    return LOGISTIC.value(y, float(x @ theta))
+
+
+@pytest.mark.parametrize("penalty", ["fixed", "folded"])
+def test_scores_are_what_they_say(penalty):
+    X, y, _ = flipped()
+    model = ist.Logistic(lam=0.7, penalty=penalty)
+    fit = model.fit(X, y)
+    before = np.array([own_loss(X[i], y[i], fit.theta) for i in range(len(y))])
+    after = np.empty(len(y))
+    for i in range(len(y)):
+        lam = 0.7 * (1.0 - 1.0 / len(y)) if penalty == "folded" else 0.7
+        left = np.arange(len(y)) != i
+        after[i] = own_loss(X[i], y[i], ist.Logistic(lam=lam).fit(X[left], y[left]).theta)
+    np.testing.assert_allclose(ist.find_mislabelled(fit, by="loss").score, before, rtol=1e-12)
+    np.testing.assert_allclose(ist.find_mislabelled(fit).score, after, rtol=1e-9)
+    removal = ist.find_mislabelled(fit, by="self_removal").score
+    np.testing.assert_allclose(removal, after - before, rtol=1e-7)
+    itself = ist.find_mislabelled(fit, by="self_influence").score
+    slope = np.polyfit(itself / len(y), removal, 1)[0]
+    assert (itself > 0).all()
+    assert slope == pytest.approx(1.0, abs=0.2)
+
+
+def test_the_validation_score_is_the_fall_of_the_validation_loss():
+    X, y, _ = flipped(n=200, flips=20)
+    clean_X, clean_y, _ = flipped(n=100, flips=1, seed=0)
+    fit = ist.Logistic(lam=0.7).fit(X, y)
+    score = ist.find_mislabelled(fit, clean_X, clean_y, by="validation").score
+    change = fit.leave_one_out().loss_change(clean_X, clean_y).sum(axis=1)
+    worst = np.argmax(np.abs(change))
+    assert score[worst] == pytest.approx(-change[worst], rel=0.1)
+    np.testing.assert_allclose(score, -change, atol=0.1 * np.abs(change).max())
+
+
+def test_flipped_labels_come_first():
+    X, y, wrong = flipped(n=200, flips=10, steepness=20.0)
+    suspects = ist.find_mislabelled(ist.Logistic(lam=0.7).fit(X, y))
+    assert np.isin(wrong, suspects.order[:30]).mean() >= 0.9
+    assert [position for _, position, _ in suspects.top(5)] == suspects.order[:5].tolist()
+    frame = suspects.to_frame()
+    assert frame["position"].tolist() == suspects.order.tolist()
+    assert (np.diff(frame["score"]) <= 0).all()
+
+
+def test_a_row_without_which_there_is_no_fit_comes_last():
+    X, y = np.array([[1.0], [2.0], [3.0]]), np.array([0.0, 1.0, 1.0])
+    suspects = ist.find_mislabelled(ist.Logistic(lam=1.0, intercept=True).fit(X, y))
+    assert suspects.order[-1] == 0  # without it only one class is left
+    assert suspects.score[0] == -np.inf
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"by": "guess"}, "by must be 'leave_one_out' or"),
+        ({"by": "validation"}, 'X and y must be given for by="validation"'),
+        ({"X": [[1.0]], "y": [1.0]}, 'X and y must be left out unless by="validation"'),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, sentence):
+    X, y, _ = flipped()
+    with pytest.raises(InvalidArgument, match=sentence):
+        ist.find_mislabelled(ist.Logistic(lam=1.0).fit(X, y), **arguments)
+
+
+def test_only_classifiers_are_searched():
+    X = flipped()[0]
+    with pytest.raises(Unsupported, match="fit must be a linear classifier of two labels"):
+        ist.find_mislabelled(ist.Ridge(lam=1.0).fit(X, X[:, 0]))
