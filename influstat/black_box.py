@@ -78,6 +78,8 @@ class BlackBoxRisk:
     array([-1.,  1.])
     """
 
+    convex = False  # nothing says that it is: the minimiser may start where H is indefinite
+
     def __init__(
         self,
         row_losses: Function,

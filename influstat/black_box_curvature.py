@@ -63,12 +63,14 @@ class BlackBoxCurvature(LinearOperator):
         self.names, self._hvp, self._weights = names, hvp, weights
         self._dense: FloatArray | None = None
         self._asked = 0
+        self._smooth = False
 
     def _matvec(self, vector: FloatArray) -> FloatArray:
         return self._matmat(np.reshape(vector, (-1, 1)))[:, 0]
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:
         p, m = vectors.shape
+        self._require_smooth()
         self._asked += m
         if self._hvp is None and self._dense is None and 2 * self._asked >= p:
             self.to_dense()
@@ -85,6 +87,7 @@ class BlackBoxCurvature(LinearOperator):
     def to_dense(self) -> FloatArray:
         """Return H as a new array, shape (p, p), Fortran order, symmetric to the last bit."""
         if self._dense is None:
+            self._require_smooth()
             p = self.shape[0]
             if self._hvp is None and self._real_only():
                 matrix = self._by_second_differences()
@@ -114,6 +117,12 @@ class BlackBoxCurvature(LinearOperator):
         if self.shape[0] <= SMALL:
             return float(eigvalsh(self.to_dense(), subset_by_index=(0, 0))[0])
         return float(eigsh(self, k=1, which="SA", return_eigenvectors=False, v0=np.ones(self.shape[0]))[0])
+
+    def _require_smooth(self) -> None:
+        """Look once for kinks, to which central differences are blind."""
+        if not self._smooth:
+            self.rows.require_smooth(self.theta, 2)
+            self._smooth = True
 
     # -- products without the penalty -----------------------------------------------------------------
 

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.numerical_derivatives import Derivative, Displaced, complex_step, ridders, takes_complex
+from influstat.numerical_derivatives import (
+    Derivative,
+    Displaced,
+    complex_step,
+    jumps,
+    ridders,
+    takes_complex,
+)
 from influstat.validation import FloatArray
 
 TINY = float(np.finfo(np.float64).tiny)
@@ -68,6 +75,8 @@ class RowFunction:
         """Return f(theta), shape (m,), or (m, k) for theta of shape (p, k)."""
         if theta.ndim == 2:
             return np.column_stack([self.values(column) for column in np.ascontiguousarray(theta.T)])
+        if not np.isfinite(theta).all():  # a removal without a minimiser: its losses are not known either
+            return np.full(self.length, np.nan)
         result = self.call(theta)
         if np.isnan(result).any():
             row = int(np.argmax(np.isnan(result)))
@@ -120,11 +129,28 @@ class RowFunction:
 
     def uses_complex_step(self, theta: FloatArray) -> bool:
         """Return whether f takes complex theta and means it: tried along one direction."""
-        direction = np.where(np.arange(len(theta)) % 2, 0.7, 1.0) * self.widths
-        return takes_complex(self._along(theta, direction), n=self.length)
+        return takes_complex(self._oblique(theta), n=self.length)
+
+    def require_smooth(self, theta: FloatArray, order: int) -> None:
+        """Raise where the derivative of this order jumps at theta, looked at along one direction."""
+        jump = jumps(self._oblique(theta), order, n=self.length)
+        if jump.any():
+            need = {1: "be differentiable", 2: "be twice differentiable"}[order]
+            raise InvalidArgument(
+                self.name,
+                f"{need} around theta",
+                f"has a kink at row {int(np.argmax(jump))}, theta = {theta!r}",
+                "Make it smooth there (PseudoHuberLoss is a smooth HuberLoss), or start elsewhere.",
+            )
+
+    def _oblique(self, theta: FloatArray) -> Displaced:
+        """Return the function along a direction in which every coefficient takes part."""
+        share = 0.7 + 0.3 * np.cos(np.arange(len(theta)))
+        return self._along(theta, share * self.widths)
 
     def _by_steps(self, theta: FloatArray) -> Derivative:
         self._require_deterministic(theta)
+        self.require_smooth(theta, 1)
         method = complex_step if self.uses_complex_step(theta) else ridders_first
         columns = []
         for j, width in enumerate(self.widths):
@@ -142,7 +168,8 @@ class RowFunction:
 
     def _require_derivative(self, found: Derivative, theta: FloatArray, j: int) -> None:
         """Raise where the steps did not agree; derivatives here are per width of the coefficient."""
-        bad = ~(found.error <= 0.01 * np.abs(found.value) + 1e-6 * np.abs(self.values(theta)) + TINY)
+        size = np.max(np.abs(self.values(theta))) + np.nanmax(np.abs(found.value), initial=0.0)
+        bad = ~(found.error <= 0.01 * np.abs(found.value) + 1e-6 * size + TINY)
         if bad.any():
             raise InvalidArgument(
                 self.name,

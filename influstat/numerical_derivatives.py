@@ -156,6 +156,31 @@ def takes_complex(function: Displaced, *, n: int, width: float = 1.0, size: Any 
     return bool(np.all(np.abs(near.value - exact[doubtful]) <= near.error + 1e-6 * np.abs(near.value)))
 
 
+def jumps(function: Displaced, order: int, *, n: int, width: float = 1.0) -> NDArray[np.bool_]:
+    """Return where the derivative of this order (1 or 2) jumps at displacement 0, shape (n,).
+
+    Central differences are blind to that: of abs(r) they give 0. Here the difference of the derivatives
+    on both sides is taken at two distances; it falls with the distance unless there is a jump.
+    """
+    rows = np.arange(n)
+    h = {1: 1e-6, 2: 1e-3}[order] * width
+    with np.errstate(all="ignore"):
+        far, near = (_one_sided_gap(function, order, h / part, rows) for part in (1.0, 8.0))
+        size = np.max(np.abs(_pair(function, width, rows)), axis=0)
+        size = np.maximum(np.where(np.isfinite(size), size, 0.0), np.abs(_evaluate(function, 0.0, rows)))
+        return np.asarray((near > 0.5 * far) & (near > 1e-4 * size / width**order))
+
+
+def _one_sided_gap(function: Displaced, order: int, h: float, rows: NDArray[np.intp]) -> FloatArray:
+    """Return the derivative at the right minus the one at the left, within h, or half of it."""
+    above, below = _pair(function, h, rows)
+    if order == 1:
+        centre = _evaluate(function, 0.0, rows)
+        return np.asarray(np.abs((above - centre) - (centre - below)) / h)
+    outer = _pair(function, 2.0 * h, rows)
+    return np.asarray(np.abs((outer[0] - outer[1]) - 2.0 * (above - below)) / (2.0 * h**2))
+
+
 class _Best:
     """The best value of every entry so far; entries that cannot get better are no longer asked for."""
 

@@ -15,6 +15,7 @@ from influstat.numerical_derivatives import (
     Displaced,
     complex_step,
     half_circle,
+    jumps,
     ridders,
     takes_complex,
 )
@@ -190,11 +191,21 @@ class NumericalLoss:
         if order == 2:
             suspect = error > 0.01 * np.abs(value)
             if suspect.any():
-                losses = np.abs(self._call(targets[suspect], predictors[suspect])) / self.width**2
-                slopes = self.derivative(1, targets[suspect], predictors[suspect])
-                suspect[suspect] = error[suspect] > 1e-6 * (losses + np.abs(slopes.value) / self.width)
+                size = self._size_around(targets[suspect], predictors[suspect])
+                suspect[suspect] = error[suspect] > 1e-6 * size / self.width**2
             _refuse(suspect, targets, predictors, need, "has a second derivative that steps do not agree on")
+            displaced, _ = self._displaced(targets, predictors)
+            for name, lower in (("first", 1), ("second", 2)):
+                jump = jumps(displaced, lower, n=targets.size, width=self.width)
+                _refuse(jump, targets, predictors, need, f"has a {name} derivative that jumps")
         return found.value
+
+    def _size_around(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return the largest size of the loss within a width of eta, as far as it is finite there."""
+        steps = (-self.width, 0.0, self.width)
+        with np.errstate(all="ignore"):
+            sizes = np.array([np.abs(self._call(y, eta + step)) for step in steps])
+        return np.asarray(np.max(np.where(np.isfinite(sizes), sizes, 0.0), axis=0))
 
     def _call(self, y: NDArray[Any], eta: NDArray[Any]) -> NDArray[Any]:
         """Return f(y, eta) for writeable-looking but protected input, its form checked."""

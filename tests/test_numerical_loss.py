@@ -156,6 +156,14 @@ def test_fit_influence_and_refits_need_the_value_only(case):
         np.testing.assert_allclose(values(numerical), truth, rtol=0, atol=1e-7 * np.abs(truth).max())
 
 
+def test_flat_places_are_not_mistaken_for_kinks():
+    loss = ist.NumericalLoss(lambda y, eta: np.asarray((y - eta) ** 4, dtype=float))
+    y = np.array([0.0, 1.0, 1.0])
+    np.testing.assert_allclose(loss.second(y, np.array([0.0, 1.0, 3.0])), [0.0, 0.0, 48.0], atol=1e-10)
+    flat = ist.NumericalLoss(lambda y, eta: np.zeros(len(eta)))
+    assert np.all(flat.second(y, y) == 0.0)
+
+
 def test_broadcasting_and_shapes():
     loss = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2)
     y, eta = np.arange(3.0), np.ones((3, 4))
@@ -245,6 +253,16 @@ BAD = {
         lambda y, eta: np.abs(y - eta) ** 1.5,
         InvalidArgument,
         r"function must be twice differentiable .* y = 1, eta = 1",
+    ),
+    "symmetric kink": (
+        lambda y, eta: np.abs(y - eta),
+        InvalidArgument,
+        "must be twice differentiable .* at y = 1",
+    ),
+    "Huber's kink": (
+        lambda y, eta: ist.HuberLoss(0.5).value(y, eta),
+        InvalidArgument,
+        "second derivative that jumps at y = 0, eta = 0.5",
     ),
     "jump": (
         lambda y, eta: np.where(eta >= 1.0, 1.0, 0.0),
