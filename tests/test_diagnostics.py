@@ -1,0 +1,360 @@
+"""Measures of single rows: the definitions by refits, statsmodels where it is right, and the edges."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hypothesis import assume, given, settings
+from statsmodels.stats.outliers_influence import MLEInfluence, OLSInfluence
+
+import influstat as ist
+from influstat.diagnostics import CHEAP, COLUMNS
+from influstat.leverage import Leverage
+from tests.cases import LOSSES, make_problem, problems
+from tests.row_measures import PlainInference
+
+SQUARED, LOGISTIC, SIGNED, HINGE = LOSSES[0], LOSSES[1], LOSSES[2], LOSSES[3]
+ALL_COLUMNS = list(COLUMNS)
+POSITIVE = ("ones", "positive", "counts")
+STATSMODELS = ["cooks_d", "standard_resid", "hat_diag", "dffits_internal"]
+
+
+def design(n=200, p=4, seed=0):
+    rng = np.random.default_rng(seed)
+    X = sm.add_constant(rng.normal(size=(n, p - 1)))
+    return rng, pd.DataFrame(X, columns=["const", "a", "b", "c"][:p], index=[f"row {i}" for i in range(n)])
+
+
+def one_value_of(frame, name, i):
+    """Return a measure of row i, with its columns if it has one per coefficient."""
+    prefix = {"dfbeta": "dfbeta_", "dfbetas": "dfb_"}.get(name)
+    if prefix is None:
+        return frame[name].to_numpy()[i]
+    return frame.filter(regex=f"^{prefix}").to_numpy()[i]
+
+
+# -- the definitions, by refits without the row ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("weights", ["ones", "positive", "zeros", "counts"])
+@pytest.mark.parametrize("strength", [0.0, 4.0])
+def test_least_squares_measures_are_those_of_refits(protocol, weights, strength):
+    problem = make_problem(
+        SQUARED, 24, 3, 5, weights=weights, offset=True, strength=strength, protocol=protocol, intercept=True
+    )
+    frequency = weights == "counts"
+    frame = ist.Fit.minimise(problem.risk()).diagnostics(ALL_COLUMNS, frequency=frequency)
+    truth = PlainInference(problem.plain(), "model", frequency=frequency)
+    for i in (0, 7, 23, int(np.argmin(problem.plain().weights))):
+        for name, value in truth.diagnostics(i).items():
+            np.testing.assert_allclose(
+                one_value_of(frame, name, i), value, rtol=1e-8, atol=1e-12, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("case", [LOGISTIC, SIGNED], ids=str)
+def test_logistic_measures_are_those_of_refits_when_asked(case, protocol):
+    problem = make_problem(
+        case, 30, 3, 4, weights="positive", strength=1.0, protocol=protocol, intercept=True
+    )
+    fit = ist.Fit.minimise(problem.risk())
+    frame = fit.diagnostics(ALL_COLUMNS, method="exact")
+    truth = PlainInference(problem.plain(), "model", phi=1.0)
+    for i in (0, 11, 29):
+        for name, value in truth.diagnostics(i).items():
+            if name != "cov_ratio":  # S without the row is taken at theta
+                np.testing.assert_allclose(
+                    one_value_of(frame, name, i), value, rtol=1e-7, atol=1e-10, err_msg=name
+                )
+    newton = fit.leave_one_out(method="newton").delta
+    np.testing.assert_allclose(fit.diagnostics("dfbeta").to_numpy(), -newton, rtol=1e-8, atol=1e-13)
+
+
+def test_the_dispersion_without_a_row_of_a_gamma_model_is_close_to_that_of_a_refit():
+    rng, X = design(n=150)
+    mean = np.exp(0.4 * X["a"] - 0.3 * X["b"] + 1.0)
+    y = rng.gamma(4.0, mean / 4.0)
+    family = sm.families.Gamma(sm.families.links.Log())
+    results = sm.GLM(y, X, family=family).fit()
+    fit = ist.from_statsmodels(results, polish=True)
+    frame = fit.diagnostics(["standard_resid", "student_resid"])
+    found = (frame["standard_resid"] / frame["student_resid"]) ** 2  # phi without the row over phi
+    refits = [sm.GLM(np.delete(y, i), X.drop(X.index[i]), family=family).fit().scale for i in range(150)]
+    change, truth = found.to_numpy() - 1.0, np.array(refits) / results.scale - 1.0
+    assert abs(np.polyfit(truth, change, 1)[0] - 1.0) < 0.02
+    assert np.max(np.abs(change - truth)) < 0.05 * np.max(np.abs(truth))
+
+
+# -- statsmodels, where it is right ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["plain", "longley", "stackloss", "statecrime"])
+def test_least_squares_measures_equal_those_of_statsmodels(name):
+    if name == "plain":
+        rng, X = design()
+        results = sm.OLS(X @ np.arange(4.0) + rng.normal(size=200), X).fit()
+    else:
+        data = getattr(sm.datasets, name).load_pandas()
+        results = sm.OLS(data.endog, sm.add_constant(data.exog)).fit()
+    theirs = OLSInfluence(results)
+    expected = theirs.summary_frame()
+    ours = ist.from_statsmodels(results).diagnostics(
+        ["dfbetas", *STATSMODELS, "student_resid", "dffits", "cov_ratio"]
+    )
+    assert list(ours.columns[:-1]) == list(expected.columns)
+    assert list(ours.index) == list(expected.index)
+    np.testing.assert_allclose(ours.to_numpy()[:, :-1], expected.to_numpy(), rtol=1e-8, atol=1e-8)
+    # statsmodels takes determinants of badly scaled covariances
+    np.testing.assert_allclose(ours["cov_ratio"], theirs.cov_ratio, rtol=1e-6 if name == "longley" else 1e-8)
+
+
+def canonical_models():
+    rng, X = design()
+    eta = X @ np.array([0.2, 0.5, -0.4, 0.3])
+    binary = (rng.random(200) < 1 / (1 + np.exp(-eta))).astype(float)
+    counts = rng.poisson(np.exp(eta)).astype(float)
+    offset = rng.normal(scale=0.3, size=200)
+    tight = {"tol": 1e-13, "tol_criterion": "params"}
+    families = sm.families
+    yield "Logit", sm.Logit(binary, X).fit(disp=0, tol=1e-13)
+    yield "Logit with offset", sm.Logit(binary, X, offset=offset).fit(disp=0, tol=1e-13)
+    yield "Poisson with offset", sm.Poisson(counts, X, offset=offset).fit(disp=0, tol=1e-13)
+    yield "GLM binomial", sm.GLM(binary, X, family=families.Binomial()).fit(**tight)
+    yield "GLM Poisson", sm.GLM(counts, X, family=families.Poisson()).fit(**tight)
+    yield "GLM Poisson, offset", sm.GLM(counts, X, offset=offset, family=families.Poisson()).fit(**tight)
+    yield "GLM Gaussian", sm.GLM(eta + rng.normal(size=200), X).fit(**tight)
+
+
+CANONICAL = dict(canonical_models())
+
+
+@pytest.mark.parametrize("name", CANONICAL)
+def test_canonical_models_equal_statsmodels(name):
+    results = CANONICAL[name]
+    expected = results.get_influence().summary_frame()
+    ours = ist.from_statsmodels(results).diagnostics(["dfbetas", *STATSMODELS], deleted_scale=False)
+    assert set(ours.columns) == set(expected.columns)
+    if "offset" in name:  # statsmodels' get_prediction() leaves the offset out: take its other columns
+        wrong = expected["dffits_internal"]
+        h = expected["hat_diag"]
+        expected["dffits_internal"] = expected["standard_resid"] * np.sqrt(h / (1.0 - h))
+        assert np.max(np.abs(wrong - expected["dffits_internal"])) > 0.1
+    np.testing.assert_allclose(ours[expected.columns], expected, rtol=1e-8, atol=1e-8)
+
+
+def test_a_logit_equals_mle_influence():
+    results = CANONICAL["Logit"]
+    theirs = MLEInfluence(results)
+    ours = ist.from_statsmodels(results).diagnostics(["dfbeta", "cooks_d"])
+    np.testing.assert_allclose(ours.to_numpy()[:, :4], -theirs.d_params * -1.0, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(ours["cooks_d"], theirs.cooks_distance[0], rtol=1e-8)
+
+
+# -- where statsmodels is wrong: the truth is a refit ------------------------------------------------------
+
+
+def test_weighted_least_squares_is_right_where_ols_influence_is_not():
+    rng, X = design(n=80)
+    w = rng.uniform(0.1, 4.0, 80)
+    y = X @ np.arange(4.0) + rng.normal(size=80) / np.sqrt(w)
+    results = sm.WLS(y, X, weights=w).fit()
+    refits = [sm.WLS(y.drop(i), X.drop(i), weights=w[X.index != i]).fit() for i in X.index]
+    ours = ist.from_statsmodels(results).diagnostics(["dfbeta", "student_resid"])
+    truth = np.array([results.params - refit.params for refit in refits])
+    np.testing.assert_allclose(ours.to_numpy()[:, :4], truth, rtol=1e-8, atol=1e-12)
+    assert np.max(np.abs(OLSInfluence(results).dfbeta - truth)) > 0.1 * np.max(np.abs(truth))
+    scales = np.array([refit.scale for refit in refits])
+    q, _ = np.linalg.qr(X.mul(np.sqrt(w), axis=0))
+    left = 1.0 - (q**2).sum(axis=1)
+    np.testing.assert_allclose(
+        ours["student_resid"], results.wresid / np.sqrt(scales * left), rtol=1e-7, atol=1e-9
+    )
+
+
+def test_counts_stand_for_that_many_rows():
+    rng, X = design(n=60)
+    f = rng.integers(1, 5, 60)
+    y = (rng.random(60) < 0.4).astype(float)
+    tight = {"tol": 1e-13, "tol_criterion": "params"}
+    results = sm.GLM(y, X, family=sm.families.Binomial(), freq_weights=f).fit(**tight)
+    ours = ist.from_statsmodels(results, drop="row").diagnostics("dfbeta", method="exact").to_numpy()
+    for i in (0, 17, 59):
+        left = np.arange(60) != i
+        refit = sm.GLM(y[left], X[left], family=sm.families.Binomial(), freq_weights=f[left])
+        truth = results.params - refit.fit(**tight).params
+        np.testing.assert_allclose(ours[i], truth, rtol=1e-7, atol=1e-10)
+
+
+# -- identities -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40)
+@given(problems(solvable=True, decades=2))
+def test_leverages_sum_to_the_effective_degrees_of_freedom(problem):
+    fit = ist.Fit.minimise(problem.risk())
+    leverage = Leverage(fit)
+    plain = problem.plain()
+    hessian = plain.total_weight * plain.hessian(fit.theta)
+    freedom = np.trace(np.linalg.solve(hessian, hessian - np.diag(plain.kappa * plain.D)))
+    np.testing.assert_allclose(leverage.values.sum(), leverage.effective_degrees_of_freedom, rtol=1e-9)
+    np.testing.assert_allclose(leverage.values.sum(), freedom, rtol=1e-6, atol=1e-8)
+
+
+@settings(max_examples=40)
+@given(problems(losses=LOSSES[:3], protocols=("fixed",), solvable=True, weights=POSITIVE))
+def test_cooks_distance_from_dfbeta_is_the_classical_formula(problem):
+    fit = ist.Fit.minimise(problem.risk())
+    frame = fit.diagnostics(["cooks_d", "standard_resid", "hat_diag", "dfbeta"], dispersion=1.7)
+    h, r = frame["hat_diag"], frame["standard_resid"]
+    edf = h.sum()
+    assume((h < 0.999).all())
+    change = frame.to_numpy()[:, 3:]
+    S = fit.hessian.to_dense() * fit.risk.total_weight
+    by_change = np.einsum("ij,jk,ik->i", change, S, change) / (1.7 * edf)
+    np.testing.assert_allclose(frame["cooks_d"], by_change, rtol=1e-8, atol=1e-14)
+    np.testing.assert_allclose(frame["cooks_d"], r**2 * h / (edf * (1.0 - h)), rtol=1e-8, atol=1e-14)
+
+
+@settings(max_examples=30)
+@given(problems(losses=LOSSES[:3], solvable=True, weights=POSITIVE))
+def test_dfbeta_is_minus_the_newton_step(problem):
+    fit = ist.Fit.minimise(problem.risk())
+    delta = fit.leave_one_out(method="newton").delta
+    size = np.abs(delta).max(axis=0)
+    assert np.all(np.abs(fit.diagnostics("dfbeta").to_numpy() + delta) <= 1e-8 * size + 1e-14)
+
+
+def test_units_of_the_columns_change_nothing():
+    rng, X = design()
+    y = X @ np.ones(4) + rng.normal(size=200)
+    units = np.array([1.0, 1e-7, 1e6, 1e3])
+    frames = [
+        ist.Ridge(lam=0.0, penalty="fixed").fit(X * u, y).diagnostics([*CHEAP, "dfbetas"])
+        for u in (np.ones(4), units)
+    ]
+    np.testing.assert_allclose(frames[0], frames[1], rtol=1e-9, atol=1e-11)
+
+
+def test_nearly_collinear_columns_keep_their_digits():
+    rng, X = design(n=50)
+    X["b"] = X["a"] + 1e-5 * X["b"]
+    y = X @ np.ones(4) + rng.normal(size=50)
+    q, _ = np.linalg.qr(X.to_numpy())
+    h = ist.Ridge(lam=0.0, penalty="fixed").fit(X, y).diagnostics("hat_diag")["hat_diag"]
+    np.testing.assert_allclose(h, (q**2).sum(axis=1), rtol=1e-9)
+
+
+# -- edges -------------------------------------------------------------------------------------------------
+
+
+def with_leverage_one():
+    rng, X = design(n=20)
+    X["c"] = np.where(np.arange(20) == 6, 1.0, 0.0)
+    return X, X["a"] + rng.normal(size=20)
+
+
+def test_a_row_of_leverage_one_is_nan_with_its_reason():
+    X, y = with_leverage_one()
+    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, y)
+    with pytest.warns(ist.errors.DoubtfulResult, match="1 of 20 rows .* 'row 6': its leverage is 1"):
+        frame = fit.diagnostics(ALL_COLUMNS)
+    assert list(frame.attrs["undefined"]) == [6]
+    assert "alone determines a coefficient" in frame.attrs["undefined"][6]
+    row = frame.loc["row 6"]
+    assert abs(row["hat_diag"] - 1.0) < 1e-12
+    assert row.drop("hat_diag").isna().all()
+    assert frame.drop("row 6").notna().all().all()
+
+
+def test_a_penalty_lets_every_row_be_left_out():
+    X, y = with_leverage_one()
+    frame = ist.Ridge(lam=1e-3, penalty="fixed").fit(X, y).diagnostics(ALL_COLUMNS)
+    assert frame.notna().all().all()
+    assert not frame.attrs["undefined"]
+
+
+def test_no_degrees_of_freedom_without_a_row_are_said():
+    X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 3.0]])
+    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, [1.0, 0.0, 5.0])
+    with pytest.warns(ist.errors.DoubtfulResult, match="no degrees of freedom are left"):
+        frame = fit.diagnostics()
+    assert frame[["student_resid", "dffits", "cov_ratio"]].isna().all().all()
+    assert frame[["standard_resid", "cooks_d", "hat_diag"]].notna().all().all()
+
+
+def test_nothing_to_estimate_the_variance_from_is_refused():
+    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(np.eye(3), [1.0, 2.0, 3.0])
+    with pytest.raises(ist.errors.InvalidArgument, match="more observations than effective degrees"):
+        fit.diagnostics(["cooks_d"])
+
+
+def test_a_perfect_fit_is_doubtful():
+    X = np.column_stack([np.ones(6), np.arange(6.0)])
+    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, X @ [1.0, 2.0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit.diagnostics(["standard_resid"])
+    assert any("perfect up to rounding" in str(one.message) for one in caught)
+
+
+def test_a_row_of_zeros_moves_nothing():
+    rng, X = design(n=12, p=2)
+    X.iloc[3] = 0.0
+    frame = ist.Ridge(lam=0.0, penalty="fixed").fit(X, rng.normal(size=12)).diagnostics(ALL_COLUMNS)
+    row = frame.loc["row 3"]
+    assert (row[["hat_diag", "cooks_d", "dffits", "dffits_internal", "dfb_a", "dfbeta_a"]] == 0).all()
+
+
+def test_a_smoothed_hinge_has_leverages_and_changes_but_no_variance():
+    problem = make_problem(HINGE, 30, 3, 2, strength=1.0, intercept=True)
+    fit = ist.Fit.minimise(problem.risk())
+    assert list(fit.diagnostics().columns) == ["hat_diag"]
+    assert fit.diagnostics(["hat_diag", "dfbeta"]).shape == (30, 5)
+    with pytest.raises(ist.errors.Unsupported, match="says nothing about the variance of y"):
+        fit.diagnostics(["cooks_d"])
+    assert fit.diagnostics(["cooks_d"], dispersion=1.0).notna().all().all()
+
+
+def test_a_risk_without_a_linear_predictor_is_refused():
+    rng, X = design(n=60)
+    y = rng.integers(0, 3, 60)
+    fit = ist.from_statsmodels(sm.MNLogit(y, X).fit(disp=0, tol=1e-13, method="newton"))
+    with pytest.raises(ist.errors.Unsupported, match="one linear predictor per row"):
+        fit.diagnostics()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"columns": ["leverage"]}, "columns must hold names out of cooks_d"),
+        ({"columns": []}, "columns must name each column once"),
+        ({"columns": ["cooks_d", "cooks_d"]}, "columns must name each column once"),
+        ({"columns": 3}, "columns must be a name or a sequence of names"),
+        ({"method": "influence"}, "method must be 'newton' or 'exact'"),
+        ({"dispersion": -1.0}, "dispersion must be greater than 0"),
+        ({"frequency": 1}, "frequency must be True or False"),
+        ({"deleted_scale": None}, "deleted_scale must be True or False"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(arguments, sentence):
+    fit = ist.Ridge(lam=1.0).fit([[1.0], [2.0], [3.0]], [1.0, 3.0, 2.0])
+    with pytest.raises((ist.errors.InvalidArgument, ist.errors.InvalidType), match=sentence):
+        fit.diagnostics(**arguments)
+
+
+def test_sparse_and_single_precision_rows_give_the_same():
+    import scipy.sparse as sp
+
+    problem = make_problem(LOGISTIC, 40, 4, 3, strength=1.0, weights="positive", intercept=True)
+    X = problem.X.astype(np.float32)
+    frames = [
+        ist.Fit.minimise(dataclasses.replace(problem, X=one).risk()).diagnostics(ALL_COLUMNS)
+        for one in (X.astype(float), X, sp.csr_array(X.astype(float)))
+    ]
+    for other in frames[1:]:
+        np.testing.assert_allclose(other, frames[0], rtol=1e-9, atol=1e-12)
