@@ -1,0 +1,58 @@
+"""The figures by name: how each is computed, judged and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from influstat.experiments import boundary, digits, factors, forest_fires, smoothing
+from influstat.experiments.table import Line, as_text
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """One figure of the paper.
+
+    Attributes
+    ----------
+    title : str
+        What it shows.
+    compute : callable
+        () -> the figure's record.
+    lines : callable
+        record -> its table of stated and found numbers.
+    drawings : dict of str to callable
+        File name without its ending -> record -> matplotlib Figure.
+    """
+
+    title: str
+    compute: Callable[[], Any]
+    lines: Callable[[Any], list[Line]]
+    drawings: dict[str, Callable[[Any], Any]]
+
+    def text(self, record: Any) -> str:
+        """Return the table as text, with the source of the data."""
+        return as_text(self.title, self.lines(record)) + f"\nData: {record.split.source}"
+
+
+def _figure2_lines(record: digits.Figure2) -> list[Line]:
+    """Return the lines of Figure 2, with those of the published figure where the paper's rows are used."""
+    with_published = len(record.split.y) == digits.PAPER_ROWS
+    return digits.table(record, digits.figure2_as_figure() if with_published else None)
+
+
+FIGURES: dict[str, Reproduction] = {
+    "figure1": Reproduction(
+        forest_fires.TITLE, forest_fires.figure1, forest_fires.table, {"figure1": forest_fires.draw}
+    ),
+    "figure2": Reproduction(
+        digits.TITLE,
+        digits.figure2,
+        _figure2_lines,
+        {"figure2": digits.draw, "figure2_images": digits.draw_images},
+    ),
+    "figure3": Reproduction(factors.TITLE, factors.figure3, factors.table, {"figure3": factors.draw}),
+    "figure4": Reproduction(smoothing.TITLE, smoothing.figure4, smoothing.table, {"figure4": smoothing.draw}),
+    "figure5": Reproduction(boundary.TITLE, boundary.figure5, boundary.table, {"figure5": boundary.draw}),
+}

@@ -1,0 +1,273 @@
+"""Figure 4: influence by a smoothed hinge against leave-one-out in the exact hinge loss, Iris."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.datasets import load_iris_pair
+from influstat.experiments.agreement import pearson
+from influstat.experiments.split import Split, loss_change_at, removal, split_rows
+from influstat.experiments.table import Line, number, same
+from influstat.fit import Fit
+from influstat.hinge_model import HingeFit, HingeSVC
+from influstat.models import SmoothedSVC
+from influstat.solvers import Cholesky
+from influstat.validation import FloatArray
+
+LAM = 2.0
+WIDTHS = (0.001, 0.01, 0.1)  # t
+DAMPING = 1e-4
+TITLE = "Figure 4: smoothed-hinge SVC, Iris, test row 133 and all ten"
+
+
+@dataclass(frozen=True, eq=False)
+class Figure4:
+    """Everything behind Figure 4. Changes have shape (90, 10): training rows by test rows, 133 first.
+
+    Attributes
+    ----------
+    split : Split
+        90 training and 10 test rows of versicolor (+1) and virginica (-1), raw centimetres.
+    hinge : HingeFit
+        The exact-hinge fit (t = 0), lam = 2.
+    hinge_loo : ndarray, shape (90, 10)
+        Leave-one-out "a" in the exact hinge loss: refits with the whole penalty, judged by
+        max(0, 1 - y eta) + P / n.
+    removals : mapping of float to ndarray of shape (90, 10)
+        t -> -I/n of the smoothed SVC fitted at that t, folded.
+    own_loo : mapping of float to ndarray of shape (90, 10)
+        t -> leave-one-out "a" in the smoothed loss itself.
+    margin_rows : ndarray of int
+        Training rows with y eta = 1 exactly, where the hinge has a kink.
+    subgradients : ndarray, shape (2^k, k)
+        All choices of slope 0 or -1 at the k rows on the margin.
+    unsmoothed : ndarray, shape (2^k, 90, 10)
+        -I/n forced out of the hinge without smoothing for each of these choices: subgradients, and the
+        penalty's Hessian damped by 1e-4 in place of the one that does not exist.
+    unsmoothed_dual : ndarray, shape (90, 10)
+        The same with the slopes of the dual solution, the only ones that sum to 0 with the penalty.
+    """
+
+    split: Split
+    hinge: HingeFit
+    hinge_loo: FloatArray
+    removals: Mapping[float, FloatArray]
+    own_loo: Mapping[float, FloatArray]
+    margin_rows: NDArray[np.intp]
+    subgradients: FloatArray
+    unsmoothed: FloatArray
+    unsmoothed_dual: FloatArray
+
+
+def iris_split() -> Split:
+    """Return Iris as Figures 4 and 5 have it: 90 training rows, 10 test rows.
+
+    The rows are those of scikit-learn's ``train_test_split(test_size=0.1, random_state=42)``: the first ten
+    of `np.random.RandomState(42).permutation(100)` are the test rows.
+    """
+    order = np.random.RandomState(42).permutation(100)
+    return split_rows(load_iris_pair(), order[10:], order[:10])
+
+
+def figure4() -> Figure4:
+    """Compute Figure 4 as the text says: every fit minimises the risk that is differentiated.
+
+    Returns
+    -------
+    Figure4
+
+    Raises
+    ------
+    DatasetError, MissingDependency
+        The data are not at hand.
+
+    Notes
+    -----
+    Paper, section 4.3 and Figure 4. At t = 0 there is no Hessian and, for the rows on the margin, no
+    gradient either: 2^k choices of subgradient are equally valid, and correlations depend on them.
+
+    Examples
+    --------
+    >>> from influstat.experiments import figure4
+    >>> sorted(figure4().removals)  # doctest: +SKIP
+    [0.001, 0.01, 0.1]
+    """
+    split = iris_split()
+    hinge = HingeSVC(lam=LAM, penalty="fixed").fit(split.X, split.y)
+    removals, own = {}, {}
+    for t in WIDTHS:
+        model = SmoothedSVC(lam=LAM, t=t)
+        fit = model.fit(split.X, split.y)
+        fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), fit.theta)
+        removals[t] = removal(fit, split)
+        own[t] = loss_change_at(fit, fixed.leave_one_out().theta, split)
+    margin = np.flatnonzero(hinge.solution.margin)
+    choices = np.array(list(product((0.0, 1.0), repeat=len(margin))))
+    return Figure4(
+        split=split,
+        hinge=hinge,
+        hinge_loo=hinge_loss_change(hinge.theta, hinge.leave_one_out(), split),
+        removals=removals,
+        own_loo=own,
+        margin_rows=margin,
+        subgradients=choices,
+        unsmoothed=np.array([_unsmoothed(hinge, split, _slopes(hinge, split, one)) for one in choices]),
+        unsmoothed_dual=_unsmoothed(hinge, split, hinge.solution.dual),
+    )
+
+
+def hinge_loss_change(before: FloatArray, after: FloatArray, split: Split) -> FloatArray:
+    """Return the change of max(0, 1 - y eta) + P / n of the test rows, shape (k, m), P at lam = 2.
+
+    Parameters
+    ----------
+    before, after : ndarray, shapes (p,) and (k, p)
+        Coefficients, the intercept last.
+    """
+
+    def loss(theta: FloatArray) -> FloatArray:
+        eta = theta[:, :-1] @ split.X_test.T + theta[:, -1:]
+        penalty = 0.5 * LAM * np.sum(theta[:, :-1] ** 2, axis=1, keepdims=True)
+        return np.maximum(0.0, 1.0 - split.y_test * eta) + penalty / len(split.y)
+
+    return loss(after) - loss(before[None, :])
+
+
+def as_figure(theta: FloatArray, without: FloatArray, split: Split) -> dict[float, float]:
+    """Return t -> Pearson correlation at test row 133 as the published figure has it.
+
+    Its smoothed risk, with lam = 2, was never minimised: the influences are those of h_t at an exact-hinge
+    fit with lam = 1, against leave-one-out of that fit.
+
+    Parameters
+    ----------
+    theta, without : ndarray, shapes (p,) and (n, p)
+        The exact-hinge fit with lam = 1, and its refits without each row; the intercept last.
+    split : Split
+        That of `iris_split`.
+
+    Notes
+    -----
+    The paper prints 0.8602 and 0.7700. Fits to a duality gap of 1e-14 give 0.8603 and 0.7700; libsvm's,
+    which stop up to 4e-4 away, give 0.8602 and 0.7700 (``SVC(kernel="linear", C=1, tol=1e-9)``).
+    """
+    loo = hinge_loss_change(theta, without, split)[:, 0]
+    found = {}
+    for t in (0.01, 0.1):
+        risk = SmoothedSVC(lam=LAM, t=t).risk(split.X, split.y)
+        elsewhere = Fit(risk, theta, tolerance=np.inf)  # not a minimum: that is the point
+        found[t] = pearson(removal(elsewhere, split)[:, 0], loo)
+    return found
+
+
+def figure4_as_figure() -> dict[float, float]:
+    """Return `as_figure` for exact fits.
+
+    Examples
+    --------
+    >>> from influstat.experiments import figure4_as_figure
+    >>> round(figure4_as_figure()[0.1], 4)  # doctest: +SKIP
+    0.77
+    """
+    split = iris_split()
+    hinge = HingeSVC(lam=1.0, penalty="fixed").fit(split.X, split.y)
+    return as_figure(hinge.theta, hinge.leave_one_out(), split)
+
+
+def _slopes(hinge: HingeFit, split: Split, on_margin: FloatArray) -> FloatArray:
+    """Return -y dl/deta of every training row: 1 inside the margin, 0 beyond, as chosen at the kink."""
+    slopes = (split.y * hinge.predict(split.X) < 1.0).astype(np.float64)
+    slopes[hinge.solution.margin] = on_margin
+    return slopes
+
+
+def _unsmoothed(hinge: HingeFit, split: Split, slopes: FloatArray) -> FloatArray:
+    """Return g_te'(H + damping I)^-1 g_i / n with subgradients, H that of the penalty alone."""
+    n = len(split.y)
+    penalised = np.append(np.ones(split.X.shape[1]), 0.0)
+    share = LAM * penalised * hinge.theta / n
+
+    def gradients(X: FloatArray, y: FloatArray, active: FloatArray) -> FloatArray:
+        return -(y * active)[:, None] * np.column_stack([X, np.ones(len(y))]) + share
+
+    inside = (split.y_test * hinge.predict(split.X_test) < 1.0).astype(np.float64)
+    tests = gradients(split.X_test, split.y_test, inside)
+    solved = Cholesky(damping=DAMPING).solve(np.diag(LAM * penalised / n), tests.T).value
+    return gradients(split.X, split.y, slopes) @ solved / n
+
+
+def table(record: Figure4) -> list[Line]:
+    """Return the numbers of Figure 4 beside those stated for a right implementation."""
+    lines = [
+        number(f"exact hinge theta, {name}", stated, value)
+        for name, stated, value in zip(
+            (*record.split.names, "intercept"),
+            ("0.435113984", "0.612589316", "-1.782647159", "-1.717454917", "7.140333447"),
+            record.hinge.theta,
+            strict=True,
+        )
+    ]
+    lines += [
+        number("exact hinge risk", "0.200094514385", record.hinge.value),
+        same("rows on the margin", 3, len(record.margin_rows)),
+    ]
+    choice = rounded_choice(record)
+    loo, forced = record.hinge_loo, record.unsmoothed[choice]
+    slopes = "".join(str(int(one)) for one in record.subgradients[choice])
+    one_row = {0.0: "0.739", 0.001: "0.600", 0.01: "0.801", 0.1: "0.862"}
+    pairs = {0.0: "0.531", 0.001: "0.711", 0.01: "0.869", 0.1: "0.868"}
+    own = {0.001: "0.610", 0.01: "0.893", 0.1: "0.993"}
+    for t, stated in one_row.items():
+        predicted = forced if t == 0.0 else record.removals[t]
+        note = f", damped 1e-4, slopes {slopes}" if t == 0.0 else ""
+        lines.append(number(f"t = {t:g}{note}: row 133", stated, pearson(predicted[:, 0], loo[:, 0])))
+        lines.append(number("  all 900 pairs", pairs[t], pearson(predicted.ravel(), loo.ravel())))
+        if t in own:
+            found = pearson(predicted[:, 0], record.own_loo[t][:, 0])
+            lines.append(number("  row 133 against its own smoothed LOO", own[t], found))
+    published = figure4_as_figure()
+    lines.append(number("as figure, t = 0.01 (paper: libsvm's fit)", "0.8602", published[0.01]))
+    lines.append(number("as figure, t = 0.1", "0.7700", published[0.1]))
+    return lines
+
+
+def rounded_choice(record: Figure4) -> int:
+    """Return which choice of subgradients the stated numbers for t = 0 belong to.
+
+    0.739 and 0.531 come out for one choice of the eight, slope 0 at the first of the three margin rows and
+    -1 at the other two, as rounding of y eta - 1 decided in the computation they were taken from. Over all
+    choices they run from 0.722 to 0.768 and from 0.524 to 0.550.
+    """
+    return int(np.flatnonzero((record.subgradients == [0.0, 1.0, 1.0]).all(axis=1))[0])
+
+
+def draw(record: Figure4) -> Any:
+    """Draw Figure 4 for test row 133 and return the matplotlib Figure."""
+    from influstat.plots import predicted_against_exact
+    from influstat.plots.base import several_axes
+
+    axes = several_axes(None, 4, columns=2, height=3.1)
+    eta = np.linspace(-0.5, 2.5, 301)
+    for t, style in ((0.001, "-"), (0.1, "--"), (0.5, ":")):
+        axes[0].plot(eta, t * np.logaddexp(0.0, (1.0 - eta) / t), style, linewidth=1.2, label=f"t = {t:g}")
+    axes[0].set_xlabel("y eta", fontsize=8)
+    axes[0].set_ylabel("smoothed hinge", fontsize=8)
+    axes[0].legend(fontsize=7, frameon=False)
+    species = np.where(record.split.y > 0, "versicolor", "virginica")
+    panels = {
+        "t = 0, forced (dual slopes, damped)": record.unsmoothed_dual,
+        "t = 0.01": record.removals[0.01],
+        "t = 0.1": record.removals[0.1],
+    }
+    for ax, (title, predicted) in zip(axes[1:], panels.items(), strict=True):
+        predicted_against_exact(
+            predicted[:, 0], record.hinge_loo[:, 0], row_labels=record.split.row_labels, classes=species,
+            outliers=1, quantity="hinge loss", title=title, ax=ax,
+        )  # fmt: skip
+    return axes[0].figure

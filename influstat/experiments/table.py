@@ -1,0 +1,101 @@
+"""Stated numbers beside found ones: one line each, judged to the digits that are stated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+WIDTHS = (46, 22, 24)  # of quantity, stated, found: with the verdict, lines of at most 100 characters
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number of the paper's experiments as stated, and as found here.
+
+    Attributes
+    ----------
+    quantity : str
+        What it is.
+    stated, found : str
+        To the same digits.
+    agrees : bool
+        Whether they do.
+    """
+
+    quantity: str
+    stated: str
+    found: str
+    agrees: bool
+
+
+def number(quantity: str, stated: str, found: float, *, scale: float = 1.0) -> Line:
+    """Judge a number by the digits of the stated one, for instance "0.78700", "2.6e-5", "53".
+
+    Examples
+    --------
+    >>> from influstat.experiments.table import number
+    >>> number("slope", "1.571", 1.57107).agrees, number("slope", "1.571", 1.5716).agrees
+    (True, False)
+    >>> number("error", "2.6e-5", 2.61e-5).found
+    '2.6e-5'
+    """
+    text = _like(stated, scale * found)
+    return Line(quantity, stated, text, float(text) == float(stated))
+
+
+def below(quantity: str, limit: str, found: float) -> Line:
+    """Judge a number by an upper limit."""
+    return Line(quantity, f"below {limit}", f"{found:.1e}", found < float(limit))
+
+
+def within(
+    quantity: str, low: str, high: str, found: Any, *, allowed_outside: int = 0, note: str = ""
+) -> Line:
+    """Judge several numbers, for instance one per seed, by the range they should lie in."""
+    values = np.sort(np.asarray(found, dtype=np.float64))
+    rounded = [float(_like(low, value)) for value in values]
+    outside = sum(not float(low) <= value <= float(high) for value in rounded)
+    text = f"{_like(low, values[0])} to {_like(low, values[-1])}"
+    if outside:
+        text += f", {len(values) - outside} of {len(values)} in"
+    return Line(quantity, f"{low} to {high}{note}", text, outside <= allowed_outside)
+
+
+def same(quantity: str, stated: object, found: object) -> Line:
+    """Judge a count, a position or a name: equal or not."""
+    return Line(quantity, str(stated), str(found), stated == found)
+
+
+def as_text(title: str, lines: Sequence[Line]) -> str:
+    """Return the table as text of at most 100 characters a line.
+
+    Examples
+    --------
+    >>> from influstat.experiments.table import as_text, same
+    >>> print(as_text("A figure", [same("rows", 516, 516)]))
+    A figure
+    quantity                                       stated                 found
+    rows                                           516                    516                      yes
+    """
+    first, second, third = WIDTHS
+    text = [title, f"{'quantity':<{first}} {'stated':<{second}} found"]
+    for line in lines:
+        verdict = "yes" if line.agrees else "NO"
+        text.append(
+            f"{line.quantity:<{first}} {line.stated:<{second}} {line.found:<{third}} {verdict}".rstrip()
+        )
+    return "\n".join(text)
+
+
+def _like(stated: str, value: float) -> str:
+    """Return the value with the digits of the stated number."""
+    mantissa, mark, _ = stated.partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    if not mark:
+        return f"{value:.{decimals}f}"
+    text = f"{value:.{decimals}e}"
+    digits, _, exponent = text.partition("e")
+    return f"{digits}e{int(exponent)}"
