@@ -1,7 +1,7 @@
 """influstat: closed-form influence functions, and what really happens without a row."""
 
 from influstat import errors
-from influstat.adapters import from_sklearn, from_statsmodels
+from influstat.adapters import from_sklearn, from_statsmodels, negative_curvature_rows
 from influstat.black_box import BlackBoxRisk
 from influstat.contract import Risk
 from influstat.curvature import Curvature
@@ -63,4 +63,5 @@ __all__ = [
     "from_sklearn",
     "from_statsmodels",
     "input_influence",
+    "negative_curvature_rows",
 ]

@@ -31,6 +31,10 @@ class RowLikelihoods(Protocol):
         """Return their gradients, shape (n, p)."""
         ...
 
+    def rounding(self, theta: FloatArray) -> Any:
+        """Return what rounding adds to a gradient, in epsilons of float64: 0, or shape (n, p)."""
+        ...
+
     def hessian_diagonal(self, theta: FloatArray) -> FloatArray:
         """Return roughly the diagonal of the sum of the rows' Hessians, shape (p,)."""
         ...
@@ -115,6 +119,11 @@ class _RowDerivatives:
             matrix = np.stack([weights @ column for column in self._columns(theta)], axis=1)
         return np.asarray(0.5 * (matrix + matrix.T))
 
+    def smallest_eigenvalues(self, theta: FloatArray) -> FloatArray:
+        """Return the smallest eigenvalue of each row's Hessian, shape (n,)."""
+        rows = np.stack(list(self._columns(theta)), axis=2)
+        return np.asarray(np.linalg.eigvalsh(0.5 * (rows + rows.transpose(0, 2, 1)))[:, 0])
+
     def _columns(self, theta: FloatArray) -> Any:
         """Yield the derivative of all rows' gradients along each coefficient, (n, p) each."""
         diagonal = np.abs(self.likelihood.hessian_diagonal(theta)) / len(self.gradients(theta))
@@ -184,9 +193,16 @@ class LikelihoodRisk:
         return np.asarray(self.weights @ self._derivatives.gradients(theta)) / self.total_weight
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return (1/W) sum_i w_i |g_ij| + |H| |theta|, shape (p,): the gradient without cancellation."""
-        rows = self.weights @ np.abs(self._derivatives.gradients(theta)) / self.total_weight
-        return np.asarray(rows + np.abs(self._hessian(theta)) @ np.abs(theta))
+        """Return the size of each entry of the gradient without cancellation, shape (p,).
+
+        (1/W) sum_i w_i (|g_ij| + e_ij) + |J| |theta|: what rounding can do to theta's own digits, with J
+        the mean square of the scores for the Hessian, and e what it does to scores that are differences.
+        """
+        gradients = self._derivatives.gradients(theta)
+        share = self.weights / self.total_weight
+        squares = (share[:, None] * gradients).T @ gradients
+        rows = share @ (np.abs(gradients) + self.likelihood.rounding(theta))
+        return np.asarray(rows + np.abs(squares) @ np.abs(theta))
 
     def _hessian(self, theta: FloatArray) -> FloatArray:
         return self._derivatives.weighted_hessian(theta, self.weights / self.total_weight)
@@ -210,6 +226,11 @@ class LikelihoodRisk:
     def row_gradients_dot(self, theta: FloatArray, vectors: FloatArray) -> FloatArray:
         """Return g_i'v for all rows and all columns v of `vectors` (p, m), shape (n, m)."""
         return np.asarray(self._derivatives.gradients(theta) @ vectors)
+
+    def smallest_row_curvature(self, theta: FloatArray) -> FloatArray:
+        """Return the smallest eigenvalue of each row's Hessian, 0 where rounding decides, shape (n,)."""
+        values = self._derivatives.smallest_eigenvalues(theta)
+        return np.where(np.abs(values) > 1e-9 * np.max(np.abs(values)), values, 0.0)
 
     def reweighted(self, weights: Any) -> LikelihoodRisk:
         """Return the risk of the same rows with other weights; a weight of 0 leaves a row out.

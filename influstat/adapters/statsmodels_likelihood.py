@@ -42,6 +42,10 @@ class ScoredLikelihoods:
         with np.errstate(all="ignore"):
             return -np.asarray(self.model.score_obs(theta), dtype=np.float64)
 
+    def rounding(self, theta: FloatArray) -> Any:
+        """Return 0: the scores are in closed form."""
+        return 0.0
+
     def hessian_diagonal(self, theta: FloatArray) -> FloatArray:
         """Return -diag(hessian)."""
         with np.errstate(all="ignore"):
@@ -58,7 +62,7 @@ class ScoredLikelihoods:
         other.endog = targets
         if name == "MNLogit":
             other.wendog = np.eye(self.model.J)[_codes(targets, self.model.J)]
-        other.exposure = None
+        other.exposure = np.zeros(len(X))  # its logarithm, as statsmodels keeps it
         other.offset = np.zeros(len(X)) if offset is None else offset
         return ScoredLikelihoods(other)
 
@@ -81,6 +85,11 @@ class ScoredLikelihoods:
 @dataclass(frozen=True, eq=False)
 class DifferencedLikelihoods(ScoredLikelihoods):
     """A likelihood model without a score of its own: `loglikeobs` differenced to fourth order."""
+
+    def rounding(self, theta: FloatArray) -> Any:
+        """Return |loss| / step."""
+        steps = NUMERICAL * np.maximum(1.0, np.abs(theta))
+        return np.abs(self.losses(theta))[:, None] / steps
 
     def gradients(self, theta: FloatArray) -> FloatArray:
         """Return the differences of the losses along each coefficient."""

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.penalised_risk import ActiveSetRisk, PenalisedRisk
+from influstat.adapters.active_set import ActiveSetRisk
+from influstat.adapters.penalised_risk import PenalisedRisk
 from influstat.adapters.statsmodels_reading import Mapped, unsupported
+from influstat.design import Design
 from influstat.errors import InvalidArgument
 from influstat.penalty import L2
 from influstat.risk import LinearRisk
@@ -78,12 +80,19 @@ def _with(risk: LinearRisk, columns: Any, protocol: str, penalty: L2 | None = No
     )
 
 
+def _l2(strengths: FloatArray) -> L2 | None:
+    """Return the penalty with these strengths; None where its positive strengths differ."""
+    positive = np.unique(strengths[strengths > 0])
+    if len(positive) > 1:
+        return None
+    free = [int(j) for j in np.flatnonzero(strengths == 0)]
+    return L2(float(positive[0]) if len(positive) else 0.0, free)
+
+
 def _ridge(mapped: Mapped, strengths: FloatArray) -> Mapped:
     everything = np.ones(len(strengths), dtype=np.bool_)
-    positive = np.unique(strengths[strengths > 0])
-    if len(positive) <= 1:  # what L2 can say, with all its fast ways
-        free = [int(j) for j in np.flatnonzero(strengths == 0)]
-        penalty = L2(float(positive[0]) if len(positive) else 0.0, free)
+    penalty = _l2(strengths)
+    if penalty is not None:
         return Mapped(_with(mapped.risk, everything, "folded", penalty), mapped.theta)
     base = _with(mapped.risk, everything, "folded")
     return Mapped(PenalisedRisk(base, np.diag(strengths)), mapped.theta)
@@ -94,16 +103,20 @@ def _l1(mapped: Mapped, ridge: FloatArray, strengths: FloatArray, protocol: str)
     active = (mapped.theta != 0) | (strengths == 0)
     if not active.any():
         unsupported("fit_regularized", "All coefficients are zero: there is nothing that rows could move.")
+    penalty = _l2(ridge[active])
+    if penalty is None:
+        unsupported(
+            "fit_regularized with an elastic net of several strengths",
+            "Its ridge part must be one strength for all. Fit with L1_wt 0 or 1, or one alpha.",
+        )
     theta = mapped.theta[active]
-    risk = ActiveSetRisk(
-        _with(mapped.risk, active, protocol),
-        np.diag(ridge[active]),
-        strengths[active],
-        np.sign(theta),
-        None if active.all() else _with(mapped.risk, ~active, protocol),
-        strengths[~active],
-    )
-    return Mapped(risk, theta)
+    excluded = None
+    if not active.all():  # with columns divided by their strengths, all of them have the bound 1
+        columns = mapped.risk.design.rows(slice(None))[:, ~active]
+        excluded = Design(columns / strengths[~active])
+    smooth = _with(mapped.risk, active, protocol, penalty)
+    slope = strengths[active] * np.sign(theta)
+    return Mapped(ActiveSetRisk(smooth, slope, excluded=excluded, bound=1.0), theta)
 
 
 def smoothed_glm(mapped: Mapped, results: Any) -> Mapped:
