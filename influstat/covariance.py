@@ -182,7 +182,7 @@ def copy_leverage(leverage: Leverage, frequency: bool) -> FloatArray:
         raise InvalidArgument(
             "kind",
             "be one that does not divide by 1 - leverage",
-            f"is HC2 or HC3 and row {leverage.risk.row_labels[row]!r} has leverage 1",
+            f"is HC2 or HC3 and row {leverage.risk.row_labels[row]} has leverage 1",
             'Use "HC0" or "HC1", or drop that row.',
         )
     return values
@@ -227,6 +227,9 @@ def _jackknife(removal: Any) -> FloatArray:
     for label, status in zip(removal.labels, removal.status, strict=True):
         if status:
             raise InvalidArgument(
-                "kind", "be one without refits here", f"needs the fit without {label!r}: {status}", "Use HC1."
+                "kind",
+                "be one without refits here",
+                f"needs the fit without {label} ({status.rstrip('.')})",
+                "Use HC1.",
             )
     return np.asarray((k - 1.0) / k * removal.delta.T @ removal.delta)

@@ -173,8 +173,8 @@ def _explain(setting: _Setting, bad: NDArray[np.bool_], reasons: dict[int, str])
         row, reason = next(iter(sorted(reasons.items())))
         warn(
             f"{len(reasons)} of {len(bad)} rows have measures that do not exist and are nan, the first "
-            f"{setting.fit.row_labels[row]!r}: {reason}. The frame's attrs['undefined'] has every row's "
-            "reason, by position.",
+            f"{setting.fit.row_labels[row]} ({reason.rstrip('.')}). The frame's attrs['undefined'] has every "
+            "row's reason, by position.",
             DoubtfulResult,
             stacklevel=4,
         )

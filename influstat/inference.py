@@ -169,7 +169,8 @@ class Inference:
             first = min(status)
             warn(
                 f"{len(status)} of {len(chosen)} rows have no inference without them and nan instead, the "
-                f"first {self.fit.row_labels[chosen[first]]!r}: {status[first]} `status` has all reasons.",
+                f"first {self.fit.row_labels[chosen[first]]} ({status[first].rstrip('.')}). `status` has all "
+                "reasons.",
                 DoubtfulResult,
                 stacklevel=2,
             )

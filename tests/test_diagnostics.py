@@ -261,7 +261,7 @@ def with_leverage_one():
 def test_a_row_of_leverage_one_is_nan_with_its_reason():
     X, y = with_leverage_one()
     fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, y)
-    with pytest.warns(ist.errors.DoubtfulResult, match="1 of 20 rows .* 'row 6': its leverage is 1"):
+    with pytest.warns(ist.errors.DoubtfulResult, match="1 of 20 rows .* row 6 .its leverage is 1"):
         frame = fit.diagnostics(ALL_COLUMNS)
     assert list(frame.attrs["undefined"]) == [6]
     assert "alone determines a coefficient" in frame.attrs["undefined"][6]
