@@ -76,13 +76,23 @@ class Truth:
             derivatives(problem.case.name), *(np.asarray(a, dtype=LONG) for a in numbers), plain.s == 1.0
         )
 
-    def minimisers(self, groups, start, steps=200):
-        """Return the minimiser without each group, (k, p), nan where it is not found; start is (p,).
+    @classmethod
+    def of_risk(cls, risk, case_name):
+        """Return the numbers of a LinearRisk with dense rows."""
+        X = risk.design.rows(slice(None))
+        numbers = (X, risk.y, risk.weights, risk.offset, risk.penalty_diagonal)
+        return cls(
+            derivatives(case_name), *(np.asarray(a, dtype=LONG) for a in numbers), risk.protocol == "folded"
+        )
 
-        Newton's method for all groups at once, each damped by itself wherever it would go uphill.
+    def minimisers(self, groups, start, steps=200):
+        """Return the minimiser without each group, (k, p), nan where it is not found.
+
+        `start` is one point (p,) or one per group (k, p). Newton's method for all groups at once, each
+        damped by itself wherever it would go uphill.
         """
         weights, penalty = self._without(groups)
-        theta = np.tile(np.asarray(start, dtype=LONG), (len(groups), 1))
+        theta = np.array(np.broadcast_to(np.asarray(start, dtype=LONG), (len(groups), self.X.shape[1])))
         damping, done = np.zeros(len(groups)), np.zeros(len(groups), dtype=bool)
         for _ in range(steps):
             gradient, size, hessian = self._expand(weights, penalty, theta)

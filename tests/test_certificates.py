@@ -7,8 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 import influstat as ist
-from influstat.removal import certificates, certify, measured
-from influstat.removal.anchor import unit_rounding
+from influstat import datasets
+from influstat.removal import certify
 from influstat.removal.certificates import Constants, ball
 from influstat.removal.groups import read_groups, read_rows
 from influstat.removal.result import Removal
@@ -27,7 +27,7 @@ LEAST = {
 CERTIFIABLE = [case for case in LOSSES if case.name in LEAST]
 METHODS = ("newton", "newton", "influence", "exact")
 
-# -- problems made to break a bound that is not one ------------------------------------------------------
+# -- problems made to break a bound that is not one -------------------------------------------------------
 
 
 def plain(rng, problem):
@@ -105,7 +105,7 @@ def remove(fit, groups, method):
     return fit.leave_groups_out([groups[k] for k in range(len(groups))], method=method)
 
 
-# -- the law -----------------------------------------------------------------------------------------------
+# -- the law ----------------------------------------------------------------------------------------------
 
 
 class Judged:
@@ -170,3 +170,311 @@ def test_no_error_is_beyond_its_bound(case, shape):
     assert fits >= 50
     assert certified >= LEAST[case.name] * total
     assert known >= 0.95 * certified
+
+
+# -- constants of the theorem: where its bounds are attained ----------------------------------------------
+
+
+def constants(**given):
+    """Return the constants of one removal, 0 where not given."""
+    names = ("q", "noise", "rho", "rho_all", "sigma", "lost_before", "lost_after", "relative")
+    return Constants(**{name: np.array([given.get(name, 0.0)]) for name in names})
+
+
+@pytest.mark.parametrize("drop", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("path", [0.0, 0.5, 2.0])
+def test_the_ball_is_as_large_as_it_has_to_be(drop, path):
+    """F(t) = e^t - s t has l3 = l2 exactly, and its curvature falls all the way from theta to log s.
+
+    theta = -path lies that far below the anchor 0, where B = 1, and the minimiser `drop` below theta.
+    """
+    theta, minimiser = -path, -path - drop
+    gradient = np.exp(theta) - np.exp(minimiser)
+    found = constants(q=gradient, rho=1.0, rho_all=1.0, sigma=path).first_radius()
+    np.testing.assert_allclose(found, drop, rtol=1e-12)
+    assert constants(q=gradient, rho=1.0, rho_all=1.0, sigma=path - 1e-3).first_radius() < drop
+    assert constants(q=1.0001 * np.exp(-path), rho=1.0, sigma=path).first_radius() == np.inf
+
+
+@pytest.mark.parametrize("path", [0.0, 0.5])
+@pytest.mark.parametrize("gap", [0.01, 0.3])
+def test_the_gradient_one_step_further_is_as_large_as_it_has_to_be(gap, path):
+    """The same F upwards, where its curvature grows: theta = path, the step is q."""
+    before = -gap  # gradient at theta
+    after = before + np.exp(path) * np.expm1(gap)
+    found = constants(q=gap, rho=1.0, rho_all=1.0, sigma=path).next_q()
+    np.testing.assert_allclose(found, after, rtol=1e-12)
+
+
+def test_rows_given_up_count_before_and_after():
+    base = constants(q=0.1, rho=1.0, rho_all=2.0)
+    for lost in ({"lost_before": 0.01}, {"lost_after": 0.01}):
+        more = constants(q=0.1, rho=1.0, rho_all=2.0, **lost)
+        growth = np.exp(0.2) if "lost_after" in lost else 1.0
+        np.testing.assert_allclose(more.next_q() - base.next_q(), 0.1 * 0.01 * growth)
+    smaller = constants(q=0.1 / 0.99, rho=1.0).first_radius()
+    np.testing.assert_allclose(constants(q=0.1, rho=1.0, lost_before=0.01).first_radius(), smaller)
+    assert constants(q=0.1, lost_before=1.0).first_radius() == np.inf
+
+
+def test_no_gradient_no_distance():
+    assert ball(np.zeros(1), np.ones(1), np.ones(1)) == 0.0
+    assert ball(np.ones(1), np.full(1, np.nan), np.zeros(1)) == np.inf
+
+
+# -- how close bounds are ---------------------------------------------------------------------------------
+
+
+def logistic_problem(n=300, p=10, seed=0, **settings):
+    """Return data with a true model, as a user's would be."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    y = (rng.random(n) < 1.0 / (1.0 + np.exp(-X @ rng.normal(size=p)))).astype(int)
+    return ist.Logistic(lam=0.5, **settings).fit(X, y), rng.normal(size=(4, p)), rng.integers(0, 2, 4)
+
+
+@pytest.mark.parametrize("penalty", ["fixed", "folded"])
+def test_bounds_of_logistic_fits_are_close(penalty):
+    fit, X, y = logistic_problem(intercept=True, penalty=penalty)
+    newton = fit.leave_one_out(method="newton")
+    exact = fit.leave_one_out().loss_change(X, y)
+    bound = newton.loss_bound(X, y)
+    assert newton.certificate.certified.all()
+    assert np.median(bound / np.abs(exact)) < 0.01
+    assert np.median(bound / np.abs(newton.loss_change(X, y) - exact)) < 2.0
+    first = fit.leave_one_out(method="influence")
+    assert first.certificate.certified.all()
+    assert np.median(first.loss_bound(X, y) / np.abs(first.loss_change(X, y) - exact)) < 2.0
+    assert np.median(fit.leave_one_out().loss_bound(X, y) / np.abs(exact)) < 1e-7
+
+
+def test_rounding_is_what_is_left_for_squared_error():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), rng.normal(size=60)
+    fit = ist.Ridge(lam=1.0, intercept=True).fit(X, y, weights=rng.uniform(0.5, 2.0, 60))
+    for method in ("newton", "exact"):
+        bound = fit.leave_one_out(method=method).prediction_bound(X)
+        assert bound.max() < 1e-11
+
+
+def test_without_a_margin_for_rounding_some_errors_are_beyond_their_bounds(monkeypatch):
+    beyond = 0
+    for name in ("measured", "bounds", "anchor"):
+        monkeypatch.setattr(f"influstat.removal.{name}.unit_rounding", lambda terms: 0.0)
+    monkeypatch.setattr("influstat.removal.bounds.EPSILON", 0.0)
+    for seed in range(10):
+        problem = drawn(plain, CERTIFIABLE[1], seed)
+        result = judged(problem, read_rows(None, np.arange(problem.n)), "exact")
+        error, bound = result.pairs["prediction"]
+        beyond += np.sum(np.abs(error) > bound)
+    assert beyond > 0
+
+
+# -- other ways to the same numbers -----------------------------------------------------------------------
+
+
+def test_a_group_of_one_row_has_the_bound_of_the_row():
+    fit, X, y = logistic_problem(60, 3, penalty="fixed")
+    alone = fit.leave_one_out(method="newton", rows=[5, 7])
+    groups = fit.leave_groups_out([[5], [7, 9]], method="newton")
+    np.testing.assert_allclose(groups.loss_bound(X[:, :3], y)[0], alone.loss_bound(X[:, :3], y)[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", [sp.csr_array, np.asfortranarray, lambda X: X.astype(np.float32)])
+def test_sparse_and_float32_rows_have_the_bounds_of_dense_ones(form):
+    rng = np.random.default_rng(3)
+    X = (rng.normal(size=(40, 3)) * (rng.random((40, 3)) < 0.5)).astype(np.float32).astype(float)
+    y = rng.integers(0, 2, 40)
+    model = ist.Logistic(lam=1.0, intercept=True)
+    dense, other = (model.fit(data, y).leave_one_out(method="newton") for data in (X, form(X)))
+    np.testing.assert_allclose(other.theta_bound(), dense.theta_bound(), rtol=1e-6)
+    np.testing.assert_allclose(other.held_out_bound(), dense.held_out_bound(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("case", CERTIFIABLE, ids=str)
+@pytest.mark.parametrize("method", ["newton", "exact"])
+def test_held_out_losses_are_within_their_bounds(case, method):
+    share = []
+    for seed in range(4):
+        problem = drawn(plain, case, seed)
+        rows = np.arange(problem.n)
+        for groups in (
+            read_rows(None, rows),
+            read_groups(rows % 3, problem.n),
+            read_groups(rows // 2, problem.n),
+        ):
+            truth = Truth.of(problem)
+            lists = [groups[k] for k in range(len(groups))]
+            true = truth.minimisers(lists, np.zeros(problem.coefficients))
+            removal = remove(ist.Fit.minimise(problem.risk()), groups, method)
+            bound, eta = removal.held_out_bound(), problem.with_ones(problem.X)[groups.members]
+            known = np.repeat(removal.certificate.certified & np.isfinite(true).all(axis=1), groups.sizes)
+            share.append(known.mean())
+            offset, y = truth.offset[groups.members], truth.y[groups.members]
+            losses = [
+                truth.loss.value(y, np.sum(np.repeat(theta, groups.sizes, axis=0) * eta, axis=1) + offset)
+                for theta in (removal.theta.astype(LONG), true)
+            ]
+            assert (np.abs(losses[0] - losses[1])[known] <= bound[known]).all()
+    assert np.mean(share) > (0.9 if method == "exact" else 0.3)
+
+
+def test_means_are_within_their_bounds():
+    fit, X, _ = logistic_problem(80, 4)
+    newton, exact = (fit.leave_one_out(method=method) for method in ("newton", "exact"))
+    error = newton.prediction_change(X, kind="mean") - exact.prediction_change(X, kind="mean")
+    bound = newton.prediction_bound(X, kind="mean")
+    rounding = exact.prediction_bound(X, kind="mean")
+    assert (np.abs(error) <= bound + rounding).all()
+    assert np.median(bound / np.abs(error)) < 3.0
+    assert (bound <= 0.25 * newton.prediction_bound(X) * (1.0 + 1e-6) + 1e-12).all()  # slope at most 1/4
+
+
+def test_offsets_of_new_rows_count():
+    fit, X, y = logistic_problem(80, 4)
+    newton, exact = (fit.leave_one_out(method=method) for method in ("newton", "exact"))
+    offset = np.array([0.0, 2.0, -30.0, 1e3])
+    error = newton.loss_change(X, y, offset=offset) - exact.loss_change(X, y, offset=offset)
+    bound = newton.loss_bound(X, y, offset=offset) + exact.loss_bound(X, y, offset=offset)
+    assert (np.abs(error) <= bound).all()
+    assert newton.loss_bound(X, y, offset=offset)[:, 1].max() < 1.0
+    far = newton.prediction_bound(X, offset=1e12 * np.ones(4)).min()
+    assert 1e-4 < far < 1.0  # rounding of an offset that large
+
+
+# -- where there is no certificate ------------------------------------------------------------------------
+
+
+def test_a_loss_without_self_concordance_is_not_certified():
+    rng = np.random.default_rng(0)
+    risk = ist.LinearRisk(
+        ist.HuberLoss(1.0), rng.normal(size=(20, 2)), rng.normal(size=20), penalty=ist.L2(1.0)
+    )
+    removal = ist.Fit.minimise(risk).leave_one_out(method="newton")
+    assert np.isnan(removal.loss_bound(np.eye(2), np.zeros(2))).all()
+    assert np.isnan(removal.theta_bound()).all()
+    assert np.isnan(removal.held_out_bound()).all()
+    assert "no finite self_concordance" in removal.certificate.status[0]
+    assert not removal.certificate.certified.any()
+
+
+def test_a_row_that_alone_determines_a_coefficient_is_not_certified_and_the_others_are():
+    X = np.array([[1.0, 0.0], [2.0, 0.0], [-1.0, 0.0], [0.5, 0.0], [1.0, 1.0]])
+    fit = ist.Ridge(lam=0.0).fit(X, [1.0, 0.0, 2.0, 1.0, 3.0])
+    theta = np.tile(fit.theta, (5, 1))
+    removal = Removal(fit, "guess", read_rows(None, np.arange(5)), theta, np.zeros(5, bool), ("",) * 5)
+    assert removal.certificate.certified.tolist() == [True] * 4 + [False]
+    assert "leverage 1" in removal.certificate.status[4] or "singular" in removal.certificate.status[4]
+    assert np.isnan(removal.theta_bound()[4]).all()
+
+
+def test_coefficients_too_far_off_are_not_certified():
+    fit, X, y = logistic_problem(60, 3)
+    theta = np.array([fit.theta, fit.theta + 100.0, np.full(3, np.nan)])
+    removal = Removal(fit, "guess", read_rows([0, 1, 2], np.arange(60)), theta, np.zeros(3, bool), ("",) * 3)
+    assert removal.certificate.certified.tolist() == [True, False, False]
+    assert "curvature may change too much" in removal.certificate.status[1]
+    assert "no coefficients" in removal.certificate.status[2]
+    bound = removal.loss_bound(X[:, :3], y)
+    assert np.isfinite(bound[0]).all()
+    assert np.isnan(bound[1:]).all()
+
+
+def test_groups_with_all_the_weight_are_not_certified():
+    weights = np.array([1.0, 1.0, 0.0, 0.0])
+    fit = ist.Ridge(lam=1.0).fit(np.eye(4)[:, :2] + 1.0, np.arange(4.0), weights=weights)
+    theta = np.zeros((1, 2))
+    groups = read_groups([[0, 1]], 4)
+    certificate = certify.certify(fit.risk, fit.theta, groups, theta)
+    assert not certificate.certified.any()
+    assert "no weight is left" in certificate.status[0]
+
+
+class Opaque:
+    """A risk that is not a LinearRisk."""
+
+    def __init__(self, risk):
+        self._risk = risk
+
+    def __getattr__(self, name):
+        return getattr(self._risk, name)
+
+
+def test_a_risk_of_the_users_own_is_not_certified():
+    fit, X, y = logistic_problem(30, 3)
+    own = ist.Fit(Opaque(fit.risk), fit.theta)
+    theta = np.tile(fit.theta, (2, 1))
+    removal = Removal(own, "guess", read_rows([0, 1], np.arange(30)), theta, np.zeros(2, bool), ("",) * 2)
+    for bound in (
+        removal.loss_bound(X[:, :3], y),
+        removal.prediction_bound(X[:, :3]),
+        removal.theta_bound(),
+        removal.held_out_bound(),
+    ):
+        assert np.isnan(bound).all()
+    assert "not a LinearRisk" in removal.certificate.status[0]
+
+
+def test_a_fit_that_has_not_converged_is_certified_against_the_converged_one():
+    fit, _, _ = logistic_problem(100, 4)
+    early = ist.Fit(fit.risk, fit.theta + 0.01, tolerance=np.inf)
+    exact = fit.leave_one_out()
+    for method in ("newton", "influence"):
+        removal = early.leave_one_out(method=method)
+        assert removal.certificate.certified.all()
+        assert (np.abs(removal.theta - exact.theta) <= removal.theta_bound() + exact.theta_bound()).all()
+
+
+# -- real data, every row ---------------------------------------------------------------------------------
+
+
+def standardised(X):
+    """Return X with columns of mean 0 and standard deviation 1."""
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def real(name):
+    """Return a fit, the name of its loss, and test rows."""
+    if name.startswith("fires"):
+        data = datasets.load_forest_fires()
+        train = np.arange(517) != 42
+        X, y = standardised(data.X[train]), standardised(data.y[train])
+        return ist.Ridge(lam=1.0, penalty=name.split()[1]).fit(X, y), "squared error", X[:2], y[:2]
+    data = datasets.load_iris_pair()
+    held_out = np.isin(data.row_labels, [133, 103, 120, 95, 94, 89, 72, 130, 60, 50])
+    X, y = data.X[~held_out], data.y[~held_out]
+    _, kind, parameter = name.split()
+    if kind == "logistic":
+        model, loss = ist.Logistic(lam=float(parameter), labels=(-1, 1)), "signed logistic"
+    else:
+        model, loss = ist.SmoothedSVC(lam=2.0, t=float(parameter)), f"smoothed hinge {parameter}"
+    return model.fit(X, y), loss, data.X[held_out], data.y[held_out]
+
+
+@pytest.mark.usefixtures("data_dir")
+@pytest.mark.parametrize(
+    ("name", "newton", "exact"),
+    [
+        ("fires folded", 1.0, 1.0),
+        ("fires fixed", 1.0, 1.0),
+        ("iris logistic 5", 1.0, 1.0),
+        ("iris hinge 1", 1.0, 1.0),
+        ("iris hinge 0.1", 1.0, 1.0),
+        ("iris hinge 0.01", 0.7, 1.0),
+    ],
+)
+def test_no_error_on_real_data_is_beyond_its_bound(name, newton, exact):
+    fit, loss, X, y = real(name)
+    truth = Truth.of_risk(fit.risk, loss)
+    refit = fit.leave_one_out()
+    true = truth.minimisers([[row] for row in range(len(refit.theta))], refit.theta)
+    assert np.isfinite(true).all()
+    ones = np.column_stack([X, np.ones(len(X))]) if fit.risk.design.intercept else X
+    change = truth.losses(true, ones, y) - truth.losses(fit.theta.astype(LONG)[None], ones, y)
+    for method, least in [("newton", newton), ("influence", newton), ("exact", exact)]:
+        removal = fit.leave_one_out(method=method)
+        certified = removal.certificate.certified
+        assert certified.mean() >= least
+        error = np.abs(removal.loss_change(X, y) - change)
+        assert (error <= removal.loss_bound(X, y))[certified].all()
+        assert (np.abs(removal.theta - true) <= removal.theta_bound())[certified].all()

@@ -76,8 +76,8 @@ class _Work:
             usable[:] = False
         self._shared(np.flatnonzero(usable & (self.groups.sizes <= self.theta.shape[1])))
         self._own(np.flatnonzero(usable))
-        for k in np.flatnonzero(np.isinf(self.reach)):
-            self.status[k] = "not certified: " + (self.status[k] or self._why_unusable())
+        for k in np.flatnonzero(np.isinf(self.reach)).tolist():
+            self.status[k] = "not certified: " + (self.status[k] or self._why_unusable(k))
         return Certificate(
             self.risk,
             self.groups,
@@ -93,12 +93,12 @@ class _Work:
             self.anchor,
         )
 
-    def _why_unusable(self) -> str:
+    def _why_unusable(self, k: int) -> str:
         if not self.linear:
             return f"{type(self.risk).__name__} is not a LinearRisk"
         if not np.isfinite(self.c):
             return f"{self.risk.loss!r} has no finite self_concordance"
-        return "there are no coefficients"
+        return "no weight is left" if self.emptied[k] else "there are no coefficients"
 
     # -- all removals around the Hessian at theta-hat ------------------------------------------------
 
