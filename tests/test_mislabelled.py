@@ -35,6 +35,8 @@ def test_scores_are_what_they_say(penalty):
         after[i] = own_loss(X[i], y[i], ist.Logistic(lam=lam).fit(X[left], y[left]).theta)
     np.testing.assert_allclose(ist.find_mislabelled(fit, by="loss").score, before, rtol=1e-12)
     np.testing.assert_allclose(ist.find_mislabelled(fit).score, after, rtol=1e-9)
+    step = ist.find_mislabelled(fit, method="newton").score
+    assert 1e-9 < np.max(np.abs(step / after - 1.0)) < 0.05  # close, and not the same
     removal = ist.find_mislabelled(fit, by="self_removal").score
     np.testing.assert_allclose(removal, after - before, rtol=1e-7)
     itself = ist.find_mislabelled(fit, by="self_influence").score
@@ -75,6 +77,7 @@ def test_a_row_without_which_there_is_no_fit_comes_last():
     ("arguments", "sentence"),
     [
         ({"by": "guess"}, "by must be 'leave_one_out' or"),
+        ({"method": "influence"}, "method must be 'exact' or 'newton'"),
         ({"by": "validation"}, 'X and y must be given for by="validation"'),
         ({"X": [[1.0]], "y": [1.0]}, 'X and y must be left out unless by="validation"'),
     ],
