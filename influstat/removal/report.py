@@ -1,0 +1,149 @@
+"""`RemovalReport`: four orders of approximation side by side, for the rows that matter, errors certified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.removal.groups import read_groups, read_rows
+from influstat.removal.leave_out import collect
+from influstat.validation import FloatArray, whole_number
+
+if TYPE_CHECKING:
+    from influstat.fit import Fit
+
+# Column, what it is called in text, method, whether the loss is linearised.
+ORDERS = (
+    ("first_order", "first order", "influence", True),
+    ("newton_linear", "Newton, linear", "newton", True),
+    ("newton", "Newton", "newton", False),
+    ("second_order", "second order", "second_order", False),
+    ("exact", "exact", "exact", False),
+)
+METHODS = tuple({method: None for _, _, method, _ in ORDERS})
+CERTIFIED = ("newton", "exact")  # the orders whose certified error is shown
+
+
+@dataclass(frozen=True, eq=False)
+class RemovalReport:
+    """Changes of one loss, after minus before, when rows or groups leave: one line for each removal.
+
+    Attributes
+    ----------
+    labels : ndarray, shape (k,)
+        What the removed rows or groups are called, the largest change first.
+    changes : dict of str to ndarray, shape (k,)
+        By order: "first_order" (-(w_i / W) I), "newton_linear" (the tangent of the loss at the Newton
+        step), "newton" and "second_order" (the loss evaluated there), "exact" (a refit). Positive: the
+        loss grows without the row, so the row helps. nan where there is none.
+    bounds : dict of str to ndarray, shape (k,)
+        For "newton" and "exact": certified, |change - true change| <= bound; nan where not certified.
+    status : tuple of str
+        Why the exact change is missing or not certified; "" where nothing is wrong.
+    subject : str
+        Whose loss it is.
+    loss : float
+        That loss before any removal.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> X, y = [[1.0], [1.0], [2.0]], [1.0, 3.0, 4.0]
+    >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, y, row_labels=["a", "b", "c"])
+    >>> report = fit.removal_report([[1.0]], [3.0])
+    >>> report.labels, report.changes["exact"].round(2)       # theta is 2; 9/5, 11/5 and 2 without
+    (array(['b', 'a', 'c'], dtype='<U1'), array([ 0.44, -0.36,  0.  ]))
+    """
+
+    labels: NDArray[Any]
+    changes: dict[str, FloatArray]
+    bounds: dict[str, FloatArray]
+    status: tuple[str, ...]
+    subject: str
+    loss: float
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame: one line per removal, orders and their certified errors as columns."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        for name, change in self.changes.items():
+            columns[name] = change
+            if name in self.bounds:
+                columns[f"{name}_bound"] = self.bounds[name]
+        columns["status"] = list(self.status)
+        return pd.DataFrame(columns, index=self.labels)
+
+    def __str__(self) -> str:
+        """Return the table as text, with what its columns mean below it."""
+        header, cells = ["without"], [[str(label) for label in self.labels]]
+        for name, title, _, _ in ORDERS:
+            header.append(title)
+            cells.append([_signed(value) for value in self.changes[name]])
+            if name in self.bounds:
+                header.append("+- at most")
+                cells.append([_size(value) for value in self.bounds[name]])
+        widths = [max(map(len, [title, *column])) for title, column in zip(header, cells, strict=True)]
+        lines = [_line(header, widths), *(_line(row, widths) for row in zip(*cells, strict=True))]
+        notes = [f"{label}: {text}" for label, text in zip(self.labels, self.status, strict=True) if text]
+        return "\n".join(
+            [
+                f"Change of {self.subject}, {self.loss:.6g} before any removal",
+                *lines,
+                "Positive: the loss grows without it. +- at most: certified distance to the true change.",
+                *notes,
+            ]
+        )
+
+
+def _line(cells: Any, widths: list[int]) -> str:
+    first, *others = (cell for cell in cells)
+    padded = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
+    return "  ".join([f"{first:<{widths[0]}}", *padded])
+
+
+def _signed(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:+#.5g}"
+
+
+def _size(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.1e}"
+
+
+def removal_report(fit: Fit, X: Any, y: Any, *, top: int, groups: Any, offset: Any) -> RemovalReport:
+    """Return the report; `Fit.removal_report` says more."""
+    top = whole_number("top", top, at_least=1)
+    before = fit.loss(X, y, offset=offset)
+    everything = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, fit.risk.shape[0])
+    size = np.abs(_total(collect(fit, everything, "newton").loss_change(X, y, offset=offset)))
+    # Removals without a Newton step come first: something is the matter with them.
+    order = np.argsort(-np.where(np.isnan(size), np.inf, size), kind="stable")[:top]
+    chosen = everything.take(order)
+    found = {method: collect(fit, chosen, method) for method in METHODS}
+    exact = found["exact"]
+    return RemovalReport(
+        labels=chosen.labels,
+        changes={
+            name: _total(found[method].loss_change(X, y, offset=offset, linear=linear))
+            for name, _, method, linear in ORDERS
+        },
+        bounds={name: _total(found[name].loss_bound(X, y, offset=offset)) for name in CERTIFIED},
+        status=tuple(a or b for a, b in zip(exact.status, exact.certificate.status, strict=True)),
+        subject=_subject(fit, X, y, before),
+        loss=float(before.sum()),
+    )
+
+
+def _total(values: FloatArray) -> FloatArray:
+    """Return the sum over the test rows, shape (k,)."""
+    return np.asarray(values.sum(axis=1))
+
+
+def _subject(fit: Fit, X: Any, y: Any, before: FloatArray) -> str:
+    if len(before) > 1:
+        return f"the summed loss of {len(before)} test rows"
+    label = fit.risk.test_rows(X, y).row_labels[0]
+    return f"the loss of test row {label}"
