@@ -5,7 +5,9 @@ from influstat.adapters import from_sklearn, from_statsmodels, negative_curvatur
 from influstat.black_box import BlackBoxRisk
 from influstat.contract import Risk
 from influstat.curvature import Curvature
+from influstat.effects import average_marginal_effect, odds_ratio
 from influstat.fit import Fit
+from influstat.functionals import Functional, contrast, functional, predicted_mean
 from influstat.influence import Influence
 from influstat.input_influence import InputScores, input_influence
 from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
@@ -28,6 +30,7 @@ __all__ = [
     "ConjugateGradient",
     "Curvature",
     "Fit",
+    "Functional",
     "HingeSVC",
     "HuberLoss",
     "Influence",
@@ -58,10 +61,15 @@ __all__ = [
     "SquaredHinge",
     "Suspects",
     "Taylor",
+    "average_marginal_effect",
+    "contrast",
     "errors",
     "find_mislabelled",
     "from_sklearn",
     "from_statsmodels",
+    "functional",
     "input_influence",
     "negative_curvature_rows",
+    "odds_ratio",
+    "predicted_mean",
 ]
