@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,16 +25,22 @@ class Reproduction:
         record -> its table of stated and found numbers.
     drawings : dict of str to callable
         File name without its ending -> record -> matplotlib Figure.
+    note : str
+        Why some numbers may not agree, known and understood.
     """
 
     title: str
     compute: Callable[[], Any]
     lines: Callable[[Any], list[Line]]
     drawings: dict[str, Callable[[Any], Any]]
+    note: str = ""
 
-    def text(self, record: Any) -> str:
-        """Return the table as text, with the source of the data."""
-        return as_text(self.title, self.lines(record)) + f"\nData: {record.split.source}"
+    def text(self, record: Any, lines: list[Line]) -> str:
+        """Return the table as text, with how many numbers agree, why some do not, and the data."""
+        count = f"{sum(line.agrees for line in lines)} of {len(lines)} agree."
+        note = f" {self.note}" if self.note and not all(line.agrees for line in lines) else ""
+        tail = textwrap.fill(count + note, 100)
+        return f"{as_text(self.title, lines)}\n{tail}\nData: {record.split.source}"
 
 
 def _figure2_lines(record: digits.Figure2) -> list[Line]:
@@ -44,15 +51,35 @@ def _figure2_lines(record: digits.Figure2) -> list[Line]:
 
 FIGURES: dict[str, Reproduction] = {
     "figure1": Reproduction(
-        forest_fires.TITLE, forest_fires.figure1, forest_fires.table, {"figure1": forest_fires.draw}
+        forest_fires.TITLE,
+        forest_fires.figure1,
+        forest_fires.table,
+        {"figure1": forest_fires.draw},
     ),
     "figure2": Reproduction(
         digits.TITLE,
         digits.figure2,
         _figure2_lines,
         {"figure2": digits.draw, "figure2_images": digits.draw_images},
+        note=digits.NOTE,
     ),
-    "figure3": Reproduction(factors.TITLE, factors.figure3, factors.table, {"figure3": factors.draw}),
-    "figure4": Reproduction(smoothing.TITLE, smoothing.figure4, smoothing.table, {"figure4": smoothing.draw}),
-    "figure5": Reproduction(boundary.TITLE, boundary.figure5, boundary.table, {"figure5": boundary.draw}),
+    "figure3": Reproduction(
+        factors.TITLE,
+        factors.figure3,
+        factors.table,
+        {"figure3": factors.draw},
+    ),
+    "figure4": Reproduction(
+        smoothing.TITLE,
+        smoothing.figure4,
+        smoothing.table,
+        {"figure4": smoothing.draw},
+        note=smoothing.NOTE,
+    ),
+    "figure5": Reproduction(
+        boundary.TITLE,
+        boundary.figure5,
+        boundary.table,
+        {"figure5": boundary.draw},
+    ),
 }

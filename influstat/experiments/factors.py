@@ -120,8 +120,8 @@ def _signed(split: Split) -> Split:
 
 def table(record: Figure3) -> list[Line]:
     """Return the statements about Figure 3 beside what is found."""
-    by_label = np.mean(np.sign(record.without_hessian) == np.where(record.same_label, 1.0, -1.0))
-    smaller = np.mean(np.abs(record.without_sigma) < np.abs(record.true))
+    by_label = float(np.mean(np.sign(record.without_hessian) == np.where(record.same_label, 1.0, -1.0)))
+    smaller = float(np.mean(np.abs(record.without_sigma) < np.abs(record.true)))
     mixed = np.mean(np.sign(record.true) == np.where(record.same_label, 1.0, -1.0))
     size = float(np.max(np.abs(record.true)))
     return [

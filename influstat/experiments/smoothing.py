@@ -23,6 +23,10 @@ from influstat.validation import FloatArray
 LAM = 2.0
 WIDTHS = (0.001, 0.01, 0.1)  # t
 DAMPING = 1e-4
+NOTE = (
+    "The paper's 0.8602 belongs to libsvm's hinge fits, which stop up to 4e-4 from the minimum; exact fits, to "
+    "a duality gap of 1e-14, give 0.8603."
+)
 TITLE = "Figure 4: smoothed-hinge SVC, Iris, test row 133 and all ten"
 
 
@@ -134,7 +138,7 @@ def hinge_loss_change(before: FloatArray, after: FloatArray, split: Split) -> Fl
     def loss(theta: FloatArray) -> FloatArray:
         eta = theta[:, :-1] @ split.X_test.T + theta[:, -1:]
         penalty = 0.5 * LAM * np.sum(theta[:, :-1] ** 2, axis=1, keepdims=True)
-        return np.maximum(0.0, 1.0 - split.y_test * eta) + penalty / len(split.y)
+        return np.asarray(np.maximum(0.0, 1.0 - split.y_test * eta) + penalty / len(split.y))
 
     return loss(after) - loss(before[None, :])
 
@@ -250,14 +254,13 @@ def rounded_choice(record: Figure4) -> int:
 def draw(record: Figure4) -> Any:
     """Draw Figure 4 for test row 133 and return the matplotlib Figure."""
     from influstat.plots import predicted_against_exact
-    from influstat.plots.base import several_axes
+    from influstat.plots.base import several_axes, tidy
 
     axes = several_axes(None, 4, columns=2, height=3.1)
     eta = np.linspace(-0.5, 2.5, 301)
     for t, style in ((0.001, "-"), (0.1, "--"), (0.5, ":")):
         axes[0].plot(eta, t * np.logaddexp(0.0, (1.0 - eta) / t), style, linewidth=1.2, label=f"t = {t:g}")
-    axes[0].set_xlabel("y eta", fontsize=8)
-    axes[0].set_ylabel("smoothed hinge", fontsize=8)
+    tidy(axes[0], xlabel="y eta", ylabel="smoothed hinge")
     axes[0].legend(fontsize=7, frameon=False)
     species = np.where(record.split.y > 0, "versicolor", "virginica")
     panels = {

@@ -176,5 +176,9 @@ def _summary(predicted: FloatArray, exact: FloatArray, labels: NDArray[Any]) -> 
     worst = int(np.argmax(error))
     centred = exact - exact.mean()
     spread = float(centred @ centred)
-    slope = f"{float(centred @ predicted) / spread:.3f}" if spread > 0 else "none"
-    return f"slope {slope}\nlargest error {error[worst]:.2g} (row {labels[worst]})"
+    if spread == 0.0:
+        slope = "none"
+    else:
+        value = float(centred @ predicted) / spread
+        slope = f"{value:.3f}" if abs(value) < 100.0 else f"{value:.3g}"
+    return f"slope {slope}\nlargest error {error[worst]:.2g}\n(row {labels[worst]})"

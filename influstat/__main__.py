@@ -1,0 +1,111 @@
+"""The command line: `python -m influstat` shows the library at work; `reproduce` redoes the paper."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+from influstat.errors import DatasetError, MissingDependency
+
+DESCRIPTION = """\
+Influence functions of regularised linear models, checked against exact refits.
+
+Without a command: fit ridge, logistic regression and a smoothed SVC to data bundled with statsmodels
+(no network), solve with four solvers, compare with exact leave-one-out, and name the most helpful and
+most harmful rows."""
+
+REPRODUCE = """\
+Compute the paper's figures, print each number beside the one stated for a right implementation, and
+write the figures as PNG files. The data come from the folder INFLUSTAT_DATA, or are downloaded."""
+
+EPILOGUE = "exit codes: 0 done; 2 wrong arguments, or data or a package is missing"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process when left out.
+
+    Returns
+    -------
+    int
+        0, or 2 where data or an optional package is missing (as for wrong arguments).
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "reproduce":
+            return _reproduce(options.figure, options.out, draw=not options.no_png)
+        return _demonstrate()
+    except (DatasetError, MissingDependency) as error:
+        print(f"influstat: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    from influstat.experiments.catalogue import FIGURES
+
+    parser = argparse.ArgumentParser(
+        prog="python -m influstat",
+        description=DESCRIPTION,
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="redo the figures of the paper and compare the numbers",
+        description=REPRODUCE,
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    listing = "; ".join(f"{name}: {entry.title.partition(': ')[2]}" for name, entry in FIGURES.items())
+    reproduce.add_argument("figure", choices=[*FIGURES, "all"], help=f"which one. {listing}")
+    reproduce.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="folder of the PNG files (default: here)"
+    )
+    reproduce.add_argument("--no-png", action="store_true", help="print the numbers only, without matplotlib")
+    return parser
+
+
+def _reproduce(figure: str, folder: Path, *, draw: bool) -> int:
+    from influstat.experiments.catalogue import FIGURES
+    from influstat.plots.base import pyplot
+
+    if draw:  # find out that it is missing before the work, not after
+        plt = pyplot()
+        plt.switch_backend("agg")
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in FIGURES if figure == "all" else [figure]:
+        entry, start = FIGURES[name], perf_counter()
+        record = entry.compute()
+        lines = entry.lines(record)
+        print(entry.text(record, lines))
+        if draw:
+            for file_name, drawing in entry.drawings.items():
+                picture = drawing(record)
+                path = folder / f"{file_name}.png"
+                picture.savefig(path, dpi=200)
+                plt.close(picture)
+                print(f"Written: {path}")
+        print(f"{perf_counter() - start:.1f} s\n")
+    return 0
+
+
+def _demonstrate() -> int:
+    from influstat.experiments.demonstration import demonstrations
+
+    start = perf_counter()
+    for text in demonstrations():
+        print(text, end="\n\n")
+    print(f"{perf_counter() - start:.1f} s. The paper's figures: python -m influstat reproduce --help")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""What `python -m influstat` shows: three models, four solvers, exact leave-one-out; no network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from influstat.datasets import Dataset, load_fair, load_statecrime
+from influstat.errors import DoubtfulResult
+from influstat.experiments.agreement import Agreement, agreement
+from influstat.experiments.split import Split, leverage, split_rows, standardised
+from influstat.fit import Fit
+from influstat.models import Logistic, Ridge, SmoothedSVC
+from influstat.scores import Scores
+from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solver, Taylor
+from influstat.validation import FloatArray
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model on one data set, with one row held out to be predicted.
+
+    Attributes
+    ----------
+    title, question : str
+        The model and data; what the test loss is about.
+    model : Ridge, Logistic or SmoothedSVC
+    split : Split
+    """
+
+    title: str
+    question: str
+    model: Any
+    split: Split
+
+
+@dataclass(frozen=True, eq=False)
+class SolverLine:
+    """One solver: its settings, measured residual, agreement with exact leave-one-out, seconds.
+
+    Attributes
+    ----------
+    name : str
+    residual : float
+        |H p - g| / |g|, measured after the last step.
+    agreement : Agreement
+        Of -I/n with exact leave-one-out.
+    seconds : float
+    """
+
+    name: str
+    residual: float
+    agreement: Agreement
+    seconds: float
+
+
+def solvers() -> dict[str, Solver]:
+    """Return the four solvers with the settings of the demonstration.
+
+    Taylor and LiSSA take the same number of steps. Their residuals are honest: the directions of smallest
+    curvature need more.
+    """
+    return {
+        "Cholesky": Cholesky(),
+        "conjugate gradients": ConjugateGradient(),
+        "Taylor, 1000 steps": Taylor(depth=1000),
+        "LiSSA, 10 x 1000 steps": LiSSA(depth=1000, repeats=10, batch_size=8),
+    }
+
+
+def tasks() -> list[Task]:
+    """Return the three tasks, all on data bundled with statsmodels."""
+    crime, fair = load_statecrime(), load_fair()
+    high = np.where(crime.y > np.median(crime.y), 1.0, -1.0)
+    return [
+        Task(
+            "Ridge regression, lam = 1: murders per 100,000 in the American states",
+            "squared error for Louisiana",
+            Ridge(lam=1.0, intercept=True),
+            _held_out(crime, "Louisiana"),
+        ),
+        Task(
+            "Logistic regression, lam = 1: any extramarital affair, 6,366 women asked in 1974",
+            "log loss for woman 3",
+            Logistic(lam=1.0, intercept=True),
+            _held_out(fair, "woman 3"),
+        ),
+        Task(
+            "Smoothed SVC, lam = 1, t = 0.2: more murders than the median state?",
+            "smoothed hinge loss for Ohio",
+            SmoothedSVC(lam=1.0, t=0.2),
+            _held_out(crime, "Ohio", y=high),
+        ),
+    ]
+
+
+def compare(fit: Fit, split: Split, exact: FloatArray) -> tuple[list[SolverLine], Scores]:
+    """Return one line per solver, and the scores of the first.
+
+    Parameters
+    ----------
+    exact : ndarray, shape (n,)
+        Change of the test loss by exact leave-one-out.
+    """
+    lines, first = [], None
+    for name, solver in solvers().items():
+        start = perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtfulResult)  # the residual in the table says it
+            scores = fit.influence(solver=solver).on_loss(split.X_test, split.y_test)
+        seconds = perf_counter() - start
+        residual = float(np.max(scores.solution.residual))
+        lines.append(SolverLine(name, residual, agreement(scores.removal[:, 0], exact), seconds))
+        first = scores if first is None else first
+    assert first is not None
+    return lines, first
+
+
+def demonstrations() -> Iterator[str]:
+    """Yield one readable table per task, of at most 100 characters a line."""
+    for task in tasks():
+        split = task.split
+        fit = task.model.fit(split.X, split.y, names=split.names, row_labels=split.row_labels)
+        start = perf_counter()
+        exact = fit.leave_one_out().loss_change(split.X_test, split.y_test)[:, 0]
+        seconds = perf_counter() - start
+        lines, scores = compare(fit, split, exact)
+        yield "\n".join([*_table(task, fit, lines, seconds), *_rows(scores, exact)])
+
+
+def _held_out(data: Dataset, label: str, *, y: Any = None) -> Split:
+    """Return the data standardised, one named row held out."""
+    test = np.flatnonzero(data.row_labels == label)
+    return standardised(split_rows(data, np.delete(np.arange(len(data.y)), test), test, y=y))
+
+
+def _table(task: Task, fit: Fit, lines: list[SolverLine], seconds: float) -> list[str]:
+    n, p = fit.risk.shape
+    text = [
+        task.title,
+        f"{n} rows, {p} coefficients. When a row is removed, the {task.question} (held out) changes:",
+        "-I/n by four solvers, against exact refits without each row.",
+        "",
+        f"  {'solver':<24}{'residual':>10}{'Pearson':>10}{'slope':>10}{'largest error':>16}{'seconds':>10}",
+    ]
+    text += [
+        f"  {line.name:<24}{line.residual:>10.1e}{line.agreement.pearson:>10.4f}{line.agreement.slope:>10.4f}"
+        f"{line.agreement.max_error:>16.2e}{line.seconds:>10.3f}"
+        for line in lines
+    ]
+    worst = lines[0].agreement.worst_row
+    text.append(f"  {'exact leave-one-out':<24}{'':>46}{seconds:>10.3f}")
+    text.append(
+        f"  Largest error of -I/n: {fit.row_labels[worst]}, leverage {leverage(fit)[worst]:.2g} "
+        f"(mean {np.mean(leverage(fit)):.2g})."
+    )
+    return text
+
+
+def _rows(scores: Scores, exact: FloatArray) -> list[str]:
+    """Return the most helpful and most harmful rows beside each other, predicted and exact."""
+    ranking = scores.top(TOP)
+    text = [
+        "",
+        f"  {'most helpful':<22}{'-I/n':>11}{'exact':>11}    {'most harmful':<22}{'-I/n':>11}{'exact':>11}",
+    ]
+    for helpful, harmful in zip(ranking.helpful, ranking.harmful, strict=True):
+        (name, row, change), (other, other_row, other_change) = helpful, harmful
+        text.append(
+            f"  {name:<22}{change:>+11.2e}{exact[row]:>+11.2e}    "
+            f"{other:<22}{other_change:>+11.2e}{exact[other_row]:>+11.2e}"
+        )
+    return text
