@@ -11,6 +11,7 @@ from influstat.adapters.statsmodels_penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels_reading import (
     Mapped,
     require_converged,
+    require_data,
     require_unconstrained,
     require_unrefitted,
     unsupported,
@@ -91,6 +92,8 @@ def from_statsmodels(
 def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing: Any) -> Mapped:
     from statsmodels.regression.quantile_regression import QuantReg
 
+    refuse(results)
+    require_data(results)
     require_unconstrained(results)
     require_unrefitted(results)
     kind = type(results.model)
@@ -101,7 +104,6 @@ def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing:
         return penalised(_linear(results, drop), results, alpha, L1_wt)
     if kind.__name__ == "GLMGam":
         return smoothed_glm(from_glm(results, drop), results)
-    refuse(results)
     return _linear_or_none(results, drop) or from_likelihood(results)
 
 

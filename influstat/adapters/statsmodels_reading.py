@@ -43,6 +43,12 @@ def unwrapped(results: Any) -> Any:
             f"is {what}",
             "Pass what model.fit() returns.",
         )
+    return inner
+
+
+def require_data(results: Any) -> None:
+    """Raise if the model has lost its data."""
+    model = results.model
     if getattr(model, "endog", None) is None or getattr(model, "exog", None) is None:
         raise InvalidArgument(
             "results",
@@ -50,7 +56,6 @@ def unwrapped(results: Any) -> Any:
             "lost them to remove_data()",
             "Pass the results before remove_data() or save(remove_data=True), or fit again.",
         )
-    return inner
 
 
 def require_converged(results: Any) -> None:

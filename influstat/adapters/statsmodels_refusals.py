@@ -55,11 +55,11 @@ REASONS = {
 
 
 def refuse(results: Any) -> None:
-    """Raise Unsupported if the model is one of the above."""
+    """Raise Unsupported if the model is one of the above; the nearest of its parents gives the reason."""
     kind = type(results.model)
-    for name, why in REASONS.items():
-        parents = [parent.__module__ for parent in kind.__mro__]
-        if kind.__name__ == name or any(
-            module == name or module.startswith(f"{name}.") for module in parents
-        ):
-            unsupported(kind.__name__, why)
+    if kind.__name__ in REASONS:
+        unsupported(kind.__name__, REASONS[kind.__name__])
+    for parent in kind.__mro__:
+        for module, why in REASONS.items():
+            if parent.__module__ == module or parent.__module__.startswith(f"{module}."):
+                unsupported(kind.__name__, why)

@@ -125,7 +125,7 @@ def from_quantreg(results: Any, smoothing: Any) -> Mapped:
         )
     width = real_number("smoothing", smoothing, above=0.0)
     mapped = _risk(results, SmoothedCheck(float(results.q), width))
-    smooth = minimise(mapped.risk).theta
+    smooth = _through_wider_losses(mapped, width)
     own, other = _check_risk(mapped, mapped.theta), _check_risk(mapped, smooth)
     if own > other * (1.0 + 1e-3):
         raise NotStationary(
@@ -135,6 +135,17 @@ def from_quantreg(results: Any, smoothing: Any) -> Mapped:
             "Let QuantReg converge (max_iter=, p_tol=), or fit again if its data were changed.",
         )
     return Mapped(mapped.risk, smooth)
+
+
+def _through_wider_losses(mapped: Mapped, width: float) -> FloatArray:
+    """Return the minimiser, reached through losses ten times wider each, the widest as wide as y spreads."""
+    risk, theta = mapped.risk, mapped.theta
+    spread = float(np.std(risk.y))
+    steps = max(0, int(np.ceil(np.log10(spread / width)))) if spread > 0 else 0
+    for power in range(steps, -1, -1):
+        wider = risk.with_loss(SmoothedCheck(risk.loss.quantile, width * 10.0**power))
+        theta = minimise(wider, start=theta).theta
+    return theta
 
 
 def _check_risk(mapped: Mapped, theta: FloatArray) -> float:

@@ -1,0 +1,170 @@
+"""Results that cannot be used, each refused with the reason and the remedy."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
+from statsmodels.discrete.truncated_model import HurdleCountModel
+from statsmodels.sandbox.regression.gmm import IV2SLS
+from statsmodels.tsa.ar_model import AutoReg
+from statsmodels.tsa.arima.model import ARIMA
+
+import influstat as ist
+from influstat.errors import InvalidArgument, InvalidType, NotConverged, NotStationary, Unsupported
+from tests.statsmodels_models import DATA, LABELS
+
+X, GROUPS = DATA.X, np.repeat(np.arange(40), 5)
+
+
+def glm(**kwds):
+    return sm.GLM(DATA.counts, X, family=sm.families.Poisson(), **kwds)
+
+
+REFUSED = [
+    ("MixedLM", lambda: sm.MixedLM(DATA.normal, X, groups=GROUPS).fit(), "couples all rows of a group"),
+    ("PHReg", lambda: sm.PHReg(DATA.exposure, X[:, 1:], status=LABELS).fit(), "everyone still at risk"),
+    ("GEE", lambda: sm.GEE(DATA.normal, X, groups=GROUPS).fit(), "clusters, not rows, as terms"),
+    ("IV2SLS", lambda: IV2SLS(DATA.normal, X, X).fit(), "moment conditions"),
+    ("AutoReg", lambda: AutoReg(DATA.normal, 1).fit(), "rows follow one another"),
+    ("ARIMA", lambda: ARIMA(DATA.normal, order=(1, 0, 0)).fit(), "rows follow one another"),
+    ("GLSAR", lambda: sm.GLSAR(DATA.normal, X, rho=1).fit(), "estimates the autocorrelation"),
+    ("RecursiveLS", lambda: sm.RecursiveLS(DATA.normal, X).fit(), "Fit sm.OLS"),
+    ("ConditionalLogit", lambda: sm.ConditionalLogit(LABELS, X[:, 1:], groups=GROUPS).fit(), "of a group"),
+    ("HurdleCountModel", lambda: HurdleCountModel(DATA.counts, X).fit(disp=0), "two parts are separate"),
+    ("fit_constrained", lambda: glm().fit_constrained("x1 = 0.5"), "on a subspace only"),
+    (
+        r"fit_regularized\(refit=True\)",
+        lambda: glm().fit_regularized(alpha=0.1, refit=True),
+        "those of a smaller model",
+    ),
+    (
+        "GLM.fit_regularized with the Gamma family",
+        lambda: sm.GLM(DATA.exposure, X, family=sm.families.Gamma(sm.families.links.Log())).fit_regularized(
+            alpha=0.01, L1_wt=0.0
+        ),
+        "estimated scale sets the strength",
+    ),
+    (
+        "MNLogit.fit_regularized",
+        lambda: sm.MNLogit(DATA.classes, X).fit_regularized(alpha=1.0, disp=0),
+        "Penalised fits are supported for",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "results", "why"), REFUSED, ids=[name for name, _, _ in REFUSED])
+def test_unsupported_models_say_what_is_supported_and_why_not(name, results, why):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whatever the library says while it fits
+        refused = results()
+    with pytest.raises(Unsupported, match=rf"supported model: OLS, WLS, .* comes from {name}.*{why}"):
+        ist.from_statsmodels(refused, alpha=0.01, L1_wt=0.0)
+
+
+def test_coefficients_all_zero_are_refused():
+    results = sm.OLS(DATA.normal, X).fit_regularized(alpha=50.0, L1_wt=1.0)
+    with pytest.raises(Unsupported, match="All coefficients are zero"):
+        ist.from_statsmodels(results, alpha=50.0)
+
+
+def test_an_elastic_net_of_several_strengths_is_refused():
+    alpha = [0.0, 0.01, 0.02, 0.03]
+    results = sm.OLS(DATA.normal, X).fit_regularized(alpha=alpha, L1_wt=0.5)
+    with pytest.raises(Unsupported, match="ridge part must be one strength"):
+        ist.from_statsmodels(results, alpha=alpha, L1_wt=0.5)
+
+
+class TestResultsWithoutData:
+    def test_remove_data(self):
+        results = sm.OLS(DATA.normal, X).fit()
+        results.remove_data()
+        with pytest.raises(InvalidArgument, match=r"still hold their data, but it lost them to remove_data"):
+            ist.from_statsmodels(results)
+
+    def test_a_model_is_no_result(self):
+        with pytest.raises(InvalidType, match="is a model that was not fitted. Pass what model.fit"):
+            ist.from_statsmodels(sm.OLS(DATA.normal, X))
+
+    @pytest.mark.parametrize("wrong", [None, 3.0, np.ones(3), "OLS"])
+    def test_anything_else_is_no_result(self, wrong):
+        with pytest.raises(InvalidType, match="results must be the fitted results of a statsmodels model"):
+            ist.from_statsmodels(wrong)
+
+
+class TestUnconverged:
+    def unconverged(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return sm.Logit(LABELS, X).fit(maxiter=1, disp=0)
+
+    def test_the_library_s_own_word_is_heard(self):
+        with pytest.raises(NotConverged, match=r"Logit fit did not converge: the library itself says so"):
+            ist.from_statsmodels(self.unconverged())
+
+    def test_polishing_helps(self):
+        fit = ist.from_statsmodels(self.unconverged(), polish=True)
+        np.testing.assert_allclose(fit.theta, sm.Logit(LABELS, X).fit(disp=0).params, rtol=1e-8)
+
+    def test_a_fit_stopped_early_without_a_word_is_measured(self):
+        results = glm().fit(maxiter=200, tol=50.0)  # "converged" by a tolerance of 50
+        with pytest.raises(NotStationary, match=r"is .* times the effect of removing a typical row away"):
+            ist.from_statsmodels(results)
+        assert ist.from_statsmodels(results, polish=True).stationarity < 1e-12
+
+    def test_hurdles_of_glm_iterations(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results = glm().fit(maxiter=1)
+        with pytest.raises(NotConverged, match="GLM fit did not converge"):
+            ist.from_statsmodels(results)
+
+
+class TestMutatedModels:
+    @pytest.mark.parametrize("model", [sm.OLS, sm.Logit, sm.MNLogit], ids=["OLS", "Logit", "MNLogit"])
+    def test_data_changed_after_the_fit(self, model):
+        y = {"OLS": DATA.normal, "Logit": LABELS, "MNLogit": DATA.classes}[model.__name__]
+        results = model(y, X.copy()).fit(**({} if model is sm.OLS else {"disp": 0}))
+        results.model.exog[:20, 1] += 1.0
+        with pytest.raises(NotStationary, match="changed after the fit, fit again"):
+            ist.from_statsmodels(results)
+
+    def test_weights_changed_after_the_fit(self):
+        results = sm.WLS(DATA.normal, X, weights=DATA.weights.copy()).fit()
+        results.model.weights[:50] *= 3.0
+        with pytest.raises(NotStationary, match="fit again"):
+            ist.from_statsmodels(results)
+
+    def test_parameters_changed_after_the_fit(self):
+        results = sm.Logit(LABELS, X).fit(disp=0)
+        results._results.params = results._results.params * 1.01
+        with pytest.raises(NotStationary, match=r"largest|relative gradient of"):
+            ist.from_statsmodels(results)
+
+
+def test_settings_are_checked():
+    results = sm.OLS(DATA.normal, X).fit()
+    with pytest.raises(InvalidArgument, match="polish must be True or False, but it is 'yes'"):
+        ist.from_statsmodels(results, polish="yes")
+
+
+def test_a_separable_logit_is_not_polished_into_nonsense():
+    y = (X[:, 1] > 0).astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = sm.Logit(y, X).fit(disp=0, maxiter=15)
+    with pytest.raises(ist.errors.InflustatError):
+        ist.from_statsmodels(results)
+    with pytest.raises(ist.errors.NoMinimiser, match="no finite minimiser"):
+        ist.from_statsmodels(results, polish=True)
+
+
+def test_formula_results_of_refused_models_are_refused_too():
+    frame = pd.DataFrame({"y": DATA.normal, "x": X[:, 1], "g": GROUPS})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = smf.mixedlm("y ~ x", frame, groups="g").fit()
+    with pytest.raises(Unsupported, match="MixedLM"):
+        ist.from_statsmodels(results)
