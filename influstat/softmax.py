@@ -271,8 +271,10 @@ class SoftmaxCurvature(LinearOperator):
         return self._matmat(np.reshape(vector, (-1, 1)))[:, 0]
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:
-        """Return H @ vectors, one class after the other."""
+        """Return H @ vectors, one class after the other; through the assembled H where they are many."""
         risk, m = self.risk, vectors.shape[1]
+        if 2 * m > self.shape[0]:  # fewer operations, and no n x m temporaries
+            return np.asarray(self.to_dense() @ vectors)
         blocks = vectors.reshape(len(risk.classes), -1, m)
         moved = [risk.design.dot(np.ascontiguousarray(block)) for block in blocks]  # d eta_k
         mean = sum(self.P[:, [k]] * part for k, part in enumerate(moved))

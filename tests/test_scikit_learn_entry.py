@@ -32,6 +32,7 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 
 import influstat as ist
 from influstat.adapters.scikit_learn_check import limit_of
+from influstat.adapters.verification import remaining_step
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(80, 3))
@@ -126,6 +127,44 @@ def test_limit_follows_the_tolerance_of_the_estimator(estimator, limit):
     assert (
         limit_of(estimator.fit(X, LABELS if hasattr(estimator, "predict_log_proba") else NUMBER > 0)) == limit
     )
+
+
+@pytest.mark.parametrize(
+    ("tol", "gradient", "passes"), [(1e-4, 5e-5, True), (1e-4, 5e-4, False), (1e-9, 5e-6, False)]
+)
+def test_a_gradient_passes_up_to_tol(tol, gradient, passes):
+    model = LogisticRegression(solver="newton-cholesky", tol=tol).fit(X, LABELS)
+    minimum = ist.from_sklearn(model, X, LABELS, polish=True)
+    away = np.linalg.solve(minimum.hessian.to_dense(), gradient * np.array([1.0, -1.0, 1.0, -1.0]))
+    model.coef_, model.intercept_ = (minimum.theta + away)[None, :3], (minimum.theta + away)[3:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
+        if passes:
+            assert ist.from_sklearn(model, X, LABELS).gradient_norm == pytest.approx(2.0 * gradient, rel=1e-2)
+            return
+        with pytest.raises(ist.errors.NotStationary, match=f"gradient at most {max(tol, 1e-6):.1e}"):
+            ist.from_sklearn(model, X, LABELS)
+
+
+def test_small_units_do_not_hide_other_data():
+    """In units of 1e-6 every absolute gradient of the columns is far below tol."""
+    small = 1e-6 * X
+    y = 1e-4 * (LABELS == "yes")  # so is that of the intercept
+    ridge = Ridge(alpha=1e-12, solver="lsqr", tol=1e-4).fit(small, y)
+    with pytest.raises(ist.errors.NotStationary, match="and is about .* standard errors away"):
+        ist.from_sklearn(ridge, small[::-1], y)
+
+
+def test_distance_from_the_minimum_is_that_of_all_rows_together():
+    rng = np.random.default_rng(0)
+    rows, w = rng.normal(size=(9000, 2)), rng.uniform(0.5, 2.0, 9000)
+    risk = ist.LinearRisk(ist.SquaredError(), rows, rows[:, 0] + rng.normal(size=9000), weights=w)
+    fit = ist.Fit.minimise(risk)
+    H, away = fit.hessian.to_dense(), np.array([1e-3, -1e-3])
+    effects = fit.influence().on_theta().removal
+    typical = np.mean(np.sum((effects @ H) * effects, axis=1))
+    expected = np.sqrt(away @ H @ away / typical)
+    assert remaining_step(risk, fit.theta + away) == pytest.approx(expected, rel=1e-2)
 
 
 def test_a_fit_in_single_precision_passes():
@@ -288,6 +327,20 @@ REFUSALS = [
         lambda: ist.from_sklearn(Ridge().fit(FRAME, NUMBER), FRAME, pd.Series(NUMBER)[::-1]),
         ValueError,
         "y must have its labels in the order of X",
+    ),
+    (
+        "labels in another order",
+        lambda: ist.from_sklearn(EXACT.fit(FRAME, LABELS), FRAME, pd.Series(LABELS)[::-1]),
+        ValueError,
+        "y must have its labels in the order of X",
+    ),
+    (
+        "weights in another order",
+        lambda: ist.from_sklearn(
+            Ridge().fit(FRAME, NUMBER), FRAME, NUMBER, sample_weight=pd.Series(np.ones(80))[::-1]
+        ),
+        ValueError,
+        "sample_weight must have its labels in the order of X",
     ),
     (
         "labels recoded",

@@ -71,6 +71,8 @@ def test_gradient_and_hessian_are_the_derivatives_of_the_value(problem):
     H = risk.curvature(theta)
     np.testing.assert_allclose(H.to_dense(), slopes(risk.gradient, theta), atol=1e-8)
     np.testing.assert_allclose(H @ np.eye(len(theta)), H.to_dense(), atol=1e-14)
+    np.testing.assert_allclose(H @ theta, H.to_dense() @ theta, atol=1e-13)
+    np.testing.assert_allclose(H @ np.eye(len(theta), 1), H.to_dense()[:, :1], atol=1e-14)
     np.testing.assert_array_equal(H.to_dense(), H.to_dense().T)
     np.testing.assert_allclose(H.diagonal(), np.diag(H.to_dense()), rtol=1e-13)
 

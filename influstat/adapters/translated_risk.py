@@ -110,6 +110,12 @@ class TranslatedRisk(_Translated, LinearRisk):
         if intercept:
             self.penalty_diagonal[-1] = intercept_strength
 
+    def reweighted(self, weights: Any) -> TranslatedRisk:
+        """Return the risk of the same rows with other weights, its penalty as the protocol says."""
+        part = copy(self)
+        part.__dict__.update(super().reweighted(weights).__dict__)
+        return part
+
 
 class TranslatedSoftmax(_Translated, SoftmaxRisk):
     """`SoftmaxRisk` of translated rows; the parameters are those of `SoftmaxRisk`.
