@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.removal.groups import read_groups, read_rows
+from influstat.errors import Unsupported
+from influstat.removal.groups import Groups, read_groups, read_rows
 from influstat.removal.leave_out import collect
 from influstat.validation import FloatArray, whole_number
 
 if TYPE_CHECKING:
     from influstat.fit import Fit
+    from influstat.removal.result import Removal
 
 # Column, what it is called in text, method, whether the loss is linearised.
 ORDERS = (
@@ -23,8 +25,6 @@ ORDERS = (
     ("second_order", "second order", "second_order", False),
     ("exact", "exact", "exact", False),
 )
-METHODS = tuple({method: None for _, _, method, _ in ORDERS})
-CERTIFIED = ("newton", "exact")  # the orders whose certified error is shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,19 +122,38 @@ def removal_report(fit: Fit, X: Any, y: Any, *, top: int, groups: Any, offset: A
     # Removals without a Newton step come first: something is the matter with them.
     order = np.argsort(-np.where(np.isnan(size), np.inf, size), kind="stable")[:top]
     chosen = everything.take(order)
-    found = {method: collect(fit, chosen, method) for method in METHODS}
-    exact = found["exact"]
+    newton, exact = (collect(fit, chosen, method) for method in ("newton", "exact"))
+    found = {
+        "influence": collect(fit, chosen, "influence"),
+        "newton": newton,
+        "second_order": _second_order(fit, chosen),
+        "exact": exact,
+    }
+    changes = {}
+    for name, _, method, linear in ORDERS:
+        removal = found[method]
+        changes[name] = np.full(len(order), np.nan)
+        if removal is not None:
+            changes[name] = _total(removal.loss_change(X, y, offset=offset, linear=linear))
     return RemovalReport(
         labels=chosen.labels,
-        changes={
-            name: _total(found[method].loss_change(X, y, offset=offset, linear=linear))
-            for name, _, method, linear in ORDERS
+        changes=changes,
+        bounds={
+            "newton": _total(newton.loss_bound(X, y, offset=offset)),
+            "exact": _total(exact.loss_bound(X, y, offset=offset)),
         },
-        bounds={name: _total(found[name].loss_bound(X, y, offset=offset)) for name in CERTIFIED},
         status=tuple(a or b for a, b in zip(exact.status, exact.certificate.status, strict=True)),
         subject=_subject(fit, X, y, before),
         loss=float(before.sum()),
     )
+
+
+def _second_order(fit: Fit, chosen: Groups) -> Removal | None:
+    """Return the second-order removals, None for a risk of the user's own that has no third derivatives."""
+    try:
+        return collect(fit, chosen, "second_order")
+    except Unsupported:
+        return None
 
 
 def _total(values: FloatArray) -> FloatArray:
