@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from influstat.inference import Inference
     from influstat.influence import Influence
+    from influstat.removal.report import RemovalReport
     from influstat.removal.result import Removal
 
 STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
@@ -258,6 +259,46 @@ class Fit:
         from influstat.removal import leave_groups_out
 
         return leave_groups_out(self, labels, method=method)
+
+    def removal_report(
+        self, X: Any, y: Any, *, top: int = 10, groups: Any = None, offset: Any = None
+    ) -> RemovalReport:
+        """Return the changes of a loss by four orders of approximation, for the removals that matter.
+
+        Parameters
+        ----------
+        X, y : array_like, shapes (m, p) and (m,)
+            Test rows; the sum of their losses is reported.
+        top : int
+            How many removals to show: those of largest change by the Newton step, first those that
+            have no Newton step.
+        groups : array_like or list of arrays, optional
+            Remove these groups, given as in `leave_groups_out`, instead of every row alone.
+        offset : array_like, shape (m,), optional
+            Offsets of the test rows.
+
+        Returns
+        -------
+        RemovalReport
+            First order, Newton step (linear and re-evaluated), second order and exact, after minus
+            before, the last two kinds with certified errors. `print(report)` and `report.to_frame()`.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            As in `leave_groups_out`; top is not a whole number above 0.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+        >>> fit.removal_report([[1.0]], [1.0], top=1).to_frame()[["first_order", "newton", "exact"]]
+           first_order    newton     exact
+        0     0.074074  0.138889  0.138889
+        """
+        from influstat.removal.report import removal_report
+
+        return removal_report(self, X, y, top=top, groups=groups, offset=offset)
 
     # -- measures of rows, standard errors -------------------------------------------------------------
 
