@@ -1,0 +1,230 @@
+"""Laws of a risk that need no Hessian: value, gradient and rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from influstat.checks.compare import compare
+from influstat.checks.noise import digits
+from influstat.checks.point import EXACT, TOLERANCE, Point, unsettled
+from influstat.checks.report import CALLERS_ERRORS, Finding
+from influstat.validation import FloatArray
+
+
+def _form(at: Point) -> Finding:
+    """Shapes, finite numbers, the same results again, and theta left alone."""
+    risk, (n, p) = at.risk, at.risk.shape
+    theta = at.theta.copy()
+    theta.flags.writeable = False
+    shapes: dict[str, Any] = {
+        "value": lambda: (risk.value(theta), ()),
+        "gradient": lambda: (risk.gradient(theta), (p,)),
+        "gradient_scale": lambda: (risk.gradient_scale(theta), (p,)),
+        "row_losses": lambda: (risk.row_losses(theta), (n,)),
+        "row_gradients": lambda: (risk.row_gradients(theta), (n, p)),
+        "row_gradients_dot": lambda: (risk.row_gradients_dot(theta, np.eye(p)[:, :1]), (n, 1)),
+        "weights": lambda: (risk.weights, (n,)),
+    }
+    for name, call in shapes.items():
+        try:
+            (found, shape), (again, _) = call(), call()
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            return Finding("", False, where=name, cause="changes theta: work on a copy")
+        if np.shape(found) != shape:
+            return Finding("", False, where=name, cause=f"has shape {np.shape(found)} in place of {shape}")
+        if np.asarray(found).dtype.kind != "f" or np.asarray(found).dtype.itemsize < 8:
+            return Finding("", False, where=name, cause=f"is {np.asarray(found).dtype} in place of float64")
+        if not np.isfinite(found).all():
+            return Finding("", False, where=name, cause="is not finite everywhere")
+        if not np.array_equal(found, again):
+            return Finding("", False, where=name, cause="gives different results for the same theta")
+    if risk.curvature(theta).shape != (p, p):
+        return Finding("", False, where="curvature", cause=f"is not {p} x {p}")
+    return Finding("", True)
+
+
+def _rows_add_up(at: Point) -> Finding:
+    """Under folding W R = sum w_i L_i and W grad R = sum w_i g_i; fixed: what is left over is P >= 0."""
+    risk, theta = at.risk, at.theta
+    total, rows = risk.total_weight * risk.value(theta), np.asarray(risk.row_losses(theta))
+    size = float(risk.weights @ np.abs(rows)) + abs(total)
+    left = total - float(risk.weights @ rows)
+    weight = compare(risk.total_weight, np.sum(risk.weights), tolerance=EXACT, place=lambda _: "total_weight")
+    if not weight.passed:
+        return weight
+    if risk.protocol == "folded":
+        finding = compare(
+            total,
+            float(risk.weights @ rows),
+            tolerance=EXACT,
+            size=size,
+            place=lambda _: "value",
+            factors=at.factors,
+        )
+        if not finding.passed:
+            return finding
+        share = at.penalty_gradient()
+        sizes = risk.total_weight * np.asarray(risk.gradient_scale(theta))
+        found = compare(share, 0.0 * share, tolerance=1e-9, size=sizes, place=at.coefficient)
+        cause = "sum w_i g_i is not W grad R: do the rows lack their share of the penalty?"
+        return found if found.passed else Finding("", False, found.worst, found.tolerance, found.where, cause)
+    if left < -1e-9 * size:
+        cause = "W R is below sum w_i l_i: is the penalty in the rows too, or 1/W lost in the rows?"
+        return Finding("", False, -left / size, 1e-9, "value", cause)
+    return Finding("", True)
+
+
+def _gradient(at: Point) -> Finding:
+    risk, theta, n_directions = at.risk, at.theta, at.directions.shape[1]
+    found = np.asarray(risk.gradient(theta)) @ at.directions
+    parts = [at.along(risk.value, at.directions[:, k], 1) for k in range(n_directions)]
+    truth = np.array([part.value[0] for part in parts])
+    allowance = np.array([part.error[0] for part in parts])
+    scale = np.asarray(risk.gradient_scale(theta)) @ np.abs(at.directions)
+    return unsettled(allowance, np.abs(truth) + scale, "value") or compare(
+        found,
+        truth,
+        tolerance=TOLERANCE,
+        size=scale,
+        allowance=allowance,
+        place=at.coefficient,
+        factors=at.factors,
+        shifts=_penalty_shifts(at),
+    )
+
+
+def _penalty_shifts(at: Point) -> dict[str, Any]:
+    shifts = {
+        "off by {:.3g} theta: has the penalty the factor (lam or 2 lam) and the 1/W of `value`?": at.theta
+        @ at.directions
+    }
+    if at.risk.protocol == "folded":
+        try:
+            rows = at.risk.row_gradients(at.theta)
+            weighted = at.risk.weights @ np.asarray(rows) / at.risk.total_weight
+            shifts["it lacks {:.3g} times the rows' part"] = weighted @ at.directions
+        except CALLERS_ERRORS:
+            pass
+    return shifts
+
+
+def _row_gradients(at: Point) -> Finding:
+    risk, theta, n = at.risk, at.theta, at.risk.shape[0]
+    found = np.asarray(risk.row_gradients(theta)) @ at.directions
+    parts = [at.along(risk.row_losses, direction, n) for direction in at.directions.T]
+    truth = np.column_stack([part.value for part in parts])
+    allowance = np.column_stack([part.error for part in parts])
+    size = np.abs(truth) + np.median(np.abs(truth), axis=0)
+    share = (at.theta @ at.directions) * np.ones((n, 1))
+    return unsettled(allowance, size, "row_losses") or compare(
+        found,
+        truth,
+        tolerance=TOLERANCE,
+        size=size,
+        allowance=allowance,
+        place=at.row,
+        factors=at.factors,
+        shifts={"every row is off by {:.3g} theta: its share of the penalty, kappa D theta / W?": share},
+    )
+
+
+def _rows_chosen(at: Point) -> Finding:
+    risk, theta, n = at.risk, at.theta, at.risk.shape[0]
+    whole = np.asarray(risk.row_gradients(theta))
+    for rows in (np.array([n - 1, 0]), slice(1, n)):
+        finding = compare(
+            risk.row_gradients(theta, rows),
+            whole[rows],
+            tolerance=EXACT,
+            size=np.max(np.abs(whole), axis=0),
+            place=lambda index: f"entry {index} of the chosen rows",
+        )
+        if not finding.passed:
+            return finding
+    return Finding("", True, 0.0, EXACT)
+
+
+def _products(at: Point) -> Finding:
+    rows = np.asarray(at.risk.row_gradients(at.theta))
+    vectors = at.unit[:, None] * at.rng.normal(size=(len(at.unit), 2))
+    return compare(
+        at.risk.row_gradients_dot(at.theta, vectors),
+        rows @ vectors,
+        tolerance=1e-9,
+        size=np.abs(rows) @ np.abs(vectors),
+        place=lambda index: f"row {index[0]}",
+        factors=at.factors,
+    )
+
+
+def _several(at: Point) -> Finding:
+    thetas = np.column_stack([at.theta, 0.5 * at.theta])
+    truth = np.column_stack([at.risk.row_losses(theta) for theta in np.ascontiguousarray(thetas.T)])
+    found = at.risk.row_losses(thetas)
+    return compare(found, truth, tolerance=1e-9, size=np.max(np.abs(truth)), place=lambda i: f"row {i[0]}")
+
+
+def _scale(at: Point) -> Finding:
+    size, gradient = np.asarray(at.risk.gradient_scale(at.theta)), np.abs(at.risk.gradient(at.theta))
+    short = gradient * (1.0 - 1e-9) > size
+    if not short.any():
+        return Finding("", True)
+    j = int(np.argmax(short))
+    return Finding(
+        "", False, where=at.risk.names[j], cause="is below the gradient: stationarity is misjudged"
+    )
+
+
+def _digits(at: Point) -> Finding:
+    direction = at.unit * (0.7 + 0.3 * np.cos(np.arange(len(at.unit)))) / np.sqrt(len(at.unit))
+    scale = at.unit * np.asarray(at.risk.gradient_scale(at.theta))
+    size = float(np.max(scale, initial=0.0)) + np.finfo(float).tiny
+
+    def gradient(r: float) -> FloatArray:
+        return np.append(at.unit * np.asarray(at.risk.gradient(at.theta + r * direction)), size)
+
+    def losses(r: float) -> FloatArray:
+        return np.asarray(at.risk.row_losses(at.theta + r * direction))
+
+    def value(r: float) -> FloatArray:
+        return np.atleast_1d(at.risk.value(at.theta + r * direction))
+
+    worst = Finding("", True, 0.0)
+    for name, function in (("value", value), ("row_losses", losses), ("gradient", gradient)):
+        found = digits(function, step=1e-6, place=lambda index, name=name: f"{name}, entry {index[0]}")
+        if not found.passed:
+            return found
+        worst = max(worst, found, key=lambda f: f.worst)
+    return worst
+
+
+def _test_rows(at: Point) -> Finding:
+    if at.X is None:
+        return Finding("", True, where="no X and y given")
+    tests = at.risk.test_rows(at.X, at.y)
+    m = len(tests.row_losses(at.theta))
+    found = np.asarray(tests.row_gradients(at.theta)) @ at.directions
+    parts = [at.along(tests.row_losses, direction, m) for direction in at.directions.T]
+    truth = np.column_stack([part.value for part in parts])
+    allowance = np.column_stack([part.error for part in parts])
+    return compare(
+        found, truth, tolerance=TOLERANCE, size=np.max(np.abs(truth)), allowance=allowance, place=at.row
+    )
+
+
+FIRST_ORDER_LAWS = {
+    "form": _form,
+    "rows add up": _rows_add_up,
+    "gradient": _gradient,
+    "row gradients": _row_gradients,
+    "rows chosen": _rows_chosen,
+    "products with row gradients": _products,
+    "several thetas": _several,
+    "gradient scale": _scale,
+    "digits": _digits,
+    "test rows": _test_rows,
+}

@@ -1,0 +1,269 @@
+"""`check_influence`: whether influences are the derivatives of refits in the weights of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from influstat.checks.compare import compare
+from influstat.checks.point import Point
+from influstat.checks.report import Finding, Report, run
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.fit import Fit
+from influstat.newton import minimise
+from influstat.numerical_derivatives import ridders
+from influstat.solvers import Solver
+from influstat.validation import FloatArray, numeric_array, whole_number
+
+TOLERANCE = 1e-5  # of derivatives of refits: a refit carries about 12 digits, its differences 8
+ROWS = 4
+
+INFLUENCE_LAWS = ("derivative of the refit", "order", "exact refits", "loss", "prediction", "own loss")
+
+
+def check_influence(
+    fit: Any,
+    *,
+    solver: Solver | None = None,
+    values: Any = None,
+    rows: Any = None,
+    X: Any = None,
+    y: Any = None,
+    seed: int = 0,
+    laws: Sequence[str] | None = None,
+) -> Report:
+    """Check influences against refits with shifted weights.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    solver : Solver, optional
+        What the fit's influence functions solve with; `Cholesky()` when left out.
+    values : array_like, shape (n, p), optional
+        Influences on theta to be checked in place of ``fit.influence().on_theta().values``: your own
+        formula for -H^-1 g_i (eq. 9).
+    rows : sequence of int, optional
+        The rows to refit; a few at random, of positive weight, when left out.
+    X, y : array_like, optional
+        Test rows for the laws of losses and predictions, which pass without them.
+    seed : int
+        Of the random rows.
+    laws : sequence of str, optional
+        Which laws of `INFLUENCE_LAWS`; all when left out.
+
+    Returns
+    -------
+    Report
+        One line per law. "derivative of the refit": -H^-1 g_i is d theta / d eps for weights
+        w_i + eps W. "order": a removal of a share a of the row is right up to order a^2, so halving a
+        divides the error by four. "exact refits": `fit.leave_one_out` gives the minimisers found anew.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        `fit` is no Fit, or `values` or `rows` have another shape.
+
+    Examples
+    --------
+    >>> import numpy as np, influstat as ist
+    >>> from influstat import checks
+    >>> X, y = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]), np.array([1.0, 2.0, 4.0])
+    >>> fit = ist.Ridge(lam=1.0).fit(X, y)
+    >>> checks.check_influence(fit, X=X, y=y).assert_ok()
+    >>> mine = -fit.influence().on_theta().values
+    >>> report = checks.check_influence(fit, values=mine, laws=["derivative of the refit"])
+    >>> print(report.failures[0].cause.split("; ")[1])
+    the sign is reversed
+    """
+    if not isinstance(fit, Fit):
+        raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Build one: ist.Fit(risk, theta).")
+    at = _Influences(fit, solver, values, rows, X, y, whole_number("seed", seed, at_least=0))
+    return run(repr(fit), {name: (lambda law=law: law(at)) for name, law in LAWS.items()}, laws)
+
+
+class _Influences:
+    """A fit, its influences, and refits with other weights."""
+
+    def __init__(
+        self, fit: Fit, solver: Solver | None, values: Any, rows: Any, X: Any, y: Any, seed: int
+    ) -> None:
+        self.fit, self.solver, self.X, self.y = fit, solver, X, y
+        self.point = Point(fit.risk, fit.theta, None, None, seed)
+        n, p = fit.risk.shape
+        self.given = values is not None
+        self.refits: dict[tuple[int, float], FloatArray] = {}
+        self.values: FloatArray | None = None
+        if values is not None:
+            self.values = np.asarray(numeric_array("values", values), dtype=np.float64)
+            if self.values.shape != (n, p):
+                raise InvalidArgument(
+                    "values", f"have shape {(n, p)}", f"has {self.values.shape}", "One row per training row."
+                )
+        weighted = np.flatnonzero(fit.risk.weights > 0)
+        rng = np.random.default_rng(seed)
+        chosen = rng.choice(weighted, min(ROWS, len(weighted)), replace=False) if rows is None else rows
+        self.rows = np.asarray(chosen)
+        if self.rows.dtype.kind not in "iu" or self.rows.min() < 0 or self.rows.max() >= n:
+            raise InvalidArgument("rows", f"be positions from 0 to {n - 1}", f"is {rows!r}", "Correct it.")
+
+    def influences(self) -> FloatArray:
+        if self.values is None:
+            self.values = self.fit.influence(solver=self.solver).on_theta().values
+        return self.values
+
+    def refit(self, row: int, change: float) -> FloatArray:
+        """Return the minimiser when row `row` has w_i + change, kept for the other laws."""
+        key = (int(row), float(change))
+        if key not in self.refits:
+            weights = np.array(self.fit.risk.weights)
+            weights[row] = max(0.0, weights[row] + change)
+            self.refits[key] = minimise(self.fit.risk.reweighted(weights), start=self.fit.theta).theta
+        return self.refits[key]
+
+    def row(self, index: tuple[int, ...]) -> str:
+        names = self.fit.names
+        return f"row {self.rows[index[0]]}, coefficient {names[index[1]]!r}"
+
+    def slope(self, function: Callable[[FloatArray], FloatArray], row: int) -> tuple[FloatArray, FloatArray]:
+        """Return d function(theta) / d eps for weights w_row + eps W, with its error."""
+        W, w = self.fit.risk.total_weight, float(self.fit.risk.weights[row])
+
+        def moved(r: Any, part: Any) -> FloatArray:
+            return np.asarray(np.atleast_1d(function(self.refit(row, r)))[part])
+
+        entries = len(np.atleast_1d(function(self.fit.theta)))
+        found = ridders(moved, 1, n=entries, width=0.5 * w, size=w)
+        return W * found.value, W * found.error
+
+
+def _derivative(at: _Influences) -> Finding:
+    found = at.influences()[at.rows] / at.point.unit
+    slopes = [at.slope(lambda theta: theta / at.point.unit, row) for row in at.rows]
+    truth, errors = np.array([s[0] for s in slopes]), np.array([s[1] for s in slopes])
+    size = np.max(np.abs(truth)) + 1e-12
+    if np.median(errors) > 1e-3 * size:
+        cause = "refits are too inexact to be differenced: check the risk first"
+        return Finding("", False, float(np.median(errors) / size), 1e-3, "refits", cause)
+    risk = at.fit.risk
+    penalty = Point(risk, at.fit.theta, None, None, 0).penalty_gradient() / risk.total_weight
+    solved = np.linalg.solve(np.asarray(at.fit.hessian.to_dense()), penalty) / at.point.unit
+    share = np.tile(solved, (len(at.rows), 1))
+    diagonal = np.diag(np.asarray(at.fit.hessian.to_dense()))
+    gradients = np.asarray(risk.row_gradients(at.fit.theta, at.rows))
+    shifts = {"every row lacks or repeats the penalty's share, {:.3g} H^-1 grad P / W": share}
+    finding = compare(
+        found,
+        truth,
+        tolerance=TOLERANCE,
+        size=size,
+        allowance=np.minimum(errors, TOLERANCE * size),
+        place=at.row,
+        factors=_factors(at, found, truth),
+        shifts=shifts,
+    )
+    if not finding.passed and np.allclose(found, -gradients / diagonal / at.point.unit, rtol=1e-6):
+        return Finding("", False, finding.worst, TOLERANCE, finding.where, "only H's diagonal is inverted")
+    if not finding.passed and np.allclose(found, -gradients / at.point.unit, rtol=1e-6):
+        return Finding("", False, finding.worst, TOLERANCE, finding.where, "H^-1 is left out")
+    return finding
+
+
+def _factors(at: _Influences, found: FloatArray, truth: FloatArray) -> dict[str, float]:
+    n, W = at.fit.risk.shape[0], at.fit.risk.total_weight
+    return {
+        "it is -1/n of the derivative: the change when the row goes, not the influence": -1.0 / n,
+        "it is -1/W of the derivative: the change when the row goes, not the influence": -1.0 / W,
+        "a factor 1/n too small: is H or g in mean scale on one side only?": 1.0 / n,
+        "a factor n too large: is H or g in mean scale on one side only?": float(n),
+        "a factor 1/W too small: is H or g in mean scale on one side only?": 1.0 / W,
+        "a factor W too large: is H or g in mean scale on one side only?": W,
+    }
+
+
+def _order(at: _Influences) -> Finding:
+    """Halve the share of the row that goes: the error of the first-order change falls fourfold."""
+    risk, unit = at.fit.risk, at.point.unit
+    worst = Finding("", True, 0.0, 1.0)
+    for row in at.rows:
+        first = -risk.weights[row] / risk.total_weight * at.influences()[row] / unit
+        level = 1e-9 * float(np.linalg.norm(first)) + 1e-10
+        errors: list[float] = []
+        for power in range(4, 14):  # a far step may cross a bend of the loss: go on halving
+            share = 0.5**power
+            change = (at.refit(row, -share * risk.weights[row]) - at.fit.theta) / unit
+            errors.append(float(np.linalg.norm(change - share * first)))
+            ratio = errors[-2] / errors[-1] if len(errors) > 1 and errors[-1] > 0 else 0.0
+            if errors[-1] <= level or 2.8 < ratio < 5.6:
+                break
+        else:
+            where = f"row {row}, errors {errors[-2]:.3g} and {errors[-1]:.3g}"
+            cause = f"halving the weight divides the error by {ratio:.2f}, not by 4: not the derivative"
+            return Finding("", False, abs(ratio - 4.0), 1.6, where, cause)
+        if errors[-1] > level:
+            last = Finding("", True, abs(ratio - 4.0), 1.6, f"row {row}, ratio {ratio:.2f}")
+            worst = max(worst, last, key=lambda f: f.worst)
+    return worst
+
+
+def _exact(at: _Influences) -> Finding:
+    """Exact leave-one-out gives the minimisers that refits find anew."""
+    unit = at.point.unit
+    removal = at.fit.leave_one_out(rows=at.rows)
+    done = [k for k in range(len(at.rows)) if removal.converged[k]]
+    if not done:
+        return Finding("", True, where=f"no row has a refit: {removal.status[0]}")
+    found = removal.theta[done] / unit
+    truth = np.array([at.refit(at.rows[k], -np.inf) for k in done]) / unit
+    return compare(
+        found, truth, tolerance=1e-6, size=np.max(np.abs(truth)), place=lambda i: f"row {at.rows[done[i[0]]]}"
+    )
+
+
+def _on(at: _Influences, scores: Any, function: Callable[[FloatArray], FloatArray]) -> Finding:
+    found = np.asarray(scores.values)[at.rows]
+    slopes = [at.slope(function, row) for row in at.rows]
+    truth, errors = np.array([s[0] for s in slopes]), np.array([s[1] for s in slopes])
+    size = np.max(np.abs(truth)) + 1e-12
+    return compare(
+        found,
+        truth,
+        tolerance=TOLERANCE,
+        size=size,
+        allowance=np.minimum(errors, 10.0 * TOLERANCE * size),
+        place=lambda index: f"row {at.rows[index[0]]}, test row {index[1]}",
+        factors=_factors(at, found, truth),
+    )
+
+
+def _loss(at: _Influences) -> Finding:
+    if at.X is None or at.y is None or at.given:
+        return Finding("", True, where="no test rows given")
+    tests = at.fit.risk.test_rows(at.X, at.y)
+    scores = at.fit.influence(solver=at.solver).on_loss(at.X, at.y)
+    return _on(at, scores, tests.row_losses)
+
+
+def _prediction(at: _Influences) -> Finding:
+    if at.X is None or at.given:
+        return Finding("", True, where="no test rows given")
+    scores = at.fit.influence(solver=at.solver).on_prediction(at.X)
+    return _on(at, scores, lambda theta: np.asarray(at.fit.risk.predictions(theta, at.X)))
+
+
+def _own(at: _Influences) -> Finding:
+    """On its own loss a row's influence is g_i' times its influence on theta."""
+    if at.given:
+        return Finding("", True, where="given values")
+    gradients = np.asarray(at.fit.risk.row_gradients(at.fit.theta))
+    truth = np.sum(gradients * at.influences(), axis=1)
+    found = at.fit.influence(solver=at.solver).on_self().values
+    size = np.max(np.abs(truth), initial=1e-300)
+    return compare(found, truth, tolerance=1e-6, size=size, place=lambda index: f"row {index[0]}")
+
+
+LAWS: dict[str, Callable[[_Influences], Finding]] = dict(
+    zip(INFLUENCE_LAWS, (_derivative, _order, _exact, _loss, _prediction, _own), strict=True)
+)

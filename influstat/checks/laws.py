@@ -1,0 +1,102 @@
+"""`laws`: one line in a test file runs every law of a check as a test of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from influstat.checks.fit import FIT_LAWS, check_fit
+from influstat.checks.influence import INFLUENCE_LAWS, check_influence
+from influstat.checks.loss import LOSS_LAWS, check_loss
+from influstat.checks.risk import RISK_LAWS, check_risk
+from influstat.checks.solver import SOLVER_LAWS, check_solver
+from influstat.contract import Risk
+from influstat.errors import InvalidType
+from influstat.fit import Fit
+from influstat.losses import Loss
+from influstat.solvers import Solver
+
+Check = Callable[..., Any]
+
+
+def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) -> Any:
+    """Return a pytest test, parametrised by law, of a loss, risk, fit or solver.
+
+    Parameters
+    ----------
+    subject : Loss, Risk, Fit or Solver, or a callable without arguments that returns one
+        What to check: with `check_loss`, `check_risk`, `check_fit` and `check_influence`, or
+        `check_solver`. A callable is called in each test; it may be slow or fail there.
+    only : sequence of str, optional
+        Which laws; all when left out.
+    **settings
+        Passed on to the check (width=, y=, theta=, X=, rtol=, seed=, ...). A fit's go to
+        `check_influence`.
+
+    Returns
+    -------
+    callable
+        Bind it to a name that starts with ``test``.
+
+    Raises
+    ------
+    InvalidType
+        The subject is none of these.
+    ImportError
+        pytest is not installed.
+
+    Notes
+    -----
+    A callable's kind is found out by calling it once, when the test file is imported.
+
+    Examples
+    --------
+    The whole of a user's ``test_my_loss.py``::
+
+        from influstat import checks
+        from my_loss import MyLoss
+
+        test_my_loss = checks.laws(MyLoss())
+
+    >>> import influstat as ist
+    >>> from influstat import checks
+    >>> test_poisson = checks.laws(ist.PoissonLoss())
+    >>> test_poisson("second derivative")        # pytest calls it once for each law
+    """
+    import pytest
+
+    made = subject() if _is_maker(subject) else subject
+    chosen = [(law, check) for law, check in _laws_of(made) if only is None or law in only]
+
+    @pytest.mark.parametrize("law", [law for law, _ in chosen])
+    def test_law(law: str) -> None:
+        check = dict(chosen)[law]
+        fresh = subject() if _is_maker(subject) else subject
+        used = {} if check is check_fit else settings
+        check(fresh, laws=[law], **used).assert_ok()
+
+    return test_law
+
+
+def _is_maker(subject: Any) -> bool:
+    kinds: tuple[Any, ...] = (Fit, Risk, Solver, Loss)
+    return callable(subject) and (isinstance(subject, type) or not isinstance(subject, kinds))
+
+
+def _laws_of(subject: Any) -> list[tuple[str, Check]]:
+    if isinstance(subject, Fit):
+        return [*((law, check_fit) for law in FIT_LAWS), *((law, check_influence) for law in INFLUENCE_LAWS)]
+    tables: tuple[tuple[Any, tuple[str, ...], Check], ...] = (
+        (Risk, RISK_LAWS, check_risk),
+        (Solver, SOLVER_LAWS, check_solver),
+        (Loss, LOSS_LAWS, check_loss),
+    )
+    for kind, names, check in tables:
+        if isinstance(subject, kind):
+            return [(law, check) for law in names]
+    raise InvalidType(
+        "subject",
+        "be a loss, a risk, a fit or a solver",
+        f"is {subject!r}",
+        "Pass an instance, or a callable without arguments that returns one.",
+    )

@@ -1,0 +1,81 @@
+"""`check_loss`: whether a pointwise loss is what it says and its derivatives are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from influstat.checks.loss_laws import LAWS, NAMES
+from influstat.checks.report import Finding, Report, run
+from influstat.checks.sample import draw_sample
+from influstat.errors import InvalidType
+from influstat.validation import real_number, whole_number
+
+LOSS_LAWS = tuple(LAWS)
+
+
+def check_loss(
+    loss: Any,
+    *,
+    y: Any = None,
+    width: float = 1.0,
+    convex: bool = True,
+    seed: int = 0,
+    laws: Sequence[str] | None = None,
+) -> Report:
+    """Check a pointwise loss at random linear predictors.
+
+    Parameters
+    ----------
+    loss : Loss
+        What to check: its value and its derivatives `first`, `second`, `third` in eta.
+    y : array_like, optional
+        Targets to check it with; left out, the first of real numbers, counts, 0/1 and -1/+1 that its
+        `check_targets` accepts.
+    width : float
+        A change of eta over which the loss bends (t of a smoothed hinge). Orders of magnitude will do.
+    convex : bool
+        Whether the loss must be convex and bounded below, as a unique minimum needs.
+    seed : int
+        Of the random points; the same seed checks the same points.
+    laws : sequence of str, optional
+        Which laws of `LOSS_LAWS`; all when left out.
+
+    Returns
+    -------
+    Report
+        One line per law; `assert_ok()` raises AssertionError unless all hold. Errors are relative to the
+        derivative's size around the point; derivatives of the reference are by extrapolated differences.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        `loss` is a class or has no such methods, or no default targets are accepted.
+
+    Examples
+    --------
+    >>> import numpy as np, influstat as ist
+    >>> from influstat import checks
+    >>> checks.check_loss(ist.PoissonLoss()).assert_ok()
+    >>> class Halved(ist.PoissonLoss):
+    ...     def second(self, y, eta):
+    ...         return 0.5 * np.exp(eta)
+    >>> print(checks.check_loss(Halved(), laws=["second derivative"]))       # doctest: +ELLIPSIS
+    Halved(): 1 of 1 laws do not hold
+    FAIL  second derivative   worst 4.9e-01, ...; off by a factor 0.50 everywhere: ...
+    """
+    missing = [name for name in (*NAMES, "check_targets") if not callable(getattr(loss, name, None))]
+    if isinstance(loss, type) or missing:
+        raise InvalidType(
+            "loss",
+            "be an instance with value, first, second, third and check_targets",
+            f"is a class, {loss!r}" if isinstance(loss, type) else f"has no {', '.join(missing)}",
+            "See influstat.losses.Loss.",
+        )
+    sample = draw_sample(
+        loss, y, real_number("width", width, above=0.0), whole_number("seed", seed, at_least=0)
+    )
+    every = {name: (lambda name=name: LAWS[name](loss, sample)) for name in LOSS_LAWS}
+    if not convex:
+        every["convexity"] = every["bounded below"] = lambda: Finding("", True)
+    return run(repr(loss), every, laws)

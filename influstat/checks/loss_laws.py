@@ -1,0 +1,253 @@
+"""Laws of a pointwise loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from influstat.checks.compare import compare
+from influstat.checks.noise import digits
+from influstat.checks.report import CALLERS_ERRORS, Finding
+from influstat.checks.sample import TARGETS, Sample
+from influstat.errors import Unsupported
+from influstat.numerical_derivatives import Derivative, ridders
+from influstat.validation import FloatArray
+
+NAMES = ("value", "first", "second", "third")
+TOLERANCE = 1e-8  # of derivatives, relative to their size around: between float64's and float32's digits
+
+
+def _frozen(*arrays: FloatArray) -> list[FloatArray]:
+    copies = [array.copy() for array in arrays]
+    for copy in copies:
+        copy.flags.writeable = False
+    return copies
+
+
+def _form(loss: Any, sample: Sample) -> Finding:
+    """Shapes, dtype, finite results, the same results again, and input left alone."""
+    y, eta = _frozen(sample.y, sample.eta)
+    wide = np.column_stack([eta, eta[::-1]])
+    wide.flags.writeable = False
+    for name in NAMES:
+        function = getattr(loss, name)
+        try:
+            once, again, both = function(y, eta), function(y, eta), function(y[:, None], wide)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            return Finding("", False, where=name, cause="changes its input: work on a copy")
+        result = np.asarray(once)
+        if result.shape != eta.shape or np.shape(both) != wide.shape:
+            shape = result.shape if result.shape != eta.shape else np.shape(both)
+            wanted = eta.shape if result.shape != eta.shape else wide.shape
+            return Finding("", False, where=name, cause=f"has shape {shape} in place of eta's {wanted}")
+        if result.dtype != np.float64:
+            return Finding("", False, where=name, cause=f"returns {result.dtype} in place of float64")
+        if not np.isfinite(result).all():
+            index = int(np.argmax(~np.isfinite(result)))
+            return Finding("", False, where=f"{name}, {sample.place((index,))}", cause=f"is {result[index]}")
+        if not np.array_equal(result, np.asarray(again)):
+            return Finding("", False, where=name, cause="gives different results for the same input")
+        if not np.allclose(np.asarray(both)[:, 0], result, rtol=1e-12, atol=0.0):
+            return Finding("", False, where=name, cause="mixes rows: columns of eta are not treated alike")
+    return Finding("", True)
+
+
+def _targets(loss: Any, sample: Sample) -> Finding:
+    """Bad targets are refused, and every target moves the loss."""
+    try:
+        loss.check_targets(np.array([sample.targets[0], np.nan]))
+    except CALLERS_ERRORS:
+        pass
+    else:
+        return Finding("", False, where="check_targets", cause="accepts nan as a target")
+    checked = np.asarray(loss.check_targets(sample.targets.copy()))
+    if checked.shape != sample.targets.shape or not np.array_equal(checked, sample.targets):
+        return Finding("", False, where="check_targets", cause="changes the targets that it accepts")
+    eta = np.linspace(-30.0, 30.0, 121) * max(1.0, sample.width)
+    for target in sample.targets:
+        losses = loss.value(np.full(eta.shape, target), eta + target * (sample.kind == "real"))
+        if np.ptp(losses) <= 1e-12 * np.max(np.abs(losses)):
+            cause = "the loss is the same for every eta: is the formula made for another coding of y?"
+            return Finding("", False, where=f"y = {target:g}", cause=cause)
+    return Finding("", True)
+
+
+def _digits(loss: Any, sample: Sample) -> Finding:
+    finding = Finding("", True, 0.0)
+    for name in ("value", "first", "second"):
+        function = getattr(loss, name)
+        clear = ~_near_kinks(loss, sample, 1e-4 * sample.width)
+        y, eta = sample.y[clear], sample.eta[clear]
+        part = Sample(sample.kind, sample.targets, y, eta, sample.width)
+        found = digits(
+            lambda r, f=function, y=y, eta=eta: f(y, eta + r), step=1e-6 * sample.width, place=part.place
+        )
+        if not found.passed:
+            return Finding("", False, found.worst, found.tolerance, f"{name}, {found.where}", found.cause)
+        finding = max(finding, found, key=lambda f: f.worst)
+    return finding
+
+
+def _near_kinks(loss: Any, sample: Sample, distance: float) -> Any:
+    if not hasattr(loss, "kinks"):
+        return np.zeros(sample.eta.shape, dtype=bool)
+    return np.min(np.abs(np.asarray(loss.kinks(sample.y)) - sample.eta), axis=0) <= distance
+
+
+def _differenced(loss: Any, sample: Sample, order: int) -> Derivative:
+    function = getattr(loss, NAMES[order - 1])
+    return ridders(
+        lambda r, rows: function(sample.y[rows], sample.eta[rows] + r),
+        1,
+        n=len(sample.eta),
+        width=sample.width,
+        size=np.abs(sample.eta),
+    )
+
+
+def _derivative(loss: Any, sample: Sample, order: int) -> Finding:
+    """Each derivative against differences of the one below it."""
+    clear = ~_near_kinks(loss, sample, 1e-3 * sample.width)
+    sample = Sample(sample.kind, sample.targets, sample.y[clear], sample.eta[clear], sample.width)
+    truth = _differenced(loss, sample, order)
+    found = np.asarray(getattr(loss, NAMES[order])(sample.y, sample.eta), dtype=np.float64)
+    # Far from its bends a derivative is small; there its size within one width is what rounding sees.
+    below = np.abs(getattr(loss, NAMES[order - 1])(sample.y, sample.eta)) / sample.width
+    unsettled = truth.error > 1e-4 * (np.abs(truth.value) + below + np.max(np.abs(truth.value)))
+    if np.mean(unsettled) > 0.1:
+        index = (int(np.argmax(unsettled)),)
+        cause = f"steps do not agree on the derivative of `{NAMES[order - 1]}`: noise, or kinks"
+        return Finding("", False, float(np.max(truth.error)), TOLERANCE, sample.place(index), cause)
+    return compare(
+        found,
+        truth.value,
+        tolerance=TOLERANCE,
+        size=below,
+        allowance=np.where(unsettled, np.inf, truth.error),
+        place=sample.place,
+        shifts={"it lacks or repeats a term proportional to eta ({:g} eta)": sample.eta},
+    )
+
+
+def _smoothness(loss: Any, sample: Sample) -> Finding:
+    """No jump of the first two derivatives but at the loss's own `kinks`; jumps are found by bisection."""
+    reach = 6.0 * max(1.0, sample.width)
+    for target in sample.targets:
+        centre = target if sample.kind in ("real", "-1/+1") else 0.0
+        grid = centre + np.linspace(-reach, reach, 601) + 1e-5 * sample.width
+        for name in ("first", "second"):
+            function = getattr(loss, name)
+            at, gap, scale = _largest_jump(function, target, grid)
+            declared = loss.kinks(np.array([target])) if hasattr(loss, "kinks") else np.array([np.inf])
+            if gap > 1e-3 * scale and np.min(np.abs(declared - at)) > 1e-6 * (1.0 + abs(at)):
+                where = f"y = {target:g}, eta = {at:.10g}"
+                cause = (
+                    f"the {name} derivative jumps by {gap:.3g}: not twice differentiable; declare it in "
+                    "`kinks(y)` if it is meant, or smooth it"
+                )
+                return Finding("", False, gap / scale, 1e-3, where, cause)
+    return Finding("", True)
+
+
+def _largest_jump(function: Any, target: float, grid: FloatArray) -> tuple[float, float, float]:
+    """Return the place and size of the largest change between neighbours, after 40 bisections of it."""
+    values = np.asarray(function(np.full(grid.shape, target), grid), dtype=np.float64)
+    steps = np.abs(np.diff(values))
+    worst = (float(grid[0]), 0.0)
+    for k in np.argsort(steps)[-4:]:
+        left, right = float(grid[k]), float(grid[k + 1])
+        low, high = float(values[k]), float(values[k + 1])
+        for _ in range(40):
+            middle = 0.5 * (left + right)
+            between = float(np.asarray(function(np.array([target]), np.array([middle])))[0])
+            if abs(between - low) > abs(high - between):
+                right, high = middle, between
+            else:
+                left, low = middle, between
+        if abs(high - low) > worst[1]:
+            worst = (left, abs(high - low))
+    return (*worst, float(np.max(np.abs(values)) + np.finfo(np.float64).tiny))
+
+
+def _convexity(loss: Any, sample: Sample) -> Finding:
+    second = np.asarray(loss.second(sample.y, sample.eta))
+    index = (int(np.argmin(second)),)
+    worst = float(max(0.0, -second[index]) / np.max(np.abs(second), initial=np.finfo(float).tiny))
+    cause = "" if worst <= 1e-12 else f"the second derivative is {second[index]:.3g}: sign, or not convex"
+    return Finding("", worst <= 1e-12, worst, 1e-12, sample.place(index), cause)
+
+
+def _bounded(loss: Any, sample: Sample) -> Finding:
+    """Far out, the slope points away from the middle: else the loss falls for ever."""
+    reach = np.abs(sample.targets) * (sample.kind in ("real", "-1/+1")) + 30.0 * max(1.0, sample.width)
+    for sign, end in ((1.0, "+inf"), (-1.0, "-inf")):
+        with np.errstate(over="ignore"):
+            slopes = sign * np.asarray(loss.first(sample.targets, sign * reach))
+        if (slopes < -1e-9).any():
+            target = sample.targets[int(np.argmin(slopes))]
+            cause = (
+                f"the loss falls for ever as eta goes to {end}: is the formula made for another coding of y, "
+                "or is a sign wrong?"
+            )
+            return Finding("", False, float(-np.min(slopes)), 1e-9, f"y = {target:g}", cause)
+    return Finding("", True)
+
+
+def _self_concordance(loss: Any, sample: Sample) -> Finding:
+    c = float(loss.self_concordance)
+    if c == np.inf:
+        return Finding("", True)
+    if not c >= 0:
+        return Finding("", False, cause=f"self_concordance is {c}: it must be at least 0, or inf")
+    second, third = loss.second(sample.y, sample.eta), np.abs(loss.third(sample.y, sample.eta))
+    excess = np.asarray(third - c * second) / np.max(third + c * np.abs(second) + np.finfo(float).tiny)
+    index = (int(np.argmax(excess)),)
+    worst = float(max(0.0, excess[index]))
+    cause = "" if worst <= 1e-10 else f"|l3| <= c l2 does not hold for c = {c:g}"
+    return Finding("", worst <= 1e-10, worst, 1e-10, sample.place(index), cause)
+
+
+def _mean(loss: Any, sample: Sample) -> Finding:
+    """At y = mean(eta) the expected slope is 0; mean_derivative is the mean's derivative."""
+    eta = np.sort(sample.eta)[:: max(1, len(sample.eta) // 40)]
+    try:
+        mean = np.asarray(loss.mean(eta), dtype=np.float64)
+    except Unsupported:
+        return Finding("", True, where="no mean")
+    if sample.kind in ("0/1", "-1/+1"):
+        low, high = (np.full(eta.shape, target) for target in TARGETS[sample.kind])
+        parts = (1.0 - mean) * loss.first(low, eta), mean * loss.first(high, eta)
+    else:
+        parts = loss.first(mean, eta), 0.0 * eta
+    slope, size = parts[0] + parts[1], np.abs(parts[0]) + np.abs(parts[1]) + 1e-6
+
+    def place(index: tuple[int, ...]) -> str:
+        return f"eta = {eta[index[0]]:.6g}"
+
+    finding = compare(slope, 0.0 * slope, tolerance=1e-8, size=size, place=place)
+    if not finding.passed:
+        cause = "the expected slope at y = mean(eta) is not 0: mean is not the loss's own"
+        return Finding("", False, finding.worst, finding.tolerance, finding.where, cause)
+    truth = ridders(lambda r, rows: loss.mean(eta[rows] + r), 1, n=len(eta), width=sample.width)
+    return compare(
+        loss.mean_derivative(eta), truth.value, tolerance=1e-7, size=1e-6, allowance=truth.error, place=place
+    )
+
+
+LAWS: dict[str, Callable[[Any, Sample], Finding]] = {
+    "form": _form,
+    "targets": _targets,
+    "digits": _digits,
+    "first derivative": lambda loss, sample: _derivative(loss, sample, 1),
+    "second derivative": lambda loss, sample: _derivative(loss, sample, 2),
+    "third derivative": lambda loss, sample: _derivative(loss, sample, 3),
+    "smoothness": _smoothness,
+    "convexity": _convexity,
+    "bounded below": _bounded,
+    "self-concordance": _self_concordance,
+    "mean": _mean,
+}

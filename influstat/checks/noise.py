@@ -1,0 +1,41 @@
+"""How many digits a function carries: differences of high order see rounding and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from influstat.checks.report import Finding
+from influstat.validation import FloatArray
+
+ORDER = 6
+LIMIT = 1e-9  # relative noise: float64 has about 1e-16, good differences 1e-11, float32 about 1e-8
+ROOT = 30.4  # sqrt(924): how much sixth differences enlarge independent noise
+
+
+def noise(function: Callable[[float], Any], *, step: float) -> FloatArray:
+    """Return the rounding noise of each entry of f(r) near r = 0, absolute (Hamming 1971, chapter 6).
+
+    `step` must be so short that the sixth derivative times step^6 is nothing.
+    """
+    samples = np.array([np.asarray(function(k * step), dtype=np.float64) for k in range(-4, 5)])
+    differences = np.diff(samples, n=ORDER, axis=0)
+    return np.asarray(np.sqrt(np.mean(differences**2, axis=0)) / ROOT)
+
+
+def digits(
+    function: Callable[[float], Any], *, step: float, place: Callable[[tuple[int, ...]], str]
+) -> Finding:
+    """Return whether f carries float64's digits, entry by entry, relative to its largest size."""
+    at = np.atleast_1d(np.asarray(function(0.0), dtype=np.float64))
+    found = np.atleast_1d(noise(function, step=step))
+    size = np.abs(at) + 1e-3 * np.max(np.abs(at)) + np.finfo(np.float64).tiny
+    relative = found / size
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(relative)), relative.shape))
+    worst = float(relative[index])
+    if worst <= LIMIT:
+        return Finding("", True, worst, LIMIT, place(index))
+    cause = f"carries about {max(0, int(-np.log10(worst))):d} digits only: is it computed in float32?"
+    return Finding("", False, worst, LIMIT, place(index), cause)

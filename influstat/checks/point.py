@@ -1,0 +1,114 @@
+"""Where a risk is looked at: theta, the unit of every coefficient, directions, differences along them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from influstat.checks.report import CALLERS_ERRORS, Finding
+from influstat.numerical_derivatives import Derivative, ridders
+from influstat.validation import FloatArray
+
+TOLERANCE = 1e-8  # of laws with a derivative
+EXACT = 1e-11  # laws without a derivative: the same sums in another order
+DIRECTIONS = 24  # most coefficients that are differenced one by one
+
+
+@dataclass
+class Point:
+    """A risk at one theta, with the scale of every coefficient and some directions."""
+
+    risk: Any
+    given: FloatArray | None
+    X: Any
+    y: Any
+    seed: int
+    rng: np.random.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.seed)
+
+    @cached_property
+    def unit(self) -> FloatArray:
+        """A step of each coefficient that moves the linear predictors, or their like, by about 1."""
+        p = self.risk.shape[1]
+        at = np.zeros(p) if self.given is None else self.given
+        try:
+            gradients = np.asarray(self.risk.row_gradients(at), dtype=np.float64)
+            size = np.sqrt(np.mean(gradients**2, axis=0))
+        except CALLERS_ERRORS:
+            size = np.zeros(p)
+        if size.shape != (p,) or not np.isfinite(size).all():
+            size = np.zeros(p)
+        largest = np.max(size, initial=0.0)
+        return np.where(size > 1e-8 * largest, 1.0 / np.where(size > 0, size, 1.0), 1.0)
+
+    @cached_property
+    def theta(self) -> FloatArray:
+        """Where to look."""
+        p = self.risk.shape[1]
+        if self.given is not None:
+            return self.given
+        return np.asarray(
+            self.unit * self.rng.uniform(0.3, 1.0, p) * self.rng.choice([-1.0, 1.0], p) / np.sqrt(p)
+        )
+
+    @cached_property
+    def directions(self) -> FloatArray:
+        """Columns: each coefficient alone where they are few, else random mixtures; (p, k)."""
+        p = self.risk.shape[1]
+        if p <= DIRECTIONS:
+            return np.diag(self.unit)
+        mixed = np.random.default_rng(self.seed + 1).normal(size=(p, DIRECTIONS)) / np.sqrt(p)
+        return np.asarray(self.unit[:, None] * mixed)
+
+    def along(self, function: Any, direction: FloatArray, entries: int, scale: float = 1.0) -> Derivative:
+        """Return the derivative of function(theta + r direction), entry by entry."""
+        reach = float(np.max(np.abs(self.theta) / self.unit))
+        return ridders(
+            lambda r, rows: np.atleast_1d(function(self.theta + r * direction))[rows],
+            1,
+            n=entries,
+            width=scale,
+            size=reach,
+        )
+
+    def coefficient(self, index: tuple[int, ...]) -> str:
+        """Name a direction."""
+        names = self.risk.names
+        one = self.risk.shape[1] <= DIRECTIONS
+        return f"coefficient {names[index[0]]!r}" if one else f"direction {index[0]}"
+
+    def row(self, index: tuple[int, ...]) -> str:
+        """Name a row, and the coefficient if there is one."""
+        text = f"row {index[0]}"
+        return text + (f", {self.coefficient(index[1:])}" if len(index) > 1 else "")
+
+    @property
+    def factors(self) -> dict[str, float]:
+        """What constant factors would mean."""
+        n, W = self.risk.shape[0], float(self.risk.total_weight)
+        return {
+            "a factor n too large: is the mean (1/n) lost?": float(n),
+            "a factor n too small: is 1/n taken twice?": 1.0 / n,
+            "a factor W too large: is the mean (1/W) lost?": W,
+            "a factor W too small: is 1/W taken twice?": 1.0 / W,
+        }
+
+    def penalty_gradient(self) -> FloatArray:
+        """Return W grad R - sum w_i g_i: the penalty's gradient that does not sit in the rows."""
+        risk, theta = self.risk, self.theta
+        rows = risk.weights @ np.asarray(risk.row_gradients(theta))
+        return np.asarray(risk.total_weight * np.asarray(risk.gradient(theta)) - rows)
+
+
+def unsettled(error: FloatArray, size: FloatArray, name: str) -> Finding | None:
+    """Return a failure where differences themselves could not tell: they must not excuse everything."""
+    relative = error / (size + np.max(size) * 1e-3 + np.finfo(float).tiny)
+    if np.median(relative) <= 1e-5:
+        return None
+    cause = f"steps do not agree on the derivative of `{name}`: noise, kinks, or a step that is too long"
+    return Finding("", False, float(np.median(relative)), 1e-5, name, cause)

@@ -1,0 +1,92 @@
+"""`check_risk`: whether a risk's gradients, rows, Hessian, weights and penalty share belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from influstat.checks.first_order_laws import FIRST_ORDER_LAWS
+from influstat.checks.point import Point
+from influstat.checks.report import Finding, Report, run
+from influstat.checks.second_order_laws import SECOND_ORDER_LAWS
+from influstat.contract import Risk
+from influstat.errors import InvalidType
+from influstat.validation import vector, whole_number
+
+LAWS = FIRST_ORDER_LAWS | SECOND_ORDER_LAWS
+RISK_LAWS = tuple(LAWS)
+
+
+def check_risk(
+    risk: Any,
+    theta: Any = None,
+    *,
+    X: Any = None,
+    y: Any = None,
+    convex: bool = True,
+    seed: int = 0,
+    laws: Sequence[str] | None = None,
+) -> Report:
+    """Check a risk at one theta.
+
+    Parameters
+    ----------
+    risk : Risk
+        What to check; all parts of `influstat.Risk` are called.
+    theta : array_like, shape (p,), optional
+        Where; a random one at which rows have gradients of order 1 when left out. Any theta but a
+        special one (0, a minimum) will do.
+    X, y : array_like, optional
+        New rows, for the law of test rows; it passes without them.
+    convex : bool
+        Whether the Hessian must be positive semidefinite.
+    seed : int
+        Of the random theta and directions.
+    laws : sequence of str, optional
+        Which laws of `RISK_LAWS`; all when left out.
+
+    Returns
+    -------
+    Report
+        One line per law. The laws (math.md 1 and 2): W R = sum w_i L_i (+ P if fixed); `gradient` is the
+        derivative of `value`, row gradients those of row losses, `curvature` that of the gradient;
+        W grad R - w_i g_i is the gradient without row i; P follows the protocol when weights change.
+
+    Raises
+    ------
+    InvalidType
+        `risk` lacks a part.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> from influstat import checks
+    >>> risk = ist.LinearRisk(ist.SquaredError(), [[1.0], [2.0], [0.5]], [1.0, 3.0, 2.0], penalty=ist.L2(2.0))
+    >>> checks.check_risk(risk).assert_ok()
+    >>> class Doubled(ist.LinearRisk):
+    ...     def gradient(self, theta):
+    ...         return 2.0 * super().gradient(theta)
+    >>> risk = Doubled(ist.SquaredError(), [[1.0], [2.0], [0.5]], [1.0, 3.0, 2.0])
+    >>> print(checks.check_risk(risk, [0.5], laws=["gradient"]))       # doctest: +ELLIPSIS
+    Doubled(3 rows, 1 coefficients): 1 of 1 laws do not hold
+    FAIL  gradient   worst 4.0e-01, ... off by a factor 2.00 everywhere: ...
+    """
+    if isinstance(risk, type) or not isinstance(risk, Risk):
+        missing = [name for name in _parts() if not hasattr(risk, name)]
+        raise InvalidType(
+            "risk", "have all parts of influstat.Risk", f"lacks {', '.join(missing)}", "Add them."
+        )
+    n, p = risk.shape
+    seed = whole_number("seed", seed, at_least=0)
+    if theta is not None:
+        theta = vector("theta", theta, p, per="coefficient")
+    at = Point(risk, theta, X, y, seed)
+    every = {name: (lambda name=name: LAWS[name](at)) for name in RISK_LAWS}
+    if not convex:
+        every["semidefinite"] = lambda: Finding("", True)
+    return run(f"{type(risk).__name__}({n} rows, {p} coefficients)", every, laws)
+
+
+def _parts() -> list[str]:
+    attributes = ["shape", "names", "row_labels", "weights", "total_weight", "protocol"]
+    return attributes + [name for name in vars(Risk) if not name.startswith("_") and name not in attributes]

@@ -1,0 +1,148 @@
+"""Laws of a risk's Hessian, and of what changes with the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from influstat.checks.compare import compare
+from influstat.checks.point import DIRECTIONS, TOLERANCE, Point, unsettled
+from influstat.checks.report import Finding
+from influstat.validation import FloatArray
+
+ROWS = 4  # left out one at a time
+
+
+def _hessian_directions(at: Point) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return H u and its reference for every direction u, both times the units, and the allowance."""
+    risk, p = at.risk, at.risk.shape[1]
+    found = at.unit[:, None] * np.asarray(risk.curvature(at.theta) @ at.directions)
+    parts = [at.along(lambda t: at.unit * np.asarray(risk.gradient(t)), d, p) for d in at.directions.T]
+    truth = np.column_stack([part.value for part in parts])
+    return found, truth, np.column_stack([part.error for part in parts])
+
+
+def _hessian(at: Point) -> Finding:
+    found, truth, allowance = _hessian_directions(at)
+    # Where no row bends H is tiny beside the gradient; there nothing finer than rounding can be asked.
+    size = np.full(truth.shape, np.max(np.abs(truth)) + np.max(at.unit * at.risk.gradient_scale(at.theta)))
+
+    def place(index: tuple[int, ...]) -> str:
+        return f"entry {index} of H (in the units of `theta`)"
+
+    shifts = {}
+    if at.risk.shape[1] <= DIRECTIONS:
+        shifts["the diagonal is off by {:.3g}: the penalty's kappa D / W?"] = np.diag(at.unit**2)
+    return unsettled(allowance, size, "gradient") or compare(
+        found,
+        truth,
+        tolerance=TOLERANCE,
+        size=size,
+        allowance=allowance,
+        place=place,
+        factors=at.factors,
+        shifts=shifts,
+    )
+
+
+def _pairs(at: Point) -> tuple[Any, FloatArray, FloatArray, float]:
+    H = at.risk.curvature(at.theta)
+    u, v = at.unit * at.rng.normal(size=(2, len(at.unit)))
+    size = float(np.linalg.norm(at.unit * (H @ v)) * np.linalg.norm(u / at.unit))
+    return H, u, v, size
+
+
+def _symmetry(at: Point) -> Finding:
+    H, u, v, size = _pairs(at)
+    finding = compare(u @ (H @ v), v @ (H @ u), tolerance=1e-9, size=size, place=lambda _: "u'Hv and v'Hu")
+    cause = "H is not symmetric: is a factor left on one side, or a matrix transposed?"
+    return finding if finding.passed else Finding("", False, finding.worst, 1e-9, finding.where, cause)
+
+
+def _adjoint(at: Point) -> Finding:
+    H, u, v, size = _pairs(at)
+    return compare(H.T @ u @ v, u @ (H @ v), tolerance=1e-9, size=size, place=lambda _: "(H'u)'v and u'(Hv)")
+
+
+def _semidefinite(at: Point) -> Finding:
+    H = at.risk.curvature(at.theta)
+    scaled = at.unit[:, None] * np.asarray(H.to_dense()) * at.unit
+    values = np.linalg.eigvalsh(0.5 * (scaled + scaled.T))
+    worst = float(max(0.0, -values[0]) / max(abs(values[-1]), abs(values[0]), np.finfo(float).tiny))
+    cause = "" if worst <= 1e-9 else f"the smallest eigenvalue is {values[0]:.3g}: a sign, or not convex"
+    return Finding("", worst <= 1e-9, worst, 1e-9, "smallest eigenvalue", cause)
+
+
+def _dense(at: Point) -> Finding:
+    H, p = at.risk.curvature(at.theta), at.risk.shape[1]
+    dense = np.asarray(H.to_dense())
+    scale = at.unit[:, None] * at.unit
+    size = np.max(np.abs(scale * dense))
+    finding = compare(
+        scale * (H @ np.eye(p)), scale * dense, tolerance=1e-9, size=size, place=lambda i: f"entry {i}"
+    )
+    if not finding.passed:
+        return finding
+    return compare(
+        at.unit**2 * H.diagonal(),
+        at.unit**2 * np.diag(dense),
+        tolerance=1e-9,
+        size=size,
+        place=at.coefficient,
+    )
+
+
+def _removal(at: Point) -> Finding:
+    """Without row i the gradient is W grad R - w_i g_i, under both protocols."""
+    risk, theta, n = at.risk, at.theta, at.risk.shape[0]
+    gradient = risk.total_weight * np.asarray(risk.gradient(theta))
+    rows = np.asarray(risk.row_gradients(theta))
+    size = risk.total_weight * np.asarray(risk.gradient_scale(theta))
+    for row in at.rng.choice(n, min(n, ROWS), replace=False):
+        weights = np.array(risk.weights)
+        weights[row] = 0.0
+        if not weights.any():
+            continue
+        part = risk.reweighted(weights)
+        found = part.total_weight * np.asarray(part.gradient(theta))
+        finding = compare(
+            found - gradient,
+            -risk.weights[row] * rows[row],
+            tolerance=1e-9,
+            size=size,
+            place=lambda index, row=row: f"row {row} left out, coefficient {risk.names[index[0]]!r}",
+            shifts={"off by {:.3g} theta: the row's share of the penalty, kappa D theta / W?": theta},
+        )
+        if not finding.passed:
+            return finding
+    return Finding("", True, 0.0, 1e-9)
+
+
+def _protocol(at: Point) -> Finding:
+    """Whatever the weights, P is the same (fixed), or L_i is (folded)."""
+    risk, theta = at.risk, at.theta
+    weights = np.array(risk.weights) * at.rng.uniform(0.5, 2.0, risk.shape[0])
+    part = risk.reweighted(weights)
+    rows, others = np.asarray(risk.row_losses(theta)), np.asarray(part.row_losses(theta))
+    finding = compare(
+        others, rows, tolerance=1e-9, size=np.max(np.abs(rows)), place=at.row, factors=at.factors
+    )
+    if not finding.passed or risk.protocol == "folded":
+        return finding
+    penalties = [r.total_weight * r.value(theta) - float(r.weights @ rows) for r in (part, risk)]
+    size = float(weights @ np.abs(rows)) + float(risk.weights @ np.abs(rows)) + abs(penalties[1])
+    finding = compare(*penalties, tolerance=1e-9, size=size, place=lambda _: "P with other weights")
+    cause = "P changes with the weights although the protocol is 'fixed'"
+    return finding if finding.passed else Finding("", False, finding.worst, 1e-9, finding.where, cause)
+
+
+SECOND_ORDER_LAWS = {
+    "Hessian": _hessian,
+    "symmetry": _symmetry,
+    "adjoint": _adjoint,
+    "semidefinite": _semidefinite,
+    "dense Hessian": _dense,
+    "removal": _removal,
+    "penalty protocol": _protocol,
+}
