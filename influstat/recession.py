@@ -12,7 +12,6 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr
-from scipy.optimize import linprog
 
 from influstat.errors import NoMinimiser, SingularHessian
 from influstat.risk import LinearRisk
@@ -111,6 +110,8 @@ def _columns(risk: LinearRisk, rows: Indices, columns: Indices) -> FloatArray:
 
 def _recession_direction(columns: FloatArray, grows_up: Mask, grows_down: Mask) -> FloatArray | None:
     """Maximise the movement along allowed signs of x_i'd by a linear programme; None if there is none."""
+    from scipy.optimize import linprog  # rarely needed, and slow to import
+
     norms = np.linalg.norm(columns, axis=0)
     scaled = columns / np.where(norms > 0, norms, 1.0) * np.sqrt(len(columns))
     allowed = np.where(grows_down, 1.0, 0.0) - np.where(grows_up, 1.0, 0.0)  # sign that x_i'd may take

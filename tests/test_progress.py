@@ -24,9 +24,8 @@ class Bar(list):
 
 def looked_at(terminal, **modules):
     """Return a stand-in for sys with standard error on a terminal or not."""
-    return SimpleNamespace(
-        stderr=SimpleNamespace(isatty=lambda: terminal), modules={**sys.modules, **modules}
-    )
+    others = {name: part for name, part in sys.modules.items() if name != "ipykernel"}
+    return SimpleNamespace(stderr=SimpleNamespace(isatty=lambda: terminal), modules={**others, **modules})
 
 
 @pytest.fixture
