@@ -233,6 +233,14 @@ class TestPenalised:
         fit = ist.from_statsmodels(logit.fit_regularized(alpha=1.0, disp=0, acc=1e-12))
         assert fit.risk.protocol == "fixed"
 
+    def test_gls_with_a_diagonal_sigma(self):
+        def fitted(rows):
+            model = sm.GLS(DATA.normal[rows], DATA.X[rows], sigma=DATA.weights[rows])
+            return model.fit_regularized(alpha=0.3, L1_wt=0.0)
+
+        fit = ist.from_statsmodels(fitted(slice(None)), alpha=0.3, L1_wt=0.0)
+        assert_allclose(removed(fit, 9), fitted(np.arange(ROWS) != 9).params, rtol=1e-9)
+
     def test_wrong_or_missing_settings_are_told(self):
         results = sm.OLS(DATA.normal, DATA.X).fit_regularized(alpha=0.3, L1_wt=0.0)
         with pytest.raises(InvalidArgument, match="alpha must be given for the results of fit_regularized"):

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
+from statsmodels.base import _penalties as penalties
+from statsmodels.base._penalized import PenalizedMixin
 from statsmodels.discrete.truncated_model import HurdleCountModel
 from statsmodels.sandbox.regression.gmm import IV2SLS
 from statsmodels.tsa.ar_model import AutoReg
@@ -142,6 +144,51 @@ class TestMutatedModels:
         results._results.params = results._results.params * 1.01
         with pytest.raises(NotStationary, match=r"largest|relative gradient of"):
             ist.from_statsmodels(results)
+
+
+class Subclass(sm.OLS):
+    """A model of a user's own, of which nothing is known."""
+
+
+class PenalisedPoisson(PenalizedMixin, sm.Poisson):
+    """A penalised likelihood."""
+
+
+def test_what_is_not_known_is_not_guessed():
+    with pytest.raises(Unsupported, match="Subclass. It has no loglikeobs and score_obs"):
+        ist.from_statsmodels(Subclass(DATA.normal, X).fit())
+    results = PenalisedPoisson(DATA.counts, X, penal=penalties.L2(), pen_weight=5.0).fit(disp=0)
+    with pytest.raises(Unsupported, match="PenalisedPoisson. Its penalty is not known here"):
+        ist.from_statsmodels(results)
+    with pytest.raises(Unsupported, match="OLS with 2 responses. They share no risk"):
+        ist.from_statsmodels(sm.OLS(np.column_stack([DATA.normal, DATA.heavy]), X).fit())
+
+
+def test_constrained_count_models_are_refused():
+    results = sm.Poisson(DATA.counts, X).fit_constrained("x1 = 0.5", disp=0)
+    with pytest.raises(Unsupported, match="on a subspace only"):
+        ist.from_statsmodels(results)
+
+
+def test_penalties_that_belong_to_no_row_are_refused():
+    trials = sm.GLM(DATA.binomial(0.5), X, family=sm.families.Binomial())
+    with pytest.raises(Unsupported, match="GLM.fit_regularized with weights"):
+        ist.from_statsmodels(trials.fit_regularized(alpha=0.01, L1_wt=0.0), alpha=0.01, L1_wt=0.0)
+    full = sm.GLS(DATA.normal[:20], X[:20], sigma=np.eye(20) + 0.1)
+    results = full.fit_regularized(alpha=0.01, L1_wt=0.0)
+    with pytest.warns(ist.errors.DoubtfulResult), pytest.raises(Unsupported, match="with a full sigma"):
+        ist.from_statsmodels(results, alpha=0.01, L1_wt=0.0)
+
+
+def test_settings_that_do_nothing_are_refused():
+    results = sm.OLS(DATA.normal, X).fit()
+    with pytest.raises(InvalidArgument, match="alpha must be left out unless .* fit_regularized, but"):
+        ist.from_statsmodels(results, alpha=0.1)
+    with pytest.raises(InvalidArgument, match="smoothing must be left out unless .* QuantReg, but"):
+        ist.from_statsmodels(results, smoothing=0.1)
+    l1 = sm.Logit(LABELS, X).fit_regularized(alpha=1.0, disp=0)
+    with pytest.raises(InvalidArgument, match="alpha must be that of the fit, but it is 3.0"):
+        ist.from_statsmodels(l1, alpha=3.0)
 
 
 def test_settings_are_checked():

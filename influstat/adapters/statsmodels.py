@@ -20,6 +20,7 @@ from influstat.adapters.statsmodels_reading import (
 from influstat.adapters.statsmodels_refusals import refuse
 from influstat.adapters.statsmodels_robust import from_quantreg, from_rlm
 from influstat.adapters.verification import verified_fit
+from influstat.errors import InvalidArgument
 from influstat.fit import Fit
 from influstat.validation import choice
 
@@ -55,7 +56,9 @@ def from_statsmodels(
     Returns
     -------
     Fit
-        The loss of a row is minus its log-likelihood at scale 1; for OLS, WLS and GLS it is the squared
+        The targets of new rows are coded as in the model (proportions where it counts successes in
+        trials), and exposure enters as its logarithm through offset=. The loss of a row is minus its
+        log-likelihood at scale 1; for OLS, WLS and GLS it is the squared
         error (y - eta)^2, for RLM rho((y - eta) / scale). The scale of RLM, the alpha of a GLM's
         negative binomial family, and smoothing parameters stay as they are when rows go. The penalty
         protocol is "fixed", but "folded" for `fit_regularized` of OLS, WLS and GLM, because these
@@ -98,6 +101,8 @@ def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing:
     require_unrefitted(results)
     kind = type(results.model)
     is_penalised = type(results).__name__.startswith(("L1", "Regularized"))
+    _no_idle_setting("alpha", alpha, is_penalised, "fit_regularized")
+    _no_idle_setting("smoothing", smoothing, kind is QuantReg, "QuantReg")
     if kind is QuantReg:
         return from_quantreg(results, smoothing)
     if is_penalised:
@@ -105,6 +110,13 @@ def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing:
     if kind.__name__ == "GLMGam":
         return smoothed_glm(from_glm(results, drop), results)
     return _linear_or_none(results, drop) or from_likelihood(results)
+
+
+def _no_idle_setting(argument: str, value: Any, used: bool, by: str) -> None:
+    if value is not None and not used:
+        raise InvalidArgument(
+            argument, f"be left out unless the results come from {by}", f"is {value!r}", "Leave it out."
+        )
 
 
 def _linear(results: Any, drop: str | None) -> Mapped:

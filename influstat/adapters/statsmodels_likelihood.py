@@ -119,7 +119,17 @@ def _codes(targets: FloatArray, classes: int) -> Any:
 
 def from_likelihood(results: Any) -> Mapped:
     """Map a likelihood model of independent rows."""
+    from statsmodels.base._penalized import PenalizedMixin
+
     model = results.model
+    if isinstance(model, PenalizedMixin):
+        unsupported(
+            type(model).__name__, "Its penalty is not known here. Use GLMGam, or a penalised ist.LinearRisk."
+        )
+    if not (hasattr(model, "loglikeobs") and hasattr(model, "score_obs")):
+        unsupported(
+            type(model).__name__, "It has no loglikeobs and score_obs that would give one row's part."
+        )
     likelihood, theta, names = _likelihood(results)
     labels = row_labels(model)
     if likelihood.losses(theta).shape != labels.shape or likelihood.gradients(theta).shape != (

@@ -13,6 +13,7 @@ from influstat.adapters.statsmodels_reading import (
     names,
     parameters,
     row_labels,
+    unsupported,
 )
 from influstat.errors import DoubtfulResult
 from influstat.losses import SquaredError
@@ -49,6 +50,11 @@ def from_gls(results: Any) -> Mapped:
 
 
 def _squared_error(results: Any, X: Any, y: Any, weights: Any) -> Mapped:
+    if np.ndim(results.params) == 2:
+        unsupported(
+            f"{type(results.model).__name__} with {np.shape(results.params)[1]} responses",
+            "They share no risk. Fit one response at a time.",
+        )
     theta = parameters(results)
     risk = LinearRisk(
         SquaredError(),

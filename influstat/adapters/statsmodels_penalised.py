@@ -1,7 +1,7 @@
 """`fit_regularized`, ridge and L1, and the smoothing penalty of `GLMGam`.
 
-What the library minimises decides what leaves with a row (math.md 2). `fit_regularized` of OLS, WLS and
-GLM minimises the *mean* loss plus alpha times the penalty: with one row less and the same alpha the total
+What the library minimises decides what leaves with a row (math.md 2). `fit_regularized` of OLS, WLS, GLS
+and GLM minimises the *mean* loss plus alpha times the penalty: with one row less and the same alpha the total
 penalty shrinks with the rows, which is the protocol "folded". The discrete models minimise the *sum* plus
 alpha times the penalty: "fixed". GLMGam's penalty stays whole: "fixed".
 """
@@ -31,6 +31,8 @@ def penalised(mapped: Mapped, results: Any, alpha: Any, L1_wt: Any) -> Mapped:
     settings = getattr(results, "mle_settings", None) or {}
     if "alpha" in settings:  # a discrete model: the sum of losses, L1 only
         total = np.broadcast_to(np.asarray(settings["alpha"], dtype=np.float64), (p,)).copy()
+        if alpha is not None and not np.allclose(_per_coefficient(alpha, p), total):
+            raise InvalidArgument("alpha", "be that of the fit", f"is {alpha!r}", f"The fit had {total}.")
         return _l1(mapped, np.zeros(p), total, "fixed")
     if alpha is None:
         raise InvalidArgument(
@@ -45,8 +47,15 @@ def penalised(mapped: Mapped, results: Any, alpha: Any, L1_wt: Any) -> Mapped:
             "Its estimated scale sets the strength of the penalty, so that every row changes it. Use "
             "OLS.fit_regularized for the Gaussian family, or a penalised ist.LinearRisk.",
         )
+    weighted = not (mapped.risk.weights == 1.0).all()
+    if (kind == "GLM" and weighted) or (kind == "GLS" and np.ndim(model.sigma) == 2):
+        unsupported(
+            f"{kind}.fit_regularized with weights" if weighted else "GLS.fit_regularized with a full sigma",
+            "Its penalty follows the number of rows, whatever they weigh, so that no share of it belongs to "
+            "a row. Use a penalised ist.LinearRisk.",
+        )
     # In units of the summed loss: OLS minimises RSS / (2 n), our squared error has no factor 1/2.
-    unit = mapped.risk.total_weight * (2.0 if kind in ("OLS", "WLS") else 1.0)
+    unit = mapped.risk.total_weight * (1.0 if kind == "GLM" else 2.0)
     strengths = unit * _per_coefficient(alpha, p)
     share = real_number("L1_wt", L1_wt, at_least=0.0)
     if share > 1:
