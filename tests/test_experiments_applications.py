@@ -1,0 +1,97 @@
+"""Koh and Liang's other uses on real data: wrong labels, a training-set attack, domain mismatch."""
+
+import numpy as np
+import pytest
+
+from influstat.datasets import load_mnist17, load_mnist17_paper, load_spambase
+from influstat.experiments.attack import attack_training_set, standardised_fit
+from influstat.experiments.mislabelled import search_mislabelled
+from influstat.experiments.mismatch import domain_mismatch
+
+pytestmark = pytest.mark.usefixtures("data_dir")
+
+TRAINING_IMAGES, VICTIMS = 2000, 20
+
+
+@pytest.fixture(scope="module")
+def attacks():
+    """Attack the 20 test images that are judged right with the largest losses."""
+    paper = load_mnist17_paper()
+    rows = np.random.RandomState(42).permutation(9085)[:TRAINING_IMAGES]
+    images, labels = paper.X[rows].astype(float), (paper.y[rows] == 1).astype(float)
+    fit = standardised_fit(images, labels, lam=1000.0 * TRAINING_IMAGES / 9084)
+    spread = images.std(axis=0)
+    spread[spread == 0] = 1.0
+    held_out = load_mnist17(part="test")
+    X, y = (held_out.X - images.mean(axis=0)) / spread, (held_out.y == 1).astype(float)
+    loss = np.where((fit.predict(X) > 0) == (y == 1), fit.loss(X, y), -np.inf)
+    victims = np.argsort(-loss)[:VICTIMS]
+    return [
+        attack_training_set(
+            images,
+            labels,
+            held_out.X[i].astype(float),
+            y[i],
+            fit=fit,
+            lam=1000.0 * TRAINING_IMAGES / 9084,
+            changed=3,
+        )
+        for i in victims
+    ]
+
+
+def test_predicted_and_actual_change_of_attacked_losses_agree_within_ten_per_cent(attacks):
+    assert len(attacks) == VICTIMS
+    actual = np.array([attack.actual for attack in attacks])
+    assert (actual > 1e-4).all()  # every attack works, and by far more than rounding
+    first_order = np.array([attack.first_order for attack in attacks])
+    newton_step = np.array([attack.newton_step for attack in attacks])
+    assert np.max(np.abs(first_order / actual - 1.0)) < 0.10
+    assert np.max(np.abs(newton_step / actual - 1.0)) < 0.10
+    # The Newton step knows the changed rows' own curvature.
+    assert np.median(np.abs(newton_step / actual - 1.0)) < 0.2 * np.median(np.abs(first_order / actual - 1.0))
+
+
+def test_attacked_images_stay_images(attacks):
+    for attack in attacks:
+        assert attack.images.min() >= 0.0
+        assert attack.images.max() <= 255.0
+        assert len(np.unique(attack.rows)) == 3
+
+
+def test_a_victim_counts_as_flipped_when_its_loss_passes_that_of_a_coin(attacks):
+    for attack in attacks:
+        assert attack.flipped == (attack.before < np.log(2.0) < attack.after)
+    assert any(attack.flipped for attack in attacks)
+
+
+@pytest.mark.parametrize("kept", [0, 10])
+def test_the_children_kept_rank_in_the_top_five(kept):
+    record = domain_mismatch(kept=kept)
+    assert sorted(record.readmitted.tolist()) == [False, True, True, True]
+    assert record.ranks.max() <= 5
+    # Readmitted children harm the healthy test child: without them its loss falls.
+    assert (record.removal[record.children] < 0).tolist() == record.readmitted.tolist()
+    assert record.loss_after > 2.0 * record.loss_before
+
+
+def test_the_loss_without_the_row_finds_flipped_labels_of_spambase_first():
+    spam = load_spambase()
+    X = np.log1p(spam.X)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    search = search_mislabelled(
+        X,
+        spam.y.astype(float),
+        lam=1.0,
+        flips=460,
+        per_round=101,
+        seeds=(43, 44),
+        scores=("leave_one_out", "loss", "self_influence", "random"),
+    )
+    assert search.checked.tolist() == [101, 202, 303, 404, 505]
+    last = {score: search.mean(score)[-1] for score in search.found}
+    assert last["leave_one_out"] >= last["loss"] - 0.01
+    assert last["loss"] > last["self_influence"] + 0.05
+    assert last["self_influence"] > 5.0 * last["random"]
+    for score in search.found:
+        assert (np.diff(search.mean(score)) > 0).all()
