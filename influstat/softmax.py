@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator
 from scipy.special import logsumexp, softmax
 
 from influstat.errors import InvalidArgument
 from influstat.losses import SquaredError
 from influstat.penalty import L2
 from influstat.risk import PREDICTIONS, LinearRisk
+from influstat.softmax_curvature import SoftmaxCurvature
 from influstat.validation import FloatArray, choice
 
 
@@ -176,7 +176,14 @@ class SoftmaxRisk:
     def curvature(self, theta: FloatArray) -> SoftmaxCurvature:
         """Return the Hessian H(theta) as an operator."""
         P: FloatArray = softmax(self._predictors(theta), axis=1)
-        return SoftmaxCurvature(self, P)
+        rows = self._rows
+        return SoftmaxCurvature(
+            self.design,
+            self.weights / self.total_weight,
+            P,
+            rows.penalty_diagonal / self.total_weight,
+            self._gauge / self.total_weight,
+        )
 
     # -- single rows ----------------------------------------------------------------------------------
 
@@ -241,76 +248,6 @@ class SoftmaxRisk:
         gradients = np.einsum("mkl,mj->ljmk", slopes, design.rows(slice(None)))
         labels = np.array([f"{row}: {name}" for row in design.row_labels for name in self.classes], object)
         return gradients.reshape(self.shape[1], -1), labels
-
-
-class SoftmaxCurvature(LinearOperator):
-    """H of a softmax risk: the blocks X' diag(w P_k (1{k=l} - P_l)) X / W, plus penalty and gauge.
-
-    Parameters
-    ----------
-    risk : SoftmaxRisk
-        Rows, weights and penalty.
-    P : ndarray, shape (n, K)
-        The probabilities.
-
-    Examples
-    --------
-    >>> import influstat as ist
-    >>> risk = ist.SoftmaxRisk([[1.0], [1.0]], [0, 1], penalty=ist.L2(1.0))
-    >>> risk.curvature(np.zeros(2)).to_dense()      # 1/4 and -1/4, plus 1 / W on the diagonal
-    array([[ 0.75, -0.25],
-           [-0.25,  0.75]])
-    """
-
-    def __init__(self, risk: SoftmaxRisk, P: FloatArray) -> None:
-        size = risk.shape[1]
-        super().__init__(dtype=np.dtype(np.float64), shape=(size, size))  # type: ignore[call-arg]  # stubs lack it
-        self.risk, self.P = risk, P
-
-    def _matvec(self, vector: FloatArray) -> FloatArray:
-        return self._matmat(np.reshape(vector, (-1, 1)))[:, 0]
-
-    def _matmat(self, vectors: FloatArray) -> FloatArray:
-        """Return H @ vectors, one class after the other; through the assembled H where they are many."""
-        risk, m = self.risk, vectors.shape[1]
-        if 2 * m > self.shape[0]:  # fewer operations, and no n x m temporaries
-            return np.asarray(self.to_dense() @ vectors)
-        blocks = vectors.reshape(len(risk.classes), -1, m)
-        moved = [risk.design.dot(np.ascontiguousarray(block)) for block in blocks]  # d eta_k
-        mean = sum(self.P[:, [k]] * part for k, part in enumerate(moved))
-        result = np.empty(blocks.shape)
-        for k, part in enumerate(moved):
-            result[k] = risk.design.transpose_dot((risk.weights * self.P[:, k])[:, None] * (part - mean))
-        result += risk._rows.penalty_diagonal[:, None] * blocks
-        result += risk._gauge[:, None] * blocks.sum(axis=0)
-        return np.asarray(result.reshape(vectors.shape) / risk.total_weight)
-
-    def _adjoint(self) -> SoftmaxCurvature:
-        return self
-
-    _transpose = _adjoint
-
-    def to_dense(self) -> FloatArray:
-        """Return H as an array in Fortran order, symmetric to the last bit."""
-        risk, K = self.risk, len(self.risk.classes)
-        q = risk.shape[1] // K
-        dense = np.empty((K * q, K * q), order="F")
-        for k in range(K):
-            for other in range(k + 1):
-                weights = risk.weights * self.P[:, k] * ((k == other) - self.P[:, other])
-                block = risk.design.gram(weights)
-                block.flat[:: q + 1] += risk._gauge + (k == other) * risk._rows.penalty_diagonal
-                dense[k * q : (k + 1) * q, other * q : (other + 1) * q] = block
-                dense[other * q : (other + 1) * q, k * q : (k + 1) * q] = block
-        dense /= risk.total_weight
-        return dense
-
-    def diagonal(self) -> FloatArray:
-        """Return the diagonal of H."""
-        risk = self.risk
-        parts = [risk.design.square_sums(risk.weights * p * (1.0 - p)) for p in self.P.T]
-        extra = risk._gauge + risk._rows.penalty_diagonal
-        return np.concatenate([(part + extra) / risk.total_weight for part in parts])
 
 
 def _positions(y: FloatArray, count: int) -> NDArray[np.intp]:

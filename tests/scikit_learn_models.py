@@ -28,6 +28,7 @@ from sklearn.linear_model import (
     PoissonRegressor,
     Ridge,
     RidgeClassifier,
+    RidgeClassifierCV,
     RidgeCV,
     SGDClassifier,
     SGDRegressor,
@@ -115,6 +116,12 @@ MODELS = [
     ModelCase("Ridge, sample_weight", Ridge(alpha=3.0), "number", weighted=True),
     ModelCase("Ridge, lsqr, no intercept", Ridge(solver="lsqr", tol=1e-12, fit_intercept=False), "number"),
     ModelCase("RidgeCV, alpha held", RidgeCV(), "number", refit=lambda fitted, n: Ridge(alpha=fitted.alpha_)),
+    ModelCase(
+        "RidgeClassifierCV, alpha held",
+        RidgeClassifierCV(),
+        "two labels",
+        refit=lambda fitted, n: RidgeClassifier(alpha=fitted.alpha_),
+    ),
     ModelCase("RidgeClassifier", RidgeClassifier(alpha=2.0), "two labels"),
     ModelCase(
         "RidgeClassifier, class_weight", RidgeClassifier(class_weight={"no": 2.0, "yes": 1.0}), "two labels"

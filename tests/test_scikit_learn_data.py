@@ -297,6 +297,26 @@ def test_a_fit_of_coefficients_made_sparse():
     np.testing.assert_array_equal(ist.from_sklearn(model.sparsify(), X, LABELS).theta, dense)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"penalty": None}, {"C": np.inf}),
+        ({"penalty": "l2"}, {"l1_ratio": 0.0}),
+        ({"penalty": "l1"}, {"l1_ratio": 1.0}),
+        ({"penalty": "elasticnet", "l1_ratio": 0.4}, {"l1_ratio": 0.4}),
+    ],
+    ids=str,
+)
+def test_a_penalty_by_its_old_name_is_understood(old, new):
+    saga = {"solver": "saga", "tol": 1e-9, "max_iter": 20_000, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn 1.8 renamed it, and says so twice
+        before = LogisticRegression(**{"C": 0.5, **old}, **saga).fit(X, LABELS)
+    after = LogisticRegression(**{"C": 0.5, **new}, **saga).fit(X, LABELS)
+    ours = [ist.from_sklearn(model, X, LABELS).theta for model in (before, after)]
+    np.testing.assert_allclose(*ours, atol=1e-6)
+
+
 def test_a_subclass_is_recognised():
     class OurRidge(Ridge):
         pass

@@ -171,6 +171,9 @@ def test_a_fit_in_single_precision_passes():
     y = NUMBER.astype(np.float32)
     fit = ist.from_sklearn(Ridge().fit(X.astype(np.float32), y), X.astype(np.float32), y)
     np.testing.assert_allclose(fit.theta, fit_and_pass(Ridge()).theta, rtol=1e-4)
+    single = LogisticRegression(solver="newton-cholesky", tol=1e-7).fit(X.astype(np.float32), LABELS)
+    fit = ist.from_sklearn(single, X.astype(np.float32), LABELS)
+    np.testing.assert_allclose(fit.theta, fit_and_pass(EXACT, y=LABELS).theta, rtol=1e-4)
 
 
 def test_an_active_set_that_is_not_the_minimums_is_refused():

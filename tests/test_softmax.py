@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
@@ -30,19 +30,19 @@ def problems(draw):
     n = draw(st.integers(2 * K, 12))  # two rows of each class, so that one may go
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     y = rng.permutation(np.resize(np.arange(K), n))
-    settings = {
+    arguments = {
         "weights": rng.uniform(0.3, 2.0, n) if draw(st.booleans()) else None,
         "intercept": draw(st.booleans()),
         "protocol": draw(st.sampled_from(["fixed", "folded"])),
         "penalty": ist.L2(draw(st.sampled_from([0.1, 2.0]))),
     }
     X = rng.normal(size=(n, p)) * (rng.random((n, p)) < 0.8)
-    return X, y, settings, rng
+    return X, y, arguments, rng
 
 
 def at(problem, scale=1.0):
-    X, y, settings, rng = problem
-    risk = ist.SoftmaxRisk(X, y, **settings)
+    X, y, arguments, rng = problem
+    risk = ist.SoftmaxRisk(X, y, **arguments)
     return risk, scale * rng.normal(size=risk.shape[1])
 
 
@@ -108,29 +108,31 @@ def test_predictions_have_their_gradients(problem):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
 
 
+@settings(max_examples=30)
 @given(problems())
 def test_dropping_a_row_is_a_fit_without_it(problem):
-    X, y, settings, _ = problem
-    risk = ist.SoftmaxRisk(X, y, **settings)
+    X, y, arguments, _ = problem
+    risk = ist.SoftmaxRisk(X, y, **arguments)
     w = risk.weights.copy()
     w[0] = 0.0
-    kept = {**settings, "classes": risk.classes}
-    if settings["weights"] is not None:
-        kept["weights"] = settings["weights"][1:]
-    if settings["protocol"] == "folded":
-        kept["penalty"] = ist.L2(settings["penalty"].strength * w.sum() / risk.total_weight)
+    kept = {**arguments, "classes": risk.classes}
+    if arguments["weights"] is not None:
+        kept["weights"] = arguments["weights"][1:]
+    if arguments["protocol"] == "folded":
+        kept["penalty"] = ist.L2(arguments["penalty"].strength * w.sum() / risk.total_weight)
     again = ist.Fit.minimise(ist.SoftmaxRisk(X[1:], y[1:], **kept)).theta
     np.testing.assert_allclose(ist.Fit.minimise(risk.reweighted(w)).theta, again, atol=1e-8)
 
 
+@settings(max_examples=30)
 @given(problems())
 def test_two_classes_are_logistic_regression(problem):
-    X, y, settings, _ = problem
+    X, y, arguments, _ = problem
     y = y % 2
-    softmax = ist.Fit.minimise(ist.SoftmaxRisk(X, y, classes=("no", "yes"), **settings))
-    kappa = settings["penalty"].strength
+    softmax = ist.Fit.minimise(ist.SoftmaxRisk(X, y, classes=("no", "yes"), **arguments))
+    kappa = arguments["penalty"].strength
     logistic = ist.Fit.minimise(
-        ist.LinearRisk(ist.LogisticLoss(), X, y, **{**settings, "penalty": ist.L2(kappa / 2.0)})
+        ist.LinearRisk(ist.LogisticLoss(), X, y, **{**arguments, "penalty": ist.L2(kappa / 2.0)})
     )
     no, yes = softmax.theta.reshape(2, -1)
     np.testing.assert_allclose(yes - no, logistic.theta, atol=1e-8)

@@ -12,7 +12,8 @@ from influstat.adapters.scikit_learn_check import (
     warn_of_balanced_weights,
     warn_of_kinks,
 )
-from influstat.adapters.scikit_learn_objectives import Objective, objective_of
+from influstat.adapters.scikit_learn_kinds import objective_of
+from influstat.adapters.scikit_learn_objectives import Objective
 from influstat.adapters.scikit_learn_risks import active_set_risk, linear_risk, require_targets, softmax_risk
 from influstat.adapters.scikit_learn_source import Source, source_of
 from influstat.errors import InvalidArgument, Unsupported

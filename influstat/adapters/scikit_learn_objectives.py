@@ -22,7 +22,6 @@ Nothing here imports scikit-learn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isinf
 from typing import Any
@@ -79,38 +78,6 @@ class Size:
     total_weight: float
 
 
-def objective_of(estimator: Any, size: Size) -> Objective:
-    """Return what the estimator minimises.
-
-    Raises
-    ------
-    Unsupported
-        There are no formulas for it; the message says why where there is a reason.
-    """
-    return READERS[kind_of(estimator)](estimator, size)
-
-
-def kind_of(estimator: Any) -> str:
-    """Return the name of the scikit-learn class that the estimator is, or extends."""
-    for cls in type(estimator).__mro__:
-        if cls.__module__.split(".")[0] == "sklearn":
-            if cls.__name__ in READERS:
-                return cls.__name__
-            if cls.__name__ in REASONS:
-                raise _unsupported(cls.__name__, REASONS[cls.__name__])
-    name = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
-    raise _unsupported(name, "Write its loss and use ist.LinearRisk(loss, X, y, penalty=...).")
-
-
-def _unsupported(what: str, remedy: str) -> Unsupported:
-    return Unsupported(
-        "estimator",
-        "be a fitted " + ", ".join(READERS) + ", or a Pipeline that ends in one",
-        f"is {what}",
-        remedy,
-    )
-
-
 def _setting(estimator: Any, setting: str, need: str, remedy: str) -> Unsupported:
     value = getattr(estimator, setting)
     return Unsupported("estimator", f"have a {setting} that is {need}", f"has {setting}={value!r}", remedy)
@@ -119,39 +86,48 @@ def _setting(estimator: Any, setting: str, need: str, remedy: str) -> Unsupporte
 # -- squared error ----------------------------------------------------------------------------------
 
 
-def _least_squares(estimator: Any, size: Size) -> Objective:
+def least_squares(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum w e^2."""
     return Objective(SquaredError())
 
 
-def _ridge(estimator: Any, size: Size) -> Objective:
+def ridge(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum w e^2 + alpha |b|^2."""
     return Objective(SquaredError(), strength=2.0 * _one_number(estimator, "alpha"))
 
 
-def _ridge_cv(estimator: Any, size: Size) -> Objective:
+def ridge_cv(estimator: Any, size: Size) -> Objective:
+    """Return the objective of Ridge with the alpha that was chosen."""
     return Objective(SquaredError(), strength=2.0 * _one_number(estimator, "alpha_"))
 
 
-def _ridge_classifier(estimator: Any, size: Size) -> Objective:
+def ridge_classifier(estimator: Any, size: Size) -> Objective:
+    """Return the objective of Ridge on labels -1 and +1."""
     return Objective(SquaredError(), strength=2.0 * _one_number(estimator, "alpha"), codes=SIGNS)
 
 
-def _ridge_classifier_cv(estimator: Any, size: Size) -> Objective:
+def ridge_classifier_cv(estimator: Any, size: Size) -> Objective:
+    """Return the objective of Ridge on labels -1 and +1 with the alpha that was chosen."""
     return Objective(SquaredError(), strength=2.0 * _one_number(estimator, "alpha_"), codes=SIGNS)
 
 
-def _lasso(estimator: Any, size: Size) -> Objective:
+def lasso(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum w e^2 / 2W + alpha |b|_1."""
     return _elastic_net_of(estimator.alpha, 1.0, size)
 
 
-def _lasso_cv(estimator: Any, size: Size) -> Objective:
+def lasso_cv(estimator: Any, size: Size) -> Objective:
+    """Return the objective of Lasso with the alpha that was chosen."""
     return _elastic_net_of(estimator.alpha_, 1.0, size)
 
 
-def _elastic_net(estimator: Any, size: Size) -> Objective:
+def elastic_net(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum w e^2 / 2W + alpha [l1_ratio |b|_1 + (1 - l1_ratio) |b|^2 / 2]."""
     return _elastic_net_of(estimator.alpha, estimator.l1_ratio, size)
 
 
-def _elastic_net_cv(estimator: Any, size: Size) -> Objective:
+def elastic_net_cv(estimator: Any, size: Size) -> Objective:
+    """Return the objective of ElasticNet with the alpha and l1_ratio that were chosen."""
     return _elastic_net_of(estimator.alpha_, estimator.l1_ratio_, size)
 
 
@@ -173,11 +149,13 @@ def _one_number(estimator: Any, name: str) -> float:
 # -- classifiers whose losses are summed and multiplied by C --------------------------------------------
 
 
-def _logistic(estimator: Any, size: Size) -> Objective:
+def logistic(estimator: Any, size: Size) -> Objective:
+    """Return the objective C sum w l + l1_ratio |b|_1 + (1 - l1_ratio) |b|^2 / 2."""
     return _logistic_of(estimator, float(estimator.C), estimator.l1_ratio)
 
 
-def _logistic_cv(estimator: Any, size: Size) -> Objective:
+def logistic_cv(estimator: Any, size: Size) -> Objective:
+    """Return the objective of LogisticRegression with the C and l1_ratio that were chosen."""
     if not estimator.refit:
         raise _setting(
             estimator, "refit", "True", "Averages over folds minimise no risk: fit with refit=True."
@@ -207,7 +185,8 @@ def _with_intercept(objective: Objective, estimator: Any, liblinear: bool) -> Ob
     )
 
 
-def _linear_svc(estimator: Any, size: Size) -> Objective:
+def linear_svc(estimator: Any, size: Size) -> Objective:
+    """Return the objective C sum w max(0, 1 - y eta)^2 + |b|^2 / 2 with the intercept in b, or |b|_1."""
     if estimator.multi_class != "ovr":
         raise _setting(estimator, "multi_class", "'ovr'", "Refit with multi_class='ovr'.")
     total, l1 = 1.0 / float(estimator.C), estimator.penalty == "l1"
@@ -216,7 +195,8 @@ def _linear_svc(estimator: Any, size: Size) -> Objective:
     return _with_intercept(objective, estimator, liblinear=True)
 
 
-def _svc(estimator: Any, size: Size) -> Objective:
+def svc(estimator: Any, size: Size) -> Objective:
+    """Return the objective C sum w max(0, 1 - y eta) + |b|^2 / 2."""
     if estimator.kernel != "linear":
         raise _setting(
             estimator,
@@ -241,19 +221,22 @@ def _glm(loss: Loss, estimator: Any, size: Size, lowest: float, *, allowed: bool
     )
 
 
-def _poisson(estimator: Any, size: Size) -> Objective:
+def poisson(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum w (mu - y eta) / W + alpha |b|^2 / 2, mu = e^eta."""
     return _glm(PoissonLoss(), estimator, size, 0.0)
 
 
-def _gamma(estimator: Any, size: Size) -> Objective:
+def gamma(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum w (y / mu + eta) / W + alpha |b|^2 / 2, mu = e^eta."""
     return _glm(GLMLoss(Gamma(), LogLink()), estimator, size, 0.0, allowed=False)
 
 
-def _tweedie(estimator: Any, size: Size) -> Objective:
+def tweedie(estimator: Any, size: Size) -> Objective:
+    """Return half the mean deviance of a power, log or identity link, + alpha |b|^2 / 2."""
     power, link = float(estimator.power), estimator.link
     log = link == "log" or (link == "auto" and power > 0)
     if power == 1.0 and log:
-        return _poisson(estimator, size)
+        return poisson(estimator, size)
     # Minus the log-likelihood at scale 1 is half the deviance, up to terms in y alone.
     known: dict[float, Family] = {0.0: Gaussian(), 1.0: Poisson(), 2.0: Gamma(), 3.0: InverseGaussian()}
     family = known.get(power, Tweedie(power))
@@ -291,7 +274,8 @@ def _sgd(estimator: Any, size: Size, losses: dict[str, tuple[Loss | None, float]
     return Objective(loss, strength=strength, protocol="folded")
 
 
-def _sgd_classifier(estimator: Any, size: Size) -> Objective:
+def sgd_classifier(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum l / n + alpha |b|^2 / 2 for labels."""
     losses: dict[str, tuple[Loss | None, float]] = {
         "log_loss": (LogisticLoss(), 1.0),
         "squared_hinge": (SquaredHinge(), 1.0),
@@ -302,46 +286,9 @@ def _sgd_classifier(estimator: Any, size: Size) -> Objective:
     return replace(_sgd(estimator, size, losses), codes=codes)
 
 
-def _sgd_regressor(estimator: Any, size: Size) -> Objective:
+def sgd_regressor(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum l / n + alpha |b|^2 / 2 for numbers; its squared error is e^2 / 2."""
     losses: dict[str, tuple[Loss | None, float]] = {"squared_error": (SquaredError(), 2.0)}
     if estimator.loss == "huber":
         losses["huber"] = (HuberLoss(float(estimator.epsilon)), 1.0)
     return _sgd(estimator, size, losses)
-
-
-READERS: dict[str, Callable[[Any, Size], Objective]] = {
-    "LinearRegression": _least_squares,
-    "Ridge": _ridge,
-    "RidgeCV": _ridge_cv,
-    "RidgeClassifier": _ridge_classifier,
-    "RidgeClassifierCV": _ridge_classifier_cv,
-    "Lasso": _lasso,
-    "LassoCV": _lasso_cv,
-    "ElasticNet": _elastic_net,
-    "ElasticNetCV": _elastic_net_cv,
-    "LogisticRegression": _logistic,
-    "LogisticRegressionCV": _logistic_cv,
-    "LinearSVC": _linear_svc,
-    "SVC": _svc,
-    "PoissonRegressor": _poisson,
-    "GammaRegressor": _gamma,
-    "TweedieRegressor": _tweedie,
-    "SGDClassifier": _sgd_classifier,
-    "SGDRegressor": _sgd_regressor,
-}
-
-_ONE_BY_ONE = "Fit one estimator per target, and pass each with its own y."
-REASONS: dict[str, str] = {
-    "MultiTaskLasso": _ONE_BY_ONE,
-    "MultiTaskElasticNet": _ONE_BY_ONE,
-    "MultiOutputRegressor": "Pass its estimators_ one by one, each with its own column of y.",
-    "OneVsRestClassifier": "Pass its estimators_ one by one, each with y == its class.",
-    "GridSearchCV": "Pass its best_estimator_.",
-    "RandomizedSearchCV": "Pass its best_estimator_.",
-    "TransformedTargetRegressor": "Pass its regressor_ with the transformed y.",
-    "HuberRegressor": "It fits a scale together with the coefficients: use statsmodels' RLM and "
-    "ist.from_statsmodels, or ist.HuberLoss with ist.LinearRisk.",
-    "QuantileRegressor": "Its loss has no second derivative: use ist.SmoothedCheck with ist.LinearRisk.",
-    "NuSVC": "Its nu is a constraint, not a penalty: use SVC(kernel='linear') with smoothing=.",
-    "Perceptron": "It minimises no risk: use SGDClassifier(loss='log_loss') or LogisticRegression.",
-}

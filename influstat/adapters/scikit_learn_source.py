@@ -17,7 +17,8 @@ from influstat.adapters.scikit_learn_data import (
     translation_of,
     weights_of,
 )
-from influstat.adapters.scikit_learn_objectives import Size, kind_of
+from influstat.adapters.scikit_learn_kinds import kind_of, objective_of
+from influstat.adapters.scikit_learn_objectives import Size
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.validation import FloatArray, check_order
 
@@ -145,8 +146,6 @@ def _require_fitted(estimator: Any) -> None:
     # A support vector machine computes coef_ from its support vectors, so look at n_features_in_ too.
     if hasattr(estimator, "n_features_in_") and hasattr(estimator, "coef_"):
         return
-    from influstat.adapters.scikit_learn_objectives import objective_of
-
     if hasattr(estimator, "n_features_in_"):
         objective_of(estimator, Size(1, 1.0))  # says what is wrong with a kernel that has no coefficients
     raise InvalidArgument(
