@@ -131,7 +131,7 @@ def test_removal_is_the_quantity_of_the_refit(case, protocol):
 
 @pytest.mark.parametrize("dummy", [False, True])
 def test_average_marginal_effects_equal_get_margeff_and_its_refits(dummy):
-    X, y = binary_data()
+    X, y = binary_data(n=200)
     results = logit(X, y)
     q = ist.average_marginal_effect(ist.from_statsmodels(results), discrete=["treated"] if dummy else [])
     theirs = results.get_margeff(dummy=dummy)
