@@ -18,7 +18,16 @@ HEAVY = ("statsmodels", "pandas", "sklearn", "matplotlib", "pooch", "tqdm", "hyp
 # line or above. A folder is one name: its files import each other freely.
 LAYERS = [
     ["errors", "validation", "progress", "contract", "differences"],
-    ["design", "losses", "more_losses", "numerical_derivatives", "numerical_loss", "penalty", "curvature", "softmax_curvature"],
+    [
+        "design",
+        "losses",
+        "more_losses",
+        "numerical_derivatives",
+        "numerical_loss",
+        "penalty",
+        "curvature",
+        "softmax_curvature",
+    ],
     ["solvers"],
     ["risk", "softmax"],
     ["smoothed_l1", "black_box_rows", "black_box_curvature", "black_box"],
