@@ -51,9 +51,10 @@ class Minimum:
     iterations: int
 
 
-def stationarity(risk: Risk, theta: FloatArray) -> float:
+def stationarity(risk: Risk, theta: FloatArray, gradient: FloatArray | None = None) -> float:
     """Return max_j |grad_j R(theta)| / scale_j, 0 at a minimum; inf where it is not finite."""
-    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
+    gradient = risk.gradient(theta) if gradient is None else gradient
+    scale = risk.gradient_scale(theta)
     if not (np.isfinite(gradient).all() and np.isfinite(scale).all()):
         return float("inf")
     return float(np.max(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
@@ -135,7 +136,7 @@ class _Descent:
         self.risk, self.theta = risk, theta
         self.value = risk.value(theta)
         self.gradient = risk.gradient(theta)
-        self.measure = stationarity(risk, theta)
+        self.measure = stationarity(risk, theta, self.gradient)
         self.inverse: CholeskyInverse | None = None
         self.definite = False  # whether the last Hessian was positive definite as it is
         self.by_products = _by_conjugate_gradients(risk)
@@ -180,12 +181,14 @@ class _Descent:
             theta = self.theta + length * direction
             value = self.risk.value(theta)
             lower = bool(value <= self.value + 1e-4 * length * slope + noise)
-            measure = stationarity(self.risk, theta) if lower or self.measure < NEAR else np.inf
-            # Where the value changes by less than its rounding only the gradient can tell.
-            if (lower and -length * slope > noise) or measure < self.measure:
-                self.theta, self.value, self.measure = theta, value, measure
-                self.gradient = self.risk.gradient(theta)
-                return True
+            if lower or self.measure < NEAR:
+                gradient = self.risk.gradient(theta)
+                measure = stationarity(self.risk, theta, gradient)
+                # Where the value changes by less than its rounding only the gradient can tell.
+                if (lower and -length * slope > noise) or measure < self.measure:
+                    self.theta, self.value = theta, value
+                    self.gradient, self.measure = gradient, measure
+                    return True
             length *= 0.5
         return False
 
