@@ -332,6 +332,25 @@ REFUSALS = [
         "y must have its labels in the order of X",
     ),
     (
+        "a masked table",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), np.ma.masked_greater(X, 1.0), NUMBER),
+        ValueError,
+        "X must have no masked entries",
+    ),
+    ("a number for X", lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), 3, NUMBER), ValueError, "two-dim"),
+    (
+        "three dimensions",
+        lambda: ist.from_sklearn(EXACT.fit(X, LABELS), X[None], LABELS),
+        ValueError,
+        "X must be two-dimensional",
+    ),
+    (
+        "negative weights",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, NUMBER, sample_weight=-np.ones(80)),
+        ValueError,
+        "sample_weight must be at least 0, but it is -1 at row 0",
+    ),
+    (
         "labels in another order",
         lambda: ist.from_sklearn(EXACT.fit(FRAME, LABELS), FRAME, pd.Series(LABELS)[::-1]),
         ValueError,

@@ -211,6 +211,14 @@ def weights_of(
     `position` says which class each row has; None where y is a number.
     """
     weights = None if sample_weight is None else vector("sample_weight", sample_weight, n)
+    if weights is not None and (weights < 0).any():
+        row = int(np.argmax(weights < 0))
+        raise InvalidArgument(
+            "sample_weight",
+            "be at least 0",
+            f"is {weights[row]:g} at row {row}",
+            "Pass what the estimator was fitted with; negative weights have no minimum in general.",
+        )
     class_weight = getattr(estimator, "class_weight", None)
     if class_weight is None or position is None:
         return weights

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.adapters.scikit_learn_data import (
@@ -19,6 +18,7 @@ from influstat.adapters.scikit_learn_data import (
 )
 from influstat.adapters.scikit_learn_kinds import kind_of, objective_of
 from influstat.adapters.scikit_learn_objectives import Size
+from influstat.design import Design
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.validation import FloatArray, check_order
 
@@ -97,7 +97,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     target = one_target(y, coefficients if classes is None else coefficients[:1])
     translation = translation_of(last, transformers)
     table = translation.columns(X)
-    n = np.shape(table)[0]
+    n = Design(table).shape[0]  # says what is wrong with a table that is not one
     position = None
     if classes is not None:
         translation = replace(
@@ -111,7 +111,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     return Source(
         last,
         translation,
-        table if sp.issparse(table) or hasattr(table, "columns") else np.asarray(table),
+        table,
         target,
         weights_of(last, sample_weight, position, n),
         labels_of(X, y),
