@@ -55,7 +55,7 @@ class Figure3:
         """The three variants by name."""
         return {
             "without sigma": self.without_sigma,
-            "without the inverse Hessian": self.without_hessian,
+            "without H^-1": self.without_hessian,
             "without both": self.without_both,
         }
 
@@ -138,7 +138,10 @@ def draw(record: Figure3) -> Any:
     """Draw Figure 3 and return the matplotlib Figure."""
     from influstat.plots import factor_panels
 
-    axes = factor_panels(record.true, record.variants, same_label=record.same_label)
+    axes = factor_panels(
+        record.true, record.variants, same_label=record.same_label, equal_units=("without sigma",)
+    )
+    axes[0].set_ylabel("-I of eq. (17)")
     return axes[0].figure
 
 

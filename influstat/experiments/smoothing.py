@@ -24,8 +24,8 @@ LAM = 2.0
 WIDTHS = (0.001, 0.01, 0.1)  # t
 DAMPING = 1e-4
 NOTE = (
-    "The paper's 0.8602 belongs to libsvm's hinge fits, which stop up to 4e-4 from the minimum; exact fits, to "
-    "a duality gap of 1e-14, give 0.8603."
+    "The paper's 0.8602 belongs to libsvm's hinge fits, which stop up to 4e-4 from the minimum; exact fits, "
+    "to a duality gap of 1e-14, give 0.8603."
 )
 TITLE = "Figure 4: smoothed-hinge SVC, Iris, test row 133 and all ten"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,6 +95,7 @@ def factor_panels(
     variants: Mapping[str, Any],
     *,
     same_label: Any,
+    equal_units: Collection[str] = (),
     ax: Any = None,
 ) -> NDArray[Any]:
     """Draw the true influence against variants that leave out a factor of eq. (17) (Figure 3).
@@ -107,19 +108,20 @@ def factor_panels(
         What is left out -> the value without it.
     same_label : array_like of bool, shape (n,)
         Whether the row has the label of the test row.
+    equal_units : collection of str
+        The variants in the units of the true influence: these panels get the line of slope 1.
     ax : sequence of Axes, optional
         One per variant.
 
     Returns
     -------
     ndarray of Axes
-        The variant on the horizontal axis, the true value on the vertical one. The line of slope 1 is
-        drawn where both are in the same units, that is where it passes through the points' range.
+        The variant on the horizontal axis, the true value on the vertical one.
 
     Raises
     ------
     InvalidArgument, InvalidType
-        There are no variants, or arrays or axes do not match.
+        There are no variants, equal_units names others, or arrays or axes do not match.
 
     Examples
     --------
@@ -130,6 +132,11 @@ def factor_panels(
     """
     if not variants:
         raise InvalidArgument("variants", "name at least one variant", "is empty", "Pass {name: values}.")
+    unknown = set(equal_units) - set(variants)
+    if unknown:
+        raise InvalidArgument(
+            "equal_units", f"name variants out of {list(variants)}", f"names {sorted(unknown)}", "Correct it."
+        )
     y = column("true", true)
     same = labels_of(same_label, len(y)).astype(np.bool_)
     axes = several_axes(ax, len(variants), height=2.5)
@@ -146,7 +153,7 @@ def factor_panels(
             )  # fmt: skip
         one.axhline(0.0, color=GREY, linewidth=0.6, zorder=1)
         one.axvline(0.0, color=GREY, linewidth=0.6, zorder=1)
-        if 0.05 < np.ptp(x) / (np.ptp(y) or 1.0) < 20.0:
+        if name in equal_units:
             one.set_autoscale_on(False)
             one.axline((0.0, 0.0), slope=1.0, color=BLACK, linestyle="--", linewidth=0.8, zorder=1)
         tidy(one, xlabel=name, ylabel="true" if one is axes[0] else "")

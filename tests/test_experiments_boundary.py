@@ -1,0 +1,64 @@
+"""Figure 5: every number of the table, and who the far points are."""
+
+import numpy as np
+import pytest
+
+from influstat.experiments import figure5
+from influstat.experiments.agreement import spearman
+from influstat.experiments.boundary import draw, table
+
+pytestmark = pytest.mark.usefixtures("data_dir")
+
+
+@pytest.fixture(scope="module")
+def record(data_dir):
+    return figure5()
+
+
+def test_every_number_comes_out(record):
+    lines = table(record)
+    assert len(lines) == 4
+    assert [line for line in lines if not line.agrees] == []
+
+
+def test_numbers(record):
+    logistic, svc = np.abs(record.logistic_influence), np.abs(record.svc_influence)
+    assert spearman(logistic, np.abs(record.logistic_distance)) == pytest.approx(-0.689, abs=5e-4)
+    assert logistic.min() == pytest.approx(0.338, abs=5e-4)
+    assert spearman(svc, np.abs(record.svc_distance)) == pytest.approx(-0.967, abs=5e-4)
+    assert np.count_nonzero(svc < 0.01 * svc.max()) == 48  # 53 % of 90
+    assert record.negligible == 48 / 90
+
+
+def test_far_points_keep_the_share_of_the_penalty_only(record):
+    far = np.abs(record.svc_distance) > 0.9
+    assert far.sum() == 15
+    assert np.abs(record.svc_influence[far]).max() < 1e-3
+    folded = np.abs(record.svc_influence_folded[far])
+    assert np.ptp(folded) < 1e-3
+    assert folded.min() > 0.03
+
+
+def test_influence_by_the_formula(record):
+    split, theta = record.split, record.svc.theta
+    design = np.column_stack([split.X, np.ones(90)])
+    eta, t = design @ theta, 0.1
+    sigma = 1.0 / (1.0 + np.exp(-(1.0 - split.y * eta) / t))
+    penalty = np.diag([2.0, 2.0, 2.0, 2.0, 0.0])
+    hessian = (design.T @ ((sigma * (1.0 - sigma) / t)[:, None] * design) + penalty) / 90
+    x = np.append(split.X_test[0], 1.0)
+    at_test = 1.0 / (1.0 + np.exp(-(1.0 - split.y_test[0] * (x @ theta)) / t))
+    g_test = -split.y_test[0] * at_test * x + penalty @ theta / 90
+    rows = -(split.y * sigma)[:, None] * design
+    assert record.svc_influence == pytest.approx(
+        -rows @ np.linalg.solve(hessian, g_test), rel=1e-8, abs=1e-10
+    )
+    lengths = eta / np.linalg.norm(theta[:4])
+    assert record.svc_distance == pytest.approx(lengths, rel=1e-12)
+
+
+def test_the_drawing(record):
+    figure = draw(record)
+    assert [ax.get_title() for ax in figure.axes] == [
+        "logistic regression", "SVC, penalty folded", "SVC, penalty fixed",
+    ]  # fmt: skip
