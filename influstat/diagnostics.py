@@ -19,6 +19,9 @@ Weights are variance weights (Var(y_i) goes as 1 / w_i) or counts.
   minus the `delta` of `leave_one_out`.
 - dfbetas (dfb_<name>): dfbeta_j / sqrt(phi (S^-1)_jj), with phi_-i if `deleted_scale`.
 
+Risks without one linear predictor per row (several linear predictors, extra parameters) have the
+measures that need no leverage: cooks_d with edf = p, likelihood_displacement, dfbeta and dfbetas.
+
 Under "folded" the row takes its share of the penalty with it (math.md 2). Sources: Belsley, Kuh and
 Welsch (1980); Cook and Weisberg (1982); Pregibon (1981) for one-step measures.
 """
@@ -26,7 +29,7 @@ Welsch (1980); Cook and Weisberg (1982); Pregibon (1981) for one-step measures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
@@ -35,9 +38,10 @@ from numpy.typing import NDArray
 
 from influstat import dispersion as dispersions
 from influstat.deletion import NO_FREEDOM, DeletedBlock, Deletion, deleted_dispersion
-from influstat.dispersion import Dispersion
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, Unsupported
 from influstat.leverage import Leverage
+from influstat.likelihood_diagnostics import GENERAL, GeneralMeasures
+from influstat.linear_diagnostics import LinearMeasures, LinearSetting
 from influstat.validation import FloatArray, choice
 
 if TYPE_CHECKING:
@@ -50,24 +54,6 @@ PER_COEFFICIENT = {"dfbetas": "dfb_", "dfbeta": "dfbeta_"}
 COLUMNS = (*CHEAP, "likelihood_displacement", *PER_COEFFICIENT)
 WITHOUT_SCALE = ("hat_diag", "dfbeta")
 METHODS = ("newton", "exact")
-BATCH_ENTRIES = 2**22  # entries of the losses of all rows at several theta
-
-
-@dataclass(frozen=True, eq=False)
-class _Setting:
-    """What the columns are computed from."""
-
-    fit: Fit
-    leverage: Leverage
-    dispersion: Dispersion | None
-    frequency: bool
-    deleted_scale: bool
-
-    @property
-    def phi(self) -> Dispersion:
-        """Return the dispersion; columns that need it are refused earlier where there is none."""
-        assert self.dispersion is not None
-        return self.dispersion
 
 
 def diagnostics(
@@ -82,9 +68,14 @@ def diagnostics(
     """Return measures of every row; see `Fit.diagnostics`, and above for what each means."""
     choice("method", method, METHODS)
     choice("deleted_scale", deleted_scale, (True, False))
-    leverage = Leverage(fit)
     chosen = _chosen(columns)
-    setting = _Setting(fit, leverage, None, frequency, deleted_scale)
+    try:
+        leverage = Leverage(fit)
+    except Unsupported:
+        if columns is not None and not set(chosen) <= set(GENERAL):
+            raise
+        return _general_table(fit, tuple(name for name in chosen if name in GENERAL), method, dispersion)
+    setting = LinearSetting(fit, leverage, None, frequency, deleted_scale)
     try:
         known = dispersions.dispersion(leverage, given=dispersion, frequency=frequency)
         setting = replace(setting, dispersion=known)
@@ -111,24 +102,50 @@ def _chosen(columns: Sequence[str] | str | None) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _table(setting: _Setting, chosen: tuple[str, ...], method: str) -> pd.DataFrame:
+def _table(setting: LinearSetting, chosen: tuple[str, ...], method: str) -> pd.DataFrame:
     """Compute the columns block by block and label them."""
-    import pandas as pd
-
     labels = _labels(setting.fit.names, chosen)
     table = np.empty((setting.fit.risk.shape[0], sum(len(some) for some in labels.values())))
     reasons: dict[int, str] = {}
     for block, phi in _blocks(setting, chosen, method, reasons):
-        measures = _Measures(setting, block, phi)
+        measures = LinearMeasures(setting, block, phi)
         first = 0
         for name, some in labels.items():
             values = getattr(measures, name)()
             table[block.rows, first : first + len(some)] = values.reshape(-1, len(some))
             first += len(some)
-    _explain(setting, np.asarray(np.isnan(table).any(axis=1)), reasons)
+    _complete(setting, np.asarray(np.isnan(table).any(axis=1)), reasons)
+    return _framed(setting.fit, table, labels, reasons)
+
+
+def _general_table(fit: Fit, chosen: tuple[str, ...], method: str, dispersion: Any) -> pd.DataFrame:
+    """Compute the columns that need no leverage."""
+    removal = fit.leave_one_out(method=method)
+    measures = GeneralMeasures(fit, removal, dispersion)
+    labels = _labels(fit.names, chosen)
+    values = [getattr(measures, name)().reshape(fit.risk.shape[0], -1) for name in chosen]
+    reasons = {row: text for row, text in enumerate(removal.status) if text}
+    return _framed(fit, np.hstack(values), labels, reasons)
+
+
+def _framed(
+    fit: Fit, table: FloatArray, labels: dict[str, list[str]], reasons: dict[int, str]
+) -> pd.DataFrame:
+    """Label the table, and say once that some of its rows have nan."""
+    import pandas as pd
+
     columns = [label for some in labels.values() for label in some]
-    frame = pd.DataFrame(table, index=setting.fit.row_labels, columns=columns, copy=False)
+    frame = pd.DataFrame(table, index=fit.row_labels, columns=columns, copy=False)
     frame.attrs["undefined"] = reasons
+    if reasons:
+        row = min(reasons)
+        warn(
+            f"{len(reasons)} of {len(table)} rows have measures that do not exist and are nan, the first "
+            f"{fit.row_labels[row]} ({reasons[row].rstrip('.')}). The frame's attrs['undefined'] has every "
+            "row's reason, by position.",
+            DoubtfulResult,
+            stacklevel=5,
+        )
     return frame
 
 
@@ -141,7 +158,7 @@ def _labels(coefficients: tuple[str, ...], chosen: tuple[str, ...]) -> dict[str,
 
 
 def _blocks(
-    setting: _Setting, chosen: tuple[str, ...], method: str, reasons: dict[int, str]
+    setting: LinearSetting, chosen: tuple[str, ...], method: str, reasons: dict[int, str]
 ) -> Iterator[tuple[DeletedBlock, FloatArray]]:
     """Yield the rows left out and the dispersion without each, and note why some cannot be left out."""
     leverage, phi = setting.leverage, setting.dispersion
@@ -155,111 +172,17 @@ def _blocks(
         yield (block if exact is None else replace(block, change=exact[block.rows])), without
 
 
-def _exact_changes(setting: _Setting, reasons: dict[int, str]) -> FloatArray:
+def _exact_changes(setting: LinearSetting, reasons: dict[int, str]) -> FloatArray:
     removal = setting.fit.leave_one_out(method="exact")
     reasons.update({row: text for row, text in enumerate(removal.status) if text})
     return np.asarray(np.linalg.solve(setting.leverage.transform, removal.delta.T).T)
 
 
-def _explain(setting: _Setting, bad: NDArray[np.bool_], reasons: dict[int, str]) -> None:
-    """Give every row with a nan its reason, and say once that there are some."""
+def _complete(setting: LinearSetting, bad: NDArray[np.bool_], reasons: dict[int, str]) -> None:
+    """Give every row with a nan its reason, and keep no reason for a row without."""
     for row in set(reasons) - set(np.flatnonzero(bad).tolist()):
         del reasons[row]
     for row in np.flatnonzero(bad).tolist():
         residual = setting.dispersion is not None and np.isnan(setting.dispersion.pearson[row])
         other = "its curvature is not positive: it has no studentised residual" if residual else NO_FREEDOM
         reasons.setdefault(row, other)
-    if reasons:
-        row, reason = next(iter(sorted(reasons.items())))
-        warn(
-            f"{len(reasons)} of {len(bad)} rows have measures that do not exist and are nan, the first "
-            f"{setting.fit.row_labels[row]} ({reason.rstrip('.')}). The frame's attrs['undefined'] has every "
-            "row's reason, by position.",
-            DoubtfulResult,
-            stacklevel=4,
-        )
-
-
-class _Measures:
-    """The columns of a block of rows; one method per name of `COLUMNS`."""
-
-    def __init__(self, setting: _Setting, block: DeletedBlock, without: FloatArray) -> None:
-        self.setting, self.block, self.without = setting, block, without
-        leverage, rows = setting.leverage, block.rows
-        self.square = np.einsum("ij,ij->i", block.coordinates, block.coordinates)  # x_i'S^-1 x_i
-        self.leverage = leverage.risk.weights[rows] * leverage.second[rows] * self.square
-
-    def hat_diag(self) -> FloatArray:
-        """Return the leverages."""
-        return np.asarray(self.leverage)
-
-    def _studentised(self, phi: Any) -> FloatArray:
-        left = 1.0 - self.leverage
-        root = np.sqrt(phi * np.where(np.isnan(self.block.log_determinant), np.nan, left))
-        return np.asarray(self.setting.phi.pearson[self.block.rows] / root)
-
-    def standard_resid(self) -> FloatArray:
-        """Return residuals over their standard deviation with the dispersion of the fit."""
-        return self._studentised(self.setting.phi.value)
-
-    def student_resid(self) -> FloatArray:
-        """Return residuals over their standard deviation with the dispersion without the row."""
-        return self._studentised(self.without)
-
-    def cooks_d(self) -> FloatArray:
-        """Return delta'S delta / (phi edf)."""
-        size = np.einsum("ij,ij->i", self.block.change, self.block.change)
-        freedom = self.setting.leverage.effective_degrees_of_freedom
-        return np.asarray(size / (self.setting.phi.value * freedom))
-
-    def _fitted_change(self, phi: Any) -> FloatArray:
-        change = -np.einsum("ij,ij->i", self.block.coordinates, self.block.change)
-        at_zero = self.square == 0  # a row of zeros predicts its offset whatever theta is
-        size = np.sqrt(phi * np.where(at_zero, 1.0, self.square))
-        return np.asarray(np.where(at_zero, 0.0, change) / size)
-
-    def dffits_internal(self) -> FloatArray:
-        """Return x_i'(theta - theta_-i) over its standard error in the fit."""
-        return self._fitted_change(self.setting.phi.value)
-
-    def dffits(self) -> FloatArray:
-        """Return x_i'(theta - theta_-i) over its standard error, dispersion without the row."""
-        return self._fitted_change(self.without)
-
-    def cov_ratio(self) -> FloatArray:
-        """Return det(phi_-i S_-i^-1) / det(phi S^-1)."""
-        p = self.block.coordinates.shape[1]
-        ratio = p * np.log(self.without / self.setting.phi.value) - self.block.log_determinant
-        return np.asarray(np.exp(ratio))
-
-    def dfbeta(self) -> FloatArray:
-        """Return theta - theta_-i."""
-        return np.asarray(-self.block.change @ self.setting.leverage.transform.T)
-
-    def dfbetas(self) -> FloatArray:
-        """Return theta - theta_-i over the standard errors."""
-        phi = (
-            self.without if self.setting.deleted_scale else np.full(len(self.without), self.setting.phi.value)
-        )
-        result = self.dfbeta()
-        result /= np.sqrt(phi)[:, None]
-        result /= np.sqrt(self.setting.leverage.inverse_diagonal)
-        return result
-
-    def likelihood_displacement(self) -> FloatArray:
-        """Return 2 [F(theta_-i) - F(theta)] / phi."""
-        part, theta = self.setting.leverage.part, self.setting.fit.theta
-        risk = part.rows
-        delta = self.block.change @ self.setting.leverage.transform.T
-        result = np.empty(len(delta))
-        step = max(1, BATCH_ENTRIES // risk.shape[0])
-        before = risk.loss.value(risk.y, self.setting.leverage.linear_predictor)
-        for start in range(0, len(delta), step):
-            some = slice(start, start + step)
-            moved = theta + delta[some]
-            eta = risk.design.dot(np.ascontiguousarray(moved.T)) + risk.offset[:, None]
-            losses = risk.weights @ (risk.loss.value(risk.y[:, None], eta) - before[:, None])
-            penalty = delta[some] @ part.penalty_gradient
-            penalty += 0.5 * np.einsum("ij,ij->i", delta[some] @ part.penalty, delta[some])
-            result[some] = losses + penalty
-        return 2.0 * result / self.setting.phi.value

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from hypothesis import assume, given, settings
+from statsmodels.gam.api import BSplines, GLMGam
 from statsmodels.stats.outliers_influence import MLEInfluence, OLSInfluence
 
 import influstat as ist
@@ -320,12 +321,64 @@ def test_a_smoothed_hinge_has_leverages_and_changes_but_no_variance():
     assert fit.diagnostics(["cooks_d"], dispersion=1.0).notna().all().all()
 
 
-def test_a_risk_without_a_linear_predictor_is_refused():
-    rng, X = design(n=60)
+def test_a_risk_of_several_linear_predictors_has_what_needs_no_leverage():
+    rng, X = design(n=60, p=3)
     y = rng.integers(0, 3, 60)
-    fit = ist.from_statsmodels(sm.MNLogit(y, X).fit(disp=0, tol=1e-13, method="newton"))
+    results = sm.MNLogit(y, X).fit(disp=0, tol=1e-13, method="newton")
+    fit = ist.from_statsmodels(results)
+    assert list(fit.diagnostics().columns) == ["cooks_d"]
+    frame = fit.diagnostics(["cooks_d", "likelihood_displacement", "dfbetas", "dfbeta"], method="exact")
+    refit = sm.MNLogit(np.delete(y, 4), X.drop("row 4")).fit(disp=0, tol=1e-13, method="newton")
+    change = (results.params - refit.params).to_numpy().T.ravel()
+    row = frame.loc["row 4"].to_numpy()
+    np.testing.assert_allclose(row[2:8], change / results.bse.to_numpy().T.ravel(), rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(row[8:], change, rtol=1e-5, atol=1e-8)
+    cook = change @ np.linalg.solve(results.cov_params(), change) / 6
+    displacement = 2 * (results.llf - results.model.loglike(refit.params.to_numpy()))
+    np.testing.assert_allclose(row[:2], [cook, displacement], rtol=1e-5)
     with pytest.raises(ist.errors.Unsupported, match="one linear predictor per row"):
-        fit.diagnostics()
+        fit.diagnostics(["hat_diag"])
+
+
+def test_the_extra_parameter_of_a_negative_binomial_takes_part():
+    rng, X = design(n=150, p=3)
+    y = rng.negative_binomial(2.0, 2.0 / (2.0 + np.exp(0.5 + 0.4 * X["a"])))
+    results = sm.NegativeBinomial(y, X).fit(disp=0, method="newton", tol=1e-12)
+    fit = ist.from_statsmodels(results, polish=True)
+    frame = fit.diagnostics(["dfbetas"])
+    exact = -fit.leave_one_out().delta / results.bse.to_numpy()
+    assert frame.columns[-1] == "dfb_alpha"
+    assert abs(np.polyfit(exact.ravel(), frame.to_numpy().ravel(), 1)[0] - 1.0) < 0.05
+    assert np.max(np.abs(frame.to_numpy() - exact)) < 0.05 * np.max(np.abs(exact))
+
+
+def test_smoothing_penalties_and_active_sets_take_part():
+    rng, X = design(n=60, p=4)
+    y = X["a"] + np.sin(2.0 * X["b"]) + 0.3 * rng.normal(size=60)
+    smoother = BSplines(X[["b"]], df=[6], degree=[3])
+    gam = GLMGam(y, X[["const", "a"]], smoother=smoother, alpha=[0.5]).fit(tol=1e-12)
+    fit = ist.from_statsmodels(gam)
+    frame = fit.diagnostics(["hat_diag", "standard_resid", "dfbeta", "cov_ratio", "student_resid"])
+    np.testing.assert_allclose(frame["hat_diag"], gam.get_hat_matrix_diag(), rtol=1e-8)
+    np.testing.assert_allclose(frame.to_numpy()[:, 2:-2], -fit.leave_one_out().delta, rtol=1e-7, atol=1e-10)
+    lasso = ist.from_statsmodels(sm.OLS(y, X).fit_regularized(alpha=0.05), alpha=0.05, polish=True)
+    change = lasso.diagnostics(["hat_diag", "dfbeta", "student_resid"])
+    np.testing.assert_allclose(
+        change.filter(like="dfbeta"), -lasso.leave_one_out().delta, rtol=1e-6, atol=1e-9
+    )
+    np.testing.assert_allclose(change["hat_diag"].sum(), len(lasso.theta), rtol=1e-9)
+    for one, scale in ((fit, frame), (lasso, change)):
+        refit = one.leave_one_out(rows=[9]).theta[0]
+        part = one.risk.base if one is fit else one.risk.smooth
+        penalty = one.risk.matrix if one is fit else np.zeros((len(lasso.theta),) * 2)
+        kept = np.arange(60) != 9
+        Z = part.design.rows(slice(None))
+        S = part.loss.second(0.0, 0.0) * Z[kept].T @ Z[kept]
+        freedom = 59 - np.trace(np.linalg.solve(S + penalty, S))
+        e = part.y - Z @ one.theta
+        sigma = np.sqrt(((part.y - Z @ refit)[kept] ** 2).sum() / freedom)
+        truth = e[9] / sigma / np.sqrt(1.0 - scale["hat_diag"].iloc[9])
+        np.testing.assert_allclose(scale["student_resid"].iloc[9], truth, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

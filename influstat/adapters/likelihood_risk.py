@@ -171,6 +171,7 @@ class LikelihoodRisk:
     """
 
     protocol = "fixed"
+    dispersion = 1.0  # l_i is the whole of minus the log-likelihood
 
     def __init__(self, likelihood: RowLikelihoods, names: Any, row_labels: NDArray[Any]) -> None:
         self.likelihood = likelihood
