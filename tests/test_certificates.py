@@ -478,3 +478,66 @@ def test_no_error_on_real_data_is_beyond_its_bound(name, newton, exact):
         error = np.abs(removal.loss_change(X, y) - change)
         assert (error <= removal.loss_bound(X, y))[certified].all()
         assert (np.abs(removal.theta - true) <= removal.theta_bound())[certified].all()
+
+
+# -- the constants themselves, from their definitions --------------------------------------------------------
+
+
+def constants_by_definition(fit, certificate, k):
+    """Return the constants of removal k as the docstring of `certificates` defines them, by dense algebra."""
+    risk, theta, group = fit.risk, certificate.theta[k], certificate.groups[k]
+    own, c = certificate.own[k], risk.loss.self_concordance
+    X = risk.design.rows(slice(None))
+    kappa_D = np.diag(risk.penalty_diagonal)
+    stay = np.setdiff1d(np.flatnonzero(risk.weights > 0), group)
+    share = risk.weights[group].sum() / risk.total_weight if risk.protocol == "folded" else 0.0
+    center = theta if own else fit.theta
+    second, after = (
+        risk.weights * risk.loss.second(risk.y, risk.linear_predictor(at)) for at in (center, theta)
+    )
+    kept_penalty = certificate.penalty_kept[k]
+    B = (X[stay].T * second[stay]) @ X[stay] + kept_penalty * kappa_D
+    first = risk.weights * risk.loss.first(risk.y, risk.linear_predictor(theta))
+    G = X[stay].T @ first[stay] + (1.0 - share) * kappa_D @ theta
+
+    C = B if own else B + (X[group].T * second[group]) @ X[group]
+    norms = np.sqrt(np.sum(X * np.linalg.solve(C, X.T).T, axis=1))
+    spare = 1.0 if own else np.min(np.linalg.eigvals(np.linalg.solve(C, B)).real)  # 1 - h
+    leverages = np.where(np.isin(np.arange(len(X)), group) & own, 0.0, second * norms**2)
+    order = np.argsort(leverages)
+    lost = order[np.cumsum(leverages[order]) <= 1e-3] if c > 0 else order[:0]
+    kept = np.setdiff1d(stay, lost)
+    moved = np.abs(X @ (theta - center))
+    mismatch = abs(np.log((1.0 - share) / kept_penalty)) if kappa_D.any() else 0.0
+    return constants(
+        q=np.sqrt(G @ np.linalg.solve(B, G)),
+        rho=c * np.max(norms[kept], initial=0.0) / np.sqrt(spare),
+        rho_all=c * np.max(norms[stay], initial=0.0) / np.sqrt(spare),
+        sigma=c * np.max(moved[kept], initial=0.0) + mismatch,
+        lost_before=leverages[lost].sum() / spare,
+        lost_after=np.sum((after * norms**2)[np.intersect1d(stay, lost)]) / spare,
+    )
+
+
+@pytest.mark.parametrize("method", ["newton", "influence"])
+@pytest.mark.parametrize("case", CERTIFIABLE, ids=str)
+def test_radii_are_those_of_the_definitions(case, method):
+    compared = 0
+    for seed in range(12):
+        problem = drawn(SHAPES[seed % 5], case, seed)
+        rng = np.random.default_rng(seed)
+        removal = remove(
+            ist.Fit.minimise(problem.risk()), drawn_groups(rng, problem.n, groups=seed % 2 == 0), method
+        )
+        certificate = removal.certificate
+        for k in np.flatnonzero(certificate.certified):
+            truth = constants_by_definition(removal.fit, certificate, k)
+            for found, expected in [
+                (certificate.first_radius[k], truth.first_radius()[0]),
+                (certificate.second_radius[k], truth.second_radius()[0]),
+            ]:
+                if np.isfinite(expected) and expected > 1e-6:
+                    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-9)
+                    assert found >= expected * (1.0 - 1e-9)
+                    compared += 1
+    assert compared > 25 or (case.name, method) == ("squared error", "newton")  # exact: nothing to compare

@@ -73,7 +73,7 @@ from influstat.removal.groups import Groups
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
 
-BLOCK_PAIRS = 2**21  # (row, removal) pairs worked on at once: 16 MiB for each array
+BLOCK_ENTRIES = 2**21  # in each array that is worked on: 16 MiB
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class Certificate:
         result = np.full((len(self.groups), len(functionals)), np.nan)
         if self.anchor is not None:
             whitened = self.anchor.whiten(functionals.T)
-            for chosen, downdate in self._downdates(self.anchor):
+            for chosen, downdate in self._downdates(self.anchor, len(functionals)):
                 along = self.shift[chosen] @ whitened
                 result[chosen] = self._bound(chosen[:, None], downdate.common(whitened), along)
         for k in self._with_own():
@@ -232,9 +232,10 @@ class Certificate:
             second = np.abs(along) + norms * self.second_radius[chosen]
             return np.asarray(np.fmin(norms * self.first_radius[chosen], second))
 
-    def _downdates(self, anchor: Anchor) -> Iterator[tuple[NDArray[np.intp], Downdate]]:
+    def _downdates(self, anchor: Anchor, columns: int = 1) -> Iterator[tuple[NDArray[np.intp], Downdate]]:
         wanted = np.flatnonzero(self.certified & ~self.own)
-        for chosen in runs(self.groups, wanted, anchor.design.shape):
+        width = max(columns, self.theta.shape[1])
+        for chosen in runs(self.groups, wanted, width=width, members=width):
             yield chosen, Downdate(anchor, self.groups.take(chosen))
 
     def _with_own(self) -> list[int]:
@@ -251,11 +252,11 @@ def _places(groups: Groups, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.concatenate([np.arange(groups.starts[k], groups.starts[k + 1]) for k in chosen])
 
 
-def runs(groups: Groups, wanted: NDArray[np.intp], shape: tuple[int, int]) -> Iterator[NDArray[np.intp]]:
-    """Yield the wanted removals in runs whose n x k and p x (rows removed) arrays stay small."""
-    at_once, members = (max(1, BLOCK_PAIRS // length) for length in shape)
+def runs(groups: Groups, wanted: NDArray[np.intp], *, width: int, members: int) -> Iterator[NDArray[np.intp]]:
+    """Yield the wanted removals in runs whose arrays, `width` per removal or `members` per row, are small."""
+    at_once, rows = (max(1, BLOCK_ENTRIES // length) for length in (width, members))
     done = 0
-    for part in groups.take(wanted).blocks(at_once, members) if wanted.size else ():
+    for part in groups.take(wanted).blocks(at_once, rows) if wanted.size else ():
         yield wanted[done : done + len(part)]
         done += len(part)
 

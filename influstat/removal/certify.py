@@ -116,7 +116,10 @@ class _Work:
                 self.status[k] = str(error)
             return
         self.quadratic = Quadratic(risk, self.at) if self.c == 0 else None
-        for chosen in progress(list(runs(self.groups, wanted, risk.shape)), "certificates"):
+        n, p = risk.shape
+        width = p if self.quadratic is not None else max(n, p)
+        parts = list(runs(self.groups, wanted, width=width, members=p))
+        for chosen in progress(parts, "certificates"):
             self._shared_run(self.anchor, kept, chosen)
 
     def _shared_run(self, anchor: Anchor, kept: float, chosen: Chosen) -> None:
@@ -214,11 +217,13 @@ def _why(constants: Constants, place: int) -> str:
 
 def _largest_outside(values: FloatArray, groups: Groups) -> FloatArray:
     """Return the largest of the values over rows outside each group, 0 where there are none."""
-    order = np.argsort(-values)[: np.max(groups.sizes) + 1]
     result = np.zeros(len(groups))
-    for k in range(len(groups)):
-        group = groups[k]
-        outside = order[: len(group) + 1]
-        outside = outside[~np.isin(outside, group)]
-        result[k] = values[outside[0]] if outside.size else 0.0
+    pending = np.ones(len(groups), dtype=np.bool_)
+    for row in np.argsort(-values)[: np.max(groups.sizes) + 1]:
+        inside = np.zeros(len(groups), dtype=np.bool_)
+        inside[groups.owners[groups.members == row]] = True
+        result[pending & ~inside] = values[row]
+        pending &= inside
+        if not pending.any():
+            break
     return result
