@@ -146,6 +146,37 @@ def test_a_gradient_passes_up_to_tol(tol, gradient, passes):
             ist.from_sklearn(model, X, LABELS)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    ("estimator", "kind"),
+    [
+        (LogisticRegression(), "label"),
+        (LogisticRegression(solver="newton-cholesky"), "label"),
+        (PoissonRegressor(), "count"),
+        (Ridge(), "number"),
+    ],
+    ids=str,
+)
+def test_default_fits_pass_in_any_size_and_units_but_not_with_a_column_shuffled(estimator, kind, seed):
+    rng = np.random.default_rng(seed)
+    n, p = int(10 ** rng.uniform(1.8, 3.3)), int(rng.integers(2, 12))
+    standard = rng.normal(size=(n, p))
+    eta = standard @ rng.normal(size=p) / np.sqrt(p)
+    rows = standard * 10.0 ** rng.uniform(-0.5, 0.5, p)
+    y = {
+        "label": rng.random(n) < 1.0 / (1.0 + np.exp(-eta)),
+        "count": rng.poisson(np.exp(eta)),
+        "number": eta + rng.normal(size=n),
+    }[kind]
+    estimator.fit(rows, y)  # a ConvergenceWarning would be an error here
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
+        ist.from_sklearn(estimator, rows, y)
+        rows[:, 0] = rng.permutation(rows[:, 0])
+        with pytest.raises(ist.errors.NotStationary):
+            ist.from_sklearn(estimator, rows, y)
+
+
 def test_small_units_do_not_hide_other_data():
     """In units of 1e-6 every absolute gradient of the columns is far below tol."""
     small = 1e-6 * X
