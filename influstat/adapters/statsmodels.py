@@ -48,8 +48,9 @@ def from_statsmodels(
         copy. Required there. With "copy" the risk has one row of a single copy for each row of the
         model, in its order, followed by the other copies as rows of their own.
     alpha, L1_wt : float or array_like, float
-        What was passed to `fit_regularized` of OLS, WLS or GLM, which does not keep them. With an L1
-        part the fit is that of the active set: theta holds the coefficients that are not zero.
+        What was passed to `fit_regularized` of OLS, WLS, GLS or GLM, which does not keep them. With an
+        L1 part the fit is that of the active set: theta holds the coefficients that are not zero, and
+        ``fit.risk.active_set_changes(fit.leave_one_out())`` tells which removals change that set.
     smoothing : float, optional
         Width t of the smoothed check loss that stands for QuantReg's, in units of y. Required there.
 
@@ -72,6 +73,11 @@ def from_statsmodels(
         The results are not at the minimum; the message says how far off.
     InvalidArgument, InvalidType
         The results hold no data any more, or are no results; or a needed setting is missing.
+
+    See Also
+    --------
+    negative_curvature_rows : Rows that curve the risk the wrong way, possible with links that are not
+        canonical, robust norms that bend back, and estimated dispersions.
 
     Examples
     --------

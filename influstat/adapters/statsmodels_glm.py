@@ -49,14 +49,14 @@ def from_glm(results: Any, drop: str | None) -> Mapped:
 
 
 def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, drop: str | None) -> Any:
-    """Return the rows of the risk (positions, weights, labels): what one removal takes away.
+    """Return the rows of the risk (which of the model's, weights, labels): what one removal takes away.
 
     Dropping one copy of a row with frequency f needs a row of weight w / f of its own; the other f - 1
     copies follow behind all first copies, so that positions 0 to n - 1 are the model's rows.
     """
     if drop is not None:
         choice("drop", drop, DROPS)
-    everyone = np.arange(len(weights))
+    everyone = slice(None)  # without a copy of the data
     if (frequencies == 1).all():
         return everyone, weights, labels
     if drop is None:
@@ -80,7 +80,7 @@ def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, d
     single = weights / frequencies
     others = np.array([f"{labels[i]} (other {frequencies[i] - 1:g})" for i in more], dtype=object)
     return (
-        np.concatenate([everyone, more]),
+        np.concatenate([np.arange(len(weights)), more]),
         np.concatenate([single, weights[more] - single[more]]),
         np.concatenate([np.asarray(labels, dtype=object), others]),
     )

@@ -114,7 +114,7 @@ def row_labels(model: Any) -> NDArray[Any]:
             return np.array([*labels, None], dtype=object)[:-1]  # tuples stay whole
         return np.asarray(labels)
     dropped = getattr(model.data, "missing_row_idx", None) or []
-    left = np.setdiff1d(np.arange(n + len(dropped)), np.asarray(dropped, dtype=int))
+    left = np.delete(np.arange(n + len(dropped)), np.asarray(dropped, dtype=int))
     return left if len(left) == n else np.arange(n)
 
 
