@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,18 +120,37 @@ def scatter(ax: Axes, x: FloatArray, y: FloatArray, classes: Any) -> None:
 
 
 def label_points(
-    ax: Axes, x: FloatArray, y: FloatArray, labels: NDArray[Any], chosen: Sequence[int] | NDArray[np.intp]
+    ax: Axes,
+    x: FloatArray,
+    y: FloatArray,
+    labels: NDArray[Any],
+    chosen: NDArray[np.intp],
+    *,
+    gaps: FloatArray | None = None,
+    from_line: bool = False,
 ) -> None:
-    """Write the labels of the chosen points beside them, on the side that has room."""
-    if not len(chosen):
-        return
+    """Write the labels of the chosen points beside them, with a white rim, on the side that has room.
+
+    `gaps` are the distances to keep, in points. With `from_line`, labels of points below the line
+    y = x go below.
+    """
+    from matplotlib.patheffects import withStroke
+
     middle = 0.5 * sum(ax.get_xlim())
     for i in chosen:
         left = x[i] > middle
-        ax.annotate(
-            str(labels[i]), (x[i], y[i]), xytext=(-4 if left else 4, 3), textcoords="offset points",
-            ha="right" if left else "left", fontsize=SMALL, zorder=4, annotation_clip=True,
-        )  # fmt: skip
+        gap = 4.0 if gaps is None else gaps[i]
+        text = ax.annotate(
+            str(labels[i]),
+            (x[i], y[i]),
+            xytext=(-gap if left else gap, -9.0 if from_line and y[i] < x[i] else 4.0),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            fontsize=SMALL,
+            path_effects=[withStroke(linewidth=2.0, foreground="white")],
+            zorder=4,
+        )
+        text.set_in_layout(False)  # long labels do not shrink the axes
 
 
 def largest(values: FloatArray, count: int) -> NDArray[np.intp]:

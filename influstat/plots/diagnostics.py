@@ -145,7 +145,7 @@ def influence_bubble(
     if coefficients is not None:
         ax.axvline(2.0 * coefficients / len(h), color=GREY, linewidth=0.8, linestyle="--", zorder=0)
     ax.margins(x=0.12, y=0.15)
-    label_points(ax, h, r, labels_of(row_labels, len(h)), chosen)
+    label_points(ax, h, r, labels_of(row_labels, len(h)), chosen, gaps=2.0 + 0.5 * np.sqrt(area))
     ax.text(
         0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, ha="right", va="bottom", fontsize=SMALL,
     )  # fmt: skip

@@ -90,7 +90,7 @@ def predicted_against_exact(
     ax = one_axes(ax, height=3.1)
     _square(ax, x, y)
     scatter(ax, x, y, classes)
-    label_points(ax, x, y, labels, largest(np.abs(y - x), outliers))
+    label_points(ax, x, y, labels, largest(np.abs(y - x), outliers), from_line=True)
     ax.text(
         0.03, 0.97, _summary(y, x, labels), transform=ax.transAxes, ha="left", va="top", fontsize=SMALL,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1.0}, zorder=5,
