@@ -137,12 +137,14 @@ class BlackBoxRisk:
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
         """Return the size of each entry of the gradient without cancellation, shape (p,).
 
-        The sum of the absolute terms, and 1e12 times the estimated error of differences: relative to
-        this, a gradient of 1e-12 can be reached.
+        The sum of the absolute terms, 1e12 times the estimated error of differences (relative to this, a
+        gradient of 1e-12 can be reached), and a millionth of the mean loss per width: where all terms
+        vanish with the gradient, as at a hidden unit of weight 0, there is nothing else to compare with.
         """
         found = self.rows.gradients(theta)
         size = self.weights @ (np.abs(found.value) + 1e12 * found.error)
-        return np.asarray((size + self.penalty_diagonal * np.abs(theta)) / self.total_weight)
+        least = 1e-6 * (self.weights @ np.abs(self.rows.values(theta))) / self.rows.widths
+        return np.asarray((size + least + self.penalty_diagonal * np.abs(theta)) / self.total_weight)
 
     def curvature(self, theta: FloatArray) -> BlackBoxCurvature:
         """Return the Hessian H(theta) as an operator."""

@@ -28,6 +28,7 @@ TOLERANCE = 1e-12
 LARGEST_FACTORED = 4000  # coefficients; beyond, and where penalised, steps come from conjugate gradients
 LEAST_RTOL = 1e-10  # of conjugate gradients; looser far from the minimum, where a Newton step is no aim
 HALVINGS = 60
+NOTHING = 1e-140  # a gradient that no step can tell from 0: its square is below float64
 NEAR = 1e-6  # stationarity below which a smaller gradient alone shows progress
 POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient
 
@@ -57,6 +58,7 @@ def stationarity(risk: Risk, theta: FloatArray, gradient: FloatArray | None = No
     scale = risk.gradient_scale(theta)
     if not (np.isfinite(gradient).all() and np.isfinite(scale).all()):
         return float("inf")
+    gradient = np.where(np.abs(gradient) > NOTHING, gradient, 0.0)  # at 0 the terms may vanish with it
     return float(np.max(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
 
 

@@ -120,11 +120,13 @@ def _factor(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: 
 
 
 def _shift(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: Mapping[str, Any]) -> str:
+    """Explain the gap by an array it is proportional to wherever there is a gap at all, twice at least."""
+    wrong = np.abs(gap) > 1e-6 * np.max(np.abs(gap))
     for text, array in shifts.items():
-        delta = np.broadcast_to(np.asarray(array, dtype=float), gap.shape)
+        delta = np.where(wrong, np.broadcast_to(np.asarray(array, dtype=float), gap.shape), 0.0)
         power = float(np.sum(delta * delta))
         c = float(np.sum(gap * delta)) / power if power > 0 else 0.0
-        if c and _small(gap - c * delta, gap):
+        if c and len(np.unique(delta[wrong])) > 1 and _small(gap - c * delta, gap):
             return text.format(c)
     return ""
 

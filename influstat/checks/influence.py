@@ -19,6 +19,7 @@ from influstat.validation import FloatArray, numeric_array, whole_number
 
 TOLERANCE = 1e-5  # of derivatives of refits: a refit carries about 12 digits, its differences 8
 ROWS = 4
+LEAST = 1e-6  # what counts as nothing, in steps that move linear predictors by 1
 
 INFLUENCE_LAWS = ("derivative of the refit", "order", "exact refits", "loss", "prediction", "own loss")
 
@@ -143,7 +144,7 @@ def _derivative(at: _Influences) -> Finding:
     found = at.influences()[at.rows] / at.point.unit
     slopes = [at.slope(lambda theta: theta / at.point.unit, row) for row in at.rows]
     truth, errors = np.array([s[0] for s in slopes]), np.array([s[1] for s in slopes])
-    size = np.max(np.abs(truth)) + 1e-12
+    size = np.max(np.abs(truth)) + LEAST
     if np.median(errors) > 1e-3 * size:
         cause = "refits are too inexact to be differenced: check the risk first"
         return Finding("", False, float(np.median(errors) / size), 1e-3, "refits", cause)
@@ -218,7 +219,11 @@ def _exact(at: _Influences) -> Finding:
     found = removal.theta[done] / unit
     truth = np.array([at.refit(at.rows[k], -np.inf) for k in done]) / unit
     return compare(
-        found, truth, tolerance=1e-6, size=np.max(np.abs(truth)), place=lambda i: f"row {at.rows[done[i[0]]]}"
+        found,
+        truth,
+        tolerance=1e-6,
+        size=np.max(np.abs(truth)) + LEAST,
+        place=lambda i: f"row {at.rows[done[i[0]]]}",
     )
 
 
@@ -226,7 +231,7 @@ def _on(at: _Influences, scores: Any, function: Callable[[FloatArray], FloatArra
     found = np.asarray(scores.values)[at.rows]
     slopes = [at.slope(function, row) for row in at.rows]
     truth, errors = np.array([s[0] for s in slopes]), np.array([s[1] for s in slopes])
-    size = np.max(np.abs(truth)) + 1e-12
+    size = np.max(np.abs(truth)) + LEAST
     return compare(
         found,
         truth,
