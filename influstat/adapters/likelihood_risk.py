@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator
 
+from influstat.adapters.dense_curvature import DenseCurvature
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.validation import FloatArray, choice, numeric_array, vector
 
@@ -54,48 +54,6 @@ class RowLikelihoods(Protocol):
     def mean_derivative(self, eta: FloatArray) -> FloatArray:
         """Return its derivative."""
         ...
-
-
-class DenseCurvature(LinearOperator):
-    """A Hessian that is known as a matrix, as a `scipy.sparse.linalg.LinearOperator`.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (p, p)
-        Symmetric, mean scale.
-
-    Examples
-    --------
-    >>> DenseCurvature(np.diag([1.0, 2.0])) @ np.ones(2)
-    array([1., 2.])
-    """
-
-    def __init__(self, matrix: FloatArray) -> None:
-        super().__init__(dtype=np.dtype(np.float64), shape=matrix.shape)  # type: ignore[call-arg]  # stubs
-        self._matrix = matrix
-
-    def _matvec(self, vector: FloatArray) -> FloatArray:
-        return np.asarray(self._matrix @ vector)
-
-    def _matmat(self, vectors: FloatArray) -> FloatArray:
-        return np.asarray(self._matrix @ vectors)
-
-    def _adjoint(self) -> DenseCurvature:
-        return self
-
-    _transpose = _adjoint
-
-    def to_dense(self) -> FloatArray:
-        """Return a copy of the matrix in Fortran order, shape (p, p)."""
-        return np.array(self._matrix, order="F")
-
-    def diagonal(self) -> FloatArray:
-        """Return the diagonal, shape (p,)."""
-        return self._matrix.diagonal().copy()
-
-    def eigenvalue_bound(self) -> float:
-        """Return an upper bound on the largest eigenvalue: the largest absolute row sum."""
-        return float(np.max(np.abs(self._matrix).sum(axis=1)))
 
 
 class _RowDerivatives:

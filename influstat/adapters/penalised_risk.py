@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.adapters.likelihood_risk import DenseCurvature
+from influstat.adapters.dense_curvature import DenseCurvature
 from influstat.leverage import LinearPart
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
