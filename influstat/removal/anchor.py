@@ -80,6 +80,11 @@ class Anchor:
             raise SingularHessian("The Hessian without the rows is singular.") from None
         self._give_up = give_up
 
+    @property
+    def entries(self) -> int:
+        """Numbers that this keeps in memory."""
+        return len(self._scale) ** 2 + 4 * len(self.weights)
+
     @cached_property
     def leverages(self) -> FloatArray:
         """weights_j |x_j|^2_{C^-1}, shape (n,)."""

@@ -164,6 +164,8 @@ class Certificate:
         Which anchor holds.
     anchor : Anchor or None
         C of the shared one.
+    own_anchors : dict of int to Anchor
+        Those of `own` that were kept; the others are made again when asked for.
     """
 
     risk: LinearRisk
@@ -178,6 +180,7 @@ class Certificate:
     relative: FloatArray
     own: NDArray[np.bool_]
     anchor: Anchor | None
+    own_anchors: dict[int, Anchor]
 
     @property
     def certified(self) -> NDArray[np.bool_]:
@@ -242,7 +245,9 @@ class Certificate:
         return [int(k) for k in np.flatnonzero(self.certified & self.own)]
 
     def _own_error(self, k: int, functionals: FloatArray) -> FloatArray:
-        anchor = own_anchor(self.risk, self.groups[k], self.theta[k], self.penalty_kept[k])
+        anchor = self.own_anchors.get(k)
+        if anchor is None:
+            anchor = own_anchor(self.risk, self.groups[k], self.theta[k], self.penalty_kept[k])
         whitened = anchor.whiten(functionals.T)
         return self._bound(np.array([k]), np.linalg.norm(whitened, axis=0), self.shift[k] @ whitened)
 

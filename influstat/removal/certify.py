@@ -18,6 +18,7 @@ from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
 
 OWN_WORK = 2e12  # floating-point operations that Hessians of single removals may cost in all
+KEPT_ENTRIES = 2**24  # of factors of such Hessians that are kept: 128 MiB
 LOOSE = 2.0  # reach / q beyond which a removal's own Hessian is tried
 
 Chosen = NDArray[np.intp]
@@ -67,6 +68,7 @@ class _Work:
         self.penalty_kept = self.left.copy()
         self.own = np.zeros(k, dtype=np.bool_)
         self.anchor: Anchor | None = None
+        self.own_anchors: dict[int, Anchor] = {}
         self.quadratic: Quadratic | None = None
 
     def run(self) -> Certificate:
@@ -91,6 +93,7 @@ class _Work:
             self.relative,
             self.own,
             self.anchor,
+            self.own_anchors,
         )
 
     def _why_unusable(self, k: int) -> str:
@@ -203,6 +206,8 @@ class _Work:
         self._record(chosen, constants, whitened.T, own=True)
         if self.own[k]:
             self.penalty_kept[k] = left[0]
+            if len(self.own_anchors) * anchor.entries < KEPT_ENTRIES:
+                self.own_anchors[k] = anchor
 
 
 def _why(constants: Constants, place: int) -> str:
