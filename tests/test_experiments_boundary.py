@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from influstat.experiments import figure5
-from influstat.experiments.agreement import spearman
 from influstat.experiments.boundary import draw, table
+from influstat.experiments.comparison import spearman
 
 pytestmark = pytest.mark.usefixtures("data_dir")
 

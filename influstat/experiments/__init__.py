@@ -4,9 +4,9 @@ The command line, the notebooks and the tests share them. `FIGURES` names, for e
 that computes it, the table of stated and found numbers, and the drawing.
 """
 
-from influstat.experiments.agreement import Agreement, agreement
 from influstat.experiments.boundary import Figure5, figure5
 from influstat.experiments.catalogue import FIGURES, Reproduction
+from influstat.experiments.comparison import Agreement, agreement
 from influstat.experiments.digits import (
     Figure2,
     Figure2AsFigure,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.experiments.agreement import spearman
+from influstat.experiments.comparison import spearman
 from influstat.experiments.smoothing import iris_split
 from influstat.experiments.split import Split
 from influstat.experiments.table import Line, number

@@ -12,7 +12,7 @@ import numpy as np
 
 from influstat.datasets import Dataset, load_fair, load_statecrime
 from influstat.errors import DoubtfulResult
-from influstat.experiments.agreement import Agreement, agreement
+from influstat.experiments.comparison import Agreement, agreement
 from influstat.experiments.split import Split, leverage, split_rows, standardised
 from influstat.fit import Fit
 from influstat.models import Logistic, Ridge, SmoothedSVC

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.datasets import Dataset, load_mnist17, load_mnist17_paper
 from influstat.errors import DatasetError
-from influstat.experiments.agreement import Agreement, agreement, pearson
+from influstat.experiments.comparison import Agreement, agreement, pearson
 from influstat.experiments.split import (
     Split,
     leverage,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from influstat.datasets import load_forest_fires
-from influstat.experiments.agreement import Agreement, agreement, pearson
+from influstat.experiments.comparison import Agreement, agreement, pearson
 from influstat.experiments.split import (
     Split,
     leverage,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.datasets import load_iris_pair
-from influstat.experiments.agreement import pearson
+from influstat.experiments.comparison import pearson
 from influstat.experiments.split import Split, loss_change_at, removal, split_rows
 from influstat.experiments.table import Line, number, same
 from influstat.fit import Fit
