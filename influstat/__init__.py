@@ -17,6 +17,7 @@ from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, Smoot
 from influstat.numerical_loss import NumericalLoss
 from influstat.penalty import L2
 from influstat.removal import Removal
+from influstat.removal.report import RemovalReport
 from influstat.risk import LinearRisk
 from influstat.scores import Ranking, Scores
 from influstat.smoothed_l1 import SmoothedL1, SmoothedL1Risk
@@ -45,6 +46,7 @@ __all__ = [
     "PseudoHuberLoss",
     "Ranking",
     "Removal",
+    "RemovalReport",
     "Ridge",
     "Risk",
     "Scores",
