@@ -118,7 +118,7 @@ def robust(name, norm):
 def regularised(name, make, alpha, L1_wt, tolerance=1e-6, **options):
     settings = {"alpha": alpha, "L1_wt": L1_wt}
     return ModelCase(
-        f"{name}.fit_regularized",
+        f"fit_regularized of {name}",
         lambda rows: make(rows).fit_regularized(**settings, **options),
         settings,
         tolerance,
@@ -259,40 +259,40 @@ ROBUST = [
     robust("Student", norms.StudentT()),
 ]
 PENALISED = [
-    regularised("OLS ridge", lambda rows: sm.OLS(D.normal[rows], D.X[rows]), 0.3, 0.0),
+    regularised("OLS, ridge", lambda rows: sm.OLS(D.normal[rows], D.X[rows]), 0.3, 0.0),
     regularised(
-        "OLS ridge, several strengths",
+        "OLS, ridge of several strengths",
         lambda rows: sm.OLS(D.normal[rows], D.X[rows]),
         np.array([0.0, 0.1, 0.2, 0.3]),
         0.0,
     ),
     regularised(
-        "WLS ridge", lambda rows: sm.WLS(D.normal[rows], D.X[rows], weights=D.weights[rows]), 0.3, 0.0
+        "WLS, ridge", lambda rows: sm.WLS(D.normal[rows], D.X[rows], weights=D.weights[rows]), 0.3, 0.0
     ),
     regularised(
-        "OLS elastic net", lambda rows: sm.OLS(D.normal[rows], D.X[rows]), 0.05, 0.5, cnvrg_tol=1e-12
+        "OLS, elastic net", lambda rows: sm.OLS(D.normal[rows], D.X[rows]), 0.05, 0.5, cnvrg_tol=1e-12
     ),
     regularised(
-        "GLM Poisson elastic net",
+        "GLM Poisson, elastic net",
         lambda rows: sm.GLM(D.counts[rows], D.X[rows], family=F.Poisson()),
         0.05,
         0.5,
         cnvrg_tol=1e-12,
     ),
     regularised(
-        "GLM Binomial ridge",
+        "GLM Binomial, ridge",
         lambda rows: sm.GLM(LABELS[rows], D.X[rows], family=F.Binomial()),
         np.array([0.0, 0.05, 0.05, 0.05]),
         0.0,
         tolerance=1e-2,
     ),
     ModelCase(
-        "Logit L1.fit_regularized",
+        "fit_regularized of Logit, L1",
         lambda rows: sm.Logit(LABELS[rows], D.X[rows]).fit_regularized(alpha=2.0, disp=0, acc=1e-14),
         tolerance=1e-3,
     ),
     ModelCase(
-        "Poisson L1.fit_regularized",
+        "fit_regularized of Poisson, L1",
         lambda rows: sm.Poisson(D.counts[rows], D.X[rows]).fit_regularized(
             alpha=[0.0, 2.0, 2.0, 2.0], disp=0, acc=1e-14
         ),
