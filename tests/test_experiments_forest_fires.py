@@ -108,6 +108,8 @@ def test_the_drawing_shows_all_rows(record):
         low, high = ax.get_xlim()
         assert low < record.loo.min() < record.loo.max() < high
         assert ax.get_ylim()[0] < record.explicit.min()
+    framed = draw(record, published=True)
+    assert all(ax.get_ylim()[0] > record.explicit[237] for ax in framed.axes)
 
 
 def test_the_split_is_fresh_each_time():

@@ -7,17 +7,17 @@ that computes it, the table of stated and found numbers, and the drawing.
 from influstat.experiments.boundary import Figure5, figure5
 from influstat.experiments.catalogue import FIGURES, Reproduction
 from influstat.experiments.comparison import Agreement, agreement
-from influstat.experiments.digits import (
-    Figure2,
-    Figure2AsFigure,
-    digits_split,
-    figure2,
-    figure2_as_figure,
-    mnist_data,
-)
+from influstat.experiments.digits import Figure2, digits_split, figure2, mnist_data
+from influstat.experiments.digits_published import Figure2AsFigure, figure2_as_figure
 from influstat.experiments.factors import Figure3, figure3
 from influstat.experiments.forest_fires import Figure1, figure1, forest_fires_split
-from influstat.experiments.smoothing import Figure4, figure4, figure4_as_figure, iris_split
+from influstat.experiments.smoothing import (
+    Figure4,
+    Figure4AsFigure,
+    figure4,
+    figure4_as_figure,
+    iris_split,
+)
 from influstat.experiments.split import Split, split_rows, standardised
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Figure2AsFigure",
     "Figure3",
     "Figure4",
+    "Figure4AsFigure",
     "Figure5",
     "Reproduction",
     "Split",

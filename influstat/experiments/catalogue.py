@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from influstat.experiments import boundary, digits, factors, forest_fires, smoothing
+from influstat.experiments import boundary, digits, digits_published, factors, forest_fires, smoothing
 from influstat.experiments.table import Line, as_text
 
 
@@ -44,9 +44,11 @@ class Reproduction:
 
 
 def _figure2_lines(record: digits.Figure2) -> list[Line]:
-    """Return the lines of Figure 2, with those of the published figure where the paper's rows are used."""
-    with_published = len(record.split.y) == digits.PAPER_ROWS
-    return digits.table(record, digits.figure2_as_figure() if with_published else None)
+    """Return the lines of Figure 2, with that of the published figure where the paper's rows are used."""
+    lines = digits.table(record)
+    if len(record.split.y) == digits.PAPER_ROWS:
+        lines.append(digits_published.published_line(digits_published.figure2_as_figure()))
+    return lines
 
 
 FIGURES: dict[str, Reproduction] = {

@@ -97,27 +97,6 @@ class Figure2:
         return float(np.max(np.abs(self.explicit[self.folded_rows] - self.folded_loo)))
 
 
-@dataclass(frozen=True, eq=False)
-class Figure2AsFigure:
-    """What the published Figure 2 shows: fitted at lam = 500, differentiated at lam = 1000.
-
-    Attributes
-    ----------
-    loo : ndarray, shape (n,)
-        Leave-one-out of the fit at lam = 500, judged by the test loss at lam = 1000.
-    explicit : ndarray, shape (n,)
-        -I/n at lam = 1000 there, where the risk has no minimum; the figure shows 1.5 times this.
-    """
-
-    loo: FloatArray
-    explicit: FloatArray
-
-    @property
-    def slope(self) -> float:
-        """Of -I/n on leave-one-out, before the factor."""
-        return agreement(self.explicit, self.loo).slope
-
-
 def mnist_data() -> Dataset:
     """Return the paper's 9,085 rows where their list is at hand, else MNIST's own training split."""
     try:
@@ -204,25 +183,7 @@ def figure2(*, data: Dataset | None = None, lam: float = LAM, seeds: Sequence[in
     )
 
 
-def figure2_as_figure(*, data: Dataset | None = None) -> Figure2AsFigure:
-    """Compute Figure 2 as published: scikit-learn's C = 1/1000 is lam = 500 of the paper's eq. (13).
-
-    Parameters and errors are those of `figure2`; the refits take as long.
-
-    Examples
-    --------
-    >>> from influstat.experiments import figure2_as_figure
-    >>> round(figure2_as_figure().slope, 2)  # doctest: +SKIP
-    0.62
-    """
-    split = standardised(digits_split(mnist_data() if data is None else data)[0])
-    fit = Logistic(lam=LAM / 2, penalty="fixed").fit(split.X, split.y)
-    elsewhere = Fit(Logistic(lam=LAM).risk(split.X, split.y), fit.theta, tolerance=np.inf)
-    loo = loss_change_at(elsewhere, fit.leave_one_out().theta, split)[:, 0]
-    return Figure2AsFigure(loo=loo, explicit=removal(elsewhere, split)[:, 0])
-
-
-def table(record: Figure2, published: Figure2AsFigure | None = None) -> list[Line]:
+def table(record: Figure2) -> list[Line]:
     """Return the numbers of Figure 2 beside those stated for a right implementation.
 
     With MNIST's own split the stated numbers, which are those of the paper's rows, do not apply.
@@ -232,7 +193,7 @@ def table(record: Figure2, published: Figure2AsFigure | None = None) -> list[Lin
     single, averaged = (
         [pearson(one, record.loo) for one in runs] for runs in (record.lissa, record.lissa_averaged)
     )
-    lines = [
+    return [
         same("training rows (the paper's file)", PAPER_ROWS, len(record.split.y)),
         number("norm of theta", "0.620330142803", float(np.linalg.norm(record.fit.theta))),
         number("risk", "0.094068825015", record.fit.risk.value(record.fit.theta)),
@@ -252,9 +213,6 @@ def table(record: Figure2, published: Figure2AsFigure | None = None) -> list[Lin
         number("largest leverage", "0.588", float(record.leverage.max())),
         same("most harmful row (smallest LOO)", 6752, int(np.argmin(record.loo))),
     ]
-    if published is not None:
-        lines.append(number("as figure: slope before the factor 1.5", "0.62", published.slope))
-    return lines
 
 
 def draw(record: Figure2) -> Any:

@@ -185,8 +185,12 @@ def table(record: Figure1) -> list[Line]:
     return lines
 
 
-def draw(record: Figure1) -> Any:
-    """Draw Figure 1, all rows in the frame, and return the matplotlib Figure."""
+def draw(record: Figure1, *, published: bool = False) -> Any:
+    """Draw Figure 1 and return the matplotlib Figure.
+
+    With `published`, in a frame like the paper's, which leaves out the row of the largest error; else with
+    all rows.
+    """
     from influstat.plots import solver_panels
 
     panels = {
@@ -196,6 +200,11 @@ def draw(record: Figure1) -> Any:
         "LiSSA, m = 2000, one repeat": record.lissa[0],
     }
     axes = solver_panels(panels, record.loo)
+    if published:
+        shown = np.delete(record.loo, record.agreement.worst_row)
+        reach = 1.1 * float(np.max(np.abs(shown)))
+        for ax in axes:
+            ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
     return axes[0].figure
 
 

@@ -143,8 +143,29 @@ def hinge_loss_change(before: FloatArray, after: FloatArray, split: Split) -> Fl
     return loss(after) - loss(before[None, :])
 
 
-def as_figure(theta: FloatArray, without: FloatArray, split: Split) -> dict[float, float]:
-    """Return t -> Pearson correlation at test row 133 as the published figure has it.
+@dataclass(frozen=True, eq=False)
+class Figure4AsFigure:
+    """What the published Figure 4 shows of test row 133: an exact-hinge fit, lam = 1, differentiated as h_t.
+
+    Attributes
+    ----------
+    loo : ndarray, shape (90,)
+        Leave-one-out of the hinge fit, judged as in `Figure4.hinge_loo`.
+    removals : mapping of float to ndarray of shape (90,)
+        t -> -I/n of the smoothed risk with lam = 2, which has no minimum there.
+    """
+
+    loo: FloatArray
+    removals: Mapping[float, FloatArray]
+
+    @property
+    def pearson(self) -> dict[float, float]:
+        """Correlation of removals and leave-one-out by t."""
+        return {t: pearson(removals, self.loo) for t, removals in self.removals.items()}
+
+
+def as_figure(theta: FloatArray, without: FloatArray, split: Split) -> Figure4AsFigure:
+    """Return what the published figure shows for given exact-hinge fits.
 
     Its smoothed risk, with lam = 2, was never minimised: the influences are those of h_t at an exact-hinge
     fit with lam = 1, against leave-one-out of that fit.
@@ -161,22 +182,21 @@ def as_figure(theta: FloatArray, without: FloatArray, split: Split) -> dict[floa
     The paper prints 0.8602 and 0.7700. Fits to a duality gap of 1e-14 give 0.8603 and 0.7700; libsvm's,
     which stop up to 4e-4 away, give 0.8602 and 0.7700 (``SVC(kernel="linear", C=1, tol=1e-9)``).
     """
-    loo = hinge_loss_change(theta, without, split)[:, 0]
-    found = {}
+    removals = {}
     for t in (0.01, 0.1):
         risk = SmoothedSVC(lam=LAM, t=t).risk(split.X, split.y)
         elsewhere = Fit(risk, theta, tolerance=np.inf)  # not a minimum: that is the point
-        found[t] = pearson(removal(elsewhere, split)[:, 0], loo)
-    return found
+        removals[t] = removal(elsewhere, split)[:, 0]
+    return Figure4AsFigure(loo=hinge_loss_change(theta, without, split)[:, 0], removals=removals)
 
 
-def figure4_as_figure() -> dict[float, float]:
+def figure4_as_figure() -> Figure4AsFigure:
     """Return `as_figure` for exact fits.
 
     Examples
     --------
     >>> from influstat.experiments import figure4_as_figure
-    >>> round(figure4_as_figure()[0.1], 4)  # doctest: +SKIP
+    >>> round(figure4_as_figure().pearson[0.1], 4)  # doctest: +SKIP
     0.77
     """
     split = iris_split()
@@ -235,7 +255,7 @@ def table(record: Figure4) -> list[Line]:
         if t in own:
             found = pearson(predicted[:, 0], record.own_loo[t][:, 0])
             lines.append(number("  row 133 against its own smoothed LOO", own[t], found))
-    published = figure4_as_figure()
+    published = figure4_as_figure().pearson
     lines.append(number("as figure, t = 0.01 (paper: libsvm's fit)", "0.8602", published[0.01]))
     lines.append(number("as figure, t = 0.1", "0.7700", published[0.1]))
     return lines
