@@ -13,9 +13,10 @@ share enter through G alone. Nothing needs D > 0, so an unpenalised intercept is
 **Anchor.** B is positive definite, |v| = (v'Bv)^1/2, |a|* = (a'B^-1 a)^1/2, q = |G|*. Two are used:
 `shared`, the Hessian of F at theta-hat, but with the share 1 - omega_0 of the penalty, omega_0 the mean
 over all removals, so that B = C - sum_S w l2 x x' for one factored C (Woodbury); and `own`, the Hessian of
-F at theta itself. Let d_j = x_j'(theta - theta_anchor), pi = |log((1 - omega) / (1 - omega_0))| (0 without a
-penalty and for `own`), h_j the leverage w_j l2_j |x_j|*^2 at the anchor. A few rows may be *given up*:
-those of smallest h_j, as far as their sum eps0 (in S or not) stays near 1e-3; the others are *kept*. With
+F at theta itself (for groups of more than p rows, and tried where the bounds are widest, as far as
+`certify.OWN_WORK` goes). Let d_j = x_j'(theta - theta_anchor), pi = |log((1 - omega) / (1 - omega_0))| (0
+without a penalty and for `own`), h_j the leverage w_j l2_j |x_j|*^2 at the anchor. A few rows may be *given
+up*: those of smallest h_j, as far as their sum eps0 (in S or not) stays near 1e-3; the others are *kept*. With
 j running over the kept rows outside S (over all rows outside S in rho'):
 
     s = c max_j |d_j|      sigma = s + pi      rho = c max_j |x_j|*      rho' = c max_all |x_j|*

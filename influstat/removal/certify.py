@@ -17,7 +17,7 @@ from influstat.removal.measured import Measured, Quadratic, measure
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
 
-OWN_WORK = 2e12  # floating-point operations that Hessians of single removals may cost in all
+OWN_WORK = 1e12  # floating-point operations that Hessians of single removals may cost in all
 KEPT_ENTRIES = 2**24  # of factors of such Hessians that are kept: 128 MiB
 LOOSE = 2.0  # reach / q beyond which a removal's own Hessian is tried
 
@@ -188,8 +188,12 @@ class _Work:
     def _own(self, usable: Chosen) -> None:
         n, p = self.risk.shape
         affordable = int(OWN_WORK / (4.0 * n * p**2 + 4.0 * p**3))
-        loose = ~(self.reach[usable] < LOOSE * self.q[usable])  # also where both are inf
-        for k in progress(usable[loose][:affordable].tolist(), "certificates, one Hessian each"):
+        with np.errstate(invalid="ignore"):
+            looseness = self.reach[usable] / self.q[usable]  # nan where there is no certificate yet
+        looseness[np.isnan(looseness)] = inf
+        looseness[self.reach[usable] == 0] = 1.0
+        loosest = np.argsort(-looseness, kind="stable")[: np.sum(looseness >= LOOSE)]
+        for k in progress(usable[loosest][:affordable].tolist(), "certificates, one Hessian each"):
             try:
                 self._own_one(k)
             except SingularHessian as error:

@@ -84,7 +84,10 @@ def judge(name, fit, X, y):
     start = perf_counter()
     exact = fit.leave_one_out()
     print(f"  exact refits {perf_counter() - start:.1f} s", flush=True)
-    effect, rounding = exact.loss_change(X, y), exact.loss_bound(X, y)
+    effect = exact.loss_change(X, y)
+    start = perf_counter()
+    rounding = exact.loss_bound(X, y)
+    first_call = perf_counter() - start
     refits_beyond, refits = beyond_in_extended_precision(fit, exact, X, y)
     print(f"  refits beyond their bounds in extended precision: {refits_beyond} of {refits}", flush=True)
     for method in METHODS:
@@ -94,7 +97,7 @@ def judge(name, fit, X, y):
             continue
         start = perf_counter()
         bound = removal.loss_bound(X, y)
-        seconds = perf_counter() - start
+        seconds = first_call if removal is exact else perf_counter() - start
         error = np.abs(removal.loss_change(X, y) - effect)
         certified = removal.certificate.certified
         beyond = int(np.sum((error > bound + rounding)[certified]))
@@ -105,8 +108,8 @@ def judge(name, fit, X, y):
             f"    {method:<12} certified {certified.mean():.2%}, by own Hessian",
             f"{removal.certificate.own.mean():.1%};",
             f"beyond the bound {beyond} of {error.size}; medians: bound/effect {to_effect:.1e},",
-            f"bound/error {to_error:.3g}; largest: bound {np.nanmax(bound):.1e}, error {np.nanmax(error):.1e};",
-            f"{seconds:.1f} s",
+            f"bound/error {to_error:.3g}; largest: bound {np.nanmax(bound):.1e},",
+            f"error {np.nanmax(error):.1e}; {seconds:.1f} s",
             flush=True,
         )
 
