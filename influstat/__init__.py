@@ -1,6 +1,6 @@
 """influstat: closed-form influence functions, and what really happens without a row."""
 
-from influstat import errors
+from influstat import checks, errors
 from influstat.adapters import from_sklearn, from_statsmodels, negative_curvature_rows
 from influstat.black_box import BlackBoxRisk
 from influstat.contract import Risk
@@ -64,6 +64,7 @@ __all__ = [
     "Suspects",
     "Taylor",
     "average_marginal_effect",
+    "checks",
     "contrast",
     "errors",
     "find_mislabelled",

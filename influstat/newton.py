@@ -28,6 +28,7 @@ TOLERANCE = 1e-12
 LARGEST_FACTORED = 4000  # coefficients; beyond, and where penalised, steps come from conjugate gradients
 LEAST_RTOL = 1e-10  # of conjugate gradients; looser far from the minimum, where a Newton step is no aim
 HALVINGS = 60
+GONE = 1e-12  # of a coefficient and its gradient that one step takes to 0, but for rounding
 NOTHING = 1e-140  # a gradient that no step can tell from 0: its square is below float64
 NEAR = 1e-6  # stationarity below which a smaller gradient alone shows progress
 POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient
@@ -185,6 +186,12 @@ class _Descent:
             lower = bool(value <= self.value + 1e-4 * length * slope + noise)
             if lower or self.measure < NEAR:
                 gradient = self.risk.gradient(theta)
+                gone = (np.abs(theta) <= GONE * np.abs(self.theta)) & (
+                    np.abs(gradient) <= GONE * np.abs(self.gradient)
+                )
+                if gone.any():  # a minimum at 0, where nothing is left to be small relative to
+                    theta = np.where(gone, 0.0, theta)
+                    value, gradient = self.risk.value(theta), self.risk.gradient(theta)
                 measure = stationarity(self.risk, theta, gradient)
                 # Where the value changes by less than its rounding only the gradient can tell.
                 if (lower and -length * slope > noise) or measure < self.measure:

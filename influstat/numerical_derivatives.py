@@ -64,7 +64,7 @@ def ridders(function: Displaced, order: int, *, n: int, width: float = 1.0, size
     best = _Best(n)
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))
     centre = _evaluate(function, 0.0, best.rows)
-    outer = _pair(function, 2.0 * width, best.rows)
+    outer = _pair(function, 2.0 * width, best.rows) if order == 3 else (centre, centre)
     previous: list[FloatArray] = []
     for level in range(LEVELS):
         h = width * 0.5**level
