@@ -109,6 +109,28 @@ class TestNamesAndLabels:
         fit = ist.from_statsmodels(sm.NegativeBinomial(DATA.overdispersed, DATA.X).fit(disp=0, maxiter=200))
         assert fit.names == ("const", "x1", "x2", "x3", "alpha")
 
+    @pytest.mark.parametrize(
+        "fit_model",
+        [
+            lambda y, X: sm.OLS(y, X).fit(),
+            lambda y, X: sm.GLM(y, X, family=POISSON).fit(),
+            lambda y, X: sm.RLM(y, X).fit(),
+            lambda y, X: sm.NegativeBinomial(y, X).fit(disp=0, maxiter=200),
+        ],
+        ids=["OLS", "GLM", "RLM", "NegativeBinomial"],
+    )
+    def test_new_rows_must_have_the_columns_of_the_fit(self, fit_model):
+        X = pd.DataFrame(DATA.X, columns=["const", "a", "b", "c"])
+        fit = ist.from_statsmodels(fit_model(pd.Series(DATA.overdispersed), X))
+        assert_allclose(fit.predict(X.iloc[:3]), DATA.X[:3] @ fit.theta[:4])
+        assert_allclose(fit.predict(DATA.X[:3]), DATA.X[:3] @ fit.theta[:4])
+        with pytest.raises(InvalidArgument, match=r"name its columns as the training rows do \('a' ...\)"):
+            fit.predict(X[["const", "b", "a", "c"]])
+        with pytest.raises(InvalidArgument, match="have the 4 columns of the training rows, but it has 3"):
+            fit.predict(DATA.X[:, :3])
+        with pytest.raises(InvalidArgument, match="have the 4 columns of the training rows, but it has 5"):
+            fit.loss(np.column_stack([DATA.X, DATA.normal]), DATA.overdispersed)
+
     def test_one_column_without_a_name(self):
         results = sm.OLS(DATA.normal, DATA.X[:, 1]).fit()
         fit = ist.from_statsmodels(results)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.adapters.dense_curvature import DenseCurvature
+from influstat.design import Design
 from influstat.errors import InvalidArgument, Unsupported
-from influstat.validation import FloatArray, choice, numeric_array, vector
+from influstat.validation import FloatArray, choice, vector
 
 STEP = 2e-3  # of differences, in units in which one row's loss curves by about 1
 HELD = 2**24  # largest n p^2 for which all row Hessians are kept (128 MiB)
@@ -110,6 +111,8 @@ class LikelihoodRisk:
     ----------
     likelihood : RowLikelihoods
         The rows.
+    design : Design
+        Their regressors, with which new rows must agree.
     names : sequence of str
         One for each entry of theta.
     row_labels : ndarray, shape (n,)
@@ -131,8 +134,10 @@ class LikelihoodRisk:
     protocol = "fixed"
     dispersion = 1.0  # l_i is the whole of minus the log-likelihood
 
-    def __init__(self, likelihood: RowLikelihoods, names: Any, row_labels: NDArray[Any]) -> None:
-        self.likelihood = likelihood
+    def __init__(
+        self, likelihood: RowLikelihoods, design: Design, names: Any, row_labels: NDArray[Any]
+    ) -> None:
+        self.likelihood, self.design = likelihood, design
         self.names: tuple[str, ...] = tuple(names)
         self.row_labels = row_labels
         n = len(row_labels)
@@ -222,16 +227,17 @@ class LikelihoodRisk:
         Unsupported
             The model needs more than X, y and an offset for a new row.
         """
-        rows, labels = _rows(X)
+        design = self.design.like(X, argument="X")
+        rows = design.rows(slice(None))
         o = None if offset is None else vector("offset", offset, len(rows))
-        return LikelihoodRisk(self.likelihood.with_rows(rows, y, o), self.names, labels)
+        return LikelihoodRisk(self.likelihood.with_rows(rows, y, o), design, self.names, design.row_labels)
 
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
         """Return X beta (+ offset), or the mean that belongs to it, for new rows."""
         choice("kind", kind, ("linear", "mean"))
-        rows, _ = _rows(X)
+        rows = self.design.like(X, argument="X").rows(slice(None))
         eta = self.likelihood.linear(theta, rows)
         if offset is not None:
             o = vector("offset", offset, len(rows))
@@ -242,19 +248,12 @@ class LikelihoodRisk:
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
-        rows, labels = _rows(X)
+        design = self.design.like(X, argument="X")
         eta = self.predictions(theta, X, offset=offset)
-        gradients = self.likelihood.linear(np.eye(self.shape[1]), rows).T
+        gradients = self.likelihood.linear(np.eye(self.shape[1]), design.rows(slice(None))).T
         if choice("kind", kind, ("linear", "mean")) == "mean":
             gradients = gradients * self.likelihood.mean_derivative(eta)
-        return gradients, labels
-
-
-def _rows(X: Any) -> tuple[FloatArray, NDArray[Any]]:
-    values = np.asarray(numeric_array("X", X), dtype=np.float64)
-    if values.ndim != 2:
-        raise InvalidArgument("X", "be two-dimensional", f"has shape {values.shape}", "Pass a matrix.")
-    return values, np.asarray(X.index) if hasattr(X, "index") else np.arange(len(values))
+        return gradients, design.row_labels
 
 
 def no_such_rows(what: str, model: str) -> Unsupported:

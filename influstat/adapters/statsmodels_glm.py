@@ -12,7 +12,7 @@ from influstat.adapters.glm_loss import GLMLoss
 from influstat.adapters.statsmodels_reading import (
     Mapped,
     design_matrix,
-    names,
+    design_of,
     parameters,
     row_labels,
 )
@@ -38,11 +38,10 @@ def from_glm(results: Any, drop: str | None) -> Mapped:
     theta = parameters(results)
     risk = LinearRisk(
         loss,
-        design_matrix(model)[rows],
+        design_of(model, design_matrix(model)[rows]),
         y[rows],
         weights=weights,
         offset=offset[rows],
-        names=names(model, len(theta)),
         row_labels=labels,
     )
     return Mapped(risk, theta)
@@ -103,10 +102,9 @@ def from_binary_or_poisson(results: Any) -> Mapped:
     theta = parameters(results)
     risk = LinearRisk(
         loss,
-        design_matrix(model),
+        design_of(model, design_matrix(model)),
         y,
         offset=offset_of(model),
-        names=names(model, len(theta)),
         row_labels=row_labels(model),
     )
     return Mapped(risk, theta)
@@ -117,10 +115,9 @@ def from_geometric(results: Any) -> Mapped:
     model, theta = results.model, parameters(results)
     risk = LinearRisk(
         GLMLoss(families.NegativeBinomial(1.0), LogLink()),
-        design_matrix(model),
+        design_of(model, design_matrix(model)),
         np.asarray(model.endog, dtype=np.float64),
         offset=offset_of(model),
-        names=names(model, len(theta)),
         row_labels=row_labels(model),
     )
     return Mapped(risk, theta)

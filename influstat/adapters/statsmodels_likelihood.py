@@ -14,6 +14,7 @@ from influstat.adapters.statsmodels_glm import offset_of
 from influstat.adapters.statsmodels_reading import (
     Mapped,
     design_matrix,
+    design_of,
     parameters,
     row_labels,
     unsupported,
@@ -140,7 +141,8 @@ def from_likelihood(results: Any) -> Mapped:
             type(model).__name__,
             "Its loglikeobs or score_obs does not give one entry per row, so no row can be taken out.",
         )
-    return Mapped(LikelihoodRisk(likelihood, names, labels), theta)
+    design = design_of(model, design_matrix(model))
+    return Mapped(LikelihoodRisk(likelihood, design, names, labels), theta)
 
 
 def _likelihood(results: Any) -> tuple[RowLikelihoods, FloatArray, tuple[str, ...]]:

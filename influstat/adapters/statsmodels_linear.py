@@ -10,7 +10,7 @@ import numpy as np
 from influstat.adapters.statsmodels_reading import (
     Mapped,
     design_matrix,
-    names,
+    design_of,
     parameters,
     row_labels,
     unsupported,
@@ -58,10 +58,9 @@ def _squared_error(results: Any, X: Any, y: Any, weights: Any) -> Mapped:
     theta = parameters(results)
     risk = LinearRisk(
         SquaredError(),
-        X,
+        design_of(results.model, X),
         np.asarray(y, dtype=np.float64),
         weights=weights,
-        names=names(results.model, len(theta)),
         row_labels=row_labels(results.model),
     )
     return Mapped(risk, theta)

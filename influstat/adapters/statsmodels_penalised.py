@@ -76,15 +76,18 @@ def _per_coefficient(alpha: Any, p: int) -> FloatArray:
 
 def _with(risk: LinearRisk, columns: Any, protocol: str, penalty: L2 | None = None) -> LinearRisk:
     """Return the risk of some of the columns, in a protocol."""
+    kept = np.flatnonzero(columns)
+    design = Design(risk.design.rows(slice(None))[:, kept], names=[risk.names[j] for j in kept])
+    if risk.design.columns is not None:
+        design.columns = list(design.names)
     return LinearRisk(
         risk.loss,
-        risk.design.rows(slice(None))[:, columns],
+        design,
         risk.y,
         weights=risk.weights,
         offset=risk.offset,
         penalty=penalty,
         protocol=protocol,
-        names=[name for name, kept in zip(risk.names, columns, strict=True) if kept],
         row_labels=risk.row_labels,
     )
 

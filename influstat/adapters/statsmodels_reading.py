@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.design import Design
 from influstat.errors import InvalidArgument, InvalidType, NotConverged, Unsupported
 from influstat.validation import FloatArray
 
@@ -96,12 +97,6 @@ def parameters(results: Any) -> FloatArray:
     return np.asarray(results.params, dtype=np.float64).ravel(order="F")
 
 
-def names(model: Any, count: int) -> tuple[str, ...]:
-    """Return the names of the coefficients as the model gives them."""
-    given = [str(name) for name in model.exog_names or ()]
-    return tuple(given) if len(given) == count else tuple(f"x{j}" for j in range(count))
-
-
 def row_labels(model: Any) -> NDArray[Any]:
     """Return the labels of the rows that were fitted: those of the data, less the ones dropped.
 
@@ -122,3 +117,16 @@ def design_matrix(model: Any) -> FloatArray:
     """Return the fitted rows of the design, with its own column of ones, in the model's order."""
     exog = np.asarray(model.exog, dtype=np.float64)
     return exog.reshape(-1, 1) if exog.ndim == 1 else exog
+
+
+def design_of(model: Any, X: FloatArray) -> Design:
+    """Return rows of the design under the model's names.
+
+    Where the model was given a table, new rows in a table must have its columns in its order.
+    """
+    count = X.shape[1]
+    given = [str(name) for name in model.exog_names or ()][:count]  # extra parameters follow
+    design = Design(X, names=given if len(given) == count else None)
+    if hasattr(getattr(model.data, "orig_exog", None), "columns"):
+        design.columns = list(design.names)
+    return design

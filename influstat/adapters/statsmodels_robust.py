@@ -10,7 +10,7 @@ import numpy as np
 from influstat.adapters.statsmodels_reading import (
     Mapped,
     design_matrix,
-    names,
+    design_of,
     parameters,
     row_labels,
     unsupported,
@@ -160,9 +160,8 @@ def _risk(results: Any, loss: Loss) -> Mapped:
         raise InvalidArgument("results", "have finite coefficients", f"has {theta}", "Fit again.")
     risk = LinearRisk(
         loss,
-        design_matrix(results.model),
+        design_of(results.model, design_matrix(results.model)),
         np.asarray(results.model.endog, dtype=np.float64).ravel(),
-        names=names(results.model, len(theta)),
         row_labels=row_labels(results.model),
     )
     return Mapped(risk, theta)
