@@ -390,6 +390,32 @@ def test_groups_with_all_the_weight_are_not_certified():
     assert "no weight is left" in certificate.status[0]
 
 
+def test_too_many_coefficients_are_not_certified(monkeypatch):
+    monkeypatch.setattr(certify, "LARGEST", 2)
+    fit, X, y = logistic_problem(40, 3)
+    removal = fit.leave_one_out(method="newton", rows=[0, 1])
+    assert np.isnan(removal.loss_bound(X[:, :3], y)).all()
+    assert "3 coefficients are more than 2" in removal.certificate.status[1]
+
+
+def test_widest_bounds_get_hessians_of_their_own_first(monkeypatch):
+    """What can be afforded goes to removals without a certificate, then to the loosest."""
+    problem = drawn(plain, CERTIFIABLE[4], 7)
+    fit = ist.Fit.minimise(problem.risk())
+    free = fit.leave_one_out().certificate
+    monkeypatch.setattr(certify, "OWN_WORK", 0.0)
+    none = fit.leave_one_out().certificate
+    assert free.own.any()
+    assert not none.own.any()
+    assert (free.reach <= none.reach).all()
+    n, p = problem.n, problem.coefficients
+    monkeypatch.setattr(certify, "OWN_WORK", 1.5 * (4.0 * n * p**2 + 4.0 * p**3))
+    one = fit.leave_one_out().certificate
+    with np.errstate(invalid="ignore"):
+        looseness = np.where(np.isinf(none.reach), np.inf, none.reach / free.reach)
+    assert np.flatnonzero(one.own).tolist() == [np.argmax(looseness)]
+
+
 class Opaque:
     """A risk that is not a LinearRisk."""
 

@@ -16,8 +16,8 @@ over all removals, so that B = C - sum_S w l2 x x' for one factored C (Woodbury)
 F at theta itself (for groups of more than p rows, and tried where the bounds are widest, as far as
 `certify.OWN_WORK` goes). Let d_j = x_j'(theta - theta_anchor), pi = |log((1 - omega) / (1 - omega_0))| (0
 without a penalty and for `own`), h_j the leverage w_j l2_j |x_j|*^2 at the anchor. A few rows may be *given
-up*: those of smallest h_j, as far as their sum eps0 (in S or not) stays near 1e-3; the others are *kept*. With
-j running over the kept rows outside S (over all rows outside S in rho'):
+up*: those of smallest h_j, as far as their sum eps0 (in S or not) stays near 1e-3; the others are *kept*.
+With j running over the kept rows outside S (over all rows outside S in rho'):
 
     s = c max_j |d_j|      sigma = s + pi      rho = c max_j |x_j|*      rho' = c max_all |x_j|*
     eps1 = sum over rows given up, not in S, of w_j l2_j(theta) |x_j|*^2

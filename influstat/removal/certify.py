@@ -17,6 +17,7 @@ from influstat.removal.measured import Measured, Quadratic, measure
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
 
+LARGEST = 4000  # coefficients: a dense Hessian and its eigenvalues are needed
 OWN_WORK = 1e12  # floating-point operations that Hessians of single removals may cost in all
 KEPT_ENTRIES = 2**24  # of factors of such Hessians that are kept: 128 MiB
 LOOSE = 2.0  # reach / q beyond which a removal's own Hessian is tried
@@ -74,7 +75,7 @@ class _Work:
     def run(self) -> Certificate:
         """Fill everything; removals that cannot be certified are named."""
         usable = np.isfinite(self.theta).all(axis=1) & ~self.emptied
-        if not (self.linear and np.isfinite(self.c)):
+        if not (self.linear and np.isfinite(self.c)) or self.theta.shape[1] > LARGEST:
             usable[:] = False
         self._shared(np.flatnonzero(usable & (self.groups.sizes <= self.theta.shape[1])))
         self._own(np.flatnonzero(usable))
@@ -101,6 +102,9 @@ class _Work:
             return f"{type(self.risk).__name__} is not a LinearRisk"
         if not np.isfinite(self.c):
             return f"{self.risk.loss!r} has no finite self_concordance"
+        if self.theta.shape[1] > LARGEST:
+            p = self.theta.shape[1]
+            return f"{p} coefficients are more than {LARGEST}, the most whose Hessian is factored"
         return "no weight is left" if self.emptied[k] else "there are no coefficients"
 
     # -- all removals around the Hessian at theta-hat ------------------------------------------------
