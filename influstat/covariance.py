@@ -3,7 +3,8 @@
 Sum scale: S = W H, g_i the row's score with its share of the penalty (math.md 2), N the observations, edf
 the effective degrees of freedom, h_i the leverages, delta the change of theta on removal.
 
-- model: phi S^-1.
+- model: phi S^-1, S the observed Hessian (for a GLM with another than its canonical link, statsmodels'
+  default takes the expected one).
 - HC0: S^-1 (sum_i w_i^2 g_i g_i') S^-1; HC1: N / (N - edf) times it; HC2, HC3: each term over 1 - h_i, over
   its square (MacKinnon and White 1985).
 - cluster: S^-1 (sum_c s_c s_c') S^-1, s_c the sum of w_i g_i in cluster c, times

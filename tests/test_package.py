@@ -32,7 +32,7 @@ LAYERS = [
     ["risk", "softmax"],
     ["smoothed_l1", "black_box_rows", "black_box_curvature", "black_box"],
     ["recession", "newton", "hinge_dual", "hinge"],
-    ["fit"],
+    ["row_statistics", "fit"],
     ["scores", "influence", "removal", "hinge_model", "models"],
     ["input_influence", "mislabelled"],
     ["leverage", "dispersion", "deletion"],
