@@ -43,7 +43,7 @@ def from_gls(results: Any) -> Mapped:
         "is row i of cholsigmainv @ X, which mixes observations. To ask about an observation itself, refit "
         "without it (and without its row and column of sigma).",
         DoubtfulResult,
-        stacklevel=4,
+        stacklevel=5,
     )
     whitened = np.asarray(model.wexog, dtype=np.float64).reshape(len(model.wendog), -1)
     return _squared_error(results, whitened, model.wendog, None)
