@@ -1,72 +1,99 @@
-"""Leave each row out alone, by first order or by a refit of its own."""
+"""Leave rows or groups out, by the method that is asked for, in blocks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from influstat.errors import InflustatError, InvalidArgument
-from influstat.newton import minimise
+from influstat.errors import DoubtfulResult, IndefiniteHessian, SingularHessian
+from influstat.newton import LARGEST_FACTORED
 from influstat.progress import progress
+from influstat.removal.exact import ExactRefit
+from influstat.removal.expansion import Expansion
+from influstat.removal.first_order import FirstOrder
+from influstat.removal.general import OwnNewtonStep, OwnRefit
+from influstat.removal.gradients import blocks_of
+from influstat.removal.groups import Groups, read_groups, read_rows
+from influstat.removal.newton_step import NewtonStep, Outcome
 from influstat.removal.result import Removal
-from influstat.validation import FloatArray, choice
+from influstat.risk import LinearRisk
+from influstat.validation import choice
 
 if TYPE_CHECKING:
     from influstat.fit import Fit
 
+METHODS = ("exact", "newton", "influence")
+
+
+class Method(Protocol):
+    """A way to find theta without rows."""
+
+    def remove(self, groups: Groups) -> Outcome:
+        """Return theta without each group of one block."""
+        ...
+
 
 def leave_one_out(fit: Fit, *, method: str = "exact", rows: Any = None) -> Removal:
     """Return the coefficients without each of the rows; `Fit.leave_one_out` says more."""
-    choice("method", method, ("exact", "influence"))
-    chosen = row_positions(rows, fit.risk.shape[0])
+    return collect(fit, read_rows(rows, fit.row_labels), method)
+
+
+def leave_groups_out(fit: Fit, labels: Any, *, method: str = "exact") -> Removal:
+    """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
+    return collect(fit, read_groups(labels, fit.risk.shape[0]), method)
+
+
+def prepare(fit: Fit, groups: Groups, method: str) -> Method:
+    """Return the method, ready for these groups."""
+    choice("method", method, METHODS)
     if method == "influence":
-        theta = fit.theta + fit.influence().on_theta().removal[chosen]
-        status: list[str] = [""] * len(chosen)
-    else:
-        theta, status = _refits(fit, chosen)
-    norms = np.array([_gradient_norm(fit, row, at) for row, at in zip(chosen, theta, strict=True)])
-    converged = np.array([method == "exact" and not text for text in status], dtype=np.bool_)
-    return Removal(fit, method, chosen, theta, norms, converged, tuple(status))
+        return FirstOrder(fit)
+    if not isinstance(fit.risk, LinearRisk):
+        return OwnNewtonStep(fit.risk, fit.theta) if method == "newton" else OwnRefit(fit.risk, fit.theta)
+    expansion = Expansion(fit.risk, fit.theta)
+    if method == "newton":
+        return NewtonStep(expansion, groups)
+    if fit.risk.shape[1] > LARGEST_FACTORED:
+        return OwnRefit(fit.risk, fit.theta)
+    try:
+        return ExactRefit(expansion, groups)
+    except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share, not hopeless
+        return OwnRefit(fit.risk, fit.theta)
 
 
-def row_positions(rows: Any, n: int) -> NDArray[np.intp]:
-    """Return the chosen rows as distinct positions from 0 to n - 1, or raise."""
-    if rows is None:
-        return np.arange(n)
-    chosen = np.atleast_1d(np.asarray(rows))
-    whole = chosen.ndim == 1 and chosen.size > 0 and chosen.dtype.kind in "iu"
-    if not whole or chosen.min() < 0 or chosen.max() >= n:
-        raise InvalidArgument(
-            "rows", f"hold at least one whole number from 0 to {n - 1}", f"is {rows!r}", "Correct it."
+def in_blocks(fit: Fit, groups: Groups, method: str) -> Iterator[Removal]:
+    """Yield the removals of consecutive blocks."""
+    prepared = prepare(fit, groups, method)
+    for part in progress(blocks_of(fit, groups), "removals"):
+        found = prepared.remove(part)
+        theta = np.ascontiguousarray(found.theta.T)
+        yield Removal(fit, method, part, theta, found.converged, tuple(found.status), found.gradient_norm)
+
+
+def collect(fit: Fit, groups: Groups, method: str) -> Removal:
+    """Return all removals as one; an interrupt gives those done so far, the others marked."""
+    k, p = len(groups), fit.risk.shape[1]
+    theta, norms = np.full((k, p), np.nan), np.full(k, np.nan)
+    converged = np.zeros(k, dtype=np.bool_)
+    status = ["not done"] * k
+    measured, done = True, 0
+    try:
+        for part in in_blocks(fit, groups, method):
+            chosen = slice(done, done + len(part.groups))
+            theta[chosen], converged[chosen], status[chosen] = part.theta, part.converged, part.status
+            if part.measured_norm is None:
+                measured = False
+            else:
+                norms[chosen] = part.measured_norm
+            done = chosen.stop
+    except KeyboardInterrupt:
+        warnings.warn(
+            f"Interrupted after {done} of {k} removals: the others have theta nan and status 'not done'. "
+            "Ask again for those, e.g. with rows=.",
+            DoubtfulResult,
+            stacklevel=4,
         )
-    if len(np.unique(chosen)) < len(chosen):
-        raise InvalidArgument("rows", "name each row once", f"is {rows!r}", "Drop the repeats.")
-    return chosen.astype(np.intp)
-
-
-def _without(fit: Fit, row: int) -> Any:
-    weights = fit.risk.weights.copy()
-    weights[row] = 0.0
-    return fit.risk.reweighted(weights)
-
-
-def _refits(fit: Fit, rows: NDArray[np.intp]) -> tuple[FloatArray, list[str]]:
-    """Refit without each row, each from theta; a row without a minimiser gets nan and its reason."""
-    theta = np.full((len(rows), fit.risk.shape[1]), np.nan)
-    status = []
-    for k, row in enumerate(progress(rows, "leave-one-out refits")):
-        try:
-            theta[k] = minimise(_without(fit, row), start=fit.theta).theta
-            status.append("")
-        except InflustatError as error:
-            status.append(str(error))
-    return theta, status
-
-
-def _gradient_norm(fit: Fit, row: int, theta: FloatArray) -> float:
-    """Return |sum over the other rows of grad, and of the penalty| / W at theta."""
-    part = _without(fit, row)
-    gradient = part.gradient(theta) * (part.total_weight / fit.risk.total_weight)
-    return float(np.linalg.norm(gradient))
+    return Removal(fit, method, groups, theta, converged, tuple(status), norms if measured else None)

@@ -1,17 +1,22 @@
-"""`Removal`: theta without each row, and what follows for losses and predictions."""
+"""`Removal`: theta without each row or group, and what follows for losses and predictions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.errors import Unsupported
+from influstat.removal.gradients import gradients_without
+from influstat.removal.groups import Groups
 from influstat.validation import FloatArray
 
 if TYPE_CHECKING:
     from influstat.fit import Fit
+    from influstat.removal.certificates import Certificate
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,16 +29,14 @@ class Removal:
         The fit with all rows.
     method : str
         How the coefficients were found.
-    rows : ndarray of int, shape (k,)
-        Which row is left out, by position.
+    groups : Groups
+        Which rows each removal leaves out: `groups[j]` are their positions, `labels[j]` its name.
     theta : ndarray, shape (k, p)
-        The coefficients without it.
-    gradient_norm : ndarray, shape (k,)
-        |grad| of the risk without the row at `theta`, in mean scale (sum over the other rows / W).
+        The coefficients without them; nan where there are none.
     converged : ndarray of bool, shape (k,)
         Whether `theta` is an exact minimiser; False for approximations that are not exact.
     status : tuple of str
-        "" for a row like any other, else what is wrong with it; its theta is then nan.
+        "" for a removal like any other, else what is wrong with it; its theta is then nan.
 
     Examples
     --------
@@ -46,21 +49,49 @@ class Removal:
 
     fit: Fit
     method: str
-    rows: NDArray[np.intp]
+    groups: Groups
     theta: FloatArray
-    gradient_norm: FloatArray
     converged: NDArray[np.bool_]
     status: tuple[str, ...]
+    measured_norm: FloatArray | None = field(default=None, repr=False)  # where the method knows it
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Which row is left out, by position, shape (k,); `groups` where several leave together."""
+        if not self.groups.single:
+            raise Unsupported(
+                "rows", "be asked of single rows", "holds groups", "Use groups[j], the rows of removal j."
+            )
+        return self.groups.members
 
     @property
     def labels(self) -> NDArray[Any]:
-        """What the removed rows are called, shape (k,)."""
-        return self.fit.row_labels[self.rows]
+        """What the removed rows or groups are called, shape (k,)."""
+        return self.groups.labels
 
     @property
     def delta(self) -> FloatArray:
-        """Theta without the row minus theta with it, shape (k, p)."""
+        """Theta without the row or group minus theta with it, shape (k, p)."""
         return np.asarray(self.theta - self.fit.theta)
+
+    @cached_property
+    def gradient_norm(self) -> FloatArray:
+        """|grad| at `theta` of the risk without the rows, shape (k,), mean scale (divided by W).
+
+        0 at an exact minimiser. An approximation is measured when this is first asked: two products
+        with X for all removals together.
+        """
+        if self.measured_norm is not None:
+            return self.measured_norm
+        return np.asarray(np.linalg.norm(self.gradients(), axis=1))
+
+    def gradients(self) -> FloatArray:
+        """Return the gradient at `theta` of the risk without the rows, shape (k, p), mean scale.
+
+        (1/W) [sum of w_j grad l_j over the rows left, and the penalty that stays]; W is the total
+        weight of all rows, nan where theta is nan.
+        """
+        return gradients_without(self.fit, self.groups, self.theta)
 
     def loss_change(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
         """Return the change of the loss of test rows, after minus before, shape (k, m).
@@ -85,17 +116,89 @@ class Removal:
         if self.method == "influence" if linear is None else linear:
             return np.asarray(tests.row_gradients_dot(self.fit.theta, self.delta.T).T)
         before = tests.row_losses(self.fit.theta)
-        return np.asarray((tests.row_losses(self.theta.T) - before[:, None]).T)
+        with np.errstate(invalid="ignore"):  # nan where there is no theta, as the status says
+            return np.asarray((tests.row_losses(self.theta.T) - before[:, None]).T)
 
     def prediction_change(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return the change of predictions for new rows, after minus before, shape (k, m)."""
         risk = self.fit.risk
-        after = risk.predictions(self.theta.T, X, kind=kind, offset=offset)
+        with np.errstate(invalid="ignore"):
+            after = risk.predictions(self.theta.T, X, kind=kind, offset=offset)
         before = risk.predictions(self.fit.theta, X, kind=kind, offset=offset)
         return np.asarray((after - before[:, None]).T)
 
+    # -- certificates: no refit needed, whatever the method (removal/certificates.py) -----------------
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What is proven about the distance to the true coefficients, measured when first asked.
+
+        `certificate.status` says per removal why there is none: a loss without self-concordance
+        (|l3| <= c l2), rows that determine a coefficient alone, coefficients too far from the true ones.
+        """
+        from influstat.removal.certify import certify
+
+        return certify(self.fit.risk, self.fit.theta, self.groups, self.theta)
+
+    def theta_bound(self) -> FloatArray:
+        """Return certified bounds on |theta - true theta|, shape (k, p), nan where not certified.
+
+        True is the exact minimiser without the rows. As `fit.theta` is what it is, these are bounds on
+        |reported delta - true delta| too; a fit that has not converged is no exception.
+        """
+        from influstat.removal.bounds import theta_bound
+
+        return theta_bound(self)
+
+    def prediction_bound(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
+        """Return certified bounds on |prediction_change - true change|, shape (k, m), nan where none.
+
+        Parameters as for `prediction_change`; the mean must be monotone in the linear predictor, as it
+        is for every loss here that has one and can be certified.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Logistic(lam=0.5).fit([[1.0], [-1.0], [2.0], [-2.0]], [1, 0, 0, 1])
+        >>> newton, exact = (fit.leave_one_out(method=m) for m in ("newton", "exact"))
+        >>> error = newton.prediction_change([[1.0]]) - exact.prediction_change([[1.0]])
+        >>> bool((abs(error) <= newton.prediction_bound([[1.0]])).all())
+        True
+        """
+        from influstat.removal.bounds import prediction_bound
+
+        return prediction_bound(self, X, kind=kind, offset=offset)
+
+    def loss_bound(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
+        """Return certified bounds on |loss_change - true change|, shape (k, m), nan where none.
+
+        Parameters as for `loss_change`: with `linear`, the change of the tangent is what is judged. The
+        true change is that of the loss at the exact minimiser without the rows.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Logistic(lam=0.5).fit([[1.0], [-1.0], [2.0], [-2.0]], [1, 0, 0, 1])
+        >>> loo = fit.leave_one_out(method="newton")
+        >>> bool((loo.loss_bound([[1.0]], [1]) < 0.1).all())
+        True
+        """
+        from influstat.removal.bounds import loss_bound
+
+        return loss_bound(self, X, y, offset=offset, linear=linear)
+
+    def held_out_bound(self) -> FloatArray:
+        """Return certified bounds on |l_j(theta) - l_j(true theta)| for the removed rows j themselves.
+
+        One per row removed, in the order of `groups.members`, without a penalty's share: their weighted
+        mean bounds the error of a cross-validated loss.
+        """
+        from influstat.removal.bounds import held_out_bound
+
+        return held_out_bound(self)
+
     def to_frame(self) -> Any:
-        """Return delta as a pandas DataFrame: rows labelled, one column per coefficient."""
+        """Return delta as a pandas DataFrame: removals labelled, one column per coefficient."""
         import pandas as pd
 
         return pd.DataFrame(self.delta, index=self.labels, columns=list(self.fit.names))

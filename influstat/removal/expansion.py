@@ -1,0 +1,146 @@
+"""The risk around theta-hat, and what is left of it without a group of rows.
+
+Everything here is in sum scale (math.md 4): S = W H, and for group S_k
+F_k(theta) = sum of w_j l_j over the rows not in S_k, plus c_k P(theta), with c_k = 1 under the fixed
+protocol and 1 - w(S_k) / W under the folded one.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from influstat.removal.groups import Groups, Indices
+from influstat.risk import LinearRisk
+from influstat.validation import FloatArray
+
+
+class Expansion:
+    """Slopes, curvatures and gradient at theta-hat: computed once, shared by all removals.
+
+    Parameters
+    ----------
+    risk : LinearRisk
+        The risk with all rows.
+    theta : ndarray, shape (p,)
+        Its minimiser.
+    """
+
+    def __init__(self, risk: LinearRisk, theta: FloatArray) -> None:
+        self.risk, self.theta = risk, theta
+        self.eta = risk.linear_predictor(theta)
+        self.first: FloatArray = risk.weights * risk.loss.first(risk.y, self.eta)  # w_i l1_i
+        self.second: FloatArray = risk.weights * risk.loss.second(risk.y, self.eta)  # w_i l2_i
+        self.gradient: FloatArray = risk.design.transpose_dot(self.first) + risk.penalty_diagonal * theta
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether the third derivatives vanish, so that one Newton step is exact."""
+        return self.risk.loss.self_concordance == 0.0
+
+    @cached_property
+    def data_hessian(self) -> FloatArray:
+        """X' diag(w l2) X, shape (p, p)."""
+        return self.risk.design.gram(self.second)
+
+    def hessian_without(self, rows: Indices, factor: float) -> FloatArray:
+        """Return the Hessian of the rows that are left, summed anew: no cancellation."""
+        second = self.second.copy()
+        second[rows] = 0.0
+        matrix = self.risk.design.gram(second)
+        matrix.flat[:: len(matrix) + 1] += factor * self.risk.penalty_diagonal
+        return matrix
+
+    def kept(self, groups: Groups) -> FloatArray:
+        """Return c_k, the share of the penalty that stays, shape (K,)."""
+        if self.risk.protocol == "fixed":
+            return np.ones(len(groups))
+        return 1.0 - groups.sums(self.risk.weights) / self.risk.total_weight
+
+    @cached_property
+    def _row_sizes(self) -> FloatArray:
+        """w_i (|l1_i| + |l2_i| (|x_i|'|theta| + |o_i|)): how large row i's terms are, see gradient_scale."""
+        spread = self.risk.design.absolute_dot(np.abs(self.theta)) + np.abs(self.risk.offset)
+        return np.abs(self.first) + np.abs(self.second) * spread
+
+    @cached_property
+    def _gradient_scale(self) -> FloatArray:
+        total = self.risk.design.absolute_transpose_dot(self._row_sizes)
+        return total + self.risk.penalty_diagonal * np.abs(self.theta)
+
+    def scales(self, groups: Groups) -> FloatArray:
+        """Return what each entry of grad F_k is measured against, shape (p, K).
+
+        The size that the entry's terms have at theta-hat without cancellation (`Risk.gradient_scale`),
+        the removed rows taken off.
+        """
+        design = self.risk.design
+        scale = np.empty((len(self.theta), len(groups)))
+        for k in range(len(groups)) if not groups.single else ():
+            rows = groups[k]
+            scale[:, k] = self._row_sizes[rows] @ np.abs(design.rows(rows))
+        if groups.single:
+            removed = np.abs(design.rows(groups.members))
+            removed *= self._row_sizes[groups.members][:, None]
+            scale[:] = removed.T
+        total = self._gradient_scale[:, None]
+        np.subtract(total, scale, out=scale)
+        return np.asarray(np.maximum(scale, 1e-12 * total + np.finfo(np.float64).tiny))
+
+
+class Remainder:
+    """The objectives F_k of K removals, evaluated together.
+
+    Parameters
+    ----------
+    expansion : Expansion
+        The risk with all rows.
+    groups : Groups
+        What is removed.
+    """
+
+    def __init__(self, expansion: Expansion, groups: Groups) -> None:
+        self.expansion, self.groups = expansion, groups
+        self.factors = expansion.kept(groups)
+        order = np.argsort(groups.members, kind="stable")
+        self._rows, self._columns = groups.members[order], groups.owners[order]
+
+    def gradients_at_center(self) -> FloatArray:
+        """Return grad F_k(theta-hat) for every k, shape (p, K)."""
+        expansion, groups = self.expansion, self.groups
+        risk = expansion.risk
+        penalty = risk.penalty_diagonal * expansion.theta
+        result = expansion.gradient[:, None] - penalty[:, None] * (1.0 - self.factors)
+        if groups.single:
+            result -= (risk.design.rows(groups.members) * expansion.first[groups.members][:, None]).T
+            return result
+        for k in range(len(groups)):
+            rows = groups[k]
+            result[:, k] -= expansion.first[rows] @ risk.design.rows(rows)
+        return result
+
+    def gradients(self, theta: FloatArray) -> FloatArray:
+        """Return grad F_k at column k of theta, shape (p, K): two products with X."""
+        risk = self.expansion.risk
+        result = risk.penalty_diagonal[:, None] * self.factors * theta
+        for rows, block in risk.design.blocks():
+            eta = block @ theta
+            eta += risk.offset[rows, None]
+            slopes = risk.loss.first(risk.y[rows, None], eta)
+            slopes *= risk.weights[rows, None]
+            gone = slice(*np.searchsorted(self._rows, [rows.start, rows.stop]))
+            slopes[self._rows[gone] - rows.start, self._columns[gone]] = 0.0
+            result += block.T @ slopes
+        return result
+
+    def movement(self, theta: FloatArray) -> FloatArray:
+        """Return max_j |x_j'(theta_k - theta-hat)| over the rows left, shape (K,)."""
+        result = np.zeros(theta.shape[1])
+        delta = theta - self.expansion.theta[:, None]
+        for rows, block in self.expansion.risk.design.blocks():
+            moved = np.abs(block @ delta)
+            gone = slice(*np.searchsorted(self._rows, [rows.start, rows.stop]))
+            moved[self._rows[gone] - rows.start, self._columns[gone]] = 0.0
+            np.maximum(result, moved.max(axis=0), out=result)
+        return result

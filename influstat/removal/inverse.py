@@ -1,0 +1,196 @@
+"""The inverse Hessian without a group: one factorisation of S, and Sherman-Morrison-Woodbury (math.md 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cholesky, eigh, eigvalsh, lu_factor, lu_solve, solve_triangular
+
+from influstat.errors import IndefiniteHessian, SingularHessian
+from influstat.removal.expansion import Expansion
+from influstat.removal.groups import Groups
+from influstat.solvers.cholesky import CholeskyInverse
+from influstat.validation import FloatArray
+
+# 1 - h below which the shared factorisation has lost too many digits: the rows left are then summed anew.
+HARD = 1e-3
+
+
+class SharedInverse:
+    """(A + c kappa D)^-1 for A = X' diag(w l2) X and any share c of the penalty.
+
+    One Cholesky factorisation where c is the same for all removals; else one eigendecomposition of
+    the pencil (kappa D, A + kappa D), in which every c is a diagonal.
+
+    Parameters
+    ----------
+    expansion : Expansion
+        The risk around theta-hat.
+    factors : ndarray, shape (K,)
+        All c that will be asked for.
+
+    Raises
+    ------
+    SingularHessian, IndefiniteHessian
+        The Hessian with all rows has no inverse.
+    """
+
+    def __init__(self, expansion: Expansion, factors: FloatArray) -> None:
+        self.data_hessian = expansion.data_hessian
+        self.penalty = expansion.risk.penalty_diagonal
+        common = bool((factors == factors[0]).all()) or not self.penalty.any()
+        # With several c only to refuse a singular S with its explanation.
+        self._cholesky = CholeskyInverse(
+            self.matrix(float(factors[0]) if common else 1.0), expansion.risk.names
+        )
+        self._common = common
+        if not common:
+            self._diagonalise()
+
+    def _diagonalise(self) -> None:
+        """Find V with V' S V = I and V' (kappa D) V = diag(m), S = A + kappa D."""
+        matrix = self.matrix(1.0)
+        scale = 1.0 / np.sqrt(matrix.diagonal())
+        lower = cholesky(matrix * scale * scale[:, None], lower=True)
+        half = solve_triangular(lower, np.diag(np.sqrt(self.penalty) * scale), lower=True)
+        values, vectors = eigh(half @ half.T)
+        self._ratios = np.clip(values, 0.0, 1.0)
+        self._vectors = scale[:, None] * solve_triangular(lower.T, vectors, lower=False)
+
+    def matrix(self, factor: float) -> FloatArray:
+        """Return A + factor kappa D, shape (p, p), a copy in Fortran order."""
+        matrix = self.data_hessian.copy(order="F")
+        matrix.flat[:: len(matrix) + 1] += factor * self.penalty
+        return matrix
+
+    def solve(self, rhs: FloatArray, factors: FloatArray) -> FloatArray:
+        """Return (A + c_k kappa D)^-1 rhs_k for every column k, shape (p, K)."""
+        if self._common:
+            return self._cholesky.solve(rhs)
+        inner = self._vectors.T @ rhs
+        inner /= 1.0 - (1.0 - factors) * self._ratios[:, None]
+        return np.asarray(self._vectors @ inner)
+
+
+class Downdated:
+    """S_-k^-1 for a block of removals: the inverse Hessian at theta-hat of the rows left.
+
+    Parameters
+    ----------
+    expansion : Expansion
+        The risk around theta-hat.
+    shared : SharedInverse
+        The inverse with all rows.
+    groups : Groups
+        What is removed.
+    factors : ndarray, shape (K,)
+        Shares of the penalty that stay.
+
+    Attributes
+    ----------
+    hard : ndarray of bool, shape (K,)
+        Removals that take nearly all curvature from some direction (leverage near 1): `solve` gives
+        nan for them, since the shared factorisation has too few digits left.
+    """
+
+    def __init__(
+        self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
+    ) -> None:
+        self.shared, self.factors = shared, factors
+        self._corrections: Any = (
+            _Rows(expansion, shared, groups, factors)
+            if groups.single
+            else _Sets(expansion, shared, groups, factors)
+        )
+        self.hard: NDArray[np.bool_] = self._corrections.hard
+
+    def solve(self, rhs: FloatArray, columns: Any = slice(None)) -> FloatArray:
+        """Return S_-k^-1 rhs_k for the removals `columns` (positions), shape (p, len(columns))."""
+        value = self.shared.solve(rhs, self.factors[columns])
+        self._corrections.apply(value, rhs, columns)
+        return value
+
+
+class _Rows:
+    """Sherman-Morrison, one row each."""
+
+    def __init__(
+        self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
+    ) -> None:
+        self._x = np.ascontiguousarray(expansion.risk.design.rows(groups.members).T)
+        self._solved = shared.solve(self._x, factors)
+        curvature = expansion.second[groups.members]
+        self.leverage = curvature * np.einsum("pk,pk->k", self._x, self._solved)
+        self.hard = ~((1.0 - self.leverage > HARD) & (curvature >= 0))
+        self._gain = np.where(self.hard, np.nan, curvature / np.where(self.hard, 1.0, 1.0 - self.leverage))
+
+    def apply(self, value: FloatArray, rhs: FloatArray, columns: Any) -> None:
+        """Add to S^-1 rhs what turns it into S_-k^-1 rhs."""
+        along = np.einsum("pk,pk->k", self._x[:, columns], value)
+        value += self._solved[:, columns] * (self._gain[columns] * along)
+
+
+class _Sets:
+    """Woodbury for groups of at most p rows; a factorisation of its own for each larger one."""
+
+    def __init__(
+        self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
+    ) -> None:
+        self.hard = np.zeros(len(groups), dtype=np.bool_)
+        self._parts: list[Any] = []
+        for k in range(len(groups)):
+            x = expansion.risk.design.rows(groups[k])
+            curvature = expansion.second[groups[k]]
+            kind = _Woodbury if len(x) <= x.shape[1] else _Refactored
+            part = kind(x, curvature, shared, factors[k]) if (curvature >= 0).all() else None
+            self.hard[k] = part is None or not part.smallest > HARD
+            self._parts.append(None if self.hard[k] else part)
+
+    def apply(self, value: FloatArray, rhs: FloatArray, columns: Any) -> None:
+        """Turn S^-1 rhs into S_-k^-1 rhs."""
+        for position, k in enumerate(np.arange(len(self.hard))[columns]):
+            part = self._parts[k]
+            if part is None:
+                value[:, position] = np.nan
+            else:
+                part.apply(value[:, position], rhs[:, position])
+
+
+class _Woodbury:
+    """S_-k^-1 = S^-1 + S^-1 X' (I - C X S^-1 X')^-1 C X S^-1 for the rows X and curvatures C of a group."""
+
+    def __init__(self, x: FloatArray, curvature: FloatArray, shared: SharedInverse, factor: float) -> None:
+        self._x, self._curvature = x, curvature
+        self._solved = shared.solve(np.ascontiguousarray(x.T), np.full(len(x), factor))
+        inner = x @ self._solved
+        root = np.sqrt(curvature)
+        leverage = root[:, None] * inner * root
+        self.smallest = 1.0 - float(eigvalsh(leverage + leverage.T)[-1]) / 2.0
+        if self.smallest > HARD:
+            self._factors = lu_factor(np.eye(len(x)) - curvature[:, None] * inner)
+
+    def apply(self, value: FloatArray, _rhs: FloatArray) -> None:
+        """Turn S^-1 rhs, one column, into S_-k^-1 rhs."""
+        value += self._solved @ lu_solve(self._factors, self._curvature * (self._x @ value))
+
+
+class _Refactored:
+    """S_-k itself, as S less the group's own part, for groups of more rows than coefficients."""
+
+    smallest: float
+
+    def __init__(self, x: FloatArray, curvature: FloatArray, shared: SharedInverse, factor: float) -> None:
+        whole = shared.matrix(factor)
+        scaled = x * np.sqrt(curvature)[:, None]
+        left = whole - scaled.T @ scaled
+        try:
+            self.smallest = float(eigvalsh(left, whole, subset_by_index=(0, 0))[0])
+            self._inverse = CholeskyInverse(np.asfortranarray(left))
+        except (np.linalg.LinAlgError, SingularHessian, IndefiniteHessian):
+            self.smallest = 0.0
+
+    def apply(self, value: FloatArray, rhs: FloatArray) -> None:
+        """Write S_-k^-1 rhs, one column, into `value`."""
+        value[:] = self._inverse.solve(rhs)
