@@ -32,27 +32,34 @@ def data(n, m):
     return X, y, rng.standard_normal((m, P)), rng.integers(0, 2, m)
 
 
+def seconds_for_rows(n):
+    """Return the times of a fit, on_loss, on_self and X @ B for n rows and 10 test rows."""
+    X, y, X_test, y_test = data(n, 10)
+    model = ist.Logistic(lam=1.0)
+    fit = model.fit(X, y)
+    return (
+        shortest(lambda: model.fit(X, y), 2),
+        shortest(lambda: fit.influence().on_loss(X_test, y_test)),
+        shortest(lambda: fit.influence().on_self()),
+        shortest(lambda: X @ X_test.T),
+    )
+
+
+def seconds_for_tests(m):
+    """Return the times of on_loss, once factored, and X @ B for m test rows and 10^5 rows."""
+    X, y, X_test, y_test = data(10**5, m)
+    infl = ist.Logistic(lam=1.0).fit(X, y).influence()
+    infl.on_loss(X_test[:1], y_test[:1])
+    return shortest(lambda: infl.on_loss(X_test, y_test)), shortest(lambda: X @ X_test.T)
+
+
 def main():
-    print(f"p = {P}, 10 test rows: seconds per million rows (fit, on_loss, on_self, X @ B)")
+    print(f"p = {P}, 10 test rows: microseconds per row (fit, on_loss, on_self, X @ B)")
     for n in (10**4, 10**5, 10**6):
-        X, y, X_test, y_test = data(n, 10)
-        model = ist.Logistic(lam=1.0)
-        fit = model.fit(X, y)
-        times = (
-            shortest(lambda: model.fit(X, y), 2),
-            shortest(lambda: fit.influence().on_loss(X_test, y_test)),
-            shortest(lambda: fit.influence().on_self()),
-            shortest(lambda: X @ X_test.T),
-        )
-        print(f"  n = {n:>7}: " + "  ".join(f"{seconds * 1e6 / n:.3f}" for seconds in times))
+        print(f"  n = {n:>7}: " + "  ".join(f"{taken * 1e6 / n:.3f}" for taken in seconds_for_rows(n)))
     print(f"n = 100000, p = {P}: microseconds per test row (on_loss, X @ B)")
     for m in (10, 100, 1000):
-        X, y, X_test, y_test = data(10**5, m)
-        fit = ist.Logistic(lam=1.0).fit(X, y)
-        infl = fit.influence()
-        infl.on_loss(X_test[:1], y_test[:1])  # factor first
-        times = shortest(lambda: infl.on_loss(X_test, y_test)), shortest(lambda: X @ X_test.T)
-        print(f"  m = {m:>4}: " + "  ".join(f"{seconds * 1e6 / m:.0f}" for seconds in times))
+        print(f"  m = {m:>4}: " + "  ".join(f"{taken * 1e6 / m:.0f}" for taken in seconds_for_tests(m)))
 
 
 if __name__ == "__main__":
