@@ -320,11 +320,11 @@ def risks(
 
 
 def _dense(X: Any) -> FloatArray:
-    return np.asarray(X.toarray() if sp.issparse(X) else X)
+    return np.asarray(X.toarray() if hasattr(X, "toarray") else X)
 
 
 @st.composite
-def fits(draw: Callable[..., Any], **settings: Any) -> Fit:
+def fits(draw: Callable[..., Any], /, **settings: Any) -> Fit:
     """Draw a `Fit`: a solvable risk of `risks(**settings)`, minimised.
 
     Examples

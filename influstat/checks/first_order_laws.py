@@ -195,7 +195,9 @@ def _digits(at: Point) -> Finding:
 
     worst = Finding("", True, 0.0)
     for name, function in (("value", value), ("row_losses", losses), ("gradient", gradient)):
-        found = digits(function, step=1e-6, place=lambda index, name=name: f"{name}, entry {index[0]}")
+        found = digits(function, step=1e-6, place=lambda index: f"entry {index[0]}")
+        where = f"{name}, {found.where}"
+        found = Finding("", found.passed, found.worst, found.tolerance, where, found.cause)
         if not found.passed:
             return found
         worst = max(worst, found, key=lambda f: f.worst)

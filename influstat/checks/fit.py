@@ -117,7 +117,7 @@ def _lowest(fit: Fit, at: Point) -> Finding:
             fall = value - fit.risk.value(fit.theta + step * direction)
             if fall > worst:
                 worst, where = fall, f"a step of {step:g} in direction {k}"
-    passed = worst <= noise
+    passed = bool(worst <= noise)
     cause = "" if passed else f"the risk is lower by {worst:.3g} there: theta is not its minimum"
     return Finding("", passed, worst / (abs(value) + TINY), noise / (abs(value) + TINY), where, cause)
 
@@ -152,7 +152,8 @@ def _unique(fit: Fit, at: Point) -> Finding:
 
 def _kinks(fit: Fit) -> Finding:
     """No row may sit where the loss has a kink: there influence is no derivative."""
-    loss, risk = getattr(fit.risk, "loss", None), fit.risk
+    risk: Any = fit.risk
+    loss = getattr(risk, "loss", None)
     if loss is None or not hasattr(loss, "kinks") or not hasattr(risk, "linear_predictor"):
         return Finding("", True)
     eta = risk.linear_predictor(fit.theta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def check_influence(
     if not isinstance(fit, Fit):
         raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Build one: ist.Fit(risk, theta).")
     at = _Influences(fit, solver, values, rows, X, y, whole_number("seed", seed, at_least=0))
-    return run(repr(fit), {name: (lambda law=law: law(at)) for name, law in LAWS.items()}, laws)
+    return run(repr(fit), {name: partial(law, at) for name, law in LAWS.items()}, laws)
 
 
 class _Influences:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from influstat.checks.loss_laws import LAWS, NAMES
@@ -75,7 +76,7 @@ def check_loss(
     sample = draw_sample(
         loss, y, real_number("width", width, above=0.0), whole_number("seed", seed, at_least=0)
     )
-    every = {name: (lambda name=name: LAWS[name](loss, sample)) for name in LOSS_LAWS}
+    every: dict[str, Callable[[], Finding]] = {name: partial(law, loss, sample) for name, law in LAWS.items()}
     if not convex:
         every["convexity"] = every["bounded below"] = lambda: Finding("", True)
     return run(repr(loss), every, laws)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,13 +84,15 @@ def _digits(loss: Any, sample: Sample) -> Finding:
         clear = ~_near_kinks(loss, sample, 1e-4 * sample.width)
         y, eta = sample.y[clear], sample.eta[clear]
         part = Sample(sample.kind, sample.targets, y, eta, sample.width)
-        found = digits(
-            lambda r, f=function, y=y, eta=eta: f(y, eta + r), step=1e-6 * sample.width, place=part.place
-        )
+        found = digits(partial(_moved, function, y, eta), step=1e-6 * sample.width, place=part.place)
         if not found.passed:
             return Finding("", False, found.worst, found.tolerance, f"{name}, {found.where}", found.cause)
         finding = max(finding, found, key=lambda f: f.worst)
     return finding
+
+
+def _moved(function: Any, y: FloatArray, eta: FloatArray, r: float) -> Any:
+    return function(y, eta + r)
 
 
 def _near_kinks(loss: Any, sample: Sample, distance: float) -> Any:

@@ -9,8 +9,16 @@ from typing import Any
 from influstat.errors import InvalidArgument
 
 # What a caller's function may raise; a law that meets it has failed, and says with what.
-CALLERS_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError)
-CALLERS_ERRORS += (TypeError, ValueError)
+CALLERS_ERRORS: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)

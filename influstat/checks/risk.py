@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from influstat.checks.first_order_laws import FIRST_ORDER_LAWS
@@ -81,7 +82,7 @@ def check_risk(
     if theta is not None:
         theta = vector("theta", theta, p, per="coefficient")
     at = Point(risk, theta, X, y, seed)
-    every = {name: (lambda name=name: LAWS[name](at)) for name in RISK_LAWS}
+    every: dict[str, Callable[[], Finding]] = {name: partial(law, at) for name, law in LAWS.items()}
     if not convex:
         every["semidefinite"] = lambda: Finding("", True)
     return run(f"{type(risk).__name__}({n} rows, {p} coefficients)", every, laws)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -111,12 +112,16 @@ def _removal(at: Point) -> Finding:
             -risk.weights[row] * rows[row],
             tolerance=1e-9,
             size=size,
-            place=lambda index, row=row: f"row {row} left out, coefficient {risk.names[index[0]]!r}",
+            place=partial(_left_out, risk.names, int(row)),
             shifts={"off by {:.3g} theta: the row's share of the penalty, kappa D theta / W?": theta},
         )
         if not finding.passed:
             return finding
     return Finding("", True, 0.0, 1e-9)
+
+
+def _left_out(names: Any, row: int, index: tuple[int, ...]) -> str:
+    return f"row {row} left out, coefficient {names[index[0]]!r}"
 
 
 def _protocol(at: Point) -> Finding:

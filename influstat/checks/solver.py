@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def check_solver(
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     A = _matrix(rng) if operator is None else operator
     at = _System(solver, A, rng, rtol)
-    return run(repr(solver), {name: (lambda law=law: law(at)) for name, law in LAWS.items()}, laws)
+    return run(repr(solver), {name: partial(law, at) for name, law in LAWS.items()}, laws)
 
 
 def _matrix(rng: np.random.Generator) -> FloatArray:
@@ -99,7 +100,7 @@ class _System:
     def solve(self, rhs: FloatArray) -> Solution:
         return self.solver.solve(self.operator, rhs)  # type: ignore[no-any-return]  # any user's solver
 
-    def near(self, found: Any, truth: FloatArray, *, slack: float = 1.0) -> Finding:
+    def near(self, found: Any, truth: Any, *, slack: float = 1.0) -> Finding:
         """Compare columns, relative to the norm of each."""
         norms = np.linalg.norm(truth, axis=0)
         return compare(
@@ -176,7 +177,7 @@ def _damping(at: _System) -> Finding:
     if not is_dataclass(at.solver):
         return Finding("", True, where="settings that cannot be replaced")
     delta = 0.5 * float(np.trace(at.H)) / at.p
-    solver = replace(at.solver, damping=delta)  # type: ignore[type-var]  # an instance, as checked above
+    solver: Any = replace(at.solver, damping=delta)  # type: ignore[type-var]  # an instance, as checked above
     truth = np.linalg.solve(at.H + delta * np.eye(at.p), at.rhs)
     return at.near(solver.solve(at.operator, at.rhs).value, truth)
 
