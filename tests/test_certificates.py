@@ -342,6 +342,25 @@ def test_offsets_of_new_rows_count():
     assert 1e-4 < far < 1.0  # rounding of an offset that large
 
 
+def test_rounding_of_large_predictors_counts():
+    """eta near y near 1e8: the losses are of order 1, and right to 1e-8 only."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 2))
+    fit = ist.Ridge(lam=1.0, penalty="fixed").fit(X, X @ [1.0, 2.0] + rng.normal(size=30))
+    removal = fit.leave_one_out()
+    offset = np.full(30, 1e8)
+    y = np.round(offset + X @ fit.theta + 1.0, 3)
+    change = removal.loss_change(X, y, offset=offset)
+    residual = [
+        (y - offset).astype(LONG) - theta.astype(LONG) @ X.T for theta in (removal.theta, fit.theta[None])
+    ]
+    error = np.abs(change - (residual[0] ** 2 - residual[1] ** 2))
+    bound = removal.loss_bound(X, y, offset=offset)
+    assert error.max() > 1e-9
+    assert (error <= bound).all()
+    assert bound.max() < 1e-5
+
+
 # -- where there is no certificate ------------------------------------------------------------------------
 
 
