@@ -1,11 +1,13 @@
 """Agreement statistics against their definitions, and the judging of stated numbers."""
 
+import doctest
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from influstat.errors import InvalidArgument
-from influstat.experiments import agreement
+from influstat.experiments import agreement, figure1, figure4, figure4_as_figure, figure5
 from influstat.experiments.catalogue import FIGURES, Reproduction
 from influstat.experiments.table import Line, as_text, below, number, same, within
 
@@ -96,3 +98,15 @@ def test_every_figure_has_a_title_a_table_and_a_drawing():
         assert name in entry.drawings
         assert callable(entry.compute)
         assert callable(entry.lines)
+
+
+@pytest.mark.usefixtures("data_dir")
+@pytest.mark.parametrize("function", [figure1, figure4, figure4_as_figure, figure5])
+def test_docstring_examples_hold_on_the_real_data(function):
+    # Doctest skips them because they need the files; with the files at hand they are run.
+    example = doctest.DocTestFinder().find(function, globs={})[0]
+    for line in example.examples:
+        line.options.pop(doctest.SKIP, None)
+    results = doctest.DocTestRunner().run(example)
+    assert results.attempted == 2
+    assert results.failed == 0
