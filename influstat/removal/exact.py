@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InflustatError
+from influstat.errors import InflustatError, NotConverged
 from influstat.newton import TOLERANCE as STATIONARY
 from influstat.newton import minimise
 from influstat.removal.expansion import Expansion, Remainder
@@ -130,4 +130,8 @@ class Chord:
 
 def own_newton(expansion: Expansion, rows: Indices, start: FloatArray) -> FloatArray:
     """Return the minimiser without the rows by Newton's method of its own, or raise why there is none."""
-    return minimise(left_over(expansion.risk, rows), start=start).theta
+    part = left_over(expansion.risk, rows)
+    try:
+        return minimise(part, start=start).theta
+    except NotConverged:  # a loss with sharp bends is easier from zero, through its smoother forms
+        return minimise(part).theta

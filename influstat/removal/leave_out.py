@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from influstat.errors import DoubtfulResult, IndefiniteHessian, SingularHessian
+from influstat.errors import DoubtfulResult, IndefiniteHessian, SingularHessian, Unsupported
 from influstat.newton import LARGEST_FACTORED
 from influstat.progress import progress
 from influstat.removal.exact import ExactRefit
@@ -18,14 +18,16 @@ from influstat.removal.general import OwnNewtonStep, OwnRefit
 from influstat.removal.gradients import blocks_of
 from influstat.removal.groups import Groups, read_groups, read_rows
 from influstat.removal.newton_step import NewtonStep, Outcome
+from influstat.removal.quadratic import ClosedForm
 from influstat.removal.result import Removal
+from influstat.removal.second_order import SecondOrder
 from influstat.risk import LinearRisk
 from influstat.validation import choice
 
 if TYPE_CHECKING:
     from influstat.fit import Fit
 
-METHODS = ("exact", "newton", "influence")
+METHODS = ("exact", "newton", "second_order", "influence")
 
 
 class Method(Protocol):
@@ -52,8 +54,19 @@ def prepare(fit: Fit, groups: Groups, method: str) -> Method:
     if method == "influence":
         return FirstOrder(fit)
     if not isinstance(fit.risk, LinearRisk):
+        if method == "second_order":
+            raise Unsupported(
+                "method",
+                'be "exact", "newton" or "influence" for a risk that is not a LinearRisk',
+                "is 'second_order', which needs the loss's third derivative",
+                "Choose one of these.",
+            )
         return OwnNewtonStep(fit.risk, fit.theta) if method == "newton" else OwnRefit(fit.risk, fit.theta)
     expansion = Expansion(fit.risk, fit.theta)
+    if method == "second_order":
+        return SecondOrder(expansion)
+    if expansion.quadratic and fit.risk.shape[1] <= LARGEST_FACTORED:
+        return ClosedForm(expansion, groups)
     if method == "newton":
         return NewtonStep(expansion, groups)
     if fit.risk.shape[1] > LARGEST_FACTORED:
