@@ -124,21 +124,23 @@ class Deletion:
         quadratic = risk.loss.self_concordance == 0.0
         expected = leverage.second if quadratic else expected_second(risk, leverage.linear_predictor)
         drift = np.zeros_like(slope) if quadratic else self._drift
+        leaves = bool(self.part.any() and share.any())  # whether a part of the penalty goes with a row
         same = np.ptp(self.part) == 0.0  # all rows take the same part: one line serves for them all
         for rows, y in leverage.blocks():
             weight, first, second = risk.weights[rows], leverage.first[rows], leverage.second[rows]
             part = self.part[:1, None] if same else self.part[rows, None]
             kept = 1.0 - part * share  # the Hessian with the rest of the penalty
-            moved = y / kept
+            moved = y / kept if leaves else y
             shift = part * slope / kept  # theta_c - theta
             first = first + second * np.einsum("ij,ij->i", y, np.broadcast_to(shift, y.shape))
             left = 1.0 - weight * second * np.einsum("ij,ij->i", y, moved)
             finite = np.where(left > CERTAIN, left, np.nan)
             step = (weight * first / finite)[:, None] * moved  # theta_-i - theta_c
-            change = shift + step
+            change = shift + step if shift.any() else step
             rest = 1.0 - part[:, 0]
             squares = self.squares - 2.0 * (shift @ slope) + _squares(shift, 1.0 - share)
-            squares = squares - rest * (2.0 * step @ slope + _squares(change, share) - _squares(shift, share))
+            penalty = 2.0 * (step @ slope) + _squares(change, share) - _squares(shift, share)
+            squares = squares - rest * penalty
             with np.errstate(divide="ignore", invalid="ignore"):
                 squares -= weight * first**2 / (expected[rows] * finite)
             squares += change @ drift

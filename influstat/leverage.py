@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import eigh, solve_triangular
 
-from influstat.design import BLOCK_ENTRIES
 from influstat.errors import Unsupported
 from influstat.risk import LinearRisk
 from influstat.solvers.cholesky import CholeskyInverse
@@ -24,6 +23,7 @@ from influstat.validation import FloatArray
 if TYPE_CHECKING:
     from influstat.fit import Fit
 
+BLOCK_ENTRIES = 2**17  # of a row block: 1 MiB, so that it and its few companions stay in cache
 WELL_CONDITIONED = 1e-3  # reciprocal condition number of S above which one factorisation is exact enough
 
 

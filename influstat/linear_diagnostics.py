@@ -99,17 +99,18 @@ class LinearMeasures:
 
     def dfbeta(self) -> FloatArray:
         """Return theta - theta_-i."""
-        return np.asarray(-self.block.change @ self.setting.leverage.transform.T)
+        return np.asarray(self.block.change @ -self.setting.leverage.transform.T)
 
     def dfbetas(self) -> FloatArray:
         """Return theta - theta_-i over the standard errors."""
-        phi = (
-            self.without if self.setting.deleted_scale else np.full(len(self.without), self.setting.phi.value)
-        )
-        result = self.dfbeta()
+        leverage = self.setting.leverage
+        unscaled = leverage.transform.T / np.sqrt(leverage.inverse_diagonal)
+        phi = self.without if self.setting.deleted_scale else np.full(1, self.setting.phi.value)
+        if np.ptp(phi) == 0.0:
+            return np.asarray(self.block.change @ (-unscaled / np.sqrt(phi[0])))
+        result = self.block.change @ -unscaled
         result /= np.sqrt(phi)[:, None]
-        result /= np.sqrt(self.setting.leverage.inverse_diagonal)
-        return result
+        return np.asarray(result)
 
     def likelihood_displacement(self) -> FloatArray:
         """Return 2 [F(theta_-i) - F(theta)] / phi."""
