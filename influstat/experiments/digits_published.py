@@ -17,6 +17,7 @@ from influstat.models import Logistic
 from influstat.validation import FloatArray
 
 EXPLICIT_FACTOR, LISSA_FACTOR = 1.5, 1.8  # undisclosed, in the published figure
+REFITS = 2000  # with all 9084 the slope is 0.6215, and the wait four times as long
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,8 @@ class Figure2AsFigure:
     Attributes
     ----------
     loo : ndarray, shape (n,)
-        Leave-one-out of the fit at lam = 500, judged by the test loss at lam = 1000.
+        Leave-one-out of the fit at lam = 500, judged by the test loss at lam = 1000: exact for the 2,000
+        rows whose removal changes most, by the Newton step for the others.
     explicit, lissa_averaged : ndarray, shape (n,)
         -I/n at lam = 1000 there, where the risk has no minimum: by a factorisation, and by LiSSA with ten
         repeats. The figure shows 1.5 times the first and 1.8 times the second.
@@ -45,7 +47,7 @@ class Figure2AsFigure:
 def figure2_as_figure(*, data: Dataset | None = None) -> Figure2AsFigure:
     """Compute Figure 2 as published: scikit-learn's C = 1/1000 is lam = 500 of the paper's eq. (13).
 
-    Parameters and errors are those of `figure2`; the refits take as long.
+    Parameters and errors are those of `figure2`.
 
     Examples
     --------
@@ -56,7 +58,9 @@ def figure2_as_figure(*, data: Dataset | None = None) -> Figure2AsFigure:
     split = standardised(digits_split(mnist_data() if data is None else data)[0])
     fit = Logistic(lam=LAM / 2, penalty="fixed").fit(split.X, split.y)
     elsewhere = Fit(Logistic(lam=LAM).risk(split.X, split.y), fit.theta, tolerance=np.inf)
-    loo = loss_change_at(elsewhere, fit.leave_one_out().theta, split)[:, 0]
+    loo = loss_change_at(elsewhere, fit.leave_one_out(method="newton").theta, split)[:, 0]
+    largest = np.argsort(-np.abs(loo - loo.mean()))[:REFITS]
+    loo[largest] = loss_change_at(elsewhere, fit.leave_one_out(rows=largest).theta, split)[:, 0]
     settings = {"depth": DEPTH, "scale": SCALE, "repeats": 10}
     return Figure2AsFigure(
         loo=loo,

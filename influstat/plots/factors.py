@@ -158,5 +158,5 @@ def factor_panels(
             one.axline((0.0, 0.0), slope=1.0, color=BLACK, linestyle="--", linewidth=0.8, zorder=1)
         tidy(one, xlabel=name, ylabel="true" if one is axes[0] else "")
         scientific(one)
-    axes[0].legend(fontsize=SMALL - 0.5, loc="best", frameon=False, handletextpad=0.1, borderpad=0.1)
+    axes[0].legend(fontsize=SMALL - 0.5, loc="best", edgecolor="none", handletextpad=0.1, borderpad=0.1)
     return axes
