@@ -30,6 +30,7 @@ LEAST_RTOL = 1e-10  # of conjugate gradients; looser far from the minimum, where
 HALVINGS = 60
 GONE = 1e-12  # of a coefficient and its gradient that one step takes to 0, but for rounding
 NOTHING = 1e-140  # a gradient that no step can tell from 0: its square is below float64
+SHARED = 1e-4  # of the largest gradient scale, the least that counts where steps are not factored
 NEAR = 1e-6  # stationarity below which a smaller gradient alone shows progress
 POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient
 
@@ -60,6 +61,12 @@ def stationarity(risk: Risk, theta: FloatArray, gradient: FloatArray | None = No
     if not (np.isfinite(gradient).all() and np.isfinite(scale).all()):
         return float("inf")
     gradient = np.where(np.abs(gradient) > NOTHING, gradient, 0.0)  # at 0 the terms may vanish with it
+    if _by_conjugate_gradients(risk):
+        # Those are exact relative to the whole gradient, in the scale of unit diagonal: coefficients of
+        # words in rows that hardly count are not held to their own size.
+        root = np.sqrt(np.abs(risk.curvature(theta).diagonal()))
+        root = np.where(root > 0, root, 1.0)
+        scale = np.maximum(scale, SHARED * root * np.max(scale / root))
     return float(np.max(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
 
 

@@ -215,6 +215,19 @@ def test_steps_by_conjugate_gradients_end_at_the_same_minimum(case, intercept):
 
 
 @pytest.mark.usefixtures("factor_nothing")
+def test_a_rare_column_of_a_row_that_hardly_counts_does_not_stop_them():
+    X = np.random.default_rng(0).normal(size=(60, 12))
+    y = (X[:, 0] + 0.3 * X[:, 1] > 0).astype(float)
+    X[:, 11], X[0, 11] = 0.0, 1e-3
+    X[0, 0], y[0] = 60.0, 1.0  # so sure that its slope is about e^-60
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.LogisticLoss(), X, y, penalty=ist.L2(0.5)))
+    plain = np.linalg.norm(fit.risk.gradient(fit.theta))
+    assert fit.stationarity <= 1e-12
+    assert plain <= 1e-14
+    assert 0.0 <= fit.theta[11] < 1e-12
+
+
+@pytest.mark.usefixtures("factor_nothing")
 def test_what_has_no_minimum_is_refused_there_too():
     X = np.random.default_rng(0).normal(size=(30, 12))
     with pytest.raises(ist.errors.NoMinimiser, match="involves intercept"):
