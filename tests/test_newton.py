@@ -252,3 +252,25 @@ class Wave(ist.SquaredError):
 
     def second(self, y, eta):
         return np.cos(eta - y)
+
+
+# -- minima at which a coefficient and all terms of its gradient vanish together ------------------------
+
+
+def test_a_column_that_no_weighted_row_has_goes_to_zero():
+    # A dummy with one member, refitted without that member: only the penalty is left of its gradient.
+    X = np.column_stack([np.eye(6)[:, 0], np.linspace(-1.0, 1.0, 6)])
+    for loss, y in ((ist.LogisticLoss(), [1, 0, 1, 0, 1, 0]), (ist.SquaredError(), [3.0, 1, 2, 0, 1, 1])):
+        risk = ist.LinearRisk(loss, X, y, penalty=ist.L2(1.0))
+        fit = ist.Fit.minimise(risk)
+        assert abs(fit.theta[0]) > 0.1
+        part = risk.reweighted([0.0, 1, 1, 1, 1, 1])
+        again = newton.minimise(part, start=fit.theta)
+        assert again.theta[0] == 0.0
+        assert ist.Fit(part, again.theta).stationarity <= 1e-12
+
+
+def test_targets_of_zero_give_coefficients_of_zero_from_anywhere():
+    risk = ist.LinearRisk(ist.SquaredError(), np.vander(np.arange(1.0, 6.0), 3), np.zeros(5))
+    theta = newton.minimise(risk, start=[0.3, -0.2, 0.1]).theta
+    np.testing.assert_allclose(theta, 0.0, atol=1e-12)
