@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.adapters.formula_design import FormulaDesign
 from influstat.design import Design
 from influstat.errors import InvalidArgument, InvalidType, NotConverged, Unsupported
 from influstat.validation import FloatArray
@@ -122,10 +123,13 @@ def design_matrix(model: Any) -> FloatArray:
 def design_of(model: Any, X: FloatArray) -> Design:
     """Return rows of the design under the model's names.
 
-    Where the model was given a table, new rows in a table must have its columns in its order.
+    Where the model was given a table, new rows in a table must have its columns in its order; where it
+    was made from a formula, they may also be tables of the formula's variables.
     """
     count = X.shape[1]
     given = [str(name) for name in model.exog_names or ()][:count]  # extra parameters follow
+    if hasattr(model, "formula") and len(given) == count:
+        return FormulaDesign(X, given, model)
     design = Design(X, names=given if len(given) == count else None)
     if hasattr(getattr(model.data, "orig_exog", None), "columns"):
         design.columns = list(design.names)
