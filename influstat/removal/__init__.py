@@ -1,6 +1,18 @@
 """What really happens without a row or a group: first order, Newton step, exact refits."""
 
+from influstat.removal.cross_validation import CrossValidation, cross_validate, cross_validate_lam
 from influstat.removal.leave_out import leave_groups_out, leave_one_out
 from influstat.removal.result import Removal
+from influstat.removal.stream import LossChanges, loss_changes, stream
 
-__all__ = ["Removal", "leave_groups_out", "leave_one_out"]
+__all__ = [
+    "CrossValidation",
+    "LossChanges",
+    "Removal",
+    "cross_validate",
+    "cross_validate_lam",
+    "leave_groups_out",
+    "leave_one_out",
+    "loss_changes",
+    "stream",
+]

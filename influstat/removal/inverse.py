@@ -73,6 +73,14 @@ class SharedInverse:
         inner /= 1.0 - (1.0 - factors) * self._ratios[:, None]
         return np.asarray(self._vectors @ inner)
 
+    def square_norms(self, rows: FloatArray, factors: FloatArray) -> FloatArray:
+        """Return x_k'(A + c_k kappa D)^-1 x_k for every row x_k of (K, p), shape (K,)."""
+        if self._common:
+            return self._cholesky.square_norms(rows)
+        inner = rows @ self._vectors
+        inner *= inner
+        return np.asarray(np.sum(inner / (1.0 - (1.0 - factors)[:, None] * self._ratios), axis=1))
+
 
 class Downdated:
     """S_-k^-1 for a block of removals: the inverse Hessian at theta-hat of the rows left.

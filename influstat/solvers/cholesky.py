@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from scipy.linalg.blas import dsymm
+from scipy.linalg.blas import dsymm, dtrsm
 from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 
 from influstat.curvature import Curvature
@@ -99,6 +99,11 @@ class CholeskyInverse:
         value, _ = dpotrs(self._both, scale * rhs, lower=1, overwrite_b=1)
         value *= scale
         return np.asarray(value)
+
+    def square_norms(self, rows: FloatArray) -> FloatArray:
+        """Return x'H^-1 x for every row x, shape (k,): one triangular solve."""
+        whitened = dtrsm(1.0, self._both, (rows * self.scale).T, lower=1, overwrite_b=1)
+        return np.asarray(np.einsum("pk,pk->k", whitened, whitened))
 
     def apply(self, rhs: FloatArray) -> Solution:
         """Return the solution with its residual."""

@@ -1,0 +1,271 @@
+"""Cross-validated loss without a refitting loop: leave-one-out and k-fold, for one fit or a grid of lam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import cholesky, eigh, solve_triangular
+
+from influstat.errors import InvalidArgument, Unsupported
+from influstat.removal.expansion import Expansion
+from influstat.removal.groups import Groups, read_groups, read_rows
+from influstat.removal.inverse import HARD, SharedInverse
+from influstat.removal.leave_out import in_blocks
+from influstat.risk import LinearRisk
+from influstat.solvers.cholesky import CholeskyInverse
+from influstat.validation import FloatArray, vector
+
+if TYPE_CHECKING:
+    from influstat.fit import Fit
+
+BLOCK_ENTRIES = 2**20  # entries of the row blocks in closed forms
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """Losses of rows that the coefficients have not seen.
+
+    Attributes
+    ----------
+    row_losses : ndarray, shape (n,)
+        l(y_i, x_i'theta + o_i) at the theta found without row i's fold, without any share of the
+        penalty; nan for rows in no fold, or whose fold has no refit.
+    fold_losses : ndarray, shape (k,)
+        Weighted mean of the losses of each fold's rows.
+    mean : float
+        Weighted mean over all rows in a fold; nan if one of them has no refit.
+    error_bound : ndarray, shape (n,)
+        Certified bound on the error of `row_losses`; nan where there is none, or none was asked for.
+    folds : Groups
+        Which rows were held out together.
+    method : str
+        How theta without a fold was found.
+    status : tuple of str, length k
+        "" or why a fold has no refit.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> ist.cross_validate(fit, ["a", "a", "b"]).fold_losses.round(9)   # 12.5 + 8, 4.5^2
+    array([20.5 , 20.25])
+    """
+
+    row_losses: FloatArray
+    fold_losses: FloatArray
+    mean: float
+    error_bound: FloatArray
+    folds: Groups
+    method: str
+    status: tuple[str, ...]
+
+
+def cross_validate(
+    fit: Fit, folds: Any = None, *, method: str = "exact", certified: bool = False
+) -> CrossValidation:
+    """Return the loss of every row at the coefficients found without its fold.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit with all rows; refits keep its penalty protocol ("fixed": the penalty stays whole;
+        "folded": it shrinks with the weight that leaves).
+    folds : array_like, shape (n,), or list of arrays of int, optional
+        Labels, or disjoint sets of row positions; each row alone when left out.
+    method : {"exact", "newton", "second_order", "influence"}
+        As in `Fit.leave_groups_out`.
+    certified : bool
+        Whether to fill `error_bound` (see `Removal.held_out_bound`), at the cost of about another run.
+
+    Returns
+    -------
+    CrossValidation
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        Folds overlap or are not usable (see `Fit.leave_groups_out`), or the method is unknown.
+
+    Notes
+    -----
+    Squared error, rows one by one: y_i - x_i'theta_-i - o_i = e_i / (1 - h_i) (Allen's PRESS, 1974),
+    in O(n p^2) for all rows, no coefficients stored.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> ist.cross_validate(fit).row_losses         # (1 - 4)^2, (2 - 3.5)^2, (6 - 1.5)^2
+    array([ 9.  ,  2.25, 20.25])
+    """
+    groups = read_rows(None, fit.row_labels) if folds is None else read_groups(folds, fit.risk.shape[0])
+    if len(np.unique(groups.members)) < len(groups.members):
+        raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
+    losses, bound = np.full((2, fit.risk.shape[0]), np.nan)
+    expansion = Expansion(_linear(fit), fit.theta)
+    if groups.single and expansion.quadratic and method in ("exact", "newton") and not certified:
+        status = _closed_form(fit, expansion, groups, losses)
+    else:
+        status = _by_removal(fit, groups, method, losses, bound if certified else None)
+    weights = fit.risk.weights
+    with np.errstate(invalid="ignore"):  # a fold of weight 0 has no mean
+        fold_losses = groups.sums(weights * losses) / groups.sums(weights)
+    held = groups.members
+    mean = float(weights[held] @ losses[held] / weights[held].sum())
+    return CrossValidation(losses, fold_losses, mean, bound, groups, method, tuple(status))
+
+
+def _linear(fit: Fit) -> LinearRisk:
+    if not isinstance(fit.risk, LinearRisk):
+        raise Unsupported(
+            "fit", "have a LinearRisk", f"has a {type(fit.risk).__name__}", "Use leave_groups_out."
+        )
+    return fit.risk
+
+
+def _by_removal(
+    fit: Fit, groups: Groups, method: str, losses: FloatArray, bound: FloatArray | None = None
+) -> list[str]:
+    """Fill the losses block by block of folds; return their status."""
+    risk, status = _linear(fit), list[str]()
+    for part in in_blocks(fit, groups, method):
+        status += part.status
+        rows = part.groups.members
+        eta = np.einsum("mp,mp->m", risk.design.rows(rows), part.theta[part.groups.owners])
+        losses[rows] = risk.loss.value(risk.y[rows], eta + risk.offset[rows])
+        if bound is not None:
+            bound[rows] = part.held_out_bound()
+    return status
+
+
+def _closed_form(fit: Fit, expansion: Expansion, groups: Groups, losses: FloatArray) -> list[str]:
+    """Fill the leave-one-out losses of a quadratic risk; rows of leverage near 1 by a refit."""
+    risk = expansion.risk
+    factors = expansion.kept(groups)
+    shared = SharedInverse(expansion, factors)
+    penalty = risk.penalty_diagonal * fit.theta
+    status, hard = [""] * len(groups), []
+    step = max(1, BLOCK_ENTRIES // risk.shape[1])
+    for start in range(0, len(groups), step):
+        rows = slice(start, start + step)
+        x = risk.design.rows(rows)
+        norms = shared.square_norms(x, factors[rows])
+        leverage = expansion.second[rows] * norms
+        # x'delta = -x' S_-i^-1 grad F_i(theta-hat), with x' S_-i^-1 = x' S_c^-1 / (1 - h).
+        along = _along(shared, x, expansion.gradient, penalty, factors[rows])
+        along -= expansion.first[rows] * norms
+        good = 1.0 - leverage > HARD
+        eta = expansion.eta[rows] - along / np.where(good, 1.0 - leverage, np.nan)
+        losses[rows] = risk.loss.value(risk.y[rows], eta)
+        hard += (start + np.flatnonzero(~good)).tolist()
+    if hard:
+        for k, text in zip(hard, _by_removal(fit, groups.take(hard), "exact", losses), strict=True):
+            status[k] = text
+    return status
+
+
+def _along(
+    shared: SharedInverse, x: FloatArray, gradient: FloatArray, penalty: FloatArray, factors: FloatArray
+) -> FloatArray:
+    """Return x_k' S_k^-1 (gradient - (1 - c_k) penalty) for every row of x, S_k = A + c_k kappa D."""
+    common = bool((factors == factors[0]).all())
+    if common:
+        return np.asarray(x @ shared.solve((gradient - (1.0 - factors[0]) * penalty)[:, None], factors[:1]))[
+            :, 0
+        ]
+    solved = shared.solve(gradient[:, None] - penalty[:, None] * (1.0 - factors), factors)
+    return np.asarray(np.einsum("kp,pk->k", x, solved))
+
+
+def cross_validate_lam(fit: Fit, lams: Any) -> FloatArray:
+    """Return the leave-one-out loss of a ridge fit's data under other penalties, one eigendecomposition.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit by squared error with a penalty, e.g. of `Ridge`; its rows, weights, offset, unpenalised
+        coefficients and penalty protocol are kept.
+    lams : array_like, shape (m,)
+        Strengths lam > 0 as in `Ridge`: penalty lam |theta|^2 on the scale of the summed loss.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        Weighted mean of (y_i - x_i'theta_-i - o_i)^2 for each lam. nan where a row alone determines an
+        unpenalised coefficient.
+
+    Raises
+    ------
+    InvalidArgument, Unsupported
+        The loss is not the squared error, the fit has no penalty, or a lam is not positive.
+    SingularHessian
+        Unpenalised columns are collinear.
+
+    Notes
+    -----
+    Golub, Heath and Wahba (1979): e_i / (1 - h_i) in the coordinates where Gram matrix and penalty are
+    both diagonal; the coordinates serve every lam, and every share of the penalty under "folded".
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> # the mean of (1 - 8/3)^2, (2 - 7/3)^2 and (6 - 1)^2
+    >>> ist.cross_validate_lam(fit, [1.0]).round(7), round(ist.cross_validate(fit).mean, 12)
+    (array([9.2962963]), 9.296296296296)
+    """
+    risk = fit.risk
+    if not isinstance(risk, LinearRisk) or risk.loss.self_concordance != 0.0:
+        raise Unsupported("fit", "be by squared error", f"is {fit!r}", "Cross-validate each fit instead.")
+    values = vector("lams", lams)
+    if not (values > 0).all() or not risk.penalty_diagonal.any():
+        raise InvalidArgument(
+            "lams", "be positive, for a fit with a penalty", f"is {lams!r}", "Use cross_validate for none."
+        )
+    coordinates = _Coordinates(risk)
+    groups = read_rows(None, fit.row_labels)
+    kept = Expansion(risk, fit.theta).kept(groups)
+    return np.array([coordinates.mean_loss(2.0 * lam * kept) for lam in values])
+
+
+class _Coordinates:
+    """V with V'(A + D0)V = I and V'D0 V = diag(m), A = X' diag(2w) X, D0 a penalty of A's size."""
+
+    def __init__(self, risk: LinearRisk) -> None:
+        self.risk = risk
+        gram = risk.design.gram(2.0 * risk.weights)
+        pattern = (risk.penalty_diagonal > 0).astype(np.float64)
+        self.reference = float(gram.diagonal() @ pattern / pattern.sum()) or 1.0
+        matrix = gram.copy(order="F")
+        matrix.flat[:: len(matrix) + 1] += self.reference * pattern
+        CholeskyInverse(matrix.copy(), risk.names)  # refuses collinear unpenalised columns by name
+        scale = 1.0 / np.sqrt(matrix.diagonal())
+        lower = cholesky(matrix * scale * scale[:, None], lower=True)
+        half = solve_triangular(lower, np.diag(np.sqrt(self.reference * pattern) * scale), lower=True)
+        self.ratios, vectors = eigh(half @ half.T)
+        np.clip(self.ratios, 0.0, 1.0, out=self.ratios)
+        basis = scale[:, None] * solve_triangular(lower.T, vectors, lower=False)
+        self.rows = risk.design.dot(basis)
+        self.target = risk.y - risk.offset
+        self.right = self.rows.T @ (2.0 * risk.weights * self.target)
+
+    def mean_loss(self, strengths: FloatArray) -> float:
+        """Return the mean leave-one-out loss where row i's refit has the penalty strengths_i."""
+        weights = self.risk.weights
+        eta, leverage = np.empty(len(weights)), np.empty(len(weights))
+        step = max(1, BLOCK_ENTRIES // len(self.ratios))
+        common = bool((strengths == strengths[0]).all())
+        for start in range(0, len(weights), step):
+            chosen = slice(start, start + step)
+            strength = strengths[:1] if common else strengths[chosen]
+            inverse = 1.0 / (1.0 + (strength[:, None] / self.reference - 1.0) * self.ratios)
+            block = self.rows[chosen]
+            eta[chosen] = block @ (inverse[0] * self.right) if common else (block * inverse) @ self.right
+            squares = block * block
+            leverage[chosen] = squares @ inverse[0] if common else np.sum(squares * inverse, axis=1)
+        leverage *= 2.0 * weights
+        left = 1.0 - leverage
+        left[left <= 1e-9] = np.nan
+        return float(weights @ ((self.target - eta) / left) ** 2 / weights.sum())

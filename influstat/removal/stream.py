@@ -1,0 +1,95 @@
+"""Removals in blocks, for problems whose n x p coefficients are too many to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.removal.groups import read_groups, read_rows
+from influstat.removal.leave_out import in_blocks
+from influstat.removal.result import Removal
+from influstat.validation import FloatArray
+
+if TYPE_CHECKING:
+    from influstat.fit import Fit
+
+
+def stream(fit: Fit, groups: Any = None, *, method: str = "exact") -> Iterator[Removal]:
+    """Yield a `Removal` for each block of consecutive rows or groups, so that only one block is kept.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit with all rows.
+    groups : array_like, shape (n,), or list of arrays of int, optional
+        As the labels of `Fit.leave_groups_out`; each row alone when left out.
+    method : {"exact", "newton", "second_order", "influence"}
+        As in `Fit.leave_one_out`.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> [part.theta.ravel().round(9).tolist() for part in ist.removal.stream(fit)]
+    [[1.5, 0.5]]
+    """
+    n = fit.risk.shape[0]
+    chosen = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n)
+    return in_blocks(fit, chosen, method)
+
+
+@dataclass(frozen=True, eq=False)
+class LossChanges:
+    """Changes of test losses on k removals, and how exact each is.
+
+    Attributes
+    ----------
+    values : ndarray, shape (k, m)
+        Loss after minus before; positive: the row helps.
+    gradient_norm, converged, status
+        As in `Removal`.
+    """
+
+    values: FloatArray
+    gradient_norm: FloatArray
+    converged: NDArray[np.bool_]
+    status: tuple[str, ...]
+
+
+def loss_changes(
+    fit: Fit, X: Any, y: Any, groups: Any = None, *, offset: Any = None, method: str = "exact"
+) -> LossChanges:
+    """Return the changes of the losses of test rows on every removal, no coefficients kept.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit with all rows.
+    X, y : array_like, shapes (m, p) and (m,)
+        Test rows.
+    groups : array_like or list of arrays, optional
+        As in `stream`; each row alone when left out.
+    offset : array_like, shape (m,), optional
+        Offsets of the test rows.
+    method : str
+        As in `stream`.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> ist.removal.loss_changes(fit, [[1.0]], [2.0]).values.ravel().round(9)  # .5^2 - .667^2, 1.5^2 - ...
+    array([-0.19444444,  1.80555556])
+    """
+    parts = [
+        (part.loss_change(X, y, offset=offset), part.gradient_norm, part.converged, part.status)
+        for part in stream(fit, groups, method=method)
+    ]
+    values, norms, converged, status = zip(*parts, strict=True)
+    return LossChanges(
+        np.concatenate(values), np.concatenate(norms), np.concatenate(converged), sum(status, start=())
+    )
