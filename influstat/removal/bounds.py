@@ -33,7 +33,7 @@ def prediction_bound(removal: Removal, X: Any, *, kind: str, offset: Any) -> Flo
         return np.full(eta.shape, np.nan)
     rows = np.ascontiguousarray(risk.prediction_gradients(fit.theta, X)[0].T)
     start = np.asarray(fit.predict(X, offset=offset))
-    size = np.abs(rows) @ _largest(removal)
+    size = _sizes(removal, removal.theta) @ np.abs(rows).T
     if offset is not None:
         size += np.abs(np.asarray(offset, dtype=np.float64))
     slip = unit_rounding(rows.shape[1]) * size
@@ -95,7 +95,9 @@ def loss_error(
     block, offset = tests.design.rows(rows), tests.offset[rows]
     eta = theta @ block.T + offset
     start = block @ removal.fit.theta + offset
-    slip = unit_rounding(block.shape[1]) * (np.abs(block) @ _largest(removal) + np.abs(offset) + np.abs(y))
+    slip = unit_rounding(block.shape[1]) * (
+        _sizes(removal, theta) @ np.abs(block).T + np.abs(offset) + np.abs(y)
+    )
     bound = bound + 2.0 * slip
     with np.errstate(over="ignore", invalid="ignore"):  # nan where not certified
         after, before = loss.value(y, eta), loss.value(y, start)
@@ -105,10 +107,9 @@ def loss_error(
     return np.asarray(np.maximum(rise, 0.0) + np.maximum(rise_before, 0.0) + rounding)
 
 
-def _largest(removal: Removal) -> FloatArray:
-    """Return the largest |theta_k| of each coefficient over all removals and the fit."""
-    after = np.abs(removal.theta[np.isfinite(removal.theta).all(axis=1)])
-    return np.asarray(np.maximum(np.max(after, axis=0, initial=0.0), np.abs(removal.fit.theta)))
+def _sizes(removal: Removal, theta: FloatArray) -> FloatArray:
+    """Return the larger of |theta_k| and |theta-hat|, entry by entry, shape (k, p)."""
+    return np.asarray(np.maximum(np.abs(theta), np.abs(removal.fit.theta)))
 
 
 def _penalty_error(removal: Removal, risk: LinearRisk) -> FloatArray:

@@ -77,8 +77,9 @@ class _Work:
         usable = np.isfinite(self.theta).all(axis=1) & ~self.emptied
         if not (self.linear and np.isfinite(self.c)) or self.theta.shape[1] > LARGEST:
             usable[:] = False
-        self._shared(np.flatnonzero(usable & (self.groups.sizes <= self.theta.shape[1])))
-        self._own(np.flatnonzero(usable))
+        with np.errstate(over="ignore", invalid="ignore"):  # coefficients far off: their bounds come out inf
+            self._shared(np.flatnonzero(usable & (self.groups.sizes <= self.theta.shape[1])))
+            self._own(np.flatnonzero(usable))
         for k in np.flatnonzero(np.isinf(self.reach)).tolist():
             self.status[k] = "not certified: " + (self.status[k] or self._why_unusable(k))
         return Certificate(
@@ -192,8 +193,7 @@ class _Work:
     def _own(self, usable: Chosen) -> None:
         n, p = self.risk.shape
         affordable = int(OWN_WORK / (4.0 * n * p**2 + 4.0 * p**3))
-        with np.errstate(invalid="ignore"):
-            looseness = self.reach[usable] / self.q[usable]  # nan where there is no certificate yet
+        looseness = self.reach[usable] / self.q[usable]  # nan where there is no certificate yet
         looseness[np.isnan(looseness)] = inf
         looseness[self.reach[usable] == 0] = 1.0
         loosest = np.argsort(-looseness, kind="stable")[: np.sum(looseness >= LOOSE)]

@@ -12,6 +12,8 @@ from influstat.removal.groups import Groups
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
 
+HOPELESS = 100.0  # c times a path beyond which there is no certificate: e^100
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -24,7 +26,7 @@ class Measured:
     error : ndarray, shape (p,)
         Bound on the rounding error of each entry of `gradient`, for all k.
     path : ndarray, shape (k,)
-        max over kept j not in S of |x_j'theta_k - x_j'theta-hat|, rounded up.
+        max over kept j not in S of |x_j'theta_k - x_j'theta-hat|, rounded up; inf where hopeless.
     given_up : ndarray, shape (k,)
         sum over given-up j not in S of w_j l2_j(theta_k) |x_j|^2_{C^-1}.
     """
@@ -48,13 +50,17 @@ def measure(
     moved = np.abs(eta, out=eta)
     gone = groups.members, groups.owners
     first[gone] = second[gone] = moved[gone] = 0.0
+    present = weights > 0
+    path = np.max(moved[anchor.kept & present], axis=0, initial=0.0)
+    wild = ~(loss.self_concordance * path < HOPELESS)
+    first[:, wild] = second[:, wild] = 0.0  # they would only add to the rounding of the others
+    theta = np.where(wild[:, None], at, theta)
     largest = np.maximum(np.max(np.abs(theta), axis=0), np.abs(at))
     slip = unit_rounding(design.shape[1]) * (
         design.absolute_dot(largest) + np.abs(risk.offset) + np.abs(risk.y)
     )
-    present = weights > 0
     doubt = 4.0 * np.max(slip[present], initial=0.0)  # l2 at the anchor, l2 here, and their distance
-    path = np.max(moved[anchor.kept & present], axis=0, initial=0.0) + doubt
+    path = np.where(wild, np.inf, path + doubt)
     lost = ~anchor.kept
     given_up = (weights[lost] * anchor.row_norms[lost] ** 2) @ second[lost]
     given_up *= np.exp(min(loss.self_concordance * doubt, 700.0))

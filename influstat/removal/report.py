@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
 from influstat.removal.groups import Groups, read_groups, read_rows
-from influstat.removal.leave_out import METHODS, collect
+from influstat.removal.leave_out import collect
 from influstat.validation import FloatArray, whole_number
 
 if TYPE_CHECKING:
@@ -150,8 +150,6 @@ def removal_report(fit: Fit, X: Any, y: Any, *, top: int, groups: Any, offset: A
 
 def _second_order(fit: Fit, chosen: Groups) -> Removal | None:
     """Return the second-order removals, None for a risk of the user's own that has no third derivatives."""
-    if "second_order" not in METHODS:
-        return None
     try:
         return collect(fit, chosen, "second_order")
     except Unsupported:
