@@ -244,6 +244,9 @@ def test_a_saddle_is_not_returned_as_a_fit():
     risk = ist.BlackBoxRisk(lambda theta: theta[0] * theta[1] + 0.0 * y + 0.1 * (theta**4).sum(), 2)
     with pytest.raises(IndefiniteHessian):
         ist.Fit.minimise(risk, start=np.zeros(2))
+    bad = ist.BlackBoxRisk(lambda theta: -(theta[1] ** 2) + theta[0] ** 2 + 0.0 * y, 2, names=["up", "down"])
+    with pytest.raises(IndefiniteHessian, match="coefficient down"):
+        ist.Fit(bad, np.zeros(2)).influence().on_theta()
     fit = ist.Fit.minimise(risk, start=[0.1, -0.2])
     near(np.abs(fit.theta), np.full(2, np.sqrt(2.5)), 1e-9)
 

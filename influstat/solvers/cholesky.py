@@ -56,7 +56,7 @@ class Cholesky(OneCall):
             With the coefficients involved and the remedy.
         """
         checked = as_operator(operator, self.damping)
-        names = checked.design.names if isinstance(checked, Curvature) else None
+        names = checked.design.names if isinstance(checked, Curvature) else getattr(checked, "names", None)
         return CholeskyInverse(dense_matrix(checked), names)
 
 
