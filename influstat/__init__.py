@@ -16,7 +16,7 @@ from influstat.models import HingeSVC, Logistic, Ridge, SmoothedSVC
 from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, SmoothedCheck, SquaredHinge
 from influstat.numerical_loss import NumericalLoss
 from influstat.penalty import L2
-from influstat.removal import Removal
+from influstat.removal import CrossValidation, Removal, cross_validate, cross_validate_lam
 from influstat.removal.report import RemovalReport
 from influstat.risk import LinearRisk
 from influstat.scores import Ranking, Scores
@@ -29,6 +29,7 @@ __all__ = [
     "BlackBoxRisk",
     "Cholesky",
     "ConjugateGradient",
+    "CrossValidation",
     "Curvature",
     "Fit",
     "Functional",
@@ -66,6 +67,8 @@ __all__ = [
     "average_marginal_effect",
     "checks",
     "contrast",
+    "cross_validate",
+    "cross_validate_lam",
     "errors",
     "find_mislabelled",
     "from_sklearn",

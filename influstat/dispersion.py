@@ -15,6 +15,7 @@ import numpy as np
 
 from influstat.errors import DoubtfulResult, InvalidArgument, Unsupported
 from influstat.leverage import Leverage
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray, choice, real_number
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ NUDGE = float(np.finfo(np.float64).eps) ** 0.2  # step of a five-point differenc
 PERFECT = 1e-24  # residual sum of squares relative to the fitted one below which there is only rounding
 
 
-@dataclass(frozen=True, eq=False)
-class Dispersion:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dispersion(ShortRepr):
     """phi of one fit, known or estimated.
 
     Attributes

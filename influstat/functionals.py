@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.gradients import gradient_of
+from influstat.printing import ShortRepr
 from influstat.progress import progress
 from influstat.scores import Scores
 from influstat.validation import FloatArray, check_finite, numeric_array
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
 
 
-@dataclass(frozen=True, eq=False)
-class FunctionalChange:
+@dataclass(frozen=True, eq=False, repr=False)
+class FunctionalChange(ShortRepr):
     """What becomes of m quantities when each of k rows is removed.
 
     Attributes
@@ -62,8 +63,8 @@ class FunctionalChange:
         return pd.DataFrame(self.values, index=self.row_labels, columns=list(self.labels))
 
 
-@dataclass(frozen=True, eq=False)
-class Functional:
+@dataclass(frozen=True, eq=False, repr=False)
+class Functional(ShortRepr):
     """m smooth quantities q of a fit.
 
     Attributes

@@ -11,6 +11,7 @@ import numpy as np
 
 from influstat.differences import differenced
 from influstat.errors import DoubtfulResult
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray
 
 COMPLEX_STEP = 1e-30  # of the coefficient's scale: its square is far below rounding
@@ -18,8 +19,8 @@ EPSILON = float(np.finfo(np.float64).eps)
 TRUST = 1e-5  # relative distance up to which the two derivatives count as the same
 
 
-@dataclass(frozen=True, eq=False)
-class Gradient:
+@dataclass(frozen=True, eq=False, repr=False)
+class Gradient(ShortRepr):
     """A gradient with its own error estimate.
 
     Attributes

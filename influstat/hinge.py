@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, NotConverged
 from influstat.hinge_dual import EPSILON, HingeProblem, best_pair
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class HingeSolution:
+@dataclass(frozen=True, eq=False, repr=False)
+class HingeSolution(ShortRepr):
     """The optimal pair of the hinge-loss classifier, with its certificate.
 
     Attributes

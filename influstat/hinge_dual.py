@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, qr, solve_triangular
 
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -30,8 +31,8 @@ RANK = 1e-11  # smallest pivot, relative to the largest, of linearly independent
 ROUNDING = 64 * EPSILON  # of 1 - y eta, relative to the size of its terms
 
 
-@dataclass(frozen=True, eq=False)
-class HingeProblem:
+@dataclass(frozen=True, eq=False, repr=False)
+class HingeProblem(ShortRepr):
     """minimise sum_i w_i max(0, c_i - y_i (x_i'beta + b)) + (kappa/2) |beta|^2, in sum scale.
 
     Parameters

@@ -25,6 +25,7 @@ from influstat.errors import DoubtfulResult, InflustatError, InvalidArgument, Un
 from influstat.inference_derivatives import CaseDerivatives
 from influstat.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
 from influstat.leverage import Leverage
+from influstat.printing import ShortRepr
 from influstat.progress import progress
 from influstat.removal.groups import read_rows
 from influstat.validation import FloatArray, choice, real_number
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from influstat.fit import Fit
 
 
-@dataclass(frozen=True, eq=False)
-class Inference:
+@dataclass(frozen=True, eq=False, repr=False)
+class Inference(ShortRepr):
     """Inference about the coefficients of one fit, with one covariance.
 
     Attributes

@@ -27,14 +27,15 @@ from influstat.covariance import (
 )
 from influstat.dispersion import dispersion, pearson_slope
 from influstat.leverage import Leverage
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray
 
 if TYPE_CHECKING:
     from influstat.fit import Fit
 
 
-@dataclass(frozen=True, eq=False)
-class Derivatives:
+@dataclass(frozen=True, eq=False, repr=False)
+class Derivatives(ShortRepr):
     """Derivatives in the case weights.
 
     Attributes

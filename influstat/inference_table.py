@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray, choice
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 STEP = float(np.finfo(np.float64).eps) ** 0.2  # relative step of a five-point difference
 
 
-@dataclass(frozen=True, eq=False)
-class InferenceTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class InferenceTable(ShortRepr):
     """Five quantities of every coefficient: their values, shape (p,), or changes by row, shape (k, p).
 
     Attributes

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
+from influstat.printing import ShortRepr
 from influstat.removal.groups import read_rows
 from influstat.risk import LinearRisk
 from influstat.solvers import Cholesky, Solution, Solver
 from influstat.validation import FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class InputScores:
+@dataclass(frozen=True, eq=False, repr=False)
+class InputScores(ShortRepr):
     """The derivative of one quantity in the inputs of each chosen training row.
 
     Attributes

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
+from influstat.printing import ShortRepr
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray, choice, whole_number
 
@@ -22,8 +23,8 @@ BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
 BLOCK_ENTRIES = 2**22  # coefficients without a row that are held at once: 32 MiB
 
 
-@dataclass(frozen=True, eq=False)
-class Suspects:
+@dataclass(frozen=True, eq=False, repr=False)
+class Suspects(ShortRepr):
     """All training rows, ranked by how much their label surprises the rest.
 
     Attributes

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.printing import ShortRepr
 from influstat.solvers import Solution
 from influstat.validation import FloatArray, choice, whole_number
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ranking:
     """The rows whose removal raises and lowers one quantity most.
 
@@ -51,7 +52,7 @@ class Ranking:
         """Rows whose removal makes a loss better: the same as `smallest`."""
         return self.smallest
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Return both lists as a small table."""
         loss = self.quantity == "loss"
         titles = (
@@ -67,8 +68,8 @@ class Ranking:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores(ShortRepr):
     """Influences of all training rows on one or several quantities.
 
     Attributes
@@ -138,7 +139,10 @@ class Scores:
             order = np.argsort(-effect, kind="stable")[:k]  # nan, if any, comes last
             return [(_plain(self.row_labels[i]), int(i), float(change[i])) for i in order if effect[i] > 0]
 
-        return Ranking(first(change), first(-change), self.quantity)
+        quantity = self.quantity
+        if quantity == "theta":
+            quantity = f"coefficient of {self.columns[position]}"
+        return Ranking(first(change), first(-change), quantity)
 
     def _position(self, column: int | str | None) -> int:
         m = len(self.columns)

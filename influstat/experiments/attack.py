@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from influstat.fit import Fit
 from influstat.input_influence import input_influence
 from influstat.models import Logistic
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray
 
 LARGEST_GREY = 255.0
 
 
-@dataclass(frozen=True, eq=False)
-class Attack:
+@dataclass(frozen=True, eq=False, repr=False)
+class Attack(ShortRepr):
     """Predicted and actual effect of changed training images on one test loss.
 
     Attributes

@@ -13,6 +13,7 @@ from influstat.experiments.split import Split
 from influstat.experiments.table import Line, number
 from influstat.fit import Fit
 from influstat.models import Logistic, SmoothedSVC
+from influstat.printing import ShortRepr
 from influstat.solvers import Cholesky
 from influstat.validation import FloatArray
 
@@ -21,8 +22,8 @@ SVC_LAM, SVC_T = 2.0, 0.1
 TITLE = "Figure 5: logistic regression against linear SVC, Iris, test row 133"
 
 
-@dataclass(frozen=True, eq=False)
-class Figure5:
+@dataclass(frozen=True, eq=False, repr=False)
+class Figure5(ShortRepr):
     """Everything behind Figure 5: the influence I of each training row on the loss of test row 133.
 
     Attributes

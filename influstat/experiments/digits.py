@@ -24,6 +24,7 @@ from influstat.experiments.split import (
 from influstat.experiments.table import Line, below, number, same, within
 from influstat.fit import Fit
 from influstat.models import Logistic
+from influstat.printing import ShortRepr
 from influstat.solvers import ConjugateGradient, Taylor
 from influstat.validation import FloatArray
 
@@ -42,8 +43,8 @@ NOTE = (
 TITLE = "Figure 2: logistic regression, MNIST 1 against 7, lam = 1000"
 
 
-@dataclass(frozen=True, eq=False)
-class Figure2:
+@dataclass(frozen=True, eq=False, repr=False)
+class Figure2(ShortRepr):
     """Everything behind Figure 2. All changes are of the loss of the test image, shape (n,), as -I/n.
 
     Attributes

@@ -14,14 +14,15 @@ from influstat.experiments.split import lissa_removals, loss_change_at, removal,
 from influstat.experiments.table import Line, number
 from influstat.fit import Fit
 from influstat.models import Logistic
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray
 
 EXPLICIT_FACTOR, LISSA_FACTOR = 1.5, 1.8  # undisclosed, in the published figure
 REFITS = 2000  # with all 9084 the slope is 0.6215, and the wait four times as long
 
 
-@dataclass(frozen=True, eq=False)
-class Figure2AsFigure:
+@dataclass(frozen=True, eq=False, repr=False)
+class Figure2AsFigure(ShortRepr):
     """What the published Figure 2 shows: fitted at lam = 500, differentiated at lam = 1000.
 
     Attributes

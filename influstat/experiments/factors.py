@@ -15,14 +15,15 @@ from influstat.experiments.split import Split
 from influstat.experiments.table import Line, below, number
 from influstat.fit import Fit
 from influstat.models import Logistic
+from influstat.printing import ShortRepr
 from influstat.solvers import Cholesky
 from influstat.validation import FloatArray
 
 TITLE = "Figure 3: the factors of (17), MNIST 1 against 7, raw pixels"
 
 
-@dataclass(frozen=True, eq=False)
-class Figure3:
+@dataclass(frozen=True, eq=False, repr=False)
+class Figure3(ShortRepr):
     """-I of eq. (17) for the test image, and without some of its factors, shape (n,).
 
     Attributes

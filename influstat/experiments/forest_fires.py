@@ -22,6 +22,7 @@ from influstat.experiments.split import (
 from influstat.experiments.table import Line, below, number, same, within
 from influstat.fit import Fit
 from influstat.models import Ridge
+from influstat.printing import ShortRepr
 from influstat.solvers import ConjugateGradient, Taylor
 from influstat.validation import FloatArray
 
@@ -31,8 +32,8 @@ DEPTH = 2000
 TITLE = "Figure 1: ridge, Forest Fires, test row 42"
 
 
-@dataclass(frozen=True, eq=False)
-class Figure1:
+@dataclass(frozen=True, eq=False, repr=False)
+class Figure1(ShortRepr):
     """Everything behind Figure 1. All changes are of the loss of test row 42, shape (516,), as -I/n.
 
     Attributes

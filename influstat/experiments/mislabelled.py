@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from influstat.fit import Fit
 from influstat.mislabelled import find_mislabelled
 from influstat.models import Logistic
+from influstat.printing import ShortRepr
 from influstat.progress import progress
 from influstat.validation import FloatArray
 
@@ -31,8 +32,8 @@ SCORES = (
 FOLDS = 5
 
 
-@dataclass(frozen=True, eq=False)
-class Search:
+@dataclass(frozen=True, eq=False, repr=False)
+class Search(ShortRepr):
     """How large a share of the flipped labels was found.
 
     Attributes

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from influstat.datasets import load_diabetes130
 from influstat.models import Logistic
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray
 
 CHILD = "age=[0-10)"
@@ -21,8 +22,8 @@ TEST_ROW = 1742
 RIDGE = 0.5e-4  # of |theta|^2 beside the mean loss
 
 
-@dataclass(frozen=True, eq=False)
-class Mismatch:
+@dataclass(frozen=True, eq=False, repr=False)
+class Mismatch(ShortRepr):
     """How the children kept in training rank by influence on the test child.
 
     Attributes

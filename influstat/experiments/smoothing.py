@@ -17,6 +17,7 @@ from influstat.experiments.table import Line, number, same
 from influstat.fit import Fit
 from influstat.hinge_model import HingeFit, HingeSVC
 from influstat.models import SmoothedSVC
+from influstat.printing import ShortRepr
 from influstat.solvers import Cholesky
 from influstat.validation import FloatArray
 
@@ -30,8 +31,8 @@ NOTE = (
 TITLE = "Figure 4: smoothed-hinge SVC, Iris, test row 133 and all ten"
 
 
-@dataclass(frozen=True, eq=False)
-class Figure4:
+@dataclass(frozen=True, eq=False, repr=False)
+class Figure4(ShortRepr):
     """Everything behind Figure 4. Changes have shape (90, 10): training rows by test rows, 133 first.
 
     Attributes
@@ -143,8 +144,8 @@ def hinge_loss_change(before: FloatArray, after: FloatArray, split: Split) -> Fl
     return loss(after) - loss(before[None, :])
 
 
-@dataclass(frozen=True, eq=False)
-class Figure4AsFigure:
+@dataclass(frozen=True, eq=False, repr=False)
+class Figure4AsFigure(ShortRepr):
     """What the published Figure 4 shows of test row 133: an exact-hinge fit, lam = 1, differentiated as h_t.
 
     Attributes

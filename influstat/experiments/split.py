@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from influstat.datasets import Dataset
 from influstat.errors import DoubtfulResult
 from influstat.fit import Fit
+from influstat.printing import ShortRepr
 from influstat.solvers import Cholesky, LiSSA, Solver
 from influstat.validation import FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
+@dataclass(frozen=True, eq=False, repr=False)
+class Split(ShortRepr):
     """Training rows and test rows.
 
     Attributes

@@ -69,6 +69,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.printing import ShortRepr
 from influstat.removal.anchor import Anchor, Downdate
 from influstat.removal.groups import Groups
 from influstat.risk import LinearRisk
@@ -137,8 +138,8 @@ def ball(q: FloatArray, rho: FloatArray, tau: FloatArray) -> FloatArray:
         return np.where(z < 1, reach * phi, inf)
 
 
-@dataclass(frozen=True, eq=False)
-class Certificate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate(ShortRepr):
     """Balls around the coefficients after each of k removals that hold the true ones.
 
     Attributes

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
 
 from influstat.errors import InvalidArgument, Unsupported
+from influstat.printing import ShortRepr
 from influstat.removal.expansion import Expansion
 from influstat.removal.groups import Groups, read_groups, read_rows
 from influstat.removal.inverse import HARD, SharedInverse
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 BLOCK_ENTRIES = 2**20  # entries of the row blocks in closed forms
 
 
-@dataclass(frozen=True, eq=False)
-class CrossValidation:
+@dataclass(frozen=True, eq=False, repr=False)
+class CrossValidation(ShortRepr):
     """Losses of rows that the coefficients have not seen.
 
     Attributes

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray
 
 Indices = NDArray[np.intp]
 
 
-@dataclass(frozen=True, eq=False)
-class Groups:
+@dataclass(frozen=True, eq=False, repr=False)
+class Groups(ShortRepr):
     """K sets of rows, none empty, each to be removed together; they may overlap.
 
     Attributes

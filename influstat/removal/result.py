@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
+from influstat.printing import ShortRepr
 from influstat.removal.gradients import gradients_without
 from influstat.removal.groups import Groups
 from influstat.validation import FloatArray
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from influstat.removal.certificates import Certificate
 
 
-@dataclass(frozen=True, eq=False)
-class Removal:
+@dataclass(frozen=True, eq=False, repr=False)
+class Removal(ShortRepr):
     """The coefficients after each of k removals.
 
     Attributes

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.printing import ShortRepr
 from influstat.removal.groups import read_groups, read_rows
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
@@ -42,8 +43,8 @@ def stream(fit: Fit, groups: Any = None, *, method: str = "exact") -> Iterator[R
     return in_blocks(fit, chosen, method)
 
 
-@dataclass(frozen=True, eq=False)
-class LossChanges:
+@dataclass(frozen=True, eq=False, repr=False)
+class LossChanges(ShortRepr):
     """Changes of test losses on k removals, and how exact each is.
 
     Attributes

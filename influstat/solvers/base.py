@@ -12,11 +12,12 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from influstat.curvature import Curvature
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.printing import ShortRepr
 from influstat.validation import FloatArray, check_finite, numeric_array, real_dtype
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, repr=False)
+class Solution(ShortRepr):
     """A solution of H p = g with its own measure of trust.
 
     Attributes

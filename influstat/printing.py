@@ -1,0 +1,37 @@
+"""How results introduce themselves: shapes in place of thousands of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+LONGEST = 60  # characters of one attribute
+
+
+class ShortRepr:
+    """Prints a dataclass with the shapes of its arrays; use with ``@dataclass(..., repr=False)``.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=1.0).fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> ist.find_mislabelled(ist.Logistic().fit([[1.0], [1.0]], [0, 1]))
+    Suspects(score=array of shape (2,), row_labels=array of shape (2,), by='leave_one_out')
+    """
+
+    def __repr__(self) -> str:
+        """Return the attributes, arrays and long ones in short."""
+        parts: Any = self
+        shown = ", ".join(f"{field.name}={_short(getattr(self, field.name))}" for field in fields(parts))
+        return f"{type(self).__name__}({shown})"
+
+
+def _short(value: Any) -> str:
+    if hasattr(value, "shape") and getattr(value, "ndim", 0) > 0:
+        return f"array of shape {tuple(value.shape)}"
+    if isinstance(value, dict):
+        return f"{len(value)} entries"
+    text = repr(value)
+    if len(text) <= LONGEST:
+        return text
+    return f"{len(value)} entries" if isinstance(value, (list, tuple)) else f"{text[: LONGEST - 3]}..."
