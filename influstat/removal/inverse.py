@@ -59,6 +59,11 @@ class SharedInverse:
         self._ratios = np.clip(values, 0.0, 1.0)
         self._vectors = scale[:, None] * solve_triangular(lower.T, vectors, lower=False)
 
+    @property
+    def reciprocal_condition(self) -> float:
+        """Estimate for the Hessian with all rows, scaled to a unit diagonal."""
+        return self._cholesky.reciprocal_condition
+
     def matrix(self, factor: float) -> FloatArray:
         """Return A + factor kappa D, shape (p, p), a copy in Fortran order."""
         matrix = self.data_hessian.copy(order="F")

@@ -17,6 +17,9 @@ from influstat.removal.inverse import Downdated
 from influstat.removal.newton_step import NewtonStep, Outcome, anew, without
 from influstat.validation import FloatArray
 
+REFINEMENTS = 4  # of a removal that is solved by itself
+ILL_CONDITIONED = 1e-6  # below, the Gram matrix has too few digits: one step with the rows' own residuals
+
 
 class ClosedForm:
     """theta-hat - S_-k^-1 grad F_k(theta-hat), refined once: the minimiser of a quadratic F_k.
@@ -41,7 +44,11 @@ class ClosedForm:
         center = remainder.gradients_at_center()
         delta = -inverse.solve(center)
         delta -= inverse.solve(self._gradients(remainder, center, delta))
-        norms = np.linalg.norm(self._gradients(remainder, center, delta), axis=0)
+        gradients = self._gradients(remainder, center, delta)
+        if self._newton.shared.reciprocal_condition < ILL_CONDITIONED:
+            delta -= inverse.solve(remainder.gradients(expansion.theta[:, None] + delta))
+            gradients = remainder.gradients(expansion.theta[:, None] + delta)
+        norms = np.linalg.norm(gradients, axis=0)
         status = [""] * len(groups)
         for k in np.flatnonzero(inverse.hard).tolist():
             try:
@@ -70,6 +77,12 @@ class ClosedForm:
         inverse = anew(self.expansion, rows, float(remainder.factors[k]))
         part = left_over(self.expansion.risk, rows)
         delta = -inverse.solve(center)
-        delta -= inverse.solve(part.total_weight * part.gradient(self.expansion.theta + delta))
-        norm = np.linalg.norm(part.total_weight * part.gradient(self.expansion.theta + delta))
-        return delta, float(norm)
+        norm = np.inf
+        for _ in range(REFINEMENTS):  # with the residuals of the rows themselves, as a refit would
+            gradient = part.total_weight * part.gradient(self.expansion.theta + delta)
+            before, norm = norm, float(np.linalg.norm(gradient))
+            if not norm < 0.5 * before:
+                break
+            delta = delta - inverse.solve(gradient)
+        gradient = part.total_weight * part.gradient(self.expansion.theta + delta)
+        return delta, float(np.linalg.norm(gradient))

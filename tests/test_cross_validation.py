@@ -1,0 +1,98 @@
+"""Cross-validated losses against refits by plain loops; the grid of lam; the stream."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import influstat as ist
+from tests.cases import LOSSES, make_problem
+
+
+def held_out(problem, groups):
+    """Return the loss of every row at the plain refit without its fold."""
+    plain = problem.plain()
+    losses = np.full(problem.n, np.nan)
+    for rows in groups:
+        theta = plain.without(rows).minimiser()
+        for i in rows:
+            losses[i] = plain.loss.value(plain.y[i], plain.X[i] @ theta + plain.offset[i])
+    return losses
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("weights", ["ones", "positive"])
+@pytest.mark.parametrize("case", [LOSSES[0], LOSSES[1], LOSSES[3]], ids=str)
+def test_losses_are_those_of_refits(case, weights, protocol):
+    problem = make_problem(
+        case, 30, 3, 2, intercept=True, protocol=protocol, weights=weights, offset=True, strength=2.0
+    )
+    fit, w = ist.Fit.minimise(problem.risk()), problem.plain().weights
+    truth = held_out(problem, [[i] for i in range(30)])
+    for certified in (False, True):
+        result = ist.cross_validate(fit, certified=certified)
+        np.testing.assert_allclose(result.row_losses, truth, rtol=1e-9, atol=1e-11)
+        assert result.mean == pytest.approx(np.average(truth, weights=w), rel=1e-9)
+        assert np.isfinite(result.error_bound).any() == certified
+        if certified:
+            assert np.nanmax(np.abs(result.row_losses - truth) - result.error_bound) <= 1e-13
+    folds = np.arange(30) % 4
+    truth = held_out(problem, [np.flatnonzero(folds == k) for k in range(4)])
+    result = ist.cross_validate(fit, folds)
+    np.testing.assert_allclose(result.row_losses, truth, rtol=1e-9, atol=1e-11)
+    means = [np.average(truth[folds == k], weights=w[folds == k]) for k in range(4)]
+    np.testing.assert_allclose(result.fold_losses, means, rtol=1e-9)
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("weights", ["ones", "positive"])
+def test_a_grid_of_lam_is_one_cross_validation_each(weights, protocol):
+    problem = make_problem(
+        LOSSES[0], 30, 3, 2, intercept=True, protocol=protocol, weights=weights, offset=True, strength=2.0
+    )
+    lams = [1e-4, 0.3, 1.0, 1e4]
+    means = []
+    for lam in lams:
+        other = replace(problem, strength=2.0 * lam)
+        losses = held_out(other, [[i] for i in range(30)])
+        means.append(np.average(losses, weights=other.plain().weights))
+    fit = ist.Fit.minimise(problem.risk())
+    np.testing.assert_allclose(ist.cross_validate_lam(fit, lams), means, rtol=1e-10)
+
+
+def test_a_row_of_leverage_one_has_no_held_out_loss():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=10), np.arange(10) == 4])
+    result = ist.cross_validate(ist.Ridge(lam=0.0).fit(X, rng.normal(size=10)))
+    assert np.isnan(result.row_losses).nonzero()[0].tolist() == [4]
+    assert "x1" in result.status[4]
+    assert np.isnan(result.mean)
+
+
+def test_refusals():
+    problem = make_problem(LOSSES[1], 12, 2, 1)
+    fit = ist.Fit.minimise(problem.risk())
+    with pytest.raises(ist.errors.InvalidArgument, match="folds must be disjoint"):
+        ist.cross_validate(fit, [[0, 1], [1, 2]])
+    with pytest.raises(ist.errors.Unsupported, match="fit must be by squared error"):
+        ist.cross_validate_lam(fit, [1.0])
+    ridge = ist.Ridge(lam=1.0).fit(problem.X, problem.y)
+    with pytest.raises(ist.errors.InvalidArgument, match="lams must be positive"):
+        ist.cross_validate_lam(ridge, [0.0])
+    with pytest.raises(ist.errors.InvalidArgument, match="method must be"):
+        ist.cross_validate(ridge, method="jackknife")
+
+
+@pytest.mark.parametrize("method", ["exact", "newton", "second_order", "influence"])
+def test_the_stream_gives_the_same_in_parts(method, monkeypatch):
+    problem = make_problem(LOSSES[1], 25, 2, 1, protocol="folded")
+    fit = ist.Fit.minimise(problem.risk())
+    whole = fit.leave_one_out(method=method)
+    monkeypatch.setattr("influstat.removal.gradients.BLOCK", 10)
+    parts = list(ist.removal.stream(fit, method=method))
+    assert [len(part.theta) for part in parts] == [10, 10, 5]
+    np.testing.assert_allclose(np.concatenate([part.theta for part in parts]), whole.theta, rtol=1e-10)
+    changes = ist.removal.loss_changes(fit, problem.X_test, problem.y_test, method=method)
+    truth = whole.loss_change(problem.X_test, problem.y_test)
+    np.testing.assert_allclose(changes.values, truth, rtol=1e-8, atol=1e-13)
+    assert changes.converged.all() == (method == "exact")

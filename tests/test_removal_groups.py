@@ -1,0 +1,219 @@
+"""Groups: read rightly, refused clearly, removed exactly; closed forms for squared error; second order."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import influstat as ist
+from influstat.removal.groups import read_groups
+from tests.cases import LOSSES, make_problem, problems
+
+SQUARED, LOGISTIC, HINGE = LOSSES[0], LOSSES[1], LOSSES[3]
+
+
+def scaled_error(theta, truth, part):
+    """Return the largest error in units of the rows' predictors, relative to the largest coefficient."""
+    unit = np.sqrt(part.hessian(truth).diagonal())
+    return np.max(np.abs(theta - truth) * unit) / np.max(np.abs(truth) * unit + 1e-300)
+
+
+# -- squared error: closed forms equal refits ----------------------------------------------------------
+
+
+@settings(max_examples=60)
+@given(problems(losses=(SQUARED,), rows=(8, 20), solvable=True), st.data())
+def test_ridge_without_rows_and_groups_is_a_refit(problem, data):
+    fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
+    n = problem.n
+    groups = [
+        data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=n - 2, unique=True)) for _ in "ab"
+    ]
+    groups = [rows for rows in groups if plain.weights.sum() - plain.weights[rows].sum() > 0]
+    removals = [fit.leave_one_out(rows=range(0, n, 3))]
+    removals += [fit.leave_groups_out(groups)] if groups else []
+    for removal in removals:
+        for k, text in enumerate(removal.status):
+            rows = removal.groups[k]
+            if text:  # only where the rows left do not determine the intercept
+                left = np.delete(np.arange(n), rows)
+                assert problem.intercept
+                assert "Without" in text
+                assert np.sum(plain.weights[left] > 0) == 0
+                continue
+            part = plain.without(rows)
+            assert scaled_error(removal.theta[k], part.minimiser(), part) < 1e-10
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("size", [10.0, 1e3, 1e5])
+def test_ridge_with_leverage_near_one_is_a_refit(size, protocol):
+    """The row is as large as `size`: 1 - h down to 1e-10, where downdating has no digits left."""
+    problem = make_problem(SQUARED, 30, 4, 7, protocol=protocol, weights="positive", strength=1e-3)
+    X = problem.X.copy()
+    X[5] *= size
+    problem = replace(problem, X=X)
+    fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
+    removal = fit.leave_groups_out([[5], [5, 6], [4], list(range(3, 12))])
+    for k in range(4):
+        part = plain.without(removal.groups[k])
+        assert scaled_error(removal.theta[k], part.minimiser(), part) < 1e-10
+    assert removal.converged.all()
+
+
+# -- every loss, every method --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("weights", ["ones", "positive"])
+@pytest.mark.parametrize("case", LOSSES, ids=str)
+def test_exact_groups_are_refits(case, weights, protocol):
+    problem = make_problem(
+        case, 50, 4, 3, intercept=True, protocol=protocol, weights=weights, offset=True, strength=1.0
+    )
+    fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
+    groups = [[1], [2, 3, 4], range(20, 38), np.array([1, 2, 3])]  # more rows than coefficients; overlapping
+    removal = fit.leave_groups_out(groups)
+    assert removal.converged.all()
+    for k, rows in enumerate(groups):
+        part = plain.without(list(rows))
+        assert scaled_error(removal.theta[k], part.minimiser(), part) < 1e-9
+
+
+def test_labels_give_the_groups_of_equal_labels():
+    problem = make_problem(LOGISTIC, 30, 3, 1)
+    fit = ist.Fit.minimise(problem.risk())
+    labels = np.array(["b", "a", "c"])[np.arange(30) % 3]
+    by_label = fit.leave_groups_out(labels)
+    by_rows = fit.leave_groups_out([np.flatnonzero(labels == name) for name in "abc"])
+    np.testing.assert_allclose(by_label.theta, by_rows.theta, rtol=1e-10)
+    assert by_label.labels.tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("case", [SQUARED, LOGISTIC, HINGE], ids=str)
+@pytest.mark.parametrize(("method", "order"), [("influence", 2), ("second_order", 3)])
+def test_halving_the_removed_weight_divides_the_error_by_two_to_the_order(case, method, order, protocol):
+    problem = make_problem(case, 40, 3, 6, intercept=True, protocol=protocol, strength=2.0)
+    rows = [3, 4, 5]
+    errors = []
+    for share in (0.02, 0.01, 0.005):
+        doubled = problem.rows([*range(40), *rows])
+        weights = np.ones(43)
+        weights[40:] = share
+        fit = ist.Fit.minimise(doubled.risk(weights=weights))
+        found, exact = (fit.leave_groups_out([[40, 41, 42]], method=m).theta[0] for m in (method, "exact"))
+        errors.append(np.linalg.norm(found - exact))
+    for before, after in itertools.pairwise(errors):
+        assert before / after == pytest.approx(2.0**order, rel=0.04)
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("weights", ["ones", "positive"])
+def test_newton_is_one_step_on_the_rows_left(weights, protocol):
+    problem = make_problem(
+        LOGISTIC, 40, 4, 3, intercept=True, protocol=protocol, weights=weights, strength=1.0
+    )
+    fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
+    groups = [[7], [2, 3], range(10, 30)]
+    for removal in (fit.leave_groups_out(groups, method="newton"), fit.leave_one_out(method="newton")):
+        for k in range(3):
+            part = plain.without(removal.groups[k])
+            step = np.linalg.solve(part.hessian(fit.theta), part.gradient(fit.theta))
+            np.testing.assert_allclose(removal.theta[k], fit.theta - step, rtol=1e-10, atol=1e-13)
+        assert not removal.converged.any()
+
+
+def test_influence_of_a_group_is_the_sum_of_its_rows():
+    problem = make_problem(LOGISTIC, 30, 3, 1, weights="positive", protocol="folded")
+    fit = ist.Fit.minimise(problem.risk())
+    removal = fit.leave_groups_out([[1, 2, 5], [4]], method="influence")
+    scores = fit.influence().on_theta().removal
+    np.testing.assert_allclose(removal.delta, [scores[[1, 2, 5]].sum(axis=0), scores[4]], rtol=1e-10)
+
+
+# -- the general way equals the fast one ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", [SQUARED, LOGISTIC, HINGE], ids=str)
+def test_risks_known_by_contract_only_give_the_same(case):
+    problem = make_problem(case, 20, 3, 1, intercept=True, protocol="folded", weights="positive")
+    risk = problem.risk()
+    fit = ist.Fit.minimise(risk)
+    groups = read_groups([[1], [2, 3]], 20)
+    from influstat.removal.general import OwnNewtonStep, OwnRefit
+
+    for method, way in (("newton", OwnNewtonStep), ("exact", OwnRefit)):
+        fast = fit.leave_groups_out([[1], [2, 3]], method=method)
+        slow = way(risk, fit.theta).remove(groups)
+        np.testing.assert_allclose(slow.theta.T, fast.theta, rtol=1e-9)
+        assert slow.converged.all() == (method == "exact")
+
+
+# -- bad input ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, 2], r"labels must hold one label per row \(12\)"),
+        (["a"] * 12, "labels must have two or more values"),
+        ([None, *"abcdefghijk"], "labels must have no missing entries"),
+        ([np.nan, *range(11)], "labels must have no missing entries"),
+        ([[0, 1], []], r"labels\[1\] must hold at least one whole number"),
+        ([[0, 1], [12]], r"labels\[1\] must hold at least one whole number from 0 to 11"),
+        ([[0, 1], [-1]], r"labels\[1\] must hold"),
+        ([[0, 0]], r"labels\[0\] must name each row once"),
+        ([list(range(12))], r"labels\[0\] must leave a row in"),
+        ([[0.5]], r"labels\[0\] must hold at least one whole number"),
+        (5, "labels must hold one label per row"),
+    ],
+)
+def test_bad_groups_are_refused(labels, message):
+    fit = ist.Fit.minimise(make_problem(LOGISTIC, 12, 2, 1).risk())
+    with pytest.raises(ist.errors.InvalidArgument, match=message):
+        fit.leave_groups_out(labels)
+
+
+@pytest.mark.parametrize("rows", [[], [12], [-1], [1, 1], [0.5], "a"])
+def test_bad_rows_are_refused(rows):
+    fit = ist.Fit.minimise(make_problem(LOGISTIC, 12, 2, 1).risk())
+    with pytest.raises(ist.errors.InvalidArgument, match="rows must"):
+        fit.leave_one_out(rows=rows)
+
+
+def test_unknown_methods_are_refused():
+    fit = ist.Fit.minimise(make_problem(LOGISTIC, 12, 2, 1).risk())
+    with pytest.raises(ist.errors.InvalidArgument, match="method must be 'exact' or 'newton'"):
+        fit.leave_one_out(method="jackknife")
+
+
+def test_a_group_that_leaves_one_class_or_too_low_a_rank_is_named_and_the_others_are_right():
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(30, 2)), (rng.random(30) < 0.5).astype(float)
+    fit = ist.Logistic(lam=0.1, intercept=True, penalty="fixed").fit(X, y)
+    removal = fit.leave_groups_out([np.flatnonzero(y == 1), [1, 2]])
+    assert "no finite minimiser" in removal.status[0]
+    assert removal.converged.tolist() == [False, True]
+    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(
+        np.column_stack([X, np.arange(30) < 3]), rng.normal(size=30)
+    )
+    for method in ("exact", "newton"):
+        removal = fit.leave_groups_out([[0, 1, 2], [0, 1], range(27)], method=method)
+        assert "Without these 3 rows: " in removal.status[0]
+        assert "x2" in removal.status[0]
+        assert np.isnan(removal.theta[0]).all()
+        assert np.isfinite(removal.theta[1]).all()
+
+
+def test_a_group_with_all_the_weight_is_named():
+    problem = make_problem(LOGISTIC, 12, 2, 1)
+    weights = np.zeros(12)
+    weights[:6] = 1.0
+    fit = ist.Fit.minimise(problem.risk(weights=weights, protocol="fixed"))
+    removal = fit.leave_groups_out([[0, 1, 2, 3, 4, 5], [0]])
+    assert removal.status[1] == ""
+    assert removal.status[0] != "" or np.abs(removal.theta[0]).max() < 1e-12
