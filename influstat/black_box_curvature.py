@@ -191,7 +191,7 @@ class BlackBoxCurvature(LinearOperator):
     def _second_along(self, direction: FloatArray) -> float:
         def moved(r: Any, part: Any) -> NDArray[Any]:
             total = float(self.share @ self.rows.call(self.theta + r * direction))
-            return np.full(1, total)[part]
+            return np.asarray(np.full(1, total)[part])
 
         far = float(np.max(np.abs(self.theta) / self.rows.widths))
         found = ridders(moved, 2, n=1, size=far)

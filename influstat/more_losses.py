@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from influstat.errors import InvalidArgument, Unsupported
@@ -341,9 +342,13 @@ class SmoothedCheck(_NoMean):
         return vector("y", y)
 
     def continuation(self) -> tuple[SmoothedCheck, ...]:
-        """Return the smoother losses, t ten times smaller each time, to minimise on the way to this one."""
-        widths = [10.0**-k for k in range(12) if 10.0**-k > self.t * (1.0 + 1e-9)]
-        return tuple(SmoothedCheck(self.quantile, t) for t in widths)
+        """Return losses of larger t, from one far wider than the targets on, to minimise on the way."""
+        return tuple(SmoothedCheck(self.quantile, self.t * 10.0**power) for power in range(9, 0, -1))
+
+    def growth(self, y: FloatArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Say that the loss rises for ever towards both sides, however wide t is."""
+        always = np.ones(len(y), dtype=np.bool_)
+        return always, always
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return t [quantile log(1 + e^u) + (1 - quantile) log(1 + e^-u)], u = r / t: nothing cancels."""
