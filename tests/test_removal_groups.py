@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -21,10 +22,33 @@ def scaled_error(theta, truth, part):
     return np.max(np.abs(theta - truth) * unit) / np.max(np.abs(truth) * unit + 1e-300)
 
 
+def rational_ridge(part):
+    """Return the minimiser for squared error in rational arithmetic: float64 refits differ from it.
+
+    The plain minimiser stops where its gradient is rounding, at condition 2e7 5e-10 away.
+    """
+    rows = [([Fraction(v) for v in x], Fraction(y) - Fraction(o), Fraction(w)) for x, y, o, w in part.rows]
+    p = part.X.shape[1]
+    matrix = [
+        [
+            sum(2 * w * x[i] * x[j] for x, _, w in rows) + (i == j) * Fraction(part.kappa * part.D[i])
+            for j in range(p)
+        ]
+        + [sum(2 * w * x[i] * target for x, target, w in rows)]
+        for i in range(p)
+    ]
+    for i in range(p):
+        for k in range(p):
+            if k != i and matrix[k][i] != 0:
+                factor = matrix[k][i] / matrix[i][i]
+                matrix[k] = [a - factor * b for a, b in zip(matrix[k], matrix[i], strict=True)]
+    return np.array([float(matrix[i][p] / matrix[i][i]) for i in range(p)])
+
+
 # -- squared error: closed forms equal refits ----------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems(losses=(SQUARED,), rows=(8, 20), solvable=True), st.data())
 def test_ridge_without_rows_and_groups_is_a_refit(problem, data):
     fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
@@ -45,7 +69,7 @@ def test_ridge_without_rows_and_groups_is_a_refit(problem, data):
                 assert np.sum(plain.weights[left] > 0) == 0
                 continue
             part = plain.without(rows)
-            assert scaled_error(removal.theta[k], part.minimiser(), part) < 1e-10
+            assert scaled_error(removal.theta[k], rational_ridge(part), part) < 1e-10
 
 
 @pytest.mark.parametrize("protocol", ["fixed", "folded"])
