@@ -241,3 +241,22 @@ def test_a_group_with_all_the_weight_is_named():
     removal = fit.leave_groups_out([[0, 1, 2, 3, 4, 5], [0]])
     assert removal.status[1] == ""
     assert removal.status[0] != "" or np.abs(removal.theta[0]).max() < 1e-12
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_forest_fires_row_237_changes_as_its_refit():
+    from influstat.experiments.forest_fires import forest_fires_split
+
+    split = forest_fires_split()
+    for protocol in ("fixed", "folded"):
+        model = ist.Ridge(lam=1.0, penalty=protocol)
+        fit = model.fit(split.X, split.y)
+        change = fit.leave_one_out().loss_change(split.X_test, split.y_test)[237]
+        weights = np.ones(len(split.y))
+        weights[237] = 0.0
+        refit = ist.Fit.minimise(fit.risk.reweighted(weights)).theta
+        before, after = (
+            fit.risk.test_rows(split.X_test, split.y_test).row_losses(np.column_stack([fit.theta, refit])).T
+        )
+        np.testing.assert_allclose(change, after - before, rtol=0, atol=1e-13)
+        assert np.abs(change).max() > 1e-3
