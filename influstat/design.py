@@ -28,7 +28,7 @@ from influstat.validation import (
     real_dtype,
 )
 
-BLOCK_ENTRIES = 2**19  # float64 entries in one row block: 4 MiB, so that blocks stay in cache
+BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and its scaled copy stay in cache
 
 
 class Design:
