@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.datasets import load_iris_pair
+from influstat.datasets import first_available, load_bundled_iris_pair, load_iris_pair
 from influstat.experiments.comparison import pearson
 from influstat.experiments.split import Split, loss_change_at, removal, split_rows
 from influstat.experiments.table import Line, number, same
@@ -74,10 +74,12 @@ def iris_split() -> Split:
     """Return Iris as Figures 4 and 5 have it: 90 training rows, 10 test rows.
 
     The rows are those of scikit-learn's ``train_test_split(test_size=0.1, random_state=42)``: the first ten
-    of `np.random.RandomState(42).permutation(100)` are the test rows.
+    of `np.random.RandomState(42).permutation(100)` are the test rows. Where the file is not at hand, the
+    same 100 rows come from scikit-learn.
     """
     order = np.random.RandomState(42).permutation(100)
-    return split_rows(load_iris_pair(), order[10:], order[:10])
+    data = first_available(load_iris_pair, load_bundled_iris_pair)
+    return split_rows(data, order[10:], order[:10])
 
 
 def figure4() -> Figure4:
