@@ -1,8 +1,7 @@
 """Which rows carry a wrong label? Rows ranked by suspicion, to be checked by hand (paper, section 5.2).
 
-The paper proposes the self-influence, a row's influence on its own loss. The plain training loss does
-better on every data set measured here, and the loss of a row under the fit *without* it better still:
-see `find_mislabelled` for the evidence.
+Koh and Liang propose the self-influence, a row's influence on its own loss. The loss of a row under the
+fit *without* it found more flipped labels on every data set measured: see `find_mislabelled`.
 """
 
 from __future__ import annotations
@@ -106,11 +105,26 @@ def find_mislabelled(
 
     Notes
     -----
-    The default is the best of those measured. Share of the flipped labels found, mean over ten seeds,
-    after as many checks as labels were flipped (`influstat.experiments.mislabelled`, 10 % flipped,
-    five rounds of refitting):
+    The default is the best of those measured. One label in ten is flipped at random; five rounds of a
+    refit and a check of the most suspect rows, whose flipped labels are put right; share of the flips
+    found once 1.1 times as many rows are checked (`influstat.experiments.mislabelled`; logistic
+    regression, mean and standard deviation over ten seeds, three for Enron1):
 
-    EVIDENCE
+    =====================  ==============  ==============  ==============
+    score                  MNIST 1 and 7   Spambase        Enron1
+    =====================  ==============  ==============  ==============
+    "leave_one_out"        0.990 (0.002)   0.844 (0.009)   0.944 (0.007)
+    cross-validated loss   0.991 (0.002)   0.840 (0.005)   0.937 (0.005)
+    "loss"                 0.986 (0.002)   0.841 (0.011)   0.883 (0.007)
+    "self_influence"       0.960 (0.004)   0.762 (0.010)   0.933 (0.010)
+    "self_removal"         0.940 (0.004)   0.753 (0.013)   0.864 (0.016)
+    "validation"           0.893 (0.006)   0.743 (0.011)   0.805 (0.014)
+    at random              0.108 (0.012)   0.106 (0.015)   0.113 (0.011)
+    =====================  ==============  ==============  ==============
+
+    Before all flips can be found, after as many checks as a fifth of them, the plain loss is as good
+    or a little better. Where the model is flexible (Enron1: 1,276 words, 4,672 mails) it fits many
+    wrong labels, so their loss is small and the loss without the row is needed.
 
     Examples
     --------
