@@ -21,6 +21,7 @@ LAYERS = [
     [
         "design",
         "losses",
+        "residual_losses",
         "more_losses",
         "numerical_derivatives",
         "numerical_loss",

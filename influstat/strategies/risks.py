@@ -1,0 +1,193 @@
+"""Losses, targets, weights, risks, fits and groups, drawn on the designs of `designs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError
+from influstat.fit import Fit
+from influstat.losses import LogisticLoss, SignedLogisticLoss, SmoothedHinge, SquaredError
+from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, SmoothedCheck, SquaredHinge
+from influstat.penalty import L2
+from influstat.risk import LinearRisk
+from influstat.strategies.designs import KINDS, Drawn, designs, grid
+from influstat.validation import FloatArray
+
+SMOOTH_LOSSES = (
+    SquaredError(),
+    LogisticLoss(),
+    SignedLogisticLoss(),
+    SmoothedHinge(1.0),
+    SmoothedHinge(0.1),
+    PoissonLoss(),
+    PseudoHuberLoss(1.0),
+    SmoothedCheck(0.75, 0.5),
+)
+LOSSES = (*SMOOTH_LOSSES, HuberLoss(1.5), SquaredHinge())
+LABELS = {"0/1": (0.0, 1.0), "-1/+1": (-1.0, 1.0)}
+
+
+def losses(*, smooth: bool = True) -> st.SearchStrategy[Any]:
+    """Return a strategy for the package's losses; with `smooth`, those with two derivatives everywhere.
+
+    Examples
+    --------
+    >>> from influstat import strategies
+    >>> type(strategies.losses()).__name__
+    'SampledFromStrategy'
+    """
+    return st.sampled_from(SMOOTH_LOSSES if smooth else LOSSES)
+
+
+@st.composite
+def targets(draw: Callable[..., Any], loss: Any, drawn: Drawn) -> FloatArray:
+    """Draw targets that the loss accepts: the design's labels, counts, or numbers on a grid; (n,).
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> import influstat as ist
+    >>> from influstat import strategies
+    >>> both = strategies.designs().flatmap(lambda drawn: strategies.targets(ist.LogisticLoss(), drawn))
+    >>> sorted(set(find(both, lambda y: True).tolist()))
+    [0.0, 1.0]
+    """
+    n = len(drawn.labels)
+    for low, high in LABELS.values():
+        if _accepts(loss, [low, high]) and not _accepts(loss, [low, high, 0.5]):
+            return np.where(drawn.labels > 0, high, low)
+    if not _accepts(loss, [-1.0]):
+        return grid(draw, (n,), 0, 6)
+    return grid(draw, (n,), -24, 24) / 8.0
+
+
+def _accepts(loss: Any, y: list[float]) -> bool:
+    try:
+        loss.check_targets(np.array(y))
+    except InflustatError:
+        return False
+    return True
+
+
+@st.composite
+def weights(draw: Callable[..., Any], n: int, *, zeros: bool = True) -> FloatArray | None:
+    """Draw None, or n weights from 1/4 to 3; with `zeros` up to a quarter of them 0, never the first four.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from influstat import strategies
+    >>> find(strategies.weights(6), lambda w: w is not None and (w == 0).any()).min()
+    np.float64(0.0)
+    """
+    if draw(st.booleans()):
+        return None
+    values = grid(draw, (n,), 1, 12) / 4.0
+    if zeros and n > 4:
+        gone = draw(st.lists(st.integers(4, n - 1), max_size=max(1, n // 4), unique=True))
+        values[gone] = 0.0
+    return values
+
+
+@st.composite
+def risks(
+    draw: Callable[..., Any],
+    *,
+    loss: Any = None,
+    kinds: Sequence[str] = KINDS,
+    rows: tuple[int, int] = (6, 16),
+    columns: tuple[int, int] = (1, 4),
+    solvable: bool = True,
+    protocols: Sequence[str] = ("fixed", "folded"),
+) -> LinearRisk:
+    """Draw a `LinearRisk`.
+
+    Parameters
+    ----------
+    loss : Loss, optional
+        The loss; one of `losses()` when left out.
+    kinds, rows, columns
+        As for `designs`.
+    solvable : bool
+        Whether there must be one finite minimiser, also without any one row: every coefficient but an
+        intercept is then penalised.
+    protocols : sequence of str
+        Which penalty protocols.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from influstat import strategies
+    >>> find(strategies.risks(), lambda risk: risk.protocol == "folded").shape
+    (6, 1)
+    """
+    chosen = draw(losses()) if loss is None else loss
+    drawn = draw(designs(kinds=kinds, rows=rows, columns=columns))
+    strengths = [1.0, 0.1, 30.0] if solvable else [0.0, 1.0, 30.0]
+    unit = np.sqrt(np.mean(_dense(drawn.X) ** 2, axis=0))
+    scale = float(np.median(unit[unit > 0]) ** 2) if (unit > 0).any() else 1.0
+    return LinearRisk(
+        chosen,
+        drawn.X,
+        draw(targets(chosen, drawn)),
+        penalty=L2(draw(st.sampled_from(strengths)) * scale),
+        weights=draw(weights(len(drawn.labels))),
+        intercept=draw(st.booleans()) and not hasattr(chosen, "kinks"),
+        protocol=draw(st.sampled_from(list(protocols))),
+    )
+
+
+def _dense(X: Any) -> FloatArray:
+    return np.asarray(X.toarray() if hasattr(X, "toarray") else X)
+
+
+@st.composite
+def fits(draw: Callable[..., Any], /, **settings: Any) -> Fit:
+    """Draw a `Fit`: a solvable risk of `risks(**settings)`, minimised.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from influstat import strategies
+    >>> find(strategies.fits(), lambda fit: True).gradient_norm < 1e-9
+    True
+    """
+    risk = draw(risks(**settings))
+    try:
+        return Fit.minimise(risk)
+    except InflustatError:
+        assume(False)
+        raise
+
+
+@st.composite
+def groups(draw: Callable[..., Any], n: int, *, largest: int | None = None) -> list[NDArray[np.intp]]:
+    """Draw disjoint groups of row positions, none empty and none of all rows.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    largest : int, optional
+        Most rows in a group; n - 1 when left out.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from influstat import strategies
+    >>> [group.tolist() for group in find(strategies.groups(5), lambda groups: len(groups) == 2)]
+    [[0], [1]]
+    """
+    most = n - 1 if largest is None else min(largest, n - 1)
+    count = draw(st.integers(1, max(1, n // 2)))
+    owner = grid(draw, (n,), 0, count)  # 0: in no group
+    found = [np.flatnonzero(owner == j) for j in range(1, count + 1)]
+    found = [group[:most] for group in found if group.size]
+    assume(len(found) > 0)
+    return found
