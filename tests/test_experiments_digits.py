@@ -142,6 +142,18 @@ def test_the_stand_in_behaves_like_mnist(small):
     assert record.split.row_labels.tolist() == np.delete(_shuffled(data).tolist(), 7).tolist()
 
 
+def test_fewer_refits_are_exact_where_asked_and_newton_steps_elsewhere():
+    """The rows of the largest changes are refitted, the others keep their Newton step."""
+    few = figure2(data=load_small_digits17(), lam=20.0, seeds=[0], refits=50)
+    full = figure2(data=load_small_digits17(), lam=20.0, seeds=[0])
+    assert few.refitted.sum() == 50
+    assert full.refitted.all()
+    np.testing.assert_allclose(few.loo[few.refitted], full.loo[few.refitted], rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(few.loo[~few.refitted], full.newton_reevaluated[~few.refitted])
+    assert np.max(np.abs(few.newton_reevaluated - few.loo)[few.refitted]) > 1e-5
+    assert np.abs(few.loo[few.refitted]).min() > 0.9 * np.abs(few.loo[~few.refitted]).max()
+
+
 def _shuffled(data):
     order = np.random.RandomState(42).permutation(len(data.y))
     return data.row_labels[order]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import influstat as ist
+from influstat.datasets import load_statecrime
 from influstat.experiments import agreement, figure1, forest_fires_split
 from influstat.experiments.forest_fires import draw, table
 from influstat.experiments.split import leverage
@@ -115,3 +116,12 @@ def test_the_drawing_shows_all_rows(record):
 def test_the_split_is_fresh_each_time():
     forest_fires_split().X[:] = 0.0
     assert forest_fires_split().X.any()
+
+
+def test_other_data_can_stand_in():
+    """Without the file the notebook takes the American states, split in the same way."""
+    found = figure1(data=load_statecrime(), taylor_depths=(2000,), seeds=[0])
+    assert found.split.test_labels.tolist() == ["Tennessee"]
+    assert found.explicit.shape == (50,)
+    np.testing.assert_allclose(found.newton_reevaluated, found.loo, rtol=0, atol=1e-14)
+    assert 0.8 < found.agreement.slope < 0.9
