@@ -169,3 +169,28 @@ BAD = [
 def test_bad_input_is_refused(call, error, sentence):
     with pytest.raises(error, match=sentence):
         call()
+
+
+class NearlyRight(type(ist.LogisticLoss())):
+    """A third derivative that is off by a millionth of itself."""
+
+    def third(self, y, eta):
+        return (1.0 + 1e-6) * super().third(y, eta)
+
+
+def test_missing_digits_are_not_taken_for_rows_in_another_order():
+    report = checks.check_loss(NearlyRight())
+    assert not report["third derivative"].passed
+    assert "another order" not in str(report)
+
+
+def test_a_report_names_no_memory_address():
+    class Plain:
+        pass
+
+    for name in ("check_targets", "value", "first", "second", "third", "mean", "mean_derivative"):
+        setattr(Plain, name, lambda self, *a, _name=name: getattr(ist.LogisticLoss(), _name)(*a))
+    Plain.self_concordance = 1.0
+    report = checks.check_loss(Plain())
+    assert report.passed
+    assert " at 0x" not in str(report)

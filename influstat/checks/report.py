@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +130,7 @@ def run(subject: str, laws: Mapping[str, Callable[[], Finding]], chosen: Sequenc
     for name in names:
         if name not in laws:
             raise InvalidArgument("laws", f"name laws from {list(laws)}", f"holds {name!r}", "Correct it.")
+    subject = re.sub(r" at 0x[0-9a-fA-F]+", "", subject)  # memory addresses help nobody
     return Report(subject, tuple(_finding(name, laws[name]) for name in names))
 
 

@@ -96,7 +96,7 @@ def search_mislabelled(
     """
     model = Logistic(lam=lam, intercept=intercept)
     found = {score: np.empty((len(seeds), rounds)) for score in scores}
-    for k, seed in enumerate(progress(seeds, "seeds", total=len(seeds) * 100)):
+    for k, seed in enumerate(progress(seeds, "seeds")):
         wrong = np.zeros(len(y), dtype=np.bool_)
         wrong[np.random.RandomState(seed).choice(len(y), flips, replace=False)] = True
         for score in scores:
