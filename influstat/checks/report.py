@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from influstat.errors import InvalidArgument
@@ -69,7 +69,7 @@ class Finding:
         return text + (f": {self.cause}" if self.cause else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """All findings about one subject.
 
@@ -90,7 +90,7 @@ class Report:
     """
 
     subject: str
-    findings: tuple[Finding, ...] = field(repr=False)
+    findings: tuple[Finding, ...]
 
     @property
     def passed(self) -> bool:
@@ -111,7 +111,7 @@ class Report:
             "law", f"be one of {[f.law for f in self.findings]}", f"is {law!r}", "Correct it."
         )
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Return the subject, the verdict and one line per law."""
         width = max((len(finding.law) for finding in self.findings), default=0) + 2
         bad = len(self.failures)

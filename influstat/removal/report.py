@@ -27,7 +27,7 @@ ORDERS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RemovalReport:
     """Changes of one loss, after minus before, when rows or groups leave: one line for each removal.
 
@@ -77,7 +77,7 @@ class RemovalReport:
         columns["status"] = list(self.status)
         return pd.DataFrame(columns, index=self.labels)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Return the table as text, with what its columns mean below it."""
         header, cells = ["without"], [[str(label) for label in self.labels]]
         for name, title, _, _ in ORDERS:
