@@ -19,6 +19,12 @@ Weights are variance weights (Var(y_i) goes as 1 / w_i) or counts.
   minus the `delta` of `leave_one_out`.
 - dfbetas (dfb_<name>): dfbeta_j / sqrt(phi (S^-1)_jj), with phi_-i if `deleted_scale`.
 
+Where the loss is not the squared error, theta_-i is a Newton step by default. With few rows it can be
+far from the refit for the rows that matter most (up to half of likelihood_displacement at n = 32):
+method="exact" refits. A loss that says nothing of the variance of y (robust norms, the smoothed
+hinge) has only hat_diag and dfbeta unless `dispersion` is given. With a probit link statsmodels' GLM
+influence takes the expected information; S here is the observed one, as in a refit's own Newton step.
+
 Risks without one linear predictor per row (several linear predictors, extra parameters) have the
 measures that need no leverage: cooks_d with edf = p, likelihood_displacement, dfbeta and dfbetas.
 
