@@ -16,6 +16,8 @@ from influstat.numerical_derivatives import STEP, Derivative, ridders
 from influstat.validation import FloatArray
 
 SMALL = 2000  # coefficients up to which eigenvalues are found from the assembled matrix
+ROW_STEP = 1e-3  # of a coefficient's width, for differences of gradients
+LARGEST_ROW_HESSIANS = 2**27  # entries: 1 GiB
 AGREEMENT = 1e-4  # steps whose Hessians differ by more than this share of it found no second derivative
 
 
@@ -42,8 +44,7 @@ class BlackBoxCurvature(LinearOperator):
     Notes
     -----
     Source: eq. 11, H v = d grad R(theta + r v) / dr at r = 0. A few products are differenced one by one;
-    after p / 2 of them the matrix is assembled, made symmetric, and kept. It has no rows of rank one, so
-    LiSSA refuses it.
+    after p / 2 of them the matrix is assembled, made symmetric, and kept. LiSSA draws from `row_hessians`.
     """
 
     def __init__(
@@ -108,6 +109,37 @@ class BlackBoxCurvature(LinearOperator):
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H, shape (p,)."""
         return np.asarray(self.to_dense().diagonal())
+
+    def row_hessians(self) -> FloatArray:
+        """Return the Hessian of each row's loss, shape (n, p, p), without penalty or weight.
+
+        Five-point differences of the row gradients, about 1e-7 of their size: enough for LiSSA's draws.
+
+        Raises
+        ------
+        InvalidArgument
+            They would take more than a gibibyte.
+        """
+        self._require_smooth()
+        p, n = self.shape[0], len(self.share)
+        if n * p * p > LARGEST_ROW_HESSIANS:
+            raise InvalidArgument(
+                "operator",
+                "have row Hessians of at most a gibibyte for LiSSA",
+                f"has {n} of {p} x {p}",
+                "Use ist.ConjugateGradient or ist.Taylor.",
+            )
+        result = np.empty((n, p, p))
+        for j, width in enumerate(self.rows.widths):
+            step = np.zeros(p)
+            step[j] = ROW_STEP * width
+            far, near = (
+                self.rows.gradients(self.theta + k * step).value
+                - self.rows.gradients(self.theta - k * step).value
+                for k in (2.0, 1.0)
+            )
+            result[:, :, j] = (8.0 * near - far) / (12.0 * step[j])
+        return 0.5 * (result + result.transpose(0, 2, 1))
 
     def smallest_eigenvalue(self) -> float:
         """Return the smallest eigenvalue of H; negative where theta is no minimum.

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from influstat.curvature import Curvature
 from influstat.errors import DoubtfulResult, Unsupported
-from influstat.solvers.base import OneCall, Solution, as_operator
+from influstat.solvers.base import OneCall, Solution, _Damped, as_operator
 from influstat.solvers.columns import measured_residual, scaled_columns
+from influstat.solvers.matrix_recursion import MatrixRecursion
 from influstat.solvers.row_recursion import RowRecursion
-from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
+from influstat.solvers.spectrum import checked_diagonal, eigenvalue_bound, explain_growth, series_scale
 from influstat.validation import FloatArray, real_number, whole_number
 
 
@@ -86,14 +87,15 @@ class LiSSA(OneCall):
         Raises
         ------
         Unsupported
-            The operator is not a Curvature, so it has no rows to draw.
+            The operator has no rows to draw: it is neither a Curvature nor a black box's.
         Diverged
             The scale is at most half of the largest eigenvalue of H.
         SingularHessian, IndefiniteHessian
             The diagonal of H already shows it.
         """
         checked = as_operator(operator, self.damping)
-        if not isinstance(checked, Curvature):
+        inner = checked.operator if isinstance(checked, _Damped) else checked
+        if not isinstance(checked, Curvature) and not hasattr(inner, "row_hessians"):
             raise Unsupported(
                 "operator",
                 "be a Curvature for LiSSA, which draws its rows",
@@ -102,12 +104,13 @@ class LiSSA(OneCall):
                 "ist.Taylor.",
             )
         checked_diagonal(checked)
-        row_bound = checked.row_eigenvalue_bound()
+        source: Any = checked if isinstance(checked, Curvature) else _MatrixRows(inner, self.damping)
+        row_bound = source.row_eigenvalue_bound()
         if self.scale is None:
-            return LiSSAInverse(checked, self, row_bound, row_bound)
+            return LiSSAInverse(checked, source, self, row_bound, row_bound)
         scale = series_scale(checked, self.scale)
         share = 1.0 / self.batch_size
-        safe = (row_bound * share + checked.eigenvalue_bound() * (1.0 - share)) / 2
+        safe = (row_bound * share + eigenvalue_bound(checked) * (1.0 - share)) / 2
         if scale < safe:
             warnings.warn(
                 f"scale C = {scale:g} is below {safe:.4g}, half of the largest eigenvalue bound of a drawn "
@@ -116,14 +119,32 @@ class LiSSA(OneCall):
                 DoubtfulResult,
                 stacklevel=3,
             )
-        return LiSSAInverse(checked, self, scale, row_bound)
+        return LiSSAInverse(checked, source, self, scale, row_bound)
+
+
+class _MatrixRows:
+    """Rows to draw of an operator that gives each row's Hessian as a matrix (a black box)."""
+
+    def __init__(self, operator: Any, damping: float) -> None:
+        self.share: FloatArray = operator.share
+        self.hessians: FloatArray = operator.row_hessians()
+        self.ridge: FloatArray = operator.ridge + damping
+
+    def row_eigenvalue_bound(self) -> float:
+        """Return the largest norm of a drawn row's Hessian, penalty included."""
+        norms = np.linalg.norm(self.hessians[self.share > 0], ord=2, axis=(1, 2))
+        return float(norms.max() + np.max(np.abs(self.ridge)))
+
+    def begin(self, scale: float, columns: FloatArray, settings: LiSSA) -> MatrixRecursion:
+        """Return the recursion at its start."""
+        return MatrixRecursion(self.hessians, self.ridge, scale, columns, settings.repeats)
 
 
 class LiSSAInverse:
     """The recursion of one Curvature with its scale C."""
 
-    def __init__(self, curvature: Curvature, settings: LiSSA, scale: float, row_bound: float) -> None:
-        self.curvature, self.settings, self.scale = curvature, settings, scale
+    def __init__(self, operator: Any, source: Any, settings: LiSSA, scale: float, row_bound: float) -> None:
+        self.curvature, self.source, self.settings, self.scale = operator, source, settings, scale
         self.row_bound = row_bound
 
     def apply(self, rhs: FloatArray) -> Solution:
@@ -148,11 +169,17 @@ class LiSSAInverse:
             _spread(estimates, value).reshape(shape),
         )
 
+    def _begin(self, columns: FloatArray) -> RowRecursion | MatrixRecursion:
+        if isinstance(self.source, _MatrixRows):
+            return self.source.begin(self.scale, columns, self.settings)
+        settings = self.settings
+        return RowRecursion(self.source, self.scale, columns, settings.repeats, settings.batch_size)
+
     def _recursions(self, columns: FloatArray) -> FloatArray:
         """Return u_depth of every repeat, shape (repeats, p, m)."""
         settings = self.settings
-        recursion = RowRecursion(self.curvature, self.scale, columns, settings.repeats, settings.batch_size)
-        draw = _Draws(self.curvature.share, settings)
+        recursion = self._begin(columns)
+        draw = _Draws(self.source.share, settings)
         start = np.linalg.norm(columns, axis=0)
         for done in range(0, settings.depth, recursion.block_steps):
             steps = min(recursion.block_steps, settings.depth - done)

@@ -1,0 +1,41 @@
+"""The recursion of LiSSA for rows whose Hessians are whole matrices, one step after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.validation import FloatArray
+
+
+class MatrixRecursion:
+    """Steps of u <- v + u - (mean of the drawn rows' Hessians + diag(ridge)) u / C.
+
+    Parameters
+    ----------
+    hessians : ndarray, shape (n, p, p)
+        Hessian of each row's loss, without penalty.
+    ridge : ndarray, shape (p,)
+        Diagonal of the penalty's Hessian in mean scale, plus any damping.
+    scale : float
+        C.
+    columns : ndarray, shape (p, m)
+        v.
+    repeats : int
+        Independent recursions; u has shape (repeats, p, m).
+    """
+
+    block_steps = 1
+
+    def __init__(
+        self, hessians: FloatArray, ridge: FloatArray, scale: float, columns: FloatArray, repeats: int
+    ) -> None:
+        self.hessians, self.ridge, self.scale, self.columns = hessians, ridge, scale, columns
+        self.state: FloatArray = np.repeat(columns[None], repeats, axis=0)
+
+    def advance(self, rows: NDArray[np.intp]) -> None:
+        """Take one step; rows (1, repeats, batch_size)."""
+        drawn = self.hessians[rows[0]].mean(axis=1)
+        change = drawn @ self.state
+        change += self.ridge[:, None] * self.state
+        self.state = self.state + self.columns - change / self.scale
