@@ -103,6 +103,8 @@ def minimise(
     """
     if isinstance(risk, LinearRisk):
         require_full_rank(risk)
+    elif hasattr(risk, "require_minimum"):  # a risk that knows by itself when there is none
+        risk.require_minimum()
     easy = _easier(risk)
     if start is not None:
         try:

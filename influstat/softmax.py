@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, NoMinimiser
 from influstat.losses import SquaredError
 from influstat.penalty import L2
 from influstat.risk import PREDICTIONS, LinearRisk
@@ -109,6 +109,22 @@ class SoftmaxRisk:
     def unpenalised(self) -> FloatArray:
         """Return 1 for the columns without penalty and 0 for the others, shape (q,)."""
         return np.where(self._rows.penalty_diagonal == 0, 1.0, 0.0)
+
+    def require_minimum(self) -> None:
+        """Raise NoMinimiser if a class has lost its rows: then its unpenalised coefficients fall for ever.
+
+        Raises
+        ------
+        NoMinimiser
+            Naming the class.
+        """
+        rows = np.bincount(self.y, weights=self.weights > 0, minlength=len(self.classes))
+        if self.unpenalised.any() and (rows == 0).any():
+            gone = self.classes[int(np.argmin(rows))]
+            raise NoMinimiser(
+                f"The risk has no finite minimiser: no row of class {gone!r} is left, so that its "
+                "unpenalised intercept falls for ever. Keep a row of each class, or fit without an intercept."
+            )
 
     def _read(self) -> None:
         """Take over what the contract asks for from the rows."""

@@ -184,3 +184,15 @@ def test_offsets_and_unknown_classes_are_refused():
         risk.predictions(np.zeros(2), [[1.0]], offset=[1.0])
     with pytest.raises(ist.errors.InvalidArgument, match="0 to 1"):
         risk.test_rows([[1.0]], [2])
+
+
+def test_the_last_row_of_a_class_is_named_where_its_intercept_is_free():
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    y = np.array([0, 1, 2] + [0, 1] * 4 + [0])  # one row of class 2
+    risk = ist.SoftmaxRisk(X, y, penalty=ist.L2(1.0), intercept=True, classes=["a", "b", "c"])
+    removal = ist.Fit.minimise(risk).leave_one_out(rows=[2, 3])
+    assert "no row of class 'c' is left" in removal.status[0]
+    assert np.isnan(removal.theta[0]).all()
+    assert removal.converged.tolist() == [False, True]
+    penalised = ist.SoftmaxRisk(X, y, penalty=ist.L2(1.0), classes=["a", "b", "c"])
+    assert ist.Fit.minimise(penalised).leave_one_out(rows=[2]).converged.all()
