@@ -98,8 +98,8 @@ def minimise_hinge(
     Raises
     ------
     InvalidArgument
-        With an intercept, all rows of positive weight are of one class: then beta = 0 is optimal
-        with every b beyond the margin.
+        The squares of X overflow. With an intercept, all rows of positive weight are of one class:
+        then beta = 0 is optimal with every b beyond the margin.
     NotConverged
         The gap stayed above the tolerance.
 
@@ -126,6 +126,14 @@ def minimise_hinge(
     rows = np.empty((len(y), X.shape[1] + intercept))
     np.multiply(X, y[:, None], out=rows[:, : X.shape[1]])
     rows[:, X.shape[1] :] = y[:, None]
+    # The steps add up squares of the rows; a factor of 4 leaves room for their sums.
+    if not np.isfinite(4.0 * float(np.vdot(rows, rows))):
+        raise InvalidArgument(
+            "X",
+            "have squares with a finite sum",
+            f"has an entry of size {np.abs(X).max():.1e}",
+            "Rescale it.",
+        )
     problem = HingeProblem(rows, 1.0 - y * offset, weights, kappa, intercept)
     theta, dual, iterations = np.zeros(rows.shape[1]), np.zeros(len(y)), 0
     if intercept:

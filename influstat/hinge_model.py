@@ -127,6 +127,11 @@ class HingeFit:
         self.model, self.data, self.solution = model, data, solution
         self.theta: FloatArray = solution.theta
 
+    def __repr__(self) -> str:
+        """Say what was fitted to how much, and how near the minimum."""
+        n, p = self.data.shape
+        return f"HingeFit({self.model!r}, {n} rows, {p} coefficients, duality gap {self.duality_gap:.1e})"
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the coefficients, in the order of theta."""

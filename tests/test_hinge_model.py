@@ -92,3 +92,17 @@ def test_settings_are_those_of_the_fit():
     assert fit.names == ("x0", "x1")
     assert fit.theta.shape == (2,)
     assert replace(model, lam=2.0).fit(X, Y).value > fit.value
+
+
+def test_a_fit_says_what_was_fitted():
+    fit = ist.HingeSVC(lam=0.5).fit(X, Y)
+    start = (
+        "HingeFit(HingeSVC(lam=0.5, intercept=True, penalty='folded'), 24 rows, 3 coefficients, duality gap "
+    )
+    assert repr(fit) == f"{start}{fit.duality_gap:.1e})"
+
+
+@pytest.mark.parametrize("scale", [1e154, 1e200, 1e300])
+def test_rows_whose_squares_overflow_are_refused(scale):
+    with pytest.raises(InvalidArgument, match="^X must have squares with a finite sum"):
+        ist.HingeSVC(lam=1.0).fit(X * scale, Y)
