@@ -196,7 +196,7 @@ def check_order(argument: str, value: Any, labels: NDArray[Any], *, of: str) -> 
     raise InvalidArgument(
         argument,
         f"have its labels in the order of {of}",
-        f"has {own[row]!r} at row {row}, where {of} has {labels[row]!r}",
+        f"has {own.tolist()[row]!r} at row {row}, where {of} has {labels.tolist()[row]!r}",
         f"Put them in one order, or pass {argument}.to_numpy() to pair by position.",
     )
 

@@ -69,6 +69,20 @@ def test_a_row_of_leverage_one_has_no_held_out_loss():
     assert np.isnan(result.mean)
 
 
+def test_a_fold_without_a_minimiser_has_no_held_out_loss_and_the_others_are_right():
+    X = np.array([-3, -2, -1, 2.5, 1.0, 2, 3, -2.9])[:, None]
+    y = np.repeat([0, 1], 4)
+    fit = ist.Logistic(lam=0.0, intercept=True).fit(X, y)
+    folds = [[3, 7], [0, 4], [1, 2, 5, 6]]  # without rows 3 and 7 the classes are separated
+    result = ist.cross_validate(fit, folds, certified=True)
+    assert np.isnan(result.row_losses).nonzero()[0].tolist() == [3, 7]
+    assert np.isnan(result.error_bound[[3, 7]]).all()
+    assert "no finite minimiser" in result.status[0]
+    kept = np.delete(np.arange(8), folds[1])
+    again = ist.Logistic(lam=0.0, intercept=True).fit(X[kept], y[kept])
+    np.testing.assert_allclose(result.row_losses[folds[1]], again.loss(X[folds[1]], y[folds[1]]), rtol=1e-9)
+
+
 def test_refusals():
     problem = make_problem(LOSSES[1], 12, 2, 1)
     fit = ist.Fit.minimise(problem.risk())
@@ -79,6 +93,14 @@ def test_refusals():
     ridge = ist.Ridge(lam=1.0).fit(problem.X, problem.y)
     with pytest.raises(ist.errors.InvalidArgument, match="lams must be positive"):
         ist.cross_validate_lam(ridge, [0.0])
+    with pytest.raises(ist.errors.InvalidArgument, match="lams must hold at least one strength"):
+        ist.cross_validate_lam(ridge, [])
+    with pytest.raises(ist.errors.InvalidArgument, match=r"folds must .* but it is 5\. Pass .* % 5"):
+        ist.cross_validate(ridge, 5)
+    with pytest.raises(ist.errors.InvalidArgument, match=r"folds\[0\] must leave a row in"):
+        ist.cross_validate(ridge, [range(12)])
+    with pytest.raises(ist.errors.InvalidArgument, match=r"groups\[0\] must .* but it holds 12"):
+        fit.removal_report(problem.X, problem.y, groups=[[12]])
     with pytest.raises(ist.errors.InvalidArgument, match="method must be"):
         ist.cross_validate(ridge, method="jackknife")
 

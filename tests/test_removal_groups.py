@@ -193,7 +193,14 @@ def test_risks_known_by_contract_only_give_the_same(case):
         ([[0, 0]], r"labels\[0\] must name each row once"),
         ([list(range(12))], r"labels\[0\] must leave a row in"),
         ([[0.5]], r"labels\[0\] must hold at least one whole number"),
-        (5, "labels must hold one label per row"),
+        (
+            5,
+            r"labels must hold one label per row \(12\).* but it is 5\. .* np.arange\(12\) % 5 for five",
+        ),
+        ([[0, 1], [3, 12]], r"labels\[1\] must .* from 0 to 11, but it holds 12\."),
+        ([[0, 3, 3]], r"labels\[0\] must name each row once, but it holds 3 2 times"),
+        ([np.arange(12) < 3], r"labels\[0\] must .* dtype bool\. .* np.flatnonzero\(mask\)"),
+        (np.zeros(12, dtype=int), "labels must have two or more values, but it is 0 throughout"),
     ],
 )
 def test_bad_groups_are_refused(labels, message):

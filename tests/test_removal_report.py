@@ -141,5 +141,5 @@ def test_top_must_be_whole(fit, tests):
 
 
 def test_labels_of_the_wrong_length_are_refused(fit, tests):
-    with pytest.raises(InvalidArgument, match="labels must hold one label per row"):
+    with pytest.raises(InvalidArgument, match="groups must hold one label per row"):
         fit.removal_report(*tests, groups=["a", "b"])

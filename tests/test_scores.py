@@ -159,6 +159,8 @@ def test_labels_in_another_order_are_refused_rather_than_paired_wrongly():
     sentence = "must have its labels in the order of X, but it has 'c' at row 0, where X has 'a'"
     with pytest.raises(InvalidArgument, match=f"^y {sentence}"):
         ist.Ridge().fit(frame, wrong)
+    with pytest.raises(InvalidArgument, match="but it has 2 at row 0, where X has 0"):
+        ist.Ridge().fit(frame.reset_index(drop=True), pd.Series([1.0, 0.0, 2.0], index=[2, 1, 0]))
     with pytest.raises(InvalidArgument, match=f"^weights {sentence}"):
         ist.Ridge().fit(frame, wrong.to_numpy(), weights=wrong)
     with pytest.raises(InvalidArgument, match=f"^offset {sentence}"):

@@ -101,10 +101,11 @@ def cross_validate(
     >>> ist.cross_validate(fit).row_losses         # (1 - 4)^2, (2 - 3.5)^2, (6 - 1.5)^2
     array([ 9.  ,  2.25, 20.25])
     """
-    groups = read_rows(None, fit.row_labels) if folds is None else read_groups(folds, fit.risk.shape[0])
+    n = fit.risk.shape[0]
+    groups = read_rows(None, fit.row_labels) if folds is None else read_groups(folds, n, "folds")
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
-    losses, bound = np.full((2, fit.risk.shape[0]), np.nan)
+    losses, bound = np.full((2, n), np.nan)
     expansion = Expansion(_linear(fit), fit.theta)
     if groups.single and expansion.quadratic and method in ("exact", "newton") and not certified:
         status = _closed_form(fit, expansion, groups, losses)
@@ -135,7 +136,9 @@ def _by_removal(
         status += part.status
         rows = part.groups.members
         eta = np.einsum("mp,mp->m", risk.design.rows(rows), part.theta[part.groups.owners])
-        losses[rows] = risk.loss.value(risk.y[rows], eta + risk.offset[rows])
+        found = ~np.isnan(eta)  # nan: no refit without that fold; its status says why
+        held = rows[found]
+        losses[held] = risk.loss.value(risk.y[held], eta[found] + risk.offset[held])
         if bound is not None:
             bound[rows] = part.held_out_bound()
     return status
@@ -220,6 +223,8 @@ def cross_validate_lam(fit: Fit, lams: Any) -> FloatArray:
     if not isinstance(risk, LinearRisk) or risk.loss.self_concordance != 0.0:
         raise Unsupported("fit", "be by squared error", f"is {fit!r}", "Cross-validate each fit instead.")
     values = vector("lams", lams)
+    if not values.size:
+        raise InvalidArgument("lams", "hold at least one strength", "is empty", "Pass e.g. [0.1, 1.0, 10.0].")
     if not (values > 0).all() or not risk.penalty_diagonal.any():
         raise InvalidArgument(
             "lams", "be positive, for a fit with a penalty", f"is {lams!r}", "Use cross_validate for none."

@@ -101,8 +101,10 @@ def read_rows(rows: Any, row_labels: NDArray[Any]) -> Groups:
     return Groups(chosen, np.arange(len(chosen) + 1), row_labels[chosen])
 
 
-def read_groups(labels: Any, n: int) -> Groups:
+def read_groups(labels: Any, n: int, argument: str = "labels") -> Groups:
     """Return the groups of rows that share a label, or those that a list of index arrays names.
+
+    Errors call the labels by the name of the caller's argument.
 
     Raises
     ------
@@ -111,39 +113,45 @@ def read_groups(labels: Any, n: int) -> Groups:
         group; a group is empty or holds all rows.
     """
     if isinstance(labels, (list, tuple)) and labels and all(_is_index_array(item) for item in labels):
-        return _from_index_arrays(labels, n)
+        return _from_index_arrays(labels, n, argument)
     values = np.asarray(labels)
     if values.shape != (n,):
         raise InvalidArgument(
-            "labels",
+            argument,
             f"hold one label per row ({n}), or be a list of arrays of row positions",
-            f"has shape {values.shape}",
-            "Pass the labels of the training rows, or e.g. [[0, 1], [2, 3]].",
+            f"is {labels!r}" if values.ndim == 0 else f"has shape {values.shape}",
+            f"Pass the labels of the training rows, e.g. np.arange({n}) % 5 for five folds, or positions, "
+            "e.g. [[0, 1], [2, 3]].",
         )
     if _missing(values).any():
         row = int(np.argmax(_missing(values)))
         raise InvalidArgument(
-            "labels", "have no missing entries", f"holds {values[row]!r} at row {row}", "Fill it."
+            argument, "have no missing entries", f"holds {values.tolist()[row]!r} at row {row}", "Fill it."
         )
     try:
         names, owner = np.unique(values, return_inverse=True)
     except TypeError:
         raise InvalidType(
-            "labels", "be of one kind", "holds objects that have no order", "Pass numbers or text."
+            argument, "be of one kind", "holds objects that have no order", "Pass numbers or text."
         ) from None
     if len(names) < 2:
         raise InvalidArgument(
-            "labels", "have two or more values", f"is {names[0]!r} throughout", "No row would be left."
+            argument,
+            "have two or more values",
+            f"is {names.tolist()[0]!r} throughout",
+            "No row would be left.",
         )
     order = np.argsort(owner, kind="stable")
     return Groups(order, np.searchsorted(owner[order], np.arange(len(names) + 1)).astype(np.intp), names)
 
 
-def _from_index_arrays(arrays: Any, n: int) -> Groups:
-    groups = [_positions(f"labels[{k}]", array, n) for k, array in enumerate(arrays)]
+def _from_index_arrays(arrays: Any, n: int, argument: str) -> Groups:
+    groups = [_positions(f"{argument}[{k}]", array, n) for k, array in enumerate(arrays)]
     for k, rows in enumerate(groups):
         if len(rows) == n:
-            raise InvalidArgument(f"labels[{k}]", "leave a row in", f"holds all {n} rows", "Drop that group.")
+            raise InvalidArgument(
+                f"{argument}[{k}]", "leave a row in", f"holds all {n} rows", "Drop that group."
+            )
     starts = np.concatenate([[0], np.cumsum([len(rows) for rows in groups])])
     return Groups(np.concatenate(groups), starts.astype(np.intp), np.arange(len(groups)))
 
@@ -155,13 +163,17 @@ def _is_index_array(item: Any) -> bool:
 def _positions(argument: str, rows: Any, n: int) -> Indices:
     """Return distinct row positions from 0 to n - 1, or raise naming the argument."""
     chosen = np.atleast_1d(np.asarray(rows))
-    whole = chosen.ndim == 1 and chosen.size > 0 and chosen.dtype.kind in "iu"
-    if not whole or chosen.min() < 0 or chosen.max() >= n:
-        raise InvalidArgument(
-            argument, f"hold at least one whole number from 0 to {n - 1}", f"is {rows!r}", "Correct it."
-        )
-    if len(np.unique(chosen)) < len(chosen):
-        raise InvalidArgument(argument, "name each row once", f"is {rows!r}", "Drop the repeats.")
+    need = f"hold at least one whole number from 0 to {n - 1}"
+    if chosen.ndim != 1 or not chosen.size or chosen.dtype.kind not in "iu":
+        remedy = "Pass row positions; np.flatnonzero(mask) gives those of a mask."
+        raise InvalidArgument(argument, need, f"has shape {chosen.shape} and dtype {chosen.dtype}", remedy)
+    if chosen.min() < 0 or chosen.max() >= n:
+        wrong = chosen[(chosen < 0) | (chosen >= n)][0]
+        raise InvalidArgument(argument, need, f"holds {wrong}", "Count rows from 0.")
+    values, counts = np.unique(chosen, return_counts=True)
+    if counts.max() > 1:
+        often = f"holds {values[counts.argmax()]} {counts.max()} times"
+        raise InvalidArgument(argument, "name each row once", often, "Drop the repeats.")
     return chosen.astype(np.intp)
 
 

@@ -117,7 +117,11 @@ def removal_report(fit: Fit, X: Any, y: Any, *, top: int, groups: Any, offset: A
     """Return the report; `Fit.removal_report` says more."""
     top = whole_number("top", top, at_least=1)
     before = fit.loss(X, y, offset=offset)
-    everything = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, fit.risk.shape[0])
+    everything = (
+        read_rows(None, fit.row_labels)
+        if groups is None
+        else read_groups(groups, fit.risk.shape[0], "groups")
+    )
     size = np.abs(_total(collect(fit, everything, "newton").loss_change(X, y, offset=offset)))
     # Removals without a Newton step come first: something is the matter with them.
     order = np.argsort(-np.where(np.isnan(size), np.inf, size), kind="stable")[:top]

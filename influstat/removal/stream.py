@@ -39,7 +39,7 @@ def stream(fit: Fit, groups: Any = None, *, method: str = "exact") -> Iterator[R
     [[1.5, 0.5]]
     """
     n = fit.risk.shape[0]
-    chosen = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n)
+    chosen = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n, "groups")
     return in_blocks(fit, chosen, method)
 
 
