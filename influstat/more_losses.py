@@ -63,8 +63,9 @@ class PoissonLoss:
         return _exp(eta) - y * eta
 
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
-        """Return e^eta - y."""
-        return _exp(eta) - y
+        """Return e^eta - y, to the last digit also where y = 1 and eta is next to 0."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.expm1(eta) + (1.0 - y))
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return e^eta."""

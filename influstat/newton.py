@@ -105,13 +105,13 @@ def minimise(
         require_full_rank(risk)
     elif hasattr(risk, "require_minimum"):  # a risk that knows by itself when there is none
         risk.require_minimum()
-    easy = _easier(risk)
     if start is not None:
         try:
             return _Descent(risk, np.array(start, dtype=np.float64)).minimum(max_iterations, tolerance)
-        except NotConverged:
-            if not easy:
-                raise  # else the smoother losses lead to where this start does not
+        except (NotConverged, SingularHessian):
+            if not _surely_convex(risk):
+                raise  # else its one minimum may be reached from elsewhere: this start is too far out
+    easy = _easier(risk)
     theta = _start(easy[0] if easy else risk)
     for easier in easy:
         descent = _Descent(easier, theta)
@@ -133,6 +133,11 @@ def _start(risk: Risk) -> FloatArray:
     return _Descent(least_squares, zeros).minimum(10, TOLERANCE).theta
 
 
+def _surely_convex(risk: Risk) -> bool:
+    """Return whether |l3| <= c l2 is known, which says l2 >= 0: there is one minimum, if any."""
+    return isinstance(risk, LinearRisk) and risk.loss.self_concordance < np.inf
+
+
 def _easier(risk: Risk) -> list[Risk]:
     """Return the same risk with the smoother losses that its own offers to pass through."""
     if not isinstance(risk, LinearRisk):
@@ -146,9 +151,10 @@ class _Descent:
 
     def __init__(self, risk: Risk, theta: FloatArray) -> None:
         self.risk, self.theta = risk, theta
-        self.value = risk.value(theta)
-        self.gradient = risk.gradient(theta)
-        self.measure = stationarity(risk, theta, self.gradient)
+        with np.errstate(over="ignore", invalid="ignore"):  # a start too far out; see `minimum`
+            self.value = risk.value(theta)
+            self.gradient = risk.gradient(theta)
+            self.measure = stationarity(risk, theta, self.gradient)
         self.inverse: CholeskyInverse | None = None
         self.definite = False  # whether the last Hessian was positive definite as it is
         self.by_products = _by_conjugate_gradients(risk)
@@ -157,6 +163,11 @@ class _Descent:
 
     def minimum(self, max_iterations: int, tolerance: float) -> Minimum:
         """Return the end of the run, checked to be the one minimum."""
+        if not np.isfinite(self.measure):
+            raise NotConverged(
+                "The risk or its gradient is not finite where the minimisation starts. Start nearer to the "
+                "minimum: pass another start."
+            )
         self.run(max_iterations, tolerance)
         if not self.definite:  # no step was needed, or the last was damped: a saddle looks the same so far
             self._require_definite()
@@ -184,14 +195,18 @@ class _Descent:
 
     def _step(self) -> bool:
         """Move once; return False where no step length lowers the risk or its gradient."""
-        direction = self._direction()
+        with np.errstate(over="ignore"):
+            direction = self._direction()
         self.steps += 1
+        if not np.isfinite(direction).all():  # hardly any curvature: no step comes back from there
+            return False
         slope = float(self.gradient @ direction)
         noise = 64 * np.finfo(np.float64).eps * abs(self.value)
         length = 1.0
         for _ in range(HALVINGS):
             theta = self.theta + length * direction
-            value = self.risk.value(theta)
+            with np.errstate(over="ignore", invalid="ignore"):  # too far: half as far next
+                value = self.risk.value(theta)
             lower = bool(value <= self.value + 1e-4 * length * slope + noise)
             if lower or self.measure < NEAR:
                 gradient = self.risk.gradient(theta)

@@ -103,7 +103,7 @@ class LinearRisk:
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
         losses = self.loss.value(self.y, self.linear_predictor(theta))
-        return float((self.weights @ losses + self.penalty_value(theta)) / self.total_weight)
+        return float((np.sum(self._weighted(losses)) + self.penalty_value(theta)) / self.total_weight)
 
     def penalty_value(self, theta: FloatArray) -> float:
         """Return the total penalty P(theta), sum scale."""
@@ -112,7 +112,7 @@ class LinearRisk:
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return grad R(theta), shape (p,)."""
         first = self.loss.first(self.y, self.linear_predictor(theta))
-        total = self.design.transpose_dot(self.weights * first) + self.penalty_diagonal * theta
+        total = self.design.transpose_dot(self._weighted(first)) + self.penalty_diagonal * theta
         return total / self.total_weight
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
@@ -125,14 +125,20 @@ class LinearRisk:
         eta = self.linear_predictor(theta)
         spread = self.design.absolute_dot(np.abs(theta)) + np.abs(self.offset)
         size = np.abs(self.loss.first(self.y, eta)) + np.abs(self.loss.second(self.y, eta)) * spread
-        total = self.design.absolute_transpose_dot(self.weights * size)
+        total = self.design.absolute_transpose_dot(self._weighted(size))
         return (total + self.penalty_diagonal * np.abs(theta)) / self.total_weight
 
     def curvature(self, theta: FloatArray) -> Curvature:
         """Return the Hessian H(theta) as an operator."""
         second = self.loss.second(self.y, self.linear_predictor(theta))
+        second = np.where((self.weights > 0) | np.isfinite(second), second, 0.0)  # 0 inf is 0
         share = self.weights / self.total_weight
         return Curvature(self.design, second, share, self.penalty_diagonal / self.total_weight)
+
+    def _weighted(self, values: FloatArray) -> FloatArray:
+        """Return w_i times the values; 0 for a weight of 0, also where such a row's loss is inf."""
+        with np.errstate(invalid="ignore"):
+            return np.where(self.weights > 0, self.weights * values, 0.0)
 
     # -- single rows: g_i = l1_i x_i + s kappa D theta / W ----------------------------------------
 

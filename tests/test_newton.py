@@ -99,6 +99,38 @@ def test_where_newton_fails_from_a_start_the_smoother_forms_help():
     np.testing.assert_allclose(far.theta, direct.theta, rtol=1e-11)
 
 
+def test_a_start_where_the_risk_is_not_finite_is_left_for_the_one_minimum():
+    X, y = np.array([[4e5, 1.0], [0.0, 1.0], [4e5, 1.0]]), np.array([1.0, 2.0, 0.0])
+    risk = ist.LinearRisk(ist.PoissonLoss(), X, y, penalty=ist.L2(1.0))
+    far = ist.Fit.minimise(risk, start=[1.0, 0.0])
+    np.testing.assert_allclose(far.theta, ist.Fit.minimise(risk).theta, rtol=1e-9)
+
+
+def test_a_start_without_curvature_is_left_for_the_one_minimum():
+    X, y = np.array([[1.0], [2.0], [3.0]]), np.array([1.0, 2.0, 1.0])
+    risk = ist.LinearRisk(ist.SmoothedCheck(0.75, 0.5), X, y)
+    np.testing.assert_allclose(
+        ist.Fit.minimise(risk, start=[1e4]).theta, ist.Fit.minimise(risk).theta, rtol=1e-9
+    )
+
+
+def test_without_a_known_convexity_a_start_that_is_not_finite_is_refused():
+    class Steep(ist.PoissonLoss):
+        self_concordance = np.inf
+
+    risk = ist.LinearRisk(Steep(), [[1.0], [2.0]], [1.0, 3.0], penalty=ist.L2(1.0))
+    with pytest.raises(NotConverged, match="not finite where the minimisation starts"):
+        ist.Fit.minimise(risk, start=[1e4])
+
+
+def test_a_coefficient_of_0_is_found_where_every_row_of_its_column_fits_exactly():
+    """e^eta - y at y = 1 and eta next to 0: what is left of its digits decides."""
+    X = np.array([[4.0, 0.0], [0.0, 1.0], [0.0, 2.0]])
+    risk = ist.LinearRisk(ist.PoissonLoss(), X, [1.0, 6.0, 4.0], penalty=ist.L2(4.65))
+    for start in ([0.1, 0.3], [1e-13, 0.3], [-1e-9, 0.3]):
+        assert abs(ist.Fit.minimise(risk, start=start).theta[0]) < 1e-25
+
+
 # -- rows that are saturated at the start -------------------------------------------------------------
 
 

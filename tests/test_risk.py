@@ -202,3 +202,15 @@ def test_the_gradient_scale_is_the_gradient_without_cancellation(problem):
     scale = scale / plain.total_weight
     assert_within(problem.risk().gradient_scale(theta), scale, plain.gradient_size(theta), 1e-12)
     assert np.all(np.abs(problem.risk().gradient(theta)) <= scale * (1 + 1e-12))
+
+
+def test_rows_of_weight_0_do_not_count_even_where_their_loss_is_inf():
+    X, y = np.array([[1.0, 0.0], [0.0, 1.0], [900.0, 0.0]]), np.array([1.0, 2.0, 3.0])
+    theta = np.array([1.0, 0.5])
+    three = ist.LinearRisk(ist.PoissonLoss(), X, y, weights=[1.0, 2.0, 0.0])
+    two = ist.LinearRisk(ist.PoissonLoss(), X[:2], y[:2], weights=[1.0, 2.0])
+    assert np.isinf(three.row_losses(theta)[2])
+    assert three.value(theta) == two.value(theta)
+    np.testing.assert_array_equal(three.gradient(theta), two.gradient(theta))
+    np.testing.assert_array_equal(three.gradient_scale(theta), two.gradient_scale(theta))
+    np.testing.assert_array_equal(three.curvature(theta).to_dense(), two.curvature(theta).to_dense())
