@@ -13,7 +13,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from influstat.black_box_rows import RowFunction
 from influstat.errors import InvalidArgument
 from influstat.numerical_derivatives import STEP, Derivative, ridders
-from influstat.validation import FloatArray
+from influstat.validation import FloatArray, returned_array
 
 SMALL = 2000  # coefficients up to which eigenvalues are found from the assembled matrix
 ROW_STEP = 1e-3  # of a coefficient's width, for differences of gradients
@@ -179,7 +179,8 @@ class BlackBoxCurvature(LinearOperator):
 
     def _given(self, vector: FloatArray) -> FloatArray:
         assert self._hvp is not None
-        result = np.asarray(self._hvp(self.theta.copy(), vector.copy(), self._weights.copy()), dtype=float)
+        product = self._hvp(self.theta.copy(), vector.copy(), self._weights.copy())
+        result = np.asarray(returned_array("hvp", product), dtype=float)
         if result.shape != vector.shape or not np.isfinite(result).all():
             raise InvalidArgument(
                 "hvp",

@@ -17,7 +17,7 @@ from influstat.numerical_derivatives import (
     ridders,
     takes_complex,
 )
-from influstat.validation import FloatArray
+from influstat.validation import FloatArray, returned_array
 
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -60,7 +60,7 @@ class RowFunction:
 
     def call(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return f(theta), real or complex, its form checked."""
-        result = np.asarray(_protected(self.name, self._function, theta))
+        result = returned_array(self.name, _protected(self.name, self._function, theta))
         if result.ndim != 1 or (self.length >= 0 and len(result) != self.length):
             need = "(rows,)" if self.length < 0 else f"({self.length},)"
             raise InvalidArgument(
@@ -81,7 +81,11 @@ class RowFunction:
         if np.isnan(result).any():
             row = int(np.argmax(np.isnan(result)))
             raise InvalidArgument(
-                self.name, "return numbers", f"gives nan at row {row}, theta = {theta!r}", "Correct it."
+                self.name,
+                "return numbers",
+                f"gives nan at row {row}, theta = {theta!r}",
+                "Is theta outside the function's domain (a log or root of a negative number), or the row's "
+                "data nan? Write it in a parameter that may take any value, or start elsewhere.",
             )
         return result
 
@@ -112,7 +116,7 @@ class RowFunction:
     def jacobian(self, theta: FloatArray) -> Derivative:
         """Return the Jacobian that the caller's formula gives, its form checked."""
         assert self._jacobian is not None
-        result = np.asarray(_protected("row_gradients", self._jacobian, theta))
+        result = returned_array("row_gradients", _protected("row_gradients", self._jacobian, theta))
         expected = (self.length, len(self.widths))
         if result.shape != expected:
             raise InvalidArgument(

@@ -19,10 +19,14 @@ from influstat.numerical_derivatives import (
     ridders,
     takes_complex,
 )
-from influstat.validation import FloatArray, choice, real_number, vector
+from influstat.validation import FloatArray, choice, real_number, returned_array, vector
 
 SAMPLE = 64  # entries evaluated twice, to see that the function is deterministic
 ORDERS = ("first", "second", "third")
+REWRITE = (
+    "Rewrite the loss so that it is smooth and finite there (np.logaddexp for log(1 + e^x), PseudoHuberLoss "
+    "for HuberLoss), or give a loss class with its own derivatives."
+)
 
 
 @dataclass(frozen=True)
@@ -212,13 +216,14 @@ class NumericalLoss:
         y, eta = y.view(), eta.view()
         y.flags.writeable = eta.flags.writeable = False
         try:
-            result = np.asarray(self.function(y, eta))
+            returned = self.function(y, eta)
         except ValueError as error:
             if "read-only" not in str(error):
                 raise
             raise InvalidArgument(
                 "function", "leave y and eta as they are", "writes to them", "Work on copies: eta = eta + 0."
             ) from error
+        result = returned_array("function", returned)
         if result.shape != eta.shape:
             raise InvalidArgument(
                 "function",
@@ -240,7 +245,8 @@ class NumericalLoss:
     def _require_deterministic(self, y: FloatArray, eta: FloatArray) -> None:
         once, again = self._call(y, eta), self._call(y, eta)
         differs = ~((once == again) | (np.isnan(once) & np.isnan(again)))
-        _refuse(differs, y, eta, "be deterministic", "gives different values for the same input")
+        what = "gives different values for the same input"
+        _refuse(differs, y, eta, "be deterministic", what, "Draw its random numbers once, before the fit.")
 
 
 def _flat(y: Any, eta: Any) -> tuple[FloatArray, FloatArray, tuple[int, ...]]:
@@ -249,7 +255,9 @@ def _flat(y: Any, eta: Any) -> tuple[FloatArray, FloatArray, tuple[int, ...]]:
     return targets.ravel(), predictors.ravel(), predictors.shape
 
 
-def _refuse(bad: NDArray[np.bool_], y: FloatArray, eta: FloatArray, need: str, what: str) -> None:
+def _refuse(
+    bad: NDArray[np.bool_], y: FloatArray, eta: FloatArray, need: str, what: str, remedy: str = REWRITE
+) -> None:
     """Raise for the first pair that is bad, naming it."""
     if bad.any():
         row = int(np.argmax(bad))
@@ -257,6 +265,5 @@ def _refuse(bad: NDArray[np.bool_], y: FloatArray, eta: FloatArray, need: str, w
             "function",
             need,
             f"{what} at y = {y[row]:.6g}, eta = {eta[row]:.17g}",
-            "Rewrite the loss so that it is smooth and finite there (np.logaddexp for log(1 + e^x), "
-            "PseudoHuberLoss for HuberLoss), or give a loss class with its own derivatives.",
+            remedy,
         )

@@ -102,6 +102,13 @@ def numeric_array(argument: str, value: Any) -> NDArray[Any]:
     return real_dtype(argument, array)
 
 
+def returned_array(argument: str, returned: Any) -> NDArray[Any]:
+    """Return what a caller's function returned as an array, whatever it holds; None is no result."""
+    if returned is None:
+        raise InvalidType(argument, "return an array", "returned None", "Is its `return` missing?")
+    return np.asarray(returned)
+
+
 def real_dtype(argument: str, array: NDArray[Any]) -> NDArray[Any]:
     """Return a real array as float32 or float64 without losing digits, or raise naming `argument`."""
     kind = array.dtype.kind

@@ -302,6 +302,16 @@ BAD = {
         InvalidArgument,
         r"row_losses must return one value per row, shape \(rows,\), but it returned shape \(\)",
     ),
+    "nothing": (
+        lambda: box(lambda t: None),
+        InvalidType,
+        "row_losses must return an array, .* returned None",
+    ),
+    "no product": (
+        lambda: ist.BlackBoxRisk(squares, 1, hvp=lambda theta, v, w: None).curvature(AT) @ AT,
+        InvalidType,
+        "hvp must return an array, but it returned None",
+    ),
     "one row": (lambda: box(lambda t: t**2), InvalidArgument, "row_losses must return at least 2 rows"),
     "rows vary": (
         lambda: box(lambda t: (Y[: 2 if t[0] else 3] - t[0]) ** 2).value(AT),
@@ -311,7 +321,7 @@ BAD = {
     "nan": (
         lambda: box(lambda t: np.where(Y > 2, np.nan, Y) + t[0]).value(AT),
         InvalidArgument,
-        r"row_losses must return numbers, but it gives nan at row 2, theta = array\(\[1\.\]\)",
+        r"row_losses must return numbers, but it gives nan at row 2, theta = .* Is theta outside",
     ),
     "writes": (lambda: box(writes), InvalidArgument, "row_losses must leave theta as it is"),
     "random": (
@@ -404,3 +414,11 @@ def test_the_perceptron_gradient_is_right():
     network = Perceptron(rng.normal(size=(5, 2)), rng.choice([-1.0, 1.0], 5), 2)
     theta = rng.normal(size=network.size)
     near(network.row_gradients(theta), network.risk(1.0).rows.gradients(theta).value, 1e-13)
+
+
+def test_a_polynomial_is_smooth_and_its_influences_are_exact():
+    """Differences of (theta - i)^2 leave rounding alone, which must not be taken for a kink."""
+    fit = ist.Fit.minimise(ist.BlackBoxRisk(lambda theta: (theta - np.arange(3)) ** 2, 1))
+    np.testing.assert_allclose(fit.theta, [1.0], rtol=1e-12)
+    influence = fit.influence().on_theta().values
+    np.testing.assert_allclose(influence, [[-1.0], [0.0], [1.0]], rtol=1e-9, atol=1e-9)

@@ -239,9 +239,18 @@ BAD = {
         r"function must return one loss per row, shape \(3,\), but it returned shape \(\)",
     ),
     "column": (lambda y, eta: ((y - eta) ** 2)[:, None], InvalidArgument, r"returned shape \(3, 1\)"),
+    "nothing": (
+        lambda y, eta: None,
+        InvalidType,
+        "function must return an array, but it returned None. Is its `return` missing",
+    ),
     "nan": (lambda y, eta: np.log(eta), InvalidArgument, r"function must .* at y = 2, eta = -1"),
     "writes": (writes, InvalidArgument, "function must leave y and eta as they are, but it writes to them"),
-    "random": (Moody(), InvalidArgument, "function must be deterministic, but it gives different .* y = 0"),
+    "random": (
+        Moody(),
+        InvalidArgument,
+        "function must be deterministic, but it gives different .* y = 0, .* Draw its random numbers once",
+    ),
     "float32": (
         lambda y, eta: ((y - eta) ** 2).astype(np.float32),
         InvalidType,

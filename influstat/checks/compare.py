@@ -11,6 +11,7 @@ from influstat.checks.report import Finding
 from influstat.validation import FloatArray
 
 ALIKE = 1e-3  # how near a guess must come, relative to what it explains
+UNTOLD = 1e100  # a relative error beyond it says only that 0 was due
 TINY = 1e-290  # below it numbers lose digits of their own: no error there counts
 
 Place = Callable[[tuple[int, ...]], str]
@@ -56,7 +57,7 @@ def compare(
     scale = np.abs(truth) + np.broadcast_to(np.asarray(size, dtype=float), truth.shape)
     excess = np.maximum(np.abs(found - truth) - allowance, 0.0)
     relative = excess / (scale + TINY)
-    relative = np.where(np.isfinite(relative), relative, np.inf)
+    relative = np.where(relative < UNTOLD, relative, np.inf)
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(relative)), truth.shape))
     worst = float(relative[index])
     if worst <= tolerance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,13 @@ from influstat.errors import InvalidType
 from influstat.validation import real_number, whole_number
 
 LOSS_LAWS = tuple(LAWS)
+CONSEQUENCES = {  # laws that fail with the smoothness, and the law by whose derivative each is judged
+    "digits": "",
+    "first derivative": "",
+    "second derivative": "first derivative",
+    "third derivative": "second derivative",
+    "convexity": "",
+}
 
 
 def check_loss(
@@ -79,4 +87,20 @@ def check_loss(
     every: dict[str, Callable[[], Finding]] = {name: partial(law, loss, sample) for name, law in LAWS.items()}
     if not convex:
         every["convexity"] = every["bounded below"] = lambda: Finding("", True)
-    return run(repr(loss), every, laws)
+    report = run(repr(loss), every, laws)
+    return Report(report.subject, tuple(_in_context(finding, report.failures) for finding in report.findings))
+
+
+def _in_context(finding: Finding, failures: Sequence[Finding]) -> Finding:
+    """Return the finding with the failure that may be behind it in place of guesses from it alone."""
+    failed = {failure.law: failure for failure in failures if not failure.cause.startswith("raises")}
+    if finding.law not in failed or finding.law not in CONSEQUENCES:
+        return finding
+    if "smoothness" in failed:
+        cause = finding.cause.split("; ")[0] if finding.law.endswith("derivative") else ""
+        again = "perhaps only because the loss is not smooth: settle 'smoothness' first"
+        return replace(finding, cause=f"{cause}; {again}" if cause else again)
+    before = CONSEQUENCES[finding.law]
+    if before in failed:
+        return replace(finding, cause=f"{finding.cause}; settle {before!r} first: this one is judged by it")
+    return finding

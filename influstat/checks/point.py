@@ -10,6 +10,7 @@ import numpy as np
 
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.numerical_derivatives import Derivative, ridders
+from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
 
 TOLERANCE = 1e-8  # of laws with a derivative
@@ -36,6 +37,11 @@ class Point:
         """A step of each coefficient that moves the linear predictors, or their like, by about 1."""
         p = self.risk.shape[1]
         at = np.zeros(p) if self.given is None else self.given
+        if isinstance(self.risk, LinearRisk):
+            squares = self.risk.design.square_sums(np.ones(self.risk.shape[0]))
+            return np.where(
+                squares > 0, np.sqrt(self.risk.shape[0] / np.where(squares > 0, squares, 1.0)), 1.0
+            )
         try:
             gradients = np.asarray(self.risk.row_gradients(at), dtype=np.float64)
             size = np.sqrt(np.mean(gradients**2, axis=0))
@@ -65,16 +71,27 @@ class Point:
         mixed = np.random.default_rng(self.seed + 1).normal(size=(p, DIRECTIONS)) / np.sqrt(p)
         return np.asarray(self.unit[:, None] * mixed)
 
-    def along(self, function: Any, direction: FloatArray, entries: int, scale: float = 1.0) -> Derivative:
+    def along(self, function: Any, direction: FloatArray, entries: int) -> Derivative:
         """Return the derivative of function(theta + r direction), entry by entry."""
         reach = float(np.max(np.abs(self.theta) / self.unit))
         return ridders(
             lambda r, rows: np.atleast_1d(function(self.theta + r * direction))[rows],
             1,
             n=entries,
-            width=scale,
+            width=self._room(direction),
             size=reach,
         )
+
+    def _room(self, direction: FloatArray) -> float:
+        """Return how far along the direction no row meets a kink that its loss declares, at most 1."""
+        risk = self.risk
+        if not isinstance(risk, LinearRisk) or not hasattr(risk.loss, "kinks"):
+            return 1.0
+        eta = risk.linear_predictor(self.theta)
+        distance = np.min(np.abs(np.asarray(risk.loss.kinks(risk.y)) - eta), axis=0)
+        speed = np.abs(risk.design.dot(direction))
+        moving = (speed > 0) & (distance > 0)
+        return float(min(1.0, 0.9 * np.min(distance[moving] / speed[moving], initial=np.inf)))
 
     def coefficient(self, index: tuple[int, ...]) -> str:
         """Name a direction."""
@@ -106,7 +123,10 @@ class Point:
 
 
 def unsettled(error: FloatArray, size: FloatArray, name: str) -> Finding | None:
-    """Return a failure where differences themselves could not tell: they must not excuse everything."""
+    """Return a failure where differences themselves could not tell: they must not excuse everything.
+
+    `size` is what the error is relative to: the derivative along a step of about 1, or the function.
+    """
     relative = error / (size + np.max(size) * 1e-3 + np.finfo(float).tiny)
     if np.median(relative) <= 1e-5:
         return None
