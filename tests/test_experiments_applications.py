@@ -6,7 +6,7 @@ import pytest
 from influstat.datasets import load_mnist17, load_mnist17_paper, load_spambase
 from influstat.experiments.attack import attack_training_set, standardised_fit
 from influstat.experiments.mislabelled import search_mislabelled
-from influstat.experiments.mismatch import domain_mismatch
+from influstat.experiments.mismatch import domain_mismatch, stand_in_mismatch
 
 pytestmark = pytest.mark.usefixtures("data_dir")
 
@@ -66,12 +66,13 @@ def test_a_victim_counts_as_flipped_when_its_loss_passes_that_of_a_coin(attacks)
 
 
 @pytest.mark.parametrize("kept", [0, 10])
-def test_the_children_kept_rank_in_the_top_five(kept):
-    record = domain_mismatch(kept=kept)
-    assert sorted(record.readmitted.tolist()) == [False, True, True, True]
+@pytest.mark.parametrize("mismatch", [domain_mismatch, stand_in_mismatch])
+def test_the_rows_kept_of_the_subgroup_rank_in_the_top_five(mismatch, kept):
+    record = mismatch(kept=kept)
+    assert sorted(record.positive.tolist()) == [False, True, True, True]
     assert record.ranks.max() <= 5
-    # Readmitted children harm the healthy test child: without them its loss falls.
-    assert (record.removal[record.children] < 0).tolist() == record.readmitted.tolist()
+    # The positive members harm the test row, which is negative: without them its loss falls.
+    assert (record.removal[record.members] < 0).tolist() == record.positive.tolist()
     assert record.loss_after > 2.0 * record.loss_before
 
 

@@ -1,18 +1,20 @@
-"""Domain mismatch: the few children left in training data decide what is said of a child (Koh and Liang 5.3).
+"""Domain mismatch: the few rows left of a subgroup decide what is said of it (Koh and Liang 5.3).
 
 Of the 24 children among 20,000 training patients, 3 were readmitted. All but one of the 21 others are
 taken out, so that 3 of 4 children were readmitted; a healthy child of the test rows is then judged by
-them. Their influence on its loss gives them away.
+them. Their influence on its loss gives them away. `stand_in_mismatch` does the same to a survey that
+comes with statsmodels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.datasets import load_diabetes130
+from influstat.datasets import load_diabetes130, load_fair
 from influstat.models import Logistic
 from influstat.printing import ShortRepr
 from influstat.validation import FloatArray
@@ -20,36 +22,37 @@ from influstat.validation import FloatArray
 CHILD = "age=[0-10)"
 TEST_ROW = 1742
 RIDGE = 0.5e-4  # of |theta|^2 beside the mean loss
+STUDENT = 1.0  # among the occupations of Fair's survey
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Mismatch(ShortRepr):
-    """How the children kept in training rank by influence on the test child.
+    """How the rows kept of a subgroup rank by influence on a test row of that subgroup.
 
     Attributes
     ----------
     removal : ndarray, shape (n,)
-        First-order change of the test child's loss when a training row is removed.
-    children : ndarray of int, shape (4,)
-        Positions of the children kept.
-    readmitted : ndarray of bool, shape (4,)
-        Which of them were readmitted.
-    ranks : ndarray of int, shape (4,)
+        First-order change of the test row's loss when a training row is removed.
+    members : ndarray of int, shape (k,)
+        Positions of the subgroup's rows kept.
+    positive : ndarray of bool, shape (k,)
+        Which of them have the label +1 (were readmitted).
+    ranks : ndarray of int, shape (k,)
         Rank of each by absolute influence, 1 for the largest.
     loss_before, loss_after : float
-        The test child's loss with all children, and with the four kept.
+        The test row's loss with the whole subgroup, and with what is kept of it.
     """
 
     removal: FloatArray
-    children: NDArray[np.intp]
-    readmitted: NDArray[np.bool_]
+    members: NDArray[np.intp]
+    positive: NDArray[np.bool_]
     ranks: NDArray[np.intp]
     loss_before: float
     loss_after: float
 
 
 def domain_mismatch(*, kept: int = 0) -> Mismatch:
-    """Return the experiment for test row 1742.
+    """Return the experiment for test row 1742 of Koh and Liang's hospital readmissions.
 
     Parameters
     ----------
@@ -63,21 +66,54 @@ def domain_mismatch(*, kept: int = 0) -> Mismatch:
     """
     train, test = load_diabetes130(part="train"), load_diabetes130(part="test")
     child = train.X[:, train.names.index(CHILD)] == 1
-    others = np.flatnonzero(child & (train.y == -1))
-    stay = np.setdiff1d(np.arange(len(train.y)), np.delete(others, kept))
-    X_test, y_test = test.X[[TEST_ROW]], test.y[[TEST_ROW]]
-    whole = _model(len(train.y)).fit(train.X, train.y)
-    fit = _model(len(stay)).fit(train.X[stay], train.y[stay], row_labels=train.row_labels[stay])
+    return _thinned(train.X, train.y, child, test.X[[TEST_ROW]], test.y[[TEST_ROW]], kept)
+
+
+def stand_in_mismatch(*, kept: int = 0) -> Mismatch:
+    """Return the same for the students in Fair's survey of affairs, which needs no file.
+
+    Every other woman of the survey is a training row. Of the students among them all but one who
+    had no affair are taken out; the first student of the other rows who had none is judged.
+
+    Parameters
+    ----------
+    kept : int
+        Which of the students without an affair stays, from 0.
+    """
+    fair = load_fair()
+    occupation = fair.X[:, fair.names.index("occupation")]
+    others = np.delete(fair.X, fair.names.index("occupation"), axis=1)
+    X = np.column_stack(
+        [
+            (others - others.mean(axis=0)) / others.std(axis=0),
+            occupation[:, None] == np.unique(occupation),
+            np.ones(len(occupation)),
+        ]
+    )
+    y, student = 2.0 * fair.y - 1.0, occupation == STUDENT
+    train = np.arange(len(y)) % 2 == 0
+    judged = np.flatnonzero(~train & student & (y == -1))[:1]
+    return _thinned(X[train], y[train], student[train], X[judged], y[judged], kept)
+
+
+def _thinned(
+    X: FloatArray, y: FloatArray, member: NDArray[np.bool_], X_test: Any, y_test: Any, kept: int
+) -> Mismatch:
+    """Take out all members of label -1 but one, and rank the training rows by influence on the test row."""
+    others = np.flatnonzero(member & (y == -1))
+    stay = np.setdiff1d(np.arange(len(y)), np.delete(others, kept))
+    whole = _model(len(y)).fit(X, y)
+    fit = _model(len(stay)).fit(X[stay], y[stay])
     removal = fit.influence().on_loss(X_test, y_test).removal[:, 0]
-    children = np.flatnonzero(child[stay])
+    members = np.flatnonzero(member[stay])
     order = np.argsort(-np.abs(removal), kind="stable")
     rank = np.empty(len(order), dtype=np.intp)
     rank[order] = np.arange(1, len(order) + 1)
     return Mismatch(
         removal,
-        children,
-        train.y[stay][children] == 1,
-        rank[children],
+        members,
+        y[stay][members] == 1,
+        rank[members],
         float(whole.loss(X_test, y_test)[0]),
         float(fit.loss(X_test, y_test)[0]),
     )
