@@ -65,7 +65,7 @@ class PoissonLoss:
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return e^eta - y, to the last digit also where y = 1 and eta is next to 0."""
         with np.errstate(over="ignore"):
-            return np.asarray(np.expm1(eta) + (1.0 - y))
+            return np.where(y == 1.0, np.expm1(eta), np.exp(eta) - y)
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return e^eta."""
