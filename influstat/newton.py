@@ -181,7 +181,7 @@ class _Descent:
             if self.steps == max_iterations:
                 self._fail(tolerance)
             before, previous = self.theta, self.measure
-            moved = self._step()
+            moved = self._step(HALVINGS if previous > tolerance else 1)
             if previous <= tolerance:
                 polishing += 1
                 if self.measure > 0.5 * previous:
@@ -193,8 +193,11 @@ class _Descent:
             elif isinstance(self.risk, LinearRisk):
                 refuse_separating(self.risk, self.theta)
 
-    def _step(self) -> bool:
-        """Move once; return False where no step length lowers the risk or its gradient."""
+    def _step(self, lengths: int) -> bool:
+        """Move once; return False where none of so many step lengths lowers the risk or its gradient.
+
+        Within the tolerance a whole step lowers the gradient, or rounding is all that is left of it.
+        """
         with np.errstate(over="ignore"):
             direction = self._direction()
         self.steps += 1
@@ -203,7 +206,7 @@ class _Descent:
         slope = float(self.gradient @ direction)
         noise = 64 * np.finfo(np.float64).eps * abs(self.value)
         length = 1.0
-        for _ in range(HALVINGS):
+        for _ in range(lengths):
             theta = self.theta + length * direction
             with np.errstate(over="ignore", invalid="ignore"):  # too far: half as far next
                 value = self.risk.value(theta)
