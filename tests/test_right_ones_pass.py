@@ -1,0 +1,102 @@
+"""Right losses, risks, fits and influences, most of them drawn at random: the checks pass every one.
+
+And what is not smooth, or judged by something wrong, is told apart from what is wrong itself.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+
+import influstat as ist
+from influstat import strategies
+from influstat.checks import check_fit, check_influence, check_loss, check_risk, check_solver
+from tests.cases import LOSSES, MORE_LOSSES
+from tests.perceptron import Perceptron
+from tests.test_mutations import altered
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+@settings(max_examples=500, suppress_health_check=SLOW)
+@given(st.sampled_from(LOSSES + MORE_LOSSES), st.integers(0, 2**32 - 1))
+def test_right_losses_pass(case, seed):
+    check_loss(case.loss, width=min(1.0, case.plain.width), seed=seed).assert_ok()
+
+
+@settings(max_examples=500, suppress_health_check=SLOW)
+@given(strategies.losses(smooth=False).flatmap(lambda loss: strategies.risks(loss=loss)), st.integers(0, 999))
+def test_right_risks_pass_500_times(risk, seed):
+    check_risk(risk, seed=seed).assert_ok()
+
+
+@settings(max_examples=500, suppress_health_check=SLOW)
+@given(strategies.fits(columns=(1, 3)), st.integers(0, 999))
+def test_right_fits_and_influences_pass_500_times(fit, seed):
+    check_fit(fit, seed=seed).assert_ok()
+    rows = [seed % 4]
+    check_influence(fit, rows=rows, seed=seed).assert_ok()
+    check_solver(ist.Cholesky(), fit.hessian, seed=seed).assert_ok()
+
+
+COMPUTED = {  # written as a user would, some for complex numbers, some not
+    "log cosh": (lambda y, eta: np.abs(y - eta) + np.log1p(np.exp(-2 * np.abs(y - eta))), None, 2.0),
+    "pseudo-Huber": (lambda y, eta: np.hypot(1.0, y - eta) - 1.0, None, np.inf),
+    "logistic": (lambda y, eta: np.logaddexp(0.0, -y * eta), [-1.0, 1.0], 1.0),
+    "logistic, plainly": (lambda y, eta: np.log(1.0 + np.exp(-y * eta)), [-1.0, 1.0], 1.0),
+    "Poisson": (lambda y, eta: np.exp(eta) - y * eta, [0.0, 1.0, 2.0, 5.0], 1.0),
+    "squared": (lambda y, eta: (y - eta) ** 2, None, 0.0),
+}
+
+
+@pytest.mark.parametrize("seed", [0, 29])  # 29 draws eta = 8.2, where the plain logistic keeps 12 digits
+@pytest.mark.parametrize("name", COMPUTED)
+def test_right_computed_losses_pass(name, seed):
+    function, y, constant = COMPUTED[name]
+    loss = ist.NumericalLoss(function, self_concordance=constant)
+    check_loss(loss, y=y, seed=seed).assert_ok()
+
+
+def test_the_noise_of_a_plain_logistic_loss_is_no_jump():
+    plain = ist.NumericalLoss(COMPUTED["logistic, plainly"][0])
+    y, eta = np.array([1.0]), np.array([11.425044698617242])
+    assert plain.second(y, eta) == pytest.approx(ist.LogisticLoss().second(y, eta), rel=1e-4)
+
+
+KINKED = {
+    "absolute": lambda y, eta: np.abs(y - eta),
+    "hinge": lambda y, eta: np.maximum(0.0, 1.0 - y * eta),
+    "hinge of one label": lambda y, eta: np.maximum(0.0, 1.0 - eta) + 0.0 * y,
+}
+
+
+@pytest.mark.parametrize("name", KINKED)
+def test_a_kink_is_named_and_nothing_else_is_blamed(name):
+    report = check_loss(ist.NumericalLoss(KINKED[name]))
+    assert "the first derivative jumps by" in report["smoothness"].cause
+    for failure in report.failures:
+        assert not any(word in failure.cause for word in ("float32", "order", "mixes")), failure
+        if failure.law not in ("smoothness", "targets"):
+            raised = failure.cause.startswith("raises") and "jumps" in failure.cause
+            assert raised or "settle 'smoothness' first" in failure.cause, failure
+
+
+def test_a_derivative_that_is_judged_by_a_wrong_one_says_so():
+    Doubled = altered(ist.LogisticLoss, first=lambda self, y, eta: 2.0 * (expit(eta) - y))
+    report = check_loss(Doubled, laws=["first derivative", "second derivative"])
+    assert "settle 'first derivative' first" in report["second derivative"].cause
+    assert "settle" not in report["first derivative"].cause
+
+
+def test_right_black_boxes_pass():
+    rng = np.random.default_rng(0)
+    network = Perceptron(rng.normal(size=(12, 2)), np.resize([-1.0, 1.0], 12), 2)
+    theta = rng.normal(size=network.size)
+    risk = network.risk(2.0, protocol="folded", row_gradients=network.row_gradients)
+    check_risk(risk, theta, X=network.X[:3], y=network.y[:3], convex=False).assert_ok()
+    values_only = network.risk(2.0, protocol="folded")
+    check_risk(values_only, theta, laws=("form", "gradient", "row gradients", "removal")).assert_ok()
+    fit = ist.Fit.minimise(network.risk(2.0, row_gradients=network.row_gradients), start=theta)
+    check_fit(fit, convex=False).assert_ok()
+    check_influence(fit, rows=[3], laws=["derivative of the refit", "order"]).assert_ok()
