@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from influstat import HingeSVC
 from influstat.experiments import figure5
 from influstat.experiments.boundary import draw, table
 from influstat.experiments.comparison import spearman
@@ -17,7 +18,7 @@ def record(data_dir):
 
 def test_every_number_comes_out(record):
     lines = table(record)
-    assert len(lines) == 4
+    assert len(lines) == 6
     assert [line for line in lines if not line.agrees] == []
 
 
@@ -37,6 +38,24 @@ def test_far_points_keep_the_share_of_the_penalty_only(record):
     folded = np.abs(record.svc_influence_folded[far])
     assert np.ptp(folded) < 1e-3
     assert folded.min() > 0.03
+
+
+def test_as_published_far_points_keep_0_0065(record):
+    """The smoothed risk of lam = 2 at the exact hinge fit of lam = 1, by the formula."""
+    split = record.split
+    theta = HingeSVC(lam=1.0).fit(split.X, split.y).theta
+    design = np.column_stack([split.X, np.ones(90)])
+    sigma = 1.0 / (1.0 + np.exp(-(1.0 - split.y * (design @ theta)) / 0.1))
+    penalty = np.diag([2.0, 2.0, 2.0, 2.0, 0.0])
+    hessian = (design.T @ ((sigma * (1.0 - sigma) / 0.1)[:, None] * design) + penalty) / 90
+    x = np.append(split.X_test[0], 1.0)
+    at_test = 1.0 / (1.0 + np.exp(-(1.0 - split.y_test[0] * (x @ theta)) / 0.1))
+    g_test = -split.y_test[0] * at_test * x + penalty @ theta / 90
+    rows = -(split.y * sigma)[:, None] * design + penalty @ theta / 90
+    expected = -rows @ np.linalg.solve(hessian, g_test)
+    assert record.svc_influence_published == pytest.approx(expected, rel=1e-8, abs=1e-10)
+    far = np.argsort(-np.abs(record.svc_distance_published))[:10]
+    assert np.abs(expected[far]) == pytest.approx(0.0065, abs=5e-5)
 
 
 def test_influence_by_the_formula(record):
@@ -60,5 +79,5 @@ def test_influence_by_the_formula(record):
 def test_the_drawing(record):
     figure = draw(record)
     assert [ax.get_title() for ax in figure.axes] == [
-        "logistic regression", "SVC, penalty folded", "SVC, penalty fixed",
+        "logistic regression", "SVC, penalty folded", "SVC, as published", "SVC, penalty fixed",
     ]  # fmt: skip
