@@ -1,4 +1,8 @@
-"""influstat: closed-form influence functions, and what really happens without a row."""
+"""influstat: closed-form influence functions, and what really happens without a row.
+
+"The paper" of the docstrings, and the source of equation numbers, is Liu, Liu, Qi and Yang, *Understanding
+Model Predictions via Influence Functions*, which reproduces Koh and Liang (2017, ICML).
+"""
 
 from influstat import checks, errors
 from influstat.adapters import from_sklearn, from_statsmodels, negative_curvature_rows

@@ -37,7 +37,7 @@ class BlackBoxRisk:
     weights : array_like, shape (n,), optional
         w_i >= 0; ones when left out.
     protocol : {"fixed", "folded"}
-        What leaves with a row: its loss alone, or its loss and its share of the penalty (math.md 2).
+        What leaves with a row: its loss alone, or its loss and its share w_i / W of the penalty.
     test_losses : callable, optional
         f(theta, X, y) -> ndarray, shape (m,): losses of new rows, for `fit.loss` and `on_loss`.
     predict : callable, optional
@@ -50,11 +50,11 @@ class BlackBoxRisk:
 
     Notes
     -----
-    Source: eq. 11 of the paper, as a central difference with shrinking steps and extrapolation
-    (Ridders), which comes with an estimate of its own error; gradients by complex steps where the
-    function takes complex numbers. Costs, in calls of `row_losses`: a gradient p (complex) or about 20 p;
-    H, assembled once and kept, about 16 p times a gradient, or 20 p^2 with real numbers only. Give
-    `row_gradients` when p is above some hundred.
+    Source: eq. 11 of Liu, Liu, Qi and Yang, H v as the derivative of the gradient along v; here a central
+    difference with shrinking steps and extrapolation (Ridders), which comes with an estimate of its own
+    error. Gradients are by complex steps where the function takes complex numbers. Costs, in calls of
+    `row_losses`: a gradient p (complex) or about 20 p; H, assembled once and kept, about 16 p times a
+    gradient, or 20 p^2 with real numbers only. Give `row_gradients` when p is above some hundred.
 
     The losses need not be convex. At a local minimum of positive definite H, influence is the derivative
     of that local minimiser in a row's weight; which other minimum a refit from elsewhere would find, no

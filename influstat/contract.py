@@ -26,7 +26,7 @@ class Risk(Protocol):
     total_weight : float
         W.
     protocol : {"fixed", "folded"}
-        What leaves with a row (math.md 2).
+        What leaves with a row: its loss alone, or its loss and its share w_i / W of the penalty.
 
     Examples
     --------

@@ -1,7 +1,8 @@
 """Covariances of theta: model-based, robust to unequal variances, by clusters, and by the jackknife.
 
-Sum scale: S = W H, g_i the row's score with its share of the penalty (math.md 2), N the observations, edf
-the effective degrees of freedom, h_i the leverages, delta the change of theta on removal.
+Sum scale: S = W H, g_i the row's score (under "folded" with its share of the penalty's gradient,
+kappa D theta / W), N the observations, edf the effective degrees of freedom, h_i the leverages, delta the
+change of theta on removal.
 
 - model: phi S^-1, S the observed Hessian (for a GLM with another than its canonical link, statsmodels'
   default takes the expected one).

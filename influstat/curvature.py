@@ -30,8 +30,8 @@ class Curvature(LinearOperator):
 
     Notes
     -----
-    Source: math.md 1. The row Hessian that LiSSA draws is second_j x_j x_j' + diag(ridge), with
-    probability share_j, so that its expectation is H.
+    The row Hessian that LiSSA draws is second_j x_j x_j' + diag(ridge), with probability share_j, so
+    that its expectation is H.
 
     Examples
     --------

@@ -2,7 +2,9 @@
 
 Removing row i takes its loss and, under "folded", the part c = w_i / W of the penalty. With all rows and
 the penalty (1 - c) K the quadratic model at theta-hat has its minimum at theta_c; taking the row's loss
-away from there is Sherman and Morrison's step (math.md 4). Both are exact for squared error.
+away from there is Sherman and Morrison's step: with S_c the Hessian of that model, x_i its row and
+h_i = w_i l2_i x_i'S_c^-1 x_i, theta_-i = theta_c + S_c^-1 x_i w_i l1_i / (1 - h_i), l1_i the loss's slope
+l1 + l2 x_i'(theta_c - theta-hat) in the model. Both are exact for squared error.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ influence takes the expected information; S here is the observed one, as in a re
 Risks without one linear predictor per row (several linear predictors, extra parameters) have the
 measures that need no leverage: cooks_d with edf = p, likelihood_displacement, dfbeta and dfbetas.
 
-Under "folded" the row takes its share of the penalty with it (math.md 2). Sources: Belsley, Kuh and
-Welsch (1980); Cook and Weisberg (1982); Pregibon (1981) for one-step measures.
+Under "folded" the row takes its share w_i / W of the penalty with it. Sources: Belsley, Kuh and Welsch
+(1980); Cook and Weisberg (1982); Pregibon (1981) for one-step measures.
 """
 
 from __future__ import annotations

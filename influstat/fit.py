@@ -122,7 +122,10 @@ class Fit(RowStatistics):
 
     @property
     def hessian(self) -> Any:
-        """H(theta), mean scale, as a `scipy.sparse.linalg.LinearOperator` (H of math.md 1)."""
+        """H(theta), the Hessian of R in mean scale, as a `scipy.sparse.linalg.LinearOperator`.
+
+        For one linear predictor per row it is [X' diag(w_i l2_i) X + kappa D] / W.
+        """
         return self.risk.curvature(self.theta)
 
     # -- new rows ------------------------------------------------------------------------------------
@@ -154,7 +157,7 @@ class Fit(RowStatistics):
     def loss(self, X: Any, y: Any, *, offset: Any = None) -> FloatArray:
         """Return the loss of new rows, shape (m,).
 
-        L_te = l(y_te, x_te'theta + o_te), plus P(theta) / W under the folded protocol (math.md 2).
+        L_te = l(y_te, x_te'theta + o_te), plus P(theta) / W if "folded"; W is the training rows' weight.
         """
         return np.asarray(self.risk.test_rows(X, y, offset=offset).row_losses(self.theta))
 
@@ -208,7 +211,11 @@ class Fit(RowStatistics):
 
         Notes
         -----
-        Sources: math.md 3 to 5; leverage correction: Pregibon (1981); Sherman-Morrison.
+        With S = W H, g_i the gradient of row i's loss (if "folded", plus that of P / W) and F_-i the sum
+        of the other rows' losses plus the penalty that stays, delta is w_i S^-1 g_i for "influence"
+        (eq. 9 of Liu, Liu, Qi and Yang) and -S_-i^-1 grad F_-i(theta) for "newton", S_-i the Hessian of
+        F_-i at theta (Pregibon 1981; for one linear predictor per row by Sherman and Morrison 1950).
+        "exact" repeats such steps until grad F_-i is 0 up to rounding.
 
         Examples
         --------

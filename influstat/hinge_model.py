@@ -29,7 +29,7 @@ class HingeSVC:
     intercept : bool
         Fit an unpenalised intercept, last in theta.
     penalty : {"folded", "fixed"}
-        What leaves with a row: its loss and its share of the penalty, or its loss alone (math.md 2).
+        What leaves with a row: its loss and its share w_i / W of the penalty, or its loss alone.
 
     Raises
     ------

@@ -1,7 +1,9 @@
 """`Influence`: the derivatives of theta, predictions and losses in the weight of each training row.
 
-All of them are -a' H^-1 g_i for some gradient a (math.md 3). One prepared solver serves every
-question; the solves are done on the smaller side, test quantities or training rows.
+All of them are -a' H^-1 g_i, a the gradient of the quantity and g_i that of row i's loss, with its share of
+the penalty if "folded" (Koh and Liang 2017; eqs. 9 and 10 of its reproduction by Liu, Liu, Qi and Yang).
+One prepared solver serves every question; the solves are done on the smaller side, test quantities or
+training rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Coordinates in which the Hessian is the identity: leverages and removals become sums of squares.
 
-Sum scale, as math.md 4: S = sum_i w_i l2_i x_i x_i' + K, K = kappa D. With U'SU = I and U'KU = diag(lambda),
-a row becomes y_i = U'x_i, its leverage w_i l2_i |y_i|^2, and the Hessian that keeps only a part (1 - c) of
-the penalty is U^-T diag(1 - c lambda) U^-1: one factorisation serves every row under both protocols.
+Sum scale: S = sum_i w_i l2_i x_i x_i' + K, K = kappa D. With U'SU = I and U'KU = diag(lambda), a row becomes
+y_i = U'x_i, its leverage w_i l2_i |y_i|^2, and the Hessian that keeps only a part (1 - c) of the penalty is
+U^-T diag(1 - c lambda) U^-1: one factorisation serves every row under both protocols.
 """
 
 from __future__ import annotations

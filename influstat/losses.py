@@ -1,7 +1,8 @@
 """Pointwise losses l(y, eta): they know the linear predictor eta, never the design matrix.
 
 Every loss gives its value and its first three derivatives in eta, elementwise and accurate to
-rounding for |eta| up to 1e3 (sources: eqs. 13, 15, 17, 18 of the paper; table of math.md 1).
+rounding for |eta| up to 1e3. Sources: eqs. 13, 15, 17 and 18 of Liu, Liu, Qi and Yang's reproduction of
+Koh and Liang (2017).
 A new loss is one class here and one line in ``tests/cases.py``.
 """
 

@@ -32,7 +32,7 @@ class _Model:
         raise NotImplementedError  # pragma: no cover - each model has its own
 
     def _strength(self) -> float:
-        """Return kappa of math.md 1."""
+        """Return kappa, the total penalty being (kappa / 2) |theta|^2, the intercept left out."""
         return 2.0 * self.lam
 
     def risk(
@@ -111,7 +111,7 @@ class Ridge(_Model):
     intercept : bool
         Add an unpenalised intercept, last in theta.
     penalty : {"folded", "fixed"}
-        What leaves with a row: its loss and its share of the penalty, or its loss alone (math.md 2).
+        What leaves with a row: its loss and its share w_i / W of the penalty, or its loss alone.
 
     Raises
     ------
@@ -151,7 +151,7 @@ class Logistic(_Model):
     intercept : bool
         Add an unpenalised intercept, last in theta.
     penalty : {"folded", "fixed"}
-        What leaves with a row: its loss and its share of the penalty, or its loss alone (math.md 2).
+        What leaves with a row: its loss and its share w_i / W of the penalty, or its loss alone.
 
     Raises
     ------
@@ -194,7 +194,7 @@ class SmoothedSVC(_Model):
     intercept : bool
         Fit an unpenalised intercept, last in theta.
     penalty : {"folded", "fixed"}
-        What leaves with a row: its loss and its share of the penalty, or its loss alone (math.md 2).
+        What leaves with a row: its loss and its share w_i / W of the penalty, or its loss alone.
 
     Raises
     ------

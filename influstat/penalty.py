@@ -13,13 +13,14 @@ from influstat.validation import FloatArray, real_number
 
 @dataclass(frozen=True)
 class L2:
-    """Total penalty P(theta) = (strength / 2) sum_j d_j theta_j^2 (math.md 1).
+    """Total penalty P(theta) = (strength / 2) sum_j d_j theta_j^2.
 
     Parameters
     ----------
     strength : float
-        kappa of math.md, >= 0, on the scale of the *summed* loss. Ridge and logistic models with
-        penalty lam |theta|^2 have strength 2 lam; the support vector classifier has strength lam.
+        kappa >= 0, on the scale of the *summed* loss: the risk is (1/W) [sum_i w_i l_i + P]. Ridge and
+        logistic models with penalty lam |theta|^2 have strength 2 lam; the support vector classifier
+        has strength lam.
     unpenalised : sequence of int or str
         Positions (negative ones count from the end) or names of coefficients with d_j = 0.
 

@@ -1,4 +1,4 @@
-"""The empirical risk: a pointwise loss, a penalty and the data (math.md 1 and 2)."""
+"""The empirical risk: a pointwise loss, a penalty and the data."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class LinearRisk:
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> LinearRisk:
         """Return held-out rows with this risk's loss, so that their losses and gradients can be asked.
 
-        The penalty share stays that of the *training* rows (math.md 2): kappa / W as here.
+        The penalty share stays that of the *training* rows: P / W if folded, with W as here.
 
         Raises
         ------

@@ -41,7 +41,7 @@ class SoftmaxRisk:
     intercept : bool
         An unpenalised intercept for each class, last among its coefficients.
     protocol : {"fixed", "folded"}
-        What leaves with a row (math.md 2).
+        What leaves with a row: its loss alone, or its loss and its share w_i / W of the penalty.
     names, row_labels : sequence, optional
         Names of the columns and labels of the rows.
 

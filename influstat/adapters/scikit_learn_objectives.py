@@ -1,7 +1,7 @@
 """What each scikit-learn estimator minimises, read from its class name and its settings.
 
-scikit-learn's own documentation writes these objectives in three scales; here all are in the sum scale
-of math.md 1, sum_i w_i l_i + (kappa / 2) |beta|^2 + lambda |beta|_1:
+scikit-learn's own documentation writes these objectives in three scales; here all are in the sum scale,
+sum_i w_i l_i + (kappa / 2) |beta|^2 + lambda |beta|_1:
 
 ==========================================  ===================  =============================  ========
 estimator                                   loss                 kappa                          protocol

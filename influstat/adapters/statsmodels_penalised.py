@@ -1,9 +1,10 @@
 """`fit_regularized`, ridge and L1, and the smoothing penalty of `GLMGam`.
 
-What the library minimises decides what leaves with a row (math.md 2). `fit_regularized` of OLS, WLS, GLS
-and GLM minimises the *mean* loss plus alpha times the penalty: with one row less and the same alpha the total
-penalty shrinks with the rows, which is the protocol "folded". The discrete models minimise the *sum* plus
-alpha times the penalty: "fixed". GLMGam's penalty stays whole: "fixed".
+What the library minimises decides what leaves with a row: its loss alone ("fixed") or its loss and its share
+w_i / W of the penalty ("folded"). `fit_regularized` of OLS, WLS, GLS and GLM minimises the *mean* loss plus
+alpha times the penalty: with one row less and the same alpha the total penalty shrinks with the rows, which
+is the protocol "folded". The discrete models minimise the *sum* plus alpha times the penalty: "fixed".
+GLMGam's penalty stays whole: "fixed".
 """
 
 from __future__ import annotations

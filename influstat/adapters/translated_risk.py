@@ -66,7 +66,7 @@ class TranslatedRisk(_Translated, LinearRisk):
     translation : Translation
         How the user's rows and targets become those of the risk.
     strength, intercept_strength : float
-        kappa of math.md 1, for the coefficients and for the intercept.
+        kappa of the penalty (kappa / 2) theta_j^2, for the coefficients and for the intercept.
     weights, intercept, protocol, names, row_labels
         As in `LinearRisk`.
 

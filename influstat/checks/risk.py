@@ -49,9 +49,10 @@ def check_risk(
     Returns
     -------
     Report
-        One line per law. The laws (math.md 1 and 2): W R = sum w_i L_i (+ P if fixed); `gradient` is the
-        derivative of `value`, row gradients those of row losses, `curvature` that of the gradient;
-        W grad R - w_i g_i is the gradient without row i; P follows the protocol when weights change.
+        One line per law. The laws, with row losses L_i = l_i (+ P / W if folded): W R = sum w_i L_i (+ P
+        if fixed); `gradient` is the derivative of `value`, row gradients those of row losses,
+        `curvature` that of the gradient; W grad R - w_i g_i is the gradient without row i; when weights
+        change, P stays whole if fixed and keeps its ratio to W if folded.
 
     Raises
     ------

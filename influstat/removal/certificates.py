@@ -38,7 +38,7 @@ With j running over the kept rows outside S (over all rows outside S in rho'):
        |a'(theta - T)| <= |a'B^-1 G| + |a|* r2:   the error to first order, and a remainder of second.
 
 Each bound is the smaller of 2 and 3. Step 3 is what makes it nearly equal to the true error: |a|* q alone
-(Cauchy-Schwarz) is often ten times that. math.md 6 has step 2 with G estimated for the Newton step D,
+(Cauchy-Schwarz) is often ten times that. For the Newton step D from theta-hat, G could be bounded instead:
 |grad F(theta-hat + D)|* <= ((e^s - 1 - s) / s) |D|, as |l1(eta + d) - l1 - l2 d| <= l2 |d| (e^s - 1 - s) / s.
 The measured G is never larger and costs one more product with X.
 

@@ -1,7 +1,8 @@
-"""Exact refits for every removal at once (math.md 5).
+"""Exact refits for every removal at once.
 
 From the Newton step, all removals of a block iterate theta_k <- theta_k - S_-k^-1 grad F_k(theta_k)
-with the inverse Hessian at theta-hat: two products with X a sweep, and only for those not yet done.
+with the inverse Hessian at theta-hat (the chord method): two products with X a sweep, and only for those
+not yet done. F_k is the sum of losses of the rows left plus the penalty left, S_-k its Hessian.
 A removal that does not contract gets a safeguarded Newton iteration of its own.
 """
 

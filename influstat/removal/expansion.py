@@ -1,6 +1,6 @@
 """The risk around theta-hat, and what is left of it without a group of rows.
 
-Everything here is in sum scale (math.md 4): S = W H, and for group S_k
+Everything here is in sum scale: S = W H, and for group S_k
 F_k(theta) = sum of w_j l_j over the rows not in S_k, plus c_k P(theta), with c_k = 1 under the fixed
 protocol and 1 - w(S_k) / W under the folded one.
 """

@@ -1,4 +1,4 @@
-"""Removal to first order: theta-hat + S^-1 sum of w_i g_i (math.md 3)."""
+"""Removal to first order: theta-hat + S^-1 sum of w_i g_i, S = W H (Koh and Liang 2017)."""
 
 from __future__ import annotations
 

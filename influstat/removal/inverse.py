@@ -1,4 +1,8 @@
-"""The inverse Hessian without a group: one factorisation of S, and Sherman-Morrison-Woodbury (math.md 4)."""
+"""The inverse Hessian without a group: one factorisation of S, and Sherman-Morrison-Woodbury.
+
+Without row i, with h_i = w_i l2_i x_i'S^-1 x_i its leverage,
+S_-i^-1 = S^-1 + w_i l2_i S^-1 x_i x_i'S^-1 / (1 - h_i); S has the share of the penalty that stays.
+"""
 
 from __future__ import annotations
 

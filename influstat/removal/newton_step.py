@@ -38,7 +38,7 @@ class Outcome:
 
 
 class NewtonStep:
-    """theta-hat - S_-k^-1 grad F_k(theta-hat) (math.md 4).
+    """theta-hat - S_-k^-1 grad F_k(theta-hat), S_-k the Hessian at theta-hat of what is left, F_k.
 
     Parameters
     ----------

@@ -40,11 +40,12 @@ class ConjugateGradient(OneCall):
 
     Notes
     -----
-    Source: math.md 7. `Solution.converged` means a measured residual of at most `rtol`, or one that is
-    all rounding: the value solves exactly for some H' with |H' - H| <= p epsilon |H| in the scale of
-    unit diagonal, which is what a stable factorisation achieves. Where SciPy's updated residual has
-    drifted from the measured one, cg starts anew on what remains; where that no longer helps, or at
-    the step limit, the value comes with a `DoubtfulResult` warning.
+    Source: Hestenes and Stiefel (1952). `Solution.converged` means a measured residual of at most
+    `rtol`, or one that is all rounding: the value solves exactly for some H' with
+    |H' - H| <= p epsilon |H| in the scale of unit diagonal, which is what a stable factorisation
+    achieves. Where SciPy's updated residual has drifted from the measured one, cg starts anew on what
+    remains; where that no longer helps, or at the step limit, the value comes with a `DoubtfulResult`
+    warning.
 
     Every search direction d must have d'Hd > 0. Unless H is evidently definite (l2 >= 0 and every
     coefficient penalised or damped), `prepare` also solves for one fixed random vector: a right-hand

@@ -49,12 +49,13 @@ class LiSSA(OneCall):
 
     Notes
     -----
-    Source: math.md 7. The expectation is the Taylor series of the same depth and scale, so C must
-    exceed half of the largest eigenvalue of H. The variance is bounded for all depths if 2 C is at
-    least L / b + (1 - 1 / b) |H|, where L bounds the norm of one row's Hessian and b = batch_size;
-    below that it can grow with the depth, which a `DoubtfulResult` warning says. Judge the answer by
-    `Solution.residual`, measured with the full H, and by `Solution.spread`. Memory: about four arrays
-    of shape (repeats, p, m) and 16 MiB of drawn rows.
+    Source: Agarwal, Bullins and Hazan (2017); Koh and Liang (2017) for influence. The expectation is
+    the Taylor series of the same depth and scale, so C must exceed half of the largest eigenvalue of
+    H. The variance is bounded for all depths if 2 C is at least L / b + (1 - 1 / b) |H|, where L bounds
+    the norm of one row's Hessian and b = batch_size; below that it can grow with the depth, which a
+    `DoubtfulResult` warning says. Judge the answer by `Solution.residual`, measured with the full H,
+    and by `Solution.spread`. Memory: about four arrays of shape (repeats, p, m) and 16 MiB of drawn
+    rows.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Solve H p = g by the truncated Taylor (Neumann) series of the inverse, eq. (12) of the paper."""
+"""Solve H p = g by the truncated Taylor (Neumann) series of the inverse."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ class Taylor(OneCall):
 
     Notes
     -----
-    Source: math.md 7. What is missing of the answer is (I - H/C)^(depth+1) H^-1 v: of an eigenvalue
-    mu of H there remains exp(-depth mu / C), so small eigenvalues need a depth of several C / mu.
-    A residual that is not small is no error and gives no warning; read `Solution.residual`. For a
-    singular H the part of v that H cannot reach stays in the residual.
+    Source: eq. 12 of Liu, Liu, Qi and Yang's reproduction of Koh and Liang (2017), with the scale C. What
+    is missing of the answer is (I - H/C)^(depth+1) H^-1 v: of an eigenvalue mu of H there remains
+    exp(-depth mu / C), so small eigenvalues need a depth of several C / mu. A residual that is not
+    small is no error and gives no warning; read `Solution.residual`. For a singular H the part of v
+    that H cannot reach stays in the residual.
 
     Examples
     --------
