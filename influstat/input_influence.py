@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, Unsupported
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.fit import Fit
 from influstat.printing import ShortRepr
 from influstat.removal.groups import read_rows
 from influstat.risk import LinearRisk
 from influstat.solvers import Cholesky, Solution, Solver
-from influstat.validation import FloatArray
+from influstat.validation import FloatArray, check_finite, numeric_array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,10 +71,11 @@ class InputScores(ShortRepr):
 
         Raises
         ------
-        InvalidArgument
-            The steps have another shape.
+        InvalidArgument, InvalidType
+            The steps have another shape, or are not finite numbers.
         """
-        moved = np.asarray(steps, dtype=np.float64)
+        moved = np.asarray(numeric_array("steps", steps), dtype=np.float64)
+        check_finite("steps", moved)
         if moved.shape != self.values.shape:
             raise InvalidArgument(
                 "steps",
@@ -130,6 +131,9 @@ def input_influence(
     >>> bool(abs(scores.effect([[0.0], [0.001]])[1] / actual - 1.0) < 0.01)
     True
     """
+    if not isinstance(fit, Fit):
+        remedy = "Fit one: ist.Logistic(lam=1.0).fit(X, y); for a hinge, ist.SmoothedSVC."
+        raise InvalidType("fit", "be a Fit", f"is {fit!r}", remedy)
     risk = fit.risk
     if not isinstance(risk, LinearRisk):
         raise Unsupported(

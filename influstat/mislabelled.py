@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, Unsupported
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.fit import Fit
+from influstat.hinge_model import HingeFit
 from influstat.printing import ShortRepr
 from influstat.risk import LinearRisk
 from influstat.validation import FloatArray, choice, whole_number
 
 BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
+REACH = 4.0  # of the linear predictors at which a loss is asked which way it falls
 BLOCK_ENTRIES = 2**22  # coefficients without a row that are held at once: 32 MiB
 
 
@@ -164,12 +166,28 @@ def _score(fit: Fit, X: Any, y: Any, by: str, method: str) -> FloatArray:
 
 def _data(fit: Fit) -> LinearRisk:
     """Return the fit's risk if it is that of a classifier of two labels, or raise."""
+    if isinstance(fit, HingeFit):
+        raise Unsupported(
+            "fit",
+            "have a smooth loss",
+            "is an exact hinge fit",
+            "Use ist.SmoothedSVC with a small t; its ranking is that of the hinge.",
+        )
+    if not isinstance(fit, Fit):
+        raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Fit one: ist.Logistic(lam=1.0).fit(X, y).")
     risk = fit.risk
-    if not isinstance(risk, LinearRisk) or np.unique(risk.y).size != 2:
+    if not isinstance(risk, LinearRisk) or np.unique(risk.y).size != 2 or not _judges(risk):
         raise Unsupported(
             "fit", "be a linear classifier of two labels", "is not", "Use ist.Logistic or ist.SmoothedSVC."
         )
     return risk
+
+
+def _judges(risk: LinearRisk) -> bool:
+    """Return whether the loss falls throughout, to one side for the one label, to the other for the other."""
+    eta = np.linspace(-REACH, REACH, 61)
+    low, high = (np.full(eta.shape, label) for label in np.unique(risk.y))
+    return not ((risk.loss.first(low, eta) < 0).any() or (risk.loss.first(high, eta) > 0).any())
 
 
 def _loss(fit: Fit) -> FloatArray:

@@ -6,7 +6,9 @@ import pytest
 from influstat.datasets import load_mnist17, load_mnist17_paper, load_spambase
 from influstat.experiments.attack import attack_training_set, standardised_fit
 from influstat.experiments.mislabelled import search_mislabelled
+from influstat.experiments.mislabelled_evidence import mislabelled_evidence
 from influstat.experiments.mismatch import domain_mismatch, stand_in_mismatch
+from influstat.mislabelled import find_mislabelled
 
 pytestmark = pytest.mark.usefixtures("data_dir")
 
@@ -74,6 +76,49 @@ def test_the_rows_kept_of_the_subgroup_rank_in_the_top_five(mismatch, kept):
     # The positive members harm the test row, which is negative: without them its loss falls.
     assert (record.removal[record.members] < 0).tolist() == record.positive.tolist()
     assert record.loss_after > 2.0 * record.loss_before
+
+
+TABLE = {  # of the docstring of `find_mislabelled`: mean over ten seeds, standard deviation
+    ("spambase", "leave_one_out"): (0.844, 0.009),
+    ("spambase", "cross_validation"): (0.840, 0.005),
+    ("spambase", "loss"): (0.841, 0.011),
+    ("spambase", "self_influence"): (0.762, 0.010),
+    ("spambase", "self_removal"): (0.753, 0.013),
+    ("spambase", "validation"): (0.743, 0.011),
+    ("spambase", "random"): (0.106, 0.015),
+    ("mnist17", "leave_one_out"): (0.990, 0.002),
+    ("mnist17", "loss"): (0.986, 0.002),
+}
+
+
+def test_the_evidence_for_spambase_comes_out_over_ten_seeds():
+    scores = [score for data, score in TABLE if data == "spambase"]
+    search = mislabelled_evidence("spambase", scores=scores)
+    for score in scores:
+        mean, deviation = TABLE["spambase", score]
+        last = search.found[score][:, -1]
+        assert last.mean() == pytest.approx(mean, abs=5.1e-4), score
+        assert last.std(ddof=1) == pytest.approx(deviation, abs=5.1e-4), score
+
+
+def test_the_evidence_for_mnist_comes_out_for_one_seed():
+    """The training loss finds 0.986 after 1000 checks (stated); the loss without the row beats it."""
+    search = mislabelled_evidence("mnist17", seeds=[43], scores=("loss", "leave_one_out"))
+    assert search.checked[-1] == 1000
+    loss, without = search.mean("loss"), search.mean("leave_one_out")
+    assert loss == pytest.approx([0.219, 0.438, 0.657, 0.870, 0.986], abs=4e-3)
+    for score, found in (("loss", loss[-1]), ("leave_one_out", without[-1])):
+        mean, deviation = TABLE["mnist17", score]
+        assert abs(found - mean) < 3.0 * deviation
+    assert without[-1] > loss[-1]
+
+
+def test_the_table_is_that_of_the_docstring():
+    lines = [line.split() for line in find_mislabelled.__doc__.splitlines()]
+    for (data, score), (mean, deviation) in TABLE.items():
+        first = {"cross_validation": "cross-validated", "random": "at"}.get(score, f'"{score}"')
+        numbers = [float(word.strip("()")) for word in next(ws for ws in lines if ws[:1] == [first])[-6:]]
+        assert numbers[2 * (data == "spambase") :][:2] == [mean, deviation]
 
 
 def test_the_loss_without_the_row_finds_flipped_labels_of_spambase_first():

@@ -136,7 +136,7 @@ def test_the_papers_test_image_is_row_7_of_its_shuffled_file():
 def test_the_stand_in_behaves_like_mnist(small):
     data, record = small
     assert record.split.X.shape == (360, 64)
-    assert "stand-in" in record.split.source
+    assert "8 x 8 digits" in record.split.source
     assert record.agreement.pearson > 0.95
     assert record.agreement.slope == pytest.approx(1.0, abs=0.1)
     assert record.split.row_labels.tolist() == np.delete(_shuffled(data).tolist(), 7).tolist()

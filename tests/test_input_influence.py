@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
-from influstat.errors import InvalidArgument, Unsupported
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from tests.cases import problems
 from tests.reference import derivative
 
@@ -57,3 +57,15 @@ def test_what_it_cannot_answer_is_refused():
     box = ist.BlackBoxRisk(lambda theta: (theta[0] - np.array([0.0, 1.0, 3.0])) ** 2, 1)
     with pytest.raises(Unsupported, match="fit must be a fit of a LinearRisk"):
         ist.input_influence(ist.Fit.minimise(box), [[1.0]], [1.0])
+
+
+def test_steps_and_fits_that_are_none_are_refused():
+    fit = ist.Ridge(lam=1.0).fit(np.eye(3), np.ones(3))
+    scores = ist.input_influence(fit, np.eye(3), np.ones(3))
+    with pytest.raises(InvalidArgument, match="steps must be finite"):
+        scores.effect(np.full((3, 3), np.nan))
+    with pytest.raises(InvalidType, match="steps must"):
+        scores.effect([["a"] * 3] * 3)
+    hinge = ist.HingeSVC(lam=1.0).fit([[1.0], [-1.0]], [1, -1])
+    with pytest.raises(InvalidType, match="fit must be a Fit"):
+        ist.input_influence(hinge, [[1.0]], [1])

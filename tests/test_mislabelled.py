@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 
 import influstat as ist
-from influstat.errors import InvalidArgument, Unsupported
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from tests.reference import LOGISTIC
 
 
@@ -92,3 +93,41 @@ def test_only_classifiers_are_searched():
     X = flipped()[0]
     with pytest.raises(Unsupported, match="fit must be a linear classifier of two labels"):
         ist.find_mislabelled(ist.Ridge(lam=1.0).fit(X, X[:, 0]))
+
+
+RNG = np.random.default_rng(0)
+TWO = RNG.integers(0, 2, 30).astype(float)
+ROWS = RNG.normal(size=(30, 2))
+NO_CLASSIFIERS = {
+    "ridge on 0 and 1": lambda: ist.Ridge(lam=1.0).fit(ROWS, TWO),
+    "Poisson on 0 and 1": lambda: ist.Fit.minimise(ist.LinearRisk(ist.PoissonLoss(), ROWS, TWO)),
+    "OLS on 0 and 1": lambda: ist.from_statsmodels(sm.OLS(TWO, ROWS).fit()),
+    "exact hinge": lambda: ist.HingeSVC(lam=1.0).fit(ROWS, 2.0 * TWO - 1.0),
+}
+
+
+@pytest.mark.parametrize("name", NO_CLASSIFIERS)
+def test_what_is_no_smooth_classifier_is_refused(name):
+    with pytest.raises(Unsupported, match="^fit must"):
+        ist.find_mislabelled(NO_CLASSIFIERS[name]())
+
+
+def test_what_is_no_fit_is_refused():
+    with pytest.raises(InvalidType, match="fit must be a Fit, but it is 3"):
+        ist.find_mislabelled(3)
+
+
+CLASSIFIERS = {
+    "logistic": lambda: ist.Logistic(lam=1.0).fit(ROWS, TWO),
+    "smoothed hinge": lambda: ist.SmoothedSVC(lam=1.0, t=0.1).fit(ROWS, 2.0 * TWO - 1.0),
+    "GLM": lambda: ist.from_statsmodels(sm.GLM(TWO, ROWS, family=sm.families.Binomial()).fit()),
+    "probit": lambda: ist.from_statsmodels(sm.Probit(TWO, ROWS).fit(disp=0)),
+    "complementary log-log": lambda: ist.from_statsmodels(
+        sm.GLM(TWO, ROWS, family=sm.families.Binomial(sm.families.links.CLogLog())).fit()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classifiers_of_two_labels_are_searched(name):
+    assert np.isfinite(ist.find_mislabelled(CLASSIFIERS[name]()).score).all()

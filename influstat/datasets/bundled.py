@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ def load_small_digits17() -> Dataset:
         y=bunch.target[rows].astype(np.int64),
         names=tuple(f"pixel{j}" for j in range(64)),
         row_labels=rows,
-        source="stand-in for MNIST: Alpaydin and Kaynak (1998), 8 x 8 digits, UCI 80, in scikit-learn",
+        source="Alpaydin and Kaynak (1998), 8 x 8 digits, UCI 80, in scikit-learn",
     )
 
 
@@ -157,7 +158,8 @@ def first_available(*loaders: Callable[[], Dataset]) -> Dataset:
     Parameters
     ----------
     *loaders : callable
-        In order of preference. `Dataset.source` says which it was; print it.
+        In order of preference. `Dataset.source` says which it was; print it. Of all but the first it
+        begins with "stand-in for" and the first one's name.
 
     Raises
     ------
@@ -176,11 +178,18 @@ def first_available(*loaders: Callable[[], Dataset]) -> Dataset:
     first: Exception | None = None
     for loader in loaders:
         try:
-            return loader()
+            data = loader()
+            if loader is loaders[0]:
+                return data
+            return replace(data, source=f"stand-in for {_name(loaders[0])}: {data.source}")
         except (DatasetError, MissingDependency) as error:
             first = error if first is None else first
     assert first is not None
     raise first
+
+
+def _name(loader: Callable[[], Dataset]) -> str:
+    return getattr(loader, "__name__", repr(loader)).removeprefix("load_")
 
 
 def _scikit_learn_datasets() -> Any:
