@@ -131,14 +131,7 @@ def input_influence(
     >>> bool(abs(scores.effect([[0.0], [0.001]])[1] / actual - 1.0) < 0.01)
     True
     """
-    if not isinstance(fit, Fit):
-        remedy = "Fit one: ist.Logistic(lam=1.0).fit(X, y); for a hinge, ist.SmoothedSVC."
-        raise InvalidType("fit", "be a Fit", f"is {fit!r}", remedy)
-    risk = fit.risk
-    if not isinstance(risk, LinearRisk):
-        raise Unsupported(
-            "fit", "be a fit of a LinearRisk", f"is one of {type(risk).__name__}", "Its inputs are not known."
-        )
+    risk = _linear_risk(fit)
     chosen = read_rows(rows, risk.row_labels).members
     gradient = risk.test_rows(X, y, offset=offset).row_gradients(fit.theta).sum(axis=0)
     solution = (Cholesky() if solver is None else solver).prepare(fit.hessian).apply(gradient)
@@ -150,3 +143,17 @@ def input_influence(
     values -= np.outer(second * (design @ solution.value), fit.theta[:inputs])
     share = risk.weights[chosen] / risk.total_weight
     return InputScores(values, share, chosen, tuple(risk.names[:inputs]), solution)
+
+
+def _linear_risk(fit: Any) -> LinearRisk:
+    if not isinstance(fit, Fit):
+        remedy = "Fit one: ist.Logistic(lam=1.0).fit(X, y); for a hinge, ist.SmoothedSVC."
+        raise InvalidType("fit", "be a Fit", f"is {fit!r}", remedy)
+    if not isinstance(fit.risk, LinearRisk):
+        raise Unsupported(
+            "fit",
+            "be a fit of a LinearRisk",
+            f"is one of {type(fit.risk).__name__}",
+            "Its inputs are not known.",
+        )
+    return fit.risk

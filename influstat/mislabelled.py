@@ -164,7 +164,7 @@ def _score(fit: Fit, X: Any, y: Any, by: str, method: str) -> FloatArray:
     return after if by == "leave_one_out" else np.asarray(after - _loss(fit))
 
 
-def _data(fit: Fit) -> LinearRisk:
+def _data(fit: Any) -> LinearRisk:
     """Return the fit's risk if it is that of a classifier of two labels, or raise."""
     if isinstance(fit, HingeFit):
         raise Unsupported(
