@@ -3,11 +3,14 @@
 import json
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from influstat.errors import DoubtfulResult
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -74,23 +77,59 @@ def own_table():
     return table
 
 
+def run_notebook_07(table, formula, folder, monkeypatch):
+    """Run its code on a table with the two lines changed, and return what it defines."""
+    pytest.importorskip("matplotlib").use("Agg")
+    table.to_csv(folder / "own.csv", index=False)
+    text = "\n".join(cells(FOLDER / "07_beside_statsmodels.ipynb", "code"))
+    changed, count = re.subn(r"^path = .*$", 'path = "own.csv"', text, flags=re.MULTILINE)
+    changed, again = re.subn(r"^formula = .*$", f'formula = "{formula}"', changed, flags=re.MULTILINE)
+    assert count == again == 1
+    monkeypatch.chdir(folder)
+    namespace = {}
+    try:
+        exec(compile(changed, "07", "exec"), namespace)
+    finally:
+        sys.modules["matplotlib.pyplot"].close("all")
+    return namespace
+
+
 @pytest.mark.parametrize("named", [False, True])
 def test_notebook_07_runs_on_ones_own_csv_by_changing_two_lines(named, tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib").use("Agg")
     table = own_table()
     if named:
         table.insert(0, "person", [f"person {k}" for k in range(len(table))])
-    table.to_csv(tmp_path / "own.csv", index=False)
-    text = "\n".join(cells(FOLDER / "07_beside_statsmodels.ipynb", "code"))
-    changed, count = re.subn(r"^path = .*$", 'path = "own.csv"', text, flags=re.MULTILINE)
-    changed, again = re.subn(
-        r"^formula = .*$", 'formula = "wage ~ school + C(town) + years"', changed, flags=re.MULTILINE
-    )
-    assert count == again == 1
-    monkeypatch.chdir(tmp_path)
-    namespace = {}
-    exec(compile(changed, "07", "exec"), namespace)
-    labels = namespace["fit"].row_labels
+    found = run_notebook_07(table, "wage ~ school + C(town) + years", tmp_path, monkeypatch)
+    labels = found["fit"].row_labels
     assert len(labels) == 38  # the rows with a missing value are gone, and the names are right
     assert labels[0] == ("person 1" if named else 1)
-    sys.modules["matplotlib.pyplot"].close("all")
+    assert found["left_out"] == 0
+    assert len(found["by_group"]) == 10
+
+
+def test_notebook_07_runs_on_a_table_with_a_category_that_occurs_once(tmp_path, monkeypatch, capsys):
+    table = own_table()
+    table.loc[5, "town"] = "isle"
+    with pytest.warns(DoubtfulResult, match="leverage is 1"):
+        found = run_notebook_07(table, "wage ~ school + C(town) + years", tmp_path, monkeypatch)
+    assert found["left_out"] == 1
+    assert "left without them): 1\n" in capsys.readouterr().out
+    assert 5 not in found["drawn"].index
+    assert 5 not in found["change"].index  # there is no fit without it
+    assert len(found["change"]) == 37
+    assert np.isfinite(found["estimates"]).all()
+    assert np.isfinite(found["errors"]).all()
+    assert len(found["by_group"]) == 9
+
+
+@pytest.mark.parametrize(
+    ("formula", "left_out"), [("wage ~ school", 0), ("wage ~ school + C(town) + years", 6)]
+)
+def test_notebook_07_runs_on_six_rows(formula, left_out, tmp_path, monkeypatch):
+    """With five coefficients five rows still have a fit, but no degree of freedom for a residual."""
+    expected = pytest.warns(DoubtfulResult, match="degrees of freedom") if left_out else nullcontext()
+    with expected:
+        found = run_notebook_07(own_table().iloc[2:8], formula, tmp_path, monkeypatch)
+    assert len(found["fit"].row_labels) == 6
+    assert found["left_out"] == left_out
+    assert len(found["by_group"]) == 6  # each row a group of its own: never one group of all
