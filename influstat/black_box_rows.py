@@ -144,7 +144,8 @@ class RowFunction:
                 self.name,
                 f"{need} around theta",
                 f"has a kink at row {int(np.argmax(jump))}, theta = {theta!r}",
-                "Make it smooth there (PseudoHuberLoss is a smooth HuberLoss), or start elsewhere.",
+                "Make it smooth there (PseudoHuberLoss is a smooth HuberLoss; float32 is a staircase), or "
+                "start elsewhere.",
             )
 
     def _oblique(self, theta: FloatArray) -> Displaced:

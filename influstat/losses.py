@@ -27,6 +27,8 @@ class Loss(Protocol):
     ----------
     self_concordance : float
         c with abs(l3) <= c * l2 everywhere; inf when there is none. Certificates rest on it.
+    kinks : callable, optional
+        ``kinks(y)``, only where the first or second derivative jumps: at which eta, shape (k, n).
 
     Examples
     --------
@@ -41,7 +43,7 @@ class Loss(Protocol):
         ...
 
     def check_targets(self, y: Any) -> FloatArray:
-        """Return y as float64, shape (n,), or raise InvalidArgument naming the targets allowed."""
+        """Return y as float64, shape (n,), or raise a ValueError that names the targets allowed."""
         ...
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
@@ -61,7 +63,7 @@ class Loss(Protocol):
         ...
 
     def mean(self, eta: FloatArray) -> FloatArray:
-        """Return E(y | eta), or raise Unsupported where the loss has no mean function."""
+        """Return E(y | eta), or raise Unsupported(argument, need, was, remedy) if there is none."""
         ...
 
     def mean_derivative(self, eta: FloatArray) -> FloatArray:

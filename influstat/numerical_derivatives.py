@@ -25,6 +25,8 @@ STEP = 1e-30  # of the complex step: its square is nothing beside 1
 LEVELS = 34  # halvings of the first step: down to 1e-10 of the width
 COLUMNS = 6  # extrapolations: the error of the last is of order h^14
 POINTS = 24  # on the half circle
+NEAR = 1e-9  # of the width: steps over which a function changes by its slope and its rounding alone
+NOISE_ROOT = 30.4  # sqrt(924): how much sixth differences enlarge independent noise
 SAFETY = 4.0  # what is returned as error, over the estimate by which the step was chosen
 
 Displaced = Callable[[Any, Any], NDArray[Any]]  # f(r, rows): values at displacement r of the chosen entries
@@ -45,7 +47,9 @@ class Derivative:
     error: FloatArray
 
 
-def ridders(function: Displaced, order: int, *, n: int, width: float = 1.0, size: Any = 0.0) -> Derivative:
+def ridders(
+    function: Displaced, order: int, *, n: int, width: float = 1.0, size: Any = 0.0, rounding: Any = 0.0
+) -> Derivative:
     """Return the derivative of this order at displacement 0 by extrapolated central differences.
 
     Parameters
@@ -60,9 +64,12 @@ def ridders(function: Displaced, order: int, *, n: int, width: float = 1.0, size
         The first step: a displacement over which the function bends.
     size : float or ndarray, shape (n,)
         Size of what r is added to; that sum is rounded.
+    rounding : float or ndarray, shape (n,)
+        Absolute rounding of f, where it is known to be more than that of its result (see `noise`).
     """
     best = _Best(n)
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))
+    rounding = np.broadcast_to(np.asarray(rounding, dtype=np.float64), (n,))
     centre = _evaluate(function, 0.0, best.rows)
     outer = _pair(function, 2.0 * width, best.rows) if order == 3 else (centre, centre)
     previous: list[FloatArray] = []
@@ -70,7 +77,7 @@ def ridders(function: Displaced, order: int, *, n: int, width: float = 1.0, size
         h = width * 0.5**level
         pair = _pair(function, h, best.rows)
         with np.errstate(all="ignore"):
-            floor = _rounding(order, h, pair, size[best.rows])
+            floor = _rounding(order, h, pair, size[best.rows]) + 4.0 * rounding[best.rows] / h**order
             current = [_difference(order, h, pair, centre[best.rows], outer)]
             for column, coarser in enumerate(previous[:COLUMNS], start=1):
                 finer = current[-1]
@@ -147,7 +154,7 @@ def takes_complex(function: Displaced, *, n: int, width: float = 1.0, size: Any 
         return False
     with np.errstate(all="ignore"):
         rough = (above - below) / (2.0 * h)
-        tolerance = 1e-4 * (np.abs(exact) + np.abs(rough)) + 1e-9 * (1.0 + np.abs(moved.real)) / width
+        tolerance = 1e-8 * (np.abs(exact) + np.abs(rough)) + 1e-9 * (1.0 + np.abs(moved.real)) / width
     doubtful = np.flatnonzero(~(np.abs(exact - rough) <= tolerance))
     if not doubtful.size:
         return True
@@ -171,14 +178,20 @@ def jumps(function: Displaced, order: int, *, n: int, width: float = 1.0) -> NDA
         found = np.asarray((near > 0.5 * far) & (near > 1e-4 * size / width**order))
         suspects = rows[found]
         if suspects.size:  # log(1 + e^x) keeps few digits where it is small: that is noise and no jump
-            found[suspects] = near[found] > 2.0 * _noise(function, width, suspects) / (h / 8.0) ** order
+            scatter = noise(lambda r: _evaluate(function, r, suspects), step=NEAR * width)
+            scatter = np.maximum(scatter, EPSILON * np.median(size))  # of a row that is 0 but for rounding
+            found[suspects] = near[found] > 16.0 * scatter / (h / 8.0) ** order
     return found
 
 
-def _noise(function: Displaced, width: float, rows: NDArray[np.intp]) -> FloatArray:
-    """Return how far nearby values scatter around a smooth curve: their largest third difference."""
-    values = [_evaluate(function, k * 1e-9 * width, rows) for k in range(-4, 5)]
-    return np.asarray(np.max(np.abs(np.diff(values, 3, axis=0)), axis=0))
+def noise(function: Callable[[float], Any], *, step: float) -> FloatArray:
+    """Return the rounding noise of each entry of f(r) near r = 0, absolute (Hamming 1971, chapter 6).
+
+    `step` must be so short that the sixth derivative times step^6 is nothing.
+    """
+    samples = np.array([np.asarray(function(k * step), dtype=np.float64) for k in range(-4, 5)])
+    differences = np.diff(samples, n=6, axis=0)
+    return np.asarray(np.sqrt(np.mean(differences**2, axis=0)) / NOISE_ROOT)
 
 
 def _one_sided_gap(function: Displaced, order: int, h: float, rows: NDArray[np.intp]) -> FloatArray:

@@ -25,7 +25,8 @@ SAMPLE = 64  # entries evaluated twice, to see that the function is deterministi
 ORDERS = ("first", "second", "third")
 REWRITE = (
     "Rewrite the loss so that it is smooth and finite there (np.logaddexp for log(1 + e^x), PseudoHuberLoss "
-    "for HuberLoss), or give a loss class with its own derivatives."
+    "for HuberLoss; float64 throughout, float32 is a staircase), or give a loss class with its own "
+    "derivatives."
 )
 
 
@@ -44,7 +45,8 @@ class NumericalLoss:
     width : float
         A change of eta over which the loss bends; the first step. Orders of magnitude will do.
     targets : callable, optional
-        Raises, or returns False, for targets y (float64, shape (n,)) that the loss has no meaning for.
+        Says for y (float64, shape (n,)) whether the loss has a meaning for it: True or False, for all
+        or one per row; or raises an error of its own.
     mean_function : callable, optional
         E(y | eta), elementwise, where the loss models a mean.
     self_concordance : float
@@ -95,10 +97,18 @@ class NumericalLoss:
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64; any finite number is a target unless `targets` says otherwise."""
         checked = vector("y", y)
-        if self.targets is not None and self.targets(checked.copy()) is False:
-            raise InvalidArgument(
-                "y", "be targets that the loss has a meaning for", "is refused by `targets`", "Correct it."
+        verdict = None if self.targets is None else self.targets(checked.copy())
+        if verdict is None:
+            return checked
+        allowed = np.asarray(verdict)
+        if allowed.dtype != np.bool_ or allowed.shape not in ((), checked.shape):
+            need = "return True or False, or one of them per row"
+            raise InvalidType("targets", need, f"returned {verdict!r}", "For instance lambda y: y >= 0.")
+        if not allowed.all():
+            which = (
+                f"holds {checked[int(np.argmin(allowed))]:g}" if allowed.ndim else "is refused by `targets`"
             )
+            raise InvalidArgument("y", "be targets that the loss has a meaning for", which, "Correct it.")
         return checked
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:

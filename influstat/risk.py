@@ -12,7 +12,15 @@ from influstat.design import Design
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.losses import Loss
 from influstat.penalty import L2
-from influstat.validation import FloatArray, check_order, choice, has_index, index_labels, vector
+from influstat.validation import (
+    FloatArray,
+    check_order,
+    choice,
+    has_index,
+    index_labels,
+    returned_array,
+    vector,
+)
 
 PROTOCOLS = ("folded", "fixed")
 PREDICTIONS = ("linear", "mean")
@@ -69,9 +77,7 @@ class LinearRisk:
         row_labels: Any = None,
     ) -> None:
         if isinstance(loss, type) or not isinstance(loss, Loss):
-            raise InvalidType(
-                "loss", "be a pointwise loss", f"is {loss!r}", "Pass an instance, e.g. ist.LogisticLoss()."
-            )
+            raise InvalidType("loss", "be a pointwise loss", *_no_loss(loss))
         self.loss: Loss = loss
         self.penalty = L2() if penalty is None else penalty
         if not isinstance(self.penalty, L2):
@@ -251,6 +257,14 @@ class LinearRisk:
         return part
 
 
+def _no_loss(loss: Any) -> tuple[str, str]:
+    """Return what a would-be loss is, and what to do about it."""
+    missing = [name for name in vars(Loss) if not name.startswith("_") and not hasattr(loss, name)]
+    if isinstance(loss, type) or len(missing) > 5:
+        return f"is {loss!r}", "Pass an instance, e.g. ist.LogisticLoss()."
+    return f"is a {type(loss).__name__} without {', '.join(missing)}", "Add what is missing: help(ist.Loss)."
+
+
 def _design(X: Any, intercept: bool, names: Any) -> Design:
     if not isinstance(X, Design):
         return Design(X, intercept=intercept, names=names)
@@ -272,7 +286,7 @@ def _require_one_order(design: Design, **vectors: Any) -> None:
 
 
 def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
-    targets = loss.check_targets(y)
+    targets = returned_array("check_targets", loss.check_targets(y))
     if targets.shape != (n,):
         raise InvalidArgument(
             "y", f"have one entry per row of X ({n})", f"has {len(targets)}", f"Pass shape ({n},)."

@@ -162,7 +162,22 @@ BAD = [
     (lambda: checks.check_solver(ist.Cholesky), InvalidType, "solver must be a solver"),
     (lambda: checks.check_solver(ist.Cholesky(), rtol=0.0), InvalidArgument, "rtol must be greater than 0"),
     (lambda: checks.laws(3.0), InvalidType, "subject must be a loss, a risk, a fit or a solver"),
+    (lambda: checks.laws(ist.PoissonLoss(), only=["men"]), InvalidArgument, "only must name laws from"),
+    (lambda: checks.check_influence(FIT, rows=[0, 0]), InvalidArgument, "rows must name each row once"),
+    (
+        lambda: checks.check_loss(ist.PoissonLoss(), y=[]),
+        InvalidArgument,
+        "y must hold targets, but it is empty",
+    ),
+    (lambda: checks.check_loss(Silent()), InvalidType, "check_targets must return an array, .* None"),
 ]
+
+
+class Silent(ist.PoissonLoss):
+    """A loss whose check_targets forgot its return."""
+
+    def check_targets(self, y):
+        """Return nothing."""
 
 
 @pytest.mark.parametrize(("call", "error", "sentence"), BAD)

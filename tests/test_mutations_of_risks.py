@@ -265,6 +265,49 @@ def test_wrong_risks_are_caught(name):
     assert cause in report[law].cause, str(report)
 
 
+class WithoutShare(ist.LinearRisk):
+    """Its new rows carry no share of the penalty."""
+
+    def test_rows(self, X, y, *, offset=None):
+        """Return them as a risk of their own."""
+        return ist.LinearRisk(self.loss, X, y, offset=offset)
+
+
+def test_new_rows_without_their_share_of_the_penalty_are_caught():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(8, 2)), rng.normal(size=8)
+    settings = {"penalty": ist.L2(3.0), "protocol": "folded"}
+    assert check_risk(ist.LinearRisk(ist.SquaredError(), X, y, **settings)).passed
+    report = check_risk(WithoutShare(ist.SquaredError(), X, y, **settings))
+    assert [f.law for f in report.failures] == ["test rows"]
+    assert "is the penalty's share, kappa / W, left out?" in report["test rows"].cause
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_products_that_ignore_the_weights_are_caught(asked):
+    """All weights are 1, so that only a removal, or another weighting, can tell."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 2)), np.resize([-1.0, 1.0, 1.0], 20)
+
+    def slope(theta):
+        return -y / (1.0 + np.exp(y * (X @ theta)))
+
+    def product(theta, vector, weights):
+        curvature = slope(theta) * (-y - slope(theta))
+        return X.T @ ((weights if asked else 1.0) * curvature * (X @ vector))
+
+    risk = ist.BlackBoxRisk(
+        lambda theta: np.logaddexp(0.0, -y * (X @ theta)),
+        2,
+        row_gradients=lambda theta: slope(theta)[:, None] * X,
+        hvp=product,
+        penalty=ist.L2(1.0),
+    )
+    report = check_risk(risk)
+    assert [f.law for f in report.failures] == ([] if asked else ["Hessian with other weights"])
+    assert asked or "take the weights" in report["Hessian with other weights"].cause
+
+
 def test_wrong_test_rows_are_caught():
     right, problem = a_risk("folded")
 

@@ -281,6 +281,32 @@ BAD = {
 }
 
 
+VERDICTS = {
+    "NumPy's False": (lambda y: (y >= 0).all(), InvalidArgument, "y must be targets"),
+    "False": (lambda y: bool((y >= 0).all()), InvalidArgument, "y must be targets"),
+    "one per row": (lambda y: y >= 0, InvalidArgument, "y must be targets .*, but it holds -1"),
+    "numbers": (lambda y: y, InvalidType, "targets must return True or False"),
+    "an error": (lambda y: np.log(-1), RuntimeWarning, "invalid value"),
+}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_targets_are_refused_as_the_loss_says(name):
+    verdict, error, sentence = VERDICTS[name]
+    loss = ist.NumericalLoss(lambda y, eta: np.exp(eta) - y * eta, targets=verdict)
+    with pytest.raises(error, match=sentence):
+        loss.check_targets([2.0, -1.0])
+    if error is InvalidArgument:
+        assert loss.check_targets([2.0, 1.0]).tolist() == [2.0, 1.0]
+
+
+def test_a_function_that_is_nearly_analytic_is_differenced():
+    loss = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2 * (1 + 1e-5 * np.cos(eta.real)))
+    y, eta = np.zeros(3), np.array([0.5, 1.0, 2.0])
+    truth = 2.0 * eta * (1 + 1e-5 * np.cos(eta)) - eta**2 * 1e-5 * np.sin(eta)
+    assert loss.first(y, eta) == pytest.approx(truth, rel=1e-11)
+
+
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("name", BAD)
 def test_bad_functions_are_refused_with_the_point(name):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
+from scipy.special import expit, log_ndtr
 
 import influstat as ist
 from influstat import strategies
@@ -47,6 +47,8 @@ COMPUTED = {  # written as a user would, some for complex numbers, some not
     "logistic, plainly": (lambda y, eta: np.log(1.0 + np.exp(-y * eta)), [-1.0, 1.0], 1.0),
     "Poisson": (lambda y, eta: np.exp(eta) - y * eta, [0.0, 1.0, 2.0, 5.0], 1.0),
     "squared": (lambda y, eta: (y - eta) ** 2, None, 0.0),
+    "probit": (lambda y, eta: -log_ndtr(y * eta), [-1.0, 1.0], np.inf),
+    "exponential": (lambda y, eta: y * np.exp(eta) - eta, [0.1, 5.0, 1000.0], np.inf),
 }
 
 
@@ -56,6 +58,62 @@ def test_right_computed_losses_pass(name, seed):
     function, y, constant = COMPUTED[name]
     loss = ist.NumericalLoss(function, self_concordance=constant)
     check_loss(loss, y=y, seed=seed).assert_ok()
+
+
+class LogCosh(ist.PseudoHuberLoss):
+    """log cosh as one writes it: 1e-16 of noise about a value of 0."""
+
+    def value(self, y, eta):
+        """Return the loss."""
+        return np.log(np.cosh(y - eta))
+
+    def first(self, y, eta):
+        """Return its derivative."""
+        return -np.tanh(y - eta)
+
+    def second(self, y, eta):
+        """Return its second derivative."""
+        return 1.0 / np.cosh(y - eta) ** 2
+
+    def third(self, y, eta):
+        """Return its third derivative."""
+        return 2.0 * np.tanh(y - eta) / np.cosh(y - eta) ** 2
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1))
+def test_a_loss_with_noise_about_0_passes(seed):
+    check_loss(LogCosh(), seed=seed, laws=["first derivative", "second derivative"]).assert_ok()
+
+
+def test_large_targets_of_a_log_link_are_looked_at_where_they_belong():
+    check_loss(ist.PoissonLoss(), y=[1.0, 5.0, 1000.0, 1e6]).assert_ok()
+
+
+def cox(seed):
+    """Return the partial likelihood of 40 subjects as a black box: the loss of the first is 0."""
+    Z = np.random.default_rng(seed).normal(size=(40, 3))
+    return ist.BlackBoxRisk(lambda theta: np.log(np.cumsum(np.exp(Z @ theta))) - Z @ theta, 3)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_row_whose_loss_is_constant_but_for_rounding_has_no_kink(seed):
+    fit = ist.Fit.minimise(cox(seed))
+    check_risk(fit.risk, convex=False, seed=seed).assert_ok()
+    check_fit(fit, convex=False, seed=seed).assert_ok()
+    check_influence(fit, rows=[seed + 1], seed=seed).assert_ok()
+
+
+def test_a_risk_that_predicts_nothing_passes_with_new_rows():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 2)), rng.normal(size=12)
+    risk = ist.BlackBoxRisk(
+        lambda theta: (y - X @ theta) ** 2, 2, test_losses=lambda theta, X, y: (y - X @ theta) ** 2
+    )
+    report = check_influence(ist.Fit.minimise(risk), X=X[:3], y=y[:3], rows=[0])
+    report.assert_ok()
+    assert report["prediction"].where == "the risk predicts nothing"
+    assert report["loss"].worst >= 0.0
 
 
 def test_the_noise_of_a_plain_logistic_loss_is_no_jump():

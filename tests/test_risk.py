@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.errors import InvalidType
 from tests.cases import problems
 from tests.reference import assert_same_risk, assert_within, derivative
 
@@ -214,3 +216,24 @@ def test_rows_of_weight_0_do_not_count_even_where_their_loss_is_inf():
     np.testing.assert_array_equal(three.gradient(theta), two.gradient(theta))
     np.testing.assert_array_equal(three.gradient_scale(theta), two.gradient_scale(theta))
     np.testing.assert_array_equal(three.curvature(theta).to_dense(), two.curvature(theta).to_dense())
+
+
+class Bare:
+    """A loss that lacks parts."""
+
+    def check_targets(self, y):
+        """Return y."""
+        return np.asarray(y, dtype=float)
+
+    def value(self, y, eta):
+        """Return the loss."""
+        return (y - eta) ** 2
+
+    first = second = third = value
+
+
+def test_the_missing_parts_of_a_loss_are_named():
+    with pytest.raises(InvalidType, match="is a Bare without self_concordance, mean, mean_derivative"):
+        ist.LinearRisk(Bare(), [[1.0], [2.0]], [1.0, 2.0])
+    with pytest.raises(InvalidType, match="Pass an instance"):
+        ist.LinearRisk(ist.PoissonLoss, [[1.0], [2.0]], [1.0, 2.0])

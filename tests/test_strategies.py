@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import influstat as ist
 from influstat import strategies
-from influstat.errors import InvalidArgument, NoMinimiser
+from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
 from influstat.newton import minimise
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -138,6 +138,36 @@ def test_risks_shrink_to_few_rows_and_columns():
     assert np.sum(risk.weights == 0) == 1
     assert set(risk.weights) == {0.0, 0.25}
     assert set(np.abs(risk.design.rows(slice(None))).ravel()) == {4.0}
+
+
+EXPONENTIAL = ist.NumericalLoss(lambda y, eta: y * np.exp(eta) - eta, targets=lambda y: y > 0)
+SHARES = ist.NumericalLoss(
+    lambda y, eta: np.logaddexp(0.0, eta) - y * eta, targets=lambda y: (y > 0) & (y < 1)
+)
+NOTHING = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2, targets=lambda y: y > 100)
+
+
+@pytest.mark.parametrize(("loss", "low", "high"), [(EXPONENTIAL, 0.0, 4.0), (SHARES, 0.0, 1.0)])
+def test_targets_are_those_that_a_loss_of_ones_own_accepts(loss, low, high):
+    @few
+    @given(strategies.risks(loss=loss))
+    def drawn(risk):
+        assert ((low < risk.y) & (risk.y < high)).all()
+
+    drawn()
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "sentence"),
+    [
+        (NOTHING, InvalidArgument, "loss must accept labels, numbers, counts"),
+        (ist.PoissonLoss, InvalidType, "loss must be a pointwise loss"),
+        (np.exp, InvalidType, "loss must be a pointwise loss"),
+    ],
+)
+def test_losses_without_usual_targets_are_refused(loss, error, sentence):
+    with pytest.raises(error, match=sentence):
+        find(strategies.risks(loss=loss), lambda risk: True, settings=SEARCH)
 
 
 def test_designs_shrink_to_zeros():

@@ -117,7 +117,9 @@ def _known_factor(
 
 def _factor(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: Any) -> str:
     c = _ratio(found, truth)
-    return "" if c is None else f"off by a factor {c:.4g} everywhere"
+    if c is None:
+        return ""
+    return f"off by a factor {c:.4g}" + (" everywhere" if truth.size > 1 else "")
 
 
 def _shift(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: Mapping[str, Any]) -> str:

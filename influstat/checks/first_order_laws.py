@@ -10,7 +10,10 @@ from influstat.checks.compare import compare
 from influstat.checks.noise import digits
 from influstat.checks.point import EXACT, TOLERANCE, Point, unsettled
 from influstat.checks.report import CALLERS_ERRORS, Finding
+from influstat.risk import LinearRisk
 from influstat.validation import FloatArray
+
+OWN_ROWS = 16  # training rows given as new rows
 
 
 def _form(at: Point) -> Finding:
@@ -206,6 +209,11 @@ def _digits(at: Point) -> Finding:
 
 
 def _test_rows(at: Point) -> Finding:
+    """Training rows given as new rows have their own losses; of any new rows gradients are derivatives."""
+    if isinstance(at.risk, LinearRisk):
+        own = _own_rows(at, at.risk)
+        if not own.passed:
+            return own
     if at.X is None:
         return Finding("", True, where="no X and y given")
     tests = at.risk.test_rows(at.X, at.y)
@@ -217,6 +225,19 @@ def _test_rows(at: Point) -> Finding:
     return compare(
         found, truth, tolerance=TOLERANCE, size=np.max(np.abs(truth)), allowance=allowance, place=at.row
     )
+
+
+def _own_rows(at: Point, risk: LinearRisk) -> Finding:
+    rows = np.arange(min(OWN_ROWS, risk.shape[0]))
+    X = risk.design.rows(rows)
+    X = X[:, :-1] if risk.design.intercept else X
+    tests = risk.test_rows(X, risk.y[rows], offset=risk.offset[rows])
+    found, truth = (
+        np.asarray(part) for part in (tests.row_losses(at.theta), risk.row_losses(at.theta)[rows])
+    )
+    finding = compare(found, truth, tolerance=1e-9, size=np.max(np.abs(truth)), place=at.row)
+    cause = "training rows given as new rows have other losses: is the penalty's share, kappa / W, left out?"
+    return finding if finding.passed else Finding("", False, finding.worst, 1e-9, finding.where, cause)
 
 
 FIRST_ORDER_LAWS = {

@@ -11,7 +11,7 @@ import numpy as np
 from influstat.checks.compare import compare
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.fit import Fit
 from influstat.newton import minimise
 from influstat.numerical_derivatives import ridders
@@ -110,6 +110,8 @@ class _Influences:
         self.rows = np.asarray(chosen)
         if self.rows.dtype.kind not in "iu" or self.rows.min() < 0 or self.rows.max() >= n:
             raise InvalidArgument("rows", f"be positions from 0 to {n - 1}", f"is {rows!r}", "Correct it.")
+        if len(np.unique(self.rows)) < len(self.rows):
+            raise InvalidArgument("rows", "name each row once", f"is {rows!r}", "Drop the repeats.")
 
     def influences(self) -> FloatArray:
         if self.values is None:
@@ -247,7 +249,10 @@ def _on(at: _Influences, scores: Any, function: Callable[[FloatArray], FloatArra
 def _loss(at: _Influences) -> Finding:
     if at.X is None or at.y is None or at.given:
         return Finding("", True, where="no test rows given")
-    tests = at.fit.risk.test_rows(at.X, at.y)
+    try:
+        tests = at.fit.risk.test_rows(at.X, at.y)
+    except Unsupported:
+        return Finding("", True, where="the risk has no losses of new rows")
     scores = at.fit.influence(solver=at.solver).on_loss(at.X, at.y)
     return _on(at, scores, tests.row_losses)
 
@@ -255,7 +260,10 @@ def _loss(at: _Influences) -> Finding:
 def _prediction(at: _Influences) -> Finding:
     if at.X is None or at.given:
         return Finding("", True, where="no test rows given")
-    scores = at.fit.influence(solver=at.solver).on_prediction(at.X)
+    try:
+        scores = at.fit.influence(solver=at.solver).on_prediction(at.X)
+    except Unsupported:
+        return Finding("", True, where="the risk predicts nothing")
     return _on(at, scores, lambda theta: np.asarray(at.fit.risk.predictions(theta, at.X)))
 
 

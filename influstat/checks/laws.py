@@ -11,7 +11,7 @@ from influstat.checks.loss import LOSS_LAWS, check_loss
 from influstat.checks.risk import RISK_LAWS, check_risk
 from influstat.checks.solver import SOLVER_LAWS, check_solver
 from influstat.contract import Risk
-from influstat.errors import InvalidType
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.fit import Fit
 from influstat.losses import Loss
 from influstat.solvers import Solver
@@ -40,8 +40,8 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
 
     Raises
     ------
-    InvalidType
-        The subject is none of these.
+    InvalidArgument, InvalidType
+        The subject is none of these, or there is no law of a name in `only`.
     ImportError
         pytest is not installed.
 
@@ -66,7 +66,12 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
     import pytest
 
     made = subject() if _is_maker(subject) else subject
-    chosen = [(law, check) for law, check in _laws_of(made) if only is None or law in only]
+    every = _laws_of(made)
+    known = [law for law, _ in every]
+    for law in only or ():
+        if law not in known:
+            raise InvalidArgument("only", f"name laws from {known}", f"holds {law!r}", "Correct it.")
+    chosen = [(law, check) for law, check in every if only is None or law in only]
 
     @pytest.mark.parametrize("law", [law for law, _ in chosen])
     def test_law(law: str) -> None:

@@ -14,7 +14,8 @@ from influstat.errors import InvalidType
 from influstat.validation import real_number, whole_number
 
 LOSS_LAWS = tuple(LAWS)
-CONSEQUENCES = {  # laws that fail with the smoothness, and the law by whose derivative each is judged
+CONSEQUENCES = {  # laws that fail with too few digits, or with a kink, and what each is judged by besides
+    "smoothness": "",
     "digits": "",
     "first derivative": "",
     "second derivative": "first derivative",
@@ -96,9 +97,11 @@ def _in_context(finding: Finding, failures: Sequence[Finding]) -> Finding:
     failed = {failure.law: failure for failure in failures if not failure.cause.startswith("raises")}
     if finding.law not in failed or finding.law not in CONSEQUENCES:
         return finding
-    if "smoothness" in failed:
+    coarse = "digits" in failed and failed["digits"].where.startswith("value")
+    root, what = ("digits", "carries too few digits") if coarse else ("smoothness", "is not smooth")
+    if root in failed and root != finding.law:
         cause = finding.cause.split("; ")[0] if finding.law.endswith("derivative") else ""
-        again = "perhaps only because the loss is not smooth: settle 'smoothness' first"
+        again = f"perhaps only because the loss {what}: settle {root!r} first"
         return replace(finding, cause=f"{cause}; {again}" if cause else again)
     before = CONSEQUENCES[finding.law]
     if before in failed:

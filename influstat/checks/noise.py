@@ -8,21 +8,9 @@ from typing import Any
 import numpy as np
 
 from influstat.checks.report import Finding
-from influstat.validation import FloatArray
+from influstat.numerical_derivatives import noise
 
-ORDER = 6
 LIMIT = 1e-9  # relative noise: float64 has about 1e-16, good differences 1e-11, float32 about 1e-8
-ROOT = 30.4  # sqrt(924): how much sixth differences enlarge independent noise
-
-
-def noise(function: Callable[[float], Any], *, step: float) -> FloatArray:
-    """Return the rounding noise of each entry of f(r) near r = 0, absolute (Hamming 1971, chapter 6).
-
-    `step` must be so short that the sixth derivative times step^6 is nothing.
-    """
-    samples = np.array([np.asarray(function(k * step), dtype=np.float64) for k in range(-4, 5)])
-    differences = np.diff(samples, n=ORDER, axis=0)
-    return np.asarray(np.sqrt(np.mean(differences**2, axis=0)) / ROOT)
 
 
 def digits(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,15 @@ from influstat.checks.report import Finding
 from influstat.validation import FloatArray
 
 ROWS = 4  # left out one at a time
+
+
+def _reweighted(at: Point) -> Finding:
+    """With other weights H is again the derivative of the gradient: removals rest on that."""
+    weights = np.array(at.risk.weights) * at.rng.uniform(0.5, 2.0, at.risk.shape[0])
+    other = Point(at.risk.reweighted(weights), at.theta, at.X, at.y, at.seed)
+    finding = _hessian(other)
+    cause = f"with other weights {finding.cause}: does the Hessian take the weights that it is asked with?"
+    return finding if finding.passed else replace(finding, cause=cause)
 
 
 def _hessian_directions(at: Point) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -144,6 +154,7 @@ def _protocol(at: Point) -> Finding:
 
 SECOND_ORDER_LAWS = {
     "Hessian": _hessian,
+    "Hessian with other weights": _reweighted,
     "symmetry": _symmetry,
     "adjoint": _adjoint,
     "semidefinite": _semidefinite,

@@ -10,9 +10,9 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from influstat.errors import InflustatError
+from influstat.errors import InflustatError, InvalidArgument, InvalidType
 from influstat.fit import Fit
-from influstat.losses import LogisticLoss, SignedLogisticLoss, SmoothedHinge, SquaredError
+from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
 from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, SmoothedCheck, SquaredHinge
 from influstat.penalty import L2
 from influstat.risk import LinearRisk
@@ -47,7 +47,15 @@ def losses(*, smooth: bool = True) -> st.SearchStrategy[Any]:
 
 @st.composite
 def targets(draw: Callable[..., Any], loss: Any, drawn: Drawn) -> FloatArray:
-    """Draw targets that the loss accepts: the design's labels, counts, or numbers on a grid; (n,).
+    """Draw targets that the loss accepts, shape (n,).
+
+    The design's labels, numbers of either sign, counts, positive numbers, or shares between 0 and 1: the
+    first of these that suits.
+
+    Raises
+    ------
+    InvalidArgument
+        The loss accepts none of these.
 
     Examples
     --------
@@ -62,15 +70,26 @@ def targets(draw: Callable[..., Any], loss: Any, drawn: Drawn) -> FloatArray:
     for low, high in LABELS.values():
         if _accepts(loss, [low, high]) and not _accepts(loss, [low, high, 0.5]):
             return np.where(drawn.labels > 0, high, low)
-    if not _accepts(loss, [-1.0]):
+    if _accepts(loss, [-1.0]):
+        return grid(draw, (n,), -24, 24) / 8.0
+    if _accepts(loss, [0.0, 2.0]):
         return grid(draw, (n,), 0, 6)
-    return grid(draw, (n,), -24, 24) / 8.0
+    if _accepts(loss, [0.5, 2.0]):
+        return grid(draw, (n,), 1, 24) / 8.0
+    if _accepts(loss, [0.25, 0.75]):
+        return grid(draw, (n,), 1, 15) / 16.0
+    raise InvalidArgument(
+        "loss",
+        "accept labels, numbers, counts, positive numbers or shares",
+        f"is {loss!r}, which refuses them all",
+        "Draw designs() and make the targets yourself.",
+    )
 
 
 def _accepts(loss: Any, y: list[float]) -> bool:
     try:
         loss.check_targets(np.array(y))
-    except InflustatError:
+    except ValueError:  # ours are ValueErrors too
         return False
     return True
 
@@ -128,6 +147,8 @@ def risks(
     (6, 1)
     """
     chosen = draw(losses()) if loss is None else loss
+    if isinstance(chosen, type) or not isinstance(chosen, Loss):
+        raise InvalidType("loss", "be a pointwise loss", f"is {loss!r}", "Pass an instance: PoissonLoss().")
     drawn = draw(designs(kinds=kinds, rows=rows, columns=columns))
     strengths = [1.0, 0.1, 30.0] if solvable else [0.0, 1.0, 30.0]
     unit = np.sqrt(np.mean(_dense(drawn.X) ** 2, axis=0))
