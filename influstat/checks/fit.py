@@ -10,7 +10,7 @@ import numpy as np
 from influstat.checks.compare import TINY, compare
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
-from influstat.errors import InvalidType
+from influstat.errors import InvalidType, NotConverged
 from influstat.fit import STATIONARITY, Fit
 from influstat.newton import minimise
 from influstat.validation import whole_number
@@ -144,8 +144,11 @@ def _definite(at: Point) -> Finding:
 
 
 def _unique(fit: Fit, at: Point) -> Finding:
-    start = fit.theta + 0.1 * at.unit * at.rng.normal(size=len(at.unit)) / np.sqrt(len(at.unit))
-    again = minimise(fit.risk, start=start).theta
+    away = at.unit * at.rng.normal(size=len(at.unit)) / np.sqrt(len(at.unit))
+    try:
+        again = minimise(fit.risk, start=fit.theta + 0.1 * away).theta
+    except NotConverged:  # that says nothing about other minima: from nearer by
+        again = minimise(fit.risk, start=fit.theta + 0.001 * away).theta
     size = np.max(np.abs(again) / at.unit) + 1e-3
     return compare(again / at.unit, fit.theta / at.unit, tolerance=1e-6, size=size, place=at.coefficient)
 

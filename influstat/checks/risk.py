@@ -38,7 +38,8 @@ def check_risk(
         Where; a random one at which rows have gradients of order 1 when left out. Any theta but a
         special one (0, a minimum) will do.
     X, y : array_like, optional
-        New rows, for the law of test rows; it passes without them.
+        New rows, for the law of test rows. Without them it looks at the training rows of a `LinearRisk`
+        and passes for other risks.
     convex : bool
         Whether the Hessian must be positive semidefinite.
     seed : int
@@ -51,8 +52,9 @@ def check_risk(
     Report
         One line per law. The laws, with row losses L_i = l_i (+ P / W if folded): W R = sum w_i L_i (+ P
         if fixed); `gradient` is the derivative of `value`, row gradients those of row losses,
-        `curvature` that of the gradient; W grad R - w_i g_i is the gradient without row i; when weights
-        change, P stays whole if fixed and keeps its ratio to W if folded.
+        `curvature` that of the gradient, also with other weights; W grad R - w_i g_i is the gradient
+        without row i; when weights change, P stays whole if fixed and keeps its ratio to W if folded; new
+        rows carry the training rows' share of the penalty.
 
     Raises
     ------
