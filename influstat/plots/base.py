@@ -1,17 +1,21 @@
-"""What all plots share: matplotlib when it is needed, colours, axes, and labels of single points."""
+"""What all plots share: matplotlib when it is needed, colours, axes, and names of single points."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, MissingDependency
-from influstat.validation import FloatArray, check_finite, numeric_array, whole_number
+from influstat.errors import InvalidArgument, InvalidType, MissingDependency
+from influstat.plots.placing import Placing
+from influstat.plots.wording import shortened, wrapped
+from influstat.validation import FloatArray, first_not_finite, numeric_array, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 # Okabe and Ito (2008), "Color universal design": told apart with every common colour blindness.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -20,7 +24,18 @@ CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, BLACK)
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 
 PANEL = 3.3  # inches: the width of one column of a two-column page
-SMALL = 7  # points: labels of single rows, panel titles in a row of panels
+SMALL = 7  # points: names of single rows, panel titles in a row of panels
+TEXT = 8  # points: labels of axes, titles
+NAME_WIDTH = 110.0  # points: longer names of rows are shortened
+
+Class = tuple[str, NDArray[np.bool_], str, str]  # name, mask of its rows, colour, marker
+
+# Why a diagnostic of a row can be nan, and what to do about it here.
+LEVERAGE_ONE = (
+    "A row of leverage 1 (the only one of its category, say) is fitted exactly: without it the "
+    "coefficients are not determined, so it has no such residual, Cook's distance or refit. "
+    "Leave such rows out of all arguments, e.g. with .dropna()."
+)
 
 
 def pyplot() -> Any:
@@ -49,11 +64,16 @@ def one_axes(ax: Axes | None, *, height: float = 2.7) -> Axes:
 def several_axes(
     ax: Any, count: int, *, columns: int | None = None, height: float = 2.5, width: float | None = None
 ) -> NDArray[Any]:
-    """Return `count` axes to draw on, as a flat array: the caller's, or those of a new figure."""
+    """Return `count` axes to draw on, as a flat array: the caller's, or those of a new figure.
+
+    A new figure of one column of panels is as wide as a column of a page, others as two.
+    """
+    columns = count if columns is None else min(whole_number("columns", columns, at_least=1), count)
     if ax is None:
-        columns = count if columns is None else min(columns, count)
         rows = -(-count // columns)
-        size = (2.1 * PANEL if width is None else width, height * rows)
+        if width is None:
+            width = PANEL if columns == 1 else 2.1 * PANEL
+        size = (width, height * rows)
         figure, grid = pyplot().subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
         for extra in grid.flat[count:]:
             figure.delaxes(extra)
@@ -69,33 +89,54 @@ def several_axes(
     return axes
 
 
-def column(name: str, values: Any, length: int | None = None) -> FloatArray:
-    """Return the values as finite floats, one per row, or raise."""
+def column(name: str, values: Any, length: int | None = None, *, nan: str | None = None) -> FloatArray:
+    """Return the values as finite floats, one per row, or raise; `nan` says what a nan means here."""
     array = np.asarray(numeric_array(name, values), dtype=np.float64)
     if array.ndim != 1 or array.size == 0 or (length is not None and len(array) != length):
         need = "have one entry per row" if length is None else f"have shape ({length},)"
         raise InvalidArgument(name, need, f"has shape {array.shape}", "Pass a vector, e.g. one column.")
-    check_finite(name, array)
+    check_drawable(name, array, nan=nan)
     return array
 
 
-def labels_of(row_labels: Any, length: int) -> NDArray[Any]:
+def check_drawable(name: str, array: NDArray[Any], *, nan: str | None = None) -> None:
+    """Raise if `array` holds nan or inf, naming the first place and what it means."""
+    place = first_not_finite(array)
+    if place is None:
+        return
+    where = ", ".join(f"{what} {at}" for what, at in zip(("row", "column", "column"), place, strict=False))
+    remedy = "Leave such rows out: they cannot be drawn."
+    if nan is not None and np.isnan(array[place]):
+        remedy = nan
+    raise InvalidArgument(name, "be finite", f"holds {array[place]} at {where}", remedy)
+
+
+def named_values(argument: str, value: Any) -> dict[str, Any]:
+    """Return a mapping of names to values (a DataFrame: its columns) as a dict, or raise."""
+    if not isinstance(value, Mapping) and not hasattr(value, "columns"):
+        raise InvalidType(
+            argument, "map names to values", f"is a {type(value).__name__}", "Pass {name: values}."
+        )
+    return {str(name): values for name, values in value.items()}
+
+
+def labels_of(row_labels: Any, length: int, *, argument: str = "row_labels") -> NDArray[Any]:
     """Return what the rows are called; their positions where nothing is given."""
     if row_labels is None:
         return np.arange(length)
     labels = np.asarray(row_labels)
     if labels.shape != (length,):
         raise InvalidArgument(
-            "row_labels", f"have shape ({length},)", f"has shape {labels.shape}", "Pass one label per row."
+            argument, f"have shape ({length},)", f"has shape {labels.shape}", "Pass one entry per row."
         )
     return labels
 
 
-def classes_of(classes: Any, length: int) -> list[tuple[str, NDArray[np.bool_], str, str]]:
+def classes_of(classes: Any, length: int) -> list[Class]:
     """Return (name, mask, colour, marker) of each class; one unnamed class where none are given."""
     if classes is None:
         return [("", np.ones(length, dtype=np.bool_), BLUE, MARKERS[0])]
-    given = labels_of(classes, length)
+    given = labels_of(classes, length, argument="classes")
     kinds = np.unique(given)
     if len(kinds) > len(CYCLE):
         raise InvalidArgument(
@@ -109,14 +150,19 @@ def marker_size(count: int) -> float:
     return float(np.clip(400.0 / np.sqrt(count), 5.0, 24.0))
 
 
-def scatter(ax: Axes, x: FloatArray, y: FloatArray, classes: Any) -> None:
+def scatter(ax: Axes, x: FloatArray, y: FloatArray, classes: list[Class]) -> None:
     """Draw points, coloured and shaped by class; many points become pixels, so that files stay small."""
     size = marker_size(len(x))
-    for name, mask, colour, marker in classes_of(classes, len(x)):
+    for name, mask, colour, marker in classes:
         ax.scatter(
             x[mask], y[mask], s=size, color=colour, marker=marker, alpha=0.6, linewidths=0,
             label=name or None, rasterized=len(x) > 2000, zorder=2,
         )  # fmt: skip
+
+
+def row_name(label: Any, *, width: float = NAME_WIDTH) -> str:
+    """Return what a row is called, short enough to stand in a plot."""
+    return shortened(str(label), min(width, NAME_WIDTH), SMALL)
 
 
 def label_points(
@@ -127,44 +173,56 @@ def label_points(
     chosen: NDArray[np.intp],
     *,
     gaps: FloatArray | None = None,
-    from_line: bool = False,
+    obstacles: FloatArray | None = None,
+    box: Text | None = None,
 ) -> None:
-    """Write the labels of the chosen points beside them, with a white rim, on the side that has room.
+    """Write the names of the chosen points beside them, with a white rim, where they cover least.
 
-    `gaps` are the distances to keep, in points. With `from_line`, labels of points below the line
-    y = x go below.
+    `gaps` are the distances to keep, in points, `obstacles` points to keep free beside all (x, y),
+    `box` a text to put into a free corner first. A name with no place but over another is not drawn.
     """
     from matplotlib.patheffects import withStroke
 
-    middle = 0.5 * sum(ax.get_xlim())
+    distances = np.full(len(x), 4.0) if gaps is None else gaps
+    names = []
+    # A name of less than half the width has room on one side of its point at least.
+    width = max(0.45 * 72.0 / ax.figure.dpi * ax.get_window_extent().width, 40.0)
     for i in chosen:
-        left = x[i] > middle
-        gap = 4.0 if gaps is None else gaps[i]
         text = ax.annotate(
-            str(labels[i]),
+            row_name(labels[i], width=width),
             (x[i], y[i]),
-            xytext=(-gap if left else gap, -9.0 if from_line and y[i] < x[i] else 4.0),
+            xytext=(distances[i], distances[i]),
             textcoords="offset points",
-            ha="right" if left else "left",
             fontsize=SMALL,
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2.5},
             path_effects=[withStroke(linewidth=2.0, foreground="white")],
             zorder=4,
         )
-        text.set_in_layout(False)  # long labels do not shrink the axes
+        text.set_in_layout(False)  # long names do not shrink the axes
+        names.append(text)
+    if box is not None:
+        box.set_in_layout(False)
+    points = np.column_stack([x, y])
+    points = points if obstacles is None else np.vstack([points, obstacles])
+    Placing(ax, points, names, distances[chosen], box).install()
 
 
-def largest(values: FloatArray, count: int) -> NDArray[np.intp]:
-    """Return the positions of the `count` largest values, the largest first."""
-    count = min(whole_number("outliers", count, at_least=0), len(values))
-    return np.argsort(-values, kind="stable")[:count]
+def largest(
+    values: FloatArray, count: int, *, above: float = 0.0, argument: str = "outliers"
+) -> NDArray[np.intp]:
+    """Return the positions of the `count` largest values greater than `above`, the largest first."""
+    order = np.argsort(-values, kind="stable")[: whole_number(argument, count, at_least=0)]
+    return np.asarray(order[values[order] > above])
 
 
 def tidy(ax: Axes, *, xlabel: str, ylabel: str, title: str | None = None) -> None:
-    """Label the axes, in one style for all plots."""
-    ax.set_xlabel(xlabel, fontsize=8)
-    ax.set_ylabel(ylabel, fontsize=8)
+    """Label the axes, in one style for all plots; long labels are wrapped."""
+    frame = ax.get_window_extent()
+    width, height = (72.0 / ax.figure.dpi * size for size in (frame.width, frame.height))
+    ax.set_xlabel(wrapped(xlabel, width, TEXT), fontsize=TEXT)
+    ax.set_ylabel(wrapped(ylabel, height, TEXT), fontsize=TEXT)
     if title:
-        ax.set_title(title, fontsize=8)
+        ax.set_title(wrapped(title, width, TEXT), fontsize=TEXT)
     ax.tick_params(labelsize=SMALL)
     for axis in (ax.xaxis, ax.yaxis):
         axis.get_offset_text().set_fontsize(SMALL)
@@ -175,3 +233,7 @@ def scientific(ax: Axes) -> None:
     """Write small and large tick labels with one common power of ten, few enough not to collide."""
     ax.ticklabel_format(style="sci", axis="both", scilimits=(-2, 3), useMathText=True)
     ax.locator_params(axis="both", nbins=5)
+    # Right of the axis, not under its end, where the axis' label can be.
+    power = ax.xaxis.get_offset_text()
+    power.set_x(1.01)
+    power.set_horizontalalignment("left")

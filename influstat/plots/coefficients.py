@@ -7,8 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
-from influstat.plots.base import BLACK, BLUE, GREY, ORANGE, SMALL, column, labels_of, one_axes, tidy
-from influstat.validation import FloatArray, check_finite, numeric_array, real_number
+from influstat.plots.base import (
+    BLACK,
+    BLUE,
+    GREY,
+    LEVERAGE_ONE,
+    ORANGE,
+    SMALL,
+    TEXT,
+    check_drawable,
+    column,
+    labels_of,
+    one_axes,
+    row_name,
+    tidy,
+)
+from influstat.plots.wording import text_width, wrapped
+from influstat.validation import FloatArray, numeric_array, real_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +54,7 @@ def coefficient_forest(
     intervals_without : array_like, shape (k, 2), optional
         The same without each row.
     name : str
-        What the coefficient is called, with its unit.
+        What the coefficient is called, with its unit; wrapped where it is long.
     ax : Axes, optional
         Where to draw.
 
@@ -51,7 +66,8 @@ def coefficient_forest(
     Raises
     ------
     InvalidArgument, InvalidType
-        Shapes do not match or numbers are not finite.
+        Shapes do not match or numbers are not finite. A nan in `without` is a row that cannot be
+        left out (leverage 1): there is no such refit, and the row does not belong here.
 
     Examples
     --------
@@ -61,7 +77,7 @@ def coefficient_forest(
     ['all rows', 'without household 4835', 'without household 7']
     """
     centre = real_number("estimate", estimate)
-    values = column("without", without)
+    values = column("without", without, nan=LEVERAGE_ONE)
     labels = labels_of(row_labels, len(values))
     ends = _ends(interval, intervals_without, len(values))
     ax = one_axes(ax, height=0.9 + 0.24 * len(values))
@@ -76,9 +92,13 @@ def coefficient_forest(
         ax.plot(
             [value], [place], "D" if place == 0 else ("^" if flipped else "o"), color=colour, markersize=4
         )
-    ax.set_yticks(range(len(values) + 1), ["all rows", *(f"without {label}" for label in labels)])
+    # What the axes and their labels may take, in points, without matplotlib's default margins.
+    whole = 72.0 / ax.figure.dpi * ax.get_window_extent().width / 0.775
+    lines = ["all rows", *(f"without {row_name(label, width=0.4 * whole)}" for label in labels)]
+    ax.set_yticks(range(len(lines)), lines)
     ax.set_ylim(len(values) + 0.6, -0.6)
-    tidy(ax, xlabel=name, ylabel="")
+    left = whole - max(text_width(line, SMALL) for line in lines)
+    tidy(ax, xlabel=wrapped(name, max(left - 20.0, 40.0), TEXT), ylabel="")
     ax.tick_params(axis="y", labelsize=SMALL, length=0)
     return ax
 
@@ -97,6 +117,6 @@ def _ends(interval: Any, intervals_without: Any, k: int) -> FloatArray:
             raise InvalidArgument(
                 name, f"have shape {part.shape}", f"has shape {array.shape}", "Pass (lower, upper) per line."
             )
-        check_finite(name, array)
+        check_drawable(name, array, nan=LEVERAGE_ONE if given is intervals_without else None)
         part[:] = array
     return ends

@@ -10,6 +10,7 @@ from influstat.errors import InvalidArgument
 from influstat.plots.base import (
     BLUE,
     GREY,
+    LEVERAGE_ONE,
     ORANGE,
     SMALL,
     column,
@@ -19,6 +20,7 @@ from influstat.plots.base import (
     one_axes,
     tidy,
 )
+from influstat.validation import real_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +46,7 @@ def influence_index(
     row_labels : array_like, shape (n,), optional
         What the rows are called; positions when left out.
     outliers : int
-        How many rows of largest absolute value are named.
+        How many rows of largest absolute value are marked and, where there is room, named.
     threshold : float, optional
         Draws a line there, and at its negative where values are negative too.
     ax : Axes, optional
@@ -57,7 +59,8 @@ def influence_index(
     Raises
     ------
     InvalidArgument, InvalidType
-        The values are not a finite vector, or labels do not match.
+        The values are not a finite vector, or labels do not match. A nan of `Fit.diagnostics` means
+        a row without which there is no fit (leverage 1): leave such rows out.
 
     Examples
     --------
@@ -65,18 +68,20 @@ def influence_index(
     >>> plots.influence_index([0.1, 0.9, 0.2], name="leverage").get_ylabel()
     'leverage'
     """
-    y = column("values", values)
+    y = column("values", values, nan=LEVERAGE_ONE)
+    level = None if threshold is None else real_number("threshold", threshold)
     x = np.arange(len(y), dtype=np.float64)
+    labels, chosen = labels_of(row_labels, len(y)), largest(np.abs(y), outliers)
     ax = one_axes(ax, height=2.3)
-    chosen = largest(np.abs(y), outliers)
     ax.vlines(x, 0.0, y, color=BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=len(y) > 2000)
     ax.axhline(0.0, color=GREY, linewidth=0.6)
     ax.plot(x[chosen], y[chosen], "o", color=ORANGE, markersize=3.5)
-    if threshold is not None:
-        for line in (threshold, -threshold) if (y < 0).any() else (threshold,):
+    if level is not None:
+        for line in (level, -level) if (y < 0).any() else (level,):
             ax.axhline(line, color=GREY, linewidth=0.8, linestyle="--")
     ax.margins(x=0.02, y=0.12)
-    label_points(ax, x, y, labels_of(row_labels, len(y)), chosen)
+    stems = np.vstack([np.column_stack([x, part * y]) for part in np.linspace(0.0, 1.0, 9)])
+    label_points(ax, x, y, labels, chosen, obstacles=stems)
     tidy(ax, xlabel="row", ylabel=name)
     return ax
 
@@ -88,7 +93,7 @@ def influence_bubble(
     *,
     row_labels: Any = None,
     outliers: int = 3,
-    coefficients: int | None = None,
+    coefficients: float | None = None,
     residual_name: str = "studentised residual",
     ax: Axes | None = None,
 ) -> Axes:
@@ -101,9 +106,9 @@ def influence_bubble(
     row_labels : array_like, shape (n,), optional
         What the rows are called; positions when left out.
     outliers : int
-        How many rows of largest Cook's distance are named and coloured.
-    coefficients : int, optional
-        p; draws the usual line at twice the mean leverage, 2 p / n.
+        How many rows of largest Cook's distance are coloured and, where there is room, named.
+    coefficients : float, optional
+        p, or the effective number; draws the usual line at twice the mean leverage, 2 p / n.
     residual_name : str
         Which residual it is.
     ax : Axes, optional
@@ -116,25 +121,27 @@ def influence_bubble(
     Raises
     ------
     InvalidArgument, InvalidType
-        The arrays differ in length or are not finite, or a Cook's distance is negative.
+        The arrays differ in length or are not finite, or a Cook's distance is negative. Rows of
+        leverage 1 have no studentised residual and no Cook's distance (nan): leave them out.
 
     Examples
     --------
     >>> from influstat import plots
     >>> ax = plots.influence_bubble([0.1, 0.5], [0.3, -2.0], [0.01, 1.2], row_labels=["a", "b"])
-    >>> ax.get_xlabel(), ax.texts[0].get_text()
+    >>> ax.get_xlabel(), ax.texts[1].get_text()
     ('leverage', 'b')
     """
-    h = column("leverage", leverage)
-    r = column("residual", residual, len(h))
-    d = column("cooks_distance", cooks_distance, len(h))
+    h = column("leverage", leverage, nan=LEVERAGE_ONE)
+    r = column("residual", residual, len(h), nan=LEVERAGE_ONE)
+    d = column("cooks_distance", cooks_distance, len(h), nan=LEVERAGE_ONE)
+    p = None if coefficients is None else real_number("coefficients", coefficients, above=0.0)
     if (d < 0).any():
         raise InvalidArgument(
             "cooks_distance", "be at least 0", f"is {d.min():.3g} somewhere", "Pass Cook's distances."
         )
+    labels, chosen = labels_of(row_labels, len(h)), largest(d, outliers)
     ax = one_axes(ax)
     area = 4.0 + 260.0 * d / (d.max() or 1.0)
-    chosen = largest(d, outliers)
     colours = np.full(len(h), BLUE, dtype=object)
     colours[chosen] = ORANGE
     ax.scatter(
@@ -142,12 +149,11 @@ def influence_bubble(
         rasterized=len(h) > 2000,
     )  # fmt: skip
     ax.axhline(0.0, color=GREY, linewidth=0.6, zorder=0)
-    if coefficients is not None:
-        ax.axvline(2.0 * coefficients / len(h), color=GREY, linewidth=0.8, linestyle="--", zorder=0)
+    if p is not None:
+        ax.axvline(2.0 * p / len(h), color=GREY, linewidth=0.8, linestyle="--", zorder=0)
     ax.margins(x=0.12, y=0.15)
-    label_points(ax, h, r, labels_of(row_labels, len(h)), chosen, gaps=2.0 + 0.5 * np.sqrt(area))
-    ax.text(
-        0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, ha="right", va="bottom", fontsize=SMALL,
-    )  # fmt: skip
+    note = ax.text(0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, fontsize=SMALL)
+    gaps = 2.0 + 0.5 * np.sqrt(area)
+    label_points(ax, h, r, labels, chosen, gaps=gaps, box=note)
     tidy(ax, xlabel="leverage", ylabel=residual_name)
     return ax

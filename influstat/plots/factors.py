@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.plots.base import (
     BLACK,
     BLUE,
@@ -16,11 +16,13 @@ from influstat.plots.base import (
     MARKERS,
     ORANGE,
     SMALL,
+    classes_of,
     column,
     label_points,
     labels_of,
     largest,
     marker_size,
+    named_values,
     one_axes,
     scatter,
     scientific,
@@ -79,11 +81,13 @@ def influence_against_distance(
     """
     x = column("distance", distance)
     y = column("influence", influence, len(x))
+    labels, groups = labels_of(row_labels, len(x)), classes_of(classes, len(x))
+    chosen = largest(np.abs(y), outliers)
     ax = one_axes(ax)
     ax.axhline(0.0, color=GREY, linewidth=0.6, zorder=1)
     ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle="--", zorder=1)
-    scatter(ax, x, y, classes)
-    label_points(ax, x, y, labels_of(row_labels, len(x)), largest(np.abs(y), outliers))
+    scatter(ax, x, y, groups)
+    label_points(ax, x, y, labels, chosen)
     if classes is not None:
         ax.legend(fontsize=SMALL, frameon=False, handletextpad=0.2)
     tidy(ax, xlabel="distance to the boundary", ylabel=quantity, title=title)
@@ -107,7 +111,7 @@ def factor_panels(
     variants : mapping of str to array_like of shape (n,)
         What is left out -> the value without it.
     same_label : array_like of bool, shape (n,)
-        Whether the row has the label of the test row.
+        Whether the row has the label of the test row: booleans, or 0 and 1.
     equal_units : collection of str
         The variants in the units of the true influence: these panels get the line of slope 1.
     ax : sequence of Axes, optional
@@ -121,7 +125,8 @@ def factor_panels(
     Raises
     ------
     InvalidArgument, InvalidType
-        There are no variants, equal_units names others, or arrays or axes do not match.
+        There are no variants, equal_units names others, same_label holds something else than
+        booleans, or arrays or axes do not match.
 
     Examples
     --------
@@ -130,19 +135,21 @@ def factor_panels(
     >>> axes[0].get_xlabel()
     'without sigma'
     """
-    if not variants:
+    panels = named_values("variants", variants)
+    if not panels:
         raise InvalidArgument("variants", "name at least one variant", "is empty", "Pass {name: values}.")
-    unknown = set(equal_units) - set(variants)
-    if unknown:
+    unknown = {str(name) for name in equal_units} - set(panels)
+    if isinstance(equal_units, str) or unknown:
+        named = repr(equal_units) if isinstance(equal_units, str) else sorted(unknown)
         raise InvalidArgument(
-            "equal_units", f"name variants out of {list(variants)}", f"names {sorted(unknown)}", "Correct it."
+            "equal_units", f"name variants out of {list(panels)}", f"names {named}", "Pass a list of names."
         )
     y = column("true", true)
-    same = labels_of(same_label, len(y)).astype(np.bool_)
-    axes = several_axes(ax, len(variants), height=2.5)
+    same = _same(same_label, len(y))
+    columns = {name: column(f"variants[{name!r}]", values, len(y)) for name, values in panels.items()}
+    axes = several_axes(ax, len(panels), height=2.5)
     size = marker_size(len(y))
-    for one, (name, values) in zip(axes, variants.items(), strict=True):
-        x = column(f"variants[{name!r}]", values, len(y))
+    for one, (name, x) in zip(axes, columns.items(), strict=True):
         for mask, colour, marker, label in (
             (same, BLUE, MARKERS[0], "same label as the test row"),
             (~same, ORANGE, MARKERS[1], "other label"),
@@ -156,7 +163,19 @@ def factor_panels(
         if name in equal_units:
             one.set_autoscale_on(False)
             one.axline((0.0, 0.0), slope=1.0, color=BLACK, linestyle="--", linewidth=0.8, zorder=1)
-        tidy(one, xlabel=name, ylabel="true" if one is axes[0] else "")
+        tidy(one, xlabel=name, ylabel="-I with all factors, eq. (17)" if one is axes[0] else "")
         scientific(one)
-    axes[0].legend(fontsize=SMALL - 0.5, loc="best", edgecolor="none", handletextpad=0.1, borderpad=0.1)
+    axes[0].legend(fontsize=SMALL - 0.5, loc="best", frameon=False, handletextpad=0.1, borderpad=0.1)
     return axes
+
+
+def _same(same_label: Any, length: int) -> NDArray[np.bool_]:
+    """Return booleans, or raise: of most other things, every entry counts as true."""
+    given = labels_of(same_label, length, argument="same_label")
+    need, remedy = "hold booleans, or 0 and 1", "Compare, e.g. same_label=(y == y_test)."
+    if given.dtype.kind not in "biufO":
+        raise InvalidType("same_label", need, f"has dtype {given.dtype}", remedy)
+    for row, entry in enumerate(given.tolist()):
+        if not isinstance(entry, (bool, int, float, np.bool_)) or entry not in (0, 1):
+            raise InvalidArgument("same_label", need, f"holds {entry!r} at row {row}", remedy)
+    return given.astype(np.bool_)

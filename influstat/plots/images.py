@@ -9,9 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument
-from influstat.plots.base import BLUE, GREY, ORANGE, SMALL, column, labels_of, largest, several_axes
-from influstat.validation import check_finite, numeric_array, whole_number
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.plots.base import (
+    BLUE,
+    GREY,
+    ORANGE,
+    SMALL,
+    check_drawable,
+    column,
+    labels_of,
+    largest,
+    row_name,
+    several_axes,
+)
+from influstat.validation import numeric_array, whole_number
 
 
 def image_panels(
@@ -27,12 +38,12 @@ def image_panels(
 
     Parameters
     ----------
-    images : array_like, shape (k, p)
+    images : array_like, shape (k, p) or (k, height, width)
         One picture per row, p = height times width.
     titles : sequence of str
         One per picture.
     shape : (int, int), optional
-        Height and width; square when left out.
+        Height and width; square when left out and `images` does not tell.
     columns : int, optional
         Pictures beside each other in a new figure; all when left out.
     frames : sequence of str, optional
@@ -56,22 +67,19 @@ def image_panels(
     >>> axes[0].get_title()
     'rising'
     """
-    pixels = np.atleast_2d(numeric_array("images", images))
-    check_finite("images", pixels)
-    height, width = _shape(pixels, shape)
-    if len(titles) != len(pixels):
-        raise InvalidArgument(
-            "titles", f"name {len(pixels)} pictures", f"names {len(titles)}", "Pass one title per picture."
-        )
-    columns = len(pixels) if columns is None else columns
-    axes = several_axes(ax, len(pixels), columns=columns, height=1.25, width=max(1.15 * columns, 1.6))
-    for k, (one, picture, title) in enumerate(zip(axes, pixels, titles, strict=True)):
-        one.imshow(picture.reshape(height, width), cmap="gray_r", interpolation="nearest")
-        one.set_title(title, fontsize=SMALL)
+    pictures = _pictures(images, shape)
+    count = len(pictures)
+    names = _one_each("titles", titles, count)
+    colours = [GREY] * count if frames is None else _colours(frames, count)
+    columns = min(count if columns is None else whole_number("columns", columns, at_least=1), count)
+    axes = several_axes(ax, count, columns=columns, height=1.25, width=max(1.15 * columns, 1.6))
+    for one, picture, title, colour in zip(axes, pictures, names, colours, strict=True):
+        one.imshow(picture, cmap="gray_r", interpolation="nearest")
+        one.set_title(str(title), fontsize=SMALL)
         one.set_xticks([])
         one.set_yticks([])
         for spine in one.spines.values():
-            spine.set_color(GREY if frames is None else frames[k])
+            spine.set_color(colour)
             spine.set_linewidth(0.8 if frames is None else 1.8)
     return axes
 
@@ -87,19 +95,22 @@ def helpful_and_harmful_images(
 ) -> NDArray[Any]:
     r"""Draw the k most helpful rows (first line) and the k most harmful ones (second line).
 
+    Only rows whose change is positive are helpful, only those whose change is negative harmful: where
+    there are fewer than k of them, the last panels of that line stay empty.
+
     Parameters
     ----------
-    images : array_like, shape (n, p)
+    images : array_like, shape (n, p) or (n, height, width)
         Grey levels of the training rows, before any standardising.
     change : array_like, shape (n,)
         Change of the test loss when the row is removed, after minus before: `Scores.removal` or
         `Removal.loss_change`. Positive: the row helps.
     k : int
-        Pictures on each line.
+        Pictures on each line, n where that is less.
     row_labels : array_like, shape (n,), optional
         What the rows are called; positions when left out.
     shape : (int, int), optional
-        Height and width; square when left out.
+        Height and width; square when left out and `images` does not tell.
     ax : sequence of 2 k Axes, optional
         Helpful ones first.
 
@@ -121,32 +132,87 @@ def helpful_and_harmful_images(
     >>> [one.get_title() for one in axes]
     ['row 0\n+0.2', 'row 1\n-0.1']
     """
-    pixels = np.atleast_2d(numeric_array("images", images))
-    effect = column("change", change, len(pixels))
-    labels = labels_of(row_labels, len(pixels))
-    k = min(whole_number("k", k, at_least=1), len(pixels))
-    chosen = np.concatenate([largest(effect, k), largest(-effect, k)])
-    axes = image_panels(
-        pixels[chosen],
-        [f"row {labels[i]}\n{effect[i]:+.2g}" for i in chosen],
-        shape=shape,
-        columns=k,
-        frames=[BLUE] * k + [ORANGE] * k,
-        ax=ax,
-    )
-    axes[0].set_ylabel("most helpful", fontsize=SMALL)
-    axes[k].set_ylabel("most harmful", fontsize=SMALL)
+    pictures = _pictures(images, shape)
+    n = len(pictures)
+    effect = column("change", change, n)
+    labels = labels_of(row_labels, n)
+    k = min(whole_number("k", k, at_least=1), n)
+    axes = several_axes(ax, 2 * k, columns=k, height=1.25, width=max(1.15 * k, 1.6))
+    for line, kind, chosen, colour in (
+        (axes[:k], "helpful", largest(effect, k), BLUE),
+        (axes[k:], "harmful", largest(-effect, k), ORANGE),
+    ):
+        if len(chosen):
+            image_panels(
+                pictures[chosen],
+                [f"row {row_name(labels[i])}\n{effect[i]:+.2g}" for i in chosen],
+                frames=[colour] * len(chosen),
+                ax=line[: len(chosen)],
+            )
+        for empty in line[len(chosen) :]:
+            empty.set(xticks=[], yticks=[])
+            empty.spines[:].set_visible(False)
+        if len(chosen) == 0:
+            line[0].text(0.5, 0.5, f"no {kind} row", ha="center", va="center", fontsize=SMALL)
+        line[0].set_ylabel(f"most {kind}", fontsize=SMALL)
     return axes
 
 
-def _shape(pixels: NDArray[Any], shape: tuple[int, int] | None) -> tuple[int, int]:
-    p = pixels.shape[1]
-    height, width = (isqrt(p), isqrt(p)) if shape is None else shape
-    if height * width != p:
+def _pictures(images: Any, shape: Any) -> NDArray[Any]:
+    """Return the pictures as an array of shape (count, height, width), or raise."""
+    pixels = np.atleast_2d(numeric_array("images", images))
+    if pixels.ndim > 3 or pixels.size == 0:
+        raise InvalidArgument(
+            "images",
+            "have shape (k, pixels) or (k, height, width)",
+            f"has shape {pixels.shape}",
+            "Pass grey levels, one picture per row.",
+        )
+    check_drawable("images", pixels)
+    if pixels.ndim == 3 and shape is None:
+        return pixels
+    p = pixels[0].size
+    height, width = (isqrt(p), isqrt(p)) if shape is None else _height_and_width(shape)
+    if height * width != p or (pixels.ndim == 3 and pixels.shape[1:] != (height, width)):
         raise InvalidArgument(
             "shape",
             f"be a height and width of {p} pixels",
             f"is {height} x {width}",
             "Pass shape=(height, width).",
         )
-    return height, width
+    return pixels.reshape(-1, height, width)
+
+
+def _height_and_width(shape: Any) -> tuple[int, int]:
+    try:
+        height, width = shape
+    except (TypeError, ValueError):
+        raise InvalidType(
+            "shape", "be two whole numbers", f"is {shape!r}", "Pass shape=(height, width)."
+        ) from None
+    return whole_number("shape[0]", height, at_least=1), whole_number("shape[1]", width, at_least=1)
+
+
+def _one_each(argument: str, given: Any, count: int) -> list[Any]:
+    """Return what is given for each picture as a list, or raise."""
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise InvalidType(
+            argument, "be a list of one per picture", f"is a {type(given).__name__}", "Pass a list of str."
+        )
+    entries = list(given)
+    if len(entries) != count:
+        raise InvalidArgument(
+            argument, f"name {count} pictures", f"names {len(entries)}", "Pass one per picture."
+        )
+    return entries
+
+
+def _colours(frames: Any, count: int) -> list[Any]:
+    """Return the colours of the frames, or raise."""
+    from matplotlib.colors import is_color_like
+
+    colours = _one_each("frames", frames, count)
+    for colour in colours:
+        if not is_color_like(colour):
+            raise InvalidArgument("frames", "hold colours", f"holds {colour!r}", 'Pass names like "red".')
+    return colours

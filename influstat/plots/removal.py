@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,20 +13,28 @@ from influstat.errors import InvalidArgument
 from influstat.plots.base import (
     GREY,
     SMALL,
+    Class,
+    classes_of,
     column,
     label_points,
     labels_of,
     largest,
+    named_values,
     one_axes,
+    row_name,
     scatter,
     scientific,
     several_axes,
     tidy,
 )
-from influstat.validation import FloatArray
+from influstat.plots.placing import widened
+from influstat.validation import FloatArray, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
+
+VISIBLE = 1.0 / 200.0  # of the range of the axes: smaller errors cannot be seen (one pixel)
 
 
 def predicted_against_exact(
@@ -36,13 +45,14 @@ def predicted_against_exact(
     classes: Any = None,
     outliers: int = 3,
     quantity: str = "test loss",
+    reference: str | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the predicted change on removal of each row against that of an exact refit.
 
     The 45-degree line is where predictions are right; the slope of least squares (predicted on exact)
-    and the largest error are written into the corner, because a correlation hides a wrong scale.
+    and the largest error are written where no point is, because a correlation hides a wrong scale.
 
     Parameters
     ----------
@@ -53,9 +63,12 @@ def predicted_against_exact(
     classes : array_like, shape (n,), optional
         Colours and markers the points, for instance the labels of the rows.
     outliers : int
-        How many rows with the largest errors are named.
+        How many rows with the largest errors are named, at most: an error of less than 1/200 of the
+        range of the axes names none, and neither does one whose name would lie over another.
     quantity : str
         What changes, with its unit.
+    reference : str, optional
+        What `exact` is, for the horizontal axis: the default is "exact change of the <quantity>".
     title : str, optional
         Above the axes.
     ax : Axes, optional
@@ -86,19 +99,9 @@ def predicted_against_exact(
     """
     y = column("predicted", predicted)
     x = column("exact", exact, len(y))
-    labels = labels_of(row_labels, len(y))
+    style = _Style.of(len(y), row_labels, classes, outliers, quantity, reference)
     ax = one_axes(ax, height=3.1)
-    _square(ax, x, y)
-    scatter(ax, x, y, classes)
-    label_points(ax, x, y, labels, largest(np.abs(y - x), outliers), from_line=True)
-    ax.text(
-        0.03, 0.97, _summary(y, x, labels), transform=ax.transAxes, ha="left", va="top", fontsize=SMALL,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1.0}, zorder=5,
-    )  # fmt: skip
-    if classes is not None:
-        ax.legend(fontsize=SMALL, loc="lower right", frameon=False, handletextpad=0.2)
-    tidy(ax, xlabel=f"exact change of the {quantity}", ylabel="predicted change", title=title)
-    scientific(ax)
+    _draw([(ax, title, y)], x, style)
     return ax
 
 
@@ -110,6 +113,7 @@ def solver_panels(
     classes: Any = None,
     outliers: int = 1,
     quantity: str = "test loss",
+    reference: str | None = None,
     columns: int = 2,
     ax: Any = None,
 ) -> NDArray[Any]:
@@ -120,9 +124,12 @@ def solver_panels(
     predictions : mapping of str to array_like of shape (n,)
         Name of a solver -> its predicted changes.
     exact : array_like, shape (n,)
-        Changes by exact refits.
+        Changes by exact refits, or another reference.
     row_labels, classes, outliers, quantity
         As for `predicted_against_exact`.
+    reference : str, optional
+        What `exact` is where no row was refitted, for instance "-I/n, explicit solution": it is
+        written at the horizontal axis in place of "exact change of the <quantity>".
     columns : int
         Panels beside each other in a new figure.
     ax : sequence of Axes, optional
@@ -145,30 +152,69 @@ def solver_panels(
     >>> [one.get_title() for one in axes]
     ['explicit', 'LiSSA']
     """
-    if not predictions:
+    given = named_values("predictions", predictions)
+    if not given:
         raise InvalidArgument("predictions", "name at least one solver", "is empty", "Pass {'CG': changes}.")
     x = column("exact", exact)
-    panels = {name: column(f"predictions[{name!r}]", y, len(x)) for name, y in predictions.items()}
+    panels = {name: column(f"predictions[{name!r}]", y, len(x)) for name, y in given.items()}
+    style = _Style.of(len(x), row_labels, classes, outliers, quantity, reference)
     axes = several_axes(ax, len(panels), columns=columns, height=3.1)
-    everything = np.concatenate([x, *panels.values()])
-    for one, (name, y) in zip(axes, panels.items(), strict=True):
-        predicted_against_exact(
-            y, x, row_labels=row_labels, classes=classes, outliers=outliers, quantity=quantity,
-            title=name, ax=one,
-        )  # fmt: skip
-        _square(one, everything, everything, line=False)
+    _draw([(one, name, y) for one, (name, y) in zip(axes, panels.items(), strict=True)], x, style)
     return axes
 
 
-def _square(ax: Axes, x: FloatArray, y: FloatArray, *, line: bool = True) -> None:
-    """Give both axes the same range, with the line of equality."""
-    low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
+@dataclass(frozen=True)
+class _Style:
+    """What all panels of one figure share."""
+
+    labels: NDArray[Any]
+    classes: list[Class]
+    outliers: int
+    xlabel: str
+
+    @classmethod
+    def of(
+        cls, n: int, labels: Any, classes: Any, outliers: int, quantity: str, reference: str | None
+    ) -> _Style:
+        """Check the arguments of the public functions for n rows."""
+        return cls(
+            labels_of(labels, n),
+            classes_of(classes, n),
+            whole_number("outliers", outliers, at_least=0),
+            reference or f"exact change of the {quantity}",
+        )
+
+
+def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, style: _Style) -> None:
+    """Draw panels of (axes, title, predictions), all in one range with room for their boxes."""
+    everything = np.concatenate([x, *(y for _, _, y in panels)])
+    low, high = float(everything.min()), float(everything.max())
     margin = 0.06 * (high - low) or 1.0
-    if line:
+    low, high = low - margin, high + margin
+    boxes = [_box(ax, _summary(y, x, style.labels)) for ax, _, y in panels]
+    top = max(
+        widened(box, np.column_stack([x, y]), low, high) for box, (_, _, y) in zip(boxes, panels, strict=True)
+    )
+    for box, (ax, title, y) in zip(boxes, panels, strict=True):
         ax.axline((0.0, 0.0), slope=1.0, color=GREY, linestyle="--", linewidth=0.8, zorder=1)
-    ax.set_xlim(low - margin, high + margin)
-    ax.set_ylim(low - margin, high + margin)
-    ax.set_aspect("equal", adjustable="box")
+        ax.set(xlim=(low, top), ylim=(low, top))
+        ax.set_aspect("equal", adjustable="box")
+        scatter(ax, x, y, style.classes)
+        error = np.abs(y - x)
+        chosen = largest(error, style.outliers, above=VISIBLE * (top - low))
+        label_points(ax, x, y, style.labels, chosen, box=box)
+        if any(name for name, *_ in style.classes):
+            ax.legend(fontsize=SMALL, loc="best", frameon=False, handletextpad=0.2)
+        tidy(ax, xlabel=style.xlabel, ylabel="predicted change", title=title)
+        scientific(ax)
+
+
+def _box(ax: Axes, text: str) -> Text:
+    """Write the summary; `label_points` moves it to a place that is free. Points are drawn over it."""
+    return ax.text(
+        0.03, 0.97, text, transform=ax.transAxes, ha="left", va="top", fontsize=SMALL, zorder=1.5,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1.0},
+    )  # fmt: skip
 
 
 def _summary(predicted: FloatArray, exact: FloatArray, labels: NDArray[Any]) -> str:
@@ -181,4 +227,5 @@ def _summary(predicted: FloatArray, exact: FloatArray, labels: NDArray[Any]) -> 
     else:
         value = float(centred @ predicted) / spread
         slope = f"{value:.3f}" if abs(value) < 100.0 else f"{value:.3g}"
-    return f"slope {slope}\nlargest error {error[worst]:.2g}\n(row {labels[worst]})"
+    size = f"{error[worst]:.2g}" if error[worst] < 100.0 else f"{error[worst]:.3g}"
+    return f"slope {slope}\nlargest error {size}\n(row {row_name(labels[worst])})"

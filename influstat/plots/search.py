@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
-from influstat.plots.base import CYCLE, GREY, MARKERS, SMALL, column, one_axes, tidy
-from influstat.validation import check_finite, numeric_array
+from influstat.plots.base import (
+    CYCLE,
+    GREY,
+    MARKERS,
+    SMALL,
+    check_drawable,
+    column,
+    named_values,
+    one_axes,
+    tidy,
+)
+from influstat.validation import FloatArray, numeric_array, real_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +56,8 @@ def search_curves(
     Raises
     ------
     InvalidArgument, InvalidType
-        There are no rankings, more than seven, or shapes do not match.
+        There are no rankings, more than seven, shapes do not match, a share is not in 0 to 1
+        (a percentage, say), or more rows were checked than there are.
 
     Examples
     --------
@@ -56,26 +67,41 @@ def search_curves(
     ['training loss', 'random order']
     """
     x = column("checked", checked)
-    if not 0 < len(found) <= len(CYCLE):
+    if (x < 0).any():
+        raise InvalidArgument("checked", "be at least 0", f"holds {x.min():g}", "Pass numbers of rows.")
+    total = None if total_rows is None else real_number("total_rows", total_rows, at_least=x.max())
+    given = named_values("found", found)
+    if not 0 < len(given) <= len(CYCLE):
         raise InvalidArgument(
-            "found", f"hold 1 to {len(CYCLE)} rankings", f"holds {len(found)}", "Leave some out."
+            "found", f"hold 1 to {len(CYCLE)} rankings", f"holds {len(given)}", "Leave some out."
         )
+    shares = {name: _shares(f"found[{name!r}]", curves, len(x)) for name, curves in given.items()}
     ax = one_axes(ax)
-    for k, (name, curves) in enumerate(found.items()):
-        y = np.atleast_2d(np.asarray(numeric_array(f"found[{name!r}]", curves), dtype=np.float64))
-        if y.ndim != 2 or y.shape[1] != len(x):
-            raise InvalidArgument(
-                f"found[{name!r}]", f"have shape (seeds, {len(x)})", f"has shape {y.shape}", "Correct it."
-            )
-        check_finite(f"found[{name!r}]", y)
+    for k, (name, y) in enumerate(shares.items()):
         mean = y.mean(axis=0)
         ax.plot(x, mean, color=CYCLE[k], marker=MARKERS[k], markersize=3.5, linewidth=1.2, label=name)
         if len(y) > 1:
             spread = y.std(axis=0, ddof=1)
             ax.fill_between(x, mean - spread, mean + spread, color=CYCLE[k], alpha=0.2, linewidth=0)
-    if total_rows is not None:
-        ax.plot(x, x / total_rows, color=GREY, linestyle="--", linewidth=0.9, label="random order")
+    if total is not None:
+        ax.plot(x, x / (total or 1.0), color=GREY, linestyle="--", linewidth=0.9, label="random order")
     ax.set_ylim(0.0, 1.03)
     ax.legend(fontsize=SMALL, frameon=False, loc="best")
     tidy(ax, xlabel="rows checked", ylabel="share of mislabelled rows found", title=title)
     return ax
+
+
+def _shares(argument: str, curves: Any, length: int) -> FloatArray:
+    """Return the shares found, shape (seeds, length), or raise."""
+    y = np.atleast_2d(np.asarray(numeric_array(argument, curves), dtype=np.float64))
+    if y.ndim != 2 or y.shape[0] == 0 or y.shape[1] != length:
+        raise InvalidArgument(
+            argument, f"have shape (seeds, {length})", f"has shape {y.shape}", "Correct it."
+        )
+    check_drawable(argument, y)
+    outside = y[(y < 0.0) | (y > 1.0 + 1e-9)]
+    if outside.size:
+        raise InvalidArgument(
+            argument, "hold shares of 0 to 1", f"holds {outside[0]:g}", "Divide percentages by 100."
+        )
+    return y

@@ -1,0 +1,188 @@
+"""Where names of points and the box of numbers go: to free places, found when the plot is drawn.
+
+Only then are the limits, the size and the layout of the axes final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from influstat.validation import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Annotation, Text
+
+MARGIN = 0.03  # of the axes: between the box of numbers and the spines
+
+# Of the box, in fractions of the axes: corners before sides, those off the line y = x first.
+SPOTS = ((0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0), (0.0, 0.5), (1.0, 0.5), (0.5, 1.0), (0.5, 0.0))
+# Of a name, from its point: right and above first.
+DIRECTIONS = ((1, 1), (-1, 1), (1, -1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0))
+STEPS = (0.0, 8.0, 18.0, 30.0)  # points further out; a thin line then leads back to the point
+ALIGN_X = {-1: "right", 0: "center", 1: "left"}
+ALIGN_Y = {-1: "top", 0: "center", 1: "bottom"}
+
+OVER_TEXT, OUTSIDE_FIGURE, OUTSIDE_AXES, OVER_NAMED = 1e6, 1e4, 1e3, 1e2  # over another point: 1
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Moves the names and the box of one plot to free places, each time before they are drawn.
+
+    Parameters
+    ----------
+    ax : Axes
+        What they are drawn on.
+    obstacles : ndarray, shape (m, 2)
+        Points, in data coordinates, that text shall not cover.
+    names : sequence of Annotation
+        The most important first; one that would lie over another is not drawn.
+    gaps : ndarray
+        Distance of each name from its point, in points.
+    box : Text, optional
+        Put into the emptiest corner, or at the emptiest side.
+
+    Examples
+    --------
+    >>> Placing(None, np.zeros((1, 2)), [], np.zeros(0)).box is None
+    True
+    """
+
+    ax: Axes
+    obstacles: FloatArray
+    names: Sequence[Annotation]
+    gaps: FloatArray
+    box: Text | None = None
+
+    def install(self) -> None:
+        """Let the axes call `draw` first whenever they are drawn: an artist that itself shows nothing."""
+        from matplotlib.artist import Artist
+
+        artist = Artist()
+        # A subclass would need matplotlib when this module is imported.
+        vars(artist)["draw"] = self.draw
+        artist.set_zorder(-1)
+        artist.set_in_layout(False)
+        self.ax.add_artist(artist)
+
+    def draw(self, renderer: Any) -> None:
+        """Move the texts to where there is room."""
+        points = self.ax.transData.transform(self.obstacles)
+        taken: list[FloatArray] = []
+        if self.box is not None and self.box.get_visible():
+            within = self.ax.transAxes.inverted().transform(points)
+            extent = self.box.get_window_extent(renderer)
+            size = np.array([extent.width / self.ax.bbox.width, extent.height / self.ax.bbox.height])
+            put(self.box, emptiest(within, size)[0])
+            taken.append(self.box.get_window_extent(renderer).get_points())
+        named = self.ax.transData.transform(np.array([name.xy for name in self.names]).reshape(-1, 2))
+        for name, gap, place in zip(self.names, self.gaps, named, strict=True):
+            shown = self.ax.bbox.contains(*place)
+            name.set_visible(shown and self._move(name, gap, place, points, named, taken, renderer))
+
+    def _move(
+        self,
+        name: Annotation,
+        gap: float,
+        place: FloatArray,
+        points: FloatArray,
+        named: FloatArray,
+        taken: list[FloatArray],
+        renderer: Any,
+    ) -> bool:
+        """Put one name where it covers least; tell whether it covers no other text."""
+        from matplotlib.text import Text
+
+        name.set_visible(True)
+        pixel = renderer.points_to_pixels(1.0)
+        extent = Text.get_window_extent(name, renderer)  # without the line that leads to the point
+        size = np.array([extent.width, extent.height])
+        frames = (
+            (OUTSIDE_FIGURE, self.ax.figure.bbox.get_points()),
+            (OUTSIDE_AXES, self.ax.bbox.get_points()),
+        )
+        candidates = []
+        for step in STEPS:
+            for direction in DIRECTIONS:
+                reach = (gap + step) * np.array((0.8, 0.6) if all(direction) else (1.0, 1.0))
+                low = place + pixel * reach * direction + size * (np.array(direction) - 1) / 2
+                rectangle = np.array([low, low + size])
+                cost = 0.1 * step + covered(points, rectangle, pixel)
+                cost += OVER_NAMED * covered(named, rectangle, 2.0 * pixel)
+                cost += sum(weight for weight, frame in frames if not contains(frame, rectangle))
+                cost += OVER_TEXT * sum(overlap(rectangle, other, pixel) for other in taken)
+                candidates.append((cost, reach * direction, direction, rectangle))
+        cost, offset, (right, up), rectangle = min(candidates, key=lambda candidate: candidate[0])
+        name.set_position((float(offset[0]), float(offset[1])))
+        name.set(horizontalalignment=ALIGN_X[right], verticalalignment=ALIGN_Y[up])
+        if cost >= OVER_TEXT:
+            return False
+        taken.append(rectangle)
+        return True
+
+
+def covered(points: FloatArray, rectangle: FloatArray, margin: float | FloatArray) -> int:
+    """Count the points in a rectangle ((left, bottom), (right, top)) with a margin.
+
+    Examples
+    --------
+    >>> covered(np.array([[0.5, 0.5], [1.5, 0.5]]), np.array([[0.0, 0.0], [1.0, 1.0]]), 0.1)
+    1
+    """
+    inside = (points >= rectangle[0] - margin) & (points <= rectangle[1] + margin)
+    return int(np.count_nonzero(inside.all(axis=1)))
+
+
+def overlap(one: FloatArray, other: FloatArray, margin: float) -> bool:
+    """Tell whether two rectangles are closer than the margin."""
+    return bool((one[0] < other[1] + margin).all() and (other[0] < one[1] + margin).all())
+
+
+def contains(outer: FloatArray, inner: FloatArray) -> bool:
+    """Tell whether one rectangle holds the other."""
+    return bool((outer[0] <= inner[0]).all() and (inner[1] <= outer[1]).all())
+
+
+def emptiest(points: FloatArray, size: FloatArray) -> tuple[tuple[float, float], int]:
+    """Return the spot where a box of that size covers fewest points, and how many.
+
+    Everything in fractions of the axes.
+
+    Examples
+    --------
+    >>> emptiest(np.array([[0.1, 0.9], [0.9, 0.9]]), np.array([0.3, 0.2]))
+    ((1.0, 0.0), 0)
+    """
+    counts = []
+    for spot in SPOTS:
+        low = np.array(spot) * (1.0 - size - 2.0 * MARGIN) + MARGIN
+        counts.append(covered(points, np.array([low, low + size]), MARGIN))
+    best = int(np.argmin(counts))
+    return SPOTS[best], counts[best]
+
+
+def put(box: Text, spot: tuple[float, float]) -> None:
+    """Move the box to a spot, given in fractions of the axes."""
+    x, y = (MARGIN + (1.0 - 2.0 * MARGIN) * part for part in spot)
+    box.set_position((x, y))
+    box.set(
+        horizontalalignment=ALIGN_X[int(1 - 2 * spot[0])], verticalalignment=ALIGN_Y[int(1 - 2 * spot[1])]
+    )
+
+
+def widened(box: Text, points: FloatArray, low: float, high: float) -> float:
+    """Return the upper limit of both axes from which on the box has a spot without points.
+
+    That is `high` itself unless the points fill the square from `low` to `high`.
+    """
+    assert box.axes is not None
+    extent, around = box.get_window_extent(), box.axes.get_window_extent()
+    size = 1.05 * np.array([extent.width, extent.height]) / min(around.width, around.height)
+    if emptiest((points - low) / (high - low), size)[1] == 0:
+        return high
+    return low + (high - low) / (1.0 - min(float(size[1]) + 3.0 * MARGIN, 0.5))

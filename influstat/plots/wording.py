@@ -1,0 +1,76 @@
+"""Texts that fit: long names shortened in the middle, long labels of axes wrapped."""
+
+from __future__ import annotations
+
+ELLIPSIS = "…"
+
+
+def text_width(text: str, fontsize: float) -> float:
+    """Return the width of one line of plain text in points.
+
+    Examples
+    --------
+    >>> text_width("influence", 8.0) > text_width("row", 8.0)
+    True
+    """
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=fontsize), False)
+    return float(width)
+
+
+def shortened(text: str, width: float, fontsize: float) -> str:
+    """Return the text with its middle left out where it is wider than `width` points.
+
+    Start and end stay, or the end with the digits where there are any: names of rows differ there.
+    Formulas ($...$) stay whole.
+
+    Examples
+    --------
+    >>> short = shortened("the observation of the house number 17", 80.0, 7.0)
+    >>> short[:3], short[-2:], "…" in short
+    ('the', '17', True)
+    """
+    # A name is one line; longer ones than these need no exact measure.
+    text = " ".join(text.split()) or text
+    whole = text_width(text[:500], fontsize)
+    if whole <= width or text.count("$") > 1:
+        return text
+    kept = min(len(text) - 1, int(500 * width / whole))
+    while kept > 2 and text_width(_cut(text, kept), fontsize) > width:
+        kept -= 1
+    return _cut(text, kept)
+
+
+def wrapped(text: str, width: float, fontsize: float, *, lines: int = 3) -> str:
+    r"""Return the text on as many lines of `width` points as needed, the last one shortened.
+
+    Examples
+    --------
+    >>> wrapped("exact change of the loss", 60.0, 8.0)
+    'exact change\nof the loss'
+    """
+    if "\n" in text or text.count("$") > 1 or text_width(text, fontsize) <= width:
+        return text
+    done: list[str] = []
+    words = text.split()
+    while words and len(done) < lines - 1:
+        count = 1
+        while count < len(words) and text_width(" ".join(words[: count + 1]), fontsize) <= width:
+            count += 1
+        done.append(shortened(" ".join(words[:count]), width, fontsize))
+        words = words[count:]
+    if words:
+        done.append(shortened(" ".join(words), width, fontsize))
+    return "\n".join(done)
+
+
+def _cut(text: str, kept: int) -> str:
+    """Leave out the middle, or the end or the start where that keeps more digits."""
+    half = (kept + 1) // 2
+    cuts = [
+        text[:head].rstrip() + ELLIPSIS + text[len(text) - (kept - head) :].lstrip()
+        for head in (half, kept, 0)
+    ]
+    return max(cuts, key=lambda cut: sum(character.isdigit() for character in cut))
