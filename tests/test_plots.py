@@ -157,6 +157,7 @@ NEIGHBOURS = np.linspace(-1.0, 1.0, 30)
 NEIGHBOURS[4] = NEIGHBOURS[3]
 SQUARE = np.random.default_rng(1).uniform(-0.01, 0.01, (2, 300))
 ACROSS = np.linspace(-1.0, 1.0, 30)
+ONE_SPOT = np.where(np.arange(60) < 50, 1.0, 0.0)
 LONG = np.array([f"University of the northern province number {i}" for i in range(300)])
 
 
@@ -190,6 +191,14 @@ CROWDED = {
     ),
     "one panel of points everywhere": (
         lambda: plots.solver_panels({"bad": SQUARE[0], "good": SQUARE[1]}, SQUARE[1])[0],
+        [],
+    ),
+    "many names among points": (
+        lambda: plots.predicted_against_exact(*SQUARE, row_labels=LONG, outliers=14),
+        [],
+    ),
+    "more names than room": (
+        lambda: plots.predicted_against_exact(ONE_SPOT, np.zeros(60), outliers=50),
         [],
     ),
     "small axes": (

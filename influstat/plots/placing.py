@@ -41,7 +41,7 @@ class Placing:
     obstacles : ndarray, shape (m, 2)
         Points, in data coordinates, that text shall not cover.
     names : sequence of Annotation
-        The most important first; one that would lie over another is not drawn.
+        The most important first; one that would lie over another or be cut off is not drawn.
     gaps : ndarray
         Distance of each name from its point, in points.
     box : Text, optional
@@ -95,7 +95,7 @@ class Placing:
         taken: list[FloatArray],
         renderer: Any,
     ) -> bool:
-        """Put one name where it covers least; tell whether it covers no other text."""
+        """Put one name where it covers least; tell whether it covers no other text and is in the figure."""
         from matplotlib.text import Text
 
         name.set_visible(True)
@@ -112,7 +112,7 @@ class Placing:
                 reach = (gap + step) * np.array((0.8, 0.6) if all(direction) else (1.0, 1.0))
                 low = place + pixel * reach * direction + size * (np.array(direction) - 1) / 2
                 rectangle = np.array([low, low + size])
-                cost = 0.1 * step + covered(points, rectangle, pixel)
+                cost = 0.1 * step + min(covered(points, rectangle, pixel), 90)
                 cost += OVER_NAMED * covered(named, rectangle, 2.0 * pixel)
                 cost += sum(weight for weight, frame in frames if not contains(frame, rectangle))
                 cost += OVER_TEXT * sum(overlap(rectangle, other, pixel) for other in taken)
@@ -120,7 +120,7 @@ class Placing:
         cost, offset, (right, up), rectangle = min(candidates, key=lambda candidate: candidate[0])
         name.set_position((float(offset[0]), float(offset[1])))
         name.set(horizontalalignment=ALIGN_X[right], verticalalignment=ALIGN_Y[up])
-        if cost >= OVER_TEXT:
+        if cost >= OUTSIDE_FIGURE:
             return False
         taken.append(rectangle)
         return True
