@@ -71,7 +71,7 @@ def test_reproduce_prints_the_table_and_writes_the_figure(tmp_path, capsys):
     assert command.main(["reproduce", "figure5", "--out", str(tmp_path / "new")]) == 0
     out = capsys.readouterr().out
     assert "SVC (fixed): Spearman of |I| and distance" in out
-    assert "4 of 4 agree." in out
+    assert "6 of 6 agree." in out
     assert "Data: Fisher (1936)" in out
     assert (tmp_path / "new" / "figure5.png").read_bytes().startswith(b"\x89PNG")
 
