@@ -54,8 +54,8 @@ def _form(loss: Any, sample: Sample) -> Finding:
             return Finding("", False, where=f"{name}, {sample.place((index,))}", cause=f"is {result[index]}")
         if not np.array_equal(result, np.asarray(again)):
             return Finding("", False, where=name, cause="gives different results for the same input")
-        noise = np.max(_uncertainty(loss, name, sample), initial=0.0)
-        if not np.allclose(np.asarray(both)[:, 0], result, rtol=1e-12, atol=noise):
+        allowed = np.max(_uncertainty(loss, name, sample), initial=0.0)
+        if not np.allclose(np.asarray(both)[:, 0], result, rtol=1e-12, atol=allowed):
             return Finding("", False, where=name, cause="mixes rows: columns of eta are not treated alike")
     return Finding("", True)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.checks.report import CALLERS_ERRORS
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidArgument
 from influstat.validation import FloatArray, returned_array, vector
 
 TARGETS = {  # candidates for a default, tried in this order
@@ -85,12 +85,10 @@ def _accepted(loss: Any, y: Any) -> tuple[str, FloatArray]:
         return kind, targets[:: max(1, len(targets) // 8)]
     for kind, values in TARGETS.items():
         try:
-            accepted = returned_array("check_targets", loss.check_targets(np.array(values)))
-            return kind, np.asarray(accepted, dtype=np.float64)
-        except InvalidType:
-            raise
+            accepted = loss.check_targets(np.array(values))
         except CALLERS_ERRORS:
             continue
+        return kind, np.asarray(returned_array("check_targets", accepted), dtype=np.float64)
     raise InvalidArgument(
         "y", "be given", "is None, and the loss accepts no usual targets", "Pass targets that it accepts."
     )
