@@ -277,12 +277,13 @@ def rounded_choice(record: Figure4) -> int:
 def draw(record: Figure4) -> Any:
     """Draw Figure 4 for test row 133 and return the matplotlib Figure."""
     from influstat.plots import predicted_against_exact
-    from influstat.plots.base import several_axes, tidy
+    from influstat.plots.base import CYCLE, several_axes, tidy
 
     axes = several_axes(None, 4, columns=2, height=3.1)
     eta = np.linspace(-0.5, 2.5, 301)
-    for t, style in ((0.001, "-"), (0.1, "--"), (0.5, ":")):
-        axes[0].plot(eta, t * np.logaddexp(0.0, (1.0 - eta) / t), style, linewidth=1.2, label=f"t = {t:g}")
+    for t, style, colour in zip((0.001, 0.1, 0.5), ("-", "--", ":"), CYCLE, strict=False):
+        smoothed = t * np.logaddexp(0.0, (1.0 - eta) / t)
+        axes[0].plot(eta, smoothed, style, color=colour, linewidth=1.2, label=f"t = {t:g}")
     tidy(axes[0], xlabel="y eta", ylabel="smoothed hinge")
     axes[0].legend(fontsize=7, frameon=False)
     species = np.where(record.split.y > 0, "versicolor", "virginica")
