@@ -13,11 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.fit import Fit
 from influstat.input_influence import input_influence
 from influstat.models import Logistic
 from influstat.printing import ShortRepr
-from influstat.validation import FloatArray
+from influstat.validation import (
+    FloatArray,
+    check_finite,
+    numeric_array,
+    real_number,
+    vector,
+    whole_number,
+)
 
 LARGEST_GREY = 255.0
 
@@ -57,9 +65,9 @@ class Attack(ShortRepr):
 
 
 def attack_training_set(
-    images: FloatArray,
-    labels: FloatArray,
-    test_image: FloatArray,
+    images: Any,
+    labels: Any,
+    test_image: Any,
     test_label: float,
     *,
     lam: float = 1000.0,
@@ -72,12 +80,12 @@ def attack_training_set(
 
     Parameters
     ----------
-    images : ndarray, shape (n, q)
+    images : array_like, shape (n, q)
         Training images, grey levels 0 to 255; standardised as in Figure 2 before the fit, with the
         means and spreads of the unchanged images also after the attack.
-    labels : ndarray, shape (n,)
+    labels : array_like, shape (n,)
         0 and 1.
-    test_image, test_label : ndarray of shape (q,), float
+    test_image, test_label : array_like of shape (q,), 0 or 1
         The victim.
     lam : float
         Penalty of the logistic regression.
@@ -89,17 +97,27 @@ def attack_training_set(
         Only pixels with at least this standard deviation (grey levels) are touched: elsewhere a few
         grey levels are many standard deviations, which no first-order prediction covers.
     fit : Fit, optional
-        The fit to the unchanged data, if at hand (as `standardised_fit` gives it).
+        The fit to the unchanged data, if at hand: `standardised_fit(images, labels, lam=lam)`.
 
     Returns
     -------
     Attack
         Predicted and actual change.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        Arrays differ in shape, or hold what is no grey level or label; `changed` is not from 1 to n; or
+        `fit` does not minimise the risk of these images with this `lam`.
     """
-    center, spread = images.mean(axis=0), images.std(axis=0)
-    spread[spread == 0] = 1.0
-    fit = standardised_fit(images, labels, lam=lam) if fit is None else fit
-    victim = ((test_image - center) / spread)[None, :]
+    images, center, spread = _grey_levels(images)
+    labels = vector("labels", labels, len(images))
+    changed = _changed(changed, len(images))
+    grey_levels = real_number("grey_levels", grey_levels, above=0.0)
+    least_spread = real_number("least_spread", least_spread, at_least=0.0)
+    fit = _unattacked(fit, (images - center) / spread, labels, lam)
+    victim = ((vector("test_image", test_image, images.shape[1], per="pixel") - center) / spread)[None, :]
+    test_label = _label(test_label)
     target = np.array([test_label])
     scores = input_influence(fit, victim, target)
     direction = np.sign(scores.values)
@@ -126,11 +144,64 @@ def attack_training_set(
     )
 
 
-def standardised_fit(images: FloatArray, labels: FloatArray, *, lam: float = 1000.0) -> Fit:
+def standardised_fit(images: Any, labels: Any, *, lam: float = 1000.0) -> Fit:
     """Return Figure 2's logistic regression of the standardised images, "fixed" penalty."""
-    spread = images.std(axis=0)
+    images, center, spread = _grey_levels(images)
+    return Logistic(lam=lam, penalty="fixed").fit((images - center) / spread, labels)
+
+
+def _grey_levels(images: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the images, checked, and the mean and spread of each pixel, 1 where it never changes."""
+    given = np.asarray(numeric_array("images", images), dtype=np.float64)
+    if given.ndim != 2 or given.size == 0:
+        raise InvalidArgument(
+            "images", "have one row of pixels per image", f"has shape {given.shape}", "Flatten each image."
+        )
+    check_finite("images", given)
+    if given.min() < 0.0 or given.max() > LARGEST_GREY:
+        raise InvalidArgument(
+            "images",
+            "hold grey levels from 0 to 255",
+            f"runs from {given.min():g} to {given.max():g}",
+            "Pass them before standardising.",
+        )
+    spread = given.std(axis=0)
     spread[spread == 0] = 1.0
-    return Logistic(lam=lam, penalty="fixed").fit((images - images.mean(axis=0)) / spread, labels)
+    return given, given.mean(axis=0), spread
+
+
+def _changed(changed: int, n: int) -> int:
+    changed = whole_number("changed", changed, at_least=1)
+    if changed > n:
+        need = f"be at most the number of images ({n})"
+        raise InvalidArgument("changed", need, f"is {changed}", "Change fewer.")
+    return changed
+
+
+def _label(label: float) -> float:
+    number = real_number("test_label", label)
+    if number not in (0.0, 1.0):
+        raise InvalidArgument("test_label", "be 0 or 1", f"is {number:g}", "Code it as the labels are.")
+    return number
+
+
+def _unattacked(fit: Fit | None, X: FloatArray, labels: FloatArray, lam: float) -> Fit:
+    """Return the fit to the unchanged images; of one that is given theta is taken over, if it is that."""
+    model = Logistic(lam=lam, penalty="fixed")
+    if fit is None:
+        return model.fit(X, labels)
+    if not isinstance(fit, Fit):
+        raise InvalidType("fit", "be a Fit", f"is a {type(fit).__name__}", "Leave it out, or pass a Fit.")
+    risk = model.risk(X, labels)
+    try:
+        return Fit(risk, fit.theta)
+    except InvalidArgument as error:
+        raise InvalidArgument(
+            "fit",
+            f"minimise the risk of these images, labels and lam = {lam:g}",
+            f"does not ({error.argument} {error.value})",
+            "Pass standardised_fit(images, labels, lam=lam), or leave it out.",
+        ) from None
 
 
 def _right(fit: Fit, row: FloatArray, label: float) -> bool:

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.fit import Fit
 from influstat.mislabelled import find_mislabelled
 from influstat.models import Logistic
 from influstat.printing import ShortRepr
 from influstat.progress import progress
-from influstat.validation import FloatArray
+from influstat.validation import FloatArray, choice, vector, whole_number
 
 SCORES = (
     "leave_one_out",
@@ -54,7 +55,7 @@ class Search(ShortRepr):
 
 def search_mislabelled(
     X: Any,
-    y: FloatArray,
+    y: Any,
     *,
     lam: float,
     flips: int,
@@ -71,7 +72,7 @@ def search_mislabelled(
     ----------
     X : array_like or scipy.sparse, shape (n, p)
         Rows, as the model takes them.
-    y : ndarray, shape (n,)
+    y : array_like, shape (n,)
         True labels, 0 and 1.
     lam : float
         Penalty of the logistic regression, sum of losses + lam |theta|^2.
@@ -93,8 +94,30 @@ def search_mislabelled(
     -------
     Search
         Shares found, by score.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        X and y do not match or y is not coded 0 and 1; `flips` is not from 1 to n; more rows are to be
+        checked than there are; there are no seeds; a score is unknown, or "validation" has no `clean` rows.
     """
     model = Logistic(lam=lam, intercept=intercept)
+    y = _labels(y)
+    flips = whole_number("flips", flips, at_least=1)
+    if flips > len(y):
+        need = f"be at most the number of rows ({len(y)})"
+        raise InvalidArgument("flips", need, f"is {flips}", "Flip fewer.")
+    _check_rounds(per_round, rounds, len(y))
+    seeds = _seeds(seeds)
+    for score in scores:
+        choice("scores", score, SCORES)
+    if "validation" in scores and clean is None:
+        raise InvalidArgument(
+            "clean",
+            'be given for the score "validation"',
+            "is None",
+            "Pass (X, y) of rows whose labels are right.",
+        )
     found = {score: np.empty((len(seeds), rounds)) for score in scores}
     for k, seed in enumerate(progress(seeds, "seeds")):
         wrong = np.zeros(len(y), dtype=np.bool_)
@@ -102,6 +125,30 @@ def search_mislabelled(
         for score in scores:
             found[score][k] = _rounds(model, X, y, wrong, score, per_round, rounds, clean)
     return Search(per_round * np.arange(1, rounds + 1), found)
+
+
+def _labels(y: Any) -> FloatArray:
+    labels = vector("y", y)
+    strange = labels[(labels != 0.0) & (labels != 1.0)]
+    if len(strange):
+        raise InvalidArgument("y", "hold 0 and 1 only", f"holds {strange[0]:g}", "Code the classes so.")
+    return labels
+
+
+def _check_rounds(per_round: int, rounds: int, n: int) -> None:
+    whole_number("rounds", rounds, at_least=1)
+    whole_number("per_round", per_round, at_least=1)
+    if per_round * rounds > n:
+        need = f"be at most {n // rounds}, for {rounds} rounds of {n} rows"
+        raise InvalidArgument("per_round", need, f"is {per_round}", "Check fewer rows or rounds.")
+
+
+def _seeds(seeds: Any) -> list[int]:
+    if not isinstance(seeds, (Sequence, np.ndarray)) or isinstance(seeds, str):
+        raise InvalidType("seeds", "be a sequence of ints", f"is a {type(seeds).__name__}", "Pass (43,).")
+    if len(seeds) == 0:
+        raise InvalidArgument("seeds", "hold at least one seed", "is empty", "Pass (43,).")
+    return [whole_number("seeds", seed, at_least=0) for seed in seeds]
 
 
 def _rounds(

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.datasets import load_diabetes130, load_fair
+from influstat.errors import InvalidArgument
 from influstat.models import Logistic
 from influstat.printing import ShortRepr
-from influstat.validation import FloatArray
+from influstat.validation import FloatArray, whole_number
 
 CHILD = "age=[0-10)"
 TEST_ROW = 1742
@@ -63,7 +64,10 @@ def domain_mismatch(*, kept: int = 0) -> Mismatch:
     ------
     DatasetError
         Without INFLUSTAT_DATA: Koh and Liang's design has no public address.
+    InvalidArgument, InvalidType
+        `kept` is not a whole number from 0 to 20.
     """
+    kept = whole_number("kept", kept, at_least=0)
     train, test = load_diabetes130(part="train"), load_diabetes130(part="test")
     child = train.X[:, train.names.index(CHILD)] == 1
     return _thinned(train.X, train.y, child, test.X[[TEST_ROW]], test.y[[TEST_ROW]], kept)
@@ -79,7 +83,13 @@ def stand_in_mismatch(*, kept: int = 0) -> Mismatch:
     ----------
     kept : int
         Which of the students without an affair stays, from 0.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        `kept` is not a whole number from 0, or there are not so many students without an affair.
     """
+    kept = whole_number("kept", kept, at_least=0)
     fair = load_fair()
     occupation = fair.X[:, fair.names.index("occupation")]
     others = np.delete(fair.X, fair.names.index("occupation"), axis=1)
@@ -101,6 +111,13 @@ def _thinned(
 ) -> Mismatch:
     """Take out all members of label -1 but one, and rank the training rows by influence on the test row."""
     others = np.flatnonzero(member & (y == -1))
+    if kept >= len(others):
+        raise InvalidArgument(
+            "kept",
+            f"be at most {len(others) - 1}",
+            f"is {kept}",
+            f"There are {len(others)} rows to choose from.",
+        )
     stay = np.setdiff1d(np.arange(len(y)), np.delete(others, kept))
     whole = _model(len(y)).fit(X, y)
     fit = _model(len(stay)).fit(X[stay], y[stay])
