@@ -12,7 +12,7 @@ from influstat.black_box_curvature import BlackBoxCurvature
 from influstat.black_box_rows import RowFunction
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.penalty import L2
-from influstat.validation import FloatArray, choice, real_number, vector, whole_number
+from influstat.validation import FloatArray, choice, has_index, real_number, vector, whole_number
 
 Function = Callable[..., Any]
 
@@ -212,7 +212,7 @@ class BlackBoxRisk:
         part.rows = RowFunction("test_losses", lambda theta: function(theta, X, y), self.rows.widths)
         part.shape = (part.rows.length, self.shape[1])
         part.weights = np.ones(part.shape[0])
-        part.row_labels = _labels(getattr(X, "index", None), part.shape[0])
+        part.row_labels = _labels(X.index if has_index(X) else None, part.shape[0])
         part._hvp = None
         return part
 
@@ -227,7 +227,7 @@ class BlackBoxRisk:
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
         gradients = self._predictor(X, kind, offset).gradients(theta).value
-        return gradients.T, _labels(getattr(X, "index", None), len(gradients))
+        return gradients.T, _labels(X.index if has_index(X) else None, len(gradients))
 
     def _predictor(self, X: Any, kind: str, offset: Any) -> RowFunction:
         choice("kind", kind, ("linear", "mean"))

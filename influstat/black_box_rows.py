@@ -137,7 +137,7 @@ class RowFunction:
 
     def require_smooth(self, theta: FloatArray, order: int) -> None:
         """Raise where the derivative of this order jumps at theta, looked at along one direction."""
-        jump = jumps(self._oblique(theta), order, n=self.length)
+        jump = jumps(self._oblique(theta), order, n=self.length, typical=self._typical(theta))
         if jump.any():
             need = {1: "be differentiable", 2: "be twice differentiable"}[order]
             raise InvalidArgument(
@@ -147,6 +147,12 @@ class RowFunction:
                 "Make it smooth there (PseudoHuberLoss is a smooth HuberLoss; float32 is a staircase), or "
                 "start elsewhere.",
             )
+
+    def _typical(self, theta: FloatArray) -> float:
+        """Return how large the values are at theta or at 0: what their rounding is measured against."""
+        with np.errstate(all="ignore"):
+            values = np.abs(np.concatenate([self.call(theta), self.call(np.zeros(len(theta)))]))
+        return float(np.max(values[np.isfinite(values)], initial=0.0))
 
     def _oblique(self, theta: FloatArray) -> Displaced:
         """Return the function along a direction in which every coefficient takes part."""
@@ -173,7 +179,7 @@ class RowFunction:
 
     def _require_derivative(self, found: Derivative, theta: FloatArray, j: int) -> None:
         """Raise where the steps did not agree; derivatives here are per width of the coefficient."""
-        size = np.max(np.abs(self.values(theta))) + np.nanmax(np.abs(found.value), initial=0.0)
+        size = self._typical(theta) + np.nanmax(np.abs(found.value), initial=0.0)
         bad = ~(found.error <= 0.01 * np.abs(found.value) + 1e-6 * size + TINY)
         if bad.any():
             raise InvalidArgument(

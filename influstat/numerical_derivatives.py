@@ -163,8 +163,13 @@ def takes_complex(function: Displaced, *, n: int, width: float = 1.0, size: Any 
     return bool(np.all(np.abs(near.value - exact[doubtful]) <= near.error + 1e-6 * np.abs(near.value)))
 
 
-def jumps(function: Displaced, order: int, *, n: int, width: float = 1.0) -> NDArray[np.bool_]:
+def jumps(
+    function: Displaced, order: int, *, n: int, width: float = 1.0, typical: Any = 0.0
+) -> NDArray[np.bool_]:
     """Return where the derivative of this order (1 or 2) jumps at displacement 0, shape (n,).
+
+    `typical`, a number or shape (n,), is how large f is elsewhere: log(1 + e^x) has the rounding of 1 also
+    where it is nearly 0, and there it is a staircase without being one in the mathematics.
 
     Central differences are blind to that: of abs(r) they give 0. Here the difference of the derivatives
     on both sides is taken at two distances; it falls with the distance unless there is a jump.
@@ -179,7 +184,8 @@ def jumps(function: Displaced, order: int, *, n: int, width: float = 1.0) -> NDA
         suspects = rows[found]
         if suspects.size:  # log(1 + e^x) keeps few digits where it is small: that is noise and no jump
             scatter = noise(lambda r: _evaluate(function, r, suspects), step=NEAR * width)
-            scatter = np.maximum(scatter, EPSILON * np.median(size))  # of a row that is 0 but for rounding
+            elsewhere = np.broadcast_to(np.asarray(typical, dtype=np.float64), (n,))[suspects]
+            scatter = np.maximum(scatter, EPSILON * np.maximum(np.median(size), elsewhere))
             found[suspects] = near[found] > 16.0 * scatter / (h / 8.0) ** order
     return found
 

@@ -206,13 +206,21 @@ class NumericalLoss:
             suspect = error > 0.01 * np.abs(value)
             if suspect.any():
                 size = self._size_around(targets[suspect], predictors[suspect])
+                size = np.maximum(size, self._size_at_zero(targets[suspect]))
                 suspect[suspect] = error[suspect] > 1e-6 * size / self.width**2
             _refuse(suspect, targets, predictors, need, "has a second derivative that steps do not agree on")
             displaced, _ = self._displaced(targets, predictors)
+            typical = self._size_at_zero(targets)
             for name, lower in (("first", 1), ("second", 2)):
-                jump = jumps(displaced, lower, n=targets.size, width=self.width)
+                jump = jumps(displaced, lower, n=targets.size, width=self.width, typical=typical)
                 _refuse(jump, targets, predictors, need, f"has a {name} derivative that jumps")
         return found.value
+
+    def _size_at_zero(self, y: FloatArray) -> FloatArray:
+        """Return how large the loss of each target is at eta = 0: what its rounding is measured against."""
+        with np.errstate(all="ignore"):
+            size = np.abs(self._call(y, np.zeros_like(y)))
+        return np.where(np.isfinite(size), size, 0.0)
 
     def _size_around(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return the largest size of the loss within a width of eta, as far as it is finite there."""

@@ -94,9 +94,20 @@ def _growth(risk: LinearRisk) -> tuple[Mask, Mask]:
     if hasattr(risk.loss, "growth"):  # a loss that cannot be asked so far out answers for itself
         up, down = risk.loss.growth(y)
         return up, down
-    far = FAR + 2.0 * np.abs(y)  # beyond the target too, where losses of y - eta turn
-    with np.errstate(over="ignore"):  # an exponential loss may overflow: it certainly grows
-        return risk.loss.first(y, far) > 1e-9, risk.loss.first(y, -far) < -1e-9
+    return _slope_far_out(risk, y, 1.0) > 1e-9, _slope_far_out(risk, y, -1.0) < -1e-9
+
+
+def _slope_far_out(risk: LinearRisk, y: FloatArray, side: float) -> FloatArray:
+    """Return l1 far out; where it is nan there (e^x / (1 + e^x) at 1000), from as far as it is a number."""
+    beyond = 2.0 * np.abs(y)  # of the target too, where losses of y - eta turn
+    slope = np.full(y.shape, np.nan)
+    for far in (FAR, 0.3 * FAR, 0.1 * FAR, 0.03 * FAR):
+        lost = np.isnan(slope)
+        if not lost.any():
+            break
+        with np.errstate(over="ignore", invalid="ignore"):  # an exponential loss overflows: it grows
+            slope[lost] = risk.loss.first(y[lost], side * (far + beyond[lost]))
+    return slope
 
 
 def _columns(risk: LinearRisk, rows: Indices, columns: Indices) -> FloatArray:

@@ -416,6 +416,22 @@ def test_the_perceptron_gradient_is_right():
     near(network.row_gradients(theta), network.risk(1.0).rows.gradients(theta).value, 1e-13)
 
 
+def test_new_rows_may_be_lists():
+    X, y = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0, 4.0])
+    risk = ist.BlackBoxRisk(
+        lambda theta: (y - X @ theta) ** 2,
+        2,
+        test_losses=lambda theta, X, y: (y - np.asarray(X) @ theta) ** 2,
+        predict=lambda theta, X: np.asarray(X) @ theta,
+    )
+    influence = ist.Fit.minimise(risk).influence()
+    for found, expected in (
+        (influence.on_loss([[1.0, 2.0]], [3.0]), influence.on_loss(np.array([[1.0, 2.0]]), np.array([3.0]))),
+        (influence.on_prediction([[1.0, 2.0]]), influence.on_prediction(np.array([[1.0, 2.0]]))),
+    ):
+        np.testing.assert_array_equal(found.values, expected.values)
+
+
 def test_a_polynomial_is_smooth_and_its_influences_are_exact():
     """Differences of (theta - i)^2 leave rounding alone, which must not be taken for a kink."""
     fit = ist.Fit.minimise(ist.BlackBoxRisk(lambda theta: (theta - np.arange(3)) ** 2, 1))

@@ -5,9 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import find
 
 import influstat as ist
-from influstat import checks
+from influstat import checks, strategies
 from influstat.checks.compare import compare
 from influstat.errors import InvalidArgument, InvalidType
 from tests.cases import LOSSES, MORE_LOSSES, make_problem
@@ -170,7 +171,27 @@ BAD = [
         "y must hold targets, but it is empty",
     ),
     (lambda: checks.check_loss(Silent()), InvalidType, "check_targets must return an array, .* None"),
+    (lambda: checks.check_influence(LEFT_OUT, rows=[1]), InvalidArgument, "rows must name rows of positive"),
+    (lambda: find(strategies.groups(1), bool), InvalidArgument, "n must be at least 2"),
 ]
+
+
+LEFT_OUT = ist.Ridge(lam=1.0).fit([[1.0], [2.0], [3.0]], [1.0, 0.0, 1.0], weights=[1.0, 0.0, 1.0])
+
+
+class SlightlyOff(ist.LinearRisk):
+    """Its value is off by a millionth."""
+
+    def value(self, theta):
+        """Return too much."""
+        return super().value(theta) * (1 + 1e-6)
+
+
+def test_a_wrong_number_gets_a_cause_and_no_error():
+    X, y = np.random.default_rng(0).normal(size=(9, 2)), np.resize([1.0, -1.0], 9)
+    risk = SlightlyOff(ist.SignedLogisticLoss(), X, y, penalty=ist.L2(1.0), protocol="folded")
+    report = checks.check_risk(risk, laws=["rows add up"])
+    assert "agrees to 6 digits" in report["rows add up"].cause
 
 
 class Silent(ist.PoissonLoss):

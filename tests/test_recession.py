@@ -162,3 +162,21 @@ def test_a_column_of_zeros_is_named():
     X = np.column_stack([LINE, np.zeros(7)])
     with pytest.raises(SingularHessian, match="x1"):
         fit("logistic", np.vstack([X, X]), np.repeat([False, True], 7), intercept=True)
+
+
+class NotANumberFarOut(ist.SignedLogisticLoss):
+    """The slope as e^x / (1 + e^x), which is inf / inf beyond 710."""
+
+    def first(self, y, eta):
+        """Return the slope."""
+        return -y * np.exp(-y * eta) / (1.0 + np.exp(-y * eta))
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+def test_a_slope_that_is_nan_far_out_is_asked_nearer_by():
+    X, y = np.arange(5.0)[:, None], np.array([-1.0, 1.0, -1.0, 1.0, 1.0])
+    found, right = (
+        ist.Fit.minimise(ist.LinearRisk(loss, X, y, penalty=ist.L2(1.0), intercept=True)).theta
+        for loss in (NotANumberFarOut(), ist.SignedLogisticLoss())
+    )
+    np.testing.assert_allclose(found, right, rtol=1e-9)

@@ -158,3 +158,60 @@ def test_right_black_boxes_pass():
     fit = ist.Fit.minimise(network.risk(2.0, row_gradients=network.row_gradients), start=theta)
     check_fit(fit, convex=False).assert_ok()
     check_influence(fit, rows=[3], laws=["derivative of the refit", "order"]).assert_ok()
+
+
+def plainly(margin):
+    """Return the logistic loss as the textbook writes it: a staircase where it is nearly 0."""
+    return np.log(1.0 + np.exp(-margin))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_textbook_logistic_loss_fits_far_out_as_the_careful_one_does(seed):
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(60), 3.0 * rng.normal(size=60)])
+    y = np.where(X[:, 1] + 0.6 * rng.normal(size=60) > 0, 1.0, -1.0)
+    penalty = ist.L2(0.1)
+    careful = ist.Fit.minimise(ist.LinearRisk(ist.SignedLogisticLoss(), X, y, penalty=penalty)).theta
+    box = ist.BlackBoxRisk(lambda theta: plainly(y * (X @ theta)), 2, penalty=penalty)
+    loss = ist.NumericalLoss(lambda y, eta: plainly(y * eta))
+    assert ist.Fit.minimise(box).theta == pytest.approx(careful, rel=1e-7)
+    assert ist.Fit.minimise(ist.LinearRisk(loss, X, y, penalty=penalty)).theta == pytest.approx(
+        careful, rel=1e-7
+    )
+
+
+class CompLogLog(ist.LogisticLoss):
+    """Complementary log-log: for y = 1 the loss is exactly 0 from eta = 3.7 on, its derivatives are not."""
+
+    self_concordance = np.inf
+
+    def value(self, y, eta):
+        """Return the loss."""
+        mean = np.exp(eta)
+        return np.where(y == 0, mean, -np.log(-np.expm1(-mean)))
+
+    def first(self, y, eta):
+        """Return its derivative."""
+        mean = np.exp(eta)
+        with np.errstate(over="ignore"):
+            return np.where(y == 0, mean, -mean / np.expm1(mean))
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1))
+def test_a_loss_that_is_rounded_to_0_far_out_passes(seed):
+    check_loss(CompLogLog(), seed=seed, laws=["first derivative"]).assert_ok()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_saturated_perceptron_passes(seed):
+    rng = np.random.default_rng(seed)
+    X, y = np.column_stack([np.ones(25), rng.normal(size=25)]), np.resize([1.0, -1.0, 1.0], 25)
+
+    def losses(theta):
+        hidden = np.tanh(X @ theta[:4].reshape(2, 2) + theta[4:6])
+        return plainly(y * (hidden @ theta[6:8] + theta[8]))
+
+    box = ist.BlackBoxRisk(losses, 9)
+    check_risk(box, convex=False, seed=seed).assert_ok()
+    check_risk(box, 3.0 * rng.normal(size=9), convex=False, seed=seed).assert_ok()

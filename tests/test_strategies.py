@@ -147,6 +147,23 @@ SHARES = ist.NumericalLoss(
 NOTHING = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2, targets=lambda y: y > 100)
 
 
+NOT_ZERO = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2, targets=lambda y: y != 0)
+LEVELS = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2, targets=lambda y: np.isin(y, [0, 1, 2]))
+
+
+def test_targets_that_a_loss_refuses_are_left_out():
+    seen = set()
+
+    @few
+    @given(strategies.risks(loss=NOT_ZERO), strategies.risks(loss=LEVELS))
+    def drawn(risk, levels):
+        assert (risk.y != 0).all()
+        seen.update(levels.y.tolist())
+
+    drawn()
+    assert seen == {0.0, 1.0, 2.0}
+
+
 @pytest.mark.parametrize(("loss", "low", "high"), [(EXPONENTIAL, 0.0, 4.0), (SHARES, 0.0, 1.0)])
 def test_targets_are_those_that_a_loss_of_ones_own_accepts(loss, low, high):
     @few

@@ -79,7 +79,8 @@ def likely_cause(
     if not (np.isfinite(found).all() and np.isfinite(truth).all()):
         return "is not finite everywhere"
     gap = found - truth
-    for explain in (_known_factor, _shift, _factor, _order, _entry, _digits):
+    explanations = (_known_factor, _shift, _factor, _order, _entry, _digits)
+    for explain in explanations if truth.ndim else (_known_factor, _digits, _factor):
         text = explain(found, truth, gap, place, factors, shifts)
         if text:
             return text

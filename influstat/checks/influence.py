@@ -110,6 +110,9 @@ class _Influences:
         self.rows = np.asarray(chosen)
         if self.rows.dtype.kind not in "iu" or self.rows.min() < 0 or self.rows.max() >= n:
             raise InvalidArgument("rows", f"be positions from 0 to {n - 1}", f"is {rows!r}", "Correct it.")
+        if not (fit.risk.weights[self.rows] > 0).all():
+            need = "name rows of positive weight"
+            raise InvalidArgument("rows", need, f"is {rows!r}", "A row of weight 0 cannot be left out.")
         if len(np.unique(self.rows)) < len(self.rows):
             raise InvalidArgument("rows", "name each row once", f"is {rows!r}", "Drop the repeats.")
 

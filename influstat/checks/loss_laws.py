@@ -116,13 +116,16 @@ def _differenced(loss: Any, sample: Sample, order: int) -> Derivative:
     """Return differences of the derivative below, or of the value where that is computed itself."""
     computed = isinstance(loss, NumericalLoss)
     function = loss.value if computed else getattr(loss, NAMES[order - 1])
+    with np.errstate(all="ignore"):
+        elsewhere = np.abs(function(sample.y, np.zeros_like(sample.eta)))
+    scatter = noise(lambda r: function(sample.y, sample.eta + r), step=NEAR * sample.width)
     return ridders(
         lambda r, rows: function(sample.y[rows], sample.eta[rows] + r),
         order if computed else 1,
         n=len(sample.eta),
         width=0.7 * sample.width if computed else sample.width,
         size=np.abs(sample.eta),
-        rounding=noise(lambda r: function(sample.y, sample.eta + r), step=NEAR * sample.width),
+        rounding=np.maximum(scatter, np.finfo(np.float64).eps * np.where(elsewhere < np.inf, elsewhere, 0.0)),
     )
 
 
@@ -136,19 +139,21 @@ def _derivative(loss: Any, sample: Sample, order: int) -> Finding:
     below = np.abs(getattr(loss, NAMES[order - 1])(sample.y, sample.eta)) / sample.width
     own = np.minimum(_uncertainty(loss, NAMES[order], sample), 1e-5 * (np.abs(truth.value) + below))
     computed = order == 3 and isinstance(loss, NumericalLoss)
-    unsettled = truth.error > 1e-4 * (np.abs(truth.value) + below + np.max(np.abs(truth.value)))
+    largest = np.max(np.abs(truth.value)) + 1e-3 * np.max(below)
+    unsettled = truth.error > 1e-4 * (np.abs(truth.value) + below + largest)
     if np.mean(unsettled) > 0.1:
         index = (int(np.argmax(unsettled)),)
         cause = f"steps do not agree on the derivative of `{NAMES[order - 1]}`: noise, or kinks"
         return Finding("", False, float(np.max(truth.error)), TOLERANCE, sample.place(index), cause)
     if isinstance(loss, NumericalLoss):  # where the loss is tiny it has no digits beyond those of 1
-        below = below + 1e-4 * np.max(np.abs(truth.value))
+        below = below + (1.0 if order == 3 else 1e-4) * np.max(np.abs(truth.value))
+    rounding = 8.0 * np.finfo(np.float64).eps * np.max(below)  # the function's own, where it is nearly 0
     return compare(
         found,
         truth.value,
         tolerance=COMPUTED if computed else TOLERANCE,
         size=below,
-        allowance=np.where(unsettled, np.inf, truth.error + own),
+        allowance=np.where(unsettled, np.inf, truth.error + own + rounding),
         place=sample.place,
         shifts={"it lacks or repeats a term proportional to eta ({:g} eta)": sample.eta},
     )
@@ -214,6 +219,9 @@ def _bounded(loss: Any, sample: Sample) -> Finding:
     for sign, end in ((1.0, "+inf"), (-1.0, "-inf")):
         with np.errstate(over="ignore"):
             slopes = sign * np.asarray(loss.first(sample.targets, sign * reach))
+        if np.isnan(slopes).any():
+            target = sample.targets[int(np.argmax(np.isnan(slopes)))]
+            return Finding("", False, where=f"y = {target:g}, eta near {end}", cause="`first` is nan there")
         if (slopes < -1e-9).any():
             target = sample.targets[int(np.argmin(slopes))]
             cause = (

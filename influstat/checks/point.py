@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from influstat.black_box import BlackBoxRisk
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.numerical_derivatives import Derivative, ridders
 from influstat.risk import LinearRisk
@@ -42,6 +43,7 @@ class Point:
             return np.where(
                 squares > 0, np.sqrt(self.risk.shape[0] / np.where(squares > 0, squares, 1.0)), 1.0
             )
+        widest = self.risk.rows.widths if isinstance(self.risk, BlackBoxRisk) else np.full(p, np.inf)
         try:
             gradients = np.asarray(self.risk.row_gradients(at), dtype=np.float64)
             size = np.sqrt(np.mean(gradients**2, axis=0))
@@ -50,7 +52,8 @@ class Point:
         if size.shape != (p,) or not np.isfinite(size).all():
             size = np.zeros(p)
         largest = np.max(size, initial=0.0)
-        return np.where(size > 1e-8 * largest, 1.0 / np.where(size > 0, size, 1.0), 1.0)
+        unit = np.where(size > 1e-8 * largest, 1.0 / np.where(size > 0, size, 1.0), 1.0)
+        return np.minimum(unit, widest)  # a saturated row has a small gradient and bends all the same
 
     @cached_property
     def theta(self) -> FloatArray:
@@ -74,12 +77,14 @@ class Point:
     def along(self, function: Any, direction: FloatArray, entries: int) -> Derivative:
         """Return the derivative of function(theta + r direction), entry by entry."""
         reach = float(np.max(np.abs(self.theta) / self.unit))
+        largest = float(np.max(np.abs(function(self.theta))))
         return ridders(
             lambda r, rows: np.atleast_1d(function(self.theta + r * direction))[rows],
             1,
             n=entries,
             width=self._room(direction),
             size=reach,
+            rounding=np.finfo(np.float64).eps * largest,  # an entry near 0 has the rounding of its parts
         )
 
     def _room(self, direction: FloatArray) -> float:

@@ -17,7 +17,7 @@ from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, Smoot
 from influstat.penalty import L2
 from influstat.risk import LinearRisk
 from influstat.strategies.designs import KINDS, Drawn, designs, grid
-from influstat.validation import FloatArray
+from influstat.validation import FloatArray, whole_number
 
 SMOOTH_LOSSES = (
     SquaredError(),
@@ -30,6 +30,10 @@ SMOOTH_LOSSES = (
     SmoothedCheck(0.75, 0.5),
 )
 LOSSES = (*SMOOTH_LOSSES, HuberLoss(1.5), SquaredHinge())
+NUMBERS = tuple(  # candidates for targets, the simplest first
+    sorted(numbers, key=abs)
+    for numbers in (np.arange(-24, 25) / 8.0, np.arange(7.0), np.arange(1, 25) / 8.0, np.arange(1, 16) / 16.0)
+)
 LABELS = {"0/1": (0.0, 1.0), "-1/+1": (-1.0, 1.0)}
 
 
@@ -68,16 +72,14 @@ def targets(draw: Callable[..., Any], loss: Any, drawn: Drawn) -> FloatArray:
     """
     n = len(drawn.labels)
     for low, high in LABELS.values():
-        if _accepts(loss, [low, high]) and not _accepts(loss, [low, high, 0.5]):
+        others = ([low, high, 0.5], [low, high, 2.0])
+        if _accepts(loss, [low, high]) and not any(_accepts(loss, other) for other in others):
             return np.where(drawn.labels > 0, high, low)
-    if _accepts(loss, [-1.0]):
-        return grid(draw, (n,), -24, 24) / 8.0
-    if _accepts(loss, [0.0, 2.0]):
-        return grid(draw, (n,), 0, 6)
-    if _accepts(loss, [0.5, 2.0]):
-        return grid(draw, (n,), 1, 24) / 8.0
-    if _accepts(loss, [0.25, 0.75]):
-        return grid(draw, (n,), 1, 15) / 16.0
+    first = 0 if _accepts(loss, [-1.0]) else 1 if _accepts(loss, [0.0]) else 2
+    for numbers in NUMBERS[first:]:
+        accepted = np.array([number for number in numbers if _accepts(loss, [number])])
+        if accepted.size > 1:
+            return np.asarray(accepted[grid(draw, (n,), 0, accepted.size - 1).astype(np.intp)])
     raise InvalidArgument(
         "loss",
         "accept labels, numbers, counts, positive numbers or shares",
@@ -205,6 +207,7 @@ def groups(draw: Callable[..., Any], n: int, *, largest: int | None = None) -> l
     >>> [group.tolist() for group in find(strategies.groups(5), lambda groups: len(groups) == 2)]
     [[0], [1]]
     """
+    n = whole_number("n", n, at_least=2)
     most = n - 1 if largest is None else min(largest, n - 1)
     count = draw(st.integers(1, max(1, n // 2)))
     owner = grid(draw, (n,), 0, count)  # 0: in no group
