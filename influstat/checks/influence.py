@@ -20,6 +20,7 @@ from influstat.validation import FloatArray, numeric_array, whole_number
 
 TOLERANCE = 1e-5  # of derivatives of refits: a refit carries about 12 digits, its differences 8
 ROWS = 4
+STOPPED = 1e-10  # in the same steps: what a refit that stops at a relative gradient of 1e-12 leaves open
 LEAST = 1e-6  # what counts as nothing, in steps that move linear predictors by 1
 
 INFLUENCE_LAWS = ("derivative of the refit", "order", "exact refits", "loss", "prediction", "own loss")
@@ -229,6 +230,7 @@ def _exact(at: _Influences) -> Finding:
         truth,
         tolerance=1e-6,
         size=np.max(np.abs(truth)) + LEAST,
+        allowance=STOPPED,
         place=lambda i: f"row {at.rows[done[i[0]]]}",
     )
 

@@ -35,14 +35,11 @@ class Point:
 
     @cached_property
     def unit(self) -> FloatArray:
-        """A step of each coefficient that moves the linear predictors, or their like, by about 1."""
+        """A step of each coefficient that moves the linear predictors, or their like, by about 1 at most."""
         p = self.risk.shape[1]
         at = np.zeros(p) if self.given is None else self.given
         if isinstance(self.risk, LinearRisk):
-            squares = self.risk.design.square_sums(np.ones(self.risk.shape[0]))
-            return np.where(
-                squares > 0, np.sqrt(self.risk.shape[0] / np.where(squares > 0, squares, 1.0)), 1.0
-            )
+            return _units_of(self.risk)
         widest = self.risk.rows.widths if isinstance(self.risk, BlackBoxRisk) else np.full(p, np.inf)
         try:
             gradients = np.asarray(self.risk.row_gradients(at), dtype=np.float64)
@@ -125,6 +122,15 @@ class Point:
         risk, theta = self.risk, self.theta
         rows = risk.weights @ np.asarray(risk.row_gradients(theta))
         return np.asarray(risk.total_weight * np.asarray(risk.gradient(theta)) - rows)
+
+
+def _units_of(risk: LinearRisk) -> FloatArray:
+    """Return steps that move the linear predictors by about 1, or less where the penalty would swamp all."""
+    squares = risk.design.square_sums(np.ones(risk.shape[0])) / risk.shape[0]
+    unit = np.where(squares > 0, 1.0 / np.sqrt(np.where(squares > 0, squares, 1.0)), 1.0)
+    penalised = risk.penalty_diagonal > 0
+    kappa = np.where(penalised, risk.penalty_diagonal, 1.0)
+    return np.where(penalised, np.minimum(unit, np.sqrt(2.0 * risk.total_weight / kappa)), unit)
 
 
 def unsettled(error: FloatArray, size: FloatArray, name: str) -> Finding | None:
