@@ -167,7 +167,10 @@ def test_the_papers_models_on_the_papers_data_from_values_alone(data_dir, model)
         else:
             fit = ist.SmoothedSVC(lam=2.0, t=0.1).fit(X, y)
             columns = np.column_stack([X, np.ones(len(X))])
-            value = lambda t, X, y: 0.1 * np.log1p(np.exp((1.0 - y * (X @ t)) / 0.1))  # noqa: E731
+
+            def value(t, X, y):
+                return 0.1 * np.log1p(np.exp((1.0 - y * (X @ t)) / 0.1))
+
     with_ones = columns.shape[1] - X.shape[1]
     box = ist.BlackBoxRisk(
         lambda theta: value(theta, columns, y),

@@ -141,3 +141,9 @@ def test_the_loss_without_the_row_finds_flipped_labels_of_spambase_first():
     assert last["self_influence"] > 5.0 * last["random"]
     for score in search.found:
         assert (np.diff(search.mean(score)) > 0).all()
+
+
+@pytest.mark.parametrize("mismatch", [domain_mismatch, stand_in_mismatch])
+def test_kept_says_which_negative_row_stays(mismatch):
+    one, other = (mismatch(kept=kept).members for kept in (0, 10))
+    assert len(set(one.tolist()) ^ set(other.tolist())) >= 2

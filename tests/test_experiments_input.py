@@ -57,7 +57,7 @@ SEARCHES = [
     ({"per_round": 0}, "per_round must be at least 1"),
     ({"per_round": N}, "per_round must be at most 30"),
     ({"rounds": 0}, "rounds must be at least 1"),
-    ({"y": 2.0 * LABELS - 1.0}, "y must hold 0 and 1 only"),
+    ({"y": 2.0 * LABELS - 1.0}, "y must hold only the labels 0 and 1"),
     ({"y": LABELS[:-1]}, "y must have"),
     ({"y": ["one"] * N}, "y must hold real numbers"),
     ({"seeds": ()}, "seeds must hold at least one seed"),

@@ -269,3 +269,10 @@ def test_robust_fits_leave_outliers_alone(kind):
     y[:5] += 1e4
     np.testing.assert_allclose(clean, [2.0, 300.0], atol=0.5)
     np.testing.assert_allclose(ist.Fit.minimise(ist.LinearRisk(kind(1.0), X, y)).theta, clean, atol=0.3)
+
+
+@pytest.mark.parametrize("eta", [1e-17, -3e-12, 2e-6])
+def test_the_poisson_slope_keeps_its_digits_where_the_count_is_1(eta):
+    assert ist.PoissonLoss().first(np.array([1.0]), np.array([eta])) == pytest.approx(
+        eta + eta**2 / 2 + eta**3 / 6, rel=1e-15, abs=0.0
+    )

@@ -307,7 +307,7 @@ def test_a_function_that_is_nearly_analytic_is_differenced():
     assert loss.first(y, eta) == pytest.approx(truth, rel=1e-11)
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # NumPy's own, of log(-1) in "nan"
 @pytest.mark.parametrize("name", BAD)
 def test_bad_functions_are_refused_with_the_point(name):
     function, error, sentence = BAD[name]

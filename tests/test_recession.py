@@ -172,7 +172,7 @@ class NotANumberFarOut(ist.SignedLogisticLoss):
         return -y * np.exp(-y * eta) / (1.0 + np.exp(-y * eta))
 
 
-@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")  # inf / inf is the point
 def test_a_slope_that_is_nan_far_out_is_asked_nearer_by():
     X, y = np.arange(5.0)[:, None], np.array([-1.0, 1.0, -1.0, 1.0, 1.0])
     found, right = (

@@ -12,6 +12,7 @@ from scipy.special import expit, log_ndtr
 import influstat as ist
 from influstat import strategies
 from influstat.checks import check_fit, check_influence, check_loss, check_risk, check_solver
+from influstat.checks.sample import draw_sample
 from tests.cases import LOSSES, MORE_LOSSES
 from tests.perceptron import Perceptron
 from tests.test_mutations import altered
@@ -88,6 +89,8 @@ def test_a_loss_with_noise_about_0_passes(seed):
 
 def test_large_targets_of_a_log_link_are_looked_at_where_they_belong():
     check_loss(ist.PoissonLoss(), y=[1.0, 5.0, 1000.0, 1e6]).assert_ok()
+    sample = draw_sample(ist.PoissonLoss(), [1.0, 5.0, 1000.0, 1e6], 1.0, 0)
+    assert sample.centres == pytest.approx(np.log([1.0, 5.0, 1000.0, 1e6]))
 
 
 def cox(seed):
@@ -215,3 +218,38 @@ def test_a_saturated_perceptron_passes(seed):
     box = ist.BlackBoxRisk(losses, 9)
     check_risk(box, convex=False, seed=seed).assert_ok()
     check_risk(box, 3.0 * rng.normal(size=9), convex=False, seed=seed).assert_ok()
+
+
+FOURS = np.full((6, 1), 4.0)
+
+
+def exact_fit():
+    """All rows are alike, so that each one's gradient is rounding alone at the minimum."""
+    risk = ist.LinearRisk(ist.PoissonLoss(), FOURS, np.zeros(6), penalty=ist.L2(16.0), protocol="folded")
+    return ist.Fit(risk, [-0.3581011939745751])
+
+
+def vanishing_removal():
+    """Without row 1 the labels balance: theta is 0, and exact removal leaves 2e-12."""
+    risk = ist.LinearRisk(
+        ist.SmoothedHinge(0.1),
+        FOURS,
+        [-1.0, 1.0, -1.0, 1.0, 1.0, -1.0],
+        penalty=ist.L2(16.0),
+        weights=[0.25, 3.0, 0.25, 0.25, 0.25, 0.0],
+    )
+    return ist.Fit.minimise(risk)
+
+
+@pytest.mark.parametrize(("make", "row", "seed"), [(exact_fit, 0, 0), (vanishing_removal, 1, 5)])
+def test_influences_that_are_nothing_but_rounding_pass(make, row, seed):
+    check_influence(make(), rows=[row], seed=seed).assert_ok()
+
+
+def test_a_penalty_that_would_swamp_the_losses_is_looked_at_nearer_by():
+    X = np.tile(np.diag([400.0, 40.0, 4e-4]), (5, 1))
+    y = np.array([-1, 1, -1, 1, 1, 1, 1, 1, -1, 1, -1, -1, -1, -1, -1], dtype=float)
+    weights = [2, 1.25, 3, 1.5, 0.25, 0.75, 3, 1.75, 2.5, 2.25, 0.5, 2.25, 1.25, 1, 0]
+    penalty = ist.L2(16000.0)
+    risk = ist.LinearRisk(ist.SmoothedHinge(0.1), X, y, penalty=penalty, weights=weights, protocol="folded")
+    check_risk(risk, seed=90).assert_ok()

@@ -294,8 +294,8 @@ def _rounding_of_own(at: _Influences) -> FloatArray:
     risk = at.fit.risk
     terms = risk.shape[0] * np.asarray(risk.gradient_scale(at.fit.theta))  # a sum over all rows
     e = 64.0 * np.finfo(np.float64).eps * terms
-    inverse = np.abs(np.linalg.inv(np.asarray(at.fit.hessian.to_dense())))
-    return np.asarray(2.0 * np.abs(at.influences()) @ e + e @ inverse @ e)
+    moved = np.linalg.solve(np.asarray(at.fit.hessian.to_dense()), np.diag(e))  # H^-1 diag(e)
+    return np.asarray(2.0 * np.abs(at.influences()) @ e + np.sum(e @ np.abs(moved)))
 
 
 LAWS: dict[str, Callable[[_Influences], Finding]] = dict(

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.fit import Fit
+from influstat.losses import two_labels
 from influstat.mislabelled import find_mislabelled
 from influstat.models import Logistic
 from influstat.printing import ShortRepr
 from influstat.progress import progress
-from influstat.validation import FloatArray, choice, vector, whole_number
+from influstat.validation import FloatArray, choice, whole_number
 
 SCORES = (
     "leave_one_out",
@@ -102,7 +103,7 @@ def search_mislabelled(
         checked than there are; there are no seeds; a score is unknown, or "validation" has no `clean` rows.
     """
     model = Logistic(lam=lam, intercept=intercept)
-    y = _labels(y)
+    y = two_labels(y, (0.0, 1.0), "Code the classes so.")
     flips = whole_number("flips", flips, at_least=1)
     if flips > len(y):
         need = f"be at most the number of rows ({len(y)})"
@@ -125,14 +126,6 @@ def search_mislabelled(
         for score in scores:
             found[score][k] = _rounds(model, X, y, wrong, score, per_round, rounds, clean)
     return Search(per_round * np.arange(1, rounds + 1), found)
-
-
-def _labels(y: Any) -> FloatArray:
-    labels = vector("y", y)
-    strange = labels[(labels != 0.0) & (labels != 1.0)]
-    if len(strange):
-        raise InvalidArgument("y", "hold 0 and 1 only", f"holds {strange[0]:g}", "Code the classes so.")
-    return labels
 
 
 def _check_rounds(per_round: int, rounds: int, n: int) -> None:

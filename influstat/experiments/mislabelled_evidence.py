@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from influstat.datasets import load_enron1, load_mnist17, load_spambase
 from influstat.experiments.digits import digits_split, mnist_data
 from influstat.experiments.mislabelled import SCORES, Search, search_mislabelled
+from influstat.experiments.split import standardised
 from influstat.printing import ShortRepr
 from influstat.validation import FloatArray, choice
 
@@ -104,12 +105,11 @@ def mislabelled_evidence(
 
 
 def _digits() -> Task:
-    split = digits_split(mnist_data())[0]
-    center, spread = split.X.mean(axis=0), split.X.std(axis=0)
-    spread[spread == 0] = 1.0
     test = load_mnist17(part="test")
-    clean = (test.X[:HELD_OUT] - center) / spread, (test.y[:HELD_OUT] == 1).astype(np.float64)
-    return Task((split.X - center) / spread, (split.y == 1).astype(np.float64), clean, 500.0, 909, 200)
+    clean = {"X_test": test.X[:HELD_OUT], "y_test": test.y[:HELD_OUT] == 1}
+    split = standardised(replace(digits_split(mnist_data())[0], **clean))
+    y, y_clean = split.y.astype(np.float64), split.y_test.astype(np.float64)
+    return Task(split.X, y, (split.X_test, y_clean), 500.0, 909, 200)
 
 
 def _standardised(X: FloatArray) -> FloatArray:
