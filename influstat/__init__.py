@@ -6,27 +6,31 @@ Model Predictions via Influence Functions*, which reproduces Koh and Liang (2017
 
 from influstat import checks, errors
 from influstat.adapters import from_sklearn, from_statsmodels, negative_curvature_rows
-from influstat.black_box import BlackBoxRisk
-from influstat.contract import Risk
-from influstat.curvature import Curvature
-from influstat.effects import average_marginal_effect, odds_ratio
+from influstat.applications.mislabelled import Suspects, find_mislabelled
+from influstat.curvature.linear import Curvature
 from influstat.fit import Fit
-from influstat.functionals import Functional, contrast, functional, predicted_mean
-from influstat.influence import Influence
-from influstat.input_influence import InputScores, input_influence
-from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
-from influstat.mislabelled import Suspects, find_mislabelled
-from influstat.models import HingeSVC, Logistic, Ridge, SmoothedSVC
-from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, SmoothedCheck, SquaredHinge
-from influstat.numerical_loss import NumericalLoss
-from influstat.penalty import L2
+from influstat.influence.influence import Influence
+from influstat.influence.inputs import InputScores, input_influence
+from influstat.influence.scores import Ranking, Scores
+from influstat.losses.base import Loss
+from influstat.losses.hinge import SmoothedHinge, SquaredHinge
+from influstat.losses.logistic import LogisticLoss, SignedLogisticLoss
+from influstat.losses.numerical import NumericalLoss
+from influstat.losses.poisson import PoissonLoss
+from influstat.losses.residual import HuberLoss, PseudoHuberLoss, SmoothedCheck
+from influstat.losses.squared import SquaredError
+from influstat.models.linear import HingeSVC, Logistic, Ridge, SmoothedSVC
 from influstat.removal import CrossValidation, Removal, cross_validate, cross_validate_lam
 from influstat.removal.report import RemovalReport
-from influstat.risk import LinearRisk
-from influstat.scores import Ranking, Scores
-from influstat.smoothed_l1 import SmoothedL1, SmoothedL1Risk
-from influstat.softmax import SoftmaxRisk
+from influstat.risks.black_box import BlackBoxRisk
+from influstat.risks.contract import Risk
+from influstat.risks.linear import LinearRisk
+from influstat.risks.penalties import L2
+from influstat.risks.smoothed_l1 import SmoothedL1, SmoothedL1Risk
+from influstat.risks.softmax import SoftmaxRisk
 from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solution, Solver, Taylor
+from influstat.statistics.effects import average_marginal_effect, odds_ratio
+from influstat.statistics.functionals import Functional, contrast, functional, predicted_mean
 
 __all__ = [
     "L2",

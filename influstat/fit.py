@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.contract import Risk
 from influstat.errors import InvalidType, NotStationary
-from influstat.newton import minimise, stationarity
+from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
+from influstat.minimise.newton import minimise, stationarity
+from influstat.risks.contract import Risk
 from influstat.row_statistics import RowStatistics
 from influstat.solvers import Cholesky, Solver
-from influstat.validation import FloatArray, check_order, real_number, vector, whole_number
 
 if TYPE_CHECKING:
-    from influstat.influence import Influence
+    from influstat.influence.influence import Influence
     from influstat.removal.report import RemovalReport
     from influstat.removal.result import Removal
 
@@ -178,7 +178,7 @@ class Fit(RowStatistics):
         >>> fit.influence().on_prediction([[1.0]]).values.sum().round(12)      # they cancel
         np.float64(0.0)
         """
-        from influstat.influence import Influence
+        from influstat.influence.influence import Influence
 
         return Influence(self, Cholesky() if solver is None else solver)
 

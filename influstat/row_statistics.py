@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from influstat.fit import Fit
-    from influstat.inference import Inference
+    from influstat.statistics.inference import Inference
 
 
 class RowStatistics:
@@ -36,7 +36,7 @@ class RowStatistics:
         columns : sequence of str, optional
             Out of "cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits",
             "cov_ratio" (these when left out), and "dfbetas", "dfbeta", "likelihood_displacement", which
-            cost more. `influstat.diagnostics` defines each.
+            cost more. `influstat.statistics.diagnostics` defines each.
         method : {"newton", "exact"}
             How theta_-i, the fit without the row, is found for the columns that need it: by a Newton step
             (exact for squared error; statsmodels' one-step measures for the rest) or by a refit.
@@ -74,7 +74,7 @@ class RowStatistics:
         >>> fit.diagnostics(["hat_diag", "dfbeta"])["dfbeta_x0"].round(9).tolist()   # 4 - 5.5, ...
         [-1.5, -0.5, 2.0]
         """
-        from influstat.diagnostics import diagnostics
+        from influstat.statistics.diagnostics import diagnostics
 
         return diagnostics(
             cast("Fit", self),
@@ -99,7 +99,7 @@ class RowStatistics:
         ----------
         kind : str
             "model", "HC0", "HC1", "HC2", "HC3", "cluster", "infinitesimal jackknife", "jackknife" or
-            "cluster jackknife" (CRV3), as `influstat.covariance` defines them.
+            "cluster jackknife" (CRV3), as `influstat.statistics.covariance` defines them.
         groups : array_like, shape (n,)
             The cluster of each row, for the two kinds with clusters.
         dispersion : float, optional
@@ -121,7 +121,7 @@ class RowStatistics:
         >>> fit.covariance(), fit.covariance("HC0")         # 26 / 2 / 3 and 26 / 9
         (array([[4.33333333]]), array([[2.88888889]]))
         """
-        from influstat.covariance import covariance
+        from influstat.statistics.covariance import covariance
 
         return covariance(cast("Fit", self), kind, groups=groups, dispersion=dispersion, frequency=frequency)
 
@@ -159,7 +159,7 @@ class RowStatistics:
         >>> fit.inference().table.t_values          # 4 / sqrt(26 / 6)
         array([1.92153785])
         """
-        from influstat.inference import inference
+        from influstat.statistics.inference import inference
 
         return inference(
             cast("Fit", self),

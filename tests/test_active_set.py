@@ -6,8 +6,8 @@ from hypothesis import given
 from sklearn.linear_model import ElasticNet, Lasso
 
 import influstat as ist
-from influstat.adapters.active_set import ActiveSetRisk
-from influstat.design import Design
+from influstat.input.design import Design
+from influstat.risks.active_set import ActiveSetRisk
 from tests.cases import problems
 
 SMOOTH = problems(solvable=True, rows=(8, 20))

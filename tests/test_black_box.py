@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import IndefiniteHessian, InvalidArgument, InvalidType, NotStationary, Unsupported
-from influstat.newton import minimise
+from influstat.minimise.newton import minimise
 from tests.cases import LOSSES, make_problem
 from tests.perceptron import Perceptron, iris
 from tests.test_numerical_loss import ANALYTIC

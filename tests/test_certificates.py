@@ -8,9 +8,9 @@ import scipy.sparse as sp
 
 import influstat as ist
 from influstat import datasets
-from influstat.removal import certify
-from influstat.removal.certificates import Constants, ball
-from influstat.removal.groups import read_groups, read_rows
+from influstat.input.groups import read_groups, read_rows
+from influstat.removal.certificates import certify
+from influstat.removal.certificates.theorem import Constants, ball
 from influstat.removal.result import Removal
 from tests.cases import LOSSES, make_problem
 from tests.extended import LONG, Truth
@@ -260,8 +260,8 @@ def test_rounding_is_what_is_left_for_squared_error():
 def test_without_a_margin_for_rounding_some_errors_are_beyond_their_bounds(monkeypatch):
     beyond = 0
     for name in ("measured", "bounds", "anchor"):
-        monkeypatch.setattr(f"influstat.removal.{name}.unit_rounding", lambda terms: 0.0)
-    monkeypatch.setattr("influstat.removal.bounds.EPSILON", 0.0)
+        monkeypatch.setattr(f"influstat.removal.certificates.{name}.unit_rounding", lambda terms: 0.0)
+    monkeypatch.setattr("influstat.removal.certificates.bounds.EPSILON", 0.0)
     for seed in range(10):
         problem = drawn(plain, CERTIFIABLE[1], seed)
         result = judged(problem, read_rows(None, np.arange(problem.n)), "exact")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, cg, eigsh, minres
 
 import influstat as ist
-from influstat import design as design_module
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input import design as design_module
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within
 

@@ -9,9 +9,9 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from influstat import design as design_module
-from influstat.design import Design
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input import design as design_module
+from influstat.input.design import Design
 from tests.reference import assert_within
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from influstat.design import Design
 from influstat.errors import InvalidArgument
+from influstat.input.design import Design
 
 # -- names and labels -----------------------------------------------------------------------------------
 

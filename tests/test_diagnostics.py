@@ -12,8 +12,8 @@ from statsmodels.gam.api import BSplines, GLMGam
 from statsmodels.stats.outliers_influence import MLEInfluence, OLSInfluence
 
 import influstat as ist
-from influstat.diagnostics import CHEAP, COLUMNS
-from influstat.leverage import Leverage
+from influstat.statistics.diagnostics import CHEAP, COLUMNS
+from influstat.statistics.leverage import Leverage
 from tests.cases import LOSSES, make_problem, problems
 from tests.row_measures import PlainInference
 

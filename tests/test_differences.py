@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from influstat.differences import STEP, differenced
 from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.numerics.differences import STEP, differenced
 
 THETA = np.array([0.7, -0.2, 3.0])
 SMOOTH = {

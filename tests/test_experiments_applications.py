@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from influstat.applications.mislabelled import find_mislabelled
 from influstat.datasets import load_mnist17, load_mnist17_paper, load_spambase
 from influstat.experiments.attack import attack_training_set, standardised_fit
 from influstat.experiments.mislabelled import search_mislabelled
 from influstat.experiments.mislabelled_evidence import mislabelled_evidence
 from influstat.experiments.mismatch import domain_mismatch, stand_in_mismatch
-from influstat.mislabelled import find_mislabelled
 
 pytestmark = pytest.mark.usefixtures("data_dir")
 

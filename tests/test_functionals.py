@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 import influstat as ist
-from influstat.gradients import gradient_of
+from influstat.numerics.gradients import gradient_of
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import derivative
 

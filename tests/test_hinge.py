@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.svm import SVC
 
-from influstat import hinge_dual
 from influstat.datasets import load_iris_pair
 from influstat.errors import InvalidArgument, NotConverged
-from influstat.hinge import minimise_hinge
+from influstat.minimise import hinge_dual
+from influstat.minimise.hinge import minimise_hinge
 
 ROUNDING = 1e-13  # of 1 - y eta, relative to the size of its terms
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from statsmodels.tools.sm_exceptions import DomainWarning
 
 import influstat as ist
-from influstat.covariance import KINDS
-from influstat.inference_table import QUANTITIES
+from influstat.statistics.covariance import KINDS
+from influstat.statistics.inference_table import QUANTITIES
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import derivative
 from tests.row_measures import PlainInference

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 import influstat as ist
-from influstat.adapters.likelihood_risk import LikelihoodRisk
 from influstat.errors import InvalidArgument, Unsupported
+from influstat.risks.likelihood import LikelihoodRisk
 from tests.statsmodels_models import LIKELIHOODS, ROWS
 
 LINEAR = ("Logit", "Probit", "Poisson, offset and exposure", "NegativeBinomial geometric")

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
-from influstat.design import Design
 from influstat.errors import Diverged, DoubtfulResult, IndefiniteHessian, Unsupported
+from influstat.input.design import Design
 from influstat.solvers import row_recursion
 from influstat.solvers.lissa import _Draws
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
-from influstat import more_losses
+from influstat import losses
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from tests import reference
 from tests.cases import LOSSES, MORE_LOSSES, TARGETS, LossCase, make_problem, problems
@@ -209,7 +209,7 @@ def test_bad_settings_and_targets_are_refused(call, error, sentence):
 
 
 def test_every_public_loss_is_in_a_table():
-    for module, table in ((more_losses, MORE_LOSSES), (ist, LOSSES + MORE_LOSSES)):
+    for module, table in ((losses, LOSSES + MORE_LOSSES), (ist, LOSSES + MORE_LOSSES)):
         public = {
             kind
             for name, kind in inspect.getmembers(module, inspect.isclass)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
-from influstat import newton
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
+from influstat.minimise import newton
 from tests.cases import LOSSES, make_problem
 from tests.reference import assert_within
 

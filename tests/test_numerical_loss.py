@@ -8,7 +8,7 @@ from scipy.special import expit
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.numerical_derivatives import complex_step, half_circle, ridders
+from influstat.numerics.derivatives import complex_step, half_circle, ridders
 from tests.cases import LOSSES, MORE_LOSSES, TARGETS, make_problem, problems
 
 # The losses again as a user would write them with complex numbers in mind: no logaddexp, no expit.

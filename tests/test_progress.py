@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from influstat import progress as module
-from influstat.progress import SHORT, progress
+from influstat.input import progress as module
+from influstat.input.progress import SHORT, progress
 
 
 class Bar(list):

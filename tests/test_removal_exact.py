@@ -179,7 +179,7 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch):
             raise KeyboardInterrupt
         return remove(self, groups)
 
-    monkeypatch.setattr("influstat.removal.exact.ExactRefit.remove", interrupted)
+    monkeypatch.setattr("influstat.removal.methods.exact.ExactRefit.remove", interrupted)
     with pytest.warns(ist.errors.DoubtfulResult, match="Interrupted after 16 of 40"):
         loo = fit.leave_one_out()
     np.testing.assert_allclose(loo.theta[:16], whole.theta[:16], rtol=1e-11, atol=1e-12)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
-from influstat.removal.groups import read_groups
+from influstat.input.groups import read_groups
 from tests.cases import LOSSES, make_problem, problems
 
 SQUARED, LOGISTIC, HINGE = LOSSES[0], LOSSES[1], LOSSES[3]
@@ -168,7 +168,7 @@ def test_risks_known_by_contract_only_give_the_same(case):
     risk = problem.risk()
     fit = ist.Fit.minimise(risk)
     groups = read_groups([[1], [2, 3]], 20)
-    from influstat.removal.general import OwnNewtonStep, OwnRefit
+    from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
 
     for method, way in (("newton", OwnNewtonStep), ("exact", OwnRefit)):
         fast = fit.leave_groups_out([[1], [2, 3]], method=method)

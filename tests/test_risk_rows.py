@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
-from influstat.design import Design
 from influstat.errors import InvalidArgument
+from influstat.input.design import Design
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_same_risk, assert_within
 

@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
 import influstat as ist
-from influstat.adapters.scikit_learn_check import limit_of
+from influstat.adapters.scikit_learn.check import limit_of
 from influstat.adapters.verification import remaining_step
 
 RNG = np.random.default_rng(7)

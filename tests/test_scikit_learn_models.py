@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from influstat.adapters.scikit_learn_kinds import READERS
+from influstat.adapters.scikit_learn.kinds import READERS
 from tests import scikit_learn_models as models
 from tests.scikit_learn_models import MODELS, fitted, measured
 

@@ -6,7 +6,7 @@ import pytest
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.scores import Scores
+from influstat.influence.scores import Scores
 
 
 def scores(removal, *, share=None, labels=None, columns=("q",), quantity="loss"):

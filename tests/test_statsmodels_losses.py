@@ -9,11 +9,11 @@ from statsmodels.genmod import families
 from statsmodels.genmod.families import links
 from statsmodels.robust import norms
 
-from influstat.adapters.glm_families import family_of
-from influstat.adapters.glm_links import DifferencedLink, inverse_link
-from influstat.adapters.glm_loss import GLMLoss
-from influstat.adapters.statsmodels_robust import RobustNormLoss
+from influstat.adapters.statsmodels.robust import RobustNormLoss
 from influstat.errors import Unsupported
+from influstat.losses.glm import GLMLoss
+from influstat.losses.glm_families import family_of
+from influstat.losses.glm_links import DifferencedLink, inverse_link
 
 WIDE = np.linspace(-3.0, 3.0, 25)
 POSITIVE = np.linspace(0.2, 3.0, 25)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import influstat as ist
 from influstat import strategies
 from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
-from influstat.newton import minimise
+from influstat.minimise.newton import minimise
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 few = settings(max_examples=40, suppress_health_check=SLOW)

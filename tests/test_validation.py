@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.validation import (
+from influstat.input.validation import (
     check_finite,
     choice,
     first_not_finite,

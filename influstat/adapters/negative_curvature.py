@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.active_set import ActiveSetRisk
-from influstat.adapters.likelihood_risk import LikelihoodRisk
-from influstat.adapters.penalised_risk import PenalisedRisk
 from influstat.errors import Unsupported
 from influstat.fit import Fit
-from influstat.risk import LinearRisk
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
+from influstat.risks.active_set import ActiveSetRisk
+from influstat.risks.likelihood import LikelihoodRisk
+from influstat.risks.linear import LinearRisk
+from influstat.risks.penalised import PenalisedRisk
 
 
 def negative_curvature_rows(fit: Fit) -> Any:

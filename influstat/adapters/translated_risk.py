@@ -7,12 +7,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from influstat.adapters.scikit_learn_data import Translation, labels_of
-from influstat.losses import Loss
-from influstat.penalty import L2
-from influstat.risk import LinearRisk
-from influstat.softmax import SoftmaxRisk
-from influstat.validation import FloatArray, has_index, index_labels
+from influstat.adapters.scikit_learn.data import Translation, labels_of
+from influstat.input.validation import FloatArray, has_index, index_labels
+from influstat.losses.base import Loss
+from influstat.risks.linear import LinearRisk
+from influstat.risks.penalties import L2
+from influstat.risks.softmax import SoftmaxRisk
 
 
 class _Translated:

@@ -8,9 +8,9 @@ import numpy as np
 
 from influstat.errors import IndefiniteHessian, NotStationary, SingularHessian
 from influstat.fit import STATIONARITY, Fit
-from influstat.newton import stationarity
+from influstat.input.validation import FloatArray
+from influstat.minimise.newton import stationarity
 from influstat.solvers import Cholesky
-from influstat.validation import FloatArray
 
 # A library may stop this far from the minimum, in units of what removing a typical row does to theta:
 # its own refits without a row are then no nearer than that either.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.checks.report import Finding
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
 
 ALIKE = 1e-3  # how near a guess must come, relative to what it explains
 UNTOLD = 1e100  # a relative error beyond it says only that 0 was due

@@ -10,8 +10,8 @@ from influstat.checks.compare import compare
 from influstat.checks.noise import digits
 from influstat.checks.point import EXACT, TOLERANCE, Point, unsettled
 from influstat.checks.report import CALLERS_ERRORS, Finding
-from influstat.risk import LinearRisk
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
+from influstat.risks.linear import LinearRisk
 
 OWN_ROWS = 16  # training rows given as new rows
 

@@ -12,8 +12,8 @@ from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidType, NotConverged
 from influstat.fit import STATIONARITY, Fit
-from influstat.newton import minimise
-from influstat.validation import whole_number
+from influstat.input.validation import whole_number
+from influstat.minimise.newton import minimise
 
 FIT_LAWS = ("stationarity", "lowest nearby", "definite", "unique", "kinks")
 

@@ -13,10 +13,10 @@ from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.fit import Fit
-from influstat.newton import minimise
-from influstat.numerical_derivatives import ridders
+from influstat.input.validation import FloatArray, numeric_array, whole_number
+from influstat.minimise.newton import minimise
+from influstat.numerics.derivatives import ridders
 from influstat.solvers import Solver
-from influstat.validation import FloatArray, numeric_array, whole_number
 
 TOLERANCE = 1e-5  # of derivatives of refits: a refit carries about 12 digits, its differences 8
 ROWS = 4

@@ -10,10 +10,10 @@ from influstat.checks.influence import INFLUENCE_LAWS, check_influence
 from influstat.checks.loss import LOSS_LAWS, check_loss
 from influstat.checks.risk import RISK_LAWS, check_risk
 from influstat.checks.solver import SOLVER_LAWS, check_solver
-from influstat.contract import Risk
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.fit import Fit
-from influstat.losses import Loss
+from influstat.losses.base import Loss
+from influstat.risks.contract import Risk
 from influstat.solvers import Solver
 
 Check = Callable[..., Any]

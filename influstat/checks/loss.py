@@ -11,7 +11,7 @@ from influstat.checks.loss_laws import LAWS, NAMES
 from influstat.checks.report import Finding, Report, run
 from influstat.checks.sample import draw_sample
 from influstat.errors import InvalidType
-from influstat.validation import real_number, whole_number
+from influstat.input.validation import real_number, whole_number
 
 LOSS_LAWS = tuple(LAWS)
 CONSEQUENCES = {  # laws that fail with too few digits, or with a kink, and what each is judged by besides
@@ -80,7 +80,7 @@ def check_loss(
             "loss",
             "be an instance with value, first, second, third and check_targets",
             f"is a class, {loss!r}" if isinstance(loss, type) else f"has no {', '.join(missing)}",
-            "See influstat.losses.Loss.",
+            "See help(ist.Loss).",
         )
     sample = draw_sample(
         loss, y, real_number("width", width, above=0.0), whole_number("seed", seed, at_least=0)

@@ -13,9 +13,9 @@ from influstat.checks.noise import digits
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.checks.sample import TARGETS, Sample
 from influstat.errors import InvalidArgument, Unsupported
-from influstat.numerical_derivatives import NEAR, Derivative, noise, ridders
-from influstat.numerical_loss import NumericalLoss
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
+from influstat.losses.numerical import NumericalLoss
+from influstat.numerics.derivatives import NEAR, Derivative, noise, ridders
 
 NAMES = ("value", "first", "second", "third")
 TOLERANCE = 1e-8  # of derivatives, relative to their size around: between float64's and float32's digits

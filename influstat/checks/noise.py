@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.checks.report import Finding
-from influstat.numerical_derivatives import noise
+from influstat.numerics.derivatives import noise
 
 LIMIT = 1e-9  # relative noise: float64 has about 1e-16, good differences 1e-11, float32 about 1e-8
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from influstat.black_box import BlackBoxRisk
 from influstat.checks.report import CALLERS_ERRORS, Finding
-from influstat.numerical_derivatives import Derivative, ridders
-from influstat.risk import LinearRisk
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
+from influstat.numerics.derivatives import Derivative, ridders
+from influstat.risks.black_box import BlackBoxRisk
+from influstat.risks.linear import LinearRisk
 
 TOLERANCE = 1e-8  # of laws with a derivative
 EXACT = 1e-11  # laws without a derivative: the same sums in another order

@@ -10,9 +10,9 @@ from influstat.checks.first_order_laws import FIRST_ORDER_LAWS
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.checks.second_order_laws import SECOND_ORDER_LAWS
-from influstat.contract import Risk
 from influstat.errors import InvalidType
-from influstat.validation import vector, whole_number
+from influstat.input.validation import vector, whole_number
+from influstat.risks.contract import Risk
 
 LAWS = FIRST_ORDER_LAWS | SECOND_ORDER_LAWS
 RISK_LAWS = tuple(LAWS)

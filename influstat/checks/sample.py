@@ -9,7 +9,7 @@ import numpy as np
 
 from influstat.checks.report import CALLERS_ERRORS
 from influstat.errors import InvalidArgument
-from influstat.validation import FloatArray, returned_array, vector
+from influstat.input.validation import FloatArray, returned_array, vector
 
 TARGETS = {  # candidates for a default, tried in this order
     "real": (-2.5, -0.3, 0.0, 1.7, 4.0),

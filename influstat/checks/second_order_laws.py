@@ -11,7 +11,7 @@ import numpy as np
 from influstat.checks.compare import compare
 from influstat.checks.point import DIRECTIONS, TOLERANCE, Point, unsettled
 from influstat.checks.report import Finding
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
 
 ROWS = 4  # left out one at a time
 

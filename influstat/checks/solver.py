@@ -13,8 +13,8 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 from influstat.checks.compare import compare
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidType
+from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.solvers import Solution, Solver
-from influstat.validation import FloatArray, real_number, whole_number
 
 SOLVER_LAWS = (
     "solution",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.datasets.base import PARTS, Dataset, Part
 from influstat.datasets.files import read_bytes
-from influstat.validation import choice
+from influstat.input.validation import choice
 
 TRAIN_IMAGES = 60_000
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.datasets.base import PARTS, Dataset, Part, npz_arrays
 from influstat.datasets.files import read_bytes
-from influstat.validation import choice
+from influstat.input.validation import choice
 
 
 def load_a9a(*, part: Part = "train") -> Dataset:

@@ -8,7 +8,7 @@ import numpy as np
 
 from influstat.datasets.base import PARTS, Dataset, Part, npz_arrays, text_table
 from influstat.datasets.files import read_bytes
-from influstat.validation import choice
+from influstat.input.validation import choice
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -1,7 +1,7 @@
 """A training-set attack: change a few training images a little so that one test image is misjudged.
 
 Koh and Liang (2017, section 5.2) attack a deep network's last layer. Here the model is Figure 2's
-logistic regression, so that the predicted effect is a closed form (`influstat.input_influence`) and the
+logistic regression, so that the predicted effect is a closed form (`ist.input_influence`) and the
 actual one a refit. Every pixel moves by a few grey levels in the direction that raises the test loss.
 """
 
@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.fit import Fit
-from influstat.input_influence import input_influence
-from influstat.models import Logistic
-from influstat.printing import ShortRepr
-from influstat.validation import (
+from influstat.influence.inputs import input_influence
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import (
     FloatArray,
     check_finite,
     numeric_array,
@@ -26,6 +25,7 @@ from influstat.validation import (
     vector,
     whole_number,
 )
+from influstat.models.linear import Logistic
 
 LARGEST_GREY = 255.0
 

@@ -12,11 +12,11 @@ from influstat.experiments.smoothing import iris_split
 from influstat.experiments.split import Split
 from influstat.experiments.table import Line, number
 from influstat.fit import Fit
-from influstat.hinge_model import HingeSVC
-from influstat.models import Logistic, SmoothedSVC
-from influstat.printing import ShortRepr
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
+from influstat.models.hinge import HingeSVC
+from influstat.models.linear import Logistic, SmoothedSVC
 from influstat.solvers import Cholesky
-from influstat.validation import FloatArray
 
 LOGISTIC_LAM = 5.0
 SVC_LAM, SVC_T = 2.0, 0.1

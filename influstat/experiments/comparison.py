@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
-from influstat.validation import FloatArray, check_finite, numeric_array
+from influstat.input.validation import FloatArray, check_finite, numeric_array
 
 
 @dataclass(frozen=True)

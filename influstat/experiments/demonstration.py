@@ -15,10 +15,10 @@ from influstat.errors import DoubtfulResult
 from influstat.experiments.comparison import Agreement, agreement
 from influstat.experiments.split import Split, leverage, split_rows, standardised
 from influstat.fit import Fit
-from influstat.models import Logistic, Ridge, SmoothedSVC
-from influstat.scores import Scores
+from influstat.influence.scores import Scores
+from influstat.input.validation import FloatArray
+from influstat.models.linear import Logistic, Ridge, SmoothedSVC
 from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solver, Taylor
-from influstat.validation import FloatArray
 
 TOP = 5
 

@@ -23,10 +23,10 @@ from influstat.experiments.split import (
 )
 from influstat.experiments.table import Line, below, number, same, within
 from influstat.fit import Fit
-from influstat.models import Logistic
-from influstat.printing import ShortRepr
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
+from influstat.models.linear import Logistic
 from influstat.solvers import ConjugateGradient, Taylor
-from influstat.validation import FloatArray
 
 LAM = 1000.0
 SCALE = 1000.0

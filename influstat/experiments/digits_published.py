@@ -13,9 +13,9 @@ from influstat.experiments.digits import DEPTH, LAM, SCALE, digits_split, mnist_
 from influstat.experiments.split import lissa_removals, loss_change_at, removal, standardised
 from influstat.experiments.table import Line, number
 from influstat.fit import Fit
-from influstat.models import Logistic
-from influstat.printing import ShortRepr
-from influstat.validation import FloatArray
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
+from influstat.models.linear import Logistic
 
 EXPLICIT_FACTOR, LISSA_FACTOR = 1.5, 1.8  # undisclosed, in the published figure
 REFITS = 2000  # with all 9084 the slope is 0.6215, and the wait four times as long

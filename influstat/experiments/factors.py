@@ -14,10 +14,10 @@ from influstat.experiments.digits import LAM, digits_split, mnist_data
 from influstat.experiments.split import Split
 from influstat.experiments.table import Line, below, number
 from influstat.fit import Fit
-from influstat.models import Logistic
-from influstat.printing import ShortRepr
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
+from influstat.models.linear import Logistic
 from influstat.solvers import Cholesky
-from influstat.validation import FloatArray
 
 TITLE = "Figure 3: the factors of (17), MNIST 1 against 7, raw pixels"
 

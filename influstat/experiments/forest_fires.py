@@ -21,10 +21,10 @@ from influstat.experiments.split import (
 )
 from influstat.experiments.table import Line, below, number, same, within
 from influstat.fit import Fit
-from influstat.models import Ridge
-from influstat.printing import ShortRepr
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
+from influstat.models.linear import Ridge
 from influstat.solvers import ConjugateGradient, Taylor
-from influstat.validation import FloatArray
 
 TEST_ROW = 42
 SCALE = 400.0

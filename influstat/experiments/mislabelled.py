@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.applications.mislabelled import find_mislabelled
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.fit import Fit
-from influstat.losses import two_labels
-from influstat.mislabelled import find_mislabelled
-from influstat.models import Logistic
-from influstat.printing import ShortRepr
-from influstat.progress import progress
-from influstat.validation import FloatArray, choice, whole_number
+from influstat.input.printing import ShortRepr
+from influstat.input.progress import progress
+from influstat.input.validation import FloatArray, choice, whole_number
+from influstat.losses.base import two_labels
+from influstat.models.linear import Logistic
 
 SCORES = (
     "leave_one_out",

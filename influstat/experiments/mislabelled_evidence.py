@@ -12,8 +12,8 @@ from influstat.datasets import load_enron1, load_mnist17, load_spambase
 from influstat.experiments.digits import digits_split, mnist_data
 from influstat.experiments.mislabelled import SCORES, Search, search_mislabelled
 from influstat.experiments.split import standardised
-from influstat.printing import ShortRepr
-from influstat.validation import FloatArray, choice
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray, choice
 
 DATA = ("mnist17", "spambase", "enron1")
 HELD_OUT = 500

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from influstat.datasets import load_diabetes130, load_fair
 from influstat.errors import InvalidArgument
-from influstat.models import Logistic
-from influstat.printing import ShortRepr
-from influstat.validation import FloatArray, whole_number
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray, whole_number
+from influstat.models.linear import Logistic
 
 CHILD = "age=[0-10)"
 TEST_ROW = 1742

@@ -15,11 +15,11 @@ from influstat.experiments.comparison import pearson
 from influstat.experiments.split import Split, loss_change_at, removal, split_rows
 from influstat.experiments.table import Line, number, same
 from influstat.fit import Fit
-from influstat.hinge_model import HingeFit, HingeSVC
-from influstat.models import SmoothedSVC
-from influstat.printing import ShortRepr
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
+from influstat.models.hinge import HingeFit, HingeSVC
+from influstat.models.linear import SmoothedSVC
 from influstat.solvers import Cholesky
-from influstat.validation import FloatArray
 
 LAM = 2.0
 WIDTHS = (0.001, 0.01, 0.1)  # t

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from influstat.datasets import Dataset
 from influstat.errors import DoubtfulResult
 from influstat.fit import Fit
-from influstat.printing import ShortRepr
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
 from influstat.solvers import Cholesky, LiSSA, Solver
-from influstat.validation import FloatArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency
+from influstat.input.validation import FloatArray, first_not_finite, numeric_array, whole_number
 from influstat.plots.placing import Placing
 from influstat.plots.wording import shortened, wrapped
-from influstat.validation import FloatArray, first_not_finite, numeric_array, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

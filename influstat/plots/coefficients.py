@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, numeric_array, real_number
 from influstat.plots.base import (
     BLACK,
     BLUE,
@@ -23,7 +24,6 @@ from influstat.plots.base import (
     tidy,
 )
 from influstat.plots.wording import text_width, wrapped
-from influstat.validation import FloatArray, numeric_array, real_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

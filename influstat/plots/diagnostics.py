@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.validation import real_number
 from influstat.plots.base import (
     BLUE,
     GREY,
@@ -20,7 +21,6 @@ from influstat.plots.base import (
     one_axes,
     tidy,
 )
-from influstat.validation import real_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

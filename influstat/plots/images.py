@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.validation import numeric_array, whole_number
 from influstat.plots.base import (
     BLUE,
     GREY,
@@ -22,7 +23,6 @@ from influstat.plots.base import (
     row_name,
     several_axes,
 )
-from influstat.validation import numeric_array, whole_number
 
 
 def image_panels(

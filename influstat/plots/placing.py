@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, whole_number
 from influstat.plots.base import (
     GREY,
     SMALL,
@@ -28,7 +29,6 @@ from influstat.plots.base import (
     tidy,
 )
 from influstat.plots.placing import widened
-from influstat.validation import FloatArray, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, numeric_array, real_number
 from influstat.plots.base import (
     CYCLE,
     GREY,
@@ -19,7 +20,6 @@ from influstat.plots.base import (
     one_axes,
     tidy,
 )
-from influstat.validation import FloatArray, numeric_array, real_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,14 +9,14 @@ import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
 
 from influstat.errors import InvalidArgument, Unsupported
-from influstat.printing import ShortRepr
+from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray, vector
 from influstat.removal.expansion import Expansion
-from influstat.removal.groups import Groups, read_groups, read_rows
 from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import in_blocks
-from influstat.risk import LinearRisk
+from influstat.risks.linear import LinearRisk
 from influstat.solvers.cholesky import CholeskyInverse
-from influstat.validation import FloatArray, vector
 
 if TYPE_CHECKING:
     from influstat.fit import Fit

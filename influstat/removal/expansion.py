@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from influstat.removal.groups import Groups, Indices
-from influstat.risk import LinearRisk
-from influstat.validation import FloatArray
+from influstat.input.groups import Groups, Indices
+from influstat.input.validation import FloatArray
+from influstat.risks.linear import LinearRisk
 
 
 class Expansion:

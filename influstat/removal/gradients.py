@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from influstat.input.groups import Groups, Indices
+from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion, Remainder
-from influstat.removal.general import left_over
-from influstat.removal.groups import Groups, Indices
-from influstat.risk import LinearRisk
-from influstat.validation import FloatArray
+from influstat.removal.methods.general import left_over
+from influstat.risks.linear import LinearRisk
 
 if TYPE_CHECKING:
     from influstat.fit import Fit

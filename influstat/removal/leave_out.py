@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from influstat.errors import DoubtfulResult, IndefiniteHessian, SingularHessian, Unsupported
-from influstat.newton import LARGEST_FACTORED
-from influstat.progress import progress
-from influstat.removal.exact import ExactRefit
+from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.progress import progress
+from influstat.input.validation import choice
+from influstat.minimise.newton import LARGEST_FACTORED
 from influstat.removal.expansion import Expansion
-from influstat.removal.first_order import FirstOrder
-from influstat.removal.general import OwnNewtonStep, OwnRefit
 from influstat.removal.gradients import blocks_of
-from influstat.removal.groups import Groups, read_groups, read_rows
-from influstat.removal.newton_step import NewtonStep, Outcome
-from influstat.removal.quadratic import ClosedForm
+from influstat.removal.methods.exact import ExactRefit
+from influstat.removal.methods.first_order import FirstOrder
+from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
+from influstat.removal.methods.newton_step import NewtonStep, Outcome
+from influstat.removal.methods.quadratic import ClosedForm
+from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
-from influstat.removal.second_order import SecondOrder
-from influstat.risk import LinearRisk
-from influstat.validation import choice
+from influstat.risks.linear import LinearRisk
 
 if TYPE_CHECKING:
     from influstat.fit import Fit

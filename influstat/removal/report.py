@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
-from influstat.removal.groups import Groups, read_groups, read_rows
+from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.validation import FloatArray, whole_number
 from influstat.removal.leave_out import collect
-from influstat.validation import FloatArray, whole_number
 
 if TYPE_CHECKING:
     from influstat.fit import Fit

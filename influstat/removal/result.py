@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
-from influstat.printing import ShortRepr
+from influstat.input.groups import Groups
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
 from influstat.removal.gradients import gradients_without
-from influstat.removal.groups import Groups
-from influstat.validation import FloatArray
 
 if TYPE_CHECKING:
     from influstat.fit import Fit
-    from influstat.removal.certificates import Certificate
+    from influstat.removal.certificates.theorem import Certificate
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,7 +137,7 @@ class Removal(ShortRepr):
         `certificate.status` says per removal why there is none: a loss without self-concordance
         (|l3| <= c l2), rows that determine a coefficient alone, coefficients too far from the true ones.
         """
-        from influstat.removal.certify import certify
+        from influstat.removal.certificates.certify import certify
 
         return certify(self.fit.risk, self.fit.theta, self.groups, self.theta)
 
@@ -147,7 +147,7 @@ class Removal(ShortRepr):
         True is the exact minimiser without the rows. As `fit.theta` is what it is, these are bounds on
         |reported delta - true delta| too; a fit that has not converged is no exception.
         """
-        from influstat.removal.bounds import theta_bound
+        from influstat.removal.certificates.bounds import theta_bound
 
         return theta_bound(self)
 
@@ -166,7 +166,7 @@ class Removal(ShortRepr):
         >>> bool((abs(error) <= newton.prediction_bound([[1.0]])).all())
         True
         """
-        from influstat.removal.bounds import prediction_bound
+        from influstat.removal.certificates.bounds import prediction_bound
 
         return prediction_bound(self, X, kind=kind, offset=offset)
 
@@ -184,7 +184,7 @@ class Removal(ShortRepr):
         >>> bool((loo.loss_bound([[1.0]], [1]) < 0.1).all())
         True
         """
-        from influstat.removal.bounds import loss_bound
+        from influstat.removal.certificates.bounds import loss_bound
 
         return loss_bound(self, X, y, offset=offset, linear=linear)
 
@@ -194,7 +194,7 @@ class Removal(ShortRepr):
         One per row removed, in the order of `groups.members`, without a penalty's share: their weighted
         mean bounds the error of a cross-validated loss.
         """
-        from influstat.removal.bounds import held_out_bound
+        from influstat.removal.certificates.bounds import held_out_bound
 
         return held_out_bound(self)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.printing import ShortRepr
-from influstat.removal.groups import read_groups, read_rows
+from influstat.input.groups import read_groups, read_rows
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
-from influstat.validation import FloatArray
 
 if TYPE_CHECKING:
     from influstat.fit import Fit

@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from influstat.curvature import Curvature
+from influstat.curvature.linear import Curvature
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.printing import ShortRepr
-from influstat.validation import FloatArray, check_finite, numeric_array, real_dtype
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray, check_finite, numeric_array, real_dtype
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,10 +12,10 @@ from scipy.linalg import eigh
 from scipy.linalg.blas import dsymm, dtrsm
 from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 
-from influstat.curvature import Curvature
+from influstat.curvature.linear import Curvature
 from influstat.errors import IndefiniteHessian, SingularHessian
+from influstat.input.validation import FloatArray, real_number
 from influstat.solvers.base import OneCall, Solution, as_operator, dense_matrix, relative_residual
-from influstat.validation import FloatArray, real_number
 
 EPSILON = float(np.finfo(np.float64).eps)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
+from influstat.input.validation import FloatArray
 from influstat.solvers.base import relative_residual
-from influstat.validation import FloatArray
 
 
 def scaled_columns(rhs: FloatArray) -> tuple[FloatArray, FloatArray]:

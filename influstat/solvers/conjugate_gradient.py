@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
-from influstat.curvature import Curvature
+from influstat.curvature.linear import Curvature
 from influstat.errors import DoubtfulResult, IndefiniteHessian, SingularHessian
+from influstat.input.validation import FloatArray, choice, real_number, whole_number
 from influstat.solvers.base import OneCall, Solution, as_operator
 from influstat.solvers.columns import scaled_columns
 from influstat.solvers.spectrum import checked_diagonal, coefficient_names, rounding_level
-from influstat.validation import FloatArray, choice, real_number, whole_number
 
 PROBE_RTOL = 1e-6  # a random vector has a larger share than this in any null space
 PROBE_STEPS = 1000

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.curvature import Curvature
+from influstat.curvature.linear import Curvature
 from influstat.errors import DoubtfulResult, Unsupported
+from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.solvers.base import OneCall, Solution, _Damped, as_operator
 from influstat.solvers.columns import measured_residual, scaled_columns
 from influstat.solvers.matrix_recursion import MatrixRecursion
 from influstat.solvers.row_recursion import RowRecursion
 from influstat.solvers.spectrum import checked_diagonal, eigenvalue_bound, explain_growth, series_scale
-from influstat.validation import FloatArray, real_number, whole_number
 
 
 @dataclass(frozen=True, kw_only=True)

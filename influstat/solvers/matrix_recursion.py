@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
 
 
 class MatrixRecursion:

@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.curvature import Curvature
-from influstat.validation import FloatArray
+from influstat.curvature.linear import Curvature
+from influstat.input.validation import FloatArray
 
 BLOCK_ROWS = 24  # rows of one repeat in one block; measured: 16 to 32 are the fastest
 BLOCK_ENTRIES = 2**21  # float64 entries of all rows gathered at once: 16 MiB

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from influstat.curvature import Curvature
+from influstat.curvature.linear import Curvature
 from influstat.errors import Diverged, IndefiniteHessian, SingularHessian
+from influstat.input.validation import FloatArray
 from influstat.solvers.base import _Damped, dense_matrix, diagonal_of
-from influstat.validation import FloatArray
 
 SMALL = 64  # up to this p the eigenvalues of the assembled matrix cost less than Lanczos steps
 MARGIN = 1.01  # a Lanczos value lies below the largest eigenvalue, by far less than this

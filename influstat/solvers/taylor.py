@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from influstat.curvature import Curvature
+from influstat.curvature.linear import Curvature
+from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.solvers.base import OneCall, Solution, as_operator
 from influstat.solvers.columns import measured_residual, scaled_columns
 from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
-from influstat.validation import FloatArray, real_number, whole_number
 
 CHECK_EVERY = 16  # steps between two looks for growth: too few to overflow
 REMEDY = "Use a larger scale, or leave it out."

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from influstat.errors import InvalidArgument
-from influstat.validation import FloatArray
+from influstat.input.validation import FloatArray
 
 KINDS = (
     "well conditioned",

@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument, InvalidType
 from influstat.fit import Fit
-from influstat.losses import LogisticLoss, Loss, SignedLogisticLoss, SmoothedHinge, SquaredError
-from influstat.more_losses import HuberLoss, PoissonLoss, PseudoHuberLoss, SmoothedCheck, SquaredHinge
-from influstat.penalty import L2
-from influstat.risk import LinearRisk
+from influstat.input.validation import FloatArray, whole_number
+from influstat.losses.base import Loss
+from influstat.losses.hinge import SmoothedHinge, SquaredHinge
+from influstat.losses.logistic import LogisticLoss, SignedLogisticLoss
+from influstat.losses.poisson import PoissonLoss
+from influstat.losses.residual import HuberLoss, PseudoHuberLoss, SmoothedCheck
+from influstat.losses.squared import SquaredError
+from influstat.risks.linear import LinearRisk
+from influstat.risks.penalties import L2
 from influstat.strategies.designs import KINDS, Drawn, designs, grid
-from influstat.validation import FloatArray, whole_number
 
 SMOOTH_LOSSES = (
     SquaredError(),

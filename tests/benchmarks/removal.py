@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 
 import influstat as ist
 from influstat import datasets
-from influstat.newton import minimise
+from influstat.minimise.newton import minimise
 
 
 def seconds(function, repeats=1):

@@ -1,0 +1,187 @@
+"""Verification on entry: what scikit-learn stopped at must be the minimum of the risk that we read."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.verification import ALLOWED, remaining_step
+from influstat.errors import DoubtfulResult, NotStationary
+from influstat.fit import STATIONARITY, Fit
+from influstat.input.validation import FloatArray
+from influstat.minimise.newton import stationarity
+from influstat.risks.active_set import ActiveSetRisk
+
+LOOSEST = 1e-3  # however large tol is
+NEAR = 0.1  # standard errors from the minimum, however small the gradient
+STOCHASTIC = 1e-4  # SGD's tol is about its losses from pass to pass, not about a gradient
+SINGLE = 1e-4  # coefficients in float32 are 6e-8 off, their gradient by as much times its condition
+SURPRISE = 0.1  # a relative gradient that an unfinished fit seldom leaves
+AT_KINK = 1e-6  # relative distance of a linear predictor from a kink
+HINGE_EXCESS = 1e-2  # of the hinge risk, above that at the smoothed minimum: libsvm's tol of 1e-3 leaves less
+
+
+def limit_of(estimator: Any) -> float:
+    """Return the largest gradient at which the estimator's coefficients pass.
+
+    That is `tol`, the estimator's own tolerance; but none below 1e-6 is asked for, and none above 1e-3
+    granted. Closed forms must reach 1e-6.
+    """
+    if type(estimator).__name__.startswith("SGD"):
+        return STOCHASTIC
+    tol = getattr(estimator, "tol", None)
+    limit = STATIONARITY if tol is None else min(max(STATIONARITY, float(tol)), LOOSEST)
+    return max(limit, SINGLE) if np.asarray(estimator.coef_).dtype == np.float32 else limit
+
+
+def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> Fit:
+    """Return the fit, finished by Newton's method if asked.
+
+    theta passes at a relative gradient of 1e-6 (`influstat.minimise.newton.stationarity`:
+    the largest entry, each relative to the size of its terms). It also passes where the gradient is at
+    most `limit`, relatively or in absolute size as most of scikit-learn's solvers measure it, and theta
+    is within 0.1 standard errors of the minimum: an absolute gradient is small for any theta where the
+    columns are in small units. One standard error is sqrt(n) times the effect of removing a typical row.
+
+    Parameters
+    ----------
+    risk : Risk
+        What the estimator should have minimised.
+    theta : ndarray, shape (p,)
+        Where it stopped.
+    limit : float
+        Largest gradient accepted, from `limit_of`.
+    polish : bool
+        Whether to start Newton's method at theta.
+
+    Raises
+    ------
+    NotStationary
+        theta does not pass, or a column at 0 should not be there.
+    SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
+        Polishing did not find a minimum; the message says why.
+
+    Warns
+    -----
+    DoubtfulResult
+        theta passes but is more than 1 % of a typical row's removal effect away from the minimum; or
+        polishing began at a relative gradient above 0.1, which speaks for other data.
+    """
+    measure = stationarity(risk, theta)
+    if polish:
+        fit = Fit.minimise(risk, start=theta)
+        _require_active_set(risk, fit.theta, STATIONARITY)
+        if measure > SURPRISE:
+            _warn(
+                f"Before it was finished the fit had a relative gradient of {measure:.2g}: theta is now the "
+                "minimum on these rows and may be far from the estimator's coef_. Check that X, y and "
+                "sample_weight are those it was fitted with, or refit with more iterations."
+            )
+        return fit
+    left = 0.0
+    if not measure <= STATIONARITY:
+        left = remaining_step(risk, theta)
+        distance = left / np.sqrt(risk.shape[0])
+        if not (min(measure, _largest(risk, theta)) <= limit and distance <= NEAR):
+            _refuse(risk, theta, limit, distance)
+    _require_active_set(risk, theta, limit)
+    fit = Fit(risk, theta, tolerance=np.inf)
+    if left > ALLOWED:
+        _warn(
+            f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "
+            f"(relative gradient {measure:.1e}); removals are off by about that much. Pass polish=True to "
+            "finish it by Newton's method, or refit with a smaller tol."
+        )
+    return fit
+
+
+def _largest(risk: Any, theta: FloatArray) -> float:
+    return float(np.max(np.abs(risk.gradient(theta))))
+
+
+def _refuse(risk: Any, theta: FloatArray, limit: float, distance: float) -> None:
+    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
+    relative = np.abs(gradient) / np.where(scale > 0, scale, 1.0)
+    worst = int(np.argmax(np.where(np.isfinite(relative), relative, np.inf)))
+    raise NotStationary(
+        "estimator",
+        f"be at the minimum of its risk on these rows (gradient at most {limit:.1e}, and {NEAR:g} standard "
+        "errors away)",
+        f"has a relative gradient of {relative[worst]:.3g} for {risk.names[worst]!r}, |grad R| = "
+        f"{np.linalg.norm(gradient):.3g}, and is about {distance:.2g} standard errors away",
+        "Pass the X, y and sample_weight that it was fitted with. If it stopped early, refit with more "
+        "iterations and a smaller tol, or pass polish=True to finish it by Newton's method.",
+    )
+
+
+def _require_active_set(risk: Any, theta: FloatArray, limit: float) -> None:
+    """Raise where the columns at 0 are not those that the penalty keeps there."""
+    if not isinstance(risk, ActiveSetRisk):
+        return
+    excess, crossed = risk.entering_pull(theta), risk.crossed(theta)
+    if excess <= limit and not crossed:
+        return
+    what = f"{crossed[0]!r} changes its sign" if crossed else "a column at 0 should have a coefficient"
+    raise NotStationary(
+        "estimator",
+        "have the active set of its minimum",
+        f"has another: {what} (relative gradient beyond the penalty: {max(excess, 0.0):.2g})",
+        "Pass the X, y and sample_weight that it was fitted with, or refit with a smaller tol.",
+    )
+
+
+def refuse_other_minimum(fit: Fit, theta: FloatArray) -> None:
+    """Raise where the hinge fit has a larger hinge risk than the smoothed one: it is not the hinge's minimum.
+
+    Raises
+    ------
+    NotStationary
+        Its risk is larger by more than 1 %.
+    """
+    found, ours = _hinge_risk(fit.risk, theta), _hinge_risk(fit.risk, fit.theta)
+    if found <= ours * (1.0 + HINGE_EXCESS):
+        return
+    raise NotStationary(
+        "estimator",
+        "minimise the hinge risk on these rows",
+        f"has the risk {found:.6g}, above the {ours:.6g} of the smoothed fit",
+        "Pass the X, y and sample_weight that it was fitted with, or refit with more iterations.",
+    )
+
+
+def _hinge_risk(risk: Any, theta: FloatArray) -> float:
+    hinge = np.maximum(0.0, 1.0 - risk.y * risk.linear_predictor(theta))
+    return float((risk.weights @ hinge + risk.penalty_value(theta)) / risk.total_weight)
+
+
+def warn_of_balanced_weights(estimator: Any) -> None:
+    """Say that balanced class weights are held, although they depend on the rows."""
+    if isinstance(getattr(estimator, "class_weight", None), str):
+        _warn(
+            "class_weight='balanced' follows the rows, so that scikit-learn changes the weights of a whole "
+            "class when one row goes. Here the weights stay as they are. To settle it, compare with refits "
+            "that have these weights as sample_weight, or fit with a dict for class_weight."
+        )
+
+
+def warn_of_kinks(fit: Fit) -> None:
+    """Say which rows sit where the second derivative of their loss jumps."""
+    risk: Any = getattr(fit.risk, "smooth", fit.risk)
+    if not hasattr(risk.loss, "kinks"):
+        return
+    eta = risk.linear_predictor(fit.theta)
+    distance = np.abs(eta - risk.loss.kinks(risk.y)) / (1.0 + np.abs(eta))
+    rows = np.flatnonzero(distance.min(axis=0) < AT_KINK)
+    if rows.size:
+        shown = ", ".join(str(label) for label in risk.row_labels[rows[:5]])
+        more = f" and {rows.size - 5} more" if rows.size > 5 else ""
+        _warn(
+            f"Rows {shown}{more} sit where the second derivative of {type(risk.loss).__name__} jumps: "
+            "influence is no derivative there. Look at their removal with leave_one_out(method='exact')."
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, DoubtfulResult, stacklevel=4)

@@ -1,0 +1,241 @@
+"""The rows that an estimator was fitted with: X, y and weights as its risk needs them.
+
+A `Translation` is kept with the fit, so that test rows can be given as the user has them: untransformed,
+with all columns, and with the estimator's own labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.input.validation import FloatArray, has_index, index_labels, numeric_array, vector
+
+
+@dataclass(frozen=True)
+class Translation:
+    """From the user's X and y to those of the risk.
+
+    Attributes
+    ----------
+    transformers : Pipeline or None
+        All steps but the last.
+    features : int
+        Columns of X after the transformers.
+    names : tuple of str or None
+        Their names where scikit-learn knows them.
+    classes : ndarray or None
+        The estimator's classes_, where y holds labels.
+    codes : tuple of float
+        What the classes are called in the loss.
+    active : ndarray of int or None
+        The columns with coefficients that are not 0, where a penalty makes zeros.
+    """
+
+    transformers: Any
+    features: int
+    names: tuple[str, ...] | None
+    classes: NDArray[Any] | None = None
+    codes: tuple[float, ...] = ()
+    active: NDArray[np.intp] | None = None
+
+    def columns(self, X: Any) -> Any:
+        """Return X after the transformers, the active columns of it.
+
+        Raises
+        ------
+        InvalidArgument
+            A transformer refuses X, or X has other columns.
+        """
+        return self.taken(self.transformed(X))
+
+    def taken(self, table: Any) -> Any:
+        """Return the active columns of a transformed table."""
+        return table if self.active is None else _take(table, self.active)
+
+    def transformed(self, X: Any) -> Any:
+        """Return X after the transformers, all columns."""
+        if self.transformers is not None:
+            try:
+                X = self.transformers.transform(X)
+            except (ValueError, TypeError) as error:
+                raise InvalidArgument(
+                    "X",
+                    "be a table that the pipeline's transformers take",
+                    f"is refused by them: {error}",
+                    "Pass the same columns as to the pipeline's fit, untransformed.",
+                ) from error
+        table: Any = X if hasattr(X, "shape") else numeric_array("X", X)
+        if len(table.shape) == 2:  # else the design says what is wrong
+            self._check_columns(table)
+        return table
+
+    def _check_columns(self, X: Any) -> None:
+        if X.shape[1] != self.features:
+            raise InvalidArgument(
+                "X",
+                f"have the {self.features} columns that the estimator was fitted with",
+                f"has {X.shape[1]}",
+                "Pass the same columns in the same order, without a column of ones.",
+            )
+        columns = getattr(X, "columns", None)
+        if self.transformers is None and self.names is not None and columns is not None:
+            found = tuple(str(name) for name in columns)
+            if found != self.names:
+                ours, other = next((a, b) for a, b in zip(self.names, found, strict=True) if a != b)
+                raise InvalidArgument(
+                    "X",
+                    f"name its columns as in the fit ({ours!r} ...)",
+                    f"has {other!r} in that place",
+                    "Reorder or rename its columns.",
+                )
+
+    def targets(self, y: Any) -> Any:
+        """Return y as the loss needs it: numbers as they are, labels as their codes.
+
+        Raises
+        ------
+        InvalidArgument
+            y holds a label that is not among the estimator's classes.
+        """
+        if self.classes is None:
+            return y
+        labels = np.asarray(y)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        if labels.ndim != 1:
+            raise _one_dimensional(labels)
+        # A set of labels of mixed types cannot be sorted; comparing with each class needs no order.
+        position = np.full(len(labels), -1)
+        for k, label in enumerate(self.classes):
+            position[np.asarray(labels == label, dtype=np.bool_)] = k
+        if (position < 0).any():
+            row = int(np.argmax(position < 0))
+            raise InvalidArgument(
+                "y",
+                f"hold the estimator's classes only ({', '.join(map(repr, self.classes.tolist()[:6]))})",
+                f"holds {labels[row]!r} at row {row}",
+                "Pass the labels as in the fit, not recoded.",
+            )
+        return np.asarray(self.codes)[position]
+
+    def with_active(self, active: NDArray[np.intp]) -> Translation:
+        """Return the translation that leaves out all but the active columns."""
+        return replace(self, active=active)
+
+
+def _take(table: Any, columns: NDArray[np.intp]) -> Any:
+    if hasattr(table, "iloc"):
+        return table.iloc[:, columns]
+    if hasattr(table, "tocsc"):
+        return table.tocsc()[:, columns]
+    return np.asarray(table)[:, columns]
+
+
+def _one_dimensional(y: NDArray[Any]) -> Unsupported:
+    return Unsupported(
+        "y",
+        "hold one target per row",
+        f"has shape {y.shape}",
+        "Fit one estimator per target, and pass each with its own column of y.",
+    )
+
+
+# -- what the estimator was fitted with -------------------------------------------------------------------
+
+
+def translation_of(estimator: Any, transformers: Any) -> Translation:
+    """Return how the final estimator's X and y follow from the user's."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None and transformers is not None:
+        names = _names_out(transformers)
+    return Translation(
+        transformers,
+        int(estimator.n_features_in_),
+        None if names is None else tuple(str(name) for name in names),
+    )
+
+
+def _names_out(transformers: Any) -> Any:
+    """Return the transformers' names of their columns; None where one of them gives none."""
+    try:
+        return transformers.get_feature_names_out()
+    except (AttributeError, ValueError):
+        return None
+
+
+def check_table(X: Any, estimator: Any) -> None:
+    """Raise where X is sparse although the estimator is known to have been fitted with dense rows."""
+    if not sp.issparse(X):
+        return
+    dense = hasattr(estimator, "feature_names_in_") or getattr(estimator, "_sparse", True) is False
+    if dense:
+        raise InvalidType(
+            "X",
+            "be dense, as in the fit",
+            "is scipy.sparse",
+            "Pass the table that the estimator was fitted with, e.g. X.toarray().",
+        )
+
+
+def one_target(y: Any, coefficients: FloatArray) -> Any:
+    """Return y with one target per row: a single column becomes a vector, several are refused."""
+    shape = np.shape(y)
+    if len(shape) == 2 and shape[1] == 1:
+        return y.iloc[:, 0] if hasattr(y, "iloc") else np.asarray(y)[:, 0]
+    if len(shape) != 1 or (coefficients.ndim == 2 and coefficients.shape[0] > 1):
+        raise Unsupported(
+            "y",
+            "hold one target per row",
+            f"has shape {shape}, and the estimator has coefficients of shape {coefficients.shape}",
+            "Fit one estimator per target, and pass each with its own column of y.",
+        )
+    return y
+
+
+def labels_of(X: Any, y: Any) -> Any:
+    """Return the row labels of a DataFrame X or of a Series y; None where both have none."""
+    return next((index_labels(table.index) for table in (X, y) if has_index(table)), None)
+
+
+def weights_of(
+    estimator: Any, sample_weight: Any, position: NDArray[np.intp] | None, n: int
+) -> FloatArray | None:
+    """Return sample_weight times the class weights, None where all are 1.
+
+    `position` says which class each row has; None where y is a number.
+    """
+    weights = None if sample_weight is None else vector("sample_weight", sample_weight, n)
+    if weights is not None and (weights < 0).any():
+        row = int(np.argmax(weights < 0))
+        raise InvalidArgument(
+            "sample_weight",
+            "be at least 0",
+            f"is {weights[row]:g} at row {row}",
+            "Pass what the estimator was fitted with; negative weights have no minimum in general.",
+        )
+    class_weight = getattr(estimator, "class_weight", None)
+    if class_weight is None or position is None:
+        return weights
+    ones = np.ones(n) if weights is None else weights
+    return ones * _class_weights(estimator, class_weight, position, ones)[position]
+
+
+def _class_weights(
+    estimator: Any, class_weight: Any, position: NDArray[np.intp], weights: FloatArray
+) -> FloatArray:
+    """Return one factor per class; "balanced" is W / (K W_k), as scikit-learn computes it."""
+    K = len(estimator.classes_)
+    if hasattr(estimator, "class_weight_"):  # support vector machines keep theirs
+        return np.asarray(estimator.class_weight_, dtype=np.float64)
+    if isinstance(class_weight, str):
+        # The ridge classifier counts rows; logistic regression adds up their weights.
+        counted = np.ones_like(weights) if hasattr(estimator, "_label_binarizer") else weights
+        sums = np.bincount(position, weights=counted, minlength=K)
+        return np.asarray(counted.sum() / (K * sums))
+    return np.array([float(class_weight.get(label, 1.0)) for label in estimator.classes_.tolist()])

@@ -1,0 +1,142 @@
+"""`from_sklearn`: a fitted scikit-learn estimator becomes a `Fit`, checked to be at its minimum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from influstat.adapters.scikit_learn.check import (
+    checked_fit,
+    limit_of,
+    refuse_other_minimum,
+    warn_of_balanced_weights,
+    warn_of_kinks,
+)
+from influstat.adapters.scikit_learn.kinds import objective_of
+from influstat.adapters.scikit_learn.objectives import Objective
+from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
+from influstat.adapters.scikit_learn.source import Source, source_of
+from influstat.errors import InvalidArgument, Unsupported
+from influstat.fit import Fit
+from influstat.input.validation import choice
+from influstat.losses.hinge import SmoothedHinge
+from influstat.risks.linear import PROTOCOLS
+
+
+def from_sklearn(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    polish: bool = False,
+    penalty: str | None = None,
+    smoothing: float | None = None,
+) -> Fit:
+    """Turn a fitted scikit-learn estimator into a `Fit`.
+
+    Parameters
+    ----------
+    estimator : scikit-learn estimator or Pipeline
+        Fitted: LinearRegression, Ridge, RidgeClassifier, LogisticRegression (two classes, or softmax for
+        more), LinearSVC, SVC(kernel="linear"), PoissonRegressor, GammaRegressor, TweedieRegressor, Lasso,
+        ElasticNet, SGDClassifier, SGDRegressor, their CV versions, or a Pipeline that ends in one.
+    X, y : array_like, DataFrame or scipy.sparse
+        What it was fitted with: X before the pipeline's transformers, y as labels or numbers. scikit-learn
+        does not keep them. A DataFrame's index labels the rows.
+    sample_weight : array_like, shape (n,), optional
+        What it was fitted with. `class_weight` is read from the estimator and multiplied in.
+    polish : bool
+        Finish the fit by Newton's method first; theta may then differ a little from `coef_`.
+    penalty : {"fixed", "folded"}, optional
+        What leaves with a row. Left out, what scikit-learn does when it is fitted again without the row:
+        "folded" for estimators that average their losses (generalised linear models, Lasso, ElasticNet,
+        SGD), whose total penalty W alpha shrinks with the rows; "fixed" for those that sum them.
+    smoothing : float, optional
+        Width t of the smoothed hinge, for SVC and for LinearSVC or SGDClassifier with loss="hinge" only.
+        The hinge has no second derivative, so theta is then the minimiser of the smoothed risk.
+
+    Returns
+    -------
+    Fit
+        theta is `coef_` with `intercept_` last. `fit.predict`, `fit.loss` and the influence functions take
+        new rows as the estimator does: untransformed, all columns, y in its own labels. Losses are
+        those of `fit.risk.loss`, without scikit-learn's factors C and 1 / n: squared error is
+        (y - eta)^2, log loss is minus the log-likelihood, deviances are halved.
+
+    Raises
+    ------
+    NotStationary
+        theta does not minimise the risk on these rows: other data, or a fit that has not converged.
+    Unsupported
+        There are no formulas for the estimator or one of its settings; the message says why.
+    InvalidArgument, InvalidType
+        The estimator is not fitted, or X, y or sample_weight do not suit it.
+
+    Warns
+    -----
+    DoubtfulResult
+        The fit stopped so far from the minimum that removals are off by more than 1 % of a typical
+        row's effect (polish=True settles it); class weights are "balanced"; rows sit on the margin of a
+        squared hinge.
+
+    Notes
+    -----
+    What was found before the final fit is held: the pipeline's transformers, an alpha or C chosen by
+    cross-validation, balanced class weights. Without a row scikit-learn would find them anew.
+
+    The rule on entry is `influstat.adapters.scikit_learn.check.limit_of`. scikit-learn's default tol of
+    1e-4 is coarse for questions about single rows: fit with a smaller one, or pass polish=True.
+
+    With Lasso, ElasticNet and other absolute-value penalties theta holds the coefficients that are not 0;
+    `fit.risk.active_set_changes(removal)` tells which removals would change that set. With more than
+    two classes theta holds the coefficients of one class after the other, each with its intercept last.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> from sklearn.linear_model import Ridge
+    >>> X, y = [[1.0], [-1.0]], [3.0, 1.0]
+    >>> fit = ist.from_sklearn(Ridge(alpha=1.0).fit(X, y), X, y)
+    >>> fit.names, fit.theta.round(6)       # 2 / (2 + alpha), mean
+    (('x0', 'intercept'), array([0.666667, 2.      ]))
+    """
+    choice("polish", polish, (True, False))
+    source = source_of(estimator, X, y, sample_weight)
+    objective = objective_of(source.estimator, source.size)
+    if penalty is not None:
+        objective = replace(objective, protocol=choice("penalty", penalty, PROTOCOLS))
+    warn_of_balanced_weights(source.estimator)
+    if objective.loss is None:
+        return _smoothed(source, objective, smoothing)
+    if smoothing is not None:
+        raise InvalidArgument(
+            "smoothing", "be left out for a loss that is smooth already", f"is {smoothing!r}", "Leave it out."
+        )
+    limit = limit_of(source.estimator)
+    if source.classes > 2:
+        return checked_fit(*softmax_risk(source, objective), limit=limit, polish=polish)
+    source = source.coded(objective.codes)
+    require_targets(source, objective)
+    read = active_set_risk if objective.lasso > 0 else linear_risk
+    fit = checked_fit(*read(source, objective), limit=limit, polish=polish)
+    warn_of_kinks(fit)
+    return fit
+
+
+def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> Fit:
+    """Return the minimiser of the smoothed hinge risk, after a look whether the hinge fit is the hinge's."""
+    name = type(source.estimator).__name__
+    if smoothing is None:
+        raise Unsupported(
+            "estimator",
+            "have a loss with a second derivative",
+            f"is a {name} with the hinge, whose influence functions do not exist",
+            "Pass smoothing=0.1 for the smoothed hinge, minimised by Newton's method on the same rows; for "
+            f"refits with the hinge itself use ist.HingeSVC(lam={objective.strength:g}, penalty='fixed').",
+        )
+    source = source.coded(objective.codes)
+    risk, theta = linear_risk(source, replace(objective, loss=SmoothedHinge(smoothing)))
+    fit = Fit.minimise(risk)
+    refuse_other_minimum(fit, theta)
+    return fit

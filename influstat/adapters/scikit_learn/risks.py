@@ -1,0 +1,155 @@
+"""From what an estimator says to the risk that it minimised, and theta in that risk's order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.scikit_learn.objectives import Objective
+from influstat.adapters.scikit_learn.source import Source
+from influstat.adapters.translated_risk import TranslatedRisk, TranslatedSoftmax
+from influstat.errors import InvalidArgument, Unsupported
+from influstat.input.design import Design
+from influstat.input.validation import FloatArray, vector
+from influstat.losses.logistic import LogisticLoss
+from influstat.risks.active_set import ActiveSetRisk
+from influstat.risks.penalties import L2
+from influstat.risks.softmax import SoftmaxRisk
+
+
+def require_targets(source: Source, objective: Objective) -> None:
+    """Raise where the distribution cannot give a target."""
+    if objective.lowest == -np.inf:
+        return
+    y = vector("y", source.y)
+    wrong = y < objective.lowest if objective.lowest_allowed else y <= objective.lowest
+    if wrong.any():
+        sign = ">=" if objective.lowest_allowed else ">"
+        raise InvalidArgument(
+            "y",
+            f"be {sign} {objective.lowest:g} for {type(source.estimator).__name__}",
+            f"holds {y[wrong][0]:g} at row {int(np.argmax(wrong))}",
+            "Pass the y that the estimator was fitted with.",
+        )
+
+
+def linear_risk(source: Source, objective: Objective) -> tuple[TranslatedRisk, FloatArray]:
+    """Return the risk with one linear predictor, and theta."""
+    _require_one_predictor(source)
+    _require_free_signs(source)
+    return _translated(source, objective, source.table, source.translation.names), source.theta
+
+
+def _translated(source: Source, objective: Objective, table: Any, names: Any) -> TranslatedRisk:
+    assert objective.loss is not None  # the caller has replaced the hinge
+    return TranslatedRisk(
+        objective.loss,
+        table,
+        source.translation.targets(source.y),
+        source.translation,
+        strength=objective.strength,
+        intercept_strength=objective.intercept_strength,
+        weights=source.weights,
+        intercept=source.intercepts is not None,
+        protocol=objective.protocol,
+        names=names,
+        row_labels=source.row_labels,
+    )
+
+
+def _require_one_predictor(source: Source) -> None:
+    if source.classes > 2:
+        name = type(source.estimator).__name__
+        raise Unsupported(
+            "estimator",
+            "tell two classes apart",
+            f"is a {name} of {source.classes} classes",
+            f"Fit {name} with y == class for one class at a time, or LogisticRegression, whose classes share "
+            "one risk.",
+        )
+    if source.classes == 1:
+        raise Unsupported(
+            "estimator", "tell two classes apart", "knows one class only", "Fit it with rows of both classes."
+        )
+
+
+def _require_free_signs(source: Source) -> None:
+    """Raise where positive=True holds a coefficient at 0, so that the gradient need not vanish."""
+    if getattr(source.estimator, "positive", False) and (source.coefficients == 0).any():
+        raise Unsupported(
+            "estimator",
+            "have coefficients that no constraint holds",
+            f"has positive=True and {int((source.coefficients == 0).sum())} coefficients at 0",
+            "Fit without positive=True, or without those columns.",
+        )
+
+
+def active_set_risk(source: Source, objective: Objective) -> tuple[ActiveSetRisk, FloatArray]:
+    """Return the risk on the active set, and the coefficients that are not 0."""
+    _require_one_predictor(source)
+    _require_free_signs(source)
+    coefficients = source.coefficients[0]
+    active, rest = np.flatnonzero(coefficients != 0), np.flatnonzero(coefficients == 0)
+    if not active.size:
+        raise Unsupported(
+            "estimator",
+            "have a coefficient that is not 0",
+            "has none",
+            "Lower its penalty: with no column left only the intercept depends on the rows.",
+        )
+    translation = source.translation
+    design = Design(source.table, names=translation.names)
+    names = [design.names[j] for j in active]
+    theta, slope = coefficients[active], objective.lasso * np.sign(coefficients[active])
+    if source.intercepts is not None:
+        theta = np.concatenate([theta, source.intercepts])
+        slope = np.append(slope, objective.intercept_lasso * np.sign(source.intercepts[0]))
+    part = replace(source, translation=translation.with_active(active))
+    smooth = _translated(part, objective, part.translation.taken(source.table), names)
+    excluded = Design(translation.with_active(rest).taken(source.table)) if rest.size else None
+    return ActiveSetRisk(smooth, slope, excluded=excluded, bound=objective.lasso), theta
+
+
+def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, FloatArray]:
+    """Return the risk of several classes, and theta: class after class, centred over the classes.
+
+    Raises
+    ------
+    Unsupported
+        The classes do not share one risk, or the penalty is not quadratic.
+    """
+    if not isinstance(objective.loss, LogisticLoss) or not hasattr(source.estimator, "C"):
+        _require_one_predictor(source)
+    if objective.lasso > 0:
+        raise Unsupported(
+            "estimator",
+            "have an l1_ratio of 0 for more than two classes",
+            f"has {source.classes} classes and an absolute-value penalty",
+            "Fit with l1_ratio=0, or one class at a time.",
+        )
+    if len(source.coefficients) != source.classes:
+        raise Unsupported(
+            "estimator",
+            "have one row of coefficients per class",
+            f"has {len(source.coefficients)} for {source.classes} classes",
+            "Fit one class at a time.",
+        )
+    risk = TranslatedSoftmax(
+        source.table,
+        source.translation.targets(source.y),
+        source.translation,
+        classes=source.translation.classes,
+        penalty=L2(objective.strength),
+        weights=source.weights,
+        intercept=source.intercepts is not None,
+        protocol=objective.protocol,
+        names=source.translation.names,
+        row_labels=source.row_labels,
+    )
+    theta = source.coefficients
+    if source.intercepts is not None:
+        theta = np.column_stack([theta, source.intercepts])
+    # The same vector taken off every class changes no probability: solvers differ in what they leave.
+    return risk, np.asarray((theta - risk.unpenalised * theta.mean(axis=0)).ravel())

@@ -1,0 +1,169 @@
+"""`Source`: what a fitted estimator and its data say, checked, before any risk is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.adapters.scikit_learn.data import (
+    Translation,
+    check_table,
+    labels_of,
+    one_target,
+    translation_of,
+    weights_of,
+)
+from influstat.adapters.scikit_learn.kinds import kind_of, objective_of
+from influstat.adapters.scikit_learn.objectives import Size
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.design import Design
+from influstat.input.validation import FloatArray, check_order
+
+
+@dataclass(frozen=True)
+class Source:
+    """A fitted estimator with its rows.
+
+    Attributes
+    ----------
+    estimator : object
+        The final estimator.
+    translation : Translation
+        From the user's rows to those of the risk; labels become 0, 1, 2, ... so far.
+    table : array_like, shape (n, p)
+        X after the transformers.
+    y : array_like, shape (n,)
+        The user's targets.
+    weights : ndarray or None
+        sample_weight times class weights.
+    row_labels : ndarray or None
+        From a DataFrame or Series.
+    coefficients, intercepts : ndarray, shapes (K, p) and (K,)
+        One row per linear predictor; `intercepts` is None without intercept.
+    """
+
+    estimator: Any
+    translation: Translation
+    table: Any
+    y: Any
+    weights: FloatArray | None
+    row_labels: NDArray[Any] | None
+    coefficients: FloatArray
+    intercepts: FloatArray | None
+
+    @property
+    def size(self) -> Size:
+        """Return the number of rows and their total weight."""
+        n = self.table.shape[0]
+        return Size(n, float(n) if self.weights is None else float(self.weights.sum()))
+
+    @property
+    def classes(self) -> int:
+        """Return the number of classes, 0 where y is a number."""
+        return 0 if self.translation.classes is None else len(self.translation.classes)
+
+    @property
+    def theta(self) -> FloatArray:
+        """Return the coefficients of the one linear predictor, its intercept last."""
+        parts = [self.coefficients[0]] + ([] if self.intercepts is None else [self.intercepts])
+        return np.concatenate(parts)
+
+    def coded(self, codes: tuple[float, float] | None) -> Source:
+        """Return the source with the two classes named as a loss needs them."""
+        return self if codes is None else replace(self, translation=replace(self.translation, codes=codes))
+
+
+def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
+    """Return the estimator and its data, checked.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType, Unsupported
+        The estimator is not fitted or not one of ours, or X, y or sample_weight do not suit it.
+    """
+    last, transformers = _last_step(estimator)
+    kind_of(last)  # refuses what there are no formulas for before anything is read from it
+    _require_fitted(last)
+    check_table(X, last)
+    labels = labels_of(X, None)
+    if labels is not None:
+        for argument, value in (("y", y), ("sample_weight", sample_weight)):
+            check_order(argument, value, labels, of="X")
+    coefficients = _dense(last.coef_)
+    classes = getattr(last, "classes_", None)
+    target = one_target(y, coefficients if classes is None else coefficients[:1])
+    translation = translation_of(last, transformers)
+    table = translation.columns(X)
+    n = Design(table).shape[0]  # says what is wrong with a table that is not one
+    position = None
+    if classes is not None:
+        translation = replace(
+            translation, classes=np.asarray(classes), codes=tuple(float(k) for k in range(len(classes)))
+        )
+        position = translation.targets(target).astype(np.intp)
+        if len(position) != n:
+            raise InvalidArgument(
+                "y", f"have one entry per row of X ({n})", f"has {len(position)}", f"Pass shape ({n},)."
+            )
+    return Source(
+        last,
+        translation,
+        table,
+        target,
+        weights_of(last, sample_weight, position, n),
+        labels_of(X, y),
+        np.atleast_2d(coefficients),
+        _intercepts(last),
+    )
+
+
+def _last_step(estimator: Any) -> tuple[Any, Any]:
+    """Return the final estimator, and the pipeline of the steps before it or None."""
+    if isinstance(estimator, type):
+        raise InvalidType(
+            "estimator",
+            "be a fitted estimator",
+            f"is the class {estimator.__name__}",
+            f"Pass {estimator.__name__}().fit(X, y).",
+        )
+    if not hasattr(estimator, "steps"):
+        return estimator, None
+    last = estimator.steps[-1][1]
+    if hasattr(last, "steps"):
+        raise InvalidType(
+            "estimator",
+            "be a Pipeline that ends in an estimator",
+            "ends in a Pipeline of its own",
+            "Put all transformers and the estimator into one Pipeline.",
+        )
+    return last, estimator[:-1] if len(estimator.steps) > 1 else None
+
+
+def _require_fitted(estimator: Any) -> None:
+    # A support vector machine computes coef_ from its support vectors, so look at n_features_in_ too.
+    if hasattr(estimator, "n_features_in_") and hasattr(estimator, "coef_"):
+        return
+    if hasattr(estimator, "n_features_in_"):
+        objective_of(estimator, Size(1, 1.0))  # says what is wrong with a kernel that has no coefficients
+    raise InvalidArgument(
+        "estimator",
+        "be fitted",
+        "has no coefficients yet",
+        "Call estimator.fit(X, y), and pass the same X and y here.",
+    )
+
+
+def _dense(coefficients: Any) -> FloatArray:
+    """Return coef_ as float64; sparsify() made it sparse."""
+    array = coefficients.toarray() if hasattr(coefficients, "toarray") else coefficients
+    return np.asarray(array, dtype=np.float64)
+
+
+def _intercepts(estimator: Any) -> FloatArray | None:
+    """Return the intercepts, None where the estimator was told to fit none."""
+    if not getattr(estimator, "fit_intercept", True):
+        return None
+    return np.atleast_1d(np.asarray(estimator.intercept_, dtype=np.float64)).ravel()

@@ -1,0 +1,158 @@
+"""`from_statsmodels`: a finished statsmodels fit becomes a `Fit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from influstat.adapters.statsmodels.glm import from_binary_or_poisson, from_geometric, from_glm
+from influstat.adapters.statsmodels.likelihood import from_likelihood
+from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
+from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
+from influstat.adapters.statsmodels.reading import (
+    Mapped,
+    require_converged,
+    require_data,
+    require_unconstrained,
+    require_unrefitted,
+    unsupported,
+    unwrapped,
+)
+from influstat.adapters.statsmodels.refusals import refuse
+from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
+from influstat.adapters.verification import verified_fit
+from influstat.errors import InvalidArgument
+from influstat.fit import Fit
+from influstat.input.validation import choice
+
+
+def from_statsmodels(
+    results: Any,
+    *,
+    polish: bool = False,
+    drop: str | None = None,
+    alpha: Any = None,
+    L1_wt: float = 1.0,
+    smoothing: float | None = None,
+) -> Fit:
+    """Turn the results of a statsmodels model into a `Fit`, checked to be at its minimum.
+
+    Parameters
+    ----------
+    results : statsmodels results
+        What `model.fit()` or `model.fit_regularized()` returned. Names of the coefficients and labels
+        of the rows that were fitted (after missing="drop") are kept.
+    polish : bool
+        Finish the fit by Newton's method first; theta may then differ from the library's.
+    drop : {"row", "copy"}, optional
+        What a removal takes away in a GLM with freq_weights: the row with all its copies, or one
+        copy. Required there. With "copy" the risk has one row of a single copy for each row of the
+        model, in its order, followed by the other copies as rows of their own.
+    alpha, L1_wt : float or array_like, float
+        What was passed to `fit_regularized` of OLS, WLS, GLS or GLM, which does not keep them. With an
+        L1 part the fit is that of the active set: theta holds the coefficients that are not zero, and
+        ``fit.risk.active_set_changes(fit.leave_one_out())`` tells which removals change that set.
+    smoothing : float, optional
+        Width t of the smoothed check loss that stands for QuantReg's, in units of y. Required there.
+
+    Returns
+    -------
+    Fit
+        The targets of new rows are coded as in the model (proportions where it counts successes in
+        trials), and exposure enters as its logarithm through offset=. The loss of a row is minus its
+        log-likelihood at scale 1; for OLS, WLS and GLS it is the squared
+        error (y - eta)^2, for RLM rho((y - eta) / scale). The scale of RLM, the alpha of a GLM's
+        negative binomial family, and smoothing parameters stay as they are when rows go. The penalty
+        protocol is "fixed", but "folded" for `fit_regularized` of OLS, WLS and GLM, because these
+        minimise a mean: so refits with the same alpha agree.
+
+    Raises
+    ------
+    Unsupported
+        Rows are not independent terms of what the model minimises, or we have no formulas for it.
+    NotConverged, NotStationary
+        The results are not at the minimum; the message says how far off.
+    InvalidArgument, InvalidType
+        The results hold no data any more, or are no results; or a needed setting is missing.
+
+    See Also
+    --------
+    negative_curvature_rows : Rows that curve the risk the wrong way, possible with links that are not
+        canonical, robust norms that bend back, and estimated dispersions.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import influstat as ist
+    >>> results = sm.OLS([1.0, 3.0], [[1.0], [1.0]]).fit()
+    >>> fit = ist.from_statsmodels(results)
+    >>> fit.names, fit.theta
+    (('const',), array([2.]))
+    >>> fit.influence().on_theta().values.ravel()       # y_i - mean
+    array([-1.,  1.])
+    """
+    choice("polish", polish, (True, False))
+    inner = unwrapped(results)
+    mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
+    if not polish:
+        require_converged(inner)
+    return verified_fit(mapped.risk, mapped.theta, polish=polish, library="statsmodels")
+
+
+def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing: Any) -> Mapped:
+    from statsmodels.regression.quantile_regression import QuantReg
+
+    refuse(results)
+    require_data(results)
+    require_unconstrained(results)
+    require_unrefitted(results)
+    kind = type(results.model)
+    is_penalised = type(results).__name__.startswith(("L1", "Regularized"))
+    _no_idle_setting("alpha", alpha, is_penalised, "fit_regularized")
+    _no_idle_setting("smoothing", smoothing, kind is QuantReg, "QuantReg")
+    if kind is QuantReg:
+        return from_quantreg(results, smoothing)
+    if is_penalised:
+        return penalised(_linear(results, drop), results, alpha, L1_wt)
+    if kind.__name__ == "GLMGam":
+        return smoothed_glm(from_glm(results, drop), results)
+    return _linear_or_none(results, drop) or from_likelihood(results)
+
+
+def _no_idle_setting(argument: str, value: Any, used: bool, by: str) -> None:
+    if value is not None and not used:
+        raise InvalidArgument(
+            argument, f"be left out unless the results come from {by}", f"is {value!r}", "Leave it out."
+        )
+
+
+def _linear(results: Any, drop: str | None) -> Mapped:
+    mapped = _linear_or_none(results, drop)
+    if mapped is None:
+        unsupported(
+            f"{type(results.model).__name__}.fit_regularized",
+            "Penalised fits are supported for OLS, WLS, GLM, Logit, Probit and Poisson.",
+        )
+    return mapped
+
+
+def _linear_or_none(results: Any, drop: str | None) -> Mapped | None:
+    """Return a model whose parameters are one linear predictor's, None for others."""
+    from statsmodels.discrete import discrete_model
+    from statsmodels.genmod.generalized_linear_model import GLM
+    from statsmodels.regression.linear_model import GLS, OLS, WLS
+    from statsmodels.robust.robust_linear_model import RLM
+
+    kind = type(results.model)
+    if kind in (OLS, WLS):
+        return from_least_squares(results)
+    if kind is GLS:
+        return from_gls(results)
+    if kind is GLM:
+        return from_glm(results, drop)
+    if kind is RLM:
+        return from_rlm(results)
+    if kind in (discrete_model.Logit, discrete_model.Probit, discrete_model.Poisson):
+        return from_binary_or_poisson(results)
+    if kind is discrete_model.NegativeBinomial and results.model.loglike_method == "geometric":
+        return from_geometric(results)
+    return None

@@ -1,0 +1,135 @@
+"""GLM with any family and link, and the binary and count models that are special cases of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.statsmodels.reading import (
+    Mapped,
+    design_matrix,
+    design_of,
+    parameters,
+    row_labels,
+)
+from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, choice
+from influstat.losses import glm_families as families
+from influstat.losses.base import Loss
+from influstat.losses.glm import GLMLoss
+from influstat.losses.glm_links import LogitLink, LogLink, ProbitLink, inverse_link
+from influstat.losses.logistic import LogisticLoss
+from influstat.risks.linear import LinearRisk
+
+DROPS = ("row", "copy")
+
+
+def from_glm(results: Any, drop: str | None) -> Mapped:
+    """Map a GLM: the observed curvature, weights = freq_weights * var_weights * trials, scale 1."""
+    model = results.model
+    loss: Loss = GLMLoss(families.family_of(model.family), inverse_link(model.family.link))
+    y = np.asarray(model.endog, dtype=np.float64)
+    if loss == GLMLoss(families.Binomial(), LogitLink()) and np.isin(y, (0.0, 1.0)).all():
+        loss = LogisticLoss()
+    frequencies = np.asarray(model.freq_weights, dtype=np.float64)
+    weights = np.asarray(model.iweights * model.n_trials, dtype=np.float64)
+    offset = np.broadcast_to(np.asarray(model._offset_exposure, dtype=np.float64), y.shape)
+    rows, weights, labels = _removable_rows(frequencies, weights, row_labels(model), drop)
+    theta = parameters(results)
+    risk = LinearRisk(
+        loss,
+        design_of(model, design_matrix(model)[rows]),
+        y[rows],
+        weights=weights,
+        offset=offset[rows],
+        row_labels=labels,
+    )
+    return Mapped(risk, theta)
+
+
+def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, drop: str | None) -> Any:
+    """Return the rows of the risk (which of the model's, weights, labels): what one removal takes away.
+
+    Dropping one copy of a row with frequency f needs a row of weight w / f of its own; the other f - 1
+    copies follow behind all first copies, so that positions 0 to n - 1 are the model's rows.
+    """
+    if drop is not None:
+        choice("drop", drop, DROPS)
+    everyone = slice(None)  # without a copy of the data
+    if (frequencies == 1).all():
+        return everyone, weights, labels
+    if drop is None:
+        raise InvalidArgument(
+            "drop",
+            'be "row" or "copy" for a fit with freq_weights',
+            "is None",
+            'Say what a removal takes away: all copies of a row (drop="row") or one of them (drop="copy").',
+        )
+    if drop == "row":
+        return everyone, weights, labels
+    if (frequencies < 1).any():
+        row = int(np.argmax(frequencies < 1))
+        raise InvalidArgument(
+            "drop",
+            'be "row" where a freq_weight is below 1',
+            f"is 'copy', with {frequencies[row]:g} copies of row {labels[row]!r}",
+            'Pass drop="row".',
+        )
+    more = np.flatnonzero(frequencies > 1)
+    single = weights / frequencies
+    others = np.array([f"{labels[i]} (other {frequencies[i] - 1:g})" for i in more], dtype=object)
+    return (
+        np.concatenate([np.arange(len(weights)), more]),
+        np.concatenate([single, weights[more] - single[more]]),
+        np.concatenate([np.asarray(labels, dtype=object), others]),
+    )
+
+
+def from_binary_or_poisson(results: Any) -> Mapped:
+    """Map Logit, Probit or Poisson of `statsmodels.discrete`, with offset and exposure."""
+    from statsmodels.discrete import discrete_model
+
+    model = results.model
+    losses: dict[type, Loss] = {
+        discrete_model.Logit: LogisticLoss(),
+        discrete_model.Probit: GLMLoss(families.Binomial(), ProbitLink()),
+        discrete_model.Poisson: GLMLoss(families.Poisson(), LogLink()),
+    }
+    y = np.asarray(model.endog, dtype=np.float64)
+    loss = losses[type(model)]
+    if isinstance(loss, LogisticLoss) and not np.isin(y, (0.0, 1.0)).all():
+        loss = GLMLoss(families.Binomial(), LogitLink())
+    theta = parameters(results)
+    risk = LinearRisk(
+        loss,
+        design_of(model, design_matrix(model)),
+        y,
+        offset=offset_of(model),
+        row_labels=row_labels(model),
+    )
+    return Mapped(risk, theta)
+
+
+def from_geometric(results: Any) -> Mapped:
+    """Map NegativeBinomial(loglike_method="geometric"), whose dispersion is 1."""
+    model, theta = results.model, parameters(results)
+    risk = LinearRisk(
+        GLMLoss(families.NegativeBinomial(1.0), LogLink()),
+        design_of(model, design_matrix(model)),
+        np.asarray(model.endog, dtype=np.float64),
+        offset=offset_of(model),
+        row_labels=row_labels(model),
+    )
+    return Mapped(risk, theta)
+
+
+def offset_of(model: Any) -> FloatArray | None:
+    """Return offset plus logged exposure of a discrete model, None where it has neither."""
+    total = None
+    for name in ("offset", "exposure"):  # statsmodels keeps the exposure as its logarithm
+        part = getattr(model, name, None)
+        if part is not None and np.any(np.asarray(part)):
+            values = np.broadcast_to(np.asarray(part, dtype=np.float64), (np.shape(model.endog)[0],))
+            total = values if total is None else total + values
+    return total

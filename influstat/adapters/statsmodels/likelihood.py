@@ -1,0 +1,184 @@
+"""Count, choice and other likelihood models, through their own scores."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.statsmodels.glm import offset_of
+from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
+from influstat.adapters.statsmodels.reading import (
+    Mapped,
+    design_matrix,
+    design_of,
+    parameters,
+    row_labels,
+    unsupported,
+)
+from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, vector
+from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
+
+EXPONENTIAL_MEAN = ("NegativeBinomialP", "GeneralizedPoisson")
+NUMERICAL = float(np.finfo(np.float64).eps) ** 0.2  # step of fourth-order differences
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredLikelihoods:
+    """The rows of a statsmodels likelihood model, by its `loglikeobs`, `score_obs` and `hessian`."""
+
+    model: Any
+
+    def losses(self, theta: FloatArray) -> FloatArray:
+        """Return -loglikeobs."""
+        with np.errstate(all="ignore"):  # nan beyond the parameters' range: a minimiser steps back
+            values = -np.asarray(self.model.loglikeobs(theta), dtype=np.float64)
+        return values if values.ndim == 1 else values.sum(axis=1)  # MNLogit: one column per class
+
+    def gradients(self, theta: FloatArray) -> FloatArray:
+        """Return -score_obs."""
+        with np.errstate(all="ignore"):
+            return -np.asarray(self.model.score_obs(theta), dtype=np.float64)
+
+    def rounding(self, theta: FloatArray) -> Any:
+        """Return 0: the scores are in closed form."""
+        return 0.0
+
+    def hessian_diagonal(self, theta: FloatArray) -> FloatArray:
+        """Return -diag(hessian)."""
+        with np.errstate(all="ignore"):
+            return -np.asarray(self.model.hessian(theta), dtype=np.float64).diagonal()
+
+    def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> ScoredLikelihoods:
+        """Return the same model on other rows."""
+        name = type(self.model).__name__
+        if name != "MNLogit" and name not in EXPONENTIAL_MEAN:
+            raise no_such_rows("one design matrix and one response", name)
+        other = copy.copy(self.model)
+        other.exog, other.nobs = X, len(X)
+        targets = vector("y", y, len(X))
+        other.endog = targets
+        if name == "MNLogit":
+            other.wendog = np.eye(self.model.J)[_codes(targets, self.model.J)]
+        other.exposure = np.zeros(len(X))  # its logarithm, as statsmodels keeps it
+        other.offset = np.zeros(len(X)) if offset is None else offset
+        return ScoredLikelihoods(other)
+
+    def linear(self, theta: FloatArray, X: FloatArray) -> FloatArray:
+        """Return X beta, where the first coefficients are those of one linear predictor."""
+        name = type(self.model).__name__
+        if name not in EXPONENTIAL_MEAN:
+            raise no_such_rows("one linear predictor", name)
+        return np.asarray(X @ theta[: X.shape[1]])
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Return e^eta."""
+        return np.asarray(np.exp(eta))
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Return e^eta."""
+        return np.asarray(np.exp(eta))
+
+
+@dataclass(frozen=True, eq=False)
+class DifferencedLikelihoods(ScoredLikelihoods):
+    """A likelihood model without a score of its own: `loglikeobs` differenced to fourth order."""
+
+    def rounding(self, theta: FloatArray) -> Any:
+        """Return |loss| / step."""
+        steps = NUMERICAL * np.maximum(1.0, np.abs(theta))
+        return np.abs(self.losses(theta))[:, None] / steps
+
+    def gradients(self, theta: FloatArray) -> FloatArray:
+        """Return the differences of the losses along each coefficient."""
+        columns = []
+        for k in range(len(theta)):
+            ends = []
+            for multiple in (1.0, 2.0):
+                right, left = theta.copy(), theta.copy()
+                right[k] += multiple * NUMERICAL * max(1.0, abs(theta[k]))
+                left[k] -= multiple * NUMERICAL * max(1.0, abs(theta[k]))
+                ends.append((self.losses(right) - self.losses(left)) / (right[k] - left[k]))
+            columns.append((4.0 * ends[0] - ends[1]) / 3.0)
+        return np.stack(columns, axis=1)
+
+
+def _codes(targets: FloatArray, classes: int) -> Any:
+    codes = targets.astype(int)
+    if (codes != targets).any() or codes.min() < 0 or codes.max() >= classes:
+        raise InvalidArgument(
+            "y",
+            f"hold the codes 0 to {classes - 1} of the model's classes",
+            f"holds {targets.min():g} to {targets.max():g}",
+            "Code the classes as model.endog does.",
+        )
+    return codes
+
+
+def from_likelihood(results: Any) -> Mapped:
+    """Map a likelihood model of independent rows."""
+    from statsmodels.base._penalized import PenalizedMixin
+
+    model = results.model
+    if isinstance(model, PenalizedMixin):
+        unsupported(
+            type(model).__name__, "Its penalty is not known here. Use GLMGam, or a penalised ist.LinearRisk."
+        )
+    if not (hasattr(model, "loglikeobs") and hasattr(model, "score_obs")):
+        unsupported(
+            type(model).__name__, "It has no loglikeobs and score_obs that would give one row's part."
+        )
+    likelihood, theta, names = _likelihood(results)
+    labels = row_labels(model)
+    if likelihood.losses(theta).shape != labels.shape or likelihood.gradients(theta).shape != (
+        len(labels),
+        len(theta),
+    ):
+        unsupported(
+            type(model).__name__,
+            "Its loglikeobs or score_obs does not give one entry per row, so no row can be taken out.",
+        )
+    design = design_of(model, design_matrix(model))
+    return Mapped(LikelihoodRisk(likelihood, design, names, labels), theta)
+
+
+def _likelihood(results: Any) -> tuple[RowLikelihoods, FloatArray, tuple[str, ...]]:
+    from statsmodels.base.model import GenericLikelihoodModel
+    from statsmodels.discrete import discrete_model
+    from statsmodels.miscmodels.ordinal_model import OrderedModel
+
+    model, theta = results.model, parameters(results)
+    names = _names(results, len(theta))
+    if isinstance(model, OrderedModel):
+        return OrderedLikelihoods.of(model), theta, names
+    if isinstance(model, discrete_model.NegativeBinomial):
+        # Its score_obs is differenced to first order; NegativeBinomialP has the same in closed form.
+        return ScoredLikelihoods(_as_negative_binomial_p(model)), theta, names
+    if getattr(model, "_transparams", False):
+        model = copy.copy(model)
+        model._transparams = False
+    if isinstance(model, GenericLikelihoodModel) and (
+        type(model).score_obs is GenericLikelihoodModel.score_obs
+    ):
+        return DifferencedLikelihoods(model), theta, names
+    return ScoredLikelihoods(model), theta, names
+
+
+def _as_negative_binomial_p(model: Any) -> Any:
+    from statsmodels.discrete.discrete_model import NegativeBinomialP
+
+    power = {"nb1": 1, "nb2": 2}[model.loglike_method]
+    return NegativeBinomialP(model.endog, design_matrix(model), p=power, offset=offset_of(model))
+
+
+def _names(results: Any, count: int) -> tuple[str, ...]:
+    model = results.model
+    if np.ndim(results.params) == 2:  # MNLogit: one column of coefficients per class but the first
+        classes = [str(name) for name in getattr(model, "_ynames_map", {}).values()][1:]
+        if len(classes) * model.K == count:
+            return tuple(f"{label}: {name}" for label in classes for name in model.exog_names)
+    given = [str(name) for name in getattr(model, "param_names", None) or model.exog_names]
+    return tuple(given) if len(given) == count else tuple(f"theta{j}" for j in range(count))

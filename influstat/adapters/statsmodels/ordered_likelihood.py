@@ -1,0 +1,114 @@
+"""The likelihood of ordered classes: P(y = k) = F(c_k - eta) - F(c_{k-1} - eta).
+
+statsmodels differences this likelihood numerically; here its gradient is in closed form. Parameters as
+there: slopes, then the first threshold and the logarithms of the increments to the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, vector
+from influstat.risks.likelihood import no_such_rows
+
+
+@dataclass(frozen=True, eq=False)
+class OrderedLikelihoods:
+    """Rows of an ordered model.
+
+    Attributes
+    ----------
+    X, codes, offset : ndarray
+        Design without a constant, classes 0 to K - 1, offsets.
+    distribution : scipy.stats distribution
+        F with its density; standardised.
+    classes : int
+        K.
+    """
+
+    X: FloatArray
+    codes: NDArray[np.intp]
+    offset: FloatArray
+    distribution: Any
+    classes: int
+
+    @classmethod
+    def of(cls, model: Any) -> OrderedLikelihoods:
+        """Read a statsmodels OrderedModel."""
+        X = np.asarray(model.exog, dtype=np.float64)
+        offset = np.zeros(len(X)) if model.offset is None else np.asarray(model.offset, dtype=np.float64)
+        return cls(X, np.asarray(model.endog, dtype=int), offset, model.distr, int(model.k_levels))
+
+    def _bounds(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return c_{k-1} - eta, c_k - eta and the probability between them for every row."""
+        cuts = theta[self.X.shape[1] :]
+        inner = np.concatenate([cuts[:1], np.exp(cuts[1:])]).cumsum()
+        thresholds = np.concatenate([[-np.inf], inner, [np.inf]])
+        eta = self.X @ theta[: self.X.shape[1]] + self.offset
+        low, high = thresholds[self.codes] - eta, thresholds[self.codes + 1] - eta
+        F = self.distribution
+        # In the upper tail the difference of survival functions does not cancel.
+        probability = np.where(low > 0, F.sf(low) - F.sf(high), F.cdf(high) - F.cdf(low))
+        return low, high, probability
+
+    def losses(self, theta: FloatArray) -> FloatArray:
+        """Return -log P."""
+        with np.errstate(all="ignore"):
+            return np.asarray(-np.log(self._bounds(theta)[2]))
+
+    def gradients(self, theta: FloatArray) -> FloatArray:
+        """Return -(f(high) dhigh - f(low) dlow) / P."""
+        k = self.X.shape[1]
+        with np.errstate(all="ignore"):
+            low, high, probability = self._bounds(theta)
+            at_low = self.distribution.pdf(low) / probability
+            at_high = self.distribution.pdf(high) / probability
+        result = np.empty((len(self.X), len(theta)))
+        result[:, :k] = (at_high - at_low)[:, None] * self.X
+        # c_j moves by 1 with the first threshold, by the increment with each log increment up to its own.
+        moves = np.concatenate([[1.0], np.exp(theta[k + 1 :])])
+        order = np.arange(self.classes - 1)
+        upper = order <= self.codes[:, None]
+        lower = order <= self.codes[:, None] - 1
+        upper &= (self.codes < self.classes - 1)[:, None]  # the last class has no upper threshold
+        result[:, k:] = -moves * (at_high[:, None] * upper - at_low[:, None] * lower)
+        return result
+
+    def rounding(self, theta: FloatArray) -> float:
+        """Return 0: the gradients are in closed form."""
+        return 0.0
+
+    def hessian_diagonal(self, theta: FloatArray) -> FloatArray:
+        """Return the squared scores summed: the information identity gives the order of size."""
+        return np.asarray(np.sum(self.gradients(theta) ** 2, axis=0))
+
+    def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> OrderedLikelihoods:
+        """Return the same model on other rows; y holds the codes 0 to K - 1."""
+        targets = vector("y", y, len(X))
+        codes = targets.astype(int)
+        if (codes != targets).any() or codes.min() < 0 or codes.max() >= self.classes:
+            raise InvalidArgument(
+                "y",
+                f"hold the codes 0 to {self.classes - 1} of the ordered classes",
+                f"holds {targets.min():g} to {targets.max():g}",
+                "Code the classes as model.endog does.",
+            )
+        o = np.zeros(len(X)) if offset is None else offset
+        return OrderedLikelihoods(X, codes, o, self.distribution, self.classes)
+
+    def linear(self, theta: FloatArray, X: FloatArray) -> FloatArray:
+        """Return X beta, the latent predictor."""
+        return np.asarray(X @ theta[: self.X.shape[1]])
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Raise: ordered classes have no mean."""
+        raise no_such_rows("a mean", "OrderedModel")
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Raise: ordered classes have no mean."""
+        return self.mean(eta)

@@ -1,0 +1,140 @@
+"""`fit_regularized`, ridge and L1, and the smoothing penalty of `GLMGam`.
+
+What the library minimises decides what leaves with a row: its loss alone ("fixed") or its loss and its share
+w_i / W of the penalty ("folded"). `fit_regularized` of OLS, WLS, GLS and GLM minimises the *mean* loss plus
+alpha times the penalty: with one row less and the same alpha the total penalty shrinks with the rows, which
+is the protocol "folded". The discrete models minimise the *sum* plus alpha times the penalty: "fixed".
+GLMGam's penalty stays whole: "fixed".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.statsmodels.reading import Mapped, unsupported
+from influstat.errors import InvalidArgument
+from influstat.input.design import Design
+from influstat.input.validation import FloatArray, real_number, vector
+from influstat.risks.active_set import ActiveSetRisk
+from influstat.risks.linear import LinearRisk
+from influstat.risks.penalised import PenalisedRisk
+from influstat.risks.penalties import L2
+
+SCALE_FREE = ("Binomial", "Poisson", "NegativeBinomial")
+
+
+def penalised(mapped: Mapped, results: Any, alpha: Any, L1_wt: Any) -> Mapped:
+    """Give a mapped fit_regularized result its penalty."""
+    model, p = results.model, len(mapped.theta)
+    kind = type(model).__name__
+    settings = getattr(results, "mle_settings", None) or {}
+    if "alpha" in settings:  # a discrete model: the sum of losses, L1 only
+        total = np.broadcast_to(np.asarray(settings["alpha"], dtype=np.float64), (p,)).copy()
+        if alpha is not None and not np.allclose(_per_coefficient(alpha, p), total):
+            raise InvalidArgument("alpha", "be that of the fit", f"is {alpha!r}", f"The fit had {total}.")
+        return _l1(mapped, np.zeros(p), total, "fixed")
+    if alpha is None:
+        raise InvalidArgument(
+            "alpha",
+            "be given for the results of fit_regularized, which do not keep it",
+            "is None",
+            "Pass the same alpha and L1_wt as to fit_regularized; they are checked against the gradient.",
+        )
+    if kind == "GLM" and type(model.family).__name__ not in SCALE_FREE:
+        unsupported(
+            f"GLM.fit_regularized with the {type(model.family).__name__} family",
+            "Its estimated scale sets the strength of the penalty, so that every row changes it. Use "
+            "OLS.fit_regularized for the Gaussian family, or a penalised ist.LinearRisk.",
+        )
+    weighted = not (mapped.risk.weights == 1.0).all()
+    if (kind == "GLM" and weighted) or (kind == "GLS" and np.ndim(model.sigma) == 2):
+        unsupported(
+            f"{kind}.fit_regularized with weights" if weighted else "GLS.fit_regularized with a full sigma",
+            "Its penalty follows the number of rows, whatever they weigh, so that no share of it belongs to "
+            "a row. Use a penalised ist.LinearRisk.",
+        )
+    # In units of the summed loss: OLS minimises RSS / (2 n), our squared error has no factor 1/2.
+    unit = mapped.risk.total_weight * (1.0 if kind == "GLM" else 2.0)
+    strengths = unit * _per_coefficient(alpha, p)
+    share = real_number("L1_wt", L1_wt, at_least=0.0)
+    if share > 1:
+        raise InvalidArgument("L1_wt", "be at most 1", f"is {share:g}", "Pass that of fit_regularized.")
+    if share == 0:
+        return _ridge(mapped, strengths)
+    return _l1(mapped, (1.0 - share) * strengths, share * strengths, "folded")
+
+
+def _per_coefficient(alpha: Any, p: int) -> FloatArray:
+    if np.ndim(alpha) == 0:
+        return np.full(p, real_number("alpha", alpha, at_least=0.0))
+    values = vector("alpha", alpha, p, per="coefficient")
+    if (values < 0).any():
+        raise InvalidArgument("alpha", "be at least 0", f"is {values.min():g}", "Pass that of the fit.")
+    return values
+
+
+def _with(risk: LinearRisk, columns: Any, protocol: str, penalty: L2 | None = None) -> LinearRisk:
+    """Return the risk of some of the columns, in a protocol."""
+    kept = np.flatnonzero(columns)
+    design = Design(risk.design.rows(slice(None))[:, kept], names=[risk.names[j] for j in kept])
+    if risk.design.columns is not None:
+        design.columns = list(design.names)
+    return LinearRisk(
+        risk.loss,
+        design,
+        risk.y,
+        weights=risk.weights,
+        offset=risk.offset,
+        penalty=penalty,
+        protocol=protocol,
+        row_labels=risk.row_labels,
+    )
+
+
+def _l2(strengths: FloatArray) -> L2 | None:
+    """Return the penalty with these strengths; None where its positive strengths differ."""
+    positive = np.unique(strengths[strengths > 0])
+    if len(positive) > 1:
+        return None
+    free = [int(j) for j in np.flatnonzero(strengths == 0)]
+    return L2(float(positive[0]) if len(positive) else 0.0, free)
+
+
+def _ridge(mapped: Mapped, strengths: FloatArray) -> Mapped:
+    everything = np.ones(len(strengths), dtype=np.bool_)
+    penalty = _l2(strengths)
+    if penalty is not None:
+        return Mapped(_with(mapped.risk, everything, "folded", penalty), mapped.theta)
+    base = _with(mapped.risk, everything, "folded")
+    return Mapped(PenalisedRisk(base, np.diag(strengths)), mapped.theta)
+
+
+def _l1(mapped: Mapped, ridge: FloatArray, strengths: FloatArray, protocol: str) -> Mapped:
+    """Return the problem on the active set: coefficients that are not zero, or not penalised by L1."""
+    active = (mapped.theta != 0) | (strengths == 0)
+    if not active.any():
+        unsupported("fit_regularized", "All coefficients are zero: there is nothing that rows could move.")
+    penalty = _l2(ridge[active])
+    if penalty is None:
+        unsupported(
+            "fit_regularized with an elastic net of several strengths",
+            "Its ridge part must be one strength for all. Fit with L1_wt 0 or 1, or one alpha.",
+        )
+    theta = mapped.theta[active]
+    excluded = None
+    if not active.all():  # with columns divided by their strengths, all of them have the bound 1
+        columns = mapped.risk.design.rows(slice(None))[:, ~active]
+        excluded = Design(columns / strengths[~active])
+    smooth = _with(mapped.risk, active, protocol, penalty)
+    slope = strengths[active] * np.sign(theta)
+    return Mapped(ActiveSetRisk(smooth, slope, excluded=excluded, bound=1.0), theta)
+
+
+def smoothed_glm(mapped: Mapped, results: Any) -> Mapped:
+    """Give a mapped GLMGam its penalty matrix; basis, knots and smoothing parameters stay as they are."""
+    model = results.model
+    second = np.asarray(model.penal.deriv2(mapped.theta), dtype=np.float64)
+    matrix = float(model.pen_weight) * (np.diag(second) if second.ndim == 1 else second)
+    return Mapped(PenalisedRisk(mapped.risk, matrix), mapped.theta)

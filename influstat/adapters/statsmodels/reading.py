@@ -1,0 +1,136 @@
+"""What every statsmodels adapter reads from a results object, and the refusals that all share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument, InvalidType, NotConverged, Unsupported
+from influstat.input.design import Design
+from influstat.input.formulas import FormulaDesign
+from influstat.input.validation import FloatArray
+
+SUPPORTED = (
+    "OLS, WLS, GLS, RLM, QuantReg (smoothed), GLM (every family and link), GLMGam, Logit, Probit, Poisson, "
+    "NegativeBinomial, NegativeBinomialP, GeneralizedPoisson, MNLogit, OrderedModel, other likelihood "
+    "models of independent rows, and fit_regularized of the linear ones"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """A results object in influstat's terms: the risk, and theta as the library left it."""
+
+    risk: Any
+    theta: FloatArray
+
+
+def unsupported(found: str, why: str) -> NoReturn:
+    """Raise Unsupported for a kind of results, with the reason."""
+    raise Unsupported("results", f"come from a supported model: {SUPPORTED}", f"comes from {found}", why)
+
+
+def unwrapped(results: Any) -> Any:
+    """Return the results object inside statsmodels' wrapper, or raise."""
+    inner = getattr(results, "_results", results)
+    model = getattr(inner, "model", None)
+    if not hasattr(inner, "params") or model is None:
+        what = "a model that was not fitted" if hasattr(results, "fit") else f"a {type(results).__name__}"
+        raise InvalidType(
+            "results",
+            "be the fitted results of a statsmodels model",
+            f"is {what}",
+            "Pass what model.fit() returns.",
+        )
+    return inner
+
+
+def require_data(results: Any) -> None:
+    """Raise if the model has lost its data."""
+    model = results.model
+    if getattr(model, "endog", None) is None or getattr(model, "exog", None) is None:
+        raise InvalidArgument(
+            "results",
+            "still hold their data",
+            "lost them to remove_data()",
+            "Pass the results before remove_data() or save(remove_data=True), or fit again.",
+        )
+
+
+def require_converged(results: Any) -> None:
+    """Raise NotConverged if the library says that its own iterations did not converge."""
+    said = getattr(results, "converged", None)
+    if said is None:
+        said = (getattr(results, "mle_retvals", None) or {}).get("converged")
+    if said is not None and not np.all(said):  # hurdle models say it for each of their parts
+        raise NotConverged(
+            f"The {type(results.model).__name__} fit did not converge: the library itself says so, and its "
+            "coefficients minimise nothing. Fit again with a larger maxiter or another method, or pass "
+            "polish=True to finish the fit by Newton's method here."
+        )
+
+
+def require_unconstrained(results: Any) -> None:
+    """Raise Unsupported for fits under linear constraints: no row's removal follows H^-1 there."""
+    if getattr(results, "constraints", None) is not None or getattr(results, "k_constr", None):
+        unsupported(
+            "fit_constrained",
+            "Its coefficients minimise the risk on a subspace only. Fit the reduced design without "
+            "constraints and pass those results.",
+        )
+
+
+def require_unrefitted(results: Any) -> None:
+    """Raise Unsupported for fit_regularized(refit=True): a selection whose penalty is gone."""
+    if getattr(results, "regularized", False):
+        unsupported(
+            "fit_regularized(refit=True)",
+            "Its coefficients are those of a smaller model. Fit that model on the selected columns with "
+            "fit() and pass its results.",
+        )
+
+
+def parameters(results: Any) -> FloatArray:
+    """Return the coefficients as a vector, a matrix of them column by column."""
+    return np.asarray(results.params, dtype=np.float64).ravel(order="F")
+
+
+def row_labels(model: Any) -> NDArray[Any]:
+    """Return the labels of the rows that were fitted: those of the data, less the ones dropped.
+
+    Data without an index are counted from 0, before missing='drop' took rows away.
+    """
+    n = np.shape(model.endog)[0]
+    labels = model.data.row_labels
+    if labels is not None and len(labels) == n:
+        if getattr(labels, "nlevels", 1) > 1:
+            return np.array([*labels, None], dtype=object)[:-1]  # tuples stay whole
+        return np.asarray(labels)
+    dropped = getattr(model.data, "missing_row_idx", None) or []
+    left = np.delete(np.arange(n + len(dropped)), np.asarray(dropped, dtype=int))
+    return left if len(left) == n else np.arange(n)
+
+
+def design_matrix(model: Any) -> FloatArray:
+    """Return the fitted rows of the design, with its own column of ones, in the model's order."""
+    exog = np.asarray(model.exog, dtype=np.float64)
+    return exog.reshape(-1, 1) if exog.ndim == 1 else exog
+
+
+def design_of(model: Any, X: FloatArray) -> Design:
+    """Return rows of the design under the model's names.
+
+    Where the model was given a table, new rows in a table must have its columns in its order; where it
+    was made from a formula, they may also be tables of the formula's variables.
+    """
+    count = X.shape[1]
+    given = [str(name) for name in model.exog_names or ()][:count]  # extra parameters follow
+    if hasattr(model, "formula") and len(given) == count:
+        return FormulaDesign(X, given, model)
+    design = Design(X, names=given if len(given) == count else None)
+    if hasattr(getattr(model.data, "orig_exog", None), "columns"):
+        design.columns = list(design.names)
+    return design

@@ -1,0 +1,167 @@
+"""M-estimates (RLM) with their scale held fixed, and quantile regression through a smoothed loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.statsmodels.reading import (
+    Mapped,
+    design_matrix,
+    design_of,
+    parameters,
+    row_labels,
+    unsupported,
+)
+from influstat.errors import InvalidArgument, NotStationary, Unsupported
+from influstat.input.validation import FloatArray, real_number, vector
+from influstat.losses.base import Loss
+from influstat.losses.residual import SmoothedCheck
+from influstat.minimise.newton import minimise
+from influstat.risks.linear import LinearRisk
+
+STEP = 1e-6  # of the difference that gives the third derivative
+
+
+@dataclass(frozen=True)
+class RobustNormLoss:
+    """rho((y - eta) / scale) for a norm of `statsmodels.robust.norms`, the scale held fixed.
+
+    Parameters
+    ----------
+    norm : RobustNorm
+        With rho, psi = rho' and psi_deriv.
+    scale : float
+        > 0.
+
+    Notes
+    -----
+    Huber (1964), Annals of Mathematical Statistics 35. Where rho is not convex (Tukey, Hampel, ...) rows
+    beyond its bend have l2 < 0; rows beyond the cut-off of a redescending norm have no influence at all.
+
+    Examples
+    --------
+    >>> from statsmodels.robust.norms import HuberT
+    >>> float(RobustNormLoss(HuberT(t=1.0), 2.0).first(np.array(10.0), np.array(0.0)))      # -1 / scale
+    -0.5
+    """
+
+    norm: Any
+    scale: float
+
+    @property
+    def self_concordance(self) -> float:
+        """Return inf: l2 may vanish where l3 does not."""
+        return np.inf
+
+    def check_targets(self, y: Any) -> FloatArray:
+        """Return y as float64; any finite number is a target."""
+        return vector("y", y)
+
+    def _z(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        return np.atleast_1d(np.asarray((y - eta) / self.scale, dtype=np.float64))
+
+    def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return rho(z), z = (y - eta) / scale."""
+        shape = np.broadcast_shapes(np.shape(y), np.shape(eta))
+        return np.asarray(self.norm.rho(self._z(y, eta).ravel()), dtype=np.float64).reshape(shape)
+
+    def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return -psi(z) / scale."""
+        psi = np.asarray(self.norm.psi(self._z(y, eta).ravel()), dtype=np.float64)
+        return -psi.reshape(np.broadcast_shapes(np.shape(y), np.shape(eta))) / self.scale
+
+    def _slope(self, z: FloatArray) -> FloatArray:
+        return np.asarray(self.norm.psi_deriv(z.ravel()), dtype=np.float64).reshape(z.shape)
+
+    def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return psi'(z) / scale^2."""
+        shape = np.broadcast_shapes(np.shape(y), np.shape(eta))
+        return self._slope(self._z(y, eta)).reshape(shape) / self.scale**2
+
+    def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return -psi''(z) / scale^3, psi'' as a central difference of psi'."""
+        z = self._z(y, eta)
+        slope = (self._slope(z + STEP) - self._slope(z - STEP)) / (2.0 * STEP)
+        return -slope.reshape(np.broadcast_shapes(np.shape(y), np.shape(eta))) / self.scale**3
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Return eta, the location."""
+        return eta
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Return 1."""
+        return np.ones(np.shape(eta))
+
+
+def from_rlm(results: Any) -> Mapped:
+    """Map RLM at its final scale, which every removal keeps."""
+    scale = float(results.scale)
+    if not scale > 0:
+        unsupported("RLM with scale 0", "More than half of its residuals are zero: there is no curvature.")
+    return _risk(results, RobustNormLoss(results.model.M, scale))
+
+
+def from_quantreg(results: Any, smoothing: Any) -> Mapped:
+    """Map QuantReg to the minimum of the smoothed check loss with the given width.
+
+    Raises
+    ------
+    Unsupported
+        No width is given.
+    NotStationary
+        The library's coefficients are not near a minimum of the check loss.
+    """
+    if smoothing is None:
+        raise Unsupported(
+            "results",
+            "come from a loss with a second derivative",
+            "comes from QuantReg, whose check loss is a kink at 0 and straight elsewhere: no row has a "
+            "derivative, and theta stays put or jumps when one is removed",
+            "Pass smoothing=t, a width in units of y (for example a tenth of the residuals' spread): the "
+            "fit is then the minimum of ist.SmoothedCheck(quantile, t), no longer QuantReg's own.",
+        )
+    width = real_number("smoothing", smoothing, above=0.0)
+    mapped = _risk(results, SmoothedCheck(float(results.q), width))
+    smooth = _through_wider_losses(mapped, width)
+    own, other = _check_risk(mapped, mapped.theta), _check_risk(mapped, smooth)
+    if own > other * (1.0 + 1e-3):
+        raise NotStationary(
+            "results",
+            "be at the minimum of the check loss",
+            f"has {own:.6g} there, against {other:.6g} at the smoothed minimum",
+            "Let QuantReg converge (max_iter=, p_tol=), or fit again if its data were changed.",
+        )
+    return Mapped(mapped.risk, smooth)
+
+
+def _through_wider_losses(mapped: Mapped, width: float) -> FloatArray:
+    """Return the minimiser, reached through losses ten times wider each, the widest as wide as y spreads."""
+    risk, theta = mapped.risk, mapped.theta
+    spread = float(np.std(risk.y))
+    steps = max(0, int(np.ceil(np.log10(spread / width)))) if spread > 0 else 0
+    for power in range(steps, -1, -1):
+        wider = risk.with_loss(SmoothedCheck(risk.loss.quantile, width * 10.0**power))
+        theta = minimise(wider, start=theta).theta
+    return theta
+
+
+def _check_risk(mapped: Mapped, theta: FloatArray) -> float:
+    risk = mapped.risk
+    residual = risk.y - risk.linear_predictor(theta)
+    return float(np.mean(residual * (risk.loss.quantile - (residual < 0))))
+
+
+def _risk(results: Any, loss: Loss) -> Mapped:
+    theta = parameters(results)
+    if not np.isfinite(theta).all():
+        raise InvalidArgument("results", "have finite coefficients", f"has {theta}", "Fit again.")
+    risk = LinearRisk(
+        loss,
+        design_of(results.model, design_matrix(results.model)),
+        np.asarray(results.model.endog, dtype=np.float64).ravel(),
+        row_labels=row_labels(results.model),
+    )
+    return Mapped(risk, theta)

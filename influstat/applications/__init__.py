@@ -1,0 +1,1 @@
+"""What influence is used for: finding wrong labels."""

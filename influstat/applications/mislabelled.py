@@ -1,0 +1,212 @@
+"""Which rows carry a wrong label? Rows ranked by suspicion, to be checked by hand (paper, section 5.2).
+
+Koh and Liang propose the self-influence, a row's influence on its own loss. The loss of a row under the
+fit *without* it found more flipped labels on each of three data sets, and at least as many as the
+training loss (clearly more where the model can fit wrong labels): see `find_mislabelled`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.fit import Fit
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray, choice, whole_number
+from influstat.models.hinge import HingeFit
+from influstat.risks.linear import LinearRisk
+
+BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
+REACH = 4.0  # of the linear predictors at which a loss is asked which way it falls
+BLOCK_ENTRIES = 2**22  # coefficients without a row that are held at once: 32 MiB
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Suspects(ShortRepr):
+    """All training rows, ranked by how much their label surprises the rest.
+
+    Attributes
+    ----------
+    score : ndarray, shape (n,)
+        Suspicion of each row, in units of the loss; larger is more suspect.
+    row_labels : ndarray, shape (n,)
+        What the rows are called.
+    by : str
+        How suspicion was measured.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> X = [[-2.0], [-1.0], [-1.5], [1.0], [2.0], [1.5]]
+    >>> fit = ist.Logistic(lam=0.1).fit(X, [0, 0, 1, 1, 1, 1])
+    >>> ist.find_mislabelled(fit).order[0]
+    np.int64(2)
+    """
+
+    score: FloatArray
+    row_labels: NDArray[Any]
+    by: str
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """Positions of the rows, the most suspect first, shape (n,); ties in the order of the rows."""
+        return np.argsort(-self.score, kind="stable")
+
+    def top(self, k: int = 10) -> list[tuple[Any, int, float]]:
+        """Return (label, position, score) of the k most suspect rows."""
+        k = whole_number("k", k, at_least=1)
+        labels = self.row_labels.tolist()
+        return [(labels[i], int(i), float(self.score[i])) for i in self.order[:k]]
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame of position and score by row label, the most suspect first."""
+        import pandas as pd
+
+        order = self.order
+        table = {"position": order, "score": self.score[order]}
+        return pd.DataFrame(table, index=pd.Index(self.row_labels[order], name="row"))
+
+
+def find_mislabelled(
+    fit: Fit, X: Any = None, y: Any = None, *, by: str = "leave_one_out", method: str = "exact"
+) -> Suspects:
+    """Rank the training rows of a classifier by how suspect their labels are.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fitted classifier (logistic or smoothed hinge).
+    X, y : array_like, shapes (m, p) and (m,), optional
+        Clean validation rows; for ``by="validation"`` only.
+    by : {"leave_one_out", "loss", "self_influence", "self_removal", "validation"}
+        What makes a row suspect:
+
+        * "leave_one_out": its loss under the fit without it;
+        * "loss": its loss under the fit with it;
+        * "self_influence": g_i' H^-1 g_i, the paper's section 5.2;
+        * "self_removal": how much its own loss rises when it is removed;
+        * "validation": how much the loss of the validation rows falls when it is removed.
+    method : {"exact", "newton"}
+        How the fits without a row are found; the Newton step is much faster on large data, and its
+        order of the rows is nearly always the same.
+
+    Returns
+    -------
+    Suspects
+        Score and order of all rows. A row without which there is no fit ranks last, score -inf.
+
+    Raises
+    ------
+    Unsupported
+        The loss is not that of a classifier.
+    InvalidArgument, InvalidType
+        `by` is unknown; validation rows are missing, given without need, or do not suit the fit.
+
+    Notes
+    -----
+    The default is the best of those measured. One label in ten is flipped at random; five rounds of a
+    refit and a check of the most suspect rows, whose flipped labels are put right; share of the flips
+    found once 1.1 times as many rows are checked (`influstat.experiments.mislabelled`; logistic
+    regression, mean and standard deviation over ten seeds):
+
+    =====================  ==============  ==============  ==============
+    score                  MNIST 1 and 7   Spambase        Enron1
+    =====================  ==============  ==============  ==============
+    "leave_one_out"        0.990 (0.002)   0.844 (0.009)   0.941 (0.007)
+    cross-validated loss   0.991 (0.002)   0.840 (0.005)   0.935 (0.012)
+    "loss"                 0.986 (0.002)   0.841 (0.011)   0.873 (0.013)
+    "self_influence"       0.960 (0.004)   0.762 (0.010)   0.927 (0.009)
+    "self_removal"         0.940 (0.004)   0.753 (0.013)   0.860 (0.011)
+    "validation"           0.893 (0.006)   0.743 (0.011)   0.803 (0.011)
+    at random              0.108 (0.012)   0.106 (0.015)   0.108 (0.010)
+    =====================  ==============  ==============  ==============
+
+    On Spambase the loss without the row only ties with the plain loss, and before all flips can be
+    found, after as many checks as a fifth of them, the plain loss is as good or a little better. Where
+    the model is flexible (Enron1: 1,276 words, 4,672 mails) it fits many wrong labels, so their loss is
+    small and the loss without the row is needed.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> X = [[-2.0], [-1.0], [-1.5], [1.0], [2.0], [1.5]]
+    >>> fit = ist.Logistic(lam=0.1).fit(X, [0, 0, 1, 1, 1, 1], row_labels=list("abcdef"))
+    >>> [label for label, _, _ in ist.find_mislabelled(fit).top(1)]
+    ['c']
+    """
+    choice("by", by, BY)
+    choice("method", method, ("exact", "newton"))
+    if by == "validation" and (X is None or y is None):
+        raise InvalidArgument(
+            "X and y", 'be given for by="validation"', "are missing", "Pass clean rows, held out of the fit."
+        )
+    if by != "validation" and not (X is None and y is None):
+        raise InvalidArgument(
+            "X and y", 'be left out unless by="validation"', f'are given with by="{by}"', "Drop them."
+        )
+    _data(fit)
+    score = _score(fit, X, y, by, method)
+    return Suspects(np.where(np.isnan(score), -np.inf, score), fit.row_labels, by)
+
+
+def _score(fit: Fit, X: Any, y: Any, by: str, method: str) -> FloatArray:
+    if by == "self_influence":
+        return np.asarray(-fit.influence().on_self().values)
+    if by == "validation":
+        return np.asarray(-fit.influence().on_loss(X, y).removal.sum(axis=1))
+    if by == "loss":
+        return _loss(fit)
+    after = _leave_one_out(fit, method)
+    return after if by == "leave_one_out" else np.asarray(after - _loss(fit))
+
+
+def _data(fit: Any) -> LinearRisk:
+    """Return the fit's risk if it is that of a classifier of two labels, or raise."""
+    if isinstance(fit, HingeFit):
+        raise Unsupported(
+            "fit",
+            "have a smooth loss",
+            "is an exact hinge fit",
+            "Use ist.SmoothedSVC with a small t; its ranking is that of the hinge.",
+        )
+    if not isinstance(fit, Fit):
+        raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Fit one: ist.Logistic(lam=1.0).fit(X, y).")
+    risk = fit.risk
+    if not isinstance(risk, LinearRisk) or np.unique(risk.y).size != 2 or not _judges(risk):
+        raise Unsupported(
+            "fit", "be a linear classifier of two labels", "is not", "Use ist.Logistic or ist.SmoothedSVC."
+        )
+    return risk
+
+
+def _judges(risk: LinearRisk) -> bool:
+    """Return whether the loss falls throughout, to one side for the one label, to the other for the other."""
+    eta = np.linspace(-REACH, REACH, 61)
+    low, high = (np.full(eta.shape, label) for label in np.unique(risk.y))
+    return not ((risk.loss.first(low, eta) < 0).any() or (risk.loss.first(high, eta) > 0).any())
+
+
+def _loss(fit: Fit) -> FloatArray:
+    """Return l(y_i, eta_i) at theta, shape (n,); the penalty's share is the same for all rows."""
+    risk = _data(fit)
+    return np.asarray(risk.loss.value(risk.y, risk.linear_predictor(fit.theta)))
+
+
+def _leave_one_out(fit: Fit, method: str) -> FloatArray:
+    """Return l(y_i, x_i'theta_-i + o_i), shape (n,), nan where there is no fit without the row."""
+    risk = _data(fit)
+    n, p = risk.shape
+    result = np.full(n, np.nan)
+    step = max(1, BLOCK_ENTRIES // p)
+    for start in range(0, n, step):
+        rows = np.arange(start, min(start + step, n))
+        without = fit.leave_one_out(method=method, rows=rows).theta
+        found = ~np.isnan(without).any(axis=1)
+        rows, without = rows[found], without[found]
+        eta = np.sum(risk.design.rows(rows) * without, axis=1) + risk.offset[rows]
+        result[rows] = risk.loss.value(risk.y[rows], eta)
+    return result

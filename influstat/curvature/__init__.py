@@ -1,0 +1,1 @@
+"""Hessians as operators."""

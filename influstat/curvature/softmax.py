@@ -1,0 +1,87 @@
+"""The Hessian of multinomial logistic regression as an operator: products from X and the probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from influstat.input.design import Design
+from influstat.input.validation import FloatArray
+
+
+class SoftmaxCurvature(LinearOperator):
+    """H with the blocks X' diag(share P_k (1{k=l} - P_l)) X, plus penalty and gauge; mean scale.
+
+    Parameters
+    ----------
+    design : Design
+        The rows x_i, n x q.
+    share : ndarray, shape (n,)
+        w_i / W.
+    P : ndarray, shape (n, K)
+        The probabilities of the classes.
+    ridge : ndarray, shape (q,)
+        kappa D / W, the same for each class.
+    gauge : ndarray, shape (q,)
+        What multiplies the square of each column's sum over the classes, halved.
+
+    Notes
+    -----
+    Source: Böhning 1992. Coefficients are ordered class after class.
+
+    Examples
+    --------
+    >>> from influstat.input.design import Design
+    >>> P, share = np.full((2, 2), 0.5), np.full(2, 0.5)
+    >>> SoftmaxCurvature(Design([[1.0], [1.0]]), share, P, np.ones(1), np.zeros(1)).to_dense()
+    array([[ 1.25, -0.25],
+           [-0.25,  1.25]])
+    """
+
+    def __init__(
+        self, design: Design, share: FloatArray, P: FloatArray, ridge: FloatArray, gauge: FloatArray
+    ) -> None:
+        size = P.shape[1] * design.shape[1]
+        super().__init__(dtype=np.dtype(np.float64), shape=(size, size))  # type: ignore[call-arg]  # stubs lack it
+        self.design, self.share, self.P, self.ridge, self.gauge = design, share, P, ridge, gauge
+
+    def _matvec(self, vector: FloatArray) -> FloatArray:
+        return self._matmat(np.reshape(vector, (-1, 1)))[:, 0]
+
+    def _matmat(self, vectors: FloatArray) -> FloatArray:
+        """Return H @ vectors, one class after the other; through the assembled H where they are many."""
+        m, K = vectors.shape[1], self.P.shape[1]
+        if 2 * m > self.shape[0]:  # fewer operations, and no n x m temporaries
+            return np.asarray(self.to_dense() @ vectors)
+        blocks = vectors.reshape(K, -1, m)
+        moved = [self.design.dot(np.ascontiguousarray(block)) for block in blocks]  # d eta_k
+        mean: Any = sum(self.P[:, [k]] * part for k, part in enumerate(moved))
+        result = self.ridge[:, None] * blocks + self.gauge[:, None] * blocks.sum(axis=0)
+        for k, part in enumerate(moved):
+            result[k] += self.design.transpose_dot((self.share * self.P[:, k])[:, None] * (part - mean))
+        return np.asarray(result.reshape(vectors.shape))
+
+    def _adjoint(self) -> SoftmaxCurvature:
+        return self
+
+    _transpose = _adjoint
+
+    def to_dense(self) -> FloatArray:
+        """Return H as a new array in Fortran order, symmetric to the last bit."""
+        q, K = self.design.shape[1], self.P.shape[1]
+        dense = np.empty(self.shape, order="F")
+        for k in range(K):
+            for other in range(k + 1):
+                same = float(k == other)
+                block = self.design.gram(self.share * self.P[:, k] * (same - self.P[:, other]))
+                block.flat[:: q + 1] += self.gauge + same * self.ridge
+                dense[k * q : (k + 1) * q, other * q : (other + 1) * q] = block
+                dense[other * q : (other + 1) * q, k * q : (k + 1) * q] = block
+        return dense
+
+    def diagonal(self) -> FloatArray:
+        """Return the diagonal of H."""
+        parts = [self.design.square_sums(self.share * p * (1.0 - p)) for p in self.P.T]
+        return np.concatenate([part + self.gauge + self.ridge for part in parts])

@@ -1,0 +1,1 @@
+"""Influence functions: the derivative of anything in a row's weight."""

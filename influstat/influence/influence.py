@@ -1,0 +1,216 @@
+"""`Influence`: the derivatives of theta, predictions and losses in the weight of each training row.
+
+All of them are -a' H^-1 g_i, a the gradient of the quantity and g_i that of row i's loss, with its share of
+the penalty if "folded" (Koh and Liang 2017; eqs. 9 and 10 of its reproduction by Liu, Liu, Qi and Yang).
+One prepared solver serves every question; the solves are done on the smaller side, test quantities or
+training rows.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.fit import Fit
+from influstat.influence.scores import Scores
+from influstat.input.validation import FloatArray, check_finite, numeric_array
+from influstat.numerics.differences import differenced
+from influstat.solvers import Inverse, Solution, Solver
+
+BLOCK = 4096  # training rows whose gradients are held at once
+
+
+class Influence:
+    """Influence functions of one fit.
+
+    Parameters
+    ----------
+    fit : Fit
+        The minimiser and its risk.
+    solver : Solver
+        How H^-1 g is found.
+
+    Notes
+    -----
+    Signs: `values` is the derivative when a row is upweighted; `removal` = -(w_i / W) values is after
+    minus before when it is removed. Positive removal of a loss: the row helps. Rows of weight 0 have
+    influence (what a little weight would do) but no removal effect.
+
+    Raises
+    ------
+    InvalidType
+        `solver` has no `prepare`.
+    SingularHessian, IndefiniteHessian, Diverged
+        When the first question is asked: H has no inverse, or the solver does not find it.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> fit.influence().on_theta().values.ravel()     # -H^-1 g_i = y_i - theta
+    array([-1.,  1.])
+    """
+
+    def __init__(self, fit: Fit, solver: Solver) -> None:
+        if isinstance(solver, type) or not isinstance(solver, Solver):
+            raise InvalidType(
+                "solver", "be a solver", f"is {solver!r}", "Pass an instance, e.g. ist.Cholesky()."
+            )
+        self.fit, self.solver = fit, solver
+
+    @cached_property
+    def _inverse(self) -> Inverse:
+        return self.solver.prepare(self.fit.hessian)
+
+    # -- the questions -------------------------------------------------------------------------------
+
+    def on_theta(self) -> Scores:
+        """Return -H^-1 g_i, shape (n, p): eq. 9, in units of theta."""
+        n, p = self.fit.risk.shape
+        if n < p:  # never the p unit vectors where the rows are fewer
+            solution = self._inverse.apply(self._row_gradients().T)
+            values = -solution.value.T
+        else:
+            values, solution = self._from_gradients(np.eye(p))
+        return self._scores(values, self.fit.names, "theta", solution)
+
+    def on_loss(self, X: Any, y: Any, *, offset: Any = None) -> Scores:
+        """Return the influence on the loss of test rows, -g_te' H^-1 g_i, shape (n, m): eq. 10.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, p)
+            Test rows with the training columns.
+        y : array_like, shape (m,)
+            Their targets.
+        offset : array_like, shape (m,), optional
+            Their offsets.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            X has other columns, or y does not suit the loss.
+        """
+        tests = self.fit.risk.test_rows(X, y, offset=offset)
+        values, solution = self._from_gradients(tests.row_gradients(self.fit.theta).T)
+        return self._scores(values, tuple(tests.row_labels.tolist()), "loss", solution)
+
+    def on_prediction(self, X: Any, *, kind: str = "linear", offset: Any = None) -> Scores:
+        """Return the influence on predictions, shape (n, m), in their own units.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, p)
+            Rows with the training columns.
+        kind : {"linear", "mean"}
+            The linear predictor, or the mean that belongs to it.
+        offset : array_like, shape (m,), optional
+            Offsets; they matter for the mean only.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            X has other columns, or the loss has no mean.
+        """
+        risk, theta = self.fit.risk, self.fit.theta
+        gradients, labels = risk.prediction_gradients(theta, X, kind=kind, offset=offset)
+        values, solution = self._from_gradients(gradients)
+        return self._scores(values, tuple(labels.tolist()), f"{kind} prediction", solution)
+
+    def on(self, gradient: Any) -> Scores:
+        """Return the influence on any quantity q(theta), -a' H^-1 g_i with a its gradient.
+
+        Parameters
+        ----------
+        gradient : array_like of shape (p,) or (p, m), or callable
+            The gradient of one or of m quantities; or q itself, a function of theta that returns a
+            number or a vector; it is called 4 p + 1 times to be differentiated
+            (`influstat.numerics.differences`).
+
+        Returns
+        -------
+        Scores
+            values of shape (n,) for one quantity, else (n, m).
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            The gradient has another length, or is not finite.
+
+        Warns
+        -----
+        DoubtfulResult
+            Differences of q at two step lengths disagree: q has no smooth gradient at theta.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
+        >>> fit.influence().on([2.0]).values              # q = 2 theta
+        array([-2.,  2.])
+        >>> fit.influence().on(lambda theta: theta[0] ** 2).values.round(9)    # its gradient is 2 theta = 4
+        array([-4.,  4.])
+        """
+        p = self.fit.risk.shape[1]
+        if callable(gradient):
+            a = differenced(gradient, self.fit.theta, self._difference_scale())
+        else:
+            a = numeric_array("gradient", gradient)
+        if a.ndim not in (1, 2) or a.shape[0] != p or a.size == 0:
+            raise InvalidArgument(
+                "gradient", f"have shape ({p},) or ({p}, m)", f"has shape {a.shape}", "Transpose or cut it."
+            )
+        check_finite("gradient", a)
+        values, solution = self._from_gradients(np.asarray(a, dtype=np.float64).reshape(p, -1))
+        values = values[:, 0] if a.ndim == 1 else values
+        return self._scores(values, tuple(range(1 if a.ndim == 1 else a.shape[1])), "quantity", solution)
+
+    def on_self(self) -> Scores:
+        """Return each row's influence on its own loss, -g_i' H^-1 g_i, shape (n,).
+
+        The diagonal of `on_loss` of the training rows with their offsets. Never positive where H^-1 is
+        exact: a row's own weight cannot make its own loss worse.
+        """
+        n, p = self.fit.risk.shape
+        values = np.empty(n)
+        if n <= p:
+            gradients = self._row_gradients()
+            solution = self._inverse.apply(gradients.T)
+            values = -np.einsum("ij,ji->i", gradients, solution.value)
+        else:
+            solution = self._inverse.apply(np.eye(p))
+            for start in range(0, n, BLOCK):
+                rows = slice(start, min(start + BLOCK, n))
+                gradients = self.fit.risk.row_gradients(self.fit.theta, rows)
+                values[rows] = -np.einsum("ij,ij->i", gradients @ solution.value, gradients)
+        return self._scores(values, ("own loss",), "loss", solution)
+
+    # -- one way to all of them ----------------------------------------------------------------------
+
+    def _from_gradients(self, a: FloatArray) -> tuple[FloatArray, Solution]:
+        """Return -a' H^-1 g_i for every row i and column of a, shape (n, m), solved on the smaller side."""
+        risk, theta = self.fit.risk, self.fit.theta
+        if a.shape[1] <= risk.shape[0]:
+            solution = self._inverse.apply(a)
+            values = risk.row_gradients_dot(theta, solution.value)
+            np.negative(values, out=values)
+            return values, solution
+        solution = self._inverse.apply(self._row_gradients().T)
+        return -solution.value.T @ a, solution
+
+    def _difference_scale(self) -> FloatArray:
+        """Return 1 / sqrt(W H_jj): how far theta_j can move before W R changes by 1/2, shape (p,)."""
+        diagonal = np.abs(np.asarray(self.fit.hessian.diagonal())) * self.fit.risk.total_weight
+        return np.asarray(1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)))
+
+    def _row_gradients(self) -> FloatArray:
+        return self.fit.risk.row_gradients(self.fit.theta)
+
+    def _scores(
+        self, values: FloatArray, columns: tuple[Any, ...], quantity: str, solution: Solution
+    ) -> Scores:
+        risk = self.fit.risk
+        return Scores(values, risk.weights / risk.total_weight, risk.row_labels, columns, quantity, solution)

@@ -1,0 +1,258 @@
+"""The design matrix: one small set of products over row blocks, dense or sparse alike.
+
+Nothing here makes an n x p temporary: dense data (also float32, Fortran order or `np.memmap`) are
+read in blocks of a few thousand rows, each turned to float64 on the way. An intercept column is
+never stored beside dense data; it is appended to each block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.linalg.blas import dsyrk
+
+from influstat.errors import InvalidArgument
+from influstat.input.validation import (
+    FloatArray,
+    check_finite,
+    choice,
+    first_not_finite,
+    has_index,
+    index_labels,
+    numeric_array,
+    raise_not_finite,
+    real_dtype,
+)
+
+BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and its scaled copy stay in cache
+
+
+class Design:
+    """Rows x_i of the model, with names, labels and an optional trailing column of ones.
+
+    Parameters
+    ----------
+    X : array_like, DataFrame or scipy.sparse, shape (n, p)
+        The regressors, without the intercept column.
+    intercept : bool
+        Whether a column of ones follows the columns of X.
+    names : sequence of str, optional
+        Column names; those of a DataFrame, or x0, x1, ..., when left out.
+    argument : str
+        What error messages call X.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        X is not two-dimensional, is empty, or holds entries that are not finite real numbers.
+
+    Examples
+    --------
+    >>> from influstat.input.design import Design
+    >>> design = Design([[1.0, 2.0], [3.0, 4.0]], intercept=True)
+    >>> design.dot(np.array([1.0, 1.0, 10.0]))
+    array([13., 17.])
+    >>> design.names
+    ('x0', 'x1', 'intercept')
+    """
+
+    def __init__(self, X: Any, *, intercept: bool = False, names: Any = None, argument: str = "X") -> None:
+        self.argument = argument
+        data, columns, self.row_labels = _read(X, argument)
+        self.columns = columns  # as the caller's table names them, whatever `names` says
+        if names is None:
+            names = columns if columns is not None else [f"x{j}" for j in range(data.shape[1])]
+        names = [str(name) for name in names]
+        if len(names) != data.shape[1]:
+            raise InvalidArgument(
+                "names",
+                f"have one entry per column of {argument} ({data.shape[1]})",
+                f"has {len(names)}",
+                "Pass one name per column.",
+            )
+        self.named = columns is not None
+        self.intercept: bool = choice("intercept", intercept, (True, False))
+        self.names: tuple[str, ...] = (*names, "intercept") if intercept else tuple(names)
+        self.sparse = isinstance(data, sp.csr_array)
+        if intercept and self.sparse:
+            ones = sp.csr_array(np.ones((data.shape[0], 1), dtype=data.dtype))
+            data = sp.csr_array(sp.hstack([data, ones], format="csr"))
+        self._data = data
+        self.shape: tuple[int, int] = (data.shape[0], len(self.names))
+
+    def like(self, X: Any, *, argument: str) -> Design:
+        """Return the design of new rows, checked to have this design's columns in this order."""
+        other = Design(X, intercept=self.intercept, argument=argument)
+        expected = self.shape[1] - self.intercept
+        found = other.shape[1] - other.intercept
+        if found != expected:
+            raise InvalidArgument(
+                argument,
+                f"have the {expected} columns of the training rows",
+                f"has {found}",
+                "Pass the same columns in the same order"
+                + (", without the intercept column." if self.intercept else "."),
+            )
+        if self.columns is not None and other.columns is not None and other.columns != self.columns:
+            pair = next((a, b) for a, b in zip(self.columns, other.columns, strict=True) if a != b)
+            raise InvalidArgument(
+                argument,
+                f"name its columns as the training rows do ({pair[0]!r} ...)",
+                f"has {pair[1]!r} in that place",
+                "Reorder or rename its columns.",
+            )
+        return other
+
+    def take(self, rows: Any) -> Design:
+        """Return the design of the chosen rows (data copied)."""
+        return self._with_data(self._data[rows], self.row_labels[rows])
+
+    def _with_data(self, data: Any, labels: NDArray[Any]) -> Design:
+        part = object.__new__(Design)
+        part.__dict__.update(self.__dict__)
+        part._data, part.row_labels, part.shape = data, labels, (data.shape[0], self.shape[1])
+        return part
+
+    def rows(self, rows: Any) -> FloatArray:
+        """Return the chosen rows as a dense float64 array, intercept included."""
+        picked = self._data[rows]
+        return np.asarray(picked.toarray(), dtype=np.float64) if self.sparse else self._block(picked)
+
+    def _block(self, data: NDArray[Any]) -> FloatArray:
+        if not self.intercept:
+            return np.asarray(data, dtype=np.float64)
+        block = np.empty((data.shape[0], self.shape[1]))
+        block[:, :-1] = data
+        block[:, -1] = 1.0
+        return block
+
+    def blocks(self) -> Iterator[tuple[slice, Any]]:
+        """Yield (rows, block): float64 row blocks, or the whole matrix at once when sparse."""
+        n, p = self.shape
+        if self.sparse:
+            yield slice(0, n), self._data
+            return
+        step = max(1, BLOCK_ENTRIES // p)
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            yield rows, self._block(self._data[rows])
+
+    def dot(self, coefficients: FloatArray) -> FloatArray:
+        """Return X @ coefficients, shape (n,) or (n, m)."""
+        result = np.empty((self.shape[0], *coefficients.shape[1:]))
+        for rows, block in self.blocks():
+            if self.sparse:
+                result[rows] = block @ coefficients
+            else:
+                np.matmul(block, coefficients, out=result[rows])
+        return result
+
+    def transpose_dot(self, values: FloatArray) -> FloatArray:
+        """Return X.T @ values, shape (p,) or (p, m)."""
+        result = np.zeros((self.shape[1], *values.shape[1:]))
+        for rows, block in self.blocks():
+            result += block.T @ values[rows]
+        return result
+
+    def absolute_dot(self, coefficients: FloatArray) -> FloatArray:
+        """Return |X| @ coefficients, entries of X taken in absolute value."""
+        return np.concatenate([abs(block) @ coefficients for _, block in self.blocks()])
+
+    def absolute_transpose_dot(self, values: FloatArray) -> FloatArray:
+        """Return |X|.T @ values, entries of X taken in absolute value."""
+        result = np.zeros((self.shape[1], *values.shape[1:]))
+        for rows, block in self.blocks():
+            result += abs(block).T @ values[rows]
+        return result
+
+    def square_sums(self, row_weights: FloatArray) -> FloatArray:
+        """Return sum_i row_weights_i x_ij^2 for every column j, shape (p,)."""
+        return sum(
+            (np.asarray(_squared(block).T @ row_weights[rows]) for rows, block in self.blocks()),
+            start=np.zeros(self.shape[1]),
+        )
+
+    def row_square_norms(self) -> FloatArray:
+        """Return |x_i|^2 for every row, shape (n,)."""
+        ones = np.ones(self.shape[1])
+        return np.concatenate([np.asarray(_squared(block) @ ones) for _, block in self.blocks()])
+
+    def gram(self, row_weights: FloatArray) -> FloatArray:
+        """Return X' diag(row_weights) X, shape (p, p), symmetric, in Fortran order."""
+        p = self.shape[1]
+        if self.sparse:
+            scaled = self._data.multiply(row_weights[:, None])
+            result = np.asfortranarray((self._data.T @ scaled).toarray())
+        else:
+            result = self._upper_gram(row_weights)
+        # dsyrk fills the upper triangle, and a sparse product is symmetric only up to rounding.
+        for j in range(p):
+            result[j + 1 :, j] = result[j, j + 1 :]
+        return result
+
+    def _upper_gram(self, row_weights: FloatArray) -> FloatArray:
+        p = self.shape[1]
+        result = np.zeros((p, p), order="F")
+        for sign in (1.0, -1.0):  # dsyrk needs square roots: positive and negative weights apart
+            root = np.sqrt(np.maximum(sign * row_weights, 0.0))
+            if not root.any():
+                continue
+            for rows, block in self.blocks():
+                scaled = block * root[rows, None]
+                result = dsyrk(sign, scaled.T, beta=1.0, c=result, overwrite_c=True)
+        return result
+
+
+def _squared(block: Any) -> Any:
+    """Return the squared entries in float64 (a float32 square would keep only seven digits).
+
+    Entries beyond 1e154 become inf without a word here; whoever factors the Hessian says so.
+    """
+    with np.errstate(over="ignore"):
+        return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block
+
+
+def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any]]:
+    """Return the checked matrix, its column names (None when it has none) and its row labels."""
+    columns = [str(name) for name in X.columns] if hasattr(X, "columns") else None
+    data: Any = X if sp.issparse(X) else numeric_array(argument, X)
+    if data.ndim != 2:
+        raise InvalidArgument(
+            argument,
+            "be two-dimensional (rows, columns)",
+            f"has shape {data.shape}",
+            "Pass a matrix; X.reshape(-1, 1) makes one column, X.reshape(1, -1) one row.",
+        )
+    if 0 in data.shape:
+        raise InvalidArgument(
+            argument, "have at least one row and one column", f"has shape {data.shape}", "Pass data."
+        )
+    data = _read_sparse(data, argument) if sp.issparse(data) else _check_dense(data, argument)
+    labels = index_labels(X.index) if has_index(X) else np.arange(data.shape[0])
+    return data, columns, labels
+
+
+def _check_dense(data: NDArray[Any], argument: str) -> NDArray[Any]:
+    step = max(1, BLOCK_ENTRIES // data.shape[1])
+    for start in range(0, data.shape[0], step):
+        check_finite(argument, data[start : start + step], first_row=start)
+    return data
+
+
+def _read_sparse(X: Any, argument: str) -> Any:
+    """Return X as a csr_array of float32 or float64; the caller's own arrays are not written to."""
+    real_dtype(argument, np.empty(0, dtype=X.dtype))
+    rows = sp.csr_array(X)
+    rows = sp.csr_array((real_dtype(argument, rows.data), rows.indices, rows.indptr), shape=rows.shape)
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    place = first_not_finite(rows.data)
+    if place is not None:
+        row = int(np.searchsorted(rows.indptr, place[0], side="right")) - 1
+        raise_not_finite(argument, rows.data[place], row, int(rows.indices[place]))
+    return rows

@@ -1,0 +1,117 @@
+"""`Loss`: what a pointwise loss l(y, eta) offers; it knows the linear predictor eta, never the design matrix.
+
+Every loss gives its value and its first three derivatives in eta, elementwise and accurate to
+rounding for |eta| up to 1e3. A new loss is one class in this folder and one line in ``tests/cases.py``.
+A loss whose second derivative jumps says where in `kinks`: influence is not a derivative for a row that
+sits there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from influstat.errors import InvalidArgument, Unsupported
+from influstat.input.validation import FloatArray, vector
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """What a pointwise loss must offer; all arrays broadcast, all results have eta's shape.
+
+    Attributes
+    ----------
+    self_concordance : float
+        c with abs(l3) <= c * l2 everywhere; inf when there is none. Certificates rest on it.
+    kinks : callable, optional
+        ``kinks(y)``, only where the first or second derivative jumps: at which eta, shape (k, n).
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> isinstance(ist.LogisticLoss(), ist.Loss)
+    True
+    """
+
+    @property
+    def self_concordance(self) -> float:
+        """Smallest c with |l3| <= c l2 for every y and eta."""
+        ...
+
+    def check_targets(self, y: Any) -> FloatArray:
+        """Return y as float64, shape (n,), or raise a ValueError that names the targets allowed."""
+        ...
+
+    def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return l(y, eta)."""
+        ...
+
+    def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return dl/deta."""
+        ...
+
+    def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return d2l/deta2."""
+        ...
+
+    def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return d3l/deta3."""
+        ...
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Return E(y | eta), or raise Unsupported(argument, need, was, remedy) if there is none."""
+        ...
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Return d mean / d eta."""
+        ...
+
+
+class NoMean:
+    """A loss that models something other than E(y | eta)."""
+
+    _models: str
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Raise: the loss models no mean."""
+        raise Unsupported(
+            "kind",
+            f'be "linear" for {type(self).__name__}',
+            'is "mean"',
+            f"It models {self._models}, no mean.",
+        )
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Raise: the loss models no mean."""
+        return self.mean(eta)
+
+
+def softplus(x: FloatArray) -> FloatArray:
+    """Return log(1 + e^x) without overflow and without cancellation."""
+    result: FloatArray = np.logaddexp(0.0, x)
+    return result
+
+
+def root_of_slope(x: FloatArray) -> FloatArray:
+    """Return the square root of sigma(x) sigma(-x), the derivative of sigma.
+
+    Unlike the product, the root is far from underflow wherever its square divided by a small t is not.
+    """
+    size = np.abs(x)
+    result: FloatArray = np.exp(-0.5 * size) / (1.0 + np.exp(-size))
+    return result
+
+
+def two_labels(y: Any, labels: tuple[float, float], other: str) -> FloatArray:
+    """Return y if it holds nothing but the two labels, else say which model takes the others."""
+    targets = vector("y", y)
+    wrong = targets[(targets != labels[0]) & (targets != labels[1])]
+    if wrong.size:
+        raise InvalidArgument(
+            "y",
+            f"hold only the labels {labels[0]:g} and {labels[1]:g}",
+            f"holds {wrong[0]:g}",
+            other,
+        )
+    return targets

@@ -1,0 +1,183 @@
+"""Log-likelihoods of the exponential families at scale 1, with three derivatives in the mean.
+
+The scale (dispersion) multiplies every row's loss alike, so it moves no coefficient: leaving it at 1
+keeps influence and removal of theta right, whether it is known or estimated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+
+from influstat.errors import Unsupported
+from influstat.input.validation import FloatArray
+
+Derivatives = tuple[FloatArray, FloatArray, FloatArray]
+
+
+class Family(Protocol):
+    """The log-likelihood of one row as a function of its mean mu; nu is 1 - mu without cancellation."""
+
+    def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return log f(y; mu) at scale 1."""
+        ...
+
+    def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
+        """Return its first three derivatives in mu."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """-(y - mu)^2 / 2 - log(2 pi) / 2."""
+
+    def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return log f."""
+        return np.asarray(-0.5 * (y - mu) ** 2 - 0.5 * np.log(2.0 * np.pi))
+
+    def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
+        """Return y - mu, -1, 0."""
+        return y - mu, np.full(np.shape(mu), -1.0), np.zeros(np.shape(mu))
+
+
+@dataclass(frozen=True)
+class Binomial:
+    """y log mu + (1 - y) log(1 - mu), y a proportion; a row of n trials has weight n."""
+
+    def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return log f, up to the binomial coefficient."""
+        return np.asarray(xlogy(y, mu) + xlogy(1.0 - y, nu))
+
+    def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
+        """Return y / mu - (1 - y) / nu and its derivatives; 0 / 0 is 0."""
+        no = 1.0 - y
+        above = [_over(y, mu, power) for power in (1, 2, 3)]
+        below = [_over(no, nu, power) for power in (1, 2, 3)]
+        return above[0] - below[0], -above[1] - below[1], 2.0 * (above[2] - below[2])
+
+
+def _over(numerator: FloatArray, base: FloatArray, power: int) -> FloatArray:
+    """Return numerator / base^power, 0 where the numerator is 0."""
+    some = numerator != 0
+    return np.where(some, numerator / np.where(some, base**power, 1.0), 0.0)
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """y log mu - mu - log y!."""
+
+    def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return log f."""
+        return np.asarray(xlogy(y, mu) - mu - gammaln(y + 1.0))
+
+    def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
+        """Return y / mu - 1, -y / mu^2, 2 y / mu^3."""
+        return y / mu - 1.0, -y / mu**2, 2.0 * y / mu**3
+
+
+@dataclass(frozen=True)
+class Gamma:
+    """-y / mu - log mu."""
+
+    def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return log f."""
+        return np.asarray(-y / mu - np.log(mu))
+
+    def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
+        """Return (y - mu) / mu^2 and its derivatives."""
+        return (y - mu) / mu**2, (mu - 2.0 * y) / mu**3, (6.0 * y - 2.0 * mu) / mu**4
+
+
+@dataclass(frozen=True)
+class InverseGaussian:
+    """-(y - mu)^2 / (2 y mu^2) - log(2 pi y^3) / 2."""
+
+    def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return log f."""
+        return np.asarray(-0.5 * (y - mu) ** 2 / (y * mu**2) - 0.5 * np.log(2.0 * np.pi * y**3))
+
+    def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
+        """Return (y - mu) / mu^3 and its derivatives."""
+        return (y - mu) / mu**3, (2.0 * mu - 3.0 * y) / mu**4, (12.0 * y - 6.0 * mu) / mu**5
+
+
+@dataclass(frozen=True)
+class NegativeBinomial:
+    """The negative binomial with variance mu + alpha mu^2, alpha known."""
+
+    alpha: float
+
+    def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return log f."""
+        k = 1.0 / self.alpha
+        constant = gammaln(y + k) - gammaln(k) - gammaln(y + 1.0)
+        return np.asarray(xlogy(y, self.alpha * mu) - (y + k) * np.log1p(self.alpha * mu) + constant)
+
+    def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
+        """Return (y - mu) / (mu + alpha mu^2) and its derivatives."""
+        a, total = self.alpha, 1.0 + self.alpha * y
+        grown = 1.0 + a * mu
+        return (
+            (y - mu) / (mu * grown),
+            a * total / grown**2 - y / mu**2,
+            2.0 * y / mu**3 - 2.0 * a**2 * total / grown**3,
+        )
+
+
+@dataclass(frozen=True)
+class Tweedie:
+    """The quasi-likelihood with variance mu^power (power not 1 or 2): it has no density in closed form."""
+
+    power: float
+
+    def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return y mu^(1-p) / (1-p) - mu^(2-p) / (2-p)."""
+        p = self.power
+        return np.asarray(y * mu ** (1.0 - p) / (1.0 - p) - mu ** (2.0 - p) / (2.0 - p))
+
+    def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
+        """Return (y - mu) mu^-p and its derivatives."""
+        p = self.power
+        return (
+            (y - mu) * mu**-p,
+            -p * y * mu ** (-p - 1.0) - (1.0 - p) * mu**-p,
+            p * (p + 1.0) * y * mu ** (-p - 2.0) + p * (1.0 - p) * mu ** (-p - 1.0),
+        )
+
+
+def family_of(family: Any) -> Family:
+    """Return the log-likelihood of a statsmodels family.
+
+    Raises
+    ------
+    Unsupported
+        It is a family of the user's own.
+    """
+    from statsmodels.genmod import families
+
+    kind = type(family)
+    plain: dict[type, Family] = {
+        families.Gaussian: Gaussian(),
+        families.Binomial: Binomial(),
+        families.Poisson: Poisson(),
+        families.Gamma: Gamma(),
+        families.InverseGaussian: InverseGaussian(),
+    }
+    if kind in plain:
+        return plain[kind]
+    if kind is families.NegativeBinomial:
+        return NegativeBinomial(float(family.alpha))
+    if kind is families.Tweedie:
+        power = float(family.var_power)
+        special: dict[float, Family] = {0.0: Gaussian(), 1.0: Poisson(), 2.0: Gamma()}
+        return special.get(power, Tweedie(power))
+    raise Unsupported(
+        "results",
+        "come from a family of statsmodels (Gaussian, Binomial, Poisson, Gamma, InverseGaussian, "
+        "NegativeBinomial, Tweedie)",
+        f"comes from {kind.__module__}.{kind.__qualname__}",
+        "Write its loss and use ist.LinearRisk(loss, X, y).",
+    )

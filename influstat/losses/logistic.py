@@ -1,0 +1,91 @@
+"""Logistic losses for labels 0 and 1, and for -1 and 1 (eqs. 15 and 17 of Liu, Liu, Qi and Yang)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from influstat.input.validation import FloatArray
+from influstat.losses.base import softplus, two_labels
+
+
+class _Logistic:
+    """What both codings of the logistic loss share: curvature and mean depend on eta alone."""
+
+    @property
+    def self_concordance(self) -> float:
+        """Return 1, since l3 = -l2 tanh(eta / 2)."""
+        return 1.0
+
+    @property
+    def dispersion(self) -> float | None:
+        """Return 1: the loss is the negative log-likelihood."""
+        return 1.0
+
+    def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return sigma(eta) sigma(-eta)."""
+        return expit(eta) * expit(-eta)
+
+    def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return -sigma(eta) sigma(-eta) tanh(eta / 2)."""
+        return -self.second(y, eta) * np.tanh(eta / 2.0)
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Return sigma(eta), the probability of label 1."""
+        return expit(eta)
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Return sigma(eta) sigma(-eta)."""
+        return expit(eta) * expit(-eta)
+
+
+@dataclass(frozen=True)
+class LogisticLoss(_Logistic):
+    """Logistic loss log(1 + e^eta) - y eta for labels 0 and 1 (eq. 15).
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> float(ist.LogisticLoss().value(1.0, 0.0) - np.log(2.0))
+    0.0
+    """
+
+    def check_targets(self, y: Any) -> FloatArray:
+        """Return y as float64 if it holds only 0 and 1."""
+        return two_labels(y, (0.0, 1.0), "Recode y to 0/1, or use Logistic(labels=(-1, 1)) for -1/+1.")
+
+    def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return log(1 + e^eta) - y eta, as a sum of two terms that cannot cancel."""
+        return (1.0 - y) * softplus(eta) + y * softplus(-eta)
+
+    def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return sigma(eta) - y, which is sigma(eta) for label 0 and -sigma(-eta) for label 1."""
+        sign = 1.0 - 2.0 * y
+        return sign * expit(sign * eta)
+
+
+@dataclass(frozen=True)
+class SignedLogisticLoss(_Logistic):
+    """Logistic loss log(1 + e^(-y eta)) for labels -1 and +1 (the loss behind eq. 17).
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> float(ist.SignedLogisticLoss().first(1.0, 0.0))
+    -0.5
+    """
+
+    def check_targets(self, y: Any) -> FloatArray:
+        """Return y as float64 if it holds only -1 and +1."""
+        return two_labels(y, (-1.0, 1.0), "Recode y to -1/+1, or use Logistic(labels=(0, 1)) for 0/1.")
+
+    def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return log(1 + e^(-y eta))."""
+        return softplus(-y * eta)
+
+    def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return -y sigma(-y eta)."""
+        return -y * expit(-y * eta)

@@ -1,0 +1,82 @@
+"""The loss of counts: Poisson with a logarithmic link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, vector
+
+
+@dataclass(frozen=True)
+class PoissonLoss:
+    """Poisson loss e^eta - y eta with log link, the negative log-likelihood without log y!.
+
+    Notes
+    -----
+    Source: McCullagh and Nelder (1989), Generalized Linear Models, chapter 6. y may be any number of
+    at least 0 (quasi-Poisson). Above eta = 709.78 the loss is inf: e^eta leaves float64.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> float(ist.PoissonLoss().value(3.0, 0.0)), float(ist.PoissonLoss().first(3.0, 0.0))
+    (1.0, -2.0)
+    """
+
+    @property
+    def self_concordance(self) -> float:
+        """Return 1, since l3 = l2."""
+        return 1.0
+
+    @property
+    def dispersion(self) -> float | None:
+        """Return 1: the loss is the negative log-likelihood."""
+        return 1.0
+
+    def check_targets(self, y: Any) -> FloatArray:
+        """Return y as float64 if it holds no negative number."""
+        targets = vector("y", y)
+        if (targets < 0).any():
+            row = int(np.argmax(targets < 0))
+            raise InvalidArgument(
+                "y",
+                "hold counts or rates of at least 0",
+                f"holds {targets[row]:g} at row {row}",
+                "Correct it.",
+            )
+        return targets
+
+    def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return e^eta - y eta."""
+        return _exp(eta) - y * eta
+
+    def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return e^eta - y, to the last digit also where y = 1 and eta is next to 0."""
+        with np.errstate(over="ignore"):
+            return np.where(y == 1.0, np.expm1(eta), np.exp(eta) - y)
+
+    def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return e^eta."""
+        return _exp(eta)
+
+    def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return e^eta."""
+        return _exp(eta)
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Return e^eta."""
+        return _exp(eta)
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Return e^eta."""
+        return _exp(eta)
+
+
+def _exp(eta: FloatArray) -> FloatArray:
+    """Return e^eta, inf beyond float64: a line search must be able to look there and turn back."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(eta))

@@ -1,0 +1,60 @@
+"""Squared error (eq. 13 of Liu, Liu, Qi and Yang's reproduction of Koh and Liang, 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.input.validation import FloatArray, vector
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """Squared error (y - eta)^2 of eq. 13, without a factor 1/2.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> ist.SquaredError().value(3.0, 1.0), ist.SquaredError().first(3.0, 1.0)
+    (4.0, -4.0)
+    """
+
+    @property
+    def self_concordance(self) -> float:
+        """Return 0: the third derivative vanishes."""
+        return 0.0
+
+    @property
+    def dispersion(self) -> float | None:
+        """Return None: the variance is to be estimated (phi = 2 sigma^2, as there is no factor 1/2)."""
+        return None
+
+    def check_targets(self, y: Any) -> FloatArray:
+        """Return y as float64; any finite number is a target."""
+        return vector("y", y)
+
+    def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return (y - eta)^2."""
+        return (y - eta) ** 2
+
+    def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return -2 (y - eta)."""
+        return -2.0 * (y - eta)
+
+    def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return 2."""
+        return np.full(np.shape(eta), 2.0)
+
+    def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return 0."""
+        return np.zeros(np.shape(eta))
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Return eta: the linear predictor is the mean."""
+        return eta
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Return 1."""
+        return np.ones(np.shape(eta))

@@ -1,0 +1,227 @@
+"""`HingeSVC`: the support vector classifier with the hinge loss itself (t = 0), and its refits."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import DoubtfulResult, InflustatError
+from influstat.input.groups import read_rows
+from influstat.input.progress import progress
+from influstat.input.validation import FloatArray, choice, real_number, require_two_classes
+from influstat.losses.hinge import SmoothedHinge
+from influstat.minimise.hinge import HingeSolution, minimise_hinge
+from influstat.risks.linear import PROTOCOLS, LinearRisk
+from influstat.risks.penalties import L2
+
+
+@dataclass(frozen=True, kw_only=True)
+class HingeSVC:
+    """Linear support vector classifier with the exact hinge, penalty (lam/2) |beta|^2 (eq. 18, t = 0).
+
+    Parameters
+    ----------
+    lam : float
+        Strength > 0 of the penalty, on the scale of the summed loss.
+    intercept : bool
+        Fit an unpenalised intercept, last in theta.
+    penalty : {"folded", "fixed"}
+        What leaves with a row: its loss and its share w_i / W of the penalty, or its loss alone.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        A setting is out of range.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.HingeSVC(lam=1.0).fit([[1.0], [-1.0]], [1, -1])
+    >>> fit.theta.round(12) + 0.0, bool(fit.duality_gap < 1e-10)
+    (array([1., 0.]), True)
+    """
+
+    lam: float = 1.0
+    intercept: bool = True
+    penalty: str = "folded"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        object.__setattr__(self, "lam", real_number("lam", self.lam, above=0.0))
+        choice("intercept", self.intercept, (True, False))
+        choice("penalty", self.penalty, PROTOCOLS)
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        names: Any = None,
+        row_labels: Any = None,
+    ) -> HingeFit:
+        """Minimise the hinge risk to a duality gap of 1e-10 of its value.
+
+        Parameters
+        ----------
+        X : array_like, DataFrame or scipy.sparse, shape (n, p)
+            Rows, without an intercept column; made dense.
+        y : array_like, shape (n,)
+            Labels -1 and +1.
+        weights, offset : array_like, shape (n,), optional
+            w_i >= 0 and o_i.
+        names, row_labels : sequence, optional
+            Names of coefficients and rows; a DataFrame brings its own.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            An input is not usable; among them rows of one class only.
+        NotConverged
+            The gap stayed above the tolerance.
+        """
+        # The smoothed hinge checks the same labels; its value is never asked for.
+        data = LinearRisk(
+            SmoothedHinge(1.0),
+            X,
+            y,
+            penalty=L2(self.lam),
+            weights=weights,
+            offset=offset,
+            intercept=self.intercept,
+            protocol=self.penalty,
+            names=names,
+            row_labels=row_labels,
+        )
+        require_two_classes(data.y, data.weights)
+        return HingeFit(self, data, _solve(data, data.penalty.strength))
+
+
+class HingeFit:
+    """A fitted hinge-loss classifier with its certificate.
+
+    Attributes
+    ----------
+    theta : ndarray, shape (p,)
+        Coefficients, the intercept last.
+    solution : HingeSolution
+        Dual variables, duality gap (mean scale), rows on the margin.
+
+    Notes
+    -----
+    The hinge has no second derivative, so there is no influence function: `leave_one_out` refits.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.HingeSVC(lam=1.0).fit([[2.0], [1.0], [-1.0], [-2.0]], [1, 1, -1, -1])
+    >>> fit.loss([[0.5]], [1]).round(6)      # 1 - 0.5, and the penalty's share (1/2) 1 / 4
+    array([0.625])
+    """
+
+    def __init__(self, model: HingeSVC, data: LinearRisk, solution: HingeSolution) -> None:
+        self.model, self.data, self.solution = model, data, solution
+        self.theta: FloatArray = solution.theta
+
+    def __repr__(self) -> str:
+        """Say what was fitted to how much, and how near the minimum."""
+        n, p = self.data.shape
+        return f"HingeFit({self.model!r}, {n} rows, {p} coefficients, duality gap {self.duality_gap:.1e})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients, in the order of theta."""
+        return self.data.names
+
+    @property
+    def row_labels(self) -> Any:
+        """What each training row is called, shape (n,)."""
+        return self.data.row_labels
+
+    @property
+    def duality_gap(self) -> float:
+        """Primal minus dual objective, mean scale: R(theta) is at most this far above its minimum."""
+        return self.solution.duality_gap
+
+    @property
+    def value(self) -> float:
+        """The risk R(theta), mean scale."""
+        hinge = np.maximum(0.0, 1.0 - self.data.y * self.data.linear_predictor(self.theta))
+        return float(
+            (self.data.weights @ hinge + self.data.penalty_value(self.theta)) / self.data.total_weight
+        )
+
+    def predict(self, X: Any, *, offset: Any = None) -> FloatArray:
+        """Return the decision values x'theta + offset of new rows, shape (m,); their sign is the class."""
+        return self.data.predictions(self.theta, X, offset=offset)
+
+    def loss(self, X: Any, y: Any, *, offset: Any = None, theta: FloatArray | None = None) -> FloatArray:
+        """Return the hinge loss of new rows, shape (m,), the penalty's share P / W included if folded.
+
+        `theta` replaces the fitted coefficients, for instance by those of a refit.
+        """
+        at = self.theta if theta is None else theta
+        tests = self.data.test_rows(X, y, offset=offset)
+        hinge = np.maximum(0.0, 1.0 - tests.y * tests.linear_predictor(at))
+        if self.data.protocol == "folded":
+            hinge += self.data.penalty_value(at) / self.data.total_weight
+        return np.asarray(hinge)
+
+    def leave_one_out(self, *, rows: Any = None) -> FloatArray:
+        """Return theta refitted without each row, in the model's penalty protocol.
+
+        Parameters
+        ----------
+        rows : array_like of int, optional
+            Which rows to leave out, by position; all when left out.
+
+        Returns
+        -------
+        ndarray, shape (k, p)
+            nan for a row without which there is no refit (the last of its class, say), see below.
+
+        Raises
+        ------
+        InvalidArgument
+            A row does not exist or is named twice.
+
+        Warns
+        -----
+        DoubtfulResult
+            Some rows have no refit; the first of them is named with the reason.
+        """
+        chosen = read_rows(rows, self.row_labels).members
+        theta = np.full((len(chosen), self.data.shape[1]), np.nan)
+        failed = []
+        for k, row in enumerate(progress(chosen, "hinge refits")):
+            weights = self.data.weights.copy()
+            weights[row] = 0.0
+            try:
+                part = self.data.reweighted(weights)
+                theta[k] = _solve(part, part.penalty.strength).theta
+            except InflustatError as error:
+                failed.append((self.row_labels[row], error))
+        if failed:
+            warnings.warn(
+                f"{len(failed)} of {len(chosen)} rows have no refit and are nan; the first is "
+                f"{failed[0][0]}: {failed[0][1]}",
+                DoubtfulResult,
+                stacklevel=2,
+            )
+        return theta
+
+
+def _solve(data: LinearRisk, kappa: float) -> HingeSolution:
+    X = data.design.rows(slice(None))
+    return minimise_hinge(
+        X[:, :-1] if data.design.intercept else X,
+        data.y,
+        weights=data.weights,
+        offset=data.offset,
+        kappa=kappa,
+        intercept=data.design.intercept,
+    )

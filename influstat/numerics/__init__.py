@@ -1,0 +1,1 @@
+"""Derivatives and differences of functions that are only called."""

@@ -1,0 +1,117 @@
+"""Gradients of a caller's function of theta by differences, in the units of each coefficient."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.input.validation import FloatArray, check_finite, numeric_array
+
+EPSILON = float(np.finfo(np.float64).eps)
+STEP = EPSILON ** (1 / 5)  # where truncation, of order step^4, and rounding, eps / step, are alike
+LEAST = 2.0**-30  # of theta_j: a shorter step would be lost in its digits
+AGREEMENT = 1e-3  # two step lengths of a smooth function agree to about step^2 = 1e-6
+
+
+def differenced(function: Callable[[FloatArray], Any], theta: FloatArray, scale: FloatArray) -> FloatArray:
+    """Return the gradient of `function` at theta by five-point central differences.
+
+    Parameters
+    ----------
+    function : callable
+        theta, shape (p,) -> a number, or a vector of m numbers.
+    theta : ndarray, shape (p,)
+        Where.
+    scale : ndarray, shape (p,)
+        How far each coefficient must move to matter, in its own units; steps are 7e-4 of it. With it
+        a change of the columns' units changes nothing.
+
+    Returns
+    -------
+    ndarray, shape (p,) or (p, m)
+        (8 [q(+h) - q(-h)] - [q(+2h) - q(-2h)]) / (12 h) for each coefficient.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The function returns something else than one or m finite numbers.
+
+    Warns
+    -----
+    DoubtfulResult
+        The differences over h and 2 h disagree: a kink, a jump, or a function of too few digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from influstat.numerics.differences import differenced
+    >>> differenced(lambda theta: theta[0] * theta[1], np.array([2.0, 3.0]), np.ones(2)).round(9)
+    array([3., 2.])
+    """
+    here = _checked(function(theta.copy()))
+    rows: list[FloatArray] = []
+    doubtful: list[int] = []
+    for j in range(len(theta)):
+        step = max(STEP * scale[j], LEAST * abs(theta[j]))
+        near, far = _Pair(function, theta, here, j, step), _Pair(function, theta, here, j, 2.0 * step)
+        rows.append((4.0 * near.slope - far.slope) / 3.0)
+        size = np.maximum(np.abs(near.slope), np.abs(far.slope))
+        rounding = 100.0 * EPSILON * np.maximum(near.size, far.size) / step
+        # Of a smooth function the slopes agree, and the bend grows in proportion to the step.
+        jump = np.abs(near.slope - far.slope) > AGREEMENT * size + rounding
+        kink = np.abs(far.bend - 2.0 * near.bend) > AGREEMENT * np.maximum(np.abs(far.bend), size) + rounding
+        if np.any(jump | kink):
+            doubtful.append(j)
+    if doubtful:
+        warnings.warn(
+            f"Differences of the function over two step lengths disagree for coefficients {doubtful[:8]}: it "
+            "has a kink or a jump near theta, or too few digits. Pass its gradient instead.",
+            DoubtfulResult,
+            stacklevel=3,
+        )
+    return np.asarray(rows)
+
+
+class _Pair:
+    """What q(theta + step) and q(theta - step) along coefficient j say of its slope and its bend."""
+
+    def __init__(
+        self,
+        function: Callable[[FloatArray], Any],
+        theta: FloatArray,
+        here: FloatArray,
+        j: int,
+        step: float,
+    ) -> None:
+        right, left = theta.copy(), theta.copy()
+        right[j] += step
+        left[j] -= step
+        half = (right[j] - left[j]) / 2.0  # as rounded
+        above, below = (_checked(function(moved)) for moved in (right, left))
+        if not above.shape == below.shape == here.shape:
+            raise InvalidArgument(
+                "gradient",
+                "return arrays of one shape when it is a function of theta",
+                f"returned shapes {here.shape}, {above.shape} and {below.shape}",
+                "Return a number, or a vector of fixed length.",
+            )
+        self.slope = np.asarray((above - below) / (2.0 * half))
+        self.bend = np.asarray((above - 2.0 * here + below) / half)
+        self.size = np.maximum(np.abs(above), np.abs(below))
+
+
+def _checked(result: Any) -> FloatArray:
+    array = np.asarray(numeric_array("gradient", result), dtype=np.float64)
+    if array.ndim > 1:
+        raise InvalidArgument(
+            "gradient",
+            "return a number or a vector when it is a function of theta",
+            f"returned shape {array.shape}",
+            "Flatten what it returns.",
+        )
+    check_finite("gradient", np.atleast_1d(array))
+    return array

@@ -1,0 +1,110 @@
+"""Gradients of a caller's function of theta: by a complex step where that is right, else by differences."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import DoubtfulResult
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
+from influstat.numerics.differences import differenced
+
+COMPLEX_STEP = 1e-30  # of the coefficient's scale: its square is far below rounding
+EPSILON = float(np.finfo(np.float64).eps)
+TRUST = 1e-5  # relative distance up to which the two derivatives count as the same
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gradient(ShortRepr):
+    """A gradient with its own error estimate.
+
+    Attributes
+    ----------
+    value : ndarray, shape (p, m)
+        The gradient.
+    error : ndarray, shape (m,)
+        Estimate of its largest error over the coefficients, each in units of one `scale`: rounding for
+        a complex step, else the change from one step length to half of it.
+    method : str
+        "complex step" or "differences".
+
+    Examples
+    --------
+    >>> from influstat.numerics.gradients import gradient_of
+    >>> found = gradient_of(lambda theta: np.exp(theta[0] * theta[1]), np.array([1.0, 2.0]), np.ones(2))
+    >>> found.value.ravel() / np.exp(2.0), found.method
+    (array([2., 1.]), 'complex step')
+    """
+
+    value: FloatArray
+    error: FloatArray
+    method: str
+
+
+def gradient_of(function: Callable[[Any], Any], theta: FloatArray, scale: FloatArray) -> Gradient:
+    """Return the gradient of a function of theta.
+
+    Parameters
+    ----------
+    function : callable
+        theta, shape (p,), to a number or m numbers.
+    theta, scale : ndarray, shape (p,)
+        Where, and how far each coefficient must move to matter.
+
+    Returns
+    -------
+    Gradient
+        By the complex step Im q(theta + i h) / h, accurate to rounding, if the function takes complex
+        numbers and agrees with its own differences; an absolute value, a comparison or a real part
+        inside makes the two differ. Else by five-point differences.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The function returns something else than one or m finite numbers.
+
+    Warns
+    -----
+    DoubtfulResult
+        The function is not smooth at theta.
+    """
+    coarse = _columns(differenced(function, theta, scale), theta)
+    complex_step = _complex_step(function, theta, scale)
+    size = np.abs(coarse * scale[:, None]).max(axis=0)
+    if complex_step is not None and complex_step.shape == coarse.shape:
+        apart = np.abs((complex_step - coarse) * scale[:, None]).max(axis=0)
+        here = np.abs(np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64)))
+        if np.all(apart <= TRUST * size + 1e4 * EPSILON * here):
+            return Gradient(complex_step, 10.0 * EPSILON * size, "complex step")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DoubtfulResult)  # the coarse differences have said it
+        fine = _columns(differenced(function, theta, scale / 2.0), theta)
+    return Gradient(coarse, np.abs((fine - coarse) * scale[:, None]).max(axis=0), "differences")
+
+
+def _columns(gradient: FloatArray, theta: FloatArray) -> FloatArray:
+    return np.asarray(gradient).reshape(len(theta), -1)
+
+
+def _complex_step(function: Callable[[Any], Any], theta: FloatArray, scale: FloatArray) -> FloatArray | None:
+    """Return the gradient, shape (p, m), or None where the function takes no complex numbers."""
+    rows = []
+    for j in range(len(theta)):
+        moved = theta.astype(np.complex128)
+        step = COMPLEX_STEP * scale[j]
+        moved[j] += 1j * step
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # a discarded imaginary part is a warning
+                result = np.atleast_1d(np.asarray(function(moved)))
+        except Exception:  # noqa: BLE001  whatever the caller's function does not like about it
+            return None
+        if result.dtype.kind != "c" or result.ndim != 1 or not np.isfinite(result).all():
+            return None
+        rows.append(result.imag / step)
+    return np.asarray(rows)

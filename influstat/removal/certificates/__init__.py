@@ -1,0 +1,1 @@
+"""Proven bounds on what removals report."""

@@ -1,0 +1,122 @@
+"""Certified errors of reported changes: of coefficients, predictions and losses (see `certificates`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from influstat.input.validation import FloatArray
+from influstat.removal.certificates.anchor import EPSILON, unit_rounding
+from influstat.removal.certificates.theorem import Certificate
+from influstat.risks.linear import LinearRisk
+
+if TYPE_CHECKING:
+    from influstat.removal.result import Removal
+
+TINY = float(np.finfo(np.float64).tiny)
+
+
+def theta_bound(removal: Removal) -> FloatArray:
+    """Return bounds on |theta - true theta|, shape (k, p); `Removal.theta_bound` says more."""
+    theta = removal.theta
+    bound = removal.certificate.error(np.eye(theta.shape[1]))
+    return bound + EPSILON * (np.abs(theta) + np.abs(removal.fit.theta))
+
+
+def prediction_bound(removal: Removal, X: Any, *, kind: str, offset: Any) -> FloatArray:
+    """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
+    risk, fit = removal.fit.risk, removal.fit
+    with np.errstate(invalid="ignore"):
+        eta = np.asarray(risk.predictions(removal.theta.T, X, offset=offset).T)
+    if not isinstance(risk, LinearRisk):
+        return np.full(eta.shape, np.nan)
+    rows = np.ascontiguousarray(risk.prediction_gradients(fit.theta, X)[0].T)
+    start = np.asarray(fit.predict(X, offset=offset))
+    size = _sizes(removal, removal.theta) @ np.abs(rows).T
+    if offset is not None:
+        size += np.abs(np.asarray(offset, dtype=np.float64))
+    slip = unit_rounding(rows.shape[1]) * size
+    bound = removal.certificate.error(rows) + 2.0 * slip
+    return bound if kind == "linear" else _mean_error(risk, eta, start, bound, slip)
+
+
+def _mean_error(
+    risk: LinearRisk, eta: FloatArray, start: FloatArray, bound: FloatArray, slip: FloatArray
+) -> FloatArray:
+    """Turn bounds on predictors into bounds on a monotone mean: its change at the ends of the interval."""
+    mean = risk.loss.mean
+    with np.errstate(over="ignore", invalid="ignore"):
+        after, before = mean(eta), mean(start)
+        error = np.maximum(np.abs(mean(eta + bound) - after), np.abs(mean(eta - bound) - after))
+        rounding = np.abs(mean(start + slip) - mean(start - slip)) + TINY
+        return np.asarray(error + rounding + 8.0 * EPSILON * (np.abs(after) + np.abs(before)))
+
+
+def loss_bound(removal: Removal, X: Any, y: Any, *, offset: Any, linear: bool | None) -> FloatArray:
+    """Return bounds on the error of loss changes, shape (k, m); `Removal.loss_bound` says more."""
+    risk = removal.fit.risk
+    again = removal.loss_change(X, y, offset=offset, linear=False)
+    if not isinstance(risk, LinearRisk):
+        return np.full(again.shape, np.nan)
+    tests = risk.test_rows(X, y, offset=offset)
+    bound = removal.certificate.error(tests.design.rows(slice(None)))
+    bound = loss_error(removal, tests, np.arange(len(tests.y)), removal.theta, bound)
+    if risk.protocol == "folded" and risk.penalty_diagonal.any():
+        bound += _penalty_error(removal, risk)[:, None]
+    bound += 4.0 * EPSILON * np.abs(again)
+    reported = removal.loss_change(X, y, offset=offset, linear=linear)
+    return np.asarray(bound + np.abs(reported - again))
+
+
+def held_out_bound(removal: Removal) -> FloatArray:
+    """Return bounds on the error of removed rows' losses; `Removal.held_out_bound` says more."""
+    risk, groups = removal.fit.risk, removal.groups
+    if not isinstance(risk, LinearRisk):
+        return np.full(len(groups.members), np.nan)
+    bound: FloatArray = removal.certificate.error_of_members()
+    result = np.empty_like(bound)
+    for k in range(len(groups)):
+        place = slice(int(groups.starts[k]), int(groups.starts[k + 1]))
+        theta = removal.theta[k : k + 1]
+        result[place] = loss_error(removal, risk, groups[k], theta, bound[None, place])[0]
+    return result
+
+
+def loss_error(
+    removal: Removal, tests: LinearRisk, rows: Any, theta: FloatArray, bound: FloatArray
+) -> FloatArray:
+    """Turn bounds on predictors into bounds on losses, without a penalty's share; the same shape (k, m).
+
+    A convex loss changes at most by its rise at the ends of the interval. The rounding of both losses,
+    after and before, is added.
+    """
+    loss, y = tests.loss, tests.y[rows]
+    block, offset = tests.design.rows(rows), tests.offset[rows]
+    eta = theta @ block.T + offset
+    start = block @ removal.fit.theta + offset
+    slip = unit_rounding(block.shape[1]) * (
+        _sizes(removal, theta) @ np.abs(block).T + np.abs(offset) + np.abs(y)
+    )
+    bound = bound + 2.0 * slip
+    with np.errstate(over="ignore", invalid="ignore"):  # nan where not certified
+        after, before = loss.value(y, eta), loss.value(y, start)
+        rise = np.maximum(loss.value(y, eta + bound), loss.value(y, eta - bound)) - after
+        rise_before = np.maximum(loss.value(y, start + slip), loss.value(y, start - slip)) - before
+    rounding = 16.0 * EPSILON * (np.abs(after) + np.abs(before)) + TINY  # TINY: underflow
+    return np.asarray(np.maximum(rise, 0.0) + np.maximum(rise_before, 0.0) + rounding)
+
+
+def _sizes(removal: Removal, theta: FloatArray) -> FloatArray:
+    """Return the larger of |theta_k| and |theta-hat|, entry by entry, shape (k, p)."""
+    return np.asarray(np.maximum(np.abs(theta), np.abs(removal.fit.theta)))
+
+
+def _penalty_error(removal: Removal, risk: LinearRisk) -> FloatArray:
+    """Return a bound on |P(theta) - P(true theta)| / W and the rounding of P, shape (k,)."""
+    certificate: Certificate = removal.certificate
+    slope = risk.penalty_diagonal * removal.theta
+    linear = certificate.error_each(slope)
+    quadratic = 0.5 * certificate.reach**2 / certificate.penalty_kept
+    values = 0.5 * np.sum(slope * removal.theta, axis=1) + risk.penalty_value(removal.fit.theta)
+    return np.asarray((linear + quadratic + unit_rounding(slope.shape[1]) * values) / risk.total_weight)

@@ -1,0 +1,242 @@
+"""Make a certificate: all removals around one Hessian, those that need it around one of their own."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import SingularHessian
+from influstat.input.groups import Groups
+from influstat.input.progress import progress
+from influstat.input.validation import FloatArray
+from influstat.removal.certificates.anchor import Anchor, Downdate
+from influstat.removal.certificates.measured import Measured, Quadratic, measure
+from influstat.removal.certificates.theorem import Certificate, Constants, own_anchor, runs
+from influstat.risks.contract import Risk
+from influstat.risks.linear import LinearRisk
+
+LARGEST = 4000  # coefficients: a dense Hessian and its eigenvalues are needed
+OWN_WORK = 1e12  # floating-point operations that Hessians of single removals may cost in all
+KEPT_ENTRIES = 2**24  # of factors of such Hessians that are kept: 128 MiB
+LOOSE = 2.0  # reach / q beyond which a removal's own Hessian is tried
+
+Chosen = NDArray[np.intp]
+
+
+def certify(risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> Certificate:
+    """Return the certificate of the coefficients theta after the removal of each of k groups.
+
+    Parameters
+    ----------
+    risk : Risk
+        The risk with all rows; only a `LinearRisk` whose loss is self-concordant can be certified.
+    at : ndarray, shape (p,)
+        theta-hat, where the shared Hessian is taken.
+    groups : Groups
+        Rows removed together.
+    theta : ndarray, shape (k, p)
+        Any coefficients near the true ones; nan where there are none.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> loo = fit.leave_one_out(method="influence")       # theta 13/9 and 7/9 instead of 3/2 and 1/2
+    >>> certify(fit.risk, fit.theta, loo.groups, loo.theta).error(np.array([[3.0]])).ravel().round(9)
+    array([0.16666667, 0.83333333])
+    """
+    return _Work(risk, at, groups, theta).run()
+
+
+class _Work:
+    """The making of one certificate: arrays filled removal by removal."""
+
+    def __init__(self, risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> None:
+        k, p = theta.shape
+        self.risk: LinearRisk = risk  # type: ignore[assignment]  # `usable` is empty for any other
+        self.at, self.groups, self.theta = at, groups, theta
+        self.linear = isinstance(risk, LinearRisk)
+        self.c = float(getattr(getattr(risk, "loss", None), "self_concordance", inf))
+        share = groups.sums(risk.weights) / risk.total_weight
+        self.left = 1.0 - share if risk.protocol == "folded" else np.ones(k)
+        self.emptied = share >= 1.0
+        self.status = [""] * k
+        self.q, self.relative = np.full(k, inf), np.zeros(k)
+        self.first, self.second = np.full(k, inf), np.full(k, inf)
+        self.reach, self.shift = np.full(k, inf), np.full((k, p), np.nan)
+        self.penalty_kept = self.left.copy()
+        self.own = np.zeros(k, dtype=np.bool_)
+        self.anchor: Anchor | None = None
+        self.own_anchors: dict[int, Anchor] = {}
+        self.quadratic: Quadratic | None = None
+
+    def run(self) -> Certificate:
+        """Fill everything; removals that cannot be certified are named."""
+        usable = np.isfinite(self.theta).all(axis=1) & ~self.emptied
+        if not (self.linear and np.isfinite(self.c)) or self.theta.shape[1] > LARGEST:
+            usable[:] = False
+        with np.errstate(over="ignore", invalid="ignore"):  # coefficients far off: their bounds come out inf
+            self._shared(np.flatnonzero(usable & (self.groups.sizes <= self.theta.shape[1])))
+            self._own(np.flatnonzero(usable))
+        for k in np.flatnonzero(np.isinf(self.reach)).tolist():
+            self.status[k] = "not certified: " + (self.status[k] or self._why_unusable(k))
+        return Certificate(
+            self.risk,
+            self.groups,
+            self.theta,
+            tuple(self.status),
+            self.first,
+            self.second,
+            self.shift,
+            self.reach,
+            self.penalty_kept,
+            self.relative,
+            self.own,
+            self.anchor,
+            self.own_anchors,
+        )
+
+    def _why_unusable(self, k: int) -> str:
+        if not self.linear:
+            return f"{type(self.risk).__name__} is not a LinearRisk"
+        if not np.isfinite(self.c):
+            return f"{self.risk.loss!r} has no finite self_concordance"
+        if self.theta.shape[1] > LARGEST:
+            p = self.theta.shape[1]
+            return f"{p} coefficients are more than {LARGEST}, the most whose Hessian is factored"
+        return "no weight is left" if self.emptied[k] else "there are no coefficients"
+
+    # -- all removals around the Hessian at theta-hat ------------------------------------------------
+
+    def _shared(self, wanted: Chosen) -> None:
+        if not wanted.size:
+            return
+        risk = self.risk
+        kept = float(np.mean(self.left[wanted]))
+        second = risk.loss.second(risk.y, risk.linear_predictor(self.at))
+        ridge = kept * risk.penalty_diagonal
+        try:
+            self.anchor = Anchor(risk.design, risk.weights * second, ridge, give_up=self.c > 0)
+        except SingularHessian as error:
+            for k in wanted:
+                self.status[k] = str(error)
+            return
+        self.quadratic = Quadratic(risk, self.at) if self.c == 0 else None
+        n, p = risk.shape
+        width = p if self.quadratic is not None else max(n, p)
+        parts = list(runs(self.groups, wanted, width=width, members=p))
+        for chosen in progress(parts, "certificates"):
+            self._shared_run(self.anchor, kept, chosen)
+
+    def _shared_run(self, anchor: Anchor, kept: float, chosen: Chosen) -> None:
+        groups, left = self.groups.take(chosen), self.left[chosen]
+        downdate = Downdate(anchor, groups)
+        if self.quadratic is not None:
+            measured = self.quadratic.measure(groups, self.theta[chosen], left)
+        else:
+            measured = measure(self.risk, anchor, self.at, groups, self.theta[chosen], left)
+        whitened = anchor.whiten(measured.gradient)
+        headroom = np.where(downdate.headroom > 64.0 * anchor.relative, downdate.headroom, np.nan)
+        penalised = bool(self.risk.penalty_diagonal.any())
+        mismatch = np.abs(np.log(left / kept)) if penalised else np.zeros(len(left))
+        constants = self._constants(
+            anchor, groups, measured, headroom, norm=downdate.each(whitened), mismatch=mismatch
+        )
+        self._record(chosen, constants, downdate.solve_each(whitened).T, own=False)
+        self.penalty_kept[chosen] = kept
+
+    def _constants(
+        self,
+        anchor: Anchor,
+        groups: Groups,
+        measured: Measured,
+        headroom: FloatArray,
+        *,
+        norm: FloatArray,
+        mismatch: FloatArray,
+    ) -> Constants:
+        """Return the theorem's constants; nan where the headroom is nan."""
+        relative = 2.0 * anchor.relative / headroom
+        stretch = (1.0 + relative) / np.sqrt(headroom)
+        noise = anchor.largest_norm(measured.error) * stretch
+        present = self.risk.weights > 0
+        norms = np.where(present, anchor.row_norms, 0.0)
+        return Constants(
+            q=norm * (1.0 + relative) + noise,
+            noise=noise,
+            rho=self.c * _largest_outside(np.where(anchor.kept, norms, 0.0), groups) * stretch,
+            rho_all=self.c * _largest_outside(norms, groups) * stretch,
+            sigma=self.c * measured.path + mismatch + relative,
+            lost_before=anchor.given_up_leverage / headroom,
+            lost_after=measured.given_up / headroom,
+            relative=relative,
+        )
+
+    def _record(self, chosen: Chosen, constants: Constants, shift: FloatArray, *, own: bool) -> None:
+        """Keep what is better than what is there."""
+        first, second = constants.first_radius(), constants.second_radius()
+        reach = np.minimum(first, constants.q + second)
+        reach[np.isnan(reach)] = inf
+        better = reach < self.reach[chosen]
+        kept = chosen[better]
+        self.first[kept], self.second[kept] = first[better], second[better]
+        self.reach[kept], self.shift[kept] = reach[better], shift[better]
+        self.q[kept], self.relative[kept] = constants.q[better], constants.relative[better]
+        self.own[kept] = own
+        for place, k in enumerate(chosen):
+            self.status[k] = "" if np.isfinite(self.reach[k]) else _why(constants, place)
+
+    # -- single removals around the Hessian at their own coefficients ----------------------------------
+
+    def _own(self, usable: Chosen) -> None:
+        n, p = self.risk.shape
+        affordable = int(OWN_WORK / (4.0 * n * p**2 + 4.0 * p**3))
+        looseness = self.reach[usable] / self.q[usable]  # nan where there is no certificate yet
+        looseness[np.isnan(looseness)] = inf
+        looseness[self.reach[usable] == 0] = 1.0
+        loosest = np.argsort(-looseness, kind="stable")[: np.sum(looseness >= LOOSE)]
+        for k in progress(usable[loosest][:affordable].tolist(), "certificates, one Hessian each"):
+            try:
+                self._own_one(k)
+            except SingularHessian as error:
+                self.status[k] = "" if np.isfinite(self.reach[k]) else str(error)
+
+    def _own_one(self, k: int) -> None:
+        chosen = np.array([k])
+        groups, left = self.groups.take(chosen), self.left[chosen]
+        anchor = own_anchor(self.risk, groups[0], self.theta[k], left[0])
+        measured = measure(self.risk, anchor, self.theta[k], groups, self.theta[chosen], left)
+        whitened = anchor.whiten(measured.gradient)
+        norm = np.linalg.norm(whitened, axis=0)
+        constants = self._constants(anchor, groups, measured, np.ones(1), norm=norm, mismatch=np.zeros(1))
+        self._record(chosen, constants, whitened.T, own=True)
+        if self.own[k]:
+            self.penalty_kept[k] = left[0]
+            if len(self.own_anchors) * anchor.entries < KEPT_ENTRIES:
+                self.own_anchors[k] = anchor
+
+
+def _why(constants: Constants, place: int) -> str:
+    if np.isnan(constants.q[place]):
+        return "the rows removed determine a coefficient alone (leverage 1)"
+    return (
+        "the curvature may change too much between these coefficients and the true ones"
+        f" (|G| = {constants.q[place]:.2g}, rho = {constants.rho[place]:.2g},"
+        f" sigma = {constants.sigma[place]:.2g}; e^sigma rho |G| must be below 1)"
+    )
+
+
+def _largest_outside(values: FloatArray, groups: Groups) -> FloatArray:
+    """Return the largest of the values over rows outside each group, 0 where there are none."""
+    result = np.zeros(len(groups))
+    pending = np.ones(len(groups), dtype=np.bool_)
+    for row in np.argsort(-values)[: np.max(groups.sizes) + 1]:
+        inside = np.zeros(len(groups), dtype=np.bool_)
+        inside[groups.owners[groups.members == row]] = True
+        result[pending & ~inside] = values[row]
+        pending &= inside
+        if not pending.any():
+            break
+    return result

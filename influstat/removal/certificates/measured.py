@@ -1,0 +1,113 @@
+"""What certificates measure at the coefficients after each removal: gradients, and how far rows moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from influstat.input.groups import Groups
+from influstat.input.validation import FloatArray
+from influstat.removal.certificates.anchor import Anchor, unit_rounding
+from influstat.removal.expansion import Expansion, Remainder
+from influstat.risks.linear import LinearRisk
+
+HOPELESS = 100.0  # c times a path beyond which there is no certificate: e^100
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measurements at theta_k, without the rows of group k, sum scale.
+
+    Attributes
+    ----------
+    gradient : ndarray, shape (p, k)
+        grad F_-S(theta_k) = sum_{j not in S} w_j l1_j x_j + (1 - omega_S) kappa D theta_k.
+    error : ndarray, shape (p,)
+        Bound on the rounding error of each entry of `gradient`, for all k.
+    path : ndarray, shape (k,)
+        max over kept j not in S of |x_j'theta_k - x_j'theta-hat|, rounded up; inf where hopeless.
+    given_up : ndarray, shape (k,)
+        sum over given-up j not in S of w_j l2_j(theta_k) |x_j|^2_{C^-1}.
+    """
+
+    gradient: FloatArray
+    error: FloatArray
+    path: FloatArray
+    given_up: FloatArray
+
+
+def measure(
+    risk: LinearRisk, anchor: Anchor, at: FloatArray, groups: Groups, theta: FloatArray, left: FloatArray
+) -> Measured:
+    """Measure at theta (k, p); `at` is where the anchor was taken, `left` is 1 - omega_S for each group."""
+    design, loss, weights = risk.design, risk.loss, risk.weights
+    eta = design.dot(theta.T)
+    eta += risk.offset[:, None]
+    first = np.asarray(loss.first(risk.y[:, None], eta))
+    second = np.asarray(loss.second(risk.y[:, None], eta))
+    eta -= risk.linear_predictor(at)[:, None]
+    moved = np.abs(eta, out=eta)
+    gone = groups.members, groups.owners
+    first[gone] = second[gone] = moved[gone] = 0.0
+    present = weights > 0
+    path = np.max(moved[anchor.kept & present], axis=0, initial=0.0)
+    wild = ~(loss.self_concordance * path < HOPELESS)
+    first[:, wild] = second[:, wild] = 0.0  # they would only add to the rounding of the others
+    theta = np.where(wild[:, None], at, theta)
+    largest = np.maximum(np.max(np.abs(theta), axis=0), np.abs(at))
+    slip = unit_rounding(design.shape[1]) * (
+        design.absolute_dot(largest) + np.abs(risk.offset) + np.abs(risk.y)
+    )
+    doubt = 4.0 * np.max(slip[present], initial=0.0)  # l2 at the anchor, l2 here, and their distance
+    path = np.where(wild, np.inf, path + doubt)
+    lost = ~anchor.kept
+    given_up = (weights[lost] * anchor.row_norms[lost] ** 2) @ second[lost]
+    given_up *= np.exp(min(loss.self_concordance * doubt, 700.0))
+    second *= slip[:, None]
+    second += unit_rounding(design.shape[0]) * np.abs(first)
+    error = design.absolute_transpose_dot(weights * np.max(second, axis=1))
+    error += unit_rounding(1) * risk.penalty_diagonal * largest
+    first *= weights[:, None]
+    gradient = design.transpose_dot(first)
+    gradient += left * (risk.penalty_diagonal[:, None] * theta.T)
+    return Measured(gradient, error, path, given_up)
+
+
+class Quadratic:
+    """The same for a loss without third derivative: no product with X, as the gradient is linear in theta.
+
+    grad F_-S(theta) = grad F_-S(theta-hat) + (X'diag(w l2)X - that of S + (1 - omega_S) kappa D) delta.
+    """
+
+    def __init__(self, risk: LinearRisk, at: FloatArray) -> None:
+        self._expansion = Expansion(risk, at)
+        slip = risk.design.absolute_dot(np.abs(at)) + np.abs(risk.offset) + np.abs(risk.y)
+        n, p = risk.shape
+        size = unit_rounding(n) * np.abs(self._expansion.first)
+        size += unit_rounding(p) * self._expansion.second * slip
+        self._error = risk.design.absolute_transpose_dot(size) + unit_rounding(1) * np.abs(
+            risk.penalty_diagonal * at
+        )
+
+    def measure(self, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:
+        """Measure at theta (k, p)."""
+        expansion, risk = self._expansion, self._expansion.risk
+        delta = theta.T - expansion.theta[:, None]
+        gradient = Remainder(expansion, groups).gradients_at_center()
+        gradient += expansion.data_hessian @ delta
+        gradient += left * (risk.penalty_diagonal[:, None] * delta)
+        rows = risk.design.rows(groups.members)
+        moved = np.sum(rows * delta.T[groups.owners], axis=1)
+        rows = rows * (expansion.second[groups.members] * moved)[:, None]
+        gradient -= np.add.reduceat(rows, groups.starts[:-1], axis=0).T
+        error = self._rounding(np.max(np.abs(delta), axis=1))
+        return Measured(gradient, error, path=np.zeros(len(left)), given_up=np.zeros(len(left)))
+
+    def _rounding(self, delta: FloatArray) -> FloatArray:
+        """Return the error at theta-hat, that of the rows taken off (hence 2), and that of delta's part."""
+        risk = self._expansion.risk
+        n, p = risk.shape
+        spread = self._expansion.second * risk.design.absolute_dot(delta)
+        moved = risk.design.absolute_transpose_dot(spread) + risk.penalty_diagonal * delta
+        return np.asarray(2.0 * (self._error + (unit_rounding(n) + unit_rounding(p)) * moved))

@@ -1,0 +1,1 @@
+"""Ways to find theta without rows, one file each."""

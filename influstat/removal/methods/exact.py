@@ -1,0 +1,138 @@
+"""Exact refits for every removal at once.
+
+From the Newton step, all removals of a block iterate theta_k <- theta_k - S_-k^-1 grad F_k(theta_k)
+with the inverse Hessian at theta-hat (the chord method): two products with X a sweep, and only for those
+not yet done. F_k is the sum of losses of the rows left plus the penalty left, S_-k its Hessian.
+A removal that does not contract gets a safeguarded Newton iteration of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError, NotConverged
+from influstat.input.groups import Groups, Indices
+from influstat.input.validation import FloatArray
+from influstat.minimise.newton import TOLERANCE as STATIONARY
+from influstat.minimise.newton import minimise
+from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.inverse import Downdated
+from influstat.removal.methods.general import left_over
+from influstat.removal.methods.newton_step import NewtonStep, Outcome, without
+
+FINE = 4e-15  # relative gradient at which a removal is done at once; below STATIONARY once it stalls
+STALLED = 0.5  # contraction above which a removal below STATIONARY is at its rounding floor
+TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own
+SWEEPS = 60
+FAR = 5.0  # c |x_j'delta| beyond which an unpenalised minimum might be a flight to infinity
+
+
+class ExactRefit:
+    """Minimisers of F_k, each with its gradient.
+
+    Parameters
+    ----------
+    expansion : Expansion
+        The risk around theta-hat.
+    groups : Groups
+        All removals that will be asked for.
+    """
+
+    def __init__(self, expansion: Expansion, groups: Groups) -> None:
+        self.expansion = expansion
+        self._newton = NewtonStep(expansion, groups)
+
+    def remove(self, groups: Groups) -> Outcome:
+        """Return the minimisers of one block of removals."""
+        remainder = Remainder(self.expansion, groups)
+        inverse = Downdated(self.expansion, self._newton.shared, groups, remainder.factors)
+        delta, _ = self._newton.step(remainder, inverse)
+        chord = Chord(remainder, inverse, self.expansion.theta[:, None] + delta)
+        chord.run()
+        status = [""] * len(groups)
+        for k in np.flatnonzero(~chord.done).tolist():
+            try:
+                chord.theta[:, k] = own_newton(self.expansion, groups[k], chord.theta[:, k])
+                chord.done[k] = True
+            except InflustatError as error:
+                chord.theta[:, k] = np.nan
+                status[k] = without(groups[k], str(error))
+        return Outcome(chord.theta, chord.done, status, self._norms(chord, groups))
+
+    def _norms(self, chord: Chord, groups: Groups) -> FloatArray:
+        """Return |grad F_k| / W; measured anew for those that the chord iteration has not finished."""
+        norms = chord.norms
+        if chord.left.size:
+            part = Remainder(self.expansion, groups.take(chord.left))
+            norms[chord.left] = np.linalg.norm(part.gradients(chord.theta[:, chord.left]), axis=0)
+        return np.asarray(norms / self.expansion.risk.total_weight)
+
+
+class Chord:
+    """The shared iteration; afterwards `theta`, `norms`, `done`, and `left` for those not done."""
+
+    def __init__(self, remainder: Remainder, inverse: Downdated, start: FloatArray) -> None:
+        self._expansion, self._groups, self._inverse = remainder.expansion, remainder.groups, inverse
+        self._scales = self._expansion.scales(remainder.groups)
+        self._start = start
+        center = remainder.gradients_at_center()
+        # The best points so far, theta-hat to begin with, and the largest relative entry of their gradients.
+        self.theta = np.repeat(self._expansion.theta[:, None], len(remainder.groups), axis=1)
+        self.norms = np.linalg.norm(center, axis=0)
+        self._measure = (np.abs(center) / self._scales).max(axis=0)
+        self.done: NDArray[np.bool_] = np.zeros(len(remainder.groups), dtype=np.bool_)
+        self.left: Indices = np.arange(0)
+
+    def run(self) -> None:
+        """Sweep until every removal is done or has left."""
+        active = np.flatnonzero(np.isfinite(self._start).all(axis=0) & ~self._inverse.hard)
+        trial = self._start[:, active]
+        for _ in range(SWEEPS):
+            if not active.size:
+                break
+            active, trial = self._sweep(active, trial)
+        self._doubt_flights()
+        self.left = np.flatnonzero(~self.done)
+
+    def _sweep(self, active: Indices, trial: FloatArray) -> tuple[Indices, FloatArray]:
+        """Measure the trial points, keep the better ones, and return those that go on, moved."""
+        gradients = Remainder(self._expansion, self._groups.take(active)).gradients(trial)
+        measure = (np.abs(gradients) / self._scales[:, active]).max(axis=0)
+        measure[~np.isfinite(measure)] = np.inf
+        rate = measure / np.maximum(self._measure[active], np.finfo(np.float64).tiny)
+        better = rate < 1.0
+        kept = active[better]
+        self.theta[:, kept] = trial[:, better]
+        self.norms[kept] = np.linalg.norm(gradients[:, better], axis=0)
+        self._measure[kept] = measure[better]
+        best = self._measure[active]
+        self.done[active] = (best <= FINE) | ((best <= STATIONARY) & (rate > STALLED))
+        on = ~self.done[active] & (rate <= TOO_SLOW)
+        active = active[on]
+        if not active.size:
+            return active, trial[:, :0]
+        return active, trial[:, on] - self._inverse.solve(gradients[:, on], active)
+
+    def _doubt_flights(self) -> None:
+        """Take back what may only look like a minimum: far off along unpenalised coefficients.
+
+        Along a direction in which the risk falls for ever the gradient vanishes too, at infinity; the
+        Newton iteration tells the two apart.
+        """
+        risk = self._expansion.risk
+        done = np.flatnonzero(self.done)
+        if risk.penalty_diagonal.all() or not done.size or risk.loss.self_concordance == 0.0:
+            return
+        moved = Remainder(self._expansion, self._groups.take(done)).movement(self.theta[:, done])
+        with np.errstate(invalid="ignore"):
+            self.done[done[~(risk.loss.self_concordance * moved <= FAR)]] = False
+
+
+def own_newton(expansion: Expansion, rows: Indices, start: FloatArray) -> FloatArray:
+    """Return the minimiser without the rows by Newton's method of its own, or raise why there is none."""
+    part = left_over(expansion.risk, rows)
+    try:
+        return minimise(part, start=start).theta
+    except NotConverged:  # a loss with sharp bends is easier from zero, through its smoother forms
+        return minimise(part).theta

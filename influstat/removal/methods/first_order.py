@@ -1,0 +1,37 @@
+"""Removal to first order: theta-hat + S^-1 sum of w_i g_i, S = W H (Koh and Liang 2017)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from influstat.input.groups import Groups
+from influstat.removal.methods.newton_step import Outcome
+from influstat.solvers import Cholesky
+
+if TYPE_CHECKING:
+    from influstat.fit import Fit
+
+
+class FirstOrder:
+    """-sum over the group of (w_i / W) I_theta(i), added to theta-hat.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit with all rows.
+    """
+
+    def __init__(self, fit: Fit) -> None:
+        self._fit = fit
+        self._inverse = Cholesky().prepare(fit.hessian)
+
+    def remove(self, groups: Groups) -> Outcome:
+        """Return the first-order coefficients of one block of removals."""
+        risk, theta = self._fit.risk, self._fit.theta
+        gradients = risk.row_gradients(theta, groups.members)
+        gradients *= risk.weights[groups.members, None] / risk.total_weight
+        sums = np.add.reduceat(gradients, groups.starts[:-1], axis=0)
+        delta = self._inverse.solve(sums.T)
+        return Outcome(theta[:, None] + delta, np.zeros(len(groups), dtype=np.bool_), [""] * len(groups))

@@ -1,0 +1,85 @@
+"""One Newton step from theta-hat without each group: leverage corrected, exact for squared error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError
+from influstat.input.groups import Groups, Indices
+from influstat.input.validation import FloatArray
+from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.inverse import Downdated, SharedInverse
+from influstat.solvers.cholesky import CholeskyInverse
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a method found for one block of removals.
+
+    Attributes
+    ----------
+    theta : ndarray, shape (p, K)
+        One column per removal.
+    converged : ndarray of bool, shape (K,)
+        Whether it is an exact minimiser.
+    status : list of str
+        "" or what is wrong.
+    gradient_norm : ndarray, shape (K,), optional
+        |grad F_k| / W at theta where the method knows it.
+    """
+
+    theta: FloatArray
+    converged: NDArray[np.bool_]
+    status: list[str]
+    gradient_norm: FloatArray | None = field(default=None)
+
+
+class NewtonStep:
+    """theta-hat - S_-k^-1 grad F_k(theta-hat), S_-k the Hessian at theta-hat of what is left, F_k.
+
+    Parameters
+    ----------
+    expansion : Expansion
+        The risk around theta-hat.
+    groups : Groups
+        All removals that will be asked for.
+    """
+
+    def __init__(self, expansion: Expansion, groups: Groups) -> None:
+        self.expansion = expansion
+        self.shared = SharedInverse(expansion, expansion.kept(groups))
+
+    def remove(self, groups: Groups) -> Outcome:
+        """Return the steps of one block of removals."""
+        remainder = Remainder(self.expansion, groups)
+        inverse = Downdated(self.expansion, self.shared, groups, remainder.factors)
+        delta, status = self.step(remainder, inverse)
+        theta = self.expansion.theta[:, None] + delta
+        return Outcome(theta, np.zeros(len(groups), dtype=np.bool_), status)
+
+    def step(self, remainder: Remainder, inverse: Downdated) -> tuple[FloatArray, list[str]]:
+        """Return the steps, shape (p, K), and the status of each removal."""
+        gradients = remainder.gradients_at_center()
+        delta = -inverse.solve(gradients)
+        status = [""] * len(inverse.hard)
+        for k in np.flatnonzero(inverse.hard).tolist():
+            rows = remainder.groups[k]
+            try:
+                delta[:, k] = -anew(self.expansion, rows, float(remainder.factors[k])).solve(gradients[:, k])
+            except InflustatError as error:
+                delta[:, k] = np.nan
+                status[k] = without(rows, str(error))
+        return delta, status
+
+
+def anew(expansion: Expansion, rows: Indices, factor: float) -> CholeskyInverse:
+    """Factor the Hessian of the rows left, summed without the removed ones, or raise."""
+    return CholeskyInverse(expansion.hessian_without(rows, factor), expansion.risk.names)
+
+
+def without(rows: Indices, problem: str) -> str:
+    """Return the status of a removal that leaves a problem behind."""
+    return f"Without {'this row' if len(rows) == 1 else f'these {len(rows)} rows'}: {problem}"

@@ -1,0 +1,1 @@
+"""Empirical risks: losses and penalties with data."""

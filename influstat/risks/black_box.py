@@ -1,0 +1,296 @@
+"""`BlackBoxRisk`: any per-row loss of theta; derivatives by finite differences where none are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.curvature.differenced import BlackBoxCurvature
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.input.validation import FloatArray, choice, has_index, real_number, vector, whole_number
+from influstat.numerics.row_function import RowFunction
+from influstat.risks.penalties import L2
+
+Function = Callable[..., Any]
+
+
+class BlackBoxRisk:
+    """R(theta) = (1/W) [sum_i w_i l_i(theta) + P(theta)] for any smooth l_i, given as one function.
+
+    Parameters
+    ----------
+    row_losses : callable
+        f(theta) -> ndarray, shape (n,): the loss of every training row, without penalty and weights.
+        It must not change theta and must give the same values each time. If it also works for complex
+        theta (see `NumericalLoss`), gradients are almost exact.
+    n_params : int
+        p, the length of theta.
+    row_gradients : callable, optional
+        f(theta) -> ndarray, shape (n, p): the gradients of `row_losses`.
+    hvp : callable, optional
+        f(theta, v, weights) -> ndarray, shape (p,): sum_i weights_i (Hessian of l_i) v. A sum, not a mean.
+    penalty : L2, optional
+        The total penalty P; none when left out.
+    weights : array_like, shape (n,), optional
+        w_i >= 0; ones when left out.
+    protocol : {"fixed", "folded"}
+        What leaves with a row: its loss alone, or its loss and its share w_i / W of the penalty.
+    test_losses : callable, optional
+        f(theta, X, y) -> ndarray, shape (m,): losses of new rows, for `fit.loss` and `on_loss`.
+    predict : callable, optional
+        f(theta, X) -> ndarray, shape (m,): predictions for new rows, for `fit.predict` and
+        `on_prediction`. It is both the "linear" and the "mean" prediction.
+    width : float or array_like, shape (p,)
+        A change of each coefficient over which the losses bend: the first step. Orders of magnitude do.
+    names, row_labels : sequence, optional
+        What coefficients and rows are called; positions when left out.
+
+    Notes
+    -----
+    Source: eq. 11 of Liu, Liu, Qi and Yang, H v as the derivative of the gradient along v; here a central
+    difference with shrinking steps and extrapolation (Ridders), which comes with an estimate of its own
+    error. Gradients are by complex steps where the function takes complex numbers. Costs, in calls of
+    `row_losses`: a gradient p (complex) or about 20 p; H, assembled once and kept, about 16 p times a
+    gradient, or 20 p^2 with real numbers only. Give `row_gradients` when p is above some hundred.
+
+    The losses need not be convex. At a local minimum of positive definite H, influence is the derivative
+    of that local minimiser in a row's weight; which other minimum a refit from elsewhere would find, no
+    derivative can tell. Where H has a negative eigenvalue theta is *not* a minimum, and influence has no
+    such meaning; with ``damping=delta`` above the size of that eigenvalue, a solver answers another
+    question: how theta would move if each move away from it cost (delta / 2) |move|^2 more. Such numbers
+    rank rows at best. `fit.hessian.smallest_eigenvalue()` says which case it is.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        A function returns another shape, nan, complex or float32 numbers, changes theta, is not
+        deterministic, or has no derivative where one is needed.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> y = np.array([1.0, 3.0])
+    >>> risk = ist.BlackBoxRisk(lambda theta: (y - theta[0]) ** 2, 1)
+    >>> ist.Fit.minimise(risk).influence().on_theta().values.ravel().round(9)     # y_i - theta
+    array([-1.,  1.])
+    """
+
+    convex = False  # nothing says that it is: the minimiser may start where H is indefinite
+
+    def __init__(
+        self,
+        row_losses: Function,
+        n_params: int,
+        *,
+        row_gradients: Function | None = None,
+        hvp: Function | None = None,
+        penalty: L2 | None = None,
+        weights: Any = None,
+        protocol: str = "fixed",
+        test_losses: Function | None = None,
+        predict: Function | None = None,
+        width: Any = 1.0,
+        names: Any = None,
+        row_labels: Any = None,
+    ) -> None:
+        p = whole_number("n_params", n_params, at_least=1)
+        widths = _widths(width, p)
+        self.rows = RowFunction("row_losses", row_losses, widths, row_gradients)
+        for name, function in (("hvp", hvp), ("test_losses", test_losses), ("predict", predict)):
+            if function is not None and not callable(function):
+                raise InvalidType(name, "be a function", f"is {function!r}", "Pass a callable.")
+        n = self.rows.length
+        if n < 2:
+            raise InvalidArgument(
+                "row_losses", "return at least 2 rows", f"returned {n}", "Influence compares rows."
+            )
+        if penalty is not None and not isinstance(penalty, L2):
+            raise InvalidType("penalty", "be an L2", f"is {penalty!r}", "Pass ist.L2(strength).")
+        self.shape: tuple[int, int] = (n, p)
+        self.names: tuple[str, ...] = _names(names, p)
+        self.row_labels: NDArray[Any] = _labels(row_labels, n)
+        self.protocol: str = choice("protocol", protocol, ("folded", "fixed"))
+        self.penalty_diagonal = (L2() if penalty is None else penalty).diagonal(self.names)
+        self.weights: FloatArray = np.ones(n) if weights is None else _weights(weights, n)
+        self.total_weight = float(self.weights.sum())
+        self._hvp, self._test_losses, self._predict = hvp, test_losses, predict
+
+    # -- the risk and its derivatives at theta, all in mean scale -------------------------------------
+
+    def penalty_value(self, theta: FloatArray) -> Any:
+        """Return the total penalty P(theta), sum scale; (k,) for theta of shape (p, k)."""
+        return 0.5 * np.tensordot(self.penalty_diagonal, theta * theta, axes=1)
+
+    def value(self, theta: FloatArray) -> float:
+        """Return R(theta)."""
+        total = self.weights @ self.rows.values(theta) + self.penalty_value(theta)
+        return float(total / self.total_weight)
+
+    def gradient(self, theta: FloatArray) -> FloatArray:
+        """Return grad R(theta), shape (p,)."""
+        total = self.weights @ self.rows.gradients(theta).value + self.penalty_diagonal * theta
+        return np.asarray(total / self.total_weight)
+
+    def gradient_scale(self, theta: FloatArray) -> FloatArray:
+        """Return the size of each entry of the gradient without cancellation, shape (p,).
+
+        The sum of the absolute terms, 1e12 times the estimated error of differences (relative to this, a
+        gradient of 1e-12 can be reached), and a millionth of the mean loss per width: where all terms
+        vanish with the gradient, as at a hidden unit of weight 0, there is nothing else to compare with.
+        """
+        found = self.rows.gradients(theta)
+        size = self.weights @ (np.abs(found.value) + 1e12 * found.error)
+        least = 1e-6 * (self.weights @ np.abs(self.rows.values(theta))) / self.rows.widths
+        return np.asarray((size + least + self.penalty_diagonal * np.abs(theta)) / self.total_weight)
+
+    def curvature(self, theta: FloatArray) -> BlackBoxCurvature:
+        """Return the Hessian H(theta) as an operator."""
+        return BlackBoxCurvature(
+            self.rows,
+            np.array(theta, dtype=np.float64),
+            self.weights / self.total_weight,
+            self.penalty_diagonal / self.total_weight,
+            names=self.names,
+            hvp=self._hvp,
+            weights=self.weights,
+        )
+
+    # -- single rows ----------------------------------------------------------------------------------
+
+    def _share(self, theta: FloatArray) -> FloatArray:
+        """Return the penalty's part of every row's gradient: kappa D theta / W folded, 0 fixed."""
+        share = self.penalty_diagonal * theta / self.total_weight
+        return share if self.protocol == "folded" else np.zeros_like(share)
+
+    def row_losses(self, theta: FloatArray) -> FloatArray:
+        """Return L_i = l_i + s P / W, shape (n,), or (n, k) for theta of shape (p, k)."""
+        losses = self.rows.values(theta)
+        if self.protocol == "folded":
+            losses = losses + self.penalty_value(theta) / self.total_weight
+        return losses
+
+    def row_gradients(self, theta: FloatArray, rows: Any = slice(None)) -> FloatArray:
+        """Return g_i for the chosen rows, shape (k, p); not multiplied by the weights."""
+        return np.asarray(self.rows.gradients(theta).value[rows] + self._share(theta))
+
+    def row_gradients_dot(self, theta: FloatArray, vectors: FloatArray) -> FloatArray:
+        """Return g_i'v for all rows and all columns v of `vectors` (p, m), shape (n, m)."""
+        return np.asarray(self.rows.gradients(theta).value @ vectors + self._share(theta) @ vectors)
+
+    # -- other rows, other weights ----------------------------------------------------------------------
+
+    def reweighted(self, weights: Any) -> BlackBoxRisk:
+        """Return the risk with other weights; P as the protocol says (see `LinearRisk.reweighted`)."""
+        part = self._copy()
+        part.weights = _weights(weights, self.shape[0])
+        part.total_weight = float(part.weights.sum())
+        factor = part.total_weight / self.total_weight if self.protocol == "folded" else 1.0
+        part.penalty_diagonal = self.penalty_diagonal * factor
+        return part
+
+    def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> BlackBoxRisk:
+        """Return held-out rows with this risk's penalty share; W stays the training total.
+
+        Raises
+        ------
+        Unsupported
+            The risk has no `test_losses`, or an offset is given.
+        """
+        function = self._test_losses
+        if function is None:
+            raise Unsupported(
+                "test_losses",
+                "be given to the BlackBoxRisk for losses of new rows",
+                "was left out",
+                "Pass test_losses=f with f(theta, X, y) -> losses, shape (m,).",
+            )
+        _no_offset(offset)
+        part = self._copy()
+        part.rows = RowFunction("test_losses", lambda theta: function(theta, X, y), self.rows.widths)
+        part.shape = (part.rows.length, self.shape[1])
+        part.weights = np.ones(part.shape[0])
+        part.row_labels = _labels(X.index if has_index(X) else None, part.shape[0])
+        part._hvp = None
+        return part
+
+    def predictions(
+        self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> FloatArray:
+        """Return predictions for new rows, shape (m,), or (m, k) for theta of shape (p, k)."""
+        return self._predictor(X, kind, offset).values(theta)
+
+    def prediction_gradients(
+        self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> tuple[FloatArray, NDArray[Any]]:
+        """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
+        gradients = self._predictor(X, kind, offset).gradients(theta).value
+        return gradients.T, _labels(X.index if has_index(X) else None, len(gradients))
+
+    def _predictor(self, X: Any, kind: str, offset: Any) -> RowFunction:
+        choice("kind", kind, ("linear", "mean"))
+        _no_offset(offset)
+        function = self._predict
+        if function is None:
+            raise Unsupported(
+                "predict",
+                "be given to the BlackBoxRisk for predictions",
+                "was left out",
+                "Pass predict=f with f(theta, X) -> predictions, shape (m,).",
+            )
+        return RowFunction("predict", lambda theta: function(theta, X), self.rows.widths)
+
+    def _copy(self) -> BlackBoxRisk:
+        part = object.__new__(BlackBoxRisk)
+        part.__dict__.update(self.__dict__)
+        return part
+
+
+def _no_offset(offset: Any) -> None:
+    if offset is not None:
+        raise Unsupported(
+            "offset", "be None for a BlackBoxRisk", "is given", "Put offsets into X and the functions."
+        )
+
+
+def _widths(width: Any, p: int) -> FloatArray:
+    if np.ndim(width) == 0:
+        return np.full(p, real_number("width", width, above=0.0))
+    widths = vector("width", width, p, per="coefficient")
+    if not (widths > 0).all():
+        raise InvalidArgument("width", "be greater than 0", f"holds {widths.min():g}", "Pass larger ones.")
+    return widths
+
+
+def _weights(weights: Any, n: int) -> FloatArray:
+    result = vector("weights", weights, n)
+    if (result < 0).any() or not result.any():
+        raise InvalidArgument(
+            "weights",
+            "be at least 0, and not all 0",
+            f"go from {result.min():g} to {result.max():g}",
+            "Use 0 to leave a row out.",
+        )
+    return result
+
+
+def _names(names: Any, p: int) -> tuple[str, ...]:
+    result = tuple(str(name) for name in (range(p) if names is None else names))
+    if names is None:
+        result = tuple(f"theta{name}" for name in result)
+    if len(result) != p:
+        raise InvalidArgument(
+            "names", f"have one entry per coefficient ({p})", f"has {len(result)}", "Correct it."
+        )
+    return result
+
+
+def _labels(row_labels: Any, n: int) -> NDArray[Any]:
+    labels = np.arange(n) if row_labels is None else np.asarray(row_labels)
+    if labels.shape != (n,):
+        raise InvalidArgument(
+            "row_labels", f"have one entry per row ({n})", f"has shape {labels.shape}", "Correct it."
+        )
+    return labels

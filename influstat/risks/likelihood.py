@@ -1,0 +1,266 @@
+"""`LikelihoodRisk`: a risk whose rows are log-likelihoods of any parameters, not only of x'theta.
+
+Dispersion, thresholds and the other extra parameters are entries of theta like the slopes. Gradients
+are the rows' own scores; Hessians are differences of them to fourth order, which keep about eleven
+digits, row by row, so that any reweighting of the rows is the same sum with other weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.curvature.dense import DenseCurvature
+from influstat.errors import InvalidArgument, Unsupported
+from influstat.input.design import Design
+from influstat.input.validation import FloatArray, choice, vector
+
+STEP = 2e-3  # of differences, in units in which one row's loss curves by about 1
+HELD = 2**24  # largest n p^2 for which all row Hessians are kept (128 MiB)
+
+
+class RowLikelihoods(Protocol):
+    """Minus the log-likelihood of each row."""
+
+    def losses(self, theta: FloatArray) -> FloatArray:
+        """Return minus the log-likelihoods, shape (n,)."""
+        ...
+
+    def gradients(self, theta: FloatArray) -> FloatArray:
+        """Return their gradients, shape (n, p)."""
+        ...
+
+    def rounding(self, theta: FloatArray) -> Any:
+        """Return what rounding adds to a gradient, in epsilons of float64: 0, or shape (n, p)."""
+        ...
+
+    def hessian_diagonal(self, theta: FloatArray) -> FloatArray:
+        """Return roughly the diagonal of the sum of the rows' Hessians, shape (p,)."""
+        ...
+
+    def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> RowLikelihoods:
+        """Return the same likelihood of other rows, or raise Unsupported."""
+        ...
+
+    def linear(self, theta: FloatArray, X: FloatArray) -> FloatArray:
+        """Return X beta for theta of shape (p,) or (p, k), or raise Unsupported."""
+        ...
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Return the mean that belongs to the linear predictor, or raise Unsupported."""
+        ...
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Return its derivative."""
+        ...
+
+
+class _RowDerivatives:
+    """Scores and Hessians of all rows at the last theta, shared by all reweightings of them."""
+
+    def __init__(self, likelihood: RowLikelihoods) -> None:
+        self.likelihood = likelihood
+        self._at: dict[str, tuple[bytes, FloatArray]] = {}
+
+    def gradients(self, theta: FloatArray) -> FloatArray:
+        """Return the rows' gradients, shape (n, p)."""
+        return self._kept("gradients", theta, lambda: self.likelihood.gradients(theta))
+
+    def weighted_hessian(self, theta: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return sum_i w_i times the Hessian of row i, shape (p, p), symmetric."""
+        n, p = len(weights), len(theta)
+        if n * p * p <= HELD:
+            rows = self._kept("hessians", theta, lambda: np.stack(list(self._columns(theta)), axis=2))
+            matrix = (weights @ rows.reshape(n, p * p)).reshape(p, p)
+        else:
+            matrix = np.stack([weights @ column for column in self._columns(theta)], axis=1)
+        return np.asarray(0.5 * (matrix + matrix.T))
+
+    def smallest_eigenvalues(self, theta: FloatArray) -> FloatArray:
+        """Return the smallest eigenvalue of each row's Hessian, shape (n,)."""
+        rows = np.stack(list(self._columns(theta)), axis=2)
+        return np.asarray(np.linalg.eigvalsh(0.5 * (rows + rows.transpose(0, 2, 1)))[:, 0])
+
+    def _columns(self, theta: FloatArray) -> Any:
+        """Yield the derivative of all rows' gradients along each coefficient, (n, p) each."""
+        diagonal = np.abs(self.likelihood.hessian_diagonal(theta)) / len(self.gradients(theta))
+        unit = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        for k in range(len(theta)):
+            ends = []
+            for multiple in (1.0, 2.0):
+                right, left = theta.copy(), theta.copy()
+                right[k] += multiple * STEP * unit[k]
+                left[k] -= multiple * STEP * unit[k]
+                change = self.likelihood.gradients(right) - self.likelihood.gradients(left)
+                ends.append(change / (right[k] - left[k]))
+            yield (4.0 * ends[0] - ends[1]) / 3.0
+
+    def _kept(self, what: str, theta: FloatArray, compute: Any) -> FloatArray:
+        key = theta.tobytes()
+        if what not in self._at or self._at[what][0] != key:
+            self._at[what] = (key, compute())
+        return self._at[what][1]
+
+
+class LikelihoodRisk:
+    """R(theta) = (1/W) sum_i w_i l_i(theta) with l_i minus the log-likelihood of row i; no penalty.
+
+    Parameters
+    ----------
+    likelihood : RowLikelihoods
+        The rows.
+    design : Design
+        Their regressors, with which new rows must agree.
+    names : sequence of str
+        One for each entry of theta.
+    row_labels : ndarray, shape (n,)
+        What the rows are called.
+
+    Notes
+    -----
+    It satisfies `influstat.Risk` with protocol "fixed".
+
+    Examples
+    --------
+    >>> import numpy as np, statsmodels.api as sm, influstat as ist
+    >>> y = np.array([0.0, 5.0, 1.0, 9.0, 2.0, 0.0, 3.0, 12.0])
+    >>> results = sm.NegativeBinomial(y, np.ones(8)).fit(disp=0)
+    >>> ist.from_statsmodels(results).names
+    ('const', 'alpha')
+    """
+
+    protocol = "fixed"
+    dispersion = 1.0  # l_i is the whole of minus the log-likelihood
+
+    def __init__(
+        self, likelihood: RowLikelihoods, design: Design, names: Any, row_labels: NDArray[Any]
+    ) -> None:
+        self.likelihood, self.design = likelihood, design
+        self.names: tuple[str, ...] = tuple(names)
+        self.row_labels = row_labels
+        n = len(row_labels)
+        self.shape: tuple[int, int] = (n, len(self.names))
+        self.weights: FloatArray = np.ones(n)
+        self.total_weight = float(n)
+        self._derivatives = _RowDerivatives(likelihood)
+
+    # -- the risk ------------------------------------------------------------------------------------
+
+    def value(self, theta: FloatArray) -> float:
+        """Return R(theta)."""
+        return float(self.weights @ self.likelihood.losses(theta)) / self.total_weight
+
+    def gradient(self, theta: FloatArray) -> FloatArray:
+        """Return grad R(theta), shape (p,)."""
+        return np.asarray(self.weights @ self._derivatives.gradients(theta)) / self.total_weight
+
+    def gradient_scale(self, theta: FloatArray) -> FloatArray:
+        """Return the size of each entry of the gradient without cancellation, shape (p,).
+
+        (1/W) sum_i w_i (|g_ij| + e_ij) + |J| |theta|: what rounding can do to theta's own digits, with J
+        the mean square of the scores for the Hessian, and e what it does to scores that are differences.
+        """
+        gradients = self._derivatives.gradients(theta)
+        share = self.weights / self.total_weight
+        squares = (share[:, None] * gradients).T @ gradients
+        rows = share @ (np.abs(gradients) + self.likelihood.rounding(theta))
+        return np.asarray(rows + np.abs(squares) @ np.abs(theta))
+
+    def _hessian(self, theta: FloatArray) -> FloatArray:
+        return self._derivatives.weighted_hessian(theta, self.weights / self.total_weight)
+
+    def curvature(self, theta: FloatArray) -> DenseCurvature:
+        """Return the Hessian H(theta) as an operator."""
+        return DenseCurvature(self._hessian(theta))
+
+    # -- rows ------------------------------------------------------------------------------------------
+
+    def row_losses(self, theta: FloatArray) -> FloatArray:
+        """Return minus the log-likelihoods, shape (n,), or (n, k) for theta of shape (p, k)."""
+        if theta.ndim == 1:
+            return self.likelihood.losses(theta)
+        return np.stack([self.likelihood.losses(column) for column in theta.T.copy()], axis=1)
+
+    def row_gradients(self, theta: FloatArray, rows: Any = slice(None)) -> FloatArray:
+        """Return g_i of the chosen rows, shape (k, p), not multiplied by the weights."""
+        return np.asarray(self._derivatives.gradients(theta)[rows])
+
+    def row_gradients_dot(self, theta: FloatArray, vectors: FloatArray) -> FloatArray:
+        """Return g_i'v for all rows and all columns v of `vectors` (p, m), shape (n, m)."""
+        return np.asarray(self._derivatives.gradients(theta) @ vectors)
+
+    def smallest_row_curvature(self, theta: FloatArray) -> FloatArray:
+        """Return the smallest eigenvalue of each row's Hessian, 0 where rounding decides, shape (n,)."""
+        values = self._derivatives.smallest_eigenvalues(theta)
+        return np.where(np.abs(values) > 1e-9 * np.max(np.abs(values)), values, 0.0)
+
+    def reweighted(self, weights: Any) -> LikelihoodRisk:
+        """Return the risk of the same rows with other weights; a weight of 0 leaves a row out.
+
+        Raises
+        ------
+        InvalidArgument
+            The weights are negative, all zero, or not one per row.
+        """
+        values = vector("weights", weights, self.shape[0])
+        if (values < 0).any() or not values.any():
+            raise InvalidArgument(
+                "weights",
+                "be at least 0 with a positive entry",
+                f"is {values.min():g} at row {int(np.argmin(values))}",
+                "Use 0 to leave a row out.",
+            )
+        part = object.__new__(LikelihoodRisk)
+        part.__dict__.update(self.__dict__)
+        part.weights, part.total_weight = values, float(values.sum())
+        return part
+
+    # -- other rows ------------------------------------------------------------------------------------
+
+    def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> LikelihoodRisk:
+        """Return new rows of the same likelihood as a risk.
+
+        Raises
+        ------
+        Unsupported
+            The model needs more than X, y and an offset for a new row.
+        """
+        design = self.design.like(X, argument="X")
+        rows = design.rows(slice(None))
+        o = None if offset is None else vector("offset", offset, len(rows))
+        return LikelihoodRisk(self.likelihood.with_rows(rows, y, o), design, self.names, design.row_labels)
+
+    def predictions(
+        self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> FloatArray:
+        """Return X beta (+ offset), or the mean that belongs to it, for new rows."""
+        choice("kind", kind, ("linear", "mean"))
+        rows = self.design.like(X, argument="X").rows(slice(None))
+        eta = self.likelihood.linear(theta, rows)
+        if offset is not None:
+            o = vector("offset", offset, len(rows))
+            eta = eta + (o if theta.ndim == 1 else o[:, None])
+        return eta if kind == "linear" else self.likelihood.mean(eta)
+
+    def prediction_gradients(
+        self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> tuple[FloatArray, NDArray[Any]]:
+        """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
+        design = self.design.like(X, argument="X")
+        eta = self.predictions(theta, X, offset=offset)
+        gradients = self.likelihood.linear(np.eye(self.shape[1]), design.rows(slice(None))).T
+        if choice("kind", kind, ("linear", "mean")) == "mean":
+            gradients = gradients * self.likelihood.mean_derivative(eta)
+        return gradients, design.row_labels
+
+
+def no_such_rows(what: str, model: str) -> Unsupported:
+    """Return the error for a question that a model's rows cannot answer."""
+    return Unsupported(
+        "X",
+        f"be new rows of a model with {what}",
+        f"is for {model}",
+        "Ask fit.influence().on(q) with q a function of theta instead.",
+    )

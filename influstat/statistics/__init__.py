@@ -1,0 +1,1 @@
+"""What statisticians ask of a fit: leverage, diagnostics, covariances, inference, effects."""

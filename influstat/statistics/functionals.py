@@ -1,0 +1,301 @@
+"""Quantities of a fit that people report, and how they hang on single rows.
+
+Each is a `Functional`: its value, its gradient in theta, and how it is evaluated again when rows go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
+from influstat.influence.scores import Scores
+from influstat.input.printing import ShortRepr
+from influstat.input.progress import progress
+from influstat.input.validation import FloatArray, check_finite, numeric_array
+from influstat.numerics.gradients import gradient_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from influstat.fit import Fit
+
+Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FunctionalChange(ShortRepr):
+    """What becomes of m quantities when each of k rows is removed.
+
+    Attributes
+    ----------
+    values : ndarray, shape (k, m)
+        After minus before, in units of the quantities; nan where there is no fit without the row.
+    row_labels : ndarray, shape (k,)
+        The rows.
+    labels : tuple of str
+        The quantities.
+    status : tuple of str
+        "" for a row like any other, else why it has nan.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> ist.contrast(fit, [2.0]).leave_one_out().values.ravel().round(9)        # 2 * 3 - 4, 2 * 1 - 4
+    array([ 2., -2.])
+    """
+
+    values: FloatArray
+    row_labels: NDArray[Any]
+    labels: tuple[str, ...]
+    status: tuple[str, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the changes, rows by quantities."""
+        import pandas as pd
+
+        return pd.DataFrame(self.values, index=self.row_labels, columns=list(self.labels))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Functional(ShortRepr):
+    """m smooth quantities q of a fit.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit.
+    labels : tuple of str
+        What the quantities are called.
+    quantity : str
+        What they are, for headings.
+    value : ndarray, shape (m,)
+        q at theta.
+    gradient : ndarray, shape (p, m)
+        dq / dtheta.
+    gradient_error : ndarray, shape (m,)
+        Estimate of the gradient's error, per standard scale of the coefficients; 0 for closed forms.
+    evaluate : callable
+        (theta, weights) -> q, shape (m,): for q that average over the fit's own rows, those weights count.
+    own_part : ndarray, shape (n, m), or None
+        For such q, the influence of each row as one of those averaged over, theta held fixed.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> q = ist.contrast(fit, [2.0])
+    >>> q.value, q.influence().values.ravel()           # 2 theta and 2 (y_i - theta)
+    (array([4.]), array([-2.,  2.]))
+    """
+
+    fit: Fit
+    labels: tuple[str, ...]
+    quantity: str
+    value: FloatArray
+    gradient: FloatArray
+    gradient_error: FloatArray
+    evaluate: Evaluate
+    own_part: FloatArray | None = None
+
+    def influence(self) -> Scores:
+        """Return the influence of each row, shape (n, m): -a'H^-1 g_i, plus its own part in an average.
+
+        `removal` of the scores is the first-order change, after minus before, when the row goes.
+
+        Raises
+        ------
+        SingularHessian, IndefiniteHessian
+            H has no inverse.
+        """
+        scores = self.fit.influence().on(self.gradient)
+        values = scores.values if self.own_part is None else scores.values + self.own_part
+        return Scores(values, scores.share, scores.row_labels, self.labels, self.quantity, scores.solution)
+
+    def leave_one_out(self, *, method: str = "exact", rows: Any = None) -> FunctionalChange:
+        """Return the change when each row is removed, q evaluated anew at theta without the row.
+
+        Parameters
+        ----------
+        method, rows
+            As in `Fit.leave_one_out`.
+        """
+        removal = self.fit.leave_one_out(method=method, rows=rows)
+        values = np.full((len(removal.theta), len(self.value)), np.nan)
+        weights = self.fit.risk.weights
+        for k, row in enumerate(progress(removal.rows, f"{self.quantity} without each row")):
+            if removal.status[k]:
+                continue
+            kept = weights.copy()
+            kept[row] = 0.0
+            values[k] = self.evaluate(removal.theta[k], kept) - self.value
+        return FunctionalChange(values, removal.labels, self.labels, removal.status)
+
+    def standard_errors(self, kind: str = "model", **settings: Any) -> FloatArray:
+        """Return sqrt(a'Va) by the delta method, shape (m,); the arguments are those of `Fit.covariance`.
+
+        Rows that q averages over are held fixed.
+        """
+        covariance = self.fit.covariance(kind, **settings)
+        return np.asarray(np.sqrt(np.einsum("jm,jk,km->m", self.gradient, covariance, self.gradient)))
+
+    @cached_property
+    def _columns(self) -> dict[str, FloatArray]:
+        return {"value": self.value, "standard_error": self.standard_errors()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return value and model-based standard error of each quantity."""
+        import pandas as pd
+
+        return pd.DataFrame(self._columns, index=list(self.labels))
+
+
+def functional(
+    fit: Fit,
+    function: Callable[[Any], Any],
+    *,
+    labels: Sequence[str] | None = None,
+    quantity: str = "quantity",
+) -> Functional:
+    """Return any smooth function of theta as a Functional.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    function : callable
+        theta, shape (p,), to a number or m numbers. Its gradient is found by a complex step where it
+        takes complex numbers, else by differences with an error estimate.
+    labels : sequence of str, optional
+        Names of the m numbers.
+    quantity : str
+        What they are.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The function returns something else than finite numbers; the labels are not m.
+
+    Warns
+    -----
+    DoubtfulResult
+        The function is not smooth at theta.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> q = ist.functional(fit, lambda theta: theta[0] ** 2)
+    >>> q.value, q.influence().values.ravel()           # 2 theta (y_i - theta)
+    (array([4.]), array([-4.,  4.]))
+    """
+    scale = fit.influence()._difference_scale()
+    gradient = gradient_of(function, fit.theta, scale)
+
+    def evaluate(theta: FloatArray, weights: FloatArray) -> FloatArray:
+        return np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64))
+
+    value = evaluate(fit.theta, fit.risk.weights)
+    names = _labels(labels, len(value), quantity)
+    return Functional(fit, names, quantity, value, gradient.value, gradient.error, evaluate)
+
+
+def contrast(fit: Fit, coefficients: Any, *, labels: Sequence[str] | None = None) -> Functional:
+    """Return linear combinations of the coefficients.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    coefficients : array_like, shape (p,) or (m, p)
+        One combination, or one per line.
+    labels : sequence of str, optional
+        Their names.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        There are not p finite numbers per combination.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0, 0.0], [0.0, 1.0]], [1.0, 3.0], names=["a", "b"])
+    >>> q = ist.contrast(fit, [-1.0, 1.0], labels=["b - a"])
+    >>> q.labels, q.value.round(12)
+    (('b - a',), array([2.]))
+    """
+    p = len(fit.theta)
+    lines = np.atleast_2d(np.asarray(numeric_array("coefficients", coefficients), dtype=np.float64))
+    if lines.ndim != 2 or lines.shape[1] != p or lines.shape[0] == 0:
+        raise InvalidArgument(
+            "coefficients",
+            f"have shape ({p},) or (m, {p}), one number per coefficient",
+            f"has shape {np.shape(coefficients)}",
+            "Write a 0 for coefficients that take no part.",
+        )
+    check_finite("coefficients", lines)
+    names = _labels(labels, len(lines), "contrast")
+    return Functional(
+        fit,
+        names,
+        "contrast",
+        lines @ fit.theta,
+        np.ascontiguousarray(lines.T),
+        np.zeros(len(lines)),
+        lambda theta, weights: np.asarray(lines @ theta),
+    )
+
+
+def predicted_mean(fit: Fit, X: Any, *, offset: Any = None) -> Functional:
+    """Return the mean E(y | x) of new rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    X : array_like, shape (m, p)
+        Rows with the training columns.
+    offset : array_like, shape (m,), optional
+        Their offsets.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        X has other columns.
+    Unsupported
+        The loss has no mean.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Logistic(lam=1.0).fit([[1.0], [-1.0]], [1, 0])
+    >>> q = ist.predicted_mean(fit, [[0.0]])
+    >>> q.value, q.gradient                 # 1 / 2 whatever theta is
+    (array([0.5]), array([[0.]]))
+    """
+    risk = fit.risk
+    gradient, labels = risk.prediction_gradients(fit.theta, X, kind="mean", offset=offset)
+    return Functional(
+        fit,
+        tuple(str(label) for label in labels),
+        "predicted mean",
+        risk.predictions(fit.theta, X, kind="mean", offset=offset),
+        np.asarray(gradient),
+        np.zeros(gradient.shape[1]),
+        lambda theta, weights: risk.predictions(theta, X, kind="mean", offset=offset),
+    )
+
+
+def _labels(labels: Sequence[str] | None, m: int, quantity: str) -> tuple[str, ...]:
+    if labels is None:
+        return (quantity,) if m == 1 else tuple(f"{quantity} {k}" for k in range(m))
+    if isinstance(labels, str) or len(labels) != m:
+        raise InvalidArgument("labels", f"be {m} names", f"is {labels!r}", "Pass one name per quantity.")
+    return tuple(labels)

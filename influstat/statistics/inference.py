@@ -1,0 +1,241 @@
+"""`Inference`: standard errors, t and p values and confidence limits, and how they hang on single rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from warnings import warn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import DoubtfulResult, InflustatError, InvalidArgument, Unsupported
+from influstat.input.groups import read_rows
+from influstat.input.printing import ShortRepr
+from influstat.input.progress import progress
+from influstat.input.validation import FloatArray, choice, real_number
+from influstat.statistics.covariance import (
+    CLUSTERED,
+    SANDWICHES,
+    CovarianceSetting,
+    clusters_left,
+    count,
+    covariance_of,
+    read_setting,
+)
+from influstat.statistics.deletion import Deletion, deleted_dispersion
+from influstat.statistics.dispersion import dispersion as dispersion_from
+from influstat.statistics.inference_derivatives import CaseDerivatives
+from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
+from influstat.statistics.leverage import Leverage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from influstat.fit import Fit
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Inference(ShortRepr):
+    """Inference about the coefficients of one fit, with one covariance.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit.
+    setting : CovarianceSetting
+        Which covariance.
+    use_t : bool
+        Student's t with `degrees_of_freedom`, or the normal distribution.
+    level : float
+        Of the confidence intervals.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
+    >>> fit.inference().leave_one_out().standard_errors.ravel().round(4)     # 2.5, 3.5 and 1, less 2.0817
+    array([ 0.4183,  1.4183, -1.0817])
+    """
+
+    fit: Fit
+    setting: CovarianceSetting
+    use_t: bool
+    level: float
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        """The covariance of theta, shape (p, p)."""
+        return covariance_of(self.fit, self.setting)
+
+    @cached_property
+    def degrees_of_freedom(self) -> float:
+        """N - edf, or clusters - 1; inf for the normal distribution."""
+        if not self.use_t:
+            return np.inf
+        if self.setting.kind in CLUSTERED:
+            return clusters_left(self.fit, self.setting) - 1.0
+        total, freedom = count(self.fit, self.setting)
+        return total - freedom
+
+    @cached_property
+    def table(self) -> InferenceTable:
+        """Standard errors, t and p values and confidence limits, each of shape (p,)."""
+        variance = np.diag(self.covariance)
+        values = quantities(self.fit.theta, variance, self.degrees_of_freedom, self.level)
+        return InferenceTable.of(values, self.fit.names)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table, one line per coefficient."""
+        return self.table.to_frame()
+
+    def derivative(self) -> InferenceTable:
+        """Return the derivatives in the case weight of each row, shape (n, p).
+
+        The case weight (now 1) multiplies the row wherever it appears: loss, middle of the sandwich,
+        number of observations, and the penalty's share under "folded". Minus the derivative is the
+        first-order change on removal. The clusters' number stays.
+
+        Raises
+        ------
+        Unsupported
+            The risk has no linear predictor, or the covariance is a jackknife of refits.
+        """
+        if self.setting.kind not in ("model", "infinitesimal jackknife", *SANDWICHES):
+            raise Unsupported(
+                "kind",
+                f"be one of model, infinitesimal jackknife, {', '.join(SANDWICHES)} for derivatives",
+                f"is {self.setting.kind!r}",
+                'Use "HC3" (for clusters "cluster"), or leave_one_out().',
+            )
+        parts = CaseDerivatives(self.fit, self.setting).all()
+        freedom = parts.freedom
+        if self.setting.kind in CLUSTERED:
+            freedom = np.zeros_like(freedom)
+        table, df = self.table, self.degrees_of_freedom
+        error = parts.variance / (2.0 * table.standard_errors)
+        t = (parts.theta - table.t_values * error) / table.standard_errors
+        density = slope(lambda x: 2.0 * tail(x, df), np.abs(table.t_values))
+        p = density * np.sign(table.t_values) * t
+        width = critical(df, self.level) * error
+        if np.isfinite(df):
+            p = p + np.outer(freedom, slope(lambda x: 2.0 * tail(np.abs(table.t_values), x), df))
+            bend = slope(lambda x: critical(x, self.level), df)
+            width = width + np.outer(freedom, bend * table.standard_errors)
+        return InferenceTable(
+            error, t, p, parts.theta - width, parts.theta + width, self.fit.names, self.fit.row_labels
+        )
+
+    def removal(self) -> InferenceTable:
+        """Return the changes on removal to first order, after minus before: minus the derivative."""
+        found = self.derivative()
+        values = (-getattr(found, name) for name in QUANTITIES)
+        return InferenceTable.of(values, found.names, found.row_labels)
+
+    def leave_one_out(self, *, rows: Any = None) -> InferenceTable:
+        """Return the changes when each row is removed and everything is estimated anew, shape (k, p).
+
+        Parameters
+        ----------
+        rows : array_like of int, optional
+            Which rows, by position; all when left out.
+
+        Returns
+        -------
+        InferenceTable
+            After minus before; nan, with the reason in `status`, where there is no fit without the row.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            A row does not exist or is named twice.
+
+        Warns
+        -----
+        DoubtfulResult
+            Some rows have nan.
+
+        Notes
+        -----
+        Model-based inference for squared error is in closed form, O(n p^2) for all rows. Otherwise
+        the coefficients come from `Fit.leave_one_out` and the covariance is computed for each row,
+        O(n p^2) a row (a jackknife costs as many refits a row).
+        """
+        chosen = read_rows(rows, self.fit.row_labels).members
+        quadratic = getattr(getattr(self.fit.risk, "loss", None), "self_concordance", None) == 0.0
+        closed = quadratic and self.setting.kind == "model"
+        after, status = self._closed(chosen) if closed else self._refitted(chosen)
+        if status:
+            first = min(status)
+            warn(
+                f"{len(status)} of {len(chosen)} rows have no inference without them and nan instead, the "
+                f"first {self.fit.row_labels[chosen[first]]} ({status[first].rstrip('.')}). `status` has all "
+                "reasons.",
+                DoubtfulResult,
+                stacklevel=2,
+            )
+        changes = (new - getattr(self.table, name) for name, new in zip(QUANTITIES, after, strict=True))
+        return InferenceTable.of(changes, self.fit.names, self.fit.row_labels[chosen], status)
+
+    def _refitted(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
+        """Return the quantities without each row, shape (5, k, p), each covariance computed anew."""
+        removal = self.fit.leave_one_out(rows=rows)
+        after = np.full((5, *removal.theta.shape), np.nan)
+        status = {k: text for k, text in enumerate(removal.status) if text}
+        for k, row in enumerate(progress(rows, "inference without each row")):
+            if k in status:
+                continue
+            weights = self.fit.risk.weights.copy()
+            weights[row] = 0.0
+            try:
+                fit = type(self.fit)(self.fit.risk.reweighted(weights), removal.theta[k], tolerance=np.inf)
+                found = Inference(fit, self.setting, self.use_t, self.level).table
+            except InflustatError as error:
+                status[k] = str(error)
+                continue
+            after[:, k] = [getattr(found, name) for name in QUANTITIES]
+        return after, status
+
+    def _closed(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
+        """Return the same for squared error and phi S^-1, by Sherman and Morrison."""
+        leverage = Leverage(self.fit)
+        phi = dispersion_from(leverage, given=self.setting.dispersion, frequency=self.setting.frequency)
+        n, p = self.fit.risk.shape
+        after, status = np.full((5, n, p), np.nan), {}
+        for block in Deletion(leverage, phi.squares).blocks():
+            status.update(block.reasons())
+            without = deleted_dispersion(phi, block, leverage.risk.weights, self.setting.frequency)
+            theta = self.fit.theta + block.change @ leverage.transform.T
+            variance = without[:, None] * block.inverse_diagonal(leverage.transform)
+            freedom: Any = np.inf
+            if self.use_t:
+                lost = leverage.risk.weights[block.rows]
+                lost = lost if self.setting.frequency else (lost > 0).astype(np.float64)
+                freedom = (phi.observations - lost - block.freedom)[:, None]
+            after[:, block.rows] = quantities(theta, variance, freedom, self.level)
+        kept = {int(row): k for k, row in enumerate(rows)}
+        return after[:, rows], {kept[row]: text for row, text in status.items() if row in kept}
+
+
+def inference(
+    fit: Fit,
+    kind: str = "model",
+    *,
+    groups: Any = None,
+    use_t: bool | None = None,
+    level: float = 0.95,
+    dispersion: Any = None,
+    frequency: bool = False,
+) -> Inference:
+    """Return the inference about a fit's coefficients; `Fit.inference` says more."""
+    setting = read_setting(fit, kind, groups, dispersion, frequency)
+    number = real_number("level", level, above=0.0)
+    if not number < 1.0:
+        raise InvalidArgument("level", "be below 1", f"is {number:g}", "Pass 0.95 for 95 %.")
+    if use_t is None:
+        loss = getattr(fit.risk, "loss", None)
+        estimated = getattr(loss, "dispersion", 1.0) is None and dispersion is None
+        use_t = estimated and getattr(loss, "self_concordance", None) == 0.0
+    choice("use_t", use_t, (True, False))
+    return Inference(fit, setting, use_t, number)

@@ -1,0 +1,194 @@
+"""Derivatives of the variances of theta in the case weight of each row, all rows at once.
+
+A case weight a_i (1 now) multiplies row i wherever it appears: its loss, its score in the middle of a
+sandwich, its count in N and, under "folded", its share of the penalty. With C = S^-1, d_i = -w_i C g_i the
+derivative of theta and K the penalty's Hessian,
+
+    dS_i = w_i l2_i x_i x_i' + part_i K + sum_m w_m l3_m (x_m'd_i) x_m x_m',
+
+and every variance is a sum of products of C, scores and leverages. Nothing of size n x n appears: the last
+term is d_i times a matrix (p, p) that all rows share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
+from influstat.statistics.covariance import (
+    CovarianceSetting,
+    clusters_left,
+    copy_leverage,
+    count,
+    row_factors,
+)
+from influstat.statistics.dispersion import dispersion, pearson_slope
+from influstat.statistics.leverage import Leverage
+
+if TYPE_CHECKING:
+    from influstat.fit import Fit
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Derivatives(ShortRepr):
+    """Derivatives in the case weights.
+
+    Attributes
+    ----------
+    theta, variance : ndarray, shape (n, p)
+        Of theta, and of the diagonal of its covariance.
+    freedom : ndarray, shape (n,)
+        Of N - edf.
+    """
+
+    theta: FloatArray
+    variance: FloatArray
+    freedom: FloatArray
+
+
+class CaseDerivatives:
+    """What the derivatives of all covariances of one fit are made of.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit with a linear predictor.
+    setting : CovarianceSetting
+        Which covariance.
+
+    Raises
+    ------
+    Unsupported
+        The risk has no linear predictor, or its loss no variance where one is needed.
+    """
+
+    def __init__(self, fit: Fit, setting: CovarianceSetting) -> None:
+        self.fit, self.setting = fit, setting
+        leverage = self.leverage = Leverage(fit)
+        risk = leverage.risk
+        self.X: FloatArray = risk.design.rows(slice(None))
+        self.weights: FloatArray = risk.weights
+        self.penalty = leverage.part.penalty
+        self.part = leverage.penalty_part(risk.weights)
+        folded = risk.protocol == "folded"
+        self.penalty_share = 1.0 / risk.total_weight if folded else 0.0
+        self.scores = leverage.first[:, None] * self.X
+        self.scores += self.penalty_share * leverage.part.penalty_gradient
+        self.inverse = leverage.inverse
+        self.theta: FloatArray = -self.weights[:, None] * (self.scores @ self.inverse)
+        self.bend = self.weights * risk.loss.third(risk.y, leverage.linear_predictor)
+        self.curvature = self.weights * leverage.second
+
+    def all(self) -> Derivatives:
+        """Return the derivatives of theta, its variances and its degrees of freedom."""
+        variance = self._model() if self.setting.kind == "model" else self._sandwich()
+        return Derivatives(self.theta, variance, self.freedom)
+
+    # -- pieces ----------------------------------------------------------------------------------------
+
+    def _along_theta(self, rows: FloatArray) -> FloatArray:
+        """Return sum_m rows_mj x_m'd_i at [i, j]."""
+        return np.asarray(self.theta @ (self.X.T @ rows))
+
+    def _hessian_form(self, left: FloatArray, right: FloatArray) -> FloatArray:
+        """Return left_j' dS_i right_j at [i, j] for the columns of two matrices (p, m)."""
+        product = (self.X @ left) * (self.X @ right)
+        result = self.curvature[:, None] * product
+        result += self.part[:, None] * np.einsum("kj,kj->j", left, self.penalty @ right)
+        result += self._along_theta(self.bend[:, None] * product)
+        return np.asarray(result)
+
+    @cached_property
+    def count(self) -> FloatArray:
+        """Derivative of N, shape (n,)."""
+        return self.weights if self.setting.frequency else (self.weights > 0).astype(np.float64)
+
+    @cached_property
+    def freedom(self) -> FloatArray:
+        """Derivative of N - edf, shape (n,), edf = trace(C S_0) with S_0 = S - K."""
+        penalised = self.inverse @ self.penalty @ self.inverse
+        forms = np.einsum("ij,ij->i", self.X @ penalised, self.X)
+        change = self.curvature * forms + self._along_theta((self.bend * forms)[:, None])[:, 0]
+        change -= self.part * float(np.sum(self.penalty * (self.inverse - penalised)))
+        return np.asarray(self.count - change)
+
+    # -- the covariances -------------------------------------------------------------------------------
+
+    def _model(self) -> FloatArray:
+        """Phi C: dphi C_jj - phi C_j'dS C_j."""
+        phi = dispersion(self.leverage, given=self.setting.dispersion, frequency=self.setting.frequency)
+        result = -phi.value * self._hessian_form(self.inverse, self.inverse)
+        if phi.estimated:
+            slope = self.weights * pearson_slope(self.leverage.risk, self.leverage.linear_predictor)
+            squares = np.nan_to_num(phi.pearson) ** 2 + self._along_theta(slope[:, None])[:, 0]
+            freedom = phi.squares / phi.value
+            change = (squares - phi.value * self.freedom) / freedom
+            result += change[:, None] * np.diag(self.inverse)
+        return result
+
+    def _sandwich(self) -> FloatArray:
+        """Return k sum of squares of T = g'C, each term times its factor."""
+        projected = self.scores @ self.inverse
+        clusters = self.setting.clusters
+        if clusters is None:
+            factors = row_factors(self.fit, self.setting)
+            weighted = factors[:, None] * projected
+            explicit = weighted * projected
+            value = explicit.sum(axis=0)
+        else:
+            sums = np.zeros((int(clusters.max()) + 1, projected.shape[1]))
+            np.add.at(sums, clusters, self.weights[:, None] * projected)
+            weighted = self.weights[:, None] * sums[clusters]
+            explicit = 2.0 * weighted * projected
+            value = (sums**2).sum(axis=0)
+        result = explicit + self._moving_scores(weighted)
+        if self.setting.kind in ("HC2", "HC3"):
+            result += self._moving_leverages(projected)
+        return self._scaled(value, result)
+
+    def _moving_scores(self, weighted: FloatArray) -> FloatArray:
+        """Return 2 sum_m weighted_mj dT_mj: the scores and C move with theta and S."""
+        moved = 2.0 * weighted * self.leverage.second[:, None] * (self.X @ self.inverse)
+        result = self._along_theta(moved)
+        shares = self.penalty_share * weighted.sum(axis=0)
+        result += 2.0 * shares * (self.theta @ self.penalty @ self.inverse)
+        result -= 2.0 * self._hessian_form(self.inverse @ (self.scores.T @ weighted), self.inverse)
+        return np.asarray(result)
+
+    def _moving_leverages(self, projected: FloatArray) -> FloatArray:
+        """Return sum_m T_mj^2 times the change of its factor 1 / (1 - h_m) or 1 / (1 - h_m)^2."""
+        frequency = self.setting.frequency
+        left = 1.0 - copy_leverage(self.leverage, frequency)
+        slope = 1.0 / left**2 if self.setting.kind == "HC2" else 2.0 / left**3
+        weights = self.weights if frequency else self.weights**2
+        pull = (weights * slope)[:, None] * projected**2
+        copies = np.ones_like(self.weights) if frequency else self.weights
+        forms = np.einsum("ij,ij->i", self.X @ self.inverse, self.X)
+        third = np.divide(self.bend, self.weights, out=np.zeros_like(self.bend), where=self.weights > 0)
+        result = self._along_theta((copies * third * forms)[:, None] * pull)
+        moved = self.X @ self.inverse
+        for j in range(pull.shape[1]):
+            scale = pull[:, j] * copies * self.leverage.second
+            middle = moved.T @ (scale[:, None] * moved)
+            form = np.einsum("ij,ij->i", self.X @ middle, self.X)
+            result[:, j] -= self.curvature * form + self.part * float(np.sum(self.penalty * middle))
+            result[:, j] -= self._along_theta((self.bend * form)[:, None])[:, 0]
+        return result
+
+    def _scaled(self, value: FloatArray, change: FloatArray) -> FloatArray:
+        """Return the change of k times value: HC1 and cluster have a factor k of N and edf."""
+        if self.setting.kind not in ("HC1", "cluster"):
+            return change
+        total, freedom = count(self.fit, self.setting)
+        left = total - freedom
+        clustered = self.setting.kind == "cluster"
+        top = total - 1.0 if clustered else total
+        groups = clusters_left(self.fit, self.setting) if clustered else 0
+        constant = groups / (groups - 1.0) if clustered else 1.0
+        slope = constant * (self.count / left - top * self.freedom / left**2)
+        return constant * top / left * change + slope[:, None] * value

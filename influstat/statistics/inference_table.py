@@ -1,0 +1,111 @@
+"""`InferenceTable`: what inference says about each coefficient, and the distributions behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray, choice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STEP = float(np.finfo(np.float64).eps) ** 0.2  # relative step of a five-point difference
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class InferenceTable(ShortRepr):
+    """Five quantities of every coefficient: their values, shape (p,), or changes by row, shape (k, p).
+
+    Attributes
+    ----------
+    standard_errors, t_values, p_values, lower, upper : ndarray
+        Of theta; p values are two-sided for theta_j = 0, limits those of the confidence interval.
+    names : tuple of str
+        The coefficients.
+    row_labels : ndarray, shape (k,), or None
+        The rows whose changes these are.
+    status : dict of int to str
+        Why a row (by its place in the table) has nan.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
+    >>> fit.inference().table.standard_errors           # sqrt(26 / 2 / 3)
+    array([2.081666])
+    """
+
+    standard_errors: FloatArray
+    t_values: FloatArray
+    p_values: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    names: tuple[str, ...]
+    row_labels: NDArray[Any] | None = None
+    status: dict[int, str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        values: Iterable[FloatArray],
+        names: tuple[str, ...],
+        row_labels: NDArray[Any] | None = None,
+        status: dict[int, str] | None = None,
+    ) -> InferenceTable:
+        """Return the table of the five quantities in their order."""
+        errors, t_values, p_values, lower, upper = values
+        return cls(errors, t_values, p_values, lower, upper, names, row_labels, status)
+
+    def to_frame(self, quantity: str = "standard_errors") -> pd.DataFrame:
+        """Return one quantity, rows by coefficients; of values, all quantities by coefficient.
+
+        Raises
+        ------
+        InvalidArgument
+            There is no such quantity.
+        """
+        import pandas as pd
+
+        choice("quantity", quantity, QUANTITIES)
+        if self.row_labels is None:
+            columns = {name: getattr(self, name) for name in QUANTITIES}
+            return pd.DataFrame(columns, index=list(self.names))
+        return pd.DataFrame(getattr(self, quantity), index=self.row_labels, columns=list(self.names))
+
+
+QUANTITIES = tuple(field.name for field in fields(InferenceTable))[:5]
+
+
+def quantities(theta: FloatArray, variance: FloatArray, freedom: Any, level: float) -> list[FloatArray]:
+    """Return standard errors, t values, p values and the limits."""
+    error = np.sqrt(variance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = theta / error
+    width = critical(freedom, level) * error
+    return [error, t, 2.0 * tail(np.abs(t), freedom), theta - width, theta + width]
+
+
+def tail(x: Any, freedom: Any) -> Any:
+    """Return P(T > x)."""
+    return stdtr(freedom, -x) if np.all(np.isfinite(freedom)) else ndtr(-x)
+
+
+def critical(freedom: Any, level: float) -> Any:
+    """Return the quantile that half the rest of the level lies above."""
+    upper = 0.5 + 0.5 * level
+    return stdtrit(freedom, upper) if np.all(np.isfinite(freedom)) else ndtri(upper)
+
+
+def slope(function: Any, x: Any) -> Any:
+    """Return the derivative at x by a five-point difference, to about 12 digits."""
+    step = STEP * np.maximum(1.0, np.abs(x))
+    near = function(x + step) - function(x - step)
+    far = function(x + 2.0 * step) - function(x - 2.0 * step)
+    return (8.0 * near - far) / (12.0 * step)
