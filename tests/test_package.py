@@ -19,7 +19,7 @@ HEAVY = ("statsmodels", "pandas", "sklearn", "matplotlib", "pooch", "tqdm", "hyp
 LAYERS = [
     ["errors"],
     ["input"],
-    ["numerics"],
+    ["numerics", "algebra"],
     ["losses", "curvature"],
     ["solvers"],
     ["risks"],

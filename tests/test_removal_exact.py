@@ -170,7 +170,7 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch):
     fit = ist.Fit.minimise(problem.risk())
     whole = fit.leave_one_out()
     monkeypatch.setattr("influstat.removal.gradients.BLOCK", 16)
-    remove = ist.removal.exact.ExactRefit.remove
+    remove = ist.removal.methods.exact.ExactRefit.remove
     calls = []
 
     def interrupted(self, groups):

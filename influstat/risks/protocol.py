@@ -1,0 +1,45 @@
+"""`Protocol`: what leaves with a row. Nobody else knows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from influstat.input.validation import choice
+
+
+class Protocol(StrEnum):
+    """What leaves with a row: its loss alone, or its loss and its share of the penalty.
+
+    FIXED: the penalty stays whole, as when a library is fitted again with the same settings and adds its
+    penalty to a *sum* of losses. FOLDED: every row carries its share w_i / W of the total penalty P, as in
+    the paper, and as when a library adds its penalty to a *mean* of losses.
+
+    Examples
+    --------
+    >>> from influstat.risks.protocol import Protocol
+    >>> Protocol.FOLDED.left(1.0, 4.0), Protocol.FIXED.left(1.0, 4.0)
+    (0.75, 1.0)
+    >>> Protocol.read("protocol", "folded") == "folded"
+    True
+    """
+
+    FIXED = "fixed"
+    FOLDED = "folded"
+
+    @classmethod
+    def read(cls, argument: str, value: Any) -> Protocol:
+        """Return the protocol that a caller named, or raise naming the argument."""
+        return cls(choice(argument, value, tuple(str(member) for member in cls)))
+
+    def carried(self, total: float) -> float:
+        """Return the share of the penalty that a row of weight 1 carries, of a total weight W."""
+        return 1.0 / total if self is Protocol.FOLDED else 0.0
+
+    def left(self, removed: Any, total: float) -> Any:
+        """Return the share of the penalty that stays when rows of that weight leave; shaped like `removed`."""
+        return 1.0 - self.carried(total) * removed
+
+    def after(self, total: float, new_total: float) -> float:
+        """Return the factor of the penalty when the rows get weights of another total."""
+        return new_total / total if self is Protocol.FOLDED else 1.0
