@@ -37,7 +37,7 @@ class Protocol(StrEnum):
         return 1.0 / total if self is Protocol.FOLDED else 0.0
 
     def left(self, removed: Any, total: float) -> Any:
-        """Return the share of the penalty that stays when rows of that weight leave; shaped like `removed`."""
+        """Return the share of the penalty that stays when rows of these weights leave, one for each."""
         return 1.0 - self.carried(total) * removed
 
     def after(self, total: float, new_total: float) -> float:
