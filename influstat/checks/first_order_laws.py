@@ -11,7 +11,8 @@ from influstat.checks.noise import digits
 from influstat.checks.point import EXACT, TOLERANCE, Point, unsettled
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.input.validation import FloatArray
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.protocol import Protocol
 
 OWN_ROWS = 16  # training rows given as new rows
 
@@ -59,7 +60,7 @@ def _rows_add_up(at: Point) -> Finding:
     weight = compare(risk.total_weight, np.sum(risk.weights), tolerance=EXACT, place=lambda _: "total_weight")
     if not weight.passed:
         return weight
-    if risk.protocol == "folded":
+    if Protocol(risk.protocol).carried(risk.total_weight):
         finding = compare(
             total,
             float(risk.weights @ rows),
@@ -105,7 +106,7 @@ def _penalty_shifts(at: Point) -> dict[str, Any]:
         "off by {:.3g} theta: has the penalty the factor (lam or 2 lam) and the 1/W of `value`?": at.theta
         @ at.directions
     }
-    if at.risk.protocol == "folded":
+    if Protocol(at.risk.protocol).carried(at.risk.total_weight):
         try:
             rows = at.risk.row_gradients(at.theta)
             weighted = at.risk.weights @ np.asarray(rows) / at.risk.total_weight
@@ -210,8 +211,9 @@ def _digits(at: Point) -> Finding:
 
 def _test_rows(at: Point) -> Finding:
     """Training rows given as new rows have their own losses; of any new rows gradients are derivatives."""
-    if isinstance(at.risk, LinearRisk):
-        own = _own_rows(at, at.risk)
+    linear = as_linear(at.risk)
+    if linear is not None:
+        own = _own_rows(at, linear)
         if not own.passed:
             return own
     if at.X is None:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray, choice
-from influstat.risks.linear_part import linear_part
+from influstat.risks.linear import as_linear
 from influstat.solvers.cholesky import CholeskyInverse
 from influstat.statistics.dispersion import dispersion, dispersion_of, observations
 from influstat.statistics.leverage import Leverage
@@ -140,12 +140,10 @@ def model_dispersion(fit: Fit, setting: CovarianceSetting) -> float:
 
 def bread(fit: Fit) -> FloatArray:
     """Return S^-1, sum scale, shape (p, p)."""
-    try:
-        linear_part(fit, "S^-1")
-    except Unsupported:
-        inverse = CholeskyInverse(fit.hessian.to_dense(), fit.names)
-        return inverse.solve(np.eye(len(fit.theta))) / fit.risk.total_weight
-    return Leverage(fit).inverse
+    if as_linear(fit.risk) is not None:
+        return Leverage(fit).inverse
+    inverse = CholeskyInverse(fit.hessian.to_dense(), fit.names)
+    return inverse.solve(np.eye(len(fit.theta))) / fit.risk.total_weight
 
 
 def count(fit: Fit, setting: CovarianceSetting) -> tuple[float, float]:

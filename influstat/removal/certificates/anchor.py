@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigvalsh, solve_triangular
 
+from influstat.algebra.symmetric import Symmetric
 from influstat.errors import SingularHessian
 from influstat.input.design import BLOCK_ENTRIES, Design
 from influstat.input.groups import Groups
@@ -33,7 +34,7 @@ def unit_rounding(terms: int) -> float:
 
 
 class Anchor:
-    """C = X' diag(weights) X + diag(ridge), sum scale, with the norms of all rows in C^-1.
+    """C = X' diag(weights) X + the penalty's Hessian, sum scale, with the norms of all rows in C^-1.
 
     Parameters
     ----------
@@ -41,8 +42,8 @@ class Anchor:
         The rows.
     weights : ndarray, shape (n,)
         w_j l2_j >= 0; 0 for rows that are left out.
-    ridge : ndarray, shape (p,)
-        Diagonal of the penalty's Hessian.
+    penalty : Symmetric
+        The share of the penalty's Hessian that counts.
     give_up : bool
         Whether the rows of least leverage may be left out of lower bounds on the curvature.
 
@@ -57,11 +58,11 @@ class Anchor:
         C is singular to working precision.
     """
 
-    def __init__(self, design: Design, weights: FloatArray, ridge: FloatArray, *, give_up: bool) -> None:
+    def __init__(self, design: Design, weights: FloatArray, penalty: Symmetric, *, give_up: bool) -> None:
         n, p = design.shape
         self.design, self.weights = design, weights
         matrix = design.gram(weights)
-        matrix.flat[:: p + 1] += ridge
+        penalty.add_to(matrix)
         diagonal = matrix.diagonal().copy()
         if not (np.isfinite(matrix).all() and (diagonal > 0).all()):
             raise SingularHessian("The Hessian without the rows is singular or not finite.")
@@ -123,14 +124,14 @@ class Anchor:
         )
 
     @cached_property
-    def _unit_norms(self) -> FloatArray:
+    def unit_norms(self) -> FloatArray:
         """|e_k|_{C^-1}, shape (p,): norms of the columns of the inverse factor."""
         inverse = solve_triangular(self._factor, np.eye(len(self._scale)), lower=True, check_finite=False)
         return np.asarray(self._scale * np.linalg.norm(inverse, axis=0))
 
     def largest_norm(self, size: FloatArray) -> float:
         """Return a bound on |e|_{C^-1} over all e with |e_k| <= size_k."""
-        one_by_one = size @ self._unit_norms
+        one_by_one = size @ self.unit_norms
         together = np.linalg.norm(self._scale * size) / np.sqrt(self._smallest)
         return float(min(one_by_one, together))
 

@@ -63,7 +63,7 @@ class ClosedForm:
         """Return grad F_k(theta-hat + delta_k) = grad F_k(theta-hat) + S_-k delta_k, shape (p, K)."""
         risk, groups = self.expansion.risk, remainder.groups
         result = center + self._newton.shared.data_hessian @ delta
-        result += risk.penalty_diagonal[:, None] * remainder.factors * delta
+        result += remainder.factors * self.expansion.penalty_hessian.dot(delta)
         x = risk.design.rows(groups.members)
         second = self.expansion.second[groups.members]
         along = np.einsum("mp,pm->m", x, delta[:, groups.owners] if not groups.single else delta)
