@@ -112,8 +112,21 @@ ordinary = st.builds(  # well enough conditioned for theta itself to be compared
 )
 
 
-def assert_same_theta(actual, expected):
-    np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9)
+def assert_same_theta(problem, solution, theta, other):
+    """Assert that theta, carried here from the solution of an `other` form of the problem, is the minimiser.
+
+    A duality gap E holds beta within sqrt(2 E / kappa) of the minimiser, as the risk bends by kappa; where
+    many rows stand just on the margin that is all that is known. The kinks in b move along with beta.
+    """
+    p, rounding = problem.X.shape[1], problem.rounding(theta)
+    gaps = (solution.duality_gap + other.duality_gap) * problem.weights.sum()
+    # The objective's own digits; twice, here and in the other form.
+    excess = gaps + 2.0 * (problem.weights @ rounding + ROUNDING * problem.primal(theta))
+    assert problem.primal(theta) <= problem.primal(solution.theta) + excess
+    reach = 2.0 * np.sqrt(2.0 * excess / problem.kappa)
+    np.testing.assert_allclose(theta[:p], solution.theta[:p], rtol=0, atol=reach)
+    moved = np.linalg.norm(problem.X, axis=1).max() * reach + rounding.max()
+    np.testing.assert_allclose(theta[p:], solution.theta[p:], rtol=0, atol=moved)
 
 
 # -- what certifies a solution ------------------------------------------------------------------------
@@ -300,9 +313,10 @@ def test_whole_weights_equal_repeated_rows(problem):
     chosen = np.repeat(np.arange(len(problem.y)), problem.weights.astype(int))
     repeated = problem.rows(chosen).but(weights=np.ones(len(chosen)))
     once, often = problem.fit(), repeated.fit()
-    assert_same_theta(once.theta, often.theta)
-    assert once.duality_gap <= 1e-13
-    np.testing.assert_array_equal(once.margin[chosen], often.margin)
+    assert_same_theta(problem, once, often.theta, often)
+    differ = once.margin[chosen] != often.margin  # only where beta is not known to the last digit
+    reach = np.linalg.norm(problem.X, axis=1).max() * np.linalg.norm(once.theta - often.theta)
+    assert np.all(np.abs(repeated.shortfall(once.theta))[differ] <= 2.0 * reach)
 
 
 @settings(max_examples=60)
@@ -325,17 +339,19 @@ def test_weight_zero_equals_no_row(problem):
 @given(ordinary, st.integers(0, 10**6))
 def test_the_order_of_rows_does_not_matter(problem, seed):
     order = np.random.default_rng(seed).permutation(len(problem.y))
-    assert_same_theta(problem.rows(order).fit().theta, problem.fit().theta)
+    shuffled = problem.rows(order).fit()
+    assert_same_theta(problem, problem.fit(), shuffled.theta, shuffled)
 
 
 @settings(max_examples=60)
 @given(ordinary, st.sampled_from([0.125, 3.0, 50.0]))
 def test_units_of_x_and_of_the_weights_only_rescale_beta(problem, unit):
-    theta, p = problem.fit().theta, problem.X.shape[1]
-    rescaled = problem.but(X=unit * problem.X, kappa=unit**2 * problem.kappa).fit().theta
-    assert_same_theta(np.append(unit * rescaled[:p], rescaled[p:]), theta)
-    heavier = problem.but(weights=unit * problem.weights, kappa=unit * problem.kappa).fit().theta
-    assert_same_theta(heavier, theta)
+    solution, p = problem.fit(), problem.X.shape[1]
+    rescaled = problem.but(X=unit * problem.X, kappa=unit**2 * problem.kappa).fit()
+    carried = np.append(unit * rescaled.theta[:p], rescaled.theta[p:])
+    assert_same_theta(problem, solution, carried, rescaled)
+    heavier = problem.but(weights=unit * problem.weights, kappa=unit * problem.kappa).fit()
+    assert_same_theta(problem, solution, heavier.theta, heavier)
 
 
 @settings(max_examples=60)
@@ -343,27 +359,27 @@ def test_units_of_x_and_of_the_weights_only_rescale_beta(problem, unit):
 def test_rotated_columns_rotate_beta(problem, seed):
     p = problem.X.shape[1]
     rotation = np.linalg.qr(np.random.default_rng(seed).standard_normal((p, p)))[0]
-    rotated, theta = problem.but(X=problem.X @ rotation).fit().theta, problem.fit().theta
-    assert_same_theta(np.append(rotation @ rotated[:p], rotated[p:]), theta)
+    rotated = problem.but(X=problem.X @ rotation).fit()
+    carried = np.append(rotation @ rotated.theta[:p], rotated.theta[p:])
+    assert_same_theta(problem, problem.fit(), carried, rotated)
 
 
 @settings(max_examples=60)
 @given(ordinary.filter(lambda problem: problem.intercept), st.floats(-5.0, 5.0))
 def test_a_constant_offset_and_a_shift_of_x_move_the_intercept_alone(problem, shift):
-    theta, p = problem.fit().theta, problem.X.shape[1]
-    offset = problem.but(offset=problem.offset + shift).fit().theta
-    assert_same_theta(offset[:p], theta[:p])
-    assert_same_theta(offset[p] + shift, theta[p])
-    shifted = problem.but(X=problem.X + shift).fit().theta
-    assert_same_theta(shifted[:p], theta[:p])
-    assert_same_theta(shifted[p] + shift * theta[:p].sum(), theta[p])
+    solution, p = problem.fit(), problem.X.shape[1]
+    offset = problem.but(offset=problem.offset + shift).fit()
+    assert_same_theta(problem, solution, offset.theta + shift * np.eye(p + 1)[p], offset)
+    shifted = problem.but(X=problem.X + shift).fit()
+    carried = np.append(shifted.theta[:p], shifted.theta[p] + shift * shifted.theta[:p].sum())
+    assert_same_theta(problem, solution, carried, shifted)
 
 
 @settings(max_examples=60)
 @given(ordinary)
 def test_exchanged_labels_change_the_sign(problem):
     exchanged = problem.but(y=-problem.y, offset=-problem.offset).fit()
-    assert_same_theta(exchanged.theta, -problem.fit().theta)
+    assert_same_theta(problem, problem.fit(), -exchanged.theta, exchanged)
 
 
 @settings(max_examples=60)
