@@ -23,7 +23,7 @@ def log_one_plus_exp(x):
 
 @dataclass(frozen=True)
 class Derivatives:
-    """l, l1, l2 of one line of math.md 1."""
+    """l, l1, l2 of one loss."""
 
     value: object
     first: object
