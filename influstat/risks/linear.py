@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from influstat.curvature.linear import Curvature
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.design import Design
+from influstat.input.parts import require_parts
 from influstat.input.validation import (
     FloatArray,
     check_order,
@@ -76,8 +77,7 @@ class LinearRisk:
         names: Any = None,
         row_labels: Any = None,
     ) -> None:
-        if isinstance(loss, type) or not isinstance(loss, Loss):
-            raise InvalidType("loss", "be a pointwise loss", *_no_loss(loss))
+        require_parts("loss", loss, Loss, need="be a pointwise loss", example="ist.LogisticLoss()")
         self.loss: Loss = loss
         self.penalty = L2() if penalty is None else penalty
         if not isinstance(self.penalty, L2):
@@ -255,14 +255,6 @@ class LinearRisk:
         part.penalty = L2(self.penalty.strength * factor, self.penalty.unpenalised)
         part.penalty_diagonal = self.penalty_diagonal * factor
         return part
-
-
-def _no_loss(loss: Any) -> tuple[str, str]:
-    """Return what a would-be loss is, and what to do about it."""
-    missing = [name for name in vars(Loss) if not name.startswith("_") and not hasattr(loss, name)]
-    if isinstance(loss, type) or len(missing) > 5:
-        return f"is {loss!r}", "Pass an instance, e.g. ist.LogisticLoss()."
-    return f"is a {type(loss).__name__} without {', '.join(missing)}", "Add what is missing: help(ist.Loss)."
 
 
 def _design(X: Any, intercept: bool, names: Any) -> Design:
