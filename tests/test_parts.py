@@ -73,3 +73,12 @@ def test_parts_are_attributes_and_methods_without_python_s_own():
     assert parts_of(ist.Solver) == ["damping", "prepare", "solve"]
     assert {"shape", "weights", "value", "row_gradients"} <= set(parts_of(ist.Risk))
     assert not [name for protocol in (ist.Risk, ist.Loss) for name in parts_of(protocol) if name[0] == "_"]
+
+
+@pytest.mark.parametrize("make", [risk, ist.SquaredError, ist.Cholesky])
+def test_laws_take_a_wrapper_and_name_what_it_lacks(make):
+    assert checks.laws(Forwarding(make())).pytestmark == checks.laws(make()).pytestmark
+    with pytest.raises(
+        InvalidType, match=r"subject must be a loss, .* is a Forwarding without \w+\. Add what"
+    ):
+        checks.laws(Forwarding(make(), without=("value", "prepare")))
