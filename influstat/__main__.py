@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
+import influstat as ist
 from influstat.errors import DatasetError, MissingDependency
 
 DESCRIPTION = """\
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOGUE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"influstat {ist.__version__}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     reproduce = commands.add_parser(
         "reproduce",

@@ -156,7 +156,7 @@ BAD_FITS = [
     ("tolerance", None, InvalidType, "tolerance must be a real number"),
     ("risk", ist.LogisticLoss(), InvalidType, "risk must be a risk, but it is a LogisticLoss"),
     ("risk", ist.LinearRisk, InvalidType, "risk must be a risk, but it is a type"),
-    ("risk", None, InvalidType, "risk must be a risk, but it is a NoneType"),
+    ("risk", None, InvalidType, "risk must be a risk, but it is None, which has none"),
 ]
 
 

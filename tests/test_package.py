@@ -17,7 +17,7 @@ HEAVY = ("statsmodels", "pandas", "sklearn", "matplotlib", "pooch", "tqdm", "hyp
 # The layers of design.md, lowest first. What stands on one line may import what stands before it, on that
 # line or above. A folder is one name: its files import each other freely.
 LAYERS = [
-    ["errors"],
+    ["errors", "version"],
     ["input"],
     ["numerics", "algebra"],
     ["losses", "curvature"],

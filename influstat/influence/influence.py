@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidArgument
 from influstat.fit import Fit
 from influstat.influence.scores import Scores
+from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.numerics.differences import differenced
 from influstat.solvers import Inverse, Solution, Solver
@@ -55,10 +56,7 @@ class Influence:
     """
 
     def __init__(self, fit: Fit, solver: Solver) -> None:
-        if isinstance(solver, type) or not isinstance(solver, Solver):
-            raise InvalidType(
-                "solver", "be a solver", f"is {solver!r}", "Pass an instance, e.g. ist.Cholesky()."
-            )
+        require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
         self.fit, self.solver = fit, solver
 
     @cached_property
