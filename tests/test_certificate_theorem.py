@@ -5,6 +5,7 @@ import pytest
 
 import influstat as ist
 from influstat.removal.certificates.theorem import Constants, ball
+from tests.cases import penalty_diagonal
 from tests.certificate_cases import CERTIFIABLE, SHAPES, drawn, drawn_groups, remove
 
 # -- constants of the theorem: where its bounds are attained ----------------------------------------------
@@ -65,7 +66,7 @@ def constants_by_definition(fit, certificate, k):
     risk, theta, group = fit.risk, certificate.theta[k], certificate.groups[k]
     own, c = certificate.own[k], risk.loss.self_concordance
     X = risk.design.rows(slice(None))
-    kappa_D = np.diag(risk.penalty_diagonal)
+    kappa_D = np.diag(penalty_diagonal(risk))
     stay = np.setdiff1d(np.flatnonzero(risk.weights > 0), group)
     share = risk.weights[group].sum() / risk.total_weight if risk.protocol == "folded" else 0.0
     center = theta if own else fit.theta

@@ -32,7 +32,7 @@ test_only = checks.laws(ist.PoissonLoss(), only=["mean"])
 
 
 def smoothed_l1():
-    return ist.SmoothedL1Risk(PROBLEM.risk(penalty=ist.L2(0.0)), ist.SmoothedL1(2.0, t=0.1))
+    return PROBLEM.risk(penalty=ist.SmoothedL1(2.0, t=0.1))
 
 
 test_smoothed_l1 = checks.laws(smoothed_l1, X=PROBLEM.X_test, y=PROBLEM.y_test)

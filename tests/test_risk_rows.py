@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import influstat as ist
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
-from tests.cases import LOSSES, make_problem, problems
+from tests.cases import LOSSES, make_problem, penalty_diagonal, problems
 from tests.reference import assert_same_risk, assert_within
 
 # -- held-out rows --------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def test_coefficients_keep_their_names():
         ist.SquaredError(), FRAME, SERIES, penalty=ist.L2(3.0, unpenalised=["dose"]), intercept=True
     )
     assert risk.names == ("age", "dose", "intercept")
-    assert risk.penalty_diagonal.tolist() == [3.0, 0.0, 0.0]
+    assert penalty_diagonal(risk).tolist() == [3.0, 0.0, 0.0]
     assert ist.LinearRisk(ist.SquaredError(), FRAME, SERIES, names=["a", "b"]).names == ("a", "b")
 
 
