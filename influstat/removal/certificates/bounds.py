@@ -121,7 +121,6 @@ def _penalty_error(removal: Removal, risk: LinearRisk) -> FloatArray:
         return np.zeros(theta.shape[1])  # no penalty
     linear = certificate.error_each(penalty.gradient(theta).T)
     quadratic = 0.5 * certificate.growth * certificate.reach**2 / certificate.penalty_kept
-    largest = np.max(_sizes(removal, np.nan_to_num(removal.theta)), axis=0)
     size = np.abs(penalty.value(theta)) + abs(penalty.value(removal.fit.theta))
-    size += largest @ penalty.gradient_scale(largest)
+    size += [np.abs(one) @ penalty.gradient_scale(one) for one in removal.theta]
     return np.asarray(linear + quadratic + unit_rounding(len(theta)) * size)
