@@ -377,8 +377,7 @@ def test_smoothing_penalties_and_active_sets_take_part():
     np.testing.assert_allclose(change["hat_diag"].sum(), len(lasso.theta), rtol=1e-9)
     for one, scale in ((fit, frame), (lasso, change)):
         refit = one.leave_one_out(rows=[9]).theta[0]
-        part = one.risk.base if one is fit else one.risk.smooth
-        penalty = one.risk.matrix if one is fit else np.zeros((len(lasso.theta),) * 2)
+        part, penalty = one.risk, one.risk.penalty.hessian(one.theta).dense()
         kept = np.arange(60) != 9
         Z = part.design.rows(slice(None))
         S = part.loss.second(0.0, 0.0) * Z[kept].T @ Z[kept]
