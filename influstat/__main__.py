@@ -9,6 +9,9 @@ from pathlib import Path
 from time import perf_counter
 
 from influstat.errors import DatasetError, MissingDependency
+from influstat.experiments import demonstration
+from influstat.experiments.catalogue import FIGURES
+from influstat.plots import base as plots
 
 DESCRIPTION = """\
 Influence functions of regularised linear models, checked against exact refits.
@@ -48,8 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from influstat.experiments.catalogue import FIGURES
-
     parser = argparse.ArgumentParser(
         prog="python -m influstat",
         description=DESCRIPTION,
@@ -74,11 +75,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _reproduce(figure: str, folder: Path, *, draw: bool) -> int:
-    from influstat.experiments.catalogue import FIGURES
-    from influstat.plots.base import pyplot
-
     if draw:  # find out that it is missing before the work, not after
-        plt = pyplot()
+        plt = plots.pyplot()
         plt.switch_backend("agg")
         folder.mkdir(parents=True, exist_ok=True)
     for name in FIGURES if figure == "all" else [figure]:
@@ -98,10 +96,8 @@ def _reproduce(figure: str, folder: Path, *, draw: bool) -> int:
 
 
 def _demonstrate() -> int:
-    from influstat.experiments.demonstration import demonstrations
-
     start = perf_counter()
-    for text in demonstrations():
+    for text in demonstration.demonstrations():
         print(text, end="\n\n")
     print(f"{perf_counter() - start:.1f} s. The paper's figures: python -m influstat reproduce --help")
     return 0

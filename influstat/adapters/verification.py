@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import IndefiniteHessian, NotStationary, SingularHessian
-from influstat.fit import STATIONARITY, Fit
+from influstat.fit import Fit
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import STATIONARITY
 from influstat.minimise.newton import stationarity
 from influstat.solvers import Cholesky
 

@@ -11,8 +11,8 @@ from influstat.checks.loss import LOSS_LAWS, check_loss
 from influstat.checks.risk import RISK_LAWS, check_risk
 from influstat.checks.solver import SOLVER_LAWS, check_solver
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.fit import Fit
 from influstat.losses.base import Loss
+from influstat.minimise.minimum import Minimum
 from influstat.risks.contract import Risk
 from influstat.solvers import Solver
 
@@ -84,12 +84,12 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
 
 
 def _is_maker(subject: Any) -> bool:
-    kinds: tuple[Any, ...] = (Fit, Risk, Solver, Loss)
+    kinds: tuple[Any, ...] = (Minimum, Risk, Solver, Loss)
     return callable(subject) and (isinstance(subject, type) or not isinstance(subject, kinds))
 
 
 def _laws_of(subject: Any) -> list[tuple[str, Check]]:
-    if isinstance(subject, Fit):
+    if isinstance(subject, Minimum):
         return [*((law, check_fit) for law in FIT_LAWS), *((law, check_influence) for law in INFLUENCE_LAWS)]
     tables: tuple[tuple[Any, tuple[str, ...], Check], ...] = (
         (Risk, RISK_LAWS, check_risk),

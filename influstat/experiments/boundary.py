@@ -16,6 +16,8 @@ from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.hinge import HingeSVC
 from influstat.models.linear import Logistic, SmoothedSVC
+from influstat.plots import influence_against_distance
+from influstat.plots.base import several_axes
 from influstat.solvers import Cholesky
 
 LOGISTIC_LAM = 5.0
@@ -143,8 +145,6 @@ def table(record: Figure5) -> list[Line]:
 
 def draw(record: Figure5) -> Any:
     """Draw Figure 5 and return the matplotlib Figure: logistic, SVC folded, as published, and fixed."""
-    from influstat.plots import influence_against_distance
-    from influstat.plots.base import several_axes
 
     species = np.where(record.split.y > 0, "versicolor", "virginica")
     axes = several_axes(None, 4, columns=2, height=2.4)

@@ -24,6 +24,7 @@ from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.linear import Ridge
+from influstat.plots import solver_panels
 from influstat.solvers import ConjugateGradient, Taylor
 
 TEST_ROW = 42
@@ -198,7 +199,6 @@ def draw(record: Figure1, *, published: bool = False) -> Any:
     With `published`, in a frame like the paper's, which leaves out the row of the largest error; else with
     all rows.
     """
-    from influstat.plots import solver_panels
 
     panels = {
         "explicit": record.explicit,

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.fit import Fit
 from influstat.influence.scores import Scores
 from influstat.input.validation import FloatArray, check_finite, numeric_array
+from influstat.minimise.minimum import Minimum
 from influstat.numerics.differences import differenced
-from influstat.solvers import Inverse, Solution, Solver
+from influstat.solvers import Cholesky, Inverse, Solution, Solver
 
 BLOCK = 4096  # training rows whose gradients are held at once
 
@@ -30,8 +30,8 @@ class Influence:
     ----------
     fit : Fit
         The minimiser and its risk.
-    solver : Solver
-        How H^-1 g is found.
+    solver : Solver, optional
+        How H^-1 g is found; `Cholesky()` when left out.
 
     Notes
     -----
@@ -54,7 +54,8 @@ class Influence:
     array([-1.,  1.])
     """
 
-    def __init__(self, fit: Fit, solver: Solver) -> None:
+    def __init__(self, fit: Minimum, solver: Solver | None = None) -> None:
+        solver = Cholesky() if solver is None else solver
         if isinstance(solver, type) or not isinstance(solver, Solver):
             raise InvalidType(
                 "solver", "be a solver", f"is {solver!r}", "Pass an instance, e.g. ist.Cholesky()."
@@ -156,7 +157,7 @@ class Influence:
         """
         p = self.fit.risk.shape[1]
         if callable(gradient):
-            a = differenced(gradient, self.fit.theta, self._difference_scale())
+            a = differenced(gradient, self.fit.theta, difference_scale(self.fit))
         else:
             a = numeric_array("gradient", gradient)
         if a.ndim not in (1, 2) or a.shape[0] != p or a.size == 0:
@@ -201,11 +202,6 @@ class Influence:
         solution = self._inverse.apply(self._row_gradients().T)
         return -solution.value.T @ a, solution
 
-    def _difference_scale(self) -> FloatArray:
-        """Return 1 / sqrt(W H_jj): how far theta_j can move before W R changes by 1/2, shape (p,)."""
-        diagonal = np.abs(np.asarray(self.fit.hessian.diagonal())) * self.fit.risk.total_weight
-        return np.asarray(1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)))
-
     def _row_gradients(self) -> FloatArray:
         return self.fit.risk.row_gradients(self.fit.theta)
 
@@ -214,3 +210,9 @@ class Influence:
     ) -> Scores:
         risk = self.fit.risk
         return Scores(values, risk.weights / risk.total_weight, risk.row_labels, columns, quantity, solution)
+
+
+def difference_scale(fit: Minimum) -> FloatArray:
+    """Return 1 / sqrt(W H_jj): how far theta_j can move before W R changes by 1/2, shape (p,)."""
+    diagonal = np.abs(np.asarray(fit.hessian.diagonal())) * fit.risk.total_weight
+    return np.asarray(1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)))

@@ -9,8 +9,9 @@ import numpy as np
 
 from influstat.adapters.verification import ALLOWED, remaining_step
 from influstat.errors import DoubtfulResult, NotStationary
-from influstat.fit import STATIONARITY, Fit
+from influstat.fit import Fit
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import STATIONARITY
 from influstat.minimise.newton import stationarity
 from influstat.removal.active_set import entering_pull
 from influstat.risks.linear import as_linear
