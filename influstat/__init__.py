@@ -4,6 +4,10 @@
 Model Predictions via Influence Functions*, which reproduces Koh and Liang (2017, ICML).
 """
 
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
 from influstat import checks, errors
 from influstat.adapters import from_sklearn, from_statsmodels, negative_curvature_rows
 from influstat.applications.mislabelled import Suspects, find_mislabelled
@@ -89,3 +93,36 @@ __all__ = [
     "odds_ratio",
     "predicted_mean",
 ]
+
+# Parts that are loaded when they are first asked for, as `ist.plots`: they need more time, or more packages.
+ON_DEMAND = ("datasets", "experiments", "plots", "strategies")
+
+if TYPE_CHECKING:
+    from influstat import datasets as datasets
+    from influstat import experiments as experiments
+    from influstat import plots as plots
+    from influstat import strategies as strategies
+
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> object:
+        """Load a part, or look up the version, when it is first asked for."""
+        if name == "__version__":
+            from influstat.version import version
+
+            value = version()
+        elif name in ON_DEMAND:
+            value = import_module(f"influstat.{name}")
+        else:
+            raise AttributeError(f"module 'influstat' has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    """Return what users look for, without the inner modules that an import leaves behind."""
+    # Completion at the prompt gives up where a name that is listed cannot be had.
+    parts = [part for part in ON_DEMAND if part != "strategies" or find_spec("hypothesis") is not None]
+    special = {"__version__", *(name for name in globals() if name.startswith("__"))}
+    return sorted([*__all__, *parts, *special])

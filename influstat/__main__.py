@@ -12,6 +12,7 @@ from influstat.errors import DatasetError, MissingDependency
 from influstat.experiments import demonstration
 from influstat.experiments.catalogue import FIGURES
 from influstat.plots import base as plots
+from influstat.version import version
 
 DESCRIPTION = """\
 Influence functions of regularised linear models, checked against exact refits.
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOGUE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"influstat {version()}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     reproduce = commands.add_parser(
         "reproduce",

@@ -22,7 +22,7 @@ def data_dir() -> Path:
     """
     folder = os.environ.get("INFLUSTAT_DATA")
     if folder:
-        return Path(folder)
+        return Path(folder).expanduser()
     if IN_CI:
         pytest.fail("CI must run the tests on real data: set INFLUSTAT_DATA to the folder of data files.")
     pytest.skip("needs real data: set INFLUSTAT_DATA to the folder of data files")

@@ -1,7 +1,9 @@
 """The checks as a user meets them: reports, settings, one line per law in a test file, bad input."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ test_only = checks.laws(ist.PoissonLoss(), only=["mean"])
 
 
 def smoothed_l1():
-    return ist.SmoothedL1Risk(PROBLEM.risk(penalty=ist.L2(0.0)), ist.SmoothedL1(2.0, t=0.1))
+    return PROBLEM.risk(penalty=ist.SmoothedL1(2.0, t=0.1))
 
 
 test_smoothed_l1 = checks.laws(smoothed_l1, X=PROBLEM.X_test, y=PROBLEM.y_test)
@@ -78,7 +80,8 @@ def test_a_file_of_one_line_is_a_test_file(tmp_path):
     file = tmp_path / "test_my_loss.py"
     file.write_text("import influstat as ist\ntest_mine = ist.checks.laws(ist.PoissonLoss())\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", str(file)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    tree = {**os.environ, "PYTHONPATH": str(Path(ist.__file__).parents[1])}  # no copy installed elsewhere
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=tree)
     assert f"{len(checks.LOSS_LAWS)} passed" in run.stdout, run.stdout
 
 
@@ -154,7 +157,7 @@ BAD = [
     (lambda: checks.check_loss(ist.LogisticLoss(), y=[2.0]), InvalidArgument, "y must hold only the labels"),
     (lambda: checks.check_loss(ist.LogisticLoss(), width=0), InvalidArgument, "width must be greater than 0"),
     (lambda: checks.check_loss(ist.LogisticLoss(), laws=["x"]), InvalidArgument, "laws must name laws from"),
-    (lambda: checks.check_risk(ist.LogisticLoss()), InvalidType, "risk must have all parts .* lacks shape"),
+    (lambda: checks.check_risk(ist.LogisticLoss()), InvalidType, "risk must have all parts .* without shape"),
     (lambda: checks.check_risk(RISK, [1.0]), InvalidArgument, "theta must have one entry per coefficient"),
     (lambda: checks.check_fit(RISK), InvalidType, "fit must be a Fit"),
     (lambda: checks.check_influence(RISK), InvalidType, "fit must be a Fit"),

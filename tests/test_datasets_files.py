@@ -123,6 +123,13 @@ def test_the_checksum_is_computed_once(monkeypatch):
     datasets.fetch("iris/iris.data")
 
 
+def test_the_folder_may_start_at_home(small_iris, monkeypatch):
+    monkeypatch.setenv("HOME", str(small_iris.parents[2]))
+    monkeypatch.setenv("USERPROFILE", str(small_iris.parents[2]))  # Windows
+    monkeypatch.setenv("INFLUSTAT_DATA", f"~/{small_iris.parents[1].name}")
+    assert datasets.fetch("iris/iris.data") == small_iris
+
+
 def test_the_variable_must_name_a_folder(small_iris, monkeypatch):
     monkeypatch.setenv("INFLUSTAT_DATA", str(small_iris))
     with pytest.raises(DatasetError, match="INFLUSTAT_DATA must name a folder, but .* is not one"):
@@ -183,6 +190,20 @@ def test_download_that_is_not_a_zip(served, monkeypatch):
     monkeypatch.setitem(FILES, "iris/iris.data", DataFile("0" * 64, f"{address}/iris.zip", "iris.data"))
     with pytest.raises(DatasetError, match="iris/iris.data could not be downloaded from"):
         datasets.load_iris_pair()
+
+
+@pytest.mark.parametrize("page", ["a page", "another zip", "another file"])
+def test_a_wrong_page_is_not_kept_for_ever(page, served, monkeypatch):
+    if page == "a page":  # of a network that asks for a login first
+        (served[0] / "iris.zip").write_bytes(b"<html>log in</html>")
+        monkeypatch.setitem(FILES, "iris/iris.data", DataFile("0" * 64, f"{served[1]}/iris.zip", "iris.data"))
+    else:
+        members = {"other": IRIS} if page == "another zip" else {"iris.data": b"5.1,Iris-setosa\n"}
+        serve_zip(served, monkeypatch, members, sha=sha256(IRIS))
+    with pytest.raises(DatasetError):
+        datasets.load_iris_pair()
+    serve_zip(served, monkeypatch, {"iris.data": IRIS}, sha=sha256(IRIS))
+    assert datasets.load_iris_pair().y.tolist() == [1, -1]
 
 
 def test_download_of_an_uncompressed_original(served, monkeypatch):

@@ -10,13 +10,19 @@ from influstat.checks.influence import INFLUENCE_LAWS, check_influence
 from influstat.checks.loss import LOSS_LAWS, check_loss
 from influstat.checks.risk import RISK_LAWS, check_risk
 from influstat.checks.solver import SOLVER_LAWS, check_solver
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidArgument
+from influstat.input.parts import missing_parts, parts_of, require_parts
 from influstat.losses.base import Loss
 from influstat.minimise.minimum import Minimum
 from influstat.risks.contract import Risk
 from influstat.solvers import Solver
 
 Check = Callable[..., Any]
+KINDS: tuple[tuple[Any, tuple[str, ...], Check], ...] = (
+    (Risk, RISK_LAWS, check_risk),
+    (Solver, SOLVER_LAWS, check_solver),
+    (Loss, LOSS_LAWS, check_loss),
+)
 
 
 def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) -> Any:
@@ -84,24 +90,15 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
 
 
 def _is_maker(subject: Any) -> bool:
-    kinds: tuple[Any, ...] = (Minimum, Risk, Solver, Loss)
-    return callable(subject) and (isinstance(subject, type) or not isinstance(subject, kinds))
+    complete = isinstance(subject, Minimum) or any(not missing_parts(subject, kind) for kind, _, _ in KINDS)
+    return callable(subject) and (isinstance(subject, type) or not complete)
 
 
 def _laws_of(subject: Any) -> list[tuple[str, Check]]:
     if isinstance(subject, Minimum):
         return [*((law, check_fit) for law in FIT_LAWS), *((law, check_influence) for law in INFLUENCE_LAWS)]
-    tables: tuple[tuple[Any, tuple[str, ...], Check], ...] = (
-        (Risk, RISK_LAWS, check_risk),
-        (Solver, SOLVER_LAWS, check_solver),
-        (Loss, LOSS_LAWS, check_loss),
-    )
-    for kind, names, check in tables:
-        if isinstance(subject, kind):
-            return [(law, check) for law in names]
-    raise InvalidType(
-        "subject",
-        "be a loss, a risk, a fit or a solver",
-        f"is {subject!r}",
-        "Pass an instance, or a callable without arguments that returns one.",
-    )
+    # The nearest kind: what it lacks tells a forgotten method from a wrong object.
+    kind, names, check = min(KINDS, key=lambda of: len(missing_parts(subject, of[0])) / len(parts_of(of[0])))
+    need, example = "be a loss, a risk, a fit or a solver", "ist.PoissonLoss(), or what returns one"
+    require_parts("subject", subject, kind, need=need, example=example)
+    return [(law, check) for law in names]

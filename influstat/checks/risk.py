@@ -10,7 +10,7 @@ from influstat.checks.first_order_laws import FIRST_ORDER_LAWS
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.checks.second_order_laws import SECOND_ORDER_LAWS
-from influstat.errors import InvalidType
+from influstat.input.parts import require_parts
 from influstat.input.validation import vector, whole_number
 from influstat.risks.contract import Risk
 
@@ -75,11 +75,9 @@ def check_risk(
     Doubled(3 rows, 1 coefficients): 1 of 1 laws do not hold
     FAIL  gradient   worst 4.0e-01, ... off by a factor 2.00 everywhere: ...
     """
-    if isinstance(risk, type) or not isinstance(risk, Risk):
-        missing = [name for name in _parts() if not hasattr(risk, name)]
-        raise InvalidType(
-            "risk", "have all parts of influstat.Risk", f"lacks {', '.join(missing)}", "Add them."
-        )
+    require_parts(
+        "risk", risk, Risk, need="have all parts of influstat.Risk", example="ist.LinearRisk(loss, X, y)"
+    )
     n, p = risk.shape
     seed = whole_number("seed", seed, at_least=0)
     if theta is not None:
@@ -89,8 +87,3 @@ def check_risk(
     if not convex:
         every["semidefinite"] = lambda: Finding("", True)
     return run(f"{type(risk).__name__}({n} rows, {p} coefficients)", every, laws)
-
-
-def _parts() -> list[str]:
-    attributes = ["shape", "names", "row_labels", "weights", "total_weight", "protocol"]
-    return attributes + [name for name in vars(Risk) if not name.startswith("_") and name not in attributes]

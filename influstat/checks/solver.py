@@ -12,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from influstat.checks.compare import compare
 from influstat.checks.report import Finding, Report, run
-from influstat.errors import InvalidType
+from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.solvers import Solution, Solver
 
@@ -72,8 +72,7 @@ def check_solver(
     >>> checks.check_solver(ist.Taylor(depth=5)).passed        # far too short
     False
     """
-    if isinstance(solver, type) or not isinstance(solver, Solver):
-        raise InvalidType("solver", "be a solver", f"is {solver!r}", "Give it damping, prepare and solve.")
+    require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
     rtol = real_number("rtol", rtol, above=0.0)
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
     A = _matrix(rng) if operator is None else operator

@@ -10,12 +10,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from influstat.datasets.registry import FILES
+from influstat.datasets.registry import FILES, DataFile
 from influstat.errors import DatasetError, InvalidArgument, MissingDependency
 
 FOLDER_VARIABLE = "INFLUSTAT_DATA"
@@ -75,7 +78,7 @@ def fetch(name: str) -> Path:
         )
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
-        return _from_folder(name, Path(folder))
+        return _from_folder(name, Path(folder).expanduser())
     return _from_download(name)
 
 
@@ -135,16 +138,36 @@ def _from_download(name: str) -> Path:
         registry={local_name: checksum},
         urls={local_name: file.url},
     )
+    with _kept_only_if_right(Path(registry.abspath) / local_name):
+        try:
+            if not file.member:
+                return Path(registry.fetch(local_name))
+            extracted = registry.fetch(local_name, processor=pooch.Unzip())
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise DatasetError(
+                f"{name} could not be downloaded from {file.url}: {error}. Try again later, or set "
+                f"{FOLDER_VARIABLE} to a folder that holds {name}."
+            ) from error
+        return _member(file, [Path(path) for path in extracted], name)
+
+
+@contextmanager
+def _kept_only_if_right(archive: Path) -> Iterator[None]:
+    """Delete a download that was not right: of a zip no checksum is known, so that pooch keeps any page.
+
+    (One that asks for a login to the network, say.) The next call then downloads it again.
+    """
     try:
-        if not file.member:
-            return Path(registry.fetch(local_name))
-        extracted = registry.fetch(local_name, processor=pooch.Unzip())
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DatasetError(
-            f"{name} could not be downloaded from {file.url}: {error}. Try again later, or set "
-            f"{FOLDER_VARIABLE} to a folder that holds {name}."
-        ) from error
-    matches = [Path(path) for path in extracted if Path(path).name == file.member]
+        yield
+    except DatasetError:
+        archive.unlink(missing_ok=True)
+        shutil.rmtree(archive.with_name(f"{archive.name}.unzip"), ignore_errors=True)
+        raise
+
+
+def _member(file: DataFile, extracted: list[Path], name: str) -> Path:
+    """Return the file wanted of those extracted, verified."""
+    matches = [path for path in extracted if path.name == file.member]
     if not matches:
         raise DatasetError(
             f"The archive {file.url} must contain {file.member}, but it does not. "

@@ -145,7 +145,6 @@ def table(record: Figure5) -> list[Line]:
 
 def draw(record: Figure5) -> Any:
     """Draw Figure 5 and return the matplotlib Figure: logistic, SVC folded, as published, and fixed."""
-
     species = np.where(record.split.y > 0, "versicolor", "virginica")
     axes = several_axes(None, 4, columns=2, height=2.4)
     for ax, title, distance, influence in (

@@ -235,7 +235,6 @@ def table(record: Figure2) -> list[Line]:
 
 def draw(record: Figure2) -> Any:
     """Draw the panels of Figure 2, all rows in the frame, and return the matplotlib Figure."""
-
     panels = {
         "explicit": record.explicit,
         "conjugate gradients": record.conjugate_gradient,
@@ -251,7 +250,6 @@ def draw(record: Figure2) -> Any:
 
 def draw_images(record: Figure2) -> Any:
     """Draw the test image, the least influential and the most harmful training image."""
-
     least, worst = int(np.argmin(np.abs(record.loo))), int(np.argmin(record.loo))
     labels = record.split.row_labels
     axes = image_panels(

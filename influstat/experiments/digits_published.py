@@ -78,7 +78,6 @@ def published_line(record: Figure2AsFigure) -> Line:
 
 def draw_published(record: Figure2AsFigure) -> Any:
     """Draw what the published figure shows, its undisclosed factors named."""
-
     panels = {
         f"explicit, times {EXPLICIT_FACTOR}": EXPLICIT_FACTOR * record.explicit,
         f"LiSSA, ten repeats, times {LISSA_FACTOR}": LISSA_FACTOR * record.lissa_averaged,

@@ -138,7 +138,6 @@ def table(record: Figure3) -> list[Line]:
 
 def draw(record: Figure3) -> Any:
     """Draw Figure 3 and return the matplotlib Figure."""
-
     axes = factor_panels(
         record.true, record.variants, same_label=record.same_label, equal_units=("without sigma",)
     )

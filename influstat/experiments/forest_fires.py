@@ -199,7 +199,6 @@ def draw(record: Figure1, *, published: bool = False) -> Any:
     With `published`, in a frame like the paper's, which leaves out the row of the largest error; else with
     all rows.
     """
-
     panels = {
         "explicit": record.explicit,
         "conjugate gradients": record.conjugate_gradient,

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidArgument
 from influstat.influence.scores import Scores
+from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.minimise.minimum import Minimum
 from influstat.numerics.differences import differenced
@@ -56,10 +57,7 @@ class Influence:
 
     def __init__(self, fit: Minimum, solver: Solver | None = None) -> None:
         solver = Cholesky() if solver is None else solver
-        if isinstance(solver, type) or not isinstance(solver, Solver):
-            raise InvalidType(
-                "solver", "be a solver", f"is {solver!r}", "Pass an instance, e.g. ist.Cholesky()."
-            )
+        require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
         self.fit, self.solver = fit, solver
 
     @cached_property

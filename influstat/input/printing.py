@@ -22,11 +22,12 @@ class ShortRepr:
     def __repr__(self) -> str:
         """Return the attributes, arrays and long ones in short."""
         parts: Any = self
-        shown = ", ".join(f"{field.name}={_short(getattr(self, field.name))}" for field in fields(parts))
+        shown = ", ".join(f"{field.name}={short(getattr(self, field.name))}" for field in fields(parts))
         return f"{type(self).__name__}({shown})"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return the repr of `value` in at most 60 characters: the shape of an array, the length of a dict."""
     if hasattr(value, "shape") and getattr(value, "ndim", 0) > 0:
         return f"array of shape {tuple(value.shape)}"
     if isinstance(value, dict):

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidType, NotStationary
+from influstat.errors import NotStationary
+from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
 from influstat.minimise.newton import minimise, stationarity
 from influstat.risks.contract import Risk
@@ -152,10 +153,7 @@ class Minimum:
 
 
 def _require_risk(risk: Any) -> None:
-    if isinstance(risk, type) or not isinstance(risk, Risk):
-        raise InvalidType(
-            "risk", "be a risk", f"is a {type(risk).__name__}", "Build one: ist.LinearRisk(loss, X, y)."
-        )
+    require_parts("risk", risk, Risk, need="be a risk", example="ist.LinearRisk(loss, X, y)")
 
 
 def _coefficients(argument: str, value: Any, risk: Risk) -> FloatArray:

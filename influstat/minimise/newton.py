@@ -28,7 +28,7 @@ from influstat.solvers.conjugate_gradient import ConjugateGradient
 TOLERANCE = 1e-12
 LARGEST_FACTORED = 4000  # coefficients; beyond, and where penalised, steps come from conjugate gradients
 LEAST_RTOL = 1e-10  # of conjugate gradients; looser far from the minimum, where a Newton step is no aim
-HALVINGS = 60
+SHORTENINGS = 60  # of a step: by halves to about 1e-6, then by tenths, as far as a step of 1e20 needs
 GONE = 1e-12  # of a coefficient and its gradient that one step takes to 0, but for rounding
 NOTHING = 1e-140  # a gradient that no step can tell from 0: its square is below float64
 SHARED = 1e-4  # of the largest gradient scale, the least that counts where steps are not factored
@@ -183,7 +183,7 @@ class _Descent:
             if self.steps == max_iterations:
                 self._fail(tolerance)
             before, previous = self.theta, self.measure
-            moved = self._step(HALVINGS if previous > tolerance else 1)
+            moved = self._step(SHORTENINGS if previous > tolerance else 1)
             if previous <= tolerance:
                 polishing += 1
                 if self.measure > 0.5 * previous:
@@ -208,7 +208,7 @@ class _Descent:
         slope = float(self.gradient @ direction)
         noise = 64 * np.finfo(np.float64).eps * abs(self.value)
         length = 1.0
-        for _ in range(lengths):
+        for tried in range(lengths):
             theta = self.theta + length * direction
             with np.errstate(over="ignore", invalid="ignore"):  # too far: half as far next
                 value = self.risk.value(theta)
@@ -227,7 +227,7 @@ class _Descent:
                     self.theta, self.value = theta, value
                     self.gradient, self.measure = gradient, measure
                     return True
-            length *= 0.5
+            length *= 0.5 if tried < 20 else 0.1
         return False
 
     def _direction(self) -> FloatArray:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from influstat.errors import DoubtfulResult, InflustatError
+from influstat.errors import InflustatError
 from influstat.input.groups import read_rows
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, real_number, require_two_classes
+from influstat.input.warning import doubt
 from influstat.losses.hinge import SmoothedHinge
 from influstat.minimise.hinge import HingeSolution, minimise_hinge
 from influstat.risks.linear import LinearRisk
@@ -207,11 +207,9 @@ class HingeFit:
             except InflustatError as error:
                 failed.append((self.row_labels[row], error))
         if failed:
-            warnings.warn(
+            doubt(
                 f"{len(failed)} of {len(chosen)} rows have no refit and are nan; the first is "
                 f"{failed[0][0]}: {failed[0][1]}",
-                DoubtfulResult,
-                stacklevel=2,
             )
         return theta
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, check_finite, numeric_array
+from influstat.input.warning import doubt
 
 EPSILON = float(np.finfo(np.float64).eps)
 STEP = EPSILON ** (1 / 5)  # where truncation, of order step^4, and rounding, eps / step, are alike
@@ -67,11 +67,9 @@ def differenced(function: Callable[[FloatArray], Any], theta: FloatArray, scale:
         if np.any(jump | kink):
             doubtful.append(j)
     if doubtful:
-        warnings.warn(
+        doubt(
             f"Differences of the function over two step lengths disagree for coefficients {doubtful[:8]}: it "
             "has a kink or a jump near theta, or too few digits. Pass its gradient instead.",
-            DoubtfulResult,
-            stacklevel=3,
         )
     return np.asarray(rows)
 

@@ -21,6 +21,7 @@ from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
 from influstat.solvers.cholesky import CholeskyInverse
 
+ALONE = 1e-9  # 1 - leverage at most that: the row alone determines an unpenalised coefficient
 BLOCK_ENTRIES = 2**17  # entries of the row blocks in closed forms: 1 MiB, so that they stay in cache
 
 
@@ -246,23 +247,27 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
 
 
 class _Coordinates:
-    """V with V'(A + D0)V = I and V'D0 V = diag(m), A = X' diag(w l2) X, D0 a penalty of A's size."""
+    """V with V'A V = diag(a) and V'D0 V = diag(m), A = X' diag(w l2) X, D0 a penalty of A's size.
+
+    V makes A + D0 the identity. But a is not taken as 1 - m, which has no digits left where m is near 1, as
+    for columns in units far larger than the others': both are measured in the coordinates found.
+    """
 
     def __init__(self, risk: LinearRisk, second: float) -> None:
         self.risk, self._curvature = risk, second * risk.weights
         gram = risk.design.gram(self._curvature)
         pattern = risk.penalty.axes(risk.shape[1]).astype(np.float64)
-        self.reference = float(gram.diagonal() @ pattern / pattern.sum()) or 1.0
+        self.reference = _typical(gram.diagonal()[pattern > 0])
         matrix = gram.copy(order="F")
         matrix.flat[:: len(matrix) + 1] += self.reference * pattern
         CholeskyInverse(matrix.copy(), risk.names)  # refuses collinear unpenalised columns by name
         scale = 1.0 / np.sqrt(matrix.diagonal())
         lower = cholesky(matrix * scale * scale[:, None], lower=True)
         half = solve_triangular(lower, np.diag(np.sqrt(self.reference * pattern) * scale), lower=True)
-        self.ratios, vectors = eigh(half @ half.T)
-        np.clip(self.ratios, 0.0, 1.0, out=self.ratios)
-        basis = scale[:, None] * solve_triangular(lower.T, vectors, lower=False)
+        basis = scale[:, None] * solve_triangular(lower.T, eigh(half @ half.T)[1], lower=False)
         self.rows = risk.design.dot(basis)
+        self.own = self._curvature @ self.rows**2
+        self.ratios = self.reference * (pattern @ basis**2)
         self.target = risk.y - risk.offset
         self.right = self.rows.T @ (self._curvature * self.target)
 
@@ -275,12 +280,18 @@ class _Coordinates:
         for start in range(0, len(weights), step):
             chosen = slice(start, start + step)
             strength = strengths[:1] if common else strengths[chosen]
-            inverse = 1.0 / (1.0 + (strength[:, None] / self.reference - 1.0) * self.ratios)
+            inverse = 1.0 / (self.own + strength[:, None] / self.reference * self.ratios)
             block = self.rows[chosen]
             eta[chosen] = block @ (inverse[0] * self.right) if common else (block * inverse) @ self.right
             squares = block * block
             leverage[chosen] = squares @ inverse[0] if common else np.sum(squares * inverse, axis=1)
         leverage *= self._curvature
         left = 1.0 - leverage
-        left[left <= 1e-9] = np.nan
+        left[left <= ALONE] = np.nan
         return float(weights @ ((self.target - eta) / left) ** 2 / weights.sum())
+
+
+def _typical(sizes: FloatArray) -> float:
+    """Return the geometric mean of those above 0: units of one column must not outweigh all others."""
+    sizes = sizes[sizes > 0]
+    return float(np.exp(np.mean(np.log(sizes)))) if sizes.size else 1.0

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
 
-from influstat.errors import DoubtfulResult, IndefiniteHessian, SingularHessian, Unsupported
+from influstat.errors import IndefiniteHessian, SingularHessian, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.progress import progress
 from influstat.input.validation import choice
+from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.newton import LARGEST_FACTORED
 from influstat.removal.expansion import Expansion
@@ -102,10 +102,8 @@ def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
                 norms[chosen] = part.measured_norm
             done = chosen.stop
     except KeyboardInterrupt:
-        warnings.warn(
+        doubt(
             f"Interrupted after {done} of {k} removals: the others have theta nan and status 'not done'. "
             "Ask again for those, e.g. with rows=.",
-            DoubtfulResult,
-            stacklevel=4,
         )
     return Removal(fit, method, groups, theta, converged, tuple(status), norms if measured else None)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from influstat.curvature.linear import Curvature
 from influstat.errors import InvalidType, Unsupported
 from influstat.input.design import Design
+from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, choice, vector
 from influstat.losses.base import Loss, constant_second
 from influstat.risks.contract import Risk
@@ -76,8 +77,7 @@ class LinearRisk:
         names: Any = None,
         row_labels: Any = None,
     ) -> None:
-        if isinstance(loss, type) or not isinstance(loss, Loss):
-            raise InvalidType("loss", "be a pointwise loss", *_no_loss(loss))
+        require_parts("loss", loss, Loss, need="be a pointwise loss", example="ist.LogisticLoss()")
         if not (penalty is None or isinstance(penalty, Penalty)):
             raise no_penalty("penalty", penalty)
         read = Protocol.read("protocol", protocol)
@@ -311,11 +311,3 @@ def require_linear(risk: Risk, what: str) -> LinearRisk:
             "Use fit.influence(), fit.leave_one_out() and fit.covariance(), which need none.",
         )
     return linear
-
-
-def _no_loss(loss: Any) -> tuple[str, str]:
-    """Return what a would-be loss is, and what to do about it."""
-    missing = [name for name in vars(Loss) if not name.startswith("_") and not hasattr(loss, name)]
-    if isinstance(loss, type) or len(missing) > 5:
-        return f"is {loss!r}", "Pass an instance, e.g. ist.LogisticLoss()."
-    return f"is a {type(loss).__name__} without {', '.join(missing)}", "Add what is missing: help(ist.Loss)."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,9 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from influstat.curvature.linear import Curvature
-from influstat.errors import DoubtfulResult, IndefiniteHessian, SingularHessian
+from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.validation import FloatArray, choice, real_number, whole_number
+from influstat.input.warning import doubt
 from influstat.solvers.base import OneCall, Solution, as_operator
 from influstat.solvers.columns import scaled_columns
 from influstat.solvers.spectrum import checked_diagonal, coefficient_names, rounding_level
@@ -163,12 +163,10 @@ class ConjugateGradientInverse:
     def _warn(self, residual: FloatArray, converged: Any, *, at_limit: bool) -> None:
         reason = f"the step limit of {self.step_limit}" if at_limit else "rounding: H is ill-conditioned"
         remedy = "Raise max_iterations" if at_limit else "Raise rtol, rescale the columns of X"
-        warnings.warn(
+        doubt(
             f"Conjugate gradients reached a relative residual of {residual.max():.1e}, not rtol = "
             f"{self.rtol:.1e}, in {int((~converged).sum())} of {len(residual)} right-hand sides, because of "
             f"{reason}. {remedy}, add damping, or use ist.Cholesky().",
-            DoubtfulResult,
-            stacklevel=4,
         )
 
 

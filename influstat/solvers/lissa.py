@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from influstat.algebra.symmetric import Symmetric
 from influstat.curvature.linear import Curvature
-from influstat.errors import DoubtfulResult, Unsupported
+from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray, real_number, whole_number
+from influstat.input.warning import doubt
 from influstat.solvers.base import OneCall, Solution, _Damped, as_operator
 from influstat.solvers.columns import measured_residual, scaled_columns
 from influstat.solvers.matrix_recursion import MatrixRecursion
@@ -114,12 +114,10 @@ class LiSSA(OneCall):
         share = 1.0 / self.batch_size
         safe = (row_bound * share + eigenvalue_bound(checked) * (1.0 - share)) / 2
         if scale < safe:
-            warnings.warn(
+            doubt(
                 f"scale C = {scale:g} is below {safe:.4g}, half of the largest eigenvalue bound of a drawn "
                 f"Hessian (one row: {row_bound:.4g}), so the variance can grow with the depth. Judge it "
                 f"by residual and spread, or use scale >= {safe:.4g}, more repeats or a larger batch_size.",
-                DoubtfulResult,
-                stacklevel=3,
             )
         return LiSSAInverse(checked, source, self, scale, row_bound)
 

@@ -117,10 +117,10 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     """Return the covariance of theta that the setting means, shape (p, p)."""
     if setting.kind == "jackknife":
         rows = np.flatnonzero(fit.risk.weights)
-        return _jackknife(leave_one_out(fit, rows=rows))
+        return _jackknife(leave_one_out(fit, rows=rows), len(rows))
     if setting.kind == "cluster jackknife":
         assert setting.clusters is not None
-        return _jackknife(leave_groups_out(fit, setting.clusters))
+        return _jackknife(leave_groups_out(fit, setting.clusters), clusters_left(fit, setting))
     if setting.kind == "model":
         phi = model_dispersion(fit, setting)
         return phi * bread(fit)
@@ -221,9 +221,8 @@ def score_blocks(fit: Minimum) -> Iterator[tuple[slice, FloatArray]]:
         yield rows, fit.risk.row_gradients(fit.theta, rows)
 
 
-def _jackknife(removal: Any) -> FloatArray:
-    """Return (k - 1) / k times the sum of delta delta'."""
-    k = len(removal.delta)
+def _jackknife(removal: Any, k: int) -> FloatArray:
+    """Return (k - 1) / k times the sum of delta delta'; k counts what has weight, all else moves nothing."""
     for label, status in zip(removal.labels, removal.status, strict=True):
         if status:
             raise InvalidArgument(

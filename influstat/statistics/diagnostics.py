@@ -37,13 +37,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, Unsupported
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.validation import FloatArray, choice
+from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_one_out
 from influstat.statistics import dispersion as dispersions
@@ -145,12 +145,10 @@ def _framed(
     frame.attrs["undefined"] = reasons
     if reasons:
         row = min(reasons)
-        warn(
+        doubt(
             f"{len(reasons)} of {len(table)} rows have measures that do not exist and are nan, the first "
             f"{fit.row_labels[row]} ({reasons[row].rstrip('.')}). The frame's attrs['undefined'] has every "
             "row's reason, by position.",
-            DoubtfulResult,
-            stacklevel=5,
         )
     return frame
 

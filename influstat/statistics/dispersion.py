@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from warnings import warn
 
 import numpy as np
 
-from influstat.errors import DoubtfulResult, InvalidArgument, Unsupported
+from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, real_number
+from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
 from influstat.risks.linear import LinearRisk
 from influstat.statistics.leverage import Leverage
@@ -145,10 +145,8 @@ def dispersion(leverage: Leverage, *, given: Any = None, frequency: bool = False
         )
     scale = float(risk.weights @ (np.abs(leverage.second) * (leverage.linear_predictor**2 + risk.y**2)))
     if squares <= PERFECT * scale:
-        warn(
+        doubt(
             "The fit is perfect up to rounding: its dispersion, and all that is divided by it, is rounding "
             "error. Pass dispersion= if it is known.",
-            DoubtfulResult,
-            stacklevel=2,
         )
     return Dispersion(squares / freedom, True, total, residuals, squares)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import DoubtfulResult, InflustatError, InvalidArgument, Unsupported
+from influstat.errors import InflustatError, InvalidArgument, Unsupported
 from influstat.input.groups import read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, real_number
+from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_one_out
@@ -171,12 +171,10 @@ class Inference(ShortRepr):
         after, status = self._closed(chosen) if closed else self._refitted(chosen)
         if status:
             first = min(status)
-            warn(
+            doubt(
                 f"{len(status)} of {len(chosen)} rows have no inference without them and nan instead, the "
                 f"first {self.fit.row_labels[chosen[first]]} ({status[first].rstrip('.')}). `status` has all "
                 "reasons.",
-                DoubtfulResult,
-                stacklevel=2,
             )
         changes = (new - getattr(self.table, name) for name, new in zip(QUANTITIES, after, strict=True))
         return InferenceTable.of(changes, self.fit.names, self.fit.row_labels[chosen], status)

@@ -14,6 +14,16 @@ A property test of your own in five lines::
     def test_my_scores_add_up(fit): ...
 """
 
+from importlib.util import find_spec
+
+from influstat.errors import MissingDependency
+
+if find_spec("hypothesis") is None:
+    raise MissingDependency(
+        "Strategies need the package hypothesis, which is not installed. "
+        "Install it with `pip install 'influstat[test]'`."
+    )
+
 from influstat.strategies.designs import KINDS, Drawn, designs
 from influstat.strategies.risks import fits, groups, losses, risks, targets, weights
 

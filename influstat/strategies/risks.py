@@ -10,8 +10,9 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from influstat.errors import InflustatError, InvalidArgument, InvalidType
+from influstat.errors import InflustatError, InvalidArgument
 from influstat.fit import Fit
+from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, whole_number
 from influstat.losses.base import Loss
 from influstat.losses.hinge import SmoothedHinge, SquaredHinge
@@ -153,8 +154,7 @@ def risks(
     (6, 1)
     """
     chosen = draw(losses()) if loss is None else loss
-    if isinstance(chosen, type) or not isinstance(chosen, Loss):
-        raise InvalidType("loss", "be a pointwise loss", f"is {loss!r}", "Pass an instance: PoissonLoss().")
+    require_parts("loss", chosen, Loss, need="be a pointwise loss", example="ist.PoissonLoss()")
     drawn = draw(designs(kinds=kinds, rows=rows, columns=columns))
     strengths = [1.0, 0.1, 30.0] if solvable else [0.0, 1.0, 30.0]
     unit = np.sqrt(np.mean(_dense(drawn.X) ** 2, axis=0))

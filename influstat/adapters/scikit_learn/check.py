@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from influstat.adapters.verification import ALLOWED, remaining_step
-from influstat.errors import DoubtfulResult, NotStationary
+from influstat.errors import NotStationary
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray
+from influstat.input.warning import doubt
 from influstat.minimise.minimum import STATIONARITY
 from influstat.minimise.newton import stationarity
 from influstat.removal.active_set import entering_pull
@@ -77,7 +77,7 @@ def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> 
         fit = Fit.minimise(risk, start=theta)
         _require_active_set(risk, fit.theta, STATIONARITY)
         if measure > SURPRISE:
-            _warn(
+            doubt(
                 f"Before it was finished the fit had a relative gradient of {measure:.2g}: theta is now the "
                 "minimum on these rows and may be far from the estimator's coef_. Check that X, y and "
                 "sample_weight are those it was fitted with, or refit with more iterations."
@@ -92,7 +92,7 @@ def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> 
     _require_active_set(risk, theta, limit)
     fit = Fit(risk, theta, tolerance=np.inf)
     if left > ALLOWED:
-        _warn(
+        doubt(
             f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "
             f"(relative gradient {measure:.1e}); removals are off by about that much. Pass polish=True to "
             "finish it by Newton's method, or refit with a smaller tol."
@@ -165,7 +165,7 @@ def _hinge_risk(risk: Any, theta: FloatArray) -> float:
 def warn_of_balanced_weights(estimator: Any) -> None:
     """Say that balanced class weights are held, although they depend on the rows."""
     if isinstance(getattr(estimator, "class_weight", None), str):
-        _warn(
+        doubt(
             "class_weight='balanced' follows the rows, so that scikit-learn changes the weights of a whole "
             "class when one row goes. Here the weights stay as they are. To settle it, compare with refits "
             "that have these weights as sample_weight, or fit with a dict for class_weight."
@@ -184,11 +184,7 @@ def warn_of_kinks(fit: Fit) -> None:
     if rows.size:
         shown = ", ".join(str(label) for label in risk.row_labels[rows[:5]])
         more = f" and {rows.size - 5} more" if rows.size > 5 else ""
-        _warn(
+        doubt(
             f"Rows {shown}{more} sit where the second derivative of {type(risk.loss).__name__} jumps: "
             "influence is no derivative there. Look at their removal with leave_one_out(method='exact')."
         )
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, DoubtfulResult, stacklevel=4)

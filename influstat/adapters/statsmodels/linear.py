@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from influstat.adapters.statsmodels.reading import (
     row_labels,
     unsupported,
 )
-from influstat.errors import DoubtfulResult
+from influstat.input.warning import doubt
 from influstat.losses.squared import SquaredError
 from influstat.risks.linear import LinearRisk
 
@@ -38,12 +37,10 @@ def from_gls(results: Any) -> Mapped:
         return _squared_error(results, design_matrix(model), model.endog, factor**2)
     if np.count_nonzero(factor - np.diag(np.diagonal(factor))) == 0:
         return _squared_error(results, design_matrix(model), model.endog, np.diagonal(factor) ** 2)
-    warnings.warn(
+    doubt(
         "sigma correlates the rows of this GLS fit, so its risk is a sum over whitened rows: 'row i' below "
         "is row i of cholsigmainv @ X, which mixes observations. To ask about an observation itself, refit "
         "without it (and without its row and column of sigma).",
-        DoubtfulResult,
-        stacklevel=5,
     )
     whitened = np.asarray(model.wexog, dtype=np.float64).reshape(len(model.wendog), -1)
     return _squared_error(results, whitened, model.wendog, None)

@@ -25,12 +25,11 @@ NEGLIGIBLE_LEVERAGE = 1e-3  # sum of the leverages of the rows whose curvature i
 def unit_rounding(terms: int) -> float:
     """Return u: a sum of that many terms is right to u times the sum of their absolute values.
 
-    8 (2 + sqrt(terms)) epsilon, which leaves room for the rounding of the terms themselves. The worst
-    case grows with `terms`; but rounding errors of mean zero stay below 8 times the square root except
-    with a chance of order 1e-13 (Higham and Mary 2019, SIAM J. Sci. Comput. 41, A2815), and blocked
-    sums as in BLAS stay far below.
+    (16 + terms) epsilon: no order of adding can cost more than terms / 2 (Higham 2002, section 4.2), and as
+    much again with 16 leaves room for the rounding of the terms themselves. Errors grow as the root of
+    `terms` where they have mean zero, but rows that repeat each other round alike.
     """
-    return float(8.0 * (2.0 + np.sqrt(terms)) * EPSILON)
+    return float((16.0 + terms) * EPSILON)
 
 
 class Anchor:

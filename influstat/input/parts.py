@@ -1,0 +1,37 @@
+"""Which parts a would-be risk, loss or solver lacks: the one check of what duck typing takes on trust."""
+
+from __future__ import annotations
+
+from inspect import get_annotations
+from typing import Any
+
+from influstat.errors import InvalidType
+from influstat.input.printing import short
+
+
+def parts_of(protocol: type) -> list[str]:
+    """Return the names of the parts that a protocol asks for, attributes first."""
+    classes = [cls for cls in reversed(protocol.__mro__) if getattr(cls, "_is_protocol", False)]
+    names = [name for cls in classes for name in (*get_annotations(cls), *vars(cls))]
+    return [name for name in dict.fromkeys(names) if not name.startswith("_")]
+
+
+def missing_parts(value: Any, protocol: type) -> list[str]:
+    """Return the parts that `value` lacks.
+
+    The instance itself is asked, as a caller would: `isinstance` with a runtime protocol looks up classes
+    only (from Python 3.12 on), and does not see what a timing or caching wrapper passes on by `__getattr__`.
+    """
+    return [name for name in parts_of(protocol) if not hasattr(value, name)]
+
+
+def require_parts(argument: str, value: Any, protocol: type, *, need: str, example: str) -> None:
+    """Raise unless `value` is an instance with every part of `protocol`; say what is missing."""
+    missing, remedy = missing_parts(value, protocol), f"Pass an instance, e.g. {example}."
+    if isinstance(value, type):
+        raise InvalidType(argument, need, f"is a type, {value.__name__} itself", remedy)
+    if len(missing) == len(parts_of(protocol)):
+        raise InvalidType(argument, need, f"is {short(value)}, which has none of its parts", remedy)
+    if missing:
+        what = f"is a {type(value).__name__} without {', '.join(missing)}"
+        raise InvalidType(argument, need, what, f"Add what is missing: help(ist.{protocol.__name__}).")

@@ -1,0 +1,85 @@
+"""What `import influstat as ist` shows: its version, its names at the prompt, its parts on demand."""
+
+import rlcompleter
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import influstat as ist
+from influstat import __main__ as command
+from influstat import version
+
+ROOT = Path(ist.__file__).parents[1]
+ON_DEMAND = {"datasets", "experiments", "plots", "strategies"}
+
+
+def python(code):
+    """Return what a new interpreter prints."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+
+
+def test_the_version_is_that_of_pyproject(capsys):
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert ist.__version__ == stated
+    with pytest.raises(SystemExit) as stop:
+        command.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"influstat {stated}\n"
+
+
+def test_the_version_of_an_installed_copy_is_that_of_its_metadata(monkeypatch, tmp_path):
+    monkeypatch.setattr(metadata, "version", lambda name: f"2.0 of {name}")
+    for other in (None, "[tool.ruff]\n", '[project]\nname = "other"\nversion = "9.9"\n'):
+        if other is not None:  # the pyproject.toml of another project, in whose folder the copy lies
+            (tmp_path / "pyproject.toml").write_text(other, encoding="utf-8")
+        monkeypatch.setattr(version, "PYPROJECT", tmp_path / "pyproject.toml")
+        assert version.version() == "2.0 of influstat"
+
+
+def test_dir_shows_what_users_look_for_and_no_inner_modules():
+    shown = {name for name in dir(ist) if not name.startswith("__")}
+    assert shown == set(ist.__all__) | ON_DEMAND
+    assert {"__version__", "__doc__", "__all__"} <= set(dir(ist))
+
+
+def test_completion_at_the_prompt():
+    completer = rlcompleter.Completer({"ist": ist})
+    completer.complete("ist.", 0)
+    assert {match.rstrip("()") for match in completer.matches} == {
+        f"ist.{name}" for name in dir(ist) if not name.startswith("_")
+    }
+
+
+def test_parts_are_loaded_when_they_are_asked_for():
+    code = (
+        "import sys, influstat as ist\n"
+        f"early = [name for name in {sorted(ON_DEMAND)!r} if f'influstat.{{name}}' in sys.modules]\n"
+        "print(early, 'tomllib' in sys.modules, 'matplotlib' in sys.modules, 'hypothesis' in sys.modules)\n"
+        "print(callable(ist.plots.influence_index), callable(ist.datasets.available))\n"
+        "print(callable(ist.strategies.fits), callable(ist.experiments.figure1), 'matplotlib' in sys.modules)"
+    )
+    assert python(code).split("\n")[:3] == ["[] False False False", "True True", "True True False"]
+
+
+def test_a_name_that_does_not_exist_is_refused():
+    with pytest.raises(AttributeError, match="module 'influstat' has no attribute 'plot'"):
+        _ = ist.plot
+
+
+def test_without_hypothesis_strategies_are_not_offered():
+    code = (
+        "import sys; sys.modules['hypothesis'] = None\n"
+        "import influstat as ist\n"
+        "print('strategies' in dir(ist), 'plots' in dir(ist))\n"
+        "try: ist.strategies\n"
+        "except ist.errors.MissingDependency as error: print(error)"
+    )
+    first, second, _ = python(code).split("\n")
+    assert first == "False True"
+    assert "pip install 'influstat[test]'" in second
