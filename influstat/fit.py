@@ -37,6 +37,9 @@ class Fit(Minimum):
         Largest `stationarity` accepted: the largest entry of the gradient, each relative to the size
         that its terms have without cancellation. ``np.inf`` accepts any theta; influence and removal
         are then about a point that is not the minimum.
+    reader : Reader, optional
+        Turns new rows as the caller has them into rows of the risk (`influstat.input.reader`), as adapters
+        need; new rows are rows of the risk already when left out.
 
     Raises
     ------

@@ -257,7 +257,7 @@ def _loss(at: _Influences) -> Finding:
     if at.X is None or at.y is None or at.given:
         return Finding("", True, where="no test rows given")
     try:
-        tests = at.fit.risk.test_rows(at.X, at.y)
+        tests = at.fit.test_rows(at.X, at.y)
     except Unsupported:
         return Finding("", True, where="the risk has no losses of new rows")
     scores = Influence(at.fit, at.solver).on_loss(at.X, at.y)
@@ -271,7 +271,7 @@ def _prediction(at: _Influences) -> Finding:
         scores = Influence(at.fit, at.solver).on_prediction(at.X)
     except Unsupported:
         return Finding("", True, where="the risk predicts nothing")
-    return _on(at, scores, lambda theta: np.asarray(at.fit.risk.predictions(theta, at.X)))
+    return _on(at, scores, lambda theta: np.asarray(at.fit.predictions(theta, at.X)))
 
 
 def _own(at: _Influences) -> Finding:

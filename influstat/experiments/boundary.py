@@ -118,7 +118,7 @@ def _svc_distance(fit: Fit, split: Split) -> FloatArray:
 
 def _influence(rows: Fit, test: Fit, split: Split) -> FloatArray:
     """Return -g_te'H^-1 g_i, the training rows in the protocol of one fit, the test loss of another."""
-    gradient = test.risk.test_rows(split.X_test[:1], split.y_test[:1]).row_gradients(test.theta)[0]
+    gradient = test.test_rows(split.X_test[:1], split.y_test[:1]).row_gradients(test.theta)[0]
     return rows.influence(solver=Cholesky()).on(gradient).values
 
 

@@ -138,7 +138,7 @@ def figure1(
     fit = model.fit(split.X, split.y)
     fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), fit.theta)
     newton = fixed.leave_one_out(method="newton")
-    gradient = fit.risk.test_rows(split.X_test, split.y_test).row_gradients(fit.theta)[0]
+    gradient = fit.test_rows(split.X_test, split.y_test).row_gradients(fit.theta)[0]
 
     def change(theta: FloatArray) -> FloatArray:
         return loss_change_at(fit, theta, split)[:, 0]

@@ -93,7 +93,7 @@ class Influence:
         InvalidArgument, InvalidType
             X has other columns, or y does not suit the loss.
         """
-        tests = self.fit.risk.test_rows(X, y, offset=offset)
+        tests = self.fit.test_rows(X, y, offset=offset)
         values, solution = self._from_gradients(tests.row_gradients(self.fit.theta).T)
         return self._scores(values, tuple(tests.row_labels.tolist()), "loss", solution)
 
@@ -114,8 +114,7 @@ class Influence:
         InvalidArgument, InvalidType
             X has other columns, or the loss has no mean.
         """
-        risk, theta = self.fit.risk, self.fit.theta
-        gradients, labels = risk.prediction_gradients(theta, X, kind=kind, offset=offset)
+        gradients, labels = self.fit.prediction_gradients(X, kind=kind, offset=offset)
         values, solution = self._from_gradients(gradients)
         return self._scores(values, tuple(labels.tolist()), f"{kind} prediction", solution)
 

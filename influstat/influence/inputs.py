@@ -133,7 +133,7 @@ def input_influence(
     """
     risk = _linear_risk(fit)
     chosen = read_rows(rows, risk.row_labels).members
-    gradient = risk.test_rows(X, y, offset=offset).row_gradients(fit.theta).sum(axis=0)
+    gradient = fit.test_rows(X, y, offset=offset).row_gradients(fit.theta).sum(axis=0)
     solution = (Cholesky() if solver is None else solver).prepare(fit.hessian).apply(gradient)
     design = risk.design.rows(chosen)
     eta = design @ fit.theta + risk.offset[chosen]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import NotStationary
 from influstat.input.parts import require_parts
+from influstat.input.reader import LabelledTable, Reader
 from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
 from influstat.minimise.newton import minimise, stationarity
 from influstat.risks.contract import Risk
@@ -28,6 +29,8 @@ class Minimum:
         The minimiser of the risk.
     tolerance : float
         Largest `stationarity` accepted; ``np.inf`` accepts any theta.
+    reader : Reader, optional
+        Turns new rows as the caller has them into rows of the risk; they are that already when left out.
 
     Raises
     ------
@@ -45,10 +48,12 @@ class Minimum:
     array([4.])
     """
 
-    def __init__(self, risk: Risk, theta: Any, *, tolerance: float = STATIONARITY) -> None:
+    def __init__(
+        self, risk: Risk, theta: Any, *, tolerance: float = STATIONARITY, reader: Reader | None = None
+    ) -> None:
         _require_risk(risk)
         limit = tolerance if tolerance == inf else real_number("tolerance", tolerance, above=0.0)
-        self.risk = risk
+        self.risk, self.reader = risk, reader
         self.theta: FloatArray = _coefficients("theta", theta, risk)
         self.theta.flags.writeable = False  # a change would leave everything derived from it behind
         self.stationarity: float = stationarity(risk, self.theta)
@@ -56,7 +61,9 @@ class Minimum:
             _refuse(risk, self.theta, self.stationarity, limit)
 
     @classmethod
-    def minimise(cls, risk: Risk, *, start: Any = None, max_iterations: int = 200) -> Self:
+    def minimise(
+        cls, risk: Risk, *, start: Any = None, max_iterations: int = 200, reader: Reader | None = None
+    ) -> Self:
         """Fit by Newton's method, to a relative gradient of 1e-12.
 
         Parameters
@@ -67,6 +74,8 @@ class Minimum:
             Where to start; zeros when left out.
         max_iterations : int
             Most Newton steps.
+        reader : Reader, optional
+            As for the class.
 
         Raises
         ------
@@ -84,7 +93,8 @@ class Minimum:
         limit = whole_number("max_iterations", max_iterations, at_least=1)
         if start is not None:
             start = _coefficients("start", start, risk)
-        return cls(risk, minimise(risk, start=start, max_iterations=limit).theta, tolerance=np.inf)
+        theta = minimise(risk, start=start, max_iterations=limit).theta
+        return cls(risk, theta, tolerance=np.inf, reader=reader)
 
     def __repr__(self) -> str:
         """Say what was fitted to how much."""
@@ -142,14 +152,46 @@ class Minimum:
         InvalidArgument, InvalidType
             X has other columns, or the loss has no mean.
         """
-        return self.risk.predictions(self.theta, X, kind=kind, offset=offset)
+        return self.predictions(self.theta, X, kind=kind, offset=offset)
 
     def loss(self, X: Any, y: Any, *, offset: Any = None) -> FloatArray:
         """Return the loss of new rows, shape (m,).
 
         L_te = l(y_te, x_te'theta + o_te), plus P(theta) / W if "folded"; W is the training rows' weight.
         """
-        return np.asarray(self.risk.test_rows(X, y, offset=offset).row_losses(self.theta))
+        return np.asarray(self.test_rows(X, y, offset=offset).row_losses(self.theta))
+
+    def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> Any:
+        """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total.
+
+        Parameters
+        ----------
+        X, y : array_like, shapes (m, p) and (m,)
+            New rows as the caller has them; the reader, if any, translates them.
+        offset : array_like, shape (m,), optional
+            Their offsets.
+        """
+        targets = y if self.reader is None else self.reader.targets(y)
+        return self.risk.test_rows(self._read(X, y), targets, offset=offset)
+
+    def predictions(
+        self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> FloatArray:
+        """Return predictions for new rows at any theta, shape (m,), or (m, k) for theta of shape (p, k)."""
+        return self.risk.predictions(theta, self._read(X), kind=kind, offset=offset)
+
+    def prediction_gradients(
+        self, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> tuple[FloatArray, NDArray[Any]]:
+        """Return the gradients of the predictions at theta, shape (p, m), and the labels of the rows."""
+        return self.risk.prediction_gradients(self.theta, self._read(X), kind=kind, offset=offset)
+
+    def _read(self, X: Any, y: Any = None) -> Any:
+        """Return X as the risk needs it, its rows called as the caller's are."""
+        if self.reader is None:
+            return X
+        table, labels = self.reader.columns(X), self.reader.labels(X, y)
+        return table if labels is None else LabelledTable(table, labels)
 
 
 def _require_risk(risk: Any) -> None:

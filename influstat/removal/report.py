@@ -166,5 +166,5 @@ def _total(values: FloatArray) -> FloatArray:
 def _subject(fit: Minimum, X: Any, y: Any, before: FloatArray) -> str:
     if len(before) > 1:
         return f"the summed loss of {len(before)} test rows"
-    label = fit.risk.test_rows(X, y).row_labels[0]
+    label = fit.test_rows(X, y).row_labels[0]
     return f"the loss of test row {label}"

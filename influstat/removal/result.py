@@ -114,7 +114,7 @@ class Removal(ShortRepr):
         ndarray, shape (k, m)
             In units of the loss, with the penalty's share if folded. Positive: the row helps.
         """
-        tests = self.fit.risk.test_rows(X, y, offset=offset)
+        tests = self.fit.test_rows(X, y, offset=offset)
         if self.method == "influence" if linear is None else linear:
             return np.asarray(tests.row_gradients_dot(self.fit.theta, self.delta.T).T)
         before = tests.row_losses(self.fit.theta)
@@ -123,10 +123,9 @@ class Removal(ShortRepr):
 
     def prediction_change(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return the change of predictions for new rows, after minus before, shape (k, m)."""
-        risk = self.fit.risk
         with np.errstate(invalid="ignore"):
-            after = risk.predictions(self.theta.T, X, kind=kind, offset=offset)
-        before = risk.predictions(self.fit.theta, X, kind=kind, offset=offset)
+            after = self.fit.predictions(self.theta.T, X, kind=kind, offset=offset)
+        before = self.fit.predict(X, kind=kind, offset=offset)
         return np.asarray((after - before[:, None]).T)
 
     def active_set_changes(self) -> NDArray[np.bool_]:
@@ -193,7 +192,7 @@ class Removal(ShortRepr):
         >>> bool((loo.loss_bound([[1.0]], [1]) < 0.1).all())
         True
         """
-        tests = self.fit.risk.test_rows(X, y, offset=offset)
+        tests = self.fit.test_rows(X, y, offset=offset)
         again = self.loss_change(X, y, offset=offset, linear=False)
         reported = self.loss_change(X, y, offset=offset, linear=linear)
         return bounds.loss_bound(self.fit, self.certificate, tests, again=again, reported=reported)

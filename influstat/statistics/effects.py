@@ -73,7 +73,7 @@ def average_marginal_effect(
     if training:
         rows, fixed = part.design.rows(slice(None)), part.offset
     else:
-        rows = fit.risk.prediction_gradients(fit.theta, X)[0].T
+        rows = fit.prediction_gradients(X)[0].T
         fixed = np.zeros(len(rows)) if offset is None else vector("offset", offset, len(rows))
     if training and offset is not None:
         raise InvalidArgument("offset", "come with X", "is given alone", "Pass X too.")

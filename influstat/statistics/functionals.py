@@ -282,16 +282,15 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
     >>> q.value, q.gradient                 # 1 / 2 whatever theta is
     (array([0.5]), array([[0.]]))
     """
-    risk = fit.risk
-    gradient, labels = risk.prediction_gradients(fit.theta, X, kind="mean", offset=offset)
+    gradient, labels = fit.prediction_gradients(X, kind="mean", offset=offset)
     return Functional(
         fit,
         tuple(str(label) for label in labels),
         "predicted mean",
-        risk.predictions(fit.theta, X, kind="mean", offset=offset),
+        fit.predict(X, kind="mean", offset=offset),
         np.asarray(gradient),
         np.zeros(gradient.shape[1]),
-        lambda theta, weights: risk.predictions(theta, X, kind="mean", offset=offset),
+        lambda theta, weights: fit.predictions(theta, X, kind="mean", offset=offset),
     )
 
 

@@ -27,10 +27,10 @@ def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: st
     """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
     risk, theta = as_linear(fit.risk), certificate.theta
     with np.errstate(invalid="ignore"):
-        eta = np.asarray(fit.risk.predictions(theta.T, X, offset=offset).T)
+        eta = np.asarray(fit.predictions(theta.T, X, offset=offset).T)
     if risk is None:
         return np.full(eta.shape, np.nan)
-    rows = np.ascontiguousarray(risk.prediction_gradients(fit.theta, X)[0].T)
+    rows = np.ascontiguousarray(fit.prediction_gradients(X)[0].T)
     start = np.asarray(fit.predict(X, offset=offset))
     size = _sizes(fit, theta) @ np.abs(rows).T
     if offset is not None:
