@@ -22,7 +22,7 @@ class Reader(Protocol):
     """
 
     def columns(self, X: Any) -> Any:
-        """Return X as the risk's design needs it: transformed, and of its columns."""
+        """Return X as the risk's design needs it, transformed and of its columns; or a `LabelledTable`."""
         ...
 
     def targets(self, y: Any) -> Any:
