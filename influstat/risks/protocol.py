@@ -24,13 +24,13 @@ class Protocol(StrEnum):
     True
     """
 
-    FIXED = "fixed"
     FOLDED = "folded"
+    FIXED = "fixed"
 
     @classmethod
     def read(cls, argument: str, value: Any) -> Protocol:
         """Return the protocol that a caller named, or raise naming the argument."""
-        return cls(choice(argument, value, PROTOCOLS))
+        return value if isinstance(value, cls) else cls(choice(argument, value, PROTOCOLS))
 
     def carried(self, total: float) -> float:
         """Return the share of the penalty that a row of weight 1 carries, of a total weight W."""

@@ -120,7 +120,6 @@ def _penalty_error(fit: Minimum, certificate: Certificate, risk: LinearRisk) -> 
         return np.zeros(theta.shape[1])  # no penalty
     linear = certificate.error_each(penalty.gradient(theta).T)
     quadratic = 0.5 * certificate.growth * certificate.reach**2 / certificate.penalty_kept
-    largest = np.max(_sizes(fit, np.nan_to_num(certificate.theta)), axis=0)
     size = np.abs(penalty.value(theta)) + abs(penalty.value(fit.theta))
-    size += largest @ penalty.gradient_scale(largest)
+    size += [np.abs(one) @ penalty.gradient_scale(one) for one in certificate.theta]
     return np.asarray(linear + quadratic + unit_rounding(len(theta)) * size)

@@ -126,6 +126,12 @@ class Penalty(ABC):
         return PenaltySum((*terms(first), *terms(self)))
 
 
+def summed(over_coefficients: Any) -> Any:
+    """Return the sum over coefficients: a float for one theta (p,), shape (k,) for columns (p, k)."""
+    total = np.sum(over_coefficients, axis=0)
+    return total if np.ndim(total) else float(total)
+
+
 def terms(penalty: Penalty) -> tuple[Penalty, ...]:
     """Return the terms of a sum; a penalty that is none is its own only term."""
     return penalty.parts if isinstance(penalty, PenaltySum) else (penalty,)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from influstat.algebra.symmetric import Diagonal
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.validation import FloatArray, real_number
-from influstat.risks.penalties.base import Penalty
+from influstat.risks.penalties.base import Penalty, summed
 
 
 class Separate(Penalty):
@@ -119,7 +119,7 @@ class L2(Separate):
 
     def value(self, theta: FloatArray) -> Any:
         """Return P(theta), or one for each column of theta (p, k)."""
-        return 0.5 * np.sum(self.strengths(theta) * theta * theta, axis=0)
+        return summed(0.5 * self.strengths(theta) * theta * theta)
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return kappa d_j theta_j, of the shape of theta."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from influstat.algebra.symmetric import Diagonal
 from influstat.input.validation import FloatArray, vector
-from influstat.risks.penalties.base import Penalty
+from influstat.risks.penalties.base import Penalty, summed
 from influstat.risks.penalties.quadratic import padded
 
 
@@ -49,7 +49,7 @@ class Linear(Penalty):
 
     def value(self, theta: FloatArray) -> Any:
         """Return slope'theta, or one for each column of theta (p, k)."""
-        return self.slope @ theta
+        return summed((self.slope * theta.T).T)
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return the slope, of the shape of theta."""

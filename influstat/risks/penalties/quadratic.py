@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from influstat.algebra.symmetric import Diagonal, Matrix, Symmetric
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.risks.penalties.base import Penalty
+from influstat.risks.penalties.base import Penalty, summed
 
 ROUNDING = 1e-12  # of the largest eigenvalue: below, an eigenvalue of a matrix computed in float64 is 0
 
@@ -80,7 +80,7 @@ class Quadratic(Penalty):
 
     def value(self, theta: FloatArray) -> Any:
         """Return P(theta), or one for each column of theta (p, k)."""
-        return 0.5 * np.sum(theta * self._symmetric().dot(theta), axis=0)
+        return summed(0.5 * theta * self._symmetric().dot(theta))
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return S theta, of the shape of theta."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from influstat.algebra.symmetric import Diagonal
 from influstat.input.validation import FloatArray, real_number
+from influstat.risks.penalties.base import summed
 from influstat.risks.penalties.l2 import Separate
 
 
@@ -67,8 +68,7 @@ class SmoothedL1(Separate):
     def value(self, theta: FloatArray) -> Any:
         """Return P(theta), a float, or one for each column of theta (p, k)."""
         excess = theta * (theta / (self.t + np.hypot(theta, self.t)))  # sqrt(theta^2 + t^2) - t
-        total = np.sum(self.strengths(theta) * excess, axis=0)
-        return float(total) if theta.ndim == 1 else total
+        return summed(self.strengths(theta) * excess)
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return strength d_j theta_j / sqrt(theta_j^2 + t^2), of the shape of theta."""
