@@ -131,7 +131,7 @@ def attack_training_set(
     risk: Any = Logistic(lam=lam, penalty="fixed").risk(X, labels)
     step = np.linalg.solve(risk.curvature(fit.theta).to_dense(), -risk.gradient(fit.theta))
     after = Fit.minimise(risk, start=fit.theta)
-    tests = fit.risk.test_rows(victim, target)
+    tests = fit.test_rows(victim, target)
     before = float(fit.loss(victim, target)[0])
     return Attack(
         rows=rows,

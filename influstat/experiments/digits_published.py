@@ -16,6 +16,7 @@ from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.linear import Logistic
+from influstat.plots import solver_panels
 
 EXPLICIT_FACTOR, LISSA_FACTOR = 1.5, 1.8  # undisclosed, in the published figure
 REFITS = 2000  # with all 9084 the slope is 0.6215, and the wait four times as long
@@ -77,8 +78,6 @@ def published_line(record: Figure2AsFigure) -> Line:
 
 def draw_published(record: Figure2AsFigure) -> Any:
     """Draw what the published figure shows, its undisclosed factors named."""
-    from influstat.plots import solver_panels
-
     panels = {
         f"explicit, times {EXPLICIT_FACTOR}": EXPLICIT_FACTOR * record.explicit,
         f"LiSSA, ten repeats, times {LISSA_FACTOR}": LISSA_FACTOR * record.lissa_averaged,

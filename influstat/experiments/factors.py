@@ -17,6 +17,7 @@ from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.linear import Logistic
+from influstat.plots import factor_panels
 from influstat.solvers import Cholesky
 
 TITLE = "Figure 3: the factors of (17), MNIST 1 against 7, raw pixels"
@@ -137,8 +138,6 @@ def table(record: Figure3) -> list[Line]:
 
 def draw(record: Figure3) -> Any:
     """Draw Figure 3 and return the matplotlib Figure."""
-    from influstat.plots import factor_panels
-
     axes = factor_panels(
         record.true, record.variants, same_label=record.same_label, equal_units=("without sigma",)
     )

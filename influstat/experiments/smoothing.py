@@ -19,6 +19,8 @@ from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.hinge import HingeFit, HingeSVC
 from influstat.models.linear import SmoothedSVC
+from influstat.plots import predicted_against_exact
+from influstat.plots.base import CYCLE, several_axes, tidy
 from influstat.solvers import Cholesky
 
 LAM = 2.0
@@ -276,9 +278,6 @@ def rounded_choice(record: Figure4) -> int:
 
 def draw(record: Figure4) -> Any:
     """Draw Figure 4 for test row 133 and return the matplotlib Figure."""
-    from influstat.plots import predicted_against_exact
-    from influstat.plots.base import CYCLE, several_axes, tidy
-
     axes = several_axes(None, 4, columns=2, height=3.1)
     eta = np.linspace(-0.5, 2.5, 301)
     for t, style, colour in zip((0.001, 0.1, 0.5), ("-", "--", ":"), CYCLE, strict=False):

@@ -101,7 +101,7 @@ def loss_change_at(fit: Fit, theta: FloatArray, split: Split) -> FloatArray:
 
     It is how refits in one protocol are judged by the test loss of another.
     """
-    tests = fit.risk.test_rows(split.X_test, split.y_test)
+    tests = fit.test_rows(split.X_test, split.y_test)
     return np.asarray((tests.row_losses(theta.T) - tests.row_losses(fit.theta)[:, None]).T)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from influstat.input.groups import read_groups, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
 
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
-
-def stream(fit: Fit, groups: Any = None, *, method: str = "exact") -> Iterator[Removal]:
+def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterator[Removal]:
     """Yield a `Removal` for each block of consecutive rows or groups, so that only one block is kept.
 
     Parameters
@@ -62,7 +60,7 @@ class LossChanges(ShortRepr):
 
 
 def loss_changes(
-    fit: Fit, X: Any, y: Any, groups: Any = None, *, offset: Any = None, method: str = "exact"
+    fit: Minimum, X: Any, y: Any, groups: Any = None, *, offset: Any = None, method: str = "exact"
 ) -> LossChanges:
     """Return the changes of the losses of test rows on every removal, no coefficients kept.
 

@@ -136,7 +136,7 @@ def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> 
             f"refits with the hinge itself use ist.HingeSVC(lam={objective.strength:g}, penalty='fixed').",
         )
     source = source.coded(objective.codes)
-    risk, theta = linear_risk(source, replace(objective, loss=SmoothedHinge(smoothing)))
-    fit = Fit.minimise(risk)
+    risk, theta, reader = linear_risk(source, replace(objective, loss=SmoothedHinge(smoothing)))
+    fit = Fit.minimise(risk, reader=reader)
     refuse_other_minimum(fit, theta)
     return fit
