@@ -46,6 +46,11 @@ def compare(
         Text -> number: what a constant factor of that size would mean.
     shifts : mapping, optional
         Text -> array: what an error proportional to that array would mean; "{:g}" takes the proportion.
+
+    Returns
+    -------
+    Finding
+        Holds where every entry is near enough; else the worst entry and what its error looks like.
     """
     found, truth = np.asarray(found, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     if found.shape != truth.shape:

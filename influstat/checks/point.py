@@ -137,6 +137,11 @@ def unsettled(error: FloatArray, size: FloatArray, name: str) -> Finding | None:
     """Return a failure where differences themselves could not tell: they must not excuse everything.
 
     `size` is what the error is relative to: the derivative along a step of about 1, or the function.
+
+    Returns
+    -------
+    Finding or None
+        None where enough entries were settled.
     """
     relative = error / (size + np.max(size) * 1e-3 + np.finfo(float).tiny)
     if np.median(relative) <= 1e-5:

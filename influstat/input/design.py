@@ -211,6 +211,11 @@ def _squared(block: Any) -> Any:
     """Return the squared entries in float64 (a float32 square would keep only seven digits).
 
     Entries beyond 1e154 become inf without a word here; whoever factors the Hessian says so.
+
+    Returns
+    -------
+    ndarray or sparse array, shape of X
+        New; X stays as it is.
     """
     with np.errstate(over="ignore"):
         return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block

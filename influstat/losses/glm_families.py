@@ -151,6 +151,11 @@ class Tweedie:
 def family_of(family: Any) -> Family:
     """Return the log-likelihood of a statsmodels family.
 
+    Returns
+    -------
+    Family
+        With the parameters that the statsmodels family has.
+
     Raises
     ------
     Unsupported

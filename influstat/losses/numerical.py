@@ -133,6 +133,11 @@ class NumericalLoss:
     def derivative(self, order: int, y: FloatArray, eta: FloatArray) -> Derivative:
         """Return a derivative (order 1, 2 or 3) with the estimate of its absolute error, of eta's shape.
 
+        Returns
+        -------
+        Derivative
+            Value and absolute error, each of eta's shape.
+
         Raises
         ------
         InvalidArgument, InvalidType
@@ -160,6 +165,11 @@ class NumericalLoss:
         """Return whether each row's loss rises towards eta = +inf, and towards -inf.
 
         Asked beyond every target, or as far out as the function stays finite: its slope has settled.
+
+        Returns
+        -------
+        tuple of two ndarrays of bool, shape (n,)
+            Towards +inf; towards -inf.
         """
         reach = 2.0 * np.abs(y)
         for far in (1e3, 300.0, 100.0, 30.0, 10.0):

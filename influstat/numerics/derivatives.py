@@ -66,6 +66,11 @@ def ridders(
         Size of what r is added to; that sum is rounded.
     rounding : float or ndarray, shape (n,)
         Absolute rounding of f, where it is known to be more than that of its result (see `noise`).
+
+    Returns
+    -------
+    Derivative
+        Value and absolute error, each of shape (n,).
     """
     best = _Best(n)
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))
@@ -97,6 +102,11 @@ def complex_step(function: Displaced, *, n: int, width: float = 1.0, size: Any =
 
     The function must be analytic and written so that it takes complex numbers; that is not checked here.
     The error is that of rounding, as two more evaluations nearby show it. Parameters as for `ridders`.
+
+    Returns
+    -------
+    Derivative
+        Value and absolute error, each of shape (n,).
     """
     rows, near = np.arange(n), 1e-8 * width
     left, value, right = (_evaluate(function, r + 1j * STEP, rows).imag / STEP for r in (-near, 0.0, near))
@@ -113,6 +123,11 @@ def half_circle(
 
     The parameters are those of `ridders`; the function must take complex displacements. Radii are halved
     from `width` on, until the terms of the series that are left out fall below rounding.
+
+    Returns
+    -------
+    Derivative
+        Value and absolute error, each of shape (n,).
     """
     best = _Best(n)
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))
@@ -140,6 +155,11 @@ def takes_complex(function: Displaced, *, n: int, width: float = 1.0, size: Any 
 
     A function may take complex numbers and yet not mean it: np.abs of them is their modulus. Errors that
     it raises (TypeError, ValueError, ArithmeticError) mean no. Parameters as for `ridders`.
+
+    Returns
+    -------
+    bool
+        False also where the function raises one of those errors.
     """
     rows, h = np.arange(n), 1e-5 * width
     try:
@@ -173,6 +193,11 @@ def jumps(
 
     Central differences are blind to that: of abs(r) they give 0. Here the difference of the derivatives
     on both sides is taken at two distances; it falls with the distance unless there is a jump.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True where the gap between the two sides does not fall with the distance.
     """
     rows = np.arange(n)
     h = {1: 1e-6, 2: 1e-3}[order] * width
@@ -194,6 +219,11 @@ def noise(function: Callable[[float], Any], *, step: float) -> FloatArray:
     """Return the rounding noise of each entry of f(r) near r = 0, absolute (Hamming 1971, chapter 6).
 
     `step` must be so short that the sixth derivative times step^6 is nothing.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        As a standard deviation.
     """
     samples = np.array([np.asarray(function(k * step), dtype=np.float64) for k in range(-4, 5)])
     differences = np.diff(samples, n=6, axis=0)

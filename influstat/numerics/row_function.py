@@ -94,6 +94,11 @@ class RowFunction:
     def gradients(self, theta: FloatArray) -> Derivative:
         """Return the Jacobian (m, p) with its errors; the latest one is kept.
 
+        Returns
+        -------
+        Derivative
+            Value and absolute error, each of shape (m, p).
+
         Raises
         ------
         InvalidArgument, InvalidType

@@ -67,6 +67,11 @@ def several_axes(
     """Return `count` axes to draw on, as a flat array: the caller's, or those of a new figure.
 
     A new figure of one column of panels is as wide as a column of a page, others as two.
+
+    Returns
+    -------
+    ndarray of Axes, shape (count,)
+        Row by row.
     """
     columns = count if columns is None else min(whole_number("columns", columns, at_least=1), count)
     if ax is None:

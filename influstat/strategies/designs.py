@@ -67,6 +67,11 @@ def designs(
     rows, columns : tuple of int
         Smallest and largest n and p; n is at least p + 2 and 4.
 
+    Returns
+    -------
+    SearchStrategy of Drawn
+        Shrinks to few rows, few columns and zeros.
+
     Raises
     ------
     InvalidArgument
