@@ -8,7 +8,7 @@ import numpy as np
 
 from influstat.checks.compare import compare
 from influstat.checks.noise import digits
-from influstat.checks.point import EXACT, TOLERANCE, Point, unsettled
+from influstat.checks.point import ALGEBRA, EXACT, TOLERANCE, Point, unsettled
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
@@ -72,12 +72,12 @@ def _rows_add_up(at: Point) -> Finding:
             return finding
         share = at.penalty_gradient()
         sizes = risk.total_weight * np.asarray(risk.gradient_scale(theta))
-        found = compare(share, 0.0 * share, tolerance=1e-9, size=sizes, place=at.coefficient)
+        found = compare(share, 0.0 * share, tolerance=ALGEBRA, size=sizes, place=at.coefficient)
         cause = "sum w_i g_i is not W grad R: do the rows lack their share of the penalty?"
         return found if found.passed else Finding("", False, found.worst, found.tolerance, found.where, cause)
-    if left < -1e-9 * size:
+    if left < -ALGEBRA * size:
         cause = "W R is below sum w_i l_i: is the penalty in the rows too, or 1/W lost in the rows?"
-        return Finding("", False, -left / size, 1e-9, "value", cause)
+        return Finding("", False, -left / size, ALGEBRA, "value", cause)
     return Finding("", True)
 
 
@@ -124,6 +124,7 @@ def _row_gradients(at: Point) -> Finding:
     size = np.abs(truth) + np.median(np.abs(truth), axis=0)
     share = (at.theta @ at.directions) * np.ones((n, 1))
     losses = np.abs(np.asarray(risk.row_losses(theta)))[:, None]
+    # A gradient that vanishes cannot be settled to its own size: to a thousandth of the loss instead.
     return unsettled(allowance, size + 1e-3 * losses, "row_losses") or compare(
         found,
         truth,
@@ -158,7 +159,7 @@ def _products(at: Point) -> Finding:
     return compare(
         at.risk.row_gradients_dot(at.theta, vectors),
         rows @ vectors,
-        tolerance=1e-9,
+        tolerance=ALGEBRA,
         size=np.abs(rows) @ np.abs(vectors),
         place=lambda index: f"row {index[0]}",
         factors=at.factors,
@@ -169,12 +170,12 @@ def _several(at: Point) -> Finding:
     thetas = np.column_stack([at.theta, 0.5 * at.theta])
     truth = np.column_stack([at.risk.row_losses(theta) for theta in np.ascontiguousarray(thetas.T)])
     found = at.risk.row_losses(thetas)
-    return compare(found, truth, tolerance=1e-9, size=np.max(np.abs(truth)), place=lambda i: f"row {i[0]}")
+    return compare(found, truth, tolerance=ALGEBRA, size=np.max(np.abs(truth)), place=lambda i: f"row {i[0]}")
 
 
 def _scale(at: Point) -> Finding:
     size, gradient = np.asarray(at.risk.gradient_scale(at.theta)), np.abs(at.risk.gradient(at.theta))
-    short = gradient * (1.0 - 1e-9) > size
+    short = gradient * (1.0 - ALGEBRA) > size
     if not short.any():
         return Finding("", True)
     j = int(np.argmax(short))
@@ -235,9 +236,9 @@ def _own_rows(at: Point, risk: LinearRisk) -> Finding:
     found, truth = (
         np.asarray(part) for part in (tests.row_losses(at.theta), risk.row_losses(at.theta)[rows])
     )
-    finding = compare(found, truth, tolerance=1e-9, size=np.max(np.abs(truth)), place=at.row)
+    finding = compare(found, truth, tolerance=ALGEBRA, size=np.max(np.abs(truth)), place=at.row)
     cause = "training rows given as new rows have other losses: is the penalty's share, kappa / W, left out?"
-    return finding if finding.passed else Finding("", False, finding.worst, 1e-9, finding.where, cause)
+    return finding if finding.passed else Finding("", False, finding.worst, ALGEBRA, finding.where, cause)
 
 
 FIRST_ORDER_LAWS = {

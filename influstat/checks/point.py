@@ -14,7 +14,8 @@ from influstat.numerics.derivatives import Derivative, ridders
 from influstat.risks.black_box import BlackBoxRisk
 from influstat.risks.linear import LinearRisk
 
-TOLERANCE = 1e-8  # of laws with a derivative
+TOLERANCE = 1e-8  # of laws with a derivative: between the digits of differences in float64 and of float32
+ALGEBRA = 1e-9  # laws between different sums, which may cancel: float64 keeps 1e-12 or so, float32 1e-7
 EXACT = 1e-11  # laws without a derivative: the same sums in another order
 DIRECTIONS = 24  # most coefficients that are differenced one by one
 
@@ -49,6 +50,7 @@ class Point:
         if size.shape != (p,) or not np.isfinite(size).all():
             size = np.zeros(p)
         largest = np.max(size, initial=0.0)
+        # A column of nothing but rounding (1e-16, squared sums of it 1e-8) has no unit of its own.
         unit = np.where(size > 1e-8 * largest, 1.0 / np.where(size > 0, size, 1.0), 1.0)
         return np.minimum(unit, widest)  # a saturated row has a small gradient and bends all the same
 
@@ -143,7 +145,9 @@ def unsettled(error: FloatArray, size: FloatArray, name: str) -> Finding | None:
     Finding or None
         None where enough entries were settled.
     """
+    # As in `noise`: entries near 0 carry the rounding of the largest.
     relative = error / (size + np.max(size) * 1e-3 + np.finfo(float).tiny)
+    # Differences of float64 give 8 digits and more; with fewer than 5 in most entries there is no verdict.
     if np.median(relative) <= 1e-5:
         return None
     cause = f"steps do not agree on the derivative of `{name}`: noise, kinks, or a step that is too long"

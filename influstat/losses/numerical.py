@@ -177,6 +177,7 @@ class NumericalLoss:
                 ends = [self.derivative(1, y, sign * (reach + far)) for sign in (1.0, -1.0)]
             if all(np.isfinite(end.value).all() for end in ends):
                 break
+        # A loss that levels off has a slope of rounding there: 1e-13 by complex steps, 1e-12 by differences.
         return ends[0].value > 1e-9, ends[1].value < -1e-9
 
     def mean(self, eta: FloatArray) -> FloatArray:
@@ -213,6 +214,7 @@ class NumericalLoss:
         need = "be finite around every row" if order == 1 else "be twice differentiable in eta"
         _refuse(~np.isfinite(value), targets, predictors, need, f"has no {ORDERS[order - 1]} derivative")
         if order == 2:
+            # Two digits of a second derivative will do; where it is nearly 0, a millionth of the loss itself.
             suspect = error > 0.01 * np.abs(value)
             if suspect.any():
                 size = self._size_around(targets[suspect], predictors[suspect])

@@ -185,6 +185,7 @@ class RowFunction:
     def _require_derivative(self, found: Derivative, theta: FloatArray, j: int) -> None:
         """Raise where the steps did not agree; derivatives here are per width of the coefficient."""
         size = self._typical(theta) + np.nanmax(np.abs(found.value), initial=0.0)
+        # Two digits of a derivative will do; where it is nearly 0, a millionth of the typical value.
         bad = ~(found.error <= 0.01 * np.abs(found.value) + 1e-6 * size + TINY)
         if bad.any():
             raise InvalidArgument(
