@@ -36,7 +36,7 @@ class Point:
 
     @cached_property
     def unit(self) -> FloatArray:
-        """A step of each coefficient that moves the linear predictors, or their like, by about 1 at most."""
+        """Steps of the coefficients, shape (p,), that move linear predictors, or their like, by 1 at most."""
         p = self.risk.shape[1]
         at = np.zeros(p) if self.given is None else self.given
         if isinstance(self.risk, LinearRisk):
@@ -56,7 +56,7 @@ class Point:
 
     @cached_property
     def theta(self) -> FloatArray:
-        """Where to look."""
+        """Where to look, shape (p,)."""
         p = self.risk.shape[1]
         if self.given is not None:
             return self.given
@@ -66,7 +66,7 @@ class Point:
 
     @cached_property
     def directions(self) -> FloatArray:
-        """Columns: each coefficient alone where they are few, else random mixtures; (p, k)."""
+        """Columns: each coefficient alone where they are few, else random mixtures; shape (p, k)."""
         p = self.risk.shape[1]
         if p <= DIRECTIONS:
             return np.diag(self.unit)
@@ -120,7 +120,7 @@ class Point:
         }
 
     def penalty_gradient(self) -> FloatArray:
-        """Return W grad R - sum w_i g_i: the penalty's gradient that does not sit in the rows."""
+        """Return W grad R - sum w_i g_i: the penalty's gradient outside of the rows, shape (p,)."""
         risk, theta = self.risk, self.theta
         rows = risk.weights @ np.asarray(risk.row_gradients(theta))
         return np.asarray(risk.total_weight * np.asarray(risk.gradient(theta)) - rows)

@@ -117,7 +117,7 @@ def digits_split(data: Dataset) -> tuple[Split, NDArray[Any], NDArray[Any]]:
 
     Returns
     -------
-    tuple of Split, ndarray (n, p) and ndarray (1, p)
+    tuple of Split and two ndarrays, shapes (n, p) and (1, p)
         The standardised rows, and the grey levels of training and test rows.
     """
     order = np.random.RandomState(42).permutation(len(data.y))

@@ -118,7 +118,7 @@ class Design:
         return part
 
     def rows(self, rows: Any) -> FloatArray:
-        """Return the chosen rows as a dense float64 array, intercept included."""
+        """Return the chosen rows as a dense float64 array, shape (k, p), intercept included."""
         picked = self._data[rows]
         return np.asarray(picked.toarray(), dtype=np.float64) if self.sparse else self._block(picked)
 
@@ -159,11 +159,11 @@ class Design:
         return result
 
     def absolute_dot(self, coefficients: FloatArray) -> FloatArray:
-        """Return |X| @ coefficients, entries of X taken in absolute value."""
+        """Return |X| @ coefficients, shape (n,) or (n, m), entries of X taken in absolute value."""
         return np.concatenate([abs(block) @ coefficients for _, block in self.blocks()])
 
     def absolute_transpose_dot(self, values: FloatArray) -> FloatArray:
-        """Return |X|.T @ values, entries of X taken in absolute value."""
+        """Return |X|.T @ values, shape (p,) or (p, m), entries of X taken in absolute value."""
         result = np.zeros((self.shape[1], *values.shape[1:]))
         for rows, block in self.blocks():
             result += abs(block).T @ values[rows]

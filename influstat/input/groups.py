@@ -75,7 +75,7 @@ class Groups(ShortRepr):
         )
 
     def sums(self, values: FloatArray) -> FloatArray:
-        """Return the sum over each group of one value or vector per row: (n, ...) -> (K, ...)."""
+        """Return the sum over each group of what has one entry per row: from shape (n, ...) to (K, ...)."""
         return np.asarray(np.add.reduceat(values[self.members], self.starts[:-1], axis=0))
 
     def blocks(self, groups: int, members: int) -> Iterator[Groups]:

@@ -88,7 +88,7 @@ class NoMean:
 
 
 def softplus(x: FloatArray) -> FloatArray:
-    """Return log(1 + e^x) without overflow and without cancellation."""
+    """Return log(1 + e^x), of the shape of x, without overflow and without cancellation."""
     result: FloatArray = np.logaddexp(0.0, x)
     return result
 
@@ -109,7 +109,7 @@ def root_of_slope(x: FloatArray) -> FloatArray:
 
 
 def two_labels(y: Any, labels: tuple[float, float], other: str) -> FloatArray:
-    """Return y if it holds nothing but the two labels, else say which model takes the others."""
+    """Return y, shape (n,), if it holds only the two labels, else say which model takes the others."""
     targets = vector("y", y)
     wrong = targets[(targets != labels[0]) & (targets != labels[1])]
     if wrong.size:

@@ -59,7 +59,7 @@ class RowFunction:
     # -- calls ------------------------------------------------------------------------------------------
 
     def call(self, theta: NDArray[Any]) -> NDArray[Any]:
-        """Return f(theta), real or complex, its form checked."""
+        """Return f(theta), shape (m,), real or complex, its form checked."""
         result = returned_array(self.name, _protected(self.name, self._function, theta))
         if result.ndim != 1 or (self.length >= 0 and len(result) != self.length):
             need = "(rows,)" if self.length < 0 else f"({self.length},)"

@@ -232,7 +232,7 @@ def groups(draw: Callable[..., Any], n: int, *, largest: int | None = None) -> l
     Returns
     -------
     SearchStrategy of list of ndarray
-        Positions of rows, one array per group.
+        Positions of rows, one array of shape (size of the group,) per group.
 
     Examples
     --------
