@@ -29,8 +29,7 @@ from influstat.removal.report import RemovalReport
 from influstat.risks.black_box import BlackBoxRisk
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk
-from influstat.risks.penalties import L2
-from influstat.risks.smoothed_l1 import SmoothedL1, SmoothedL1Risk
+from influstat.risks.penalties import L2, Linear, Penalty, Quadratic, SmoothedL1, Toward
 from influstat.risks.softmax import SoftmaxRisk
 from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solution, Solver, Taylor
 from influstat.statistics.effects import average_marginal_effect, odds_ratio
@@ -50,13 +49,16 @@ __all__ = [
     "Influence",
     "InputScores",
     "LiSSA",
+    "Linear",
     "LinearRisk",
     "Logistic",
     "LogisticLoss",
     "Loss",
     "NumericalLoss",
+    "Penalty",
     "PoissonLoss",
     "PseudoHuberLoss",
+    "Quadratic",
     "Ranking",
     "Removal",
     "RemovalReport",
@@ -67,7 +69,6 @@ __all__ = [
     "SmoothedCheck",
     "SmoothedHinge",
     "SmoothedL1",
-    "SmoothedL1Risk",
     "SmoothedSVC",
     "SoftmaxRisk",
     "Solution",
@@ -76,6 +77,7 @@ __all__ = [
     "SquaredHinge",
     "Suspects",
     "Taylor",
+    "Toward",
     "average_marginal_effect",
     "checks",
     "contrast",

@@ -229,3 +229,8 @@ def problems(
         intercept=intercept,
         protocol=draw(st.sampled_from(protocols)),
     )
+
+
+def penalty_diagonal(risk):
+    """Return the diagonal kappa D of the Hessian of a penalty that is quadratic, sum scale."""
+    return risk.penalty.hessian(np.zeros(risk.shape[1])).diagonal()

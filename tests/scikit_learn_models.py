@@ -39,6 +39,8 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 from sklearn.svm import LinearSVC
 
 import influstat as ist
+from influstat.risks.linear import as_linear
+from influstat.risks.penalties.active_l1 import active_l1
 
 ROWS = 200
 TIGHT = {"tol": 1e-10, "max_iter": 10_000}
@@ -296,9 +298,15 @@ def refits(case_name: str) -> np.ndarray:
     return np.array(result)
 
 
+def on_an_active_set(fit) -> bool:
+    """Return whether the fit stands for one with an absolute-value penalty."""
+    linear = as_linear(fit.risk)
+    return linear is not None and active_l1(linear.penalty) is not None
+
+
 def active(done: Fitted) -> np.ndarray:
     """Return which of all coefficients theta has: the others are 0."""
-    if not hasattr(done.fit.risk, "active_set_changes"):
+    if not on_an_active_set(done.fit):
         return np.ones(len(done.fit.theta), dtype=bool)
     mask = np.ravel(done.estimator.coef_) != 0
     return np.append(mask, True) if getattr(done.estimator, "fit_intercept", True) else mask
@@ -322,8 +330,8 @@ def measured(case_name: str) -> Measured:
     newton = fit.leave_one_out(method="newton", rows=done.rows)
     exact = fit.leave_one_out(method="exact", rows=done.rows)
     changes = truly = np.zeros(len(done.rows), dtype=bool)
-    if not chosen.all() or hasattr(fit.risk, "active_set_changes"):
-        changes = fit.risk.active_set_changes(exact)
+    if on_an_active_set(fit):
+        changes = exact.active_set_changes()
         penalised = chosen[: len(np.ravel(done.estimator.coef_))]
         signs = np.sign(truth[:, : len(penalised)])
         truly = (signs != np.sign(np.ravel(done.estimator.coef_))).any(axis=1)

@@ -125,7 +125,7 @@ BAD_INPUT = {
     "a number as penalty": (
         {"penalty": 1.0},
         InvalidType,
-        r"penalty must be an L2, but it is 1\.0\. Pass ist\.L2",
+        r"penalty must be a penalty, but it is 1\.0\. Pass ist\.L2",
     ),
     "unpenalised": (
         {"penalty": ist.L2(1.0, [2])},

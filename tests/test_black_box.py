@@ -388,7 +388,7 @@ BAD = {
         InvalidArgument,
         "hvp must belong to one Hessian, which is symmetric",
     ),
-    "penalty": (lambda: box(squares, penalty=1.0), InvalidType, "penalty must be an L2, but it is 1.0"),
+    "penalty": (lambda: box(squares, penalty=1.0), InvalidType, "penalty must be a penalty, but it is 1.0"),
     "weights": (lambda: box(squares, weights=[1, -1, 1]), InvalidArgument, "weights must be at least 0"),
     "protocol": (lambda: box(squares, protocol="fold"), InvalidArgument, "protocol must be 'folded' or"),
     "names": (lambda: box(squares, names=["a", "b"]), InvalidArgument, "names must have one entry per coef"),

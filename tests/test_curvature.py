@@ -38,10 +38,10 @@ def test_every_product_is_that_of_the_sum_of_the_row_hessians(problem, form, ent
         assert H.shape == hessian.shape
         assert H.dtype == np.float64
         dense = H.to_dense()
-        assert_within(dense, hessian, size, 1e-14)
+        assert_within(dense, hessian, size)
         assert np.array_equal(dense, dense.T)
         assert dense.flags.f_contiguous
-        assert_within(H.diagonal(), np.diag(hessian), np.diag(size), 1e-14)
+        assert_within(H.diagonal(), np.diag(hessian), np.diag(size))
         for vectors in (rng.normal(size=len(theta)), rng.normal(size=(len(theta), 3))):
             products = [H @ vectors, H.T @ vectors, H.H @ vectors, H.dot(vectors), (-H) @ -vectors]
             if vectors.ndim == 1:
@@ -49,7 +49,7 @@ def test_every_product_is_that_of_the_sum_of_the_row_hessians(problem, form, ent
             else:
                 products += [H.matmat(vectors), H.rmatmat(vectors)]
             for product in products:
-                assert_within(product, hessian @ vectors, size @ np.abs(vectors), 1e-14)
+                assert_within(product, hessian @ vectors, size @ np.abs(vectors))
 
 
 @few
@@ -58,7 +58,7 @@ def test_products_are_symmetric(problem, form):
     H = problem.risk(X=form(problem.X)).curvature(problem.theta)
     u, v = np.random.default_rng(1).normal(size=(2, len(problem.theta)))
     size = np.abs(u) @ problem.plain().hessian_size(problem.theta) @ np.abs(v)
-    assert_within(u @ (H @ v), v @ (H @ u), size, 1e-14)
+    assert_within(u @ (H @ v), v @ (H @ u), size)
 
 
 def test_negative_curvature_is_kept():
@@ -129,7 +129,7 @@ def test_sampled_rows_give_the_mean_of_their_hessians(problem, form, data):
     ) / len(rows)
     root = np.sqrt(np.diag(mean + ridge))
     size = np.outer(root, root) * (1.0 + (1.0 + np.max(plain.eta_spread(theta))) / plain.loss.width)
-    assert_within(H.sampled(rows).to_dense(), mean + ridge, size, 1e-14)
+    assert_within(H.sampled(rows).to_dense(), mean + ridge, size)
 
 
 @few
@@ -138,8 +138,8 @@ def test_the_expectation_over_rows_is_the_hessian(problem):
     plain, theta = problem.plain(), problem.theta
     H = problem.risk().curvature(theta)
     expectation = sum(share * H.sampled([i]).to_dense() for i, share in enumerate(H.share))
-    assert_within(expectation, plain.hessian(theta), plain.hessian_size(theta), 1e-14)
-    assert_within(H.share.sum(), 1.0, 1.0, 1e-15)
+    assert_within(expectation, plain.hessian(theta), plain.hessian_size(theta))
+    assert_within(H.share.sum(), 1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -172,14 +172,15 @@ def test_damping_adds_to_the_diagonal(problem, damping):
     truth = plain.hessian(theta) + damping * np.eye(p)
     size = plain.hessian_size(theta) + damping * np.eye(p)
     assert isinstance(damped, ist.Curvature)
-    assert_within(damped.to_dense(), truth, size, 1e-14)
+    assert_within(damped.to_dense(), truth, size)
     identity = LinearOperator((p, p), matvec=lambda v: v, rmatvec=lambda v: v, dtype=np.float64)
     for added in (H + damping * identity, damping * identity + H, H + damping * aslinearoperator(np.eye(p))):
-        assert_within(added.matmat(np.eye(p)), truth, size, 1e-14)
-        assert_within(added @ np.ones(p), truth @ np.ones(p), size @ np.ones(p), 1e-14)
+        assert_within(added.matmat(np.eye(p)), truth, size)
+        assert_within(added @ np.ones(p), truth @ np.ones(p), size @ np.ones(p))
     largest = np.linalg.eigvalsh(truth)[-1]
     assert damped.eigenvalue_bound() >= largest * (1.0 - 1e-13)
-    assert_within(damped.sampled([0]).ridge, H.ridge + damping, H.ridge + damping, 1e-15)
+    ridge = H.ridge.diagonal() + damping
+    assert_within(damped.sampled([0]).ridge.diagonal(), ridge, ridge)
     assert np.array_equal(H.to_dense(), before)
 
 

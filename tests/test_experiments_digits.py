@@ -95,7 +95,7 @@ def test_as_figure():
     published = figure2_as_figure()
     assert published.slope == pytest.approx(0.62, abs=5e-3)
     assert agreement(1.5 * published.explicit, published.loo).slope == pytest.approx(0.93, abs=5e-3)
-    # math.md: the published LiSSA panels carry a factor of their own, for LiSSA stops short of the answer
+    # The published LiSSA panels carry a factor of their own, for LiSSA stops short of the answer
     assert agreement(published.lissa_averaged, published.loo).slope < published.slope
     assert digits_published.published_line(published).agrees
     assert len(digits_published.draw_published(published).axes) == 2

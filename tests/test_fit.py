@@ -14,12 +14,12 @@ import influstat as ist
 from influstat.errors import IndefiniteHessian, InvalidArgument, InvalidType, NotConverged, NotStationary
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within
+from tests.tolerance import STOP, minimised
 
 
 def assert_minimiser(theta, plain, truth):
-    """Assert that theta is the truth, up to what a relative gradient of 1e-12 leaves open."""
-    reach = np.abs(np.linalg.inv(plain.hessian(truth))) @ plain.gradient_size(truth)
-    assert_within(theta, truth, reach, 1e-12)
+    """Assert that theta is the truth, up to what a relative gradient of STOP leaves open."""
+    assert_within(theta, truth, minimised(plain, truth), STOP)
 
 
 # -- minimisers ---------------------------------------------------------------------------------------
@@ -31,8 +31,8 @@ def test_the_fit_is_the_minimiser_of_the_loops(problem):
     plain, fit = problem.plain(), ist.Fit.minimise(problem.risk())
     assert fit.theta.dtype == np.float64
     assert_minimiser(fit.theta, plain, plain.minimiser())
-    assert fit.stationarity <= 1e-12
-    assert np.all(np.abs(plain.gradient(fit.theta)) <= 1e-12 * plain.gradient_size(fit.theta))
+    assert fit.stationarity <= STOP
+    assert np.all(np.abs(plain.gradient(fit.theta)) <= STOP * plain.gradient_size(fit.theta))
     np.testing.assert_allclose(fit.gradient_norm, np.linalg.norm(fit.risk.gradient(fit.theta)), rtol=1e-12)
 
 
@@ -43,7 +43,7 @@ def test_any_start_leads_to_the_same_minimum(problem, seed):
     start = fit.theta + problem.theta * np.random.default_rng(seed).normal(size=fit.theta.shape)
     again = ist.Fit.minimise(problem.risk(), start=start)
     assert_minimiser(again.theta, problem.plain(), fit.theta)
-    assert again.stationarity <= 1e-12
+    assert again.stationarity <= STOP
 
 
 def memmap(X, folder):
@@ -94,7 +94,7 @@ def test_a_minimiser_is_accepted_and_kept():
     problem, theta = known()
     fit = ist.Fit(problem.risk(), theta)
     assert fit.theta.tolist() == theta.tolist()
-    assert fit.stationarity <= 1e-12
+    assert fit.stationarity <= STOP
     named = pd.Series(theta, index=fit.names)
     assert ist.Fit(problem.risk(), named).theta.tolist() == theta.tolist()
     given_theta = np.array(theta)
@@ -233,11 +233,11 @@ def test_predictions_and_losses_of_new_rows(problem, with_offset):
     o = np.zeros(3) if offset is None else offset
     X = problem.with_ones(problem.X_test)
     spread = np.abs(X) @ np.abs(fit.theta) + np.abs(o)
-    assert_within(fit.predict(problem.X_test, offset=offset), X @ fit.theta + o, spread, 1e-14)
+    assert_within(fit.predict(problem.X_test, offset=offset), X @ fit.theta + o, spread)
     losses = [plain.row_loss(fit.theta, *row) for row in zip(X, problem.y_test, o, strict=True)]
     size = replace(plain, X=X, y=problem.y_test, offset=o, weights=np.full(3, plain.total_weight / 3))
     found = fit.loss(problem.X_test, problem.y_test, offset=offset)
-    assert_within(found, losses, size.row_loss_sizes(fit.theta), 1e-14)
+    assert_within(found, losses, size.row_loss_sizes(fit.theta))
 
 
 def test_means_are_probabilities_or_the_predictor_itself():

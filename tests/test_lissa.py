@@ -22,7 +22,7 @@ def plain_lissa(curvature, rhs, *, depth, repeats, batch_size, C, seed):
     for repeat in range(repeats):
         u = rhs.copy()
         for step in range(depth):
-            hessian_u = curvature.ridge * u
+            hessian_u = curvature.ridge.dot(u)
             for row in rows[step, repeat]:
                 hessian_u = hessian_u + curvature.second[row] * X[row] * (X[row] @ u) / batch_size
             u = rhs + u - hessian_u / C

@@ -91,7 +91,7 @@ def test_the_protocol_is_folded_unless_asked_otherwise(model):
     folded, fixed = model().fit(X, Y[y]), model(penalty="fixed").fit(X, Y[y])
     assert (folded.risk.protocol, fixed.risk.protocol) == ("folded", "fixed")
     assert np.array_equal(folded.theta, fixed.theta)
-    share = folded.risk.penalty_value(folded.theta) / 40
+    share = folded.risk.penalty.value(folded.theta) / 40
     difference = folded.loss(X, Y[y]) - fixed.loss(X, Y[y])
     np.testing.assert_allclose(difference, np.full(40, share), rtol=1e-10)
 

@@ -9,6 +9,7 @@ from scipy.special import expit
 
 import influstat as ist
 from influstat.checks import check_fit, check_influence, check_loss, check_solver
+from tests.cases import penalty_diagonal
 from tests.test_mutations_of_risks import WRONG_RISKS, a_risk, share, with_penalty
 
 # -- wrong losses ------------------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ WRONG_INFLUENCES = {
     ),
     "H without penalty": (
         lambda fit: solved(
-            fit, fit.hessian.to_dense() - np.diag(fit.risk.penalty_diagonal) / fit.risk.total_weight
+            fit, fit.hessian.to_dense() - np.diag(penalty_diagonal(fit.risk)) / fit.risk.total_weight
         ),
         "",
     ),

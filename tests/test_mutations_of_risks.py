@@ -7,7 +7,7 @@ import pytest
 
 import influstat as ist
 from influstat.checks import check_risk
-from tests.cases import LOSSES, make_problem
+from tests.cases import LOSSES, make_problem, penalty_diagonal
 
 
 @dataclass
@@ -37,15 +37,22 @@ def a_risk(protocol):
 
 
 def share(risk, theta):
-    return risk.penalty_diagonal * theta / risk.total_weight
+    return risk.penalty.gradient(theta) / risk.total_weight
 
 
 def with_penalty(risk, strength, intercept=False):
     """Return the risk with another penalty."""
-    other = risk.reweighted(risk.weights)
-    other.penalty_diagonal = np.full(risk.shape[1], strength)
-    other.penalty_diagonal[-1] = strength * intercept
-    return other
+    strengths = np.full(risk.shape[1], strength)
+    strengths[-1] *= intercept
+    return ist.LinearRisk(
+        risk.loss,
+        risk.design,
+        risk.y,
+        penalty=ist.Quadratic(strengths),
+        weights=risk.weights,
+        offset=risk.offset,
+        protocol=str(risk.protocol),
+    )
 
 
 class Operator:
@@ -85,13 +92,13 @@ def skewed(risk, theta, H):
 def unweighted(risk, theta, H):
     second = risk.loss.second(risk.y, risk.linear_predictor(theta))
     X = risk.design.rows(slice(None))
-    return (X.T * second) @ X / risk.total_weight + np.diag(risk.penalty_diagonal) / risk.total_weight
+    return (X.T * second) @ X / risk.total_weight + np.diag(penalty_diagonal(risk)) / risk.total_weight
 
 
 def no_offset(risk, theta):
     first = risk.loss.first(risk.y, risk.design.dot(theta))
     return (
-        risk.design.transpose_dot(risk.weights * first) + risk.penalty_diagonal * theta
+        risk.design.transpose_dot(risk.weights * first) + risk.penalty.gradient(theta)
     ) / risk.total_weight
 
 
@@ -118,7 +125,7 @@ WRONG_RISKS = {  # protocol, replaced parts, law, cause
     ),
     "value with half the penalty": (
         "fixed",
-        {"value": lambda r, t: r.value(t) - 0.5 * r.penalty_value(t) / r.total_weight},
+        {"value": lambda r, t: r.value(t) - 0.5 * r.penalty.value(t) / r.total_weight},
         "gradient",
         "lam or 2 lam",
     ),
@@ -145,7 +152,7 @@ WRONG_RISKS = {  # protocol, replaced parts, law, cause
         "folded",
         {
             "row_gradients": lambda r, t, rows=slice(None): r.row_gradients(t, rows) - share(r, t),
-            "row_losses": lambda r, t: r.row_losses(t) - r.penalty_value(t) / r.total_weight,
+            "row_losses": lambda r, t: r.row_losses(t) - r.penalty.value(t) / r.total_weight,
         },
         "rows add up",
         "",
@@ -206,7 +213,7 @@ WRONG_RISKS = {  # protocol, replaced parts, law, cause
     ),
     "Hessian without penalty": (
         "fixed",
-        curved(lambda r, t, H: H - np.diag(r.penalty_diagonal) / r.total_weight),
+        curved(lambda r, t, H: H - np.diag(penalty_diagonal(r)) / r.total_weight),
         "Hessian",
         "",
     ),
@@ -265,20 +272,14 @@ def test_wrong_risks_are_caught(name):
     assert cause in report[law].cause, str(report)
 
 
-class WithoutShare(ist.LinearRisk):
-    """Its new rows carry no share of the penalty."""
-
-    def test_rows(self, X, y, *, offset=None):
-        """Return them as a risk of their own."""
-        return ist.LinearRisk(self.loss, X, y, offset=offset)
-
-
 def test_new_rows_without_their_share_of_the_penalty_are_caught():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(8, 2)), rng.normal(size=8)
     settings = {"penalty": ist.L2(3.0), "protocol": "folded"}
-    assert check_risk(ist.LinearRisk(ist.SquaredError(), X, y, **settings)).passed
-    report = check_risk(WithoutShare(ist.SquaredError(), X, y, **settings))
+    right = ist.LinearRisk(ist.SquaredError(), X, y, **settings)
+    without = {"test_rows": lambda risk, X, y, offset=None: ist.LinearRisk(risk.loss, X, y)}
+    assert check_risk(right, X=X, y=y).passed
+    report = check_risk(Wrong(right, without), X=X, y=y)
     assert [f.law for f in report.failures] == ["test rows"]
     assert "is the penalty's share, kappa / W, left out?" in report["test rows"].cause
 

@@ -53,6 +53,20 @@ def test_huge_and_tiny_columns_together(units, lam):
 # -- narrow hinges ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("t", [1e-2, 1e-3])
+def test_a_minimum_off_the_flat_piece_where_smoother_forms_end(t):
+    """Classes all but balanced: b = 1 - t log(share / (1 - share)), from far short of the margin for small t.
+
+    There the curvature is e^-58 and less, and Newton's step 1e20 and more times too long.
+    """
+    risk = ist.LinearRisk(
+        ist.SmoothedHinge(t), np.zeros((2, 1)), [1.0, -1.0], weights=[1.0, 0.997], penalty=ist.L2(1.0),
+        intercept=True,
+    )  # fmt: skip
+    found = ist.Fit.minimise(risk).theta
+    assert_within(found, [0.0, 1.0 - t * np.log(0.997 / 0.003)], 1.0, 1e-9)  # the slope's sum cancels to 3e-3
+
+
 @pytest.mark.parametrize("t", NARROW)
 @pytest.mark.parametrize("lam", [0.0, 1e-3, 1.0, 100.0])
 @pytest.mark.parametrize("separable", [False, True])

@@ -38,7 +38,7 @@ def test_equation_14_with_the_sign_of_equation_10(lam, seed):
     matrix = np.linalg.inv(X.T @ X + lam * np.eye(P))
     formula = [
         [
-            -N / 2.0 * gradient(X[i], y[i]) @ matrix @ gradient(X_test[k], y_test[k])  # math.md 8.1: minus
+            -N / 2.0 * gradient(X[i], y[i]) @ matrix @ gradient(X_test[k], y_test[k])  # minus
             for k in range(M)
         ]
         for i in range(N)

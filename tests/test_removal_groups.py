@@ -2,7 +2,6 @@
 
 import itertools
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,37 +11,23 @@ from hypothesis import strategies as st
 import influstat as ist
 from influstat.input.groups import read_groups
 from tests.cases import LOSSES, make_problem, problems
+from tests.reference import assert_within, rational_ridge
+from tests.tolerance import STOP, removed
 
 SQUARED, LOGISTIC, HINGE = LOSSES[0], LOSSES[1], LOSSES[3]
 
 
-def scaled_error(theta, truth, part):
-    """Return the largest error in units of the rows' predictors, relative to the largest coefficient."""
-    unit = np.sqrt(part.hessian(truth).diagonal())
-    return np.max(np.abs(theta - truth) * unit) / np.max(np.abs(truth) * unit + 1e-300)
+def assert_refit(theta, plain, rows, truth=None):
+    """Assert that theta is the minimiser without the rows, as far as rounding lets it be found.
 
-
-def rational_ridge(part):
-    """Return the minimiser for squared error in rational arithmetic: float64 refits differ from it.
-
-    The plain minimiser stops where its gradient is rounding, at condition 2e7 5e-10 away.
+    Without a truth that is a plain refit, and the exact method iterates.
     """
-    rows = [([Fraction(v) for v in x], Fraction(y) - Fraction(o), Fraction(w)) for x, y, o, w in part.rows]
-    p = part.X.shape[1]
-    matrix = [
-        [
-            sum(2 * w * x[i] * x[j] for x, _, w in rows) + (i == j) * Fraction(part.kappa * part.D[i])
-            for j in range(p)
-        ]
-        + [sum(2 * w * x[i] * target for x, target, w in rows)]
-        for i in range(p)
-    ]
-    for i in range(p):
-        for k in range(p):
-            if k != i and matrix[k][i] != 0:
-                factor = matrix[k][i] / matrix[i][i]
-                matrix[k] = [a - factor * b for a, b in zip(matrix[k], matrix[i], strict=True)]
-    return np.array([float(matrix[i][p] / matrix[i][i]) for i in range(p)])
+    part = plain.without(rows)
+    if truth is None:
+        truth = part.minimiser()
+        assert_within(theta, truth, removed(plain, part, truth), STOP)
+    else:
+        assert_within(theta, truth, removed(plain, part, truth))
 
 
 # -- squared error: closed forms equal refits ----------------------------------------------------------
@@ -68,8 +53,7 @@ def test_ridge_without_rows_and_groups_is_a_refit(problem, data):
                 assert "Without" in text
                 assert np.sum(plain.weights[left] > 0) == 0
                 continue
-            part = plain.without(rows)
-            assert scaled_error(removal.theta[k], rational_ridge(part), part) < 1e-10
+            assert_refit(removal.theta[k], plain, rows, rational_ridge(plain.without(rows)))
 
 
 @pytest.mark.parametrize("protocol", ["fixed", "folded"])
@@ -83,8 +67,8 @@ def test_ridge_with_leverage_near_one_is_a_refit(size, protocol):
     fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
     removal = fit.leave_groups_out([[5], [5, 6], [4], list(range(3, 12))])
     for k in range(4):
-        part = plain.without(removal.groups[k])
-        assert scaled_error(removal.theta[k], part.minimiser(), part) < 1e-10
+        rows = removal.groups[k]
+        assert_refit(removal.theta[k], plain, rows, rational_ridge(plain.without(rows)))
     assert removal.converged.all()
 
 
@@ -103,8 +87,7 @@ def test_exact_groups_are_refits(case, weights, protocol):
     removal = fit.leave_groups_out(groups)
     assert removal.converged.all()
     for k, rows in enumerate(groups):
-        part = plain.without(list(rows))
-        assert scaled_error(removal.theta[k], part.minimiser(), part) < 1e-9
+        assert_refit(removal.theta[k], plain, list(rows))
 
 
 def test_labels_give_the_groups_of_equal_labels():

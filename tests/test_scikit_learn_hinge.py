@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.svm import SVC, LinearSVC
 
 import influstat as ist
+from tests.cases import penalty_diagonal
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(60, 3))
@@ -42,15 +43,15 @@ def test_smoothing_leads_to_the_support_vector_machine(name, estimator, w):
     for t in (0.1, 0.01, 0.001):
         fit = ist.from_sklearn(estimator, X, Y, sample_weight=w, smoothing=t)
         hinge = np.maximum(0.0, 1.0 - fit.risk.y * fit.risk.linear_predictor(fit.theta))
-        value = (fit.risk.weights @ hinge + fit.risk.penalty_value(fit.theta)) / fit.risk.total_weight
+        value = (fit.risk.weights @ hinge + fit.risk.penalty.value(fit.theta)) / fit.risk.total_weight
         there = np.maximum(0.0, 1.0 - fit.risk.y * fit.risk.linear_predictor(theta_of(estimator)))
         least = (
-            fit.risk.weights @ there + fit.risk.penalty_value(theta_of(estimator))
+            fit.risk.weights @ there + fit.risk.penalty.value(theta_of(estimator))
         ) / fit.risk.total_weight
         assert -1e-6 < value - least < t * np.log(2.0)
         away.append(np.abs(fit.theta - theta_of(estimator)).max())
         beta = (fit.theta - theta_of(estimator))[:3]  # the risk is strongly convex there, with kappa / W
-        assert beta @ beta < 2.0 * t * np.log(2.0) * fit.risk.total_weight / fit.risk.penalty_diagonal[0]
+        assert beta @ beta < 2.0 * t * np.log(2.0) * fit.risk.total_weight / penalty_diagonal(fit.risk)[0]
     assert away[2] < 0.1 * away[0]
 
 

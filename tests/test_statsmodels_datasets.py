@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from numpy.testing import assert_array_equal
-from statsmodels.tools.sm_exceptions import DomainWarning
+from statsmodels.tools.sm_exceptions import ConvergenceWarning, DomainWarning
 
 import influstat as ist
 
@@ -74,8 +74,21 @@ def huber(y, X):
     return sm.RLM(y, X, M=sm.robust.norms.HuberT()).fit(maxiter=500, tol=1e-13, conv="coefs", **held)
 
 
-def glm(family, tol=1e-13):
-    return lambda y, X: sm.GLM(y, X, family=family).fit(tol=tol, maxiter=200)
+def glm(family):
+    return lambda y, X: sm.GLM(y, X, family=family).fit(tol=1e-10, maxiter=200)
+
+
+def settled_glm(results, y, X):
+    """Return theta after as many steps again as it takes until nothing but rounding moves it.
+
+    statsmodels stops at the deviance, which knows theta only to its square root, and where its rounding
+    hovers, a smaller tolerance is never met.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", DomainWarning)
+        model = sm.GLM(y, X, family=results.model.family)
+        return model.fit(start_params=results.params, tol=0.0, maxiter=20).params
 
 
 def newton(model, **options):
@@ -95,7 +108,7 @@ EXAMPLES = [
     Example("fair, Logit", fair, newton(sm.Logit)),
     Example("star98, GLM Binomial", bundled("star98"), glm(F.Binomial())),
     Example("scotland, GLM Gamma log", bundled("scotland"), glm(F.Gamma(L.Log()))),
-    Example("scotland, GLM Gamma inverse", bundled("scotland"), glm(F.Gamma(), 1e-10)),
+    Example("scotland, GLM Gamma inverse", bundled("scotland"), glm(F.Gamma())),
     Example("cpunish, GLM Poisson", bundled("cpunish"), glm(F.Poisson())),
     Example("committee, GLM negative binomial", bundled("committee"), glm(F.NegativeBinomial(alpha=1.0))),
     Example("randhie, Poisson", bundled("randhie"), newton(sm.Poisson), rows=2),
@@ -122,7 +135,10 @@ def test_removals_are_the_library_s_refits(example):
 
 def theta_without(example, y, X, row):
     keep = np.arange(len(X)) != row
-    return np.asarray(example.refitted(y[keep], X[keep]).params).ravel(order="F")
+    results = example.refitted(y[keep], X[keep])
+    glm = isinstance(results.model, sm.GLM)
+    theta = settled_glm(results, y[keep], X[keep]) if glm else results.params
+    return np.asarray(theta).ravel(order="F")
 
 
 def test_negative_binomial_regression_of_doctor_visits():

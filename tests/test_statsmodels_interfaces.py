@@ -238,7 +238,7 @@ class TestPenalised:
         fit = ist.from_statsmodels(results, alpha=alpha)
         assert fit.names == tuple(np.array(["const", "x1", "x2", "x3"])[full != 0])
         loo = fit.leave_one_out()
-        flagged = fit.risk.active_set_changes(loo)
+        flagged = loo.active_set_changes()
         refits = np.array([fitted(np.delete(everyone, row)) for row in everyone])
         changed = ((refits != 0) != (full != 0)).any(axis=1)
         assert_array_equal(flagged, changed)

@@ -9,10 +9,8 @@ import numpy as np
 from influstat.errors import Unsupported
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray
-from influstat.risks.active_set import ActiveSetRisk
 from influstat.risks.likelihood import LikelihoodRisk
-from influstat.risks.linear import LinearRisk
-from influstat.risks.penalised import PenalisedRisk
+from influstat.risks.linear import as_linear
 
 
 def negative_curvature_rows(fit: Fit) -> Any:
@@ -59,12 +57,9 @@ def negative_curvature_rows(fit: Fit) -> Any:
 
 
 def _curvature(risk: Any, theta: FloatArray) -> FloatArray:
-    if isinstance(risk, PenalisedRisk):
-        return _curvature(risk.base, theta)
-    if isinstance(risk, ActiveSetRisk):
-        return _curvature(risk.smooth, theta)
-    if isinstance(risk, LinearRisk):
-        return risk.weights * risk.loss.second(risk.y, risk.linear_predictor(theta))
+    linear = as_linear(risk)
+    if linear is not None:
+        return linear.weights * linear.loss.second(linear.y, linear.linear_predictor(theta))
     if isinstance(risk, LikelihoodRisk):
         return risk.weights * risk.smallest_row_curvature(theta)
     raise Unsupported(

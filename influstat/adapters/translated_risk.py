@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 
 from influstat.adapters.scikit_learn.data import Translation, labels_of
 from influstat.input.validation import FloatArray, has_index, index_labels
-from influstat.losses.base import Loss
-from influstat.risks.linear import LinearRisk
-from influstat.risks.penalties import L2
 from influstat.risks.softmax import SoftmaxRisk
 
 
@@ -52,69 +49,6 @@ class _Translated:
         if has_index(X) and len(labels) == len(X):
             labels = index_labels(X.index)
         return gradients, labels
-
-
-class TranslatedRisk(_Translated, LinearRisk):
-    """`LinearRisk` of translated rows, which may penalise its intercept.
-
-    Parameters
-    ----------
-    loss : Loss
-        The pointwise loss.
-    X, y : array_like
-        The training rows and targets, translated already.
-    translation : Translation
-        How the user's rows and targets become those of the risk.
-    strength, intercept_strength : float
-        kappa of the penalty (kappa / 2) theta_j^2, for the coefficients and for the intercept.
-    weights, intercept, protocol, names, row_labels
-        As in `LinearRisk`.
-
-    Examples
-    --------
-    >>> import influstat as ist
-    >>> from sklearn.linear_model import RidgeClassifier
-    >>> X, y = [[1.0], [-1.0]], ["yes", "no"]
-    >>> fit = ist.from_sklearn(RidgeClassifier().fit(X, y), X, y)
-    >>> fit.loss([[1.0]], ["yes"]).round(6)      # (1 - 2/3)^2
-    array([0.111111])
-    """
-
-    def __init__(
-        self,
-        loss: Loss,
-        X: Any,
-        y: Any,
-        translation: Translation,
-        *,
-        strength: float,
-        intercept_strength: float,
-        weights: FloatArray | None,
-        intercept: bool,
-        protocol: str,
-        names: Any,
-        row_labels: Any,
-    ) -> None:
-        super().__init__(
-            loss,
-            X,
-            y,
-            penalty=L2(strength),
-            weights=weights,
-            intercept=intercept,
-            protocol=protocol,
-            names=names,
-            row_labels=row_labels,
-        )
-        self.translation = translation
-        if intercept:
-            self.penalty_diagonal[-1] = intercept_strength
-
-    def reweighted(self, weights: Any) -> TranslatedRisk:
-        """Return the risk of the same rows with other weights, its penalty as the protocol says."""
-        part = copy(self)
-        part.__dict__.update(super().reweighted(weights).__dict__)
-        return part
 
 
 class TranslatedSoftmax(_Translated, SoftmaxRisk):

@@ -33,7 +33,7 @@ class Diagonal:
     entries: FloatArray
 
     def dot(self, vectors: FloatArray) -> FloatArray:
-        """Return the product with a vector (p,) or with every column of (p, m)."""
+        """Return the product with a vector (p,), or with every column of (p, m) or (k, p, m)."""
         return np.asarray(_beside(self.entries, vectors) * vectors)
 
     def absolute_dot(self, vectors: FloatArray) -> FloatArray:
@@ -80,6 +80,11 @@ class Diagonal:
         """Whether every entry is 0."""
         return not self.entries.any()
 
+    @property
+    def terms(self) -> int:
+        """How many numbers an entry of a product adds up: what its rounding grows with."""
+        return 1
+
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
@@ -103,7 +108,7 @@ class Matrix:
     entries: FloatArray
 
     def dot(self, vectors: FloatArray) -> FloatArray:
-        """Return the product with a vector (p,) or with every column of (p, m)."""
+        """Return the product with a vector (p,), or with every column of (p, m) or (k, p, m)."""
         return np.asarray(self.entries @ vectors)
 
     def absolute_dot(self, vectors: FloatArray) -> FloatArray:
@@ -150,6 +155,11 @@ class Matrix:
     def zero(self) -> bool:
         """Whether every entry is 0."""
         return not self.entries.any()
+
+    @property
+    def terms(self) -> int:
+        """How many numbers an entry of a product adds up: what its rounding grows with."""
+        return len(self.entries)
 
 
 Symmetric = Diagonal | Matrix

@@ -18,7 +18,7 @@ from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.models.hinge import HingeFit
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import LinearRisk, as_linear
 
 BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
 REACH = 4.0  # of the linear predictors at which a loss is asked which way it falls
@@ -175,8 +175,8 @@ def _data(fit: Any) -> LinearRisk:
         )
     if not isinstance(fit, Fit):
         raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Fit one: ist.Logistic(lam=1.0).fit(X, y).")
-    risk = fit.risk
-    if not isinstance(risk, LinearRisk) or np.unique(risk.y).size != 2 or not _judges(risk):
+    risk = as_linear(fit.risk)
+    if risk is None or np.unique(risk.y).size != 2 or not _judges(risk):
         raise Unsupported(
             "fit", "be a linear classifier of two labels", "is not", "Use ist.Logistic or ist.SmoothedSVC."
         )

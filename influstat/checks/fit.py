@@ -14,6 +14,7 @@ from influstat.errors import InvalidType, NotConverged
 from influstat.fit import STATIONARITY, Fit
 from influstat.input.validation import whole_number
 from influstat.minimise.newton import minimise
+from influstat.risks.linear import as_linear
 
 FIT_LAWS = ("stationarity", "lowest nearby", "definite", "unique", "kinks")
 
@@ -161,12 +162,12 @@ def _unique(fit: Fit, at: Point) -> Finding:
 
 def _kinks(fit: Fit) -> Finding:
     """No row may sit where the loss has a kink: there influence is no derivative."""
-    risk: Any = fit.risk
-    loss = getattr(risk, "loss", None)
-    if loss is None or not hasattr(loss, "kinks") or not hasattr(risk, "linear_predictor"):
+    risk = as_linear(fit.risk)
+    kinks = None if risk is None else getattr(risk.loss, "kinks", None)
+    if risk is None or kinks is None:
         return Finding("", True)
     eta = risk.linear_predictor(fit.theta)
-    distance = np.min(np.abs(np.asarray(loss.kinks(risk.y)) - eta), axis=0)
+    distance = np.min(np.abs(np.asarray(kinks(risk.y)) - eta), axis=0)
     # A minimisation puts eta within about 1e-12 of a kink that holds it, never exactly on it.
     at_kink = np.flatnonzero((distance <= 1e-9 * (1.0 + np.abs(eta))) & (risk.weights > 0))
     if not at_kink.size:

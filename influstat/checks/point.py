@@ -12,7 +12,7 @@ from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.input.validation import FloatArray
 from influstat.numerics.derivatives import Derivative, ridders
 from influstat.risks.black_box import BlackBoxRisk
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import LinearRisk, as_linear
 
 TOLERANCE = 1e-8  # of laws with a derivative: between the digits of differences in float64 and of float32
 ALGEBRA = 1e-9  # laws between different sums, which may cancel: float64 keeps 1e-12 or so, float32 1e-7
@@ -39,8 +39,9 @@ class Point:
         """Steps of the coefficients, shape (p,), that move linear predictors, or their like, by 1 at most."""
         p = self.risk.shape[1]
         at = np.zeros(p) if self.given is None else self.given
-        if isinstance(self.risk, LinearRisk):
-            return _units_of(self.risk)
+        linear = as_linear(self.risk)
+        if linear is not None:
+            return _units_of(linear)
         widest = self.risk.rows.widths if isinstance(self.risk, BlackBoxRisk) else np.full(p, np.inf)
         try:
             gradients = np.asarray(self.risk.row_gradients(at), dtype=np.float64)
@@ -88,8 +89,8 @@ class Point:
 
     def _room(self, direction: FloatArray) -> float:
         """Return how far along the direction no row meets a kink that its loss declares, at most 1."""
-        risk = self.risk
-        if not isinstance(risk, LinearRisk) or not hasattr(risk.loss, "kinks"):
+        risk = as_linear(self.risk)
+        if risk is None or not hasattr(risk.loss, "kinks"):
             return 1.0
         eta = risk.linear_predictor(self.theta)
         distance = np.min(np.abs(np.asarray(risk.loss.kinks(risk.y)) - eta), axis=0)
@@ -130,8 +131,9 @@ def _units_of(risk: LinearRisk) -> FloatArray:
     """Return steps that move the linear predictors by about 1, or less where the penalty would swamp all."""
     squares = risk.design.square_sums(np.ones(risk.shape[0])) / risk.shape[0]
     unit = np.where(squares > 0, 1.0 / np.sqrt(np.where(squares > 0, squares, 1.0)), 1.0)
-    penalised = risk.penalty_diagonal > 0
-    kappa = np.where(penalised, risk.penalty_diagonal, 1.0)
+    curvature = risk.penalty.hessian(np.zeros(risk.shape[1])).diagonal()
+    penalised = curvature > 0
+    kappa = np.where(penalised, curvature, 1.0)
     return np.where(penalised, np.minimum(unit, np.sqrt(2.0 * risk.total_weight / kappa)), unit)
 
 

@@ -12,6 +12,7 @@ from influstat.checks.compare import compare
 from influstat.checks.point import ALGEBRA, DIRECTIONS, TOLERANCE, Point, unsettled
 from influstat.checks.report import Finding
 from influstat.input.validation import FloatArray
+from influstat.risks.protocol import Protocol
 
 ROWS = 4  # left out one at a time
 
@@ -145,7 +146,7 @@ def _protocol(at: Point) -> Finding:
     finding = compare(
         others, rows, tolerance=ALGEBRA, size=np.max(np.abs(rows)), place=at.row, factors=at.factors
     )
-    if not finding.passed or risk.protocol == "folded":
+    if not finding.passed or Protocol(risk.protocol).carried(risk.total_weight):
         return finding
     penalties = [r.total_weight * r.value(theta) - float(r.weights @ rows) for r in (part, risk)]
     size = float(weights @ np.abs(rows)) + float(risk.weights @ np.abs(rows)) + abs(penalties[1])

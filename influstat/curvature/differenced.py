@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from influstat.algebra.symmetric import Symmetric
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, returned_array
 from influstat.numerics.derivatives import STEP, Derivative, ridders
@@ -22,7 +23,7 @@ AGREEMENT = 1e-4  # steps whose Hessians differ by more than this share of it fo
 
 
 class BlackBoxCurvature(LinearOperator):
-    """H = sum_i share_i (Hessian of l_i) + diag(ridge) at one theta, mean scale.
+    """H = sum_i share_i (Hessian of l_i) + ridge at one theta, mean scale.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ class BlackBoxCurvature(LinearOperator):
         Where.
     share : ndarray, shape (n,)
         w_i / W.
-    ridge : ndarray, shape (p,)
+    ridge : Symmetric
         Diagonal of the penalty's Hessian in mean scale.
     names : sequence of str
         What the coefficients are called.
@@ -52,7 +53,7 @@ class BlackBoxCurvature(LinearOperator):
         rows: RowFunction,
         theta: FloatArray,
         share: FloatArray,
-        ridge: FloatArray,
+        ridge: Symmetric,
         *,
         names: tuple[str, ...],
         hvp: Callable[..., Any] | None,
@@ -78,7 +79,7 @@ class BlackBoxCurvature(LinearOperator):
         if self._dense is not None:
             return np.asarray(self._dense @ vectors)
         columns = [self._product(column) for column in np.asarray(vectors, dtype=np.float64).T]
-        return np.column_stack(columns) + self.ridge[:, None] * vectors
+        return np.column_stack(columns) + self.ridge.dot(vectors)
 
     def _adjoint(self) -> BlackBoxCurvature:
         return self
@@ -103,7 +104,7 @@ class BlackBoxCurvature(LinearOperator):
                         "Check it with influstat.checks.check_risk.",
                     )
                 matrix = 0.5 * (matrix + matrix.T)
-            self._dense = np.asfortranarray(matrix + np.diag(self.ridge))
+            self._dense = np.asfortranarray(matrix + self.ridge.dense())
         return self._dense.copy(order="F")
 
     def diagonal(self) -> FloatArray:
@@ -166,7 +167,7 @@ class BlackBoxCurvature(LinearOperator):
         if size == 0.0:
             return np.zeros_like(vector)
         if self._real_only():
-            return np.asarray((self.to_dense() - np.diag(self.ridge)) @ vector)
+            return np.asarray(self.to_dense() @ vector - self.ridge.dot(vector))
         step = vector / size
 
         def moved(r: Any, part: Any) -> NDArray[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
+from influstat.algebra.symmetric import Diagonal, Symmetric
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, real_number
@@ -25,8 +26,8 @@ class Curvature(LinearOperator):
         l2_i, second derivative of each row's loss in its linear predictor.
     share : ndarray, shape (n,)
         w_i / W, each row's share of the risk; they sum to 1.
-    ridge : ndarray, shape (p,)
-        Diagonal of the penalty's Hessian in mean scale, kappa D / W, plus any damping.
+    ridge : ndarray, shape (p,), or Symmetric
+        The penalty's Hessian in mean scale, kappa D / W, plus any damping; a vector is a diagonal.
 
     Notes
     -----
@@ -41,13 +42,15 @@ class Curvature(LinearOperator):
     array([3.])
     """
 
-    def __init__(self, design: Design, second: FloatArray, share: FloatArray, ridge: FloatArray) -> None:
+    def __init__(
+        self, design: Design, second: FloatArray, share: FloatArray, ridge: FloatArray | Symmetric
+    ) -> None:
         p = design.shape[1]
         super().__init__(dtype=np.dtype(np.float64), shape=(p, p))  # type: ignore[call-arg]  # stubs lack it
         self.design = design
         self.second = second
         self.share = share
-        self.ridge = ridge
+        self.ridge: Symmetric = Diagonal(ridge) if isinstance(ridge, np.ndarray) else ridge
 
     def _matvec(self, vector: FloatArray) -> FloatArray:
         return self._matmat(np.reshape(vector, (-1, 1)))[:, 0]
@@ -55,7 +58,7 @@ class Curvature(LinearOperator):
     def _matmat(self, vectors: FloatArray) -> FloatArray:
         """Return H @ vectors in one pass over the rows."""
         weights = self.share * self.second
-        result = self.ridge[:, None] * vectors
+        result = self.ridge.dot(vectors)
         for rows, block in self.design.blocks():
             predictor = block @ vectors
             predictor *= weights[rows, None]
@@ -70,17 +73,17 @@ class Curvature(LinearOperator):
     def to_dense(self) -> FloatArray:
         """Return H as an array, shape (p, p), Fortran order, symmetric to the last bit."""
         dense = self.design.gram(self.share * self.second)
-        dense.flat[:: self.shape[0] + 1] += self.ridge
+        self.ridge.add_to(dense)
         return dense
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H, shape (p,)."""
-        return self.design.square_sums(self.share * self.second) + self.ridge
+        return self.design.square_sums(self.share * self.second) + self.ridge.diagonal()
 
     def damped(self, damping: float) -> Curvature:
         """Return H + damping * I; the same as adding a multiple of the identity operator."""
         damping = real_number("damping", damping, at_least=0.0)
-        return Curvature(self.design, self.second, self.share, self.ridge + damping)
+        return Curvature(self.design, self.second, self.share, self.ridge.shifted(damping))
 
     def eigenvalue_bound(self) -> float:
         """Return an upper bound on the largest eigenvalue, at the cost of two products with X.
@@ -91,14 +94,14 @@ class Curvature(LinearOperator):
         row_sums = self.design.absolute_transpose_dot(
             weights * self.design.absolute_dot(np.ones(self.shape[0]))
         )
-        trace = float(np.sum(self.design.square_sums(weights) + np.abs(self.ridge)))
-        return min(trace, float(np.max(row_sums + np.abs(self.ridge))))
+        trace = float(np.sum(self.design.square_sums(weights) + np.abs(self.ridge.diagonal())))
+        return min(trace, float(np.max(row_sums + self.ridge.absolute_dot(np.ones(self.shape[0])))))
 
     def row_eigenvalue_bound(self) -> float:
         """Return max_i l2_i |x_i|^2 + max ridge: a bound on the norm of any single row's Hessian."""
         drawn = self.share > 0
         norms = self.design.row_square_norms()
-        return float(np.max(np.where(drawn, np.abs(self.second) * norms, 0.0)) + np.max(np.abs(self.ridge)))
+        return float(np.max(np.where(drawn, np.abs(self.second) * norms, 0.0)) + self.ridge.largest)
 
     def sampled(self, rows: Any) -> Curvature:
         """Return the mean of the Hessians of the given rows (repeats allowed), penalty included.

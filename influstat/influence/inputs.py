@@ -20,7 +20,7 @@ from influstat.fit import Fit
 from influstat.input.groups import read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import LinearRisk, as_linear
 from influstat.solvers import Cholesky, Solution, Solver
 
 
@@ -149,11 +149,12 @@ def _linear_risk(fit: Any) -> LinearRisk:
     if not isinstance(fit, Fit):
         remedy = "Fit one: ist.Logistic(lam=1.0).fit(X, y); for a hinge, ist.SmoothedSVC."
         raise InvalidType("fit", "be a Fit", f"is {fit!r}", remedy)
-    if not isinstance(fit.risk, LinearRisk):
+    risk = as_linear(fit.risk)
+    if risk is None:
         raise Unsupported(
             "fit",
             "be a fit of a LinearRisk",
             f"is one of {type(fit.risk).__name__}",
             "Its inputs are not known.",
         )
-    return fit.risk
+    return risk

@@ -24,6 +24,8 @@ class Loss(Protocol):
     ----------
     self_concordance : float
         c with abs(l3) <= c * l2 everywhere; inf when there is none. Certificates rest on it.
+    quadratic : float, optional
+        The second derivative, only where it is the same for every y and eta: refits are then closed forms.
     kinks : callable, optional
         ``kinks(y)``, only where the first or second derivative jumps: at which eta, shape (k, n).
 
@@ -66,6 +68,12 @@ class Loss(Protocol):
     def mean_derivative(self, eta: FloatArray) -> FloatArray:
         """Return d mean / d eta."""
         ...
+
+
+def constant_second(loss: Any) -> float | None:
+    """Return the second derivative of a loss that declares in `quadratic` that it has only one, else None."""
+    second: float | None = getattr(loss, "quadratic", None)
+    return second
 
 
 class NoMean:

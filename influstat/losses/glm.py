@@ -57,9 +57,15 @@ class GLMLoss:
     link: InverseLink
 
     @property
+    def quadratic(self) -> float | None:
+        """Return 1 for the Gaussian family with the identity: l2 does not depend on y and eta."""
+        gaussian = isinstance(self.family, families.Gaussian) and self.link == links.PowerLink(1.0)
+        return 1.0 if gaussian else None
+
+    @property
     def self_concordance(self) -> float:
         """Return c with |l3| <= c l2: known for some pairs of family and link, else inf."""
-        if isinstance(self.family, families.Gaussian) and self.link == links.PowerLink(1.0):
+        if self.quadratic is not None:
             return 0.0
         return _SELF_CONCORDANT.get((type(self.family), type(self.link)), np.inf)
 

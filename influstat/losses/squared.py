@@ -21,6 +21,8 @@ class SquaredError:
     (4.0, -4.0)
     """
 
+    quadratic = 2.0
+
     @property
     def self_concordance(self) -> float:
         """Return 0: the third derivative vanishes."""

@@ -7,7 +7,8 @@ Albert and Anderson 1984, Rockafellar 1970, section 27).
 
 from __future__ import annotations
 
-from typing import NoReturn
+from functools import cached_property
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,77 +16,133 @@ from scipy.linalg import qr
 
 from influstat.errors import NoMinimiser, SingularHessian
 from influstat.input.validation import FloatArray
-from influstat.risks.linear import LinearRisk
+from influstat.risks.contract import Risk
+from influstat.risks.linear import LinearRisk, as_linear
 
-Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 FAR = 1e3  # a linear predictor so large that the slope of every loss has reached its limit
 SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minimum is doubted
 
 
-def require_full_rank(risk: LinearRisk) -> None:
-    """Raise SingularHessian if the unpenalised columns of the weighted rows are dependent."""
-    free = np.flatnonzero(risk.penalty_diagonal == 0)
-    rows = np.count_nonzero(risk.weights)
-    if rows >= free.size > 1 and free.size == risk.shape[1]:
-        return  # the factorisation at the start decides for less, on the Hessian itself
-    dependent = dependent_columns(risk)
-    if dependent:
-        raise SingularHessian(
-            f"The unpenalised columns have rank {free.size - len(dependent)}, not {free.size}: "
-            f"{', '.join(dependent[:8])} can be had from the others, so the minimiser is not unique. Drop "
-            "them, penalise them (lam > 0), or give more rows."
-        )
+class Existence:
+    """What is known about the minimum of a risk of any kind: what the risk itself says.
+
+    Parameters
+    ----------
+    risk : Risk
+        A risk may have a method `require_minimum()`, which raises where there is none.
+    """
+
+    def __init__(self, risk: Any) -> None:
+        self._require_minimum = getattr(risk, "require_minimum", lambda: None)
+
+    def require(self) -> None:
+        """Raise where it is plain from the start that there is no minimum, or no unique one."""
+        self._require_minimum()
+
+    def explain(
+        self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
+    ) -> None:
+        """Raise NoMinimiser if the risk falls for ever along some direction; return if that is not known."""
+
+    def refuse_separating(self, theta: FloatArray) -> None:
+        """Raise NoMinimiser if theta itself points where the risk falls for ever."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether a singular Hessian at the start cannot become regular elsewhere."""
+        return True
 
 
-def dependent_columns(risk: LinearRisk) -> list[str]:
-    """Return the names of unpenalised columns that the others span on the rows of positive weight."""
-    free = np.flatnonzero(risk.penalty_diagonal == 0)
-    rows = np.flatnonzero(risk.weights > 0)
-    if not free.size:
-        return []
-    columns = _columns(risk, rows, free)
-    norms = np.linalg.norm(columns, axis=0)
-    _, triangle, order = qr(columns / np.where(norms > 0, norms, 1.0), mode="economic", pivoting=True)
-    diagonal = np.abs(np.diag(triangle))
-    rank = int(np.sum(diagonal > max(columns.shape) * np.finfo(np.float64).eps * diagonal[:1]))
-    return [risk.names[free[j]] for j in order[rank:]]
+class LinearExistence(Existence):
+    """The theorems for one linear predictor per row.
+
+    Parameters
+    ----------
+    risk : LinearRisk
+        The risk; directions that its penalty feels need not be looked at.
+    """
+
+    def __init__(self, risk: LinearRisk) -> None:
+        self._risk = risk
+
+    @cached_property
+    def _flat(self) -> FloatArray:
+        """Directions (p, r) along which the penalty is constant."""
+        return self._risk.penalty.flat(self._risk.shape[1])
+
+    @cached_property
+    def _columns(self) -> FloatArray:
+        """How the linear predictors of the rows of positive weight move along them."""
+        return np.asarray(self._risk.design.dot(self._flat)[self._risk.weights > 0])
+
+    def require(self) -> None:
+        """Raise SingularHessian if the unpenalised columns of the weighted rows are dependent."""
+        count, p = self._flat.shape[1], self._risk.shape[1]
+        if np.count_nonzero(self._risk.weights) >= p > 1 and count == p:
+            return  # the factorisation at the start decides for less, on the Hessian itself
+        if self.dependent:
+            raise SingularHessian(
+                f"The unpenalised columns have rank {count - len(self.dependent)}, not {count}: "
+                f"{', '.join(self.dependent[:8])} can be had from the others, so the minimiser is not "
+                "unique. Drop them, penalise them (lam > 0), or give more rows."
+            )
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether unpenalised columns are dependent."""
+        return bool(self.dependent)
+
+    @cached_property
+    def dependent(self) -> list[str]:
+        """Names of unpenalised columns that the others span on the rows of positive weight."""
+        if not self._flat.size:
+            return []
+        columns = self._columns
+        norms = np.linalg.norm(columns, axis=0)
+        _, triangle, order = qr(columns / np.where(norms > 0, norms, 1.0), mode="economic", pivoting=True)
+        diagonal = np.abs(np.diag(triangle))
+        rank = int(np.sum(diagonal > max(columns.shape) * np.finfo(np.float64).eps * diagonal[:1]))
+        return [self._risk.names[np.argmax(np.abs(self._flat[:, j]))] for j in order[rank:]]
+
+    def refuse_separating(self, theta: FloatArray) -> None:
+        """Raise NoMinimiser if the free part of theta points where every row's loss falls for ever."""
+        if not self._flat.size:
+            return
+        grows_up, grows_down = self._growth
+        if (grows_up & grows_down).any():
+            return
+        along = self._flat.T @ theta
+        predictor = self._columns @ along
+        small = 1e-7 * np.max(np.abs(predictor), initial=0.0)
+        towards = np.where(grows_down, predictor, -predictor)  # > 0 where the row's loss falls
+        if (towards > small).all():
+            _raise_no_minimiser(self._risk, self._flat @ along)
+
+    def explain(
+        self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
+    ) -> None:
+        """Raise NoMinimiser if the risk falls for ever along some direction; return if it does not."""
+        if not self._flat.size or (only_if_suspect and reciprocal_condition > SUSPECT):
+            return
+        self.refuse_separating(theta)
+        grows_up, grows_down = self._growth
+        if (grows_up & grows_down).all():
+            return
+        direction = _recession_direction(self._columns, grows_up, grows_down)
+        if direction is not None:
+            _raise_no_minimiser(self._risk, self._flat @ direction)
+
+    @cached_property
+    def _growth(self) -> tuple[Mask, Mask]:
+        return _growth(self._risk)
 
 
-def refuse_separating(risk: LinearRisk, theta: FloatArray) -> None:
-    """Raise NoMinimiser if the free part of theta itself points where every row's loss falls for ever."""
-    free = risk.penalty_diagonal == 0
-    if not free.any():
-        return
-    grows_up, grows_down = _growth(risk)
-    if (grows_up & grows_down).any():
-        return
-    direction = np.where(free, theta, 0.0)
-    predictor = risk.design.dot(direction)[risk.weights > 0]
-    small = 1e-7 * np.max(np.abs(predictor), initial=0.0)
-    towards = np.where(grows_down, predictor, -predictor)  # > 0 where the row's loss falls
-    if (towards > small).all():
-        _raise_no_minimiser(risk, direction)
-
-
-def explain_no_minimum(
-    risk: LinearRisk, theta: FloatArray, reciprocal_condition: float, *, only_if_suspect: bool = False
-) -> None:
-    """Raise NoMinimiser if the risk falls for ever along some direction; return if it does not."""
-    free = np.flatnonzero(risk.penalty_diagonal == 0)
-    if not free.size or (only_if_suspect and reciprocal_condition > SUSPECT):
-        return
-    refuse_separating(risk, theta)
-    grows_up, grows_down = _growth(risk)
-    if (grows_up & grows_down).all():
-        return
-    rows = np.flatnonzero(risk.weights > 0)
-    direction = _recession_direction(_columns(risk, rows, free), grows_up, grows_down)
-    if direction is not None:
-        full = np.zeros(risk.shape[1])
-        full[free] = direction
-        _raise_no_minimiser(risk, full)
+def existence_of(risk: Risk) -> Existence:
+    """Return what is known about the minimum of this risk."""
+    linear = as_linear(risk)
+    return Existence(risk) if linear is None else LinearExistence(linear)
 
 
 def _growth(risk: LinearRisk) -> tuple[Mask, Mask]:
@@ -108,15 +165,6 @@ def _slope_far_out(risk: LinearRisk, y: FloatArray, side: float) -> FloatArray:
         with np.errstate(over="ignore", invalid="ignore"):  # an exponential loss overflows: it grows
             slope[lost] = risk.loss.first(y[lost], side * (far + beyond[lost]))
     return slope
-
-
-def _columns(risk: LinearRisk, rows: Indices, columns: Indices) -> FloatArray:
-    """Return X[rows][:, columns] dense; `columns` are the unpenalised ones."""
-    result = np.empty((risk.shape[0], columns.size))
-    for block_rows, block in risk.design.blocks():
-        part = block[:, columns]
-        result[block_rows] = part.toarray() if risk.design.sparse else part
-    return np.asarray(result[rows])
 
 
 def _recession_direction(columns: FloatArray, grows_up: Mask, grows_down: Mask) -> FloatArray | None:

@@ -153,7 +153,7 @@ def minimise_hinge(
             f"The hinge fit stopped after {iterations} interior-point steps with a duality gap of {gap:.1e}, "
             f"above {allowed:.1e} (sum scale). Rescale the columns of X, or strengthen the penalty."
         )
-    return HingeSolution(theta, dual, gap, margin, iterations)
+    return HingeSolution(theta, dual, gap / float(weights.sum()), margin, iterations)
 
 
 def _require_both_classes(y: FloatArray) -> None:

@@ -19,21 +19,16 @@ from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.input.validation import FloatArray
 from influstat.losses.base import Loss
 from influstat.losses.squared import SquaredError
-from influstat.minimise.existence import (
-    dependent_columns,
-    explain_no_minimum,
-    refuse_separating,
-    require_full_rank,
-)
+from influstat.minimise.existence import existence_of
 from influstat.risks.contract import Risk
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import LinearRisk, as_linear
 from influstat.solvers.cholesky import CholeskyInverse
 from influstat.solvers.conjugate_gradient import ConjugateGradient
 
 TOLERANCE = 1e-12
 LARGEST_FACTORED = 4000  # coefficients; beyond, and where penalised, steps come from conjugate gradients
 LEAST_RTOL = 1e-10  # of conjugate gradients; looser far from the minimum, where a Newton step is no aim
-HALVINGS = 60
+SHORTENINGS = 60  # of a step: by halves to about 1e-6, then by tenths, as far as a step of 1e20 needs
 GONE = 1e-12  # of a coefficient and its gradient that one step takes to 0, but for rounding
 NOTHING = 1e-140  # a gradient that no step can tell from 0: its square is below float64
 SHARED = 1e-4  # of the largest gradient scale, the least that counts where steps are not factored
@@ -107,10 +102,7 @@ def minimise(
     NotConverged
         The step limit came first.
     """
-    if isinstance(risk, LinearRisk):
-        require_full_rank(risk)
-    elif hasattr(risk, "require_minimum"):  # a risk that knows by itself when there is none
-        risk.require_minimum()
+    existence_of(risk).require()
     if start is not None:
         try:
             return _Descent(risk, np.array(start, dtype=np.float64)).minimum(max_iterations, tolerance)
@@ -129,27 +121,30 @@ def minimise(
 def _start(risk: Risk) -> FloatArray:
     """Return zeros, or where an offset leaves no row with curvature, the theta that cancels it best."""
     zeros = np.zeros(risk.shape[1])
-    if not isinstance(risk, LinearRisk) or not risk.offset.any():
+    linear = as_linear(risk)
+    if linear is None or not linear.offset.any():
         return zeros
-    if (risk.curvature(zeros).diagonal() > 0).all():
+    if (linear.curvature(zeros).diagonal() > 0).all():
         return zeros
     least_squares = LinearRisk(
-        SquaredError(), risk.design, -risk.offset, penalty=risk.penalty, weights=risk.weights
+        SquaredError(), linear.design, -linear.offset, penalty=linear.penalty, weights=linear.weights
     )
     return _Descent(least_squares, zeros).minimum(10, TOLERANCE).theta
 
 
 def _surely_convex(risk: Risk) -> bool:
     """Return whether |l3| <= c l2 is known, which says l2 >= 0: there is one minimum, if any."""
-    return isinstance(risk, LinearRisk) and risk.loss.self_concordance < np.inf
+    linear = as_linear(risk)
+    return linear is not None and linear.loss.self_concordance < np.inf
 
 
 def _easier(risk: Risk) -> list[Risk]:
     """Return the same risk with the smoother losses that its own offers to pass through."""
-    if not isinstance(risk, LinearRisk):
+    linear = as_linear(risk)
+    if linear is None:
         return []
-    losses: tuple[Loss, ...] = getattr(risk.loss, "continuation", tuple)()
-    return [risk.with_loss(loss) for loss in losses]
+    losses: tuple[Loss, ...] = getattr(linear.loss, "continuation", tuple)()
+    return [linear.with_loss(loss) for loss in losses]
 
 
 class _Descent:
@@ -163,6 +158,7 @@ class _Descent:
             self.measure = stationarity(risk, theta, self.gradient)
         self.inverse: CholeskyInverse | None = None
         self.definite = False  # whether the last Hessian was positive definite as it is
+        self.existence = existence_of(risk)
         self.by_products = _by_conjugate_gradients(risk)
         self.convex = getattr(risk, "convex", True)
         self.steps = 0
@@ -177,7 +173,7 @@ class _Descent:
         self.run(max_iterations, tolerance)
         if not self.definite:  # no step was needed, or the last was damped: a saddle looks the same so far
             self._require_definite()
-        self._explain(self._condition(), only_if_suspect=True)
+        self.existence.explain(self.theta, self._condition(), only_if_suspect=True)
         return Minimum(self.theta, self.measure, self.steps)
 
     def run(self, max_iterations: int, tolerance: float) -> None:
@@ -187,7 +183,7 @@ class _Descent:
             if self.steps == max_iterations:
                 self._fail(tolerance)
             before, previous = self.theta, self.measure
-            moved = self._step(HALVINGS if previous > tolerance else 1)
+            moved = self._step(SHORTENINGS if previous > tolerance else 1)
             if previous <= tolerance:
                 polishing += 1
                 if self.measure > 0.5 * previous:
@@ -196,8 +192,8 @@ class _Descent:
                     break
             elif not moved:
                 self._fail(tolerance)
-            elif isinstance(self.risk, LinearRisk):
-                refuse_separating(self.risk, self.theta)
+            else:
+                self.existence.refuse_separating(self.theta)
 
     def _step(self, lengths: int) -> bool:
         """Move once; return False where none of so many step lengths lowers the risk or its gradient.
@@ -212,7 +208,7 @@ class _Descent:
         slope = float(self.gradient @ direction)
         noise = 64 * np.finfo(np.float64).eps * abs(self.value)
         length = 1.0
-        for _ in range(lengths):
+        for tried in range(lengths):
             theta = self.theta + length * direction
             with np.errstate(over="ignore", invalid="ignore"):  # too far: half as far next
                 value = self.risk.value(theta)
@@ -231,12 +227,13 @@ class _Descent:
                     self.theta, self.value = theta, value
                     self.gradient, self.measure = gradient, measure
                     return True
-            length *= 0.5
+            length *= 0.5 if tried < 20 else 0.1
         return False
 
     def _direction(self) -> FloatArray:
         curvature = self.risk.curvature(self.theta)
-        constant = isinstance(self.risk, LinearRisk) and self.risk.loss.self_concordance == 0.0
+        linear = as_linear(self.risk)
+        constant = linear is not None and linear.quadratic
         if self.by_products:
             self.definite = bool((curvature.second >= 0).all())
             rtol = LEAST_RTOL if constant else max(LEAST_RTOL, min(0.1, self.measure**0.5))
@@ -254,8 +251,8 @@ class _Descent:
                 raise
         except SingularHessian:
             if self.steps == 0 and self.convex:
-                self._explain(0.0)
-                if not isinstance(self.risk, LinearRisk) or dependent_columns(self.risk):
+                self.existence.explain(self.theta)
+                if self.existence.hopeless:
                     raise
         else:
             self.definite = True
@@ -276,7 +273,7 @@ class _Descent:
                 return CholeskyInverse(matrix, self.risk.names)
             except (SingularHessian, IndefiniteHessian):
                 continue
-        self._explain(0.0)
+        self.existence.explain(self.theta)
         return CholeskyInverse(curvature.to_dense(), self.risk.names)  # raises what is wrong with it
 
     def _require_definite(self) -> None:
@@ -288,18 +285,14 @@ class _Descent:
         try:
             self.inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
         except SingularHessian:
-            self._explain(0.0)
+            self.existence.explain(self.theta)
             raise
-
-    def _explain(self, reciprocal_condition: float, *, only_if_suspect: bool = False) -> None:
-        if isinstance(self.risk, LinearRisk):
-            explain_no_minimum(self.risk, self.theta, reciprocal_condition, only_if_suspect=only_if_suspect)
 
     def _condition(self) -> float:
         return 1.0 if self.inverse is None else self.inverse.reciprocal_condition
 
     def _fail(self, tolerance: float) -> None:
-        self._explain(0.0)
+        self.existence.explain(self.theta)
         self._require_definite()
         raise NotConverged(
             f"Newton's method stopped after {self.steps} steps with a relative gradient of "
@@ -320,9 +313,10 @@ def _absolute(matrix: FloatArray) -> FloatArray:
 
 
 def _by_conjugate_gradients(risk: Risk) -> bool:
-    if risk.shape[1] <= LARGEST_FACTORED or not isinstance(risk, LinearRisk):
+    linear = as_linear(risk)
+    if linear is None or risk.shape[1] <= LARGEST_FACTORED:
         return False
-    return bool(np.mean(risk.penalty_diagonal > 0) > 0.9)
+    return bool(np.mean(linear.penalty.axes(risk.shape[1])) > 0.9)
 
 
 def _conjugate_gradient_direction(curvature: Curvature, gradient: FloatArray, rtol: float) -> FloatArray:

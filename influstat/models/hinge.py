@@ -14,8 +14,9 @@ from influstat.input.validation import FloatArray, choice, real_number, require_
 from influstat.input.warning import doubt
 from influstat.losses.hinge import SmoothedHinge
 from influstat.minimise.hinge import HingeSolution, minimise_hinge
-from influstat.risks.linear import PROTOCOLS, LinearRisk
+from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2
+from influstat.risks.protocol import PROTOCOLS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,7 @@ class HingeSVC:
             row_labels=row_labels,
         )
         require_two_classes(data.y, data.weights)
-        return HingeFit(self, data, _solve(data, data.penalty.strength))
+        return HingeFit(self, data, _solve(data, self.lam))
 
 
 class HingeFit:
@@ -152,7 +153,7 @@ class HingeFit:
         """The risk R(theta), mean scale."""
         hinge = np.maximum(0.0, 1.0 - self.data.y * self.data.linear_predictor(self.theta))
         return float(
-            (self.data.weights @ hinge + self.data.penalty_value(self.theta)) / self.data.total_weight
+            (self.data.weights @ hinge + self.data.penalty.value(self.theta)) / self.data.total_weight
         )
 
     def predict(self, X: Any, *, offset: Any = None) -> FloatArray:
@@ -167,9 +168,8 @@ class HingeFit:
         at = self.theta if theta is None else theta
         tests = self.data.test_rows(X, y, offset=offset)
         hinge = np.maximum(0.0, 1.0 - tests.y * tests.linear_predictor(at))
-        if self.data.protocol == "folded":
-            hinge += self.data.penalty_value(at) / self.data.total_weight
-        return np.asarray(hinge)
+        carried = self.data.protocol.carried(self.data.total_weight)
+        return np.asarray(hinge + carried * self.data.penalty.value(at))
 
     def leave_one_out(self, *, rows: Any = None) -> FloatArray:
         """Return theta refitted without each row, in the model's penalty protocol.
@@ -202,7 +202,8 @@ class HingeFit:
             weights[row] = 0.0
             try:
                 part = self.data.reweighted(weights)
-                theta[k] = _solve(part, part.penalty.strength).theta
+                kept = self.data.protocol.after(self.data.total_weight, part.total_weight)
+                theta[k] = _solve(part, kept * self.model.lam).theta
             except InflustatError as error:
                 failed.append((self.row_labels[row], error))
         if failed:

@@ -12,8 +12,9 @@ from influstat.losses.hinge import SmoothedHinge
 from influstat.losses.logistic import LogisticLoss, SignedLogisticLoss
 from influstat.losses.squared import SquaredError
 from influstat.models.hinge import HingeSVC
-from influstat.risks.linear import PROTOCOLS, LinearRisk
+from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2
+from influstat.risks.protocol import PROTOCOLS
 
 __all__ = ["HingeSVC", "Logistic", "Ridge", "SmoothedSVC"]
 

@@ -12,15 +12,18 @@ from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, vector
+from influstat.losses.base import constant_second
 from influstat.removal.expansion import Expansion
 from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import in_blocks
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.penalties import L2
 from influstat.solvers.cholesky import CholeskyInverse
 
 if TYPE_CHECKING:
     from influstat.fit import Fit
 
+ALONE = 1e-9  # 1 - leverage at most that: the row alone determines an unpenalised coefficient
 BLOCK_ENTRIES = 2**17  # entries of the row blocks in closed forms: 1 MiB, so that they stay in cache
 
 
@@ -106,8 +109,9 @@ def cross_validate(
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
     losses, bound = np.full((2, n), np.nan)
-    expansion = Expansion(_linear(fit), fit.theta)
-    if groups.single and expansion.quadratic and method in ("exact", "newton") and not certified:
+    risk = _linear(fit)
+    expansion = Expansion(risk, fit.theta)
+    if groups.single and risk.quadratic and method in ("exact", "newton") and not certified:
         status = _closed_form(fit, expansion, groups, losses)
     else:
         status = _by_removal(fit, groups, method, losses, bound if certified else None)
@@ -120,11 +124,12 @@ def cross_validate(
 
 
 def _linear(fit: Fit) -> LinearRisk:
-    if not isinstance(fit.risk, LinearRisk):
+    risk = as_linear(fit.risk)
+    if risk is None:
         raise Unsupported(
             "fit", "have a LinearRisk", f"has a {type(fit.risk).__name__}", "Use leave_groups_out."
         )
-    return fit.risk
+    return risk
 
 
 def _by_removal(
@@ -149,7 +154,7 @@ def _closed_form(fit: Fit, expansion: Expansion, groups: Groups, losses: FloatAr
     risk = expansion.risk
     factors = expansion.kept(groups)
     shared = SharedInverse(expansion, factors)
-    penalty = risk.penalty_diagonal * fit.theta
+    penalty = expansion.penalty_gradient
     status, hard = [""] * len(groups), []
     step = max(1, BLOCK_ENTRIES // risk.shape[1])
     for start in range(0, len(groups), step):
@@ -219,42 +224,54 @@ def cross_validate_lam(fit: Fit, lams: Any) -> FloatArray:
     >>> ist.cross_validate_lam(fit, [1.0]).round(7), round(ist.cross_validate(fit).mean, 12)
     (array([9.2962963]), 9.296296296296)
     """
-    risk = fit.risk
-    if not isinstance(risk, LinearRisk) or risk.loss.self_concordance != 0.0:
+    risk = as_linear(fit.risk)
+    second = None if risk is None else constant_second(risk.loss)
+    if risk is None or second is None:
         raise Unsupported("fit", "be by squared error", f"is {fit!r}", "Cross-validate each fit instead.")
+    if not isinstance(risk.penalty, L2):
+        raise Unsupported(
+            "fit",
+            "have a ridge penalty of one strength",
+            f"has {risk.penalty!r}",
+            "Cross-validate each fit instead.",
+        )
     values = vector("lams", lams)
     if not values.size:
         raise InvalidArgument("lams", "hold at least one strength", "is empty", "Pass e.g. [0.1, 1.0, 10.0].")
-    if not (values > 0).all() or not risk.penalty_diagonal.any():
+    if not (values > 0).all() or not risk.penalty.strength:
         raise InvalidArgument(
             "lams", "be positive, for a fit with a penalty", f"is {lams!r}", "Use cross_validate for none."
         )
-    coordinates = _Coordinates(risk)
+    coordinates = _Coordinates(risk, second)
     groups = read_rows(None, fit.row_labels)
     kept = Expansion(risk, fit.theta).kept(groups)
     return np.array([coordinates.mean_loss(2.0 * lam * kept) for lam in values])
 
 
 class _Coordinates:
-    """V with V'(A + D0)V = I and V'D0 V = diag(m), A = X' diag(2w) X, D0 a penalty of A's size."""
+    """V with V'A V = diag(a) and V'D0 V = diag(m), A = X' diag(w l2) X, D0 a penalty of A's size.
 
-    def __init__(self, risk: LinearRisk) -> None:
-        self.risk = risk
-        gram = risk.design.gram(2.0 * risk.weights)
-        pattern = (risk.penalty_diagonal > 0).astype(np.float64)
-        self.reference = float(gram.diagonal() @ pattern / pattern.sum()) or 1.0
+    V makes A + D0 the identity. But a is not taken as 1 - m, which has no digits left where m is near 1, as
+    for columns in units far larger than the others': both are measured in the coordinates found.
+    """
+
+    def __init__(self, risk: LinearRisk, second: float) -> None:
+        self.risk, self._curvature = risk, second * risk.weights
+        gram = risk.design.gram(self._curvature)
+        pattern = risk.penalty.axes(risk.shape[1]).astype(np.float64)
+        self.reference = _typical(gram.diagonal()[pattern > 0])
         matrix = gram.copy(order="F")
         matrix.flat[:: len(matrix) + 1] += self.reference * pattern
         CholeskyInverse(matrix.copy(), risk.names)  # refuses collinear unpenalised columns by name
         scale = 1.0 / np.sqrt(matrix.diagonal())
         lower = cholesky(matrix * scale * scale[:, None], lower=True)
         half = solve_triangular(lower, np.diag(np.sqrt(self.reference * pattern) * scale), lower=True)
-        self.ratios, vectors = eigh(half @ half.T)
-        np.clip(self.ratios, 0.0, 1.0, out=self.ratios)
-        basis = scale[:, None] * solve_triangular(lower.T, vectors, lower=False)
+        basis = scale[:, None] * solve_triangular(lower.T, eigh(half @ half.T)[1], lower=False)
         self.rows = risk.design.dot(basis)
+        self.own = self._curvature @ self.rows**2
+        self.ratios = self.reference * (pattern @ basis**2)
         self.target = risk.y - risk.offset
-        self.right = self.rows.T @ (2.0 * risk.weights * self.target)
+        self.right = self.rows.T @ (self._curvature * self.target)
 
     def mean_loss(self, strengths: FloatArray) -> float:
         """Return the mean leave-one-out loss where row i's refit has the penalty strengths_i."""
@@ -265,12 +282,18 @@ class _Coordinates:
         for start in range(0, len(weights), step):
             chosen = slice(start, start + step)
             strength = strengths[:1] if common else strengths[chosen]
-            inverse = 1.0 / (1.0 + (strength[:, None] / self.reference - 1.0) * self.ratios)
+            inverse = 1.0 / (self.own + strength[:, None] / self.reference * self.ratios)
             block = self.rows[chosen]
             eta[chosen] = block @ (inverse[0] * self.right) if common else (block * inverse) @ self.right
             squares = block * block
             leverage[chosen] = squares @ inverse[0] if common else np.sum(squares * inverse, axis=1)
-        leverage *= 2.0 * weights
+        leverage *= self._curvature
         left = 1.0 - leverage
-        left[left <= 1e-9] = np.nan
+        left[left <= ALONE] = np.nan
         return float(weights @ ((self.target - eta) / left) ** 2 / weights.sum())
+
+
+def _typical(sizes: FloatArray) -> float:
+    """Return the geometric mean of those above 0: units of one column must not outweigh all others."""
+    sizes = sizes[sizes > 0]
+    return float(np.exp(np.mean(np.log(sizes)))) if sizes.size else 1.0

@@ -1,8 +1,8 @@
 """The risk around theta-hat, and what is left of it without a group of rows.
 
 Everything here is in sum scale: S = W H, and for group S_k
-F_k(theta) = sum of w_j l_j over the rows not in S_k, plus c_k P(theta), with c_k = 1 under the fixed
-protocol and 1 - w(S_k) / W under the folded one.
+F_k(theta) = sum of w_j l_j over the rows not in S_k, plus c_k P(theta), with c_k the share of the penalty
+that the protocol leaves.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
@@ -32,12 +33,9 @@ class Expansion:
         self.eta = risk.linear_predictor(theta)
         self.first: FloatArray = risk.weights * risk.loss.first(risk.y, self.eta)  # w_i l1_i
         self.second: FloatArray = risk.weights * risk.loss.second(risk.y, self.eta)  # w_i l2_i
-        self.gradient: FloatArray = risk.design.transpose_dot(self.first) + risk.penalty_diagonal * theta
-
-    @property
-    def quadratic(self) -> bool:
-        """Whether the third derivatives vanish, so that one Newton step is exact."""
-        return self.risk.loss.self_concordance == 0.0
+        self.penalty_gradient: FloatArray = risk.penalty.gradient(theta)
+        self.penalty_hessian: Symmetric = risk.penalty.hessian(theta)
+        self.gradient: FloatArray = risk.design.transpose_dot(self.first) + self.penalty_gradient
 
     @cached_property
     def data_hessian(self) -> FloatArray:
@@ -49,14 +47,12 @@ class Expansion:
         second = self.second.copy()
         second[rows] = 0.0
         matrix = self.risk.design.gram(second)
-        matrix.flat[:: len(matrix) + 1] += factor * self.risk.penalty_diagonal
+        self.penalty_hessian.add_to(matrix, factor)
         return matrix
 
     def kept(self, groups: Groups) -> FloatArray:
         """Return c_k, the share of the penalty that stays, shape (K,)."""
-        if self.risk.protocol == "fixed":
-            return np.ones(len(groups))
-        return 1.0 - groups.sums(self.risk.weights) / self.risk.total_weight
+        return np.asarray(self.risk.protocol.left(groups.sums(self.risk.weights), self.risk.total_weight))
 
     @cached_property
     def _row_sizes(self) -> FloatArray:
@@ -67,7 +63,7 @@ class Expansion:
     @cached_property
     def _gradient_scale(self) -> FloatArray:
         total = self.risk.design.absolute_transpose_dot(self._row_sizes)
-        return total + self.risk.penalty_diagonal * np.abs(self.theta)
+        return total + self.risk.penalty.gradient_scale(self.theta)
 
     def scales(self, groups: Groups) -> FloatArray:
         """Return what each entry of grad F_k is measured against, shape (p, K).
@@ -110,8 +106,7 @@ class Remainder:
         """Return grad F_k(theta-hat) for every k, shape (p, K)."""
         expansion, groups = self.expansion, self.groups
         risk = expansion.risk
-        penalty = risk.penalty_diagonal * expansion.theta
-        result = expansion.gradient[:, None] - penalty[:, None] * (1.0 - self.factors)
+        result = expansion.gradient[:, None] - expansion.penalty_gradient[:, None] * (1.0 - self.factors)
         if groups.single:
             result -= (risk.design.rows(groups.members) * expansion.first[groups.members][:, None]).T
             return result
@@ -123,7 +118,7 @@ class Remainder:
     def gradients(self, theta: FloatArray) -> FloatArray:
         """Return grad F_k at column k of theta, shape (p, K): two products with X."""
         risk = self.expansion.risk
-        result = risk.penalty_diagonal[:, None] * self.factors * theta
+        result = self.factors * risk.penalty.gradient(theta)
         for rows, block in risk.design.blocks():
             eta = block @ theta
             eta += risk.offset[rows, None]

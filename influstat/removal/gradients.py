@@ -10,7 +10,7 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.methods.general import left_over
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import as_linear
 
 if TYPE_CHECKING:
     from influstat.fit import Fit
@@ -23,8 +23,8 @@ DENSE_ENTRIES = 2**23  # entries of the n x K slopes where X is sparse, which is
 def blocks_of(fit: Fit, groups: Groups) -> list[Groups]:
     """Return the removals in blocks that keep the work arrays small."""
     size = BLOCK
-    design = getattr(fit.risk, "design", None)
-    if design is not None and design.sparse:
+    risk = as_linear(fit.risk)
+    if risk is not None and risk.design.sparse:
         size = int(np.clip(DENSE_ENTRIES // fit.risk.shape[0], 8, BLOCK))
     return list(groups.blocks(size, BLOCK_MEMBERS))
 
@@ -33,7 +33,8 @@ def gradients_without(fit: Fit, groups: Groups, theta: FloatArray) -> FloatArray
     """Return grad F_k / W at row k of theta, shape (K, p), nan where theta is nan."""
     risk = fit.risk
     result = np.empty_like(theta)
-    expansion = Expansion(risk, fit.theta) if isinstance(risk, LinearRisk) else None
+    linear = as_linear(risk)
+    expansion = None if linear is None else Expansion(linear, fit.theta)
     start = 0
     for part in blocks_of(fit, groups):
         chosen = slice(start, start + len(part))

@@ -23,10 +23,10 @@ HARD = 1e-3
 
 
 class SharedInverse:
-    """(A + c kappa D)^-1 for A = X' diag(w l2) X and any share c of the penalty.
+    """(A + c K)^-1 for A = X' diag(w l2) X, K the penalty's Hessian, and any share c of it.
 
     One Cholesky factorisation where c is the same for all removals; else one eigendecomposition of
-    the pencil (kappa D, A + kappa D), in which every c is a diagonal.
+    the pencil (K, A + K), in which every c is a diagonal.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class SharedInverse:
 
     def __init__(self, expansion: Expansion, factors: FloatArray) -> None:
         self.data_hessian = expansion.data_hessian
-        self.penalty = expansion.risk.penalty_diagonal
-        common = bool((factors == factors[0]).all()) or not self.penalty.any()
+        self.penalty = expansion.penalty_hessian
+        common = bool((factors == factors[0]).all()) or self.penalty.zero
         # With several c only to refuse a singular S with its explanation.
         self._cholesky = CholeskyInverse(
             self.matrix(float(factors[0]) if common else 1.0), expansion.risk.names
@@ -54,11 +54,11 @@ class SharedInverse:
             self._diagonalise()
 
     def _diagonalise(self) -> None:
-        """Find V with V' S V = I and V' (kappa D) V = diag(m), S = A + kappa D."""
+        """Find V with V' S V = I and V'KV = diag(m), S = A + K."""
         matrix = self.matrix(1.0)
         scale = 1.0 / np.sqrt(matrix.diagonal())
         lower = cholesky(matrix * scale * scale[:, None], lower=True)
-        half = solve_triangular(lower, np.diag(np.sqrt(self.penalty) * scale), lower=True)
+        half = solve_triangular(lower, scale[:, None] * self.penalty.root(), lower=True)
         values, vectors = eigh(half @ half.T)
         self._ratios = np.clip(values, 0.0, 1.0)
         self._vectors = scale[:, None] * solve_triangular(lower.T, vectors, lower=False)
@@ -69,13 +69,13 @@ class SharedInverse:
         return self._cholesky.reciprocal_condition
 
     def matrix(self, factor: float) -> FloatArray:
-        """Return A + factor kappa D, shape (p, p), a copy in Fortran order."""
+        """Return A + factor K, shape (p, p), a copy in Fortran order."""
         matrix = self.data_hessian.copy(order="F")
-        matrix.flat[:: len(matrix) + 1] += factor * self.penalty
+        self.penalty.add_to(matrix, factor)
         return matrix
 
     def solve(self, rhs: FloatArray, factors: FloatArray) -> FloatArray:
-        """Return (A + c_k kappa D)^-1 rhs_k for every column k, shape (p, K)."""
+        """Return (A + c_k K)^-1 rhs_k for every column k, shape (p, K)."""
         if self._common:
             return self._cholesky.solve(rhs)
         inner = self._vectors.T @ rhs
@@ -83,7 +83,7 @@ class SharedInverse:
         return np.asarray(self._vectors @ inner)
 
     def square_norms(self, rows: FloatArray, factors: FloatArray) -> FloatArray:
-        """Return x_k'(A + c_k kappa D)^-1 x_k for every row x_k of (K, p), shape (K,)."""
+        """Return x_k'(A + c_k K)^-1 x_k for every row x_k of (K, p), shape (K,)."""
         if self._common:
             return self._cholesky.square_norms(rows)
         inner = rows @ self._vectors

@@ -22,7 +22,7 @@ from influstat.removal.methods.newton_step import NewtonStep, Outcome
 from influstat.removal.methods.quadratic import ClosedForm
 from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import as_linear
 
 if TYPE_CHECKING:
     from influstat.fit import Fit
@@ -53,7 +53,8 @@ def prepare(fit: Fit, groups: Groups, method: str) -> Method:
     choice("method", method, METHODS)
     if method == "influence":
         return FirstOrder(fit)
-    if not isinstance(fit.risk, LinearRisk):
+    risk = as_linear(fit.risk)
+    if risk is None:
         if method == "second_order":
             raise Unsupported(
                 "method",
@@ -62,19 +63,19 @@ def prepare(fit: Fit, groups: Groups, method: str) -> Method:
                 "Choose one of these.",
             )
         return OwnNewtonStep(fit.risk, fit.theta) if method == "newton" else OwnRefit(fit.risk, fit.theta)
-    expansion = Expansion(fit.risk, fit.theta)
+    expansion = Expansion(risk, fit.theta)
     if method == "second_order":
         return SecondOrder(expansion)
-    if expansion.quadratic and fit.risk.shape[1] <= LARGEST_FACTORED:
+    if risk.quadratic and risk.shape[1] <= LARGEST_FACTORED:
         return ClosedForm(expansion, groups)
     if method == "newton":
         return NewtonStep(expansion, groups)
-    if fit.risk.shape[1] > LARGEST_FACTORED:
-        return OwnRefit(fit.risk, fit.theta)
+    if risk.shape[1] > LARGEST_FACTORED:
+        return OwnRefit(risk, fit.theta)
     try:
         return ExactRefit(expansion, groups)
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share, not hopeless
-        return OwnRefit(fit.risk, fit.theta)
+        return OwnRefit(risk, fit.theta)
 
 
 def in_blocks(fit: Fit, groups: Groups, method: str) -> Iterator[Removal]:

@@ -13,6 +13,7 @@ from influstat.errors import Unsupported
 from influstat.input.groups import Groups
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
+from influstat.removal.active_set import active_set_changes
 from influstat.removal.gradients import gradients_without
 
 if TYPE_CHECKING:
@@ -127,6 +128,20 @@ class Removal(ShortRepr):
             after = risk.predictions(self.theta.T, X, kind=kind, offset=offset)
         before = risk.predictions(self.fit.theta, X, kind=kind, offset=offset)
         return np.asarray((after - before[:, None]).T)
+
+    def active_set_changes(self) -> NDArray[np.bool_]:
+        """Tell which removals change the set of columns that an L1 penalty keeps, shape (k,).
+
+        True where a coefficient changes its sign, a column left out would come in, or theta is nan: theta
+        is then not that of the library's refit. With method "exact" False proves that it is, since the
+        optimality conditions hold there.
+
+        Raises
+        ------
+        Unsupported
+            The fit has no absolute-value penalty on its active set.
+        """
+        return active_set_changes(self)
 
     # -- certificates: no refit needed, whatever the method (removal/certificates.py) -----------------
 

@@ -12,7 +12,10 @@ from influstat.curvature.differenced import BlackBoxCurvature
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.validation import FloatArray, choice, has_index, real_number, vector, whole_number
 from influstat.numerics.row_function import RowFunction
-from influstat.risks.penalties import L2
+from influstat.risks.penalties import L2, Penalty
+from influstat.risks.penalties.base import no_penalty
+from influstat.risks.protocol import Protocol
+from influstat.risks.rows import read_labels, read_weights
 
 Function = Callable[..., Any]
 
@@ -32,7 +35,7 @@ class BlackBoxRisk:
         f(theta) -> ndarray, shape (n, p): the gradients of `row_losses`.
     hvp : callable, optional
         f(theta, v, weights) -> ndarray, shape (p,): sum_i weights_i (Hessian of l_i) v. A sum, not a mean.
-    penalty : L2, optional
+    penalty : Penalty, optional
         The total penalty P; none when left out.
     weights : array_like, shape (n,), optional
         w_i >= 0; ones when left out.
@@ -87,7 +90,7 @@ class BlackBoxRisk:
         *,
         row_gradients: Function | None = None,
         hvp: Function | None = None,
-        penalty: L2 | None = None,
+        penalty: Penalty | None = None,
         weights: Any = None,
         protocol: str = "fixed",
         test_losses: Function | None = None,
@@ -107,31 +110,27 @@ class BlackBoxRisk:
             raise InvalidArgument(
                 "row_losses", "return at least 2 rows", f"returned {n}", "Influence compares rows."
             )
-        if penalty is not None and not isinstance(penalty, L2):
-            raise InvalidType("penalty", "be an L2", f"is {penalty!r}", "Pass ist.L2(strength).")
+        if not (penalty is None or isinstance(penalty, Penalty)):
+            raise no_penalty("penalty", penalty)
         self.shape: tuple[int, int] = (n, p)
         self.names: tuple[str, ...] = _names(names, p)
-        self.row_labels: NDArray[Any] = _labels(row_labels, n)
-        self.protocol: str = choice("protocol", protocol, ("folded", "fixed"))
-        self.penalty_diagonal = (L2() if penalty is None else penalty).diagonal(self.names)
-        self.weights: FloatArray = np.ones(n) if weights is None else _weights(weights, n)
+        self.row_labels: NDArray[Any] = read_labels(row_labels, n)
+        self.protocol = Protocol.read("protocol", protocol)
+        self.penalty: Penalty = (penalty or L2()).placed(self.names, intercept=False)
+        self.weights: FloatArray = np.ones(n) if weights is None else read_weights(weights, n)
         self.total_weight = float(self.weights.sum())
         self._hvp, self._test_losses, self._predict = hvp, test_losses, predict
 
     # -- the risk and its derivatives at theta, all in mean scale -------------------------------------
 
-    def penalty_value(self, theta: FloatArray) -> Any:
-        """Return the total penalty P(theta), sum scale; (k,) for theta of shape (p, k)."""
-        return 0.5 * np.tensordot(self.penalty_diagonal, theta * theta, axes=1)
-
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
-        total = self.weights @ self.rows.values(theta) + self.penalty_value(theta)
+        total = self.weights @ self.rows.values(theta) + self.penalty.value(theta)
         return float(total / self.total_weight)
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return grad R(theta), shape (p,)."""
-        total = self.weights @ self.rows.gradients(theta).value + self.penalty_diagonal * theta
+        total = self.weights @ self.rows.gradients(theta).value + self.penalty.gradient(theta)
         return np.asarray(total / self.total_weight)
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
@@ -144,7 +143,7 @@ class BlackBoxRisk:
         found = self.rows.gradients(theta)
         size = self.weights @ (np.abs(found.value) + 1e12 * found.error)
         least = 1e-6 * (self.weights @ np.abs(self.rows.values(theta))) / self.rows.widths
-        return np.asarray((size + least + self.penalty_diagonal * np.abs(theta)) / self.total_weight)
+        return np.asarray((size + least + self.penalty.gradient_scale(theta)) / self.total_weight)
 
     def curvature(self, theta: FloatArray) -> BlackBoxCurvature:
         """Return the Hessian H(theta) as an operator."""
@@ -152,7 +151,7 @@ class BlackBoxRisk:
             self.rows,
             np.array(theta, dtype=np.float64),
             self.weights / self.total_weight,
-            self.penalty_diagonal / self.total_weight,
+            self.penalty.hessian(theta).scaled(1.0 / self.total_weight),
             names=self.names,
             hvp=self._hvp,
             weights=self.weights,
@@ -161,16 +160,13 @@ class BlackBoxRisk:
     # -- single rows ----------------------------------------------------------------------------------
 
     def _share(self, theta: FloatArray) -> FloatArray:
-        """Return the penalty's part of every row's gradient: kappa D theta / W folded, 0 fixed."""
-        share = self.penalty_diagonal * theta / self.total_weight
-        return share if self.protocol == "folded" else np.zeros_like(share)
+        """Return the penalty's part of every row's gradient: grad P / W folded, 0 fixed."""
+        return self.protocol.carried(self.total_weight) * self.penalty.gradient(theta)
 
     def row_losses(self, theta: FloatArray) -> FloatArray:
         """Return L_i = l_i + s P / W, shape (n,), or (n, k) for theta of shape (p, k)."""
-        losses = self.rows.values(theta)
-        if self.protocol == "folded":
-            losses = losses + self.penalty_value(theta) / self.total_weight
-        return losses
+        share = self.protocol.carried(self.total_weight) * self.penalty.value(theta)
+        return np.asarray(self.rows.values(theta) + share)
 
     def row_gradients(self, theta: FloatArray, rows: Any = slice(None)) -> FloatArray:
         """Return g_i for the chosen rows, shape (k, p); not multiplied by the weights."""
@@ -185,10 +181,9 @@ class BlackBoxRisk:
     def reweighted(self, weights: Any) -> BlackBoxRisk:
         """Return the risk with other weights; P as the protocol says (see `LinearRisk.reweighted`)."""
         part = self._copy()
-        part.weights = _weights(weights, self.shape[0])
+        part.weights = read_weights(weights, self.shape[0])
         part.total_weight = float(part.weights.sum())
-        factor = part.total_weight / self.total_weight if self.protocol == "folded" else 1.0
-        part.penalty_diagonal = self.penalty_diagonal * factor
+        part.penalty = self.penalty.scaled(self.protocol.after(self.total_weight, part.total_weight))
         return part
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> BlackBoxRisk:
@@ -212,7 +207,7 @@ class BlackBoxRisk:
         part.rows = RowFunction("test_losses", lambda theta: function(theta, X, y), self.rows.widths)
         part.shape = (part.rows.length, self.shape[1])
         part.weights = np.ones(part.shape[0])
-        part.row_labels = _labels(X.index if has_index(X) else None, part.shape[0])
+        part.row_labels = read_labels(X.index if has_index(X) else None, part.shape[0])
         part._hvp = None
         return part
 
@@ -227,7 +222,7 @@ class BlackBoxRisk:
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
         gradients = self._predictor(X, kind, offset).gradients(theta).value
-        return gradients.T, _labels(X.index if has_index(X) else None, len(gradients))
+        return gradients.T, read_labels(X.index if has_index(X) else None, len(gradients))
 
     def _predictor(self, X: Any, kind: str, offset: Any) -> RowFunction:
         choice("kind", kind, ("linear", "mean"))
@@ -264,18 +259,6 @@ def _widths(width: Any, p: int) -> FloatArray:
     return widths
 
 
-def _weights(weights: Any, n: int) -> FloatArray:
-    result = vector("weights", weights, n)
-    if (result < 0).any() or not result.any():
-        raise InvalidArgument(
-            "weights",
-            "be at least 0, and not all 0",
-            f"go from {result.min():g} to {result.max():g}",
-            "Use 0 to leave a row out.",
-        )
-    return result
-
-
 def _names(names: Any, p: int) -> tuple[str, ...]:
     result = tuple(str(name) for name in (range(p) if names is None else names))
     if names is None:
@@ -285,12 +268,3 @@ def _names(names: Any, p: int) -> tuple[str, ...]:
             "names", f"have one entry per coefficient ({p})", f"has {len(result)}", "Correct it."
         )
     return result
-
-
-def _labels(row_labels: Any, n: int) -> NDArray[Any]:
-    labels = np.arange(n) if row_labels is None else np.asarray(row_labels)
-    if labels.shape != (n,):
-        raise InvalidArgument(
-            "row_labels", f"have one entry per row ({n})", f"has shape {labels.shape}", "Correct it."
-        )
-    return labels

@@ -35,12 +35,35 @@ class Risk(Protocol):
     True
     """
 
-    shape: tuple[int, int]
-    names: tuple[str, ...]
-    row_labels: NDArray[Any]
-    weights: FloatArray
-    total_weight: float
-    protocol: str
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, p): rows and coefficients."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the coefficients are called."""
+        ...
+
+    @property
+    def row_labels(self) -> NDArray[Any]:
+        """What the rows are called, shape (n,)."""
+        ...
+
+    @property
+    def weights(self) -> FloatArray:
+        """w_i, shape (n,)."""
+        ...
+
+    @property
+    def total_weight(self) -> float:
+        """W."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """What leaves with a row: "fixed" or "folded" (see `influstat.risks.protocol.Protocol`)."""
+        ...
 
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""

@@ -7,54 +7,49 @@ digits, row by row, so that any reweighting of the rows is the same sum with oth
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
+from typing import Protocol as Interface
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.curvature.dense import DenseCurvature
-from influstat.errors import InvalidArgument, Unsupported
+from influstat.errors import Unsupported
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, choice, vector
+from influstat.risks.protocol import Protocol
+from influstat.risks.rows import read_weights
 
 STEP = 2e-3  # of differences, in units in which one row's loss curves by about 1
 HELD = 2**24  # largest n p^2 for which all row Hessians are kept (128 MiB)
 
 
-class RowLikelihoods(Protocol):
+class RowLikelihoods(Interface):
     """Minus the log-likelihood of each row."""
 
     def losses(self, theta: FloatArray) -> FloatArray:
         """Return minus the log-likelihoods, shape (n,)."""
-        ...
 
     def gradients(self, theta: FloatArray) -> FloatArray:
         """Return their gradients, shape (n, p)."""
-        ...
 
     def rounding(self, theta: FloatArray) -> Any:
         """Return what rounding adds to a gradient, in epsilons of float64: 0, or shape (n, p)."""
-        ...
 
     def hessian_diagonal(self, theta: FloatArray) -> FloatArray:
         """Return roughly the diagonal of the sum of the rows' Hessians, shape (p,)."""
-        ...
 
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> RowLikelihoods:
         """Return the same likelihood of other rows, or raise Unsupported."""
-        ...
 
     def linear(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return X beta for theta of shape (p,) or (p, k), or raise Unsupported."""
-        ...
 
     def mean(self, eta: FloatArray) -> FloatArray:
         """Return the mean that belongs to the linear predictor, or raise Unsupported."""
-        ...
 
     def mean_derivative(self, eta: FloatArray) -> FloatArray:
         """Return its derivative."""
-        ...
 
 
 class _RowDerivatives:
@@ -131,7 +126,7 @@ class LikelihoodRisk:
     ('const', 'alpha')
     """
 
-    protocol = "fixed"
+    protocol = Protocol.FIXED
     dispersion = 1.0  # l_i is the whole of minus the log-likelihood
 
     def __init__(
@@ -204,14 +199,7 @@ class LikelihoodRisk:
         InvalidArgument
             The weights are negative, all zero, or not one per row.
         """
-        values = vector("weights", weights, self.shape[0])
-        if (values < 0).any() or not values.any():
-            raise InvalidArgument(
-                "weights",
-                "be at least 0 with a positive entry",
-                f"is {values.min():g} at row {int(np.argmin(values))}",
-                "Use 0 to leave a row out.",
-            )
+        values = read_weights(weights, self.shape[0])
         part = object.__new__(LikelihoodRisk)
         part.__dict__.update(self.__dict__)
         part.weights, part.total_weight = values, float(values.sum())

@@ -1,34 +1,33 @@
-"""The empirical risk: a pointwise loss, a penalty and the data."""
+"""The empirical risk of one linear predictor per row: a pointwise loss, a penalty and the data."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.curvature.linear import Curvature
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidType, Unsupported
 from influstat.input.design import Design
 from influstat.input.parts import require_parts
-from influstat.input.validation import (
-    FloatArray,
-    check_order,
-    choice,
-    has_index,
-    index_labels,
-    returned_array,
-    vector,
-)
-from influstat.losses.base import Loss
-from influstat.risks.penalties import L2
+from influstat.input.validation import FloatArray, choice, vector
+from influstat.losses.base import Loss, constant_second
+from influstat.risks.contract import Risk
+from influstat.risks.penalties import L2, Penalty
+from influstat.risks.penalties.base import no_penalty
+from influstat.risks.protocol import Protocol
+from influstat.risks.rows import Rows
 
-PROTOCOLS = ("folded", "fixed")
 PREDICTIONS = ("linear", "mean")
 
 
+@final
 class LinearRisk:
     """R(theta) = (1/W) [sum_i w_i l(y_i, x_i'theta + o_i) + P(theta)], in mean scale.
+
+    It cannot be subclassed: what a subclass would change is a loss, a penalty or rows, and each of these is
+    an argument. So whoever holds a LinearRisk knows all of it, and closed forms and bounds are about it.
 
     Parameters
     ----------
@@ -38,8 +37,9 @@ class LinearRisk:
         The rows. float32, `np.memmap` and sparse data are kept as they are; sums are in float64.
     y : array_like, shape (n,)
         Targets, as the loss needs them.
-    penalty : L2, optional
-        The total penalty P; none when left out.
+    penalty : Penalty, optional
+        The total penalty P: `L2`, `SmoothedL1`, `Quadratic`, `Linear`, `Toward`, or a sum ``p + q``; none
+        when left out.
     weights, offset : array_like, shape (n,), optional
         w_i >= 0 (default 1) and o_i (default 0). A weight of 2 is the same as the row twice.
     intercept : bool
@@ -69,7 +69,7 @@ class LinearRisk:
         X: Any,
         y: Any,
         *,
-        penalty: L2 | None = None,
+        penalty: Penalty | None = None,
         weights: Any = None,
         offset: Any = None,
         intercept: bool = False,
@@ -78,47 +78,103 @@ class LinearRisk:
         row_labels: Any = None,
     ) -> None:
         require_parts("loss", loss, Loss, need="be a pointwise loss", example="ist.LogisticLoss()")
-        self.loss: Loss = loss
-        self.penalty = L2() if penalty is None else penalty
-        if not isinstance(self.penalty, L2):
-            raise InvalidType("penalty", "be an L2", f"is {penalty!r}", "Pass ist.L2(strength).")
-        self.protocol: str = choice("protocol", protocol, PROTOCOLS)
-        self.design = _design(X, intercept, names)
-        self.shape = self.design.shape
-        n = self.shape[0]
-        if n < 2:
-            raise InvalidArgument("X", "have at least 2 rows", f"has {n}", "Influence compares rows.")
-        _require_one_order(self.design, y=y, weights=weights, offset=offset)
-        self.y = _targets(loss, y, n)
-        self.weights = np.ones(n) if weights is None else _weights(weights, n)
-        self.offset = np.zeros(n) if offset is None else vector("offset", offset, n)
-        self.names = self.design.names
-        self.row_labels = _row_labels(row_labels, self.design, y)
-        self.total_weight = float(self.weights.sum())
-        diagonal = self.penalty.diagonal(self.names)
-        if self.design.intercept:
-            diagonal[-1] = 0.0
-        self.penalty_diagonal: FloatArray = diagonal  # kappa D, sum scale
+        if not (penalty is None or isinstance(penalty, Penalty)):
+            raise no_penalty("penalty", penalty)
+        read = Protocol.read("protocol", protocol)
+        rows = Rows.read(
+            loss,
+            X,
+            y,
+            weights=weights,
+            offset=offset,
+            intercept=intercept,
+            names=names,
+            row_labels=row_labels,
+        )
+        placed = (L2() if penalty is None else penalty).placed(rows.names, intercept=rows.design.intercept)
+        self._set(loss, rows, placed, read)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a subclass, which could change what closed forms and bounds rest on."""
+        raise InvalidType(
+            "LinearRisk",
+            "be composed, not subclassed",
+            f"is a base of {cls.__name__}",
+            "Put what differs into a penalty (ist.L2(k) + ist.Toward(mean), a subclass of ist.Penalty), into "
+            "a loss (ist.NumericalLoss, or a class with the methods of ist.Loss), or into the rows; for "
+            "anything else write a class with the methods of ist.Risk.",
+        )
+
+    def _set(self, loss: Loss, rows: Rows, penalty: Penalty, protocol: Protocol) -> None:
+        self.loss, self.rows, self.penalty, self.protocol = loss, rows, penalty, protocol
+        # Whether R is a quadratic function, so that one Newton step is exact: declared, never guessed.
+        self.quadratic = constant_second(loss) is not None and penalty.constant_hessian
+
+    def _with(
+        self, *, loss: Loss | None = None, rows: Rows | None = None, penalty: Penalty | None = None
+    ) -> LinearRisk:
+        """Return this risk with other parts, which have been checked already."""
+        part = object.__new__(LinearRisk)
+        part._set(loss or self.loss, rows or self.rows, penalty or self.penalty, self.protocol)
+        return part
+
+    # -- its rows ------------------------------------------------------------------------------------
+
+    @property
+    def design(self) -> Design:
+        """The rows x_i."""
+        return self.rows.design
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, p): rows and coefficients."""
+        return self.rows.design.shape
+
+    @property
+    def y(self) -> FloatArray:
+        """Targets, shape (n,)."""
+        return self.rows.y
+
+    @property
+    def weights(self) -> FloatArray:
+        """w_i, shape (n,)."""
+        return self.rows.weights
+
+    @property
+    def offset(self) -> FloatArray:
+        """o_i, shape (n,)."""
+        return self.rows.offset
+
+    @property
+    def total_weight(self) -> float:
+        """W, that of the training rows also where these are new ones."""
+        return self.rows.total_weight
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return self.rows.design.names
+
+    @property
+    def row_labels(self) -> NDArray[Any]:
+        """What the rows are called, shape (n,)."""
+        return self.rows.row_labels
 
     # -- the risk and its derivatives at theta, all in mean scale ---------------------------------
 
     def linear_predictor(self, theta: FloatArray) -> FloatArray:
-        """Return eta = X theta + offset, shape (n,)."""
-        return self.design.dot(theta) + self.offset
+        """Return eta = X theta + offset, shape (n,), or (n, k) for theta of shape (p, k)."""
+        return self.rows.linear_predictor(theta)
 
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
         losses = self.loss.value(self.y, self.linear_predictor(theta))
-        return float((np.sum(self._weighted(losses)) + self.penalty_value(theta)) / self.total_weight)
-
-    def penalty_value(self, theta: FloatArray) -> float:
-        """Return the total penalty P(theta), sum scale."""
-        return float(0.5 * (self.penalty_diagonal * theta) @ theta)
+        return float((np.sum(self.rows.weighted(losses)) + self.penalty.value(theta)) / self.total_weight)
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return grad R(theta), shape (p,)."""
         first = self.loss.first(self.y, self.linear_predictor(theta))
-        total = self.design.transpose_dot(self._weighted(first)) + self.penalty_diagonal * theta
+        total = self.design.transpose_dot(self.rows.weighted(first)) + self.penalty.gradient(theta)
         return total / self.total_weight
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
@@ -131,32 +187,26 @@ class LinearRisk:
         eta = self.linear_predictor(theta)
         spread = self.design.absolute_dot(np.abs(theta)) + np.abs(self.offset)
         size = np.abs(self.loss.first(self.y, eta)) + np.abs(self.loss.second(self.y, eta)) * spread
-        total = self.design.absolute_transpose_dot(self._weighted(size))
-        return (total + self.penalty_diagonal * np.abs(theta)) / self.total_weight
+        total = self.design.absolute_transpose_dot(self.rows.weighted(size))
+        return (total + self.penalty.gradient_scale(theta)) / self.total_weight
 
     def curvature(self, theta: FloatArray) -> Curvature:
         """Return the Hessian H(theta) as an operator."""
         second = self.loss.second(self.y, self.linear_predictor(theta))
         second = np.where((self.weights > 0) | np.isfinite(second), second, 0.0)  # 0 inf is 0
         share = self.weights / self.total_weight
-        return Curvature(self.design, second, share, self.penalty_diagonal / self.total_weight)
+        ridge = self.penalty.hessian(theta).scaled(1.0 / self.total_weight)
+        return Curvature(self.design, second, share, ridge)
 
-    def _weighted(self, values: FloatArray) -> FloatArray:
-        """Return w_i times the values; 0 for a weight of 0, also where such a row's loss is inf."""
-        with np.errstate(invalid="ignore"):
-            return np.where(self.weights > 0, self.weights * values, 0.0)
-
-    # -- single rows: g_i = l1_i x_i + s kappa D theta / W ----------------------------------------
+    # -- single rows: g_i = l1_i x_i + s grad P / W -------------------------------------------------
 
     def penalty_share(self, theta: FloatArray) -> FloatArray:
-        """Return the penalty's part of every row's gradient: kappa D theta / W folded, 0 fixed."""
-        share = self.penalty_diagonal * theta / self.total_weight
-        return share if self.protocol == "folded" else np.zeros_like(share)
+        """Return the penalty's part of every row's gradient: grad P / W folded, 0 fixed; shape (p,)."""
+        return self.protocol.carried(self.total_weight) * self.penalty.gradient(theta)
 
     def row_gradients(self, theta: FloatArray, rows: Any = slice(None)) -> FloatArray:
         """Return g_i for the chosen rows, dense, shape (k, p); not multiplied by the weights."""
-        design = self.design
-        picked = design.rows(rows)
+        picked = self.design.rows(rows)
         eta = picked @ theta + self.offset[rows]
         return self.loss.first(self.y[rows], eta)[:, None] * picked + self.penalty_share(theta)
 
@@ -180,27 +230,13 @@ class LinearRisk:
         InvalidArgument, InvalidType
             The columns differ from the training columns, or y does not suit the loss.
         """
-        part = object.__new__(LinearRisk)
-        part.__dict__.update(self.__dict__)
-        part.design = self.design.like(X, argument="X")
-        part.shape = part.design.shape
-        _require_one_order(part.design, y=y, offset=offset)
-        part.y = _targets(self.loss, y, part.shape[0])
-        part.offset = np.zeros(part.shape[0]) if offset is None else vector("offset", offset, part.shape[0])
-        part.row_labels = _row_labels(None, part.design, y)
-        part.weights = np.ones(part.shape[0])
-        return part
+        return self._with(rows=self.rows.new(self.loss, X, y, offset))
 
     def row_losses(self, theta: FloatArray) -> FloatArray:
         """Return L_i = l_i + s P / W for every row, shape (n,), or (n, k) for theta of shape (p, k)."""
-        eta = self.design.dot(theta)
-        eta += self.offset if theta.ndim == 1 else self.offset[:, None]
         y = self.y if theta.ndim == 1 else self.y[:, None]
-        losses = self.loss.value(y, eta)
-        if self.protocol == "folded":
-            penalty = 0.5 * np.tensordot(self.penalty_diagonal, theta * theta, axes=1)
-            losses = losses + penalty / self.total_weight
-        return losses
+        losses = self.loss.value(y, self.linear_predictor(theta))
+        return np.asarray(losses + self.protocol.carried(self.total_weight) * self.penalty.value(theta))
 
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
@@ -227,14 +263,11 @@ class LinearRisk:
             gradients = gradients * self.loss.mean_derivative(self.predictions(theta, X, offset=offset))
         return gradients, design.row_labels
 
-    # -- the same rows with other weights -----------------------------------------------------------
+    # -- the same rows with another loss or other weights ------------------------------------------
 
     def with_loss(self, loss: Loss) -> LinearRisk:
         """Return the risk of the same rows, weights and penalty with another loss for the same targets."""
-        part = object.__new__(LinearRisk)
-        part.__dict__.update(self.__dict__)
-        part.loss = loss
-        return part
+        return self._with(loss=loss)
 
     def reweighted(self, weights: Any) -> LinearRisk:
         """Return the risk of the same rows with other weights, its penalty as the protocol says.
@@ -247,70 +280,34 @@ class LinearRisk:
         InvalidArgument
             The weights are negative, all zero, or not one per row.
         """
-        part = object.__new__(LinearRisk)
-        part.__dict__.update(self.__dict__)
-        part.weights = _weights(weights, self.shape[0])
-        part.total_weight = float(part.weights.sum())
-        factor = part.total_weight / self.total_weight if self.protocol == "folded" else 1.0
-        part.penalty = L2(self.penalty.strength * factor, self.penalty.unpenalised)
-        part.penalty_diagonal = self.penalty_diagonal * factor
-        return part
+        rows = self.rows.reweighted(weights)
+        factor = self.protocol.after(self.total_weight, rows.total_weight)
+        return self._with(rows=rows, penalty=self.penalty if factor == 1.0 else self.penalty.scaled(factor))
 
 
-def _design(X: Any, intercept: bool, names: Any) -> Design:
-    if not isinstance(X, Design):
-        return Design(X, intercept=intercept, names=names)
-    if names is not None or intercept > X.intercept:
-        raise InvalidArgument(
-            "X", "bring its own names and intercept", "is a Design without them", "Pass them to the Design."
+def as_linear(risk: Risk) -> LinearRisk | None:
+    """Return the risk if it is a loss of one linear predictor per row, else None.
+
+    The one place where the kinds of risks are told apart: closed forms, certificates, leverages and the
+    theorems on whether there is a minimum are about a `LinearRisk`, which is final.
+    """
+    return risk if type(risk) is LinearRisk else None
+
+
+def require_linear(risk: Risk, what: str) -> LinearRisk:
+    """Return the risk as a LinearRisk, or say that `what` needs one.
+
+    Raises
+    ------
+    Unsupported
+        The risk is no loss of one linear predictor per row.
+    """
+    linear = as_linear(risk)
+    if linear is None:
+        raise Unsupported(
+            "fit",
+            f"have one linear predictor per row for {what} (a LinearRisk)",
+            f"has a {type(risk).__name__}",
+            "Use fit.influence(), fit.leave_one_out() and fit.covariance(), which need none.",
         )
-    return X
-
-
-def _require_one_order(design: Design, **vectors: Any) -> None:
-    """Raise if pandas inputs hold the same labels in different orders."""
-    labels, of = (design.row_labels, design.argument) if design.named else (None, "")
-    for argument, value in vectors.items():
-        if labels is not None:
-            check_order(argument, value, labels, of=of)
-        elif has_index(value):
-            labels, of = index_labels(value.index), argument
-
-
-def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
-    targets = returned_array("check_targets", loss.check_targets(y))
-    if targets.shape != (n,):
-        raise InvalidArgument(
-            "y", f"have one entry per row of X ({n})", f"has {len(targets)}", f"Pass shape ({n},)."
-        )
-    return targets
-
-
-def _weights(weights: Any, n: int) -> FloatArray:
-    result = vector("weights", weights, n)
-    if (result < 0).any():
-        row = int(np.argmax(result < 0))
-        raise InvalidArgument(
-            "weights", "be at least 0", f"has {result[row]:g} at row {row}", "Use 0 to leave a row out."
-        )
-    if not result.any():
-        raise InvalidArgument("weights", "have a positive entry", "is all zero", "Weigh some row above 0.")
-    with np.errstate(over="ignore"):
-        total = result.sum()
-    if not np.isfinite(total):
-        raise InvalidArgument("weights", "have a finite sum", "sums to inf", "Rescale the weights.")
-    return result
-
-
-def _row_labels(row_labels: Any, design: Design, y: Any) -> NDArray[Any]:
-    if row_labels is None:
-        return index_labels(y.index) if not design.named and has_index(y) else design.row_labels
-    labels = np.asarray(row_labels)
-    if labels.shape != (design.shape[0],):
-        raise InvalidArgument(
-            "row_labels",
-            f"have one entry per row of X ({design.shape[0]})",
-            f"has shape {labels.shape}",
-            "Pass one label per row.",
-        )
-    return labels
+    return linear

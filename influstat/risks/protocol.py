@@ -24,13 +24,13 @@ class Protocol(StrEnum):
     True
     """
 
-    FIXED = "fixed"
     FOLDED = "folded"
+    FIXED = "fixed"
 
     @classmethod
     def read(cls, argument: str, value: Any) -> Protocol:
         """Return the protocol that a caller named, or raise naming the argument."""
-        return cls(choice(argument, value, tuple(str(member) for member in cls)))
+        return value if isinstance(value, cls) else cls(choice(argument, value, PROTOCOLS))
 
     def carried(self, total: float) -> float:
         """Return the share of the penalty that a row of weight 1 carries, of a total weight W."""
@@ -43,3 +43,6 @@ class Protocol(StrEnum):
     def after(self, total: float, new_total: float) -> float:
         """Return the factor of the penalty when the rows get weights of another total."""
         return new_total / total if self is Protocol.FOLDED else 1.0
+
+
+PROTOCOLS = tuple(str(member) for member in Protocol)

@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
 from influstat.curvature.softmax import SoftmaxCurvature
-from influstat.errors import InvalidArgument, NoMinimiser
+from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
 from influstat.input.validation import FloatArray, choice
 from influstat.losses.squared import SquaredError
-from influstat.risks.linear import PREDICTIONS, LinearRisk
+from influstat.risks.linear import PREDICTIONS
 from influstat.risks.penalties import L2
+from influstat.risks.protocol import Protocol
+from influstat.risks.rows import Rows
+
+_ANY_NUMBER = SquaredError()  # reads targets as numbers; which of them are classes is judged below
 
 
 class SoftmaxRisk:
@@ -82,18 +86,18 @@ class SoftmaxRisk:
         names: Any = None,
         row_labels: Any = None,
     ) -> None:
-        # Its squared error is never asked for: it reads and checks the rows, weights, labels and penalty.
-        self._rows = LinearRisk(
-            SquaredError(),
-            X,
-            y,
-            penalty=penalty,
-            weights=weights,
-            intercept=intercept,
-            protocol=protocol,
-            names=names,
-            row_labels=row_labels,
+        if not (penalty is None or isinstance(penalty, L2)):
+            raise InvalidType(
+                "penalty",
+                "be an L2, which holds every class alike",
+                f"is {penalty!r}",
+                "Pass ist.L2(strength).",
+            )
+        self.protocol = Protocol.read("protocol", protocol)
+        self._rows = Rows.read(
+            _ANY_NUMBER, X, y, weights=weights, intercept=intercept, names=names, row_labels=row_labels
         )
+        self._penalty = (penalty or L2()).placed(self._rows.names, intercept=self._rows.design.intercept)
         count = int(self._rows.y.max()) + 1 if classes is None else len(classes)
         self.classes: tuple[Any, ...] = tuple(range(count) if classes is None else classes)
         if count < 2:
@@ -101,14 +105,19 @@ class SoftmaxRisk:
                 "y", "tell two or more classes apart", "knows one class only", "Give rows of each class."
             )
         self.y = _positions(self._rows.y, count)
-        self._gauge = np.where(self._rows.penalty_diagonal == 0, self._rows.total_weight, 0.0)
+        self._gauge = np.where(self._strengths == 0, self._rows.total_weight, 0.0)
         self.names = tuple(f"{label}: {name}" for label in self.classes for name in self._rows.names)
         self._read()
 
     @property
+    def _strengths(self) -> FloatArray:
+        """Kappa d_j of the columns, shape (q,)."""
+        return self._penalty.strengths(np.zeros(self._rows.design.shape[1]))
+
+    @property
     def unpenalised(self) -> FloatArray:
         """Return 1 for the columns without penalty and 0 for the others, shape (q,)."""
-        return np.where(self._rows.penalty_diagonal == 0, 1.0, 0.0)
+        return np.where(self._strengths == 0, 1.0, 0.0)
 
     def require_minimum(self) -> None:
         """Raise NoMinimiser if a class has lost its rows: then its unpenalised coefficients fall for ever.
@@ -130,10 +139,10 @@ class SoftmaxRisk:
         """Take over what the contract asks for from the rows."""
         rows = self._rows
         self.design, self.weights, self.total_weight = rows.design, rows.weights, rows.total_weight
-        self.row_labels, self.protocol = rows.row_labels, rows.protocol
-        self.shape = (rows.shape[0], len(self.names))
+        self.row_labels = rows.row_labels
+        self.shape = (rows.design.shape[0], len(self.names))
 
-    def _like(self, rows: LinearRisk, y: NDArray[np.intp]) -> SoftmaxRisk:
+    def _like(self, rows: Rows, y: NDArray[np.intp]) -> SoftmaxRisk:
         part = object.__new__(type(self))
         part.__dict__.update(self.__dict__)
         part._rows, part.y = rows, y
@@ -159,25 +168,25 @@ class SoftmaxRisk:
 
     def _share(self, theta: FloatArray) -> FloatArray:
         """Return the penalty's part of every row's gradient: kappa D theta / W folded, 0 fixed."""
-        scale = 1.0 / self.total_weight if self.protocol == "folded" else 0.0
-        return np.asarray(scale * (self._rows.penalty_diagonal * self._by_class(theta)).ravel())
+        carried = self.protocol.carried(self.total_weight)
+        return np.asarray(carried * (self._strengths * self._by_class(theta)).ravel())
 
-    def _penalty(self, theta: FloatArray) -> float:
-        return float(0.5 * np.sum(self._rows.penalty_diagonal * self._by_class(theta) ** 2))
+    def _penalty_value(self, theta: FloatArray) -> float:
+        return float(0.5 * np.sum(self._strengths * self._by_class(theta) ** 2))
 
     # -- the risk and its derivatives, mean scale -----------------------------------------------------
 
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
         sums = self._by_class(theta).sum(axis=0)
-        penalty = self._penalty(theta) + 0.5 * float(self._gauge @ sums**2)
+        penalty = self._penalty_value(theta) + 0.5 * float(self._gauge @ sums**2)
         return float((self.weights @ self._losses(theta) + penalty) / self.total_weight)
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return grad R(theta), shape (K q,)."""
         by_class = self._by_class(theta)
         data = self.design.transpose_dot(self.weights[:, None] * self._residuals(theta)).T
-        total = data + self._rows.penalty_diagonal * by_class + self._gauge * by_class.sum(axis=0)
+        total = data + self._strengths * by_class + self._gauge * by_class.sum(axis=0)
         return np.asarray(total.ravel() / self.total_weight)
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
@@ -187,17 +196,16 @@ class SoftmaxRisk:
         P: FloatArray = softmax(self._predictors(theta), axis=1)
         size = np.abs(self._residuals(theta)) + P * (spread + np.sum(P * spread, axis=1, keepdims=True))
         total = self.design.absolute_transpose_dot(self.weights[:, None] * size).T
-        return np.asarray((total + self._rows.penalty_diagonal * by_class).ravel() / self.total_weight)
+        return np.asarray((total + self._strengths * by_class).ravel() / self.total_weight)
 
     def curvature(self, theta: FloatArray) -> SoftmaxCurvature:
         """Return the Hessian H(theta) as an operator."""
         P: FloatArray = softmax(self._predictors(theta), axis=1)
-        rows = self._rows
         return SoftmaxCurvature(
             self.design,
             self.weights / self.total_weight,
             P,
-            rows.penalty_diagonal / self.total_weight,
+            self._strengths / self.total_weight,
             self._gauge / self.total_weight,
         )
 
@@ -211,8 +219,7 @@ class SoftmaxRisk:
         """Return L_i = l_i + s P / W, shape (n,), or (n, k) for theta of shape (p, k)."""
         if theta.ndim == 2:
             return np.column_stack([self.row_losses(column) for column in theta.T])
-        share = self._penalty(theta) / self.total_weight if self.protocol == "folded" else 0.0
-        return self._losses(theta) + share
+        return self._losses(theta) + self.protocol.carried(self.total_weight) * self._penalty_value(theta)
 
     def row_gradients(self, theta: FloatArray, rows: Any = slice(None)) -> FloatArray:
         """Return g_i of the chosen rows, shape (k, p)."""
@@ -232,12 +239,15 @@ class SoftmaxRisk:
 
     def reweighted(self, weights: Any) -> SoftmaxRisk:
         """Return the risk of the same rows with other weights, its penalty as the protocol says."""
-        return self._like(self._rows.reweighted(weights), self.y)
+        rows = self._rows.reweighted(weights)
+        part = self._like(rows, self.y)
+        part._penalty = self._penalty.scaled(self.protocol.after(self.total_weight, rows.total_weight))
+        return part
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> SoftmaxRisk:
         """Return held-out rows; W stays that of the training rows. There are no offsets."""
         _no_offset(offset)
-        rows = self._rows.test_rows(X, y)
+        rows = self._rows.new(_ANY_NUMBER, X, y)
         return self._like(rows, _positions(rows.y, len(self.classes)))
 
     def predictions(

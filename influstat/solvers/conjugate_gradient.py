@@ -232,5 +232,5 @@ def _evidently_definite(operator: LinearOperator, diagonal: FloatArray) -> bool:
     return (
         isinstance(operator, Curvature)
         and bool((operator.second >= 0).all())
-        and bool((operator.ridge > rounding_level(len(diagonal)) * diagonal).all())
+        and bool((operator.ridge.diagonal() > rounding_level(len(diagonal)) * diagonal).all())
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.symmetric import Symmetric
 from influstat.curvature.linear import Curvature
 from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray, real_number, whole_number
@@ -127,12 +128,12 @@ class _MatrixRows:
     def __init__(self, operator: Any, damping: float) -> None:
         self.share: FloatArray = operator.share
         self.hessians: FloatArray = operator.row_hessians()
-        self.ridge: FloatArray = operator.ridge + damping
+        self.ridge: Symmetric = operator.ridge.shifted(damping)
 
     def row_eigenvalue_bound(self) -> float:
         """Return the largest norm of a drawn row's Hessian, penalty included."""
         norms = np.linalg.norm(self.hessians[self.share > 0], ord=2, axis=(1, 2))
-        return float(norms.max() + np.max(np.abs(self.ridge)))
+        return float(norms.max() + self.ridge.largest)
 
     def begin(self, scale: float, columns: FloatArray, settings: LiSSA) -> MatrixRecursion:
         """Return the recursion at its start."""

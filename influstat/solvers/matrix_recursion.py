@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.symmetric import Symmetric
 from influstat.input.validation import FloatArray
 
 
 class MatrixRecursion:
-    """Steps of u <- v + u - (mean of the drawn rows' Hessians + diag(ridge)) u / C.
+    """Steps of u <- v + u - (mean of the drawn rows' Hessians + ridge) u / C.
 
     Parameters
     ----------
     hessians : ndarray, shape (n, p, p)
         Hessian of each row's loss, without penalty.
-    ridge : ndarray, shape (p,)
-        Diagonal of the penalty's Hessian in mean scale, plus any damping.
+    ridge : Symmetric
+        The penalty's Hessian in mean scale, plus any damping.
     scale : float
         C.
     columns : ndarray, shape (p, m)
@@ -28,7 +29,7 @@ class MatrixRecursion:
     block_steps = 1
 
     def __init__(
-        self, hessians: FloatArray, ridge: FloatArray, scale: float, columns: FloatArray, repeats: int
+        self, hessians: FloatArray, ridge: Symmetric, scale: float, columns: FloatArray, repeats: int
     ) -> None:
         self.hessians, self.ridge, self.scale, self.columns = hessians, ridge, scale, columns
         self.state: FloatArray = np.repeat(columns[None], repeats, axis=0)
@@ -37,5 +38,5 @@ class MatrixRecursion:
         """Take one step; rows (1, repeats, batch_size)."""
         drawn = self.hessians[rows[0]].mean(axis=1)
         change = drawn @ self.state
-        change += self.ridge[:, None] * self.state
+        change += self.ridge.dot(self.state)
         self.state = self.state + self.columns - change / self.scale

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.symmetric import Diagonal
 from influstat.curvature.linear import Curvature
 from influstat.input.validation import FloatArray
 
@@ -44,14 +45,15 @@ class RowRecursion:
     ) -> None:
         self.design, self.columns = curvature.design, columns
         self.weights = curvature.second / (scale * batch_size)
-        self.decay = 1.0 - curvature.ridge / scale
+        self.ridge, self.scale = curvature.ridge, scale
+        self.decay = 1.0 - curvature.ridge.diagonal() / scale
         self.state = np.repeat(columns[None], repeats, axis=0)
         decays, group = np.unique(self.decay, return_inverse=True)
         row_entries = repeats * batch_size * len(columns)
         self.parts = -(-row_entries // BLOCK_ENTRIES)  # of one step's rows, where they are too many at once
         self.block_steps = max(1, min(BLOCK_ROWS // batch_size, BLOCK_ENTRIES // (2 * row_entries)))
         smallest = float(np.min(np.abs(decays)))
-        if len(decays) > MOST_DECAYS or smallest == 0.0:
+        if len(decays) > MOST_DECAYS or smallest == 0.0 or not isinstance(curvature.ridge, Diagonal):
             self.block_steps = 1
         elif smallest < 1.0:
             self.block_steps = max(1, min(self.block_steps, int(np.log(SMALLEST_POWER) / np.log(smallest))))
@@ -82,7 +84,7 @@ class RowRecursion:
 
     def _single(self, rows: NDArray[np.intp]) -> None:
         """Take one step, the definition; rows (repeats, batch_size)."""
-        after = self.decay[:, None] * self.state
+        after = self.state - self.ridge.dot(self.state) / self.scale
         after += self.columns
         for part in np.array_split(rows, min(self.parts, rows.shape[1]), axis=1):
             drawn = self.design.rows(part.ravel()).reshape(*part.shape, -1)

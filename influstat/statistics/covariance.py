@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray, choice
-from influstat.risks.linear_part import linear_part
+from influstat.risks.linear import as_linear
 from influstat.solvers.cholesky import CholeskyInverse
 from influstat.statistics.dispersion import dispersion, dispersion_of, observations
 from influstat.statistics.leverage import Leverage
@@ -118,10 +118,10 @@ def covariance_of(fit: Fit, setting: CovarianceSetting) -> FloatArray:
     """Return the covariance of theta that the setting means, shape (p, p)."""
     if setting.kind == "jackknife":
         rows = np.flatnonzero(fit.risk.weights)
-        return _jackknife(fit.leave_one_out(rows=rows))
+        return _jackknife(fit.leave_one_out(rows=rows), len(rows))
     if setting.kind == "cluster jackknife":
         assert setting.clusters is not None
-        return _jackknife(fit.leave_groups_out(setting.clusters))
+        return _jackknife(fit.leave_groups_out(setting.clusters), clusters_left(fit, setting))
     if setting.kind == "model":
         phi = model_dispersion(fit, setting)
         return phi * bread(fit)
@@ -140,12 +140,10 @@ def model_dispersion(fit: Fit, setting: CovarianceSetting) -> float:
 
 def bread(fit: Fit) -> FloatArray:
     """Return S^-1, sum scale, shape (p, p)."""
-    try:
-        linear_part(fit, "S^-1")
-    except Unsupported:
-        inverse = CholeskyInverse(fit.hessian.to_dense(), fit.names)
-        return inverse.solve(np.eye(len(fit.theta))) / fit.risk.total_weight
-    return Leverage(fit).inverse
+    if as_linear(fit.risk) is not None:
+        return Leverage(fit).inverse
+    inverse = CholeskyInverse(fit.hessian.to_dense(), fit.names)
+    return inverse.solve(np.eye(len(fit.theta))) / fit.risk.total_weight
 
 
 def count(fit: Fit, setting: CovarianceSetting) -> tuple[float, float]:
@@ -224,9 +222,8 @@ def score_blocks(fit: Fit) -> Iterator[tuple[slice, FloatArray]]:
         yield rows, fit.risk.row_gradients(fit.theta, rows)
 
 
-def _jackknife(removal: Any) -> FloatArray:
-    """Return (k - 1) / k times the sum of delta delta'."""
-    k = len(removal.delta)
+def _jackknife(removal: Any, k: int) -> FloatArray:
+    """Return (k - 1) / k times the sum of delta delta'; k counts what has weight, all else moves nothing."""
     for label, status in zip(removal.labels, removal.status, strict=True):
         if status:
             raise InvalidArgument(

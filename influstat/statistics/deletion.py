@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.input.validation import FloatArray
+from influstat.losses.base import constant_second
 from influstat.statistics.dispersion import Dispersion, expected_second, pearson_slope
 from influstat.statistics.leverage import Leverage
 
@@ -109,7 +110,7 @@ class Deletion:
         self.leverage, self.squares = leverage, squares
         risk = leverage.risk
         self.part = leverage.penalty_part(risk.weights)
-        self._slope: FloatArray = leverage.transform.T @ leverage.part.penalty_gradient
+        self._slope: FloatArray = leverage.transform.T @ risk.penalty.gradient(leverage.theta)
 
     @cached_property
     def _drift(self) -> FloatArray:
@@ -123,7 +124,7 @@ class Deletion:
         """Yield the rows, each left out alone, a few thousand at a time."""
         leverage, risk = self.leverage, self.leverage.risk
         share, slope = leverage.penalty_share, self._slope
-        quadratic = risk.loss.self_concordance == 0.0
+        quadratic = constant_second(risk.loss) is not None
         expected = leverage.second if quadratic else expected_second(risk, leverage.linear_predictor)
         drift = np.zeros_like(slope) if quadratic else self._drift
         leaves = bool(self.part.any() and share.any())  # whether a part of the penalty goes with a row

@@ -16,6 +16,7 @@ from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
+from influstat.losses.base import constant_second
 from influstat.statistics.leverage import Leverage
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def pearson_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
 
     For other losses by a five-point difference, to about 12 digits; 0 where it does not exist.
     """
-    if risk.loss.self_concordance == 0.0:
+    if constant_second(risk.loss) is not None:
         return 2.0 * risk.loss.first(risk.y, eta)
     step = NUDGE * np.maximum(1.0, np.abs(eta))
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
 from influstat.input.validation import FloatArray, real_number, vector
-from influstat.risks.linear_part import linear_part
+from influstat.risks.linear import require_linear
 from influstat.statistics.functionals import Functional
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def average_marginal_effect(
     >>> float((q.value - fit.theta * p * (1 - p))[0].round(12))
     0.0
     """
-    part = linear_part(fit, "marginal effects").rows
+    part = require_linear(fit.risk, "marginal effects")
     training = X is None
     if training:
         rows, fixed = part.design.rows(slice(None)), part.offset
@@ -210,7 +210,7 @@ def chosen_columns(fit: Fit, columns: Sequence[str] | str | None) -> Any:
         A name does not exist or is not unique.
     """
     if columns is None:
-        rows = linear_part(fit, "all columns").rows.design
+        rows = require_linear(fit.risk, "all columns").design
         first = rows.rows(slice(0, 1))
         varies = np.zeros(rows.shape[1], dtype=np.bool_)
         for _, block in rows.blocks():
@@ -233,7 +233,7 @@ def has_logistic_mean(fit: Fit) -> bool:
     """Return whether the mean is 1 / (1 + e^-eta)."""
     eta = np.array([-2.0, 0.0, 1.0, 3.0])
     try:
-        mean = linear_part(fit, "odds ratios").rows.loss.mean(eta)
+        mean = require_linear(fit.risk, "odds ratios").loss.mean(eta)
     except InflustatError:
         return False
     return bool(np.allclose(mean, expit(eta), rtol=1e-12))

@@ -15,6 +15,8 @@ from influstat.input.printing import ShortRepr
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
+from influstat.losses.base import constant_second
+from influstat.risks.linear import as_linear
 from influstat.statistics.covariance import (
     CLUSTERED,
     SANDWICHES,
@@ -163,7 +165,8 @@ class Inference(ShortRepr):
         O(n p^2) a row (a jackknife costs as many refits a row).
         """
         chosen = read_rows(rows, self.fit.row_labels).members
-        quadratic = getattr(getattr(self.fit.risk, "loss", None), "self_concordance", None) == 0.0
+        linear = as_linear(self.fit.risk)
+        quadratic = linear is not None and linear.quadratic
         closed = quadratic and self.setting.kind == "model"
         after, status = self._closed(chosen) if closed else self._refitted(chosen)
         if status:
@@ -232,8 +235,9 @@ def inference(
     if not number < 1.0:
         raise InvalidArgument("level", "be below 1", f"is {number:g}", "Pass 0.95 for 95 %.")
     if use_t is None:
-        loss = getattr(fit.risk, "loss", None)
+        linear = as_linear(fit.risk)
+        loss = None if linear is None else linear.loss
         estimated = getattr(loss, "dispersion", 1.0) is None and dispersion is None
-        use_t = estimated and getattr(loss, "self_concordance", None) == 0.0
+        use_t = estimated and constant_second(loss) is not None
     choice("use_t", use_t, (True, False))
     return Inference(fit, setting, use_t, number)

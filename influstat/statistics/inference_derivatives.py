@@ -73,12 +73,11 @@ class CaseDerivatives:
         risk = leverage.risk
         self.X: FloatArray = risk.design.rows(slice(None))
         self.weights: FloatArray = risk.weights
-        self.penalty = leverage.part.penalty
+        self.penalty = leverage.penalty
         self.part = leverage.penalty_part(risk.weights)
-        folded = risk.protocol == "folded"
-        self.penalty_share = 1.0 / risk.total_weight if folded else 0.0
+        self.penalty_share = risk.protocol.carried(risk.total_weight)
         self.scores = leverage.first[:, None] * self.X
-        self.scores += self.penalty_share * leverage.part.penalty_gradient
+        self.scores += self.penalty_share * risk.penalty.gradient(leverage.theta)
         self.inverse = leverage.inverse
         self.theta: FloatArray = -self.weights[:, None] * (self.scores @ self.inverse)
         self.bend = self.weights * risk.loss.third(risk.y, leverage.linear_predictor)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import eigh, solve_triangular
 
 from influstat.input.validation import FloatArray
-from influstat.risks.linear_part import linear_part
+from influstat.risks.linear import require_linear
 from influstat.solvers.cholesky import CholeskyInverse
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class Leverage:
     """
 
     def __init__(self, fit: Fit) -> None:
-        self.part = linear_part(fit, "leverages")
-        risk = self.risk = self.part.rows
+        risk = self.risk = require_linear(fit.risk, "leverages")
+        self.penalty: FloatArray = risk.penalty.hessian(fit.theta).dense()  # K, sum scale
         eta = risk.linear_predictor(fit.theta)
         self.theta = fit.theta
         self.linear_predictor: FloatArray = eta
@@ -71,7 +71,7 @@ class Leverage:
 
     def _coordinates(self) -> tuple[FloatArray, FloatArray]:
         """Return U and lambda."""
-        design, penalty = self.risk.design, self.part.penalty
+        design, penalty = self.risk.design, self.penalty
         gram = design.gram(self._curvature)
         gram += penalty
         inverse = CholeskyInverse(gram.copy(order="F"), self.risk.names)  # explains what is wrong with S
@@ -130,8 +130,7 @@ class Leverage:
 
     def penalty_part(self, weights: FloatArray) -> FloatArray:
         """Return the part w_i / W of the penalty that leaves with each row: 0 under "fixed"."""
-        part = weights / self.risk.total_weight
-        return part if self.risk.protocol == "folded" else np.zeros_like(part)
+        return weights * self.risk.protocol.carried(self.risk.total_weight)
 
 
 def _inverse_root(matrix: FloatArray) -> FloatArray:

@@ -114,8 +114,8 @@ class LinearMeasures:
 
     def likelihood_displacement(self) -> FloatArray:
         """Return 2 [F(theta_-i) - F(theta)] / phi."""
-        part, theta = self.setting.leverage.part, self.setting.fit.theta
-        risk = part.rows
+        leverage, theta = self.setting.leverage, self.setting.fit.theta
+        risk = leverage.risk
         delta = self.block.change @ self.setting.leverage.transform.T
         result = np.empty(len(delta))
         step = max(1, BATCH_ENTRIES // risk.shape[0])
@@ -125,7 +125,7 @@ class LinearMeasures:
             moved = theta + delta[some]
             eta = risk.design.dot(np.ascontiguousarray(moved.T)) + risk.offset[:, None]
             losses = risk.weights @ (risk.loss.value(risk.y[:, None], eta) - before[:, None])
-            penalty = delta[some] @ part.penalty_gradient
-            penalty += 0.5 * np.einsum("ij,ij->i", delta[some] @ part.penalty, delta[some])
-            result[some] = losses + penalty
+            result[some] = (
+                losses + risk.penalty.value(np.ascontiguousarray(moved.T)) - risk.penalty.value(theta)
+            )
         return 2.0 * result / self.setting.phi.value

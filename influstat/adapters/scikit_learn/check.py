@@ -12,7 +12,9 @@ from influstat.fit import STATIONARITY, Fit
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.newton import stationarity
-from influstat.risks.active_set import ActiveSetRisk
+from influstat.removal.active_set import entering_pull
+from influstat.risks.linear import as_linear
+from influstat.risks.penalties.active_l1 import active_l1
 
 LOOSEST = 1e-3  # however large tol is
 NEAR = 0.1  # standard errors from the minimum, however small the gradient
@@ -118,9 +120,12 @@ def _refuse(risk: Any, theta: FloatArray, limit: float, distance: float) -> None
 
 def _require_active_set(risk: Any, theta: FloatArray, limit: float) -> None:
     """Raise where the columns at 0 are not those that the penalty keeps there."""
-    if not isinstance(risk, ActiveSetRisk):
+    linear = as_linear(risk)
+    lasso = None if linear is None else active_l1(linear.penalty)
+    if linear is None or lasso is None:
         return
-    excess, crossed = risk.entering_pull(theta), risk.crossed(theta)
+    excess = entering_pull(linear, lasso, theta)
+    crossed = [linear.names[j] for j in np.flatnonzero(lasso.crossed(theta))]
     if excess <= limit and not crossed:
         return
     what = f"{crossed[0]!r} changes its sign" if crossed else "a column at 0 should have a coefficient"
@@ -153,7 +158,7 @@ def refuse_other_minimum(fit: Fit, theta: FloatArray) -> None:
 
 def _hinge_risk(risk: Any, theta: FloatArray) -> float:
     hinge = np.maximum(0.0, 1.0 - risk.y * risk.linear_predictor(theta))
-    return float((risk.weights @ hinge + risk.penalty_value(theta)) / risk.total_weight)
+    return float((risk.weights @ hinge + risk.penalty.value(theta)) / risk.total_weight)
 
 
 def warn_of_balanced_weights(estimator: Any) -> None:
@@ -168,11 +173,12 @@ def warn_of_balanced_weights(estimator: Any) -> None:
 
 def warn_of_kinks(fit: Fit) -> None:
     """Say which rows sit where the second derivative of their loss jumps."""
-    risk: Any = getattr(fit.risk, "smooth", fit.risk)
-    if not hasattr(risk.loss, "kinks"):
+    risk = as_linear(fit.risk)
+    kinks = None if risk is None else getattr(risk.loss, "kinks", None)
+    if risk is None or kinks is None:
         return
     eta = risk.linear_predictor(fit.theta)
-    distance = np.abs(eta - risk.loss.kinks(risk.y)) / (1.0 + np.abs(eta))
+    distance = np.abs(eta - kinks(risk.y)) / (1.0 + np.abs(eta))
     rows = np.flatnonzero(distance.min(axis=0) < AT_KINK)
     if rows.size:
         shown = ", ".join(str(label) for label in risk.row_labels[rows[:5]])

@@ -20,7 +20,7 @@ from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
 from influstat.input.validation import choice
 from influstat.losses.hinge import SmoothedHinge
-from influstat.risks.linear import PROTOCOLS
+from influstat.risks.protocol import PROTOCOLS
 
 
 def from_sklearn(

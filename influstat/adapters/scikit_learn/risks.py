@@ -9,13 +9,14 @@ import numpy as np
 
 from influstat.adapters.scikit_learn.objectives import Objective
 from influstat.adapters.scikit_learn.source import Source
-from influstat.adapters.translated_risk import TranslatedRisk, TranslatedSoftmax
+from influstat.adapters.translated_risk import TranslatedSoftmax
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, vector
 from influstat.losses.logistic import LogisticLoss
-from influstat.risks.active_set import ActiveSetRisk
-from influstat.risks.penalties import L2
+from influstat.risks.linear import LinearRisk
+from influstat.risks.penalties import L2, Penalty, Quadratic
+from influstat.risks.penalties.active_l1 import ActiveL1
 from influstat.risks.softmax import SoftmaxRisk
 
 
@@ -35,22 +36,28 @@ def require_targets(source: Source, objective: Objective) -> None:
         )
 
 
-def linear_risk(source: Source, objective: Objective) -> tuple[TranslatedRisk, FloatArray]:
+def linear_risk(source: Source, objective: Objective) -> tuple[LinearRisk, FloatArray]:
     """Return the risk with one linear predictor, and theta."""
     _require_one_predictor(source)
     _require_free_signs(source)
-    return _translated(source, objective, source.table, source.translation.names), source.theta
+    penalty = _ridge(source, objective, source.table.shape[1])
+    return _linear(source, objective, source.table, source.translation.names, penalty), source.theta
 
 
-def _translated(source: Source, objective: Objective, table: Any, names: Any) -> TranslatedRisk:
+def _ridge(source: Source, objective: Objective, columns: int) -> Penalty:
+    """Return the quadratic penalty; an intercept has a strength of its own, mostly 0."""
+    if source.intercepts is None or not objective.intercept_strength:
+        return L2(objective.strength)
+    return Quadratic([objective.strength] * columns + [objective.intercept_strength])
+
+
+def _linear(source: Source, objective: Objective, table: Any, names: Any, penalty: Penalty) -> LinearRisk:
     assert objective.loss is not None  # the caller has replaced the hinge
-    return TranslatedRisk(
+    return LinearRisk(
         objective.loss,
         table,
         source.translation.targets(source.y),
-        source.translation,
-        strength=objective.strength,
-        intercept_strength=objective.intercept_strength,
+        penalty=penalty,
         weights=source.weights,
         intercept=source.intercepts is not None,
         protocol=objective.protocol,
@@ -86,7 +93,7 @@ def _require_free_signs(source: Source) -> None:
         )
 
 
-def active_set_risk(source: Source, objective: Objective) -> tuple[ActiveSetRisk, FloatArray]:
+def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, FloatArray]:
     """Return the risk on the active set, and the coefficients that are not 0."""
     _require_one_predictor(source)
     _require_free_signs(source)
@@ -107,9 +114,10 @@ def active_set_risk(source: Source, objective: Objective) -> tuple[ActiveSetRisk
         theta = np.concatenate([theta, source.intercepts])
         slope = np.append(slope, objective.intercept_lasso * np.sign(source.intercepts[0]))
     part = replace(source, translation=translation.with_active(active))
-    smooth = _translated(part, objective, part.translation.taken(source.table), names)
     excluded = Design(translation.with_active(rest).taken(source.table)) if rest.size else None
-    return ActiveSetRisk(smooth, slope, excluded=excluded, bound=objective.lasso), theta
+    lasso = ActiveL1(slope, excluded=excluded, bound=objective.lasso)
+    penalty = _ridge(source, objective, active.size) + lasso
+    return _linear(part, objective, part.translation.taken(source.table), names, penalty), theta
 
 
 def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, FloatArray]:

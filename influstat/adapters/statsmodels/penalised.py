@@ -17,10 +17,9 @@ from influstat.adapters.statsmodels.reading import Mapped, unsupported
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, real_number, vector
-from influstat.risks.active_set import ActiveSetRisk
 from influstat.risks.linear import LinearRisk
-from influstat.risks.penalised import PenalisedRisk
-from influstat.risks.penalties import L2
+from influstat.risks.penalties import L2, Penalty, Quadratic
+from influstat.risks.penalties.active_l1 import ActiveL1
 
 SCALE_FREE = ("Binomial", "Poisson", "NegativeBinomial")
 
@@ -75,7 +74,7 @@ def _per_coefficient(alpha: Any, p: int) -> FloatArray:
     return values
 
 
-def _with(risk: LinearRisk, columns: Any, protocol: str, penalty: L2 | None = None) -> LinearRisk:
+def _with(risk: LinearRisk, columns: Any, protocol: str, penalty: Penalty) -> LinearRisk:
     """Return the risk of some of the columns, in a protocol."""
     kept = np.flatnonzero(columns)
     design = Design(risk.design.rows(slice(None))[:, kept], names=[risk.names[j] for j in kept])
@@ -93,22 +92,17 @@ def _with(risk: LinearRisk, columns: Any, protocol: str, penalty: L2 | None = No
     )
 
 
-def _l2(strengths: FloatArray) -> L2 | None:
-    """Return the penalty with these strengths; None where its positive strengths differ."""
-    positive = np.unique(strengths[strengths > 0])
-    if len(positive) > 1:
-        return None
-    free = [int(j) for j in np.flatnonzero(strengths == 0)]
-    return L2(float(positive[0]) if len(positive) else 0.0, free)
-
-
 def _ridge(mapped: Mapped, strengths: FloatArray) -> Mapped:
     everything = np.ones(len(strengths), dtype=np.bool_)
-    penalty = _l2(strengths)
-    if penalty is not None:
-        return Mapped(_with(mapped.risk, everything, "folded", penalty), mapped.theta)
-    base = _with(mapped.risk, everything, "folded")
-    return Mapped(PenalisedRisk(base, np.diag(strengths)), mapped.theta)
+    return Mapped(_with(mapped.risk, everything, "folded", _quadratic(strengths)), mapped.theta)
+
+
+def _quadratic(strengths: FloatArray) -> Penalty:
+    """Return the ridge penalty with these strengths: an `L2` where they are one, for its path in lam."""
+    positive = np.unique(strengths[strengths > 0])
+    if len(positive) > 1:
+        return Quadratic(strengths)
+    return L2(float(positive[0]) if len(positive) else 0.0, np.flatnonzero(strengths == 0).tolist())
 
 
 def _l1(mapped: Mapped, ridge: FloatArray, strengths: FloatArray, protocol: str) -> Mapped:
@@ -116,25 +110,28 @@ def _l1(mapped: Mapped, ridge: FloatArray, strengths: FloatArray, protocol: str)
     active = (mapped.theta != 0) | (strengths == 0)
     if not active.any():
         unsupported("fit_regularized", "All coefficients are zero: there is nothing that rows could move.")
-    penalty = _l2(ridge[active])
-    if penalty is None:
-        unsupported(
-            "fit_regularized with an elastic net of several strengths",
-            "Its ridge part must be one strength for all. Fit with L1_wt 0 or 1, or one alpha.",
-        )
     theta = mapped.theta[active]
     excluded = None
     if not active.all():  # with columns divided by their strengths, all of them have the bound 1
         columns = mapped.risk.design.rows(slice(None))[:, ~active]
         excluded = Design(columns / strengths[~active])
-    smooth = _with(mapped.risk, active, protocol, penalty)
-    slope = strengths[active] * np.sign(theta)
-    return Mapped(ActiveSetRisk(smooth, slope, excluded=excluded, bound=1.0), theta)
+    lasso = ActiveL1(strengths[active] * np.sign(theta), excluded=excluded, bound=1.0)
+    return Mapped(_with(mapped.risk, active, protocol, _quadratic(ridge[active]) + lasso), theta)
 
 
 def smoothed_glm(mapped: Mapped, results: Any) -> Mapped:
     """Give a mapped GLMGam its penalty matrix; basis, knots and smoothing parameters stay as they are."""
-    model = results.model
+    model, risk = results.model, mapped.risk
     second = np.asarray(model.penal.deriv2(mapped.theta), dtype=np.float64)
-    matrix = float(model.pen_weight) * (np.diag(second) if second.ndim == 1 else second)
-    return Mapped(PenalisedRisk(mapped.risk, matrix), mapped.theta)
+    penalty = Quadratic(float(model.pen_weight) * second)
+    smooth = LinearRisk(
+        risk.loss,
+        risk.design,
+        risk.y,
+        weights=risk.weights,
+        offset=risk.offset,
+        penalty=penalty,
+        protocol=risk.protocol,
+        row_labels=risk.row_labels,
+    )
+    return Mapped(smooth, mapped.theta)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigvalsh, solve_triangular
 
+from influstat.algebra.symmetric import Symmetric
 from influstat.errors import SingularHessian
 from influstat.input.design import BLOCK_ENTRIES, Design
 from influstat.input.groups import Groups
@@ -24,16 +25,15 @@ NEGLIGIBLE_LEVERAGE = 1e-3  # sum of the leverages of the rows whose curvature i
 def unit_rounding(terms: int) -> float:
     """Return u: a sum of that many terms is right to u times the sum of their absolute values.
 
-    8 (2 + sqrt(terms)) epsilon, which leaves room for the rounding of the terms themselves. The worst
-    case grows with `terms`; but rounding errors of mean zero stay below 8 times the square root except
-    with a chance of order 1e-13 (Higham and Mary 2019, SIAM J. Sci. Comput. 41, A2815), and blocked
-    sums as in BLAS stay far below.
+    (16 + terms) epsilon: no order of adding can cost more than terms / 2 (Higham 2002, section 4.2), and as
+    much again with 16 leaves room for the rounding of the terms themselves. Errors grow as the root of
+    `terms` where they have mean zero, but rows that repeat each other round alike.
     """
-    return float(8.0 * (2.0 + np.sqrt(terms)) * EPSILON)
+    return float((16.0 + terms) * EPSILON)
 
 
 class Anchor:
-    """C = X' diag(weights) X + diag(ridge), sum scale, with the norms of all rows in C^-1.
+    """C = X' diag(weights) X + the penalty's Hessian, sum scale, with the norms of all rows in C^-1.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ class Anchor:
         The rows.
     weights : ndarray, shape (n,)
         w_j l2_j >= 0; 0 for rows that are left out.
-    ridge : ndarray, shape (p,)
-        Diagonal of the penalty's Hessian.
+    penalty : Symmetric
+        The share of the penalty's Hessian that counts.
     give_up : bool
         Whether the rows of least leverage may be left out of lower bounds on the curvature.
 
@@ -57,11 +57,11 @@ class Anchor:
         C is singular to working precision.
     """
 
-    def __init__(self, design: Design, weights: FloatArray, ridge: FloatArray, *, give_up: bool) -> None:
+    def __init__(self, design: Design, weights: FloatArray, penalty: Symmetric, *, give_up: bool) -> None:
         n, p = design.shape
         self.design, self.weights = design, weights
         matrix = design.gram(weights)
-        matrix.flat[:: p + 1] += ridge
+        penalty.add_to(matrix)
         diagonal = matrix.diagonal().copy()
         if not (np.isfinite(matrix).all() and (diagonal > 0).all()):
             raise SingularHessian("The Hessian without the rows is singular or not finite.")
@@ -123,14 +123,14 @@ class Anchor:
         )
 
     @cached_property
-    def _unit_norms(self) -> FloatArray:
+    def unit_norms(self) -> FloatArray:
         """|e_k|_{C^-1}, shape (p,): norms of the columns of the inverse factor."""
         inverse = solve_triangular(self._factor, np.eye(len(self._scale)), lower=True, check_finite=False)
         return np.asarray(self._scale * np.linalg.norm(inverse, axis=0))
 
     def largest_norm(self, size: FloatArray) -> float:
         """Return a bound on |e|_{C^-1} over all e with |e_k| <= size_k."""
-        one_by_one = size @ self._unit_norms
+        one_by_one = size @ self.unit_norms
         together = np.linalg.norm(self._scale * size) / np.sqrt(self._smallest)
         return float(min(one_by_one, together))
 

@@ -9,7 +9,7 @@ import numpy as np
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import EPSILON, unit_rounding
 from influstat.removal.certificates.theorem import Certificate
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import LinearRisk, as_linear
 
 if TYPE_CHECKING:
     from influstat.removal.result import Removal
@@ -26,10 +26,10 @@ def theta_bound(removal: Removal) -> FloatArray:
 
 def prediction_bound(removal: Removal, X: Any, *, kind: str, offset: Any) -> FloatArray:
     """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
-    risk, fit = removal.fit.risk, removal.fit
+    fit, risk = removal.fit, as_linear(removal.fit.risk)
     with np.errstate(invalid="ignore"):
-        eta = np.asarray(risk.predictions(removal.theta.T, X, offset=offset).T)
-    if not isinstance(risk, LinearRisk):
+        eta = np.asarray(fit.risk.predictions(removal.theta.T, X, offset=offset).T)
+    if risk is None:
         return np.full(eta.shape, np.nan)
     rows = np.ascontiguousarray(risk.prediction_gradients(fit.theta, X)[0].T)
     start = np.asarray(fit.predict(X, offset=offset))
@@ -55,15 +55,16 @@ def _mean_error(
 
 def loss_bound(removal: Removal, X: Any, y: Any, *, offset: Any, linear: bool | None) -> FloatArray:
     """Return bounds on the error of loss changes, shape (k, m); `Removal.loss_bound` says more."""
-    risk = removal.fit.risk
+    risk = as_linear(removal.fit.risk)
     again = removal.loss_change(X, y, offset=offset, linear=False)
-    if not isinstance(risk, LinearRisk):
+    if risk is None:
         return np.full(again.shape, np.nan)
     tests = risk.test_rows(X, y, offset=offset)
     bound = removal.certificate.error(tests.design.rows(slice(None)))
     bound = loss_error(removal, tests, np.arange(len(tests.y)), removal.theta, bound)
-    if risk.protocol == "folded" and risk.penalty_diagonal.any():
-        bound += _penalty_error(removal, risk)[:, None]
+    carried = risk.protocol.carried(risk.total_weight)
+    if carried:
+        bound += carried * _penalty_error(removal, risk)[:, None]
     bound += 4.0 * EPSILON * np.abs(again)
     reported = removal.loss_change(X, y, offset=offset, linear=linear)
     return np.asarray(bound + np.abs(reported - again))
@@ -71,8 +72,8 @@ def loss_bound(removal: Removal, X: Any, y: Any, *, offset: Any, linear: bool | 
 
 def held_out_bound(removal: Removal) -> FloatArray:
     """Return bounds on the error of removed rows' losses; `Removal.held_out_bound` says more."""
-    risk, groups = removal.fit.risk, removal.groups
-    if not isinstance(risk, LinearRisk):
+    risk, groups = as_linear(removal.fit.risk), removal.groups
+    if risk is None:
         return np.full(len(groups.members), np.nan)
     bound: FloatArray = removal.certificate.error_of_members()
     result = np.empty_like(bound)
@@ -113,10 +114,13 @@ def _sizes(removal: Removal, theta: FloatArray) -> FloatArray:
 
 
 def _penalty_error(removal: Removal, risk: LinearRisk) -> FloatArray:
-    """Return a bound on |P(theta) - P(true theta)| / W and the rounding of P, shape (k,)."""
+    """Return a bound on |P(theta) - P(true theta)| and the rounding of P, shape (k,)."""
     certificate: Certificate = removal.certificate
-    slope = risk.penalty_diagonal * removal.theta
-    linear = certificate.error_each(slope)
-    quadratic = 0.5 * certificate.reach**2 / certificate.penalty_kept
-    values = 0.5 * np.sum(slope * removal.theta, axis=1) + risk.penalty_value(removal.fit.theta)
-    return np.asarray((linear + quadratic + unit_rounding(slope.shape[1]) * values) / risk.total_weight)
+    penalty, theta = risk.penalty, np.ascontiguousarray(removal.theta.T)
+    if not np.count_nonzero(penalty.gradient_scale(np.ones(len(theta)))):
+        return np.zeros(theta.shape[1])  # no penalty
+    linear = certificate.error_each(penalty.gradient(theta).T)
+    quadratic = 0.5 * certificate.growth * certificate.reach**2 / certificate.penalty_kept
+    size = np.abs(penalty.value(theta)) + abs(penalty.value(removal.fit.theta))
+    size += [np.abs(one) @ penalty.gradient_scale(one) for one in removal.theta]
+    return np.asarray(linear + quadratic + unit_rounding(len(theta)) * size)

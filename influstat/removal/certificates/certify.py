@@ -13,9 +13,9 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor, Downdate
 from influstat.removal.certificates.measured import Measured, Quadratic, measure
-from influstat.removal.certificates.theorem import Certificate, Constants, own_anchor, runs
+from influstat.removal.certificates.theorem import Certificate, Constants, own_anchor, runs, uncertified
 from influstat.risks.contract import Risk
-from influstat.risks.linear import LinearRisk
+from influstat.risks.linear import LinearRisk, as_linear
 
 LARGEST = 4000  # coefficients: a dense Hessian and its eigenvalues are needed
 OWN_WORK = 1e12  # floating-point operations that Hessians of single removals may cost in all
@@ -47,26 +47,40 @@ def certify(risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> Ce
     >>> certify(fit.risk, fit.theta, loo.groups, loo.theta).error(np.array([[3.0]])).ravel().round(9)
     array([0.16666667, 0.83333333])
     """
-    return _Work(risk, at, groups, theta).run()
+    linear = as_linear(risk)
+    if linear is None:
+        return uncertified(groups, theta, f"{type(risk).__name__} is not a LinearRisk")
+    why = _impossible(linear)
+    return uncertified(groups, theta, why) if why else _Work(linear, at, groups, theta).run()
+
+
+def _impossible(risk: LinearRisk) -> str:
+    """Return why nothing of this risk can be certified, "" where something can."""
+    if not np.isfinite(risk.loss.self_concordance):
+        return f"{risk.loss!r} has no finite self_concordance"
+    if not np.isfinite(risk.penalty.self_concordance):
+        return f"{risk.penalty!r} has no finite self_concordance"
+    p = risk.shape[1]
+    return (
+        f"{p} coefficients are more than {LARGEST}, the most whose Hessian is factored" if p > LARGEST else ""
+    )
 
 
 class _Work:
     """The making of one certificate: arrays filled removal by removal."""
 
-    def __init__(self, risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> None:
+    def __init__(self, risk: LinearRisk, at: FloatArray, groups: Groups, theta: FloatArray) -> None:
         k, p = theta.shape
-        self.risk: LinearRisk = risk  # type: ignore[assignment]  # `usable` is empty for any other
-        self.at, self.groups, self.theta = at, groups, theta
-        self.linear = isinstance(risk, LinearRisk)
-        self.c = float(getattr(getattr(risk, "loss", None), "self_concordance", inf))
-        share = groups.sums(risk.weights) / risk.total_weight
-        self.left = 1.0 - share if risk.protocol == "folded" else np.ones(k)
-        self.emptied = share >= 1.0
+        self.risk, self.at, self.groups, self.theta = risk, at, groups, theta
+        self.c, self.c_penalty = risk.loss.self_concordance, risk.penalty.self_concordance
+        gone = groups.sums(risk.weights)
+        self.left = np.asarray(risk.protocol.left(gone, risk.total_weight))
+        self.emptied = gone >= risk.total_weight
         self.status = [""] * k
         self.q, self.relative = np.full(k, inf), np.zeros(k)
         self.first, self.second = np.full(k, inf), np.full(k, inf)
         self.reach, self.shift = np.full(k, inf), np.full((k, p), np.nan)
-        self.penalty_kept = self.left.copy()
+        self.penalty_kept, self.growth = self.left.copy(), np.ones(k)
         self.own = np.zeros(k, dtype=np.bool_)
         self.anchor: Anchor | None = None
         self.own_anchors: dict[int, Anchor] = {}
@@ -75,8 +89,6 @@ class _Work:
     def run(self) -> Certificate:
         """Fill everything; removals that cannot be certified are named."""
         usable = np.isfinite(self.theta).all(axis=1) & ~self.emptied
-        if not (self.linear and np.isfinite(self.c)) or self.theta.shape[1] > LARGEST:
-            usable[:] = False
         with np.errstate(over="ignore", invalid="ignore"):  # coefficients far off: their bounds come out inf
             self._shared(np.flatnonzero(usable & (self.groups.sizes <= self.theta.shape[1])))
             self._own(np.flatnonzero(usable))
@@ -92,6 +104,7 @@ class _Work:
             self.shift,
             self.reach,
             self.penalty_kept,
+            self.growth,
             self.relative,
             self.own,
             self.anchor,
@@ -99,13 +112,6 @@ class _Work:
         )
 
     def _why_unusable(self, k: int) -> str:
-        if not self.linear:
-            return f"{type(self.risk).__name__} is not a LinearRisk"
-        if not np.isfinite(self.c):
-            return f"{self.risk.loss!r} has no finite self_concordance"
-        if self.theta.shape[1] > LARGEST:
-            p = self.theta.shape[1]
-            return f"{p} coefficients are more than {LARGEST}, the most whose Hessian is factored"
         return "no weight is left" if self.emptied[k] else "there are no coefficients"
 
     # -- all removals around the Hessian at theta-hat ------------------------------------------------
@@ -116,14 +122,14 @@ class _Work:
         risk = self.risk
         kept = float(np.mean(self.left[wanted]))
         second = risk.loss.second(risk.y, risk.linear_predictor(self.at))
-        ridge = kept * risk.penalty_diagonal
+        penalty = risk.penalty.hessian(self.at).scaled(kept)
         try:
-            self.anchor = Anchor(risk.design, risk.weights * second, ridge, give_up=self.c > 0)
+            self.anchor = Anchor(risk.design, risk.weights * second, penalty, give_up=self.c > 0)
         except SingularHessian as error:
             for k in wanted:
                 self.status[k] = str(error)
             return
-        self.quadratic = Quadratic(risk, self.at) if self.c == 0 else None
+        self.quadratic = Quadratic(risk, self.at) if risk.quadratic else None
         n, p = risk.shape
         width = p if self.quadratic is not None else max(n, p)
         parts = list(runs(self.groups, wanted, width=width, members=p))
@@ -139,8 +145,8 @@ class _Work:
             measured = measure(self.risk, anchor, self.at, groups, self.theta[chosen], left)
         whitened = anchor.whiten(measured.gradient)
         headroom = np.where(downdate.headroom > 64.0 * anchor.relative, downdate.headroom, np.nan)
-        penalised = bool(self.risk.penalty_diagonal.any())
-        mismatch = np.abs(np.log(left / kept)) if penalised else np.zeros(len(left))
+        free = self.risk.penalty.hessian(self.at).zero
+        mismatch = np.zeros(len(left)) if free else np.abs(np.log(left / kept))
         constants = self._constants(
             anchor, groups, measured, headroom, norm=downdate.each(whitened), mismatch=mismatch
         )
@@ -163,12 +169,17 @@ class _Work:
         noise = anchor.largest_norm(measured.error) * stretch
         present = self.risk.weights > 0
         norms = np.where(present, anchor.row_norms, 0.0)
+        # A penalty whose Hessian changes counts like rows x_j = e_j with a constant of their own.
+        units = self.c_penalty * np.max(anchor.unit_norms) if self.c_penalty else 0.0
         return Constants(
             q=norm * (1.0 + relative) + noise,
             noise=noise,
-            rho=self.c * _largest_outside(np.where(anchor.kept, norms, 0.0), groups) * stretch,
-            rho_all=self.c * _largest_outside(norms, groups) * stretch,
-            sigma=self.c * measured.path + mismatch + relative,
+            rho=np.maximum(self.c * _largest_outside(np.where(anchor.kept, norms, 0.0), groups), units)
+            * stretch,
+            rho_all=np.maximum(self.c * _largest_outside(norms, groups), units) * stretch,
+            sigma=np.maximum(self.c * measured.path, self.c_penalty * measured.penalty_path)
+            + mismatch
+            + relative,
             lost_before=anchor.given_up_leverage / headroom,
             lost_after=measured.given_up / headroom,
             relative=relative,
@@ -184,6 +195,8 @@ class _Work:
         self.first[kept], self.second[kept] = first[better], second[better]
         self.reach[kept], self.shift[kept] = reach[better], shift[better]
         self.q[kept], self.relative[kept] = constants.q[better], constants.relative[better]
+        if self.c_penalty:
+            self.growth[kept] = np.exp(constants.sigma[better] + constants.rho_all[better] * reach[better])
         self.own[kept] = own
         for place, k in enumerate(chosen):
             self.status[k] = "" if np.isfinite(self.reach[k]) else _why(constants, place)

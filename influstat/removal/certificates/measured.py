@@ -22,11 +22,13 @@ class Measured:
     Attributes
     ----------
     gradient : ndarray, shape (p, k)
-        grad F_-S(theta_k) = sum_{j not in S} w_j l1_j x_j + (1 - omega_S) kappa D theta_k.
+        grad F_-S(theta_k) = sum_{j not in S} w_j l1_j x_j + (1 - omega_S) grad P(theta_k).
     error : ndarray, shape (p,)
         Bound on the rounding error of each entry of `gradient`, for all k.
     path : ndarray, shape (k,)
         max over kept j not in S of |x_j'theta_k - x_j'theta-hat|, rounded up; inf where hopeless.
+    penalty_path : ndarray, shape (k,)
+        max_j |theta_kj - theta-hat_j|, which a penalty whose Hessian changes goes by.
     given_up : ndarray, shape (k,)
         sum over given-up j not in S of w_j l2_j(theta_k) |x_j|^2_{C^-1}.
     """
@@ -34,6 +36,7 @@ class Measured:
     gradient: FloatArray
     error: FloatArray
     path: FloatArray
+    penalty_path: FloatArray
     given_up: FloatArray
 
 
@@ -52,7 +55,8 @@ def measure(
     first[gone] = second[gone] = moved[gone] = 0.0
     present = weights > 0
     path = np.max(moved[anchor.kept & present], axis=0, initial=0.0)
-    wild = ~(loss.self_concordance * path < HOPELESS)
+    away = np.max(np.abs(theta - at), axis=1)
+    wild = ~(np.maximum(loss.self_concordance * path, risk.penalty.self_concordance * away) < HOPELESS)
     first[:, wild] = second[:, wild] = 0.0  # they would only add to the rounding of the others
     theta = np.where(wild[:, None], at, theta)
     largest = np.maximum(np.max(np.abs(theta), axis=0), np.abs(at))
@@ -67,17 +71,17 @@ def measure(
     second *= slip[:, None]
     second += unit_rounding(design.shape[0]) * np.abs(first)
     error = design.absolute_transpose_dot(weights * np.max(second, axis=1))
-    error += unit_rounding(1) * risk.penalty_diagonal * largest
+    error += unit_rounding(risk.penalty.hessian(at).terms) * risk.penalty.gradient_scale(largest)
     first *= weights[:, None]
     gradient = design.transpose_dot(first)
-    gradient += left * (risk.penalty_diagonal[:, None] * theta.T)
-    return Measured(gradient, error, path, given_up)
+    gradient += left * risk.penalty.gradient(np.ascontiguousarray(theta.T))
+    return Measured(gradient, error, path, away, given_up)
 
 
 class Quadratic:
     """The same for a loss without third derivative: no product with X, as the gradient is linear in theta.
 
-    grad F_-S(theta) = grad F_-S(theta-hat) + (X'diag(w l2)X - that of S + (1 - omega_S) kappa D) delta.
+    grad F_-S(theta) = grad F_-S(theta-hat) + (X'diag(w l2)X - that of S + (1 - omega_S) K) delta.
     """
 
     def __init__(self, risk: LinearRisk, at: FloatArray) -> None:
@@ -86,9 +90,8 @@ class Quadratic:
         n, p = risk.shape
         size = unit_rounding(n) * np.abs(self._expansion.first)
         size += unit_rounding(p) * self._expansion.second * slip
-        self._error = risk.design.absolute_transpose_dot(size) + unit_rounding(1) * np.abs(
-            risk.penalty_diagonal * at
-        )
+        self._error = risk.design.absolute_transpose_dot(size)
+        self._error += unit_rounding(self._expansion.penalty_hessian.terms) * risk.penalty.gradient_scale(at)
 
     def measure(self, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:
         """Measure at theta (k, p)."""
@@ -96,18 +99,20 @@ class Quadratic:
         delta = theta.T - expansion.theta[:, None]
         gradient = Remainder(expansion, groups).gradients_at_center()
         gradient += expansion.data_hessian @ delta
-        gradient += left * (risk.penalty_diagonal[:, None] * delta)
+        gradient += left * expansion.penalty_hessian.dot(delta)
         rows = risk.design.rows(groups.members)
         moved = np.sum(rows * delta.T[groups.owners], axis=1)
         rows = rows * (expansion.second[groups.members] * moved)[:, None]
         gradient -= np.add.reduceat(rows, groups.starts[:-1], axis=0).T
         error = self._rounding(np.max(np.abs(delta), axis=1))
-        return Measured(gradient, error, path=np.zeros(len(left)), given_up=np.zeros(len(left)))
+        nowhere = np.zeros(len(left))
+        return Measured(gradient, error, path=nowhere, penalty_path=nowhere, given_up=nowhere)
 
     def _rounding(self, delta: FloatArray) -> FloatArray:
         """Return the error at theta-hat, that of the rows taken off (hence 2), and that of delta's part."""
         risk = self._expansion.risk
         n, p = risk.shape
         spread = self._expansion.second * risk.design.absolute_dot(delta)
-        moved = risk.design.absolute_transpose_dot(spread) + risk.penalty_diagonal * delta
+        moved = risk.design.absolute_transpose_dot(spread)
+        moved += self._expansion.penalty_hessian.absolute_dot(delta)
         return np.asarray(2.0 * (self._error + (unit_rounding(n) + unit_rounding(p)) * moved))

@@ -144,8 +144,8 @@ class Certificate(ShortRepr):
 
     Attributes
     ----------
-    risk : LinearRisk
-        The risk with all rows.
+    risk : LinearRisk or None
+        The risk with all rows; None where nothing can be proven about it.
     groups : Groups
         The rows of each removal.
     theta : ndarray, shape (k, p)
@@ -160,6 +160,8 @@ class Certificate(ShortRepr):
         Bound on |theta - T|: the smaller of r1 and q + r2.
     penalty_kept : ndarray, shape (k,)
         The share of the penalty in B: 1 - omega_0, or 1 - omega for `own`.
+    growth : ndarray, shape (k,)
+        How many times that in B the penalty's Hessian can be within `reach`; 1 where it is constant.
     relative : ndarray, shape (k,)
         Relative rounding error of norms.
     own : ndarray of bool, shape (k,)
@@ -170,7 +172,7 @@ class Certificate(ShortRepr):
         Those of `own` that were kept; the others are made again when asked for.
     """
 
-    risk: LinearRisk
+    risk: LinearRisk | None
     groups: Groups
     theta: FloatArray
     status: tuple[str, ...]
@@ -179,6 +181,7 @@ class Certificate(ShortRepr):
     shift: FloatArray
     reach: FloatArray
     penalty_kept: FloatArray
+    growth: FloatArray
     relative: FloatArray
     own: NDArray[np.bool_]
     anchor: Anchor | None
@@ -218,8 +221,11 @@ class Certificate(ShortRepr):
 
     def error_of_members(self) -> FloatArray:
         """Return bounds on |x_j'(theta_k - T_k)| for the removed rows j of each k, in their order, (s,)."""
-        groups, design = self.groups, self.risk.design
+        groups = self.groups
         result = np.full(len(groups.members), np.nan)
+        if self.risk is None:
+            return result
+        design = self.risk.design
         if self.anchor is not None:
             for chosen, downdate in self._downdates(self.anchor):
                 part = groups.take(chosen)
@@ -249,9 +255,32 @@ class Certificate(ShortRepr):
     def _own_error(self, k: int, functionals: FloatArray) -> FloatArray:
         anchor = self.own_anchors.get(k)
         if anchor is None:
+            assert self.risk is not None  # a removal is `own` only where something was proven
             anchor = own_anchor(self.risk, self.groups[k], self.theta[k], self.penalty_kept[k])
         whitened = anchor.whiten(functionals.T)
         return self._bound(np.array([k]), np.linalg.norm(whitened, axis=0), self.shift[k] @ whitened)
+
+
+def uncertified(groups: Groups, theta: FloatArray, why: str) -> Certificate:
+    """Return the certificate of removals of which nothing is proven, for one reason."""
+    k, nothing = len(groups), np.full(len(groups), inf)
+    status = (f"not certified: {why}",) * k
+    return Certificate(
+        None,
+        groups,
+        theta,
+        status,
+        nothing,
+        nothing,
+        np.full(theta.shape, np.nan),
+        nothing,
+        np.ones(k),
+        np.ones(k),
+        np.zeros(k),
+        np.zeros(k, dtype=np.bool_),
+        None,
+        {},
+    )
 
 
 def _places(groups: Groups, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -273,4 +302,4 @@ def own_anchor(risk: LinearRisk, group: NDArray[np.intp], theta: FloatArray, kep
     weights = risk.weights * risk.loss.second(risk.y, risk.linear_predictor(theta))
     weights[group] = 0.0
     curved = risk.loss.self_concordance > 0
-    return Anchor(risk.design, weights, kept * risk.penalty_diagonal, give_up=curved)
+    return Anchor(risk.design, weights, risk.penalty.hessian(theta).scaled(kept), give_up=curved)

@@ -122,7 +122,7 @@ class Chord:
         """
         risk = self._expansion.risk
         done = np.flatnonzero(self.done)
-        if risk.penalty_diagonal.all() or not done.size or risk.loss.self_concordance == 0.0:
+        if not done.size or risk.loss.self_concordance == 0.0 or not risk.penalty.flat(risk.shape[1]).size:
             return
         moved = Remainder(self._expansion, self._groups.take(done)).movement(self.theta[:, done])
         with np.errstate(invalid="ignore"):

@@ -2,7 +2,8 @@
 
 One Newton step is exact where the third derivative vanishes, whatever the weights, the offset, the
 penalty and its protocol. The gradient at its end is had from the Gram matrix, without another pass over
-the rows, and one step of refinement takes off what rounding has left.
+the rows. Only where that matrix is ill-conditioned does a step of refinement with the rows' own residuals
+bring back digits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ ILL_CONDITIONED = 1e-6  # below, the Gram matrix has too few digits: one step wi
 
 
 class ClosedForm:
-    """theta-hat - S_-k^-1 grad F_k(theta-hat), refined once: the minimiser of a quadratic F_k.
+    """theta-hat - S_-k^-1 grad F_k(theta-hat): the minimiser of a quadratic F_k.
 
     Parameters
     ----------
@@ -43,7 +44,6 @@ class ClosedForm:
         inverse = Downdated(expansion, self._newton.shared, groups, remainder.factors)
         center = remainder.gradients_at_center()
         delta = -inverse.solve(center)
-        delta -= inverse.solve(self._gradients(remainder, center, delta))
         gradients = self._gradients(remainder, center, delta)
         if self._newton.shared.reciprocal_condition < ILL_CONDITIONED:
             delta -= inverse.solve(remainder.gradients(expansion.theta[:, None] + delta))
@@ -63,7 +63,7 @@ class ClosedForm:
         """Return grad F_k(theta-hat + delta_k) = grad F_k(theta-hat) + S_-k delta_k, shape (p, K)."""
         risk, groups = self.expansion.risk, remainder.groups
         result = center + self._newton.shared.data_hessian @ delta
-        result += risk.penalty_diagonal[:, None] * remainder.factors * delta
+        result += remainder.factors * self.expansion.penalty_hessian.dot(delta)
         x = risk.design.rows(groups.members)
         second = self.expansion.second[groups.members]
         along = np.einsum("mp,pm->m", x, delta[:, groups.owners] if not groups.single else delta)

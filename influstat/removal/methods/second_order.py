@@ -2,7 +2,7 @@
 
 theta(e) minimises F - e L_S, L_S the group's part of F with its share of the penalty. At e = 0
     theta'  = S^-1 g_S,
-    theta'' = S^-1 [ 2 H_S theta' - X'(w l3 (X theta')^2) ],
+    theta'' = S^-1 [ 2 H_S theta' - X'(w l3 (X theta')^2) - D^3 P[theta', theta'] ],
 with g_S and H_S the gradient and Hessian of L_S (sum scale), and theta(1) ~ theta-hat + theta' + theta''/2.
 The error is of third order: halving the removed weight divides it by 8.
 """
@@ -31,7 +31,7 @@ class SecondOrder:
         self.expansion = expansion
         risk = expansion.risk
         matrix = expansion.data_hessian.copy(order="F")
-        matrix.flat[:: len(matrix) + 1] += risk.penalty_diagonal
+        expansion.penalty_hessian.add_to(matrix)
         self._inverse = CholeskyInverse(matrix, risk.names)
         self._third: FloatArray = risk.weights * risk.loss.third(risk.y, expansion.eta)
 
@@ -49,7 +49,7 @@ class SecondOrder:
     def _own_curvature(self, remainder: Remainder, first: FloatArray) -> FloatArray:
         """Return H_S theta' for every group, shape (p, K)."""
         risk, groups = self.expansion.risk, remainder.groups
-        result = risk.penalty_diagonal[:, None] * (1.0 - remainder.factors) * first
+        result = (1.0 - remainder.factors) * self.expansion.penalty_hessian.dot(first)
         for k in range(len(groups)):
             rows = groups[k]
             x = risk.design.rows(rows)
@@ -57,8 +57,8 @@ class SecondOrder:
         return np.asarray(result)
 
     def _bend(self, first: FloatArray) -> FloatArray:
-        """Return X'(w l3 (X theta')^2), shape (p, K)."""
-        result = np.zeros_like(first)
+        """Return X'(w l3 (X theta')^2) + D^3 P[theta', theta'], shape (p, K)."""
+        result = self.expansion.risk.penalty.third(self.expansion.theta, first)
         for rows, block in self.expansion.risk.design.blocks():
             moved = block @ first
             moved *= moved

@@ -1,0 +1,68 @@
+"""Which columns an L1 penalty keeps, at the fit and after removals.
+
+The optimality conditions of Tibshirani (1996) and of Osborne, Presnell and Turlach (2000): every coefficient
+keeps the sign that its slope stands for, and the slope of the loss along every column left out is at most
+lambda.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import Unsupported
+from influstat.input.groups import Groups
+from influstat.input.validation import FloatArray
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.penalties.active_l1 import ActiveL1, active_l1
+
+if TYPE_CHECKING:
+    from influstat.removal.result import Removal
+
+BLOCK = 512  # removals whose linear predictors are held at once
+MARGIN = 1e-9  # relative: at the bound itself a column may stay out
+
+
+def entering_pull(risk: LinearRisk, lasso: ActiveL1, theta: FloatArray) -> float:
+    """Return how far the gradient of a column left out exceeds lambda, relative to its terms.
+
+    At most 0 where all those columns rightly stay out.
+    """
+    if lasso.excluded is None:
+        return 0.0
+    slopes = risk.weights * risk.loss.first(risk.y, risk.linear_predictor(theta))
+    scale = lasso.excluded.absolute_transpose_dot(np.abs(slopes))
+    excess = np.abs(lasso.excluded.transpose_dot(slopes)) - lasso.bound
+    return float(np.max(excess / np.where(scale > 0, scale, 1.0)))
+
+
+def active_set_changes(removal: Removal) -> NDArray[np.bool_]:
+    """Tell which removals change the set of active columns; `Removal.active_set_changes` says more."""
+    risk = as_linear(removal.fit.risk)
+    lasso = None if risk is None else active_l1(risk.penalty)
+    if risk is None or lasso is None:
+        raise Unsupported(
+            "removal",
+            "be of a fit with an absolute-value penalty on its active set",
+            f"is of a {type(removal.fit.risk).__name__} without one",
+            "Ask it of fits that from_sklearn or from_statsmodels made of a lasso or an elastic net.",
+        )
+    changes = np.zeros(len(removal.theta), dtype=np.bool_)
+    for start in range(0, len(changes), BLOCK):
+        part = slice(start, start + BLOCK)
+        theta = removal.theta[part].T
+        signs_change = lasso.crossed(theta).any(axis=0) | np.isnan(theta).any(axis=0)
+        changes[part] = signs_change | _columns_enter(risk, lasso, theta, removal.groups.take(part))
+    return changes
+
+
+def _columns_enter(risk: LinearRisk, lasso: ActiveL1, theta: FloatArray, groups: Groups) -> NDArray[np.bool_]:
+    if lasso.excluded is None:
+        return np.zeros(len(groups), dtype=np.bool_)
+    slopes = risk.weights[:, None] * risk.loss.first(risk.y[:, None], risk.linear_predictor(theta))
+    slopes[groups.members, groups.owners] = 0.0
+    left = risk.protocol.left(groups.sums(risk.weights), risk.total_weight)
+    pull = np.abs(lasso.excluded.transpose_dot(slopes)).max(axis=0)
+    return np.asarray(pull > lasso.bound * left * (1.0 + MARGIN))

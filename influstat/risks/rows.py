@@ -1,0 +1,181 @@
+"""`Rows`: the data of a risk, each argument that belongs to rows read and checked in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
+from influstat.input.design import Design
+from influstat.input.validation import (
+    FloatArray,
+    check_order,
+    has_index,
+    index_labels,
+    returned_array,
+    vector,
+)
+from influstat.losses.base import Loss
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """n rows with targets, weights, offsets and labels.
+
+    Attributes
+    ----------
+    design : Design
+        x_i, with the names of the columns.
+    y : ndarray, shape (n,)
+        Targets, as the loss has checked them.
+    weights, offset : ndarray, shape (n,)
+        w_i >= 0 and o_i.
+    row_labels : ndarray, shape (n,)
+        What the rows are called.
+    total_weight : float
+        W, the sum of the weights; that of the training rows where these are new ones.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> from influstat.risks.rows import Rows
+    >>> rows = Rows.read(ist.SquaredError(), [[1.0], [2.0]], [1.0, 3.0], weights=[1.0, 2.0])
+    >>> rows.total_weight, rows.reweighted([0.0, 2.0]).total_weight
+    (3.0, 2.0)
+    """
+
+    design: Design
+    y: FloatArray
+    weights: FloatArray
+    offset: FloatArray
+    row_labels: NDArray[Any]
+    total_weight: float
+
+    @classmethod
+    def read(
+        cls,
+        loss: Loss,
+        X: Any,
+        y: Any,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        intercept: bool = False,
+        names: Any = None,
+        row_labels: Any = None,
+    ) -> Rows:
+        """Return the rows of a risk with this loss; the parameters are those of `LinearRisk`.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            An input is not usable; the message names it.
+        """
+        design = _design(X, intercept, names)
+        n = design.shape[0]
+        if n < 2:
+            raise InvalidArgument("X", "have at least 2 rows", f"has {n}", "Influence compares rows.")
+        _require_one_order(design, y=y, weights=weights, offset=offset)
+        targets = _targets(loss, y, n)
+        w = np.ones(n) if weights is None else read_weights(weights, n)
+        o = np.zeros(n) if offset is None else vector("offset", offset, n)
+        return cls(design, targets, w, o, _row_labels(row_labels, design, y), float(w.sum()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, an intercept included."""
+        return self.design.names
+
+    def new(self, loss: Loss, X: Any, y: Any, offset: Any = None) -> Rows:
+        """Return held-out rows of weight 1, checked to have these columns; W stays the training total."""
+        design = self.design.like(X, argument="X")
+        n = design.shape[0]
+        _require_one_order(design, y=y, offset=offset)
+        o = np.zeros(n) if offset is None else vector("offset", offset, n)
+        return Rows(
+            design, _targets(loss, y, n), np.ones(n), o, _row_labels(None, design, y), self.total_weight
+        )
+
+    def reweighted(self, weights: Any) -> Rows:
+        """Return the same rows with other weights; dropping row i is a weight of 0."""
+        w = read_weights(weights, len(self.weights))
+        return replace(self, weights=w, total_weight=float(w.sum()))
+
+    def linear_predictor(self, theta: FloatArray) -> FloatArray:
+        """Return eta = X theta + offset, shape (n,), or (n, k) for theta of shape (p, k)."""
+        eta = self.design.dot(theta)
+        eta += self.offset if theta.ndim == 1 else self.offset[:, None]
+        return eta
+
+    def weighted(self, values: FloatArray) -> FloatArray:
+        """Return w_i times the values; 0 for a weight of 0, also where such a row's loss is inf."""
+        with np.errstate(invalid="ignore"):
+            return np.where(self.weights > 0, self.weights * values, 0.0)
+
+
+def read_weights(weights: Any, n: int) -> FloatArray:
+    """Return n finite weights, none negative and not all 0, or raise."""
+    result = vector("weights", weights, n)
+    if (result < 0).any():
+        row = int(np.argmax(result < 0))
+        raise InvalidArgument(
+            "weights", "be at least 0", f"has {result[row]:g} at row {row}", "Use 0 to leave a row out."
+        )
+    if not result.any():
+        raise InvalidArgument("weights", "have a positive entry", "is all zero", "Weigh some row above 0.")
+    with np.errstate(over="ignore"):
+        total = result.sum()
+    if not np.isfinite(total):
+        raise InvalidArgument("weights", "have a finite sum", "sums to inf", "Rescale the weights.")
+    return result
+
+
+def read_labels(row_labels: Any, n: int) -> NDArray[Any]:
+    """Return one label per row, the positions where none are given, or raise."""
+    labels = np.arange(n) if row_labels is None else np.asarray(row_labels)
+    if labels.shape != (n,):
+        raise InvalidArgument(
+            "row_labels",
+            f"have one entry per row of X ({n})",
+            f"has shape {labels.shape}",
+            "Pass one label per row.",
+        )
+    return labels
+
+
+def _design(X: Any, intercept: bool, names: Any) -> Design:
+    if not isinstance(X, Design):
+        return Design(X, intercept=intercept, names=names)
+    if names is not None or intercept > X.intercept:
+        raise InvalidArgument(
+            "X", "bring its own names and intercept", "is a Design without them", "Pass them to the Design."
+        )
+    return X
+
+
+def _require_one_order(design: Design, **vectors: Any) -> None:
+    """Raise if pandas inputs hold the same labels in different orders."""
+    labels, of = (design.row_labels, design.argument) if design.named else (None, "")
+    for argument, value in vectors.items():
+        if labels is not None:
+            check_order(argument, value, labels, of=of)
+        elif has_index(value):
+            labels, of = index_labels(value.index), argument
+
+
+def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
+    targets = returned_array("check_targets", loss.check_targets(y))
+    if targets.shape != (n,):
+        raise InvalidArgument(
+            "y", f"have one entry per row of X ({n})", f"has {len(targets)}", f"Pass shape ({n},)."
+        )
+    return targets
+
+
+def _row_labels(row_labels: Any, design: Design, y: Any) -> NDArray[Any]:
+    if row_labels is None:
+        return index_labels(y.index) if not design.named and has_index(y) else design.row_labels
+    return read_labels(row_labels, design.shape[0])

@@ -1,0 +1,146 @@
+"""Problems made to break a bound that is not one, and removals judged against the truth."""
+
+from dataclasses import replace
+
+import numpy as np
+
+import influstat as ist
+from influstat.input.groups import read_groups, read_rows
+from tests.cases import LOSSES, make_problem
+from tests.extended import LONG, Truth
+
+# The share of removals that has to be certified: small, hard problems, most of them by Newton steps.
+LEAST = {
+    "squared error": 1.0,
+    "logistic": 0.85,
+    "signed logistic": 0.85,
+    "smoothed hinge 1": 0.8,
+    "smoothed hinge 0.1": 0.6,
+    "smoothed hinge 0.01": 0.55,
+}
+CERTIFIABLE = [case for case in LOSSES if case.name in LEAST]
+METHODS = ("newton", "second_order", "influence", "exact")
+
+# -- problems made to break a bound that is not one -------------------------------------------------------
+
+
+def plain(rng, problem):
+    """Leave the problem as it is drawn."""
+    return problem
+
+
+def nearly_separable(rng, problem):
+    """Give labels that the columns all but determine, under a weak penalty: curvature changes fast."""
+    if problem.case.targets == "real":
+        return replace(problem, strength=1e-3)
+    eta = problem.X @ rng.normal(size=problem.X.shape[1])
+    low, high = np.unique(problem.y)
+    y = np.where(eta > np.median(eta), high, low)
+    y[:2] = low, high
+    return replace(problem, y=y, strength=0.05, offset=None)
+
+
+def one_lever(rng, problem):
+    """Put one row far out, so that it has nearly all the leverage."""
+    X = problem.X.copy()
+    X[0] *= 30.0
+    return replace(problem, X=X, strength=0.1)
+
+
+def one_heavy(rng, problem):
+    """Give one row half the weight, hence half the penalty if folded."""
+    weights = rng.uniform(0.5, 1.5, problem.n)
+    weights[0] = problem.n
+    return replace(problem, weights=weights, strength=5.0, protocol="folded")
+
+
+def strongly_folded(rng, problem):
+    """Let the penalty's share be most of what leaves."""
+    return replace(problem, strength=100.0, protocol="folded", weights=rng.uniform(0.1, 5.0, problem.n))
+
+
+def other_units(rng, problem):
+    """Measure the columns in units that differ by twelve powers of ten."""
+    return replace(problem, X=problem.X * 10.0 ** rng.integers(-6, 7, problem.X.shape[1]), strength=1e-3)
+
+
+SHAPES = [plain, nearly_separable, one_lever, one_heavy, strongly_folded, other_units]
+
+
+def drawn(shape, case, seed):
+    """Return a small problem of the given shape; the same seed gives the same one."""
+    rng = np.random.default_rng(seed)
+    problem = make_problem(
+        case,
+        int(rng.integers(6, 13)),
+        int(rng.integers(1, 4)),
+        seed,
+        strength=float(rng.choice([0.05, 1.0, 10.0])),
+        intercept=bool(rng.integers(2)),
+        protocol=str(rng.choice(["fixed", "folded"])),
+        weights=str(rng.choice(["ones", "positive", "counts", "zeros"])),
+        offset=bool(rng.integers(2)),
+        tests=2,
+    )
+    return shape(rng, replace(problem, X_test=3.0 * problem.X_test))
+
+
+def drawn_groups(rng, n, groups):
+    """Return single rows, or a few overlapping groups, some with more rows than columns."""
+    if not groups:
+        return read_rows(None, np.arange(n))
+    return read_groups([rng.choice(n, int(rng.integers(1, n // 2)), replace=False) for _ in range(4)], n)
+
+
+def remove(fit, groups, method):
+    """Remove single rows or groups."""
+    if groups.single:
+        return fit.leave_one_out(method=method, rows=groups.members)
+    return fit.leave_groups_out([groups[k] for k in range(len(groups))], method=method)
+
+
+# -- the law ----------------------------------------------------------------------------------------------
+
+
+class Judged:
+    """Reported changes against the truth: errors and bounds in pairs of the same shape."""
+
+    def __init__(self, removal, problem, truth, true):
+        self.removal = removal
+        self.certified = removal.certificate.certified
+        self.known = self.certified & np.isfinite(true).all(axis=1)
+        X, y = problem.X_test, problem.y_test
+        rows, before = problem.with_ones(X), removal.fit.theta.astype(LONG)[None]
+        loss = truth.losses(true, rows, y) - truth.losses(before, rows, y)
+        prediction = (true - before) @ rows.T
+        self.pairs = {
+            "theta": (removal.delta - (true - before), removal.theta_bound()),
+            "prediction": (removal.prediction_change(X) - prediction, removal.prediction_bound(X)),
+        }
+        for linear in (False, True):
+            change = removal.loss_change(X, y, linear=linear)
+            self.pairs[f"loss, {linear = }"] = (change - loss, removal.loss_bound(X, y, linear=linear))
+        self.effect = np.abs(true - before)
+
+    def assert_sound(self):
+        """Assert that no error is beyond its bound, and that bounds are there where they should be."""
+        for name, (error, bound) in self.pairs.items():
+            assert np.isfinite(bound[self.certified]).all(), name
+            assert np.isnan(bound[~self.certified]).all(), name
+            beyond = np.abs(error[self.known]) > bound[self.known]
+            assert not beyond.any(), f"{name}: {error[self.known][beyond]} beyond {bound[self.known][beyond]}"
+
+
+def judged(problem, groups, method, *, disturb=None):
+    """Remove the groups from the fit of a problem and judge the result; None if there is no fit.
+
+    `disturb` changes theta-hat, as if the fit had not converged.
+    """
+    truth = Truth.of(problem)
+    lists = [groups[k] for k in range(len(groups))]
+    minimisers = truth.minimisers([*lists, []], np.zeros(problem.coefficients))
+    true, theta = minimisers[:-1], minimisers[-1].astype(float)
+    if not np.isfinite(theta).all():
+        return None
+    fit = ist.Fit(problem.risk(), theta if disturb is None else disturb(theta), tolerance=np.inf)
+    return Judged(remove(fit, groups, method), problem, truth, true)

@@ -1,0 +1,58 @@
+"""One call of every plot, for tests of what they have in common."""
+
+import numpy as np
+
+from influstat import plots
+
+RNG = np.random.default_rng(8)
+N = 12
+EXACT = RNG.standard_normal(N)
+PREDICTED = 0.8 * EXACT
+PREDICTED[4] += 3.0
+LABELS = np.array([f"row {chr(97 + i)}" for i in range(N)])
+CLASSES = np.arange(N) % 2
+IMAGES = RNG.integers(0, 255, (N, 16))
+
+# name -> (function of ax, number of axes)
+CALLS = {
+    "predicted_against_exact": (
+        lambda ax: plots.predicted_against_exact(
+            PREDICTED, EXACT, row_labels=LABELS, classes=CLASSES, title="a", ax=ax
+        ),
+        1,
+    ),
+    "solver_panels": (
+        lambda ax: plots.solver_panels({"one": PREDICTED, "two": EXACT, "three": EXACT}, EXACT, ax=ax),
+        3,
+    ),
+    "influence_against_distance": (
+        lambda ax: plots.influence_against_distance(EXACT, PREDICTED, classes=CLASSES, outliers=2, ax=ax),
+        1,
+    ),
+    "factor_panels": (
+        lambda ax: plots.factor_panels(
+            EXACT, {"a": PREDICTED, "b": 1e6 * EXACT}, same_label=CLASSES == 1, equal_units=["a"], ax=ax
+        ),
+        2,
+    ),
+    "image_panels": (lambda ax: plots.image_panels(IMAGES[:3], ["x", "y", "z"], ax=ax), 3),
+    "helpful_and_harmful_images": (
+        lambda ax: plots.helpful_and_harmful_images(IMAGES, EXACT, k=2, row_labels=LABELS, ax=ax),
+        4,
+    ),
+    "influence_index": (lambda ax: plots.influence_index(EXACT, threshold=1.0, ax=ax), 1),
+    "influence_bubble": (
+        lambda ax: plots.influence_bubble(abs(EXACT), EXACT, EXACT**2, coefficients=3, ax=ax),
+        1,
+    ),
+    "coefficient_forest": (
+        lambda ax: plots.coefficient_forest(
+            -4.5, [0.4, -4.1], interval=(-16, 7), intervals_without=[[-6, 7], [-15, 7]], ax=ax
+        ),
+        1,
+    ),
+    "search_curves": (
+        lambda ax: plots.search_curves([1, 2, 3], {"a": RNG.random((4, 3)), "b": [0.1, 0.2, 0.3]}, ax=ax),
+        1,
+    ),
+}

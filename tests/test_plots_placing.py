@@ -1,0 +1,135 @@
+"""Names in plots: they cover neither points nor each other, and stay in the figure."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from influstat import plots
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+NEIGHBOURS = np.linspace(-1.0, 1.0, 30)
+NEIGHBOURS[4] = NEIGHBOURS[3]
+SQUARE = np.random.default_rng(1).uniform(-0.01, 0.01, (2, 300))
+ACROSS = np.linspace(-1.0, 1.0, 30)
+ONE_SPOT = np.where(np.arange(60) < 50, 1.0, 0.0)
+LONG = np.array([f"University of the northern province number {i}" for i in range(300)])
+
+
+def outlying(values, rows, to=0.95):
+    changed = np.array(values)
+    changed[rows] = to
+    return changed
+
+
+def index(values, **settings):
+    return plots.influence_index(values, row_labels=LONG[: len(values)], **settings)
+
+
+# name -> (function that draws, names of rows that must be drawn)
+CROWDED = {
+    "outlier at the top left": (
+        lambda: plots.predicted_against_exact(outlying(ACROSS, [3]), ACROSS),
+        ["3"],
+    ),
+    "outlier at the bottom right": (
+        lambda: plots.predicted_against_exact(-outlying(ACROSS, [3]), -ACROSS),
+        ["3"],
+    ),
+    "two outliers on one point": (
+        lambda: plots.predicted_against_exact(outlying(NEIGHBOURS, [3, 4]), NEIGHBOURS, title="title"),
+        ["3", "4"],
+    ),
+    "points everywhere": (
+        lambda: plots.predicted_against_exact(*SQUARE, row_labels=LONG, classes=np.arange(300) % 2),
+        [],
+    ),
+    "one panel of points everywhere": (
+        lambda: plots.solver_panels({"bad": SQUARE[0], "good": SQUARE[1]}, SQUARE[1])[0],
+        [],
+    ),
+    "many names among points": (
+        lambda: plots.predicted_against_exact(*SQUARE, row_labels=LONG, outliers=14),
+        [],
+    ),
+    "more names than room": (
+        lambda: plots.predicted_against_exact(ONE_SPOT, np.zeros(60), outliers=50),
+        [],
+    ),
+    "small axes": (
+        lambda: plots.predicted_against_exact(
+            outlying(ACROSS, [3, 5, 7]), ACROSS, row_labels=LONG[:30], ax=plt.subplots(1, 3)[1][0]
+        ),
+        [],
+    ),
+    "long names side by side": (
+        lambda: index(outlying(0.1 * np.abs(ACROSS), [14, 15, 16], to=1.0)),
+        ["14", "15", "16"],
+    ),
+    "long names at the edges": (
+        lambda: index(outlying(0.1 * ACROSS, [0, 29], to=1.0), outliers=2, threshold=0.5),
+        ["0", "29"],
+    ),
+    "bubbles": (
+        lambda: plots.influence_bubble(
+            0.1 + np.abs(ACROSS) / 3, ACROSS, ACROSS**4, row_labels=LONG[:30], coefficients=4
+        ),
+        ["0", "29"],
+    ),
+}
+
+
+def drawn_texts(ax):
+    """Draw, and return (text, its rectangle in pixels) of each that is shown."""
+    renderer = ax.figure.canvas.get_renderer()
+    ax.figure.draw(renderer)
+    shown = [text for text in ax.texts if text.get_visible()]
+    return [(text, Text.get_window_extent(text, renderer)) for text in shown]
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_texts_cover_no_other_text_and_the_box_no_point(name):
+    draw, expected = CROWDED[name]
+    ax = draw()
+    texts = drawn_texts(ax)
+    for k, (_, one) in enumerate(texts):
+        assert not any(one.overlaps(other) for _, other in texts[k + 1 :])
+    names = [text.get_text() for text, _ in texts if hasattr(text, "xy")]
+    assert set(expected) <= {name.split()[-1].lstrip("…") for name in names}
+    if ax.collections and hasattr(ax.collections[0], "get_sizes"):
+        points = ax.transData.transform(np.vstack([some.get_offsets() for some in ax.collections]))
+        boxes = [rectangle for text, rectangle in texts if not hasattr(text, "xy")]
+        assert len(boxes) == 1
+        assert not any(boxes[0].contains(*point) for point in points)
+
+
+@pytest.mark.parametrize("name", [name for name in CROWDED if name != "small axes"])
+def test_names_cover_no_point_that_is_named_and_stay_in_the_figure(name):
+    ax = CROWDED[name][0]()
+    names = [(text, extent) for text, extent in drawn_texts(ax) if hasattr(text, "xy")]
+    assert names
+    for _, extent in names:
+        assert not any(extent.contains(*ax.transData.transform(text.xy)) for text, _ in names)
+        assert ax.figure.bbox.containsx(extent.x0)
+        assert ax.figure.bbox.containsx(extent.x1)
+
+
+def test_texts_follow_limits_that_are_set_afterwards():
+    ax = plots.predicted_against_exact(outlying(ACROSS, [3]), ACROSS)
+    ax.set(xlim=(-0.1, 0.1), ylim=(-0.1, 0.1))
+    assert [text.get_text().split()[0] for text, _ in drawn_texts(ax)] == ["slope"]  # row 3 is outside
+    ax.set(xlim=(-2.0, 2.0), ylim=(-2.0, 2.0))
+    assert [text.get_text().split()[0] for text, _ in drawn_texts(ax)] == ["slope", "3"]
+
+
+def test_the_box_leaves_the_corner_of_the_outlier_and_lies_under_points():
+    ax = plots.predicted_against_exact(outlying(ACROSS, [3]), ACROSS)
+    (box, _), _ = drawn_texts(ax)
+    assert box.get_position() == pytest.approx((0.97, 0.03))
+    assert box.get_zorder() < ax.collections[0].get_zorder()

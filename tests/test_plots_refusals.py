@@ -1,0 +1,184 @@
+"""Input that plots refuse, and what they do without matplotlib."""
+
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import influstat as ist
+from influstat import plots
+from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, MissingDependency
+from tests.plot_cases import EXACT, IMAGES, PREDICTED
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+LEVERAGE_ONE = r"holds nan at row 1. A row of leverage 1 .* Leave such rows out of all arguments"
+WITH_NAN = [0.1, np.nan, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda: plots.influence_index(WITH_NAN), "values"),
+        (lambda: plots.influence_bubble([0.1, 1.0, 0.3], WITH_NAN, [0.1, 0.1, 0.1]), "residual"),
+        (lambda: plots.influence_bubble([0.1, 1.0, 0.3], [0.1, 0.1, 0.1], WITH_NAN), "cooks_distance"),
+        (lambda: plots.influence_bubble(WITH_NAN, [0.1, 1.0, 0.3], [0.1, 0.1, 0.1]), "leverage"),
+        (lambda: plots.coefficient_forest(1.0, WITH_NAN), "without"),
+    ],
+)
+def test_a_nan_is_a_row_of_leverage_one(call, argument):
+    with pytest.raises(InvalidArgument, match=f"{argument} must be finite, but it {LEVERAGE_ONE}") as raised:
+        call()
+    assert raised.value.argument == argument
+    assert "before the fit" not in str(raised.value)
+
+
+def test_our_own_diagnostics_are_drawn_without_their_rows_of_leverage_one():
+    pandas = pytest.importorskip("pandas")
+    X = np.column_stack([np.ones(8), np.arange(8.0), np.arange(8) == 5])
+    fit = ist.Ridge(lam=0.0).fit(X, [1.0, 2.0, 2.5, 4.0, 5.5, 9.0, 7.0, 8.5])
+    with pytest.warns(DoubtfulResult, match="do not exist"):
+        table = fit.diagnostics()
+    with pytest.raises(InvalidArgument, match="holds nan at row 5. A row of leverage 1"):
+        plots.influence_index(table["cooks_d"])
+    kept = table.dropna()
+    assert isinstance(kept, pandas.DataFrame)
+    ax = plots.influence_bubble(
+        kept["hat_diag"], kept["student_resid"], kept["cooks_d"], row_labels=kept.index, coefficients=3
+    )
+    assert len(ax.collections[0].get_offsets()) == 7
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: plots.predicted_against_exact([1.0, 2.0], [1.0]), r"exact must have shape \(2,\)"),
+        (lambda: plots.predicted_against_exact([1.0, np.nan], [1.0, 2.0]), "predicted must be finite"),
+        (
+            lambda: plots.predicted_against_exact([1.0, 2.0], [1.0, 2.0], row_labels=["a"]),
+            r"row_labels must have shape \(2,\)",
+        ),
+        (lambda: plots.solver_panels({}, [1.0]), "predictions must name at least one solver"),
+        (lambda: plots.factor_panels([1.0], {}, same_label=[True]), "variants must name at least one"),
+        (
+            lambda: plots.factor_panels([1.0], {"a": [1.0]}, same_label=[True], equal_units=["b"]),
+            "equal_units must name variants",
+        ),
+        (lambda: plots.image_panels([[1.0]], []), "titles must name 1 pictures"),
+        (lambda: plots.search_curves([1, 2], {}), "found must hold 1 to 7 rankings"),
+        (lambda: plots.search_curves([1, 2], {"a": [0.1]}), r"must have shape \(seeds, 2\)"),
+        (
+            lambda: plots.coefficient_forest(1.0, [1.0, 2.0], intervals_without=[[0.0, 1.0]]),
+            r"intervals_without must have shape \(2, 2\)",
+        ),
+        (
+            lambda: plots.influence_against_distance(np.ones(8), np.ones(8), classes=range(8)),
+            "classes must hold at most 7 kinds",
+        ),
+        (
+            lambda: plots.predicted_against_exact([1.0, 2.0], [1.0, 2.0], classes=[1]),
+            r"classes must have shape \(2,\)",
+        ),
+        (lambda: plots.solver_panels({"a": [1.0]}, [1.0], columns=0), "columns must be at least 1"),
+        (lambda: plots.image_panels(IMAGES[:2], ["a", "b"], columns=0), "columns must be at least 1"),
+        (lambda: plots.image_panels(IMAGES[:2], ["a", "b"], frames=["red"]), "frames must name 2 pictures"),
+        (lambda: plots.image_panels(IMAGES[:1], ["a"], frames=["rot"]), "frames must hold colours"),
+        (
+            lambda: plots.image_panels(IMAGES[:2].reshape(2, 4, 4), ["a", "b"], shape=(2, 8)),
+            "shape must be a",
+        ),
+        (
+            lambda: plots.image_panels(np.ones((2, 4, 4, 3)), ["a", "b"]),
+            r"images must have shape \(k, pixels\)",
+        ),
+        (lambda: plots.image_panels([], []), r"images must have shape \(k, pixels\)"),
+        (lambda: plots.factor_panels([1.0], {"a": [1.0]}, same_label=[True, False]), "same_label must have"),
+        (lambda: plots.factor_panels([1.0, 2.0], {"a": [1.0, 2.0]}, same_label=[-1, 1]), "holds -1 at row 0"),
+        (
+            lambda: plots.factor_panels([1.0, 2.0], {"a": [1.0, 2.0]}, same_label=[1.0, np.nan]),
+            "same_label must hold booleans, or 0 and 1, but it holds nan at row 1",
+        ),
+        (
+            lambda: plots.factor_panels([1.0, 2.0], {"a": [1.0, 2.0]}, same_label=[True, None]),
+            "same_label must hold booleans, or 0 and 1, but it holds None at row 1",
+        ),
+        (
+            lambda: plots.factor_panels([1.0], {"a": [1.0]}, same_label=[True], equal_units="a"),
+            "equal_units must name variants",
+        ),
+        (
+            lambda: plots.search_curves([1, 2], {"a": [50.0, 80.0]}),
+            r"found\['a'\] must hold shares of 0 to 1, but it holds 50. Divide percentages by 100",
+        ),
+        (lambda: plots.search_curves([1, 2], {"a": [-0.1, 0.5]}), "shares of 0 to 1, but it holds -0.1"),
+        (
+            lambda: plots.search_curves([1, 2], {"a": [0.1, 0.5]}, total_rows=1),
+            "total_rows must be at least 2",
+        ),
+        (lambda: plots.search_curves([-1, 2], {"a": [0.1, 0.5]}), "checked must be at least 0"),
+        (lambda: plots.influence_index([1, 2, 3], threshold=np.nan), "threshold must be finite"),
+        (
+            lambda: plots.influence_bubble([0.1], [0.1], [0.1], coefficients=0),
+            "coefficients must be greater than 0",
+        ),
+    ],
+)
+def test_bad_input(call, sentence):
+    with pytest.raises(InvalidArgument, match=sentence):
+        call()
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: plots.influence_index(["a", "b"]), "values must hold real numbers"),
+        (lambda: plots.influence_index([1, 2, 3], threshold="x"), "threshold must be a real number"),
+        (
+            lambda: plots.influence_bubble([0.1], [0.1], [0.1], coefficients="a"),
+            "coefficients must be a real number",
+        ),
+        (
+            lambda: plots.factor_panels([1.0, 2.0], {"a": [1.0, 2.0]}, same_label=["no", "yes"]),
+            "same_label must hold booleans, or 0 and 1, but it has dtype <U3",
+        ),
+        (lambda: plots.solver_panels([[1.0]], [1.0]), "predictions must map names to values"),
+        (lambda: plots.search_curves([1.0], [[1.0]]), "found must map names to values"),
+        (lambda: plots.factor_panels([1.0], [[1.0]], same_label=[True]), "variants must map names to values"),
+        (lambda: plots.image_panels(IMAGES[:2], None), "titles must be a list"),
+        (lambda: plots.image_panels(IMAGES[:2], "ab"), "titles must be a list"),
+        (lambda: plots.image_panels(IMAGES[:2], ["a", "b"], frames="red"), "frames must be a list"),
+        (lambda: plots.image_panels(IMAGES[:1], ["a"], shape=8), "shape must be two whole numbers"),
+        (lambda: plots.image_panels(IMAGES[:1], ["a"], shape=(2.0, 8)), r"shape\[0\] must be a whole number"),
+        (lambda: plots.solver_panels({"a": [1.0]}, [1.0], columns="2"), "columns must be a whole number"),
+    ],
+)
+def test_bad_types(call, sentence):
+    with pytest.raises(InvalidType, match=sentence):
+        call()
+    assert not plt.get_fignums()
+
+
+def test_columns_of_a_frame_are_panels():
+    pandas = pytest.importorskip("pandas")
+    axes = plots.solver_panels(pandas.DataFrame({"a": PREDICTED, "b": EXACT}), EXACT)
+    assert [ax.get_title() for ax in axes] == ["a", "b"]
+
+
+def test_missing_matplotlib_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(MissingDependency, match=r"pip install 'influstat\[plot\]'"):
+        plots.influence_index([1.0, 2.0])
+
+
+def test_matplotlib_is_loaded_only_when_something_is_drawn():
+    code = "import sys, influstat.plots, influstat.experiments; print('matplotlib' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"

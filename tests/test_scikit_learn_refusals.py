@@ -1,0 +1,299 @@
+"""What from_sklearn refuses, and the remedy that it names."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.linear_model import (
+    ElasticNet,
+    GammaRegressor,
+    HuberRegressor,
+    LogisticRegression,
+    LogisticRegressionCV,
+    MultiTaskLasso,
+    PoissonRegressor,
+    Ridge,
+    RidgeClassifier,
+    SGDClassifier,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC, NuSVC
+
+import influstat as ist
+from tests.scikit_learn_entry_cases import EXACT, FRAME, LABELS, NUMBER, THREE, X, fit_and_pass
+
+# -- bad input ---------------------------------------------------------------------------------------------
+
+
+def sparse_svc():
+    return SVC(kernel="linear").fit(X, LABELS)
+
+
+REFUSALS = [
+    ("unfitted", lambda: ist.from_sklearn(Ridge(), X, NUMBER), ValueError, "be fitted.*Call estimator.fit"),
+    (
+        "unfitted svc",
+        lambda: ist.from_sklearn(SVC(kernel="linear"), X, LABELS, smoothing=0.1),
+        ValueError,
+        "be fitted",
+    ),
+    (
+        "unfitted pipeline",
+        lambda: ist.from_sklearn(make_pipeline(StandardScaler(), Ridge()), X, NUMBER),
+        ValueError,
+        "be fitted",
+    ),
+    ("a class", lambda: ist.from_sklearn(Ridge, X, NUMBER), TypeError, r"is the class Ridge.*Ridge\(\).fit"),
+    ("no estimator", lambda: ist.from_sklearn("Ridge", X, NUMBER), ValueError, "is builtins.str"),
+    (
+        "no linear model",
+        lambda: fit_and_pass(KNeighborsClassifier(), y=LABELS),
+        ValueError,
+        "KNeighborsClassifier.*Write its loss",
+    ),
+    (
+        "grid search",
+        lambda: fit_and_pass(GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]})),
+        ValueError,
+        "Pass its best_estimator_",
+    ),
+    ("huber", lambda: fit_and_pass(HuberRegressor()), ValueError, "fits a scale together"),
+    ("nu", lambda: fit_and_pass(NuSVC(kernel="linear"), y=LABELS), ValueError, "nu is a constraint"),
+    (
+        "nested pipeline",
+        lambda: fit_and_pass(make_pipeline(StandardScaler(), make_pipeline(Ridge()))),
+        TypeError,
+        "into one Pipeline",
+    ),
+    ("kernel", lambda: fit_and_pass(SVC(), y=LABELS), ValueError, "kernel that is 'linear'.*Nystroem"),
+    (
+        "hinge",
+        lambda: fit_and_pass(SVC(kernel="linear", C=0.5), y=LABELS),
+        ValueError,
+        r"have a loss with a second derivative.*smoothing=0.1.*HingeSVC\(lam=2, penalty='fixed'\)",
+    ),
+    ("smoothing of a smooth loss", lambda: fit_and_pass(Ridge(), smoothing=0.1), ValueError, "be left out"),
+    ("unknown protocol", lambda: fit_and_pass(Ridge(), penalty="whole"), ValueError, "'folded' or 'fixed'"),
+    (
+        "two targets",
+        lambda: fit_and_pass(Ridge(), y=np.column_stack([NUMBER, NUMBER])),
+        ValueError,
+        "one target per row.*one estimator per target",
+    ),
+    (
+        "multi-task",
+        lambda: fit_and_pass(MultiTaskLasso(), y=np.column_stack([NUMBER, NUMBER])),
+        ValueError,
+        "one estimator per target",
+    ),
+    (
+        "y of two columns for one target",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, np.column_stack([NUMBER, NUMBER])),
+        ValueError,
+        "one target per row",
+    ),
+    (
+        "columns missing",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X[:, :2], NUMBER),
+        ValueError,
+        "have the 3 columns.*has 2",
+    ),
+    (
+        "a column of ones",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), np.column_stack([X, np.ones(80)]), NUMBER),
+        ValueError,
+        "without a column of ones",
+    ),
+    (
+        "columns in another order",
+        lambda: ist.from_sklearn(Ridge().fit(FRAME, NUMBER), FRAME[["b", "a", "c"]], NUMBER),
+        ValueError,
+        "name its columns as in the fit \\('a' ...\\).*Reorder",
+    ),
+    (
+        "fewer targets",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, NUMBER[:79]),
+        ValueError,
+        r"y must have one entry per row of X \(80\)",
+    ),
+    (
+        "fewer labels",
+        lambda: ist.from_sklearn(EXACT.fit(X, LABELS), X, LABELS[:79]),
+        ValueError,
+        r"y must have one entry per row of X \(80\)",
+    ),
+    (
+        "fewer weights",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, NUMBER, sample_weight=[1.0]),
+        ValueError,
+        "sample_weight must have one entry per row",
+    ),
+    (
+        "targets in another order",
+        lambda: ist.from_sklearn(Ridge().fit(FRAME, NUMBER), FRAME, pd.Series(NUMBER)[::-1]),
+        ValueError,
+        "y must have its labels in the order of X",
+    ),
+    (
+        "a masked table",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), np.ma.masked_greater(X, 1.0), NUMBER),
+        ValueError,
+        "X must have no masked entries",
+    ),
+    ("a number for X", lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), 3, NUMBER), ValueError, "two-dim"),
+    (
+        "three dimensions",
+        lambda: ist.from_sklearn(EXACT.fit(X, LABELS), X[None], LABELS),
+        ValueError,
+        "X must be two-dimensional",
+    ),
+    (
+        "negative weights",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, NUMBER, sample_weight=-np.ones(80)),
+        ValueError,
+        "sample_weight must be at least 0, but it is -1 at row 0",
+    ),
+    (
+        "labels in another order",
+        lambda: ist.from_sklearn(EXACT.fit(FRAME, LABELS), FRAME, pd.Series(LABELS)[::-1]),
+        ValueError,
+        "y must have its labels in the order of X",
+    ),
+    (
+        "weights in another order",
+        lambda: ist.from_sklearn(
+            Ridge().fit(FRAME, NUMBER), FRAME, NUMBER, sample_weight=pd.Series(np.ones(80))[::-1]
+        ),
+        ValueError,
+        "sample_weight must have its labels in the order of X",
+    ),
+    (
+        "labels recoded",
+        lambda: ist.from_sklearn(EXACT.fit(X, LABELS), X, (LABELS == "yes").astype(int)),
+        ValueError,
+        "hold the estimator's classes only \\('no', 'yes'\\)",
+    ),
+    (
+        "missing values",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), np.where(X > 2, np.nan, X), NUMBER),
+        ValueError,
+        "X must be finite, but it holds nan at row",
+    ),
+    (
+        "missing target",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, np.where(NUMBER > 2, np.nan, NUMBER)),
+        ValueError,
+        "y must be finite",
+    ),
+    (
+        "sparse rows of a table",
+        lambda: ist.from_sklearn(Ridge().fit(FRAME, NUMBER), sp.csr_array(X), NUMBER),
+        TypeError,
+        "X must be dense, as in the fit",
+    ),
+    (
+        "sparse rows of a dense svc",
+        lambda: ist.from_sklearn(sparse_svc(), sp.csr_array(X), LABELS, smoothing=0.1),
+        TypeError,
+        r"X must be dense.*X.toarray\(\)",
+    ),
+    (
+        "transformer refuses",
+        lambda: ist.from_sklearn(
+            make_pipeline(StandardScaler(), Ridge()).fit(X, NUMBER), sp.csr_array(X), NUMBER
+        ),
+        ValueError,
+        "be a table that the pipeline's transformers take",
+    ),
+    (
+        "negative counts",
+        lambda: ist.from_sklearn(PoissonRegressor().fit(X, np.abs(NUMBER)), X, NUMBER),
+        ValueError,
+        "y must be >= 0 for PoissonRegressor",
+    ),
+    (
+        "zero in a gamma target",
+        lambda: ist.from_sklearn(GammaRegressor().fit(X, np.abs(NUMBER)), X, np.maximum(NUMBER, 0.0)),
+        ValueError,
+        "y must be > 0 for GammaRegressor",
+    ),
+    ("three classes of ridge", lambda: fit_and_pass(RidgeClassifier(), y=THREE), ValueError, "two classes"),
+    ("three classes of svc", lambda: fit_and_pass(LinearSVC(), y=THREE), ValueError, "one class at a time"),
+    (
+        "three classes with l1",
+        lambda: fit_and_pass(LogisticRegression(solver="saga", l1_ratio=1.0, C=0.1, max_iter=5000), y=THREE),
+        ValueError,
+        "l1_ratio of 0 for more than two classes",
+    ),
+    (
+        "averaged over folds",
+        lambda: fit_and_pass(
+            LogisticRegressionCV(
+                refit=False, l1_ratios=(0.0,), use_legacy_attributes=False, scoring="accuracy"
+            ),
+            y=LABELS,
+        ),
+        ValueError,
+        "refit that is True",
+    ),
+    (
+        "crammer-singer",
+        lambda: fit_and_pass(LinearSVC(multi_class="crammer_singer", max_iter=10_000), y=LABELS),
+        ValueError,
+        "multi_class that is 'ovr'",
+    ),
+    (
+        "sgd of weights",
+        lambda: fit_and_pass(SGDClassifier("log_loss", class_weight={"yes": 2.0}), y=LABELS),
+        ValueError,
+        "no class_weight or sample_weight",
+    ),
+    (
+        "sgd with l1",
+        lambda: fit_and_pass(SGDClassifier("log_loss", penalty="l1"), y=LABELS),
+        ValueError,
+        "penalty that is 'l2' or None",
+    ),
+    (
+        "sgd with another loss",
+        lambda: fit_and_pass(SGDClassifier("modified_huber"), y=LABELS),
+        ValueError,
+        "loss that is 'log_loss' or",
+    ),
+    (
+        "held at zero",
+        lambda: fit_and_pass(Ridge(positive=True)),
+        ValueError,
+        "no constraint holds.*positive=True and 1 coefficients at 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "call", "kind", "sentence"), REFUSALS, ids=[case[0] for case in REFUSALS])
+def test_bad_input_is_refused_with_the_remedy(what, call, kind, sentence):
+    with pytest.raises(kind, match=f"(?s){sentence}") as caught:
+        call()
+    assert isinstance(caught.value, ist.errors.InflustatError)
+
+
+def test_a_constraint_that_does_not_bind_is_no_hindrance():
+    y = X @ [1.0, 2.0, 0.5] + NUMBER * 0.1
+    free = fit_and_pass(ElasticNet(alpha=0.01, tol=1e-10), y=y).theta
+    held = fit_and_pass(ElasticNet(alpha=0.01, tol=1e-10, positive=True), y=y).theta
+    np.testing.assert_allclose(held, free, rtol=1e-8)
+
+
+def test_the_package_itself_never_imports_sklearn():
+    code = (
+        "import sys, influstat as ist\n"
+        "try:\n    ist.from_sklearn(object(), [[1.0], [2.0]], [1.0, 2.0])\n"
+        "except ist.errors.Unsupported:\n    print('sklearn' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False"]

@@ -1,0 +1,81 @@
+"""How far rounding may move a number: the one place from which laws take their tolerance.
+
+A tolerance is MARGIN x epsilon x (the condition of the problem), never a number found by trying.
+The condition is a *size*: what a relative error of 1 in every term would do to the answer.
+
+- *Sums.* A sum of k terms is right to k epsilon / 2 times the sum of their absolute values, in whatever
+  order it is taken. The tables draw at most 30 rows and 6 columns, each loss is right to a few epsilon
+  times |l| + |l'| |eta|, and both sides of a law are rounded: 2 (30 + 6 + 20) epsilon / 2 < MARGIN epsilon.
+  The sizes of `tests.reference` (`value_size`, `gradient_size`, ...) are those sums of absolute values.
+- *A linear system* H x = g answers errors dH and dg by -H^-1 (dH x - dg) to first order, so that its size
+  is |H^-1| (size(H) |x| + size(g)): `solved`. Cholesky and LU add p |L| |L'|, at most p sqrt(H_ii H_jj).
+  Every step scales with the units of the columns, so units cancel, and what is left is the condition
+  number of H scaled to unit diagonal.
+- *A minimiser* is where the computed gradient vanishes; the true one is as large there as its own
+  rounding, so the size is |H^-1| size(gradient): `minimised`.
+- *A removal* takes rows off sums that hold them: the rounding is that of all rows, the Hessian that of
+  the rows left, which is how a leverage near 1 comes in, as 1 / (1 - h): `removed`.
+- *A difference* of values that are right to epsilon times their size, over steps h, is right to
+  `differenced`: epsilon size / h, and its own truncation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+EPSILON = float(np.finfo(np.float64).eps)
+MARGIN = 64.0  # roundings that follow each other, both sides together: see *Sums* above
+ROUNDING = MARGIN * EPSILON  # 1.4e-14
+STOP = 1e-12  # a fit and an iterated removal may stop at a gradient this small, relative to its size
+
+
+def scaled(matrix):
+    """Return the matrix with unit diagonal, and 1 / sqrt(diagonal)."""
+    root = 1.0 / np.sqrt(np.diag(matrix))
+    return matrix * root * root[:, None], root
+
+
+def condition(matrix):
+    """Return the condition number that units of the columns cannot change: at unit diagonal."""
+    return float(np.linalg.cond(scaled(matrix)[0]))
+
+
+def absolute_inverse(matrix):
+    """Return |H^-1|, entry by entry, by way of unit diagonal."""
+    unit, root = scaled(matrix)
+    return np.abs(np.linalg.inv(unit)) * root * root[:, None]
+
+
+def solved(hessian, hessian_size, x, rhs_size):
+    """Return the size of the solutions x of H x = g, (k, p): one solution and one right-hand side a row."""
+    own = np.sqrt(np.diag(hessian))
+    factors = hessian_size + len(own) * np.outer(own, own)
+    return (np.abs(x) @ factors + rhs_size) @ absolute_inverse(hessian)
+
+
+def relative(hessian, hessian_size):
+    """Return the size of H^-1 relative to itself, in the norm of H: of leverages, traces, quadratic forms.
+
+    The condition number times the largest error of an entry, p of them to a row.
+    """
+    root = scaled(hessian)[1]
+    return condition(hessian) * len(root) * float(np.max(hessian_size * root * root[:, None]))
+
+
+def minimised(plain, theta):
+    """Return the size of the minimiser theta of a `PlainRisk`, (p,)."""
+    return absolute_inverse(plain.hessian(theta)) @ plain.gradient_size(theta)
+
+
+def removed(plain, part, theta):
+    """Return the size of the minimiser theta of `part`, found from sums over all rows of `plain`, (p,)."""
+    share = plain.total_weight / part.total_weight
+    return absolute_inverse(part.hessian(theta)) @ (share * plain.gradient_size(theta))
+
+
+def differenced(size, h):
+    """Return the error of a five-point difference of values of this size, over steps h, by rounding alone.
+
+    The weights 8, 8, 1, 1 over 12 h add up to 1.5 / h.
+    """
+    return 1.5 * ROUNDING * np.asarray(size) / h
