@@ -1,5 +1,6 @@
 """What `import influstat as ist` shows: its version, its names at the prompt, its parts on demand."""
 
+import re
 import rlcompleter
 import subprocess
 import sys
@@ -31,6 +32,16 @@ def test_the_version_is_that_of_pyproject(capsys):
         command.main(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"influstat {stated}\n"
+
+
+def test_the_readme_cites_this_version_and_this_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    entry = (ROOT / "README.md").read_text(encoding="utf-8").partition("@software{influstat,")[2]
+    fields = dict(re.findall(r"(\w+) += \{(.*)\}", entry.partition("@inproceedings")[0]))
+    assert fields["license"] == project["license"]
+    assert fields["author"] == f"{{{project['authors'][0]['name']}}}"
+    assert fields["title"].lower() == f"influstat: {project['description']}".lower()
+    assert project["urls"]["Paper"] in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_version_of_an_installed_copy_is_that_of_its_metadata(monkeypatch, tmp_path):

@@ -46,6 +46,11 @@ def compare(
         Text -> number: what a constant factor of that size would mean.
     shifts : mapping, optional
         Text -> array: what an error proportional to that array would mean; "{:g}" takes the proportion.
+
+    Returns
+    -------
+    Finding
+        Holds where every entry is near enough; else the worst entry and what its error looks like.
     """
     found, truth = np.asarray(found, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     if found.shape != truth.shape:
@@ -125,6 +130,7 @@ def _factor(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: 
 
 def _shift(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: Mapping[str, Any]) -> str:
     """Explain the gap by an array it is proportional to wherever there is a gap at all, twice at least."""
+    # Entries whose gap is a millionth of the largest are right: that is rounding beside it.
     wrong = np.abs(gap) > 1e-6 * np.max(np.abs(gap))
     for text, array in shifts.items():
         delta = np.where(wrong, np.broadcast_to(np.asarray(array, dtype=float), gap.shape), 0.0)
@@ -144,6 +150,7 @@ def _order(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: A
             shifted = np.roll(truth, step, axis=0)
             if _small(found[inner] - shifted[inner], gap):
                 return f"rows are shifted by one {text}"
+        # Six digits: enough to tell rows apart, few enough for rounding not to.
         rows = {tuple(np.round(row, 6)) for row in np.reshape(found, (len(found), -1))}
         moved = np.max(np.abs(gap)) > 1e-4 * np.max(np.abs(truth))  # else it is digits that are missing
         if moved and rows == {tuple(np.round(row, 6)) for row in np.reshape(truth, (len(truth), -1))}:
@@ -152,6 +159,7 @@ def _order(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: A
 
 
 def _entry(found: Any, truth: Any, gap: Any, place: Place, factors: Any, shifts: Any) -> str:
+    # As in `_shift`: a gap of a millionth of the largest is rounding.
     bad = np.abs(gap) > 1e-6 * np.max(np.abs(gap))
     columns = np.flatnonzero(bad.any(axis=0)) if bad.ndim == 2 else np.flatnonzero(bad)
     count = bad.shape[-1]
@@ -164,6 +172,7 @@ def _entry(found: Any, truth: Any, gap: Any, place: Place, factors: Any, shifts:
 
 def _digits(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: Any) -> str:
     relative = np.linalg.norm(gap) / max(float(np.linalg.norm(truth)), TINY)
+    # Float32 has an epsilon of 1.2e-7; sums lose a few hundred of it, and means over many rows gain digits.
     if 1e-10 < relative < 3e-5:
         return f"agrees to {-np.log10(relative):.0f} digits: is something computed in float32?"
     return ""

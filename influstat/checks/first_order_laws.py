@@ -8,7 +8,7 @@ import numpy as np
 
 from influstat.checks.compare import compare
 from influstat.checks.noise import digits
-from influstat.checks.point import EXACT, TOLERANCE, Point, unsettled
+from influstat.checks.point import ALGEBRA, EXACT, TOLERANCE, Point, unsettled
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.input.validation import FloatArray
 from influstat.risks.protocol import Protocol
@@ -70,12 +70,12 @@ def _rows_add_up(at: Point) -> Finding:
             return finding
         share = at.penalty_gradient()
         sizes = risk.total_weight * np.asarray(risk.gradient_scale(theta))
-        found = compare(share, 0.0 * share, tolerance=1e-9, size=sizes, place=at.coefficient)
+        found = compare(share, 0.0 * share, tolerance=ALGEBRA, size=sizes, place=at.coefficient)
         cause = "sum w_i g_i is not W grad R: do the rows lack their share of the penalty?"
         return found if found.passed else Finding("", False, found.worst, found.tolerance, found.where, cause)
-    if left < -1e-9 * size:
+    if left < -ALGEBRA * size:
         cause = "W R is below sum w_i l_i: is the penalty in the rows too, or 1/W lost in the rows?"
-        return Finding("", False, -left / size, 1e-9, "value", cause)
+        return Finding("", False, -left / size, ALGEBRA, "value", cause)
     return Finding("", True)
 
 
@@ -122,6 +122,7 @@ def _row_gradients(at: Point) -> Finding:
     size = np.abs(truth) + np.median(np.abs(truth), axis=0)
     share = (at.theta @ at.directions) * np.ones((n, 1))
     losses = np.abs(np.asarray(risk.row_losses(theta)))[:, None]
+    # A gradient that vanishes cannot be settled to its own size: to a thousandth of the loss instead.
     return unsettled(allowance, size + 1e-3 * losses, "row_losses") or compare(
         found,
         truth,
@@ -156,7 +157,7 @@ def _products(at: Point) -> Finding:
     return compare(
         at.risk.row_gradients_dot(at.theta, vectors),
         rows @ vectors,
-        tolerance=1e-9,
+        tolerance=ALGEBRA,
         size=np.abs(rows) @ np.abs(vectors),
         place=lambda index: f"row {index[0]}",
         factors=at.factors,
@@ -167,12 +168,12 @@ def _several(at: Point) -> Finding:
     thetas = np.column_stack([at.theta, 0.5 * at.theta])
     truth = np.column_stack([at.risk.row_losses(theta) for theta in np.ascontiguousarray(thetas.T)])
     found = at.risk.row_losses(thetas)
-    return compare(found, truth, tolerance=1e-9, size=np.max(np.abs(truth)), place=lambda i: f"row {i[0]}")
+    return compare(found, truth, tolerance=ALGEBRA, size=np.max(np.abs(truth)), place=lambda i: f"row {i[0]}")
 
 
 def _scale(at: Point) -> Finding:
     size, gradient = np.asarray(at.risk.gradient_scale(at.theta)), np.abs(at.risk.gradient(at.theta))
-    short = gradient * (1.0 - 1e-9) > size
+    short = gradient * (1.0 - ALGEBRA) > size
     if not short.any():
         return Finding("", True)
     j = int(np.argmax(short))
@@ -231,10 +232,10 @@ def _own_rows(at: Point, losses: FloatArray) -> Finding:
         return Finding("", True)
     left_out, size = own - losses, float(np.max(np.abs(own)))
     share, spread = float(np.mean(left_out)), float(np.ptp(left_out))
-    if abs(share) <= 1e-9 * size or spread > 1e-9 * (abs(share) + size):  # 1e-9: rounding of sums of losses
+    if abs(share) <= ALGEBRA * size or spread > ALGEBRA * (abs(share) + size):
         return Finding("", True)
     cause = "training rows given as new rows have other losses: is the penalty's share, kappa / W, left out?"
-    return Finding("", False, abs(share) / size, 1e-9, "row 0", cause)
+    return Finding("", False, abs(share) / size, ALGEBRA, "row 0", cause)
 
 
 FIRST_ORDER_LAWS = {

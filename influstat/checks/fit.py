@@ -89,6 +89,7 @@ def _why(fit: Minimum, gradient: Any, scale: Any) -> str:
     theta, names = fit.theta, fit.names
     wrong = np.flatnonzero(np.abs(gradient) > STATIONARITY * scale)
     missing = gradient[wrong] / np.where(theta[wrong] != 0, theta[wrong], np.inf)
+    # Three digits in common are no accident; what is left of the fit's own gradient disturbs the others.
     if not missing.any() or np.ptp(missing) > 1e-3 * np.max(np.abs(missing)):
         return "it is not converged, or minimises another objective (loss, weights, offset, penalty)"
     c = float(np.mean(missing))
@@ -98,6 +99,7 @@ def _why(fit: Minimum, gradient: Any, scale: Any) -> str:
     strength = getattr(getattr(fit.risk, "penalty", None), "strength", None)
     if len(wrong) == 1 < len(theta):
         return text + ": is this coefficient (an intercept?) penalised in the one and free in the other?"
+    # A guess that is to be worded: the same three digits as above.
     if strength and abs(c / strength - 0.5) < 1e-3:
         return text + ", half of the risk's: is it lam or 2 lam?"
     if strength and abs(c / strength + 1.0) < 1e-3:
@@ -108,10 +110,12 @@ def _why(fit: Minimum, gradient: Any, scale: Any) -> str:
 def _lowest(fit: Minimum, at: Point) -> Finding:
     """No small step in 2 x 12 random directions lowers the risk by more than rounding."""
     value = fit.risk.value(fit.theta)
+    # A mean of n losses has an error of a few epsilons of its largest terms; 1000 leaves room for n.
     noise = 1e3 * np.finfo(float).eps * (abs(value) + float(np.max(np.abs(fit.risk.row_losses(fit.theta)))))
     worst, where = 0.0, ""
     for k in range(12):
         direction = at.unit * at.rng.normal(size=len(at.unit)) / np.sqrt(len(at.unit))
+        # Short steps lie within the basin, long ones see another minimum; four directions of those suffice.
         for step in (1e-3, -1e-3, 0.1, -0.1):
             if abs(step) > 0.01 and k > 3:
                 continue
@@ -127,6 +131,7 @@ def _definite(at: Point) -> Finding:
     scaled = at.unit[:, None] * np.asarray(at.risk.curvature(at.theta).to_dense()) * at.unit
     root = np.sqrt(np.maximum(np.abs(np.diag(scaled)), TINY))
     values = np.linalg.eigvalsh(scaled / root / root[:, None])
+    # The error of eigenvalues of a symmetric p x p matrix is at most about p epsilons of the largest.
     needed = len(values) * np.finfo(float).eps
     passed = bool(values[0] > needed * values[-1])
     cause = (
@@ -150,6 +155,7 @@ def _unique(fit: Minimum, at: Point) -> Finding:
         again = minimise(fit.risk, start=fit.theta + 0.1 * away).theta
     except NotConverged:  # that says nothing about other minima: from nearer by
         again = minimise(fit.risk, start=fit.theta + 0.001 * away).theta
+    # Two minimisations agree to about 1e-9, another minimum lies a visible step away; 1e-3 is for theta = 0.
     size = np.max(np.abs(again) / at.unit) + 1e-3
     return compare(again / at.unit, fit.theta / at.unit, tolerance=1e-6, size=size, place=at.coefficient)
 
@@ -162,6 +168,7 @@ def _kinks(fit: Minimum) -> Finding:
         return Finding("", True)
     eta = risk.linear_predictor(fit.theta)
     distance = np.min(np.abs(np.asarray(kinks(risk.y)) - eta), axis=0)
+    # A minimisation puts eta within about 1e-12 of a kink that holds it, never exactly on it.
     at_kink = np.flatnonzero((distance <= 1e-9 * (1.0 + np.abs(eta))) & (risk.weights > 0))
     if not at_kink.size:
         return Finding("", True)

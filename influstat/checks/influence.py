@@ -154,6 +154,7 @@ def _derivative(at: _Influences) -> Finding:
     slopes = [at.slope(lambda theta: theta / at.point.unit, row) for row in at.rows]
     truth, errors = np.array([s[0] for s in slopes]), np.array([s[1] for s in slopes])
     size = np.max(np.abs(truth)) + LEAST
+    # With fewer than three digits in most entries there is no verdict on five.
     if np.median(errors) > 1e-3 * size:
         cause = "refits are too inexact to be differenced: check the risk first"
         return Finding("", False, float(np.median(errors) / size), 1e-3, "refits", cause)
@@ -174,6 +175,7 @@ def _derivative(at: _Influences) -> Finding:
         factors=_factors(at, found, truth),
         shifts=shifts,
     )
+    # Wordings of what is already wrong: formulas of the same numbers agree to rounding, 1e-6 leaves room.
     if not finding.passed and np.allclose(found, -gradients / diagonal / at.point.unit, rtol=1e-6):
         return Finding("", False, finding.worst, TOLERANCE, finding.where, "only H's diagonal is inverted")
     if not finding.passed and np.allclose(found, -gradients / at.point.unit, rtol=1e-6):
@@ -199,6 +201,7 @@ def _order(at: _Influences) -> Finding:
     worst = Finding("", True, 0.0, 1.0)
     for row in at.rows:
         first = -risk.weights[row] / risk.total_weight * at.influences()[row] / unit
+        # Below it the error is that of the refits themselves: see STOPPED.
         level = 1e-9 * float(np.linalg.norm(first)) + 1e-10
         errors: list[float] = []
         for power in range(4, 14):  # a far step may cross a bend of the loss: go on halving
@@ -206,6 +209,7 @@ def _order(at: _Influences) -> Finding:
             change = (at.refit(row, -share * risk.weights[row]) - at.fit.theta) / unit
             errors.append(float(np.linalg.norm(change - share * first)))
             ratio = errors[-2] / errors[-1] if len(errors) > 1 and errors[-1] > 0 else 0.0
+            # Nearer to 4 than to 2 (an error of first order) or to 8, as ratios go.
             if errors[-1] <= level or 2.8 < ratio < 5.6:
                 break
         else:
@@ -221,6 +225,7 @@ def _order(at: _Influences) -> Finding:
 def _exact(at: _Influences) -> Finding:
     """Exact leave-one-out gives the minimisers that refits find anew."""
     unit = at.point.unit
+    # Two minimisations of one risk agree to 1e-9 or so; a wrong removal is off in the first digits.
     removal = leave_one_out(at.fit, rows=at.rows)
     done = [k for k in range(len(at.rows)) if removal.converged[k]]
     if not done:
@@ -247,6 +252,7 @@ def _on(at: _Influences, scores: Any, function: Callable[[FloatArray], FloatArra
         truth,
         tolerance=TOLERANCE,
         size=size,
+        # A loss of theta adds its own differences to those of the refits: ten times as much as for theta.
         allowance=np.minimum(errors, 10.0 * TOLERANCE * size),
         place=lambda index: f"row {at.rows[index[0]]}, test row {index[1]}",
         factors=_factors(at, found, truth),
@@ -280,6 +286,7 @@ def _own(at: _Influences) -> Finding:
         return Finding("", True, where="given values")
     gradients = np.asarray(at.fit.risk.row_gradients(at.fit.theta))
     truth = np.sum(gradients * at.influences(), axis=1)
+    # A solver may be iterative, to a residual of 1e-10 or so: g_i times it loses digits to its condition.
     found = Influence(at.fit, at.solver).on_self().values
     return compare(
         found,
@@ -295,6 +302,7 @@ def _rounding_of_own(at: _Influences) -> FloatArray:
     """Return what rounding of g_i by e does to g_i'H^-1 g_i: 2 |H^-1 g_i|'e + e'|H^-1|e, shape (n,)."""
     risk = at.fit.risk
     terms = risk.shape[0] * np.asarray(risk.gradient_scale(at.fit.theta))  # a sum over all rows
+    # Each term of the sums is rounded a few times; 64 leaves room for losses with exponentials.
     e = 64.0 * np.finfo(np.float64).eps * terms
     moved = np.linalg.solve(np.asarray(at.fit.hessian.to_dense()), np.diag(e))  # H^-1 diag(e)
     return np.asarray(2.0 * np.abs(at.influences()) @ e + np.sum(e @ np.abs(moved)))

@@ -55,6 +55,7 @@ def _form(loss: Any, sample: Sample) -> Finding:
         if not np.array_equal(result, np.asarray(again)):
             return Finding("", False, where=name, cause="gives different results for the same input")
         allowed = np.max(_uncertainty(loss, name, sample), initial=0.0)
+        # A vectorised function may round an entry in another way in a larger array, by an epsilon or two.
         if not np.allclose(np.asarray(both)[:, 0], result, rtol=1e-12, atol=allowed):
             return Finding("", False, where=name, cause="mixes rows: columns of eta are not treated alike")
     return Finding("", True)
@@ -74,6 +75,7 @@ def _targets(loss: Any, sample: Sample) -> Finding:
     eta = np.linspace(-30.0, 30.0, 121) * max(1.0, sample.width)
     for target, centre in zip(sample.targets, sample.centres, strict=True):
         losses = loss.value(np.full(eta.shape, target), eta + centre * (sample.kind == "real"))
+        # Constant to rounding: a loss made for other labels often multiplies eta by 0.
         if np.ptp(losses) <= 1e-12 * np.max(np.abs(losses)):
             cause = "the loss is the same for every eta: is the formula made for another coding of y?"
             return Finding("", False, where=f"y = {target:g}", cause=cause)
@@ -85,6 +87,7 @@ def _digits(loss: Any, sample: Sample) -> Finding:
     given = ("value",) if isinstance(loss, NumericalLoss) else ("value", "first", "second")
     for name in given:  # what is computed by differences carries fewer digits, and says so
         function = getattr(loss, name)
+        # The steps of `digits` are 1e-6 of the width, four to either side: well inside 1e-4.
         clear = ~_near_kinks(loss, sample, 1e-4 * sample.width)
         part = sample.part(clear)
         found = digits(
@@ -131,14 +134,17 @@ def _differenced(loss: Any, sample: Sample, order: int) -> Derivative:
 
 def _derivative(loss: Any, sample: Sample, order: int) -> Finding:
     """Each derivative against differences of the one below it."""
+    # Nearer by, extrapolation would have no steps left that do not cross the kink.
     clear = ~_near_kinks(loss, sample, 1e-3 * sample.width)
     sample = sample.part(clear)
     truth = _differenced(loss, sample, order)
     found = np.asarray(getattr(loss, NAMES[order])(sample.y, sample.eta), dtype=np.float64)
     # Far from its bends a derivative is small; there its size within one width is what rounding sees.
     below = np.abs(getattr(loss, NAMES[order - 1])(sample.y, sample.eta)) / sample.width
+    # What a loss says of its own errors excuses no more than five digits: a loss cannot excuse itself.
     own = np.minimum(_uncertainty(loss, NAMES[order], sample), 1e-5 * (np.abs(truth.value) + below))
     computed = order == 3 and isinstance(loss, NumericalLoss)
+    # A truth known to less than four digits judges nothing; a tenth of the rows may be so.
     largest = np.max(np.abs(truth.value)) + 1e-3 * np.max(below)
     unsettled = truth.error > 1e-4 * (np.abs(truth.value) + below + largest)
     if np.mean(unsettled) > 0.1:
@@ -146,6 +152,7 @@ def _derivative(loss: Any, sample: Sample, order: int) -> Finding:
         cause = f"steps do not agree on the derivative of `{NAMES[order - 1]}`: noise, or kinks"
         return Finding("", False, float(np.max(truth.error)), TOLERANCE, sample.place(index), cause)
     if isinstance(loss, NumericalLoss):  # where the loss is tiny it has no digits beyond those of 1
+        # Third derivatives lose all their digits there, second ones keep four of those of the largest.
         below = below + (1.0 if order == 3 else 1e-4) * np.max(np.abs(truth.value))
     rounding = 8.0 * np.finfo(np.float64).eps * np.max(below)  # the function's own, where it is nearly 0
     return compare(
@@ -163,11 +170,13 @@ def _smoothness(loss: Any, sample: Sample) -> Finding:
     """No jump of the first two derivatives but at the loss's own `kinks`; jumps are found by bisection."""
     reach = 6.0 * max(1.0, sample.width)
     for target, centre in zip(sample.targets, sample.centres, strict=True):
+        # Off the round numbers, where a declared kink would lie on the grid itself.
         grid = centre + np.linspace(-reach, reach, 601) + 1e-5 * sample.width
         for name in ("first", "second"):
             function = getattr(loss, name)
             at, gap, scale = _largest_jump(function, target, grid)
             declared = loss.kinks(np.array([target])) if hasattr(loss, "kinks") else np.array([np.inf])
+            # 40 bisections leave 1e-14 of the grid: a smooth function changes there by nothing near 0.001.
             if gap > 1e-3 * scale and np.min(np.abs(declared - at)) > 1e-6 * (1.0 + abs(at)):
                 where = f"y = {target:g}, eta = {at:.10g}"
                 cause = (
@@ -209,6 +218,7 @@ def _convexity(loss: Any, sample: Sample) -> Finding:
     second = np.asarray(loss.second(sample.y, sample.eta)) + _uncertainty(loss, "second", sample)
     index = (int(np.argmin(second)),)
     worst = float(max(0.0, -second[index]) / np.max(np.abs(second), initial=np.finfo(float).tiny))
+    # Below 0 by rounding only: 1e-12 of the largest is some thousand epsilons.
     cause = "" if worst <= 1e-12 else f"the second derivative is {second[index]:.3g}: sign, or not convex"
     return Finding("", worst <= 1e-12, worst, 1e-12, sample.place(index), cause)
 
@@ -222,6 +232,7 @@ def _bounded(loss: Any, sample: Sample) -> Finding:
         if np.isnan(slopes).any():
             target = sample.targets[int(np.argmax(np.isnan(slopes)))]
             return Finding("", False, where=f"y = {target:g}, eta near {end}", cause="`first` is nan there")
+        # A slope that goes to 0 out there is rounding to either side; one of a loss that falls is about -1.
         if (slopes < -1e-9).any():
             target = sample.targets[int(np.argmin(slopes))]
             cause = (
@@ -244,6 +255,7 @@ def _self_concordance(loss: Any, sample: Sample) -> Finding:
     excess = np.asarray(third - c * second) / np.max(third + c * np.abs(second) + np.finfo(float).tiny)
     index = (int(np.argmax(excess)),)
     worst = float(max(0.0, excess[index]))
+    # c l2 and l3 nearly cancel where the bound is attained, each with the rounding of its exponentials.
     cause = "" if worst <= 1e-10 else f"|l3| <= c l2 does not hold for c = {c:g}"
     return Finding("", worst <= 1e-10, worst, 1e-10, sample.place(index), cause)
 
@@ -260,19 +272,27 @@ def _mean(loss: Any, sample: Sample) -> Finding:
         parts = (1.0 - mean) * loss.first(low, eta), mean * loss.first(high, eta)
     else:
         parts = loss.first(mean, eta), 0.0 * eta
+    # 1e-6 is for slopes that are 0 on both sides, far out.
     slope, size = parts[0] + parts[1], np.abs(parts[0]) + np.abs(parts[1]) + 1e-6
     size = size + sample.width * np.abs(loss.second(mean, eta))  # the slope that one width away has
 
     def place(index: tuple[int, ...]) -> str:
         return f"eta = {eta[index[0]]:.6g}"
 
+    # A formula in float64 leaves 1e-15; one in float32 would leave 1e-7.
     finding = compare(slope, 0.0 * slope, tolerance=1e-8, size=size, place=place)
     if not finding.passed:
         cause = "the expected slope at y = mean(eta) is not 0: mean is not the loss's own"
         return Finding("", False, finding.worst, finding.tolerance, finding.where, cause)
     truth = ridders(lambda r, rows: loss.mean(eta[rows] + r), 1, n=len(eta), width=sample.width)
     return compare(
-        loss.mean_derivative(eta), truth.value, tolerance=1e-7, size=1e-6, allowance=truth.error, place=place
+        # Differences of a mean, which may be one by differences itself, agree to 7 digits and more.
+        loss.mean_derivative(eta),
+        truth.value,
+        tolerance=1e-7,
+        size=1e-6,
+        allowance=truth.error,
+        place=place,
     )
 
 

@@ -19,6 +19,7 @@ def digits(
     """Return whether f carries float64's digits, entry by entry, relative to its largest size."""
     at = np.atleast_1d(np.asarray(function(0.0), dtype=np.float64))
     found = np.atleast_1d(noise(function, step=step))
+    # Entries near 0 count to a thousandth of the largest: they carry its rounding.
     size = np.abs(at) + 1e-3 * np.max(np.abs(at)) + np.finfo(np.float64).tiny
     relative = found / size
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(relative)), relative.shape))

@@ -14,7 +14,8 @@ from influstat.numerics.derivatives import Derivative, ridders
 from influstat.risks.black_box import BlackBoxRisk
 from influstat.risks.linear import LinearRisk, as_linear
 
-TOLERANCE = 1e-8  # of laws with a derivative
+TOLERANCE = 1e-8  # of laws with a derivative: between the digits of differences in float64 and of float32
+ALGEBRA = 1e-9  # laws between different sums, which may cancel: float64 keeps 1e-12 or so, float32 1e-7
 EXACT = 1e-11  # laws without a derivative: the same sums in another order
 DIRECTIONS = 24  # most coefficients that are differenced one by one
 
@@ -35,7 +36,7 @@ class Point:
 
     @cached_property
     def unit(self) -> FloatArray:
-        """A step of each coefficient that moves the linear predictors, or their like, by about 1 at most."""
+        """Steps of the coefficients, shape (p,), that move linear predictors, or their like, by 1 at most."""
         p = self.risk.shape[1]
         at = np.zeros(p) if self.given is None else self.given
         linear = as_linear(self.risk)
@@ -50,12 +51,13 @@ class Point:
         if size.shape != (p,) or not np.isfinite(size).all():
             size = np.zeros(p)
         largest = np.max(size, initial=0.0)
+        # A column of nothing but rounding (1e-16, squared sums of it 1e-8) has no unit of its own.
         unit = np.where(size > 1e-8 * largest, 1.0 / np.where(size > 0, size, 1.0), 1.0)
         return np.minimum(unit, widest)  # a saturated row has a small gradient and bends all the same
 
     @cached_property
     def theta(self) -> FloatArray:
-        """Where to look."""
+        """Where to look, shape (p,)."""
         p = self.risk.shape[1]
         if self.given is not None:
             return self.given
@@ -65,7 +67,7 @@ class Point:
 
     @cached_property
     def directions(self) -> FloatArray:
-        """Columns: each coefficient alone where they are few, else random mixtures; (p, k)."""
+        """Columns: each coefficient alone where they are few, else random mixtures; shape (p, k)."""
         p = self.risk.shape[1]
         if p <= DIRECTIONS:
             return np.diag(self.unit)
@@ -119,7 +121,7 @@ class Point:
         }
 
     def penalty_gradient(self) -> FloatArray:
-        """Return W grad R - sum w_i g_i: the penalty's gradient that does not sit in the rows."""
+        """Return W grad R - sum w_i g_i: the penalty's gradient outside of the rows, shape (p,)."""
         risk, theta = self.risk, self.theta
         rows = risk.weights @ np.asarray(risk.row_gradients(theta))
         return np.asarray(risk.total_weight * np.asarray(risk.gradient(theta)) - rows)
@@ -139,8 +141,15 @@ def unsettled(error: FloatArray, size: FloatArray, name: str) -> Finding | None:
     """Return a failure where differences themselves could not tell: they must not excuse everything.
 
     `size` is what the error is relative to: the derivative along a step of about 1, or the function.
+
+    Returns
+    -------
+    Finding or None
+        None where enough entries were settled.
     """
+    # As in `noise`: entries near 0 carry the rounding of the largest.
     relative = error / (size + np.max(size) * 1e-3 + np.finfo(float).tiny)
+    # Differences of float64 give 8 digits and more; with fewer than 5 in most entries there is no verdict.
     if np.median(relative) <= 1e-5:
         return None
     cause = f"steps do not agree on the derivative of `{name}`: noise, kinks, or a step that is too long"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from influstat.checks.compare import compare
-from influstat.checks.point import DIRECTIONS, TOLERANCE, Point, unsettled
+from influstat.checks.point import ALGEBRA, DIRECTIONS, TOLERANCE, Point, unsettled
 from influstat.checks.report import Finding
 from influstat.input.validation import FloatArray
 from influstat.risks.protocol import Protocol
@@ -67,14 +67,16 @@ def _pairs(at: Point) -> tuple[Any, FloatArray, FloatArray, float]:
 
 def _symmetry(at: Point) -> Finding:
     H, u, v, size = _pairs(at)
-    finding = compare(u @ (H @ v), v @ (H @ u), tolerance=1e-9, size=size, place=lambda _: "u'Hv and v'Hu")
+    finding = compare(u @ (H @ v), v @ (H @ u), tolerance=ALGEBRA, size=size, place=lambda _: "u'Hv and v'Hu")
     cause = "H is not symmetric: is a factor left on one side, or a matrix transposed?"
-    return finding if finding.passed else Finding("", False, finding.worst, 1e-9, finding.where, cause)
+    return finding if finding.passed else Finding("", False, finding.worst, ALGEBRA, finding.where, cause)
 
 
 def _adjoint(at: Point) -> Finding:
     H, u, v, size = _pairs(at)
-    return compare(H.T @ u @ v, u @ (H @ v), tolerance=1e-9, size=size, place=lambda _: "(H'u)'v and u'(Hv)")
+    return compare(
+        H.T @ u @ v, u @ (H @ v), tolerance=ALGEBRA, size=size, place=lambda _: "(H'u)'v and u'(Hv)"
+    )
 
 
 def _semidefinite(at: Point) -> Finding:
@@ -82,8 +84,8 @@ def _semidefinite(at: Point) -> Finding:
     scaled = at.unit[:, None] * np.asarray(H.to_dense()) * at.unit
     values = np.linalg.eigvalsh(0.5 * (scaled + scaled.T))
     worst = float(max(0.0, -values[0]) / max(abs(values[-1]), abs(values[0]), np.finfo(float).tiny))
-    cause = "" if worst <= 1e-9 else f"the smallest eigenvalue is {values[0]:.3g}: a sign, or not convex"
-    return Finding("", worst <= 1e-9, worst, 1e-9, "smallest eigenvalue", cause)
+    cause = "" if worst <= ALGEBRA else f"the smallest eigenvalue is {values[0]:.3g}: a sign, or not convex"
+    return Finding("", worst <= ALGEBRA, worst, ALGEBRA, "smallest eigenvalue", cause)
 
 
 def _dense(at: Point) -> Finding:
@@ -92,14 +94,14 @@ def _dense(at: Point) -> Finding:
     scale = at.unit[:, None] * at.unit
     size = np.max(np.abs(scale * dense))
     finding = compare(
-        scale * (H @ np.eye(p)), scale * dense, tolerance=1e-9, size=size, place=lambda i: f"entry {i}"
+        scale * (H @ np.eye(p)), scale * dense, tolerance=ALGEBRA, size=size, place=lambda i: f"entry {i}"
     )
     if not finding.passed:
         return finding
     return compare(
         at.unit**2 * H.diagonal(),
         at.unit**2 * np.diag(dense),
-        tolerance=1e-9,
+        tolerance=ALGEBRA,
         size=size,
         place=at.coefficient,
     )
@@ -121,14 +123,14 @@ def _removal(at: Point) -> Finding:
         finding = compare(
             found - gradient,
             -risk.weights[row] * rows[row],
-            tolerance=1e-9,
+            tolerance=ALGEBRA,
             size=size,
             place=partial(_left_out, risk.names, int(row)),
             shifts={"off by {:.3g} theta: the row's share of the penalty, kappa D theta / W?": theta},
         )
         if not finding.passed:
             return finding
-    return Finding("", True, 0.0, 1e-9)
+    return Finding("", True, 0.0, ALGEBRA)
 
 
 def _left_out(names: Any, row: int, index: tuple[int, ...]) -> str:
@@ -142,15 +144,15 @@ def _protocol(at: Point) -> Finding:
     part = risk.reweighted(weights)
     rows, others = np.asarray(risk.row_losses(theta)), np.asarray(part.row_losses(theta))
     finding = compare(
-        others, rows, tolerance=1e-9, size=np.max(np.abs(rows)), place=at.row, factors=at.factors
+        others, rows, tolerance=ALGEBRA, size=np.max(np.abs(rows)), place=at.row, factors=at.factors
     )
     if not finding.passed or Protocol(risk.protocol).carried(risk.total_weight):
         return finding
     penalties = [r.total_weight * r.value(theta) - float(r.weights @ rows) for r in (part, risk)]
     size = float(weights @ np.abs(rows)) + float(risk.weights @ np.abs(rows)) + abs(penalties[1])
-    finding = compare(*penalties, tolerance=1e-9, size=size, place=lambda _: "P with other weights")
+    finding = compare(*penalties, tolerance=ALGEBRA, size=size, place=lambda _: "P with other weights")
     cause = "P changes with the weights although the protocol is 'fixed'"
-    return finding if finding.passed else Finding("", False, finding.worst, 1e-9, finding.where, cause)
+    return finding if finding.passed else Finding("", False, finding.worst, ALGEBRA, finding.where, cause)
 
 
 SECOND_ORDER_LAWS = {

@@ -123,6 +123,7 @@ def _residual(at: _System) -> Finding:
     shape = np.shape(found.converged)
     if np.shape(found.residual) != (3,) or shape != (3,):
         return Finding("", False, where="residual, converged", cause="must have one entry per column")
+    # Residuals below the rounding of H p say nothing, and two digits of the others are honest enough.
     floor = 1e3 * np.finfo(float).eps * np.linalg.cond(at.damped)
     return compare(
         found.residual, measured, tolerance=1e-2, allowance=floor, place=lambda index: f"column {index[0]}"
@@ -155,7 +156,12 @@ def _symmetry(at: _System) -> Finding:
     images = at.solve(at.rhs[:, :2].copy()).value
     size = float(np.linalg.norm(images[:, 1]) * np.linalg.norm(u))
     return compare(
-        u @ images[:, 1], v @ images[:, 0], tolerance=10.0 * at.rtol, size=size, place=lambda _: "u'H^-1 v"
+        # Each of the two solutions may be off by rtol; 10 leaves room for the ill-conditioned.
+        u @ images[:, 1],
+        v @ images[:, 0],
+        tolerance=10.0 * at.rtol,
+        size=size,
+        place=lambda _: "u'H^-1 v",
     )
 
 
@@ -185,6 +191,7 @@ def _input(at: _System) -> Finding:
     rhs, before = at.rhs.copy(), at.H.copy()
     at.solve(rhs)
     operator = at.operator if isinstance(at.operator, LinearOperator) else np.asarray(at.operator)
+    # A LinearOperator may sum in another order from call to call: by rounding, not by 1e-9.
     same = np.array_equal(rhs, at.rhs) and np.allclose(operator @ np.eye(at.p), before, rtol=1e-9, atol=0.0)
     return Finding("", same, cause="" if same else "the right-hand side or the operator is written to")
 

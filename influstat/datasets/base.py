@@ -56,6 +56,6 @@ def text_table(name: str) -> list[list[str]]:
 
 
 def npz_arrays(name: str) -> dict[str, NDArray[Any]]:
-    """Return all arrays of an npz file."""
+    """Return all arrays of an npz file, each of the shape it was saved with."""
     with np.load(fetch(name)) as archive:
         return dict(archive)

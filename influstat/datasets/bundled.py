@@ -161,6 +161,11 @@ def first_available(*loaders: Callable[[], Dataset]) -> Dataset:
         In order of preference. `Dataset.source` says which it was; print it. Of all but the first it
         begins with "stand-in for" and the first one's name.
 
+    Returns
+    -------
+    Dataset
+        Of the first loader that found its file.
+
     Raises
     ------
     DatasetError, MissingDependency

@@ -46,6 +46,11 @@ def agreement(predicted: Any, exact: Any) -> Agreement:
     predicted, exact : array_like of one shape, at least 3 entries
         After minus before; arrays of several columns are compared as one list.
 
+    Returns
+    -------
+    Agreement
+        Correlation, slope, largest error and the row that has it.
+
     Raises
     ------
     InvalidArgument, InvalidType

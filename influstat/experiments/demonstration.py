@@ -66,6 +66,11 @@ def solvers() -> dict[str, Solver]:
 
     Taylor and LiSSA take the same number of steps. Their residuals are honest: the directions of smallest
     curvature need more.
+
+    Returns
+    -------
+    dict
+        Name -> solver.
     """
     return {
         "Cholesky": Cholesky(),
@@ -108,6 +113,11 @@ def compare(fit: Fit, split: Split, exact: FloatArray) -> tuple[list[SolverLine]
     ----------
     exact : ndarray, shape (n,)
         Change of the test loss by exact leave-one-out.
+
+    Returns
+    -------
+    tuple of list and Scores
+        One `SolverLine` per solver; influences on the test loss by the first, which is exact.
     """
     lines, first = [], None
     for name, solver in solvers().items():

@@ -115,6 +115,11 @@ def digits_split(data: Dataset) -> tuple[Split, NDArray[Any], NDArray[Any]]:
 
     The rows are shuffled by `np.random.RandomState(42).permutation(len(y))`; the test row is MNIST's training
     image 24816, which is row 7 of the paper's file so shuffled; where the data have no such image, row 7.
+
+    Returns
+    -------
+    tuple of Split and two ndarrays, shapes (n, p) and (1, p)
+        The standardised rows, and the grey levels of training and test rows.
     """
     order = np.random.RandomState(42).permutation(len(data.y))
     found = np.flatnonzero(data.row_labels[order] == TEST_IMAGE)
@@ -205,6 +210,11 @@ def table(record: Figure2) -> list[Line]:
     """Return the numbers of Figure 2 beside those stated for a right implementation.
 
     With MNIST's own split the stated numbers, which are those of the paper's rows, do not apply.
+
+    Returns
+    -------
+    list of Line
+        In the order of the paper.
     """
     found = record.agreement
     taylor = agreement(record.taylor, record.explicit)

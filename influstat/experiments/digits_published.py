@@ -51,6 +51,11 @@ def figure2_as_figure(*, data: Dataset | None = None) -> Figure2AsFigure:
 
     Parameters and errors are those of `figure2`.
 
+    Returns
+    -------
+    Figure2AsFigure
+        Influences and exact changes of the published figure.
+
     Examples
     --------
     >>> from influstat.experiments import figure2_as_figure

@@ -54,7 +54,7 @@ class Figure3(ShortRepr):
 
     @property
     def variants(self) -> dict[str, FloatArray]:
-        """The three variants by name."""
+        """The three variants by name, each of shape (n,)."""
         return {
             "without sigma": self.without_sigma,
             "without H^-1": self.without_hessian,

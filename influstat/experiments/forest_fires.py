@@ -90,6 +90,11 @@ def forest_fires_split(data: Dataset | None = None) -> Split:
 
     Positions of training rows count the 516 rows left: row 237 of the table is row 238 of the file.
     Other `data` with a numeric target are split and standardised in the same way.
+
+    Returns
+    -------
+    Split
+        One test row; all others are training rows.
     """
     data = load_forest_fires() if data is None else data
     test = np.array([TEST_ROW])
@@ -198,6 +203,11 @@ def draw(record: Figure1, *, published: bool = False) -> Any:
 
     With `published`, in a frame like the paper's, which leaves out the row of the largest error; else with
     all rows.
+
+    Returns
+    -------
+    matplotlib Figure
+        Not shown and not saved.
     """
     panels = {
         "explicit": record.explicit,

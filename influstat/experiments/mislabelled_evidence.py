@@ -56,6 +56,11 @@ def mislabelled_task(data: str) -> Task:
         more, 4,672 rows): log(1 + x), Spambase standardised, lam = 1, 500 rows held out at random, one
         label in ten flipped, 1.1 times as many checks in all.
 
+    Returns
+    -------
+    Task
+        Rows, held-out rows and settings.
+
     Raises
     ------
     DatasetError, InvalidArgument
@@ -90,6 +95,11 @@ def mislabelled_evidence(
         One search each.
     scores : sequence of str
         See `search_mislabelled`.
+
+    Returns
+    -------
+    Search
+        Shares found, for each score and seed.
     """
     task = mislabelled_task(data)
     return search_mislabelled(

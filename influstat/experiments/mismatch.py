@@ -60,6 +60,11 @@ def domain_mismatch(*, kept: int = 0) -> Mismatch:
     kept : int
         Which of the 21 not readmitted children stays, 0 to 20.
 
+    Returns
+    -------
+    Mismatch
+        Ranks of the rows kept, and the loss of the test row before and after.
+
     Raises
     ------
     DatasetError
@@ -83,6 +88,11 @@ def stand_in_mismatch(*, kept: int = 0) -> Mismatch:
     ----------
     kept : int
         Which of the students without an affair stays, from 0.
+
+    Returns
+    -------
+    Mismatch
+        Ranks of the rows kept, and the loss of the test row before and after.
 
     Raises
     ------

@@ -25,7 +25,7 @@ from influstat.solvers import Cholesky
 
 LAM = 2.0
 WIDTHS = (0.001, 0.01, 0.1)  # t
-DAMPING = 1e-4
+DAMPING = 1e-4  # at t = 0, where no Hessian exists: that of the stated numbers
 NOTE = (
     "The paper's 0.8602 belongs to libsvm's hinge fits, which stop up to 4e-4 from the minimum; exact fits, "
     "to a duality gap of 1e-14, give 0.8603."
@@ -78,6 +78,11 @@ def iris_split() -> Split:
     The rows are those of scikit-learn's ``train_test_split(test_size=0.1, random_state=42)``: the first ten
     of `np.random.RandomState(42).permutation(100)` are the test rows. Where the file is not at hand, the
     same 100 rows come from scikit-learn.
+
+    Returns
+    -------
+    Split
+        Four columns; labels -1 and +1.
     """
     order = np.random.RandomState(42).permutation(100)
     data = first_available(load_iris_pair, load_bundled_iris_pair)
@@ -138,6 +143,11 @@ def hinge_loss_change(before: FloatArray, after: FloatArray, split: Split) -> Fl
     ----------
     before, after : ndarray, shapes (p,) and (k, p)
         Coefficients, the intercept last.
+
+    Returns
+    -------
+    ndarray, shape (k, m)
+        After minus before.
     """
 
     def loss(theta: FloatArray) -> FloatArray:
@@ -182,6 +192,11 @@ def as_figure(theta: FloatArray, without: FloatArray, split: Split) -> Figure4As
     split : Split
         That of `iris_split`.
 
+    Returns
+    -------
+    Figure4AsFigure
+        The exact changes of the test loss, shape (n,), and its influences for each t.
+
     Notes
     -----
     The paper prints 0.8602 and 0.7700. Fits to a duality gap of 1e-14 give 0.8603 and 0.7700; libsvm's,
@@ -197,6 +212,11 @@ def as_figure(theta: FloatArray, without: FloatArray, split: Split) -> Figure4As
 
 def figure4_as_figure() -> Figure4AsFigure:
     """Return `as_figure` for exact fits.
+
+    Returns
+    -------
+    Figure4AsFigure
+        As the paper prints it.
 
     Examples
     --------
@@ -272,6 +292,11 @@ def rounded_choice(record: Figure4) -> int:
     0.739 and 0.531 come out for one choice of the eight, slope 0 at the first of the three margin rows and
     -1 at the other two, as rounding of y eta - 1 decided in the computation they were taken from. Over all
     choices they run from 0.722 to 0.768 and from 0.524 to 0.550.
+
+    Returns
+    -------
+    int
+        A row of `record.subgradients`.
     """
     return int(np.flatnonzero((record.subgradients == [0.0, 1.0, 1.0]).all(axis=1))[0])
 

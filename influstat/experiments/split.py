@@ -67,6 +67,11 @@ def standardised(split: Split, *, target: bool = False) -> Split:
     """Return the split with columns of mean 0 and standard deviation 1 (ddof 0) on the training rows.
 
     Constant columns are divided by 1. With `target`, y is standardised too.
+
+    Returns
+    -------
+    Split
+        A new one; the rows given stay as they are.
     """
     centre, spread = split.X.mean(axis=0), split.X.std(axis=0)
     spread[spread == 0.0] = 1.0
@@ -89,6 +94,11 @@ def lissa_removals(fit: Fit, split: Split, seeds: Sequence[int], settings: dict[
 
     With the paper's scales the variance can grow with the depth, as the solver warns each time; here that
     is what is to be shown, so the warning is dropped and the spread over seeds reported.
+
+    Returns
+    -------
+    ndarray, shape (seeds, n)
+        After minus before, to first order.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulResult)
@@ -100,6 +110,11 @@ def loss_change_at(fit: Fit, theta: FloatArray, split: Split) -> FloatArray:
     """Return L_te(theta_k) - L_te(theta-hat), shape (k, m), the test loss being that of `fit`.
 
     It is how refits in one protocol are judged by the test loss of another.
+
+    Returns
+    -------
+    ndarray, shape (k, m)
+        After minus before.
     """
     tests = fit.test_rows(split.X_test, split.y_test)
     return np.asarray((tests.row_losses(theta.T) - tests.row_losses(fit.theta)[:, None]).T)

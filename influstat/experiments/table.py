@@ -34,6 +34,11 @@ class Line:
 def number(quantity: str, stated: str, found: float, *, scale: float = 1.0) -> Line:
     """Judge a number by the digits of the stated one, for instance "0.78700", "2.6e-5", "53".
 
+    Returns
+    -------
+    Line
+        Agrees where the number found rounds to the digits stated.
+
     Examples
     --------
     >>> from influstat.experiments.table import number
@@ -71,6 +76,11 @@ def same(quantity: str, stated: object, found: object) -> Line:
 
 def as_text(title: str, lines: Sequence[Line]) -> str:
     """Return the table as text of at most 100 characters a line.
+
+    Returns
+    -------
+    str
+        Title, heading, and one line per number.
 
     Examples
     --------

@@ -120,7 +120,7 @@ class Design:
         return part
 
     def rows(self, rows: Any) -> FloatArray:
-        """Return the chosen rows as a dense float64 array, intercept included."""
+        """Return the chosen rows as a dense float64 array, shape (k, p), intercept included."""
         picked = self._data[rows]
         return np.asarray(picked.toarray(), dtype=np.float64) if self.sparse else self._block(picked)
 
@@ -161,11 +161,11 @@ class Design:
         return result
 
     def absolute_dot(self, coefficients: FloatArray) -> FloatArray:
-        """Return |X| @ coefficients, entries of X taken in absolute value."""
+        """Return |X| @ coefficients, shape (n,) or (n, m), entries of X taken in absolute value."""
         return np.concatenate([abs(block) @ coefficients for _, block in self.blocks()])
 
     def absolute_transpose_dot(self, values: FloatArray) -> FloatArray:
-        """Return |X|.T @ values, entries of X taken in absolute value."""
+        """Return |X|.T @ values, shape (p,) or (p, m), entries of X taken in absolute value."""
         result = np.zeros((self.shape[1], *values.shape[1:]))
         for rows, block in self.blocks():
             result += abs(block).T @ values[rows]
@@ -213,6 +213,11 @@ def _squared(block: Any) -> Any:
     """Return the squared entries in float64 (a float32 square would keep only seven digits).
 
     Entries beyond 1e154 become inf without a word here; whoever factors the Hessian says so.
+
+    Returns
+    -------
+    ndarray or sparse array, shape of X
+        New; X stays as it is.
     """
     with np.errstate(over="ignore"):
         return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block

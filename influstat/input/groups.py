@@ -75,7 +75,7 @@ class Groups(ShortRepr):
         )
 
     def sums(self, values: FloatArray) -> FloatArray:
-        """Return the sum over each group of one value or vector per row: (n, ...) -> (K, ...)."""
+        """Return the sum over each group of what has one entry per row: from shape (n, ...) to (K, ...)."""
         return np.asarray(np.add.reduceat(values[self.members], self.starts[:-1], axis=0))
 
     def blocks(self, groups: int, members: int) -> Iterator[Groups]:
@@ -91,6 +91,11 @@ class Groups(ShortRepr):
 def read_rows(rows: Any, row_labels: NDArray[Any]) -> Groups:
     """Return every row, or each of the chosen rows, as a group of its own.
 
+    Returns
+    -------
+    Groups
+        In the order of `rows`.
+
     Raises
     ------
     InvalidArgument
@@ -105,6 +110,11 @@ def read_groups(labels: Any, n: int, argument: str = "labels") -> Groups:
     """Return the groups of rows that share a label, or those that a list of index arrays names.
 
     Errors call the labels by the name of the caller's argument.
+
+    Returns
+    -------
+    Groups
+        In the order of the sorted labels, or of the list.
 
     Raises
     ------

@@ -21,6 +21,11 @@ def missing_parts(value: Any, protocol: type) -> list[str]:
 
     The instance itself is asked, as a caller would: `isinstance` with a runtime protocol looks up classes
     only (from Python 3.12 on), and does not see what a timing or caching wrapper passes on by `__getattr__`.
+
+    Returns
+    -------
+    list of str
+        In the order of `parts_of`; empty where nothing is missing.
     """
     return [name for name in parts_of(protocol) if not hasattr(value, name)]
 

@@ -84,7 +84,7 @@ def vector(argument: str, value: Any, length: int | None = None, *, per: str = "
 
 
 def numeric_array(argument: str, value: Any) -> NDArray[Any]:
-    """Return `value` as a real array (float32 kept, the rest float64), or raise naming `argument`."""
+    """Return `value` as a real array of its shape, float32 or else float64, or raise naming `argument`."""
     if sp.issparse(value):
         raise InvalidType(argument, "be a dense array", "is scipy.sparse", "Call .toarray() on it.")
     if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
@@ -103,14 +103,14 @@ def numeric_array(argument: str, value: Any) -> NDArray[Any]:
 
 
 def returned_array(argument: str, returned: Any) -> NDArray[Any]:
-    """Return what a caller's function returned as an array, whatever it holds; None is no result."""
+    """Return what a caller's function returned as an array of its shape, whatever it holds, but not None."""
     if returned is None:
         raise InvalidType(argument, "return an array", "returned None", "Is its `return` missing?")
     return np.asarray(returned)
 
 
 def real_dtype(argument: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return a real array as float32 or float64 without losing digits, or raise naming `argument`."""
+    """Return a real array as float32 or float64, of its shape and digits, or raise naming `argument`."""
     kind = array.dtype.kind
     if kind not in "fiub":
         what = {"c": "complex", "O": "object", "U": "text", "S": "text"}.get(kind, str(array.dtype))
@@ -182,7 +182,7 @@ def require_two_classes(y: FloatArray, weights: FloatArray) -> None:
 
 
 def index_labels(index: Any) -> NDArray[Any]:
-    """Return the labels of a pandas index; dates stay objects that print as dates."""
+    """Return the labels of a pandas index, shape (n,); dates stay objects that print as dates."""
     labels = np.asarray(index)
     return np.asarray(index.astype(object)) if labels.dtype.kind in "mM" else labels
 

@@ -96,7 +96,7 @@ class NoMean:
 
 
 def softplus(x: FloatArray) -> FloatArray:
-    """Return log(1 + e^x) without overflow and without cancellation."""
+    """Return log(1 + e^x), of the shape of x, without overflow and without cancellation."""
     result: FloatArray = np.logaddexp(0.0, x)
     return result
 
@@ -105,6 +105,11 @@ def root_of_slope(x: FloatArray) -> FloatArray:
     """Return the square root of sigma(x) sigma(-x), the derivative of sigma.
 
     Unlike the product, the root is far from underflow wherever its square divided by a small t is not.
+
+    Returns
+    -------
+    ndarray, shape of x
+        Between 0 and 1/2.
     """
     size = np.abs(x)
     result: FloatArray = np.exp(-0.5 * size) / (1.0 + np.exp(-size))
@@ -112,7 +117,7 @@ def root_of_slope(x: FloatArray) -> FloatArray:
 
 
 def two_labels(y: Any, labels: tuple[float, float], other: str) -> FloatArray:
-    """Return y if it holds nothing but the two labels, else say which model takes the others."""
+    """Return y, shape (n,), if it holds only the two labels, else say which model takes the others."""
     targets = vector("y", y)
     wrong = targets[(targets != labels[0]) & (targets != labels[1])]
     if wrong.size:

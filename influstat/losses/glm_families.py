@@ -19,7 +19,10 @@ Derivatives = tuple[FloatArray, FloatArray, FloatArray]
 
 
 class Family(Protocol):
-    """The log-likelihood of one row as a function of its mean mu; nu is 1 - mu without cancellation."""
+    """The log-likelihood of one row by its mean mu; nu is 1 - mu without cancellation.
+
+    All results have the shape of y and mu, which broadcast.
+    """
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f(y; mu) at scale 1."""
@@ -150,6 +153,11 @@ class Tweedie:
 
 def family_of(family: Any) -> Family:
     """Return the log-likelihood of a statsmodels family.
+
+    Returns
+    -------
+    Family
+        With the parameters that the statsmodels family has.
 
     Raises
     ------

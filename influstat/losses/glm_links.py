@@ -18,7 +18,10 @@ STEP = 1e-3  # of differences with an error of order STEP^4; rounding adds about
 
 
 class InverseLink(Protocol):
-    """The mean mu = m(eta), its complement 1 - mu without cancellation, and its derivatives."""
+    """The mean mu = m(eta), its complement 1 - mu without cancellation, and its derivatives.
+
+    All results have the shape of eta.
+    """
 
     def mean(self, eta: FloatArray) -> FloatArray:
         """Return mu."""

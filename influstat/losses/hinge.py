@@ -48,6 +48,7 @@ class SmoothedHinge:
 
     def continuation(self) -> tuple[SmoothedHinge, ...]:
         """Return the smoother losses, t = 1, 0.1, ... above this t, to minimise on the way to this one."""
+        # log10 of a power of ten may be off by rounding: t = 0.001 has the powers 0, 1, 2.
         powers = range(max(0, ceil(-log10(self.t) - 1e-9)))
         return tuple(SmoothedHinge(10.0**-power) for power in powers)
 

@@ -133,6 +133,11 @@ class NumericalLoss:
     def derivative(self, order: int, y: FloatArray, eta: FloatArray) -> Derivative:
         """Return a derivative (order 1, 2 or 3) with the estimate of its absolute error, of eta's shape.
 
+        Returns
+        -------
+        Derivative
+            Value and absolute error, each of eta's shape.
+
         Raises
         ------
         InvalidArgument, InvalidType
@@ -160,6 +165,11 @@ class NumericalLoss:
         """Return whether each row's loss rises towards eta = +inf, and towards -inf.
 
         Asked beyond every target, or as far out as the function stays finite: its slope has settled.
+
+        Returns
+        -------
+        tuple of two ndarrays of bool, shape (n,)
+            Towards +inf; towards -inf.
         """
         reach = 2.0 * np.abs(y)
         for far in (1e3, 300.0, 100.0, 30.0, 10.0):
@@ -167,6 +177,7 @@ class NumericalLoss:
                 ends = [self.derivative(1, y, sign * (reach + far)) for sign in (1.0, -1.0)]
             if all(np.isfinite(end.value).all() for end in ends):
                 break
+        # A loss that levels off has a slope of rounding there: 1e-13 by complex steps, 1e-12 by differences.
         return ends[0].value > 1e-9, ends[1].value < -1e-9
 
     def mean(self, eta: FloatArray) -> FloatArray:
@@ -203,6 +214,7 @@ class NumericalLoss:
         need = "be finite around every row" if order == 1 else "be twice differentiable in eta"
         _refuse(~np.isfinite(value), targets, predictors, need, f"has no {ORDERS[order - 1]} derivative")
         if order == 2:
+            # Two digits of a second derivative will do; where it is nearly 0, a millionth of the loss itself.
             suspect = error > 0.01 * np.abs(value)
             if suspect.any():
                 size = self._size_around(targets[suspect], predictors[suspect])

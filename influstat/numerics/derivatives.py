@@ -66,6 +66,11 @@ def ridders(
         Size of what r is added to; that sum is rounded.
     rounding : float or ndarray, shape (n,)
         Absolute rounding of f, where it is known to be more than that of its result (see `noise`).
+
+    Returns
+    -------
+    Derivative
+        Value and absolute error, each of shape (n,).
     """
     best = _Best(n)
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))
@@ -97,7 +102,13 @@ def complex_step(function: Displaced, *, n: int, width: float = 1.0, size: Any =
 
     The function must be analytic and written so that it takes complex numbers; that is not checked here.
     The error is that of rounding, as two more evaluations nearby show it. Parameters as for `ridders`.
+
+    Returns
+    -------
+    Derivative
+        Value and absolute error, each of shape (n,).
     """
+    # So near that the derivative changes by its slope alone, so far that eta + r still moves in its digits.
     rows, near = np.arange(n), 1e-8 * width
     left, value, right = (_evaluate(function, r + 1j * STEP, rows).imag / STEP for r in (-near, 0.0, near))
     with np.errstate(all="ignore"):
@@ -113,6 +124,11 @@ def half_circle(
 
     The parameters are those of `ridders`; the function must take complex displacements. Radii are halved
     from `width` on, until the terms of the series that are left out fall below rounding.
+
+    Returns
+    -------
+    Derivative
+        Value and absolute error, each of shape (n,).
     """
     best = _Best(n)
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))
@@ -140,7 +156,13 @@ def takes_complex(function: Displaced, *, n: int, width: float = 1.0, size: Any 
 
     A function may take complex numbers and yet not mean it: np.abs of them is their modulus. Errors that
     it raises (TypeError, ValueError, ArithmeticError) mean no. Parameters as for `ridders`.
+
+    Returns
+    -------
+    bool
+        False also where the function raises one of those errors.
     """
+    # Central differences err by h^2 and EPSILON / h: 1e-10 and 1e-11 here, a hundredth of the tolerance.
     rows, h = np.arange(n), 1e-5 * width
     try:
         with warnings.catch_warnings():
@@ -160,6 +182,7 @@ def takes_complex(function: Displaced, *, n: int, width: float = 1.0, size: Any 
         return True
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))[doubtful]
     near = ridders(lambda r, part: function(r, doubtful[part]), 1, n=doubtful.size, width=width, size=size)
+    # The error that extrapolation reports is an estimate: six digits are enough to tell a wrong derivative.
     return bool(np.all(np.abs(near.value - exact[doubtful]) <= near.error + 1e-6 * np.abs(near.value)))
 
 
@@ -173,19 +196,27 @@ def jumps(
 
     Central differences are blind to that: of abs(r) they give 0. Here the difference of the derivatives
     on both sides is taken at two distances; it falls with the distance unless there is a jump.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True where the gap between the two sides does not fall with the distance.
     """
     rows = np.arange(n)
+    # Rounding enters as EPSILON / h^order, a smooth function's gap as h: both are far below 1e-4 then.
     h = {1: 1e-6, 2: 1e-3}[order] * width
     with np.errstate(all="ignore"):
         far, near = (_one_sided_gap(function, order, h / part, rows) for part in (1.0, 8.0))
         size = np.max(np.abs(_pair(function, width, rows)), axis=0)
         size = np.maximum(np.where(np.isfinite(size), size, 0.0), np.abs(_evaluate(function, 0.0, rows)))
+        # At an eighth of the distance a smooth gap is an eighth, a jump the same; jumps of 1e-4 are seen.
         found = np.asarray((near > 0.5 * far) & (near > 1e-4 * size / width**order))
         suspects = rows[found]
         if suspects.size:  # log(1 + e^x) keeps few digits where it is small: that is noise and no jump
             scatter = noise(lambda r: _evaluate(function, r, suspects), step=NEAR * width)
             elsewhere = np.broadcast_to(np.asarray(typical, dtype=np.float64), (n,))[suspects]
             scatter = np.maximum(scatter, EPSILON * np.maximum(np.median(size), elsewhere))
+            # Up to four values with one deviation each, four deviations away.
             found[suspects] = near[found] > 16.0 * scatter / (h / 8.0) ** order
     return found
 
@@ -194,6 +225,11 @@ def noise(function: Callable[[float], Any], *, step: float) -> FloatArray:
     """Return the rounding noise of each entry of f(r) near r = 0, absolute (Hamming 1971, chapter 6).
 
     `step` must be so short that the sixth derivative times step^6 is nothing.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        As a standard deviation.
     """
     samples = np.array([np.asarray(function(k * step), dtype=np.float64) for k in range(-4, 5)])
     differences = np.diff(samples, n=6, axis=0)

@@ -79,6 +79,7 @@ def gradient_of(function: Callable[[Any], Any], theta: FloatArray, scale: FloatA
     if complex_step is not None and complex_step.shape == coarse.shape:
         apart = np.abs((complex_step - coarse) * scale[:, None]).max(axis=0)
         here = np.abs(np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64)))
+        # Five-point differences carry about 1e4 epsilons of the function where its slope is nearly 0.
         if np.all(apart <= TRUST * size + 1e4 * EPSILON * here):
             return Gradient(complex_step, 10.0 * EPSILON * size, "complex step")
     with warnings.catch_warnings():

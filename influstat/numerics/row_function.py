@@ -59,7 +59,7 @@ class RowFunction:
     # -- calls ------------------------------------------------------------------------------------------
 
     def call(self, theta: NDArray[Any]) -> NDArray[Any]:
-        """Return f(theta), real or complex, its form checked."""
+        """Return f(theta), shape (m,), real or complex, its form checked."""
         result = returned_array(self.name, _protected(self.name, self._function, theta))
         if result.ndim != 1 or (self.length >= 0 and len(result) != self.length):
             need = "(rows,)" if self.length < 0 else f"({self.length},)"
@@ -93,6 +93,11 @@ class RowFunction:
 
     def gradients(self, theta: FloatArray) -> Derivative:
         """Return the Jacobian (m, p) with its errors; the latest one is kept.
+
+        Returns
+        -------
+        Derivative
+            Value and absolute error, each of shape (m, p).
 
         Raises
         ------
@@ -180,6 +185,7 @@ class RowFunction:
     def _require_derivative(self, found: Derivative, theta: FloatArray, j: int) -> None:
         """Raise where the steps did not agree; derivatives here are per width of the coefficient."""
         size = self._typical(theta) + np.nanmax(np.abs(found.value), initial=0.0)
+        # Two digits of a derivative will do; where it is nearly 0, a millionth of the typical value.
         bad = ~(found.error <= 0.01 * np.abs(found.value) + 1e-6 * size + TINY)
         if bad.any():
             raise InvalidArgument(

@@ -67,6 +67,11 @@ def several_axes(
     """Return `count` axes to draw on, as a flat array: the caller's, or those of a new figure.
 
     A new figure of one column of panels is as wide as a column of a page, others as two.
+
+    Returns
+    -------
+    ndarray of Axes, shape (count,)
+        Row by row.
     """
     columns = count if columns is None else min(whole_number("columns", columns, at_least=1), count)
     if ax is None:
@@ -90,7 +95,7 @@ def several_axes(
 
 
 def column(name: str, values: Any, length: int | None = None, *, nan: str | None = None) -> FloatArray:
-    """Return the values as finite floats, one per row, or raise; `nan` says what a nan means here."""
+    """Return the values as finite floats, shape (n,), or raise; `nan` says what a nan means here."""
     array = np.asarray(numeric_array(name, values), dtype=np.float64)
     if array.ndim != 1 or array.size == 0 or (length is not None and len(array) != length):
         need = "have one entry per row" if length is None else f"have shape ({length},)"
@@ -121,7 +126,7 @@ def named_values(argument: str, value: Any) -> dict[str, Any]:
 
 
 def labels_of(row_labels: Any, length: int, *, argument: str = "row_labels") -> NDArray[Any]:
-    """Return what the rows are called; their positions where nothing is given."""
+    """Return what the rows are called, shape (n,); their positions where nothing is given."""
     if row_labels is None:
         return np.arange(length)
     labels = np.asarray(row_labels)
@@ -210,7 +215,7 @@ def label_points(
 def largest(
     values: FloatArray, count: int, *, above: float = 0.0, argument: str = "outliers"
 ) -> NDArray[np.intp]:
-    """Return the positions of the `count` largest values greater than `above`, the largest first."""
+    """Return the positions of the largest values beyond `above`, shape (k,), k <= count, largest first."""
     order = np.argsort(-values, kind="stable")[: whole_number(argument, count, at_least=0)]
     return np.asarray(order[values[order] > above])
 

@@ -129,6 +129,11 @@ class Placing:
 def covered(points: FloatArray, rectangle: FloatArray, margin: float | FloatArray) -> int:
     """Count the points in a rectangle ((left, bottom), (right, top)) with a margin.
 
+    Returns
+    -------
+    int
+        How many lie inside.
+
     Examples
     --------
     >>> covered(np.array([[0.5, 0.5], [1.5, 0.5]]), np.array([[0.0, 0.0], [1.0, 1.0]]), 0.1)
@@ -152,6 +157,11 @@ def emptiest(points: FloatArray, size: FloatArray) -> tuple[tuple[float, float],
     """Return the spot where a box of that size covers fewest points, and how many.
 
     Everything in fractions of the axes.
+
+    Returns
+    -------
+    tuple of a spot and int
+        The spot (0 is left or below, 1 right or above), and how many points the box covers there.
 
     Examples
     --------
@@ -179,6 +189,11 @@ def widened(box: Text, points: FloatArray, low: float, high: float) -> float:
     """Return the upper limit of both axes from which on the box has a spot without points.
 
     That is `high` itself unless the points fill the square from `low` to `high`.
+
+    Returns
+    -------
+    float
+        At least `high`.
     """
     assert box.axes is not None
     extent, around = box.get_window_extent(), box.axes.get_window_extent()

@@ -99,6 +99,7 @@ def _shares(argument: str, curves: Any, length: int) -> FloatArray:
             argument, f"have shape (seeds, {length})", f"has shape {y.shape}", "Correct it."
         )
     check_drawable(argument, y)
+    # A share that was averaged may exceed 1 by rounding.
     outside = y[(y < 0.0) | (y > 1.0 + 1e-9)]
     if outside.size:
         raise InvalidArgument(

@@ -8,6 +8,11 @@ ELLIPSIS = "…"
 def text_width(text: str, fontsize: float) -> float:
     """Return the width of one line of plain text in points.
 
+    Returns
+    -------
+    float
+        In points of 1/72 inch.
+
     Examples
     --------
     >>> text_width("influence", 8.0) > text_width("row", 8.0)
@@ -25,6 +30,11 @@ def shortened(text: str, width: float, fontsize: float) -> str:
 
     Start and end stay, or the end with the digits where there are any: names of rows differ there.
     Formulas ($...$) stay whole.
+
+    Returns
+    -------
+    str
+        The text itself where it fits.
 
     Examples
     --------
@@ -45,6 +55,11 @@ def shortened(text: str, width: float, fontsize: float) -> str:
 
 def wrapped(text: str, width: float, fontsize: float, *, lines: int = 3) -> str:
     r"""Return the text on as many lines of `width` points as needed, the last one shortened.
+
+    Returns
+    -------
+    str
+        Lines joined by newlines.
 
     Examples
     --------

@@ -67,6 +67,11 @@ def designs(
     rows, columns : tuple of int
         Smallest and largest n and p; n is at least p + 2 and 4.
 
+    Returns
+    -------
+    SearchStrategy of Drawn
+        Shrinks to few rows, few columns and zeros.
+
     Raises
     ------
     InvalidArgument
@@ -104,7 +109,7 @@ def _labels(draw: Callable[..., Any], n: int) -> FloatArray:
 
 
 def grid(draw: Callable[..., Any], shape: tuple[int, ...], low: int, high: int) -> FloatArray:
-    """Draw whole numbers, most of them alike: arrays that are mostly 0 are the simplest."""
+    """Draw whole numbers of this shape, most of them alike: arrays that are mostly 0 are the simplest."""
     fill = st.just(0) if low <= 0 <= high else st.just(low)
     numbers = draw(arrays(np.int64, shape, elements=st.integers(low, high), fill=fill))
     return np.asarray(numbers, dtype=np.float64)

@@ -45,6 +45,11 @@ LABELS = {"0/1": (0.0, 1.0), "-1/+1": (-1.0, 1.0)}
 def losses(*, smooth: bool = True) -> st.SearchStrategy[Any]:
     """Return a strategy for the package's losses; with `smooth`, those with two derivatives everywhere.
 
+    Returns
+    -------
+    SearchStrategy of Loss
+        Shrinks to the first of them.
+
     Examples
     --------
     >>> from influstat import strategies
@@ -60,6 +65,11 @@ def targets(draw: Callable[..., Any], loss: Any, drawn: Drawn) -> FloatArray:
 
     The design's labels, numbers of either sign, counts, positive numbers, or shares between 0 and 1: the
     first of these that suits.
+
+    Returns
+    -------
+    SearchStrategy of ndarray, shape (n,)
+        float64.
 
     Raises
     ------
@@ -105,6 +115,11 @@ def _accepts(loss: Any, y: list[float]) -> bool:
 def weights(draw: Callable[..., Any], n: int, *, zeros: bool = True) -> FloatArray | None:
     """Draw None, or n weights from 1/4 to 3; with `zeros` up to a quarter of them 0, never the first four.
 
+    Returns
+    -------
+    SearchStrategy of ndarray, shape (n,), or None
+        float64.
+
     Examples
     --------
     >>> from hypothesis import find
@@ -146,6 +161,11 @@ def risks(
     protocols : sequence of str
         Which penalty protocols.
 
+    Returns
+    -------
+    SearchStrategy of LinearRisk
+        With and without weights, penalty and intercept.
+
     Examples
     --------
     >>> from hypothesis import find
@@ -178,6 +198,11 @@ def _dense(X: Any) -> FloatArray:
 def fits(draw: Callable[..., Any], /, **settings: Any) -> Fit:
     """Draw a `Fit`: a solvable risk of `risks(**settings)`, minimised.
 
+    Returns
+    -------
+    SearchStrategy of Fit
+        Of exact minima, to rounding.
+
     Examples
     --------
     >>> from hypothesis import find
@@ -203,6 +228,11 @@ def groups(draw: Callable[..., Any], n: int, *, largest: int | None = None) -> l
         Rows.
     largest : int, optional
         Most rows in a group; n - 1 when left out.
+
+    Returns
+    -------
+    SearchStrategy of list of ndarray
+        Positions of rows, one array of shape (size of the group,) per group.
 
     Examples
     --------
