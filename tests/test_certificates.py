@@ -2,11 +2,36 @@
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import influstat as ist
 from influstat import datasets
-from tests.certificate_cases import CERTIFIABLE, LEAST, METHODS, SHAPES, drawn, drawn_groups, judged
+from influstat.errors import IndefiniteHessian, SingularHessian
+from tests.certificate_cases import (
+    CERTIFIABLE,
+    LEAST,
+    METHODS,
+    SHAPES,
+    certifiable,
+    drawn,
+    drawn_groups,
+    judged,
+)
 from tests.extended import LONG, Truth
+
+
+@settings(max_examples=200)
+@given(certifiable(), st.integers(0, 10**6))
+def test_no_error_of_anything_drawn_is_beyond_its_bound(drawn_case, seed):
+    problem, groups, method = drawn_case
+    noise = 1.0 + 1e-3 * (seed % 3 == 0) * np.random.default_rng(seed).normal(size=problem.coefficients)
+    try:
+        result = judged(problem, groups, method, disturb=lambda theta: theta * noise)
+    except (SingularHessian, IndefiniteHessian):  # not even the fit with all rows is determined
+        assume(False)
+    assume(result is not None)
+    result.assert_sound()
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)

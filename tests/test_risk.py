@@ -178,9 +178,7 @@ def test_sparse_equals_dense(problem, form):
     sizes = problem.plain().row_gradient_sizes(theta)
     assert_within(risk.row_gradients(theta), dense.row_gradients(theta), sizes)
     vectors = np.eye(len(theta))
-    assert_within(
-        risk.row_gradients_dot(theta, vectors), dense.row_gradients_dot(theta, vectors), sizes
-    )
+    assert_within(risk.row_gradients_dot(theta, vectors), dense.row_gradients_dot(theta, vectors), sizes)
 
 
 @few
