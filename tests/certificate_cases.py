@@ -170,3 +170,13 @@ def judged(problem, groups, method, *, disturb=None):
         return None
     fit = ist.Fit(problem.risk(), theta if disturb is None else disturb(theta), tolerance=np.inf)
     return Judged(remove(fit, groups, method), problem, truth, true)
+
+
+class Opaque:
+    """A risk that is not a LinearRisk."""
+
+    def __init__(self, risk):
+        self._risk = risk
+
+    def __getattr__(self, name):
+        return getattr(self._risk, name)

@@ -8,7 +8,7 @@ import influstat as ist
 from influstat.input.groups import read_groups, read_rows
 from influstat.removal.certificates import certify
 from influstat.removal.result import Removal
-from tests.certificate_cases import CERTIFIABLE, drawn, judged, plain, remove
+from tests.certificate_cases import CERTIFIABLE, Opaque, drawn, judged, plain, remove
 from tests.extended import LONG, Truth
 
 # -- how close bounds are ---------------------------------------------------------------------------------
@@ -232,16 +232,6 @@ def test_widest_bounds_get_hessians_of_their_own_first(monkeypatch):
     with np.errstate(invalid="ignore"):
         looseness = np.where(np.isinf(none.reach), np.inf, none.reach / free.reach)
     assert np.flatnonzero(one.own).tolist() == [np.argmax(looseness)]
-
-
-class Opaque:
-    """A risk that is not a LinearRisk."""
-
-    def __init__(self, risk):
-        self._risk = risk
-
-    def __getattr__(self, name):
-        return getattr(self._risk, name)
 
 
 def test_a_risk_of_the_users_own_is_not_certified():

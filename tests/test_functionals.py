@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
 import influstat as ist
 from influstat.numerics.gradients import gradient_of
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import derivative
 
@@ -82,7 +83,7 @@ def functionals_of(fit, X_new):
     yield ist.functional(fit, lambda theta: np.array([np.exp(theta[0]), theta @ theta]))
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(problems(losses=LIKELIHOODS, solvable=True, decades=1, columns=(2, 4)), st.integers(0, 7))
 def test_influence_is_the_derivative_in_the_rows_weight(problem, row):
     fit = ist.Fit.minimise(problem.risk())

@@ -50,6 +50,7 @@ def test_lines_fit_narrow_terminals(shown):
     assert max(len(line) for text in shown for line in text.splitlines()) <= 100
 
 
+@pytest.mark.slow
 def test_solvers_agree_as_far_as_their_residuals_say():
     for task in demonstration.tasks():
         split = task.split

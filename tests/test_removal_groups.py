@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.input.groups import read_groups
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within, rational_ridge
 from tests.tolerance import STOP, removed
@@ -33,7 +34,7 @@ def assert_refit(theta, plain, rows, start, truth=None):
 # -- squared error: closed forms equal refits ----------------------------------------------------------
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(problems(losses=(SQUARED,), rows=(8, 20), solvable=True), st.data())
 def test_ridge_without_rows_and_groups_is_a_refit(problem, data):
     fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
