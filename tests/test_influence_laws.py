@@ -12,6 +12,7 @@ import influstat as ist
 from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within, derivative
+from tests.tolerance import STOP, condition, minimised
 
 POSITIVE = ("ones", "positive", "counts")
 
@@ -99,8 +100,8 @@ def test_halving_the_removed_weight_divides_the_error_by_four(problem, data):
     whole, half = error(change), error(change / 2.0)
     noise = 100.0 * norm(sizes(problem, fit.theta, row)[1])
     assert norm(whole) <= 0.2 * norm(change * first_order) + noise
-    if norm(whole) > 100.0 * noise:
-        assert norm(4.0 * half - whole) <= 0.1 * norm(whole)
+    # Of second order, up to a term of third: 1e-2 of the loss's width squared, times the change itself.
+    assert norm(4.0 * half - whole) <= 10.0 * 1e-2**2 * norm(change * first_order) + 5.0 * noise
 
 
 @pytest.mark.parametrize(("weights", "protocol"), [("ones", "fixed"), ("positive", "folded")])
@@ -141,11 +142,16 @@ def test_positive_removal_of_a_loss_means_that_the_row_helps():
 
 
 def same(found, truth, problem):
-    """Assert that scores are equal to rounding: conditioning times epsilon of the largest."""
-    hessian = problem.plain().hessian(ist.Fit.minimise(problem.risk()).theta)
-    root = 1.0 / np.sqrt(np.diag(hessian))
-    slack = 1e-14 * np.linalg.cond(hessian * root * root[:, None]) * max(1.0, problem.case.c)
-    np.testing.assert_allclose(found, truth, rtol=0, atol=slack * np.abs(truth).max() * 100)
+    """Assert that scores are equal to rounding, relative to the largest.
+
+    The Hessian's rows change by c times what rounding does to their predictors: at one theta, and because
+    two fits end at two minimisers. In a nearly flat direction those are far apart.
+    """
+    plain, theta = problem.plain(), ist.Fit.minimise(problem.risk()).theta
+    moved = np.max(plain.eta_spread(theta) + np.abs(plain.X) @ minimised(plain, theta))
+    hessian = plain.hessian(theta)
+    size = condition(hessian) * len(theta) * (1.0 + problem.case.c * moved)
+    assert_within(found, truth, size * np.abs(truth).max())
 
 
 def on_loss(problem, **changes):
@@ -244,5 +250,5 @@ def test_weighted_influences_on_theta_add_up_to_what_the_penalty_leaves(problem)
     total = plain.weights @ fit.influence().on_theta().values / plain.total_weight
     left = 0.0 if problem.protocol == "folded" else plain.kappa * plain.D * fit.theta / plain.total_weight
     truth = np.linalg.solve(plain.hessian(fit.theta), left * np.ones(len(fit.theta)))
-    inverse = np.abs(np.linalg.inv(plain.hessian(fit.theta)))
-    assert_within(total, truth, inverse @ plain.gradient_size(fit.theta), 1e-11)
+    # The fit may stop at a gradient of STOP, which is then left over.
+    assert_within(total, truth, minimised(plain, fit.theta), 2.0 * STOP)

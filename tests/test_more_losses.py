@@ -11,7 +11,7 @@ import influstat as ist
 from influstat import losses
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from tests import reference
-from tests.budget import examples
+from tests.budget import examples, some
 from tests.cases import LOSSES, MORE_LOSSES, TARGETS, LossCase, make_problem, problems
 from tests.reference import TINY, assert_same_risk, assert_within, derivative
 
@@ -61,7 +61,7 @@ def assert_accurate(case, y, eta):
 
 @each_loss
 def test_values_and_derivatives_to_twelve_digits(case):
-    for y in Y[case.targets]:
+    for y in some(Y[case.targets]):
         assert_accurate(case, y, etas(case, y))
 
 
