@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
 import influstat as ist
 from influstat.numerics.gradients import gradient_of
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
-from tests.reference import derivative
+from tests.reference import assert_within, derivative
+from tests.tolerance import differenced, minimised
 
 LIKELIHOODS = LOSSES[:3]
 
@@ -82,11 +84,11 @@ def functionals_of(fit, X_new):
     yield ist.functional(fit, lambda theta: np.array([np.exp(theta[0]), theta @ theta]))
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(problems(losses=LIKELIHOODS, solvable=True, decades=1, columns=(2, 4)), st.integers(0, 7))
 def test_influence_is_the_derivative_in_the_rows_weight(problem, row):
     fit = ist.Fit.minimise(problem.risk())
-    W = fit.risk.total_weight
+    W, moved_by_rounding = fit.risk.total_weight, minimised(problem.plain(), fit.theta)
     for q, kind in zip(functionals_of(fit, problem.X_test), range(5), strict=True):
         scores = q.influence()
 
@@ -101,8 +103,11 @@ def test_influence_is_the_derivative_in_the_rows_weight(problem, row):
         if step == 0.0:
             continue
         truth = derivative(at, step)
-        size = np.abs(scores.values).max(axis=0) + 1e-8
-        np.testing.assert_array_less(np.abs(scores.values[row] - truth), 1e-5 * size)
+        # Steps of 1e-4 leave a curvature of 1e-8, times what the fifth derivative makes of it; minimisers
+        # and values are rounded.
+        size = np.abs(scores.values).max(axis=0)
+        rounded = np.abs(q.value) + np.abs(q.gradient).T @ moved_by_rounding
+        assert_within(scores.values[row], truth, 1e-5 * size + differenced(rounded, step), 1.0)
         share = fit.risk.weights[row] / W
         np.testing.assert_allclose(scores.removal[row], -share * scores.values[row], rtol=1e-13)
 

@@ -5,7 +5,7 @@ one is taken out with  pytest tests/test_guards.py -k "needs and <name>".
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -24,11 +24,12 @@ from influstat.minimise import existence, newton
 from influstat.removal import cross_validation
 from influstat.removal.certificates import anchor, bounds
 from influstat.removal.expansion import Expansion
-from influstat.removal.methods import exact
+from influstat.removal.methods import exact, quadratic
 from influstat.statistics import covariance
+from tests.cases import LOSSES, make_problem
 from tests.extended import LONG
-from tests.reference import SQUARED_ERROR, PlainRisk, rational_ridge
-from tests.tolerance import EPSILON, STOP
+from tests.reference import SQUARED_ERROR, PlainRisk, assert_within, rational_ridge
+from tests.tolerance import EPSILON, STOP, removed
 
 # -- minimisers -------------------------------------------------------------------------------------------
 
@@ -96,6 +97,22 @@ def removals_are_done_by_the_size_of_what_is_left():
             assert removal.converged.all()
             size = left.gradient_scale(fit.theta)
             assert np.all(np.abs(left.gradient(removal.theta[0])) <= STOP * size)
+
+
+def small_coefficients_keep_their_digits_in_closed_form():
+    """A column that the penalty all but owns, beside others: each coefficient to its own rounding.
+
+    Groups of different weight keep different shares of the penalty, so one set of coordinates serves all.
+    """
+    for seed in range(20):
+        problem = make_problem(LOSSES[0], 10, 4, seed, scales=(1.0, 1.0, 1e-3, 1.0), strength=30.0)
+        problem = replace(problem, protocol="folded")
+        fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
+        removal = fit.leave_groups_out([[0], [0, 1], [2, 3, 4]])
+        for k in range(3):
+            part = plain.without(removal.groups[k])
+            truth = rational_ridge(part)
+            assert_within(removal.theta[k], truth, removed(plain, part, truth, fit.theta))
 
 
 # -- certificates -----------------------------------------------------------------------------------------
@@ -339,6 +356,7 @@ GUARDS = [
     Guard("gone", a_column_of_zeros_goes_to_zero_from_a_start, newton, "GONE", 0.0),
     Guard("suspect", quasi_separated_rows_mixed_with_others_have_no_minimiser, existence, "SUSPECT", 0.0),
     Guard("too slow", a_removal_that_does_not_contract_leaves_the_others_at_once, exact, "TOO_SLOW", np.inf),
+    Guard("refined", small_coefficients_keep_their_digits_in_closed_form, quadratic, "REFINED", 0),
     Guard("scales", removals_are_done_by_the_size_of_what_is_left, Expansion, "scales", whole_scales),
     Guard("rounding of sums", sums_are_within_their_rounding, anchor, "unit_rounding", A_32ND),
     Guard("members", rows_removed_have_the_bound_of_rows, anchor.Downdate, "members", members_without_root),

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import given
 from statsmodels.tools.sm_exceptions import DomainWarning
 
 import influstat as ist
 from influstat.statistics.covariance import KINDS
 from influstat.statistics.inference_table import QUANTITIES
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import derivative
 from tests.row_measures import PlainInference
@@ -197,7 +198,7 @@ def test_the_closed_form_of_least_squares_equals_the_loop():
 # -- identities --------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(problems(losses=LOSSES[:4], solvable=True))
 def test_the_infinitesimal_jackknife_equals_hc0_and_comes_from_the_scores(problem):
     fit = ist.Fit.minimise(problem.risk())
@@ -208,7 +209,7 @@ def test_the_infinitesimal_jackknife_equals_hc0_and_comes_from_the_scores(proble
     assert np.all(np.abs(ours - changes.T @ changes) <= 1e-6 * size)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(problems(losses=LOSSES[:1], solvable=True, weights=POSITIVE, protocols=("fixed",)))
 def test_the_jackknife_equals_hc3_up_to_its_factor(problem):
     fit = ist.Fit.minimise(problem.risk())
@@ -217,7 +218,7 @@ def test_the_jackknife_equals_hc3_up_to_its_factor(problem):
     np.testing.assert_allclose(ours, robust, rtol=1e-6, atol=1e-8 * np.abs(robust).max())
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(problems(losses=LOSSES[:1], solvable=True, weights=POSITIVE, protocols=("fixed",), rows=(12, 25)))
 def test_the_cluster_jackknife_equals_crv3(problem):
     fit = ist.Fit.minimise(problem.risk())

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 
 import influstat as ist
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 
 RTOL = 1e-9  # of theta: what issue 3 asks of the engine
@@ -20,7 +21,7 @@ def assert_minimisers(removal, plain, rows, rtol=RTOL):
         np.testing.assert_allclose(removal.theta[k], truth, rtol=0, atol=rtol * np.abs(truth).max())
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(problems(solvable=True, decades=2))
 def test_every_row_is_a_refit(problem):
     fit = ist.Fit.minimise(problem.risk())

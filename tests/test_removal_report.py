@@ -6,7 +6,7 @@ import pytest
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType
-from tests.test_certificate_bounds import Opaque
+from tests.certificate_cases import Opaque
 
 ORDERS = {
     "first_order": ("influence", True),
