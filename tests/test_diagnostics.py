@@ -222,8 +222,8 @@ def test_cooks_distance_from_dfbeta_is_the_classical_formula(problem):
     S = fit.hessian.to_dense() * fit.risk.total_weight
     by_change = np.einsum("ij,jk,ik->i", change, S, change) / (1.7 * edf)
     plain = problem.plain()
-    # Two factors of 1 / (1 - h) have the leverage's own rounding, in each of the two forms; edf is p less what
-    # the penalty takes, whose rounding is of the size of p.
+    # Two factors of 1 / (1 - h) have the leverage's own rounding, in each of the two forms; edf is p less
+    # what the penalty takes, whose rounding is of the size of p.
     size = 4.0 * by_change * (1.0 / (1.0 - h) + change.shape[1] / edf)
     size *= relative(plain.hessian(fit.theta), plain.hessian_size(fit.theta))
     assert_within(frame["cooks_d"], by_change, size)
