@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 import influstat as ist
 from influstat import checks
 from influstat.adapters.scikit_learn import check
+from influstat.algebra.symmetric import Diagonal
 from influstat.checks import first_order_laws, second_order_laws
 from influstat.errors import NoMinimiser, NotStationary
 from influstat.input.groups import read_groups, read_rows
@@ -148,7 +149,7 @@ def norms_of_rows_are_rounded_up():
         X = np.random.default_rng(seed).normal(size=(6, 2))
         X[:, 1] = X[:, 0] + 1e-3 * X[:, 1]
         design = ist.LinearRisk(ist.SquaredError(), X, np.zeros(6)).design
-        norms = anchor.Anchor(design, np.ones(6), np.zeros(2), give_up=False).row_norms
+        norms = anchor.Anchor(design, np.ones(6), Diagonal(np.zeros(2)), give_up=False).row_norms
         plain = PlainRisk(SQUARED_ERROR, X, np.zeros(6), np.ones(6), np.zeros(6), 0.0, np.ones(2), "fixed")
         for x, norm in zip(X, norms, strict=True):
             assert rational_norm(plain.X, x) <= LONG(norm) ** 2
