@@ -113,18 +113,18 @@ class Fit(Minimum):
         Examples
         --------
         >>> import influstat as ist
-        >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+        >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
         >>> fit.leave_one_out().theta.ravel()       # 3 / (1 + 1) and 1 / (1 + 1)
         array([1.5, 0.5])
         """
         return leave_one_out(self, method=method, rows=rows)
 
-    def leave_groups_out(self, labels: Any, *, method: str = "exact") -> Removal:
+    def leave_groups_out(self, groups: Any, *, method: str = "exact") -> Removal:
         """Return what happens to theta when each group of rows is left out together.
 
         Parameters
         ----------
-        labels : array_like, shape (n,), or list of arrays of int
+        groups : array_like, shape (n,), or list of arrays of int
             One label per row (clusters, folds): each value is a group. Or the groups themselves, each
             an array of row positions; they may overlap and need not cover all rows.
         method : {"exact", "newton", "second_order", "influence"}
@@ -147,11 +147,11 @@ class Fit(Minimum):
         Examples
         --------
         >>> import influstat as ist
-        >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+        >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
         >>> fit.leave_groups_out(["a", "a", "b"]).theta.ravel().round(12)       # 6 and (1 + 2) / 2
         array([6. , 1.5])
         """
-        return leave_groups_out(self, labels, method=method)
+        return leave_groups_out(self, groups, method=method)
 
     def removal_report(
         self, X: Any, y: Any, *, top: int = 10, groups: Any = None, offset: Any = None
@@ -184,7 +184,7 @@ class Fit(Minimum):
         Examples
         --------
         >>> import influstat as ist
-        >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+        >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
         >>> fit.removal_report([[1.0]], [1.0], top=1).to_frame()[["first_order", "newton", "exact"]]
            first_order    newton     exact
         0     0.074074  0.138889  0.138889
@@ -225,7 +225,7 @@ class Fit(Minimum):
         Returns
         -------
         DataFrame
-            One line per row, labelled. `attrs["undefined"]` says, by position, why a row has nan.
+            One line per row, labelled. `attrs["status"]` says of every row "" or why it has nan.
 
         Raises
         ------

@@ -63,7 +63,7 @@ def test_without_a_margin_for_rounding_some_errors_are_beyond_their_bounds(monke
 
 
 def test_a_group_of_one_row_has_the_bound_of_the_row():
-    fit, X, y = logistic_problem(60, 3, penalty="fixed")
+    fit, X, y = logistic_problem(60, 3, protocol="fixed")
     alone = fit.leave_one_out(method="newton", rows=[5, 7])
     groups = fit.leave_groups_out([[5], [7, 9]], method="newton")
     np.testing.assert_allclose(groups.loss_bound(X[:, :3], y)[0], alone.loss_bound(X[:, :3], y)[0], rtol=1e-6)
@@ -135,7 +135,7 @@ def test_rounding_of_large_predictors_counts():
     """eta near y near 1e8: the losses are of order 1, and right to 1e-8 only."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(30, 2))
-    fit = ist.Ridge(lam=1.0, penalty="fixed").fit(X, X @ [1.0, 2.0] + rng.normal(size=30))
+    fit = ist.Ridge(lam=1.0, protocol="fixed").fit(X, X @ [1.0, 2.0] + rng.normal(size=30))
     removal = fit.leave_one_out()
     offset = np.full(30, 1e8)
     y = np.round(offset + X @ fit.theta + 1.0, 3)

@@ -69,7 +69,7 @@ def real(name):
         data = datasets.load_forest_fires()
         train = np.arange(517) != 42
         X, y = standardised(data.X[train]), standardised(data.y[train])
-        return ist.Ridge(lam=1.0, penalty=name.split()[1]).fit(X, y), "squared error", X[:2], y[:2]
+        return ist.Ridge(lam=1.0, protocol=name.split()[1]).fit(X, y), "squared error", X[:2], y[:2]
     data = datasets.load_iris_pair()
     held_out = np.isin(data.row_labels, [133, 103, 120, 95, 94, 89, 72, 130, 60, 50])
     X, y = data.X[~held_out], data.y[~held_out]

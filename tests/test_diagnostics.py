@@ -248,7 +248,7 @@ def test_units_of_the_columns_change_nothing():
     y = X @ np.ones(4) + rng.normal(size=200)
     units = np.array([1.0, 1e-7, 1e6, 1e3])
     frames = [
-        ist.Ridge(lam=0.0, penalty="fixed").fit(X * u, y).diagnostics([*CHEAP, "dfbetas"])
+        ist.Ridge(lam=0.0, protocol="fixed").fit(X * u, y).diagnostics([*CHEAP, "dfbetas"])
         for u in (np.ones(4), units)
     ]
     np.testing.assert_allclose(frames[0], frames[1], rtol=1e-9, atol=1e-11)
@@ -259,7 +259,7 @@ def test_nearly_collinear_columns_keep_their_digits():
     X["b"] = X["a"] + 1e-5 * X["b"]
     y = X @ np.ones(4) + rng.normal(size=50)
     q, _ = np.linalg.qr(X.to_numpy())
-    h = ist.Ridge(lam=0.0, penalty="fixed").fit(X, y).diagnostics("hat_diag")["hat_diag"]
+    h = ist.Ridge(lam=0.0, protocol="fixed").fit(X, y).diagnostics("hat_diag")["hat_diag"]
     np.testing.assert_allclose(h, (q**2).sum(axis=1), rtol=1e-9)
 
 
@@ -274,11 +274,12 @@ def with_leverage_one():
 
 def test_a_row_of_leverage_one_is_nan_with_its_reason():
     X, y = with_leverage_one()
-    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, y)
+    fit = ist.Ridge(lam=0.0, protocol="fixed").fit(X, y)
     with pytest.warns(ist.errors.DoubtfulResult, match="1 of 20 rows .* row 6 .its leverage is 1"):
         frame = fit.diagnostics(ALL_COLUMNS)
-    assert list(frame.attrs["undefined"]) == [6]
-    assert "alone determines a coefficient" in frame.attrs["undefined"][6]
+    status = frame.attrs["status"]
+    assert [row for row, text in enumerate(status) if text] == [6]
+    assert "alone determines a coefficient" in status[6]
     row = frame.loc["row 6"]
     assert abs(row["hat_diag"] - 1.0) < 1e-12
     assert row.drop("hat_diag").isna().all()
@@ -287,14 +288,14 @@ def test_a_row_of_leverage_one_is_nan_with_its_reason():
 
 def test_a_penalty_lets_every_row_be_left_out():
     X, y = with_leverage_one()
-    frame = ist.Ridge(lam=1e-3, penalty="fixed").fit(X, y).diagnostics(ALL_COLUMNS)
+    frame = ist.Ridge(lam=1e-3, protocol="fixed").fit(X, y).diagnostics(ALL_COLUMNS)
     assert frame.notna().all().all()
-    assert not frame.attrs["undefined"]
+    assert not any(frame.attrs["status"])
 
 
 def test_no_degrees_of_freedom_without_a_row_are_said():
     X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 3.0]])
-    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, [1.0, 0.0, 5.0])
+    fit = ist.Ridge(lam=0.0, protocol="fixed").fit(X, [1.0, 0.0, 5.0])
     with pytest.warns(ist.errors.DoubtfulResult, match="no degrees of freedom are left"):
         frame = fit.diagnostics()
     assert frame[["student_resid", "dffits", "cov_ratio"]].isna().all().all()
@@ -302,14 +303,14 @@ def test_no_degrees_of_freedom_without_a_row_are_said():
 
 
 def test_nothing_to_estimate_the_variance_from_is_refused():
-    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(np.eye(3), [1.0, 2.0, 3.0])
+    fit = ist.Ridge(lam=0.0, protocol="fixed").fit(np.eye(3), [1.0, 2.0, 3.0])
     with pytest.raises(ist.errors.InvalidArgument, match="more observations than effective degrees"):
         fit.diagnostics(["cooks_d"])
 
 
 def test_a_perfect_fit_is_doubtful():
     X = np.column_stack([np.ones(6), np.arange(6.0)])
-    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, X @ [1.0, 2.0])
+    fit = ist.Ridge(lam=0.0, protocol="fixed").fit(X, X @ [1.0, 2.0])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit.diagnostics(["standard_resid"])
@@ -319,7 +320,7 @@ def test_a_perfect_fit_is_doubtful():
 def test_a_row_of_zeros_moves_nothing():
     rng, X = design(n=12, p=2)
     X.iloc[3] = 0.0
-    frame = ist.Ridge(lam=0.0, penalty="fixed").fit(X, rng.normal(size=12)).diagnostics(ALL_COLUMNS)
+    frame = ist.Ridge(lam=0.0, protocol="fixed").fit(X, rng.normal(size=12)).diagnostics(ALL_COLUMNS)
     row = frame.loc["row 3"]
     assert (row[["hat_diag", "cooks_d", "dffits", "dffits_internal", "dfb_a", "dfbeta_a"]] == 0).all()
 

@@ -168,7 +168,7 @@ def changes_of_losses_are_within_their_rounding():
     """Losses of order 1 at predictors near 1e8, and their rounding where only one of the two has a slope."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(30, 2))
-    fit = ist.Ridge(lam=1.0, penalty="fixed").fit(X, X @ [1.0, 2.0] + 3.0 * rng.normal(size=30))
+    fit = ist.Ridge(lam=1.0, protocol="fixed").fit(X, X @ [1.0, 2.0] + 3.0 * rng.normal(size=30))
     removal, offset = fit.leave_one_out(), np.full(30, 1e8)
     largest = int(np.argmax(np.abs(removal.delta).sum(axis=1)))
     for at in (fit.theta, removal.theta[largest]):  # no slope before; no slope after
@@ -187,7 +187,7 @@ def values_of_losses_are_within_their_rounding():
     """A log 2 is right to an epsilon, however small the predictor and with it the slope's share."""
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(20, 2)), np.arange(20) % 2
-    fit = ist.Logistic(lam=1.0, penalty="fixed").fit(X, y)  # folded losses hold a share of the penalty too
+    fit = ist.Logistic(lam=1.0, protocol="fixed").fit(X, y)  # folded losses hold a share of the penalty too
     removal = fit.leave_one_out()
     tests, zeros = 1e-6 * rng.normal(size=(40, 2)), np.zeros(40)
 
@@ -256,7 +256,7 @@ def cross_validated_losses_whatever_the_units(units=(1e9, 1e5, 1e1)):
     Z = rng.normal(size=(10, p))
     Z[:, 0] += 3.0 * Z[:, 1]
     X, y = Z * units, Z @ np.arange(1.0, p + 1.0) + rng.normal(size=10)
-    fit = ist.Ridge(lam=1.0, penalty="fixed").fit(X, y)
+    fit = ist.Ridge(lam=1.0, protocol="fixed").fit(X, y)
     lams = 10.0 ** np.arange(-8.0, 20.0, 4.0)
 
     def held_out(lam, i):

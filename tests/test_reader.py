@@ -47,8 +47,8 @@ QUESTIONS = {
     "prediction bound": lambda fit, new, y: fit.leave_one_out().prediction_bound(new, kind="mean"),
     "loss bound": lambda fit, new, y: fit.leave_one_out().loss_bound(new, y),
     "report": lambda fit, new, y: fit.removal_report(new, y).changes["exact"],
-    "stream": lambda fit, new, y: ist.removal.loss_changes(fit, new, y).values,
-    "predicted mean": lambda fit, new, y: ist.predicted_mean(fit, new).leave_one_out().values,
+    "stream": lambda fit, new, y: ist.removal.loss_changes(fit, new, y).change,
+    "predicted mean": lambda fit, new, y: ist.predicted_mean(fit, new).leave_one_out().change,
     "marginal effect": lambda fit, new, y: ist.average_marginal_effect(fit, X=new).value,
     "mislabelled": lambda fit, new, y: ist.find_mislabelled(fit, new, y, by="validation").score,
 }

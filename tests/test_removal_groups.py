@@ -167,24 +167,24 @@ def test_risks_known_by_contract_only_give_the_same(case):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 1, 2], r"labels must hold one label per row \(12\)"),
-        (["a"] * 12, "labels must have two or more values"),
-        ([None, *"abcdefghijk"], "labels must have no missing entries"),
-        ([np.nan, *range(11)], "labels must have no missing entries"),
-        ([[0, 1], []], r"labels\[1\] must hold at least one whole number"),
-        ([[0, 1], [12]], r"labels\[1\] must hold at least one whole number from 0 to 11"),
-        ([[0, 1], [-1]], r"labels\[1\] must hold"),
-        ([[0, 0]], r"labels\[0\] must name each row once"),
-        ([list(range(12))], r"labels\[0\] must leave a row in"),
-        ([[0.5]], r"labels\[0\] must hold at least one whole number"),
+        ([0, 1, 2], r"groups must hold one label per row \(12\)"),
+        (["a"] * 12, "groups must have two or more values"),
+        ([None, *"abcdefghijk"], "groups must have no missing entries"),
+        ([np.nan, *range(11)], "groups must have no missing entries"),
+        ([[0, 1], []], r"groups\[1\] must hold at least one whole number"),
+        ([[0, 1], [12]], r"groups\[1\] must hold at least one whole number from 0 to 11"),
+        ([[0, 1], [-1]], r"groups\[1\] must hold"),
+        ([[0, 0]], r"groups\[0\] must name each row once"),
+        ([list(range(12))], r"groups\[0\] must leave a row in"),
+        ([[0.5]], r"groups\[0\] must hold at least one whole number"),
         (
             5,
-            r"labels must hold one label per row \(12\).* but it is 5\. .* np.arange\(12\) % 5 for five",
+            r"groups must hold one label per row \(12\).* but it is 5\. .* np.arange\(12\) % 5 for five",
         ),
-        ([[0, 1], [3, 12]], r"labels\[1\] must .* from 0 to 11, but it holds 12\."),
-        ([[0, 3, 3]], r"labels\[0\] must name each row once, but it holds 3 2 times"),
-        ([np.arange(12) < 3], r"labels\[0\] must .* dtype bool\. .* np.flatnonzero\(mask\)"),
-        (np.zeros(12, dtype=int), "labels must have two or more values, but it is 0 throughout"),
+        ([[0, 1], [3, 12]], r"groups\[1\] must .* from 0 to 11, but it holds 12\."),
+        ([[0, 3, 3]], r"groups\[0\] must name each row once, but it holds 3 2 times"),
+        ([np.arange(12) < 3], r"groups\[0\] must .* dtype bool\. .* np.flatnonzero\(mask\)"),
+        (np.zeros(12, dtype=int), "groups must have two or more values, but it is 0 throughout"),
     ],
 )
 def test_bad_groups_are_refused(labels, message):
@@ -209,11 +209,11 @@ def test_unknown_methods_are_refused():
 def test_a_group_that_leaves_one_class_or_too_low_a_rank_is_named_and_the_others_are_right():
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(30, 2)), (rng.random(30) < 0.5).astype(float)
-    fit = ist.Logistic(lam=0.1, intercept=True, penalty="fixed").fit(X, y)
+    fit = ist.Logistic(lam=0.1, intercept=True, protocol="fixed").fit(X, y)
     removal = fit.leave_groups_out([np.flatnonzero(y == 1), [1, 2]])
     assert "no finite minimiser" in removal.status[0]
     assert removal.converged.tolist() == [False, True]
-    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(
+    fit = ist.Ridge(lam=0.0, protocol="fixed").fit(
         np.column_stack([X, np.arange(30) < 3]), rng.normal(size=30)
     )
     for method in ("exact", "newton"):
@@ -245,7 +245,7 @@ def test_forest_fires_row_237_changes_as_its_refit():
 
     split = forest_fires_split()
     for protocol in ("fixed", "folded"):
-        model = ist.Ridge(lam=1.0, penalty=protocol)
+        model = ist.Ridge(lam=1.0, protocol=protocol)
         fit = model.fit(split.X, split.y)
         change = fit.leave_one_out().loss_change(split.X_test, split.y_test)[237]
         weights = np.ones(len(split.y))

@@ -179,7 +179,7 @@ def test_the_reader_serves_the_risk_with_other_weights_too():
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(solver="liblinear", tol=1e-9)).fit(
         X, LABELS
     )
-    fit = ist.from_sklearn(pipeline, X, LABELS, penalty="folded")
+    fit = ist.from_sklearn(pipeline, X, LABELS, protocol="folded")
     half = ist.Fit(fit.risk.reweighted(np.full(N, 0.5)), fit.theta, reader=fit.reader)
     np.testing.assert_allclose(half.risk.gradient(fit.theta), fit.risk.gradient(fit.theta), atol=1e-12)
     np.testing.assert_allclose(half.predict(X), pipeline.decision_function(X))
@@ -276,7 +276,7 @@ def test_total_penalties_are_those_of_the_table():
     ]
     for estimator, target, penalty in cases:
         estimator.fit(X, target)
-        fit = ist.from_sklearn(estimator, X, target, penalty="fixed")
+        fit = ist.from_sklearn(estimator, X, target, protocol="fixed")
         b, c = np.ravel(estimator.coef_), float(np.ravel(estimator.intercept_)[0])
         total = fit.risk.value(fit.theta) * N - fit.loss(X, target).sum()
         np.testing.assert_allclose(total, penalty(b, c), rtol=1e-9)

@@ -95,7 +95,7 @@ def figure5() -> Figure5:
     logistic = Logistic(lam=LOGISTIC_LAM, labels=(-1, 1)).fit(split.X, split.y)
     model = SmoothedSVC(lam=SVC_LAM, t=SVC_T)
     svc = model.fit(split.X, split.y)
-    fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), svc.theta)
+    fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), svc.theta)
     hinge = HingeSVC(lam=PUBLISHED_LAM).fit(split.X, split.y)
     published = Fit(svc.risk, hinge.theta, tolerance=np.inf)  # not a minimum: that is the point
     return Figure5(

@@ -175,7 +175,7 @@ def figure2(
     split = standardised(split)
     model = Logistic(lam=lam)
     fit = model.fit(split.X, split.y)
-    fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), fit.theta)
+    fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
 
     def change(theta: FloatArray) -> FloatArray:
         return loss_change_at(fit, theta, split)[:, 0]

@@ -63,7 +63,7 @@ def figure2_as_figure(*, data: Dataset | None = None) -> Figure2AsFigure:
     0.62
     """
     split = standardised(digits_split(mnist_data() if data is None else data)[0])
-    fit = Logistic(lam=LAM / 2, penalty="fixed").fit(split.X, split.y)
+    fit = Logistic(lam=LAM / 2, protocol="fixed").fit(split.X, split.y)
     elsewhere = Fit(Logistic(lam=LAM).risk(split.X, split.y), fit.theta, tolerance=np.inf)
     loo = loss_change_at(elsewhere, fit.leave_one_out(method="newton").theta, split)[:, 0]
     largest = np.argsort(-np.abs(loo - loo.mean()))[:REFITS]

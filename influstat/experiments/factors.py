@@ -95,7 +95,7 @@ def figure3(*, data: Dataset | None = None, lam: float = LAM) -> Figure3:
     """
     split = digits_split(mnist_data() if data is None else data)[0]
     split = _signed(split)
-    fit = Logistic(lam=lam, labels=(-1, 1), penalty="fixed").fit(split.X, split.y)
+    fit = Logistic(lam=lam, labels=(-1, 1), protocol="fixed").fit(split.X, split.y)
     x, y = split.X_test[0], float(split.y_test[0])
     signs = y * split.y * expit(-y * (x @ fit.theta))
     sigma = expit(-split.y * fit.predict(split.X))

@@ -141,7 +141,7 @@ def figure1(
     split = forest_fires_split(data)
     model = Ridge(lam=1.0)
     fit = model.fit(split.X, split.y)
-    fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), fit.theta)
+    fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
     newton = fixed.leave_one_out(method="newton")
     gradient = fit.test_rows(split.X_test, split.y_test).row_gradients(fit.theta)[0]
 

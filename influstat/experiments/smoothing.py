@@ -113,12 +113,12 @@ def figure4() -> Figure4:
     [0.001, 0.01, 0.1]
     """
     split = iris_split()
-    hinge = HingeSVC(lam=LAM, penalty="fixed").fit(split.X, split.y)
+    hinge = HingeSVC(lam=LAM, protocol="fixed").fit(split.X, split.y)
     removals, own = {}, {}
     for t in WIDTHS:
         model = SmoothedSVC(lam=LAM, t=t)
         fit = model.fit(split.X, split.y)
-        fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), fit.theta)
+        fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
         removals[t] = removal(fit, split)
         own[t] = loss_change_at(fit, fixed.leave_one_out().theta, split)
     margin = np.flatnonzero(hinge.solution.margin)
@@ -225,7 +225,7 @@ def figure4_as_figure() -> Figure4AsFigure:
     0.77
     """
     split = iris_split()
-    hinge = HingeSVC(lam=1.0, penalty="fixed").fit(split.X, split.y)
+    hinge = HingeSVC(lam=1.0, protocol="fixed").fit(split.X, split.y)
     return as_figure(hinge.theta, hinge.leave_one_out(), split)
 
 

@@ -50,7 +50,7 @@ class CrossValidation(ShortRepr):
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
     >>> ist.cross_validate(fit, ["a", "a", "b"]).fold_losses.round(9)   # 12.5 + 8, 4.5^2
     array([20.5 , 20.25])
     """
@@ -98,7 +98,7 @@ def cross_validate(
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
     >>> ist.cross_validate(fit).row_losses         # (1 - 4)^2, (2 - 3.5)^2, (6 - 1.5)^2
     array([ 9.  ,  2.25, 20.25])
     """
@@ -150,7 +150,7 @@ def _by_removal(
 def _closed_form(fit: Minimum, expansion: Expansion, groups: Groups, losses: FloatArray) -> list[str]:
     """Fill the leave-one-out losses of a quadratic risk; rows of leverage near 1 by a refit."""
     risk = expansion.risk
-    factors = expansion.kept(groups)
+    factors = expansion.left(groups)
     shared = SharedInverse(expansion, factors)
     penalty = expansion.penalty_gradient
     status, hard = [""] * len(groups), []
@@ -217,7 +217,7 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
     >>> # the mean of (1 - 8/3)^2, (2 - 7/3)^2 and (6 - 1)^2
     >>> ist.cross_validate_lam(fit, [1.0]).round(7), round(ist.cross_validate(fit).mean, 12)
     (array([9.2962963]), 9.296296296296)
@@ -242,7 +242,7 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
         )
     coordinates = _Coordinates(risk, second)
     groups = read_rows(None, fit.row_labels)
-    kept = Expansion(risk, fit.theta).kept(groups)
+    kept = Expansion(risk, fit.theta).left(groups)
     return np.array([coordinates.mean_loss(2.0 * lam * kept) for lam in values])
 
 

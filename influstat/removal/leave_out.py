@@ -41,9 +41,9 @@ def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> R
     return collect(fit, read_rows(rows, fit.row_labels), method)
 
 
-def leave_groups_out(fit: Minimum, labels: Any, *, method: str = "exact") -> Removal:
+def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Removal:
     """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
-    return collect(fit, read_groups(labels, fit.risk.shape[0]), method)
+    return collect(fit, read_groups(groups, fit.risk.shape[0]), method)
 
 
 def prepare(fit: Minimum, groups: Groups, method: str) -> Method:

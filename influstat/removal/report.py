@@ -50,7 +50,7 @@ class RemovalReport:
     --------
     >>> import influstat as ist
     >>> X, y = [[1.0], [1.0], [2.0]], [1.0, 3.0, 4.0]
-    >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, y, row_labels=["a", "b", "c"])
+    >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit(X, y, row_labels=["a", "b", "c"])
     >>> report = fit.removal_report([[1.0]], [3.0])
     >>> report.labels, report.changes["exact"].round(2)       # theta is 2; 9/5, 11/5 and 2 without
     (array(['b', 'a', 'c'], dtype='<U1'), array([ 0.44, -0.36,  0.  ]))

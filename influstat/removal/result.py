@@ -43,7 +43,7 @@ class Removal(ShortRepr):
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
     >>> loo = fit.leave_one_out()
     >>> loo.prediction_change([[3.0]]).ravel().round(9)       # 3 (1.5 - 4/3), 3 (0.5 - 4/3)
     array([ 0.5, -2.5])

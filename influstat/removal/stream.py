@@ -32,7 +32,7 @@ def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterat
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
     >>> [part.theta.ravel().round(9).tolist() for part in ist.removal.stream(fit)]
     [[1.5, 0.5]]
     """
@@ -47,13 +47,13 @@ class LossChanges(ShortRepr):
 
     Attributes
     ----------
-    values : ndarray, shape (k, m)
+    change : ndarray, shape (k, m)
         Loss after minus before; positive: the row helps.
     gradient_norm, converged, status
         As in `Removal`.
     """
 
-    values: FloatArray
+    change: FloatArray
     gradient_norm: FloatArray
     converged: NDArray[np.bool_]
     status: tuple[str, ...]
@@ -80,8 +80,8 @@ def loss_changes(
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
-    >>> ist.removal.loss_changes(fit, [[1.0]], [2.0]).values.ravel().round(9)  # .5^2 - .667^2, 1.5^2 - ...
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> ist.removal.loss_changes(fit, [[1.0]], [2.0]).change.ravel().round(9)  # .5^2 - .667^2, 1.5^2 - ...
     array([-0.19444444,  1.80555556])
     """
     parts = [

@@ -142,12 +142,12 @@ def _framed(
 
     columns = [label for some in labels.values() for label in some]
     frame = pd.DataFrame(table, index=fit.row_labels, columns=columns, copy=False)
-    frame.attrs["undefined"] = reasons
+    frame.attrs["status"] = tuple(reasons.get(row, "") for row in range(len(table)))
     if reasons:
         row = min(reasons)
         doubt(
             f"{len(reasons)} of {len(table)} rows have measures that do not exist and are nan, the first "
-            f"{fit.row_labels[row]} ({reasons[row].rstrip('.')}). The frame's attrs['undefined'] has every "
+            f"{fit.row_labels[row]} ({reasons[row].rstrip('.')}). The frame's attrs['status'] has every "
             "row's reason, by position.",
         )
     return frame

@@ -36,7 +36,7 @@ class FunctionalChange(ShortRepr):
 
     Attributes
     ----------
-    values : ndarray, shape (k, m)
+    change : ndarray, shape (k, m)
         After minus before, in units of the quantities; nan where there is no fit without the row.
     row_labels : ndarray, shape (k,)
         The rows.
@@ -49,11 +49,11 @@ class FunctionalChange(ShortRepr):
     --------
     >>> import influstat as ist
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
-    >>> ist.contrast(fit, [2.0]).leave_one_out().values.ravel().round(9)        # 2 * 3 - 4, 2 * 1 - 4
+    >>> ist.contrast(fit, [2.0]).leave_one_out().change.ravel().round(9)        # 2 * 3 - 4, 2 * 1 - 4
     array([ 2., -2.])
     """
 
-    values: FloatArray
+    change: FloatArray
     row_labels: NDArray[Any]
     labels: tuple[str, ...]
     status: tuple[str, ...]
@@ -62,7 +62,7 @@ class FunctionalChange(ShortRepr):
         """Return the changes, rows by quantities."""
         import pandas as pd
 
-        return pd.DataFrame(self.values, index=self.row_labels, columns=list(self.labels))
+        return pd.DataFrame(self.change, index=self.row_labels, columns=list(self.labels))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

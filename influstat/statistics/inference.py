@@ -177,7 +177,8 @@ class Inference(ShortRepr):
                 "reasons.",
             )
         changes = (new - getattr(self.table, name) for name, new in zip(QUANTITIES, after, strict=True))
-        return InferenceTable.of(changes, self.fit.names, self.fit.row_labels[chosen], status)
+        reasons = tuple(status.get(k, "") for k in range(len(chosen)))
+        return InferenceTable.of(changes, self.fit.names, self.fit.row_labels[chosen], reasons)
 
     def _refitted(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the quantities without each row, shape (5, k, p), each covariance computed anew."""

@@ -50,7 +50,7 @@ class Leverage:
     --------
     >>> import influstat as ist
     >>> from influstat.statistics.leverage import Leverage
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [2.0]], [1.0, 3.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [2.0]], [1.0, 3.0])
     >>> Leverage(fit).values.round(12)          # x^2 / (1 + 4 + lam)
     array([0.16666667, 0.66666667])
     """

@@ -119,7 +119,7 @@ def _penalty_error(fit: Minimum, certificate: Certificate, risk: LinearRisk) -> 
     if not np.count_nonzero(penalty.gradient_scale(np.ones(len(theta)))):
         return np.zeros(theta.shape[1])  # no penalty
     linear = certificate.error_each(penalty.gradient(theta).T)
-    quadratic = 0.5 * certificate.growth * certificate.reach**2 / certificate.penalty_kept
+    quadratic = 0.5 * certificate.growth * certificate.reach**2 / certificate.penalty_left
     size = np.abs(penalty.value(theta)) + abs(penalty.value(fit.theta))
     size += [np.abs(one) @ penalty.gradient_scale(one) for one in certificate.theta]
     return np.asarray(linear + quadratic + unit_rounding(len(theta)) * size)
