@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -250,14 +251,17 @@ LIKELIHOODS = [
     likelihood("BetaModel", BetaModel, D.share),
     likelihood("a user's Student likelihood", StudentErrors, D.heavy, start_params=np.zeros(5)),
 ]
-ROBUST = [
-    robust("Huber", norms.HuberT()),
-    robust("Tukey biweight", norms.TukeyBiweight()),
-    robust("Hampel", norms.Hampel()),
-    robust("Andrew wave", norms.AndrewWave()),
-    robust("Ramsay", norms.RamsayE()),
-    robust("Student", norms.StudentT()),
-]
+# statsmodels holds a scale given from outside from 0.15 on: before, its refits are fits of another risk.
+HOLDS_SCALE = "start_scale" in signature(sm.RLM.fit).parameters
+NORMS = {
+    "Huber": norms.HuberT,
+    "Tukey biweight": norms.TukeyBiweight,
+    "Hampel": norms.Hampel,
+    "Andrew wave": norms.AndrewWave,
+    "Ramsay": norms.RamsayE,
+    "Student": getattr(norms, "StudentT", None),  # it too from 0.15 on
+}
+ROBUST = [robust(name, norm()) for name, norm in NORMS.items()] if HOLDS_SCALE else []
 PENALISED = [
     regularised("OLS, ridge", lambda rows: sm.OLS(D.normal[rows], D.X[rows]), 0.3, 0.0),
     regularised(

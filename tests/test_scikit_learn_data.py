@@ -24,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import LinearSVC
 
 import influstat as ist
+from tests.scikit_learn_versions import SOFTMAX, elastic
 
 RNG = np.random.default_rng(5)
 N = 50
@@ -65,7 +66,7 @@ def test_theta_is_coef_with_the_intercept_last():
 
 
 def test_theta_of_three_classes_is_one_class_after_the_other():
-    model = LogisticRegression(**NEWTON).fit(FRAME, THREE)
+    model = LogisticRegression(**SOFTMAX).fit(FRAME, THREE)
     fit = ist.from_sklearn(model, FRAME, THREE)
     assert fit.names[:5] == ("a: a", "a: b", "a: c", "a: intercept", "b: a")
     expected = np.column_stack([model.coef_, model.intercept_ - model.intercept_.mean()])
@@ -194,7 +195,7 @@ def test_the_reader_serves_the_risk_with_other_weights_too():
     [
         (Ridge(solver="sparse_cg", tol=1e-12), NUMBER),
         (LogisticRegression(C=2.0, **NEWTON), LABELS),
-        (LogisticRegression(**NEWTON), THREE),
+        (LogisticRegression(**SOFTMAX), THREE),
         (ElasticNet(alpha=0.2, tol=1e-12), NUMBER),
         (PoissonRegressor(**NEWTON), np.round(np.abs(NUMBER))),
     ],
@@ -241,7 +242,7 @@ def test_a_weight_of_two_is_the_row_twice():
         (LinearRegression(), NUMBER, "fixed"),
         (Ridge(), NUMBER, "fixed"),
         (LogisticRegression(**NEWTON), LABELS, "fixed"),
-        (LogisticRegression(**NEWTON), THREE, "fixed"),
+        (LogisticRegression(**SOFTMAX), THREE, "fixed"),
         (LinearSVC(tol=1e-9), LABELS, "fixed"),
         (PoissonRegressor(**NEWTON), np.round(np.abs(NUMBER)), "folded"),
         (ElasticNet(alpha=0.1, tol=1e-12), NUMBER, "folded"),
@@ -301,9 +302,9 @@ def test_a_fit_of_coefficients_made_sparse():
     ("old", "new"),
     [
         ({"penalty": None}, {"C": np.inf}),
-        ({"penalty": "l2"}, {"l1_ratio": 0.0}),
-        ({"penalty": "l1"}, {"l1_ratio": 1.0}),
-        ({"penalty": "elasticnet", "l1_ratio": 0.4}, {"l1_ratio": 0.4}),
+        ({"penalty": "l2"}, elastic(0.0)),
+        ({"penalty": "l1"}, elastic(1.0)),
+        ({"penalty": "elasticnet", "l1_ratio": 0.4}, elastic(0.4)),
     ],
     ids=str,
 )

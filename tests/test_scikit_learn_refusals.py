@@ -27,6 +27,7 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 
 import influstat as ist
 from tests.scikit_learn_entry_cases import EXACT, FRAME, LABELS, NUMBER, THREE, X, fit_and_pass
+from tests.scikit_learn_versions import HELD_RIDGE, VERSION, elastic
 
 # -- bad input ---------------------------------------------------------------------------------------------
 
@@ -227,16 +228,26 @@ REFUSALS = [
     ("three classes of svc", lambda: fit_and_pass(LinearSVC(), y=THREE), ValueError, "one class at a time"),
     (
         "three classes with l1",
-        lambda: fit_and_pass(LogisticRegression(solver="saga", l1_ratio=1.0, C=0.1, max_iter=5000), y=THREE),
+        lambda: fit_and_pass(LogisticRegression(solver="saga", C=0.1, **elastic(1.0), tol=0.1), y=THREE),
         ValueError,
         "l1_ratio of 0 for more than two classes",
+    ),
+    *(
+        [
+            (
+                "one class against the rest",
+                lambda: fit_and_pass(LogisticRegression(solver="newton-cholesky"), y=THREE),
+                ValueError,
+                "one softmax risk for all classes, .* with solver='newton-cholesky' in this scikit-learn",
+            )
+        ]
+        if VERSION < (1, 6)
+        else []
     ),
     (
         "averaged over folds",
         lambda: fit_and_pass(
-            LogisticRegressionCV(
-                refit=False, l1_ratios=(0.0,), use_legacy_attributes=False, scoring="accuracy"
-            ),
+            LogisticRegressionCV(refit=False, scoring="accuracy", **HELD_RIDGE),
             y=LABELS,
         ),
         ValueError,

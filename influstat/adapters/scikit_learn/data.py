@@ -7,6 +7,7 @@ with all columns, and with the estimator's own labels.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -230,6 +231,14 @@ def weights_of(
     return ones * _class_weights(estimator, class_weight, position, ones)[position]
 
 
+def _counts_rows(estimator: Any) -> bool:
+    """Tell whether "balanced" counts rows (the ridge classifier; in old versions all), or adds weights."""
+    from sklearn.utils.class_weight import compute_class_weight
+
+    by_weight = "sample_weight" in signature(compute_class_weight).parameters
+    return hasattr(estimator, "_label_binarizer") or not by_weight
+
+
 def _class_weights(
     estimator: Any, class_weight: Any, position: NDArray[np.intp], weights: FloatArray
 ) -> FloatArray:
@@ -238,8 +247,7 @@ def _class_weights(
     if hasattr(estimator, "class_weight_"):  # support vector machines keep theirs
         return np.asarray(estimator.class_weight_, dtype=np.float64)
     if isinstance(class_weight, str):
-        # The ridge classifier counts rows; logistic regression adds up their weights.
-        counted = np.ones_like(weights) if hasattr(estimator, "_label_binarizer") else weights
+        counted = np.ones_like(weights) if _counts_rows(estimator) else weights
         sums = np.bincount(position, weights=counted, minlength=K)
         return np.asarray(counted.sum() / (K * sums))
     return np.array([float(class_weight.get(label, 1.0)) for label in estimator.classes_.tolist()])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 from influstat.adapters.scikit_learn.data import Translation
 from influstat.adapters.scikit_learn.objectives import Objective
@@ -122,6 +124,23 @@ def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, F
     return risk, theta, part.translation
 
 
+def _require_softmax(source: Source) -> None:
+    """Raise unless the probabilities are the softmax of the linear predictors: one risk for all classes."""
+    first = source.coefficients[0]
+    row = first[None] / max(float(first @ first), np.finfo(np.float64).tiny)  # its first predictor is about 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the row has no column names
+        found = source.estimator.predict_proba(row)
+        softmax = scipy.special.softmax(source.estimator.decision_function(row), axis=1)
+    if not np.allclose(found, softmax, rtol=1e-6):  # formulas of the same numbers, against other formulas
+        raise Unsupported(
+            "estimator",
+            "have one softmax risk for all classes",
+            f"fits one class against the rest with solver={source.estimator.solver!r} in this scikit-learn",
+            "Fit with solver='lbfgs' (newton-cholesky from scikit-learn 1.6 on), or one class at a time.",
+        )
+
+
 def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, FloatArray, Translation]:
     """Return the risk of several classes, theta and the reader; theta goes class by class and is centred.
 
@@ -146,6 +165,7 @@ def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, Flo
             f"has {len(source.coefficients)} for {source.classes} classes",
             "Fit one class at a time.",
         )
+    _require_softmax(source)
     risk = SoftmaxRisk(
         source.table,
         source.translation.targets(source.y),
