@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator, cg, eigsh, min
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input import design as design_module
+from influstat.solvers.base import as_operator
 from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within
@@ -72,7 +73,7 @@ def test_negative_curvature_is_kept():
         truth = scale * sum(share[i] * second[i] * np.outer(X[i], X[i]) for i in range(30))
         np.testing.assert_allclose(H.to_dense(), truth, atol=1e-14)
         np.testing.assert_allclose(H @ np.eye(5), truth, atol=1e-14)
-        assert H.eigenvalue_bound() >= np.max(np.abs(np.linalg.eigvalsh(truth)))
+        assert H.bound() >= np.max(np.abs(np.linalg.eigvalsh(truth)))
 
 
 # -- bounds ---------------------------------------------------------------------------------------------
@@ -83,14 +84,14 @@ def test_negative_curvature_is_kept():
 def test_the_bound_is_above_every_eigenvalue_and_at_most_p_times_the_largest(problem, form):
     H = problem.risk(X=form(problem.X)).curvature(problem.theta)
     largest = np.linalg.eigvalsh(H.to_dense())[-1]
-    assert largest * (1.0 - 1e-13) <= H.eigenvalue_bound() <= len(problem.theta) * largest * (1.0 + 1e-13)
+    assert largest * (1.0 - 1e-13) <= H.bound() <= len(problem.theta) * largest * (1.0 + 1e-13)
 
 
 @few
 @given(problems())
 def test_the_row_bound_is_above_the_hessian_of_every_row(problem):
     risk, plain, theta = problem.risk(), problem.plain(), problem.theta
-    bound = risk.curvature(theta).row_eigenvalue_bound()
+    bound = risk.curvature(theta).row_sampler().bound()
     ridge = plain.kappa * plain.D / plain.total_weight
     largest = 0.0
     for x, y, o, w in plain.rows:
@@ -104,14 +105,14 @@ def test_the_row_bound_is_above_the_hessian_of_every_row(problem):
 def test_rows_that_cannot_be_drawn_do_not_count_in_the_row_bound():
     X = np.array([[1.0], [2.0], [100.0]])
     risk = ist.LinearRisk(ist.SquaredError(), X, np.zeros(3), weights=[1.0, 1.0, 0.0])
-    assert risk.curvature(np.zeros(1)).row_eigenvalue_bound() == 2.0 * 4.0
+    assert risk.curvature(np.zeros(1)).row_sampler().bound() == 2.0 * 4.0
 
 
 def test_the_smaller_of_trace_and_row_sum_is_the_bound():
     row_sum = ist.LinearRisk(ist.SquaredError(), np.eye(3), np.zeros(3)).curvature(np.zeros(3))
-    assert row_sum.eigenvalue_bound() == 2.0 / 3.0  # the trace is 2
+    assert row_sum.bound() == 2.0 / 3.0  # the trace is 2
     one_row = ist.LinearRisk(ist.SquaredError(), [[3.0, 1.0], [0.0, 0.0]], np.zeros(2)).curvature(np.zeros(2))
-    assert one_row.eigenvalue_bound() == 10.0  # the row sum is 12
+    assert one_row.bound() == 10.0  # the row sum is 12
 
 
 # -- sampled rows ---------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ def test_damping_adds_to_the_diagonal(problem, damping):
         assert_within(added.matmat(np.eye(p)), truth, size)
         assert_within(added @ np.ones(p), truth @ np.ones(p), size @ np.ones(p))
     largest = np.linalg.eigvalsh(truth)[-1]
-    assert damped.eigenvalue_bound() >= largest * (1.0 - 1e-13)
+    assert damped.bound() >= largest * (1.0 - 1e-13)
     ridge = H.ridge.diagonal() + damping
     assert_within(damped.sampled([0]).ridge.diagonal(), ridge, ridge)
     assert np.array_equal(H.to_dense(), before)
@@ -226,7 +227,7 @@ def test_products_need_no_more_memory_than_a_few_blocks(columns):
     vectors, block = np.ones((p + 1, columns)), 8 * design_module.BLOCK_ENTRIES
     tracemalloc.start()
     try:
-        for work in (lambda: H @ vectors, H.to_dense, H.diagonal, H.eigenvalue_bound, H.row_eigenvalue_bound):
+        for work in (lambda: H @ vectors, H.to_dense, H.diagonal, H.bound, lambda: H.row_sampler().bound()):
             work()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -234,3 +235,55 @@ def test_products_need_no_more_memory_than_a_few_blocks(columns):
     four_vectors = 4 * 8 * n
     assert four_vectors + 3 * block < X.nbytes
     assert peak < four_vectors + 3 * block
+
+
+# -- what every Hessian offers ----------------------------------------------------------------------------
+
+SMOOTHING = ist.Quadratic([[2.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 2.0]])
+
+
+def of_a_smoothing_penalty(n=30):
+    """Return a logistic Curvature whose penalty has a full matrix."""
+    X = np.random.default_rng(3).normal(size=(n, 3))
+    return ist.LinearRisk(ist.LogisticLoss(), X, np.arange(n) % 2, penalty=SMOOTHING).curvature(np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("solver", "accuracy"),
+    [
+        (ist.Cholesky(), 1e-13),
+        (ist.ConjugateGradient(), 1e-9),  # its rtol
+        (ist.Taylor(depth=2000), 1e-9),
+        (ist.LiSSA(depth=3000, repeats=40), 0.1),  # 40 repeats: a standard error of about 2 %
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_penalty_with_a_full_matrix_in_every_solver(solver, accuracy):
+    H, rhs = of_a_smoothing_penalty(), np.array([1.0, -2.0, 0.5])
+    X = H.design.rows(slice(None))
+    dense = (X.T * (H.share * H.second)) @ X + np.asarray(SMOOTHING.S) / 30
+    assert_within(H.to_dense(), dense, np.abs(dense).max())
+    truth = np.linalg.solve(dense, rhs)
+    np.testing.assert_allclose(solver.solve(H, rhs).value, truth, rtol=0, atol=accuracy * np.abs(truth).max())
+
+
+def test_the_inverse_is_an_operator_and_damping_an_addition():
+    H = of_a_smoothing_penalty()
+    inverse = (H + 0.5).inverse(ist.Cholesky())
+    truth = np.linalg.inv(H.to_dense() + 0.5 * np.eye(3))
+    np.testing.assert_allclose(inverse @ np.eye(3), truth, rtol=1e-12)
+    np.testing.assert_allclose(inverse @ np.ones(3), truth.sum(axis=1), rtol=1e-12)
+    assert isinstance(inverse, LinearOperator)
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.5])
+def test_every_kind_answers_the_same_questions(damping):
+    H = of_a_smoothing_penalty()
+    truth = H.to_dense() + damping * np.eye(3)
+    for kind in (H, H.to_dense(), sp.csr_array(H.to_dense()), H + 0.0 * aslinearoperator(np.eye(3))):
+        hessian = as_operator(kind, damping)
+        np.testing.assert_allclose(hessian.to_dense(), truth, rtol=1e-14, atol=1e-16)
+        assert hessian.diagonal() is None or np.allclose(hessian.diagonal(), np.diag(truth), rtol=1e-14)
+        largest = np.linalg.eigvalsh(truth)[-1]
+        assert hessian.bound() >= largest * (1.0 - 1e-12)
+        np.testing.assert_allclose(hessian.largest_eigenvalue(), largest, rtol=1e-10)

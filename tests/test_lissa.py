@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.curvature import row_recursion
 from influstat.errors import Diverged, DoubtfulResult, IndefiniteHessian, Unsupported
 from influstat.input.design import Design
-from influstat.solvers import row_recursion
 from influstat.solvers.lissa import _Draws
 from tests.budget import examples
 
@@ -65,7 +65,7 @@ def test_it_is_the_plain_loop_over_the_same_draws(ridge, batch_size, kind, depth
         depth=depth,
         repeats=4,
         batch_size=batch_size,
-        C=curvature.row_eigenvalue_bound(),
+        C=curvature.row_sampler().bound(),
         seed=7,
     )
     mean = answers.mean(axis=0)
@@ -164,7 +164,7 @@ def test_the_seed_decides_the_answer():
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_its_expectation_is_the_taylor_series(ridge, batch_size):
     curvature = curvature_of(ridge=ridge)
-    rhs, C = np.ones(5), curvature.row_eigenvalue_bound()
+    rhs, C = np.ones(5), curvature.row_sampler().bound()
     series = ist.Taylor(depth=150, scale=C).solve(curvature, rhs).value
     repeats = 3000
     solution = ist.LiSSA(depth=150, repeats=repeats, batch_size=batch_size, scale=C).solve(curvature, rhs)
@@ -210,8 +210,8 @@ def uneven(share_of_large=0.1, large=6.0):
 
 def test_without_a_scale_it_is_the_bound_of_every_row():
     curvature = uneven()
-    assert ist.LiSSA().prepare(curvature).scale == curvature.row_eigenvalue_bound()
-    np.testing.assert_allclose(curvature.row_eigenvalue_bound(), 2.0 * 36.0 + 20.0 / 200, rtol=1e-12)
+    assert ist.LiSSA().prepare(curvature).scale == curvature.row_sampler().bound()
+    np.testing.assert_allclose(curvature.row_sampler().bound(), 2.0 * 36.0 + 20.0 / 200, rtol=1e-12)
 
 
 def test_below_half_of_the_row_bound_it_warns_and_answers():
@@ -227,7 +227,7 @@ def test_below_half_of_the_row_bound_it_warns_and_answers():
 
 def test_a_large_batch_is_safe_at_a_smaller_scale():
     curvature = uneven()
-    safe = (curvature.row_eigenvalue_bound() + 15 * curvature.eigenvalue_bound()) / 16 / 2
+    safe = (curvature.row_sampler().bound() + 15 * curvature.bound()) / 16 / 2
     assert safe < 10.0
     ist.LiSSA(scale=safe * 1.001, batch_size=16, depth=10).solve(curvature, np.ones(2))
     with pytest.warns(DoubtfulResult, match="larger batch_size"):

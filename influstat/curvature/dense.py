@@ -1,19 +1,23 @@
-"""`DenseCurvature`: a Hessian that is known as a matrix, in the form that solvers take."""
+"""Hessians that are known as a matrix, or as an operator of somebody else's."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
+from influstat.curvature.base import Hessian
 from influstat.input.validation import FloatArray
 
 
-class DenseCurvature(LinearOperator):
-    """A Hessian that is known as a matrix, as a `scipy.sparse.linalg.LinearOperator`.
+class DenseCurvature(Hessian):
+    """A Hessian that is known as a matrix, dense or sparse.
 
     Parameters
     ----------
-    matrix : ndarray, shape (p, p)
+    matrix : ndarray or scipy.sparse, shape (p, p)
         Symmetric, mean scale.
 
     Examples
@@ -22,29 +26,43 @@ class DenseCurvature(LinearOperator):
     array([1., 2.])
     """
 
-    def __init__(self, matrix: FloatArray) -> None:
-        super().__init__(dtype=np.dtype(np.float64), shape=matrix.shape)  # type: ignore[call-arg]  # stubs
-        self._matrix = matrix
-
-    def _matvec(self, vector: FloatArray) -> FloatArray:
-        return np.asarray(self._matrix @ vector)
+    def __init__(self, matrix: Any) -> None:
+        super().__init__(matrix.shape[0])
+        self._matrix, self._sparse = matrix, bool(sp.issparse(matrix))
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:
         return np.asarray(self._matrix @ vectors)
 
-    def _adjoint(self) -> DenseCurvature:
-        return self
-
-    _transpose = _adjoint
-
     def to_dense(self) -> FloatArray:
         """Return a copy of the matrix in Fortran order, shape (p, p)."""
-        return np.array(self._matrix, order="F")
+        dense = self._matrix.toarray() if self._sparse else self._matrix
+        return np.array(dense, dtype=np.float64, order="F")
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal, shape (p,)."""
-        return self._matrix.diagonal().copy()
+        return np.array(self._matrix.diagonal(), dtype=np.float64)
 
-    def eigenvalue_bound(self) -> float:
+    def bound(self) -> float:
         """Return an upper bound on the largest eigenvalue: the largest absolute row sum."""
-        return float(np.max(np.abs(self._matrix).sum(axis=1)))
+        return float(np.max(abs(self._matrix).sum(axis=1)))
+
+
+class ForeignOperator(Hessian):
+    """A Hessian of which only products are known.
+
+    Parameters
+    ----------
+    operator : scipy.sparse.linalg.LinearOperator, shape (p, p)
+        Symmetric.
+    """
+
+    def __init__(self, operator: LinearOperator) -> None:
+        super().__init__(operator.shape[0])
+        self._operator = operator
+
+    def _matmat(self, vectors: FloatArray) -> FloatArray:
+        return np.asarray(self._operator.matmat(vectors))
+
+    def to_dense(self) -> FloatArray:
+        """Return the products with the unit vectors, shape (p, p)."""
+        return np.array(self.matmat(np.eye(self.shape[0])), dtype=np.float64, order="F")

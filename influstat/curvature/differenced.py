@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import eigsh
 
 from influstat.algebra.symmetric import Symmetric
+from influstat.curvature.base import Hessian
+from influstat.curvature.matrix_recursion import MatrixRows
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, returned_array
 from influstat.numerics.derivatives import STEP, Derivative, ridders
@@ -22,7 +24,7 @@ LARGEST_ROW_HESSIANS = 2**27  # entries: 1 GiB
 AGREEMENT = 1e-4  # steps whose Hessians differ by more than this share of it found no second derivative
 
 
-class BlackBoxCurvature(LinearOperator):
+class BlackBoxCurvature(Hessian):
     """H = sum_i share_i (Hessian of l_i) + ridge at one theta, mean scale.
 
     Parameters
@@ -59,16 +61,12 @@ class BlackBoxCurvature(LinearOperator):
         hvp: Callable[..., Any] | None,
         weights: FloatArray,
     ) -> None:
-        p = len(theta)
-        super().__init__(dtype=np.dtype(np.float64), shape=(p, p))  # type: ignore[call-arg]  # stubs lack it
+        super().__init__(len(theta))
         self.rows, self.theta, self.share, self.ridge = rows, theta, share, ridge
         self.names, self._hvp, self._weights = names, hvp, weights
         self._dense: FloatArray | None = None
         self._asked = 0
         self._smooth = False
-
-    def _matvec(self, vector: FloatArray) -> FloatArray:
-        return self._matmat(np.reshape(vector, (-1, 1)))[:, 0]
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:
         p, m = vectors.shape
@@ -80,11 +78,6 @@ class BlackBoxCurvature(LinearOperator):
             return np.asarray(self._dense @ vectors)
         columns = [self._product(column) for column in np.asarray(vectors, dtype=np.float64).T]
         return np.column_stack(columns) + self.ridge.dot(vectors)
-
-    def _adjoint(self) -> BlackBoxCurvature:
-        return self
-
-    _transpose = _adjoint
 
     def to_dense(self) -> FloatArray:
         """Return H as a new array, shape (p, p), Fortran order, symmetric to the last bit."""
@@ -110,6 +103,10 @@ class BlackBoxCurvature(LinearOperator):
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H, shape (p,)."""
         return np.asarray(self.to_dense().diagonal())
+
+    def row_sampler(self, damping: float = 0.0) -> MatrixRows:
+        """Return the rows to draw."""
+        return MatrixRows(self.share, self.row_hessians(), self.ridge.shifted(damping))
 
     def row_hessians(self) -> FloatArray:
         """Return the Hessian of each row's loss, shape (n, p, p), without penalty or weight.

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
 from influstat.algebra.symmetric import Diagonal, Symmetric
+from influstat.curvature.base import Hessian, Product
+from influstat.curvature.row_recursion import LinearRows
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, real_number
 
 
-class Curvature(LinearOperator):
+class Curvature(Hessian):
     """H = X' diag(share * second) X + diag(ridge), the Hessian of a linear risk, mean scale.
 
     It is a `scipy.sparse.linalg.LinearOperator`, so scipy's `cg`, `minres` and `eigsh` take it.
@@ -45,15 +46,11 @@ class Curvature(LinearOperator):
     def __init__(
         self, design: Design, second: FloatArray, share: FloatArray, ridge: FloatArray | Symmetric
     ) -> None:
-        p = design.shape[1]
-        super().__init__(dtype=np.dtype(np.float64), shape=(p, p))  # type: ignore[call-arg]  # stubs lack it
-        self.design = design
+        super().__init__(design.shape[1])
+        self.design, self.names = design, design.names
         self.second = second
         self.share = share
         self.ridge: Symmetric = Diagonal(ridge) if isinstance(ridge, np.ndarray) else ridge
-
-    def _matvec(self, vector: FloatArray) -> FloatArray:
-        return self._matmat(np.reshape(vector, (-1, 1)))[:, 0]
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:
         """Return H @ vectors in one pass over the rows."""
@@ -64,11 +61,6 @@ class Curvature(LinearOperator):
             predictor *= weights[rows, None]
             result += block.T @ predictor
         return result
-
-    def _adjoint(self) -> Curvature:
-        return self
-
-    _transpose = _adjoint
 
     def to_dense(self) -> FloatArray:
         """Return H as an array, shape (p, p), Fortran order, symmetric to the last bit."""
@@ -85,7 +77,7 @@ class Curvature(LinearOperator):
         damping = real_number("damping", damping, at_least=0.0)
         return Curvature(self.design, self.second, self.share, self.ridge.shifted(damping))
 
-    def eigenvalue_bound(self) -> float:
+    def bound(self) -> float:
         """Return an upper bound on the largest eigenvalue, at the cost of two products with X.
 
         The smaller of the trace and the largest absolute row sum of |X|' diag |X| + ridge.
@@ -97,11 +89,26 @@ class Curvature(LinearOperator):
         trace = float(np.sum(self.design.square_sums(weights) + np.abs(self.ridge.diagonal())))
         return min(trace, float(np.max(row_sums + self.ridge.absolute_dot(np.ones(self.shape[0])))))
 
-    def row_eigenvalue_bound(self) -> float:
-        """Return max_i l2_i |x_i|^2 + max ridge: a bound on the norm of any single row's Hessian."""
-        drawn = self.share > 0
-        norms = self.design.row_square_norms()
-        return float(np.max(np.where(drawn, np.abs(self.second) * norms, 0.0)) + self.ridge.largest)
+    def evidently_definite(self, level: float) -> bool:
+        """Tell whether H is a sum of l2 >= 0 terms and a penalty that counts on every coefficient."""
+        counts = self.ridge.diagonal() > level * self.diagonal()
+        return isinstance(self.ridge, Diagonal) and bool((self.second >= 0).all() and counts.all())
+
+    def product(self, count: int) -> Product:
+        """Return the function V -> H V that is cheapest for so many products: assembled, or through X.
+
+        Assembled only where p^2 is below twice the entries of X, so that H takes no more memory than X does.
+        """
+        n, p = self.design.shape
+        entries = next(self.design.blocks())[1].nnz if self.design.sparse else n * p
+        if p * entries + count * p * p >= 2 * count * entries:
+            return super().product(count)
+        dense = self.to_dense()
+        return lambda vectors: np.asarray(dense @ vectors)
+
+    def row_sampler(self, damping: float = 0.0) -> LinearRows:
+        """Return the rows to draw."""
+        return LinearRows(self.design, self.second, self.share, self.ridge.shifted(damping))
 
     def sampled(self, rows: Any) -> Curvature:
         """Return the mean of the Hessians of the given rows (repeats allowed), penalty included.

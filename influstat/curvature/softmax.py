@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
+from influstat.curvature.base import Hessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 
 
-class SoftmaxCurvature(LinearOperator):
+class SoftmaxCurvature(Hessian):
     """H with the blocks X' diag(share P_k (1{k=l} - P_l)) X, plus penalty and gauge; mean scale.
 
     Parameters
@@ -43,12 +43,8 @@ class SoftmaxCurvature(LinearOperator):
     def __init__(
         self, design: Design, share: FloatArray, P: FloatArray, ridge: FloatArray, gauge: FloatArray
     ) -> None:
-        size = P.shape[1] * design.shape[1]
-        super().__init__(dtype=np.dtype(np.float64), shape=(size, size))  # type: ignore[call-arg]  # stubs lack it
+        super().__init__(P.shape[1] * design.shape[1])
         self.design, self.share, self.P, self.ridge, self.gauge = design, share, P, ridge, gauge
-
-    def _matvec(self, vector: FloatArray) -> FloatArray:
-        return self._matmat(np.reshape(vector, (-1, 1)))[:, 0]
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:
         """Return H @ vectors, one class after the other; through the assembled H where they are many."""
@@ -62,11 +58,6 @@ class SoftmaxCurvature(LinearOperator):
         for k, part in enumerate(moved):
             result[k] += self.design.transpose_dot((self.share * self.P[:, k])[:, None] * (part - mean))
         return np.asarray(result.reshape(vectors.shape))
-
-    def _adjoint(self) -> SoftmaxCurvature:
-        return self
-
-    _transpose = _adjoint
 
     def to_dense(self) -> FloatArray:
         """Return H as a new array in Fortran order, symmetric to the last bit."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.curvature.linear import Curvature
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.input.validation import FloatArray
@@ -22,7 +23,6 @@ from influstat.losses.squared import SquaredError
 from influstat.minimise.existence import existence_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
-from influstat.solvers.cholesky import CholeskyInverse
 from influstat.solvers.conjugate_gradient import ConjugateGradient
 
 TOLERANCE = 1e-12

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
 
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.printing import ShortRepr
@@ -19,7 +20,6 @@ from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import in_blocks
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
-from influstat.solvers.cholesky import CholeskyInverse
 
 ALONE = 1e-9  # 1 - leverage at most that: the row alone determines an unpenalised coefficient
 BLOCK_ENTRIES = 2**17  # entries of the row blocks in closed forms: 1 MiB, so that they stay in cache

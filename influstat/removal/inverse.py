@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, eigh, eigvalsh, lu_factor, lu_solve, solve_triangular
 
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion
-from influstat.solvers.cholesky import CholeskyInverse
 
 # 1 - h below which the shared factorisation has lost too many digits: the rows left are then summed anew.
 HARD = 1e-3

@@ -8,9 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, aslinearoperator
+from scipy.sparse.linalg import LinearOperator
 
-from influstat.curvature.linear import Curvature
+from influstat.curvature.base import Hessian
+from influstat.curvature.dense import DenseCurvature, ForeignOperator
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, check_finite, numeric_array, real_dtype
@@ -107,46 +108,33 @@ class OneCall:
         return prepared.apply(right_hand_side(rhs, operator.shape[0]))
 
 
-def as_operator(operator: Any, damping: float) -> LinearOperator:
-    """Return operator + damping I as a checked symmetric LinearOperator (a Curvature stays one)."""
-    if isinstance(operator, Curvature):
-        return operator.damped(damping) if damping else operator
-    if not isinstance(operator, LinearOperator):
-        if sp.issparse(operator):
-            sparse: Any = operator
-            entries = sparse.tocoo().data
-            real_dtype("operator", entries)
-            check_finite("operator", entries)
-        else:
-            operator = numeric_array("operator", operator)
-            check_finite("operator", operator)
-    shape = operator.shape
+def as_operator(operator: Any, damping: float) -> Hessian:
+    """Return operator + damping I as a checked Hessian; only here kinds of operators are told apart."""
+    hessian = operator if isinstance(operator, Hessian) else _wrapped(operator)
+    if not hessian.symmetric:
+        _check_symmetric(hessian)
+    return hessian.damped(damping)
+
+
+def _wrapped(operator: Any) -> Hessian:
+    """Return an array, a sparse matrix or an operator of somebody else's as a Hessian, or raise."""
+    if isinstance(operator, LinearOperator) and np.dtype(operator.dtype).kind == "c":
+        raise InvalidType("operator", "be real", "is complex", "Pass a real symmetric operator.")
+    matrix: Any = getattr(operator, "A", operator) if isinstance(operator, LinearOperator) else operator
+    if sp.issparse(matrix):
+        entries = sp.coo_array(matrix).data
+        real_dtype("operator", entries)
+        check_finite("operator", entries)
+    elif not isinstance(matrix, LinearOperator):
+        matrix = numeric_array("operator", matrix)
+        check_finite("operator", matrix)
+    shape = matrix.shape
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
         raise InvalidArgument("operator", "be square", f"has shape {tuple(shape)}", "Pass a p x p Hessian.")
-    matrix = aslinearoperator(operator)
-    if np.dtype(matrix.dtype).kind == "c":
-        raise InvalidType("operator", "be real", "is complex", "Pass a real symmetric operator.")
-    if not isinstance(operator, _Damped):
-        _check_symmetric(matrix)
-    return _Damped(matrix, damping) if damping else matrix
+    return ForeignOperator(matrix) if isinstance(matrix, LinearOperator) else DenseCurvature(matrix)
 
 
-class _Damped(LinearOperator):
-    """A + damping I for an operator that is not ours."""
-
-    def __init__(self, operator: LinearOperator, damping: float) -> None:
-        super().__init__(dtype=np.dtype(np.float64), shape=operator.shape)  # type: ignore[call-arg]  # stubs lack it
-        self.operator, self.damping = operator, damping
-
-    def _matmat(self, vectors: FloatArray) -> FloatArray:
-        result: FloatArray = self.operator.matmat(vectors) + self.damping * vectors
-        return result
-
-    def _adjoint(self) -> _Damped:
-        return self
-
-
-def _check_symmetric(operator: LinearOperator) -> None:
+def _check_symmetric(operator: Hessian) -> None:
     """Raise unless u'Av = v'Au for two fixed pseudo-random directions: any asymmetry shows."""
     probe = np.random.default_rng(0).standard_normal((operator.shape[0], 2))
     image = operator.matmat(probe)
@@ -179,20 +167,3 @@ def relative_residual(residual: FloatArray, rhs: FloatArray) -> FloatArray:
     size = np.linalg.norm(residual / safe, axis=0)
     norm = np.linalg.norm(rhs / safe, axis=0)
     return np.asarray(size / np.where(norm > 0, norm, 1.0))
-
-
-def dense_matrix(operator: LinearOperator) -> FloatArray:
-    """Return the operator as a new Fortran-ordered array."""
-    if isinstance(operator, Curvature):
-        return operator.to_dense()
-    dense = operator.matmat(np.eye(operator.shape[0]))
-    return np.array(dense, dtype=np.float64, order="F")
-
-
-def diagonal_of(operator: LinearOperator) -> FloatArray | None:
-    """Return the operator's diagonal where it is cheap to know, else None."""
-    if isinstance(operator, _Damped):
-        inner = diagonal_of(operator.operator)
-        return None if inner is None else inner + operator.damping
-    source: Any = operator if isinstance(operator, Curvature) else getattr(operator, "A", None)
-    return np.asarray(source.diagonal(), dtype=np.float64) if hasattr(source, "diagonal") else None

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg import eigh
-from scipy.linalg.blas import dsymm, dtrsm
-from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 
-from influstat.curvature.linear import Curvature
-from influstat.errors import IndefiniteHessian, SingularHessian
+from influstat.algebra.cholesky import EPSILON, CholeskyInverse
 from influstat.input.validation import FloatArray, real_number
-from influstat.solvers.base import OneCall, Solution, as_operator, dense_matrix, relative_residual
-
-EPSILON = float(np.finfo(np.float64).eps)
+from influstat.solvers.base import OneCall, Solution, as_operator, relative_residual
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Cholesky(OneCall):
         """Check the settings."""
         object.__setattr__(self, "damping", real_number("damping", self.damping, at_least=0.0))
 
-    def prepare(self, operator: Any) -> CholeskyInverse:
+    def prepare(self, operator: Any) -> PreparedCholesky:
         """Assemble and factor the operator.
 
         Raises
@@ -56,98 +48,15 @@ class Cholesky(OneCall):
             With the coefficients involved and the remedy.
         """
         checked = as_operator(operator, self.damping)
-        names = checked.design.names if isinstance(checked, Curvature) else getattr(checked, "names", None)
-        return CholeskyInverse(dense_matrix(checked), names)
+        return PreparedCholesky(checked.to_dense(), checked.names)
 
 
-class CholeskyInverse:
-    """The factored matrix. One array holds both the factor (lower) and the matrix (upper).
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (p, p)
-        Symmetric; overwritten.
-    names : sequence of str, optional
-        What error messages call the coefficients; their positions when left out.
-    """
-
-    def __init__(self, matrix: FloatArray, names: Sequence[str] | None = None) -> None:
-        diagonal = matrix.diagonal().copy()
-        labels = [str(j) for j in range(len(diagonal))] if names is None else names
-        if not ((diagonal > 0) & np.isfinite(diagonal)).all():
-            _explain_failure(matrix, diagonal, labels)
-        self.scale = 1.0 / np.sqrt(diagonal)
-        matrix *= self.scale
-        matrix *= self.scale[:, None]
-        self._diagonal = matrix.diagonal().copy()
-        norm = float(np.max(np.abs(matrix).sum(axis=0)))
-        self._both, info = dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
-        if info != 0:
-            _explain_failure(self._restored(), diagonal, labels)
-        self.reciprocal_condition = float(dpocon(self._both, norm, uplo="L")[0])
-        if not self.reciprocal_condition > len(diagonal) * EPSILON:
-            _explain_failure(self._restored(), diagonal, labels)
-
-    def _restored(self) -> FloatArray:
-        """Return the scaled matrix, mirrored from the untouched upper triangle."""
-        upper = np.triu(self._both, 1)
-        return np.asarray(upper + upper.T + np.diag(self._diagonal))
-
-    def solve(self, rhs: FloatArray) -> FloatArray:
-        """Return H^-1 rhs for shape (p,) or (p, m), nothing measured."""
-        scale = self.scale if rhs.ndim == 1 else self.scale[:, None]
-        value, _ = dpotrs(self._both, scale * rhs, lower=1, overwrite_b=1)
-        value *= scale
-        return np.asarray(value)
-
-    def square_norms(self, rows: FloatArray) -> FloatArray:
-        """Return x'H^-1 x for every row x, shape (k,): one triangular solve."""
-        whitened = dtrsm(1.0, self._both, (rows * self.scale).T, lower=1, overwrite_b=1)
-        return np.asarray(np.einsum("pk,pk->k", whitened, whitened))
+class PreparedCholesky(CholeskyInverse):
+    """The factored Hessian, whose solutions are measured."""
 
     def apply(self, rhs: FloatArray) -> Solution:
         """Return the solution with its residual."""
         value = self.solve(rhs)
-        columns = value.reshape(len(self.scale), -1) / self.scale[:, None]
-        image = dsymm(1.0, self._both, columns, lower=0)
-        image += (self._diagonal - self._both.diagonal())[:, None] * columns
-        image /= self.scale[:, None]
+        image = self.product(value.reshape(len(value), -1))
         residual = relative_residual(image.reshape(rhs.shape) - rhs, rhs)
-        tolerance = np.sqrt(EPSILON)
-        return Solution(value, residual, 0, np.asarray(residual <= tolerance))
-
-
-def _explain_failure(matrix: FloatArray, diagonal: FloatArray, names: Sequence[str]) -> None:
-    """Raise the error that the smallest eigenvalue of the scaled matrix deserves."""
-    if not np.isfinite(matrix).all():
-        raise SingularHessian("The Hessian is not finite: rescale the columns of X or the weights.")
-    if (diagonal < 0).any():
-        j = int(np.argmin(diagonal))
-        raise IndefiniteHessian(
-            f"The Hessian has the negative diagonal entry {diagonal[j]:.3g} (coefficient {names[j]}): this "
-            "is not a minimum. Check the loss and theta, or add damping above its size."
-        )
-    if (diagonal == 0).any():
-        zero = np.flatnonzero(diagonal == 0)
-        raise SingularHessian(
-            f"The Hessian is singular: coefficients {_listed(zero, names)} do not affect the risk at all "
-            "(a column of zeros, or no row with curvature). Drop those columns, penalise them, use a "
-            "smoother loss (a larger t), or pass damping > 0."
-        )
-    values, vectors = eigh(matrix)
-    if values[0] < -len(values) * EPSILON * values[-1]:
-        raise IndefiniteHessian(
-            f"The Hessian is indefinite: its smallest eigenvalue is {values[0]:.3g} of its scale, so this is "
-            "not a minimum. Check the loss and theta, or add damping above that size."
-        )
-    involved = np.flatnonzero(np.abs(vectors[:, 0]) > 0.05 * np.abs(vectors[:, 0]).max())
-    raise SingularHessian(
-        f"The Hessian is singular to working precision (eigenvalues {values[0]:.1e} to {values[-1]:.1e} "
-        f"after scaling): coefficients {_listed(involved, names)} are collinear and not determined. Drop a "
-        "column, add a penalty (lam > 0), or pass damping > 0."
-    )
-
-
-def _listed(positions: NDArray[np.intp], names: Sequence[str]) -> str:
-    shown = ", ".join(names[int(j)] for j in positions[:8])
-    return shown + (", ..." if len(positions) > 8 else "")
+        return Solution(value, residual, 0, np.asarray(residual <= np.sqrt(EPSILON)))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
-from influstat.curvature.linear import Curvature
+from influstat.curvature.base import Hessian
 from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.validation import FloatArray, choice, real_number, whole_number
 from influstat.input.warning import doubt
@@ -87,7 +87,7 @@ class ConjugateGradient(OneCall):
 class ConjugateGradientInverse:
     """One operator with its preconditioner."""
 
-    def __init__(self, operator: LinearOperator, settings: ConjugateGradient) -> None:
+    def __init__(self, operator: Hessian, settings: ConjugateGradient) -> None:
         p = operator.shape[0]
         self.operator, self.rtol = operator, settings.rtol
         self.step_limit = 10 * p if settings.max_iterations is None else settings.max_iterations
@@ -96,7 +96,7 @@ class ConjugateGradientInverse:
         self._norm = 0.0 if diagonal is None else 1.0  # a matrix with unit diagonal has at least this norm
         wanted = settings.jacobi and diagonal is not None
         self._preconditioner = _diagonal_operator(1.0 / self._metric) if wanted else None
-        if not _evidently_definite(operator, self._metric):
+        if not operator.evidently_definite(rounding_level(p)):
             self._probe()
 
     def _probe(self) -> None:
@@ -179,7 +179,7 @@ class _Watch:
     """
 
     def __init__(
-        self, operator: LinearOperator, metric: FloatArray, norm: float, units: FloatArray | float = 1.0
+        self, operator: Hessian, metric: FloatArray, norm: float, units: FloatArray | float = 1.0
     ) -> None:
         self.operator, self.metric, self.norm, self.units = operator, metric, norm, units
 
@@ -225,12 +225,3 @@ def _descend(
 def _diagonal_operator(diagonal: FloatArray) -> LinearOperator:
     p = len(diagonal)
     return LinearOperator((p, p), matvec=lambda vector: diagonal * vector, dtype=np.float64)
-
-
-def _evidently_definite(operator: LinearOperator, diagonal: FloatArray) -> bool:
-    """Tell whether H is a sum of l2 >= 0 terms and a penalty that counts on every coefficient."""
-    return (
-        isinstance(operator, Curvature)
-        and bool((operator.second >= 0).all())
-        and bool((operator.ridge.diagonal() > rounding_level(len(diagonal)) * diagonal).all())
-    )

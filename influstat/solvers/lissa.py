@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.symmetric import Symmetric
-from influstat.curvature.linear import Curvature
-from influstat.errors import Unsupported
+from influstat.curvature.base import Hessian, RowSampler
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.input.warning import doubt
-from influstat.solvers.base import OneCall, Solution, _Damped, as_operator
+from influstat.solvers.base import OneCall, Solution, as_operator
 from influstat.solvers.columns import measured_residual, scaled_columns
-from influstat.solvers.matrix_recursion import MatrixRecursion
-from influstat.solvers.row_recursion import RowRecursion
-from influstat.solvers.spectrum import checked_diagonal, eigenvalue_bound, explain_growth, series_scale
+from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,23 +92,14 @@ class LiSSA(OneCall):
             The diagonal of H already shows it.
         """
         checked = as_operator(operator, self.damping)
-        inner = checked.operator if isinstance(checked, _Damped) else checked
-        if not isinstance(checked, Curvature) and not hasattr(inner, "row_hessians"):
-            raise Unsupported(
-                "operator",
-                "be a Curvature for LiSSA, which draws its rows",
-                "is a matrix or an operator without rows",
-                "Pass fit.hessian or risk.curvature(theta), or use ist.Cholesky, ist.ConjugateGradient or "
-                "ist.Taylor.",
-            )
+        source = checked.row_sampler()
         checked_diagonal(checked)
-        source: Any = checked if isinstance(checked, Curvature) else _MatrixRows(inner, self.damping)
-        row_bound = source.row_eigenvalue_bound()
+        row_bound = source.bound()
         if self.scale is None:
             return LiSSAInverse(checked, source, self, row_bound, row_bound)
         scale = series_scale(checked, self.scale)
         share = 1.0 / self.batch_size
-        safe = (row_bound * share + eigenvalue_bound(checked) * (1.0 - share)) / 2
+        safe = (row_bound * share + checked.bound() * (1.0 - share)) / 2
         if scale < safe:
             doubt(
                 f"scale C = {scale:g} is below {safe:.4g}, half of the largest eigenvalue bound of a drawn "
@@ -122,28 +109,12 @@ class LiSSA(OneCall):
         return LiSSAInverse(checked, source, self, scale, row_bound)
 
 
-class _MatrixRows:
-    """Rows to draw of an operator that gives each row's Hessian as a matrix (a black box)."""
-
-    def __init__(self, operator: Any, damping: float) -> None:
-        self.share: FloatArray = operator.share
-        self.hessians: FloatArray = operator.row_hessians()
-        self.ridge: Symmetric = operator.ridge.shifted(damping)
-
-    def row_eigenvalue_bound(self) -> float:
-        """Return the largest norm of a drawn row's Hessian, penalty included."""
-        norms = np.linalg.norm(self.hessians[self.share > 0], ord=2, axis=(1, 2))
-        return float(norms.max() + self.ridge.largest)
-
-    def begin(self, scale: float, columns: FloatArray, settings: LiSSA) -> MatrixRecursion:
-        """Return the recursion at its start."""
-        return MatrixRecursion(self.hessians, self.ridge, scale, columns, settings.repeats)
-
-
 class LiSSAInverse:
     """The recursion of one Curvature with its scale C."""
 
-    def __init__(self, operator: Any, source: Any, settings: LiSSA, scale: float, row_bound: float) -> None:
+    def __init__(
+        self, operator: Hessian, source: RowSampler, settings: LiSSA, scale: float, row_bound: float
+    ) -> None:
         self.curvature, self.source, self.settings, self.scale = operator, source, settings, scale
         self.row_bound = row_bound
 
@@ -169,16 +140,10 @@ class LiSSAInverse:
             _spread(estimates, value).reshape(shape),
         )
 
-    def _begin(self, columns: FloatArray) -> RowRecursion | MatrixRecursion:
-        if isinstance(self.source, _MatrixRows):
-            return self.source.begin(self.scale, columns, self.settings)
-        settings = self.settings
-        return RowRecursion(self.source, self.scale, columns, settings.repeats, settings.batch_size)
-
     def _recursions(self, columns: FloatArray) -> FloatArray:
         """Return u_depth of every repeat, shape (repeats, p, m)."""
         settings = self.settings
-        recursion = self._begin(columns)
+        recursion = self.source.begin(self.scale, columns, settings.repeats, settings.batch_size)
         draw = _Draws(self.source.share, settings)
         start = np.linalg.norm(columns, axis=0)
         for done in range(0, settings.depth, recursion.block_steps):

@@ -6,16 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigvalsh
-from scipy.sparse.linalg import LinearOperator, eigsh
 
-from influstat.curvature.linear import Curvature
+from influstat.curvature.base import Hessian
 from influstat.errors import Diverged, IndefiniteHessian, SingularHessian
 from influstat.input.validation import FloatArray
-from influstat.solvers.base import _Damped, dense_matrix, diagonal_of
-
-SMALL = 64  # up to this p the eigenvalues of the assembled matrix cost less than Lanczos steps
-MARGIN = 1.01  # a Lanczos value lies below the largest eigenvalue, by far less than this
 
 
 def rounding_level(p: int) -> float:
@@ -23,16 +17,16 @@ def rounding_level(p: int) -> float:
     return max(p, 16) * float(np.finfo(np.float64).eps)
 
 
-def coefficient_names(operator: LinearOperator, involved: FloatArray) -> str:
+def coefficient_names(operator: Hessian, involved: FloatArray) -> str:
     """Return the names (or positions) of the coefficients in which `involved` is not small."""
     size = np.abs(involved)
     positions = np.flatnonzero(size > 0.05 * size.max())
-    names: Sequence[Any] = operator.design.names if isinstance(operator, Curvature) else range(len(size))
+    names: Sequence[Any] = range(len(size)) if operator.names is None else operator.names
     shown = ", ".join(str(names[j]) for j in positions[:8])
     return shown + (", ..." if len(positions) > 8 else "")
 
 
-def checked_diagonal(operator: LinearOperator) -> FloatArray | None:
+def checked_diagonal(operator: Hessian) -> FloatArray | None:
     """Return the diagonal of H, None where it is not known, or raise if it rules out a minimum.
 
     A diagonal entry of 0 in a positive semidefinite matrix means a row of zeros.
@@ -42,7 +36,7 @@ def checked_diagonal(operator: LinearOperator) -> FloatArray | None:
     SingularHessian, IndefiniteHessian
         An entry is zero or negative.
     """
-    diagonal = diagonal_of(operator)
+    diagonal = operator.diagonal()
     if diagonal is None or (diagonal > 0).all():
         return diagonal
     if not np.isfinite(diagonal).all():
@@ -59,33 +53,7 @@ def checked_diagonal(operator: LinearOperator) -> FloatArray | None:
     )
 
 
-def eigenvalue_bound(operator: LinearOperator) -> float:
-    """Return an upper bound on the largest eigenvalue of H, cheap where the entries are known.
-
-    Of a Curvature its own bound, of an array or sparse matrix the largest absolute row sum, of any
-    other operator the largest eigenvalue by Lanczos steps and a margin of 1 %.
-    """
-    if isinstance(operator, Curvature):
-        return operator.eigenvalue_bound()
-    if isinstance(operator, _Damped):
-        return eigenvalue_bound(operator.operator) + operator.damping
-    matrix: Any = getattr(operator, "A", None)
-    if hasattr(matrix, "sum"):  # an array or a sparse matrix; no operator has it
-        return float(np.max(abs(matrix).sum(axis=1)))
-    return MARGIN * largest_eigenvalue(operator)
-
-
-def largest_eigenvalue(operator: LinearOperator) -> float:
-    """Return the largest eigenvalue of H to about 1e-8 of its size."""
-    p = operator.shape[0]
-    if p <= SMALL:
-        return float(eigvalsh(dense_matrix(operator))[-1])
-    start = np.random.default_rng(0).standard_normal(p)
-    values = eigsh(operator, k=1, which="LA", v0=start, tol=1e-8, return_eigenvectors=False)
-    return float(values[0])
-
-
-def series_scale(operator: LinearOperator, scale: float | None) -> float:
+def series_scale(operator: Hessian, scale: float | None) -> float:
     """Return C of the series (12), checked to exceed half of the largest eigenvalue of H.
 
     Raises
@@ -95,7 +63,7 @@ def series_scale(operator: LinearOperator, scale: float | None) -> float:
     SingularHessian
         H is zero.
     """
-    bound = eigenvalue_bound(operator)
+    bound = operator.bound()
     if not bound > 0:
         raise SingularHessian(
             "The Hessian has no positive eigenvalue: check the loss, theta and the weights."
@@ -103,7 +71,7 @@ def series_scale(operator: LinearOperator, scale: float | None) -> float:
     if scale is None:
         return bound
     if scale <= bound / 2:
-        largest = largest_eigenvalue(operator)
+        largest = operator.largest_eigenvalue()
         if scale <= largest / 2:
             raise Diverged(
                 f"scale C = {scale:g} is not above half of the largest eigenvalue {largest:.6g} of H, so the "
@@ -112,7 +80,7 @@ def series_scale(operator: LinearOperator, scale: float | None) -> float:
     return scale
 
 
-def explain_growth(operator: LinearOperator, vector: FloatArray, scale: float, remedy: str) -> None:
+def explain_growth(operator: Hessian, vector: FloatArray, scale: float, remedy: str) -> None:
     """Raise what made an iteration grow along `vector`: negative curvature, or too small a scale."""
     direction = vector / np.max(np.abs(vector))
     curvature = float(direction @ operator.matvec(direction) / (direction @ direction))

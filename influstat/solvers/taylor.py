@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
-from influstat.curvature.linear import Curvature
+from influstat.curvature.base import Hessian
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.solvers.base import OneCall, Solution, as_operator
 from influstat.solvers.columns import measured_residual, scaled_columns
@@ -81,9 +79,9 @@ class Taylor(OneCall):
 class TaylorInverse:
     """The series of one operator with its scale C."""
 
-    def __init__(self, operator: LinearOperator, settings: Taylor, scale: float) -> None:
+    def __init__(self, operator: Hessian, settings: Taylor, scale: float) -> None:
         self.operator, self.settings, self.scale = operator, settings, scale
-        self._product = _fastest_product(operator, settings.depth)
+        self._product = operator.product(settings.depth)
 
     def apply(self, rhs: FloatArray) -> Solution:
         """Return the truncated series with its residual.
@@ -121,18 +119,3 @@ class TaylorInverse:
                 if np.max(excess) > 0:
                     explain_growth(self.operator, series[:, int(np.argmax(excess))], self.scale, REMEDY)
         return series
-
-
-def _fastest_product(operator: LinearOperator, count: int) -> Callable[[FloatArray], FloatArray]:
-    """Return the function V -> H V that is cheapest for `count` products: assembled, or through X.
-
-    Assembled only where p^2 is below twice the entries of X, so that H takes no more memory than X does.
-    """
-    if isinstance(operator, Curvature):
-        design = operator.design
-        n, p = design.shape
-        entries = next(design.blocks())[1].nnz if design.sparse else n * p
-        if p * entries + count * p * p < 2 * count * entries:
-            dense = operator.to_dense()
-            return lambda vectors: np.asarray(dense @ vectors)
-    return lambda vectors: np.asarray(operator.matmat(vectors))

@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray, choice
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_groups_out, leave_one_out
 from influstat.risks.linear import as_linear
-from influstat.solvers.cholesky import CholeskyInverse
 from influstat.statistics.dispersion import dispersion, dispersion_of, observations
 from influstat.statistics.leverage import Leverage
 

@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import eigh, solve_triangular
 
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
-from influstat.solvers.cholesky import CholeskyInverse
 
 BLOCK_ENTRIES = 2**17  # of a row block: 1 MiB, so that it and its few companions stay in cache
 WELL_CONDITIONED = 1e-3  # reciprocal condition number of S above which one factorisation is exact enough

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal import Removal
-from influstat.solvers.cholesky import CholeskyInverse
 from influstat.statistics.dispersion import dispersion_of
 
 GENERAL = ("cooks_d", "likelihood_displacement", "dfbetas", "dfbeta")

@@ -15,7 +15,7 @@ N, P, DEPTH, REPEATS, COLUMNS = 13_000, 784, 10_000, 10, 50
 
 def plain_loop(curvature, X, rhs, depth):
     """Return the mean answer to one right-hand side: one step after the other, repeats as an array."""
-    scale = curvature.row_eigenvalue_bound()
+    scale = curvature.row_sampler().bound()
     rows = np.random.default_rng(0).choice(len(X), size=(depth, REPEATS), p=curvature.share)
     state = np.tile(rhs, (REPEATS, 1))
     for chosen in rows:

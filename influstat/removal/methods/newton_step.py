@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InflustatError
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.inverse import Downdated, SharedInverse
-from influstat.solvers.cholesky import CholeskyInverse
 
 
 @dataclass(frozen=True, eq=False)

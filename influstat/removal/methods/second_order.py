@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.methods.newton_step import Outcome
-from influstat.solvers.cholesky import CholeskyInverse
 
 
 class SecondOrder:

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.symmetric import Symmetric
 from influstat.input.validation import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixRows:
+    """Rows whose Hessians are whole matrices, to be drawn with probability `share`.
+
+    Attributes
+    ----------
+    share : ndarray, shape (n,)
+        w_i / W.
+    hessians : ndarray, shape (n, p, p)
+        Hessian of each row's loss, without penalty.
+    ridge : Symmetric
+        The penalty's Hessian in mean scale, plus any damping.
+    """
+
+    share: FloatArray
+    hessians: FloatArray
+    ridge: Symmetric
+
+    def bound(self) -> float:
+        """Return the largest norm of a drawn row's Hessian, penalty included."""
+        norms = np.linalg.norm(self.hessians[self.share > 0], ord=2, axis=(1, 2))
+        return float(norms.max() + self.ridge.largest)
+
+    def begin(self, scale: float, columns: FloatArray, repeats: int, batch_size: int) -> MatrixRecursion:
+        """Return the recursion at its start; the batch is that of the draws."""
+        del batch_size
+        return MatrixRecursion(self.hessians, self.ridge, scale, columns, repeats)
 
 
 class MatrixRecursion:

@@ -12,11 +12,13 @@ rows with themselves. All repeats and right-hand sides go through each product t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.symmetric import Diagonal
-from influstat.curvature.linear import Curvature
+from influstat.algebra.symmetric import Diagonal, Symmetric
+from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 
 BLOCK_ROWS = 24  # rows of one repeat in one block; measured: 16 to 32 are the fastest
@@ -25,13 +27,42 @@ SMALLEST_POWER = 1e-60  # a^K must stay well inside float64, as must its recipro
 MOST_DECAYS = 4  # different values of a; normally two, of penalised and unpenalised coefficients
 
 
+@dataclass(frozen=True, eq=False)
+class LinearRows:
+    """Rows of a linear risk, to be drawn with probability `share`.
+
+    Attributes
+    ----------
+    design : Design
+        x_i.
+    second, share : ndarray, shape (n,)
+        l2_i and w_i / W.
+    ridge : Symmetric
+        The penalty's Hessian in mean scale, plus any damping.
+    """
+
+    design: Design
+    second: FloatArray
+    share: FloatArray
+    ridge: Symmetric
+
+    def bound(self) -> float:
+        """Return max_i l2_i |x_i|^2 + max ridge: a bound on the norm of any single row's Hessian."""
+        norms = np.abs(self.second) * self.design.row_square_norms()
+        return float(np.max(np.where(self.share > 0, norms, 0.0)) + self.ridge.largest)
+
+    def begin(self, scale: float, columns: FloatArray, repeats: int, batch_size: int) -> RowRecursion:
+        """Return the recursion at its start."""
+        return RowRecursion(self, scale, columns, repeats, batch_size)
+
+
 class RowRecursion:
     """Steps of u <- v + u - H_rows u / C for arrays u of shape (repeats, p, m).
 
     Parameters
     ----------
-    curvature : Curvature
-        H; its rows make H_rows.
+    rows : LinearRows
+        What is drawn.
     scale : float
         C.
     columns : ndarray, shape (p, m)
@@ -41,19 +72,19 @@ class RowRecursion:
     """
 
     def __init__(
-        self, curvature: Curvature, scale: float, columns: FloatArray, repeats: int, batch_size: int
+        self, rows: LinearRows, scale: float, columns: FloatArray, repeats: int, batch_size: int
     ) -> None:
-        self.design, self.columns = curvature.design, columns
-        self.weights = curvature.second / (scale * batch_size)
-        self.ridge, self.scale = curvature.ridge, scale
-        self.decay = 1.0 - curvature.ridge.diagonal() / scale
+        self.design, self.columns = rows.design, columns
+        self.weights = rows.second / (scale * batch_size)
+        self.ridge, self.scale = rows.ridge, scale
+        self.decay = 1.0 - rows.ridge.diagonal() / scale
         self.state = np.repeat(columns[None], repeats, axis=0)
         decays, group = np.unique(self.decay, return_inverse=True)
         row_entries = repeats * batch_size * len(columns)
         self.parts = -(-row_entries // BLOCK_ENTRIES)  # of one step's rows, where they are too many at once
         self.block_steps = max(1, min(BLOCK_ROWS // batch_size, BLOCK_ENTRIES // (2 * row_entries)))
         smallest = float(np.min(np.abs(decays)))
-        if len(decays) > MOST_DECAYS or smallest == 0.0 or not isinstance(curvature.ridge, Diagonal):
+        if len(decays) > MOST_DECAYS or smallest == 0.0 or not isinstance(rows.ridge, Diagonal):
             self.block_steps = 1
         elif smallest < 1.0:
             self.block_steps = max(1, min(self.block_steps, int(np.log(SMALLEST_POWER) / np.log(smallest))))
