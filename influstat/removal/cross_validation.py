@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cholesky, eigh, solve_triangular
 
 from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.pencil import both_diagonal
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.printing import ShortRepr
@@ -261,10 +261,7 @@ class _Coordinates:
         matrix = gram.copy(order="F")
         matrix.flat[:: len(matrix) + 1] += self.reference * pattern
         CholeskyInverse(matrix.copy(), risk.names)  # refuses collinear unpenalised columns by name
-        scale = 1.0 / np.sqrt(matrix.diagonal())
-        lower = cholesky(matrix * scale * scale[:, None], lower=True)
-        half = solve_triangular(lower, np.diag(np.sqrt(self.reference * pattern) * scale), lower=True)
-        basis = scale[:, None] * solve_triangular(lower.T, eigh(half @ half.T)[1], lower=False)
+        basis = both_diagonal(matrix, np.diag(np.sqrt(self.reference * pattern)))[0]
         self.rows = risk.design.dot(basis)
         self.own = self._curvature @ self.rows**2
         self.ratios = self.reference * (pattern @ basis**2)

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, eigh, eigvalsh, lu_factor, lu_solve, solve_triangular
+from scipy.linalg import eigvalsh, lu_factor, lu_solve
 
 from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.pencil import both_diagonal
 from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
@@ -55,13 +56,7 @@ class SharedInverse:
 
     def _diagonalise(self) -> None:
         """Find V with V' S V = I and V'KV = diag(m), S = A + K."""
-        matrix = self.matrix(1.0)
-        scale = 1.0 / np.sqrt(matrix.diagonal())
-        lower = cholesky(matrix * scale * scale[:, None], lower=True)
-        half = solve_triangular(lower, scale[:, None] * self.penalty.root(), lower=True)
-        values, vectors = eigh(half @ half.T)
-        self._ratios = np.clip(values, 0.0, 1.0)
-        self._vectors = scale[:, None] * solve_triangular(lower.T, vectors, lower=False)
+        self._vectors, self._ratios = both_diagonal(self.matrix(1.0), self.penalty.root())
 
     @property
     def reciprocal_condition(self) -> float:

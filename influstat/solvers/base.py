@@ -122,7 +122,8 @@ def _wrapped(operator: Any) -> Hessian:
         raise InvalidType("operator", "be real", "is complex", "Pass a real symmetric operator.")
     matrix: Any = getattr(operator, "A", operator) if isinstance(operator, LinearOperator) else operator
     if sp.issparse(matrix):
-        entries = sp.coo_array(matrix).data
+        sparse: Any = matrix
+        entries = sparse.tocoo().data
         real_dtype("operator", entries)
         check_finite("operator", entries)
     elif not isinstance(matrix, LinearOperator):
