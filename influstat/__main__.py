@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
-import influstat as ist
 from influstat.errors import DatasetError, MissingDependency
+from influstat.experiments import demonstration
+from influstat.experiments.catalogue import FIGURES
+from influstat.plots import base as plots
+from influstat.version import version
 
 DESCRIPTION = """\
 Influence functions of regularised linear models, checked against exact refits.
@@ -49,15 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from influstat.experiments.catalogue import FIGURES
-
     parser = argparse.ArgumentParser(
         prog="python -m influstat",
         description=DESCRIPTION,
         epilog=EPILOGUE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"influstat {ist.__version__}")
+    parser.add_argument("--version", action="version", version=f"influstat {version()}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     reproduce = commands.add_parser(
         "reproduce",
@@ -76,11 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _reproduce(figure: str, folder: Path, *, draw: bool) -> int:
-    from influstat.experiments.catalogue import FIGURES
-    from influstat.plots.base import pyplot
-
     if draw:  # find out that it is missing before the work, not after
-        plt = pyplot()
+        plt = plots.pyplot()
         plt.switch_backend("agg")
         folder.mkdir(parents=True, exist_ok=True)
     for name in FIGURES if figure == "all" else [figure]:
@@ -100,10 +98,8 @@ def _reproduce(figure: str, folder: Path, *, draw: bool) -> int:
 
 
 def _demonstrate() -> int:
-    from influstat.experiments.demonstration import demonstrations
-
     start = perf_counter()
-    for text in demonstrations():
+    for text in demonstration.demonstrations():
         print(text, end="\n\n")
     print(f"{perf_counter() - start:.1f} s. The paper's figures: python -m influstat reproduce --help")
     return 0

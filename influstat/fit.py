@@ -1,34 +1,30 @@
-"""`Fit`: "theta minimises this risk", checked. Everything else starts from one.
+"""`Fit`: the user's hub, a minimum together with every question about its rows.
 
-Data flow one way: a fit gives its Hessian, its influence functions and what happens without rows;
-those rooms (`influence`, `removal`) are imported where they are asked for.
+Data flow one way: a minimum gives its Hessian, its influence functions and what happens without rows.
+Those rooms take a `Minimum`; `Fit` stands above them and only hands itself over.
 """
 
 from __future__ import annotations
 
-from math import inf
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from influstat.errors import NotStationary
-from influstat.input.parts import require_parts
-from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
-from influstat.minimise.newton import minimise, stationarity
-from influstat.risks.contract import Risk
-from influstat.row_statistics import RowStatistics
-from influstat.solvers import Cholesky, Solver
+from influstat.influence.influence import Influence
+from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.removal.leave_out import leave_groups_out, leave_one_out
+from influstat.removal.report import RemovalReport, removal_report
+from influstat.removal.result import Removal
+from influstat.solvers import Solver
+from influstat.statistics.covariance import covariance
+from influstat.statistics.diagnostics import diagnostics
+from influstat.statistics.inference import Inference, inference
 
 if TYPE_CHECKING:
-    from influstat.influence.influence import Influence
-    from influstat.removal.report import RemovalReport
-    from influstat.removal.result import Removal
-
-STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
+    import pandas as pd
 
 
-class Fit(RowStatistics):
+class Fit(Minimum):
     """A minimiser theta of a risk, with its data: the start of every question about rows.
 
     Parameters
@@ -41,6 +37,9 @@ class Fit(RowStatistics):
         Largest `stationarity` accepted: the largest entry of the gradient, each relative to the size
         that its terms have without cancellation. ``np.inf`` accepts any theta; influence and removal
         are then about a point that is not the minimum.
+    reader : Reader, optional
+        Turns new rows as the caller has them into rows of the risk (`influstat.input.reader`), as adapters
+        need; new rows are rows of the risk already when left out.
 
     Raises
     ------
@@ -56,111 +55,6 @@ class Fit(RowStatistics):
     >>> ist.Fit(risk, [4.0 / 3.0]).predict([[3.0]])
     array([4.])
     """
-
-    def __init__(self, risk: Risk, theta: Any, *, tolerance: float = STATIONARITY) -> None:
-        _require_risk(risk)
-        limit = tolerance if tolerance == inf else real_number("tolerance", tolerance, above=0.0)
-        self.risk = risk
-        self.theta: FloatArray = _coefficients("theta", theta, risk)
-        self.theta.flags.writeable = False  # a change would leave everything derived from it behind
-        self.stationarity: float = stationarity(risk, self.theta)
-        if not self.stationarity <= limit:
-            _refuse(risk, self.theta, self.stationarity, limit)
-
-    @classmethod
-    def minimise(cls, risk: Risk, *, start: Any = None, max_iterations: int = 200) -> Fit:
-        """Fit by Newton's method, to a relative gradient of 1e-12.
-
-        Parameters
-        ----------
-        risk : Risk
-            What to minimise.
-        start : array_like, shape (p,), optional
-            Where to start; zeros when left out.
-        max_iterations : int
-            Most Newton steps.
-
-        Raises
-        ------
-        SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
-            The minimiser is not unique, does not exist, or was not found; the message says why.
-
-        Examples
-        --------
-        >>> import influstat as ist
-        >>> risk = ist.LinearRisk(ist.SquaredError(), [[1.0], [1.0]], [1.0, 3.0], penalty=ist.L2(2.0))
-        >>> ist.Fit.minimise(risk).theta        # x'y / (x'x + 1)
-        array([1.33333333])
-        """
-        _require_risk(risk)
-        limit = whole_number("max_iterations", max_iterations, at_least=1)
-        if start is not None:
-            start = _coefficients("start", start, risk)
-        return cls(risk, minimise(risk, start=start, max_iterations=limit).theta, tolerance=np.inf)
-
-    def __repr__(self) -> str:
-        """Say what was fitted to how much."""
-        n, p = self.risk.shape
-        loss = getattr(self.risk, "loss", type(self.risk).__name__)
-        return f"Fit({loss!r}, {n} rows, {p} coefficients, gradient norm {self.gradient_norm:.1e})"
-
-    # -- what was fitted ---------------------------------------------------------------------------
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the coefficients, in the order of theta."""
-        return tuple(self.risk.names)
-
-    @property
-    def row_labels(self) -> NDArray[Any]:
-        """What each training row is called, shape (n,)."""
-        return self.risk.row_labels
-
-    @property
-    def gradient_norm(self) -> float:
-        """|grad R(theta)|, mean scale; 0 at the minimum."""
-        return float(np.linalg.norm(self.risk.gradient(self.theta)))
-
-    @property
-    def hessian(self) -> Any:
-        """H(theta), the Hessian of R in mean scale, as a `scipy.sparse.linalg.LinearOperator`.
-
-        For one linear predictor per row it is [X' diag(w_i l2_i) X + kappa D] / W.
-        """
-        return self.risk.curvature(self.theta)
-
-    # -- new rows ------------------------------------------------------------------------------------
-
-    def predict(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
-        """Predict for new rows.
-
-        Parameters
-        ----------
-        X : array_like, shape (m, p)
-            Rows with the training columns, without the intercept column if the fit has its own.
-        kind : {"linear", "mean"}
-            The linear predictor x'theta + offset, or the mean E(y | x) that belongs to it.
-        offset : array_like, shape (m,), optional
-            Zeros when left out.
-
-        Returns
-        -------
-        ndarray, shape (m,)
-            In the units of the linear predictor, or of y.
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            X has other columns, or the loss has no mean.
-        """
-        return self.risk.predictions(self.theta, X, kind=kind, offset=offset)
-
-    def loss(self, X: Any, y: Any, *, offset: Any = None) -> FloatArray:
-        """Return the loss of new rows, shape (m,).
-
-        L_te = l(y_te, x_te'theta + o_te), plus P(theta) / W if "folded"; W is the training rows' weight.
-        """
-        return np.asarray(self.risk.test_rows(X, y, offset=offset).row_losses(self.theta))
 
     # -- questions about rows ------------------------------------------------------------------------
 
@@ -179,9 +73,7 @@ class Fit(RowStatistics):
         >>> fit.influence().on_prediction([[1.0]]).values.sum().round(12)      # they cancel
         np.float64(0.0)
         """
-        from influstat.influence.influence import Influence
-
-        return Influence(self, Cholesky() if solver is None else solver)
+        return Influence(self, solver)
 
     def leave_one_out(self, *, method: str = "exact", rows: Any = None) -> Removal:
         """Return what happens to theta when each row is left out alone.
@@ -221,20 +113,18 @@ class Fit(RowStatistics):
         Examples
         --------
         >>> import influstat as ist
-        >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+        >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
         >>> fit.leave_one_out().theta.ravel()       # 3 / (1 + 1) and 1 / (1 + 1)
         array([1.5, 0.5])
         """
-        from influstat.removal import leave_one_out
-
         return leave_one_out(self, method=method, rows=rows)
 
-    def leave_groups_out(self, labels: Any, *, method: str = "exact") -> Removal:
+    def leave_groups_out(self, groups: Any, *, method: str = "exact") -> Removal:
         """Return what happens to theta when each group of rows is left out together.
 
         Parameters
         ----------
-        labels : array_like, shape (n,), or list of arrays of int
+        groups : array_like, shape (n,), or list of arrays of int
             One label per row (clusters, folds): each value is a group. Or the groups themselves, each
             an array of row positions; they may overlap and need not cover all rows.
         method : {"exact", "newton", "second_order", "influence"}
@@ -257,13 +147,11 @@ class Fit(RowStatistics):
         Examples
         --------
         >>> import influstat as ist
-        >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+        >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
         >>> fit.leave_groups_out(["a", "a", "b"]).theta.ravel().round(12)       # 6 and (1 + 2) / 2
         array([6. , 1.5])
         """
-        from influstat.removal import leave_groups_out
-
-        return leave_groups_out(self, labels, method=method)
+        return leave_groups_out(self, groups, method=method)
 
     def removal_report(
         self, X: Any, y: Any, *, top: int = 10, groups: Any = None, offset: Any = None
@@ -296,33 +184,156 @@ class Fit(RowStatistics):
         Examples
         --------
         >>> import influstat as ist
-        >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+        >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
         >>> fit.removal_report([[1.0]], [1.0], top=1).to_frame()[["first_order", "newton", "exact"]]
            first_order    newton     exact
         0     0.074074  0.138889  0.138889
         """
-        from influstat.removal.report import removal_report
-
         return removal_report(self, X, y, top=top, groups=groups, offset=offset)
 
+    # -- rows and coefficients in the terms of regression diagnostics ----------------------------------
 
-def _require_risk(risk: Any) -> None:
-    require_parts("risk", risk, Risk, need="be a risk", example="ist.LinearRisk(loss, X, y)")
+    def diagnostics(
+        self,
+        columns: Sequence[str] | str | None = None,
+        *,
+        method: str = "newton",
+        dispersion: float | None = None,
+        frequency: bool = False,
+        deleted_scale: bool = True,
+    ) -> pd.DataFrame:
+        """Return leverage, Cook's distance, DFBETAS and the like of every row, as statsmodels names them.
 
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Out of "cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits",
+            "cov_ratio" (these when left out), and "dfbetas", "dfbeta", "likelihood_displacement", which
+            cost more. `influstat.statistics.diagnostics` defines each.
+        method : {"newton", "exact"}
+            How theta_-i, the fit without the row, is found for the columns that need it: by a Newton step
+            (exact for squared error; statsmodels' one-step measures for the rest) or by a refit.
+        dispersion : float, optional
+            phi, if it is known; else 1 or estimated, as the loss has it.
+        frequency : bool
+            Whether weights are counts of equal rows: the residual degrees of freedom are then W - edf
+            instead of n - edf. Either way the row goes with its whole weight.
+        deleted_scale : bool
+            Divide DFBETAS by the dispersion without the row (as OLSInfluence does), or by that of the fit
+            (as GLMInfluence and MLEInfluence do).
 
-def _coefficients(argument: str, value: Any, risk: Risk) -> FloatArray:
-    """Return one finite number per coefficient; names, where they come along, must be in order."""
-    check_order(argument, value, np.array(risk.names, dtype=object), of="the coefficients")
-    return vector(argument, value, risk.shape[1], per="coefficient")
+        Returns
+        -------
+        DataFrame
+            One line per row, labelled. `attrs["status"]` says of every row "" or why it has nan.
 
+        Raises
+        ------
+        Unsupported
+            The risk has no linear predictor, or a column needs the variance of y and the loss has none
+            (columns=None then gives what does not need it).
+        InvalidArgument, InvalidType
+            A name or a setting is not one of those above, or no residual degrees of freedom are left.
 
-def _refuse(risk: Risk, theta: FloatArray, measure: float, limit: float) -> None:
-    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
-    worst = int(np.argmax(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
-    raise NotStationary(
-        "theta",
-        f"minimise the risk (a relative gradient of at most {limit:.1e})",
-        f"has {measure:.3g}, largest for {risk.names[worst]!r}; |grad R| = {np.linalg.norm(gradient):.3g}",
-        "Let the fit converge, check that loss, penalty, weights and offset are those it was fitted with, "
-        "or finish it with ist.Fit.minimise(risk, start=theta).",
-    )
+        Warns
+        -----
+        DoubtfulResult
+            Some rows have nan: at leverage 1 there is no fit without the row.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
+        >>> fit.diagnostics(["hat_diag", "dfbeta"])["dfbeta_x0"].round(9).tolist()   # 4 - 5.5, ...
+        [-1.5, -0.5, 2.0]
+        """
+        return diagnostics(
+            self,
+            columns,
+            method=method,
+            dispersion=dispersion,
+            frequency=frequency,
+            deleted_scale=deleted_scale,
+        )
+
+    def covariance(
+        self,
+        kind: str = "model",
+        *,
+        groups: Any = None,
+        dispersion: float | None = None,
+        frequency: bool = False,
+    ) -> FloatArray:
+        """Return a covariance of theta, shape (p, p).
+
+        Parameters
+        ----------
+        kind : str
+            "model", "HC0", "HC1", "HC2", "HC3", "cluster", "infinitesimal jackknife", "jackknife" or
+            "cluster jackknife" (CRV3), as `influstat.statistics.covariance` defines them.
+        groups : array_like, shape (n,)
+            The cluster of each row, for the two kinds with clusters.
+        dispersion : float, optional
+            phi, if it is known.
+        frequency : bool
+            Whether weights are counts of equal rows.
+
+        Raises
+        ------
+        Unsupported
+            "model" for a loss that says nothing of the variance of y; HC2 or HC3 without leverages.
+        InvalidArgument
+            The kind is unknown, groups do not suit it, or a row that it leaves out cannot be.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
+        >>> fit.covariance(), fit.covariance("HC0")         # 26 / 2 / 3 and 26 / 9
+        (array([[4.33333333]]), array([[2.88888889]]))
+        """
+        return covariance(self, kind, groups=groups, dispersion=dispersion, frequency=frequency)
+
+    def inference(
+        self,
+        kind: str = "model",
+        *,
+        groups: Any = None,
+        use_t: bool | None = None,
+        level: float = 0.95,
+        dispersion: float | None = None,
+        frequency: bool = False,
+    ) -> Inference:
+        """Return standard errors, t and p values, limits, and what each row does to them.
+
+        Parameters
+        ----------
+        kind, groups, dispersion, frequency
+            As in `covariance`.
+        use_t : bool, optional
+            Student's t with N - edf degrees of freedom (clusters: their number less 1), or the normal
+            distribution. Left out: t for squared error with an estimated variance.
+        level : float
+            Of the confidence intervals, between 0 and 1.
+
+        Raises
+        ------
+        Unsupported, InvalidArgument, InvalidType
+            As in `covariance`; level is not between 0 and 1.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
+        >>> fit.inference().table.t_values          # 4 / sqrt(26 / 6)
+        array([1.92153785])
+        """
+        return inference(
+            self,
+            kind,
+            groups=groups,
+            use_t=use_t,
+            level=level,
+            dispersion=dispersion,
+            frequency=frequency,
+        )

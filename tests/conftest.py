@@ -6,11 +6,22 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.budget import QUICK
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker a core: more threads would only wait
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 IN_CI = bool(os.environ.get("CI"))
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if IN_CI else "dev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try every law less often where slow tests are left out."""
+    if "not slow" in (config.getoption("markexpr") or ""):
+        os.environ[QUICK] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,15 @@ def derivatives(name):
             lambda y, e: -y * sigma(-y * e),
             lambda y, e: sigma(e) * sigma(-e),
         )
+    if name == "Poisson":
+        return Derivatives(lambda y, e: np.exp(e) - y * e, lambda y, e: np.exp(e) - y, lambda y, e: np.exp(e))
+    if name == "pseudo-Huber":  # delta = 1/2
+        root = lambda y, e: np.sqrt(1 + (2 * (y - e)) ** 2)  # noqa: E731
+        return Derivatives(
+            lambda y, e: (y - e) ** 2 / (1 + root(y, e)),  # (root - 1) / 4 without its cancellation
+            lambda y, e: (e - y) / root(y, e),
+            lambda y, e: root(y, e) ** -3,
+        )
     t = LONG(name.removeprefix("smoothed hinge "))
     t = LONG(float(t))  # the float64 that the library works with
     return Derivatives(
@@ -87,6 +96,7 @@ class Truth:
             derivatives(case_name), *(np.asarray(a, dtype=LONG) for a in numbers), risk.protocol == "folded"
         )
 
+    @np.errstate(all="ignore")  # where there is no minimum steps go anywhere: those groups are never done
     def minimisers(self, groups, start, steps=200):
         """Return the minimiser without each group, (k, p), nan where it is not found.
 
@@ -106,11 +116,14 @@ class Truth:
             matrix = hessian * scale[:, :, None] * scale[:, None, :]
             matrix += (damping + 1e-18)[:, None, None] * np.eye(theta.shape[1])
             rhs = (scale * gradient.astype(float))[:, :, None]
-            step = scale * np.linalg.solve(matrix, rhs)[:, :, 0]
+            try:
+                step = scale * np.linalg.solve(matrix, rhs)[:, :, 0]
+            except np.linalg.LinAlgError:  # no curvature at all: a longer damping for every group
+                damping = np.maximum(10 * damping, 1e-8)
+                continue
             value = self._value(weights, penalty, theta)
-            with np.errstate(all="ignore"):
-                after = self._value(weights, penalty, theta - step)
-                down = after <= value + 16 * EPSILON * np.abs(value)
+            after = self._value(weights, penalty, theta - step)
+            down = after <= value + 16 * EPSILON * np.abs(value)
             theta = np.where((down & ~done)[:, None], theta - step, theta)
             damping = np.where(down, damping / 100 * (damping > 1e-8), np.maximum(10 * damping, 1e-8))
         return np.where(done[:, None], theta, LONG(np.nan))

@@ -47,8 +47,10 @@ class Problem:
         return alpha @ (1.0 - self.y * self.offset) - pull @ pull / (2 * self.kappa)
 
     def rounding(self, theta):
-        """What 64-bit arithmetic can do to each 1 - y eta."""
-        return ROUNDING * (1.0 + np.abs(self.design) @ np.abs(theta) + np.abs(self.offset))
+        """What 64-bit arithmetic can do to each 1 - y eta: solvers may work along other axes."""
+        beta = np.linalg.norm(self.beta(theta))
+        terms = 1.0 + np.linalg.norm(self.X, axis=1) * beta + np.abs(self.offset)
+        return ROUNDING * (terms + np.abs(theta[self.X.shape[1] :]).sum())
 
 
 def random_problem(kind, n, p, seed, intercept=True, kappa=1.0, weights="ones", offset=0.0, scale=1.0):

@@ -181,7 +181,7 @@ def smoothed_check(quantile, t):
     )
 
 
-# -- the risk, its gradient and Hessian -----------------------------------------------------------
+# -- the risk, its gradient and Hessian --------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -338,7 +338,7 @@ class PlainRisk:
             damping = damping / 100.0 * (damping > 1e-8) if downhill else max(10.0 * damping, 1e-8)
         return theta
 
-    # -- influence: eq. 9 and 10 ---------------------------------------------------------------------
+    # -- influence: eq. 9 and 10 --------------------------------------------------------------------------
 
     def influence_on_theta(self, theta):
         """Return -H^-1 g_i in row i, (n, p): eq. 9."""

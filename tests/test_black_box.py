@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import IndefiniteHessian, InvalidArgument, InvalidType, NotStationary, Unsupported
 from influstat.minimise.newton import minimise
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem
 from tests.perceptron import Perceptron, iris
 from tests.test_numerical_loss import ANALYTIC
@@ -88,7 +89,7 @@ def test_leave_one_out_works_through_reweighting(kind):
     near(loo.loss_change(problem.X_test, problem.y_test), truth.loss_change(problem.X_test, problem.y_test))
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(KINDS), st.sampled_from(LOSSES[:4]))
 def test_drawn_risks_and_their_rows(seed, kind, case):
     problem = make_problem(case, 7, 3, seed=seed, weights="counts", strength=0.5, protocol="folded")

@@ -73,7 +73,7 @@ def constants_by_definition(fit, certificate, k):
     second, after = (
         risk.weights * risk.loss.second(risk.y, risk.linear_predictor(at)) for at in (center, theta)
     )
-    kept_penalty = certificate.penalty_kept[k]
+    kept_penalty = certificate.penalty_left[k]
     B = (X[stay].T * second[stay]) @ X[stay] + kept_penalty * kappa_D
     first = risk.weights * risk.loss.first(risk.y, risk.linear_predictor(theta))
     G = X[stay].T @ first[stay] + (1.0 - share) * kappa_D @ theta

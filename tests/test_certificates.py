@@ -2,18 +2,44 @@
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import influstat as ist
 from influstat import datasets
-from tests.certificate_cases import CERTIFIABLE, LEAST, METHODS, SHAPES, drawn, drawn_groups, judged
+from influstat.errors import IndefiniteHessian, SingularHessian
+from tests.budget import examples, share
+from tests.certificate_cases import (
+    CERTIFIABLE,
+    LEAST,
+    METHODS,
+    SHAPES,
+    certifiable,
+    drawn,
+    drawn_groups,
+    judged,
+)
 from tests.extended import LONG, Truth
+
+
+@examples(200)
+@given(certifiable(), st.integers(0, 10**6))
+def test_no_error_of_anything_drawn_is_beyond_its_bound(drawn_case, seed):
+    problem, groups, method = drawn_case
+    noise = 1.0 + 1e-3 * (seed % 3 == 0) * np.random.default_rng(seed).normal(size=problem.coefficients)
+    try:
+        result = judged(problem, groups, method, disturb=lambda theta: theta * noise)
+    except (SingularHessian, IndefiniteHessian):  # not even the fit with all rows is determined
+        assume(False)
+    assume(result is not None)
+    result.assert_sound()
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
 @pytest.mark.parametrize("case", CERTIFIABLE, ids=str)
 def test_no_error_is_beyond_its_bound(case, shape):
     certified = known = total = fits = 0
-    for seed in range(56):  # 36 combinations of case and shape: 2016 fits
+    for seed in range(share(56)):  # 36 combinations of case and shape: 2016 fits in all
         rng = np.random.default_rng(seed + 1)
         problem = drawn(shape, case, seed)
         groups = drawn_groups(rng, problem.n, groups=seed % 5 == 0)
@@ -24,9 +50,9 @@ def test_no_error_is_beyond_its_bound(case, shape):
             fits += 1
             certified, known = certified + result.certified.sum(), known + result.known.sum()
             total += len(result.certified)
-    assert fits >= 50
+    assert fits >= share(56) - 6
     assert certified >= LEAST[case.name] * total
-    assert known >= 0.95 * certified
+    assert known >= 0.9 * certified  # of nearly all there is a truth to judge by
 
 
 # -- real data, every row ---------------------------------------------------------------------------------
@@ -43,7 +69,7 @@ def real(name):
         data = datasets.load_forest_fires()
         train = np.arange(517) != 42
         X, y = standardised(data.X[train]), standardised(data.y[train])
-        return ist.Ridge(lam=1.0, penalty=name.split()[1]).fit(X, y), "squared error", X[:2], y[:2]
+        return ist.Ridge(lam=1.0, protocol=name.split()[1]).fit(X, y), "squared error", X[:2], y[:2]
     data = datasets.load_iris_pair()
     held_out = np.isin(data.row_labels, [133, 103, 120, 95, 94, 89, 72, 130, 60, 50])
     X, y = data.X[~held_out], data.y[~held_out]

@@ -4,13 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator
 
 import influstat as ist
 from influstat.errors import DoubtfulResult, IndefiniteHessian, SingularHessian
 from influstat.solvers import conjugate_gradient
+from tests.budget import examples
 
 CG = ist.ConjugateGradient
 
@@ -33,7 +34,7 @@ def operator_of(matrix):
 # -- singular and indefinite --------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(2, 30), st.data(), st.booleans(), st.booleans(), st.integers(0, 10**6))
 def test_a_singular_matrix_is_never_solved_not_even_in_its_range(p, data, in_range, known, seed):
     rank = data.draw(st.integers(1, p - 1))
@@ -45,7 +46,7 @@ def test_a_singular_matrix_is_never_solved_not_even_in_its_range(p, data, in_ran
         CG().solve(matrix if known else operator_of(matrix), matrix @ rhs if in_range else rhs)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(2, 30), st.floats(0.01, 2.0), st.booleans(), st.integers(0, 10**6))
 def test_one_negative_eigenvalue_is_found(p, size, known, seed):
     values = np.random.default_rng(seed).uniform(0.1, 1.0, p)
@@ -127,7 +128,7 @@ def test_the_step_limit_gives_the_value_so_far_and_a_warning():
     assert 0 < energy(solution.value) < energy(np.zeros_like(rhs))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.integers(2, 30), st.floats(0.0, 14.0), st.floats(0.0, 4.0), st.integers(0, 10**6))
 def test_without_a_warning_the_value_is_as_good_as_a_factorisation_gives(p, digits, units, seed):
     rng = np.random.default_rng(seed)

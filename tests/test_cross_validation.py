@@ -116,5 +116,5 @@ def test_the_stream_gives_the_same_in_parts(method, monkeypatch):
     np.testing.assert_allclose(np.concatenate([part.theta for part in parts]), whole.theta, rtol=1e-10)
     changes = ist.removal.loss_changes(fit, problem.X_test, problem.y_test, method=method)
     truth = whole.loss_change(problem.X_test, problem.y_test)
-    np.testing.assert_allclose(changes.values, truth, rtol=1e-8, atol=1e-13)
+    np.testing.assert_allclose(changes.change, truth, rtol=1e-8, atol=1e-13)
     assert changes.converged.all() == (method == "exact")

@@ -5,17 +5,18 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, cg, eigsh, minres
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input import design as design_module
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within
 
-few = settings(max_examples=50)
+few = examples(50)
 dense_or_sparse = st.sampled_from([np.asarray, sp.csr_array])
 
 
@@ -26,7 +27,7 @@ def well_conditioned(case=LOSSES[1], **settings):
 # -- the sum of the rows' Hessians ----------------------------------------------------------------------
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(problems(), dense_or_sparse, st.integers(1, 80))
 def test_every_product_is_that_of_the_sum_of_the_row_hessians(problem, form, entries):
     plain, theta = problem.plain(), problem.theta
@@ -77,7 +78,7 @@ def test_negative_curvature_is_kept():
 # -- bounds ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(problems(), dense_or_sparse)
 def test_the_bound_is_above_every_eigenvalue_and_at_most_p_times_the_largest(problem, form):
     H = problem.risk(X=form(problem.X)).curvature(problem.theta)

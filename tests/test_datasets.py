@@ -145,6 +145,7 @@ def test_enron1_and_newsgroups20():
 
 
 @real_data
+@pytest.mark.slow
 def test_diabetes130_agrees_with_the_original_table():
     whole = datasets.load_diabetes130(part="all")
     header, *rows = [line.split(",") for line in files.read_bytes(TABLE).decode().splitlines()]

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input import design as design_module
 from influstat.input.design import Design
+from tests.budget import examples
 from tests.reference import assert_within
 
 
@@ -129,7 +130,7 @@ def test_rows_and_parts_are_those_of_the_dense_matrix(kind, intercept, tmp_path)
     assert design.shape == X.shape
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.integers(1, 40), st.integers(1, 7), st.integers(1, 60), st.booleans(), st.integers(0, 10**6))
 def test_blocks_cover_every_row_once(n, p, entries, intercept, seed):
     X = numbers(n, p, seed)

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from influstat.errors import DoubtfulResult, InvalidArgument
 from influstat.numerics.differences import STEP, differenced
+from tests.budget import examples
 
 THETA = np.array([0.7, -0.2, 3.0])
 SMOOTH = {
@@ -28,7 +29,7 @@ def test_smooth_functions_to_ten_digits(name):
     np.testing.assert_allclose(found, gradient(THETA), rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(st.integers(-300, 300), min_size=3, max_size=3), st.sampled_from(list(SMOOTH)))
 def test_other_units_give_the_same_gradient_in_other_units(powers, name):
     function, _ = SMOOTH[name]

@@ -42,6 +42,7 @@ def attacks():
     ]
 
 
+@pytest.mark.slow
 def test_predicted_and_actual_change_of_attacked_losses_agree_within_ten_per_cent(attacks):
     assert len(attacks) == VICTIMS
     actual = np.array([attack.actual for attack in attacks])
@@ -54,6 +55,7 @@ def test_predicted_and_actual_change_of_attacked_losses_agree_within_ten_per_cen
     assert np.median(np.abs(newton_step / actual - 1.0)) < 0.2 * np.median(np.abs(first_order / actual - 1.0))
 
 
+@pytest.mark.slow
 def test_attacked_images_stay_images(attacks):
     for attack in attacks:
         assert attack.images.min() >= 0.0
@@ -61,6 +63,7 @@ def test_attacked_images_stay_images(attacks):
         assert len(np.unique(attack.rows)) == 3
 
 
+@pytest.mark.slow
 def test_a_victim_counts_as_flipped_when_its_loss_passes_that_of_a_coin(attacks):
     for attack in attacks:
         assert attack.flipped == (attack.before < np.log(2.0) < attack.after)
@@ -91,6 +94,7 @@ TABLE = {  # of the docstring of `find_mislabelled`: mean over ten seeds, standa
 }
 
 
+@pytest.mark.slow
 def test_the_evidence_for_spambase_comes_out_over_ten_seeds():
     scores = [score for data, score in TABLE if data == "spambase"]
     search = mislabelled_evidence("spambase", scores=scores)
@@ -101,6 +105,7 @@ def test_the_evidence_for_spambase_comes_out_over_ten_seeds():
         assert last.std(ddof=1) == pytest.approx(deviation, abs=5.1e-4), score
 
 
+@pytest.mark.slow
 def test_the_evidence_for_mnist_comes_out_for_one_seed():
     """The training loss finds 0.986 after 1000 checks (stated); the loss without the row beats it."""
     search = mislabelled_evidence("mnist17", seeds=[43], scores=("loss", "leave_one_out"))

@@ -16,7 +16,7 @@ from influstat.experiments import (
     figure3,
 )
 
-pytestmark = pytest.mark.usefixtures("data_dir")
+pytestmark = [pytest.mark.usefixtures("data_dir"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="session")

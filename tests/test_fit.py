@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, cg, eigsh, minres
 
 import influstat as ist
 from influstat.errors import IndefiniteHessian, InvalidArgument, InvalidType, NotConverged, NotStationary
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within
 from tests.tolerance import STOP, minimised
@@ -25,7 +26,7 @@ def assert_minimiser(theta, plain, truth):
 # -- minimisers ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(problems(solvable=True))
 def test_the_fit_is_the_minimiser_of_the_loops(problem):
     plain, fit = problem.plain(), ist.Fit.minimise(problem.risk())
@@ -36,7 +37,7 @@ def test_the_fit_is_the_minimiser_of_the_loops(problem):
     np.testing.assert_allclose(fit.gradient_norm, np.linalg.norm(fit.risk.gradient(fit.theta)), rtol=1e-12)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(problems(solvable=True), st.integers(0, 10**6))
 def test_any_start_leads_to_the_same_minimum(problem, seed):
     fit = ist.Fit.minimise(problem.risk())
@@ -225,7 +226,7 @@ def test_a_saddle_is_no_fit():
 # -- what a fit says ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(problems(solvable=True), st.booleans())
 def test_predictions_and_losses_of_new_rows(problem, with_offset):
     fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()

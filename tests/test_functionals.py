@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
 import influstat as ist
 from influstat.numerics.gradients import gradient_of
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
-from tests.reference import derivative
+from tests.reference import assert_within, derivative
+from tests.tolerance import differenced, minimised
 
 LIKELIHOODS = LOSSES[:3]
 
@@ -82,11 +84,11 @@ def functionals_of(fit, X_new):
     yield ist.functional(fit, lambda theta: np.array([np.exp(theta[0]), theta @ theta]))
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(problems(losses=LIKELIHOODS, solvable=True, decades=1, columns=(2, 4)), st.integers(0, 7))
 def test_influence_is_the_derivative_in_the_rows_weight(problem, row):
     fit = ist.Fit.minimise(problem.risk())
-    W = fit.risk.total_weight
+    W, moved_by_rounding = fit.risk.total_weight, minimised(problem.plain(), fit.theta)
     for q, kind in zip(functionals_of(fit, problem.X_test), range(5), strict=True):
         scores = q.influence()
 
@@ -101,8 +103,11 @@ def test_influence_is_the_derivative_in_the_rows_weight(problem, row):
         if step == 0.0:
             continue
         truth = derivative(at, step)
-        size = np.abs(scores.values).max(axis=0) + 1e-8
-        np.testing.assert_array_less(np.abs(scores.values[row] - truth), 1e-5 * size)
+        # Steps of 1e-4 leave a curvature of 1e-8, times what the fifth derivative makes of it; minimisers
+        # and values are rounded.
+        size = np.abs(scores.values).max(axis=0)
+        rounded = np.abs(q.value) + np.abs(q.gradient).T @ moved_by_rounding
+        assert_within(scores.values[row], truth, 1e-5 * size + differenced(rounded, step), 1.0)
         share = fit.risk.weights[row] / W
         np.testing.assert_allclose(scores.removal[row], -share * scores.values[row], rtol=1e-13)
 
@@ -122,7 +127,7 @@ def test_removal_is_the_quantity_of_the_refit(case, protocol):
         refit = ist.Fit.minimise(fit.risk.reweighted(weights))
         after = [q.value for q in functionals_of(refit, problem.X_test)]
         for change, a, b in zip(changes, after, before, strict=True):
-            np.testing.assert_allclose(change.values[k], a - b, rtol=1e-8, atol=1e-12)
+            np.testing.assert_allclose(change.change[k], a - b, rtol=1e-8, atol=1e-12)
             assert change.status == ("", "")
 
 
@@ -142,9 +147,9 @@ def test_average_marginal_effects_equal_get_margeff_and_its_refits(dummy):
     found = q.leave_one_out(rows=rows)
     for k, row in enumerate(rows):
         refit = logit(X.drop(row), np.delete(y.to_numpy(), row)).get_margeff(dummy=dummy)
-        np.testing.assert_allclose(found.values[k], refit.margeff - theirs.margeff, rtol=1e-6, atol=1e-11)
-    exact = q.leave_one_out().values
-    newton = q.leave_one_out(method="newton").values
+        np.testing.assert_allclose(found.change[k], refit.margeff - theirs.margeff, rtol=1e-6, atol=1e-11)
+    exact = q.leave_one_out().change
+    newton = q.leave_one_out(method="newton").change
     assert abs(np.polyfit(exact.ravel(), newton.ravel(), 1)[0] - 1.0) < 0.02
     assert np.max(np.abs(newton - exact)) < 0.05 * np.max(np.abs(exact))
 
@@ -198,7 +203,7 @@ def test_odds_ratios_and_refits():
     np.testing.assert_allclose(q.value, np.exp(2.0 * results.params[1:]), rtol=1e-10)
     refit = np.exp(2.0 * logit(X.drop(7), y.drop(7)).params[1:])
     found = q.leave_one_out(rows=[7])
-    np.testing.assert_allclose(found.values[0], refit - q.value, rtol=1e-6)
+    np.testing.assert_allclose(found.change[0], refit - q.value, rtol=1e-6)
     assert list(found.to_frame().index) == [7]
     numbers = ist.functional(q.fit, lambda theta: np.exp(2.0 * theta[1:]))
     np.testing.assert_allclose(numbers.gradient, q.gradient, rtol=1e-12, atol=1e-14)
@@ -211,14 +216,14 @@ def test_odds_ratios_and_refits():
 def test_a_row_without_which_there_is_no_fit_is_nan_with_its_reason():
     fit = ist.Logistic(lam=0.0).fit([[1.0], [1.0], [1.0]], [1, 0, 0], names=["level"])
     found = ist.odds_ratio(fit, "level").leave_one_out()
-    assert np.isnan(found.values[0, 0])
+    assert np.isnan(found.change[0, 0])
     assert found.status[0]
-    np.testing.assert_allclose(found.values[1:, 0], 1.0 - 0.5, rtol=1e-9)
+    np.testing.assert_allclose(found.change[1:, 0], 1.0 - 0.5, rtol=1e-9)
 
 
 def test_intercepts_and_constant_columns_have_no_effect_unless_named():
     X, y = binary_data()
-    fit = ist.Logistic(lam=1.0, intercept=True, penalty="fixed").fit(X, y)
+    fit = ist.Logistic(lam=1.0, intercept=True, protocol="fixed").fit(X, y)
     assert ist.average_marginal_effect(fit).labels == ("dose", "age", "treated")
     assert ist.average_marginal_effect(fit, "const").labels == ("const",)
 

@@ -5,7 +5,7 @@ one is taken out with  pytest tests/test_guards.py -k "needs and <name>".
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 import influstat as ist
 from influstat import checks
 from influstat.adapters.scikit_learn import check
+from influstat.algebra.symmetric import Diagonal
 from influstat.checks import first_order_laws, second_order_laws
 from influstat.errors import NoMinimiser, NotStationary
 from influstat.input.groups import read_groups, read_rows
@@ -24,11 +25,12 @@ from influstat.minimise import existence, newton
 from influstat.removal import cross_validation
 from influstat.removal.certificates import anchor, bounds
 from influstat.removal.expansion import Expansion
-from influstat.removal.methods import exact
+from influstat.removal.methods import exact, quadratic
 from influstat.statistics import covariance
+from tests.cases import LOSSES, make_problem
 from tests.extended import LONG
-from tests.reference import SQUARED_ERROR, PlainRisk, rational_ridge
-from tests.tolerance import EPSILON, STOP
+from tests.reference import SQUARED_ERROR, PlainRisk, assert_within, rational_ridge
+from tests.tolerance import EPSILON, STOP, removed
 
 # -- minimisers -------------------------------------------------------------------------------------------
 
@@ -98,6 +100,22 @@ def removals_are_done_by_the_size_of_what_is_left():
             assert np.all(np.abs(left.gradient(removal.theta[0])) <= STOP * size)
 
 
+def small_coefficients_keep_their_digits_in_closed_form():
+    """A column that the penalty all but owns, beside others: each coefficient to its own rounding.
+
+    Groups of different weight keep different shares of the penalty, so one set of coordinates serves all.
+    """
+    for seed in range(20):
+        problem = make_problem(LOSSES[0], 10, 4, seed, scales=(1.0, 1.0, 1e-3, 1.0), strength=30.0)
+        problem = replace(problem, protocol="folded")
+        fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
+        removal = fit.leave_groups_out([[0], [0, 1], [2, 3, 4]])
+        for k in range(3):
+            part = plain.without(removal.groups[k])
+            truth = rational_ridge(part)
+            assert_within(removal.theta[k], truth, removed(plain, part, truth, fit.theta))
+
+
 # -- certificates -----------------------------------------------------------------------------------------
 
 
@@ -131,7 +149,7 @@ def norms_of_rows_are_rounded_up():
         X = np.random.default_rng(seed).normal(size=(6, 2))
         X[:, 1] = X[:, 0] + 1e-3 * X[:, 1]
         design = ist.LinearRisk(ist.SquaredError(), X, np.zeros(6)).design
-        norms = anchor.Anchor(design, np.ones(6), np.zeros(2), give_up=False).row_norms
+        norms = anchor.Anchor(design, np.ones(6), Diagonal(np.zeros(2)), give_up=False).row_norms
         plain = PlainRisk(SQUARED_ERROR, X, np.zeros(6), np.ones(6), np.zeros(6), 0.0, np.ones(2), "fixed")
         for x, norm in zip(X, norms, strict=True):
             assert rational_norm(plain.X, x) <= LONG(norm) ** 2
@@ -150,7 +168,7 @@ def changes_of_losses_are_within_their_rounding():
     """Losses of order 1 at predictors near 1e8, and their rounding where only one of the two has a slope."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(30, 2))
-    fit = ist.Ridge(lam=1.0, penalty="fixed").fit(X, X @ [1.0, 2.0] + 3.0 * rng.normal(size=30))
+    fit = ist.Ridge(lam=1.0, protocol="fixed").fit(X, X @ [1.0, 2.0] + 3.0 * rng.normal(size=30))
     removal, offset = fit.leave_one_out(), np.full(30, 1e8)
     largest = int(np.argmax(np.abs(removal.delta).sum(axis=1)))
     for at in (fit.theta, removal.theta[largest]):  # no slope before; no slope after
@@ -169,7 +187,7 @@ def values_of_losses_are_within_their_rounding():
     """A log 2 is right to an epsilon, however small the predictor and with it the slope's share."""
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(20, 2)), np.arange(20) % 2
-    fit = ist.Logistic(lam=1.0, penalty="fixed").fit(X, y)  # folded losses hold a share of the penalty too
+    fit = ist.Logistic(lam=1.0, protocol="fixed").fit(X, y)  # folded losses hold a share of the penalty too
     removal = fit.leave_one_out()
     tests, zeros = 1e-6 * rng.normal(size=(40, 2)), np.zeros(40)
 
@@ -238,7 +256,7 @@ def cross_validated_losses_whatever_the_units(units=(1e9, 1e5, 1e1)):
     Z = rng.normal(size=(10, p))
     Z[:, 0] += 3.0 * Z[:, 1]
     X, y = Z * units, Z @ np.arange(1.0, p + 1.0) + rng.normal(size=10)
-    fit = ist.Ridge(lam=1.0, penalty="fixed").fit(X, y)
+    fit = ist.Ridge(lam=1.0, protocol="fixed").fit(X, y)
     lams = 10.0 ** np.arange(-8.0, 20.0, 4.0)
 
     def held_out(lam, i):
@@ -339,6 +357,7 @@ GUARDS = [
     Guard("gone", a_column_of_zeros_goes_to_zero_from_a_start, newton, "GONE", 0.0),
     Guard("suspect", quasi_separated_rows_mixed_with_others_have_no_minimiser, existence, "SUSPECT", 0.0),
     Guard("too slow", a_removal_that_does_not_contract_leaves_the_others_at_once, exact, "TOO_SLOW", np.inf),
+    Guard("refined", small_coefficients_keep_their_digits_in_closed_form, quadratic, "REFINED", 0),
     Guard("scales", removals_are_done_by_the_size_of_what_is_left, Expansion, "scales", whole_scales),
     Guard("rounding of sums", sums_are_within_their_rounding, anchor, "unit_rounding", A_32ND),
     Guard("members", rows_removed_have_the_bound_of_rows, anchor.Downdate, "members", members_without_root),

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.svm import SVC
@@ -12,13 +12,14 @@ from sklearn.svm import SVC
 from influstat.datasets import load_iris_pair
 from influstat.errors import InvalidArgument, NotConverged
 from influstat.minimise import hinge_dual
+from tests.budget import examples
 from tests.hinge_cases import KINDS, Problem, problems, random_problem
 from tests.tolerance import ROUNDING
 
 # -- what certifies a solution ------------------------------------------------------------------------
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(problems)
 def test_the_duality_gap_is_what_it_says_and_at_most_1e_10_of_the_risk(problem):
     solution = problem.fit()
@@ -37,7 +38,7 @@ def test_the_duality_gap_is_what_it_says_and_at_most_1e_10_of_the_risk(problem):
     assert 0 <= solution.duality_gap * total <= 1e-10 * primal + allowance
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(problems)
 def test_the_optimality_conditions_hold_row_by_row(problem):
     solution = problem.fit()
@@ -56,7 +57,7 @@ def test_the_optimality_conditions_hold_row_by_row(problem):
     assert solution.margin[inside].all()
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(problems, st.integers(0, 10**6))
 def test_no_other_theta_has_a_smaller_risk(problem, seed):
     theta = problem.fit().theta
@@ -67,7 +68,7 @@ def test_no_other_theta_has_a_smaller_risk(problem, seed):
     assert problem.primal(theta) <= smallest * (1 + 1e-10) + problem.weights @ problem.rounding(theta)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(problems, st.integers(0, 10**6))
 def test_the_gap_is_primal_minus_dual_at_any_feasible_point(problem, seed):
     rng = np.random.default_rng(seed)
@@ -108,7 +109,7 @@ def smallest_by_enumeration(problem):
     return best
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.builds(
         random_problem,

@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.budget import examples
 from tests.hinge_cases import Problem, assert_same_theta, ordinary
 
 # -- laws ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(ordinary.filter(lambda problem: (problem.weights == problem.weights.round()).all()))
 def test_whole_weights_equal_repeated_rows(problem):
     chosen = np.repeat(np.arange(len(problem.y)), problem.weights.astype(int))
@@ -22,7 +23,7 @@ def test_whole_weights_equal_repeated_rows(problem):
     assert np.all(np.abs(repeated.shortfall(once.theta))[differ] <= 2.0 * reach)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(ordinary)
 def test_weight_zero_equals_no_row(problem):
     solution, kept = problem.fit(), np.flatnonzero(problem.weights)
@@ -38,7 +39,7 @@ def test_weight_zero_equals_no_row(problem):
     assert abs(solution.duality_gap - without.duality_gap) <= allowed
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(ordinary, st.integers(0, 10**6))
 def test_the_order_of_rows_does_not_matter(problem, seed):
     order = np.random.default_rng(seed).permutation(len(problem.y))
@@ -46,7 +47,7 @@ def test_the_order_of_rows_does_not_matter(problem, seed):
     assert_same_theta(problem, problem.fit(), shuffled.theta, shuffled)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(ordinary, st.sampled_from([0.125, 3.0, 50.0]))
 def test_units_of_x_and_of_the_weights_only_rescale_beta(problem, unit):
     solution, p = problem.fit(), problem.X.shape[1]
@@ -57,7 +58,7 @@ def test_units_of_x_and_of_the_weights_only_rescale_beta(problem, unit):
     assert_same_theta(problem, solution, heavier.theta, heavier)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(ordinary, st.integers(0, 10**6))
 def test_rotated_columns_rotate_beta(problem, seed):
     p = problem.X.shape[1]
@@ -67,7 +68,7 @@ def test_rotated_columns_rotate_beta(problem, seed):
     assert_same_theta(problem, problem.fit(), carried, rotated)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(ordinary.filter(lambda problem: problem.intercept), st.floats(-5.0, 5.0))
 def test_a_constant_offset_and_a_shift_of_x_move_the_intercept_alone(problem, shift):
     solution, p = problem.fit(), problem.X.shape[1]
@@ -78,14 +79,14 @@ def test_a_constant_offset_and_a_shift_of_x_move_the_intercept_alone(problem, sh
     assert_same_theta(problem, solution, carried, shifted)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(ordinary)
 def test_exchanged_labels_change_the_sign(problem):
     exchanged = problem.but(y=-problem.y, offset=-problem.offset).fit()
     assert_same_theta(problem, problem.fit(), -exchanged.theta, exchanged)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.integers(2, 12), st.floats(-3.0, 3.0), st.integers(0, 10**6))
 def test_where_no_row_decides_the_intercept_is_the_middle_of_its_interval(pairs, shift, seed):
     rng = np.random.default_rng(seed)

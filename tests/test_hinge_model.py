@@ -25,7 +25,7 @@ def objective(theta, lam, rows=slice(None), factor=1.0):
 
 @pytest.mark.parametrize("protocol", ["folded", "fixed"])
 def test_refits_leave_the_row_and_its_share_of_the_penalty_out(protocol):
-    fit = ist.HingeSVC(lam=2.0, penalty=protocol).fit(X, Y, weights=WEIGHTS, offset=OFFSET)
+    fit = ist.HingeSVC(lam=2.0, protocol=protocol).fit(X, Y, weights=WEIGHTS, offset=OFFSET)
     refits = fit.leave_one_out()
     assert refits.shape == (24, 3)
     rng = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def test_a_row_that_is_the_last_of_its_class_has_no_refit():
 
 @pytest.mark.parametrize("protocol", ["folded", "fixed"])
 def test_losses_predictions_and_value(protocol):
-    fit = ist.HingeSVC(lam=2.0, penalty=protocol).fit(X, Y, weights=WEIGHTS, offset=OFFSET)
+    fit = ist.HingeSVC(lam=2.0, protocol=protocol).fit(X, Y, weights=WEIGHTS, offset=OFFSET)
     theta = fit.theta
     np.testing.assert_allclose(fit.value, objective(theta, 2.0) / WEIGHTS.sum(), rtol=1e-13)
     assert 0.0 <= fit.duality_gap <= 1e-10 * fit.value
@@ -97,7 +97,7 @@ def test_settings_are_those_of_the_fit():
 def test_a_fit_says_what_was_fitted():
     fit = ist.HingeSVC(lam=0.5).fit(X, Y)
     start = (
-        "HingeFit(HingeSVC(lam=0.5, intercept=True, penalty='folded'), 24 rows, 3 coefficients, duality gap "
+        "HingeFit(HingeSVC(lam=0.5, intercept=True, protocol='folded'), 24 rows, 3 coefficients, duality gap "
     )
     assert repr(fit) == f"{start}{fit.duality_gap:.1e})"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
@@ -17,12 +17,13 @@ from influstat.errors import (
     SingularHessian,
     Unsupported,
 )
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within
 from tests.solver_cases import close
 from tests.tolerance import differenced, scaled, solved
 
-few = settings(max_examples=60)
+few = examples(60)
 
 
 def fitted(problem):
@@ -33,7 +34,7 @@ def fitted(problem):
     return fit, plain, size, scaled(hessian)[1]
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(problems(solvable=True))
 def test_influence_on_theta_is_equation_9(problem):
     fit, plain, size, _ = fitted(problem)
@@ -45,7 +46,7 @@ def test_influence_on_theta_is_equation_9(problem):
     assert scores.quantity == "theta"
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(problems(solvable=True), st.integers(1, 30), st.booleans())
 def test_influence_on_loss_is_equation_10(problem, m, with_offset):
     fit, plain, size, _ = fitted(problem)

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import influstat as ist
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within, derivative
+from tests.tolerance import STOP, condition, minimised
 
 POSITIVE = ("ones", "positive", "counts")
 
@@ -43,7 +45,7 @@ def gentle(problem, fit, row, bend):
 # -- derivative and removal ---------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(problems(solvable=True, weights=POSITIVE), st.data())
 def test_influence_is_the_derivative_of_the_refit_in_the_weight(problem, data):
     row = data.draw(st.integers(0, problem.n - 1))
@@ -60,7 +62,7 @@ def test_influence_is_the_derivative_of_the_refit_in_the_weight(problem, data):
     assert_within(on_loss / total, tests @ truth, np.abs(tests) @ size, 1e-6)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(problems(solvable=True, weights=("zeros",)))
 def test_a_row_of_weight_zero_has_the_influence_that_a_little_weight_would_have(problem):
     weights = problem.plain().weights
@@ -79,7 +81,7 @@ def test_a_row_of_weight_zero_has_the_influence_that_a_little_weight_would_have(
     assert not scores.removal[row].any()
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(problems(solvable=True, weights=POSITIVE), st.data())
 def test_halving_the_removed_weight_divides_the_error_by_four(problem, data):
     row = data.draw(st.integers(0, problem.n - 1))
@@ -98,8 +100,8 @@ def test_halving_the_removed_weight_divides_the_error_by_four(problem, data):
     whole, half = error(change), error(change / 2.0)
     noise = 100.0 * norm(sizes(problem, fit.theta, row)[1])
     assert norm(whole) <= 0.2 * norm(change * first_order) + noise
-    if norm(whole) > 100.0 * noise:
-        assert norm(4.0 * half - whole) <= 0.1 * norm(whole)
+    # Of second order, up to a term of third: 1e-2 of the loss's width squared, times the change itself.
+    assert norm(4.0 * half - whole) <= 10.0 * 1e-2**2 * norm(change * first_order) + 5.0 * noise
 
 
 @pytest.mark.parametrize(("weights", "protocol"), [("ones", "fixed"), ("positive", "folded")])
@@ -140,11 +142,16 @@ def test_positive_removal_of_a_loss_means_that_the_row_helps():
 
 
 def same(found, truth, problem):
-    """Assert that scores are equal to rounding: conditioning times epsilon of the largest."""
-    hessian = problem.plain().hessian(ist.Fit.minimise(problem.risk()).theta)
-    root = 1.0 / np.sqrt(np.diag(hessian))
-    slack = 1e-14 * np.linalg.cond(hessian * root * root[:, None]) * max(1.0, problem.case.c)
-    np.testing.assert_allclose(found, truth, rtol=0, atol=slack * np.abs(truth).max() * 100)
+    """Assert that scores are equal to rounding, relative to the largest.
+
+    The Hessian's rows change by c times what rounding does to their predictors: at one theta, and because
+    two fits end at two minimisers. In a nearly flat direction those are far apart.
+    """
+    plain, theta = problem.plain(), ist.Fit.minimise(problem.risk()).theta
+    moved = np.max(plain.eta_spread(theta) + np.abs(plain.X) @ minimised(plain, theta))
+    hessian = plain.hessian(theta)
+    size = condition(hessian) * len(theta) * (1.0 + problem.case.c * moved)
+    assert_within(found, truth, size * np.abs(truth).max())
 
 
 def on_loss(problem, **changes):
@@ -152,7 +159,7 @@ def on_loss(problem, **changes):
     return fit.influence().on_loss(problem.X_test, problem.y_test)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(problems(solvable=True), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(problem, random):
     order = list(range(problem.n))
@@ -162,7 +169,7 @@ def test_the_order_of_the_rows_does_not_matter(problem, random):
     same(shuffled.removal, straight.removal[order], problem)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(problems(solvable=True, weights=("counts",)))
 def test_integer_weights_are_repeated_rows(problem):
     counts = problem.weights.astype(int)
@@ -173,7 +180,7 @@ def test_integer_weights_are_repeated_rows(problem):
     same(weighted.removal[copies], repeated.removal * counts[copies][:, None], problem)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(problems(solvable=True), st.sampled_from([sp.csr_array, sp.csc_array, sp.coo_array, sp.csr_matrix]))
 def test_sparse_equals_dense(problem, form):
     dense, sparse = (ist.Fit.minimise(problem.risk(X=X)).influence() for X in (problem.X, form(problem.X)))
@@ -187,7 +194,7 @@ def test_sparse_equals_dense(problem, form):
     )
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(problems(solvable=True), st.floats(1e-3, 1e3))
 def test_the_unit_of_the_weights_does_not_matter(problem, factor):
     weights = problem.plain().weights * factor
@@ -197,7 +204,7 @@ def test_the_unit_of_the_weights_does_not_matter(problem, factor):
 
 
 @pytest.mark.parametrize("case", LOSSES, ids=str)
-@settings(max_examples=15)
+@examples(15)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.booleans())
 def test_without_a_penalty_only_the_space_of_the_columns_matters(case, seed, p, weighted):
     rng = np.random.default_rng(seed)
@@ -236,12 +243,12 @@ def test_without_a_penalty_only_the_space_of_the_columns_matters(case, seed, p, 
     np.testing.assert_allclose(back, expected, rtol=0, atol=slack * np.abs(expected).max())
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(problems(solvable=True))
 def test_weighted_influences_on_theta_add_up_to_what_the_penalty_leaves(problem):
     fit, plain = ist.Fit.minimise(problem.risk()), problem.plain()
     total = plain.weights @ fit.influence().on_theta().values / plain.total_weight
     left = 0.0 if problem.protocol == "folded" else plain.kappa * plain.D * fit.theta / plain.total_weight
     truth = np.linalg.solve(plain.hessian(fit.theta), left * np.ones(len(fit.theta)))
-    inverse = np.abs(np.linalg.inv(plain.hessian(fit.theta)))
-    assert_within(total, truth, inverse @ plain.gradient_size(fit.theta), 1e-11)
+    # The fit may stop at a gradient of STOP, which is then left over.
+    assert_within(total, truth, minimised(plain, fit.theta), 2.0 * STOP)

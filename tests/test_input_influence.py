@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from tests.budget import examples
 from tests.cases import problems
 from tests.reference import derivative
 
@@ -19,7 +20,7 @@ def loss_after(problem, fit, row, step, size):
     return float(moved.loss(problem.X_test, problem.y_test).sum())
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(problems(solvable=True, decades=1), st.data())
 def test_it_is_the_derivative_of_the_refit_in_the_inputs(problem, data):
     fit = ist.Fit.minimise(problem.risk())

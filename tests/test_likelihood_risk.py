@@ -117,7 +117,7 @@ class TestNewRows:
 
 def test_unusable_weights_are_refused():
     _, fit = fitted(CASES[0])
-    with pytest.raises(InvalidArgument, match="at least 0 with a positive entry, but it is -1 at row 0"):
+    with pytest.raises(InvalidArgument, match="weights must be at least 0, but it has -1 at row 0"):
         fit.risk.reweighted(np.append(-1.0, np.ones(ROWS - 1)))
 
 

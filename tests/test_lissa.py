@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
@@ -11,6 +11,7 @@ from influstat.errors import Diverged, DoubtfulResult, IndefiniteHessian, Unsupp
 from influstat.input.design import Design
 from influstat.solvers import row_recursion
 from influstat.solvers.lissa import _Draws
+from tests.budget import examples
 
 
 def plain_lissa(curvature, rhs, *, depth, repeats, batch_size, C, seed):
@@ -74,7 +75,7 @@ def test_it_is_the_plain_loop_over_the_same_draws(ridge, batch_size, kind, depth
     assert solution.iterations == depth
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(
     st.sampled_from(RIDGES),
     st.integers(1, 4),

@@ -23,15 +23,15 @@ def own_loss(x, y, theta):
     return LOGISTIC.value(y, float(x @ theta))
 
 
-@pytest.mark.parametrize("penalty", ["fixed", "folded"])
-def test_scores_are_what_they_say(penalty):
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+def test_scores_are_what_they_say(protocol):
     X, y, _ = flipped()
-    model = ist.Logistic(lam=0.7, penalty=penalty)
+    model = ist.Logistic(lam=0.7, protocol=protocol)
     fit = model.fit(X, y)
     before = np.array([own_loss(X[i], y[i], fit.theta) for i in range(len(y))])
     after = np.empty(len(y))
     for i in range(len(y)):
-        lam = 0.7 * (1.0 - 1.0 / len(y)) if penalty == "folded" else 0.7
+        lam = 0.7 * (1.0 - 1.0 / len(y)) if protocol == "folded" else 0.7
         left = np.arange(len(y)) != i
         after[i] = own_loss(X[i], y[i], ist.Logistic(lam=lam).fit(X[left], y[left]).theta)
     np.testing.assert_allclose(ist.find_mislabelled(fit, by="loss").score, before, rtol=1e-12)

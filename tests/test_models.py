@@ -88,7 +88,7 @@ def test_both_codings_of_the_logistic_model_are_one_model():
 @pytest.mark.parametrize("model", [ist.Ridge, ist.Logistic, ist.SmoothedSVC])
 def test_the_protocol_is_folded_unless_asked_otherwise(model):
     y = {ist.Ridge: "ridge", ist.Logistic: "01", ist.SmoothedSVC: "signed"}[model]
-    folded, fixed = model().fit(X, Y[y]), model(penalty="fixed").fit(X, Y[y])
+    folded, fixed = model().fit(X, Y[y]), model(protocol="fixed").fit(X, Y[y])
     assert (folded.risk.protocol, fixed.risk.protocol) == ("folded", "fixed")
     assert np.array_equal(folded.theta, fixed.theta)
     share = folded.risk.penalty.value(folded.theta) / 40
@@ -97,10 +97,10 @@ def test_the_protocol_is_folded_unless_asked_otherwise(model):
 
 
 def test_defaults_are_those_of_the_paper():
-    assert ist.Ridge() == ist.Ridge(lam=1.0, intercept=False, penalty="folded")
-    assert ist.Logistic() == ist.Logistic(lam=1.0, labels=(0, 1), intercept=False, penalty="folded")
-    assert ist.SmoothedSVC() == ist.SmoothedSVC(lam=1.0, t=0.1, intercept=True, penalty="folded")
-    assert ist.HingeSVC() == ist.HingeSVC(lam=1.0, intercept=True, penalty="folded")
+    assert ist.Ridge() == ist.Ridge(lam=1.0, intercept=False, protocol="folded")
+    assert ist.Logistic() == ist.Logistic(lam=1.0, labels=(0, 1), intercept=False, protocol="folded")
+    assert ist.SmoothedSVC() == ist.SmoothedSVC(lam=1.0, t=0.1, intercept=True, protocol="folded")
+    assert ist.HingeSVC() == ist.HingeSVC(lam=1.0, intercept=True, protocol="folded")
     with pytest.raises(FrozenInstanceError):
         ist.Ridge().lam = 2.0
     with pytest.raises(TypeError):
@@ -135,7 +135,7 @@ BAD_SETTINGS = [
         ]
     ),
     *(
-        (model, {"penalty": "fold"}, "penalty must be 'folded' or 'fixed', but it is 'fold'")
+        (model, {"protocol": "fold"}, "protocol must be 'folded' or 'fixed', but it is 'fold'")
         for model in (ist.Ridge, ist.Logistic, ist.SmoothedSVC, ist.HingeSVC)
     ),
     *(

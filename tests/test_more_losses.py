@@ -4,13 +4,14 @@ import inspect
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat import losses
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from tests import reference
+from tests.budget import examples, some
 from tests.cases import LOSSES, MORE_LOSSES, TARGETS, LossCase, make_problem, problems
 from tests.reference import TINY, assert_same_risk, assert_within, derivative
 
@@ -60,11 +61,11 @@ def assert_accurate(case, y, eta):
 
 @each_loss
 def test_values_and_derivatives_to_twelve_digits(case):
-    for y in Y[case.targets]:
+    for y in some(Y[case.targets]):
         assert_accurate(case, y, etas(case, y))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.sampled_from(MORE_LOSSES + OTHER_SETTINGS),
     st.integers(0, 3),
@@ -221,7 +222,7 @@ def test_every_public_loss_is_in_a_table():
 # -- a risk of each loss ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(problems(losses=tuple(MORE_LOSSES), decades=0))
 def test_the_risk_is_that_of_plain_loops(problem):
     assert_same_risk(problem.risk(), problem.plain(), problem.theta)

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.minimise import newton
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem
 from tests.reference import assert_within
 
@@ -28,7 +29,7 @@ def relative_gradient(risk, theta):
 # -- units of the columns -----------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.sampled_from(LOSSES), st.lists(st.integers(-60, 60), min_size=3, max_size=3), st.integers(0, 10**6))
 def test_units_of_the_columns_only_change_units_of_theta(case, powers, seed):
     rng = np.random.default_rng(seed)

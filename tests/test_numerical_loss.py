@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.numerics.derivatives import complex_step, half_circle, ridders
+from tests.budget import examples
 from tests.cases import LOSSES, MORE_LOSSES, TARGETS, make_problem, problems
 
 # The losses again as a user would write them with complex numbers in mind: no logaddexp, no expit.
@@ -97,7 +98,7 @@ def test_the_error_estimate_is_not_all_padding():
     assert np.median(found.error / np.maximum(error, 1e-16)) <= 1e4
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3]), st.floats(-2.0, 2.0))
 def test_derivatives_of_drawn_analytic_functions(seed, order, decades):
     # sum of a sine, an exponential and a polynomial, bending over 10^decades
@@ -131,7 +132,7 @@ def test_derivatives_of_drawn_analytic_functions(seed, order, decades):
 # -- in a risk ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(problems(losses=tuple(WITH_COMPLEX), decades=0))
 def test_the_risk_is_that_of_the_closed_form(problem):
     numerical = ist.NumericalLoss(ANALYTIC[problem.case.name], targets=problem.case.loss.check_targets)

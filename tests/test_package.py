@@ -4,6 +4,7 @@ import ast
 import inspect
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ PACKAGE = Path(ist.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("statsmodels", "pandas", "sklearn", "matplotlib", "pooch", "tqdm", "hypothesis", "pytest")
 
-# The layers of design.md, lowest first. What stands on one line may import what stands before it, on that
-# line or above. A folder is one name: its files import each other freely.
-LAYERS = [
+# The floors of the house, lowest first. A part is a folder, or a file that lies flat. What stands on one
+# line may import what stands before it, on that line or above; a folder's own files too, without circles.
+FLOORS = [
     ["errors", "version"],
     ["input"],
     ["numerics", "algebra"],
@@ -24,14 +25,14 @@ LAYERS = [
     ["solvers"],
     ["risks"],
     ["minimise"],
-    ["row_statistics", "fit"],
-    ["influence", "removal", "models", "statistics"],
-    ["applications"],
-    ["adapters", "checks", "strategies", "datasets"],
-    ["plots", "experiments"],
+    ["influence", "removal", "statistics", "sets"],
+    ["fit"],
+    ["adapters", "models", "checks", "strategies", "applications"],
+    ["datasets", "plots"],
+    ["experiments"],
     ["__main__"],
 ]
-ORDER = [name for layer in LAYERS for name in layer]
+ORDER = [name for floor in FLOORS for name in floor]
 
 # Nothing else may import these, so that no calculation ever needs them. `__init__` only hands out names.
 IMPORTED_BY = {
@@ -44,14 +45,36 @@ IMPORTED_BY = {
     "__main__": set(),
 }
 
+PACKAGE_LINES, TEST_LINES, FLAT_FILES = 350, 450, 12
+KINDS_OF_RISKS = "risks/linear.py"  # the one file that tells the kinds of risks apart
+WHAT_LEAVES = "risks/protocol.py"  # the one file that knows what leaves with a row
+
+
+def relative(path):
+    return path.relative_to(PACKAGE).as_posix()
+
 
 def part_of(path):
     """Return the name in ORDER of the file's module: the file's own, or that of its folder."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def type_checking_only(node):
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def all_imports(node):
+    """Yield every name that is imported anywhere: inside functions and for type checking too."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "imports are absolute here"
+            yield from (f"{child.module}.{alias.name}" for alias in child.names)
 
 
 def module_level_imports(nodes):
@@ -66,11 +89,61 @@ def module_level_imports(nodes):
             yield from module_level_imports(ast.iter_child_nodes(node))
 
 
-def parts_imported(path):
-    """Return the parts of influstat that a file imports, its own part left out."""
-    names = module_level_imports(ast.parse(path.read_text(encoding="utf-8")).body)
-    inside = {name.split(".")[1] for name in names if name.startswith("influstat.")}
-    return inside - {part_of(path)}
+def module_level_imports_of(tree):
+    return module_level_imports(tree.body)
+
+
+def file_of(name):
+    """Return the file of the package that an imported name, `a.b.c` of `from a.b import c`, comes from."""
+    parts = name.split(".")[1:]
+    for k in range(len(parts), -1, -1):
+        base = PACKAGE.joinpath(*parts[:k])
+        for path in (base.with_suffix(".py"), base / "__init__.py"):
+            if k and path.is_file():
+                return path
+    return PACKAGE / "__init__.py"
+
+
+def files_imported(path, names=all_imports):
+    found = {file_of(name) for name in names(tree_of(path)) if name.split(".")[0] == "influstat"}
+    return found - {path}
+
+
+def circle_in(graph):
+    """Return one circle of a graph (a dict from each node to what it points at), [] where there is none."""
+    left = {node: set(targets) & set(graph) for node, targets in graph.items()}
+    while ends := {node for node, targets in left.items() if not targets}:
+        left = {node: targets - ends for node, targets in left.items() if node not in ends}
+    if not left:
+        return []
+    way = [min(left)]
+    while way[-1] not in way[:-1]:
+        way.append(min(left[way[-1]]))
+    return way[way.index(way[-1]) :]
+
+
+@pytest.mark.parametrize(
+    ("graph", "circle"),
+    [
+        ({"a": {"b"}, "b": set()}, []),
+        ({"a": {"b"}, "b": {"c"}, "c": {"b"}}, ["b", "c", "b"]),
+        ({"a": {"elsewhere"}}, []),
+    ],
+)
+def test_circles_are_found(graph, circle):
+    assert circle_in(graph) == circle
+
+
+def test_no_circle_between_files():
+    graph = {relative(path): {relative(other) for other in files_imported(path)} for path in FILES}
+    assert circle_in(graph) == []
+
+
+def test_no_circle_between_folders():
+    graph = {}
+    for path in FILES:
+        graph.setdefault(part_of(path), set()).update(part_of(other) for other in files_imported(path))
+    assert circle_in({part: found - {part} for part, found in graph.items()}) == []
 
 
 def test_every_part_has_a_place_in_the_order():
@@ -78,18 +151,108 @@ def test_every_part_has_a_place_in_the_order():
     assert set(IMPORTED_BY) <= set(ORDER)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", FILES, ids=relative)
 def test_imports_run_one_way(path):
-    part, imported = part_of(path), parts_imported(path)
-    if part != "__init__":
+    part = part_of(path)
+    if part == "__init__":  # hands out names; the parts that it loads on demand are no imports of its own
+        imported = {part_of(other) for other in files_imported(path, module_level_imports_of)}
+    else:
+        imported = {part_of(other) for other in files_imported(path)} - {part}
         assert imported <= set(ORDER[: ORDER.index(part)])
     for outer in imported & set(IMPORTED_BY):
         assert part in IMPORTED_BY[outer]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) != "__init__"], ids=relative)
+def test_modules_of_the_package_are_imported_at_module_level(path):
+    inside = Counter(name for name in all_imports(tree_of(path)) if name.startswith("influstat"))
+    outside = Counter(name for name in module_level_imports_of(tree_of(path)) if name.startswith("influstat"))
+    assert inside == outside
+
+
+# -- shape --------------------------------------------------------------------------------------------------
+
+
+def lines_of(path):
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_no_file_is_too_long():
+    assert {relative(path) for path in FILES if lines_of(path) > PACKAGE_LINES} == set()
+
+
+def test_no_test_file_is_too_long():
+    assert {path.name for path in Path(__file__).parent.rglob("*.py") if lines_of(path) > TEST_LINES} == set()
+
+
+def test_few_files_lie_flat():
+    assert len(list(PACKAGE.glob("*.py"))) <= FLAT_FILES
+
+
+def tells_kinds_apart(node):
+    """Return whether the node asks if something is a LinearRisk."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+        return "LinearRisk" in names_in(node.args[1])
+    if isinstance(node, ast.Compare):
+        return any("LinearRisk" in names_in(side) for side in (node.left, *node.comparators))
+    return isinstance(node, ast.MatchClass) and "LinearRisk" in names_in(node.cls)
+
+
+def names_in(node):
+    return {
+        child.id if isinstance(child, ast.Name) else child.attr
+        for child in ast.walk(node)
+        if isinstance(child, (ast.Name, ast.Attribute))
+    }
+
+
+def compares_protocols(node):
+    """Return whether the node compares with one of the protocols, by its text or by its member."""
+    if isinstance(node, ast.MatchValue):
+        return is_protocol(node.value)
+    if not isinstance(node, ast.Compare):
+        return False
+    sides = [node.left, *node.comparators]
+    return any(is_protocol(child) for side in sides for child in ast.walk(side))
+
+
+def is_protocol(node):
+    text = isinstance(node, ast.Constant) and node.value in ("folded", "fixed")
+    return text or (isinstance(node, ast.Attribute) and node.attr in ("FOLDED", "FIXED"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        (tells_kinds_apart, "isinstance(risk, LinearRisk)"),
+        (tells_kinds_apart, "isinstance(risk, (SoftmaxRisk, linear.LinearRisk))"),
+        (tells_kinds_apart, "type(risk) is LinearRisk"),
+        (tells_kinds_apart, "type(risk) == LinearRisk"),
+        (compares_protocols, "risk.protocol == 'folded'"),
+        (compares_protocols, "protocol in ('fixed', 'folded')"),
+        (compares_protocols, "protocol is Protocol.FOLDED"),
+        (compares_protocols, "'fixed' != protocol"),
+    ],
+)
+def test_the_two_rules_see_what_they_forbid(rule, source):
+    assert any(rule(node) for node in ast.walk(ast.parse(source)))
+    assert not any(rule(node) for node in ast.walk(ast.parse("LinearRisk(loss, X, y, protocol='fixed')")))
+
+
+@pytest.mark.parametrize(
+    ("rule", "home"), [(tells_kinds_apart, KINDS_OF_RISKS), (compares_protocols, WHAT_LEAVES)]
+)
+def test_one_file_knows_it(rule, home):
+    found = {relative(path) for path in FILES if any(map(rule, ast.walk(tree_of(path))))}
+    assert found == {home}
+
+
+# -- optional packages --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
 def test_optional_packages_are_imported_where_they_are_used(path):
-    names = module_level_imports(ast.parse(path.read_text(encoding="utf-8")).body)
+    names = module_level_imports_of(tree_of(path))
     tops = {name.split(".")[0] for name in names}
     allowed = {"hypothesis"} if part_of(path) == "strategies" else set()
     assert tops & set(HEAVY) <= allowed

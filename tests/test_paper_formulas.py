@@ -82,8 +82,8 @@ def equation_17(theta, X, y, X_test, y_test, hessian):  # labels -1 and +1
 @pytest.mark.parametrize("seed", range(3))
 def test_equations_16_and_17(lam, seed):
     X, y, X_test, y_test = data(seed)
-    plain = ist.Logistic(lam=lam, penalty="fixed").fit(X, y)
-    signed = ist.Logistic(lam=lam, penalty="fixed", labels=(-1, 1)).fit(X, 2 * y - 1)
+    plain = ist.Logistic(lam=lam, protocol="fixed").fit(X, y)
+    signed = ist.Logistic(lam=lam, protocol="fixed", labels=(-1, 1)).fit(X, 2 * y - 1)
     theta = plain.theta
     hessian = 2.0 * lam / N * np.eye(P)
     for x in X:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import InvalidArgument, NoMinimiser, SingularHessian
+from tests.budget import examples
 
 LINE = np.arange(-3.0, 4.0)[:, None]
 CLASSIFIERS = {
@@ -102,7 +103,7 @@ def test_a_minimum_that_is_there_is_found(name, case):
 
 
 @pytest.mark.parametrize("name", ["logistic", "smoothed hinge 1"])
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(0, 10**6), st.integers(1, 3), st.floats(-3.0, 3.0))
 def test_shifting_one_class_along_a_direction_separates_it_or_not(name, seed, p, shift):
     rng = np.random.default_rng(seed)

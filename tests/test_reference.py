@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within, derivative
 
@@ -19,7 +20,7 @@ def settled(case, protocol):
     return problem, plain, plain.minimiser()
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(problems(solvable=True, rows=(8, 14), columns=(1, 3), decades=2))
 def test_the_minimiser_has_no_gradient(problem):
     plain = problem.plain()
@@ -74,7 +75,7 @@ def test_removal_is_the_first_order_change_when_the_weight_goes(case, protocol):
         np.testing.assert_allclose(removal[row], slope, rtol=1e-7, atol=1e-7 * np.abs(removal).max())
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(problems())
 def test_deleting_a_row_is_a_weight_of_zero(problem):
     plain = problem.plain()

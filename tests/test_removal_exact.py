@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 
 import influstat as ist
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 
 RTOL = 1e-9  # of theta: what issue 3 asks of the engine
@@ -20,7 +21,7 @@ def assert_minimisers(removal, plain, rows, rtol=RTOL):
         np.testing.assert_allclose(removal.theta[k], truth, rtol=0, atol=rtol * np.abs(truth).max())
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(problems(solvable=True, decades=2))
 def test_every_row_is_a_refit(problem):
     fit = ist.Fit.minimise(problem.risk())
@@ -110,7 +111,7 @@ def test_the_last_positive_with_a_free_intercept_is_reported():
     X = np.arange(12.0)[:, None] % 5
     y = np.zeros(12)
     y[3] = 1
-    fit = ist.Logistic(lam=0.5, intercept=True, penalty="fixed").fit(X, y)
+    fit = ist.Logistic(lam=0.5, intercept=True, protocol="fixed").fit(X, y)
     loo = fit.leave_one_out()
     assert np.flatnonzero(~loo.converged).tolist() == [3]
     assert "Without this row: The risk has no finite minimiser" in loo.status[3]
@@ -124,11 +125,11 @@ def test_the_last_positive_with_a_free_intercept_is_reported():
 def test_a_separable_remainder_is_reported_and_the_rest_is_right():
     X = np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0, 1.5])[:, None]
     y = np.array([0, 0, 0, 1, 1, 1, 0])
-    fit = ist.Logistic(lam=0.0, penalty="fixed").fit(X, y)
+    fit = ist.Logistic(lam=0.0, protocol="fixed").fit(X, y)
     loo = fit.leave_one_out()
     assert np.flatnonzero(~loo.converged).tolist() == [6]
     assert "no finite minimiser" in loo.status[6]
-    one = ist.Logistic(lam=0.0, penalty="fixed").fit(np.delete(X, 0, axis=0), np.delete(y, 0))
+    one = ist.Logistic(lam=0.0, protocol="fixed").fit(np.delete(X, 0, axis=0), np.delete(y, 0))
     np.testing.assert_allclose(loo.theta[0], one.theta, rtol=1e-10)
 
 
@@ -138,7 +139,7 @@ def test_a_dummy_that_one_row_keeps_finite_is_reported():
     X = np.column_stack([rng.normal(size=40), np.arange(40) < 6])
     y = (rng.random(40) < 0.5).astype(float)
     y[:6] = [0, 1, 1, 1, 1, 1]
-    fit = ist.Logistic(lam=0.0, penalty="fixed").fit(X, y)
+    fit = ist.Logistic(lam=0.0, protocol="fixed").fit(X, y)
     loo = fit.leave_one_out()
     assert np.flatnonzero(~loo.converged).tolist() == [0]
     assert "involves x1" in loo.status[0]
@@ -148,7 +149,7 @@ def test_a_row_of_leverage_one_is_reported():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=10), np.arange(10) == 4])
     for method in ("exact", "newton"):
-        fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, rng.normal(size=10))
+        fit = ist.Ridge(lam=0.0, protocol="fixed").fit(X, rng.normal(size=10))
         loo = fit.leave_one_out(method=method)
         bad = [k for k, text in enumerate(loo.status) if text]
         assert bad == [4]

@@ -6,7 +6,7 @@ import pytest
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType
-from tests.test_certificates import Opaque
+from tests.certificate_cases import Opaque
 
 ORDERS = {
     "first_order": ("influence", True),
@@ -108,7 +108,7 @@ def test_the_text_can_be_read(fit, tests):
 
 def test_a_row_that_cannot_be_spared_comes_first_with_its_reason():
     X = np.array([[1.0, 0.0], [2.0, 0.0], [-1.0, 0.0], [0.5, 1.0]])
-    fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, [1.0, 0.0, 2.0, 1.0], row_labels=list("abcd"))
+    fit = ist.Ridge(lam=0.0, protocol="fixed").fit(X, [1.0, 0.0, 2.0, 1.0], row_labels=list("abcd"))
     report = fit.removal_report([[1.0, 1.0]], [0.0])
     assert report.labels[0] == "d"
     assert np.isnan(report.changes["exact"][0])

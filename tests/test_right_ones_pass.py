@@ -5,7 +5,7 @@ And what is not smooth, or judged by something wrong, is told apart from what is
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from scipy.special import expit, log_ndtr
 
@@ -13,6 +13,7 @@ import influstat as ist
 from influstat import strategies
 from influstat.checks import check_fit, check_influence, check_loss, check_risk, check_solver
 from influstat.checks.sample import draw_sample
+from tests.budget import examples, some
 from tests.cases import LOSSES, MORE_LOSSES
 from tests.perceptron import Perceptron
 from tests.test_mutations import altered
@@ -20,19 +21,19 @@ from tests.test_mutations import altered
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=500, suppress_health_check=SLOW)
+@examples(500, suppress_health_check=SLOW)
 @given(st.sampled_from(LOSSES + MORE_LOSSES), st.integers(0, 2**32 - 1))
 def test_right_losses_pass(case, seed):
     check_loss(case.loss, width=min(1.0, case.plain.width), seed=seed).assert_ok()
 
 
-@settings(max_examples=500, suppress_health_check=SLOW)
+@examples(500, suppress_health_check=SLOW)
 @given(strategies.losses(smooth=False).flatmap(lambda loss: strategies.risks(loss=loss)), st.integers(0, 999))
 def test_right_risks_pass_500_times(risk, seed):
     check_risk(risk, seed=seed).assert_ok()
 
 
-@settings(max_examples=500, suppress_health_check=SLOW)
+@examples(500, suppress_health_check=SLOW)
 @given(strategies.fits(columns=(1, 3)), st.integers(0, 999))
 def test_right_fits_and_influences_pass_500_times(fit, seed):
     check_fit(fit, seed=seed).assert_ok()
@@ -53,7 +54,9 @@ COMPUTED = {  # written as a user would, some for complex numbers, some not
 }
 
 
-@pytest.mark.parametrize("seed", [0, 29])  # 29 draws eta = 8.2, where the plain logistic keeps 12 digits
+@pytest.mark.parametrize(
+    "seed", some([0, 29])
+)  # 29 draws eta = 8.2, where the plain logistic keeps 12 digits
 @pytest.mark.parametrize("name", COMPUTED)
 def test_right_computed_losses_pass(name, seed):
     function, y, constant = COMPUTED[name]
@@ -81,7 +84,7 @@ class LogCosh(ist.PseudoHuberLoss):
         return 2.0 * np.tanh(y - eta) / np.cosh(y - eta) ** 2
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.integers(0, 2**32 - 1))
 def test_a_loss_with_noise_about_0_passes(seed):
     check_loss(LogCosh(), seed=seed, laws=["first derivative", "second derivative"]).assert_ok()
@@ -99,7 +102,7 @@ def cox(seed):
     return ist.BlackBoxRisk(lambda theta: np.log(np.cumsum(np.exp(Z @ theta))) - Z @ theta, 3)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", some(range(6)))
 def test_a_row_whose_loss_is_constant_but_for_rounding_has_no_kink(seed):
     fit = ist.Fit.minimise(cox(seed))
     check_risk(fit.risk, convex=False, seed=seed).assert_ok()
@@ -168,7 +171,7 @@ def plainly(margin):
     return np.log(1.0 + np.exp(-margin))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", some(range(8)))
 def test_the_textbook_logistic_loss_fits_far_out_as_the_careful_one_does(seed):
     rng = np.random.default_rng(seed)
     X = np.column_stack([np.ones(60), 3.0 * rng.normal(size=60)])
@@ -200,13 +203,13 @@ class CompLogLog(ist.LogisticLoss):
             return np.where(y == 0, mean, -mean / np.expm1(mean))
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.integers(0, 2**32 - 1))
 def test_a_loss_that_is_rounded_to_0_far_out_passes(seed):
     check_loss(CompLogLog(), seed=seed, laws=["first derivative"]).assert_ok()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some(range(4)))
 def test_a_saturated_perceptron_passes(seed):
     rng = np.random.default_rng(seed)
     X, y = np.column_stack([np.ones(25), rng.normal(size=25)]), np.resize([1.0, -1.0, 1.0], 25)

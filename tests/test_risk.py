@@ -6,16 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import InvalidType
+from tests.budget import examples
 from tests.cases import penalty_diagonal, problems
 from tests.reference import assert_same_risk, assert_within, derivative
 
 EPSILON = np.finfo(np.float64).eps
-few = settings(max_examples=50)
+few = examples(50)
 
 
 def unit_direction(problem, seed=0):
@@ -28,13 +29,13 @@ def unit_direction(problem, seed=0):
 # -- plain loops ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(problems())
 def test_risk_gradient_and_hessian_are_those_of_the_loops(problem):
     assert_same_risk(problem.risk(), problem.plain(), problem.theta)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(problems(), st.data())
 def test_single_rows_are_those_of_the_loops(problem, data):
     risk, plain, theta = problem.risk(), problem.plain(), problem.theta
@@ -63,7 +64,7 @@ def test_losses_of_several_thetas_at_once(problem):
 # -- differences ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(problems())
 def test_the_gradient_is_the_derivative_of_the_value(problem):
     risk, plain, theta = problem.risk(), problem.plain(), problem.theta
@@ -73,7 +74,7 @@ def test_the_gradient_is_the_derivative_of_the_value(problem):
     assert_within(risk.gradient(theta) @ direction, difference, size, 1.0)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(problems())
 def test_the_hessian_is_the_derivative_of_the_gradient(problem):  # eq. 11
     risk, plain, theta = problem.risk(), problem.plain(), problem.theta
@@ -109,7 +110,7 @@ def test_weighted_row_gradients_add_up_to_the_gradient(problem):
 # -- other weights --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(problems(rows=(5, 25)), st.data())
 def test_rows_of_weight_zero_have_left_as_the_protocol_says(problem, data):
     plain = problem.plain()

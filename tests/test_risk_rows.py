@@ -5,19 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
+from tests.budget import examples
 from tests.cases import LOSSES, make_problem, penalty_diagonal, problems
 from tests.reference import assert_same_risk, assert_within
 
 # -- held-out rows --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(problems(), st.booleans())
 def test_test_rows_carry_the_training_share_of_the_penalty(problem, with_offset):
     risk, plain, theta = problem.risk(), problem.plain(), problem.theta

@@ -176,15 +176,15 @@ def test_influence_of_a_pipeline_is_that_of_the_transformed_rows():
     )
 
 
-def test_risk_with_other_weights_still_takes_rows_as_the_user_has_them():
+def test_the_reader_serves_the_risk_with_other_weights_too():
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(solver="liblinear", tol=1e-9)).fit(
         X, LABELS
     )
-    fit = ist.from_sklearn(pipeline, X, LABELS, penalty="folded")
-    half = fit.risk.reweighted(np.full(N, 0.5))
-    np.testing.assert_allclose(half.gradient(fit.theta), fit.risk.gradient(fit.theta), atol=1e-12)
-    np.testing.assert_allclose(half.predictions(fit.theta, X), pipeline.decision_function(X))
-    np.testing.assert_allclose(half.test_rows(X, LABELS).row_losses(fit.theta), fit.loss(X, LABELS))
+    fit = ist.from_sklearn(pipeline, X, LABELS, protocol="folded")
+    half = ist.Fit(fit.risk.reweighted(np.full(N, 0.5)), fit.theta, reader=fit.reader)
+    np.testing.assert_allclose(half.risk.gradient(fit.theta), fit.risk.gradient(fit.theta), atol=1e-12)
+    np.testing.assert_allclose(half.predict(X), pipeline.decision_function(X))
+    np.testing.assert_allclose(half.loss(X, LABELS), fit.loss(X, LABELS))
 
 
 # -- dense, sparse, weights, protocols -----------------------------------------------------------------------
@@ -277,7 +277,7 @@ def test_total_penalties_are_those_of_the_table():
     ]
     for estimator, target, penalty in cases:
         estimator.fit(X, target)
-        fit = ist.from_sklearn(estimator, X, target, penalty="fixed")
+        fit = ist.from_sklearn(estimator, X, target, protocol="fixed")
         b, c = np.ravel(estimator.coef_), float(np.ravel(estimator.intercept_)[0])
         total = fit.risk.value(fit.theta) * N - fit.loss(X, target).sum()
         np.testing.assert_allclose(total, penalty(b, c), rtol=1e-9)

@@ -77,7 +77,7 @@ REFUSALS = [
         "hinge",
         lambda: fit_and_pass(SVC(kernel="linear", C=0.5), y=LABELS),
         ValueError,
-        r"have a loss with a second derivative.*smoothing=0.1.*HingeSVC\(lam=2, penalty='fixed'\)",
+        r"have a loss with a second derivative.*smoothing=0.1.*HingeSVC\(lam=2, protocol='fixed'\)",
     ),
     ("smoothing of a smooth loss", lambda: fit_and_pass(Ridge(), smoothing=0.1), ValueError, "be left out"),
     ("unknown protocol", lambda: fit_and_pass(Ridge(), penalty="whole"), ValueError, "'folded' or 'fixed'"),

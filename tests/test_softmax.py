@@ -6,10 +6,11 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
+from tests.budget import examples
 from tests.reference import assert_within
 
 
@@ -108,7 +109,7 @@ def test_predictions_have_their_gradients(problem):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(problems())
 def test_dropping_a_row_is_a_fit_without_it(problem):
     X, y, arguments, _ = problem
@@ -124,7 +125,7 @@ def test_dropping_a_row_is_a_fit_without_it(problem):
     np.testing.assert_allclose(ist.Fit.minimise(risk.reweighted(w)).theta, again, atol=1e-8)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(problems())
 def test_two_classes_are_logistic_regression(problem):
     X, y, arguments, _ = problem

@@ -5,12 +5,13 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator, cg, eigsh, minres
 
 import influstat as ist
 from influstat.solvers.base import Inverse
+from tests.budget import examples
 from tests.solver_cases import (
     CASES,
     Case,
@@ -63,7 +64,7 @@ def test_it_solves_every_form_of_an_operator(case, form):
 
 
 @each_exact_solver
-@settings(max_examples=25)
+@examples(25)
 @given(st.integers(1, 12), st.integers(1, 3), st.floats(0.0, 2.0), st.integers(0, 10**6))
 def test_it_solves_random_definite_matrices(case, p, m, digits, seed):
     rng = np.random.default_rng(seed)

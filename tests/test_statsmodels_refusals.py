@@ -72,11 +72,16 @@ def test_coefficients_all_zero_are_refused():
         ist.from_statsmodels(results, alpha=50.0)
 
 
-def test_an_elastic_net_of_several_strengths_is_refused():
-    alpha = [0.0, 0.01, 0.02, 0.03]
-    results = sm.OLS(DATA.normal, X).fit_regularized(alpha=alpha, L1_wt=0.5)
-    with pytest.raises(Unsupported, match="ridge part must be one strength"):
-        ist.from_statsmodels(results, alpha=alpha, L1_wt=0.5)
+def test_an_elastic_net_of_several_strengths_is_refitted_without_a_row():
+    alpha, kept = [0.0, 0.01, 0.02, 0.03], np.arange(len(DATA.normal)) != 4
+    settings = {"alpha": alpha, "L1_wt": 0.5}
+    results = sm.OLS(DATA.normal, X).fit_regularized(**settings, cnvrg_tol=1e-13, maxiter=2000)
+    fit = ist.from_statsmodels(results, **settings, polish=True)
+    again = sm.OLS(DATA.normal[kept], X[kept]).fit_regularized(**settings, cnvrg_tol=1e-13, maxiter=2000)
+    removal = fit.leave_one_out(rows=[4])
+    assert not removal.active_set_changes()[0]
+    active = np.asarray(results.params) != 0
+    np.testing.assert_allclose(removal.theta[0], again.params[active], rtol=0, atol=1e-8)  # its own tolerance
 
 
 class TestResultsWithoutData:

@@ -10,9 +10,10 @@ import influstat as ist
 from influstat import strategies
 from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
 from influstat.minimise.newton import minimise
+from tests.budget import examples
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-few = settings(max_examples=40, suppress_health_check=SLOW)
+few = examples(40, suppress_health_check=SLOW)
 SEARCH = settings(max_examples=300, phases=[Phase.generate, Phase.shrink], database=None, derandomize=True)
 
 
@@ -106,7 +107,7 @@ def test_weights(n, data):
     assert positive is None or (positive > 0).all()
 
 
-@settings(max_examples=60, suppress_health_check=SLOW)
+@examples(60, suppress_health_check=SLOW)
 @given(strategies.fits())
 def test_fits_are_minima(fit):
     assert fit.stationarity <= 1e-6

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
@@ -11,6 +11,7 @@ import influstat as ist
 from influstat.errors import Diverged, IndefiniteHessian, SingularHessian
 from influstat.solvers.base import as_operator
 from influstat.solvers.spectrum import eigenvalue_bound, largest_eigenvalue
+from tests.budget import examples
 
 
 def recursion_12(H, v, depth, C):
@@ -39,7 +40,7 @@ def curvature_of(n, p, sparse=False, seed=0):
 # -- the recursion --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(
     st.integers(1, 8), st.integers(1, 60), st.floats(0.51, 20.0), st.floats(0.0, 2.0), st.integers(0, 10**6)
 )

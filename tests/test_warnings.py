@@ -21,7 +21,7 @@ ALONE = np.column_stack([np.ones(8), np.eye(8)[:, 5]])  # row 5 is the only one 
 
 
 def lone_row():
-    return ist.Ridge(lam=0.0, penalty="fixed").fit(ALONE, np.arange(8.0) ** 2)
+    return ist.Ridge(lam=0.0, protocol="fixed").fit(ALONE, np.arange(8.0) ** 2)
 
 
 def ridge():
@@ -29,7 +29,7 @@ def ridge():
 
 
 def perfect_fit():
-    return ist.Ridge(lam=0.0, penalty="fixed").fit(X, X @ [1.0, 2.0, 3.0])
+    return ist.Ridge(lam=0.0, protocol="fixed").fit(X, X @ [1.0, 2.0, 3.0])
 
 
 def uneven():

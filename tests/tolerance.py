@@ -67,10 +67,14 @@ def minimised(plain, theta):
     return absolute_inverse(plain.hessian(theta)) @ plain.gradient_size(theta)
 
 
-def removed(plain, part, theta):
-    """Return the size of the minimiser theta of `part`, found from sums over all rows of `plain`, (p,)."""
+def removed(plain, part, theta, start):
+    """Return the size of the minimiser theta of `part`, found from sums over all rows of `plain`, (p,).
+
+    `start` is the minimiser with all rows, where those sums are taken, and to which the change is added.
+    """
     share = plain.total_weight / part.total_weight
-    return absolute_inverse(part.hessian(theta)) @ (share * plain.gradient_size(theta))
+    terms = share * (plain.gradient_size(theta) + plain.gradient_size(start))
+    return absolute_inverse(part.hessian(theta)) @ terms + np.abs(start)
 
 
 def differenced(size, h):

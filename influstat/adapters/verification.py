@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import IndefiniteHessian, NotStationary, SingularHessian
-from influstat.fit import STATIONARITY, Fit
+from influstat.fit import Fit
+from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import STATIONARITY
 from influstat.minimise.newton import stationarity
 from influstat.solvers import Cholesky
 
@@ -19,7 +21,7 @@ PLAIN = 1e-9  # relative gradient so small that nothing more needs to be measure
 BLOCK = 4096  # rows whose gradients are held at once
 
 
-def verified_fit(risk: Any, theta: FloatArray, *, polish: bool, library: str) -> Fit:
+def verified_fit(risk: Any, theta: FloatArray, reader: Reader | None, *, polish: bool, library: str) -> Fit:
     """Return the fit, polished if asked, or raise saying how far theta is from the minimum.
 
     theta passes at a relative gradient of 1e-9, or where the Newton step that is left is below 1 % of the
@@ -35,13 +37,13 @@ def verified_fit(risk: Any, theta: FloatArray, *, polish: bool, library: str) ->
         Polishing did not find a minimum; the message says why.
     """
     if polish:
-        return Fit.minimise(risk, start=theta)
+        return Fit.minimise(risk, start=theta, reader=reader)
     measure = stationarity(risk, theta)
     if measure <= PLAIN:
-        return Fit(risk, theta)
+        return Fit(risk, theta, reader=reader)
     left = remaining_step(risk, theta)
     if left <= ALLOWED or (left == np.inf and measure <= STATIONARITY):
-        return Fit(risk, theta, tolerance=np.inf)
+        return Fit(risk, theta, tolerance=np.inf, reader=reader)
     gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
     relative = np.abs(gradient) / np.where(scale > 0, scale, 1.0)
     worst = int(np.argmax(np.where(np.isfinite(relative), relative, np.inf)))

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.fit import Fit
+from influstat.influence.influence import Influence
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, whole_number
+from influstat.minimise.minimum import Minimum
 from influstat.models.hinge import HingeFit
+from influstat.removal.leave_out import leave_one_out
 from influstat.risks.linear import LinearRisk, as_linear
 
 BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
@@ -72,7 +74,7 @@ class Suspects(ShortRepr):
 
 
 def find_mislabelled(
-    fit: Fit, X: Any = None, y: Any = None, *, by: str = "leave_one_out", method: str = "exact"
+    fit: Minimum, X: Any = None, y: Any = None, *, by: str = "leave_one_out", method: str = "exact"
 ) -> Suspects:
     """Rank the training rows of a classifier by how suspect their labels are.
 
@@ -153,11 +155,11 @@ def find_mislabelled(
     return Suspects(np.where(np.isnan(score), -np.inf, score), fit.row_labels, by)
 
 
-def _score(fit: Fit, X: Any, y: Any, by: str, method: str) -> FloatArray:
+def _score(fit: Minimum, X: Any, y: Any, by: str, method: str) -> FloatArray:
     if by == "self_influence":
-        return np.asarray(-fit.influence().on_self().values)
+        return np.asarray(-Influence(fit).on_self().values)
     if by == "validation":
-        return np.asarray(-fit.influence().on_loss(X, y).removal.sum(axis=1))
+        return np.asarray(-Influence(fit).on_loss(X, y).removal.sum(axis=1))
     if by == "loss":
         return _loss(fit)
     after = _leave_one_out(fit, method)
@@ -173,7 +175,7 @@ def _data(fit: Any) -> LinearRisk:
             "is an exact hinge fit",
             "Use ist.SmoothedSVC with a small t; its ranking is that of the hinge.",
         )
-    if not isinstance(fit, Fit):
+    if not isinstance(fit, Minimum):
         raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Fit one: ist.Logistic(lam=1.0).fit(X, y).")
     risk = as_linear(fit.risk)
     if risk is None or np.unique(risk.y).size != 2 or not _judges(risk):
@@ -190,13 +192,13 @@ def _judges(risk: LinearRisk) -> bool:
     return not ((risk.loss.first(low, eta) < 0).any() or (risk.loss.first(high, eta) > 0).any())
 
 
-def _loss(fit: Fit) -> FloatArray:
+def _loss(fit: Minimum) -> FloatArray:
     """Return l(y_i, eta_i) at theta, shape (n,); the penalty's share is the same for all rows."""
     risk = _data(fit)
     return np.asarray(risk.loss.value(risk.y, risk.linear_predictor(fit.theta)))
 
 
-def _leave_one_out(fit: Fit, method: str) -> FloatArray:
+def _leave_one_out(fit: Minimum, method: str) -> FloatArray:
     """Return l(y_i, x_i'theta_-i + o_i), shape (n,), nan where there is no fit without the row."""
     risk = _data(fit)
     n, p = risk.shape
@@ -204,7 +206,7 @@ def _leave_one_out(fit: Fit, method: str) -> FloatArray:
     step = max(1, BLOCK_ENTRIES // p)
     for start in range(0, n, step):
         rows = np.arange(start, min(start + step, n))
-        without = fit.leave_one_out(method=method, rows=rows).theta
+        without = leave_one_out(fit, method=method, rows=rows).theta
         found = ~np.isnan(without).any(axis=1)
         rows, without = rows[found], without[found]
         eta = np.sum(risk.design.rows(rows) * without, axis=1) + risk.offset[rows]

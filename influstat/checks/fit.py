@@ -11,8 +11,8 @@ from influstat.checks.compare import TINY, compare
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidType, NotConverged
-from influstat.fit import STATIONARITY, Fit
 from influstat.input.validation import whole_number
+from influstat.minimise.minimum import STATIONARITY, Minimum
 from influstat.minimise.newton import minimise
 from influstat.risks.linear import as_linear
 
@@ -59,7 +59,7 @@ def check_fit(fit: Any, *, convex: bool = True, seed: int = 0, laws: Sequence[st
     FAIL  stationarity ... the gradient is 2 theta / W: theta was fitted with a penalty that is smaller by
     2 (|theta|^2 / 2), half of the risk's: is it lam or 2 lam?
     """
-    if not isinstance(fit, Fit):
+    if not isinstance(fit, Minimum):
         raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Build one: ist.Fit(risk, theta).")
     at = Point(fit.risk, fit.theta, None, None, whole_number("seed", seed, at_least=0))
     every = {
@@ -72,7 +72,7 @@ def check_fit(fit: Any, *, convex: bool = True, seed: int = 0, laws: Sequence[st
     return run(repr(fit), every, laws)
 
 
-def _stationarity(fit: Fit) -> Finding:
+def _stationarity(fit: Minimum) -> Finding:
     worst = fit.stationarity
     if worst <= STATIONARITY:
         return Finding("", True, worst, STATIONARITY)
@@ -84,7 +84,7 @@ def _stationarity(fit: Fit) -> Finding:
     )
 
 
-def _why(fit: Fit, gradient: Any, scale: Any) -> str:
+def _why(fit: Minimum, gradient: Any, scale: Any) -> str:
     """Explain a gradient (sum scale) by a penalty that the fit and the risk do not share."""
     theta, names = fit.theta, fit.names
     wrong = np.flatnonzero(np.abs(gradient) > STATIONARITY * scale)
@@ -107,7 +107,7 @@ def _why(fit: Fit, gradient: Any, scale: Any) -> str:
     return text
 
 
-def _lowest(fit: Fit, at: Point) -> Finding:
+def _lowest(fit: Minimum, at: Point) -> Finding:
     """No small step in 2 x 12 random directions lowers the risk by more than rounding."""
     value = fit.risk.value(fit.theta)
     # A mean of n losses has an error of a few epsilons of its largest terms; 1000 leaves room for n.
@@ -149,7 +149,7 @@ def _definite(at: Point) -> Finding:
     return Finding("", passed, where="smallest eigenvalue", cause=cause)
 
 
-def _unique(fit: Fit, at: Point) -> Finding:
+def _unique(fit: Minimum, at: Point) -> Finding:
     away = at.unit * at.rng.normal(size=len(at.unit)) / np.sqrt(len(at.unit))
     try:
         again = minimise(fit.risk, start=fit.theta + 0.1 * away).theta
@@ -160,7 +160,7 @@ def _unique(fit: Fit, at: Point) -> Finding:
     return compare(again / at.unit, fit.theta / at.unit, tolerance=1e-6, size=size, place=at.coefficient)
 
 
-def _kinks(fit: Fit) -> Finding:
+def _kinks(fit: Minimum) -> Finding:
     """No row may sit where the loss has a kink: there influence is no derivative."""
     risk = as_linear(fit.risk)
     kinks = None if risk is None else getattr(risk.loss, "kinks", None)

@@ -12,10 +12,12 @@ from influstat.checks.compare import compare
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.fit import Fit
+from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray, numeric_array, whole_number
+from influstat.minimise.minimum import Minimum
 from influstat.minimise.newton import minimise
 from influstat.numerics.derivatives import ridders
+from influstat.removal.leave_out import leave_one_out
 from influstat.solvers import Solver
 
 TOLERANCE = 1e-5  # of derivatives of refits: a refit carries about 12 digits, its differences 8
@@ -81,7 +83,7 @@ def check_influence(
     >>> print(report.failures[0].cause.split("; ")[1])
     the sign is reversed
     """
-    if not isinstance(fit, Fit):
+    if not isinstance(fit, Minimum):
         raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Build one: ist.Fit(risk, theta).")
     at = _Influences(fit, solver, values, rows, X, y, whole_number("seed", seed, at_least=0))
     return run(repr(fit), {name: partial(law, at) for name, law in LAWS.items()}, laws)
@@ -91,7 +93,7 @@ class _Influences:
     """A fit, its influences, and refits with other weights."""
 
     def __init__(
-        self, fit: Fit, solver: Solver | None, values: Any, rows: Any, X: Any, y: Any, seed: int
+        self, fit: Minimum, solver: Solver | None, values: Any, rows: Any, X: Any, y: Any, seed: int
     ) -> None:
         self.fit, self.solver, self.X, self.y = fit, solver, X, y
         self.point = Point(fit.risk, fit.theta, None, None, seed)
@@ -119,7 +121,7 @@ class _Influences:
 
     def influences(self) -> FloatArray:
         if self.values is None:
-            self.values = self.fit.influence(solver=self.solver).on_theta().values
+            self.values = Influence(self.fit, self.solver).on_theta().values
         return self.values
 
     def refit(self, row: int, change: float) -> FloatArray:
@@ -224,7 +226,7 @@ def _exact(at: _Influences) -> Finding:
     """Exact leave-one-out gives the minimisers that refits find anew."""
     unit = at.point.unit
     # Two minimisations of one risk agree to 1e-9 or so; a wrong removal is off in the first digits.
-    removal = at.fit.leave_one_out(rows=at.rows)
+    removal = leave_one_out(at.fit, rows=at.rows)
     done = [k for k in range(len(at.rows)) if removal.converged[k]]
     if not done:
         return Finding("", True, where=f"no row has a refit: {removal.status[0]}")
@@ -261,10 +263,10 @@ def _loss(at: _Influences) -> Finding:
     if at.X is None or at.y is None or at.given:
         return Finding("", True, where="no test rows given")
     try:
-        tests = at.fit.risk.test_rows(at.X, at.y)
+        tests = at.fit.test_rows(at.X, at.y)
     except Unsupported:
         return Finding("", True, where="the risk has no losses of new rows")
-    scores = at.fit.influence(solver=at.solver).on_loss(at.X, at.y)
+    scores = Influence(at.fit, at.solver).on_loss(at.X, at.y)
     return _on(at, scores, tests.row_losses)
 
 
@@ -272,10 +274,10 @@ def _prediction(at: _Influences) -> Finding:
     if at.X is None or at.given:
         return Finding("", True, where="no test rows given")
     try:
-        scores = at.fit.influence(solver=at.solver).on_prediction(at.X)
+        scores = Influence(at.fit, at.solver).on_prediction(at.X)
     except Unsupported:
         return Finding("", True, where="the risk predicts nothing")
-    return _on(at, scores, lambda theta: np.asarray(at.fit.risk.predictions(theta, at.X)))
+    return _on(at, scores, lambda theta: np.asarray(at.fit.predictions(theta, at.X)))
 
 
 def _own(at: _Influences) -> Finding:
@@ -285,7 +287,7 @@ def _own(at: _Influences) -> Finding:
     gradients = np.asarray(at.fit.risk.row_gradients(at.fit.theta))
     truth = np.sum(gradients * at.influences(), axis=1)
     # A solver may be iterative, to a residual of 1e-10 or so: g_i times it loses digits to its condition.
-    found = at.fit.influence(solver=at.solver).on_self().values
+    found = Influence(at.fit, at.solver).on_self().values
     return compare(
         found,
         truth,

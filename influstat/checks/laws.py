@@ -11,9 +11,9 @@ from influstat.checks.loss import LOSS_LAWS, check_loss
 from influstat.checks.risk import RISK_LAWS, check_risk
 from influstat.checks.solver import SOLVER_LAWS, check_solver
 from influstat.errors import InvalidArgument
-from influstat.fit import Fit
 from influstat.input.parts import missing_parts, parts_of, require_parts
 from influstat.losses.base import Loss
+from influstat.minimise.minimum import Minimum
 from influstat.risks.contract import Risk
 from influstat.solvers import Solver
 
@@ -90,12 +90,12 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
 
 
 def _is_maker(subject: Any) -> bool:
-    complete = isinstance(subject, Fit) or any(not missing_parts(subject, kind) for kind, _, _ in KINDS)
+    complete = isinstance(subject, Minimum) or any(not missing_parts(subject, kind) for kind, _, _ in KINDS)
     return callable(subject) and (isinstance(subject, type) or not complete)
 
 
 def _laws_of(subject: Any) -> list[tuple[str, Check]]:
-    if isinstance(subject, Fit):
+    if isinstance(subject, Minimum):
         return [*((law, check_fit) for law in FIT_LAWS), *((law, check_influence) for law in INFLUENCE_LAWS)]
     # The nearest kind: what it lacks tells a forgotten method from a wrong object.
     kind, names, check = min(KINDS, key=lambda of: len(missing_parts(subject, of[0])) / len(parts_of(of[0])))

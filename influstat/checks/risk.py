@@ -74,7 +74,7 @@ def check_risk(
     ...         return 2.0 * risk.gradient(theta)
     >>> print(checks.check_risk(Doubled(), [0.5], laws=["gradient"]))       # doctest: +ELLIPSIS
     Doubled(3 rows, 1 coefficients): 1 of 1 laws do not hold
-    FAIL  gradient   worst 4.0e-01, ... off by a factor 2.00 everywhere: ...
+    FAIL  gradient   worst 3.6e-01, ... off by a factor 2.00 everywhere: ...
     """
     require_parts(
         "risk", risk, Risk, need="have all parts of influstat.Risk", example="ist.LinearRisk(loss, X, y)"

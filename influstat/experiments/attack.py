@@ -128,10 +128,10 @@ def attack_training_set(
     rows = np.argsort(-effect, kind="stable")[:changed]
     X = ((images - center) / spread).copy()
     X[rows] += steps[rows]
-    risk: Any = Logistic(lam=lam, penalty="fixed").risk(X, labels)
+    risk: Any = Logistic(lam=lam, protocol="fixed").risk(X, labels)
     step = np.linalg.solve(risk.curvature(fit.theta).to_dense(), -risk.gradient(fit.theta))
     after = Fit.minimise(risk, start=fit.theta)
-    tests = fit.risk.test_rows(victim, target)
+    tests = fit.test_rows(victim, target)
     before = float(fit.loss(victim, target)[0])
     return Attack(
         rows=rows,
@@ -147,7 +147,7 @@ def attack_training_set(
 def standardised_fit(images: Any, labels: Any, *, lam: float = 1000.0) -> Fit:
     """Return Figure 2's logistic regression of the standardised images, "fixed" penalty."""
     images, center, spread = _grey_levels(images)
-    return Logistic(lam=lam, penalty="fixed").fit((images - center) / spread, labels)
+    return Logistic(lam=lam, protocol="fixed").fit((images - center) / spread, labels)
 
 
 def _grey_levels(images: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -187,7 +187,7 @@ def _label(label: float) -> float:
 
 def _unattacked(fit: Fit | None, X: FloatArray, labels: FloatArray, lam: float) -> Fit:
     """Return the fit to the unchanged images; of one that is given theta is taken over, if it is that."""
-    model = Logistic(lam=lam, penalty="fixed")
+    model = Logistic(lam=lam, protocol="fixed")
     if fit is None:
         return model.fit(X, labels)
     if not isinstance(fit, Fit):

@@ -16,6 +16,8 @@ from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.hinge import HingeSVC
 from influstat.models.linear import Logistic, SmoothedSVC
+from influstat.plots import influence_against_distance
+from influstat.plots.base import several_axes
 from influstat.solvers import Cholesky
 
 LOGISTIC_LAM = 5.0
@@ -93,7 +95,7 @@ def figure5() -> Figure5:
     logistic = Logistic(lam=LOGISTIC_LAM, labels=(-1, 1)).fit(split.X, split.y)
     model = SmoothedSVC(lam=SVC_LAM, t=SVC_T)
     svc = model.fit(split.X, split.y)
-    fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), svc.theta)
+    fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), svc.theta)
     hinge = HingeSVC(lam=PUBLISHED_LAM).fit(split.X, split.y)
     published = Fit(svc.risk, hinge.theta, tolerance=np.inf)  # not a minimum: that is the point
     return Figure5(
@@ -116,7 +118,7 @@ def _svc_distance(fit: Fit, split: Split) -> FloatArray:
 
 def _influence(rows: Fit, test: Fit, split: Split) -> FloatArray:
     """Return -g_te'H^-1 g_i, the training rows in the protocol of one fit, the test loss of another."""
-    gradient = test.risk.test_rows(split.X_test[:1], split.y_test[:1]).row_gradients(test.theta)[0]
+    gradient = test.test_rows(split.X_test[:1], split.y_test[:1]).row_gradients(test.theta)[0]
     return rows.influence(solver=Cholesky()).on(gradient).values
 
 
@@ -143,9 +145,6 @@ def table(record: Figure5) -> list[Line]:
 
 def draw(record: Figure5) -> Any:
     """Draw Figure 5 and return the matplotlib Figure: logistic, SVC folded, as published, and fixed."""
-    from influstat.plots import influence_against_distance
-    from influstat.plots.base import several_axes
-
     species = np.where(record.split.y > 0, "versicolor", "virginica")
     axes = several_axes(None, 4, columns=2, height=2.4)
     for ax, title, distance, influence in (

@@ -26,6 +26,7 @@ from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.linear import Logistic
+from influstat.plots import image_panels, solver_panels
 from influstat.solvers import ConjugateGradient, Taylor
 
 LAM = 1000.0
@@ -174,7 +175,7 @@ def figure2(
     split = standardised(split)
     model = Logistic(lam=lam)
     fit = model.fit(split.X, split.y)
-    fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), fit.theta)
+    fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
 
     def change(theta: FloatArray) -> FloatArray:
         return loss_change_at(fit, theta, split)[:, 0]
@@ -244,8 +245,6 @@ def table(record: Figure2) -> list[Line]:
 
 def draw(record: Figure2) -> Any:
     """Draw the panels of Figure 2, all rows in the frame, and return the matplotlib Figure."""
-    from influstat.plots import solver_panels
-
     panels = {
         "explicit": record.explicit,
         "conjugate gradients": record.conjugate_gradient,
@@ -261,8 +260,6 @@ def draw(record: Figure2) -> Any:
 
 def draw_images(record: Figure2) -> Any:
     """Draw the test image, the least influential and the most harmful training image."""
-    from influstat.plots import image_panels
-
     least, worst = int(np.argmin(np.abs(record.loo))), int(np.argmin(record.loo))
     labels = record.split.row_labels
     axes = image_panels(

@@ -16,6 +16,7 @@ from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.linear import Logistic
+from influstat.plots import solver_panels
 
 EXPLICIT_FACTOR, LISSA_FACTOR = 1.5, 1.8  # undisclosed, in the published figure
 REFITS = 2000  # with all 9084 the slope is 0.6215, and the wait four times as long
@@ -62,7 +63,7 @@ def figure2_as_figure(*, data: Dataset | None = None) -> Figure2AsFigure:
     0.62
     """
     split = standardised(digits_split(mnist_data() if data is None else data)[0])
-    fit = Logistic(lam=LAM / 2, penalty="fixed").fit(split.X, split.y)
+    fit = Logistic(lam=LAM / 2, protocol="fixed").fit(split.X, split.y)
     elsewhere = Fit(Logistic(lam=LAM).risk(split.X, split.y), fit.theta, tolerance=np.inf)
     loo = loss_change_at(elsewhere, fit.leave_one_out(method="newton").theta, split)[:, 0]
     largest = np.argsort(-np.abs(loo - loo.mean()))[:REFITS]
@@ -82,8 +83,6 @@ def published_line(record: Figure2AsFigure) -> Line:
 
 def draw_published(record: Figure2AsFigure) -> Any:
     """Draw what the published figure shows, its undisclosed factors named."""
-    from influstat.plots import solver_panels
-
     panels = {
         f"explicit, times {EXPLICIT_FACTOR}": EXPLICIT_FACTOR * record.explicit,
         f"LiSSA, ten repeats, times {LISSA_FACTOR}": LISSA_FACTOR * record.lissa_averaged,

@@ -17,6 +17,7 @@ from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.linear import Logistic
+from influstat.plots import factor_panels
 from influstat.solvers import Cholesky
 
 TITLE = "Figure 3: the factors of (17), MNIST 1 against 7, raw pixels"
@@ -94,7 +95,7 @@ def figure3(*, data: Dataset | None = None, lam: float = LAM) -> Figure3:
     """
     split = digits_split(mnist_data() if data is None else data)[0]
     split = _signed(split)
-    fit = Logistic(lam=lam, labels=(-1, 1), penalty="fixed").fit(split.X, split.y)
+    fit = Logistic(lam=lam, labels=(-1, 1), protocol="fixed").fit(split.X, split.y)
     x, y = split.X_test[0], float(split.y_test[0])
     signs = y * split.y * expit(-y * (x @ fit.theta))
     sigma = expit(-split.y * fit.predict(split.X))
@@ -137,8 +138,6 @@ def table(record: Figure3) -> list[Line]:
 
 def draw(record: Figure3) -> Any:
     """Draw Figure 3 and return the matplotlib Figure."""
-    from influstat.plots import factor_panels
-
     axes = factor_panels(
         record.true, record.variants, same_label=record.same_label, equal_units=("without sigma",)
     )

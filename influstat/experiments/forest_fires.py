@@ -24,6 +24,7 @@ from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.linear import Ridge
+from influstat.plots import solver_panels
 from influstat.solvers import ConjugateGradient, Taylor
 
 TEST_ROW = 42
@@ -140,9 +141,9 @@ def figure1(
     split = forest_fires_split(data)
     model = Ridge(lam=1.0)
     fit = model.fit(split.X, split.y)
-    fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), fit.theta)
+    fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
     newton = fixed.leave_one_out(method="newton")
-    gradient = fit.risk.test_rows(split.X_test, split.y_test).row_gradients(fit.theta)[0]
+    gradient = fit.test_rows(split.X_test, split.y_test).row_gradients(fit.theta)[0]
 
     def change(theta: FloatArray) -> FloatArray:
         return loss_change_at(fit, theta, split)[:, 0]
@@ -208,8 +209,6 @@ def draw(record: Figure1, *, published: bool = False) -> Any:
     matplotlib Figure
         Not shown and not saved.
     """
-    from influstat.plots import solver_panels
-
     panels = {
         "explicit": record.explicit,
         "conjugate gradients": record.conjugate_gradient,

@@ -19,6 +19,8 @@ from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.hinge import HingeFit, HingeSVC
 from influstat.models.linear import SmoothedSVC
+from influstat.plots import predicted_against_exact
+from influstat.plots.base import CYCLE, several_axes, tidy
 from influstat.solvers import Cholesky
 
 LAM = 2.0
@@ -111,12 +113,12 @@ def figure4() -> Figure4:
     [0.001, 0.01, 0.1]
     """
     split = iris_split()
-    hinge = HingeSVC(lam=LAM, penalty="fixed").fit(split.X, split.y)
+    hinge = HingeSVC(lam=LAM, protocol="fixed").fit(split.X, split.y)
     removals, own = {}, {}
     for t in WIDTHS:
         model = SmoothedSVC(lam=LAM, t=t)
         fit = model.fit(split.X, split.y)
-        fixed = Fit(replace(model, penalty="fixed").risk(split.X, split.y), fit.theta)
+        fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
         removals[t] = removal(fit, split)
         own[t] = loss_change_at(fit, fixed.leave_one_out().theta, split)
     margin = np.flatnonzero(hinge.solution.margin)
@@ -223,7 +225,7 @@ def figure4_as_figure() -> Figure4AsFigure:
     0.77
     """
     split = iris_split()
-    hinge = HingeSVC(lam=1.0, penalty="fixed").fit(split.X, split.y)
+    hinge = HingeSVC(lam=1.0, protocol="fixed").fit(split.X, split.y)
     return as_figure(hinge.theta, hinge.leave_one_out(), split)
 
 
@@ -301,9 +303,6 @@ def rounded_choice(record: Figure4) -> int:
 
 def draw(record: Figure4) -> Any:
     """Draw Figure 4 for test row 133 and return the matplotlib Figure."""
-    from influstat.plots import predicted_against_exact
-    from influstat.plots.base import CYCLE, several_axes, tidy
-
     axes = several_axes(None, 4, columns=2, height=3.1)
     eta = np.linspace(-0.5, 2.5, 301)
     for t, style, colour in zip((0.001, 0.1, 0.5), ("-", "--", ":"), CYCLE, strict=False):

@@ -116,7 +116,7 @@ def loss_change_at(fit: Fit, theta: FloatArray, split: Split) -> FloatArray:
     ndarray, shape (k, m)
         After minus before.
     """
-    tests = fit.risk.test_rows(split.X_test, split.y_test)
+    tests = fit.test_rows(split.X_test, split.y_test)
     return np.asarray((tests.row_losses(theta.T) - tests.row_losses(fit.theta)[:, None]).T)
 
 

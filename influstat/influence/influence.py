@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
-from influstat.fit import Fit
 from influstat.influence.scores import Scores
 from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
+from influstat.minimise.minimum import Minimum
 from influstat.numerics.differences import differenced
-from influstat.solvers import Inverse, Solution, Solver
+from influstat.solvers import Cholesky, Inverse, Solution, Solver
 
 BLOCK = 4096  # training rows whose gradients are held at once
 
@@ -31,8 +31,8 @@ class Influence:
     ----------
     fit : Fit
         The minimiser and its risk.
-    solver : Solver
-        How H^-1 g is found.
+    solver : Solver, optional
+        How H^-1 g is found; `Cholesky()` when left out.
 
     Notes
     -----
@@ -55,7 +55,8 @@ class Influence:
     array([-1.,  1.])
     """
 
-    def __init__(self, fit: Fit, solver: Solver) -> None:
+    def __init__(self, fit: Minimum, solver: Solver | None = None) -> None:
+        solver = Cholesky() if solver is None else solver
         require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
         self.fit, self.solver = fit, solver
 
@@ -92,7 +93,7 @@ class Influence:
         InvalidArgument, InvalidType
             X has other columns, or y does not suit the loss.
         """
-        tests = self.fit.risk.test_rows(X, y, offset=offset)
+        tests = self.fit.test_rows(X, y, offset=offset)
         values, solution = self._from_gradients(tests.row_gradients(self.fit.theta).T)
         return self._scores(values, tuple(tests.row_labels.tolist()), "loss", solution)
 
@@ -113,8 +114,7 @@ class Influence:
         InvalidArgument, InvalidType
             X has other columns, or the loss has no mean.
         """
-        risk, theta = self.fit.risk, self.fit.theta
-        gradients, labels = risk.prediction_gradients(theta, X, kind=kind, offset=offset)
+        gradients, labels = self.fit.prediction_gradients(X, kind=kind, offset=offset)
         values, solution = self._from_gradients(gradients)
         return self._scores(values, tuple(labels.tolist()), f"{kind} prediction", solution)
 
@@ -154,7 +154,7 @@ class Influence:
         """
         p = self.fit.risk.shape[1]
         if callable(gradient):
-            a = differenced(gradient, self.fit.theta, self._difference_scale())
+            a = differenced(gradient, self.fit.theta, difference_scale(self.fit))
         else:
             a = numeric_array("gradient", gradient)
         if a.ndim not in (1, 2) or a.shape[0] != p or a.size == 0:
@@ -199,11 +199,6 @@ class Influence:
         solution = self._inverse.apply(self._row_gradients().T)
         return -solution.value.T @ a, solution
 
-    def _difference_scale(self) -> FloatArray:
-        """Return 1 / sqrt(W H_jj): how far theta_j can move before W R changes by 1/2, shape (p,)."""
-        diagonal = np.abs(np.asarray(self.fit.hessian.diagonal())) * self.fit.risk.total_weight
-        return np.asarray(1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)))
-
     def _row_gradients(self) -> FloatArray:
         return self.fit.risk.row_gradients(self.fit.theta)
 
@@ -212,3 +207,9 @@ class Influence:
     ) -> Scores:
         risk = self.fit.risk
         return Scores(values, risk.weights / risk.total_weight, risk.row_labels, columns, quantity, solution)
+
+
+def difference_scale(fit: Minimum) -> FloatArray:
+    """Return 1 / sqrt(W H_jj): how far theta_j can move before W R changes by 1/2, shape (p,)."""
+    diagonal = np.abs(np.asarray(fit.hessian.diagonal())) * fit.risk.total_weight
+    return np.asarray(1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)))

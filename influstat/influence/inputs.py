@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.fit import Fit
 from influstat.input.groups import read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, check_finite, numeric_array
+from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.solvers import Cholesky, Solution, Solver
 
@@ -87,7 +87,7 @@ class InputScores(ShortRepr):
 
 
 def input_influence(
-    fit: Fit, X: Any, y: Any, *, rows: Any = None, offset: Any = None, solver: Solver | None = None
+    fit: Minimum, X: Any, y: Any, *, rows: Any = None, offset: Any = None, solver: Solver | None = None
 ) -> InputScores:
     """Return how the summed loss of test rows responds to the inputs of each training row.
 
@@ -133,7 +133,7 @@ def input_influence(
     """
     risk = _linear_risk(fit)
     chosen = read_rows(rows, risk.row_labels).members
-    gradient = risk.test_rows(X, y, offset=offset).row_gradients(fit.theta).sum(axis=0)
+    gradient = fit.test_rows(X, y, offset=offset).row_gradients(fit.theta).sum(axis=0)
     solution = (Cholesky() if solver is None else solver).prepare(fit.hessian).apply(gradient)
     design = risk.design.rows(chosen)
     eta = design @ fit.theta + risk.offset[chosen]
@@ -146,7 +146,7 @@ def input_influence(
 
 
 def _linear_risk(fit: Any) -> LinearRisk:
-    if not isinstance(fit, Fit):
+    if not isinstance(fit, Minimum):
         remedy = "Fit one: ist.Logistic(lam=1.0).fit(X, y); for a hinge, ist.SmoothedSVC."
         raise InvalidType("fit", "be a Fit", f"is {fit!r}", remedy)
     risk = as_linear(fit.risk)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
 from influstat.errors import InvalidArgument
+from influstat.input.reader import LabelledTable
 from influstat.input.validation import (
     FloatArray,
     check_finite,
@@ -62,6 +63,7 @@ class Design:
 
     def __init__(self, X: Any, *, intercept: bool = False, names: Any = None, argument: str = "X") -> None:
         self.argument = argument
+        self.labelled = isinstance(X, LabelledTable)  # its labels stand, whatever index the targets have
         data, columns, self.row_labels = _read(X, argument)
         self.columns = columns  # as the caller's table names them, whatever `names` says
         if names is None:
@@ -223,6 +225,9 @@ def _squared(block: Any) -> Any:
 
 def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any]]:
     """Return the checked matrix, its column names (None when it has none) and its row labels."""
+    if isinstance(X, LabelledTable):
+        matrix, names, _ = _read(X.table, argument)
+        return matrix, names, X.row_labels
     columns = [str(name) for name in X.columns] if hasattr(X, "columns") else None
     data: Any = X if sp.issparse(X) else numeric_array(argument, X)
     if data.ndim != 2:

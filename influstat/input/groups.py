@@ -106,7 +106,7 @@ def read_rows(rows: Any, row_labels: NDArray[Any]) -> Groups:
     return Groups(chosen, np.arange(len(chosen) + 1), row_labels[chosen])
 
 
-def read_groups(labels: Any, n: int, argument: str = "labels") -> Groups:
+def read_groups(groups: Any, n: int, argument: str = "groups") -> Groups:
     """Return the groups of rows that share a label, or those that a list of index arrays names.
 
     Errors call the labels by the name of the caller's argument.
@@ -122,14 +122,14 @@ def read_groups(labels: Any, n: int, argument: str = "labels") -> Groups:
         There is not one label per row or a label is missing; a row does not exist or is twice in a
         group; a group is empty or holds all rows.
     """
-    if isinstance(labels, (list, tuple)) and labels and all(_is_index_array(item) for item in labels):
-        return _from_index_arrays(labels, n, argument)
-    values = np.asarray(labels)
+    if isinstance(groups, (list, tuple)) and groups and all(_is_index_array(item) for item in groups):
+        return _from_index_arrays(groups, n, argument)
+    values = np.asarray(groups)
     if values.shape != (n,):
         raise InvalidArgument(
             argument,
             f"hold one label per row ({n}), or be a list of arrays of row positions",
-            f"is {labels!r}" if values.ndim == 0 else f"has shape {values.shape}",
+            f"is {groups!r}" if values.ndim == 0 else f"has shape {values.shape}",
             f"Pass the labels of the training rows, e.g. np.arange({n}) % 5 for five folds, or positions, "
             "e.g. [[0, 1], [2, 3]].",
         )

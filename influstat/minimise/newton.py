@@ -37,7 +37,7 @@ POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the g
 
 
 @dataclass(frozen=True)
-class Minimum:
+class Found:
     """A minimiser with its evidence.
 
     Attributes
@@ -77,7 +77,7 @@ def minimise(
     start: FloatArray | None = None,
     max_iterations: int = 200,
     tolerance: float = TOLERANCE,
-) -> Minimum:
+) -> Found:
     """Return the minimiser of the risk, or raise.
 
     Parameters
@@ -163,7 +163,7 @@ class _Descent:
         self.convex = getattr(risk, "convex", True)
         self.steps = 0
 
-    def minimum(self, max_iterations: int, tolerance: float) -> Minimum:
+    def minimum(self, max_iterations: int, tolerance: float) -> Found:
         """Return the end of the run, checked to be the one minimum."""
         if not np.isfinite(self.measure):
             raise NotConverged(
@@ -174,7 +174,7 @@ class _Descent:
         if not self.definite:  # no step was needed, or the last was damped: a saddle looks the same so far
             self._require_definite()
         self.existence.explain(self.theta, self._condition(), only_if_suspect=True)
-        return Minimum(self.theta, self.measure, self.steps)
+        return Found(self.theta, self.measure, self.steps)
 
     def run(self, max_iterations: int, tolerance: float) -> None:
         """Step until stationary, then polish while each step still halves the gradient."""

@@ -29,7 +29,7 @@ class HingeSVC:
         Strength > 0 of the penalty, on the scale of the summed loss.
     intercept : bool
         Fit an unpenalised intercept, last in theta.
-    penalty : {"folded", "fixed"}
+    protocol : {"folded", "fixed"}
         What leaves with a row: its loss and its share w_i / W of the penalty, or its loss alone.
 
     Raises
@@ -47,13 +47,13 @@ class HingeSVC:
 
     lam: float = 1.0
     intercept: bool = True
-    penalty: str = "folded"
+    protocol: str = "folded"
 
     def __post_init__(self) -> None:
         """Check the settings."""
         object.__setattr__(self, "lam", real_number("lam", self.lam, above=0.0))
         choice("intercept", self.intercept, (True, False))
-        choice("penalty", self.penalty, PROTOCOLS)
+        choice("protocol", self.protocol, PROTOCOLS)
 
     def fit(
         self,
@@ -94,7 +94,7 @@ class HingeSVC:
             weights=weights,
             offset=offset,
             intercept=self.intercept,
-            protocol=self.penalty,
+            protocol=self.protocol,
             names=names,
             row_labels=row_labels,
         )

@@ -24,13 +24,13 @@ class _Model:
 
     lam: float
     intercept: bool
-    penalty: str
+    protocol: str
     _classifies: ClassVar[bool] = True
 
     def _check(self) -> None:
         object.__setattr__(self, "lam", real_number("lam", self.lam, at_least=0.0))
         choice("intercept", self.intercept, (True, False))
-        choice("penalty", self.penalty, PROTOCOLS)
+        choice("protocol", self.protocol, PROTOCOLS)
 
     def _loss(self) -> Loss:
         raise NotImplementedError  # pragma: no cover - each model has its own
@@ -58,7 +58,7 @@ class _Model:
             weights=weights,
             offset=offset,
             intercept=self.intercept,
-            protocol=self.penalty,
+            protocol=self.protocol,
             names=names,
             row_labels=row_labels,
         )
@@ -114,7 +114,7 @@ class Ridge(_Model):
         Strength >= 0 of the penalty, on the scale of the summed loss.
     intercept : bool
         Add an unpenalised intercept, last in theta.
-    penalty : {"folded", "fixed"}
+    protocol : {"folded", "fixed"}
         What leaves with a row: its loss and its share w_i / W of the penalty, or its loss alone.
 
     Raises
@@ -131,7 +131,7 @@ class Ridge(_Model):
 
     lam: float = 1.0
     intercept: bool = False
-    penalty: str = "folded"
+    protocol: str = "folded"
     _classifies: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -154,7 +154,7 @@ class Logistic(_Model):
         Coding of y: the loss of eq. 15 or that behind eq. 17. Both give the same theta.
     intercept : bool
         Add an unpenalised intercept, last in theta.
-    penalty : {"folded", "fixed"}
+    protocol : {"folded", "fixed"}
         What leaves with a row: its loss and its share w_i / W of the penalty, or its loss alone.
 
     Raises
@@ -174,7 +174,7 @@ class Logistic(_Model):
     lam: float = 1.0
     labels: tuple[int, int] = (0, 1)
     intercept: bool = False
-    penalty: str = "folded"
+    protocol: str = "folded"
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -197,7 +197,7 @@ class SmoothedSVC(_Model):
         Width > 0 of the smoothing; `HingeSVC` fits t = 0.
     intercept : bool
         Fit an unpenalised intercept, last in theta.
-    penalty : {"folded", "fixed"}
+    protocol : {"folded", "fixed"}
         What leaves with a row: its loss and its share w_i / W of the penalty, or its loss alone.
 
     Raises
@@ -216,7 +216,7 @@ class SmoothedSVC(_Model):
     lam: float = 1.0
     t: float = 0.1
     intercept: bool = True
-    penalty: str = "folded"
+    protocol: str = "folded"
 
     def __post_init__(self) -> None:
         """Check the settings."""

@@ -7,19 +7,15 @@ lambda.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
+from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import ActiveL1, active_l1
-
-if TYPE_CHECKING:
-    from influstat.removal.result import Removal
 
 BLOCK = 512  # removals whose linear predictors are held at once
 MARGIN = 1e-9  # relative: at the bound itself a column may stay out
@@ -38,23 +34,23 @@ def entering_pull(risk: LinearRisk, lasso: ActiveL1, theta: FloatArray) -> float
     return float(np.max(excess / np.where(scale > 0, scale, 1.0)))
 
 
-def active_set_changes(removal: Removal) -> NDArray[np.bool_]:
-    """Tell which removals change the set of active columns; `Removal.active_set_changes` says more."""
-    risk = as_linear(removal.fit.risk)
+def active_set_changes(whole: Risk, theta: FloatArray, groups: Groups) -> NDArray[np.bool_]:
+    """Tell which of the removals to theta, shape (k, p), change the active columns: a method of `Removal`."""
+    risk = as_linear(whole)
     lasso = None if risk is None else active_l1(risk.penalty)
     if risk is None or lasso is None:
         raise Unsupported(
             "removal",
             "be of a fit with an absolute-value penalty on its active set",
-            f"is of a {type(removal.fit.risk).__name__} without one",
+            f"is of a {type(whole).__name__} without one",
             "Ask it of fits that from_sklearn or from_statsmodels made of a lasso or an elastic net.",
         )
-    changes = np.zeros(len(removal.theta), dtype=np.bool_)
+    changes = np.zeros(len(theta), dtype=np.bool_)
     for start in range(0, len(changes), BLOCK):
         part = slice(start, start + BLOCK)
-        theta = removal.theta[part].T
-        signs_change = lasso.crossed(theta).any(axis=0) | np.isnan(theta).any(axis=0)
-        changes[part] = signs_change | _columns_enter(risk, lasso, theta, removal.groups.take(part))
+        after = theta[part].T
+        signs_change = lasso.crossed(after).any(axis=0) | np.isnan(after).any(axis=0)
+        changes[part] = signs_change | _columns_enter(risk, lasso, after, groups.take(part))
     return changes
 
 

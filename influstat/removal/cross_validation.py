@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
@@ -13,15 +13,13 @@ from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, vector
 from influstat.losses.base import constant_second
+from influstat.minimise.minimum import Minimum
 from influstat.removal.expansion import Expansion
 from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import in_blocks
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
 from influstat.solvers.cholesky import CholeskyInverse
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
 ALONE = 1e-9  # 1 - leverage at most that: the row alone determines an unpenalised coefficient
 BLOCK_ENTRIES = 2**17  # entries of the row blocks in closed forms: 1 MiB, so that they stay in cache
@@ -52,7 +50,7 @@ class CrossValidation(ShortRepr):
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
     >>> ist.cross_validate(fit, ["a", "a", "b"]).fold_losses.round(9)   # 12.5 + 8, 4.5^2
     array([20.5 , 20.25])
     """
@@ -67,7 +65,7 @@ class CrossValidation(ShortRepr):
 
 
 def cross_validate(
-    fit: Fit, folds: Any = None, *, method: str = "exact", certified: bool = False
+    fit: Minimum, folds: Any = None, *, method: str = "exact", certified: bool = False
 ) -> CrossValidation:
     """Return the loss of every row at the coefficients found without its fold.
 
@@ -100,7 +98,7 @@ def cross_validate(
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
     >>> ist.cross_validate(fit).row_losses         # (1 - 4)^2, (2 - 3.5)^2, (6 - 1.5)^2
     array([ 9.  ,  2.25, 20.25])
     """
@@ -123,7 +121,7 @@ def cross_validate(
     return CrossValidation(losses, fold_losses, mean, bound, groups, method, tuple(status))
 
 
-def _linear(fit: Fit) -> LinearRisk:
+def _linear(fit: Minimum) -> LinearRisk:
     risk = as_linear(fit.risk)
     if risk is None:
         raise Unsupported(
@@ -133,7 +131,7 @@ def _linear(fit: Fit) -> LinearRisk:
 
 
 def _by_removal(
-    fit: Fit, groups: Groups, method: str, losses: FloatArray, bound: FloatArray | None = None
+    fit: Minimum, groups: Groups, method: str, losses: FloatArray, bound: FloatArray | None = None
 ) -> list[str]:
     """Fill the losses block by block of folds; return their status."""
     risk, status = _linear(fit), list[str]()
@@ -149,10 +147,10 @@ def _by_removal(
     return status
 
 
-def _closed_form(fit: Fit, expansion: Expansion, groups: Groups, losses: FloatArray) -> list[str]:
+def _closed_form(fit: Minimum, expansion: Expansion, groups: Groups, losses: FloatArray) -> list[str]:
     """Fill the leave-one-out losses of a quadratic risk; rows of leverage near 1 by a refit."""
     risk = expansion.risk
-    factors = expansion.kept(groups)
+    factors = expansion.left(groups)
     shared = SharedInverse(expansion, factors)
     penalty = expansion.penalty_gradient
     status, hard = [""] * len(groups), []
@@ -187,7 +185,7 @@ def _along(
     return np.asarray(np.einsum("kp,pk->k", x, solved))
 
 
-def cross_validate_lam(fit: Fit, lams: Any) -> FloatArray:
+def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
     """Return the leave-one-out loss of a ridge fit's data under other penalties, one eigendecomposition.
 
     Parameters
@@ -219,7 +217,7 @@ def cross_validate_lam(fit: Fit, lams: Any) -> FloatArray:
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
     >>> # the mean of (1 - 8/3)^2, (2 - 7/3)^2 and (6 - 1)^2
     >>> ist.cross_validate_lam(fit, [1.0]).round(7), round(ist.cross_validate(fit).mean, 12)
     (array([9.2962963]), 9.296296296296)
@@ -244,7 +242,7 @@ def cross_validate_lam(fit: Fit, lams: Any) -> FloatArray:
         )
     coordinates = _Coordinates(risk, second)
     groups = read_rows(None, fit.row_labels)
-    kept = Expansion(risk, fit.theta).kept(groups)
+    kept = Expansion(risk, fit.theta).left(groups)
     return np.array([coordinates.mean_loss(2.0 * lam * kept) for lam in values])
 
 

@@ -50,7 +50,7 @@ class Expansion:
         self.penalty_hessian.add_to(matrix, factor)
         return matrix
 
-    def kept(self, groups: Groups) -> FloatArray:
+    def left(self, groups: Groups) -> FloatArray:
         """Return c_k, the share of the penalty that stays, shape (K,)."""
         return np.asarray(self.risk.protocol.left(groups.sums(self.risk.weights), self.risk.total_weight))
 
@@ -98,7 +98,7 @@ class Remainder:
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
         self.expansion, self.groups = expansion, groups
-        self.factors = expansion.kept(groups)
+        self.factors = expansion.left(groups)
         order = np.argsort(groups.members, kind="stable")
         self._rows, self._columns = groups.members[order], groups.owners[order]
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.methods.general import left_over
 from influstat.risks.linear import as_linear
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
 BLOCK = 512  # removals advanced together
 BLOCK_MEMBERS = 4096  # rows removed in a block of groups: bounds what their solves take
 DENSE_ENTRIES = 2**23  # entries of the n x K slopes where X is sparse, which is not cut into row blocks
 
 
-def blocks_of(fit: Fit, groups: Groups) -> list[Groups]:
+def blocks_of(fit: Minimum, groups: Groups) -> list[Groups]:
     """Return the removals in blocks that keep the work arrays small."""
     size = BLOCK
     risk = as_linear(fit.risk)
@@ -29,7 +25,7 @@ def blocks_of(fit: Fit, groups: Groups) -> list[Groups]:
     return list(groups.blocks(size, BLOCK_MEMBERS))
 
 
-def gradients_without(fit: Fit, groups: Groups, theta: FloatArray) -> FloatArray:
+def gradients_without(fit: Minimum, groups: Groups, theta: FloatArray) -> FloatArray:
     """Return grad F_k / W at row k of theta, shape (K, p), nan where theta is nan."""
     risk = fit.risk
     result = np.empty_like(theta)
@@ -48,7 +44,7 @@ def gradients_without(fit: Fit, groups: Groups, theta: FloatArray) -> FloatArray
     return result
 
 
-def _gradient(fit: Fit, rows: Indices, theta: FloatArray) -> FloatArray:
+def _gradient(fit: Minimum, rows: Indices, theta: FloatArray) -> FloatArray:
     if np.isnan(theta).any():
         return np.full(len(theta), np.nan)
     part = left_over(fit.risk, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.progress import progress
 from influstat.input.validation import choice
 from influstat.input.warning import doubt
+from influstat.minimise.minimum import Minimum
 from influstat.minimise.newton import LARGEST_FACTORED
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks_of
@@ -24,9 +25,6 @@ from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
 from influstat.risks.linear import as_linear
 
-if TYPE_CHECKING:
-    from influstat.fit import Fit
-
 METHODS = ("exact", "newton", "second_order", "influence")
 
 
@@ -38,17 +36,17 @@ class Method(Protocol):
         ...
 
 
-def leave_one_out(fit: Fit, *, method: str = "exact", rows: Any = None) -> Removal:
+def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> Removal:
     """Return the coefficients without each of the rows; `Fit.leave_one_out` says more."""
     return collect(fit, read_rows(rows, fit.row_labels), method)
 
 
-def leave_groups_out(fit: Fit, labels: Any, *, method: str = "exact") -> Removal:
+def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Removal:
     """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
-    return collect(fit, read_groups(labels, fit.risk.shape[0]), method)
+    return collect(fit, read_groups(groups, fit.risk.shape[0]), method)
 
 
-def prepare(fit: Fit, groups: Groups, method: str) -> Method:
+def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     """Return the method, ready for these groups."""
     choice("method", method, METHODS)
     if method == "influence":
@@ -78,7 +76,7 @@ def prepare(fit: Fit, groups: Groups, method: str) -> Method:
         return OwnRefit(risk, fit.theta)
 
 
-def in_blocks(fit: Fit, groups: Groups, method: str) -> Iterator[Removal]:
+def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     """Yield the removals of consecutive blocks."""
     prepared = prepare(fit, groups, method)
     for part in progress(blocks_of(fit, groups), "removals"):
@@ -87,7 +85,7 @@ def in_blocks(fit: Fit, groups: Groups, method: str) -> Iterator[Removal]:
         yield Removal(fit, method, part, theta, found.converged, tuple(found.status), found.gradient_norm)
 
 
-def collect(fit: Fit, groups: Groups, method: str) -> Removal:
+def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
     """Return all removals as one; an interrupt gives those done so far, the others marked."""
     k, p = len(groups), fit.risk.shape[1]
     theta, norms = np.full((k, p), np.nan), np.full(k, np.nan)

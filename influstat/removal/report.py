@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.validation import FloatArray, whole_number
+from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
-    from influstat.removal.result import Removal
+from influstat.removal.result import Removal
 
 # Column, what it is called in text, method, whether the loss is linearised.
 ORDERS = (
@@ -52,7 +50,7 @@ class RemovalReport:
     --------
     >>> import influstat as ist
     >>> X, y = [[1.0], [1.0], [2.0]], [1.0, 3.0, 4.0]
-    >>> fit = ist.Ridge(lam=0.0, penalty="fixed").fit(X, y, row_labels=["a", "b", "c"])
+    >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit(X, y, row_labels=["a", "b", "c"])
     >>> report = fit.removal_report([[1.0]], [3.0])
     >>> report.labels, report.changes["exact"].round(2)       # theta is 2; 9/5, 11/5 and 2 without
     (array(['b', 'a', 'c'], dtype='<U1'), array([ 0.44, -0.36,  0.  ]))
@@ -113,7 +111,7 @@ def _size(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.1e}"
 
 
-def removal_report(fit: Fit, X: Any, y: Any, *, top: int, groups: Any, offset: Any) -> RemovalReport:
+def removal_report(fit: Minimum, X: Any, y: Any, *, top: int, groups: Any, offset: Any) -> RemovalReport:
     """Return the report; `Fit.removal_report` says more."""
     top = whole_number("top", top, at_least=1)
     before = fit.loss(X, y, offset=offset)
@@ -152,7 +150,7 @@ def removal_report(fit: Fit, X: Any, y: Any, *, top: int, groups: Any, offset: A
     )
 
 
-def _second_order(fit: Fit, chosen: Groups) -> Removal | None:
+def _second_order(fit: Minimum, chosen: Groups) -> Removal | None:
     """Return the second-order removals, None for a risk of the user's own that has no third derivatives."""
     try:
         return collect(fit, chosen, "second_order")
@@ -165,8 +163,8 @@ def _total(values: FloatArray) -> FloatArray:
     return np.asarray(values.sum(axis=1))
 
 
-def _subject(fit: Fit, X: Any, y: Any, before: FloatArray) -> str:
+def _subject(fit: Minimum, X: Any, y: Any, before: FloatArray) -> str:
     if len(before) > 1:
         return f"the summed loss of {len(before)} test rows"
-    label = fit.risk.test_rows(X, y).row_labels[0]
+    label = fit.test_rows(X, y).row_labels[0]
     return f"the loss of test row {label}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,12 @@ from influstat.errors import Unsupported
 from influstat.input.groups import Groups
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.removal.active_set import active_set_changes
+from influstat.removal.certificates import bounds
+from influstat.removal.certificates.certify import certify
+from influstat.removal.certificates.theorem import Certificate
 from influstat.removal.gradients import gradients_without
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
-    from influstat.removal.certificates.theorem import Certificate
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,13 +43,13 @@ class Removal(ShortRepr):
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
     >>> loo = fit.leave_one_out()
     >>> loo.prediction_change([[3.0]]).ravel().round(9)       # 3 (1.5 - 4/3), 3 (0.5 - 4/3)
     array([ 0.5, -2.5])
     """
 
-    fit: Fit
+    fit: Minimum
     method: str
     groups: Groups
     theta: FloatArray
@@ -114,7 +114,7 @@ class Removal(ShortRepr):
         ndarray, shape (k, m)
             In units of the loss, with the penalty's share if folded. Positive: the row helps.
         """
-        tests = self.fit.risk.test_rows(X, y, offset=offset)
+        tests = self.fit.test_rows(X, y, offset=offset)
         if self.method == "influence" if linear is None else linear:
             return np.asarray(tests.row_gradients_dot(self.fit.theta, self.delta.T).T)
         before = tests.row_losses(self.fit.theta)
@@ -123,10 +123,9 @@ class Removal(ShortRepr):
 
     def prediction_change(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return the change of predictions for new rows, after minus before, shape (k, m)."""
-        risk = self.fit.risk
         with np.errstate(invalid="ignore"):
-            after = risk.predictions(self.theta.T, X, kind=kind, offset=offset)
-        before = risk.predictions(self.fit.theta, X, kind=kind, offset=offset)
+            after = self.fit.predictions(self.theta.T, X, kind=kind, offset=offset)
+        before = self.fit.predict(X, kind=kind, offset=offset)
         return np.asarray((after - before[:, None]).T)
 
     def active_set_changes(self) -> NDArray[np.bool_]:
@@ -141,7 +140,7 @@ class Removal(ShortRepr):
         Unsupported
             The fit has no absolute-value penalty on its active set.
         """
-        return active_set_changes(self)
+        return active_set_changes(self.fit.risk, self.theta, self.groups)
 
     # -- certificates: no refit needed, whatever the method (removal/certificates.py) -----------------
 
@@ -152,8 +151,6 @@ class Removal(ShortRepr):
         `certificate.status` says per removal why there is none: a loss without self-concordance
         (|l3| <= c l2), rows that determine a coefficient alone, coefficients too far from the true ones.
         """
-        from influstat.removal.certificates.certify import certify
-
         return certify(self.fit.risk, self.fit.theta, self.groups, self.theta)
 
     def theta_bound(self) -> FloatArray:
@@ -162,9 +159,7 @@ class Removal(ShortRepr):
         True is the exact minimiser without the rows. As `fit.theta` is what it is, these are bounds on
         |reported delta - true delta| too; a fit that has not converged is no exception.
         """
-        from influstat.removal.certificates.bounds import theta_bound
-
-        return theta_bound(self)
+        return bounds.theta_bound(self.fit, self.certificate)
 
     def prediction_bound(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return certified bounds on |prediction_change - true change|, shape (k, m), nan where none.
@@ -181,9 +176,7 @@ class Removal(ShortRepr):
         >>> bool((abs(error) <= newton.prediction_bound([[1.0]])).all())
         True
         """
-        from influstat.removal.certificates.bounds import prediction_bound
-
-        return prediction_bound(self, X, kind=kind, offset=offset)
+        return bounds.prediction_bound(self.fit, self.certificate, X, kind=kind, offset=offset)
 
     def loss_bound(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
         """Return certified bounds on |loss_change - true change|, shape (k, m), nan where none.
@@ -199,9 +192,10 @@ class Removal(ShortRepr):
         >>> bool((loo.loss_bound([[1.0]], [1]) < 0.1).all())
         True
         """
-        from influstat.removal.certificates.bounds import loss_bound
-
-        return loss_bound(self, X, y, offset=offset, linear=linear)
+        tests = self.fit.test_rows(X, y, offset=offset)
+        again = self.loss_change(X, y, offset=offset, linear=False)
+        reported = self.loss_change(X, y, offset=offset, linear=linear)
+        return bounds.loss_bound(self.fit, self.certificate, tests, again=again, reported=reported)
 
     def held_out_bound(self) -> FloatArray:
         """Return certified bounds on |l_j(theta) - l_j(true theta)| for the removed rows j themselves.
@@ -209,9 +203,7 @@ class Removal(ShortRepr):
         One per row removed, in the order of `groups.members`, without a penalty's share: their weighted
         mean bounds the error of a cross-validated loss.
         """
-        from influstat.removal.certificates.bounds import held_out_bound
-
-        return held_out_bound(self)
+        return bounds.held_out_bound(self.fit, self.certificate)
 
     def to_frame(self) -> Any:
         """Return delta as a pandas DataFrame: removals labelled, one column per coefficient."""

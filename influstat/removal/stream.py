@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from influstat.input.groups import read_groups, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
 
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
-
-def stream(fit: Fit, groups: Any = None, *, method: str = "exact") -> Iterator[Removal]:
+def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterator[Removal]:
     """Yield a `Removal` for each block of consecutive rows or groups, so that only one block is kept.
 
     Parameters
@@ -34,7 +32,7 @@ def stream(fit: Fit, groups: Any = None, *, method: str = "exact") -> Iterator[R
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
     >>> [part.theta.ravel().round(9).tolist() for part in ist.removal.stream(fit)]
     [[1.5, 0.5]]
     """
@@ -49,20 +47,20 @@ class LossChanges(ShortRepr):
 
     Attributes
     ----------
-    values : ndarray, shape (k, m)
+    change : ndarray, shape (k, m)
         Loss after minus before; positive: the row helps.
     gradient_norm, converged, status
         As in `Removal`.
     """
 
-    values: FloatArray
+    change: FloatArray
     gradient_norm: FloatArray
     converged: NDArray[np.bool_]
     status: tuple[str, ...]
 
 
 def loss_changes(
-    fit: Fit, X: Any, y: Any, groups: Any = None, *, offset: Any = None, method: str = "exact"
+    fit: Minimum, X: Any, y: Any, groups: Any = None, *, offset: Any = None, method: str = "exact"
 ) -> LossChanges:
     """Return the changes of the losses of test rows on every removal, no coefficients kept.
 
@@ -82,8 +80,8 @@ def loss_changes(
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
-    >>> ist.removal.loss_changes(fit, [[1.0]], [2.0]).values.ravel().round(9)  # .5^2 - .667^2, 1.5^2 - ...
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> ist.removal.loss_changes(fit, [[1.0]], [2.0]).change.ravel().round(9)  # .5^2 - .667^2, 1.5^2 - ...
     array([-0.19444444,  1.80555556])
     """
     parts = [

@@ -177,5 +177,6 @@ def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
 
 def _row_labels(row_labels: Any, design: Design, y: Any) -> NDArray[Any]:
     if row_labels is None:
-        return index_labels(y.index) if not design.named and has_index(y) else design.row_labels
+        unnamed = not (design.named or design.labelled)
+        return index_labels(y.index) if unnamed and has_index(y) else design.row_labels
     return read_labels(row_labels, design.shape[0])

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,12 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray, choice
+from influstat.minimise.minimum import Minimum
+from influstat.removal.leave_out import leave_groups_out, leave_one_out
 from influstat.risks.linear import as_linear
 from influstat.solvers.cholesky import CholeskyInverse
 from influstat.statistics.dispersion import dispersion, dispersion_of, observations
 from influstat.statistics.leverage import Leverage
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
 SANDWICHES = ("HC0", "HC1", "HC2", "HC3", "cluster")
 JACKKNIVES = ("infinitesimal jackknife", "jackknife", "cluster jackknife")
@@ -71,7 +70,7 @@ class CovarianceSetting:
     frequency: bool = False
 
 
-def read_setting(fit: Fit, kind: str, groups: Any, dispersion: Any, frequency: bool) -> CovarianceSetting:
+def read_setting(fit: Minimum, kind: str, groups: Any, dispersion: Any, frequency: bool) -> CovarianceSetting:
     """Check what the caller asks for.
 
     Raises
@@ -103,7 +102,7 @@ def read_setting(fit: Fit, kind: str, groups: Any, dispersion: Any, frequency: b
 
 
 def covariance(
-    fit: Fit,
+    fit: Minimum,
     kind: str = "model",
     *,
     groups: Any = None,
@@ -114,14 +113,14 @@ def covariance(
     return covariance_of(fit, read_setting(fit, kind, groups, dispersion, frequency))
 
 
-def covariance_of(fit: Fit, setting: CovarianceSetting) -> FloatArray:
+def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     """Return the covariance of theta that the setting means, shape (p, p)."""
     if setting.kind == "jackknife":
         rows = np.flatnonzero(fit.risk.weights)
-        return _jackknife(fit.leave_one_out(rows=rows), len(rows))
+        return _jackknife(leave_one_out(fit, rows=rows), len(rows))
     if setting.kind == "cluster jackknife":
         assert setting.clusters is not None
-        return _jackknife(fit.leave_groups_out(setting.clusters), clusters_left(fit, setting))
+        return _jackknife(leave_groups_out(fit, setting.clusters), clusters_left(fit, setting))
     if setting.kind == "model":
         phi = model_dispersion(fit, setting)
         return phi * bread(fit)
@@ -129,7 +128,7 @@ def covariance_of(fit: Fit, setting: CovarianceSetting) -> FloatArray:
     return factor(fit, setting) * inverse @ _meat(fit, setting) @ inverse
 
 
-def model_dispersion(fit: Fit, setting: CovarianceSetting) -> float:
+def model_dispersion(fit: Minimum, setting: CovarianceSetting) -> float:
     """Return phi, known or estimated."""
     loss = getattr(fit.risk, "loss", fit.risk)
     known = dispersion_of(loss, setting.dispersion)
@@ -138,7 +137,7 @@ def model_dispersion(fit: Fit, setting: CovarianceSetting) -> float:
     return dispersion(Leverage(fit), given=setting.dispersion, frequency=setting.frequency).value
 
 
-def bread(fit: Fit) -> FloatArray:
+def bread(fit: Minimum) -> FloatArray:
     """Return S^-1, sum scale, shape (p, p)."""
     if as_linear(fit.risk) is not None:
         return Leverage(fit).inverse
@@ -146,7 +145,7 @@ def bread(fit: Fit) -> FloatArray:
     return inverse.solve(np.eye(len(fit.theta))) / fit.risk.total_weight
 
 
-def count(fit: Fit, setting: CovarianceSetting) -> tuple[float, float]:
+def count(fit: Minimum, setting: CovarianceSetting) -> tuple[float, float]:
     """Return N and the effective degrees of freedom (p where the risk has no linear predictor)."""
     try:
         leverage = Leverage(fit)
@@ -157,13 +156,13 @@ def count(fit: Fit, setting: CovarianceSetting) -> tuple[float, float]:
     return observations(leverage.risk, setting.frequency), leverage.effective_degrees_of_freedom
 
 
-def clusters_left(fit: Fit, setting: CovarianceSetting) -> int:
+def clusters_left(fit: Minimum, setting: CovarianceSetting) -> int:
     """Return how many clusters have a row of positive weight."""
     assert setting.clusters is not None
     return len(np.unique(setting.clusters[fit.risk.weights > 0]))
 
 
-def factor(fit: Fit, setting: CovarianceSetting) -> float:
+def factor(fit: Minimum, setting: CovarianceSetting) -> float:
     """Return what the sandwich is multiplied by."""
     if setting.kind not in ("HC1", "cluster"):
         return 1.0
@@ -189,7 +188,7 @@ def copy_leverage(leverage: Leverage, frequency: bool) -> FloatArray:
     return values
 
 
-def _meat(fit: Fit, setting: CovarianceSetting) -> FloatArray:
+def _meat(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     weights = fit.risk.weights
     if setting.clusters is not None:
         sums = np.zeros((int(setting.clusters.max()) + 1, len(fit.theta)))
@@ -203,7 +202,7 @@ def _meat(fit: Fit, setting: CovarianceSetting) -> FloatArray:
     return total
 
 
-def row_factors(fit: Fit, setting: CovarianceSetting) -> FloatArray:
+def row_factors(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     """Return what g_i g_i' is multiplied by in the middle of the sandwich, shape (n,)."""
     weights = fit.risk.weights
     scale = weights if setting.frequency else weights**2
@@ -213,7 +212,7 @@ def row_factors(fit: Fit, setting: CovarianceSetting) -> FloatArray:
     return np.asarray(scale / left if setting.kind == "HC2" else scale / left**2)
 
 
-def score_blocks(fit: Fit) -> Iterator[tuple[slice, FloatArray]]:
+def score_blocks(fit: Minimum) -> Iterator[tuple[slice, FloatArray]]:
     """Yield (rows, g): the rows' scores, a few thousand at a time."""
     n, p = fit.risk.shape
     step = max(1, BLOCK_ENTRIES // p)

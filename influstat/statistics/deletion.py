@@ -99,7 +99,7 @@ class Deletion:
     >>> import influstat as ist
     >>> from influstat.statistics.deletion import Deletion
     >>> from influstat.statistics.leverage import Leverage
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
     >>> leverage = Leverage(fit)
     >>> block, = Deletion(leverage, squares=1.0).blocks()
     >>> (block.change @ leverage.transform.T).ravel().round(9)      # 3 / 2 - 4 / 3 and 1 / 2 - 4 / 3

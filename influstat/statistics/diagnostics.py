@@ -44,6 +44,8 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
+from influstat.minimise.minimum import Minimum
+from influstat.removal.leave_out import leave_one_out
 from influstat.statistics import dispersion as dispersions
 from influstat.statistics.deletion import NO_FREEDOM, DeletedBlock, Deletion, deleted_dispersion
 from influstat.statistics.leverage import Leverage
@@ -53,8 +55,6 @@ from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSettin
 if TYPE_CHECKING:
     import pandas as pd
 
-    from influstat.fit import Fit
-
 CHEAP = ("cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits", "cov_ratio")
 PER_COEFFICIENT = {"dfbetas": "dfb_", "dfbeta": "dfbeta_"}
 COLUMNS = (*CHEAP, "likelihood_displacement", *PER_COEFFICIENT)
@@ -63,7 +63,7 @@ METHODS = ("newton", "exact")
 
 
 def diagnostics(
-    fit: Fit,
+    fit: Minimum,
     columns: Sequence[str] | str | None = None,
     *,
     method: str = "newton",
@@ -124,9 +124,9 @@ def _table(setting: LinearSetting, chosen: tuple[str, ...], method: str) -> pd.D
     return _framed(setting.fit, table, labels, reasons)
 
 
-def _general_table(fit: Fit, chosen: tuple[str, ...], method: str, dispersion: Any) -> pd.DataFrame:
+def _general_table(fit: Minimum, chosen: tuple[str, ...], method: str, dispersion: Any) -> pd.DataFrame:
     """Compute the columns that need no leverage."""
-    removal = fit.leave_one_out(method=method)
+    removal = leave_one_out(fit, method=method)
     measures = GeneralMeasures(fit, removal, dispersion)
     labels = _labels(fit.names, chosen)
     values = [getattr(measures, name)().reshape(fit.risk.shape[0], -1) for name in chosen]
@@ -135,19 +135,19 @@ def _general_table(fit: Fit, chosen: tuple[str, ...], method: str, dispersion: A
 
 
 def _framed(
-    fit: Fit, table: FloatArray, labels: dict[str, list[str]], reasons: dict[int, str]
+    fit: Minimum, table: FloatArray, labels: dict[str, list[str]], reasons: dict[int, str]
 ) -> pd.DataFrame:
     """Label the table, and say once that some of its rows have nan."""
     import pandas as pd
 
     columns = [label for some in labels.values() for label in some]
     frame = pd.DataFrame(table, index=fit.row_labels, columns=columns, copy=False)
-    frame.attrs["undefined"] = reasons
+    frame.attrs["status"] = tuple(reasons.get(row, "") for row in range(len(table)))
     if reasons:
         row = min(reasons)
         doubt(
             f"{len(reasons)} of {len(table)} rows have measures that do not exist and are nan, the first "
-            f"{fit.row_labels[row]} ({reasons[row].rstrip('.')}). The frame's attrs['undefined'] has every "
+            f"{fit.row_labels[row]} ({reasons[row].rstrip('.')}). The frame's attrs['status'] has every "
             "row's reason, by position.",
         )
     return frame
@@ -177,7 +177,7 @@ def _blocks(
 
 
 def _exact_changes(setting: LinearSetting, reasons: dict[int, str]) -> FloatArray:
-    removal = setting.fit.leave_one_out(method="exact")
+    removal = leave_one_out(setting.fit, method="exact")
     reasons.update({row: text for row, text in enumerate(removal.status) if text})
     return np.asarray(np.linalg.solve(setting.leverage.transform, removal.delta.T).T)
 

@@ -8,7 +8,7 @@ scale out: for squared error (y - eta)^2, phi = 2 sigma^2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +17,8 @@ from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
+from influstat.risks.linear import LinearRisk
 from influstat.statistics.leverage import Leverage
-
-if TYPE_CHECKING:
-    from influstat.risks.linear import LinearRisk
 
 NUDGE = float(np.finfo(np.float64).eps) ** 0.2  # step of a five-point difference
 PERFECT = 1e-24  # residual sum of squares relative to the fitted one below which there is only rounding

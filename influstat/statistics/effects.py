@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
 from influstat.input.validation import FloatArray, real_number, vector
+from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
 from influstat.statistics.functionals import Functional
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
 STEP = float(np.finfo(np.float64).eps) ** 0.2  # of a five-point difference in the linear predictor
 
 
 def average_marginal_effect(
-    fit: Fit,
+    fit: Minimum,
     columns: Sequence[str] | str | None = None,
     *,
     discrete: Sequence[str] = (),
@@ -75,7 +73,7 @@ def average_marginal_effect(
     if training:
         rows, fixed = part.design.rows(slice(None)), part.offset
     else:
-        rows = fit.risk.prediction_gradients(fit.theta, X)[0].T
+        rows = fit.prediction_gradients(X)[0].T
         fixed = np.zeros(len(rows)) if offset is None else vector("offset", offset, len(rows))
     if training and offset is not None:
         raise InvalidArgument("offset", "come with X", "is given alone", "Pass X too.")
@@ -155,7 +153,7 @@ class _Effects:
         return np.asarray((8.0 * near - far) / (12.0 * step))
 
 
-def odds_ratio(fit: Fit, columns: Sequence[str] | str | None = None, *, unit: float = 1.0) -> Functional:
+def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit: float = 1.0) -> Functional:
     """Return exp(unit theta_j), the odds ratio for a step of `unit` in a column, other columns equal.
 
     Parameters
@@ -201,7 +199,7 @@ def odds_ratio(fit: Fit, columns: Sequence[str] | str | None = None, *, unit: fl
     return Functional(fit, names, "odds ratio", value, gradient, np.zeros(len(chosen)), evaluate)
 
 
-def chosen_columns(fit: Fit, columns: Sequence[str] | str | None) -> Any:
+def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:
     """Return the positions of the coefficients named, or of all whose column is not constant.
 
     Raises
@@ -229,7 +227,7 @@ def chosen_columns(fit: Fit, columns: Sequence[str] | str | None) -> Any:
     return np.array([fit.names.index(name) for name in names], dtype=np.intp)
 
 
-def has_logistic_mean(fit: Fit) -> bool:
+def has_logistic_mean(fit: Minimum) -> bool:
     """Return whether the mean is 1 / (1 + e^-eta)."""
     eta = np.array([-2.0, 0.0, 1.0, 3.0])
     try:

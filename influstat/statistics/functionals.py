@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.influence.influence import Influence, difference_scale
 from influstat.influence.scores import Scores
 from influstat.input.printing import ShortRepr
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, check_finite, numeric_array
+from influstat.minimise.minimum import Minimum
 from influstat.numerics.gradients import gradient_of
+from influstat.removal.leave_out import leave_one_out
+from influstat.statistics.covariance import covariance
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from influstat.fit import Fit
 
 Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -34,7 +36,7 @@ class FunctionalChange(ShortRepr):
 
     Attributes
     ----------
-    values : ndarray, shape (k, m)
+    change : ndarray, shape (k, m)
         After minus before, in units of the quantities; nan where there is no fit without the row.
     row_labels : ndarray, shape (k,)
         The rows.
@@ -47,11 +49,11 @@ class FunctionalChange(ShortRepr):
     --------
     >>> import influstat as ist
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
-    >>> ist.contrast(fit, [2.0]).leave_one_out().values.ravel().round(9)        # 2 * 3 - 4, 2 * 1 - 4
+    >>> ist.contrast(fit, [2.0]).leave_one_out().change.ravel().round(9)        # 2 * 3 - 4, 2 * 1 - 4
     array([ 2., -2.])
     """
 
-    values: FloatArray
+    change: FloatArray
     row_labels: NDArray[Any]
     labels: tuple[str, ...]
     status: tuple[str, ...]
@@ -60,7 +62,7 @@ class FunctionalChange(ShortRepr):
         """Return the changes, rows by quantities."""
         import pandas as pd
 
-        return pd.DataFrame(self.values, index=self.row_labels, columns=list(self.labels))
+        return pd.DataFrame(self.change, index=self.row_labels, columns=list(self.labels))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,7 +97,7 @@ class Functional(ShortRepr):
     (array([4.]), array([-2.,  2.]))
     """
 
-    fit: Fit
+    fit: Minimum
     labels: tuple[str, ...]
     quantity: str
     value: FloatArray
@@ -114,7 +116,7 @@ class Functional(ShortRepr):
         SingularHessian, IndefiniteHessian
             H has no inverse.
         """
-        scores = self.fit.influence().on(self.gradient)
+        scores = Influence(self.fit).on(self.gradient)
         values = scores.values if self.own_part is None else scores.values + self.own_part
         return Scores(values, scores.share, scores.row_labels, self.labels, self.quantity, scores.solution)
 
@@ -126,7 +128,7 @@ class Functional(ShortRepr):
         method, rows
             As in `Fit.leave_one_out`.
         """
-        removal = self.fit.leave_one_out(method=method, rows=rows)
+        removal = leave_one_out(self.fit, method=method, rows=rows)
         values = np.full((len(removal.theta), len(self.value)), np.nan)
         weights = self.fit.risk.weights
         for k, row in enumerate(progress(removal.rows, f"{self.quantity} without each row")):
@@ -142,8 +144,8 @@ class Functional(ShortRepr):
 
         Rows that q averages over are held fixed.
         """
-        covariance = self.fit.covariance(kind, **settings)
-        return np.asarray(np.sqrt(np.einsum("jm,jk,km->m", self.gradient, covariance, self.gradient)))
+        square = covariance(self.fit, kind, **settings)
+        return np.asarray(np.sqrt(np.einsum("jm,jk,km->m", self.gradient, square, self.gradient)))
 
     @cached_property
     def _columns(self) -> dict[str, FloatArray]:
@@ -157,7 +159,7 @@ class Functional(ShortRepr):
 
 
 def functional(
-    fit: Fit,
+    fit: Minimum,
     function: Callable[[Any], Any],
     *,
     labels: Sequence[str] | None = None,
@@ -195,7 +197,7 @@ def functional(
     >>> q.value, q.influence().values.ravel()           # 2 theta (y_i - theta)
     (array([4.]), array([-4.,  4.]))
     """
-    scale = fit.influence()._difference_scale()
+    scale = difference_scale(fit)
     gradient = gradient_of(function, fit.theta, scale)
 
     def evaluate(theta: FloatArray, weights: FloatArray) -> FloatArray:
@@ -206,7 +208,7 @@ def functional(
     return Functional(fit, names, quantity, value, gradient.value, gradient.error, evaluate)
 
 
-def contrast(fit: Fit, coefficients: Any, *, labels: Sequence[str] | None = None) -> Functional:
+def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = None) -> Functional:
     """Return linear combinations of the coefficients.
 
     Parameters
@@ -253,7 +255,7 @@ def contrast(fit: Fit, coefficients: Any, *, labels: Sequence[str] | None = None
     )
 
 
-def predicted_mean(fit: Fit, X: Any, *, offset: Any = None) -> Functional:
+def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
     """Return the mean E(y | x) of new rows.
 
     Parameters
@@ -280,16 +282,15 @@ def predicted_mean(fit: Fit, X: Any, *, offset: Any = None) -> Functional:
     >>> q.value, q.gradient                 # 1 / 2 whatever theta is
     (array([0.5]), array([[0.]]))
     """
-    risk = fit.risk
-    gradient, labels = risk.prediction_gradients(fit.theta, X, kind="mean", offset=offset)
+    gradient, labels = fit.prediction_gradients(X, kind="mean", offset=offset)
     return Functional(
         fit,
         tuple(str(label) for label in labels),
         "predicted mean",
-        risk.predictions(fit.theta, X, kind="mean", offset=offset),
+        fit.predict(X, kind="mean", offset=offset),
         np.asarray(gradient),
         np.zeros(gradient.shape[1]),
-        lambda theta, weights: risk.predictions(theta, X, kind="mean", offset=offset),
+        lambda theta, weights: fit.predictions(theta, X, kind="mean", offset=offset),
     )
 
 

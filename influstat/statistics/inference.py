@@ -16,6 +16,8 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
+from influstat.minimise.minimum import Minimum
+from influstat.removal.leave_out import leave_one_out
 from influstat.risks.linear import as_linear
 from influstat.statistics.covariance import (
     CLUSTERED,
@@ -34,8 +36,6 @@ from influstat.statistics.leverage import Leverage
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from influstat.fit import Fit
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,7 +61,7 @@ class Inference(ShortRepr):
     array([ 0.4183,  1.4183, -1.0817])
     """
 
-    fit: Fit
+    fit: Minimum
     setting: CovarianceSetting
     use_t: bool
     level: float
@@ -177,11 +177,12 @@ class Inference(ShortRepr):
                 "reasons.",
             )
         changes = (new - getattr(self.table, name) for name, new in zip(QUANTITIES, after, strict=True))
-        return InferenceTable.of(changes, self.fit.names, self.fit.row_labels[chosen], status)
+        reasons = tuple(status.get(k, "") for k in range(len(chosen)))
+        return InferenceTable.of(changes, self.fit.names, self.fit.row_labels[chosen], reasons)
 
     def _refitted(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the quantities without each row, shape (5, k, p), each covariance computed anew."""
-        removal = self.fit.leave_one_out(rows=rows)
+        removal = leave_one_out(self.fit, rows=rows)
         after = np.full((5, *removal.theta.shape), np.nan)
         status = {k: text for k, text in enumerate(removal.status) if text}
         for k, row in enumerate(progress(rows, "inference without each row")):
@@ -190,7 +191,7 @@ class Inference(ShortRepr):
             weights = self.fit.risk.weights.copy()
             weights[row] = 0.0
             try:
-                fit = type(self.fit)(self.fit.risk.reweighted(weights), removal.theta[k], tolerance=np.inf)
+                fit = Minimum(self.fit.risk.reweighted(weights), removal.theta[k], tolerance=np.inf)
                 found = Inference(fit, self.setting, self.use_t, self.level).table
             except InflustatError as error:
                 status[k] = str(error)
@@ -220,7 +221,7 @@ class Inference(ShortRepr):
 
 
 def inference(
-    fit: Fit,
+    fit: Minimum,
     kind: str = "model",
     *,
     groups: Any = None,

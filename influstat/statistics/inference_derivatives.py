@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.statistics.covariance import (
     CovarianceSetting,
     clusters_left,
@@ -29,9 +29,6 @@ from influstat.statistics.covariance import (
 )
 from influstat.statistics.dispersion import dispersion, pearson_slope
 from influstat.statistics.leverage import Leverage
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,7 +64,7 @@ class CaseDerivatives:
         The risk has no linear predictor, or its loss no variance where one is needed.
     """
 
-    def __init__(self, fit: Fit, setting: CovarianceSetting) -> None:
+    def __init__(self, fit: Minimum, setting: CovarianceSetting) -> None:
         self.fit, self.setting = fit, setting
         leverage = self.leverage = Leverage(fit)
         risk = leverage.risk

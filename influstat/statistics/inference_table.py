@@ -31,8 +31,8 @@ class InferenceTable(ShortRepr):
         The coefficients.
     row_labels : ndarray, shape (k,), or None
         The rows whose changes these are.
-    status : dict of int to str
-        Why a row (by its place in the table) has nan.
+    status : tuple of str
+        "" for a row like any other, else why it has nan; empty where nothing was left out.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class InferenceTable(ShortRepr):
     upper: FloatArray
     names: tuple[str, ...]
     row_labels: NDArray[Any] | None = None
-    status: dict[int, str] | None = None
+    status: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -57,7 +57,7 @@ class InferenceTable(ShortRepr):
         values: Iterable[FloatArray],
         names: tuple[str, ...],
         row_labels: NDArray[Any] | None = None,
-        status: dict[int, str] | None = None,
+        status: tuple[str, ...] = (),
     ) -> InferenceTable:
         """Return the table of the five quantities in their order."""
         errors, t_values, p_values, lower, upper = values

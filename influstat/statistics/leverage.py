@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import eigh, solve_triangular
 
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
 from influstat.solvers.cholesky import CholeskyInverse
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
 BLOCK_ENTRIES = 2**17  # of a row block: 1 MiB, so that it and its few companions stay in cache
 WELL_CONDITIONED = 1e-3  # reciprocal condition number of S above which one factorisation is exact enough
@@ -53,12 +50,12 @@ class Leverage:
     --------
     >>> import influstat as ist
     >>> from influstat.statistics.leverage import Leverage
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [2.0]], [1.0, 3.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [2.0]], [1.0, 3.0])
     >>> Leverage(fit).values.round(12)          # x^2 / (1 + 4 + lam)
     array([0.16666667, 0.66666667])
     """
 
-    def __init__(self, fit: Fit) -> None:
+    def __init__(self, fit: Minimum) -> None:
         risk = self.risk = require_linear(fit.risk, "leverages")
         self.penalty: FloatArray = risk.penalty.hessian(fit.theta).dense()  # K, sum scale
         eta = risk.linear_predictor(fit.theta)

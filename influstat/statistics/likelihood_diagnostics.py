@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.removal import Removal
 from influstat.solvers.cholesky import CholeskyInverse
 from influstat.statistics.dispersion import dispersion_of
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
-    from influstat.removal import Removal
 
 GENERAL = ("cooks_d", "likelihood_displacement", "dfbetas", "dfbeta")
 
@@ -44,7 +42,7 @@ class GeneralMeasures:
     array([ 6.75,  0.75, 12.  ])
     """
 
-    def __init__(self, fit: Fit, removal: Removal, dispersion: Any) -> None:
+    def __init__(self, fit: Minimum, removal: Removal, dispersion: Any) -> None:
         self.fit, self.removal, self._given = fit, removal, dispersion
         self._hessian: FloatArray = fit.hessian.to_dense() * fit.risk.total_weight
 

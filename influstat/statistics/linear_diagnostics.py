@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.statistics.deletion import DeletedBlock
 from influstat.statistics.dispersion import Dispersion
 from influstat.statistics.leverage import Leverage
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
 BATCH_ENTRIES = 2**22  # entries of the losses of all rows at several theta
 
@@ -22,7 +20,7 @@ BATCH_ENTRIES = 2**22  # entries of the losses of all rows at several theta
 class LinearSetting:
     """What the columns are computed from."""
 
-    fit: Fit
+    fit: Minimum
     leverage: Leverage
     dispersion: Dispersion | None
     frequency: bool

@@ -34,7 +34,7 @@ def forest_fires():
     train = np.arange(517) != 42
     X, y = standardised(data.X, train), standardised(data.y[:, None], train)[:, 0]
     for protocol in ("folded", "fixed"):
-        model = ist.Ridge(lam=1.0, penalty=protocol)
+        model = ist.Ridge(lam=1.0, protocol=protocol)
         yield f"Forest Fires, {model}", model.fit(X[train], y[train]), X[42:43], y[42:43]
 
 
@@ -58,7 +58,7 @@ def spambase():
     signed = 2 * data.y - 1
     for model in (
         ist.Logistic(lam=1.0, intercept=True),
-        ist.Logistic(lam=1.0, intercept=True, penalty="fixed"),
+        ist.Logistic(lam=1.0, intercept=True, protocol="fixed"),
         ist.SmoothedSVC(lam=10.0, t=0.1),
     ):
         y = signed if isinstance(model, ist.SmoothedSVC) else data.y
@@ -74,7 +74,7 @@ def mnist():
     train = np.arange(9085) != 7
     X = standardised(data.X[order], train)
     for protocol in ("folded", "fixed"):
-        model = ist.Logistic(lam=1000.0, penalty=protocol)
+        model = ist.Logistic(lam=1000.0, protocol=protocol)
         yield f"MNIST 1 against 7, {model}", model.fit(X[train], y[train]), X[~train], y[~train]
 
 

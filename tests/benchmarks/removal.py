@@ -42,7 +42,7 @@ def figure2():
     """All exact removals of figure 2, both protocols, against L-BFGS refits."""
     X, y, X_test, y_test = figure2_data()
     for protocol in ("fixed", "folded"):
-        fit = ist.Logistic(lam=1000.0, penalty=protocol).fit(X, y)
+        fit = ist.Logistic(lam=1000.0, protocol=protocol).fit(X, y)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         time, loo = seconds(fit.leave_one_out)
         memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
@@ -66,7 +66,7 @@ def logistic():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(3000, 100))
     y = (rng.random(3000) < 1 / (1 + np.exp(-X[:, :5].sum(axis=1)))).astype(float)
-    fit = ist.Logistic(lam=1.0, penalty="fixed").fit(X, y)
+    fit = ist.Logistic(lam=1.0, protocol="fixed").fit(X, y)
     time, loo = seconds(fit.leave_one_out, 3)
 
     def refit(i):
@@ -85,7 +85,7 @@ def ridge():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100_000, 200))
     y = X @ rng.normal(size=200) + rng.normal(size=100_000)
-    fit = ist.Ridge(lam=1.0, penalty="fixed").fit(X, y)
+    fit = ist.Ridge(lam=1.0, protocol="fixed").fit(X, y)
     square = X.T @ X
     products = seconds(lambda: (X.T @ X, X @ square), 5)[0]
     time, result = seconds(lambda: ist.cross_validate(fit), 5)

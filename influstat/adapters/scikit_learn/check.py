@@ -8,9 +8,11 @@ import numpy as np
 
 from influstat.adapters.verification import ALLOWED, remaining_step
 from influstat.errors import NotStationary
-from influstat.fit import STATIONARITY, Fit
+from influstat.fit import Fit
+from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
+from influstat.minimise.minimum import STATIONARITY
 from influstat.minimise.newton import stationarity
 from influstat.removal.active_set import entering_pull
 from influstat.risks.linear import as_linear
@@ -38,7 +40,7 @@ def limit_of(estimator: Any) -> float:
     return max(limit, SINGLE) if np.asarray(estimator.coef_).dtype == np.float32 else limit
 
 
-def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> Fit:
+def checked_fit(risk: Any, theta: FloatArray, reader: Reader, *, limit: float, polish: bool) -> Fit:
     """Return the fit, finished by Newton's method if asked.
 
     theta passes at a relative gradient of 1e-6 (`influstat.minimise.newton.stationarity`:
@@ -53,6 +55,8 @@ def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> 
         What the estimator should have minimised.
     theta : ndarray, shape (p,)
         Where it stopped.
+    reader : Reader
+        Turns new rows into rows of the risk.
     limit : float
         Largest gradient accepted, from `limit_of`.
     polish : bool
@@ -73,7 +77,7 @@ def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> 
     """
     measure = stationarity(risk, theta)
     if polish:
-        fit = Fit.minimise(risk, start=theta)
+        fit = Fit.minimise(risk, start=theta, reader=reader)
         _require_active_set(risk, fit.theta, STATIONARITY)
         if measure > SURPRISE:
             doubt(
@@ -89,7 +93,7 @@ def checked_fit(risk: Any, theta: FloatArray, *, limit: float, polish: bool) -> 
         if not (min(measure, _largest(risk, theta)) <= limit and distance <= NEAR):
             _refuse(risk, theta, limit, distance)
     _require_active_set(risk, theta, limit)
-    fit = Fit(risk, theta, tolerance=np.inf)
+    fit = Fit(risk, theta, tolerance=np.inf, reader=reader)
     if left > ALLOWED:
         doubt(
             f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "

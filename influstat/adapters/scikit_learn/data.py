@@ -125,6 +125,10 @@ class Translation:
             )
         return np.asarray(self.codes)[position]
 
+    def labels(self, X: Any, y: Any) -> NDArray[Any] | None:
+        """Return the row labels of a DataFrame X or of a Series y; None where both have none."""
+        return labels_of(X, y)
+
     def with_active(self, active: NDArray[np.intp]) -> Translation:
         """Return the translation that leaves out all but the active columns."""
         return replace(self, active=active)
@@ -199,7 +203,7 @@ def one_target(y: Any, coefficients: FloatArray) -> Any:
     return y
 
 
-def labels_of(X: Any, y: Any) -> Any:
+def labels_of(X: Any, y: Any) -> NDArray[Any] | None:
     """Return the row labels of a DataFrame X or of a Series y; None where both have none."""
     return next((index_labels(table.index) for table in (X, y) if has_index(table)), None)
 

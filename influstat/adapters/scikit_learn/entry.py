@@ -30,7 +30,7 @@ def from_sklearn(
     *,
     sample_weight: Any = None,
     polish: bool = False,
-    penalty: str | None = None,
+    protocol: str | None = None,
     smoothing: float | None = None,
 ) -> Fit:
     """Turn a fitted scikit-learn estimator into a `Fit`.
@@ -48,7 +48,7 @@ def from_sklearn(
         What it was fitted with. `class_weight` is read from the estimator and multiplied in.
     polish : bool
         Finish the fit by Newton's method first; theta may then differ a little from `coef_`.
-    penalty : {"fixed", "folded"}, optional
+    protocol : {"fixed", "folded"}, optional
         What leaves with a row. Left out, what scikit-learn does when it is fitted again without the row:
         "folded" for estimators that average their losses (generalised linear models, Lasso, ElasticNet,
         SGD), whose total penalty W alpha shrinks with the rows; "fixed" for those that sum them.
@@ -104,8 +104,8 @@ def from_sklearn(
     choice("polish", polish, (True, False))
     source = source_of(estimator, X, y, sample_weight)
     objective = objective_of(source.estimator, source.size)
-    if penalty is not None:
-        objective = replace(objective, protocol=choice("penalty", penalty, PROTOCOLS))
+    if protocol is not None:
+        objective = replace(objective, protocol=choice("protocol", protocol, PROTOCOLS))
     warn_of_balanced_weights(source.estimator)
     if objective.loss is None:
         return _smoothed(source, objective, smoothing)
@@ -133,10 +133,10 @@ def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> 
             "have a loss with a second derivative",
             f"is a {name} with the hinge, whose influence functions do not exist",
             "Pass smoothing=0.1 for the smoothed hinge, minimised by Newton's method on the same rows; for "
-            f"refits with the hinge itself use ist.HingeSVC(lam={objective.strength:g}, penalty='fixed').",
+            f"refits with the hinge itself use ist.HingeSVC(lam={objective.strength:g}, protocol='fixed').",
         )
     source = source.coded(objective.codes)
-    risk, theta = linear_risk(source, replace(objective, loss=SmoothedHinge(smoothing)))
-    fit = Fit.minimise(risk)
+    risk, theta, reader = linear_risk(source, replace(objective, loss=SmoothedHinge(smoothing)))
+    fit = Fit.minimise(risk, reader=reader)
     refuse_other_minimum(fit, theta)
     return fit

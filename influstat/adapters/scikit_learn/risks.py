@@ -1,4 +1,4 @@
-"""From what an estimator says to the risk that it minimised, and theta in that risk's order."""
+"""From what an estimator says to the risk that it minimised, theta in that risk's order, and its reader."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import scipy.special
 
+from influstat.adapters.scikit_learn.data import Translation
 from influstat.adapters.scikit_learn.objectives import Objective
 from influstat.adapters.scikit_learn.source import Source
-from influstat.adapters.translated_risk import TranslatedSoftmax
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, vector
@@ -38,12 +38,13 @@ def require_targets(source: Source, objective: Objective) -> None:
         )
 
 
-def linear_risk(source: Source, objective: Objective) -> tuple[LinearRisk, FloatArray]:
-    """Return the risk with one linear predictor, and theta."""
+def linear_risk(source: Source, objective: Objective) -> tuple[LinearRisk, FloatArray, Translation]:
+    """Return the risk with one linear predictor, theta, and the reader of new rows."""
     _require_one_predictor(source)
     _require_free_signs(source)
     penalty = _ridge(source, objective, source.table.shape[1])
-    return _linear(source, objective, source.table, source.translation.names, penalty), source.theta
+    risk = _linear(source, objective, source.table, source.translation.names, penalty)
+    return risk, source.theta, source.translation
 
 
 def _ridge(source: Source, objective: Objective, columns: int) -> Penalty:
@@ -95,8 +96,8 @@ def _require_free_signs(source: Source) -> None:
         )
 
 
-def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, FloatArray]:
-    """Return the risk on the active set, and the coefficients that are not 0."""
+def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, FloatArray, Translation]:
+    """Return the risk on the active set, the coefficients that are not 0, and the reader of new rows."""
     _require_one_predictor(source)
     _require_free_signs(source)
     coefficients = source.coefficients[0]
@@ -119,7 +120,8 @@ def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, F
     excluded = Design(translation.with_active(rest).taken(source.table)) if rest.size else None
     lasso = ActiveL1(slope, excluded=excluded, bound=objective.lasso)
     penalty = _ridge(source, objective, active.size) + lasso
-    return _linear(part, objective, part.translation.taken(source.table), names, penalty), theta
+    risk = _linear(part, objective, part.translation.taken(source.table), names, penalty)
+    return risk, theta, part.translation
 
 
 def _require_softmax(source: Source) -> None:
@@ -139,8 +141,8 @@ def _require_softmax(source: Source) -> None:
         )
 
 
-def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, FloatArray]:
-    """Return the risk of several classes, and theta: class after class, centred over the classes.
+def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, FloatArray, Translation]:
+    """Return the risk of several classes, theta and the reader; theta goes class by class and is centred.
 
     Raises
     ------
@@ -164,10 +166,9 @@ def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, Flo
             "Fit one class at a time.",
         )
     _require_softmax(source)
-    risk = TranslatedSoftmax(
+    risk = SoftmaxRisk(
         source.table,
         source.translation.targets(source.y),
-        source.translation,
         classes=source.translation.classes,
         penalty=L2(objective.strength),
         weights=source.weights,
@@ -180,4 +181,5 @@ def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, Flo
     if source.intercepts is not None:
         theta = np.column_stack([theta, source.intercepts])
     # The same vector taken off every class changes no probability: solvers differ in what they leave.
-    return risk, np.asarray((theta - risk.unpenalised * theta.mean(axis=0)).ravel())
+    centred = (theta - risk.unpenalised * theta.mean(axis=0)).ravel()
+    return risk, np.asarray(centred), source.translation

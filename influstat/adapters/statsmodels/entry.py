@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from influstat.adapters.statsmodels.formulas import formula_reader
 from influstat.adapters.statsmodels.glm import from_binary_or_poisson, from_geometric, from_glm
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
@@ -95,7 +96,8 @@ def from_statsmodels(
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:
         require_converged(inner)
-    return verified_fit(mapped.risk, mapped.theta, polish=polish, library="statsmodels")
+    reader = formula_reader(inner.model, mapped.risk.design.names)
+    return verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
 
 
 def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing: Any) -> Mapped:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, NotConverged, Unsupported
 from influstat.input.design import Design
-from influstat.input.formulas import FormulaDesign
 from influstat.input.validation import FloatArray
 
 SUPPORTED = (
@@ -124,13 +123,12 @@ def design_of(model: Any, X: FloatArray) -> Design:
     """Return rows of the design under the model's names.
 
     Where the model was given a table, new rows in a table must have its columns in its order; where it
-    was made from a formula, they may also be tables of the formula's variables.
+    was made from a formula, `formula_reader` makes such rows of tables of the formula's variables.
     """
     count = X.shape[1]
     given = [str(name) for name in model.exog_names or ()][:count]  # extra parameters follow
-    if hasattr(model, "formula") and len(given) == count:
-        return FormulaDesign(X, given, model)
-    design = Design(X, names=given if len(given) == count else None)
-    if hasattr(getattr(model.data, "orig_exog", None), "columns"):
+    named = len(given) == count
+    design = Design(X, names=given if named else None)
+    if (named and hasattr(model, "formula")) or hasattr(getattr(model.data, "orig_exog", None), "columns"):
         design.columns = list(design.names)
     return design

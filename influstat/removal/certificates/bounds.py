@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.removal.certificates.anchor import EPSILON, unit_rounding
 from influstat.removal.certificates.theorem import Certificate
+from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
-
-if TYPE_CHECKING:
-    from influstat.removal.result import Removal
 
 TINY = float(np.finfo(np.float64).tiny)
 
 
-def theta_bound(removal: Removal) -> FloatArray:
+def theta_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     """Return bounds on |theta - true theta|, shape (k, p); `Removal.theta_bound` says more."""
-    theta = removal.theta
-    bound = removal.certificate.error(np.eye(theta.shape[1]))
-    return bound + EPSILON * (np.abs(theta) + np.abs(removal.fit.theta))
+    theta = certificate.theta
+    bound = certificate.error(np.eye(theta.shape[1]))
+    return bound + EPSILON * (np.abs(theta) + np.abs(fit.theta))
 
 
-def prediction_bound(removal: Removal, X: Any, *, kind: str, offset: Any) -> FloatArray:
+def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: str, offset: Any) -> FloatArray:
     """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
-    fit, risk = removal.fit, as_linear(removal.fit.risk)
+    risk, theta = as_linear(fit.risk), certificate.theta
     with np.errstate(invalid="ignore"):
-        eta = np.asarray(fit.risk.predictions(removal.theta.T, X, offset=offset).T)
+        eta = np.asarray(fit.predictions(theta.T, X, offset=offset).T)
     if risk is None:
         return np.full(eta.shape, np.nan)
-    rows = np.ascontiguousarray(risk.prediction_gradients(fit.theta, X)[0].T)
+    rows = np.ascontiguousarray(fit.prediction_gradients(X)[0].T)
     start = np.asarray(fit.predict(X, offset=offset))
-    size = _sizes(removal, removal.theta) @ np.abs(rows).T
+    size = _sizes(fit, theta) @ np.abs(rows).T
     if offset is not None:
         size += np.abs(np.asarray(offset, dtype=np.float64))
     slip = unit_rounding(rows.shape[1]) * size
-    bound = removal.certificate.error(rows) + 2.0 * slip
+    bound = certificate.error(rows) + 2.0 * slip
     return bound if kind == "linear" else _mean_error(risk, eta, start, bound, slip)
 
 
@@ -53,39 +52,41 @@ def _mean_error(
         return np.asarray(error + rounding + 8.0 * EPSILON * (np.abs(after) + np.abs(before)))
 
 
-def loss_bound(removal: Removal, X: Any, y: Any, *, offset: Any, linear: bool | None) -> FloatArray:
-    """Return bounds on the error of loss changes, shape (k, m); `Removal.loss_bound` says more."""
-    risk = as_linear(removal.fit.risk)
-    again = removal.loss_change(X, y, offset=offset, linear=False)
-    if risk is None:
+def loss_bound(
+    fit: Minimum, certificate: Certificate, tests: Risk, *, again: FloatArray, reported: FloatArray
+) -> FloatArray:
+    """Return bounds on the error of the reported loss changes of test rows, shape (k, m).
+
+    `again` are the changes of the losses evaluated anew; `Removal.loss_bound` says more.
+    """
+    risk, rows = as_linear(fit.risk), as_linear(tests)
+    if risk is None or rows is None:
         return np.full(again.shape, np.nan)
-    tests = risk.test_rows(X, y, offset=offset)
-    bound = removal.certificate.error(tests.design.rows(slice(None)))
-    bound = loss_error(removal, tests, np.arange(len(tests.y)), removal.theta, bound)
+    bound = certificate.error(rows.design.rows(slice(None)))
+    bound = loss_error(fit, rows, np.arange(len(rows.y)), certificate.theta, bound)
     carried = risk.protocol.carried(risk.total_weight)
     if carried:
-        bound += carried * _penalty_error(removal, risk)[:, None]
+        bound += carried * _penalty_error(fit, certificate, risk)[:, None]
     bound += 4.0 * EPSILON * np.abs(again)
-    reported = removal.loss_change(X, y, offset=offset, linear=linear)
     return np.asarray(bound + np.abs(reported - again))
 
 
-def held_out_bound(removal: Removal) -> FloatArray:
+def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     """Return bounds on the error of removed rows' losses; `Removal.held_out_bound` says more."""
-    risk, groups = as_linear(removal.fit.risk), removal.groups
+    risk, groups = as_linear(fit.risk), certificate.groups
     if risk is None:
         return np.full(len(groups.members), np.nan)
-    bound: FloatArray = removal.certificate.error_of_members()
+    bound = certificate.error_of_members()
     result = np.empty_like(bound)
     for k in range(len(groups)):
         place = slice(int(groups.starts[k]), int(groups.starts[k + 1]))
-        theta = removal.theta[k : k + 1]
-        result[place] = loss_error(removal, risk, groups[k], theta, bound[None, place])[0]
+        theta = certificate.theta[k : k + 1]
+        result[place] = loss_error(fit, risk, groups[k], theta, bound[None, place])[0]
     return result
 
 
 def loss_error(
-    removal: Removal, tests: LinearRisk, rows: Any, theta: FloatArray, bound: FloatArray
+    fit: Minimum, tests: LinearRisk, rows: Any, theta: FloatArray, bound: FloatArray
 ) -> FloatArray:
     """Turn bounds on predictors into bounds on losses, without a penalty's share; the same shape (k, m).
 
@@ -95,10 +96,9 @@ def loss_error(
     loss, y = tests.loss, tests.y[rows]
     block, offset = tests.design.rows(rows), tests.offset[rows]
     eta = theta @ block.T + offset
-    start = block @ removal.fit.theta + offset
-    slip = unit_rounding(block.shape[1]) * (
-        _sizes(removal, theta) @ np.abs(block).T + np.abs(offset) + np.abs(y)
-    )
+    start = block @ fit.theta + offset
+    size = _sizes(fit, theta) @ np.abs(block).T + np.abs(offset) + np.abs(y)
+    slip = unit_rounding(block.shape[1]) * size
     bound = bound + 2.0 * slip
     with np.errstate(over="ignore", invalid="ignore"):  # nan where not certified
         after, before = loss.value(y, eta), loss.value(y, start)
@@ -108,19 +108,18 @@ def loss_error(
     return np.asarray(np.maximum(rise, 0.0) + np.maximum(rise_before, 0.0) + rounding)
 
 
-def _sizes(removal: Removal, theta: FloatArray) -> FloatArray:
+def _sizes(fit: Minimum, theta: FloatArray) -> FloatArray:
     """Return the larger of |theta_k| and |theta-hat|, entry by entry, shape (k, p)."""
-    return np.asarray(np.maximum(np.abs(theta), np.abs(removal.fit.theta)))
+    return np.asarray(np.maximum(np.abs(theta), np.abs(fit.theta)))
 
 
-def _penalty_error(removal: Removal, risk: LinearRisk) -> FloatArray:
+def _penalty_error(fit: Minimum, certificate: Certificate, risk: LinearRisk) -> FloatArray:
     """Return a bound on |P(theta) - P(true theta)| and the rounding of P, shape (k,)."""
-    certificate: Certificate = removal.certificate
-    penalty, theta = risk.penalty, np.ascontiguousarray(removal.theta.T)
+    penalty, theta = risk.penalty, np.ascontiguousarray(certificate.theta.T)
     if not np.count_nonzero(penalty.gradient_scale(np.ones(len(theta)))):
         return np.zeros(theta.shape[1])  # no penalty
     linear = certificate.error_each(penalty.gradient(theta).T)
-    quadratic = 0.5 * certificate.growth * certificate.reach**2 / certificate.penalty_kept
-    size = np.abs(penalty.value(theta)) + abs(penalty.value(removal.fit.theta))
-    size += [np.abs(one) @ penalty.gradient_scale(one) for one in removal.theta]
+    quadratic = 0.5 * certificate.growth * certificate.reach**2 / certificate.penalty_left
+    size = np.abs(penalty.value(theta)) + abs(penalty.value(fit.theta))
+    size += [np.abs(one) @ penalty.gradient_scale(one) for one in certificate.theta]
     return np.asarray(linear + quadratic + unit_rounding(len(theta)) * size)

@@ -42,7 +42,7 @@ def certify(risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> Ce
     Examples
     --------
     >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, penalty="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
     >>> loo = fit.leave_one_out(method="influence")       # theta 13/9 and 7/9 instead of 3/2 and 1/2
     >>> certify(fit.risk, fit.theta, loo.groups, loo.theta).error(np.array([[3.0]])).ravel().round(9)
     array([0.16666667, 0.83333333])
@@ -80,7 +80,7 @@ class _Work:
         self.q, self.relative = np.full(k, inf), np.zeros(k)
         self.first, self.second = np.full(k, inf), np.full(k, inf)
         self.reach, self.shift = np.full(k, inf), np.full((k, p), np.nan)
-        self.penalty_kept, self.growth = self.left.copy(), np.ones(k)
+        self.penalty_left, self.growth = self.left.copy(), np.ones(k)
         self.own = np.zeros(k, dtype=np.bool_)
         self.anchor: Anchor | None = None
         self.own_anchors: dict[int, Anchor] = {}
@@ -103,7 +103,7 @@ class _Work:
             self.second,
             self.shift,
             self.reach,
-            self.penalty_kept,
+            self.penalty_left,
             self.growth,
             self.relative,
             self.own,
@@ -151,7 +151,7 @@ class _Work:
             anchor, groups, measured, headroom, norm=downdate.each(whitened), mismatch=mismatch
         )
         self._record(chosen, constants, downdate.solve_each(whitened).T, own=False)
-        self.penalty_kept[chosen] = kept
+        self.penalty_left[chosen] = kept
 
     def _constants(
         self,
@@ -226,7 +226,7 @@ class _Work:
         constants = self._constants(anchor, groups, measured, np.ones(1), norm=norm, mismatch=np.zeros(1))
         self._record(chosen, constants, whitened.T, own=True)
         if self.own[k]:
-            self.penalty_kept[k] = left[0]
+            self.penalty_left[k] = left[0]
             if len(self.own_anchors) * anchor.entries < KEPT_ENTRIES:
                 self.own_anchors[k] = anchor
 

@@ -158,7 +158,7 @@ class Certificate(ShortRepr):
         B^-1 G in whitened coordinates: a'B^-1 G is its product with the whitened a.
     reach : ndarray, shape (k,)
         Bound on |theta - T|: the smaller of r1 and q + r2.
-    penalty_kept : ndarray, shape (k,)
+    penalty_left : ndarray, shape (k,)
         The share of the penalty in B: 1 - omega_0, or 1 - omega for `own`.
     growth : ndarray, shape (k,)
         How many times that in B the penalty's Hessian can be within `reach`; 1 where it is constant.
@@ -180,7 +180,7 @@ class Certificate(ShortRepr):
     second_radius: FloatArray
     shift: FloatArray
     reach: FloatArray
-    penalty_kept: FloatArray
+    penalty_left: FloatArray
     growth: FloatArray
     relative: FloatArray
     own: NDArray[np.bool_]
@@ -256,7 +256,7 @@ class Certificate(ShortRepr):
         anchor = self.own_anchors.get(k)
         if anchor is None:
             assert self.risk is not None  # a removal is `own` only where something was proven
-            anchor = own_anchor(self.risk, self.groups[k], self.theta[k], self.penalty_kept[k])
+            anchor = own_anchor(self.risk, self.groups[k], self.theta[k], self.penalty_left[k])
         whitened = anchor.whiten(functionals.T)
         return self._bound(np.array([k]), np.linalg.norm(whitened, axis=0), self.shift[k] @ whitened)
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from influstat.input.groups import Groups
+from influstat.minimise.minimum import Minimum
 from influstat.removal.methods.newton_step import Outcome
 from influstat.solvers import Cholesky
-
-if TYPE_CHECKING:
-    from influstat.fit import Fit
 
 
 class FirstOrder:
@@ -23,7 +19,7 @@ class FirstOrder:
         The fit with all rows.
     """
 
-    def __init__(self, fit: Fit) -> None:
+    def __init__(self, fit: Minimum) -> None:
         self._fit = fit
         self._inverse = Cholesky().prepare(fit.hessian)
 

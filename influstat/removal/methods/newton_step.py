@@ -50,7 +50,7 @@ class NewtonStep:
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
         self.expansion = expansion
-        self.shared = SharedInverse(expansion, expansion.kept(groups))
+        self.shared = SharedInverse(expansion, expansion.left(groups))
 
     def remove(self, groups: Groups) -> Outcome:
         """Return the steps of one block of removals."""

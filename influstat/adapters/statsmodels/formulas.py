@@ -1,0 +1,76 @@
+"""The reader of a model given by a formula: new rows may be tables of the formula's own variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import InvalidArgument
+from influstat.input.reader import LabelledTable
+from influstat.input.validation import index_labels
+
+
+@dataclass(frozen=True)
+class FormulaReader:
+    """Turns tables of a formula's variables into rows of its design matrix; other rows are those already.
+
+    Attributes
+    ----------
+    model : statsmodels model
+        Made from a formula.
+    names : tuple of str
+        The columns of its design matrix.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import statsmodels.api as sm
+    >>> import influstat as ist
+    >>> table = pd.DataFrame({"y": [1.0, 3.0, 2.0], "dose": [1.0, 4.0, 9.0]})
+    >>> fit = ist.from_statsmodels(sm.OLS.from_formula("y ~ np.sqrt(dose)", table, eval_env=0).fit())
+    >>> bool(fit.predict(table).sum().round(9) == 6.0)
+    True
+    """
+
+    model: Any
+    names: tuple[str, ...]
+
+    def columns(self, X: Any) -> Any:
+        """Return rows of the design matrix, called as those of the table are.
+
+        Raises
+        ------
+        InvalidArgument
+            X is a table without the variables of the formula.
+        """
+        if not hasattr(X, "columns") or tuple(str(name) for name in X.columns) == self.names:
+            return X
+        from statsmodels.base.model import Results
+
+        try:
+            results = Results(self.model, np.zeros(len(self.names)))
+            rows, labels = results._transform_predict_exog(X, transform=True)
+        except Exception as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise InvalidArgument(
+                "X",
+                f"hold the variables of the formula {self.model.formula!r}",
+                f"does not ({reason})",
+                "Pass a table with those columns, or rows of the design matrix itself.",
+            ) from error
+        return LabelledTable(rows, index_labels(labels))
+
+    def targets(self, y: Any) -> Any:
+        """Return y as it is: the targets of new rows are coded as in the model."""
+        return y
+
+    def labels(self, X: Any, y: Any) -> None:
+        """Return None: the rows of the design matrix bring their labels along."""
+
+
+def formula_reader(model: Any, names: tuple[str, ...]) -> FormulaReader | None:
+    """Return the reader of a fit with these coefficients; None where they are not those of a formula."""
+    given = tuple(str(name) for name in model.exog_names or ())[: len(names)]
+    return FormulaReader(model, names) if hasattr(model, "formula") and given == names else None

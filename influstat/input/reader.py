@@ -1,0 +1,50 @@
+"""`Reader`: from a caller's new rows to those of a risk, so that nothing below sees untransformed rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+
+class Reader(Protocol):
+    """What a fit needs to take new rows as the estimator behind it does.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = [[1.0], [0.0], [-1.0]], ["a", "b", "a"]
+    >>> fit = ist.from_sklearn(LogisticRegression(tol=1e-8).fit(X, y), X, y, polish=True)
+    >>> fit.reader.targets(["b", "a"])
+    array([1., 0.])
+    """
+
+    def columns(self, X: Any) -> Any:
+        """Return X as the risk's design needs it, transformed and of its columns; or a `LabelledTable`."""
+        ...
+
+    def targets(self, y: Any) -> Any:
+        """Return y as the risk's loss needs it."""
+        ...
+
+    def labels(self, X: Any, y: Any) -> NDArray[Any] | None:
+        """Return what the caller's rows are called, shape (m,); None where neither X nor y says so."""
+        ...
+
+
+@dataclass(frozen=True)
+class LabelledTable:
+    """A table whose rows are called something that it does not say itself.
+
+    Attributes
+    ----------
+    table : array_like, DataFrame or scipy.sparse, shape (m, p)
+        The rows.
+    row_labels : ndarray, shape (m,)
+        What they are called.
+    """
+
+    table: Any
+    row_labels: NDArray[Any]

@@ -1,0 +1,216 @@
+"""`Minimum`: "theta minimises this risk", checked. What every room of questions about rows starts from."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import NotStationary
+from influstat.input.parts import require_parts
+from influstat.input.reader import LabelledTable, Reader
+from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
+from influstat.minimise.newton import minimise, stationarity
+from influstat.risks.contract import Risk
+
+STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
+
+
+class Minimum:
+    """A minimiser theta of a risk, with its data; `influstat.Fit` adds the questions.
+
+    Parameters
+    ----------
+    risk : Risk
+        Loss, penalty and data.
+    theta : array_like, shape (p,)
+        The minimiser of the risk.
+    tolerance : float
+        Largest `stationarity` accepted; ``np.inf`` accepts any theta.
+    reader : Reader, optional
+        Turns new rows as the caller has them into rows of the risk; they are that already when left out.
+
+    Raises
+    ------
+    NotStationary
+        theta does not minimise the risk: not converged, or another objective than claimed.
+    InvalidArgument, InvalidType
+        theta is not a finite vector of one entry per coefficient, or risk is not a risk.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> from influstat.minimise.minimum import Minimum
+    >>> risk = ist.LinearRisk(ist.SquaredError(), [[1.0], [1.0]], [1.0, 3.0], penalty=ist.L2(2.0))
+    >>> Minimum(risk, [4.0 / 3.0]).predict([[3.0]])
+    array([4.])
+    """
+
+    def __init__(
+        self, risk: Risk, theta: Any, *, tolerance: float = STATIONARITY, reader: Reader | None = None
+    ) -> None:
+        _require_risk(risk)
+        limit = tolerance if tolerance == inf else real_number("tolerance", tolerance, above=0.0)
+        self.risk, self.reader = risk, reader
+        self.theta: FloatArray = _coefficients("theta", theta, risk)
+        self.theta.flags.writeable = False  # a change would leave everything derived from it behind
+        self.stationarity: float = stationarity(risk, self.theta)
+        if not self.stationarity <= limit:
+            _refuse(risk, self.theta, self.stationarity, limit)
+
+    @classmethod
+    def minimise(
+        cls, risk: Risk, *, start: Any = None, max_iterations: int = 200, reader: Reader | None = None
+    ) -> Self:
+        """Fit by Newton's method, to a relative gradient of 1e-12.
+
+        Parameters
+        ----------
+        risk : Risk
+            What to minimise.
+        start : array_like, shape (p,), optional
+            Where to start; zeros when left out.
+        max_iterations : int
+            Most Newton steps.
+        reader : Reader, optional
+            As for the class.
+
+        Raises
+        ------
+        SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
+            The minimiser is not unique, does not exist, or was not found; the message says why.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> risk = ist.LinearRisk(ist.SquaredError(), [[1.0], [1.0]], [1.0, 3.0], penalty=ist.L2(2.0))
+        >>> ist.Fit.minimise(risk).theta        # x'y / (x'x + 1)
+        array([1.33333333])
+        """
+        _require_risk(risk)
+        limit = whole_number("max_iterations", max_iterations, at_least=1)
+        if start is not None:
+            start = _coefficients("start", start, risk)
+        theta = minimise(risk, start=start, max_iterations=limit).theta
+        return cls(risk, theta, tolerance=np.inf, reader=reader)
+
+    def __repr__(self) -> str:
+        """Say what was fitted to how much."""
+        n, p = self.risk.shape
+        loss = getattr(self.risk, "loss", type(self.risk).__name__)
+        kind, norm = type(self).__name__, self.gradient_norm
+        return f"{kind}({loss!r}, {n} rows, {p} coefficients, gradient norm {norm:.1e})"
+
+    # -- what was fitted ---------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients, in the order of theta."""
+        return tuple(self.risk.names)
+
+    @property
+    def row_labels(self) -> NDArray[Any]:
+        """What each training row is called, shape (n,)."""
+        return self.risk.row_labels
+
+    @property
+    def gradient_norm(self) -> float:
+        """|grad R(theta)|, mean scale; 0 at the minimum."""
+        return float(np.linalg.norm(self.risk.gradient(self.theta)))
+
+    @property
+    def hessian(self) -> Any:
+        """H(theta), the Hessian of R in mean scale, as a `scipy.sparse.linalg.LinearOperator`.
+
+        For one linear predictor per row it is [X' diag(w_i l2_i) X + kappa D] / W.
+        """
+        return self.risk.curvature(self.theta)
+
+    # -- new rows ------------------------------------------------------------------------------------
+
+    def predict(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
+        """Predict for new rows.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, p)
+            Rows with the training columns, without the intercept column if the fit has its own.
+        kind : {"linear", "mean"}
+            The linear predictor x'theta + offset, or the mean E(y | x) that belongs to it.
+        offset : array_like, shape (m,), optional
+            Zeros when left out.
+
+        Returns
+        -------
+        ndarray, shape (m,)
+            In the units of the linear predictor, or of y.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            X has other columns, or the loss has no mean.
+        """
+        return self.predictions(self.theta, X, kind=kind, offset=offset)
+
+    def loss(self, X: Any, y: Any, *, offset: Any = None) -> FloatArray:
+        """Return the loss of new rows, shape (m,).
+
+        L_te = l(y_te, x_te'theta + o_te), plus P(theta) / W if "folded"; W is the training rows' weight.
+        """
+        return np.asarray(self.test_rows(X, y, offset=offset).row_losses(self.theta))
+
+    def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> Any:
+        """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total.
+
+        Parameters
+        ----------
+        X, y : array_like, shapes (m, p) and (m,)
+            New rows as the caller has them; the reader, if any, translates them.
+        offset : array_like, shape (m,), optional
+            Their offsets.
+        """
+        targets = y if self.reader is None else self.reader.targets(y)
+        return self.risk.test_rows(self._read(X, y), targets, offset=offset)
+
+    def predictions(
+        self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> FloatArray:
+        """Return predictions for new rows at any theta, shape (m,), or (m, k) for theta of shape (p, k)."""
+        return self.risk.predictions(theta, self._read(X), kind=kind, offset=offset)
+
+    def prediction_gradients(
+        self, X: Any, *, kind: str = "linear", offset: Any = None
+    ) -> tuple[FloatArray, NDArray[Any]]:
+        """Return the gradients of the predictions at theta, shape (p, m), and the labels of the rows."""
+        return self.risk.prediction_gradients(self.theta, self._read(X), kind=kind, offset=offset)
+
+    def _read(self, X: Any, y: Any = None) -> Any:
+        """Return X as the risk needs it, its rows called as the caller's are."""
+        if self.reader is None:
+            return X
+        table, labels = self.reader.columns(X), self.reader.labels(X, y)
+        return table if labels is None else LabelledTable(table, labels)
+
+
+def _require_risk(risk: Any) -> None:
+    require_parts("risk", risk, Risk, need="be a risk", example="ist.LinearRisk(loss, X, y)")
+
+
+def _coefficients(argument: str, value: Any, risk: Risk) -> FloatArray:
+    """Return one finite number per coefficient; names, where they come along, must be in order."""
+    check_order(argument, value, np.array(risk.names, dtype=object), of="the coefficients")
+    return vector(argument, value, risk.shape[1], per="coefficient")
+
+
+def _refuse(risk: Risk, theta: FloatArray, measure: float, limit: float) -> None:
+    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
+    worst = int(np.argmax(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
+    raise NotStationary(
+        "theta",
+        f"minimise the risk (a relative gradient of at most {limit:.1e})",
+        f"has {measure:.3g}, largest for {risk.names[worst]!r}; |grad R| = {np.linalg.norm(gradient):.3g}",
+        "Let the fit converge, check that loss, penalty, weights and offset are those it was fitted with, "
+        "or finish it with ist.Fit.minimise(risk, start=theta).",
+    )
