@@ -199,4 +199,4 @@ def test_groups_shrink_to_single_rows():
     assert sorted(group.tolist() for group in found) == [
         [0],
         [1],
-    ]  # which comes first is hypothesis's business
+    ]  # in either order
