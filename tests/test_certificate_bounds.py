@@ -22,9 +22,9 @@ def logistic_problem(n=300, p=10, seed=0, **settings):
     return ist.Logistic(lam=0.5, **settings).fit(X, y), rng.normal(size=(4, p)), rng.integers(0, 2, 4)
 
 
-@pytest.mark.parametrize("penalty", ["fixed", "folded"])
-def test_bounds_of_logistic_fits_are_close(penalty):
-    fit, X, y = logistic_problem(intercept=True, penalty=penalty)
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+def test_bounds_of_logistic_fits_are_close(protocol):
+    fit, X, y = logistic_problem(intercept=True, protocol=protocol)
     newton = fit.leave_one_out(method="newton")
     exact = fit.leave_one_out().loss_change(X, y)
     bound = newton.loss_bound(X, y)

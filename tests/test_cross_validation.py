@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import TweedieRegressor
 
 import influstat as ist
 from tests.cases import LOSSES, make_problem
@@ -118,3 +119,17 @@ def test_the_stream_gives_the_same_in_parts(method, monkeypatch):
     truth = whole.loss_change(problem.X_test, problem.y_test)
     np.testing.assert_allclose(changes.change, truth, rtol=1e-8, atol=1e-13)
     assert changes.converged.all() == (method == "exact")
+
+
+def test_half_the_squared_error_is_validated_with_its_own_curvature():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    y = X @ [1.0, 2.0, 0.0] + rng.normal(size=40)
+    estimator = TweedieRegressor(power=0, alpha=0.5, fit_intercept=False, solver="newton-cholesky", tol=1e-12)
+    fit = ist.from_sklearn(estimator.fit(X, y), X, y)
+    errors = []
+    for row in range(40):
+        k = np.arange(40) != row
+        errors.append(y[row] - estimator.fit(X[k], y[k]).predict(X[row : row + 1])[0])
+    # The total penalty is 40 alpha / 2 = 10 |theta|^2, folded: scikit-learn's alpha belongs to a mean.
+    np.testing.assert_allclose(ist.cross_validate_lam(fit, [10.0]), [np.mean(np.square(errors))], rtol=1e-10)

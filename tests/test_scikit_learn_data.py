@@ -253,7 +253,7 @@ def test_protocol_is_that_of_the_librarys_refit_and_can_be_chosen(estimator, y, 
     estimator.fit(X, y)
     assert ist.from_sklearn(estimator, X, y).risk.protocol == protocol
     for choice in ("fixed", "folded"):
-        assert ist.from_sklearn(estimator, X, y, penalty=choice).risk.protocol == choice
+        assert ist.from_sklearn(estimator, X, y, protocol=choice).risk.protocol == choice
 
 
 def test_total_penalties_are_those_of_the_table():

@@ -80,7 +80,7 @@ REFUSALS = [
         r"have a loss with a second derivative.*smoothing=0.1.*HingeSVC\(lam=2, protocol='fixed'\)",
     ),
     ("smoothing of a smooth loss", lambda: fit_and_pass(Ridge(), smoothing=0.1), ValueError, "be left out"),
-    ("unknown protocol", lambda: fit_and_pass(Ridge(), penalty="whole"), ValueError, "'folded' or 'fixed'"),
+    ("unknown protocol", lambda: fit_and_pass(Ridge(), protocol="whole"), ValueError, "'folded' or 'fixed'"),
     (
         "two targets",
         lambda: fit_and_pass(Ridge(), y=np.column_stack([NUMBER, NUMBER])),

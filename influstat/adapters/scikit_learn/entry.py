@@ -89,7 +89,7 @@ def from_sklearn(
     1e-4 is coarse for questions about single rows: fit with a smaller one, or pass polish=True.
 
     With Lasso, ElasticNet and other absolute-value penalties theta holds the coefficients that are not 0;
-    `fit.risk.active_set_changes(removal)` tells which removals would change that set. With more than
+    `removal.active_set_changes()` tells which removals would change that set. With more than
     two classes theta holds the coefficients of one class after the other, each with its intercept last.
 
     Examples

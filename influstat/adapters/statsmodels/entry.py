@@ -51,7 +51,7 @@ def from_statsmodels(
     alpha, L1_wt : float or array_like, float
         What was passed to `fit_regularized` of OLS, WLS, GLS or GLM, which does not keep them. With an
         L1 part the fit is that of the active set: theta holds the coefficients that are not zero, and
-        ``fit.risk.active_set_changes(fit.leave_one_out())`` tells which removals change that set.
+        ``fit.leave_one_out().active_set_changes()`` tells which removals change that set.
     smoothing : float, optional
         Width t of the smoothed check loss that stands for QuantReg's, in units of y. Required there.
 
