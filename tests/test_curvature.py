@@ -47,7 +47,7 @@ def test_every_product_is_that_of_the_sum_of_the_row_hessians(problem, form, ent
         for vectors in (rng.normal(size=len(theta)), rng.normal(size=(len(theta), 3))):
             products = [H @ vectors, H.T @ vectors, H.H @ vectors, H.dot(vectors), (-H) @ -vectors]
             if vectors.ndim == 1:
-                products += [H.matvec(vectors), H.rmatvec(vectors), H.matvec(vectors[:, None])[:, 0]]
+                products += [H.matvec(vectors), H.rmatvec(vectors), H.matmat(vectors[:, None])[:, 0]]
             else:
                 products += [H.matmat(vectors), H.rmatmat(vectors)]
             for product in products:

@@ -195,7 +195,8 @@ def test_designs_shrink_to_zeros():
 
 
 def test_groups_shrink_to_single_rows():
-    assert [g.tolist() for g in find(strategies.groups(8), lambda g: len(g) == 2, settings=SEARCH)] == [
+    found = find(strategies.groups(8), lambda groups: len(groups) == 2, settings=SEARCH)
+    assert sorted(group.tolist() for group in found) == [
         [0],
         [1],
-    ]
+    ]  # in either order
