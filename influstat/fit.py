@@ -66,6 +66,10 @@ class Fit(Minimum):
         solver : Solver, optional
             How H^-1 g is found; `Cholesky()` when left out.
 
+        Returns
+        -------
+        Influence
+
         Examples
         --------
         >>> import influstat as ist
@@ -264,7 +268,7 @@ class Fit(Minimum):
         dispersion: float | None = None,
         frequency: bool = False,
     ) -> FloatArray:
-        """Return a covariance of theta, shape (p, p).
+        """Return a covariance of theta.
 
         Parameters
         ----------
@@ -277,6 +281,10 @@ class Fit(Minimum):
             phi, if it is known.
         frequency : bool
             Whether weights are counts of equal rows.
+
+        Returns
+        -------
+        ndarray, shape (p, p)
 
         Raises
         ------
@@ -315,6 +323,10 @@ class Fit(Minimum):
             distribution. Left out: t for squared error with an estimated variance.
         level : float
             Of the confidence intervals, between 0 and 1.
+
+        Returns
+        -------
+        Inference
 
         Raises
         ------

@@ -134,11 +134,15 @@ class BlackBoxRisk:
         return np.asarray(total / self.total_weight)
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return the size of each entry of the gradient without cancellation, shape (p,).
+        """Return the size of each entry of the gradient without cancellation.
 
         The sum of the absolute terms, 1e12 times the estimated error of differences (relative to this, a
         gradient of 1e-12 can be reached), and a millionth of the mean loss per width: where all terms
         vanish with the gradient, as at a hidden unit of weight 0, there is nothing else to compare with.
+
+        Returns
+        -------
+        ndarray, shape (p,)
         """
         found = self.rows.gradients(theta)
         size = self.weights @ (np.abs(found.value) + 1e12 * found.error)
@@ -188,6 +192,10 @@ class BlackBoxRisk:
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> BlackBoxRisk:
         """Return held-out rows with this risk's penalty share; W stays the training total.
+
+        Returns
+        -------
+        BlackBoxRisk, shape (m, p)
 
         Raises
         ------

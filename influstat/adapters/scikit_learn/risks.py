@@ -123,7 +123,12 @@ def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, F
 
 
 def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, FloatArray, Translation]:
-    """Return the risk of several classes, theta and the reader; theta goes class by class and is centred.
+    """Return the risk of several classes, theta and the reader.
+
+    Returns
+    -------
+    tuple of SoftmaxRisk, ndarray of shape (K q,) and Translation
+        theta goes class by class and is centred.
 
     Raises
     ------

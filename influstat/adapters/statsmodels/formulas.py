@@ -38,7 +38,12 @@ class FormulaReader:
     names: tuple[str, ...]
 
     def columns(self, X: Any) -> Any:
-        """Return rows of the design matrix, called as those of the table are.
+        """Return rows of the design matrix.
+
+        Returns
+        -------
+        LabelledTable, shape (m, q)
+            Called as the rows of the table are; X itself where it holds such rows already.
 
         Raises
         ------
