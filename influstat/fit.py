@@ -167,8 +167,7 @@ class Fit(Minimum):
         X, y : array_like, shapes (m, p) and (m,)
             Test rows; the sum of their losses is reported.
         top : int
-            How many removals to show: those of largest change by the Newton step, first those that
-            have no Newton step.
+            How many removals to show: first those without a Newton step, then the largest by it.
         groups : array_like or list of arrays, optional
             Remove these groups, given as in `leave_groups_out`, instead of every row alone.
         offset : array_like, shape (m,), optional
