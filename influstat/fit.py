@@ -66,6 +66,10 @@ class Fit(Minimum):
         solver : Solver, optional
             How H^-1 g is found; `Cholesky()` when left out.
 
+        Returns
+        -------
+        Influence
+
         Examples
         --------
         >>> import influstat as ist
@@ -163,8 +167,7 @@ class Fit(Minimum):
         X, y : array_like, shapes (m, p) and (m,)
             Test rows; the sum of their losses is reported.
         top : int
-            How many removals to show: those of largest change by the Newton step, first those that
-            have no Newton step.
+            How many removals to show: first those without a Newton step, then the largest by it.
         groups : array_like or list of arrays, optional
             Remove these groups, given as in `leave_groups_out`, instead of every row alone.
         offset : array_like, shape (m,), optional
@@ -264,7 +267,7 @@ class Fit(Minimum):
         dispersion: float | None = None,
         frequency: bool = False,
     ) -> FloatArray:
-        """Return a covariance of theta, shape (p, p).
+        """Return a covariance of theta.
 
         Parameters
         ----------
@@ -277,6 +280,10 @@ class Fit(Minimum):
             phi, if it is known.
         frequency : bool
             Whether weights are counts of equal rows.
+
+        Returns
+        -------
+        ndarray, shape (p, p)
 
         Raises
         ------
@@ -315,6 +322,10 @@ class Fit(Minimum):
             distribution. Left out: t for squared error with an estimated variance.
         level : float
             Of the confidence intervals, between 0 and 1.
+
+        Returns
+        -------
+        Inference
 
         Raises
         ------

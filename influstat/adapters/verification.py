@@ -29,6 +29,10 @@ def verified_fit(risk: Any, theta: FloatArray, reader: Reader | None, *, polish:
     of the same norm of (w_i / W) g_i. Where H is singular, `Fit`'s own rule of 1e-6 decides, and every
     question that needs H^-1 says that there is none.
 
+    Returns
+    -------
+    Fit
+
     Raises
     ------
     NotStationary

@@ -77,7 +77,7 @@ class Influence:
         return self._scores(values, self.fit.names, "theta", solution)
 
     def on_loss(self, X: Any, y: Any, *, offset: Any = None) -> Scores:
-        """Return the influence on the loss of test rows, -g_te' H^-1 g_i, shape (n, m): eq. 10.
+        """Return the influence on the loss of test rows, -g_te' H^-1 g_i: eq. 10.
 
         Parameters
         ----------
@@ -87,6 +87,11 @@ class Influence:
             Their targets.
         offset : array_like, shape (m,), optional
             Their offsets.
+
+        Returns
+        -------
+        Scores, shape (n, m)
+            Positive where more weight of the training row makes the loss larger.
 
         Raises
         ------
@@ -98,7 +103,7 @@ class Influence:
         return self._scores(values, tuple(tests.row_labels.tolist()), "loss", solution)
 
     def on_prediction(self, X: Any, *, kind: str = "linear", offset: Any = None) -> Scores:
-        """Return the influence on predictions, shape (n, m), in their own units.
+        """Return the influence on predictions.
 
         Parameters
         ----------
@@ -108,6 +113,11 @@ class Influence:
             The linear predictor, or the mean that belongs to it.
         offset : array_like, shape (m,), optional
             Offsets; they matter for the mean only.
+
+        Returns
+        -------
+        Scores, shape (n, m)
+            In the units of the predictions; positive where more weight of the row raises one.
 
         Raises
         ------
@@ -167,10 +177,14 @@ class Influence:
         return self._scores(values, tuple(range(1 if a.ndim == 1 else a.shape[1])), "quantity", solution)
 
     def on_self(self) -> Scores:
-        """Return each row's influence on its own loss, -g_i' H^-1 g_i, shape (n,).
+        """Return each row's influence on its own loss, -g_i' H^-1 g_i.
 
-        The diagonal of `on_loss` of the training rows with their offsets. Never positive where H^-1 is
-        exact: a row's own weight cannot make its own loss worse.
+        The diagonal of `on_loss` of the training rows with their offsets.
+
+        Returns
+        -------
+        Scores, shape (n,)
+            Never positive where H^-1 is exact: a row's own weight cannot make its own loss worse.
         """
         n, p = self.fit.risk.shape
         values = np.empty(n)

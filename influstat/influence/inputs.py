@@ -62,12 +62,17 @@ class InputScores(ShortRepr):
         return np.asarray(self.share[:, None] * self.values)
 
     def effect(self, steps: Any) -> FloatArray:
-        """Return the first-order change of the loss when each row's inputs move by its step, shape (k,).
+        """Return the first-order change of the loss when each row's inputs move by its step.
 
         Parameters
         ----------
         steps : array_like, shape (k, q)
             Changes of the chosen rows of X. Add up the effects of rows that move together.
+
+        Returns
+        -------
+        ndarray, shape (k,)
+            In the units of the loss, after minus before.
 
         Raises
         ------

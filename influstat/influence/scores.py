@@ -124,6 +124,11 @@ class Scores(ShortRepr):
             Which quantity, by position or by its label in `columns`; may be left out where there is
             only one.
 
+        Returns
+        -------
+        Ranking
+            (label, position, change on removal) of the rows on each side, the largest change first.
+
         Raises
         ------
         InvalidArgument, InvalidType
@@ -168,12 +173,17 @@ class Scores(ShortRepr):
         return position
 
     def to_frame(self, *, what: str = "removal") -> Any:
-        """Return a pandas DataFrame: rows labelled by `row_labels`, columns by `columns`.
+        """Return the scores as a table.
 
         Parameters
         ----------
         what : {"removal", "values"}
             The first-order change on removal, or the derivative.
+
+        Returns
+        -------
+        DataFrame, shape (n, m)
+            Rows labelled by `row_labels`, columns by `columns`.
 
         Raises
         ------

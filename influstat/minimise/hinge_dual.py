@@ -117,6 +117,10 @@ def best_pair(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
     All weights must be positive. The work is done for centred rows of mean square length 1 along
     their principal axes, and for a mean weight of 1. Centring moves b by center'beta: b is free.
 
+    Returns
+    -------
+    tuple of ndarray, ndarray of shape (n,) and int
+
     Examples
     --------
     >>> import numpy as np
@@ -180,6 +184,10 @@ def _flaw(problem: HingeProblem, theta: FloatArray, dual: FloatArray) -> float:
 
     The gap alone would not do: it knows theta only to its square root, and not at all where the risk
     is below rounding, as for separable rows in large units.
+
+    Returns
+    -------
+    float
     """
     weights, shortfall, rounding = problem.weights, problem.shortfall(theta), problem.rounding(theta)
     alpha = dual / np.minimum(weights, dual.max() or 1.0)
@@ -254,6 +262,11 @@ def _normal_equations(
 
     Near the optimum `spread` is huge for rows on the margin. Where a small penalty then drowns in the
     rounding errors of the sum, a QR factorisation of its roots, the longest first, still keeps it.
+
+    Returns
+    -------
+    callable
+        g, shape (p,), to a vector of that shape.
     """
     roots = np.sqrt(spread)[:, None] * rows
     matrix = roots.T @ roots
@@ -285,6 +298,11 @@ def _polished(
     penalty K. From A' = Q1 R: the part of theta within Q1 follows from c, the part within Q2 makes
     Q2'(K theta - Z'alpha) = 0, and Q1'(K theta - Z'alpha) = R (change of alpha). Of dependent rows,
     those whose alpha is farthest from 0 and w are changed.
+
+    Returns
+    -------
+    tuple of ndarray and ndarray of shape (n,)
+        theta and the dual.
     """
     dual, room, excess, hinge = positive
     inside = (growth[:2] > growth[2:]).all(axis=0)  # excess and hinge vanish, alpha and w - alpha do not

@@ -77,6 +77,10 @@ class Minimum:
         reader : Reader, optional
             As for the class.
 
+        Returns
+        -------
+        Self
+
         Raises
         ------
         SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
@@ -155,9 +159,13 @@ class Minimum:
         return self.predictions(self.theta, X, kind=kind, offset=offset)
 
     def loss(self, X: Any, y: Any, *, offset: Any = None) -> FloatArray:
-        """Return the loss of new rows, shape (m,).
+        """Return the loss of new rows.
 
         L_te = l(y_te, x_te'theta + o_te), plus P(theta) / W if "folded"; W is the training rows' weight.
+
+        Returns
+        -------
+        ndarray, shape (m,)
         """
         return np.asarray(self.test_rows(X, y, offset=offset).row_losses(self.theta))
 
@@ -170,6 +178,10 @@ class Minimum:
             New rows as the caller has them; the reader, if any, translates them.
         offset : array_like, shape (m,), optional
             Their offsets.
+
+        Returns
+        -------
+        Risk
         """
         targets = y if self.reader is None else self.reader.targets(y)
         return self.risk.test_rows(self._read(X, y), targets, offset=offset)

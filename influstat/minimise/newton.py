@@ -91,6 +91,10 @@ def minimise(
     tolerance : float
         Required stationarity.
 
+    Returns
+    -------
+    Found
+
     Raises
     ------
     SingularHessian
@@ -196,9 +200,14 @@ class _Descent:
                 self.existence.refuse_separating(self.theta)
 
     def _step(self, lengths: int) -> bool:
-        """Move once; return False where none of so many step lengths lowers the risk or its gradient.
+        """Move once, if one of so many step lengths lowers the risk or its gradient.
 
         Within the tolerance a whole step lowers the gradient, or rounding is all that is left of it.
+
+        Returns
+        -------
+        bool
+            Whether one does.
         """
         with np.errstate(over="ignore"):
             direction = self._direction()
@@ -305,6 +314,10 @@ def _absolute(matrix: FloatArray) -> FloatArray:
     """Return the matrix with its eigenvalues in absolute value: it turns saddles into descents.
 
     Source: Dauphin et al. (2014), Advances in Neural Information Processing Systems 27.
+
+    Returns
+    -------
+    ndarray, shape (p, p)
     """
     values, vectors = np.linalg.eigh(matrix)
     sizes = np.abs(values)

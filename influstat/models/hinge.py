@@ -78,6 +78,10 @@ class HingeSVC:
         names, row_labels : sequence, optional
             Names of coefficients and rows; a DataFrame brings its own.
 
+        Returns
+        -------
+        HingeFit
+
         Raises
         ------
         InvalidArgument, InvalidType
@@ -161,9 +165,13 @@ class HingeFit:
         return self.data.predictions(self.theta, X, offset=offset)
 
     def loss(self, X: Any, y: Any, *, offset: Any = None, theta: FloatArray | None = None) -> FloatArray:
-        """Return the hinge loss of new rows, shape (m,), the penalty's share P / W included if folded.
+        """Return the hinge loss of new rows, the penalty's share P / W included if folded.
 
         `theta` replaces the fitted coefficients, for instance by those of a refit.
+
+        Returns
+        -------
+        ndarray, shape (m,)
         """
         at = self.theta if theta is None else theta
         tests = self.data.test_rows(X, y, offset=offset)

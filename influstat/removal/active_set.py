@@ -24,7 +24,10 @@ MARGIN = 1e-9  # relative: at the bound itself a column may stay out
 def entering_pull(risk: LinearRisk, lasso: ActiveL1, theta: FloatArray) -> float:
     """Return how far the gradient of a column left out exceeds lambda, relative to its terms.
 
-    At most 0 where all those columns rightly stay out.
+    Returns
+    -------
+    float
+        At most 0 where all those columns rightly stay out.
     """
     if lasso.excluded is None:
         return 0.0

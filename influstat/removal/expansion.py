@@ -66,10 +66,14 @@ class Expansion:
         return total + self.risk.penalty.gradient_scale(self.theta)
 
     def scales(self, groups: Groups) -> FloatArray:
-        """Return what each entry of grad F_k is measured against, shape (p, K).
+        """Return what each entry of grad F_k is measured against.
 
         The size that the entry's terms have at theta-hat without cancellation (`Risk.gradient_scale`),
         the removed rows taken off.
+
+        Returns
+        -------
+        ndarray, shape (p, K)
         """
         design = self.risk.design
         scale = np.empty((len(self.theta), len(groups)))

@@ -88,10 +88,15 @@ class Removal(ShortRepr):
         return np.asarray(np.linalg.norm(self.gradients(), axis=1))
 
     def gradients(self) -> FloatArray:
-        """Return the gradient at `theta` of the risk without the rows, shape (k, p), mean scale.
+        """Return the gradient at `theta` of the risk without the rows.
 
         (1/W) [sum of w_j grad l_j over the rows left, and the penalty that stays]; W is the total
-        weight of all rows, nan where theta is nan.
+        weight of all rows.
+
+        Returns
+        -------
+        ndarray, shape (k, p)
+            In mean scale; nan where theta is nan.
         """
         return gradients_without(self.fit, self.groups, self.theta)
 
@@ -129,11 +134,14 @@ class Removal(ShortRepr):
         return np.asarray((after - before[:, None]).T)
 
     def active_set_changes(self) -> NDArray[np.bool_]:
-        """Tell which removals change the set of columns that an L1 penalty keeps, shape (k,).
+        """Tell which removals change the set of columns that an L1 penalty keeps.
 
-        True where a coefficient changes its sign, a column left out would come in, or theta is nan: theta
-        is then not that of the library's refit. With method "exact" False proves that it is, since the
-        optimality conditions hold there.
+        Returns
+        -------
+        ndarray of bool, shape (k,)
+            True where a coefficient changes its sign, a column left out would come in, or theta is nan:
+            theta is then not that of the library's refit. With method "exact" False proves that it is,
+            since the optimality conditions hold there.
 
         Raises
         ------
@@ -154,18 +162,28 @@ class Removal(ShortRepr):
         return certify(self.fit.risk, self.fit.theta, self.groups, self.theta)
 
     def theta_bound(self) -> FloatArray:
-        """Return certified bounds on |theta - true theta|, shape (k, p), nan where not certified.
+        """Return certified bounds on |theta - true theta|.
 
         True is the exact minimiser without the rows. As `fit.theta` is what it is, these are bounds on
         |reported delta - true delta| too; a fit that has not converged is no exception.
+
+        Returns
+        -------
+        ndarray, shape (k, p)
+            nan where not certified.
         """
         return bounds.theta_bound(self.fit, self.certificate)
 
     def prediction_bound(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
-        """Return certified bounds on |prediction_change - true change|, shape (k, m), nan where none.
+        """Return certified bounds on |prediction_change - true change|.
 
         Parameters as for `prediction_change`; the mean must be monotone in the linear predictor, as it
         is for every loss here that has one and can be certified.
+
+        Returns
+        -------
+        ndarray, shape (k, m)
+            In the units of the predictions; nan where not certified.
 
         Examples
         --------
@@ -179,10 +197,15 @@ class Removal(ShortRepr):
         return bounds.prediction_bound(self.fit, self.certificate, X, kind=kind, offset=offset)
 
     def loss_bound(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
-        """Return certified bounds on |loss_change - true change|, shape (k, m), nan where none.
+        """Return certified bounds on |loss_change - true change|.
 
         Parameters as for `loss_change`: with `linear`, the change of the tangent is what is judged. The
         true change is that of the loss at the exact minimiser without the rows.
+
+        Returns
+        -------
+        ndarray, shape (k, m)
+            In the units of the loss; nan where not certified.
 
         Examples
         --------
@@ -200,8 +223,12 @@ class Removal(ShortRepr):
     def held_out_bound(self) -> FloatArray:
         """Return certified bounds on |l_j(theta) - l_j(true theta)| for the removed rows j themselves.
 
-        One per row removed, in the order of `groups.members`, without a penalty's share: their weighted
-        mean bounds the error of a cross-validated loss.
+        Without a penalty's share: their weighted mean bounds the error of a cross-validated loss.
+
+        Returns
+        -------
+        ndarray, shape (rows removed,)
+            In the order of `groups.members`; nan where not certified.
         """
         return bounds.held_out_bound(self.fit, self.certificate)
 

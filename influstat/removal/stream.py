@@ -29,6 +29,10 @@ def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterat
     method : {"exact", "newton", "second_order", "influence"}
         As in `Fit.leave_one_out`.
 
+    Returns
+    -------
+    iterator of Removal
+
     Examples
     --------
     >>> import influstat as ist
@@ -76,6 +80,10 @@ def loss_changes(
         Offsets of the test rows.
     method : str
         As in `stream`.
+
+    Returns
+    -------
+    LossChanges, shape (k, m)
 
     Examples
     --------

@@ -134,11 +134,15 @@ class BlackBoxRisk:
         return np.asarray(total / self.total_weight)
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return the size of each entry of the gradient without cancellation, shape (p,).
+        """Return the size of each entry of the gradient without cancellation.
 
         The sum of the absolute terms, 1e12 times the estimated error of differences (relative to this, a
         gradient of 1e-12 can be reached), and a millionth of the mean loss per width: where all terms
         vanish with the gradient, as at a hidden unit of weight 0, there is nothing else to compare with.
+
+        Returns
+        -------
+        ndarray, shape (p,)
         """
         found = self.rows.gradients(theta)
         size = self.weights @ (np.abs(found.value) + 1e12 * found.error)
@@ -180,7 +184,7 @@ class BlackBoxRisk:
 
     def reweighted(self, weights: Any) -> BlackBoxRisk:
         """Return the risk with other weights; P as the protocol says (see `LinearRisk.reweighted`)."""
-        part = self._copy()
+        part = self._copy(self._hvp)
         part.weights = read_weights(weights, self.shape[0])
         part.total_weight = float(part.weights.sum())
         part.penalty = self.penalty.scaled(self.protocol.after(self.total_weight, part.total_weight))
@@ -188,6 +192,10 @@ class BlackBoxRisk:
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> BlackBoxRisk:
         """Return held-out rows with this risk's penalty share; W stays the training total.
+
+        Returns
+        -------
+        BlackBoxRisk, shape (m, p)
 
         Raises
         ------
@@ -203,12 +211,11 @@ class BlackBoxRisk:
                 "Pass test_losses=f with f(theta, X, y) -> losses, shape (m,).",
             )
         _no_offset(offset)
-        part = self._copy()
+        part = self._copy(None)  # hvp is about the training rows
         part.rows = RowFunction("test_losses", lambda theta: function(theta, X, y), self.rows.widths)
         part.shape = (part.rows.length, self.shape[1])
         part.weights = np.ones(part.shape[0])
         part.row_labels = read_labels(X.index if has_index(X) else None, part.shape[0])
-        part._hvp = None
         return part
 
     def predictions(
@@ -237,9 +244,10 @@ class BlackBoxRisk:
             )
         return RowFunction("predict", lambda theta: function(theta, X), self.rows.widths)
 
-    def _copy(self) -> BlackBoxRisk:
+    def _copy(self, hvp: Function | None) -> BlackBoxRisk:
         part = object.__new__(BlackBoxRisk)
         part.__dict__.update(self.__dict__)
+        part._hvp = hvp
         return part
 
 

@@ -152,10 +152,14 @@ class LikelihoodRisk:
         return np.asarray(self.weights @ self._derivatives.gradients(theta)) / self.total_weight
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return the size of each entry of the gradient without cancellation, shape (p,).
+        """Return the size of each entry of the gradient without cancellation.
 
         (1/W) sum_i w_i (|g_ij| + e_ij) + |J| |theta|: what rounding can do to theta's own digits, with J
         the mean square of the scores for the Hessian, and e what it does to scores that are differences.
+
+        Returns
+        -------
+        ndarray, shape (p,)
         """
         gradients = self._derivatives.gradients(theta)
         share = self.weights / self.total_weight
@@ -194,6 +198,10 @@ class LikelihoodRisk:
     def reweighted(self, weights: Any) -> LikelihoodRisk:
         """Return the risk of the same rows with other weights; a weight of 0 leaves a row out.
 
+        Returns
+        -------
+        LikelihoodRisk, shape (n, p)
+
         Raises
         ------
         InvalidArgument
@@ -209,6 +217,10 @@ class LikelihoodRisk:
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> LikelihoodRisk:
         """Return new rows of the same likelihood as a risk.
+
+        Returns
+        -------
+        LikelihoodRisk, shape (m, p)
 
         Raises
         ------

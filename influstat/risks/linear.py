@@ -178,11 +178,15 @@ class LinearRisk:
         return total / self.total_weight
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return the size that each entry of the gradient would have without cancellation, shape (p,).
+        """Return the size that each entry of the gradient would have without cancellation.
 
         (1/W) [ sum_i w_i |x_ij| (|l1_i| + l2_i (|x_i|'|theta| + |o_i|)) + kappa d_j |theta_j| ]: the
         sum of the absolute terms, plus what rounding in eta can do. Rounding errors of the gradient
         are a few float64 epsilons of it, whatever the units of the columns.
+
+        Returns
+        -------
+        ndarray, shape (p,)
         """
         eta = self.linear_predictor(theta)
         spread = self.design.absolute_dot(np.abs(theta)) + np.abs(self.offset)
@@ -225,6 +229,10 @@ class LinearRisk:
 
         The penalty share stays that of the *training* rows: P / W if folded, with W as here.
 
+        Returns
+        -------
+        LinearRisk, shape (m, p)
+
         Raises
         ------
         InvalidArgument, InvalidType
@@ -241,9 +249,13 @@ class LinearRisk:
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
-        """Return predictions for new rows, shape (m,), or (m, k) for theta of shape (p, k).
+        """Return predictions for new rows.
 
         `kind` is "linear" for x'theta + offset or "mean" for the mean E(y | x) that belongs to it.
+
+        Returns
+        -------
+        ndarray, shape (m,), or (m, k) for theta of shape (p, k)
         """
         choice("kind", kind, PREDICTIONS)
         eta = self.design.like(X, argument="X").dot(theta)
@@ -275,6 +287,10 @@ class LinearRisk:
         Under "folded" each row carries P / W, so the penalty becomes (sum of the new weights / W) P;
         under "fixed" it stays whole. Dropping row i is a weight of 0.
 
+        Returns
+        -------
+        LinearRisk, shape (n, p)
+
         Raises
         ------
         InvalidArgument
@@ -290,12 +306,20 @@ def as_linear(risk: Risk) -> LinearRisk | None:
 
     The one place where the kinds of risks are told apart: closed forms, certificates, leverages and the
     theorems on whether there is a minimum are about a `LinearRisk`, which is final.
+
+    Returns
+    -------
+    LinearRisk or None
     """
     return risk if type(risk) is LinearRisk else None
 
 
 def require_linear(risk: Risk, what: str) -> LinearRisk:
     """Return the risk as a LinearRisk, or say that `what` needs one.
+
+    Returns
+    -------
+    LinearRisk
 
     Raises
     ------

@@ -69,6 +69,10 @@ class Rows:
     ) -> Rows:
         """Return the rows of a risk with this loss; the parameters are those of `LinearRisk`.
 
+        Returns
+        -------
+        Rows
+
         Raises
         ------
         InvalidArgument, InvalidType

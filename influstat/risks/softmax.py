@@ -142,10 +142,10 @@ class SoftmaxRisk:
         self.row_labels = rows.row_labels
         self.shape = (rows.design.shape[0], len(self.names))
 
-    def _like(self, rows: Rows, y: NDArray[np.intp]) -> SoftmaxRisk:
+    def _like(self, rows: Rows, y: NDArray[np.intp], penalty: L2) -> SoftmaxRisk:
         part = object.__new__(type(self))
         part.__dict__.update(self.__dict__)
-        part._rows, part.y = rows, y
+        part._rows, part.y, part._penalty = rows, y, penalty
         part._read()
         return part
 
@@ -240,15 +240,14 @@ class SoftmaxRisk:
     def reweighted(self, weights: Any) -> SoftmaxRisk:
         """Return the risk of the same rows with other weights, its penalty as the protocol says."""
         rows = self._rows.reweighted(weights)
-        part = self._like(rows, self.y)
-        part._penalty = self._penalty.scaled(self.protocol.after(self.total_weight, rows.total_weight))
-        return part
+        factor = self.protocol.after(self.total_weight, rows.total_weight)
+        return self._like(rows, self.y, self._penalty.scaled(factor))
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> SoftmaxRisk:
         """Return held-out rows; W stays that of the training rows. There are no offsets."""
         _no_offset(offset)
         rows = self._rows.new(_ANY_NUMBER, X, y)
-        return self._like(rows, _positions(rows.y, len(self.classes)))
+        return self._like(rows, _positions(rows.y, len(self.classes)), self._penalty)
 
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None

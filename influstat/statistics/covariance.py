@@ -73,6 +73,10 @@ class CovarianceSetting:
 def read_setting(fit: Minimum, kind: str, groups: Any, dispersion: Any, frequency: bool) -> CovarianceSetting:
     """Check what the caller asks for.
 
+    Returns
+    -------
+    CovarianceSetting
+
     Raises
     ------
     InvalidArgument

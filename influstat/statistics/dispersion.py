@@ -52,9 +52,14 @@ class Dispersion(ShortRepr):
 
 
 def dispersion_of(loss: Any, given: Any) -> float | None:
-    """Return phi if it is known, None if it is to be estimated.
+    """Return phi if it is known.
 
     A loss says so in its attribute `dispersion`: a number, or None for "estimate it".
+
+    Returns
+    -------
+    float or None
+        None if it is to be estimated.
 
     Raises
     ------
@@ -79,6 +84,10 @@ def expected_second(risk: LinearRisk, eta: FloatArray) -> FloatArray:
     """Return E(l2_i): l2 at the target that equals its mean, since likelihoods here are linear in y.
 
     A loss without a mean has its own l2 taken instead.
+
+    Returns
+    -------
+    ndarray, shape (n,)
     """
     try:
         mean = risk.loss.mean(eta)
@@ -95,9 +104,14 @@ def pearson_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
 
 
 def pearson_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return the derivative of l1_i^2 / E(l2_i) in eta_i, shape (n,): 2 l1_i for squared error.
+    """Return the derivative of l1_i^2 / E(l2_i) in eta_i: 2 l1_i for squared error.
 
-    For other losses by a five-point difference, to about 12 digits; 0 where it does not exist.
+    For other losses by a five-point difference, to about 12 digits.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        0 where it does not exist.
     """
     if constant_second(risk.loss) is not None:
         return 2.0 * risk.loss.first(risk.y, eta)
@@ -120,6 +134,10 @@ def observations(risk: LinearRisk, frequency: bool) -> float:
 
 def dispersion(leverage: Leverage, *, given: Any = None, frequency: bool = False) -> Dispersion:
     """Return phi of a fit, known, given or estimated.
+
+    Returns
+    -------
+    Dispersion
 
     Raises
     ------

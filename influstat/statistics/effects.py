@@ -165,6 +165,11 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     unit : float
         Length of the step.
 
+    Returns
+    -------
+    Functional
+        One value per coefficient; 1 where the column does not matter.
+
     Raises
     ------
     Unsupported
@@ -201,6 +206,10 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
 
 def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:
     """Return the positions of the coefficients named, or of all whose column is not constant.
+
+    Returns
+    -------
+    ndarray of int
 
     Raises
     ------

@@ -107,9 +107,13 @@ class Functional(ShortRepr):
     own_part: FloatArray | None = None
 
     def influence(self) -> Scores:
-        """Return the influence of each row, shape (n, m): -a'H^-1 g_i, plus its own part in an average.
+        """Return the influence of each row: -a'H^-1 g_i, plus its own part in an average.
 
         `removal` of the scores is the first-order change, after minus before, when the row goes.
+
+        Returns
+        -------
+        Scores, shape (n, m)
 
         Raises
         ------
@@ -127,6 +131,10 @@ class Functional(ShortRepr):
         ----------
         method, rows
             As in `Fit.leave_one_out`.
+
+        Returns
+        -------
+        FunctionalChange
         """
         removal = leave_one_out(self.fit, method=method, rows=rows)
         values = np.full((len(removal.theta), len(self.value)), np.nan)
@@ -140,9 +148,14 @@ class Functional(ShortRepr):
         return FunctionalChange(values, removal.labels, self.labels, removal.status)
 
     def standard_errors(self, kind: str = "model", **settings: Any) -> FloatArray:
-        """Return sqrt(a'Va) by the delta method, shape (m,); the arguments are those of `Fit.covariance`.
+        """Return sqrt(a'Va) by the delta method; the arguments are those of `Fit.covariance`.
 
         Rows that q averages over are held fixed.
+
+        Returns
+        -------
+        ndarray, shape (m,)
+            In the units of q.
         """
         square = covariance(self.fit, kind, **settings)
         return np.asarray(np.sqrt(np.einsum("jm,jk,km->m", self.gradient, square, self.gradient)))
@@ -178,6 +191,10 @@ def functional(
         Names of the m numbers.
     quantity : str
         What they are.
+
+    Returns
+    -------
+    Functional
 
     Raises
     ------
@@ -219,6 +236,10 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
         One combination, or one per line.
     labels : sequence of str, optional
         Their names.
+
+    Returns
+    -------
+    Functional
 
     Raises
     ------
@@ -266,6 +287,10 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
         Rows with the training columns.
     offset : array_like, shape (m,), optional
         Their offsets.
+
+    Returns
+    -------
+    Functional
 
     Raises
     ------

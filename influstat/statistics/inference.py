@@ -93,11 +93,15 @@ class Inference(ShortRepr):
         return self.table.to_frame()
 
     def derivative(self) -> InferenceTable:
-        """Return the derivatives in the case weight of each row, shape (n, p).
+        """Return the derivatives in the case weight of each row.
 
         The case weight (now 1) multiplies the row wherever it appears: loss, middle of the sandwich,
         number of observations, and the penalty's share under "folded". Minus the derivative is the
         first-order change on removal. The clusters' number stays.
+
+        Returns
+        -------
+        InferenceTable, shape (n, p)
 
         Raises
         ------

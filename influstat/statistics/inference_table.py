@@ -64,7 +64,12 @@ class InferenceTable(ShortRepr):
         return cls(errors, t_values, p_values, lower, upper, names, row_labels, status)
 
     def to_frame(self, quantity: str = "standard_errors") -> pd.DataFrame:
-        """Return one quantity, rows by coefficients; of values, all quantities by coefficient.
+        """Return the table, or one quantity of it.
+
+        Returns
+        -------
+        DataFrame
+            One quantity, rows by coefficients; of values, all quantities by coefficient.
 
         Raises
         ------

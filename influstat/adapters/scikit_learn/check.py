@@ -32,6 +32,11 @@ def limit_of(estimator: Any) -> float:
 
     That is `tol`, the estimator's own tolerance; but none below 1e-6 is asked for, and none above 1e-3
     granted. Closed forms must reach 1e-6.
+
+    Returns
+    -------
+    float
+        Relative, or in absolute size, as `checked_fit` takes it.
     """
     if type(estimator).__name__.startswith("SGD"):
         return STOCHASTIC
@@ -61,6 +66,10 @@ def checked_fit(risk: Any, theta: FloatArray, reader: Reader, *, limit: float, p
         Largest gradient accepted, from `limit_of`.
     polish : bool
         Whether to start Newton's method at theta.
+
+    Returns
+    -------
+    Fit
 
     Raises
     ------

@@ -48,6 +48,10 @@ class Translation:
     def columns(self, X: Any) -> Any:
         """Return X after the transformers, the active columns of it.
 
+        Returns
+        -------
+        ndarray, DataFrame or scipy.sparse, shape (m, q)
+
         Raises
         ------
         InvalidArgument
@@ -97,7 +101,12 @@ class Translation:
                 )
 
     def targets(self, y: Any) -> Any:
-        """Return y as the loss needs it: numbers as they are, labels as their codes.
+        """Return y as the loss needs it.
+
+        Returns
+        -------
+        array_like, shape (m,)
+            Numbers as they are, labels as their codes.
 
         Raises
         ------
@@ -211,9 +220,14 @@ def labels_of(X: Any, y: Any) -> NDArray[Any] | None:
 def weights_of(
     estimator: Any, sample_weight: Any, position: NDArray[np.intp] | None, n: int
 ) -> FloatArray | None:
-    """Return sample_weight times the class weights, None where all are 1.
+    """Return sample_weight times the class weights.
 
     `position` says which class each row has; None where y is a number.
+
+    Returns
+    -------
+    ndarray, shape (n,), or None
+        None where all are 1.
     """
     weights = None if sample_weight is None else vector("sample_weight", sample_weight, n)
     if weights is not None and (weights < 0).any():

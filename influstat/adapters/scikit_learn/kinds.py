@@ -50,6 +50,10 @@ REASONS: dict[str, str] = {
 def objective_of(estimator: Any, size: Size) -> Objective:
     """Return what the estimator minimises.
 
+    Returns
+    -------
+    Objective
+
     Raises
     ------
     Unsupported

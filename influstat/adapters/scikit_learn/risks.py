@@ -142,7 +142,12 @@ def _require_softmax(source: Source) -> None:
 
 
 def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, FloatArray, Translation]:
-    """Return the risk of several classes, theta and the reader; theta goes class by class and is centred.
+    """Return the risk of several classes, theta and the reader.
+
+    Returns
+    -------
+    tuple of SoftmaxRisk, ndarray of shape (K q,) and Translation
+        theta goes class by class and is centred.
 
     Raises
     ------

@@ -79,6 +79,10 @@ class Source:
 def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     """Return the estimator and its data, checked.
 
+    Returns
+    -------
+    Source
+
     Raises
     ------
     InvalidArgument, InvalidType, Unsupported

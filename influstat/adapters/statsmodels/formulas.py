@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,12 @@ class FormulaReader:
     names: tuple[str, ...]
 
     def columns(self, X: Any) -> Any:
-        """Return rows of the design matrix, called as those of the table are.
+        """Return rows of the design matrix.
+
+        Returns
+        -------
+        LabelledTable, shape (m, q)
+            Called as the rows of the table are; X itself where it holds such rows already.
 
         Raises
         ------
@@ -47,11 +53,8 @@ class FormulaReader:
         """
         if not hasattr(X, "columns") or tuple(str(name) for name in X.columns) == self.names:
             return X
-        from statsmodels.base.model import Results
-
         try:
-            results = Results(self.model, np.zeros(len(self.names)))
-            rows, labels = results._transform_predict_exog(X, transform=True)
+            rows, labels = self._transformed(X)
         except Exception as error:
             reason = str(error).strip().splitlines()[-1]
             raise InvalidArgument(
@@ -61,6 +64,21 @@ class FormulaReader:
                 "Pass a table with those columns, or rows of the design matrix itself.",
             ) from error
         return LabelledTable(rows, index_labels(labels))
+
+    def _transformed(self, X: Any) -> tuple[Any, Any]:
+        """Return the rows that statsmodels hands to the model's `predict` for X, and their index."""
+        from statsmodels.base.model import Results
+
+        kept = []
+
+        def predict(_: Any, rows: Any) -> Any:
+            kept.append(rows)
+            return np.zeros(len(rows))
+
+        listening = copy.copy(self.model)  # Results.predict is the one public way to such rows
+        listening.predict = predict
+        labels = Results(listening, np.zeros(len(self.names))).predict(X).index
+        return kept[0], labels
 
     def targets(self, y: Any) -> Any:
         """Return y as it is: the targets of new rows are coded as in the model."""

@@ -34,7 +34,7 @@ def from_glm(results: Any, drop: str | None) -> Mapped:
         loss = LogisticLoss()
     frequencies = np.asarray(model.freq_weights, dtype=np.float64)
     weights = np.asarray(model.iweights * model.n_trials, dtype=np.float64)
-    offset = np.broadcast_to(np.asarray(model._offset_exposure, dtype=np.float64), y.shape)
+    offset = offset_of(model)
     rows, weights, labels = _removable_rows(frequencies, weights, row_labels(model), drop)
     theta = parameters(results)
     risk = LinearRisk(
@@ -42,17 +42,22 @@ def from_glm(results: Any, drop: str | None) -> Mapped:
         design_of(model, design_matrix(model)[rows]),
         y[rows],
         weights=weights,
-        offset=offset[rows],
+        offset=None if offset is None else offset[rows],
         row_labels=labels,
     )
     return Mapped(risk, theta)
 
 
 def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, drop: str | None) -> Any:
-    """Return the rows of the risk (which of the model's, weights, labels): what one removal takes away.
+    """Return the rows of the risk: what one removal takes away.
 
     Dropping one copy of a row with frequency f needs a row of weight w / f of its own; the other f - 1
     copies follow behind all first copies, so that positions 0 to n - 1 are the model's rows.
+
+    Returns
+    -------
+    tuple of slice or ndarray, ndarray and ndarray, each of shape (rows,)
+        Which of the model's rows, their weights, their labels.
     """
     if drop is not None:
         choice("drop", drop, DROPS)
@@ -125,7 +130,7 @@ def from_geometric(results: Any) -> Mapped:
 
 
 def offset_of(model: Any) -> FloatArray | None:
-    """Return offset plus logged exposure of a discrete model, None where it has neither."""
+    """Return offset plus logged exposure of a GLM or discrete model, None where it has neither."""
     total = None
     for name in ("offset", "exposure"):  # statsmodels keeps the exposure as its logarithm
         part = getattr(model, name, None)

@@ -159,7 +159,7 @@ def _likelihood(results: Any) -> tuple[RowLikelihoods, FloatArray, tuple[str, ..
         return ScoredLikelihoods(_as_negative_binomial_p(model)), theta, names
     if getattr(model, "_transparams", False):
         model = copy.copy(model)
-        model._transparams = False
+        model._transparams = False  # noqa: SLF001 - a fit that broke off leaves it on; no public switch
     if isinstance(model, GenericLikelihoodModel) and (
         type(model).score_obs is GenericLikelihoodModel.score_obs
     ):

@@ -101,6 +101,10 @@ def row_labels(model: Any) -> NDArray[Any]:
     """Return the labels of the rows that were fitted: those of the data, less the ones dropped.
 
     Data without an index are counted from 0, before missing='drop' took rows away.
+
+    Returns
+    -------
+    ndarray, shape (n,)
     """
     n = np.shape(model.endog)[0]
     labels = model.data.row_labels
@@ -124,6 +128,10 @@ def design_of(model: Any, X: FloatArray) -> Design:
 
     Where the model was given a table, new rows in a table must have its columns in its order; where it
     was made from a formula, `formula_reader` makes such rows of tables of the formula's variables.
+
+    Returns
+    -------
+    Design, shape (n, q)
     """
     count = X.shape[1]
     given = [str(name) for name in model.exog_names or ()][:count]  # extra parameters follow

@@ -107,6 +107,10 @@ def from_rlm(results: Any) -> Mapped:
 def from_quantreg(results: Any, smoothing: Any) -> Mapped:
     """Map QuantReg to the minimum of the smoothed check loss with the given width.
 
+    Returns
+    -------
+    Mapped
+
     Raises
     ------
     Unsupported

@@ -28,6 +28,10 @@ def unit_rounding(terms: int) -> float:
     (16 + terms) epsilon: no order of adding can cost more than terms / 2 (Higham 2002, section 4.2), and as
     much again with 16 leaves room for the rounding of the terms themselves. Errors grow as the root of
     `terms` where they have mean zero, but rows that repeat each other round alike.
+
+    Returns
+    -------
+    float
     """
     return float((16.0 + terms) * EPSILON)
 

@@ -39,6 +39,10 @@ def certify(risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> Ce
     theta : ndarray, shape (k, p)
         Any coefficients near the true ones; nan where there are none.
 
+    Returns
+    -------
+    Certificate
+
     Examples
     --------
     >>> import influstat as ist

@@ -193,9 +193,14 @@ class Certificate(ShortRepr):
         return np.array([not text for text in self.status], dtype=np.bool_)
 
     def error(self, functionals: FloatArray) -> FloatArray:
-        """Return bounds on |a'(theta - T)|, shape (k, m), nan where not certified.
+        """Return bounds on |a'(theta - T)|.
 
         `functionals` holds one a per row, shape (m, p).
+
+        Returns
+        -------
+        ndarray, shape (k, m)
+            nan where not certified.
         """
         result = np.full((len(self.groups), len(functionals)), np.nan)
         if self.anchor is not None:

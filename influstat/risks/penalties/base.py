@@ -62,7 +62,11 @@ class Penalty(ABC):
         """Return factor times this penalty, factor >= 0."""
 
     def third(self, theta: FloatArray, directions: FloatArray) -> FloatArray:
-        """Return the third derivative at theta (p,) applied twice to every column of directions, (p, k).
+        """Return the third derivative at theta applied twice to every column of directions, shape (p, k).
+
+        Returns
+        -------
+        ndarray, shape (p, k)
 
         Raises
         ------
@@ -92,6 +96,10 @@ class Penalty(ABC):
 
         With `intercept` the last of them is an intercept that the model appended itself: penalties leave
         it alone unless they name it or have an entry for it.
+
+        Returns
+        -------
+        Penalty
         """
         del names, intercept
         return self

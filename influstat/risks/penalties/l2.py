@@ -50,7 +50,11 @@ class Separate(Penalty):
         return self._like(self.strength, tuple(sorted(positions)))
 
     def diagonal(self, names: tuple[str, ...]) -> FloatArray:
-        """Return strength * d, shape (p,), for coefficients of these names.
+        """Return strength * d for coefficients of these names.
+
+        Returns
+        -------
+        ndarray, shape (p,)
 
         Raises
         ------
