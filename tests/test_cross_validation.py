@@ -125,7 +125,7 @@ def test_half_the_squared_error_is_validated_with_its_own_curvature():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 3))
     y = X @ [1.0, 2.0, 0.0] + rng.normal(size=40)
-    estimator = TweedieRegressor(power=0, alpha=0.5, fit_intercept=False, solver="newton-cholesky", tol=1e-12)
+    estimator = TweedieRegressor(power=0, alpha=0.5, fit_intercept=False, solver="newton-cholesky", tol=1e-10)
     fit = ist.from_sklearn(estimator.fit(X, y), X, y)
     errors = []
     for row in range(40):
