@@ -9,7 +9,7 @@ from influstat.input.validation import FloatArray
 
 
 def both_diagonal(matrix: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return V with V'SV = I and V'KV = diag(m), and m clipped to [0, 1], for S >= K = root root'.
+    """Make S and K = root root' diagonal, S >= K: V'SV = I and V'KV = diag(m).
 
     Parameters
     ----------
@@ -17,6 +17,13 @@ def both_diagonal(matrix: FloatArray, root: FloatArray) -> tuple[FloatArray, Flo
         S, positive definite. It is scaled to a unit diagonal first, so that units do not matter.
     root : ndarray, shape (p, r)
         A root of K.
+
+    Returns
+    -------
+    vectors : ndarray, shape (p, p)
+        V.
+    ratios : ndarray, shape (p,)
+        m, clipped to [0, 1].
 
     Examples
     --------

@@ -156,6 +156,11 @@ class Hessian(LinearOperator):
         ----------
         solver : Solver
             Such as `Cholesky()`; its work is done once, here.
+
+        Returns
+        -------
+        LinearOperator, shape (p, p)
+            Applies H^-1 to vectors and matrices.
         """
         prepared = solver.prepare(self)
 

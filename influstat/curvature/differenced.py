@@ -109,9 +109,12 @@ class BlackBoxCurvature(Hessian):
         return MatrixRows(self.share, self.row_hessians(), self.ridge.shifted(damping))
 
     def row_hessians(self) -> FloatArray:
-        """Return the Hessian of each row's loss, shape (n, p, p), without penalty or weight.
+        """Difference each row's gradient, to about 1e-7 of its size: enough for LiSSA's draws.
 
-        Five-point differences of the row gradients, about 1e-7 of their size: enough for LiSSA's draws.
+        Returns
+        -------
+        ndarray, shape (n, p, p)
+            The Hessian of each row's loss, without penalty or weight.
 
         Raises
         ------
@@ -140,10 +143,7 @@ class BlackBoxCurvature(Hessian):
         return 0.5 * (result + result.transpose(0, 2, 1))
 
     def smallest_eigenvalue(self) -> float:
-        """Return the smallest eigenvalue of H; negative where theta is no minimum.
-
-        Solvers need damping above its size then; see `BlackBoxRisk` for what the answer means.
-        """
+        """Return the smallest eigenvalue of H: negative where theta is no minimum (see `BlackBoxRisk`)."""
         if self.shape[0] <= SMALL:
             return float(eigvalsh(self.to_dense(), subset_by_index=(0, 0))[0])
         return float(eigsh(self, k=1, which="SA", return_eigenvectors=False, v0=np.ones(self.shape[0]))[0])

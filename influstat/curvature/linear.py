@@ -78,10 +78,7 @@ class Curvature(Hessian):
         return Curvature(self.design, self.second, self.share, self.ridge.shifted(damping))
 
     def bound(self) -> float:
-        """Return an upper bound on the largest eigenvalue, at the cost of two products with X.
-
-        The smaller of the trace and the largest absolute row sum of |X|' diag |X| + ridge.
-        """
+        """Return the smaller of the trace and the largest absolute row sum of |X|' diag |X| + ridge."""
         weights = np.abs(self.share * self.second)
         row_sums = self.design.absolute_transpose_dot(
             weights * self.design.absolute_dot(np.ones(self.shape[0]))
@@ -95,10 +92,8 @@ class Curvature(Hessian):
         return isinstance(self.ridge, Diagonal) and bool((self.second >= 0).all() and counts.all())
 
     def product(self, count: int) -> Product:
-        """Return the function V -> H V that is cheapest for so many products: assembled, or through X.
-
-        Assembled only where p^2 is below twice the entries of X, so that H takes no more memory than X does.
-        """
+        """Return the function V -> H V that is cheapest for so many products: assembled, or through X."""
+        # Assembled only where p^2 is below twice the entries of X: H takes no more memory than X does.
         n, p = self.design.shape
         entries = next(self.design.blocks())[1].nnz if self.design.sparse else n * p
         if p * entries + count * p * p >= 2 * count * entries:
@@ -111,9 +106,12 @@ class Curvature(Hessian):
         return LinearRows(self.design, self.second, self.share, self.ridge.shifted(damping))
 
     def sampled(self, rows: Any) -> Curvature:
-        """Return the mean of the Hessians of the given rows (repeats allowed), penalty included.
+        """Average the Hessians of the given rows (repeats allowed), penalty included.
 
-        Rows drawn with probability `share` make its expectation H.
+        Returns
+        -------
+        Curvature
+            Its expectation is H for rows drawn with probability `share`.
 
         Raises
         ------

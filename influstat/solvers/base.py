@@ -87,7 +87,7 @@ class OneCall:
     """Gives a solver its one-call form."""
 
     def solve(self: Any, operator: Any, rhs: Any) -> Solution:
-        """Return the solution of (operator + damping I) p = rhs.
+        """Solve (operator + damping I) p = rhs.
 
         Parameters
         ----------
@@ -95,6 +95,11 @@ class OneCall:
             Symmetric and real.
         rhs : array_like, shape (p,) or (p, m)
             One or several right-hand sides.
+
+        Returns
+        -------
+        Solution
+            Of the shape of rhs, with its residual.
 
         Raises
         ------

@@ -42,6 +42,11 @@ class Cholesky(OneCall):
     def prepare(self, operator: Any) -> PreparedCholesky:
         """Assemble and factor the operator.
 
+        Returns
+        -------
+        PreparedCholesky
+            The factored matrix.
+
         Raises
         ------
         SingularHessian, IndefiniteHessian

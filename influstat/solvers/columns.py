@@ -10,10 +10,8 @@ from influstat.solvers.base import relative_residual
 
 
 def scaled_columns(rhs: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return rhs as columns (p, m) whose largest entries lie in [1, 2), and what they were divided by.
-
-    The divisors are powers of two, so the division and its reversal are exact; a zero column stays zero.
-    """
+    """Return rhs as columns (p, m) with largest entries in [1, 2), and what they were divided by."""
+    # The divisors are powers of two, so the division and its reversal are exact; a zero column stays zero.
     columns = rhs.reshape(len(rhs), -1)
     _, exponent = np.frexp(np.max(np.abs(columns), axis=0))
     size = np.exp2(exponent - 1.0)

@@ -76,6 +76,11 @@ class ConjugateGradient(OneCall):
     def prepare(self, operator: Any) -> ConjugateGradientInverse:
         """Take the diagonal and look for directions without curvature.
 
+        Returns
+        -------
+        ConjugateGradientInverse
+            The operator with its preconditioner.
+
         Raises
         ------
         SingularHessian, IndefiniteHessian

@@ -82,6 +82,11 @@ class LiSSA(OneCall):
     def prepare(self, operator: Any) -> LiSSAInverse:
         """Check the scale.
 
+        Returns
+        -------
+        LiSSAInverse
+            Applies the recursion.
+
         Raises
         ------
         Unsupported
@@ -119,7 +124,12 @@ class LiSSAInverse:
         self.row_bound = row_bound
 
     def apply(self, rhs: FloatArray) -> Solution:
-        """Return the mean over repeats, its residual and its spread; the same draws at each call.
+        """Run the recursion, with the same draws at each call.
+
+        Returns
+        -------
+        Solution
+            The mean over repeats, its residual and its spread.
 
         Raises
         ------

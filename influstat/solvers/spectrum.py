@@ -27,9 +27,12 @@ def coefficient_names(operator: Hessian, involved: FloatArray) -> str:
 
 
 def checked_diagonal(operator: Hessian) -> FloatArray | None:
-    """Return the diagonal of H, None where it is not known, or raise if it rules out a minimum.
+    """Take the diagonal of H, or raise if it rules out a minimum.
 
-    A diagonal entry of 0 in a positive semidefinite matrix means a row of zeros.
+    Returns
+    -------
+    ndarray, shape (p,), or None
+        None where it is not known.
 
     Raises
     ------
@@ -54,7 +57,12 @@ def checked_diagonal(operator: Hessian) -> FloatArray | None:
 
 
 def series_scale(operator: Hessian, scale: float | None) -> float:
-    """Return C of the series (12), checked to exceed half of the largest eigenvalue of H.
+    """Choose or check C of the series (12).
+
+    Returns
+    -------
+    float
+        Above half of the largest eigenvalue of H.
 
     Raises
     ------

@@ -64,6 +64,11 @@ class Taylor(OneCall):
     def prepare(self, operator: Any) -> TaylorInverse:
         """Check the scale and, where it saves time, assemble H.
 
+        Returns
+        -------
+        TaylorInverse
+            Applies the series.
+
         Raises
         ------
         Diverged
@@ -84,7 +89,12 @@ class TaylorInverse:
         self._product = operator.product(settings.depth)
 
     def apply(self, rhs: FloatArray) -> Solution:
-        """Return the truncated series with its residual.
+        """Sum the truncated series.
+
+        Returns
+        -------
+        Solution
+            With its residual.
 
         Raises
         ------
