@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from scipy.sparse.linalg import aslinearoperator
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 import influstat as ist
 from influstat.errors import IndefiniteHessian, InvalidArgument, InvalidType, SingularHessian
@@ -100,3 +100,23 @@ def test_a_negative_diagonal_is_called_indefinite(case):
     concave = ist.Curvature(plain.design, -plain.second, plain.share, plain.ridge)
     with pytest.raises(IndefiniteHessian, match=r"negative diagonal entry -7\.2"):
         case.solver.solve(concave, np.ones(4))
+
+
+class Squared(LinearOperator):
+    """H = A A, which keeps A under the name that SciPy uses for a matrix that is the operator itself."""
+
+    def __init__(self, A):
+        super().__init__(dtype=float, shape=A.shape)
+        self.A = A
+
+    def _matvec(self, vector):
+        return self.A @ (self.A @ vector)
+
+    def _rmatvec(self, vector):
+        return self._matvec(vector)
+
+
+@pytest.mark.parametrize("solver", [ist.Cholesky(), ist.ConjugateGradient(), ist.Taylor(depth=500)], ids=repr)
+def test_what_an_operator_calls_a_is_its_own_business(solver):
+    found = solver.solve(Squared(np.diag([2.0, 3.0])), np.ones(2)).value
+    np.testing.assert_allclose(found, [1.0 / 4.0, 1.0 / 9.0], rtol=1e-9)

@@ -89,7 +89,7 @@ class Curvature(Hessian):
     def evidently_definite(self, level: float) -> bool:
         """Tell whether H is a sum of l2 >= 0 terms and a penalty that counts on every coefficient."""
         counts = self.ridge.diagonal() > level * self.diagonal()
-        return isinstance(self.ridge, Diagonal) and bool((self.second >= 0).all() and counts.all())
+        return self.ridge.terms == 1 and bool((self.second >= 0).all() and counts.all())
 
     def product(self, count: int) -> Product:
         """Return the function V -> H V that is cheapest for so many products: assembled, or through X."""

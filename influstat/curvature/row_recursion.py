@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.symmetric import Diagonal, Symmetric
+from influstat.algebra.symmetric import Symmetric
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 
@@ -84,7 +84,7 @@ class RowRecursion:
         self.parts = -(-row_entries // BLOCK_ENTRIES)  # of one step's rows, where they are too many at once
         self.block_steps = max(1, min(BLOCK_ROWS // batch_size, BLOCK_ENTRIES // (2 * row_entries)))
         smallest = float(np.min(np.abs(decays)))
-        if len(decays) > MOST_DECAYS or smallest == 0.0 or not isinstance(rows.ridge, Diagonal):
+        if len(decays) > MOST_DECAYS or smallest == 0.0 or rows.ridge.terms > 1:
             self.block_steps = 1
         elif smallest < 1.0:
             self.block_steps = max(1, min(self.block_steps, int(np.log(SMALLEST_POWER) / np.log(smallest))))

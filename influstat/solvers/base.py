@@ -16,6 +16,9 @@ from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, check_finite, numeric_array, real_dtype
 
+# SciPy's wrapper of a matrix, which keeps it in A; what A is in another operator is its own business.
+MATRIX_OPERATOR: Any = type(aslinearoperator(np.eye(1)))
+
 
 @dataclass(frozen=True, repr=False)
 class Solution(ShortRepr):
@@ -125,7 +128,7 @@ def _wrapped(operator: Any) -> Hessian:
     """Return an array, a sparse matrix or an operator of somebody else's as a Hessian, or raise."""
     if isinstance(operator, LinearOperator) and np.dtype(operator.dtype).kind == "c":
         raise InvalidType("operator", "be real", "is complex", "Pass a real symmetric operator.")
-    matrix: Any = getattr(operator, "A", operator) if isinstance(operator, LinearOperator) else operator
+    matrix: Any = operator.A if isinstance(operator, MATRIX_OPERATOR) else operator
     if sp.issparse(matrix):
         sparse: Any = matrix
         entries = sparse.tocoo().data
