@@ -52,6 +52,10 @@ class Diagonal:
         """Return the diagonal, shape (p,)."""
         return self.entries
 
+    def lengths(self) -> FloatArray:
+        """Return the lengths of the columns, shape (p,), whose sum bounds that of |eigenvalues|."""
+        return np.abs(self.entries)
+
     def scaled(self, factor: float) -> Diagonal:
         """Return factor times this."""
         return Diagonal(factor * self.entries)
@@ -126,6 +130,10 @@ class Matrix:
     def diagonal(self) -> FloatArray:
         """Return the diagonal, shape (p,)."""
         return self.entries.diagonal().copy()
+
+    def lengths(self) -> FloatArray:
+        """Return the lengths of the columns, shape (p,), whose sum bounds that of |eigenvalues|."""
+        return np.asarray(np.linalg.norm(self.entries, axis=0))
 
     def scaled(self, factor: float) -> Matrix:
         """Return factor times this."""

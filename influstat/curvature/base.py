@@ -64,6 +64,8 @@ class Hessian(LinearOperator):
         What error messages call the coefficients; their positions where it is None.
     symmetric : bool
         Whether symmetry follows from how products are made, so that it need not be tried.
+    offers_diagonal : bool
+        Whether solvers use `diagonal`: it is cheap, and a good scale of the coefficients.
 
     Examples
     --------
@@ -77,6 +79,7 @@ class Hessian(LinearOperator):
 
     names: tuple[str, ...] | None = None
     symmetric = False
+    offers_diagonal = True
 
     def __init__(self, p: int) -> None:
         super().__init__(dtype=np.dtype(np.float64), shape=(p, p))  # type: ignore[call-arg]  # stubs lack it
@@ -97,9 +100,9 @@ class Hessian(LinearOperator):
     def to_dense(self) -> FloatArray:
         """Return H as a new array, shape (p, p), Fortran order."""
 
-    def diagonal(self) -> FloatArray | None:
-        """Return the diagonal of H, shape (p,); None where it is not cheap to know."""
-        return None
+    def diagonal(self) -> FloatArray:
+        """Return the diagonal of H, shape (p,)."""
+        return self.to_dense().diagonal().copy()
 
     def bound(self) -> float:
         """Return an upper bound on the largest eigenvalue: here by Lanczos steps, and a margin of 1 %."""
@@ -147,7 +150,7 @@ class Hessian(LinearOperator):
 
     def __add__(self, other: Any) -> Any:
         """Return H + damping * I for a number, else SciPy's sum of operators."""
-        return self.damped(other) if isinstance(other, (int, float)) else super().__add__(other)
+        return super().__add__(other) if isinstance(other, LinearOperator) else self.damped(other)
 
     def inverse(self, solver: Any) -> LinearOperator:
         """Return the inverse that a solver prepares, as an operator again.
@@ -185,6 +188,7 @@ class Damped(Hessian):
         super().__init__(inner.shape[0])
         self.inner, self.damping = inner, damping
         self.names, self.symmetric = inner.names, inner.symmetric
+        self.offers_diagonal = inner.offers_diagonal
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:
         return np.asarray(self.inner.matmat(vectors) + self.damping * vectors)
@@ -195,10 +199,9 @@ class Damped(Hessian):
         dense.flat[:: self.shape[0] + 1] += self.damping
         return dense
 
-    def diagonal(self) -> FloatArray | None:
-        """Return the diagonal, shape (p,), or None."""
-        inner = self.inner.diagonal()
-        return None if inner is None else inner + self.damping
+    def diagonal(self) -> FloatArray:
+        """Return the diagonal, shape (p,)."""
+        return self.inner.diagonal() + self.damping
 
     def bound(self) -> float:
         """Return an upper bound on the largest eigenvalue."""

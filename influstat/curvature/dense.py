@@ -19,6 +19,8 @@ class DenseCurvature(Hessian):
     ----------
     matrix : ndarray or scipy.sparse, shape (p, p)
         Symmetric, mean scale.
+    names : tuple of str, optional
+        What error messages call the coefficients.
 
     Examples
     --------
@@ -26,8 +28,9 @@ class DenseCurvature(Hessian):
     array([1., 2.])
     """
 
-    def __init__(self, matrix: Any) -> None:
+    def __init__(self, matrix: Any, names: tuple[str, ...] | None = None) -> None:
         super().__init__(matrix.shape[0])
+        self.names = names
         self._matrix, self._sparse = matrix, bool(sp.issparse(matrix))
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:
@@ -55,6 +58,8 @@ class ForeignOperator(Hessian):
     operator : scipy.sparse.linalg.LinearOperator, shape (p, p)
         Symmetric.
     """
+
+    offers_diagonal = False  # it takes p products
 
     def __init__(self, operator: LinearOperator) -> None:
         super().__init__(operator.shape[0])

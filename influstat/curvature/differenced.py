@@ -50,6 +50,8 @@ class BlackBoxCurvature(Hessian):
     after p / 2 of them the matrix is assembled, made symmetric, and kept. LiSSA draws from `row_hessians`.
     """
 
+    offers_diagonal = False  # it takes the whole matrix
+
     def __init__(
         self,
         rows: RowFunction,
@@ -99,10 +101,6 @@ class BlackBoxCurvature(Hessian):
                 matrix = 0.5 * (matrix + matrix.T)
             self._dense = np.asfortranarray(matrix + self.ridge.dense())
         return self._dense.copy(order="F")
-
-    def diagonal(self) -> FloatArray:
-        """Return the diagonal of H, shape (p,)."""
-        return np.asarray(self.to_dense().diagonal())
 
     def row_sampler(self, damping: float = 0.0) -> MatrixRows:
         """Return the rows to draw."""

@@ -43,6 +43,8 @@ class Curvature(Hessian):
     array([3.])
     """
 
+    symmetric = True
+
     def __init__(
         self, design: Design, second: FloatArray, share: FloatArray, ridge: FloatArray | Symmetric
     ) -> None:
@@ -83,7 +85,7 @@ class Curvature(Hessian):
         row_sums = self.design.absolute_transpose_dot(
             weights * self.design.absolute_dot(np.ones(self.shape[0]))
         )
-        trace = float(np.sum(self.design.square_sums(weights) + np.abs(self.ridge.diagonal())))
+        trace = float(np.sum(self.design.square_sums(weights) + self.ridge.lengths()))
         return min(trace, float(np.max(row_sums + self.ridge.absolute_dot(np.ones(self.shape[0])))))
 
     def evidently_definite(self, level: float) -> bool:

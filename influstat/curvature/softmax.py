@@ -26,6 +26,8 @@ class SoftmaxCurvature(Hessian):
         kappa D / W, the same for each class.
     gauge : ndarray, shape (q,)
         What multiplies the square of each column's sum over the classes, halved.
+    names : tuple of str, optional
+        What error messages call the coefficients.
 
     Notes
     -----
@@ -40,10 +42,20 @@ class SoftmaxCurvature(Hessian):
            [-0.25,  1.25]])
     """
 
+    symmetric = True
+    offers_diagonal = False  # the gauge is in it: conjugate gradients take twice the steps with it
+
     def __init__(
-        self, design: Design, share: FloatArray, P: FloatArray, ridge: FloatArray, gauge: FloatArray
+        self,
+        design: Design,
+        share: FloatArray,
+        P: FloatArray,
+        ridge: FloatArray,
+        gauge: FloatArray,
+        names: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__(P.shape[1] * design.shape[1])
+        self.names = names
         self.design, self.share, self.P, self.ridge, self.gauge = design, share, P, ridge, gauge
 
     def _matmat(self, vectors: FloatArray) -> FloatArray:

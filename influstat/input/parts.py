@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspect import get_annotations
-from typing import Any
+from typing import Any, Protocol
 
 from influstat.errors import InvalidType
 from influstat.input.printing import short
@@ -11,7 +11,7 @@ from influstat.input.printing import short
 
 def parts_of(protocol: type) -> list[str]:
     """Return the names of the parts that a protocol asks for, attributes first."""
-    classes = [cls for cls in reversed(protocol.__mro__) if getattr(cls, "_is_protocol", False)]
+    classes = [cls for cls in reversed(protocol.__mro__) if Protocol in cls.__bases__]
     names = [name for cls in classes for name in (*get_annotations(cls), *vars(cls))]
     return [name for name in dict.fromkeys(names) if not name.startswith("_")]
 

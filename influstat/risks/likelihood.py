@@ -172,7 +172,7 @@ class LikelihoodRisk:
 
     def curvature(self, theta: FloatArray) -> DenseCurvature:
         """Return the Hessian H(theta) as an operator."""
-        return DenseCurvature(self._hessian(theta))
+        return DenseCurvature(self._hessian(theta), self.names)
 
     # -- rows ------------------------------------------------------------------------------------------
 

@@ -207,6 +207,7 @@ class SoftmaxRisk:
             P,
             self._strengths / self.total_weight,
             self._gauge / self.total_weight,
+            self.names,
         )
 
     # -- single rows ----------------------------------------------------------------------------------

@@ -32,14 +32,14 @@ def checked_diagonal(operator: Hessian) -> FloatArray | None:
     Returns
     -------
     ndarray, shape (p,), or None
-        None where it is not known.
+        None where H does not offer it.
 
     Raises
     ------
     SingularHessian, IndefiniteHessian
         An entry is zero or negative.
     """
-    diagonal = operator.diagonal()
+    diagonal = operator.diagonal() if operator.offers_diagonal else None
     if diagonal is None or (diagonal > 0).all():
         return diagonal
     if not np.isfinite(diagonal).all():

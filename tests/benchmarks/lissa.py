@@ -21,7 +21,7 @@ def plain_loop(curvature, X, rhs, depth):
     for chosen in rows:
         drawn = X[chosen]
         inner = curvature.second[chosen] * np.sum(drawn * state, axis=1)
-        state = rhs + state - (drawn * inner[:, None] + curvature.ridge * state) / scale
+        state = rhs + state - (drawn * inner[:, None] + curvature.ridge.dot(state.T).T) / scale
     return state.mean(axis=0) / scale
 
 
@@ -43,8 +43,8 @@ def main():
     for name, unpenalised in [("every coefficient penalised", None), ("one not penalised", P - 1)]:
         curvature = risk.curvature(np.zeros(P))
         if unpenalised is not None:
-            curvature.ridge = curvature.ridge.copy()
-            curvature.ridge[unpenalised] = 0.0
+            entries = np.where(np.arange(P) == unpenalised, 0.0, curvature.ridge.diagonal())
+            curvature = ist.Curvature(curvature.design, curvature.second, curvature.share, entries)
         solver = ist.LiSSA(depth=DEPTH, repeats=REPEATS)
         one, solution = seconds(solver.solve, curvature, rhs[:, 0])
         many, together = seconds(solver.solve, curvature, rhs)

@@ -120,10 +120,8 @@ def _codes(targets: FloatArray, classes: int) -> Any:
 
 def from_likelihood(results: Any) -> Mapped:
     """Map a likelihood model of independent rows."""
-    from statsmodels.base._penalized import PenalizedMixin
-
     model = results.model
-    if isinstance(model, PenalizedMixin):
+    if hasattr(model, "pen_weight"):  # what every penalised likelihood of statsmodels has, and no other
         unsupported(
             type(model).__name__, "Its penalty is not known here. Use GLMGam, or a penalised ist.LinearRisk."
         )
