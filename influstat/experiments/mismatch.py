@@ -136,7 +136,7 @@ def _thinned(
     )
     removal = fit.influence().on_loss(X_test, y_test).removal[:, 0]
     members = np.flatnonzero(member[stay])
-    rank = rankdata(-np.abs(removal), method="ordinal")
+    rank = rankdata(-np.abs(removal), method="ordinal").astype(np.intp)
     return Mismatch(
         removal,
         members,

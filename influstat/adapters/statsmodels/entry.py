@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from influstat.adapters.statsmodels.formulas import formula_reader
@@ -144,17 +145,17 @@ def _linear_or_none(results: Any, drop: str | None) -> Mapped | None:
     from statsmodels.regression.linear_model import GLS, OLS, WLS
     from statsmodels.robust.robust_linear_model import RLM
 
+    readers: dict[type, Callable[[Any], Mapped]] = {
+        OLS: from_least_squares,
+        WLS: from_least_squares,
+        GLS: from_gls,
+        GLM: lambda results: from_glm(results, drop),
+        RLM: from_rlm,
+        discrete_model.Logit: from_binary_or_poisson,
+        discrete_model.Probit: from_binary_or_poisson,
+        discrete_model.Poisson: from_binary_or_poisson,
+    }
     kind = type(results.model)
-    if kind in (OLS, WLS):
-        return from_least_squares(results)
-    if kind is GLS:
-        return from_gls(results)
-    if kind is GLM:
-        return from_glm(results, drop)
-    if kind is RLM:
-        return from_rlm(results)
-    if kind in (discrete_model.Logit, discrete_model.Probit, discrete_model.Poisson):
-        return from_binary_or_poisson(results)
     if kind is discrete_model.NegativeBinomial and results.model.loglike_method == "geometric":
         return from_geometric(results)
-    return None
+    return readers[kind](results) if kind in readers else None

@@ -10,6 +10,7 @@ from influstat.adapters.statsmodels.reading import (
     Mapped,
     design_matrix,
     design_of,
+    one_predictor,
     parameters,
     row_labels,
 )
@@ -36,7 +37,6 @@ def from_glm(results: Any, drop: str | None) -> Mapped:
     weights = np.asarray(model.iweights * model.n_trials, dtype=np.float64)
     offset = np.broadcast_to(np.asarray(model._offset_exposure, dtype=np.float64), y.shape)
     rows, weights, labels = _removable_rows(frequencies, weights, row_labels(model), drop)
-    theta = parameters(results)
     risk = LinearRisk(
         loss,
         design_of(model, design_matrix(model)[rows]),
@@ -45,7 +45,7 @@ def from_glm(results: Any, drop: str | None) -> Mapped:
         offset=offset[rows],
         row_labels=labels,
     )
-    return Mapped(risk, theta)
+    return Mapped(risk, parameters(results))
 
 
 def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, drop: str | None) -> Any:
@@ -96,32 +96,16 @@ def from_binary_or_poisson(results: Any) -> Mapped:
         discrete_model.Probit: GLMLoss(families.Binomial(), ProbitLink()),
         discrete_model.Poisson: GLMLoss(families.Poisson(), LogLink()),
     }
-    y = np.asarray(model.endog, dtype=np.float64)
     loss = losses[type(model)]
-    if isinstance(loss, LogisticLoss) and not np.isin(y, (0.0, 1.0)).all():
+    if isinstance(loss, LogisticLoss) and not np.isin(model.endog, (0.0, 1.0)).all():
         loss = GLMLoss(families.Binomial(), LogitLink())
-    theta = parameters(results)
-    risk = LinearRisk(
-        loss,
-        design_of(model, design_matrix(model)),
-        y,
-        offset=offset_of(model),
-        row_labels=row_labels(model),
-    )
-    return Mapped(risk, theta)
+    return one_predictor(results, loss, offset=offset_of(model))
 
 
 def from_geometric(results: Any) -> Mapped:
     """Map NegativeBinomial(loglike_method="geometric"), whose dispersion is 1."""
-    model, theta = results.model, parameters(results)
-    risk = LinearRisk(
-        GLMLoss(families.NegativeBinomial(1.0), LogLink()),
-        design_of(model, design_matrix(model)),
-        np.asarray(model.endog, dtype=np.float64),
-        offset=offset_of(model),
-        row_labels=row_labels(model),
-    )
-    return Mapped(risk, theta)
+    loss = GLMLoss(families.NegativeBinomial(1.0), LogLink())
+    return one_predictor(results, loss, offset=offset_of(results.model))
 
 
 def offset_of(model: Any) -> FloatArray | None:

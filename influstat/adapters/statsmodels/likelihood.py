@@ -12,13 +12,13 @@ from influstat.adapters.statsmodels.glm import offset_of
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
 from influstat.adapters.statsmodels.reading import (
     Mapped,
+    class_codes,
     design_matrix,
     design_of,
     parameters,
     row_labels,
     unsupported,
 )
-from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, vector
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
 
@@ -62,7 +62,7 @@ class ScoredLikelihoods:
         targets = vector("y", y, len(X))
         other.endog = targets
         if name == "MNLogit":
-            other.wendog = np.eye(self.model.J)[_codes(targets, self.model.J)]
+            other.wendog = np.eye(self.model.J)[class_codes(targets, self.model.J, of="the model's classes")]
         other.exposure = np.zeros(len(X))  # its logarithm, as statsmodels keeps it
         other.offset = np.zeros(len(X)) if offset is None else offset
         return ScoredLikelihoods(other)
@@ -106,18 +106,6 @@ class DifferencedLikelihoods(ScoredLikelihoods):
         return np.stack(columns, axis=1)
 
 
-def _codes(targets: FloatArray, classes: int) -> Any:
-    codes = targets.astype(int)
-    if (codes != targets).any() or codes.min() < 0 or codes.max() >= classes:
-        raise InvalidArgument(
-            "y",
-            f"hold the codes 0 to {classes - 1} of the model's classes",
-            f"holds {targets.min():g} to {targets.max():g}",
-            "Code the classes as model.endog does.",
-        )
-    return codes
-
-
 def from_likelihood(results: Any) -> Mapped:
     """Map a likelihood model of independent rows."""
     from statsmodels.base._penalized import PenalizedMixin
@@ -133,10 +121,8 @@ def from_likelihood(results: Any) -> Mapped:
         )
     likelihood, theta, names = _likelihood(results)
     labels = row_labels(model)
-    if likelihood.losses(theta).shape != labels.shape or likelihood.gradients(theta).shape != (
-        len(labels),
-        len(theta),
-    ):
+    shapes = likelihood.losses(theta).shape, likelihood.gradients(theta).shape
+    if shapes != (labels.shape, (len(labels), len(theta))):
         unsupported(
             type(model).__name__,
             "Its loglikeobs or score_obs does not give one entry per row, so no row can be taken out.",
