@@ -207,9 +207,7 @@ def _test_rows(at: Point) -> Finding:
     found = np.asarray(tests.row_gradients(at.theta)) @ at.directions
     truth = at.derivatives(tests.row_losses, len(losses))
     size = np.max(np.abs(truth.value))
-    return compare(
-        found, truth.value, tolerance=TOLERANCE, size=size, allowance=truth.error, place=at.row
-    )
+    return compare(found, truth.value, tolerance=TOLERANCE, size=size, allowance=truth.error, place=at.row)
 
 
 def _own_rows(at: Point, losses: FloatArray) -> Finding:

@@ -136,9 +136,7 @@ def _definite(at: Point) -> Finding:
     found = Finding("", bool(values[0] > needed * values[-1]), where="smallest eigenvalue")
     negative = values[0] < -needed
     why = "not a minimum; damping answers another question" if negative else "collinear columns"
-    return found.because(
-        f"eigenvalues go from {values[0]:.2g} to {values[-1]:.2g} at unit diagonal: {why}"
-    )
+    return found.because(f"eigenvalues go from {values[0]:.2g} to {values[-1]:.2g} at unit diagonal: {why}")
 
 
 def _unique(fit: Minimum, at: Point) -> Finding:

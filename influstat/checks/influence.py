@@ -147,7 +147,9 @@ class _Influences:
             return ridders(moved, 1, n=entries, width=0.5 * w, size=w)
 
         found = [slope(row) for row in self.rows]
-        return Derivative(W * np.array([one.value for one in found]), W * np.array([one.error for one in found]))
+        return Derivative(
+            W * np.array([one.value for one in found]), W * np.array([one.error for one in found])
+        )
 
 
 def _derivative(at: _Influences) -> Finding:

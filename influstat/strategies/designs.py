@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
 
+
 @dataclass(frozen=True, eq=False)
 class Drawn:
     """A design with its kind and, where the kind speaks of classes, labels -1 and +1.
