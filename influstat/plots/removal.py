@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +82,7 @@ def predicted_against_exact(
     """
     y = base.column("predicted", predicted)
     x = base.column("exact", exact, len(y))
-    style = _Style.of(len(y), row_labels, classes, outliers, quantity, reference)
+    style = _Style(len(y), row_labels, classes, outliers, quantity, reference)
     ax = base.one_axes(ax, height=3.1)
     _draw([(ax, title, y)], x, style)
     return ax
@@ -141,32 +140,22 @@ def solver_panels(
         raise InvalidArgument("predictions", "name at least one solver", "is empty", "Pass {'CG': changes}.")
     x = base.column("exact", exact)
     panels = {name: base.column(f"predictions[{name!r}]", y, len(x)) for name, y in given.items()}
-    style = _Style.of(len(x), row_labels, classes, outliers, quantity, reference)
+    style = _Style(len(x), row_labels, classes, outliers, quantity, reference)
     axes = base.several_axes(ax, len(panels), columns=columns, height=3.1)
     _draw([(one, name, y) for one, (name, y) in zip(axes, panels.items(), strict=True)], x, style)
     return axes
 
 
-@dataclass(frozen=True)
 class _Style:
-    """What all panels of one figure share."""
+    """What all panels of one figure share: the arguments of the public functions, checked for n rows."""
 
-    labels: NDArray[Any]
-    classes: list[base.Class]
-    outliers: int
-    xlabel: str
-
-    @classmethod
-    def of(
-        cls, n: int, labels: Any, classes: Any, outliers: int, quantity: str, reference: str | None
-    ) -> _Style:
-        """Check the arguments of the public functions for n rows."""
-        return cls(
-            base.labels_of(labels, n),
-            base.classes_of(classes, n),
-            whole_number("outliers", outliers, at_least=0),
-            reference or f"exact change of the {quantity}",
-        )
+    def __init__(
+        self, n: int, labels: Any, classes: Any, outliers: int, quantity: str, reference: str | None
+    ) -> None:
+        self.labels = base.labels_of(labels, n)
+        self.classes = base.classes_of(classes, n)
+        self.outliers = whole_number("outliers", outliers, at_least=0)
+        self.xlabel = reference or f"exact change of the {quantity}"
 
 
 def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, style: _Style) -> None:

@@ -82,9 +82,14 @@ class Size:
     total_weight: float
 
 
+def unsupported(need: str, was: str, remedy: str) -> Unsupported:
+    """Return the error for an estimator that we have no formulas for."""
+    return Unsupported("estimator", need, was, remedy)
+
+
 def _setting(estimator: Any, setting: str, need: str, remedy: str) -> Unsupported:
     value = getattr(estimator, setting)
-    return Unsupported("estimator", f"have a {setting} that is {need}", f"has {setting}={value!r}", remedy)
+    return unsupported(f"have a {setting} that is {need}", f"has {setting}={value!r}", remedy)
 
 
 # -- squared error ----------------------------------------------------------------------------------
@@ -233,8 +238,7 @@ def _sgd(estimator: Any, size: Size, losses: dict[str, tuple[Loss | None, float]
             "Its truncated steps seldom reach zeros: use LogisticRegression or ElasticNet.",
         )
     if size.total_weight != size.rows:
-        raise Unsupported(
-            "estimator",
+        raise unsupported(
             "have no class_weight or sample_weight",
             "has unequal weights",
             "Its penalty follows the number of rows, whatever their weights: use LogisticRegression, Ridge "
