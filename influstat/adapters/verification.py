@@ -21,6 +21,14 @@ PLAIN = 1e-9  # relative gradient so small that nothing more needs to be measure
 BLOCK = 4096  # rows whose gradients are held at once
 
 
+def steepest(risk: Any, theta: FloatArray) -> str:
+    """Return the largest relative entry of the gradient, and which coefficient has it, in words."""
+    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
+    relative = np.abs(gradient) / np.where(scale > 0, scale, 1.0)
+    worst = int(np.argmax(np.where(np.isfinite(relative), relative, np.inf)))
+    return f"{relative[worst]:.3g} for {risk.names[worst]!r}"
+
+
 def verified_fit(risk: Any, theta: FloatArray, reader: Reader | None, *, polish: bool, library: str) -> Fit:
     """Return the fit, polished if asked, or raise saying how far theta is from the minimum.
 
@@ -48,14 +56,11 @@ def verified_fit(risk: Any, theta: FloatArray, reader: Reader | None, *, polish:
     left = remaining_step(risk, theta)
     if left <= ALLOWED or (left == np.inf and measure <= STATIONARITY):
         return Fit(risk, theta, tolerance=np.inf, reader=reader)
-    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
-    relative = np.abs(gradient) / np.where(scale > 0, scale, 1.0)
-    worst = int(np.argmax(np.where(np.isfinite(relative), relative, np.inf)))
     raise NotStationary(
         "results",
         f"be at the minimum of the risk that influstat read from {library}",
         f"is {left:.3g} times the effect of removing a typical row away from it (at most {ALLOWED:g} is "
-        f"allowed), with a relative gradient of {relative[worst]:.3g} for {risk.names[worst]!r}",
+        f"allowed), with a relative gradient of {steepest(risk, theta)}",
         "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
         "method. If the model or its data were changed after the fit, fit again. If it was penalised or "
         "otherwise not what it seems, pass those settings.",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from influstat.checks.compare import compare
-from influstat.checks.noise import digits
+from influstat.checks.noise import fewest_digits
 from influstat.checks.point import ALGEBRA, EXACT, TOLERANCE, Point, unsettled
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.input.validation import FloatArray
@@ -71,8 +71,7 @@ def _rows_add_up(at: Point) -> Finding:
         share = at.penalty_gradient()
         sizes = risk.total_weight * np.asarray(risk.gradient_scale(theta))
         found = compare(share, 0.0 * share, tolerance=ALGEBRA, size=sizes, place=at.coefficient)
-        cause = "sum w_i g_i is not W grad R: do the rows lack their share of the penalty?"
-        return found if found.passed else Finding("", False, found.worst, found.tolerance, found.where, cause)
+        return found.because("sum w_i g_i is not W grad R: do the rows lack their share of the penalty?")
     if left < -ALGEBRA * size:
         cause = "W R is below sum w_i l_i: is the penalty in the rows too, or 1/W lost in the rows?"
         return Finding("", False, -left / size, ALGEBRA, "value", cause)
@@ -80,14 +79,12 @@ def _rows_add_up(at: Point) -> Finding:
 
 
 def _gradient(at: Point) -> Finding:
-    risk, theta, n_directions = at.risk, at.theta, at.directions.shape[1]
-    found = np.asarray(risk.gradient(theta)) @ at.directions
-    parts = [at.along(risk.value, at.directions[:, k], 1) for k in range(n_directions)]
-    truth = np.array([part.value[0] for part in parts])
-    allowance = np.array([part.error[0] for part in parts])
+    risk, theta = at.risk, at.theta
+    slopes = at.derivatives(risk.value, 1)
+    truth, allowance = slopes.value[0], slopes.error[0]
     scale = np.asarray(risk.gradient_scale(theta)) @ np.abs(at.directions)
     return unsettled(allowance, np.abs(truth) + scale, "value") or compare(
-        found,
+        np.asarray(risk.gradient(theta)) @ at.directions,
         truth,
         tolerance=TOLERANCE,
         size=scale,
@@ -116,19 +113,17 @@ def _penalty_shifts(at: Point) -> dict[str, Any]:
 def _row_gradients(at: Point) -> Finding:
     risk, theta, n = at.risk, at.theta, at.risk.shape[0]
     found = np.asarray(risk.row_gradients(theta)) @ at.directions
-    parts = [at.along(risk.row_losses, direction, n) for direction in at.directions.T]
-    truth = np.column_stack([part.value for part in parts])
-    allowance = np.column_stack([part.error for part in parts])
-    size = np.abs(truth) + np.median(np.abs(truth), axis=0)
+    truth = at.derivatives(risk.row_losses, n)
+    size = np.abs(truth.value) + np.median(np.abs(truth.value), axis=0)
     share = (at.theta @ at.directions) * np.ones((n, 1))
     losses = np.abs(np.asarray(risk.row_losses(theta)))[:, None]
     # A gradient that vanishes cannot be settled to its own size: to a thousandth of the loss instead.
-    return unsettled(allowance, size + 1e-3 * losses, "row_losses") or compare(
+    return unsettled(truth.error, size + 1e-3 * losses, "row_losses") or compare(
         found,
-        truth,
+        truth.value,
         tolerance=TOLERANCE,
         size=size,
-        allowance=allowance,
+        allowance=truth.error,
         place=at.row,
         factors=at.factors,
         shifts={"every row is off by {:.3g} theta: its share of the penalty, kappa D theta / W?": share},
@@ -196,15 +191,8 @@ def _digits(at: Point) -> Finding:
     def value(r: float) -> FloatArray:
         return np.atleast_1d(at.risk.value(at.theta + r * direction))
 
-    worst = Finding("", True, 0.0)
-    for name, function in (("value", value), ("row_losses", losses), ("gradient", gradient)):
-        found = digits(function, step=1e-6, place=lambda index: f"entry {index[0]}")
-        where = f"{name}, {found.where}"
-        found = Finding("", found.passed, found.worst, found.tolerance, where, found.cause)
-        if not found.passed:
-            return found
-        worst = max(worst, found, key=lambda f: f.worst)
-    return worst
+    functions = {"value": value, "row_losses": losses, "gradient": gradient}
+    return fewest_digits(functions, step=1e-6, place=lambda index: f"entry {index[0]}")
 
 
 def _test_rows(at: Point) -> Finding:
@@ -213,16 +201,13 @@ def _test_rows(at: Point) -> Finding:
         return Finding("", True, where="no X and y given")
     tests = at.risk.test_rows(at.X, at.y)
     losses = np.asarray(tests.row_losses(at.theta))
-    own, m = _own_rows(at, losses), len(losses)
+    own = _own_rows(at, losses)
     if not own.passed:
         return own
     found = np.asarray(tests.row_gradients(at.theta)) @ at.directions
-    parts = [at.along(tests.row_losses, direction, m) for direction in at.directions.T]
-    truth = np.column_stack([part.value for part in parts])
-    allowance = np.column_stack([part.error for part in parts])
-    return compare(
-        found, truth, tolerance=TOLERANCE, size=np.max(np.abs(truth)), allowance=allowance, place=at.row
-    )
+    truth = at.derivatives(tests.row_losses, len(losses))
+    size = np.max(np.abs(truth.value))
+    return compare(found, truth.value, tolerance=TOLERANCE, size=size, allowance=truth.error, place=at.row)
 
 
 def _own_rows(at: Point, losses: FloatArray) -> Finding:

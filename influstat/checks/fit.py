@@ -122,9 +122,9 @@ def _lowest(fit: Minimum, at: Point) -> Finding:
             fall = value - fit.risk.value(fit.theta + step * direction)
             if fall > worst:
                 worst, where = fall, f"a step of {step:g} in direction {k}"
-    passed = bool(worst <= noise)
-    cause = "" if passed else f"the risk is lower by {worst:.3g} there: theta is not its minimum"
-    return Finding("", passed, worst / (abs(value) + TINY), noise / (abs(value) + TINY), where, cause)
+    unit = abs(value) + TINY
+    found = Finding("", bool(worst <= noise), worst / unit, noise / unit, where)
+    return found.because(f"the risk is lower by {worst:.3g} there: theta is not its minimum")
 
 
 def _definite(at: Point) -> Finding:
@@ -133,20 +133,10 @@ def _definite(at: Point) -> Finding:
     values = np.linalg.eigvalsh(scaled / root / root[:, None])
     # The error of eigenvalues of a symmetric p x p matrix is at most about p epsilons of the largest.
     needed = len(values) * np.finfo(float).eps
-    passed = bool(values[0] > needed * values[-1])
-    cause = (
-        ""
-        if passed
-        else (
-            f"eigenvalues go from {values[0]:.2g} to {values[-1]:.2g} at unit diagonal: "
-            + (
-                "not a minimum; damping answers another question"
-                if values[0] < -needed
-                else "collinear columns"
-            )
-        )
-    )
-    return Finding("", passed, where="smallest eigenvalue", cause=cause)
+    found = Finding("", bool(values[0] > needed * values[-1]), where="smallest eigenvalue")
+    negative = values[0] < -needed
+    why = "not a minimum; damping answers another question" if negative else "collinear columns"
+    return found.because(f"eigenvalues go from {values[0]:.2g} to {values[-1]:.2g} at unit diagonal: {why}")
 
 
 def _unique(fit: Minimum, at: Point) -> Finding:

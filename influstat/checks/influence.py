@@ -16,7 +16,7 @@ from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray, numeric_array, whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.newton import minimise
-from influstat.numerics.derivatives import ridders
+from influstat.numerics.derivatives import Derivative, ridders
 from influstat.removal.leave_out import leave_one_out
 from influstat.solvers import Solver
 
@@ -24,8 +24,6 @@ TOLERANCE = 1e-5  # of derivatives of refits: a refit carries about 12 digits, i
 ROWS = 4
 STOPPED = 1e-10  # in the same steps: what a refit that stops at a relative gradient of 1e-12 leaves open
 LEAST = 1e-6  # what counts as nothing, in steps that move linear predictors by 1
-
-INFLUENCE_LAWS = ("derivative of the refit", "order", "exact refits", "loss", "prediction", "own loss")
 
 
 def check_influence(
@@ -137,22 +135,27 @@ class _Influences:
         names = self.fit.names
         return f"row {self.rows[index[0]]}, coefficient {names[index[1]]!r}"
 
-    def slope(self, function: Callable[[FloatArray], FloatArray], row: int) -> tuple[FloatArray, FloatArray]:
-        """Return d function(theta) / d eps for weights w_row + eps W, with its error."""
-        W, w = self.fit.risk.total_weight, float(self.fit.risk.weights[row])
+    def slopes(self, function: Callable[[FloatArray], FloatArray]) -> Derivative:
+        """Return d function(theta) / d eps for weights w_i + eps W, a line for each of the rows."""
+        W, entries = self.fit.risk.total_weight, len(np.atleast_1d(function(self.fit.theta)))
 
-        def moved(r: Any, part: Any) -> FloatArray:
-            return np.asarray(np.atleast_1d(function(self.refit(row, r)))[part])
+        def slope(row: int) -> Derivative:
+            def moved(r: Any, part: Any) -> FloatArray:
+                return np.asarray(np.atleast_1d(function(self.refit(row, r)))[part])
 
-        entries = len(np.atleast_1d(function(self.fit.theta)))
-        found = ridders(moved, 1, n=entries, width=0.5 * w, size=w)
-        return W * found.value, W * found.error
+            w = float(self.fit.risk.weights[row])
+            return ridders(moved, 1, n=entries, width=0.5 * w, size=w)
+
+        found = [slope(row) for row in self.rows]
+        return Derivative(
+            W * np.array([one.value for one in found]), W * np.array([one.error for one in found])
+        )
 
 
 def _derivative(at: _Influences) -> Finding:
     found = at.influences()[at.rows] / at.point.unit
-    slopes = [at.slope(lambda theta: theta / at.point.unit, row) for row in at.rows]
-    truth, errors = np.array([s[0] for s in slopes]), np.array([s[1] for s in slopes])
+    slopes = at.slopes(lambda theta: theta / at.point.unit)
+    truth, errors = slopes.value, slopes.error
     size = np.max(np.abs(truth)) + LEAST
     # With fewer than three digits in most entries there is no verdict on five.
     if np.median(errors) > 1e-3 * size:
@@ -176,10 +179,10 @@ def _derivative(at: _Influences) -> Finding:
         shifts=shifts,
     )
     # Wordings of what is already wrong: formulas of the same numbers agree to rounding, 1e-6 leaves room.
-    if not finding.passed and np.allclose(found, -gradients / diagonal / at.point.unit, rtol=1e-6):
-        return Finding("", False, finding.worst, TOLERANCE, finding.where, "only H's diagonal is inverted")
-    if not finding.passed and np.allclose(found, -gradients / at.point.unit, rtol=1e-6):
-        return Finding("", False, finding.worst, TOLERANCE, finding.where, "H^-1 is left out")
+    if np.allclose(found, -gradients / diagonal / at.point.unit, rtol=1e-6):
+        return finding.because("only H's diagonal is inverted")
+    if np.allclose(found, -gradients / at.point.unit, rtol=1e-6):
+        return finding.because("H^-1 is left out")
     return finding
 
 
@@ -244,8 +247,8 @@ def _exact(at: _Influences) -> Finding:
 
 def _on(at: _Influences, scores: Any, function: Callable[[FloatArray], FloatArray]) -> Finding:
     found = np.asarray(scores.values)[at.rows]
-    slopes = [at.slope(function, row) for row in at.rows]
-    truth, errors = np.array([s[0] for s in slopes]), np.array([s[1] for s in slopes])
+    slopes = at.slopes(function)
+    truth, errors = slopes.value, slopes.error
     size = np.max(np.abs(truth)) + LEAST
     return compare(
         found,
@@ -308,6 +311,12 @@ def _rounding_of_own(at: _Influences) -> FloatArray:
     return np.asarray(2.0 * np.abs(at.influences()) @ e + np.sum(e @ np.abs(moved)))
 
 
-LAWS: dict[str, Callable[[_Influences], Finding]] = dict(
-    zip(INFLUENCE_LAWS, (_derivative, _order, _exact, _loss, _prediction, _own), strict=True)
-)
+LAWS: dict[str, Callable[[_Influences], Finding]] = {
+    "derivative of the refit": _derivative,
+    "order": _order,
+    "exact refits": _exact,
+    "loss": _loss,
+    "prediction": _prediction,
+    "own loss": _own,
+}
+INFLUENCE_LAWS = tuple(LAWS)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from influstat.checks.compare import compare
-from influstat.checks.noise import digits
+from influstat.checks.noise import fewest_digits
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.checks.sample import TARGETS, Sample
 from influstat.errors import InvalidArgument, Unsupported
@@ -83,24 +83,16 @@ def _targets(loss: Any, sample: Sample) -> Finding:
 
 
 def _digits(loss: Any, sample: Sample) -> Finding:
-    finding = Finding("", True, 0.0)
+    # What is computed by differences carries fewer digits, and says so.
     given = ("value",) if isinstance(loss, NumericalLoss) else ("value", "first", "second")
-    for name in given:  # what is computed by differences carries fewer digits, and says so
-        function = getattr(loss, name)
-        # The steps of `digits` are 1e-6 of the width, four to either side: well inside 1e-4.
-        clear = ~_near_kinks(loss, sample, 1e-4 * sample.width)
-        part = sample.part(clear)
-        found = digits(
-            partial(_moved, function, part.y, part.eta), step=1e-6 * sample.width, place=part.place
-        )
-        if not found.passed:
-            return Finding("", False, found.worst, found.tolerance, f"{name}, {found.where}", found.cause)
-        finding = max(finding, found, key=lambda f: f.worst)
-    return finding
+    # Steps are 1e-6 of the width, four to either side: well inside 1e-4.
+    part = sample.part(~_near_kinks(loss, sample, 1e-4 * sample.width))
+    functions = {name: partial(_moved, getattr(loss, name), part) for name in given}
+    return fewest_digits(functions, step=1e-6 * sample.width, place=part.place)
 
 
-def _moved(function: Any, y: FloatArray, eta: FloatArray, r: float) -> Any:
-    return function(y, eta + r)
+def _moved(function: Any, part: Sample, r: float) -> Any:
+    return function(part.y, part.eta + r)
 
 
 def _near_kinks(loss: Any, sample: Sample, distance: float) -> Any:
@@ -135,8 +127,7 @@ def _differenced(loss: Any, sample: Sample, order: int) -> Derivative:
 def _derivative(loss: Any, sample: Sample, order: int) -> Finding:
     """Each derivative against differences of the one below it."""
     # Nearer by, extrapolation would have no steps left that do not cross the kink.
-    clear = ~_near_kinks(loss, sample, 1e-3 * sample.width)
-    sample = sample.part(clear)
+    sample = sample.part(~_near_kinks(loss, sample, 1e-3 * sample.width))
     truth = _differenced(loss, sample, order)
     found = np.asarray(getattr(loss, NAMES[order])(sample.y, sample.eta), dtype=np.float64)
     # Far from its bends a derivative is small; there its size within one width is what rounding sees.
@@ -282,8 +273,7 @@ def _mean(loss: Any, sample: Sample) -> Finding:
     # A formula in float64 leaves 1e-15; one in float32 would leave 1e-7.
     finding = compare(slope, 0.0 * slope, tolerance=1e-8, size=size, place=place)
     if not finding.passed:
-        cause = "the expected slope at y = mean(eta) is not 0: mean is not the loss's own"
-        return Finding("", False, finding.worst, finding.tolerance, finding.where, cause)
+        return finding.because("the expected slope at y = mean(eta) is not 0: mean is not the loss's own")
     truth = ridders(lambda r, rows: loss.mean(eta[rows] + r), 1, n=len(eta), width=sample.width)
     return compare(
         # Differences of a mean, which may be one by differences itself, agree to 7 digits and more.

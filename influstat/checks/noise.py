@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,22 @@ from influstat.numerics.derivatives import noise
 LIMIT = 1e-9  # relative noise: float64 has about 1e-16, good differences 1e-11, float32 about 1e-8
 
 
-def digits(
-    function: Callable[[float], Any], *, step: float, place: Callable[[tuple[int, ...]], str]
+def fewest_digits(
+    functions: Mapping[str, Callable[[float], Any]], *, step: float, place: Callable[[tuple[int, ...]], str]
+) -> Finding:
+    """Return the worst finding of several functions, or the first that fails, with the function's name."""
+    worst = Finding("", True, 0.0)
+    for name, function in functions.items():
+        found = _digits(function, step, place)
+        found = replace(found, where=f"{name}, {found.where}")
+        if not found.passed:
+            return found
+        worst = max(worst, found, key=lambda finding: finding.worst)
+    return worst
+
+
+def _digits(
+    function: Callable[[float], Any], step: float, place: Callable[[tuple[int, ...]], str]
 ) -> Finding:
     """Return whether f carries float64's digits, entry by entry, relative to its largest size."""
     at = np.atleast_1d(np.asarray(function(0.0), dtype=np.float64))

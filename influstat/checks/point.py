@@ -87,6 +87,13 @@ class Point:
             rounding=np.finfo(np.float64).eps * largest,  # an entry near 0 has the rounding of its parts
         )
 
+    def derivatives(self, function: Any, entries: int) -> Derivative:
+        """Return the derivatives along all directions, shape (entries, k)."""
+        parts = [self.along(function, direction, entries) for direction in self.directions.T]
+        return Derivative(
+            np.column_stack([part.value for part in parts]), np.column_stack([part.error for part in parts])
+        )
+
     def _room(self, direction: FloatArray) -> float:
         """Return how far along the direction no row meets a kink that its loss declares, at most 1."""
         risk = as_linear(self.risk)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from influstat.errors import InvalidArgument
 
@@ -58,6 +57,10 @@ class Finding:
     def __str__(self) -> str:
         """Return one line."""
         return self.line(len(self.law) + 2)
+
+    def because(self, cause: str) -> Finding:
+        """Return the finding with this cause where it did not pass."""
+        return self if self.passed else replace(self, cause=cause)
 
     def line(self, width: int) -> str:
         """Return one line with the law padded to `width`."""
@@ -134,9 +137,8 @@ def run(subject: str, laws: Mapping[str, Callable[[], Finding]], chosen: Sequenc
     return Report(subject, tuple(_finding(name, laws[name]) for name in names))
 
 
-def _finding(name: str, law: Callable[[], Any]) -> Finding:
+def _finding(name: str, law: Callable[[], Finding]) -> Finding:
     try:
-        found: Finding = law()
+        return replace(law(), law=name)
     except CALLERS_ERRORS as error:
         return Finding(name, False, cause=f"raises {type(error).__name__}: {error}")
-    return Finding(name, found.passed, found.worst, found.tolerance, found.where, found.cause)

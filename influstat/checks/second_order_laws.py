@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,24 +20,20 @@ def _reweighted(at: Point) -> Finding:
     """With other weights H is again the derivative of the gradient: removals rest on that."""
     weights = np.array(at.risk.weights) * at.rng.uniform(0.5, 2.0, at.risk.shape[0])
     other = Point(at.risk.reweighted(weights), at.theta, at.X, at.y, at.seed)
-    finding = _hessian(other)
-    cause = f"with other weights {finding.cause}: does the Hessian take the weights that it is asked with?"
-    return finding if finding.passed else replace(finding, cause=cause)
-
-
-def _hessian_directions(at: Point) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return H u and its reference for every direction u, both times the units, and the allowance."""
-    risk, p = at.risk, at.risk.shape[1]
-    found = at.unit[:, None] * np.asarray(risk.curvature(at.theta) @ at.directions)
-    parts = [at.along(lambda t: at.unit * np.asarray(risk.gradient(t)), d, p) for d in at.directions.T]
-    truth = np.column_stack([part.value for part in parts])
-    return found, truth, np.column_stack([part.error for part in parts])
+    found = _hessian(other)
+    return found.because(
+        f"with other weights {found.cause}: does the Hessian take the weights that it is asked with?"
+    )
 
 
 def _hessian(at: Point) -> Finding:
-    found, truth, allowance = _hessian_directions(at)
+    """H u, in the units of theta, for every direction u against differences of the gradient."""
+    risk, p = at.risk, at.risk.shape[1]
+    found = at.unit[:, None] * np.asarray(risk.curvature(at.theta) @ at.directions)
+    truth = at.derivatives(lambda theta: at.unit * np.asarray(risk.gradient(theta)), p)
     # Where no row bends H is tiny beside the gradient; there nothing finer than rounding can be asked.
-    size = np.full(truth.shape, np.max(np.abs(truth)) + np.max(at.unit * at.risk.gradient_scale(at.theta)))
+    largest = np.max(np.abs(truth.value)) + np.max(at.unit * risk.gradient_scale(at.theta))
+    size = np.full(found.shape, largest)
 
     def place(index: tuple[int, ...]) -> str:
         return f"entry {index} of H (in the units of `theta`)"
@@ -46,12 +41,12 @@ def _hessian(at: Point) -> Finding:
     shifts = {}
     if at.risk.shape[1] <= DIRECTIONS:
         shifts["the diagonal is off by {:.3g}: the penalty's kappa D / W?"] = np.diag(at.unit**2)
-    return unsettled(allowance, size, "gradient") or compare(
+    return unsettled(truth.error, size, "gradient") or compare(
         found,
-        truth,
+        truth.value,
         tolerance=TOLERANCE,
         size=size,
-        allowance=allowance,
+        allowance=truth.error,
         place=place,
         factors=at.factors,
         shifts=shifts,
@@ -67,9 +62,8 @@ def _pairs(at: Point) -> tuple[Any, FloatArray, FloatArray, float]:
 
 def _symmetry(at: Point) -> Finding:
     H, u, v, size = _pairs(at)
-    finding = compare(u @ (H @ v), v @ (H @ u), tolerance=ALGEBRA, size=size, place=lambda _: "u'Hv and v'Hu")
-    cause = "H is not symmetric: is a factor left on one side, or a matrix transposed?"
-    return finding if finding.passed else Finding("", False, finding.worst, ALGEBRA, finding.where, cause)
+    found = compare(u @ (H @ v), v @ (H @ u), tolerance=ALGEBRA, size=size, place=lambda _: "u'Hv and v'Hu")
+    return found.because("H is not symmetric: is a factor left on one side, or a matrix transposed?")
 
 
 def _adjoint(at: Point) -> Finding:
@@ -151,8 +145,7 @@ def _protocol(at: Point) -> Finding:
     penalties = [r.total_weight * r.value(theta) - float(r.weights @ rows) for r in (part, risk)]
     size = float(weights @ np.abs(rows)) + float(risk.weights @ np.abs(rows)) + abs(penalties[1])
     finding = compare(*penalties, tolerance=ALGEBRA, size=size, place=lambda _: "P with other weights")
-    cause = "P changes with the weights although the protocol is 'fixed'"
-    return finding if finding.passed else Finding("", False, finding.worst, ALGEBRA, finding.where, cause)
+    return finding.because("P changes with the weights although the protocol is 'fixed'")
 
 
 SECOND_ORDER_LAWS = {

@@ -16,18 +16,6 @@ from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.solvers import Solution, Solver
 
-SOLVER_LAWS = (
-    "solution",
-    "residual",
-    "columns",
-    "one column",
-    "symmetry",
-    "linearity",
-    "zero",
-    "damping",
-    "input",
-)
-
 
 def check_solver(
     solver: Any,
@@ -139,12 +127,7 @@ def _columns(at: _System) -> Finding:
 def _one_column(at: _System) -> Finding:
     """Require a vector for a vector, a (p, 1) matrix for a (p, 1) matrix."""
     vector, column = at.solve(at.rhs[:, 0].copy()), at.solve(at.rhs[:, :1].copy())
-    shapes = (
-        np.shape(vector.value),
-        np.shape(column.value),
-        np.shape(vector.residual),
-        np.shape(column.residual),
-    )
+    shapes = tuple(map(np.shape, (vector.value, column.value, vector.residual, column.residual)))
     wanted = (at.p,), (at.p, 1), (), (1,)
     if shapes != wanted:
         return Finding("", False, cause=f"shapes of value and residual are {shapes}, must be {wanted}")
@@ -196,10 +179,15 @@ def _input(at: _System) -> Finding:
     return Finding("", same, cause="" if same else "the right-hand side or the operator is written to")
 
 
-LAWS: dict[str, Callable[[_System], Finding]] = dict(
-    zip(
-        SOLVER_LAWS,
-        (_solution, _residual, _columns, _one_column, _symmetry, _linearity, _zero, _damping, _input),
-        strict=True,
-    )
-)
+LAWS: dict[str, Callable[[_System], Finding]] = {
+    "solution": _solution,
+    "residual": _residual,
+    "columns": _columns,
+    "one column": _one_column,
+    "symmetry": _symmetry,
+    "linearity": _linearity,
+    "zero": _zero,
+    "damping": _damping,
+    "input": _input,
+}
+SOLVER_LAWS = tuple(LAWS)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.experiments.split import centre_and_spread
 from influstat.fit import Fit
 from influstat.influence.inputs import input_influence
 from influstat.input.printing import ShortRepr
@@ -117,8 +118,7 @@ def attack_training_set(
     least_spread = real_number("least_spread", least_spread, at_least=0.0)
     fit = _unattacked(fit, (images - center) / spread, labels, lam)
     victim = ((vector("test_image", test_image, images.shape[1], per="pixel") - center) / spread)[None, :]
-    test_label = _label(test_label)
-    target = np.array([test_label])
+    target = np.array([_label(test_label)])
     scores = input_influence(fit, victim, target)
     direction = np.sign(scores.values)
     moved = np.clip(images + grey_levels * direction, 0.0, LARGEST_GREY)
@@ -133,6 +133,7 @@ def attack_training_set(
     after = Fit.minimise(risk, start=fit.theta)
     tests = fit.test_rows(victim, target)
     before = float(fit.loss(victim, target)[0])
+    is_right = [(one.predict(victim)[0] > 0) == (target[0] == 1.0) for one in (fit, after)]
     return Attack(
         rows=rows,
         images=moved[rows],
@@ -140,7 +141,7 @@ def attack_training_set(
         after=float(after.loss(victim, target)[0]),
         first_order=float(effect[rows].sum()),
         newton_step=float(tests.row_losses(fit.theta + step)[0]) - before,
-        flipped=_right(fit, victim, test_label) and not _right(after, victim, test_label),
+        flipped=bool(is_right[0] and not is_right[1]),
     )
 
 
@@ -165,9 +166,7 @@ def _grey_levels(images: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
             f"runs from {given.min():g} to {given.max():g}",
             "Pass them before standardising.",
         )
-    spread = given.std(axis=0)
-    spread[spread == 0] = 1.0
-    return given, given.mean(axis=0), spread
+    return given, *centre_and_spread(given)
 
 
 def _changed(changed: int, n: int) -> int:
@@ -202,7 +201,3 @@ def _unattacked(fit: Fit | None, X: FloatArray, labels: FloatArray, lam: float) 
             f"does not ({error.argument} {error.value})",
             "Pass standardised_fit(images, labels, lam=lam), or leave it out.",
         ) from None
-
-
-def _right(fit: Fit, row: FloatArray, label: float) -> bool:
-    return bool((fit.predict(row)[0] > 0) == (label == 1.0))

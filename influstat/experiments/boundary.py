@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from influstat.experiments.comparison import spearman
 from influstat.experiments.smoothing import iris_split
-from influstat.experiments.split import Split
+from influstat.experiments.split import Split, folded_and_fixed
 from influstat.experiments.table import Line, number
 from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
@@ -93,9 +93,7 @@ def figure5() -> Figure5:
     """
     split = iris_split()
     logistic = Logistic(lam=LOGISTIC_LAM, labels=(-1, 1)).fit(split.X, split.y)
-    model = SmoothedSVC(lam=SVC_LAM, t=SVC_T)
-    svc = model.fit(split.X, split.y)
-    fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), svc.theta)
+    svc, fixed = folded_and_fixed(SmoothedSVC(lam=SVC_LAM, t=SVC_T), split)
     hinge = HingeSVC(lam=PUBLISHED_LAM).fit(split.X, split.y)
     published = Fit(svc.risk, hinge.theta, tolerance=np.inf)  # not a minimum: that is the point
     return Figure5(

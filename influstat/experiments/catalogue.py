@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from influstat.experiments import boundary, digits, digits_published, factors, forest_fires, smoothing
@@ -51,13 +51,13 @@ def _figure2_lines(record: digits.Figure2) -> list[Line]:
     return lines
 
 
+def _plain(name: str, module: Any) -> Reproduction:
+    """Return the entry of a figure whose module has one drawing."""
+    return Reproduction(module.TITLE, getattr(module, name), module.table, {name: module.draw})
+
+
 FIGURES: dict[str, Reproduction] = {
-    "figure1": Reproduction(
-        forest_fires.TITLE,
-        forest_fires.figure1,
-        forest_fires.table,
-        {"figure1": forest_fires.draw},
-    ),
+    "figure1": _plain("figure1", forest_fires),
     "figure2": Reproduction(
         digits.TITLE,
         digits.figure2,
@@ -65,23 +65,7 @@ FIGURES: dict[str, Reproduction] = {
         {"figure2": digits.draw, "figure2_images": digits.draw_images},
         note=digits.NOTE,
     ),
-    "figure3": Reproduction(
-        factors.TITLE,
-        factors.figure3,
-        factors.table,
-        {"figure3": factors.draw},
-    ),
-    "figure4": Reproduction(
-        smoothing.TITLE,
-        smoothing.figure4,
-        smoothing.table,
-        {"figure4": smoothing.draw},
-        note=smoothing.NOTE,
-    ),
-    "figure5": Reproduction(
-        boundary.TITLE,
-        boundary.figure5,
-        boundary.table,
-        {"figure5": boundary.draw},
-    ),
+    "figure3": _plain("figure3", factors),
+    "figure4": replace(_plain("figure4", smoothing), note=smoothing.NOTE),
+    "figure5": _plain("figure5", boundary),
 }

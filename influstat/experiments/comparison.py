@@ -88,6 +88,11 @@ def agreement(predicted: Any, exact: Any) -> Agreement:
     )
 
 
+def largest_gap(one: FloatArray, other: FloatArray) -> float:
+    """Return the largest |one - other| of any entry."""
+    return float(np.max(np.abs(one - other)))
+
+
 def pearson(x: FloatArray, y: FloatArray) -> float:
     """Return Pearson's correlation of two vectors."""
     return float(np.corrcoef(x, y)[0, 1])

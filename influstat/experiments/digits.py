@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from influstat.datasets import Dataset, load_mnist17, load_mnist17_paper
 from influstat.errors import DatasetError
-from influstat.experiments.comparison import Agreement, agreement, pearson
+from influstat.experiments.comparison import Agreement, agreement, largest_gap, pearson
 from influstat.experiments.split import (
     Split,
+    folded_and_fixed,
     leverage,
     lissa_removals,
     loss_change_at,
@@ -173,9 +174,7 @@ def figure2(
     """
     split, pixels, test_pixels = digits_split(mnist_data() if data is None else data)
     split = standardised(split)
-    model = Logistic(lam=lam)
-    fit = model.fit(split.X, split.y)
-    fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
+    fit, fixed = folded_and_fixed(Logistic(lam=lam), split)
 
     def change(theta: FloatArray) -> FloatArray:
         return loss_change_at(fit, theta, split)[:, 0]
@@ -230,13 +229,15 @@ def table(record: Figure2) -> list[Line]:
         number("  Spearman", "0.998421", found.spearman),
         number("  slope", "0.97804", found.slope),
         number("  largest error, against LOO b", "2.6e-5", record.folded_max_error),
-        below("CG against explicit", "1e-15", _gap(record.conjugate_gradient, record.explicit)),
+        below("CG against explicit", "1e-15", largest_gap(record.conjugate_gradient, record.explicit)),
         number("Taylor m = 10,000, C = 1000, against explicit", "8.2e-6", taylor.max_error),
         number("  slope", "0.969", taylor.slope),
         within("LiSSA, one repeat: r with LOO, by seed", "0.95", "0.99", single, allowed_outside=1),
         within("LiSSA, ten repeats", "0.994", "0.997", averaged),
         number(
-            "Newton + re-evaluated loss against LOO a", "3.7e-6", _gap(record.newton_reevaluated, record.loo)
+            "Newton + re-evaluated loss against LOO a",
+            "3.7e-6",
+            largest_gap(record.newton_reevaluated, record.loo),
         ),
         number("largest leverage", "0.588", float(record.leverage.max())),
         same("most harmful row (smallest LOO)", 6752, int(np.argmin(record.loo))),
@@ -271,7 +272,3 @@ def draw_images(record: Figure2) -> Any:
         ],
     )
     return axes[0].figure
-
-
-def _gap(one: FloatArray, other: FloatArray) -> float:
-    return float(np.max(np.abs(one - other)))

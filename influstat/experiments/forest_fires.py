@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from influstat.datasets import Dataset, load_forest_fires
-from influstat.experiments.comparison import Agreement, agreement, pearson
+from influstat.experiments.comparison import Agreement, agreement, largest_gap, pearson
 from influstat.experiments.split import (
     Split,
+    folded_and_fixed,
     leverage,
     lissa_removals,
     loss_change_at,
@@ -139,9 +140,7 @@ def figure1(
     237
     """
     split = forest_fires_split(data)
-    model = Ridge(lam=1.0)
-    fit = model.fit(split.X, split.y)
-    fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
+    fit, fixed = folded_and_fixed(Ridge(lam=1.0), split)
     newton = fixed.leave_one_out(method="newton")
     gradient = fit.test_rows(split.X_test, split.y_test).row_gradients(fit.theta)[0]
 
@@ -182,18 +181,22 @@ def table(record: Figure1) -> list[Line]:
         number("  largest error", "0.02437", found.max_error),
         same("  at training row", 237, found.worst_row),
         number("  Pearson without that row", "0.98961", found.pearson_without_worst),
-        number("largest difference of LOO a and LOO b", "6.4e-6", _gap(record.loo, record.loo_folded)),
-        below("CG against explicit", "1e-14", _gap(record.conjugate_gradient, explicit)),
+        number("largest difference of LOO a and LOO b", "6.4e-6", largest_gap(record.loo, record.loo_folded)),
+        below("CG against explicit", "1e-14", largest_gap(record.conjugate_gradient, explicit)),
     ]
     lines += _taylor_lines(record)
     correlations = [pearson(one, record.loo) for one in record.lissa]
     lines += [
         within("LiSSA m = 2000, C = 400: r with LOO, by seed", "0.72", "0.86", correlations),
         below(
-            "Newton + re-evaluated loss against LOO a", "1e-15", _gap(record.newton_reevaluated, record.loo)
+            "Newton + re-evaluated loss against LOO a",
+            "1e-15",
+            largest_gap(record.newton_reevaluated, record.loo),
         ),
-        number("Newton + linear", "2.5e-2", _gap(record.newton_linear, record.loo)),
-        number("first order + re-evaluated", "1.2e-3", _gap(record.first_order_reevaluated, record.loo)),
+        number("Newton + linear", "2.5e-2", largest_gap(record.newton_linear, record.loo)),
+        number(
+            "first order + re-evaluated", "1.2e-3", largest_gap(record.first_order_reevaluated, record.loo)
+        ),
     ]
     return lines
 
@@ -229,12 +232,8 @@ def _taylor_lines(record: Figure1) -> list[Line]:
     lines = []
     for depth, removals in record.taylor.items():
         if depth in stated:
-            error = _gap(removals, record.explicit)
+            error = largest_gap(removals, record.explicit)
             lines.append(number(f"Taylor m = {depth}, C = 400, against explicit", stated[depth], error))
         if depth == DEPTH:
             lines.append(number("  Pearson", "0.9845", pearson(removals, record.explicit)))
     return lines
-
-
-def _gap(one: FloatArray, other: FloatArray) -> float:
-    return float(np.max(np.abs(one - other)))

@@ -11,7 +11,7 @@ import numpy as np
 from influstat.datasets import load_enron1, load_mnist17, load_spambase
 from influstat.experiments.digits import digits_split, mnist_data
 from influstat.experiments.mislabelled import SCORES, Search, search_mislabelled
-from influstat.experiments.split import standardised
+from influstat.experiments.split import centre_and_spread, standardised
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice
 
@@ -71,7 +71,9 @@ def mislabelled_task(data: str) -> Task:
         return _digits()
     mails: Any = load_spambase() if data == "spambase" else load_enron1()
     if data == "spambase":
-        X = _standardised(np.log1p(np.asarray(mails.X, dtype=np.float64)))
+        X = np.log1p(np.asarray(mails.X, dtype=np.float64))
+        centre, spread = centre_and_spread(X)
+        X = (X - centre) / spread
     else:
         often = np.asarray((mails.X > 0).sum(axis=0)).ravel() >= LEAST_MAILS
         X = np.log1p(mails.X[:, often].toarray())
@@ -101,17 +103,8 @@ def mislabelled_evidence(
     Search
         Shares found, for each score and seed.
     """
-    task = mislabelled_task(data)
-    return search_mislabelled(
-        task.X,
-        task.y,
-        lam=task.lam,
-        flips=task.flips,
-        per_round=task.per_round,
-        seeds=seeds,
-        scores=scores,
-        clean=task.clean,
-    )
+    task = vars(mislabelled_task(data))
+    return search_mislabelled(**task, seeds=seeds, scores=scores)
 
 
 def _digits() -> Task:
@@ -120,8 +113,3 @@ def _digits() -> Task:
     split = standardised(replace(digits_split(mnist_data())[0], **clean))
     y, y_clean = split.y.astype(np.float64), split.y_test.astype(np.float64)
     return Task(split.X, y, (split.X_test, y_clean), 500.0, 909, 200)
-
-
-def _standardised(X: FloatArray) -> FloatArray:
-    spread = X.std(axis=0)
-    return np.asarray((X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0))

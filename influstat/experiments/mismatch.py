@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from influstat.datasets import load_diabetes130, load_fair
 from influstat.errors import InvalidArgument
@@ -129,13 +130,13 @@ def _thinned(
             f"There are {len(others)} rows to choose from.",
         )
     stay = np.setdiff1d(np.arange(len(y)), np.delete(others, kept))
-    whole = _model(len(y)).fit(X, y)
-    fit = _model(len(stay)).fit(X[stay], y[stay])
+    whole, fit = (
+        Logistic(lam=RIDGE * len(rows), labels=(-1, 1)).fit(X[rows], y[rows])
+        for rows in (np.arange(len(y)), stay)
+    )
     removal = fit.influence().on_loss(X_test, y_test).removal[:, 0]
     members = np.flatnonzero(member[stay])
-    order = np.argsort(-np.abs(removal), kind="stable")
-    rank = np.empty(len(order), dtype=np.intp)
-    rank[order] = np.arange(1, len(order) + 1)
+    rank = rankdata(-np.abs(removal), method="ordinal").astype(np.intp)
     return Mismatch(
         removal,
         members,
@@ -144,7 +145,3 @@ def _thinned(
         float(whole.loss(X_test, y_test)[0]),
         float(fit.loss(X_test, y_test)[0]),
     )
-
-
-def _model(n: int) -> Logistic:
-    return Logistic(lam=RIDGE * n, labels=(-1, 1))

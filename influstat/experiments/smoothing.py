@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from influstat.datasets import first_available, load_bundled_iris_pair, load_iris_pair
 from influstat.experiments.comparison import pearson
-from influstat.experiments.split import Split, loss_change_at, removal, split_rows
+from influstat.experiments.split import Split, folded_and_fixed, loss_change_at, removal, split_rows
 from influstat.experiments.table import Line, number, same
 from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
@@ -116,9 +116,7 @@ def figure4() -> Figure4:
     hinge = HingeSVC(lam=LAM, protocol="fixed").fit(split.X, split.y)
     removals, own = {}, {}
     for t in WIDTHS:
-        model = SmoothedSVC(lam=LAM, t=t)
-        fit = model.fit(split.X, split.y)
-        fixed = Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
+        fit, fixed = folded_and_fixed(SmoothedSVC(lam=LAM, t=t), split)
         removals[t] = removal(fit, split)
         own[t] = loss_change_at(fit, fixed.leave_one_out().theta, split)
     margin = np.flatnonzero(hinge.solution.margin)

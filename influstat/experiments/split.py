@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,15 +73,24 @@ def standardised(split: Split, *, target: bool = False) -> Split:
     Split
         A new one; the rows given stay as they are.
     """
-    centre, spread = split.X.mean(axis=0), split.X.std(axis=0)
-    spread[spread == 0.0] = 1.0
-    y, y_test = split.y, split.y_test
-    if target:
-        y, y_test = (y - y.mean()) / y.std(), (y_test - y.mean()) / y.std()
-    return Split(
-        (split.X - centre) / spread, y, (split.X_test - centre) / spread, y_test,
-        split.names, split.row_labels, split.test_labels, split.source,
-    )  # fmt: skip
+    centre, spread = centre_and_spread(split.X)
+    split = replace(split, X=(split.X - centre) / spread, X_test=(split.X_test - centre) / spread)
+    if not target:
+        return split
+    centre, spread = centre_and_spread(split.y)
+    return replace(split, y=(split.y - centre) / spread, y_test=(split.y_test - centre) / spread)
+
+
+def centre_and_spread(X: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation (ddof 0) of each column, shape (p,), 1 for a constant column."""
+    spread = X.std(axis=0)
+    return X.mean(axis=0), np.where(spread > 0.0, spread, 1.0)
+
+
+def folded_and_fixed(model: Any, split: Split) -> tuple[Fit, Fit]:
+    """Return the fit of a model whose rows carry their share of the penalty, and the same without it."""
+    fit = model.fit(split.X, split.y)
+    return fit, Fit(replace(model, protocol="fixed").risk(split.X, split.y), fit.theta)
 
 
 def removal(fit: Fit, split: Split, solver: Solver | None = None) -> FloatArray:

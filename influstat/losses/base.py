@@ -76,16 +76,37 @@ def constant_second(loss: Any) -> float | None:
     return second
 
 
+class AnyTarget:
+    """A loss that has a meaning for every finite number."""
+
+    def check_targets(self, y: Any) -> FloatArray:
+        """Return y as float64, shape (n,); any finite number is a target."""
+        return vector("y", y)
+
+
+class Location(AnyTarget):
+    """A loss whose linear predictor is itself the location of y."""
+
+    def mean(self, eta: FloatArray) -> FloatArray:
+        """Return eta: the linear predictor is the mean."""
+        return eta
+
+    def mean_derivative(self, eta: FloatArray) -> FloatArray:
+        """Return 1."""
+        return np.ones(np.shape(eta))
+
+
 class NoMean:
     """A loss that models something other than E(y | eta)."""
 
     _models: str
+    _called = ""  # in messages; the name of its class where empty
 
     def mean(self, eta: FloatArray) -> FloatArray:
         """Raise: the loss models no mean."""
         raise Unsupported(
             "kind",
-            f'be "linear" for {type(self).__name__}',
+            f'be "linear" for {self._called or type(self).__name__}',
             'is "mean"',
             f"It models {self._models}, no mean.",
         )

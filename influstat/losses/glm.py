@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from influstat.input.validation import FloatArray, vector
+from influstat.input.validation import FloatArray
 from influstat.losses import glm_families as families
 from influstat.losses import glm_links as links
+from influstat.losses.base import AnyTarget
 from influstat.losses.glm_families import Family
 from influstat.losses.glm_links import InverseLink
 
@@ -23,7 +23,7 @@ _SELF_CONCORDANT: dict[tuple[type, type], float] = {
 
 
 @dataclass(frozen=True)
-class GLMLoss:
+class GLMLoss(AnyTarget):
     """Minus the log-likelihood of one row at scale 1, as a function of eta.
 
     l = -log f(y; m(eta)), and by the chain rule, with q1, q2, q3 the derivatives of log f in the mean:
@@ -75,43 +75,39 @@ class GLMLoss:
         known = (families.Binomial, families.Poisson, families.NegativeBinomial)
         return 1.0 if isinstance(self.family, known) else None
 
-    def check_targets(self, y: Any) -> FloatArray:
-        """Return y as float64; the model has checked its range."""
-        return vector("y", y)
-
+    @np.errstate(all="ignore")
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -log f(y; m(eta))."""
-        with np.errstate(all="ignore"):
-            return -self.family.log_likelihood(y, self.link.mean(eta), self.link.complement(eta))
+        return -self.family.log_likelihood(y, self.link.mean(eta), self.link.complement(eta))
 
     def _derivatives(self, y: FloatArray, eta: FloatArray) -> tuple[tuple[FloatArray, ...], ...]:
         mu, nu = self.link.mean(eta), self.link.complement(eta)
         return self.family.derivatives(y, mu, nu), self.link.derivatives(eta)
 
+    @np.errstate(all="ignore")
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -q1 m1."""
-        with np.errstate(all="ignore"):
-            (q1, _, _), (m1, _, _) = self._derivatives(y, eta)
-            return -q1 * m1
+        (q1, _, _), (m1, _, _) = self._derivatives(y, eta)
+        return -q1 * m1
 
+    @np.errstate(all="ignore")
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -(q2 m1^2 + q1 m2)."""
-        with np.errstate(all="ignore"):
-            (q1, q2, _), (m1, m2, _) = self._derivatives(y, eta)
-            return -(q2 * m1**2 + q1 * m2)
+        (q1, q2, _), (m1, m2, _) = self._derivatives(y, eta)
+        return -(q2 * m1**2 + q1 * m2)
 
+    @np.errstate(all="ignore")
     def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -(q3 m1^3 + 3 q2 m1 m2 + q1 m3)."""
-        with np.errstate(all="ignore"):
-            (q1, q2, q3), (m1, m2, m3) = self._derivatives(y, eta)
-            return -(q3 * m1**3 + 3.0 * q2 * m1 * m2 + q1 * m3)
+        (q1, q2, q3), (m1, m2, m3) = self._derivatives(y, eta)
+        return -(q3 * m1**3 + 3.0 * q2 * m1 * m2 + q1 * m3)
 
+    @np.errstate(all="ignore")
     def mean(self, eta: FloatArray) -> FloatArray:
         """Return m(eta)."""
-        with np.errstate(all="ignore"):
-            return self.link.mean(eta)
+        return self.link.mean(eta)
 
+    @np.errstate(all="ignore")
     def mean_derivative(self, eta: FloatArray) -> FloatArray:
         """Return dm / deta."""
-        with np.errstate(all="ignore"):
-            return self.link.derivatives(eta)[0]
+        return self.link.derivatives(eta)[0]

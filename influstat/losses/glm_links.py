@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import expit, ndtr
 
 from influstat.input.validation import FloatArray
+from influstat.losses.glm_families import Derivatives
 
 STEP = 1e-3  # of differences with an error of order STEP^4; rounding adds about 1e-13 / STEP^2
 
@@ -28,16 +29,16 @@ class InverseLink(Protocol):
         ...
 
     def complement(self, eta: FloatArray) -> FloatArray:
-        """Return 1 - mu."""
-        ...
+        """Return 1 - mu; here by a subtraction, for links whose mean is not next to 1 as a rule."""
+        return 1.0 - self.mean(eta)
 
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return the first three derivatives of mu in eta."""
         ...
 
 
 @dataclass(frozen=True)
-class PowerLink:
+class PowerLink(InverseLink):
     """eta = mu^power: identity, square root, inverse and inverse squared among them."""
 
     power: float
@@ -46,11 +47,7 @@ class PowerLink:
         """Return eta^(1 / power)."""
         return np.asarray(np.power(eta, 1.0 / self.power))
 
-    def complement(self, eta: FloatArray) -> FloatArray:
-        """Return 1 - mu."""
-        return 1.0 - self.mean(eta)
-
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return k eta^(k-1) and its two derivatives, k = 1 / power."""
         k = 1.0 / self.power
         result, factor = [], 1.0
@@ -73,7 +70,7 @@ class LogLink:
         """Return 1 - e^eta."""
         return np.asarray(-np.expm1(eta))
 
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return e^eta three times."""
         mu = self.mean(eta)
         return mu, mu, mu
@@ -91,7 +88,7 @@ class LogitLink:
         """Return sigma(-eta)."""
         return np.asarray(expit(-eta))
 
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return s, s t and s (t^2 - 2 s) with s = mu (1 - mu) and t = 1 - 2 mu."""
         slope = self.mean(eta) * self.complement(eta)
         tilt = -np.tanh(eta / 2.0)
@@ -110,7 +107,7 @@ class ProbitLink:
         """Return Phi(-eta)."""
         return np.asarray(ndtr(-eta))
 
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return phi, -eta phi and (eta^2 - 1) phi."""
         density = np.exp(-0.5 * eta * eta) / np.sqrt(2.0 * np.pi)
         return density, -eta * density, (eta * eta - 1.0) * density
@@ -128,7 +125,7 @@ class CauchyLink:
         """Return the mean at -eta."""
         return self.mean(-eta)
 
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return 1 / (pi (1 + eta^2)) and its two derivatives."""
         density = 1.0 / (np.pi * (1.0 + eta * eta))
         slope = -2.0 * eta * np.pi * density**2
@@ -147,7 +144,7 @@ class CLogLogLink:
         """Return exp(-e^eta)."""
         return np.asarray(np.exp(-np.exp(eta)))
 
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return d = exp(eta - u), d (1 - u) and d (1 - 3 u + u^2), u = e^eta."""
         u = np.exp(eta)
         density = np.exp(eta - u)
@@ -168,7 +165,7 @@ class ReflectedLink:
         """Return the mean at -eta."""
         return self.original.mean(-eta)
 
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return the derivatives of 1 - m(-eta)."""
         first, second, third = self.original.derivatives(-eta)
         return first, -second, third
@@ -186,14 +183,14 @@ class LogComplementLink:
         """Return e^eta."""
         return np.asarray(np.exp(eta))
 
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return -e^eta three times."""
         slope = -np.exp(eta)
         return slope, slope, slope
 
 
 @dataclass(frozen=True)
-class NegativeBinomialLink:
+class NegativeBinomialLink(InverseLink):
     """eta = log(mu / (mu + 1 / alpha)), the canonical link of the negative binomial; eta < 0."""
 
     alpha: float
@@ -202,11 +199,7 @@ class NegativeBinomialLink:
         """Return 1 / (alpha (e^-eta - 1))."""
         return np.asarray(1.0 / (self.alpha * np.expm1(-eta)))
 
-    def complement(self, eta: FloatArray) -> FloatArray:
-        """Return 1 - mu."""
-        return 1.0 - self.mean(eta)
-
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return s, s t and s (t^2 + 2 alpha s) with s = mu (1 + alpha mu), t = 1 + 2 alpha mu."""
         mu = self.mean(eta)
         slope = mu * (1.0 + self.alpha * mu)
@@ -215,7 +208,7 @@ class NegativeBinomialLink:
 
 
 @dataclass(frozen=True)
-class DifferencedLink:
+class DifferencedLink(InverseLink):
     """Any other link: its own inverse and first derivative, the higher ones by differences."""
 
     link: Any
@@ -224,11 +217,7 @@ class DifferencedLink:
         """Return the link's inverse."""
         return np.asarray(self.link.inverse(eta), dtype=np.float64)
 
-    def complement(self, eta: FloatArray) -> FloatArray:
-        """Return 1 - mu."""
-        return 1.0 - self.mean(eta)
-
-    def derivatives(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return the link's derivative, and its first and second central differences to order 4."""
         h = STEP * np.maximum(1.0, np.abs(eta))
         left2, left, middle, right, right2 = (

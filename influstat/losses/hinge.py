@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray, real_number
 from influstat.losses.base import NoMean, root_of_slope, softplus, two_labels
 
 
+class _Signed(NoMean):
+    """What both losses share: labels -1 and +1, and a decision in place of a mean."""
+
+    _models = "a decision"
+
+    def check_targets(self, y: Any) -> FloatArray:
+        """Return y as float64 if it holds only -1 and +1."""
+        return two_labels(y, (-1.0, 1.0), "Recode y to -1/+1, for instance 2 * y - 1 from 0/1.")
+
+
 @dataclass(frozen=True)
-class SmoothedHinge:
+class SmoothedHinge(_Signed):
     """Smoothed hinge t log(1 + e^u), u = (1 - y eta) / t, for labels -1 and +1 (below eq. 18).
 
     Parameters
@@ -36,6 +45,7 @@ class SmoothedHinge:
     """
 
     t: float
+    _called = "the smoothed hinge"
 
     def __post_init__(self) -> None:
         """Check t."""
@@ -51,10 +61,6 @@ class SmoothedHinge:
         # log10 of a power of ten may be off by rounding: t = 0.001 has the powers 0, 1, 2.
         powers = range(max(0, ceil(-log10(self.t) - 1e-9)))
         return tuple(SmoothedHinge(10.0**-power) for power in powers)
-
-    def check_targets(self, y: Any) -> FloatArray:
-        """Return y as float64 if it holds only -1 and +1."""
-        return two_labels(y, (-1.0, 1.0), "Recode y to -1/+1, for instance 2 * y - 1 from 0/1.")
 
     def _scaled_margin(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         return (1.0 - y * eta) / self.t
@@ -78,19 +84,9 @@ class SmoothedHinge:
         root = root_of_slope(u)
         return y * (root / self.t) ** 2 * np.tanh(u / 2.0)
 
-    def mean(self, eta: FloatArray) -> FloatArray:
-        """Raise: a support vector classifier models no mean."""
-        raise Unsupported(
-            "kind", 'be "linear" for the smoothed hinge', 'is "mean"', "It models a decision, no mean."
-        )
-
-    def mean_derivative(self, eta: FloatArray) -> FloatArray:
-        """Raise: a support vector classifier models no mean."""
-        return self.mean(eta)
-
 
 @dataclass(frozen=True)
-class SquaredHinge(NoMean):
+class SquaredHinge(_Signed):
     """Squared hinge max(0, 1 - y eta)^2 for labels -1 and +1, without a factor 1/2.
 
     Notes
@@ -105,8 +101,6 @@ class SquaredHinge(NoMean):
     (4.0, -4.0)
     """
 
-    _models = "a decision"
-
     @property
     def self_concordance(self) -> float:
         """Return inf: the second derivative jumps."""
@@ -115,10 +109,6 @@ class SquaredHinge(NoMean):
     def kinks(self, y: FloatArray) -> FloatArray:
         """Return the eta at which the second derivative jumps, shape (1, n)."""
         return np.array([y])
-
-    def check_targets(self, y: Any) -> FloatArray:
-        """Return y as float64 if it holds only -1 and +1."""
-        return two_labels(y, (-1.0, 1.0), "Recode y to -1/+1, for instance 2 * y - 1 from 0/1.")
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return max(0, 1 - y eta)^2."""

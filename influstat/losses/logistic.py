@@ -13,7 +13,19 @@ from influstat.losses.base import softplus, two_labels
 
 
 class _Logistic:
-    """What both codings of the logistic loss share: curvature and mean depend on eta alone."""
+    """What both codings share: log(1 + e^(s eta)), s = -1 for the label 1 and +1 for the other."""
+
+    def _sign(self, y: FloatArray) -> FloatArray:
+        raise NotImplementedError
+
+    def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return log(1 + e^(s eta)): nothing cancels."""
+        return softplus(self._sign(y) * eta)
+
+    def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return s sigma(s eta)."""
+        sign = self._sign(y)
+        return sign * expit(sign * eta)
 
     @property
     def self_concordance(self) -> float:
@@ -57,14 +69,8 @@ class LogisticLoss(_Logistic):
         """Return y as float64 if it holds only 0 and 1."""
         return two_labels(y, (0.0, 1.0), "Recode y to 0/1, or use Logistic(labels=(-1, 1)) for -1/+1.")
 
-    def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
-        """Return log(1 + e^eta) - y eta, as a sum of two terms that cannot cancel."""
-        return (1.0 - y) * softplus(eta) + y * softplus(-eta)
-
-    def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
-        """Return sigma(eta) - y, which is sigma(eta) for label 0 and -sigma(-eta) for label 1."""
-        sign = 1.0 - 2.0 * y
-        return sign * expit(sign * eta)
+    def _sign(self, y: FloatArray) -> FloatArray:
+        return 1.0 - 2.0 * y
 
 
 @dataclass(frozen=True)
@@ -82,10 +88,5 @@ class SignedLogisticLoss(_Logistic):
         """Return y as float64 if it holds only -1 and +1."""
         return two_labels(y, (-1.0, 1.0), "Recode y to -1/+1, or use Logistic(labels=(0, 1)) for 0/1.")
 
-    def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
-        """Return log(1 + e^(-y eta))."""
-        return softplus(-y * eta)
-
-    def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
-        """Return -y sigma(-y eta)."""
-        return -y * expit(-y * eta)
+    def _sign(self, y: FloatArray) -> FloatArray:
+        return -y

@@ -11,15 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.validation import FloatArray, choice, real_number, returned_array, vector
-from influstat.numerics.derivatives import (
-    Derivative,
-    Displaced,
-    complex_step,
-    half_circle,
-    jumps,
-    ridders,
-    takes_complex,
-)
+from influstat.numerics import derivatives
 
 SAMPLE = 64  # entries evaluated twice, to see that the function is deterministic
 ORDERS = ("first", "second", "third")
@@ -130,7 +122,7 @@ class NumericalLoss:
         """Return d3l/deta3."""
         return self._derivative(3, y, eta)
 
-    def derivative(self, order: int, y: FloatArray, eta: FloatArray) -> Derivative:
+    def derivative(self, order: int, y: FloatArray, eta: FloatArray) -> derivatives.Derivative:
         """Return a derivative (order 1, 2 or 3) with the estimate of its absolute error, of eta's shape.
 
         Returns
@@ -147,19 +139,19 @@ class NumericalLoss:
         targets, predictors, shape = _flat(y, eta)
         self._require_deterministic(targets[:SAMPLE], predictors[:SAMPLE])
         displaced, settings = self._displaced(targets, predictors)
-        if not takes_complex(displaced, **settings):
-            found = ridders(displaced, order, **settings)
+        if not derivatives.takes_complex(displaced, **settings):
+            found = derivatives.ridders(displaced, order, **settings)
         elif order == 1:
-            found = complex_step(displaced, **settings)
+            found = derivatives.complex_step(displaced, **settings)
         else:
-            found = half_circle(displaced, order, **settings)
-        return Derivative(found.value.reshape(shape), found.error.reshape(shape))
+            found = derivatives.half_circle(displaced, order, **settings)
+        return derivatives.Derivative(found.value.reshape(shape), found.error.reshape(shape))
 
     def uses_complex_step(self, y: FloatArray, eta: FloatArray) -> bool:
         """Return whether derivatives at these pairs come from complex evaluations."""
         targets, predictors, _ = _flat(y, eta)
         displaced, settings = self._displaced(targets, predictors)
-        return takes_complex(displaced, **settings)
+        return derivatives.takes_complex(displaced, **settings)
 
     def growth(self, y: FloatArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return whether each row's loss rises towards eta = +inf, and towards -inf.
@@ -192,14 +184,14 @@ class NumericalLoss:
         """Return d mean / d eta by extrapolated differences."""
         flat = np.ravel(eta)
         self.mean(flat)
-        found = ridders(
+        found = derivatives.ridders(
             lambda r, rows: self.mean(flat[rows] + r), 1, n=flat.size, width=self.width, size=np.abs(flat)
         )
         return found.value.reshape(np.shape(eta))
 
     # -- calls of the function, watched -----------------------------------------------------------------
 
-    def _displaced(self, y: FloatArray, eta: FloatArray) -> tuple[Displaced, dict[str, Any]]:
+    def _displaced(self, y: FloatArray, eta: FloatArray) -> tuple[derivatives.Displaced, dict[str, Any]]:
         """Return the loss as a function of a displacement of eta, and how to differentiate it."""
 
         def displaced(r: Any, rows: Any) -> NDArray[Any]:
@@ -224,7 +216,7 @@ class NumericalLoss:
             displaced, _ = self._displaced(targets, predictors)
             typical = self._size_at_zero(targets)
             for name, lower in (("first", 1), ("second", 2)):
-                jump = jumps(displaced, lower, n=targets.size, width=self.width, typical=typical)
+                jump = derivatives.jumps(displaced, lower, n=targets.size, width=self.width, typical=typical)
                 _refuse(jump, targets, predictors, need, f"has a {name} derivative that jumps")
         return found.value
 

@@ -7,19 +7,35 @@ second derivative jumps says where in `kinks`: influence is not a derivative for
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from influstat.errors import InvalidArgument
-from influstat.input.validation import FloatArray, real_number, vector
-from influstat.losses.base import NoMean, root_of_slope, softplus
+from influstat.input.validation import FloatArray, real_number
+from influstat.losses.base import AnyTarget, NoMean, root_of_slope, softplus
 
 
 @dataclass(frozen=True)
-class HuberLoss(NoMean):
+class _Bent(NoMean, AnyTarget):
+    """What losses share that are a parabola near 0, bent into lines at a residual of delta."""
+
+    delta: float = 1.345
+    _models = "a centre of y"
+
+    def __post_init__(self) -> None:
+        """Check delta."""
+        object.__setattr__(self, "delta", real_number("delta", self.delta, above=0.0))
+
+    def continuation(self) -> tuple[Self, ...]:
+        """Return losses of larger delta, from all but squared error on: from afar no row has curvature."""
+        return tuple(type(self)(self.delta * 10.0**power) for power in (6, 4, 3, 2, 1))
+
+
+@dataclass(frozen=True)
+class HuberLoss(_Bent):
     """Huber loss r^2 / 2 for |r| <= delta, else delta |r| - delta^2 / 2, with r = y - eta.
 
     Parameters
@@ -46,13 +62,6 @@ class HuberLoss(NoMean):
     (2.5, -1.0)
     """
 
-    delta: float = 1.345
-    _models = "a centre of y"
-
-    def __post_init__(self) -> None:
-        """Check delta."""
-        object.__setattr__(self, "delta", real_number("delta", self.delta, above=0.0))
-
     @property
     def self_concordance(self) -> float:
         """Return inf: the second derivative jumps."""
@@ -61,14 +70,6 @@ class HuberLoss(NoMean):
     def kinks(self, y: FloatArray) -> FloatArray:
         """Return the eta at which the second derivative jumps, shape (2, n)."""
         return np.array([y - self.delta, y + self.delta])
-
-    def continuation(self) -> tuple[HuberLoss, ...]:
-        """Return losses of larger delta, from all but squared error on: from afar no row has curvature."""
-        return tuple(HuberLoss(self.delta * 10.0**power) for power in (6, 4, 3, 2, 1))
-
-    def check_targets(self, y: Any) -> FloatArray:
-        """Return y as float64; any finite number is a target."""
-        return vector("y", y)
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return r^2 / 2, or delta (|r| - delta / 2) outside."""
@@ -90,7 +91,7 @@ class HuberLoss(NoMean):
 
 
 @dataclass(frozen=True)
-class PseudoHuberLoss(NoMean):
+class PseudoHuberLoss(_Bent):
     """Pseudo-Huber loss delta^2 (sqrt(1 + (r / delta)^2) - 1), r = y - eta: a smooth Huber loss.
 
     Parameters
@@ -115,25 +116,10 @@ class PseudoHuberLoss(NoMean):
     6.0
     """
 
-    delta: float = 1.345
-    _models = "a centre of y"
-
-    def __post_init__(self) -> None:
-        """Check delta."""
-        object.__setattr__(self, "delta", real_number("delta", self.delta, above=0.0))
-
     @property
     def self_concordance(self) -> float:
         """Return 3 / (2 delta)."""
         return 1.5 / self.delta
-
-    def continuation(self) -> tuple[PseudoHuberLoss, ...]:
-        """Return losses of larger delta, from all but squared error on: from afar no row has curvature."""
-        return tuple(PseudoHuberLoss(self.delta * 10.0**power) for power in (6, 4, 3, 2, 1))
-
-    def check_targets(self, y: Any) -> FloatArray:
-        """Return y as float64; any finite number is a target."""
-        return vector("y", y)
 
     def _root(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         root: FloatArray = np.hypot(1.0, (y - eta) / self.delta)
@@ -158,7 +144,7 @@ class PseudoHuberLoss(NoMean):
 
 
 @dataclass(frozen=True)
-class SmoothedCheck(NoMean):
+class SmoothedCheck(NoMean, AnyTarget):
     """Smoothed check (quantile) loss quantile r + t log(1 + e^(-r/t)), r = y - eta.
 
     Parameters
@@ -203,10 +189,6 @@ class SmoothedCheck(NoMean):
     def self_concordance(self) -> float:
         """Return 1 / t, since l3 = l2 tanh(r / (2 t)) / t."""
         return 1.0 / self.t
-
-    def check_targets(self, y: Any) -> FloatArray:
-        """Return y as float64; any finite number is a target."""
-        return vector("y", y)
 
     def continuation(self) -> tuple[SmoothedCheck, ...]:
         """Return losses of larger t, from one far wider than the targets on, to minimise on the way."""

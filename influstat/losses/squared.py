@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from influstat.input.validation import FloatArray, vector
+from influstat.input.validation import FloatArray
+from influstat.losses.base import Location
 
 
 @dataclass(frozen=True)
-class SquaredError:
+class SquaredError(Location):
     """Squared error (y - eta)^2 of eq. 13, without a factor 1/2.
 
     Examples
@@ -33,10 +33,6 @@ class SquaredError:
         """Return None: the variance is to be estimated (phi = 2 sigma^2, as there is no factor 1/2)."""
         return None
 
-    def check_targets(self, y: Any) -> FloatArray:
-        """Return y as float64; any finite number is a target."""
-        return vector("y", y)
-
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return (y - eta)^2."""
         return (y - eta) ** 2
@@ -52,11 +48,3 @@ class SquaredError:
     def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return 0."""
         return np.zeros(np.shape(eta))
-
-    def mean(self, eta: FloatArray) -> FloatArray:
-        """Return eta: the linear predictor is the mean."""
-        return eta
-
-    def mean_derivative(self, eta: FloatArray) -> FloatArray:
-        """Return 1."""
-        return np.ones(np.shape(eta))

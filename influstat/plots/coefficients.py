@@ -8,21 +8,7 @@ import numpy as np
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, numeric_array, real_number
-from influstat.plots.base import (
-    BLACK,
-    BLUE,
-    GREY,
-    LEVERAGE_ONE,
-    ORANGE,
-    SMALL,
-    TEXT,
-    check_drawable,
-    column,
-    labels_of,
-    one_axes,
-    row_name,
-    tidy,
-)
+from influstat.plots import base
 from influstat.plots.wording import text_width, wrapped
 
 if TYPE_CHECKING:
@@ -77,16 +63,16 @@ def coefficient_forest(
     ['all rows', 'without household 4835', 'without household 7']
     """
     centre = real_number("estimate", estimate)
-    values = column("without", without, nan=LEVERAGE_ONE)
-    labels = labels_of(row_labels, len(values))
+    values = base.column("without", without, nan=base.LEVERAGE_ONE)
+    labels = base.labels_of(row_labels, len(values))
     ends = _ends(interval, intervals_without, len(values))
-    ax = one_axes(ax, height=0.9 + 0.24 * len(values))
+    ax = base.one_axes(ax, height=0.9 + 0.24 * len(values))
     flips = np.sign(values) * np.sign(centre) < 0
-    ax.axvline(0.0, color=GREY, linewidth=0.8)
-    ax.axvline(centre, color=BLACK, linewidth=0.8, linestyle="--")
+    ax.axvline(0.0, color=base.GREY, linewidth=0.8)
+    ax.axvline(centre, color=base.BLACK, linewidth=0.8, linestyle="--")
     for place, value in enumerate([centre, *values]):
         flipped = place > 0 and flips[place - 1]
-        colour = BLACK if place == 0 else (ORANGE if flipped else BLUE)
+        colour = base.BLACK if place == 0 else (base.ORANGE if flipped else base.BLUE)
         if np.isfinite(ends[place]).all():
             ax.plot(ends[place], [place, place], color=colour, linewidth=1.2)
         ax.plot(
@@ -94,12 +80,12 @@ def coefficient_forest(
         )
     # What the axes and their labels may take, in points, without matplotlib's default margins.
     whole = 72.0 / ax.figure.dpi * ax.get_window_extent().width / 0.775
-    lines = ["all rows", *(f"without {row_name(label, width=0.4 * whole)}" for label in labels)]
+    lines = ["all rows", *(f"without {base.row_name(label, width=0.4 * whole)}" for label in labels)]
     ax.set_yticks(range(len(lines)), lines)
     ax.set_ylim(len(values) + 0.6, -0.6)
-    left = whole - max(text_width(line, SMALL) for line in lines)
-    tidy(ax, xlabel=wrapped(name, max(left - 20.0, 40.0), TEXT), ylabel="")
-    ax.tick_params(axis="y", labelsize=SMALL, length=0)
+    left = whole - max(text_width(line, base.SMALL) for line in lines)
+    base.tidy(ax, xlabel=wrapped(name, max(left - 20.0, 40.0), base.TEXT), ylabel="")
+    ax.tick_params(axis="y", labelsize=base.SMALL, length=0)
     return ax
 
 
@@ -117,6 +103,6 @@ def _ends(interval: Any, intervals_without: Any, k: int) -> FloatArray:
             raise InvalidArgument(
                 name, f"have shape {part.shape}", f"has shape {array.shape}", "Pass (lower, upper) per line."
             )
-        check_drawable(name, array, nan=LEVERAGE_ONE if given is intervals_without else None)
+        base.check_drawable(name, array, nan=base.LEVERAGE_ONE if given is intervals_without else None)
         part[:] = array
     return ends

@@ -8,19 +8,7 @@ import numpy as np
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import real_number
-from influstat.plots.base import (
-    BLUE,
-    GREY,
-    LEVERAGE_ONE,
-    ORANGE,
-    SMALL,
-    column,
-    label_points,
-    labels_of,
-    largest,
-    one_axes,
-    tidy,
-)
+from influstat.plots import base
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,21 +56,21 @@ def influence_index(
     >>> plots.influence_index([0.1, 0.9, 0.2], name="leverage").get_ylabel()
     'leverage'
     """
-    y = column("values", values, nan=LEVERAGE_ONE)
+    y = base.column("values", values, nan=base.LEVERAGE_ONE)
     level = None if threshold is None else real_number("threshold", threshold)
     x = np.arange(len(y), dtype=np.float64)
-    labels, chosen = labels_of(row_labels, len(y)), largest(np.abs(y), outliers)
-    ax = one_axes(ax, height=2.3)
-    ax.vlines(x, 0.0, y, color=BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=len(y) > 2000)
-    ax.axhline(0.0, color=GREY, linewidth=0.6)
-    ax.plot(x[chosen], y[chosen], "o", color=ORANGE, markersize=3.5)
+    labels, chosen = base.labels_of(row_labels, len(y)), base.largest(np.abs(y), outliers)
+    ax = base.one_axes(ax, height=2.3)
+    ax.vlines(x, 0.0, y, color=base.BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=len(y) > 2000)
+    ax.axhline(0.0, color=base.GREY, linewidth=0.6)
+    ax.plot(x[chosen], y[chosen], "o", color=base.ORANGE, markersize=3.5)
     if level is not None:
         for line in (level, -level) if (y < 0).any() else (level,):
-            ax.axhline(line, color=GREY, linewidth=0.8, linestyle="--")
+            ax.axhline(line, color=base.GREY, linewidth=0.8, linestyle="--")
     ax.margins(x=0.02, y=0.12)
     stems = np.vstack([np.column_stack([x, part * y]) for part in np.linspace(0.0, 1.0, 9)])
-    label_points(ax, x, y, labels, chosen, obstacles=stems)
-    tidy(ax, xlabel="row", ylabel=name)
+    base.label_points(ax, x, y, labels, chosen, obstacles=stems)
+    base.tidy(ax, xlabel="row", ylabel=name)
     return ax
 
 
@@ -131,29 +119,29 @@ def influence_bubble(
     >>> ax.get_xlabel(), ax.texts[1].get_text()
     ('leverage', 'b')
     """
-    h = column("leverage", leverage, nan=LEVERAGE_ONE)
-    r = column("residual", residual, len(h), nan=LEVERAGE_ONE)
-    d = column("cooks_distance", cooks_distance, len(h), nan=LEVERAGE_ONE)
+    h = base.column("leverage", leverage, nan=base.LEVERAGE_ONE)
+    r = base.column("residual", residual, len(h), nan=base.LEVERAGE_ONE)
+    d = base.column("cooks_distance", cooks_distance, len(h), nan=base.LEVERAGE_ONE)
     p = None if coefficients is None else real_number("coefficients", coefficients, above=0.0)
     if (d < 0).any():
         raise InvalidArgument(
             "cooks_distance", "be at least 0", f"is {d.min():.3g} somewhere", "Pass Cook's distances."
         )
-    labels, chosen = labels_of(row_labels, len(h)), largest(d, outliers)
-    ax = one_axes(ax)
+    labels, chosen = base.labels_of(row_labels, len(h)), base.largest(d, outliers)
+    ax = base.one_axes(ax)
     area = 4.0 + 260.0 * d / (d.max() or 1.0)
-    colours = np.full(len(h), BLUE, dtype=object)
-    colours[chosen] = ORANGE
+    colours = np.full(len(h), base.BLUE, dtype=object)
+    colours[chosen] = base.ORANGE
     ax.scatter(
         h, r, s=area, c=colours.tolist(), alpha=0.45, linewidths=0.5, edgecolors="white",
         rasterized=len(h) > 2000,
     )  # fmt: skip
-    ax.axhline(0.0, color=GREY, linewidth=0.6, zorder=0)
+    ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
     if p is not None:
-        ax.axvline(2.0 * p / len(h), color=GREY, linewidth=0.8, linestyle="--", zorder=0)
+        ax.axvline(2.0 * p / len(h), color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
     ax.margins(x=0.12, y=0.15)
-    note = ax.text(0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, fontsize=SMALL)
+    note = ax.text(0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, fontsize=base.SMALL)
     gaps = 2.0 + 0.5 * np.sqrt(area)
-    label_points(ax, h, r, labels, chosen, gaps=gaps, box=note)
-    tidy(ax, xlabel="leverage", ylabel=residual_name)
+    base.label_points(ax, h, r, labels, chosen, gaps=gaps, box=note)
+    base.tidy(ax, xlabel="leverage", ylabel=residual_name)
     return ax

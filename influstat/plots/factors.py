@@ -9,26 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.plots.base import (
-    BLACK,
-    BLUE,
-    GREY,
-    MARKERS,
-    ORANGE,
-    SMALL,
-    classes_of,
-    column,
-    label_points,
-    labels_of,
-    largest,
-    marker_size,
-    named_values,
-    one_axes,
-    scatter,
-    scientific,
-    several_axes,
-    tidy,
-)
+from influstat.plots import base
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,18 +60,18 @@ def influence_against_distance(
     >>> ax.get_xlabel()
     'distance to the boundary'
     """
-    x = column("distance", distance)
-    y = column("influence", influence, len(x))
-    labels, groups = labels_of(row_labels, len(x)), classes_of(classes, len(x))
-    chosen = largest(np.abs(y), outliers)
-    ax = one_axes(ax)
-    ax.axhline(0.0, color=GREY, linewidth=0.6, zorder=1)
-    ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle="--", zorder=1)
-    scatter(ax, x, y, groups)
-    label_points(ax, x, y, labels, chosen)
+    x = base.column("distance", distance)
+    y = base.column("influence", influence, len(x))
+    labels, groups = base.labels_of(row_labels, len(x)), base.classes_of(classes, len(x))
+    chosen = base.largest(np.abs(y), outliers)
+    ax = base.one_axes(ax)
+    ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
+    ax.axvline(0.0, color=base.GREY, linewidth=0.8, linestyle="--", zorder=1)
+    base.scatter(ax, x, y, groups)
+    base.label_points(ax, x, y, labels, chosen)
     if classes is not None:
-        ax.legend(fontsize=SMALL, frameon=False, handletextpad=0.2)
-    tidy(ax, xlabel="distance to the boundary", ylabel=quantity, title=title)
+        ax.legend(fontsize=base.SMALL, frameon=False, handletextpad=0.2)
+    base.tidy(ax, xlabel="distance to the boundary", ylabel=quantity, title=title)
     return ax
 
 
@@ -135,7 +116,7 @@ def factor_panels(
     >>> axes[0].get_xlabel()
     'without sigma'
     """
-    panels = named_values("variants", variants)
+    panels = base.named_values("variants", variants)
     if not panels:
         raise InvalidArgument("variants", "name at least one variant", "is empty", "Pass {name: values}.")
     unknown = {str(name) for name in equal_units} - set(panels)
@@ -144,34 +125,34 @@ def factor_panels(
         raise InvalidArgument(
             "equal_units", f"name variants out of {list(panels)}", f"names {named}", "Pass a list of names."
         )
-    y = column("true", true)
+    y = base.column("true", true)
     same = _same(same_label, len(y))
-    columns = {name: column(f"variants[{name!r}]", values, len(y)) for name, values in panels.items()}
-    axes = several_axes(ax, len(panels), height=2.5)
-    size = marker_size(len(y))
+    columns = {name: base.column(f"variants[{name!r}]", values, len(y)) for name, values in panels.items()}
+    axes = base.several_axes(ax, len(panels), height=2.5)
+    size = base.marker_size(len(y))
     for one, (name, x) in zip(axes, columns.items(), strict=True):
         for mask, colour, marker, label in (
-            (same, BLUE, MARKERS[0], "same label as the test row"),
-            (~same, ORANGE, MARKERS[1], "other label"),
+            (same, base.BLUE, base.MARKERS[0], "same label as the test row"),
+            (~same, base.ORANGE, base.MARKERS[1], "other label"),
         ):
             one.scatter(
                 x[mask], y[mask], s=size, color=colour, marker=marker, alpha=0.6, linewidths=0, label=label,
                 rasterized=len(y) > 2000, zorder=2,
             )  # fmt: skip
-        one.axhline(0.0, color=GREY, linewidth=0.6, zorder=1)
-        one.axvline(0.0, color=GREY, linewidth=0.6, zorder=1)
+        one.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
+        one.axvline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
         if name in equal_units:
             one.set_autoscale_on(False)
-            one.axline((0.0, 0.0), slope=1.0, color=BLACK, linestyle="--", linewidth=0.8, zorder=1)
-        tidy(one, xlabel=name, ylabel="-I with all factors, eq. (17)" if one is axes[0] else "")
-        scientific(one)
-    axes[0].legend(fontsize=SMALL - 0.5, loc="best", frameon=False, handletextpad=0.1, borderpad=0.1)
+            one.axline((0.0, 0.0), slope=1.0, color=base.BLACK, linestyle="--", linewidth=0.8, zorder=1)
+        base.tidy(one, xlabel=name, ylabel="-I with all factors, eq. (17)" if one is axes[0] else "")
+        base.scientific(one)
+    axes[0].legend(fontsize=base.SMALL - 0.5, loc="best", frameon=False, handletextpad=0.1, borderpad=0.1)
     return axes
 
 
 def _same(same_label: Any, length: int) -> NDArray[np.bool_]:
     """Return booleans, or raise: of most other things, every entry counts as true."""
-    given = labels_of(same_label, length, argument="same_label")
+    given = base.labels_of(same_label, length, argument="same_label")
     need, remedy = "hold booleans, or 0 and 1", "Compare, e.g. same_label=(y == y_test)."
     if given.dtype.kind not in "biufO":
         raise InvalidType("same_label", need, f"has dtype {given.dtype}", remedy)

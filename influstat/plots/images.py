@@ -11,18 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.validation import numeric_array, whole_number
-from influstat.plots.base import (
-    BLUE,
-    GREY,
-    ORANGE,
-    SMALL,
-    check_drawable,
-    column,
-    labels_of,
-    largest,
-    row_name,
-    several_axes,
-)
+from influstat.plots import base
 
 
 def image_panels(
@@ -70,12 +59,12 @@ def image_panels(
     pictures = _pictures(images, shape)
     count = len(pictures)
     names = _one_each("titles", titles, count)
-    colours = [GREY] * count if frames is None else _colours(frames, count)
+    colours = [base.GREY] * count if frames is None else _colours(frames, count)
     columns = min(count if columns is None else whole_number("columns", columns, at_least=1), count)
-    axes = several_axes(ax, count, columns=columns, height=1.25, width=max(1.15 * columns, 1.6))
+    axes = base.several_axes(ax, count, columns=columns, height=1.25, width=max(1.15 * columns, 1.6))
     for one, picture, title, colour in zip(axes, pictures, names, colours, strict=True):
         one.imshow(picture, cmap="gray_r", interpolation="nearest")
-        one.set_title(str(title), fontsize=SMALL)
+        one.set_title(str(title), fontsize=base.SMALL)
         one.set_xticks([])
         one.set_yticks([])
         for spine in one.spines.values():
@@ -134,18 +123,18 @@ def helpful_and_harmful_images(
     """
     pictures = _pictures(images, shape)
     n = len(pictures)
-    effect = column("change", change, n)
-    labels = labels_of(row_labels, n)
+    effect = base.column("change", change, n)
+    labels = base.labels_of(row_labels, n)
     k = min(whole_number("k", k, at_least=1), n)
-    axes = several_axes(ax, 2 * k, columns=k, height=1.25, width=max(1.15 * k, 1.6))
+    axes = base.several_axes(ax, 2 * k, columns=k, height=1.25, width=max(1.15 * k, 1.6))
     for line, kind, chosen, colour in (
-        (axes[:k], "helpful", largest(effect, k), BLUE),
-        (axes[k:], "harmful", largest(-effect, k), ORANGE),
+        (axes[:k], "helpful", base.largest(effect, k), base.BLUE),
+        (axes[k:], "harmful", base.largest(-effect, k), base.ORANGE),
     ):
         if len(chosen):
             image_panels(
                 pictures[chosen],
-                [f"row {row_name(labels[i])}\n{effect[i]:+.2g}" for i in chosen],
+                [f"row {base.row_name(labels[i])}\n{effect[i]:+.2g}" for i in chosen],
                 frames=[colour] * len(chosen),
                 ax=line[: len(chosen)],
             )
@@ -153,8 +142,8 @@ def helpful_and_harmful_images(
             empty.set(xticks=[], yticks=[])
             empty.spines[:].set_visible(False)
         if len(chosen) == 0:
-            line[0].text(0.5, 0.5, f"no {kind} row", ha="center", va="center", fontsize=SMALL)
-        line[0].set_ylabel(f"most {kind}", fontsize=SMALL)
+            line[0].text(0.5, 0.5, f"no {kind} row", ha="center", va="center", fontsize=base.SMALL)
+        line[0].set_ylabel(f"most {kind}", fontsize=base.SMALL)
     return axes
 
 
@@ -168,7 +157,7 @@ def _pictures(images: Any, shape: Any) -> NDArray[Any]:
             f"has shape {pixels.shape}",
             "Pass grey levels, one picture per row.",
         )
-    check_drawable("images", pixels)
+    base.check_drawable("images", pixels)
     if pixels.ndim == 3 and shape is None:
         return pixels
     p = pixels[0].size

@@ -16,6 +16,7 @@ from influstat.input.validation import FloatArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation, Text
+    from matplotlib.transforms import BboxBase
 
 MARGIN = 0.03  # of the axes: between the box of numbers and the spines
 
@@ -73,13 +74,13 @@ class Placing:
     def draw(self, renderer: Any) -> None:
         """Move the texts to where there is room."""
         points = self.ax.transData.transform(self.obstacles)
-        taken: list[FloatArray] = []
+        taken: list[BboxBase] = []
         if self.box is not None and self.box.get_visible():
             within = self.ax.transAxes.inverted().transform(points)
             extent = self.box.get_window_extent(renderer)
             size = np.array([extent.width / self.ax.bbox.width, extent.height / self.ax.bbox.height])
             put(self.box, emptiest(within, size)[0])
-            taken.append(self.box.get_window_extent(renderer).get_points())
+            taken.append(self.box.get_window_extent(renderer))
         named = self.ax.transData.transform(np.array([name.xy for name in self.names]).reshape(-1, 2))
         for name, gap, place in zip(self.names, self.gaps, named, strict=True):
             shown = self.ax.bbox.contains(*place)
@@ -92,30 +93,29 @@ class Placing:
         place: FloatArray,
         points: FloatArray,
         named: FloatArray,
-        taken: list[FloatArray],
+        taken: list[BboxBase],
         renderer: Any,
     ) -> bool:
         """Put one name where it covers least; tell whether it covers no other text and is in the figure."""
         from matplotlib.text import Text
+        from matplotlib.transforms import Bbox
 
         name.set_visible(True)
         pixel = renderer.points_to_pixels(1.0)
         extent = Text.get_window_extent(name, renderer)  # without the line that leads to the point
         size = np.array([extent.width, extent.height])
-        frames = (
-            (OUTSIDE_FIGURE, self.ax.figure.bbox.get_points()),
-            (OUTSIDE_AXES, self.ax.bbox.get_points()),
-        )
+        frames = ((OUTSIDE_FIGURE, self.ax.figure.bbox), (OUTSIDE_AXES, self.ax.bbox))
         candidates = []
         for step in STEPS:
             for direction in DIRECTIONS:
                 reach = (gap + step) * np.array((0.8, 0.6) if all(direction) else (1.0, 1.0))
                 low = place + pixel * reach * direction + size * (np.array(direction) - 1) / 2
-                rectangle = np.array([low, low + size])
-                cost = 0.1 * step + min(covered(points, rectangle, pixel), 90)
-                cost += OVER_NAMED * covered(named, rectangle, 2.0 * pixel)
-                cost += sum(weight for weight, frame in frames if not contains(frame, rectangle))
-                cost += OVER_TEXT * sum(overlap(rectangle, other, pixel) for other in taken)
+                rectangle = Bbox([low, low + size])
+                cost = 0.1 * step + min(rectangle.padded(pixel).count_contains(points), 90)
+                cost += OVER_NAMED * rectangle.padded(2.0 * pixel).count_contains(named)
+                for weight, frame in frames:
+                    cost += weight * (not (frame.contains(*rectangle.min) and frame.contains(*rectangle.max)))
+                cost += OVER_TEXT * rectangle.padded(pixel).count_overlaps(taken)
                 candidates.append((cost, reach * direction, direction, rectangle))
         cost, offset, (right, up), rectangle = min(candidates, key=lambda candidate: candidate[0])
         name.set_position((float(offset[0]), float(offset[1])))
@@ -124,33 +124,6 @@ class Placing:
             return False
         taken.append(rectangle)
         return True
-
-
-def covered(points: FloatArray, rectangle: FloatArray, margin: float | FloatArray) -> int:
-    """Count the points in a rectangle ((left, bottom), (right, top)) with a margin.
-
-    Returns
-    -------
-    int
-        How many lie inside.
-
-    Examples
-    --------
-    >>> covered(np.array([[0.5, 0.5], [1.5, 0.5]]), np.array([[0.0, 0.0], [1.0, 1.0]]), 0.1)
-    1
-    """
-    inside = (points >= rectangle[0] - margin) & (points <= rectangle[1] + margin)
-    return int(np.count_nonzero(inside.all(axis=1)))
-
-
-def overlap(one: FloatArray, other: FloatArray, margin: float) -> bool:
-    """Tell whether two rectangles are closer than the margin."""
-    return bool((one[0] < other[1] + margin).all() and (other[0] < one[1] + margin).all())
-
-
-def contains(outer: FloatArray, inner: FloatArray) -> bool:
-    """Tell whether one rectangle holds the other."""
-    return bool((outer[0] <= inner[0]).all() and (inner[1] <= outer[1]).all())
 
 
 def emptiest(points: FloatArray, size: FloatArray) -> tuple[tuple[float, float], int]:
@@ -168,10 +141,10 @@ def emptiest(points: FloatArray, size: FloatArray) -> tuple[tuple[float, float],
     >>> emptiest(np.array([[0.1, 0.9], [0.9, 0.9]]), np.array([0.3, 0.2]))
     ((1.0, 0.0), 0)
     """
-    counts = []
-    for spot in SPOTS:
-        low = np.array(spot) * (1.0 - size - 2.0 * MARGIN) + MARGIN
-        counts.append(covered(points, np.array([low, low + size]), MARGIN))
+    from matplotlib.transforms import Bbox
+
+    corners = (np.array(spot) * (1.0 - size - 2.0 * MARGIN) + MARGIN for spot in SPOTS)
+    counts = [Bbox([low, low + size]).padded(MARGIN).count_contains(points) for low in corners]
     best = int(np.argmin(counts))
     return SPOTS[best], counts[best]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,23 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, whole_number
-from influstat.plots.base import (
-    GREY,
-    SMALL,
-    Class,
-    classes_of,
-    column,
-    label_points,
-    labels_of,
-    largest,
-    named_values,
-    one_axes,
-    row_name,
-    scatter,
-    scientific,
-    several_axes,
-    tidy,
-)
+from influstat.plots import base
 from influstat.plots.placing import widened
 
 if TYPE_CHECKING:
@@ -97,10 +80,10 @@ def predicted_against_exact(
     >>> ax.get_xlabel()
     'exact change of the test loss'
     """
-    y = column("predicted", predicted)
-    x = column("exact", exact, len(y))
-    style = _Style.of(len(y), row_labels, classes, outliers, quantity, reference)
-    ax = one_axes(ax, height=3.1)
+    y = base.column("predicted", predicted)
+    x = base.column("exact", exact, len(y))
+    style = _Style(len(y), row_labels, classes, outliers, quantity, reference)
+    ax = base.one_axes(ax, height=3.1)
     _draw([(ax, title, y)], x, style)
     return ax
 
@@ -152,37 +135,27 @@ def solver_panels(
     >>> [one.get_title() for one in axes]
     ['explicit', 'LiSSA']
     """
-    given = named_values("predictions", predictions)
+    given = base.named_values("predictions", predictions)
     if not given:
         raise InvalidArgument("predictions", "name at least one solver", "is empty", "Pass {'CG': changes}.")
-    x = column("exact", exact)
-    panels = {name: column(f"predictions[{name!r}]", y, len(x)) for name, y in given.items()}
-    style = _Style.of(len(x), row_labels, classes, outliers, quantity, reference)
-    axes = several_axes(ax, len(panels), columns=columns, height=3.1)
+    x = base.column("exact", exact)
+    panels = {name: base.column(f"predictions[{name!r}]", y, len(x)) for name, y in given.items()}
+    style = _Style(len(x), row_labels, classes, outliers, quantity, reference)
+    axes = base.several_axes(ax, len(panels), columns=columns, height=3.1)
     _draw([(one, name, y) for one, (name, y) in zip(axes, panels.items(), strict=True)], x, style)
     return axes
 
 
-@dataclass(frozen=True)
 class _Style:
-    """What all panels of one figure share."""
+    """What all panels of one figure share: the arguments of the public functions, checked for n rows."""
 
-    labels: NDArray[Any]
-    classes: list[Class]
-    outliers: int
-    xlabel: str
-
-    @classmethod
-    def of(
-        cls, n: int, labels: Any, classes: Any, outliers: int, quantity: str, reference: str | None
-    ) -> _Style:
-        """Check the arguments of the public functions for n rows."""
-        return cls(
-            labels_of(labels, n),
-            classes_of(classes, n),
-            whole_number("outliers", outliers, at_least=0),
-            reference or f"exact change of the {quantity}",
-        )
+    def __init__(
+        self, n: int, labels: Any, classes: Any, outliers: int, quantity: str, reference: str | None
+    ) -> None:
+        self.labels = base.labels_of(labels, n)
+        self.classes = base.classes_of(classes, n)
+        self.outliers = whole_number("outliers", outliers, at_least=0)
+        self.xlabel = reference or f"exact change of the {quantity}"
 
 
 def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, style: _Style) -> None:
@@ -196,23 +169,23 @@ def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, styl
         widened(box, np.column_stack([x, y]), low, high) for box, (_, _, y) in zip(boxes, panels, strict=True)
     )
     for box, (ax, title, y) in zip(boxes, panels, strict=True):
-        ax.axline((0.0, 0.0), slope=1.0, color=GREY, linestyle="--", linewidth=0.8, zorder=1)
+        ax.axline((0.0, 0.0), slope=1.0, color=base.GREY, linestyle="--", linewidth=0.8, zorder=1)
         ax.set(xlim=(low, top), ylim=(low, top))
         ax.set_aspect("equal", adjustable="box")
-        scatter(ax, x, y, style.classes)
+        base.scatter(ax, x, y, style.classes)
         error = np.abs(y - x)
-        chosen = largest(error, style.outliers, above=VISIBLE * (top - low))
-        label_points(ax, x, y, style.labels, chosen, box=box)
+        chosen = base.largest(error, style.outliers, above=VISIBLE * (top - low))
+        base.label_points(ax, x, y, style.labels, chosen, box=box)
         if any(name for name, *_ in style.classes):
-            ax.legend(fontsize=SMALL, loc="best", frameon=False, handletextpad=0.2)
-        tidy(ax, xlabel=style.xlabel, ylabel="predicted change", title=title)
-        scientific(ax)
+            ax.legend(fontsize=base.SMALL, loc="best", frameon=False, handletextpad=0.2)
+        base.tidy(ax, xlabel=style.xlabel, ylabel="predicted change", title=title)
+        base.scientific(ax)
 
 
 def _box(ax: Axes, text: str) -> Text:
     """Write the summary; `label_points` moves it to a place that is free. Points are drawn over it."""
     return ax.text(
-        0.03, 0.97, text, transform=ax.transAxes, ha="left", va="top", fontsize=SMALL, zorder=1.5,
+        0.03, 0.97, text, transform=ax.transAxes, ha="left", va="top", fontsize=base.SMALL, zorder=1.5,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1.0},
     )  # fmt: skip
 
@@ -228,4 +201,4 @@ def _summary(predicted: FloatArray, exact: FloatArray, labels: NDArray[Any]) -> 
         value = float(centred @ predicted) / spread
         slope = f"{value:.3f}" if abs(value) < 100.0 else f"{value:.3g}"
     size = f"{error[worst]:.2g}" if error[worst] < 100.0 else f"{error[worst]:.3g}"
-    return f"slope {slope}\nlargest error {size}\n(row {row_name(labels[worst])})"
+    return f"slope {slope}\nlargest error {size}\n(row {base.row_name(labels[worst])})"

@@ -9,17 +9,7 @@ import numpy as np
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, numeric_array, real_number
-from influstat.plots.base import (
-    CYCLE,
-    GREY,
-    MARKERS,
-    SMALL,
-    check_drawable,
-    column,
-    named_values,
-    one_axes,
-    tidy,
-)
+from influstat.plots import base
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,28 +56,30 @@ def search_curves(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['training loss', 'random order']
     """
-    x = column("checked", checked)
+    x = base.column("checked", checked)
     if (x < 0).any():
         raise InvalidArgument("checked", "be at least 0", f"holds {x.min():g}", "Pass numbers of rows.")
     total = None if total_rows is None else real_number("total_rows", total_rows, at_least=x.max())
-    given = named_values("found", found)
-    if not 0 < len(given) <= len(CYCLE):
+    given = base.named_values("found", found)
+    if not 0 < len(given) <= len(base.CYCLE):
         raise InvalidArgument(
-            "found", f"hold 1 to {len(CYCLE)} rankings", f"holds {len(given)}", "Leave some out."
+            "found", f"hold 1 to {len(base.CYCLE)} rankings", f"holds {len(given)}", "Leave some out."
         )
     shares = {name: _shares(f"found[{name!r}]", curves, len(x)) for name, curves in given.items()}
-    ax = one_axes(ax)
+    ax = base.one_axes(ax)
     for k, (name, y) in enumerate(shares.items()):
         mean = y.mean(axis=0)
-        ax.plot(x, mean, color=CYCLE[k], marker=MARKERS[k], markersize=3.5, linewidth=1.2, label=name)
+        ax.plot(
+            x, mean, color=base.CYCLE[k], marker=base.MARKERS[k], markersize=3.5, linewidth=1.2, label=name
+        )
         if len(y) > 1:
             spread = y.std(axis=0, ddof=1)
-            ax.fill_between(x, mean - spread, mean + spread, color=CYCLE[k], alpha=0.2, linewidth=0)
+            ax.fill_between(x, mean - spread, mean + spread, color=base.CYCLE[k], alpha=0.2, linewidth=0)
     if total is not None:
-        ax.plot(x, x / (total or 1.0), color=GREY, linestyle="--", linewidth=0.9, label="random order")
+        ax.plot(x, x / (total or 1.0), color=base.GREY, linestyle="--", linewidth=0.9, label="random order")
     ax.set_ylim(0.0, 1.03)
-    ax.legend(fontsize=SMALL, frameon=False, loc="best")
-    tidy(ax, xlabel="rows checked", ylabel="share of mislabelled rows found", title=title)
+    ax.legend(fontsize=base.SMALL, frameon=False, loc="best")
+    base.tidy(ax, xlabel="rows checked", ylabel="share of mislabelled rows found", title=title)
     return ax
 
 
@@ -98,7 +90,7 @@ def _shares(argument: str, curves: Any, length: int) -> FloatArray:
         raise InvalidArgument(
             argument, f"have shape (seeds, {length})", f"has shape {y.shape}", "Correct it."
         )
-    check_drawable(argument, y)
+    base.check_drawable(argument, y)
     # A share that was averaged may exceed 1 by rounding.
     outside = y[(y < 0.0) | (y > 1.0 + 1e-9)]
     if outside.size:

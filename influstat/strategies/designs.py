@@ -14,17 +14,6 @@ from hypothesis.extra.numpy import arrays
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
 
-KINDS = (
-    "well conditioned",
-    "collinear",
-    "leverage one",
-    "separable",
-    "nearly separable",
-    "wide scales",
-    "repeated rows",
-    "sparse",
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
@@ -43,57 +32,6 @@ class Drawn:
     kind: str
     X: Any
     labels: FloatArray
-
-
-@st.composite
-def designs(
-    draw: Callable[..., Any],
-    *,
-    kinds: Sequence[str] = KINDS,
-    rows: tuple[int, int] = (6, 16),
-    columns: tuple[int, int] = (1, 4),
-) -> Drawn:
-    """Draw a `Drawn` design.
-
-    Parameters
-    ----------
-    kinds : sequence of str
-        Which of `KINDS`. "well conditioned": singular values within a factor 100. "collinear": the last
-        column is a combination of the others (p >= 2). "leverage one": one row alone has an entry in the
-        first column (p >= 2). "separable": the first column has the sign of the label, so unpenalised
-        classifiers have no finite minimum. "nearly separable": so but for one row. "wide scales":
-        units of the columns from 1e-6 to 1e6. "repeated rows": some rows occur several times. "sparse":
-        a csr_array.
-    rows, columns : tuple of int
-        Smallest and largest n and p; n is at least p + 2 and 4.
-
-    Returns
-    -------
-    SearchStrategy of Drawn
-        Shrinks to few rows, few columns and zeros.
-
-    Raises
-    ------
-    InvalidArgument
-        A kind does not exist.
-
-    Examples
-    --------
-    >>> from hypothesis import find
-    >>> from influstat import strategies
-    >>> find(strategies.designs(kinds=["collinear"]), lambda drawn: True).X.shape      # the simplest
-    (6, 2)
-    """
-    for kind in kinds:
-        if kind not in KINDS:
-            raise InvalidArgument("kinds", f"hold kinds from {KINDS}", f"holds {kind!r}", "Correct it.")
-    kind = draw(st.sampled_from(list(kinds)))
-    low = max(2, columns[0]) if kind in ("collinear", "leverage one") else columns[0]
-    p = draw(st.integers(low, max(low, columns[1])))
-    n = draw(st.integers(max(rows[0], p + 2, 4), max(rows[1], p + 2, 4)))
-    X = _well_conditioned(draw, n, p)
-    labels = _labels(draw, n)
-    return Drawn(kind, _SHAPED[kind](draw, X, labels), labels)
 
 
 def _well_conditioned(draw: Callable[..., Any], n: int, p: int) -> FloatArray:
@@ -179,3 +117,55 @@ _SHAPED: dict[str, Callable[[Any, FloatArray, FloatArray], Any]] = {
     "repeated rows": _repeated,
     "sparse": _sparse,
 }
+KINDS = tuple(_SHAPED)
+
+
+@st.composite
+def designs(
+    draw: Callable[..., Any],
+    *,
+    kinds: Sequence[str] = KINDS,
+    rows: tuple[int, int] = (6, 16),
+    columns: tuple[int, int] = (1, 4),
+) -> Drawn:
+    """Draw a `Drawn` design.
+
+    Parameters
+    ----------
+    kinds : sequence of str
+        Which of `KINDS`. "well conditioned": singular values within a factor 100. "collinear": the last
+        column is a combination of the others (p >= 2). "leverage one": one row alone has an entry in the
+        first column (p >= 2). "separable": the first column has the sign of the label, so unpenalised
+        classifiers have no finite minimum. "nearly separable": so but for one row. "wide scales":
+        units of the columns from 1e-6 to 1e6. "repeated rows": some rows occur several times. "sparse":
+        a csr_array.
+    rows, columns : tuple of int
+        Smallest and largest n and p; n is at least p + 2 and 4.
+
+    Returns
+    -------
+    SearchStrategy of Drawn
+        Shrinks to few rows, few columns and zeros.
+
+    Raises
+    ------
+    InvalidArgument
+        A kind does not exist.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from influstat import strategies
+    >>> find(strategies.designs(kinds=["collinear"]), lambda drawn: True).X.shape      # the simplest
+    (6, 2)
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise InvalidArgument("kinds", f"hold kinds from {KINDS}", f"holds {kind!r}", "Correct it.")
+    kind = draw(st.sampled_from(list(kinds)))
+    low = max(2, columns[0]) if kind in ("collinear", "leverage one") else columns[0]
+    p = draw(st.integers(low, max(low, columns[1])))
+    n = draw(st.integers(max(rows[0], p + 2, 4), max(rows[1], p + 2, 4)))
+    X = _well_conditioned(draw, n, p)
+    labels = _labels(draw, n)
+    return Drawn(kind, _SHAPED[kind](draw, X, labels), labels)

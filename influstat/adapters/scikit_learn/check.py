@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.verification import ALLOWED, remaining_step
+from influstat.adapters.verification import ALLOWED, remaining_step, steepest
 from influstat.errors import NotStationary
 from influstat.fit import Fit
 from influstat.input.reader import Reader
@@ -99,8 +99,18 @@ def checked_fit(risk: Any, theta: FloatArray, reader: Reader, *, limit: float, p
     if not measure <= STATIONARITY:
         left = remaining_step(risk, theta)
         distance = left / np.sqrt(risk.shape[0])
-        if not (min(measure, _largest(risk, theta)) <= limit and distance <= NEAR):
-            _refuse(risk, theta, limit, distance)
+        largest = float(np.max(np.abs(risk.gradient(theta))))
+        if not (min(measure, largest) <= limit and distance <= NEAR):
+            size = float(np.linalg.norm(risk.gradient(theta)))
+            raise NotStationary(
+                "estimator",
+                f"be at the minimum of its risk on these rows (gradient at most {limit:.1e}, and {NEAR:g} "
+                "standard errors away)",
+                f"has a relative gradient of {steepest(risk, theta)}, |grad R| = {size:.3g}, "
+                f"and is about {distance:.2g} standard errors away",
+                "Pass the X, y and sample_weight that it was fitted with. If it stopped early, refit with "
+                "more iterations and a smaller tol, or pass polish=True to finish it by Newton's method.",
+            )
     _require_active_set(risk, theta, limit)
     fit = Fit(risk, theta, tolerance=np.inf, reader=reader)
     if left > ALLOWED:
@@ -110,25 +120,6 @@ def checked_fit(risk: Any, theta: FloatArray, reader: Reader, *, limit: float, p
             "finish it by Newton's method, or refit with a smaller tol."
         )
     return fit
-
-
-def _largest(risk: Any, theta: FloatArray) -> float:
-    return float(np.max(np.abs(risk.gradient(theta))))
-
-
-def _refuse(risk: Any, theta: FloatArray, limit: float, distance: float) -> None:
-    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
-    relative = np.abs(gradient) / np.where(scale > 0, scale, 1.0)
-    worst = int(np.argmax(np.where(np.isfinite(relative), relative, np.inf)))
-    raise NotStationary(
-        "estimator",
-        f"be at the minimum of its risk on these rows (gradient at most {limit:.1e}, and {NEAR:g} standard "
-        "errors away)",
-        f"has a relative gradient of {relative[worst]:.3g} for {risk.names[worst]!r}, |grad R| = "
-        f"{np.linalg.norm(gradient):.3g}, and is about {distance:.2g} standard errors away",
-        "Pass the X, y and sample_weight that it was fitted with. If it stopped early, refit with more "
-        "iterations and a smaller tol, or pass polish=True to finish it by Newton's method.",
-    )
 
 
 def _require_active_set(risk: Any, theta: FloatArray, limit: float) -> None:

@@ -119,7 +119,7 @@ class Translation:
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         if labels.ndim != 1:
-            raise _one_dimensional(labels)
+            raise several_targets(f"has shape {labels.shape}")
         # A set of labels of mixed types cannot be sorted; comparing with each class needs no order.
         position = np.full(len(labels), -1)
         for k, label in enumerate(self.classes):
@@ -151,11 +151,12 @@ def _take(table: Any, columns: NDArray[np.intp]) -> Any:
     return np.asarray(table)[:, columns]
 
 
-def _one_dimensional(y: NDArray[Any]) -> Unsupported:
+def several_targets(found: str) -> Unsupported:
+    """Return the error for a y of several columns."""
     return Unsupported(
         "y",
         "hold one target per row",
-        f"has shape {y.shape}",
+        found,
         "Fit one estimator per target, and pass each with its own column of y.",
     )
 
@@ -203,11 +204,8 @@ def one_target(y: Any, coefficients: FloatArray) -> Any:
     if len(shape) == 2 and shape[1] == 1:
         return y.iloc[:, 0] if hasattr(y, "iloc") else np.asarray(y)[:, 0]
     if len(shape) != 1 or (coefficients.ndim == 2 and coefficients.shape[0] > 1):
-        raise Unsupported(
-            "y",
-            "hold one target per row",
-            f"has shape {shape}, and the estimator has coefficients of shape {coefficients.shape}",
-            "Fit one estimator per target, and pass each with its own column of y.",
+        raise several_targets(
+            f"has shape {shape}, and the estimator has coefficients of shape {coefficients.shape}"
         )
     return y
 

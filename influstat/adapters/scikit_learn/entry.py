@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from influstat.adapters.scikit_learn.check import (
-    checked_fit,
-    limit_of,
-    refuse_other_minimum,
-    warn_of_balanced_weights,
-    warn_of_kinks,
-)
+from influstat.adapters.scikit_learn import check
 from influstat.adapters.scikit_learn.kinds import objective_of
 from influstat.adapters.scikit_learn.objectives import Objective
 from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
@@ -106,21 +100,21 @@ def from_sklearn(
     objective = objective_of(source.estimator, source.size)
     if protocol is not None:
         objective = replace(objective, protocol=choice("protocol", protocol, PROTOCOLS))
-    warn_of_balanced_weights(source.estimator)
+    check.warn_of_balanced_weights(source.estimator)
     if objective.loss is None:
         return _smoothed(source, objective, smoothing)
     if smoothing is not None:
         raise InvalidArgument(
             "smoothing", "be left out for a loss that is smooth already", f"is {smoothing!r}", "Leave it out."
         )
-    limit = limit_of(source.estimator)
+    limit = check.limit_of(source.estimator)
     if source.classes > 2:
-        return checked_fit(*softmax_risk(source, objective), limit=limit, polish=polish)
+        return check.checked_fit(*softmax_risk(source, objective), limit=limit, polish=polish)
     source = source.coded(objective.codes)
     require_targets(source, objective)
     read = active_set_risk if objective.lasso > 0 else linear_risk
-    fit = checked_fit(*read(source, objective), limit=limit, polish=polish)
-    warn_of_kinks(fit)
+    fit = check.checked_fit(*read(source, objective), limit=limit, polish=polish)
+    check.warn_of_kinks(fit)
     return fit
 
 
@@ -138,5 +132,5 @@ def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> 
     source = source.coded(objective.codes)
     risk, theta, reader = linear_risk(source, replace(objective, loss=SmoothedHinge(smoothing)))
     fit = Fit.minimise(risk, reader=reader)
-    refuse_other_minimum(fit, theta)
+    check.refuse_other_minimum(fit, theta)
     return fit

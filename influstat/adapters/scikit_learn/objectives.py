@@ -82,9 +82,14 @@ class Size:
     total_weight: float
 
 
+def unsupported(need: str, was: str, remedy: str) -> Unsupported:
+    """Return the error for an estimator that we have no formulas for."""
+    return Unsupported("estimator", need, was, remedy)
+
+
 def _setting(estimator: Any, setting: str, need: str, remedy: str) -> Unsupported:
     value = getattr(estimator, setting)
-    return Unsupported("estimator", f"have a {setting} that is {need}", f"has {setting}={value!r}", remedy)
+    return unsupported(f"have a {setting} that is {need}", f"has {setting}={value!r}", remedy)
 
 
 # -- squared error ----------------------------------------------------------------------------------
@@ -96,58 +101,25 @@ def least_squares(estimator: Any, size: Size) -> Objective:
 
 
 def ridge(estimator: Any, size: Size) -> Objective:
-    """Return the objective sum w e^2 + alpha |b|^2."""
-    return Objective(SquaredError(), strength=2.0 * _one_number(estimator, "alpha"))
-
-
-def ridge_cv(estimator: Any, size: Size) -> Objective:
-    """Return the objective of Ridge with the alpha that was chosen."""
-    return Objective(SquaredError(), strength=2.0 * _one_number(estimator, "alpha_"))
-
-
-def ridge_classifier(estimator: Any, size: Size) -> Objective:
-    """Return the objective of Ridge on labels -1 and +1."""
-    return Objective(SquaredError(), strength=2.0 * _one_number(estimator, "alpha"), codes=SIGNS)
-
-
-def ridge_classifier_cv(estimator: Any, size: Size) -> Objective:
-    """Return the objective of Ridge on labels -1 and +1 with the alpha that was chosen."""
-    return Objective(SquaredError(), strength=2.0 * _one_number(estimator, "alpha_"), codes=SIGNS)
-
-
-def lasso(estimator: Any, size: Size) -> Objective:
-    """Return the objective sum w e^2 / 2W + alpha |b|_1."""
-    return _elastic_net_of(estimator.alpha, 1.0, size)
-
-
-def lasso_cv(estimator: Any, size: Size) -> Objective:
-    """Return the objective of Lasso with the alpha that was chosen."""
-    return _elastic_net_of(estimator.alpha_, 1.0, size)
-
-
-def elastic_net(estimator: Any, size: Size) -> Objective:
-    """Return the objective sum w e^2 / 2W + alpha [l1_ratio |b|_1 + (1 - l1_ratio) |b|^2 / 2]."""
-    return _elastic_net_of(estimator.alpha, estimator.l1_ratio, size)
-
-
-def elastic_net_cv(estimator: Any, size: Size) -> Objective:
-    """Return the objective of ElasticNet with the alpha and l1_ratio that were chosen."""
-    return _elastic_net_of(estimator.alpha_, estimator.l1_ratio_, size)
-
-
-def _elastic_net_of(alpha: float, l1_ratio: float, size: Size) -> Objective:
-    """(1 / 2W) sum w e^2 + alpha [l1_ratio |b|_1 + (1 - l1_ratio) |b|^2 / 2], times 2 W."""
-    total = 2.0 * size.total_weight * float(alpha)
-    return Objective(
-        SquaredError(), strength=total * (1.0 - l1_ratio), lasso=total * float(l1_ratio), protocol="folded"
-    )
-
-
-def _one_number(estimator: Any, name: str) -> float:
+    """Return the objective sum w e^2 + alpha |b|^2, of classifiers on labels -1 and +1."""
+    name = _chosen(estimator, "alpha")
     values = np.unique(np.asarray(getattr(estimator, name), dtype=np.float64))
     if values.size != 1:
         raise _setting(estimator, name, "one number", "Fit one target at a time.")
-    return float(values[0])
+    codes = SIGNS if hasattr(estimator, "classes_") else None
+    return Objective(SquaredError(), strength=2.0 * float(values[0]), codes=codes)
+
+
+def elastic_net(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum w e^2 / 2W + alpha [l1_ratio |b|_1 + (1 - l1_ratio) |b|^2 / 2], times 2 W."""
+    total = 2.0 * size.total_weight * float(getattr(estimator, _chosen(estimator, "alpha")))
+    ratio = float(getattr(estimator, _chosen(estimator, "l1_ratio"), 1.0))  # LassoCV has none
+    return Objective(SquaredError(), strength=total * (1.0 - ratio), lasso=total * ratio, protocol="folded")
+
+
+def _chosen(estimator: Any, setting: str) -> str:
+    """Return what the setting is called where a cross-validation chose it, else its own name."""
+    return f"{setting}_" if hasattr(estimator, f"{setting}_") else setting
 
 
 # -- classifiers whose losses are summed and multiplied by C --------------------------------------------
@@ -266,8 +238,7 @@ def _sgd(estimator: Any, size: Size, losses: dict[str, tuple[Loss | None, float]
             "Its truncated steps seldom reach zeros: use LogisticRegression or ElasticNet.",
         )
     if size.total_weight != size.rows:
-        raise Unsupported(
-            "estimator",
+        raise unsupported(
             "have no class_weight or sample_weight",
             "has unequal weights",
             "Its penalty follows the number of rows, whatever their weights: use LogisticRegression, Ridge "

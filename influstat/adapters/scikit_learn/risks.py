@@ -10,9 +10,9 @@ import numpy as np
 import scipy.special
 
 from influstat.adapters.scikit_learn.data import Translation
-from influstat.adapters.scikit_learn.objectives import Objective
+from influstat.adapters.scikit_learn.objectives import Objective, unsupported
 from influstat.adapters.scikit_learn.source import Source
-from influstat.errors import InvalidArgument, Unsupported
+from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, vector
 from influstat.losses.logistic import LogisticLoss
@@ -72,24 +72,22 @@ def _linear(source: Source, objective: Objective, table: Any, names: Any, penalt
 def _require_one_predictor(source: Source) -> None:
     if source.classes > 2:
         name = type(source.estimator).__name__
-        raise Unsupported(
-            "estimator",
+        raise unsupported(
             "tell two classes apart",
             f"is a {name} of {source.classes} classes",
             f"Fit {name} with y == class for one class at a time, or LogisticRegression, whose classes share "
             "one risk.",
         )
     if source.classes == 1:
-        raise Unsupported(
-            "estimator", "tell two classes apart", "knows one class only", "Fit it with rows of both classes."
+        raise unsupported(
+            "tell two classes apart", "knows one class only", "Fit it with rows of both classes."
         )
 
 
 def _require_free_signs(source: Source) -> None:
     """Raise where positive=True holds a coefficient at 0, so that the gradient need not vanish."""
     if getattr(source.estimator, "positive", False) and (source.coefficients == 0).any():
-        raise Unsupported(
-            "estimator",
+        raise unsupported(
             "have coefficients that no constraint holds",
             f"has positive=True and {int((source.coefficients == 0).sum())} coefficients at 0",
             "Fit without positive=True, or without those columns.",
@@ -103,8 +101,7 @@ def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, F
     coefficients = source.coefficients[0]
     active, rest = np.flatnonzero(coefficients != 0), np.flatnonzero(coefficients == 0)
     if not active.size:
-        raise Unsupported(
-            "estimator",
+        raise unsupported(
             "have a coefficient that is not 0",
             "has none",
             "Lower its penalty: with no column left only the intercept depends on the rows.",
@@ -133,8 +130,7 @@ def _require_softmax(source: Source) -> None:
         found = source.estimator.predict_proba(row)
         softmax = scipy.special.softmax(source.estimator.decision_function(row), axis=1)
     if not np.allclose(found, softmax, rtol=1e-6):  # formulas of the same numbers, against other formulas
-        raise Unsupported(
-            "estimator",
+        raise unsupported(
             "have one softmax risk for all classes",
             f"fits one class against the rest with solver={source.estimator.solver!r} in this scikit-learn",
             "Fit with solver='lbfgs' (newton-cholesky from scikit-learn 1.6 on), or one class at a time.",
@@ -157,15 +153,13 @@ def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, Flo
     if not isinstance(objective.loss, LogisticLoss) or not hasattr(source.estimator, "C"):
         _require_one_predictor(source)
     if objective.lasso > 0:
-        raise Unsupported(
-            "estimator",
+        raise unsupported(
             "have an l1_ratio of 0 for more than two classes",
             f"has {source.classes} classes and an absolute-value penalty",
             "Fit with l1_ratio=0, or one class at a time.",
         )
     if len(source.coefficients) != source.classes:
-        raise Unsupported(
-            "estimator",
+        raise unsupported(
             "have one row of coefficients per class",
             f"has {len(source.coefficients)} for {source.classes} classes",
             "Fit one class at a time.",

@@ -8,14 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.adapters.scikit_learn.data import (
-    Translation,
-    check_table,
-    labels_of,
-    one_target,
-    translation_of,
-    weights_of,
-)
+from influstat.adapters.scikit_learn import data
 from influstat.adapters.scikit_learn.kinds import kind_of, objective_of
 from influstat.adapters.scikit_learn.objectives import Size
 from influstat.errors import InvalidArgument, InvalidType
@@ -46,7 +39,7 @@ class Source:
     """
 
     estimator: Any
-    translation: Translation
+    translation: data.Translation
     table: Any
     y: Any
     weights: FloatArray | None
@@ -91,15 +84,15 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     last, transformers = _last_step(estimator)
     kind_of(last)  # refuses what there are no formulas for before anything is read from it
     _require_fitted(last)
-    check_table(X, last)
-    labels = labels_of(X, None)
+    data.check_table(X, last)
+    labels = data.labels_of(X, None)
     if labels is not None:
         for argument, value in (("y", y), ("sample_weight", sample_weight)):
             check_order(argument, value, labels, of="X")
     coefficients = _dense(last.coef_)
     classes = getattr(last, "classes_", None)
-    target = one_target(y, coefficients if classes is None else coefficients[:1])
-    translation = translation_of(last, transformers)
+    target = data.one_target(y, coefficients if classes is None else coefficients[:1])
+    translation = data.translation_of(last, transformers)
     table = translation.columns(X)
     n = Design(table).shape[0]  # says what is wrong with a table that is not one
     position = None
@@ -117,8 +110,8 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
         translation,
         table,
         target,
-        weights_of(last, sample_weight, position, n),
-        labels_of(X, y),
+        data.weights_of(last, sample_weight, position, n),
+        data.labels_of(X, y),
         np.atleast_2d(coefficients),
         _intercepts(last),
     )

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.formulas import formula_reader
 from influstat.adapters.statsmodels.glm import from_binary_or_poisson, from_geometric, from_glm
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
-from influstat.adapters.statsmodels.reading import (
-    Mapped,
-    require_converged,
-    require_data,
-    require_unconstrained,
-    require_unrefitted,
-    unsupported,
-    unwrapped,
-)
 from influstat.adapters.statsmodels.refusals import refuse
 from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
 from influstat.adapters.verification import verified_fit
@@ -92,21 +85,21 @@ def from_statsmodels(
     array([-1.,  1.])
     """
     choice("polish", polish, (True, False))
-    inner = unwrapped(results)
+    inner = reading.unwrapped(results)
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:
-        require_converged(inner)
+        reading.require_converged(inner)
     reader = formula_reader(inner.model, mapped.risk.design.names)
     return verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
 
 
-def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing: Any) -> Mapped:
+def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing: Any) -> reading.Mapped:
     from statsmodels.regression.quantile_regression import QuantReg
 
     refuse(results)
-    require_data(results)
-    require_unconstrained(results)
-    require_unrefitted(results)
+    reading.require_data(results)
+    reading.require_unconstrained(results)
+    reading.require_unrefitted(results)
     kind = type(results.model)
     is_penalised = type(results).__name__.startswith(("L1", "Regularized"))
     _no_idle_setting("alpha", alpha, is_penalised, "fit_regularized")
@@ -127,34 +120,34 @@ def _no_idle_setting(argument: str, value: Any, used: bool, by: str) -> None:
         )
 
 
-def _linear(results: Any, drop: str | None) -> Mapped:
+def _linear(results: Any, drop: str | None) -> reading.Mapped:
     mapped = _linear_or_none(results, drop)
     if mapped is None:
-        unsupported(
+        reading.unsupported(
             f"{type(results.model).__name__}.fit_regularized",
             "Penalised fits are supported for OLS, WLS, GLM, Logit, Probit and Poisson.",
         )
     return mapped
 
 
-def _linear_or_none(results: Any, drop: str | None) -> Mapped | None:
+def _linear_or_none(results: Any, drop: str | None) -> reading.Mapped | None:
     """Return a model whose parameters are one linear predictor's, None for others."""
     from statsmodels.discrete import discrete_model
     from statsmodels.genmod.generalized_linear_model import GLM
     from statsmodels.regression.linear_model import GLS, OLS, WLS
     from statsmodels.robust.robust_linear_model import RLM
 
+    readers: dict[type, Callable[[Any], reading.Mapped]] = {
+        OLS: from_least_squares,
+        WLS: from_least_squares,
+        GLS: from_gls,
+        GLM: lambda results: from_glm(results, drop),
+        RLM: from_rlm,
+        discrete_model.Logit: from_binary_or_poisson,
+        discrete_model.Probit: from_binary_or_poisson,
+        discrete_model.Poisson: from_binary_or_poisson,
+    }
     kind = type(results.model)
-    if kind in (OLS, WLS):
-        return from_least_squares(results)
-    if kind is GLS:
-        return from_gls(results)
-    if kind is GLM:
-        return from_glm(results, drop)
-    if kind is RLM:
-        return from_rlm(results)
-    if kind in (discrete_model.Logit, discrete_model.Probit, discrete_model.Poisson):
-        return from_binary_or_poisson(results)
     if kind is discrete_model.NegativeBinomial and results.model.loglike_method == "geometric":
         return from_geometric(results)
-    return None
+    return readers[kind](results) if kind in readers else None

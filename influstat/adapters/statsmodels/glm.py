@@ -6,13 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.statsmodels.reading import (
-    Mapped,
-    design_matrix,
-    design_of,
-    parameters,
-    row_labels,
-)
+from influstat.adapters.statsmodels import reading
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, choice
 from influstat.losses import glm_families as families
@@ -25,7 +19,7 @@ from influstat.risks.linear import LinearRisk
 DROPS = ("row", "copy")
 
 
-def from_glm(results: Any, drop: str | None) -> Mapped:
+def from_glm(results: Any, drop: str | None) -> reading.Mapped:
     """Map a GLM: the observed curvature, weights = freq_weights * var_weights * trials, scale 1."""
     model = results.model
     loss: Loss = GLMLoss(families.family_of(model.family), inverse_link(model.family.link))
@@ -34,18 +28,17 @@ def from_glm(results: Any, drop: str | None) -> Mapped:
         loss = LogisticLoss()
     frequencies = np.asarray(model.freq_weights, dtype=np.float64)
     weights = np.asarray(model.iweights * model.n_trials, dtype=np.float64)
-    offset = offset_of(model)
-    rows, weights, labels = _removable_rows(frequencies, weights, row_labels(model), drop)
-    theta = parameters(results)
+    offset = reading.offset_of(model)
+    rows, weights, labels = _removable_rows(frequencies, weights, reading.row_labels(model), drop)
     risk = LinearRisk(
         loss,
-        design_of(model, design_matrix(model)[rows]),
+        reading.design_of(model, reading.design_matrix(model)[rows]),
         y[rows],
         weights=weights,
         offset=None if offset is None else offset[rows],
         row_labels=labels,
     )
-    return Mapped(risk, theta)
+    return reading.Mapped(risk, reading.parameters(results))
 
 
 def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, drop: str | None) -> Any:
@@ -91,7 +84,7 @@ def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, d
     )
 
 
-def from_binary_or_poisson(results: Any) -> Mapped:
+def from_binary_or_poisson(results: Any) -> reading.Mapped:
     """Map Logit, Probit or Poisson of `statsmodels.discrete`, with offset and exposure."""
     from statsmodels.discrete import discrete_model
 
@@ -101,32 +94,16 @@ def from_binary_or_poisson(results: Any) -> Mapped:
         discrete_model.Probit: GLMLoss(families.Binomial(), ProbitLink()),
         discrete_model.Poisson: GLMLoss(families.Poisson(), LogLink()),
     }
-    y = np.asarray(model.endog, dtype=np.float64)
     loss = losses[type(model)]
-    if isinstance(loss, LogisticLoss) and not np.isin(y, (0.0, 1.0)).all():
+    if isinstance(loss, LogisticLoss) and not np.isin(model.endog, (0.0, 1.0)).all():
         loss = GLMLoss(families.Binomial(), LogitLink())
-    theta = parameters(results)
-    risk = LinearRisk(
-        loss,
-        design_of(model, design_matrix(model)),
-        y,
-        offset=offset_of(model),
-        row_labels=row_labels(model),
-    )
-    return Mapped(risk, theta)
+    return reading.one_predictor(results, loss, offset=offset_of(model))
 
 
-def from_geometric(results: Any) -> Mapped:
+def from_geometric(results: Any) -> reading.Mapped:
     """Map NegativeBinomial(loglike_method="geometric"), whose dispersion is 1."""
-    model, theta = results.model, parameters(results)
-    risk = LinearRisk(
-        GLMLoss(families.NegativeBinomial(1.0), LogLink()),
-        design_of(model, design_matrix(model)),
-        np.asarray(model.endog, dtype=np.float64),
-        offset=offset_of(model),
-        row_labels=row_labels(model),
-    )
-    return Mapped(risk, theta)
+    loss = GLMLoss(families.NegativeBinomial(1.0), LogLink())
+    return reading.one_predictor(results, loss, offset=offset_of(results.model))
 
 
 def offset_of(model: Any) -> FloatArray | None:

@@ -8,17 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.glm import offset_of
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
-from influstat.adapters.statsmodels.reading import (
-    Mapped,
-    design_matrix,
-    design_of,
-    parameters,
-    row_labels,
-    unsupported,
-)
-from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, vector
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
 
@@ -62,7 +54,9 @@ class ScoredLikelihoods:
         targets = vector("y", y, len(X))
         other.endog = targets
         if name == "MNLogit":
-            other.wendog = np.eye(self.model.J)[_codes(targets, self.model.J)]
+            other.wendog = np.eye(self.model.J)[
+                reading.class_codes(targets, self.model.J, of="the model's classes")
+            ]
         other.exposure = np.zeros(len(X))  # its logarithm, as statsmodels keeps it
         other.offset = np.zeros(len(X)) if offset is None else offset
         return ScoredLikelihoods(other)
@@ -106,41 +100,27 @@ class DifferencedLikelihoods(ScoredLikelihoods):
         return np.stack(columns, axis=1)
 
 
-def _codes(targets: FloatArray, classes: int) -> Any:
-    codes = targets.astype(int)
-    if (codes != targets).any() or codes.min() < 0 or codes.max() >= classes:
-        raise InvalidArgument(
-            "y",
-            f"hold the codes 0 to {classes - 1} of the model's classes",
-            f"holds {targets.min():g} to {targets.max():g}",
-            "Code the classes as model.endog does.",
-        )
-    return codes
-
-
-def from_likelihood(results: Any) -> Mapped:
+def from_likelihood(results: Any) -> reading.Mapped:
     """Map a likelihood model of independent rows."""
     model = results.model
     if hasattr(model, "pen_weight"):  # what every penalised likelihood of statsmodels has, and no other
-        unsupported(
+        reading.unsupported(
             type(model).__name__, "Its penalty is not known here. Use GLMGam, or a penalised ist.LinearRisk."
         )
     if not (hasattr(model, "loglikeobs") and hasattr(model, "score_obs")):
-        unsupported(
+        reading.unsupported(
             type(model).__name__, "It has no loglikeobs and score_obs that would give one row's part."
         )
     likelihood, theta, names = _likelihood(results)
-    labels = row_labels(model)
-    if likelihood.losses(theta).shape != labels.shape or likelihood.gradients(theta).shape != (
-        len(labels),
-        len(theta),
-    ):
-        unsupported(
+    labels = reading.row_labels(model)
+    shapes = likelihood.losses(theta).shape, likelihood.gradients(theta).shape
+    if shapes != (labels.shape, (len(labels), len(theta))):
+        reading.unsupported(
             type(model).__name__,
             "Its loglikeobs or score_obs does not give one entry per row, so no row can be taken out.",
         )
-    design = design_of(model, design_matrix(model))
-    return Mapped(LikelihoodRisk(likelihood, design, names, labels), theta)
+    design = reading.design_of(model, reading.design_matrix(model))
+    return reading.Mapped(LikelihoodRisk(likelihood, design, names, labels), theta)
 
 
 def _likelihood(results: Any) -> tuple[RowLikelihoods, FloatArray, tuple[str, ...]]:
@@ -148,7 +128,7 @@ def _likelihood(results: Any) -> tuple[RowLikelihoods, FloatArray, tuple[str, ..
     from statsmodels.discrete import discrete_model
     from statsmodels.miscmodels.ordinal_model import OrderedModel
 
-    model, theta = results.model, parameters(results)
+    model, theta = results.model, reading.parameters(results)
     names = _names(results, len(theta))
     if isinstance(model, OrderedModel):
         return OrderedLikelihoods.of(model), theta, names
@@ -169,7 +149,7 @@ def _as_negative_binomial_p(model: Any) -> Any:
     from statsmodels.discrete.discrete_model import NegativeBinomialP
 
     power = {"nb1": 1, "nb2": 2}[model.loglike_method]
-    return NegativeBinomialP(model.endog, design_matrix(model), p=power, offset=offset_of(model))
+    return NegativeBinomialP(model.endog, reading.design_matrix(model), p=power, offset=offset_of(model))
 
 
 def _names(results: Any, count: int) -> tuple[str, ...]:

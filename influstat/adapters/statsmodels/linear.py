@@ -6,24 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.statsmodels.reading import (
-    Mapped,
-    design_matrix,
-    design_of,
-    parameters,
-    row_labels,
-    unsupported,
-)
+from influstat.adapters.statsmodels.reading import Mapped, one_predictor, unsupported
 from influstat.input.warning import doubt
 from influstat.losses.squared import SquaredError
-from influstat.risks.linear import LinearRisk
 
 
 def from_least_squares(results: Any) -> Mapped:
     """Map OLS or WLS: squared error with the model's weights."""
-    model = results.model
-    weights = np.asarray(model.weights, dtype=np.float64)
-    return _squared_error(results, design_matrix(model), model.endog, weights)
+    return _squared_error(results, weights=np.asarray(results.model.weights, dtype=np.float64))
 
 
 def from_gls(results: Any) -> Mapped:
@@ -31,33 +21,25 @@ def from_gls(results: Any) -> Mapped:
     model = results.model
     factor = model.cholsigmainv
     if factor is None:
-        return _squared_error(results, design_matrix(model), model.endog, None)
+        return _squared_error(results)
     factor = np.asarray(factor, dtype=np.float64)
     if factor.ndim == 1:
-        return _squared_error(results, design_matrix(model), model.endog, factor**2)
+        return _squared_error(results, weights=factor**2)
     if np.count_nonzero(factor - np.diag(np.diagonal(factor))) == 0:
-        return _squared_error(results, design_matrix(model), model.endog, np.diagonal(factor) ** 2)
+        return _squared_error(results, weights=np.diagonal(factor) ** 2)
     doubt(
         "sigma correlates the rows of this GLS fit, so its risk is a sum over whitened rows: 'row i' below "
         "is row i of cholsigmainv @ X, which mixes observations. To ask about an observation itself, refit "
         "without it (and without its row and column of sigma).",
     )
     whitened = np.asarray(model.wexog, dtype=np.float64).reshape(len(model.wendog), -1)
-    return _squared_error(results, whitened, model.wendog, None)
+    return _squared_error(results, X=whitened, y=model.wendog)
 
 
-def _squared_error(results: Any, X: Any, y: Any, weights: Any) -> Mapped:
+def _squared_error(results: Any, **rows: Any) -> Mapped:
     if np.ndim(results.params) == 2:
         unsupported(
             f"{type(results.model).__name__} with {np.shape(results.params)[1]} responses",
             "They share no risk. Fit one response at a time.",
         )
-    theta = parameters(results)
-    risk = LinearRisk(
-        SquaredError(),
-        design_of(results.model, X),
-        np.asarray(y, dtype=np.float64),
-        weights=weights,
-        row_labels=row_labels(results.model),
-    )
-    return Mapped(risk, theta)
+    return one_predictor(results, SquaredError(), **rows)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument
+from influstat.adapters.statsmodels.reading import class_codes
 from influstat.input.validation import FloatArray, vector
 from influstat.risks.likelihood import no_such_rows
 
@@ -89,15 +89,7 @@ class OrderedLikelihoods:
 
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> OrderedLikelihoods:
         """Return the same model on other rows; y holds the codes 0 to K - 1."""
-        targets = vector("y", y, len(X))
-        codes = targets.astype(int)
-        if (codes != targets).any() or codes.min() < 0 or codes.max() >= self.classes:
-            raise InvalidArgument(
-                "y",
-                f"hold the codes 0 to {self.classes - 1} of the ordered classes",
-                f"holds {targets.min():g} to {targets.max():g}",
-                "Code the classes as model.endog does.",
-            )
+        codes = class_codes(vector("y", y, len(X)), self.classes, of="the ordered classes")
         o = np.zeros(len(X)) if offset is None else offset
         return OrderedLikelihoods(X, codes, o, self.distribution, self.classes)
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType, NotConverged, Unsupported
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
+from influstat.losses.base import Loss
+from influstat.risks.linear import LinearRisk
 
 SUPPORTED = (
     "OLS, WLS, GLS, RLM, QuantReg (smoothed), GLM (every family and link), GLMGam, Logit, Probit, Poisson, "
@@ -97,6 +99,22 @@ def parameters(results: Any) -> FloatArray:
     return np.asarray(results.params, dtype=np.float64).ravel(order="F")
 
 
+def one_predictor(
+    results: Any, loss: Loss, *, X: Any = None, y: Any = None, weights: Any = None, offset: Any = None
+) -> Mapped:
+    """Map results with one linear predictor: the loss on the model's own rows where none are given."""
+    model = results.model
+    risk = LinearRisk(
+        loss,
+        design_of(model, design_matrix(model) if X is None else X),
+        np.asarray(model.endog if y is None else y, dtype=np.float64),
+        weights=weights,
+        offset=offset,
+        row_labels=row_labels(model),
+    )
+    return Mapped(risk, parameters(results))
+
+
 def row_labels(model: Any) -> NDArray[Any]:
     """Return the labels of the rows that were fitted: those of the data, less the ones dropped.
 
@@ -140,3 +158,16 @@ def design_of(model: Any, X: FloatArray) -> Design:
     if (named and hasattr(model, "formula")) or hasattr(getattr(model.data, "orig_exog", None), "columns"):
         design.columns = list(design.names)
     return design
+
+
+def class_codes(targets: FloatArray, classes: int, *, of: str) -> NDArray[np.intp]:
+    """Return targets that are the codes 0 to K - 1 of classes as ints, shape (n,), or raise."""
+    codes = targets.astype(int)
+    if (codes != targets).any() or codes.min() < 0 or codes.max() >= classes:
+        raise InvalidArgument(
+            "y",
+            f"hold the codes 0 to {classes - 1} of {of}",
+            f"holds {targets.min():g} to {targets.max():g}",
+            "Code the classes as model.endog does.",
+        )
+    return codes

@@ -7,26 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.statsmodels.reading import (
-    Mapped,
-    design_matrix,
-    design_of,
-    parameters,
-    row_labels,
-    unsupported,
-)
+from influstat.adapters.statsmodels.reading import Mapped, one_predictor, parameters, unsupported
 from influstat.errors import InvalidArgument, NotStationary, Unsupported
-from influstat.input.validation import FloatArray, real_number, vector
-from influstat.losses.base import Loss
+from influstat.input.validation import FloatArray, real_number
+from influstat.losses.base import Location, Loss
 from influstat.losses.residual import SmoothedCheck
 from influstat.minimise.newton import minimise
-from influstat.risks.linear import LinearRisk
 
 STEP = 1e-6  # of the difference that gives the third derivative
 
 
 @dataclass(frozen=True)
-class RobustNormLoss:
+class RobustNormLoss(Location):
     """rho((y - eta) / scale) for a norm of `statsmodels.robust.norms`, the scale held fixed.
 
     Parameters
@@ -56,44 +48,27 @@ class RobustNormLoss:
         """Return inf: l2 may vanish where l3 does not."""
         return np.inf
 
-    def check_targets(self, y: Any) -> FloatArray:
-        """Return y as float64; any finite number is a target."""
-        return vector("y", y)
-
-    def _z(self, y: FloatArray, eta: FloatArray) -> FloatArray:
-        return np.atleast_1d(np.asarray((y - eta) / self.scale, dtype=np.float64))
+    def _at(self, function: Any, y: FloatArray, eta: FloatArray, shift: float = 0.0) -> FloatArray:
+        """Return a function of the norm at z + shift, z = (y - eta) / scale; norms take vectors only."""
+        z = np.asarray((y - eta) / self.scale + shift, dtype=np.float64)
+        return np.asarray(function(z.ravel()), dtype=np.float64).reshape(z.shape)
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
-        """Return rho(z), z = (y - eta) / scale."""
-        shape = np.broadcast_shapes(np.shape(y), np.shape(eta))
-        return np.asarray(self.norm.rho(self._z(y, eta).ravel()), dtype=np.float64).reshape(shape)
+        """Return rho(z)."""
+        return self._at(self.norm.rho, y, eta)
 
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -psi(z) / scale."""
-        psi = np.asarray(self.norm.psi(self._z(y, eta).ravel()), dtype=np.float64)
-        return -psi.reshape(np.broadcast_shapes(np.shape(y), np.shape(eta))) / self.scale
-
-    def _slope(self, z: FloatArray) -> FloatArray:
-        return np.asarray(self.norm.psi_deriv(z.ravel()), dtype=np.float64).reshape(z.shape)
+        return -self._at(self.norm.psi, y, eta) / self.scale
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return psi'(z) / scale^2."""
-        shape = np.broadcast_shapes(np.shape(y), np.shape(eta))
-        return self._slope(self._z(y, eta)).reshape(shape) / self.scale**2
+        return self._at(self.norm.psi_deriv, y, eta) / self.scale**2
 
     def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -psi''(z) / scale^3, psi'' as a central difference of psi'."""
-        z = self._z(y, eta)
-        slope = (self._slope(z + STEP) - self._slope(z - STEP)) / (2.0 * STEP)
-        return -slope.reshape(np.broadcast_shapes(np.shape(y), np.shape(eta))) / self.scale**3
-
-    def mean(self, eta: FloatArray) -> FloatArray:
-        """Return eta, the location."""
-        return eta
-
-    def mean_derivative(self, eta: FloatArray) -> FloatArray:
-        """Return 1."""
-        return np.ones(np.shape(eta))
+        right, left = (self._at(self.norm.psi_deriv, y, eta, step) for step in (STEP, -STEP))
+        return -(right - left) / (2.0 * STEP) / self.scale**3
 
 
 def from_rlm(results: Any) -> Mapped:
@@ -162,10 +137,4 @@ def _risk(results: Any, loss: Loss) -> Mapped:
     theta = parameters(results)
     if not np.isfinite(theta).all():
         raise InvalidArgument("results", "have finite coefficients", f"has {theta}", "Fit again.")
-    risk = LinearRisk(
-        loss,
-        design_of(results.model, design_matrix(results.model)),
-        np.asarray(results.model.endog, dtype=np.float64).ravel(),
-        row_labels=row_labels(results.model),
-    )
-    return Mapped(risk, theta)
+    return one_predictor(results, loss, y=np.ravel(results.model.endog))
