@@ -256,3 +256,27 @@ def test_forest_fires_row_237_changes_as_its_refit():
         )
         np.testing.assert_allclose(change, after - before, rtol=0, atol=1e-13)
         assert np.abs(change).max() > 1e-3
+
+
+def test_a_penalty_that_alone_holds_the_hessian_up_leaves_with_each_row():
+    """Cauchy losses far from their targets curve downward: without the penalty the Hessian is indefinite."""
+    rng = np.random.default_rng(0)
+    X = np.zeros((40, 2))
+    X[:5, 1], X[5:, 0] = 1.0, rng.normal(size=35)
+    y = np.concatenate([[3.0, -3.0, 3.0, -3.0, 2.5], X[5:, 0] + 0.1 * rng.normal(size=35)])
+    weights = rng.uniform(0.5, 5.0, 40)
+    loss = ist.NumericalLoss(lambda y, eta: np.log1p((y - eta) ** 2))
+
+    def risk(w, kappa):
+        return ist.LinearRisk(loss, X, y, penalty=ist.L2(kappa), protocol="folded", weights=w)
+
+    fit = ist.Fit.minimise(risk(weights, 6.0))
+    W = weights.sum()
+    assert np.linalg.eigvalsh(W * fit.hessian.to_dense() - 6.0 * np.eye(2))[0] < 0.0
+    newton = fit.leave_one_out(method="newton").theta
+    for row in range(40):
+        left = weights.copy()
+        left[row] = 0.0
+        part = risk(left, 6.0 * (W - weights[row]) / W)
+        step = np.linalg.solve(part.curvature(fit.theta).to_dense(), part.gradient(fit.theta))
+        np.testing.assert_allclose(newton[row], fit.theta - step, rtol=1e-11, atol=1e-13)

@@ -9,7 +9,7 @@ from influstat.input.validation import FloatArray
 
 
 def both_diagonal(matrix: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Make S and K = root root' diagonal, S >= K: V'SV = I and V'KV = diag(m).
+    """Make S and K = root root' diagonal at once: V'SV = I and V'KV = diag(m).
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def both_diagonal(matrix: FloatArray, root: FloatArray) -> tuple[FloatArray, Flo
     vectors : ndarray, shape (p, p)
         V.
     ratios : ndarray, shape (p,)
-        m, clipped to [0, 1].
+        m >= 0; above 1 where S - K is not positive semidefinite, as with rows of negative curvature.
 
     Examples
     --------
@@ -37,4 +37,4 @@ def both_diagonal(matrix: FloatArray, root: FloatArray) -> tuple[FloatArray, Flo
     lower = cholesky(matrix * scale * scale[:, None], lower=True)
     half = solve_triangular(lower, scale[:, None] * root, lower=True)
     values, vectors = eigh(half @ half.T)
-    return scale[:, None] * solve_triangular(lower.T, vectors, lower=False), np.clip(values, 0.0, 1.0)
+    return scale[:, None] * solve_triangular(lower.T, vectors, lower=False), np.maximum(values, 0.0)

@@ -28,7 +28,7 @@ def from_glm(results: Any, drop: str | None) -> reading.Mapped:
         loss = LogisticLoss()
     frequencies = np.asarray(model.freq_weights, dtype=np.float64)
     weights = np.asarray(model.iweights * model.n_trials, dtype=np.float64)
-    offset = reading.offset_of(model)
+    offset = offset_of(model)
     rows, weights, labels = _removable_rows(frequencies, weights, reading.row_labels(model), drop)
     risk = LinearRisk(
         loss,
