@@ -205,7 +205,8 @@ def test_leverages_sum_to_the_effective_degrees_of_freedom(problem):
     plain = problem.plain()
     hessian, penalty = plain.hessian(fit.theta), np.diag(plain.kappa * plain.D) / plain.total_weight
     freedom = np.trace(solve(hessian, hessian - penalty))
-    size = len(hessian) * relative(hessian, plain.hessian_size(fit.theta))  # p eigenvalues from 0 to 1
+    # p eigenvalues from 0 to 1, each to the rounding of 1 where it is 0 but for rounding.
+    size = len(hessian) * max(1.0, relative(hessian, plain.hessian_size(fit.theta)))
     assert_within(leverage.values.sum(), leverage.effective_degrees_of_freedom, size)
     assert_within(leverage.values.sum(), freedom, size)
 
@@ -429,3 +430,12 @@ def test_sparse_and_single_precision_rows_give_the_same():
     ]
     for other in frames[1:]:
         np.testing.assert_allclose(other, frames[0], rtol=1e-9, atol=1e-12)
+
+
+def test_a_perfect_fit_has_leverages_and_says_why_nothing_else():
+    fit = ist.Ridge(lam=0.0).fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0])
+    with pytest.warns(ist.errors.DoubtfulResult):
+        frame = fit.diagnostics()
+    np.testing.assert_allclose(frame["hat_diag"], [1 / 14, 4 / 14, 9 / 14], rtol=1e-14)
+    assert frame["cooks_d"].isna().all()
+    assert all("the fit is perfect" in text for text in frame.attrs["status"])

@@ -28,6 +28,7 @@ LEVERAGE_ONE = (
     "its leverage is 1: it alone determines a coefficient, so there is no fit without it to compare with"
 )
 NOT_A_MINIMUM = "without it the Hessian at theta is not positive definite: there is no Newton step"
+PERFECT_FIT = "the fit is perfect: its residuals are 0, and nothing can be measured in their units"
 NO_FREEDOM = "without it no degrees of freedom are left to estimate the dispersion"
 
 

@@ -47,7 +47,7 @@ from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_one_out
 from influstat.statistics import dispersion as dispersions
-from influstat.statistics.deletion import NO_FREEDOM, DeletedBlock, Deletion, deleted_dispersion
+from influstat.statistics.deletion import NO_FREEDOM, PERFECT_FIT, DeletedBlock, Deletion, deleted_dispersion
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.likelihood_diagnostics import GENERAL, GeneralMeasures
 from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting
@@ -84,6 +84,8 @@ def diagnostics(
     setting = LinearSetting(fit, leverage, None, frequency, deleted_scale)
     try:
         known = dispersions.dispersion(leverage, given=dispersion, frequency=frequency)
+        if known.value == 0.0:  # a perfect fit: nothing can be measured in units of its residuals
+            known = replace(known, value=np.nan)
         setting = replace(setting, dispersion=known)
     except Unsupported:
         if columns is not None and not set(chosen) <= set(WITHOUT_SCALE):
@@ -186,7 +188,8 @@ def _complete(setting: LinearSetting, bad: NDArray[np.bool_], reasons: dict[int,
     """Give every row with a nan its reason, and keep no reason for a row without."""
     for row in set(reasons) - set(np.flatnonzero(bad).tolist()):
         del reasons[row]
+    perfect = setting.dispersion is not None and np.isnan(setting.dispersion.value)
     for row in np.flatnonzero(bad).tolist():
         residual = setting.dispersion is not None and np.isnan(setting.dispersion.pearson[row])
         other = "its curvature is not positive: it has no studentised residual" if residual else NO_FREEDOM
-        reasons.setdefault(row, other)
+        reasons.setdefault(row, PERFECT_FIT if perfect else other)
