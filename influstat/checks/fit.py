@@ -12,6 +12,7 @@ from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidType, NotConverged
 from influstat.input.validation import whole_number
+from influstat.losses.base import kink_distance
 from influstat.minimise.minimum import STATIONARITY, Minimum
 from influstat.minimise.newton import minimise
 from influstat.risks.linear import as_linear
@@ -153,11 +154,10 @@ def _unique(fit: Minimum, at: Point) -> Finding:
 def _kinks(fit: Minimum) -> Finding:
     """No row may sit where the loss has a kink: there influence is no derivative."""
     risk = as_linear(fit.risk)
-    kinks = None if risk is None else getattr(risk.loss, "kinks", None)
-    if risk is None or kinks is None:
+    if risk is None:
         return Finding("", True)
     eta = risk.linear_predictor(fit.theta)
-    distance = np.min(np.abs(np.asarray(kinks(risk.y)) - eta), axis=0)
+    distance = kink_distance(risk.loss, risk.y, eta)
     # A minimisation puts eta within about 1e-12 of a kink that holds it, never exactly on it.
     at_kink = np.flatnonzero((distance <= 1e-9 * (1.0 + np.abs(eta))) & (risk.weights > 0))
     if not at_kink.size:

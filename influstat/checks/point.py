@@ -10,6 +10,7 @@ import numpy as np
 
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.input.validation import FloatArray
+from influstat.losses.base import kink_distance
 from influstat.numerics.derivatives import Derivative, ridders
 from influstat.risks.black_box import BlackBoxRisk
 from influstat.risks.linear import LinearRisk, as_linear
@@ -97,10 +98,9 @@ class Point:
     def _room(self, direction: FloatArray) -> float:
         """Return how far along the direction no row meets a kink that its loss declares, at most 1."""
         risk = as_linear(self.risk)
-        if risk is None or not hasattr(risk.loss, "kinks"):
+        if risk is None:
             return 1.0
-        eta = risk.linear_predictor(self.theta)
-        distance = np.min(np.abs(np.asarray(risk.loss.kinks(risk.y)) - eta), axis=0)
+        distance = kink_distance(risk.loss, risk.y, risk.linear_predictor(self.theta))
         speed = np.abs(risk.design.dot(direction))
         moving = (speed > 0) & (distance > 0)
         return float(min(1.0, 0.9 * np.min(distance[moving] / speed[moving], initial=np.inf)))

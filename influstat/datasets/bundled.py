@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from influstat.datasets.base import Dataset
+from influstat.datasets.tables import IRIS_COLUMNS
 from influstat.errors import DatasetError, InvalidArgument, MissingDependency
 
 
@@ -146,7 +147,7 @@ def load_bundled_iris_pair() -> Dataset:
     return Dataset(
         X=bunch.data[rows].astype(np.float64),
         y=np.where(bunch.target[rows] == 1, 1, -1),
-        names=("sepal_length", "sepal_width", "petal_length", "petal_width"),
+        names=IRIS_COLUMNS,
         row_labels=rows,
         source="Fisher (1936), Iris, UCI 53, doi:10.24432/C56C76, CC BY 4.0, in scikit-learn",
     )
@@ -186,15 +187,12 @@ def first_available(*loaders: Callable[[], Dataset]) -> Dataset:
             data = loader()
             if loader is loaders[0]:
                 return data
-            return replace(data, source=f"stand-in for {_name(loaders[0])}: {data.source}")
+            name = getattr(loaders[0], "__name__", repr(loaders[0])).removeprefix("load_")
+            return replace(data, source=f"stand-in for {name}: {data.source}")
         except (DatasetError, MissingDependency) as error:
             first = error if first is None else first
     assert first is not None
     raise first
-
-
-def _name(loader: Callable[[], Dataset]) -> str:
-    return getattr(loader, "__name__", repr(loader)).removeprefix("load_")
 
 
 def _scikit_learn_datasets() -> Any:

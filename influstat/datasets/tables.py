@@ -11,6 +11,7 @@ from influstat.datasets.files import read_bytes
 from influstat.input.validation import choice
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+IRIS_COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MICROCREDIT_SITES = ("BIH", "MON", "ETH", "MEX", "MOR", "PHI", "IND")
 
@@ -79,7 +80,7 @@ def load_iris_pair() -> Dataset:
     return Dataset(
         X=table[rows, :4].astype(np.float64),
         y=np.where(table[rows, 4] == "Iris-versicolor", 1, -1),
-        names=("sepal_length", "sepal_width", "petal_length", "petal_width"),
+        names=IRIS_COLUMNS,
         row_labels=rows,
         source="Fisher (1936), Iris, UCI 53, doi:10.24432/C56C76, CC BY 4.0",
     )

@@ -113,7 +113,10 @@ def attack_training_set(
     """
     images, center, spread = _grey_levels(images)
     labels = vector("labels", labels, len(images))
-    changed = _changed(changed, len(images))
+    changed = whole_number("changed", changed, at_least=1)
+    if changed > len(images):
+        need = f"be at most the number of images ({len(images)})"
+        raise InvalidArgument("changed", need, f"is {changed}", "Change fewer.")
     grey_levels = real_number("grey_levels", grey_levels, above=0.0)
     least_spread = real_number("least_spread", least_spread, at_least=0.0)
     fit = _unattacked(fit, (images - center) / spread, labels, lam)
@@ -167,14 +170,6 @@ def _grey_levels(images: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
             "Pass them before standardising.",
         )
     return given, *centre_and_spread(given)
-
-
-def _changed(changed: int, n: int) -> int:
-    changed = whole_number("changed", changed, at_least=1)
-    if changed > n:
-        need = f"be at most the number of images ({n})"
-        raise InvalidArgument("changed", need, f"is {changed}", "Change fewer.")
-    return changed
 
 
 def _label(label: float) -> float:

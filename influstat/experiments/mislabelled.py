@@ -108,7 +108,11 @@ def search_mislabelled(
     if flips > len(y):
         need = f"be at most the number of rows ({len(y)})"
         raise InvalidArgument("flips", need, f"is {flips}", "Flip fewer.")
-    _check_rounds(per_round, rounds, len(y))
+    whole_number("rounds", rounds, at_least=1)
+    whole_number("per_round", per_round, at_least=1)
+    if per_round * rounds > len(y):
+        need = f"be at most {len(y) // rounds}, for {rounds} rounds of {len(y)} rows"
+        raise InvalidArgument("per_round", need, f"is {per_round}", "Check fewer rows or rounds.")
     seeds = _seeds(seeds)
     for score in scores:
         choice("scores", score, SCORES)
@@ -121,19 +125,11 @@ def search_mislabelled(
         )
     found = {score: np.empty((len(seeds), rounds)) for score in scores}
     for k, seed in enumerate(progress(seeds, "seeds")):
-        wrong = np.zeros(len(y), dtype=np.bool_)
-        wrong[np.random.RandomState(seed).choice(len(y), flips, replace=False)] = True
+        flipped = np.random.RandomState(seed).choice(len(y), flips, replace=False)
+        wrong = np.isin(np.arange(len(y)), flipped)
         for score in scores:
             found[score][k] = _rounds(model, X, y, wrong, score, per_round, rounds, clean)
     return Search(per_round * np.arange(1, rounds + 1), found)
-
-
-def _check_rounds(per_round: int, rounds: int, n: int) -> None:
-    whole_number("rounds", rounds, at_least=1)
-    whole_number("per_round", per_round, at_least=1)
-    if per_round * rounds > n:
-        need = f"be at most {n // rounds}, for {rounds} rounds of {n} rows"
-        raise InvalidArgument("per_round", need, f"is {per_round}", "Check fewer rows or rounds.")
 
 
 def _seeds(seeds: Any) -> list[int]:

@@ -76,6 +76,13 @@ def constant_second(loss: Any) -> float | None:
     return second
 
 
+def kink_distance(loss: Any, y: FloatArray, eta: FloatArray) -> FloatArray:
+    """Return how far each eta is from the nearest of the `kinks` that a loss declares, inf without any."""
+    if not hasattr(loss, "kinks"):
+        return np.full(np.shape(eta), np.inf)
+    return np.asarray(np.min(np.abs(np.asarray(loss.kinks(y)) - eta), axis=0))
+
+
 class AnyTarget:
     """A loss that has a meaning for every finite number."""
 

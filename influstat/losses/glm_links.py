@@ -6,6 +6,7 @@ Closed forms for every link that statsmodels names, without its clipping of the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -58,97 +59,76 @@ class PowerLink(InverseLink):
         return result[0], result[1], result[2]
 
 
-@dataclass(frozen=True)
-class LogLink:
-    """eta = log mu."""
-
-    def mean(self, eta: FloatArray) -> FloatArray:
-        """Return e^eta."""
-        return np.asarray(np.exp(eta))
-
-    def complement(self, eta: FloatArray) -> FloatArray:
-        """Return 1 - e^eta."""
-        return np.asarray(-np.expm1(eta))
-
-    def derivatives(self, eta: FloatArray) -> Derivatives:
-        """Return e^eta three times."""
-        mu = self.mean(eta)
-        return mu, mu, mu
+def _logit(eta: FloatArray) -> Derivatives:
+    """Return s, s t and s (t^2 - 2 s) with s = mu (1 - mu) and t = 1 - 2 mu."""
+    slope, tilt = expit(eta) * expit(-eta), -np.tanh(eta / 2.0)
+    return slope, slope * tilt, slope * (tilt**2 - 2.0 * slope)
 
 
-@dataclass(frozen=True)
-class LogitLink:
-    """eta = log(mu / (1 - mu))."""
-
-    def mean(self, eta: FloatArray) -> FloatArray:
-        """Return sigma(eta)."""
-        return np.asarray(expit(eta))
-
-    def complement(self, eta: FloatArray) -> FloatArray:
-        """Return sigma(-eta)."""
-        return np.asarray(expit(-eta))
-
-    def derivatives(self, eta: FloatArray) -> Derivatives:
-        """Return s, s t and s (t^2 - 2 s) with s = mu (1 - mu) and t = 1 - 2 mu."""
-        slope = self.mean(eta) * self.complement(eta)
-        tilt = -np.tanh(eta / 2.0)
-        return slope, slope * tilt, slope * (tilt**2 - 2.0 * slope)
+def _probit(eta: FloatArray) -> Derivatives:
+    """Return phi, -eta phi and (eta^2 - 1) phi."""
+    density = np.exp(-0.5 * eta * eta) / np.sqrt(2.0 * np.pi)
+    return density, -eta * density, (eta * eta - 1.0) * density
 
 
-@dataclass(frozen=True)
-class ProbitLink:
-    """eta = Phi^-1(mu)."""
+def _cauchy(eta: FloatArray) -> Derivatives:
+    """Return 1 / (pi (1 + eta^2)) and its two derivatives."""
+    density = 1.0 / (np.pi * (1.0 + eta * eta))
+    slope = -2.0 * eta * np.pi * density**2
+    return density, slope, np.pi**2 * density**3 * (6.0 * eta * eta - 2.0)
 
-    def mean(self, eta: FloatArray) -> FloatArray:
-        """Return Phi(eta)."""
-        return np.asarray(ndtr(eta))
 
-    def complement(self, eta: FloatArray) -> FloatArray:
-        """Return Phi(-eta)."""
-        return np.asarray(ndtr(-eta))
+def _angle(eta: FloatArray) -> FloatArray:
+    """Return 1/2 + arctan(eta) / pi, as an angle that cannot cancel."""
+    return np.asarray(np.arctan2(1.0, -eta) / np.pi)
 
-    def derivatives(self, eta: FloatArray) -> Derivatives:
-        """Return phi, -eta phi and (eta^2 - 1) phi."""
-        density = np.exp(-0.5 * eta * eta) / np.sqrt(2.0 * np.pi)
-        return density, -eta * density, (eta * eta - 1.0) * density
+
+def _complementary_log_log(eta: FloatArray) -> Derivatives:
+    """Return d = exp(eta - u), d (1 - u) and d (1 - 3 u + u^2), u = e^eta."""
+    u = np.exp(eta)
+    density = np.exp(eta - u)
+    return density, density * (1.0 - u), density * (1.0 - 3.0 * u + u * u)
+
+
+# The link of statsmodels' name: the mean, its complement, and the mean's three derivatives.
+_CLOSED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Derivatives]]] = {
+    "Log": (np.exp, lambda eta: -np.expm1(eta), lambda eta: (np.exp(eta),) * 3),
+    "LogC": (lambda eta: -np.expm1(eta), np.exp, lambda eta: (-np.exp(eta),) * 3),
+    "Logit": (expit, lambda eta: expit(-eta), _logit),
+    "Probit": (ndtr, lambda eta: ndtr(-eta), _probit),
+    "Cauchy": (_angle, lambda eta: _angle(-eta), _cauchy),
+    "CLogLog": (
+        lambda eta: -np.expm1(-np.exp(eta)),
+        lambda eta: np.exp(-np.exp(eta)),
+        _complementary_log_log,
+    ),
+}
 
 
 @dataclass(frozen=True)
-class CauchyLink:
-    """eta = tan(pi (mu - 1/2))."""
+class ClosedLink(InverseLink):
+    """A link without parameters, by its name in statsmodels.
+
+    Log: eta = log mu. LogC: eta = log(1 - mu). Logit: eta = log(mu / (1 - mu)). Probit: eta = Phi^-1(mu).
+    Cauchy: eta = tan(pi (mu - 1/2)). CLogLog: eta = log(-log(1 - mu)).
+    """
+
+    name: str
 
     def mean(self, eta: FloatArray) -> FloatArray:
-        """Return 1/2 + arctan(eta) / pi, as an angle that cannot cancel."""
-        return np.asarray(np.arctan2(1.0, -eta) / np.pi)
+        """Return mu."""
+        return np.asarray(_CLOSED[self.name][0](eta))
 
     def complement(self, eta: FloatArray) -> FloatArray:
-        """Return the mean at -eta."""
-        return self.mean(-eta)
+        """Return 1 - mu, by a formula that does not cancel."""
+        return np.asarray(_CLOSED[self.name][1](eta))
 
     def derivatives(self, eta: FloatArray) -> Derivatives:
-        """Return 1 / (pi (1 + eta^2)) and its two derivatives."""
-        density = 1.0 / (np.pi * (1.0 + eta * eta))
-        slope = -2.0 * eta * np.pi * density**2
-        return density, slope, np.pi**2 * density**3 * (6.0 * eta * eta - 2.0)
+        """Return the first three derivatives of mu in eta."""
+        return _CLOSED[self.name][2](eta)
 
 
-@dataclass(frozen=True)
-class CLogLogLink:
-    """eta = log(-log(1 - mu))."""
-
-    def mean(self, eta: FloatArray) -> FloatArray:
-        """Return 1 - exp(-e^eta)."""
-        return np.asarray(-np.expm1(-np.exp(eta)))
-
-    def complement(self, eta: FloatArray) -> FloatArray:
-        """Return exp(-e^eta)."""
-        return np.asarray(np.exp(-np.exp(eta)))
-
-    def derivatives(self, eta: FloatArray) -> Derivatives:
-        """Return d = exp(eta - u), d (1 - u) and d (1 - 3 u + u^2), u = e^eta."""
-        u = np.exp(eta)
-        density = np.exp(eta - u)
-        return density, density * (1.0 - u), density * (1.0 - 3.0 * u + u * u)
+LOG, LOGIT, PROBIT = ClosedLink("Log"), ClosedLink("Logit"), ClosedLink("Probit")
 
 
 @dataclass(frozen=True)
@@ -169,24 +149,6 @@ class ReflectedLink:
         """Return the derivatives of 1 - m(-eta)."""
         first, second, third = self.original.derivatives(-eta)
         return first, -second, third
-
-
-@dataclass(frozen=True)
-class LogComplementLink:
-    """eta = log(1 - mu)."""
-
-    def mean(self, eta: FloatArray) -> FloatArray:
-        """Return 1 - e^eta."""
-        return np.asarray(-np.expm1(eta))
-
-    def complement(self, eta: FloatArray) -> FloatArray:
-        """Return e^eta."""
-        return np.asarray(np.exp(eta))
-
-    def derivatives(self, eta: FloatArray) -> Derivatives:
-        """Return -e^eta three times."""
-        slope = -np.exp(eta)
-        return slope, slope, slope
 
 
 @dataclass(frozen=True)
@@ -233,21 +195,13 @@ def inverse_link(link: Any) -> InverseLink:
     from statsmodels.genmod.families import links
 
     kind = type(link)
-    # statsmodels keeps deprecated lower-case subclasses that add nothing to these.
-    plain: dict[str, InverseLink] = {
-        "Log": LogLink(),
-        "Logit": LogitLink(),
-        "Probit": ProbitLink(),
-        "Cauchy": CauchyLink(),
-        "CLogLog": CLogLogLink(),
-        "LogLog": ReflectedLink(CLogLogLink()),
-        "LogC": LogComplementLink(),
-    }
     if kind.__module__ == links.__name__:
         if isinstance(link, links.Power):
             return PowerLink(float(link.power))
         if kind is links.NegativeBinomial:
             return NegativeBinomialLink(float(link.alpha))
-        if kind.__name__ in plain:
-            return plain[kind.__name__]
+        if kind.__name__ == "LogLog":
+            return ReflectedLink(ClosedLink("CLogLog"))
+        if kind.__name__ in _CLOSED:
+            return ClosedLink(kind.__name__)
     return DifferencedLink(link)

@@ -12,6 +12,7 @@ from influstat.fit import Fit
 from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
+from influstat.losses.base import kink_distance
 from influstat.minimise.minimum import STATIONARITY
 from influstat.minimise.newton import stationarity
 from influstat.removal.active_set import entering_pull
@@ -178,12 +179,10 @@ def warn_of_balanced_weights(estimator: Any) -> None:
 def warn_of_kinks(fit: Fit) -> None:
     """Say which rows sit where the second derivative of their loss jumps."""
     risk = as_linear(fit.risk)
-    kinks = None if risk is None else getattr(risk.loss, "kinks", None)
-    if risk is None or kinks is None:
+    if risk is None:
         return
     eta = risk.linear_predictor(fit.theta)
-    distance = np.abs(eta - kinks(risk.y)) / (1.0 + np.abs(eta))
-    rows = np.flatnonzero(distance.min(axis=0) < AT_KINK)
+    rows = np.flatnonzero(kink_distance(risk.loss, risk.y, eta) < AT_KINK * (1.0 + np.abs(eta)))
     if rows.size:
         shown = ", ".join(str(label) for label in risk.row_labels[rows[:5]])
         more = f" and {rows.size - 5} more" if rows.size > 5 else ""

@@ -97,9 +97,7 @@ def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing:
     from statsmodels.regression.quantile_regression import QuantReg
 
     refuse(results)
-    reading.require_data(results)
-    reading.require_unconstrained(results)
-    reading.require_unrefitted(results)
+    reading.require_usable(results)
     kind = type(results.model)
     is_penalised = type(results).__name__.startswith(("L1", "Regularized"))
     _no_idle_setting("alpha", alpha, is_penalised, "fit_regularized")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.adapters.statsmodels.reading import Mapped, unsupported
 from influstat.errors import InvalidArgument
@@ -74,12 +75,15 @@ def _per_coefficient(alpha: Any, p: int) -> FloatArray:
     return values
 
 
-def _with(risk: LinearRisk, columns: Any, protocol: str, penalty: Penalty) -> LinearRisk:
-    """Return the risk of some of the columns, in a protocol."""
-    kept = np.flatnonzero(columns)
+def _some_columns(risk: LinearRisk, kept: NDArray[np.intp]) -> Design:
     design = Design(risk.design.rows(slice(None))[:, kept], names=[risk.names[j] for j in kept])
     if risk.design.columns is not None:
         design.columns = list(design.names)
+    return design
+
+
+def _with(risk: LinearRisk, design: Any, protocol: str, penalty: Penalty) -> LinearRisk:
+    """Return the risk of the same rows with another design, protocol and penalty."""
     return LinearRisk(
         risk.loss,
         design,
@@ -93,8 +97,8 @@ def _with(risk: LinearRisk, columns: Any, protocol: str, penalty: Penalty) -> Li
 
 
 def _ridge(mapped: Mapped, strengths: FloatArray) -> Mapped:
-    everything = np.ones(len(strengths), dtype=np.bool_)
-    return Mapped(_with(mapped.risk, everything, "folded", _quadratic(strengths)), mapped.theta)
+    risk = mapped.risk
+    return Mapped(_with(risk, risk.design, "folded", _quadratic(strengths)), mapped.theta)
 
 
 def _quadratic(strengths: FloatArray) -> Penalty:
@@ -116,7 +120,8 @@ def _l1(mapped: Mapped, ridge: FloatArray, strengths: FloatArray, protocol: str)
         columns = mapped.risk.design.rows(slice(None))[:, ~active]
         excluded = Design(columns / strengths[~active])
     lasso = ActiveL1(strengths[active] * np.sign(theta), excluded=excluded, bound=1.0)
-    return Mapped(_with(mapped.risk, active, protocol, _quadratic(ridge[active]) + lasso), theta)
+    design = _some_columns(mapped.risk, np.flatnonzero(active))
+    return Mapped(_with(mapped.risk, design, protocol, _quadratic(ridge[active]) + lasso), theta)
 
 
 def smoothed_glm(mapped: Mapped, results: Any) -> Mapped:
@@ -124,14 +129,4 @@ def smoothed_glm(mapped: Mapped, results: Any) -> Mapped:
     model, risk = results.model, mapped.risk
     second = np.asarray(model.penal.deriv2(mapped.theta), dtype=np.float64)
     penalty = Quadratic(float(model.pen_weight) * second)
-    smooth = LinearRisk(
-        risk.loss,
-        risk.design,
-        risk.y,
-        weights=risk.weights,
-        offset=risk.offset,
-        penalty=penalty,
-        protocol=risk.protocol,
-        row_labels=risk.row_labels,
-    )
-    return Mapped(smooth, mapped.theta)
+    return Mapped(_with(risk, risk.design, risk.protocol, penalty), mapped.theta)

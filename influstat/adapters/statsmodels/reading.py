@@ -49,18 +49,6 @@ def unwrapped(results: Any) -> Any:
     return inner
 
 
-def require_data(results: Any) -> None:
-    """Raise if the model has lost its data."""
-    model = results.model
-    if getattr(model, "endog", None) is None or getattr(model, "exog", None) is None:
-        raise InvalidArgument(
-            "results",
-            "still hold their data",
-            "lost them to remove_data()",
-            "Pass the results before remove_data() or save(remove_data=True), or fit again.",
-        )
-
-
 def require_converged(results: Any) -> None:
     """Raise NotConverged if the library says that its own iterations did not converge."""
     said = getattr(results, "converged", None)
@@ -74,18 +62,22 @@ def require_converged(results: Any) -> None:
         )
 
 
-def require_unconstrained(results: Any) -> None:
-    """Raise Unsupported for fits under linear constraints: no row's removal follows H^-1 there."""
+def require_usable(results: Any) -> None:
+    """Raise if the data are gone, or theta is no minimum over all coefficients."""
+    model = results.model
+    if getattr(model, "endog", None) is None or getattr(model, "exog", None) is None:
+        raise InvalidArgument(
+            "results",
+            "still hold their data",
+            "lost them to remove_data()",
+            "Pass the results before remove_data() or save(remove_data=True), or fit again.",
+        )
     if getattr(results, "constraints", None) is not None or getattr(results, "k_constr", None):
         unsupported(
             "fit_constrained",
             "Its coefficients minimise the risk on a subspace only. Fit the reduced design without "
             "constraints and pass those results.",
         )
-
-
-def require_unrefitted(results: Any) -> None:
-    """Raise Unsupported for fit_regularized(refit=True): a selection whose penalty is gone."""
     if getattr(results, "regularized", False):
         unsupported(
             "fit_regularized(refit=True)",
