@@ -209,6 +209,7 @@ def test_a_perceptron_is_fitted_from_an_indefinite_start(data_dir):
     near(by_values, fit.influence().on_theta().values, 1e-8)
 
 
+@pytest.mark.slow
 def test_influence_of_a_perceptron_against_warm_started_refits(data_dir):
     # All 100 rows: slope 1.325, Pearson 0.971, largest error 2.1e-3 of largest change 4.2e-3 (lam = 1).
     # The derivative itself is right to six digits, as a small change of weight shows.

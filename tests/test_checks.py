@@ -76,6 +76,7 @@ def test_a_risk_of_every_loss_passes(case):
     checks.check_risk(problem.risk(), X=problem.X_test, y=problem.y_test).assert_ok()
 
 
+@pytest.mark.slow
 def test_a_file_of_one_line_is_a_test_file(tmp_path):
     file = tmp_path / "test_my_loss.py"
     file.write_text("import influstat as ist\ntest_mine = ist.checks.laws(ist.PoissonLoss())\n")

@@ -29,6 +29,7 @@ def test_without_a_command_it_shows_three_models(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("first\n\nsecond\n\n")
 
 
+@pytest.mark.slow
 def test_each_table_has_four_solvers_and_named_rows(shown):
     assert [text.split(",")[0] for text in shown] == [
         "Ridge regression", "Logistic regression", "Smoothed SVC",
@@ -46,6 +47,7 @@ def test_each_table_has_four_solvers_and_named_rows(shown):
     assert "woman 1511" in shown[1]
 
 
+@pytest.mark.slow
 def test_lines_fit_narrow_terminals(shown):
     assert max(len(line) for text in shown for line in text.splitlines()) <= 100
 
