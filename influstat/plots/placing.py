@@ -146,7 +146,7 @@ def emptiest(points: FloatArray, size: FloatArray) -> tuple[tuple[float, float],
     corners = (np.array(spot) * (1.0 - size - 2.0 * MARGIN) + MARGIN for spot in SPOTS)
     counts = [Bbox([low, low + size]).padded(MARGIN).count_contains(points) for low in corners]
     best = int(np.argmin(counts))
-    return SPOTS[best], counts[best]
+    return SPOTS[best], int(counts[best])
 
 
 def put(box: Text, spot: tuple[float, float]) -> None:
