@@ -43,7 +43,7 @@ class Figure5(ShortRepr):
         I of the SVC for training rows without (fixed) and with (folded) a share of the penalty.
     svc_influence_published : ndarray, shape (90,)
         As the published figure has it: folded, with the smoothed risk (lam = 2) not minimised but taken at
-        the exact hinge fit of lam = 1 (math.md 8.7).
+        the exact hinge fit of lam = 1.
     logistic_distance, svc_distance, svc_distance_published : ndarray, shape (90,)
         Signed Euclidean distance to the decision boundary, cm.
     """
