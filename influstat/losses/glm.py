@@ -15,10 +15,10 @@ from influstat.losses.glm_links import InverseLink
 
 # Those with |l3| <= l2.
 _SELF_CONCORDANT = (
-    (families.Binomial, links.LOGIT),
-    (families.Poisson, links.LOG),
-    (families.Gamma, links.LOG),
-    (families.NegativeBinomial, links.LOG),
+    (families.Binomial, links.LogitLink()),
+    (families.Poisson, links.LogLink()),
+    (families.Gamma, links.LogLink()),
+    (families.NegativeBinomial, links.LogLink()),
 )
 
 
@@ -48,8 +48,8 @@ class GLMLoss(AnyTarget):
     Examples
     --------
     >>> from influstat.losses.glm_families import Poisson
-    >>> from influstat.losses.glm_links import LOG
-    >>> float(GLMLoss(Poisson(), LOG).first(3.0, 0.0))        # e^0 - 3
+    >>> from influstat.losses.glm_links import LogLink
+    >>> float(GLMLoss(Poisson(), LogLink()).first(3.0, 0.0))        # e^0 - 3
     -2.0
     """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -128,7 +129,9 @@ class ClosedLink(InverseLink):
         return _CLOSED[self.name][2](eta)
 
 
-LOG, LOGIT, PROBIT = ClosedLink("Log"), ClosedLink("Logit"), ClosedLink("Probit")
+LogLink = partial(ClosedLink, "Log")
+LogitLink = partial(ClosedLink, "Logit")
+ProbitLink = partial(ClosedLink, "Probit")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from influstat.errors import Unsupported
 from influstat.losses.base import Loss
 from influstat.losses.glm import GLMLoss
 from influstat.losses.glm_families import Family, Gamma, Gaussian, InverseGaussian, Poisson, Tweedie
-from influstat.losses.glm_links import LOG, PowerLink
+from influstat.losses.glm_links import LogLink, PowerLink
 from influstat.losses.hinge import SquaredHinge
 from influstat.losses.logistic import LogisticLoss
 from influstat.losses.poisson import PoissonLoss
@@ -204,7 +204,7 @@ def poisson(estimator: Any, size: Size) -> Objective:
 
 def gamma(estimator: Any, size: Size) -> Objective:
     """Return the objective sum w (y / mu + eta) / W + alpha |b|^2 / 2, mu = e^eta."""
-    return _glm(GLMLoss(Gamma(), LOG), estimator, size, 0.0, allowed=False)
+    return _glm(GLMLoss(Gamma(), LogLink()), estimator, size, 0.0, allowed=False)
 
 
 def tweedie(estimator: Any, size: Size) -> Objective:
@@ -216,7 +216,7 @@ def tweedie(estimator: Any, size: Size) -> Objective:
     # Minus the log-likelihood at scale 1 is half the deviance, up to terms in y alone.
     known: dict[float, Family] = {0.0: Gaussian(), 1.0: Poisson(), 2.0: Gamma(), 3.0: InverseGaussian()}
     family = known.get(power, Tweedie(power))
-    loss = GLMLoss(family, LOG if log else PowerLink(1.0))
+    loss = GLMLoss(family, LogLink() if log else PowerLink(1.0))
     if power < 1.0:
         return _glm(loss, estimator, size, -np.inf)
     return _glm(loss, estimator, size, 0.0, allowed=power < 2.0)

@@ -12,7 +12,7 @@ from influstat.input.validation import FloatArray, choice
 from influstat.losses import glm_families as families
 from influstat.losses.base import Loss
 from influstat.losses.glm import GLMLoss
-from influstat.losses.glm_links import LOG, LOGIT, PROBIT, inverse_link
+from influstat.losses.glm_links import LogitLink, LogLink, ProbitLink, inverse_link
 from influstat.losses.logistic import LogisticLoss
 from influstat.risks.linear import LinearRisk
 
@@ -24,7 +24,7 @@ def from_glm(results: Any, drop: str | None) -> reading.Mapped:
     model = results.model
     loss: Loss = GLMLoss(families.family_of(model.family), inverse_link(model.family.link))
     y = np.asarray(model.endog, dtype=np.float64)
-    if loss == GLMLoss(families.Binomial(), LOGIT) and np.isin(y, (0.0, 1.0)).all():
+    if loss == GLMLoss(families.Binomial(), LogitLink()) and np.isin(y, (0.0, 1.0)).all():
         loss = LogisticLoss()
     frequencies = np.asarray(model.freq_weights, dtype=np.float64)
     weights = np.asarray(model.iweights * model.n_trials, dtype=np.float64)
@@ -91,18 +91,18 @@ def from_binary_or_poisson(results: Any) -> reading.Mapped:
     model = results.model
     losses: dict[type, Loss] = {
         discrete_model.Logit: LogisticLoss(),
-        discrete_model.Probit: GLMLoss(families.Binomial(), PROBIT),
-        discrete_model.Poisson: GLMLoss(families.Poisson(), LOG),
+        discrete_model.Probit: GLMLoss(families.Binomial(), ProbitLink()),
+        discrete_model.Poisson: GLMLoss(families.Poisson(), LogLink()),
     }
     loss = losses[type(model)]
     if isinstance(loss, LogisticLoss) and not np.isin(model.endog, (0.0, 1.0)).all():
-        loss = GLMLoss(families.Binomial(), LOGIT)
+        loss = GLMLoss(families.Binomial(), LogitLink())
     return reading.one_predictor(results, loss, offset=offset_of(model))
 
 
 def from_geometric(results: Any) -> reading.Mapped:
     """Map NegativeBinomial(loglike_method="geometric"), whose dispersion is 1."""
-    loss = GLMLoss(families.NegativeBinomial(1.0), LOG)
+    loss = GLMLoss(families.NegativeBinomial(1.0), LogLink())
     return reading.one_predictor(results, loss, offset=offset_of(results.model))
 
 
