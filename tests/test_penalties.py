@@ -176,7 +176,7 @@ def test_a_toward_that_moves_nothing_is_refused():
 
 
 class Unfinished(ist.Penalty):
-    """A penalty of a user's own: the square of the sum of fourth powers is no business of ours."""
+    """A penalty of a user's own, sum theta^4, that does not say how its Hessian changes."""
 
     def value(self, theta):
         """Return sum theta^4."""
@@ -191,8 +191,8 @@ class Unfinished(ist.Penalty):
         return Diagonal(12.0 * theta**2)
 
     def scaled(self, factor):
-        """Not needed under fixed."""
-        raise NotImplementedError
+        """Return factor times it; the protocol "fixed" never asks."""
+        raise AssertionError(factor)
 
 
 def test_a_penalty_of_ones_own_has_exact_removals_and_says_what_it_lacks():

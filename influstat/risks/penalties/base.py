@@ -22,7 +22,7 @@ from influstat.input.validation import FloatArray
 
 
 class Penalty(ABC):
-    """A convex function P(theta) >= -inf that is added to the summed loss, whatever the rows.
+    """A convex function P(theta) that is added to the summed loss; it knows coefficients, never rows.
 
     A penalty of one's own needs `value`, `gradient`, `hessian` and `scaled`, and `constant_hessian = True`
     where its Hessian does not depend on theta.
