@@ -143,6 +143,17 @@ class Design:
             rows = slice(start, min(start + step, n))
             yield rows, self._block(self._data[rows])
 
+    def dense_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield (rows, block): dense float64 row blocks of at most 1 MiB, sparse data included.
+
+        For work that makes a few companions of each block, so that they all stay in cache.
+        """
+        n, p = self.shape
+        step = max(1, BLOCK_ENTRIES // (2 * p))
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            yield rows, self.rows(rows)
+
     def dot(self, coefficients: FloatArray) -> FloatArray:
         """Return X @ coefficients, shape (n,) or (n, m)."""
         result = np.empty((self.shape[0], *coefficients.shape[1:]))

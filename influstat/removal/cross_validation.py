@@ -154,10 +154,7 @@ def _closed_form(fit: Minimum, expansion: Expansion, groups: Groups, losses: Flo
     shared = SharedInverse(expansion, factors)
     penalty = expansion.penalty_gradient
     status, hard = [""] * len(groups), []
-    step = max(1, BLOCK_ENTRIES // risk.shape[1])
-    for start in range(0, len(groups), step):
-        rows = slice(start, start + step)
-        x = risk.design.rows(rows)
+    for rows, x in risk.design.dense_blocks():
         norms = shared.square_norms(x, factors[rows])
         leverage = expansion.second[rows] * norms
         # x'delta = -x' S_-i^-1 grad F_i(theta-hat), with x' S_-i^-1 = x' S_c^-1 / (1 - h).
@@ -166,7 +163,7 @@ def _closed_form(fit: Minimum, expansion: Expansion, groups: Groups, losses: Flo
         good = 1.0 - leverage > HARD
         eta = expansion.eta[rows] - along / np.where(good, 1.0 - leverage, np.nan)
         losses[rows] = risk.loss.value(risk.y[rows], eta)
-        hard += (start + np.flatnonzero(~good)).tolist()
+        hard += (rows.start + np.flatnonzero(~good)).tolist()
     if hard:
         for k, text in zip(hard, _by_removal(fit, groups.take(hard), "exact", losses), strict=True):
             status[k] = text

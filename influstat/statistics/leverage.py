@@ -18,7 +18,6 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
 
-BLOCK_ENTRIES = 2**17  # of a row block: 1 MiB, so that it and its few companions stay in cache
 WELL_CONDITIONED = 1e-3  # reciprocal condition number of S above which one factorisation is exact enough
 
 
@@ -85,21 +84,14 @@ class Leverage:
     def _gram(self, transform: FloatArray) -> FloatArray:
         """Return the sum of w_i l2_i (U'x_i)(U'x_i)'."""
         total = np.zeros(transform.shape)
-        for rows, block in self._row_blocks():
+        for rows, block in self.risk.design.dense_blocks():
             moved = block @ transform
             total += moved.T @ (self._curvature[rows, None] * moved)
         return total
 
-    def _row_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        n, p = self.risk.shape
-        step = max(1, BLOCK_ENTRIES // p)
-        for start in range(0, n, step):
-            rows = slice(start, min(start + step, n))
-            yield rows, self.risk.design.rows(rows)
-
     def blocks(self) -> Iterator[tuple[slice, FloatArray]]:
         """Yield (rows, y): the rows in these coordinates, a few thousand at a time."""
-        for rows, block in self._row_blocks():
+        for rows, block in self.risk.design.dense_blocks():
             yield rows, block @ self.transform
 
     @cached_property

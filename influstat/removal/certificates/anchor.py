@@ -14,7 +14,7 @@ from scipy.linalg import LinAlgError, cholesky, eigvalsh, solve_triangular
 
 from influstat.algebra.symmetric import Symmetric
 from influstat.errors import SingularHessian
-from influstat.input.design import BLOCK_ENTRIES, Design
+from influstat.input.design import Design
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 
@@ -111,12 +111,9 @@ class Anchor:
     @cached_property
     def row_norms(self) -> FloatArray:
         """|x_j|_{C^-1}, rounded up, shape (n,)."""
-        n, p = self.design.shape
-        norms = np.empty(n)
-        step = max(1, BLOCK_ENTRIES // p)
-        for start in range(0, n, step):
-            rows = slice(start, min(start + step, n))
-            norms[rows] = np.linalg.norm(self.whiten(self.design.rows(rows).T), axis=0)
+        norms = np.empty(self.design.shape[0])
+        for rows, block in self.design.dense_blocks():
+            norms[rows] = np.linalg.norm(self.whiten(block.T), axis=0)
         return norms * (1.0 + self.relative)
 
     def whiten(self, vectors: FloatArray) -> FloatArray:
