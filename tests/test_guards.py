@@ -21,7 +21,7 @@ from influstat.algebra.symmetric import Diagonal
 from influstat.checks import first_order_laws, second_order_laws
 from influstat.errors import NoMinimiser, NotStationary
 from influstat.input.groups import read_groups, read_rows
-from influstat.minimise import existence, newton
+from influstat.minimise import descent, existence
 from influstat.removal import cross_validation
 from influstat.removal.certificates import anchor, bounds
 from influstat.removal.expansion import Expansion
@@ -354,7 +354,7 @@ NONE = lambda *_: None  # noqa: E731
 GUARDS = [
     Guard("flights", a_removal_that_separates_has_no_minimiser, exact.Chord, "_doubt_flights", NONE),
     Guard("far", a_removal_that_separates_has_no_minimiser, exact, "FAR", np.inf),
-    Guard("gone", a_column_of_zeros_goes_to_zero_from_a_start, newton, "GONE", 0.0),
+    Guard("gone", a_column_of_zeros_goes_to_zero_from_a_start, descent, "GONE", 0.0),
     Guard("suspect", quasi_separated_rows_mixed_with_others_have_no_minimiser, existence, "SUSPECT", 0.0),
     Guard("too slow", a_removal_that_does_not_contract_leaves_the_others_at_once, exact, "TOO_SLOW", np.inf),
     Guard("refined", small_coefficients_keep_their_digits_in_closed_form, quadratic, "REFINED", 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import inf
 from typing import Any, Self
 
@@ -12,10 +13,16 @@ from influstat.errors import NotStationary
 from influstat.input.parts import require_parts
 from influstat.input.reader import LabelledTable, Reader
 from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
-from influstat.minimise.newton import minimise, stationarity
+from influstat.minimise.descent import stationarity
+from influstat.minimise.newton import minimise
+from influstat.minimise.remaining import remaining_step
+from influstat.risks.chart import Chart, chart_of
 from influstat.risks.contract import Risk
 
 STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
+# and the largest Newton step left, in units of what removing a typical row does to theta: a library's own
+# refits without a row are no nearer than that either
+ALLOWED = 1e-2
 
 
 class Minimum:
@@ -28,7 +35,8 @@ class Minimum:
     theta : array_like, shape (p,)
         The minimiser of the risk.
     tolerance : float
-        Largest `stationarity` accepted; ``np.inf`` accepts any theta.
+        Largest `stationarity` accepted; ``np.inf`` accepts any theta. Else the Newton step left may not
+        exceed 1 % of what removing a typical row does either.
     reader : Reader, optional
         Turns new rows as the caller has them into rows of the risk; they are that already when left out.
 
@@ -59,6 +67,8 @@ class Minimum:
         self.stationarity: float = stationarity(risk, self.theta)
         if not self.stationarity <= limit:
             _refuse(risk, self.theta, self.stationarity, limit)
+        if limit < inf:
+            _require_no_step(risk, self.theta)
 
     @classmethod
     def minimise(
@@ -131,6 +141,11 @@ class Minimum:
         For one linear predictor per row it is [X' diag(w_i l2_i) X + kappa D] / W.
         """
         return self.risk.curvature(self.theta)
+
+    @cached_property
+    def chart(self) -> Chart | None:
+        """Coordinates for questions that need H^-1; None where the coefficients themselves will do."""
+        return chart_of(self.risk, self.theta)
 
     # -- new rows ------------------------------------------------------------------------------------
 
@@ -226,3 +241,15 @@ def _refuse(risk: Risk, theta: FloatArray, measure: float, limit: float) -> None
         "Let the fit converge, check that loss, penalty, weights and offset are those it was fitted with, "
         "or finish it with ist.Fit.minimise(risk, start=theta).",
     )
+
+
+def _require_no_step(risk: Risk, theta: FloatArray) -> None:
+    """Raise where a Newton step is left that matters, though each entry of the gradient is small."""
+    left = remaining_step(risk, theta)
+    if ALLOWED < left < inf:
+        raise NotStationary(
+            "theta",
+            f"minimise the risk (a Newton step left of at most {ALLOWED:g} times a typical removal)",
+            f"is {left:.3g} such removals away, hidden by columns or rows in very different units",
+            "Finish it with ist.Fit.minimise(risk, start=theta), or rescale the columns and fit again.",
+        )

@@ -12,8 +12,8 @@ from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.progress import progress
 from influstat.input.validation import choice
 from influstat.input.warning import doubt
+from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum
-from influstat.minimise.newton import LARGEST_FACTORED
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks_of
 from influstat.removal.methods.exact import ExactRefit

@@ -118,6 +118,10 @@ class LinearRisk:
         part._set(loss or self.loss, rows or self.rows, penalty or self.penalty, self.protocol)
         return part
 
+    def moved(self, rows: Rows, penalty: Penalty) -> LinearRisk:
+        """Return the risk as a function of other coefficients: rows and penalty in theirs."""
+        return self._with(rows=rows, penalty=penalty)
+
     # -- its rows ------------------------------------------------------------------------------------
 
     @property

@@ -12,7 +12,7 @@ from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, 
 from influstat.adapters.scikit_learn.source import Source, source_of
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
-from influstat.input.validation import choice
+from influstat.input.validation import FloatArray, choice
 from influstat.losses.hinge import SmoothedHinge
 from influstat.risks.protocol import PROTOCOLS
 
@@ -107,15 +107,21 @@ def from_sklearn(
         raise InvalidArgument(
             "smoothing", "be left out for a loss that is smooth already", f"is {smoothing!r}", "Leave it out."
         )
-    limit = check.limit_of(source.estimator)
     if source.classes > 2:
-        return check.checked_fit(*softmax_risk(source, objective), limit=limit, polish=polish)
+        return _checked(source, softmax_risk(source, objective), polish)
     source = source.coded(objective.codes)
     require_targets(source, objective)
     read = active_set_risk if objective.lasso > 0 else linear_risk
-    fit = check.checked_fit(*read(source, objective), limit=limit, polish=polish)
+    fit = _checked(source, read(source, objective), polish)
     check.warn_of_kinks(fit)
     return fit
+
+
+def _checked(source: Source, read: tuple[Any, FloatArray, Any], polish: bool) -> Fit:
+    """Return the fit of a risk, its coefficients and its reader, all that is known of its origin at hand."""
+    return check.checked_fit(
+        *read, estimator=source.estimator, transformers=source.translation.transformers, polish=polish
+    )
 
 
 def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> Fit:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError, NotConverged
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.minimise.newton import TOLERANCE as STATIONARY
+from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.inverse import Downdated
