@@ -177,7 +177,7 @@ class BlackBoxRisk:
     # -- other rows, other weights ----------------------------------------------------------------------
 
     def reweighted(self, weights: Any) -> BlackBoxRisk:
-        """Return the risk with other weights; P as the protocol says (see `LinearRisk.reweighted`)."""
+        """Return the risk of the same rows with other weights, its penalty as the protocol says."""
         part = self._copy(self._hvp)
         part.weights = read_weights(weights, self.shape[0])
         part.total_weight = float(part.weights.sum())
@@ -186,9 +186,9 @@ class BlackBoxRisk:
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> BlackBoxRisk:
         """Return held-out rows (m, p) with this risk's penalty share; Unsupported without `test_losses`."""
-        _no_offset(offset)
         call = "test_losses=f with f(theta, X, y) -> losses"
         function = _given("test_losses", self._test_losses, "losses of new rows", call)
+        _no_offset(offset)
         part = self._copy(None)  # hvp is about the training rows
         part.rows = RowFunction("test_losses", lambda theta: function(theta, X, y), self.rows.widths)
         part.shape = (part.rows.length, self.shape[1])

@@ -258,6 +258,8 @@ class LinearRisk:
 
     def reweighted(self, weights: Any) -> LinearRisk:
         """Return the risk of the same rows with other weights, its penalty as the protocol says."""
+        # Under "folded" each row carries P / W, so that the penalty becomes (sum of the new weights / W) P;
+        # under "fixed" it stays whole. Dropping row i is a weight of 0.
         rows = self.rows.reweighted(weights)
         factor = self.protocol.after(self.total_weight, rows.total_weight)
         return self._with(rows=rows, penalty=self.penalty if factor == 1.0 else self.penalty.scaled(factor))
