@@ -170,19 +170,7 @@ class Minimum:
         return np.asarray(self.test_rows(X, y, offset=offset).row_losses(self.theta))
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> Any:
-        """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total.
-
-        Parameters
-        ----------
-        X, y : array_like, shapes (m, p) and (m,)
-            New rows as the caller has them; the reader, if any, translates them.
-        offset : array_like, shape (m,), optional
-            Their offsets.
-
-        Returns
-        -------
-        Risk
-        """
+        """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total."""
         targets = y if self.reader is None else self.reader.targets(y)
         return self.risk.test_rows(self._read(X, y), targets, offset=offset)
 
