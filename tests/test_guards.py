@@ -276,7 +276,7 @@ def a_small_gradient_in_small_units_is_refused():
     rng = np.random.default_rng(0)
     X, y = 1e-4 * rng.normal(size=(60, 2)), (rng.random(60) < 0.5).astype(int)
     estimator = LogisticRegression(C=1e10, tol=1e-4, max_iter=1000).fit(X, y)
-    with pytest.raises(NotStationary, match="standard errors away"):
+    with pytest.raises(NotStationary, match="standard errors"):
         ist.from_sklearn(estimator, X, y)
 
 
@@ -375,7 +375,7 @@ GUARDS = [
         -np.inf,
     ),
     Guard("typical", cross_validated_losses_whatever_the_units, cross_validation, "_typical", np.mean),
-    Guard("near", a_small_gradient_in_small_units_is_refused, check, "NEAR", np.inf),
+    Guard("surprise", a_small_gradient_in_small_units_is_refused, check, "SURPRISE", np.inf),
     Guard(
         "unsettled values", differences_that_cannot_tell_excuse_nothing, first_order_laws, "unsettled", NONE
     ),

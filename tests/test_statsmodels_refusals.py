@@ -112,7 +112,8 @@ class TestUnconverged:
             ist.from_statsmodels(self.unconverged())
 
     def test_polishing_helps(self):
-        fit = ist.from_statsmodels(self.unconverged(), polish=True)
+        with pytest.warns(DoubtfulResult, match="standard errors away from where the library stopped"):
+            fit = ist.from_statsmodels(self.unconverged(), polish=True)
         np.testing.assert_allclose(fit.theta, sm.Logit(LABELS, X).fit(disp=0).params, rtol=1e-8)
 
     def test_a_fit_stopped_early_without_a_word_is_measured(self):

@@ -33,23 +33,9 @@ BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and
 
 
 class Design:
-    """Rows x_i of the model, with names, labels and an optional trailing column of ones.
+    """Rows x_i of the model (n, p), with names, labels and an optional trailing column of ones.
 
-    Parameters
-    ----------
-    X : array_like, DataFrame or scipy.sparse, shape (n, p)
-        The regressors, without the intercept column.
-    intercept : bool
-        Whether a column of ones follows the columns of X.
-    names : sequence of str, optional
-        Column names; those of a DataFrame, or x0, x1, ..., when left out.
-    argument : str
-        What error messages call X.
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        X is not two-dimensional, is empty, or holds entries that are not finite real numbers.
+    `names` are those of a DataFrame's columns, or x0, x1, ..., when left out; errors call X `argument`.
 
     Examples
     --------
@@ -221,16 +207,8 @@ class Design:
 
 
 def _squared(block: Any) -> Any:
-    """Return the squared entries in float64 (a float32 square would keep only seven digits).
-
-    Entries beyond 1e154 become inf without a word here; whoever factors the Hessian says so.
-
-    Returns
-    -------
-    ndarray or sparse array, shape of X
-        New; X stays as it is.
-    """
-    with np.errstate(over="ignore"):
+    """Return the squared entries in float64 (a float32 square would keep only seven digits), X as it is."""
+    with np.errstate(over="ignore"):  # inf beyond 1e154: whoever factors the Hessian says so
         return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block
 
 

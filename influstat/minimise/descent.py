@@ -35,21 +35,11 @@ POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the g
 
 @dataclass(frozen=True)
 class Found:
-    """A minimiser with its evidence.
-
-    Attributes
-    ----------
-    theta : ndarray, shape (p,)
-        The minimiser.
-    stationarity : float
-        max_j |grad_j R| / (size of its terms), at theta.
-    iterations : int
-        Newton steps taken.
-    """
+    """A minimiser with its evidence."""
 
     theta: FloatArray
-    stationarity: float
-    iterations: int
+    stationarity: float  # max_j |grad_j R| / (size of its terms), at theta
+    iterations: int  # Newton steps taken
 
 
 def stationarity(risk: Risk, theta: FloatArray, gradient: FloatArray | None = None) -> float:
@@ -117,15 +107,8 @@ class Descent:
                 self.existence.refuse_separating(self.theta)
 
     def _step(self, lengths: int) -> bool:
-        """Move once, if one of so many step lengths lowers the risk or its gradient.
-
-        Within the tolerance a whole step lowers the gradient, or rounding is all that is left of it.
-
-        Returns
-        -------
-        bool
-            Whether one does.
-        """
+        """Return whether one of so many step lengths lowers the risk or its gradient, having moved there."""
+        # Within the tolerance a whole step lowers the gradient, or rounding is all that is left of it.
         with np.errstate(over="ignore"):
             direction = self._direction()
         self.steps += 1
@@ -228,14 +211,8 @@ class Descent:
 
 
 def _absolute(matrix: FloatArray) -> FloatArray:
-    """Return the matrix with its eigenvalues in absolute value: it turns saddles into descents.
-
-    Source: Dauphin et al. (2014), Advances in Neural Information Processing Systems 27.
-
-    Returns
-    -------
-    ndarray, shape (p, p)
-    """
+    """Return the matrix with its eigenvalues in absolute value: it turns saddles into descents."""
+    # Dauphin et al. (2014), Advances in Neural Information Processing Systems 27.
     values, vectors = np.linalg.eigh(matrix)
     sizes = np.abs(values)
     sizes = np.maximum(sizes, 1e-6 * sizes.max() + np.finfo(np.float64).tiny)

@@ -26,13 +26,7 @@ SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minim
 
 
 class Existence:
-    """What is known about the minimum of a risk of any kind: what the risk itself says.
-
-    Parameters
-    ----------
-    risk : Risk
-        A risk may have a method `require_minimum()`, which raises where there is none.
-    """
+    """What is known about the minimum of any risk: what its method `require_minimum`, if any, raises."""
 
     def __init__(self, risk: Any) -> None:
         self._require_minimum = getattr(risk, "require_minimum", lambda: None)
@@ -56,13 +50,7 @@ class Existence:
 
 
 class LinearExistence(Existence):
-    """The theorems for one linear predictor per row.
-
-    Parameters
-    ----------
-    risk : LinearRisk
-        The risk; directions that its penalty feels need not be looked at.
-    """
+    """The theorems for one linear predictor per row; directions that the penalty feels need no look."""
 
     def __init__(self, risk: LinearRisk) -> None:
         self._risk = risk

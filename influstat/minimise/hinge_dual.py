@@ -13,7 +13,7 @@ variables shrink: Tapia's indicators, El-Bakry, Tapia and Zhang (1994), SIAM Rev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,40 +33,17 @@ ROUNDING = 64 * EPSILON  # of 1 - y eta, relative to the size of its terms
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HingeProblem(ShortRepr):
-    """minimise sum_i w_i max(0, c_i - y_i (x_i'beta + b)) + (kappa/2) |beta|^2, in sum scale.
+    """minimise sum_i w_i max(0, c_i - y_i (x_i'beta + b)) + (kappa/2) |beta|^2, in sum scale."""
 
-    Parameters
-    ----------
-    rows : ndarray, shape (n, p) or (n, p + 1)
-        y_i x_i, and behind it y_i itself if there is an intercept.
-    target : ndarray, shape (n,)
-        c_i = 1 - y_i o_i, for an offset o_i.
-    weights : ndarray, shape (n,)
-        w_i >= 0.
-    kappa : float
-        Strength of the penalty, > 0.
-    intercept : bool
-        Whether the last entry of theta is b.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from influstat.minimise.hinge_dual import HingeProblem
-    >>> HingeProblem(np.ones((1, 1)), np.ones(1), np.ones(1), 2.0, False).value(np.array([0.5]))
-    0.75
-    """
-
-    rows: FloatArray
-    target: FloatArray
-    weights: FloatArray
-    kappa: float
-    intercept: bool
+    rows: FloatArray  # y_i x_i, and behind it y_i itself if there is an intercept
+    target: FloatArray  # c_i = 1 - y_i o_i, for an offset o_i
+    weights: FloatArray  # w_i >= 0
+    kappa: float  # strength of the penalty, > 0
+    intercept: bool  # whether the last entry of theta is b
 
     def take(self, kept: NDArray[np.intp]) -> HingeProblem:
         """Return the problem of some of the rows."""
-        return HingeProblem(
-            self.rows[kept], self.target[kept], self.weights[kept], self.kappa, self.intercept
-        )
+        return replace(self, rows=self.rows[kept], target=self.target[kept], weights=self.weights[kept])
 
     @property
     def penalty(self) -> FloatArray:
@@ -112,22 +89,9 @@ class HingeProblem(ShortRepr):
 
 
 def best_pair(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
-    """Return theta, a feasible dual, as nearly optimal as floats allow, and the steps taken.
-
-    All weights must be positive. The work is done for centred rows of mean square length 1 along
-    their principal axes, and for a mean weight of 1. Centring moves b by center'beta: b is free.
-
-    Returns
-    -------
-    tuple of ndarray, ndarray of shape (n,) and int
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from influstat.minimise.hinge_dual import HingeProblem, best_pair
-    >>> best_pair(HingeProblem(np.full((1, 1), 2.0), np.ones(1), np.ones(1), 10.0, False))[:2]
-    (array([0.2]), array([1.]))
-    """
+    """Return theta, a feasible dual (n,), as nearly optimal as floats allow, and the steps taken."""
+    # All weights must be positive. The work is done for centred rows of mean square length 1 along their
+    # principal axes, and for a mean weight of 1. Centring moves b by center'beta: b is free.
     p = problem.rows.shape[1] - problem.intercept
     signed, labels, weights = problem.rows[:, :p], problem.rows[:, p:], problem.weights
     center = np.zeros(p)
@@ -180,15 +144,9 @@ def _search(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
 
 
 def _flaw(problem: HingeProblem, theta: FloatArray, dual: FloatArray) -> float:
-    """Return the largest violation of an optimality condition, each relative to its own size.
-
-    The gap alone would not do: it knows theta only to its square root, and not at all where the risk
-    is below rounding, as for separable rows in large units.
-
-    Returns
-    -------
-    float
-    """
+    """Return the largest violation of an optimality condition, each relative to its own size."""
+    # The gap alone would not do: it knows theta only to its square root, and not at all where the risk is
+    # below rounding, as for separable rows in large units.
     weights, shortfall, rounding = problem.weights, problem.shortfall(theta), problem.rounding(theta)
     alpha = dual / np.minimum(weights, dual.max() or 1.0)
     beyond = np.max(alpha * np.maximum(-shortfall - rounding, 0.0))
@@ -258,16 +216,9 @@ def _longest_step(positive: FloatArray, change: FloatArray) -> float:
 def _normal_equations(
     rows: FloatArray, spread: FloatArray, penalty: FloatArray
 ) -> Callable[[FloatArray], FloatArray]:
-    """Return g -> (Z'diag(spread) Z + diag(penalty))^-1 g.
-
-    Near the optimum `spread` is huge for rows on the margin. Where a small penalty then drowns in the
-    rounding errors of the sum, a QR factorisation of its roots, the longest first, still keeps it.
-
-    Returns
-    -------
-    callable
-        g, shape (p,), to a vector of that shape.
-    """
+    """Return g -> (Z'diag(spread) Z + diag(penalty))^-1 g, for g of shape (p,)."""
+    # Near the optimum `spread` is huge for rows on the margin. Where a small penalty then drowns in the
+    # rounding errors of the sum, a QR factorisation of its roots, the longest first, still keeps it.
     roots = np.sqrt(spread)[:, None] * rows
     matrix = roots.T @ roots
     matrix.flat[:: len(penalty) + 1] += penalty
@@ -292,18 +243,11 @@ def _normal_equations(
 def _polished(
     problem: HingeProblem, theta: FloatArray, positive: FloatArray, growth: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the pair that is optimal if the rows that now seem to be on the margin are on it.
-
-    Then A theta = c there (A their rows), alpha is 0 or w elsewhere, and K theta = Z'alpha with the
-    penalty K. From A' = Q1 R: the part of theta within Q1 follows from c, the part within Q2 makes
-    Q2'(K theta - Z'alpha) = 0, and Q1'(K theta - Z'alpha) = R (change of alpha). Of dependent rows,
-    those whose alpha is farthest from 0 and w are changed.
-
-    Returns
-    -------
-    tuple of ndarray and ndarray of shape (n,)
-        theta and the dual.
-    """
+    """Return theta and the dual (n,), optimal if the rows that now seem to be on the margin are on it."""
+    # Then A theta = c there (A their rows), alpha is 0 or w elsewhere, and K theta = Z'alpha with the penalty
+    # K. From A' = Q1 R: the part of theta within Q1 follows from c, the part within Q2 makes
+    # Q2'(K theta - Z'alpha) = 0, and Q1'(K theta - Z'alpha) = R (change of alpha). Of dependent rows, those
+    # whose alpha is farthest from 0 and w are changed.
     dual, room, excess, hinge = positive
     inside = (growth[:2] > growth[2:]).all(axis=0)  # excess and hinge vanish, alpha and w - alpha do not
     scale = np.sqrt(np.minimum(dual, room)[inside])

@@ -35,8 +35,8 @@ class Minimum:
     theta : array_like, shape (p,)
         The minimiser of the risk.
     tolerance : float
-        Largest `stationarity` accepted; ``np.inf`` accepts any theta. Else the Newton step left may not
-        exceed 1 % of what removing a typical row does either.
+        Largest `stationarity` accepted; ``np.inf`` accepts any theta. Up to 1e-6 the Newton step left may
+        not exceed 1 % of what removing a typical row does either.
     reader : Reader, optional
         Turns new rows as the caller has them into rows of the risk; they are that already when left out.
 
@@ -67,7 +67,7 @@ class Minimum:
         self.stationarity: float = stationarity(risk, self.theta)
         if not self.stationarity <= limit:
             _refuse(risk, self.theta, self.stationarity, limit)
-        if limit < inf:
+        if limit <= STATIONARITY:
             _require_no_step(risk, self.theta)
 
     @classmethod
@@ -185,19 +185,7 @@ class Minimum:
         return np.asarray(self.test_rows(X, y, offset=offset).row_losses(self.theta))
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> Any:
-        """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total.
-
-        Parameters
-        ----------
-        X, y : array_like, shapes (m, p) and (m,)
-            New rows as the caller has them; the reader, if any, translates them.
-        offset : array_like, shape (m,), optional
-            Their offsets.
-
-        Returns
-        -------
-        Risk
-        """
+        """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total."""
         targets = y if self.reader is None else self.reader.targets(y)
         return self.risk.test_rows(self._read(X, y), targets, offset=offset)
 

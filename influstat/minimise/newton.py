@@ -31,34 +31,7 @@ def minimise(
     max_iterations: int = 200,
     tolerance: float = TOLERANCE,
 ) -> Found:
-    """Return the minimiser of the risk, or raise.
-
-    Parameters
-    ----------
-    risk : Risk
-        What to minimise.
-    start : ndarray, shape (p,), optional
-        Where to start; zeros when left out.
-    max_iterations : int
-        Newton steps for each of the losses gone through.
-    tolerance : float
-        Required stationarity.
-
-    Returns
-    -------
-    Found
-
-    Raises
-    ------
-    SingularHessian
-        Unpenalised columns are linearly dependent, so that the minimiser is not unique.
-    NoMinimiser
-        The risk falls for ever along some direction (separable classes without a penalty).
-    IndefiniteHessian
-        The risk is not convex at the start.
-    NotConverged
-        The step limit came first.
-    """
+    """Return the minimiser of the risk from `start` (p,), zeros when left out, or raise why there is none."""
     existence_of(risk).require()
     try:
         found = _in_coefficients(risk, start, max_iterations, tolerance)

@@ -190,7 +190,7 @@ class HingeFit:
         Returns
         -------
         ndarray, shape (k, p)
-            nan for a row without which there is no refit (the last of its class, say), see below.
+            nan for a row without which there is no refit (the last of its class, say).
 
         Raises
         ------

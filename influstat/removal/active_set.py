@@ -22,13 +22,7 @@ MARGIN = 1e-9  # relative: at the bound itself a column may stay out
 
 
 def entering_pull(risk: LinearRisk, lasso: ActiveL1, theta: FloatArray) -> float:
-    """Return how far the gradient of a column left out exceeds lambda, relative to its terms.
-
-    Returns
-    -------
-    float
-        At most 0 where all those columns rightly stay out.
-    """
+    """Return the most that the gradient of a column left out exceeds lambda, relative to its terms."""
     if lasso.excluded is None:
         return 0.0
     slopes = risk.weights * risk.loss.first(risk.y, risk.linear_predictor(theta))

@@ -88,16 +88,7 @@ class Removal(ShortRepr):
         return np.asarray(np.linalg.norm(self.gradients(), axis=1))
 
     def gradients(self) -> FloatArray:
-        """Return the gradient at `theta` of the risk without the rows.
-
-        (1/W) [sum of w_j grad l_j over the rows left, and the penalty that stays]; W is the total
-        weight of all rows.
-
-        Returns
-        -------
-        ndarray, shape (k, p)
-            In mean scale; nan where theta is nan.
-        """
+        """Return grad (losses of the rows left + penalty left) / W at `theta`, shape (k, p), nan with it."""
         return gradients_without(self.fit, self.groups, self.theta)
 
     def loss_change(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
@@ -139,9 +130,8 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray of bool, shape (k,)
-            True where a coefficient changes its sign, a column left out would come in, or theta is nan:
-            theta is then not that of the library's refit. With method "exact" False proves that it is,
-            since the optimality conditions hold there.
+            True where a coefficient changes its sign, a column left out would come in, or theta is nan: theta
+            is then not that of the library's refit. With method "exact" False proves that it is.
 
         Raises
         ------
@@ -162,10 +152,9 @@ class Removal(ShortRepr):
         return certify(self.fit.risk, self.fit.theta, self.groups, self.theta)
 
     def theta_bound(self) -> FloatArray:
-        """Return certified bounds on |theta - true theta|.
+        """Return certified bounds on |theta - theta of the exact minimiser without the rows|.
 
-        True is the exact minimiser without the rows. As `fit.theta` is what it is, these are bounds on
-        |reported delta - true delta| too; a fit that has not converged is no exception.
+        They bound |reported delta - true delta| too, also of a fit that has not converged.
 
         Returns
         -------

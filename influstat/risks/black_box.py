@@ -134,16 +134,10 @@ class BlackBoxRisk:
         return np.asarray(total / self.total_weight)
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return the size of each entry of the gradient without cancellation.
-
-        The sum of the absolute terms, 1e12 times the estimated error of differences (relative to this, a
-        gradient of 1e-12 can be reached), and a millionth of the mean loss per width: where all terms
-        vanish with the gradient, as at a hidden unit of weight 0, there is nothing else to compare with.
-
-        Returns
-        -------
-        ndarray, shape (p,)
-        """
+        """Return the size of each entry of the gradient without cancellation, shape (p,)."""
+        # Next to the absolute terms, 1e12 times the estimated error of differences (relative to this, a
+        # gradient of 1e-12 can be reached), and a millionth of the mean loss per width: where all terms
+        # vanish with the gradient, as at a hidden unit of weight 0, there is nothing else to compare with.
         found = self.rows.gradients(theta)
         size = self.weights @ (np.abs(found.value) + 1e12 * found.error)
         least = 1e-6 * (self.weights @ np.abs(self.rows.values(theta))) / self.rows.widths
@@ -183,7 +177,7 @@ class BlackBoxRisk:
     # -- other rows, other weights ----------------------------------------------------------------------
 
     def reweighted(self, weights: Any) -> BlackBoxRisk:
-        """Return the risk with other weights; P as the protocol says (see `LinearRisk.reweighted`)."""
+        """Return the risk of the same rows with other weights, its penalty as the protocol says."""
         part = self._copy(self._hvp)
         part.weights = read_weights(weights, self.shape[0])
         part.total_weight = float(part.weights.sum())
@@ -191,25 +185,9 @@ class BlackBoxRisk:
         return part
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> BlackBoxRisk:
-        """Return held-out rows with this risk's penalty share; W stays the training total.
-
-        Returns
-        -------
-        BlackBoxRisk, shape (m, p)
-
-        Raises
-        ------
-        Unsupported
-            The risk has no `test_losses`, or an offset is given.
-        """
-        function = self._test_losses
-        if function is None:
-            raise Unsupported(
-                "test_losses",
-                "be given to the BlackBoxRisk for losses of new rows",
-                "was left out",
-                "Pass test_losses=f with f(theta, X, y) -> losses, shape (m,).",
-            )
+        """Return held-out rows (m, p) with this risk's penalty share; Unsupported without `test_losses`."""
+        call = "test_losses=f with f(theta, X, y) -> losses"
+        function = _given("test_losses", self._test_losses, "losses of new rows", call)
         _no_offset(offset)
         part = self._copy(None)  # hvp is about the training rows
         part.rows = RowFunction("test_losses", lambda theta: function(theta, X, y), self.rows.widths)
@@ -234,14 +212,8 @@ class BlackBoxRisk:
     def _predictor(self, X: Any, kind: str, offset: Any) -> RowFunction:
         choice("kind", kind, ("linear", "mean"))
         _no_offset(offset)
-        function = self._predict
-        if function is None:
-            raise Unsupported(
-                "predict",
-                "be given to the BlackBoxRisk for predictions",
-                "was left out",
-                "Pass predict=f with f(theta, X) -> predictions, shape (m,).",
-            )
+        call = "predict=f with f(theta, X) -> predictions"
+        function = _given("predict", self._predict, "predictions", call)
         return RowFunction("predict", lambda theta: function(theta, X), self.rows.widths)
 
     def _copy(self, hvp: Function | None) -> BlackBoxRisk:
@@ -249,6 +221,14 @@ class BlackBoxRisk:
         part.__dict__.update(self.__dict__)
         part._hvp = hvp
         return part
+
+
+def _given(argument: str, function: Function | None, purpose: str, call: str) -> Function:
+    """Return the function, or raise Unsupported where the user gave none."""
+    if function is None:
+        need = f"be given to the BlackBoxRisk for {purpose}"
+        raise Unsupported(argument, need, "was left out", f"Pass {call}, shape (m,).")
+    return function
 
 
 def _no_offset(offset: Any) -> None:

@@ -182,16 +182,10 @@ class LinearRisk:
         return total / self.total_weight
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return the size that each entry of the gradient would have without cancellation.
-
-        (1/W) [ sum_i w_i |x_ij| (|l1_i| + l2_i (|x_i|'|theta| + |o_i|)) + kappa d_j |theta_j| ]: the
-        sum of the absolute terms, plus what rounding in eta can do. Rounding errors of the gradient
-        are a few float64 epsilons of it, whatever the units of the columns.
-
-        Returns
-        -------
-        ndarray, shape (p,)
-        """
+        """Return the size that each entry of the gradient would have without cancellation, shape (p,)."""
+        # (1/W) [sum_i w_i |x_ij| (|l1_i| + l2_i (|x_i|'|theta| + |o_i|)) + kappa d_j |theta_j|]: the absolute
+        # terms, plus what rounding in eta can do. Rounding errors of the gradient are a few float64
+        # epsilons of it, whatever the units of the columns.
         eta = self.linear_predictor(theta)
         spread = self.design.absolute_dot(np.abs(theta)) + np.abs(self.offset)
         size = np.abs(self.loss.first(self.y, eta)) + np.abs(self.loss.second(self.y, eta)) * spread
@@ -229,19 +223,7 @@ class LinearRisk:
     # -- other rows, judged with this risk's loss and penalty share --------------------------------
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> LinearRisk:
-        """Return held-out rows with this risk's loss, so that their losses and gradients can be asked.
-
-        The penalty share stays that of the *training* rows: P / W if folded, with W as here.
-
-        Returns
-        -------
-        LinearRisk, shape (m, p)
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            The columns differ from the training columns, or y does not suit the loss.
-        """
+        """Return held-out rows (m, p) with this risk's loss and the penalty share of its training rows."""
         return self._with(rows=self.rows.new(self.loss, X, y, offset))
 
     def row_losses(self, theta: FloatArray) -> FloatArray:
@@ -253,14 +235,7 @@ class LinearRisk:
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
-        """Return predictions for new rows.
-
-        `kind` is "linear" for x'theta + offset or "mean" for the mean E(y | x) that belongs to it.
-
-        Returns
-        -------
-        ndarray, shape (m,), or (m, k) for theta of shape (p, k)
-        """
+        """Return x'theta + offset, or the mean, of new rows, shape (m,), or (m, k) for theta (p, k)."""
         choice("kind", kind, PREDICTIONS)
         eta = self.design.like(X, argument="X").dot(theta)
         if offset is not None:
@@ -286,50 +261,23 @@ class LinearRisk:
         return self._with(loss=loss)
 
     def reweighted(self, weights: Any) -> LinearRisk:
-        """Return the risk of the same rows with other weights, its penalty as the protocol says.
-
-        Under "folded" each row carries P / W, so the penalty becomes (sum of the new weights / W) P;
-        under "fixed" it stays whole. Dropping row i is a weight of 0.
-
-        Returns
-        -------
-        LinearRisk, shape (n, p)
-
-        Raises
-        ------
-        InvalidArgument
-            The weights are negative, all zero, or not one per row.
-        """
+        """Return the risk of the same rows with other weights, its penalty as the protocol says."""
+        # Under "folded" each row carries P / W, so that the penalty becomes (sum of the new weights / W) P;
+        # under "fixed" it stays whole. Dropping row i is a weight of 0.
         rows = self.rows.reweighted(weights)
         factor = self.protocol.after(self.total_weight, rows.total_weight)
         return self._with(rows=rows, penalty=self.penalty if factor == 1.0 else self.penalty.scaled(factor))
 
 
 def as_linear(risk: Risk) -> LinearRisk | None:
-    """Return the risk if it is a loss of one linear predictor per row, else None.
-
-    The one place where the kinds of risks are told apart: closed forms, certificates, leverages and the
-    theorems on whether there is a minimum are about a `LinearRisk`, which is final.
-
-    Returns
-    -------
-    LinearRisk or None
-    """
+    """Return the risk if it is a loss of one linear predictor per row, else None."""
+    # The one place where the kinds of risks are told apart: closed forms, certificates, leverages and the
+    # theorems on whether there is a minimum are about a `LinearRisk`, which is final.
     return risk if type(risk) is LinearRisk else None
 
 
 def require_linear(risk: Risk, what: str) -> LinearRisk:
-    """Return the risk as a LinearRisk, or say that `what` needs one.
-
-    Returns
-    -------
-    LinearRisk
-
-    Raises
-    ------
-    Unsupported
-        The risk is no loss of one linear predictor per row.
-    """
+    """Return the risk as a LinearRisk, or raise Unsupported: `what` needs one."""
     linear = as_linear(risk)
     if linear is None:
         raise Unsupported(

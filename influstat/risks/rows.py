@@ -23,36 +23,14 @@ from influstat.losses.base import Loss
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """n rows with targets, weights, offsets and labels.
+    """n rows with targets, weights, offsets and labels."""
 
-    Attributes
-    ----------
-    design : Design
-        x_i, with the names of the columns.
-    y : ndarray, shape (n,)
-        Targets, as the loss has checked them.
-    weights, offset : ndarray, shape (n,)
-        w_i >= 0 and o_i.
-    row_labels : ndarray, shape (n,)
-        What the rows are called.
-    total_weight : float
-        W, the sum of the weights; that of the training rows where these are new ones.
-
-    Examples
-    --------
-    >>> import influstat as ist
-    >>> from influstat.risks.rows import Rows
-    >>> rows = Rows.read(ist.SquaredError(), [[1.0], [2.0]], [1.0, 3.0], weights=[1.0, 2.0])
-    >>> rows.total_weight, rows.reweighted([0.0, 2.0]).total_weight
-    (3.0, 2.0)
-    """
-
-    design: Design
-    y: FloatArray
-    weights: FloatArray
-    offset: FloatArray
-    row_labels: NDArray[Any]
-    total_weight: float
+    design: Design  # x_i, with the names of the columns
+    y: FloatArray  # targets, as the loss has checked them, shape (n,)
+    weights: FloatArray  # w_i >= 0, shape (n,)
+    offset: FloatArray  # o_i, shape (n,)
+    row_labels: NDArray[Any]  # what the rows are called, shape (n,)
+    total_weight: float  # W, the sum of the weights; that of the training rows where these are new ones
 
     @classmethod
     def read(
@@ -67,17 +45,7 @@ class Rows:
         names: Any = None,
         row_labels: Any = None,
     ) -> Rows:
-        """Return the rows of a risk with this loss; the parameters are those of `LinearRisk`.
-
-        Returns
-        -------
-        Rows
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            An input is not usable; the message names it.
-        """
+        """Return the rows of a risk with this loss, or raise; the parameters are those of `LinearRisk`."""
         design = _design(X, intercept, names)
         n = design.shape[0]
         if n < 2:

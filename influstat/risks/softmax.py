@@ -120,13 +120,7 @@ class SoftmaxRisk:
         return np.where(self._strengths == 0, 1.0, 0.0)
 
     def require_minimum(self) -> None:
-        """Raise NoMinimiser if a class has lost its rows: then its unpenalised coefficients fall for ever.
-
-        Raises
-        ------
-        NoMinimiser
-            Naming the class.
-        """
+        """Raise NoMinimiser if a class has lost its rows: its unpenalised coefficients then fall for ever."""
         rows = np.bincount(self.y, weights=self.weights > 0, minlength=len(self.classes))
         if self.unpenalised.any() and (rows == 0).any():
             gone = self.classes[int(np.argmin(rows))]

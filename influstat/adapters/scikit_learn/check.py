@@ -53,9 +53,9 @@ def checked_fit(
     """Return the fit, finished by Newton's method if asked.
 
     theta passes where the Newton step that is left is below 1 % of what removing a typical row does
-    (`influstat.minimise.remaining`). With a word it passes too where that step is below 0.1 standard errors
-    and one typical removal, if the gradient is at most `limit_of` the estimator, relatively or in absolute
-    size as most of scikit-learn's solvers measure it. One standard error is about root n typical removals.
+    (`influstat.minimise.remaining`). With a word it passes too where that step is below one such removal, if
+    the gradient is at most `limit_of` the estimator, relatively or in absolute size as most of
+    scikit-learn's solvers measure it. One standard error is about root n typical removals.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def checked_fit(
     limit = limit_of(estimator)
     if not (left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY)):
         gradient = min(stationarity(risk, theta), float(np.max(np.abs(risk.gradient(theta)))))
-        if not (gradient <= limit and left <= SURPRISE and standard_errors(risk, left) <= NOTICED):
+        if not (gradient <= limit and left <= SURPRISE):
             raise _elsewhere(risk, theta, left, known, "")
         doubt(
             f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "

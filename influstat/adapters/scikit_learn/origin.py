@@ -43,8 +43,8 @@ def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray) -> s
         ""
         if closed_form(estimator, risk, theta)
         else (
-            " If it stopped early, refit with more iterations and a smaller tol, or pass polish=True to finish "
-            "it by Newton's method."
+            " If it stopped early, refit with more iterations and a smaller tol, or pass polish=True to "
+            "finish it by Newton's method."
         )
     )
     return (
@@ -65,8 +65,8 @@ def _named(transformers: Any, steps: list[str]) -> list[str]:
 def _truncated(estimator: Any, risk: Any, theta: FloatArray) -> bool:
     """Return whether a least-squares solution left out directions that the rows determine."""
     rank = getattr(estimator, "rank_", None)
-    if rank is None or not np.isscalar(rank):
+    if rank is None or np.ndim(rank) > 0:
         return False
     chart = chart_of(risk, theta)
     felt = risk.shape[1] if chart is None else chart.coordinates.transform.shape[1]
-    return int(rank) < felt - int(estimator.fit_intercept)
+    return bool(rank < felt - estimator.fit_intercept)

@@ -55,15 +55,7 @@ def _mean_error(
 def loss_bound(
     fit: Minimum, certificate: Certificate, tests: Risk, *, again: FloatArray, reported: FloatArray
 ) -> FloatArray:
-    """Return bounds on the error of the reported loss changes of test rows.
-
-    `again` are the changes of the losses evaluated anew; `Removal.loss_bound` says more.
-
-    Returns
-    -------
-    ndarray, shape (k, m)
-        In the units of the loss; nan where not certified.
-    """
+    """Return bounds on the error of loss changes, shape (k, m); `again` evaluates the losses anew."""
     risk, rows = as_linear(fit.risk), as_linear(tests)
     if risk is None or rows is None:
         return np.full(again.shape, np.nan)
@@ -93,15 +85,8 @@ def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
 def loss_error(
     fit: Minimum, tests: LinearRisk, rows: Any, theta: FloatArray, bound: FloatArray
 ) -> FloatArray:
-    """Turn bounds on predictors into bounds on losses, without a penalty's share.
-
-    A convex loss changes at most by its rise at the ends of the interval. The rounding of both losses,
-    after and before, is added.
-
-    Returns
-    -------
-    ndarray, shape (k, m), as `bound`
-    """
+    """Turn bounds on predictors (k, m) into bounds on losses without a penalty's share, of that shape."""
+    # A convex loss changes at most by its rise at the ends of the interval; rounding of both losses is added.
     loss, y = tests.loss, tests.y[rows]
     block, offset = tests.design.rows(rows), tests.offset[rows]
     eta = theta @ block.T + offset

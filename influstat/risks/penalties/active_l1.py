@@ -20,27 +20,11 @@ from influstat.risks.penalties.quadratic import padded
 
 @dataclass(frozen=True, eq=False)
 class ActiveL1(Linear):
-    """P(theta) = slope'theta of the active coefficients, which knows the columns that it left out.
+    """P(theta) = slope'theta of the active coefficients, which knows the columns that it left out."""
 
-    Parameters
-    ----------
-    slope : array_like, shape (p,)
-        lambda sign(theta_j), sum scale; 0 where a coefficient has no such penalty.
-    excluded : Design, optional
-        The columns left out, to tell when one of them would come in.
-    bound : float
-        lambda, sum scale: how large |sum_i w_i l1_i x_ij| may be for a column that stays out.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from influstat.risks.penalties.active_l1 import ActiveL1
-    >>> ActiveL1([2.0, -2.0], bound=2.0).value(np.array([1.0, -3.0]))
-    8.0
-    """
-
-    excluded: Design | None = None
-    bound: float = 0.0
+    # The slope is lambda sign(theta_j), sum scale; 0 where a coefficient has no such penalty.
+    excluded: Design | None = None  # the columns left out, to tell when one of them would come in
+    bound: float = 0.0  # lambda, sum scale: the largest |sum_i w_i l1_i x_ij| of a column that stays out
 
     def placed(self, names: tuple[str, ...], *, intercept: bool) -> ActiveL1:
         """Return the penalty of all coefficients; 0 for an intercept of the model's own that is left out."""

@@ -50,21 +50,8 @@ class Separate(Penalty):
         return self._like(self.strength, tuple(sorted(positions)))
 
     def diagonal(self, names: tuple[str, ...]) -> FloatArray:
-        """Return strength * d for coefficients of these names.
-
-        Returns
-        -------
-        ndarray, shape (p,)
-
-        Raises
-        ------
-        InvalidArgument
-            An unpenalised name or position does not exist, or several coefficients have that name.
-        """
-        diagonal = np.full(len(names), self.strength)
-        for coefficient in self.unpenalised:
-            diagonal[_position(coefficient, names)] = 0.0
-        return diagonal
+        """Return strength * d for coefficients of these names, shape (p,), or raise naming the wrong one."""
+        return self.placed(names, intercept=False).strengths(np.zeros(len(names)))
 
     def strengths(self, theta: FloatArray) -> FloatArray:
         """Return strength * d, shape (p,), or (p, 1) beside theta of shape (p, k)."""
