@@ -172,7 +172,8 @@ def test_distance_from_the_minimum_is_that_of_all_rows_together():
     effects = fit.influence().on_theta().removal
     typical = np.median(np.sum((effects @ H) * effects, axis=1))
     expected = np.sqrt(away @ H @ away / typical)
-    assert remaining_step(risk, fit.theta + away) == pytest.approx(expected, rel=1e-2)
+    # A median over half of the rows, at the moved theta: sampling alone makes 1 / sqrt(4500) of it.
+    assert remaining_step(risk, fit.theta + away) == pytest.approx(expected, rel=5e-2)
 
 
 def test_a_fit_in_single_precision_passes():

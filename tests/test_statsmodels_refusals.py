@@ -15,7 +15,14 @@ from statsmodels.tsa.ar_model import AutoReg
 from statsmodels.tsa.arima.model import ARIMA
 
 import influstat as ist
-from influstat.errors import InvalidArgument, InvalidType, NotConverged, NotStationary, Unsupported
+from influstat.errors import (
+    DoubtfulResult,
+    InvalidArgument,
+    InvalidType,
+    NotConverged,
+    NotStationary,
+    Unsupported,
+)
 from tests.statsmodels_models import DATA, LABELS
 
 X, GROUPS = DATA.X, np.repeat(np.arange(40), 5)

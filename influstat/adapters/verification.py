@@ -30,7 +30,7 @@ def steepest(risk: Any, theta: FloatArray) -> str:
 
 def standard_errors(risk: Any, removals: float) -> float:
     """Return a distance in units of a typical removal in standard errors: root n removals make one."""
-    return removals / max(float(np.count_nonzero(risk.weights)), 1.0) ** 0.5
+    return float(removals / np.sqrt(max(np.count_nonzero(risk.weights), 1)))
 
 
 def verified_fit(
