@@ -13,17 +13,7 @@ from influstat.input.validation import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class MatrixRows:
-    """Rows whose Hessians are whole matrices, to be drawn with probability `share`.
-
-    Attributes
-    ----------
-    share : ndarray, shape (n,)
-        w_i / W.
-    hessians : ndarray, shape (n, p, p)
-        Hessian of each row's loss, without penalty.
-    ridge : Symmetric
-        The penalty's Hessian in mean scale, plus any damping.
-    """
+    """Rows drawn with probability `share` whose losses have whole matrices (n, p, p) as Hessians."""
 
     share: FloatArray
     hessians: FloatArray
@@ -41,21 +31,7 @@ class MatrixRows:
 
 
 class MatrixRecursion:
-    """Steps of u <- v + u - (mean of the drawn rows' Hessians + ridge) u / C.
-
-    Parameters
-    ----------
-    hessians : ndarray, shape (n, p, p)
-        Hessian of each row's loss, without penalty.
-    ridge : Symmetric
-        The penalty's Hessian in mean scale, plus any damping.
-    scale : float
-        C.
-    columns : ndarray, shape (p, m)
-        v.
-    repeats : int
-        Independent recursions; u has shape (repeats, p, m).
-    """
+    """Steps of u <- v + u - (mean of the drawn rows' Hessians + ridge) u / C; v are the columns (p, m)."""
 
     block_steps = 1
 

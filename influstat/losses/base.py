@@ -130,15 +130,7 @@ def softplus(x: FloatArray) -> FloatArray:
 
 
 def root_of_slope(x: FloatArray) -> FloatArray:
-    """Return the square root of sigma(x) sigma(-x), the derivative of sigma.
-
-    Unlike the product, the root is far from underflow wherever its square divided by a small t is not.
-
-    Returns
-    -------
-    ndarray, shape of x
-        Between 0 and 1/2.
-    """
+    """Return the root of sigma(x) sigma(-x), in (0, 1/2]: far from underflow unless its square / t is near."""
     size = np.abs(x)
     result: FloatArray = np.exp(-0.5 * size) / (1.0 + np.exp(-size))
     return result

@@ -80,22 +80,7 @@ class LiSSA(OneCall):
         object.__setattr__(self, "damping", real_number("damping", self.damping, at_least=0.0))
 
     def prepare(self, operator: Any) -> LiSSAInverse:
-        """Check the scale.
-
-        Returns
-        -------
-        LiSSAInverse
-            Applies the recursion.
-
-        Raises
-        ------
-        Unsupported
-            The operator has no rows to draw: it is neither a Curvature nor a black box's.
-        Diverged
-            The scale is at most half of the largest eigenvalue of H.
-        SingularHessian, IndefiniteHessian
-            The diagonal of H already shows it.
-        """
+        """Return the recursion with its scale C checked, or raise: Unsupported without rows to draw."""
         checked = as_operator(operator, self.damping)
         source = checked.row_sampler()
         checked_diagonal(checked)
@@ -124,18 +109,7 @@ class LiSSAInverse:
         self.row_bound = row_bound
 
     def apply(self, rhs: FloatArray) -> Solution:
-        """Run the recursion, with the same draws at each call.
-
-        Returns
-        -------
-        Solution
-            The mean over repeats, its residual and its spread.
-
-        Raises
-        ------
-        Diverged, IndefiniteHessian
-            A recursion grows.
-        """
+        """Return the mean over repeats with its residual and spread, the draws the same at each call."""
         columns, size = scaled_columns(rhs)
         estimates = self._recursions(columns)
         estimates /= self.scale

@@ -62,20 +62,7 @@ class Taylor(OneCall):
         object.__setattr__(self, "damping", real_number("damping", self.damping, at_least=0.0))
 
     def prepare(self, operator: Any) -> TaylorInverse:
-        """Check the scale and, where it saves time, assemble H.
-
-        Returns
-        -------
-        TaylorInverse
-            Applies the series.
-
-        Raises
-        ------
-        Diverged
-            The scale is at most half of the largest eigenvalue of H.
-        SingularHessian, IndefiniteHessian
-            The diagonal of H already shows it.
-        """
+        """Return the series with its scale C checked, H assembled where that saves time, or raise."""
         checked = as_operator(operator, self.damping)
         checked_diagonal(checked)
         return TaylorInverse(checked, self, series_scale(checked, self.scale))
@@ -89,18 +76,7 @@ class TaylorInverse:
         self._product = operator.product(settings.depth)
 
     def apply(self, rhs: FloatArray) -> Solution:
-        """Sum the truncated series.
-
-        Returns
-        -------
-        Solution
-            With its residual.
-
-        Raises
-        ------
-        IndefiniteHessian, Diverged
-            A column grows: with C above half of the largest eigenvalue that takes a negative one.
-        """
+        """Return the sum of the truncated series with its residual, or raise where it grows."""
         columns, size = scaled_columns(rhs)
         value = self._series(columns) / self.scale
         residual = measured_residual(self.operator, value, columns)
