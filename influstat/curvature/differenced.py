@@ -149,11 +149,11 @@ class BlackBoxCurvature(Hessian):
         product = self._hvp(self.theta.copy(), vector.copy(), self._weights.copy())
         result = np.asarray(returned_array("hvp", product), dtype=float)
         if result.shape != vector.shape or not np.isfinite(result).all():
+            finite = "" if np.isfinite(result).all() else " with entries that are not finite"
             raise InvalidArgument(
                 "hvp",
                 f"return finite numbers of shape {vector.shape}",
-                f"returned shape {result.shape}"
-                + ("" if np.isfinite(result).all() else " with entries that are not finite"),
+                f"returned shape {result.shape}{finite}",
                 "Return sum_i weights_i (Hessian of l_i) v.",
             )
         return np.asarray(result / self._weights.sum())

@@ -29,12 +29,12 @@ MOST_DECAYS = 4  # different values of a; normally two, of penalised and unpenal
 
 @dataclass(frozen=True, eq=False)
 class LinearRows:
-    """Rows x_i of a linear risk, drawn with probability `share`; ridge is the penalty's, plus any damping."""
+    """Rows x_i of a linear risk, to be drawn with probability `share`."""
 
     design: Design
-    second: FloatArray
-    share: FloatArray
-    ridge: Symmetric
+    second: FloatArray  # l2_i
+    share: FloatArray  # w_i / W
+    ridge: Symmetric  # the penalty's Hessian in mean scale, plus any damping
 
     def bound(self) -> float:
         """Return max_i l2_i |x_i|^2 + max ridge: a bound on the norm of any single row's Hessian."""

@@ -98,10 +98,8 @@ class NumericalLoss:
             need = "return True or False, or one of them per row"
             raise InvalidType("targets", need, f"returned {verdict!r}", "For instance lambda y: y >= 0.")
         if not allowed.all():
-            which = (
-                f"holds {checked[int(np.argmin(allowed))]:g}" if allowed.ndim else "is refused by `targets`"
-            )
-            raise InvalidArgument("y", "be targets that the loss has a meaning for", which, "Correct it.")
+            was = f"holds {checked[int(np.argmin(allowed))]:g}" if allowed.ndim else "is refused by `targets`"
+            raise InvalidArgument("y", "be targets that the loss has a meaning for", was, "Correct it.")
         return checked
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:

@@ -33,10 +33,8 @@ class RowFunction:
         widths: FloatArray,
         jacobian: Callable[..., Any] | None = None,
     ) -> None:
-        for argument, value in (
-            (name, function),
-            ("row_gradients", function if jacobian is None else jacobian),
-        ):
+        given = {name: function, "row_gradients": function if jacobian is None else jacobian}
+        for argument, value in given.items():
             if not callable(value):
                 raise InvalidType(argument, "be a function of theta", f"is {value!r}", "Pass a callable.")
         self.name, self._function, self.widths, self._jacobian = name, function, widths, jacobian

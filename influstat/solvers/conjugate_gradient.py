@@ -13,7 +13,7 @@ from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.validation import FloatArray, choice, real_number, whole_number
 from influstat.input.warning import doubt
 from influstat.solvers.base import OneCall, Solution, as_operator
-from influstat.solvers.columns import scaled_columns
+from influstat.solvers.columns import in_shape_of, scaled_columns
 from influstat.solvers.spectrum import checked_diagonal, coefficient_names, rounding_level
 
 PROBE_RTOL = 1e-6  # a random vector has a larger share than this in any null space
@@ -112,13 +112,7 @@ class ConjugateGradientInverse:
                 value[:, j], residual[j], steps[j], converged[j] = self._column(np.ascontiguousarray(column))
         if not converged.all():
             self._warn(residual, converged, at_limit=bool((steps[~converged] >= self.step_limit).any()))
-        shape = rhs.shape[1:]
-        return Solution(
-            (value * size).reshape(rhs.shape),
-            residual.reshape(shape),
-            int(steps.max()),
-            np.asarray(converged).reshape(shape),
-        )
+        return in_shape_of(rhs, value * size, residual, int(steps.max()), converged)
 
     def _column(self, target: FloatArray) -> tuple[FloatArray, float, int, bool]:
         """Return the solution for one vector, its measured relative residual, steps and success."""

@@ -12,7 +12,7 @@ from influstat.curvature.base import Hessian, RowSampler
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.input.warning import doubt
 from influstat.solvers.base import OneCall, Solution, as_operator
-from influstat.solvers.columns import measured_residual, scaled_columns
+from influstat.solvers.columns import in_shape_of, measured_residual, scaled_columns
 from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
 
 
@@ -115,14 +115,8 @@ class LiSSAInverse:
         estimates /= self.scale
         value = estimates.mean(axis=0)
         residual = measured_residual(self.curvature, value, columns)
-        shape = rhs.shape[1:]
-        return Solution(
-            (value * size).reshape(rhs.shape),
-            residual.reshape(shape),
-            self.settings.depth,
-            np.asarray(residual <= self.settings.rtol).reshape(shape),
-            _spread(estimates, value).reshape(shape),
-        )
+        met, spread = residual <= self.settings.rtol, _spread(estimates, value)
+        return in_shape_of(rhs, value * size, residual, self.settings.depth, met, spread)
 
     def _recursions(self, columns: FloatArray) -> FloatArray:
         """Return u_depth of every repeat, shape (repeats, p, m)."""

@@ -10,7 +10,7 @@ import numpy as np
 from influstat.curvature.base import Hessian
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.solvers.base import OneCall, Solution, as_operator
-from influstat.solvers.columns import measured_residual, scaled_columns
+from influstat.solvers.columns import in_shape_of, measured_residual, scaled_columns
 from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
 
 CHECK_EVERY = 16  # steps between two looks for growth: too few to overflow
@@ -83,13 +83,8 @@ class TaylorInverse:
         worst = int(np.argmax(residual))
         if residual[worst] > 1.0 + 1e-6:  # |(I - H/C)^(depth+1) v| <= |v| without negative eigenvalues
             explain_growth(self.operator, value[:, worst], self.scale, REMEDY)
-        shape = rhs.shape[1:]
-        return Solution(
-            (value * size).reshape(rhs.shape),
-            residual.reshape(shape),
-            self.settings.depth,
-            np.asarray(residual <= self.settings.rtol).reshape(shape),
-        )
+        met = residual <= self.settings.rtol
+        return in_shape_of(rhs, value * size, residual, self.settings.depth, met)
 
     def _series(self, columns: FloatArray) -> FloatArray:
         """Return p_depth, shape (p, m)."""
