@@ -17,14 +17,9 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 
 class CholeskyInverse:
-    """The factored matrix. One array holds both the factor (lower) and the matrix (upper).
+    """The factored symmetric matrix (p, p), which is overwritten; errors call coefficients by `names`.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (p, p)
-        Symmetric; overwritten.
-    names : sequence of str, optional
-        What error messages call the coefficients; their positions when left out.
+    One array holds both the factor (lower) and the matrix (upper).
     """
 
     def __init__(self, matrix: FloatArray, names: Sequence[str] | None = None) -> None:

@@ -17,11 +17,6 @@ from influstat.input.validation import FloatArray
 class Diagonal:
     """diag(entries), shape (p, p).
 
-    Parameters
-    ----------
-    entries : ndarray, shape (p,)
-        The diagonal.
-
     Examples
     --------
     >>> import numpy as np
@@ -92,12 +87,7 @@ class Diagonal:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """A full symmetric matrix.
-
-    Parameters
-    ----------
-    entries : ndarray, shape (p, p)
-        Symmetric.
+    """A full symmetric matrix, shape (p, p).
 
     Examples
     --------

@@ -32,7 +32,8 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
     ----------
     subject : Loss, Risk, Fit or Solver, or a callable without arguments that returns one
         What to check: with `check_loss`, `check_risk`, `check_fit` and `check_influence`, or
-        `check_solver`. A callable is called in each test; it may be slow or fail there.
+        `check_solver`. A callable is called in each test, where it may be slow or fail, and once when
+        the test file is imported, to find out its kind.
     only : sequence of str, optional
         Which laws; all when left out.
     **settings
@@ -50,10 +51,6 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
         The subject is none of these, or there is no law of a name in `only`.
     ImportError
         pytest is not installed.
-
-    Notes
-    -----
-    A callable's kind is found out by calling it once, when the test file is imported.
 
     Examples
     --------

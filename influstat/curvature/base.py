@@ -128,13 +128,7 @@ class Hessian(LinearOperator):
         return lambda vectors: np.asarray(self.matmat(vectors))
 
     def row_sampler(self, damping: float = 0.0) -> RowSampler:
-        """Return the rows that a stochastic solver draws.
-
-        Raises
-        ------
-        Unsupported
-            The operator is no sum over rows, or does not know them.
-        """
+        """Return the rows that a stochastic solver draws, or raise Unsupported where there are none."""
         raise Unsupported(
             "operator",
             "be a Curvature for LiSSA, which draws its rows",
@@ -174,15 +168,7 @@ class Hessian(LinearOperator):
 
 
 class Damped(Hessian):
-    """H + damping * I for a Hessian that cannot add it to its own parts.
-
-    Parameters
-    ----------
-    inner : Hessian
-        H.
-    damping : float
-        delta.
-    """
+    """H + damping * I for a Hessian that cannot add it to its own parts."""
 
     def __init__(self, inner: Hessian, damping: float) -> None:
         super().__init__(inner.shape[0])

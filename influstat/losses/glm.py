@@ -26,24 +26,13 @@ _SELF_CONCORDANT = (
 class GLMLoss(AnyTarget):
     """Minus the log-likelihood of one row at scale 1, as a function of eta.
 
-    l = -log f(y; m(eta)), and by the chain rule, with q1, q2, q3 the derivatives of log f in the mean:
+    l = -log f(y; m(eta)), log f of the family, m of the link; with the derivatives q of log f in the mean
     l1 = -q1 m1;  l2 = -(q2 m1^2 + q1 m2);  l3 = -(q3 m1^3 + 3 q2 m1 m2 + q1 m3).
 
-    Parameters
-    ----------
-    family : Family
-        log f.
-    link : InverseLink
-        m.
-
-    Notes
-    -----
-    l2 is the *observed* curvature, the one that removals follow. With a canonical link it does not
-    depend on y and is never negative; with others single rows may have l2 < 0, and Fisher scoring's
-    expected curvature is another number (McCullagh and Nelder 1989, section 2.5).
-
-    Outside the domain of the link (a negative mean, say) results are nan without a warning: a
-    minimiser steps back from there.
+    l2 is the *observed* curvature, the one that removals follow. With a canonical link it does not depend
+    on y and is never negative; with others single rows may have l2 < 0, and Fisher scoring's expected
+    curvature is another number (McCullagh and Nelder 1989, section 2.5). Outside the domain of the link (a
+    negative mean, say) results are nan without a warning: a minimiser steps back from there.
 
     Examples
     --------

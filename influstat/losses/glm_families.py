@@ -152,18 +152,7 @@ class Tweedie:
 
 
 def family_of(family: Any) -> Family:
-    """Return the log-likelihood of a statsmodels family.
-
-    Returns
-    -------
-    Family
-        With the parameters that the statsmodels family has.
-
-    Raises
-    ------
-    Unsupported
-        It is a family of the user's own.
-    """
+    """Return the log-likelihood of a statsmodels family, or raise Unsupported for a user's own."""
     from statsmodels.genmod import families
 
     kind = type(family)

@@ -15,6 +15,9 @@ from influstat.losses.base import softplus, two_labels
 class _Logistic:
     """What both codings share: log(1 + e^(s eta)), s = -1 for the label 1 and +1 for the other."""
 
+    self_concordance = 1.0  # since l3 = -l2 tanh(eta / 2)
+    dispersion = 1.0  # the loss is the negative log-likelihood
+
     def _sign(self, y: FloatArray) -> FloatArray:
         raise NotImplementedError
 
@@ -26,16 +29,6 @@ class _Logistic:
         """Return s sigma(s eta)."""
         sign = self._sign(y)
         return sign * expit(sign * eta)
-
-    @property
-    def self_concordance(self) -> float:
-        """Return 1, since l3 = -l2 tanh(eta / 2)."""
-        return 1.0
-
-    @property
-    def dispersion(self) -> float | None:
-        """Return 1: the loss is the negative log-likelihood."""
-        return 1.0
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return sigma(eta) sigma(-eta)."""

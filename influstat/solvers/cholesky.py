@@ -40,18 +40,7 @@ class Cholesky(OneCall):
         object.__setattr__(self, "damping", real_number("damping", self.damping, at_least=0.0))
 
     def prepare(self, operator: Any) -> PreparedCholesky:
-        """Assemble and factor the operator.
-
-        Returns
-        -------
-        PreparedCholesky
-            The factored matrix.
-
-        Raises
-        ------
-        SingularHessian, IndefiniteHessian
-            With the coefficients involved and the remedy.
-        """
+        """Return the factored operator, or raise with the coefficients involved and the remedy."""
         checked = as_operator(operator, self.damping)
         return PreparedCholesky(checked.to_dense(), checked.names)
 
