@@ -30,7 +30,7 @@ def steepest(risk: Any, theta: FloatArray) -> str:
 
 def standard_errors(risk: Any, removals: float) -> float:
     """Return a distance in units of a typical removal in standard errors: root n removals make one."""
-    return float(removals / np.sqrt(max(np.count_nonzero(risk.weights), 1)))
+    return removals / max(1, np.count_nonzero(risk.weights)) ** 0.5
 
 
 def verified_fit(
