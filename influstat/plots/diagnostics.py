@@ -124,9 +124,8 @@ def influence_bubble(
     d = base.column("cooks_distance", cooks_distance, len(h), nan=base.LEVERAGE_ONE)
     p = None if coefficients is None else real_number("coefficients", coefficients, above=0.0)
     if (d < 0).any():
-        raise InvalidArgument(
-            "cooks_distance", "be at least 0", f"is {d.min():.3g} somewhere", "Pass Cook's distances."
-        )
+        found = f"is {d.min():.3g} somewhere"
+        raise InvalidArgument("cooks_distance", "be at least 0", found, "Pass Cook's distances.")
     labels, chosen = base.labels_of(row_labels, len(h)), base.largest(d, outliers)
     ax = base.one_axes(ax)
     area = 4.0 + 260.0 * d / (d.max() or 1.0)

@@ -122,23 +122,18 @@ def factor_panels(
     unknown = {str(name) for name in equal_units} - set(panels)
     if isinstance(equal_units, str) or unknown:
         named = repr(equal_units) if isinstance(equal_units, str) else sorted(unknown)
-        raise InvalidArgument(
-            "equal_units", f"name variants out of {list(panels)}", f"names {named}", "Pass a list of names."
-        )
+        need = f"name variants out of {list(panels)}"
+        raise InvalidArgument("equal_units", need, f"names {named}", "Pass a list of names.")
     y = base.column("true", true)
     same = _same(same_label, len(y))
     columns = {name: base.column(f"variants[{name!r}]", values, len(y)) for name, values in panels.items()}
     axes = base.several_axes(ax, len(panels), height=2.5)
-    size = base.marker_size(len(y))
+    classes = [
+        ("same label as the test row", same, base.BLUE, base.MARKERS[0]),
+        ("other label", ~same, base.ORANGE, base.MARKERS[1]),
+    ]
     for one, (name, x) in zip(axes, columns.items(), strict=True):
-        for mask, colour, marker, label in (
-            (same, base.BLUE, base.MARKERS[0], "same label as the test row"),
-            (~same, base.ORANGE, base.MARKERS[1], "other label"),
-        ):
-            one.scatter(
-                x[mask], y[mask], s=size, color=colour, marker=marker, alpha=0.6, linewidths=0, label=label,
-                rasterized=len(y) > 2000, zorder=2,
-            )  # fmt: skip
+        base.scatter(one, x, y, classes)
         one.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
         one.axvline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
         if name in equal_units:

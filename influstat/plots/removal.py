@@ -165,9 +165,8 @@ def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, styl
     margin = 0.06 * (high - low) or 1.0
     low, high = low - margin, high + margin
     boxes = [_box(ax, _summary(y, x, style.labels)) for ax, _, y in panels]
-    top = max(
-        widened(box, np.column_stack([x, y]), low, high) for box, (_, _, y) in zip(boxes, panels, strict=True)
-    )
+    points = [np.column_stack([x, y]) for _, _, y in panels]
+    top = max(widened(*pair, low, high) for pair in zip(boxes, points, strict=True))
     for box, (ax, title, y) in zip(boxes, panels, strict=True):
         ax.axline((0.0, 0.0), slope=1.0, color=base.GREY, linestyle="--", linewidth=0.8, zorder=1)
         ax.set(xlim=(low, top), ylim=(low, top))
@@ -194,10 +193,8 @@ def _summary(predicted: FloatArray, exact: FloatArray, labels: NDArray[Any]) -> 
     error = np.abs(predicted - exact)
     worst = int(np.argmax(error))
     centred = exact - exact.mean()
-    spread = float(centred @ centred)
-    if spread == 0.0:
-        slope = "none"
-    else:
+    spread, slope = float(centred @ centred), "none"
+    if spread != 0.0:
         value = float(centred @ predicted) / spread
         slope = f"{value:.3f}" if abs(value) < 100.0 else f"{value:.3g}"
     size = f"{error[worst]:.2g}" if error[worst] < 100.0 else f"{error[worst]:.3g}"

@@ -48,7 +48,6 @@ def losses(*, smooth: bool = True) -> st.SearchStrategy[Any]:
     Returns
     -------
     SearchStrategy of Loss
-        Shrinks to the first of them.
 
     Examples
     --------
@@ -61,15 +60,13 @@ def losses(*, smooth: bool = True) -> st.SearchStrategy[Any]:
 
 @st.composite
 def targets(draw: Callable[..., Any], loss: Any, drawn: Drawn) -> FloatArray:
-    """Draw targets that the loss accepts, shape (n,).
-
-    The design's labels, numbers of either sign, counts, positive numbers, or shares between 0 and 1: the
-    first of these that suits.
+    """Draw targets that the loss accepts.
 
     Returns
     -------
     SearchStrategy of ndarray, shape (n,)
-        float64.
+        The design's labels, numbers of either sign, counts, positive numbers, or shares between 0 and 1:
+        the first of these that suits.
 
     Raises
     ------
@@ -95,12 +92,9 @@ def targets(draw: Callable[..., Any], loss: Any, drawn: Drawn) -> FloatArray:
         accepted = np.array([number for number in numbers if _accepts(loss, [number])])
         if accepted.size > 1:
             return np.asarray(accepted[grid(draw, (n,), 0, accepted.size - 1).astype(np.intp)])
-    raise InvalidArgument(
-        "loss",
-        "accept labels, numbers, counts, positive numbers or shares",
-        f"is {loss!r}, which refuses them all",
-        "Draw designs() and make the targets yourself.",
-    )
+    need = "accept labels, numbers, counts, positive numbers or shares"
+    remedy = "Draw designs() and make the targets yourself."
+    raise InvalidArgument("loss", need, f"is {loss!r}, which refuses them all", remedy)
 
 
 def _accepts(loss: Any, y: list[float]) -> bool:
@@ -118,7 +112,6 @@ def weights(draw: Callable[..., Any], n: int, *, zeros: bool = True) -> FloatArr
     Returns
     -------
     SearchStrategy of ndarray, shape (n,), or None
-        float64.
 
     Examples
     --------
@@ -177,7 +170,8 @@ def risks(
     require_parts("loss", chosen, Loss, need="be a pointwise loss", example="ist.PoissonLoss()")
     drawn = draw(designs(kinds=kinds, rows=rows, columns=columns))
     strengths = [1.0, 0.1, 30.0] if solvable else [0.0, 1.0, 30.0]
-    unit = np.sqrt(np.mean(_dense(drawn.X) ** 2, axis=0))
+    X = np.asarray(drawn.X.toarray() if hasattr(drawn.X, "toarray") else drawn.X)
+    unit = np.sqrt(np.mean(X**2, axis=0))
     scale = float(np.median(unit[unit > 0]) ** 2) if (unit > 0).any() else 1.0
     return LinearRisk(
         chosen,
@@ -190,18 +184,13 @@ def risks(
     )
 
 
-def _dense(X: Any) -> FloatArray:
-    return np.asarray(X.toarray() if hasattr(X, "toarray") else X)
-
-
 @st.composite
 def fits(draw: Callable[..., Any], /, **settings: Any) -> Fit:
-    """Draw a `Fit`: a solvable risk of `risks(**settings)`, minimised.
+    """Draw a `Fit`: a solvable risk of `risks(**settings)`, minimised to rounding.
 
     Returns
     -------
     SearchStrategy of Fit
-        Of exact minima, to rounding.
 
     Examples
     --------
@@ -224,10 +213,8 @@ def groups(draw: Callable[..., Any], n: int, *, largest: int | None = None) -> l
 
     Parameters
     ----------
-    n : int
-        Rows.
-    largest : int, optional
-        Most rows in a group; n - 1 when left out.
+    n, largest : int
+        Rows, and most of them in a group; n - 1 when left out.
 
     Returns
     -------
