@@ -30,7 +30,8 @@ def steepest(risk: Any, theta: FloatArray) -> str:
 
 def standard_errors(risk: Any, removals: float) -> float:
     """Return a distance in units of a typical removal in standard errors: root n removals make one."""
-    return removals / max(1, np.count_nonzero(risk.weights)) ** 0.5
+    rows = int(np.count_nonzero(np.asarray(risk.weights, dtype=np.float64)))
+    return removals / float(np.sqrt(max(rows, 1)))
 
 
 def verified_fit(
