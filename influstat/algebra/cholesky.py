@@ -51,6 +51,11 @@ class CholeskyInverse:
         value *= scale
         return np.asarray(value)
 
+    def measured(self, rhs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return H^-1 rhs, shape (p,) or (p, m), with H H^-1 rhs - rhs and rhs as columns, (p, m)."""
+        value, columns = self.solve(rhs), rhs.reshape(len(rhs), -1)
+        return value, self.product(value.reshape(columns.shape)) - columns, columns
+
     def square_norms(self, rows: FloatArray) -> FloatArray:
         """Return x'H^-1 x for every row x, shape (k,): one triangular solve."""
         whitened = dtrsm(1.0, self._both, (rows * self.scale).T, lower=1, overwrite_b=1)

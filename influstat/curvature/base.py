@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.whitened import WhitenedInverse
 from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray, real_number
 
@@ -18,6 +20,7 @@ SMALL = 64  # up to this p the eigenvalues of the assembled matrix cost less tha
 MARGIN = 1.01  # a Lanczos value lies below the largest eigenvalue, by far less than this
 
 Product = Callable[[FloatArray], FloatArray]
+Factored = CholeskyInverse | WhitenedInverse
 
 
 class Recursion(Protocol):
@@ -99,6 +102,10 @@ class Hessian(LinearOperator):
     @abstractmethod
     def to_dense(self) -> FloatArray:
         """Return H as a new array, shape (p, p), Fortran order."""
+
+    def factored(self) -> Factored:
+        """Return H^-1 by a factorisation, or raise SingularHessian or IndefiniteHessian with the reason."""
+        return CholeskyInverse(self.to_dense(), self.names)
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H, shape (p,)."""

@@ -8,6 +8,7 @@ never stored beside dense data; it is appended to each block.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,19 @@ class Design:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
             yield rows, self.rows(rows)
+
+    @cached_property
+    def constant_column(self) -> int:
+        """Position of a column that is the same, not 0, in every row; -1 where there is none."""
+        if self.intercept:
+            return self.shape[1] - 1
+        first = self.rows(slice(0, 1))[0]
+        same = first != 0.0
+        for _, block in self.dense_blocks():
+            same &= (block == first).all(axis=0)
+            if not same.any():
+                return -1
+        return int(np.argmax(same))
 
     def dot(self, coefficients: FloatArray) -> FloatArray:
         """Return X @ coefficients, shape (n,) or (n, m)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.algebra.cholesky import CholeskyInverse
+from influstat.curvature.base import Factored
 from influstat.input.validation import FloatArray
 from influstat.risks.chart import regular
 from influstat.risks.contract import Risk
@@ -52,7 +52,7 @@ def _shares(risk: Any, theta: FloatArray, rows: slice) -> FloatArray:
     return np.asarray(risk.row_gradients(theta, rows) * share[:, None])
 
 
-def _rounding(risk: Risk, theta: FloatArray, inner: Any, at: FloatArray, inverse: CholeskyInverse) -> float:
+def _rounding(risk: Risk, theta: FloatArray, inner: Any, at: FloatArray, inverse: Factored) -> float:
     """Return the step that rounding the linear predictors makes: a few epsilons of |x|'|theta| in each."""
     linear, moved = as_linear(risk), as_linear(inner)
     if linear is None or moved is None:

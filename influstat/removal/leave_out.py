@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from influstat.algebra.coordinates import Coordinates
 from influstat.errors import IndefiniteHessian, SingularHessian, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.progress import progress
@@ -14,6 +15,7 @@ from influstat.input.validation import choice
 from influstat.input.warning import doubt
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum
+from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks_of
 from influstat.removal.methods.exact import ExactRefit
@@ -25,6 +27,7 @@ from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
 from influstat.risks.linear import as_linear
 
+NOT_DONE = "not done"
 METHODS = ("exact", "newton", "second_order", "influence")
 
 
@@ -38,12 +41,24 @@ class Method(Protocol):
 
 def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> Removal:
     """Return the coefficients without each of the rows; `Fit.leave_one_out` says more."""
-    return collect(fit, read_rows(rows, fit.row_labels), method)
+    return announced(collect(fit, read_rows(rows, fit.row_labels), method))
 
 
 def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Removal:
     """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
-    return collect(fit, read_groups(groups, fit.risk.shape[0]), method)
+    return announced(collect(fit, read_groups(groups, fit.risk.shape[0]), method))
+
+
+def announced(removal: Removal) -> Removal:
+    """Return the removals; warn once of those that hold a nan, with the first reason."""
+    bad = np.flatnonzero(np.isnan(removal.theta).any(axis=1))
+    reasons = [text for k in bad if (text := removal.status[k]) and text != NOT_DONE]
+    if reasons:
+        doubt(
+            f"{len(reasons)} of {len(removal.groups)} removals hold coefficients that are nan (`status` says "
+            f"why). The first: {reasons[0]}"
+        )
+    return removal
 
 
 def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
@@ -78,32 +93,75 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
 
 def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     """Yield the removals of consecutive blocks."""
-    prepared = prepare(fit, groups, method)
+    chart = fit.chart
+    where = fit if chart is None else Minimum(chart.risk, chart.start, tolerance=np.inf)
+    prepared = prepare(where, groups, method)
     for part in progress(blocks_of(fit, groups), "removals"):
         found = prepared.remove(part)
-        theta = np.ascontiguousarray(found.theta.T)
-        yield Removal(fit, method, part, theta, found.converged, tuple(found.status), found.gradient_norm)
+        if chart is not None:
+            moved = fit.theta[:, None] + chart.coordinates.lift(found.theta)
+            found = Outcome(moved, found.converged, found.status)
+        yield _removal(fit, method, part, found)
+
+
+def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Removal:
+    """Return the removals of one block, those that leave something undetermined refitted for the rest."""
+    theta, status = np.ascontiguousarray(found.theta.T), list(found.status)
+    converged, norm = found.converged.copy(), found.gradient_norm
+    shared = None if fit.chart is None else fit.chart.coordinates
+    coordinates: list[Coordinates | None] = [shared] * len(groups)
+    linear = as_linear(fit.risk)
+    exact = method == "exact" or (linear is not None and linear.quadratic)
+    for k in [k for k, text in enumerate(status) if text]:
+        again = partial_refit(fit.risk, fit.theta, groups[k], exact=exact)
+        if again is not None:
+            theta[k], coordinates[k], status[k] = again.theta, again.coordinates, again.reason
+            converged[k], norm = exact, None
+    if all(one is None or one.full for one in coordinates):
+        return Removal(fit, method, groups, theta, converged, tuple(status), norm)
+    solution = theta.copy()
+    for row, one in zip(theta, coordinates, strict=True):
+        if one is not None:
+            row[~one.determined] = np.nan
+    determined = Determined(solution, tuple(coordinates))
+    return Removal(fit, method, groups, theta, converged, tuple(status), None, determined)
 
 
 def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
     """Return all removals as one; an interrupt gives those done so far, the others marked."""
+    done: list[Removal] = []
+    try:
+        for part in in_blocks(fit, groups, method):
+            done.append(part)  # one by one: an interrupt keeps what is there
+    except KeyboardInterrupt:
+        doubt(
+            f"Interrupted after {sum(len(part.groups) for part in done)} of {len(groups)} removals: the "
+            "others have theta nan and status 'not done'. Ask again for those, e.g. with rows=.",
+        )
+    return joined(fit, groups, method, done)
+
+
+def joined(fit: Minimum, groups: Groups, method: str, parts: list[Removal]) -> Removal:
+    """Return consecutive removals as one, those that are missing at the end marked."""
     k, p = len(groups), fit.risk.shape[1]
     theta, norms = np.full((k, p), np.nan), np.full(k, np.nan)
     converged = np.zeros(k, dtype=np.bool_)
-    status = ["not done"] * k
-    measured, done = True, 0
-    try:
-        for part in in_blocks(fit, groups, method):
-            chosen = slice(done, done + len(part.groups))
-            theta[chosen], converged[chosen], status[chosen] = part.theta, part.converged, part.status
-            if part.measured_norm is None:
-                measured = False
-            else:
-                norms[chosen] = part.measured_norm
-            done = chosen.stop
-    except KeyboardInterrupt:
-        doubt(
-            f"Interrupted after {done} of {k} removals: the others have theta nan and status 'not done'. "
-            "Ask again for those, e.g. with rows=.",
-        )
-    return Removal(fit, method, groups, theta, converged, tuple(status), norms if measured else None)
+    status = [NOT_DONE] * k
+    coordinates: list[Coordinates | None] = [None] * k
+    solution = theta.copy()
+    measured = all(part.measured_norm is not None for part in parts)
+    partly = any(part.determined is not None for part in parts)
+    start = 0
+    for part in parts:
+        chosen = slice(start, start + len(part.groups))
+        theta[chosen], converged[chosen], status[chosen] = part.theta, part.converged, part.status
+        if measured:
+            norms[chosen] = part.measured_norm
+        solution[chosen] = part.theta if part.determined is None else part.determined.solution
+        if part.determined is not None:
+            coordinates[chosen] = part.determined.coordinates
+        start = chosen.stop
+    determined = Determined(solution, tuple(coordinates)) if partly else None
+    return Removal(
+        fit, method, groups, theta, converged, tuple(status), norms if measured else None, determined
+    )

@@ -18,6 +18,7 @@ from influstat.removal.active_set import active_set_changes
 from influstat.removal.certificates import bounds
 from influstat.removal.certificates.certify import certify
 from influstat.removal.certificates.theorem import Certificate
+from influstat.removal.determined import Determined
 from influstat.removal.gradients import gradients_without
 
 
@@ -34,11 +35,12 @@ class Removal(ShortRepr):
     groups : Groups
         Which rows each removal leaves out: `groups[j]` are their positions, `labels[j]` its name.
     theta : ndarray, shape (k, p)
-        The coefficients without them; nan where there are none.
+        The coefficients without them; nan where there are none, or where the rows left do not determine
+        one: the others, predictions and losses are then those of the refit.
     converged : ndarray of bool, shape (k,)
         Whether `theta` is an exact minimiser; False for approximations that are not exact.
     status : tuple of str
-        "" for a removal like any other, else what is wrong with it; its theta is then nan.
+        "" for a removal like any other, else why its theta is nan, or which coefficients are.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Removal(ShortRepr):
     converged: NDArray[np.bool_]
     status: tuple[str, ...]
     measured_norm: FloatArray | None = field(default=None, repr=False)  # where the method knows it
+    determined: Determined | None = field(default=None, repr=False)  # where something is not
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -76,6 +79,17 @@ class Removal(ShortRepr):
         """Theta without the row or group minus theta with it, shape (k, p)."""
         return np.asarray(self.theta - self.fit.theta)
 
+    @property
+    def _solution(self) -> FloatArray:
+        """A minimiser without each of the rows, shape (k, p): theta where all of it is determined."""
+        return self.theta if self.determined is None else self.determined.solution
+
+    def _known(self, changes: Any, x: Any) -> FloatArray:
+        """Return the changes (k, m), nan for quantities x'theta, rows of (m, p), that are not determined."""
+        return np.asarray(
+            changes if self.determined is None else np.where(self.determined.of(x), changes, np.nan)
+        )
+
     @cached_property
     def gradient_norm(self) -> FloatArray:
         """|grad| at `theta` of the risk without the rows, shape (k,), mean scale (divided by W).
@@ -89,7 +103,7 @@ class Removal(ShortRepr):
 
     def gradients(self) -> FloatArray:
         """Return grad (losses of the rows left + penalty left) / W at `theta`, shape (k, p), nan with it."""
-        return gradients_without(self.fit, self.groups, self.theta)
+        return gradients_without(self.fit, self.groups, self._solution)
 
     def loss_change(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
         """Return the change of the loss of test rows, after minus before, shape (k, m).
@@ -112,17 +126,21 @@ class Removal(ShortRepr):
         """
         tests = self.fit.test_rows(X, y, offset=offset)
         if self.method == "influence" if linear is None else linear:
-            return np.asarray(tests.row_gradients_dot(self.fit.theta, self.delta.T).T)
-        before = tests.row_losses(self.fit.theta)
-        with np.errstate(invalid="ignore"):  # nan where there is no theta, as the status says
-            return np.asarray((tests.row_losses(self.theta.T) - before[:, None]).T)
+            change = tests.row_gradients_dot(self.fit.theta, (self._solution - self.fit.theta).T).T
+        else:
+            before = tests.row_losses(self.fit.theta)
+            with np.errstate(invalid="ignore"):  # nan where there is no theta, as the status says
+                change = (tests.row_losses(self._solution.T) - before[:, None]).T
+        return self._known(change, None if self.determined is None else tests.design.rows(slice(None)))
 
     def prediction_change(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return the change of predictions for new rows, after minus before, shape (k, m)."""
         with np.errstate(invalid="ignore"):
-            after = self.fit.predictions(self.theta.T, X, kind=kind, offset=offset)
-        before = self.fit.predict(X, kind=kind, offset=offset)
-        return np.asarray((after - before[:, None]).T)
+            after = self.fit.predictions(self._solution.T, X, kind=kind, offset=offset)
+        change = (after - self.fit.predict(X, kind=kind, offset=offset)[:, None]).T
+        return (
+            change if self.determined is None else self._known(change, self.fit.prediction_gradients(X)[0].T)
+        )
 
     def active_set_changes(self) -> NDArray[np.bool_]:
         """Tell which removals change the set of columns that an L1 penalty keeps.

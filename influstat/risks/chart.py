@@ -7,14 +7,15 @@ coefficients where some are not determined.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
-from influstat.algebra.coordinates import Blocks, Coordinates, coordinates
+from influstat.algebra.coordinates import Coordinates
+from influstat.curvature.base import Factored
+from influstat.curvature.linear import LARGEST
 from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
@@ -22,9 +23,6 @@ from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.moved import Moved
-
-PLAIN = 1e-7  # reciprocal condition of the scaled Gram matrix above which half of the digits are left
-LARGEST = 4000  # coefficients; beyond, nothing is factored
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,68 +67,32 @@ class Chart:
         return np.zeros(self.coordinates.transform.shape[1])
 
 
-def regular(risk: Risk, theta: FloatArray) -> tuple[Chart | None, CholeskyInverse | None]:
-    """Return the coordinates that the risk needs at theta, and its factored Hessian.
+def regular(risk: Risk, theta: FloatArray) -> tuple[Chart | None, Factored | None]:
+    """Return the coordinates that the risk needs at theta, and its Hessian factored in them, mean scale.
 
     Returns
     -------
     Chart or None
         None where the coefficients themselves will do, for risks that are not linear, and where the loss has
         no curvature along directions that the rows determine.
-    CholeskyInverse or None
-        Of H, mean scale, in the coordinates if there are some; None where H has no inverse.
+    CholeskyInverse, WhitenedInverse or None
+        None where the Hessian has no inverse.
     """
     if risk.shape[1] > LARGEST or not np.isfinite(risk.curvature(theta).diagonal()).all():
         return None, None
-    inverse = _factored(risk, theta)
     linear = as_linear(risk)
-    if linear is None or (inverse is not None and inverse.reciprocal_condition > PLAIN):
-        return None, inverse
-    weights = linear.weights * np.abs(linear.curvature(theta).second)
-    if not np.isfinite(weights).all():
+    try:
+        if linear is None:
+            return None, CholeskyInverse(risk.curvature(theta).to_dense(), risk.names)
+        inverse = linear.curvature(theta).factored()
+        if isinstance(inverse, CholeskyInverse):
+            return None, inverse
+        chart = Chart(linear, theta, inverse.coordinates)
+        return chart, chart.risk.curvature(chart.start).factored()
+    except (SingularHessian, IndefiniteHessian):
         return None, None
-    found = _coordinates(linear, theta, weights)
-    if not found.full and _coordinates(linear, theta, linear.weights).null.shape[1] < found.null.shape[1]:
-        return None, inverse
-    chart = Chart(linear, theta, found)
-    return chart, _factored(chart.risk, chart.start)
 
 
 def chart_of(risk: Risk, theta: FloatArray) -> Chart | None:
     """Return the coordinates that the risk needs at theta; None where its own coefficients will do."""
     return regular(risk, theta)[0]
-
-
-def _factored(risk: Risk, theta: FloatArray) -> CholeskyInverse | None:
-    try:
-        return CholeskyInverse(risk.curvature(theta).to_dense(), risk.names)
-    except (SingularHessian, IndefiniteHessian):
-        return None
-
-
-def _coordinates(risk: LinearRisk, theta: FloatArray, weights: FloatArray) -> Coordinates:
-    root = risk.penalty.hessian(theta).root()
-    return coordinates(
-        _weighted(risk, np.sqrt(weights)), root[:, root.any(axis=0)], constant_column(risk.design)
-    )
-
-
-def _weighted(risk: LinearRisk, roots: FloatArray) -> Blocks:
-    def blocks() -> Iterator[tuple[FloatArray, FloatArray]]:
-        for rows, block in risk.design.dense_blocks():
-            yield block, roots[rows]
-
-    return blocks
-
-
-def constant_column(design: Design) -> int:
-    """Return the position of a column that is the same, not 0, in every row; -1 where there is none."""
-    if design.intercept:
-        return design.shape[1] - 1
-    first = design.rows(slice(0, 1))[0]
-    same = first != 0.0
-    for _, block in design.dense_blocks():
-        same &= (block == first).all(axis=0)
-        if not same.any():
-            return -1
-    return int(np.argmax(same))
