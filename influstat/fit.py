@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
-from influstat.removal.leave_out import leave_groups_out, leave_one_out
+from influstat.removal.leave_out import announced, leave_groups_out, leave_one_out
 from influstat.removal.report import RemovalReport, removal_report
 from influstat.removal.result import Removal
 from influstat.solvers import Solver
@@ -121,7 +121,7 @@ class Fit(Minimum):
         >>> fit.leave_one_out().theta.ravel()       # 3 / (1 + 1) and 1 / (1 + 1)
         array([1.5, 0.5])
         """
-        return leave_one_out(self, method=method, rows=rows)
+        return announced(leave_one_out(self, method=method, rows=rows))
 
     def leave_groups_out(self, groups: Any, *, method: str = "exact") -> Removal:
         """Return what happens to theta when each group of rows is left out together.
@@ -155,7 +155,7 @@ class Fit(Minimum):
         >>> fit.leave_groups_out(["a", "a", "b"]).theta.ravel().round(12)       # 6 and (1 + 2) / 2
         array([6. , 1.5])
         """
-        return leave_groups_out(self, groups, method=method)
+        return announced(leave_groups_out(self, groups, method=method))
 
     def removal_report(
         self, X: Any, y: Any, *, top: int = 10, groups: Any = None, offset: Any = None

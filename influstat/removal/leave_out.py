@@ -41,12 +41,12 @@ class Method(Protocol):
 
 def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> Removal:
     """Return the coefficients without each of the rows; `Fit.leave_one_out` says more."""
-    return announced(collect(fit, read_rows(rows, fit.row_labels), method))
+    return collect(fit, read_rows(rows, fit.row_labels), method)
 
 
 def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Removal:
     """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
-    return announced(collect(fit, read_groups(groups, fit.risk.shape[0]), method))
+    return collect(fit, read_groups(groups, fit.risk.shape[0]), method)
 
 
 def announced(removal: Removal) -> Removal:
@@ -131,8 +131,7 @@ def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
     """Return all removals as one; an interrupt gives those done so far, the others marked."""
     done: list[Removal] = []
     try:
-        for part in in_blocks(fit, groups, method):
-            done.append(part)  # one by one: an interrupt keeps what is there
+        done.extend(in_blocks(fit, groups, method))  # an interrupt keeps what is there
     except KeyboardInterrupt:
         doubt(
             f"Interrupted after {sum(len(part.groups) for part in done)} of {len(groups)} removals: the "

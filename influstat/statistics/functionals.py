@@ -21,7 +21,7 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.minimise.minimum import Minimum
 from influstat.numerics.gradients import gradient_of
-from influstat.removal.leave_out import leave_one_out
+from influstat.removal.leave_out import announced, leave_one_out
 from influstat.statistics.covariance import covariance
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Functional(ShortRepr):
         -------
         FunctionalChange
         """
-        removal = leave_one_out(self.fit, method=method, rows=rows)
+        removal = announced(leave_one_out(self.fit, method=method, rows=rows))
         values = np.full((len(removal.theta), len(self.value)), np.nan)
         weights = self.fit.risk.weights
         for k, row in enumerate(progress(removal.rows, f"{self.quantity} without each row")):
