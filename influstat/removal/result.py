@@ -117,21 +117,29 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            In units of the loss, with the penalty's share if folded. Positive: the row helps.
+            In units of the loss, with the penalty's share if folded. Positive: the row helps. nan where
+            there is no theta, as the status says. Losses beyond float64 (e^eta for eta > 709) are inf: so
+            is the change, or nan if both are.
         """
         tests = self.fit.test_rows(X, y, offset=offset)
-        if self.method == "influence" if linear is None else linear:
-            return np.asarray(tests.row_gradients_dot(self.fit.theta, self.delta.T).T)
-        before = tests.row_losses(self.fit.theta)
-        with np.errstate(invalid="ignore"):  # nan where there is no theta, as the status says
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.method == "influence" if linear is None else linear:
+                return np.asarray(tests.row_gradients_dot(self.fit.theta, self.delta.T).T)
+            before = tests.row_losses(self.fit.theta)
             return np.asarray((tests.row_losses(self.theta.T) - before[:, None]).T)
 
     def prediction_change(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
-        """Return the change of predictions for new rows, after minus before, shape (k, m)."""
-        with np.errstate(invalid="ignore"):
+        """Return the change of predictions for new rows, after minus before.
+
+        Returns
+        -------
+        ndarray, shape (k, m)
+            nan where there is no theta, and where the means before and after are both beyond float64.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
             after = self.fit.predictions(self.theta.T, X, kind=kind, offset=offset)
-        before = self.fit.predict(X, kind=kind, offset=offset)
-        return np.asarray((after - before[:, None]).T)
+            before = self.fit.predict(X, kind=kind, offset=offset)
+            return np.asarray((after - before[:, None]).T)
 
     def active_set_changes(self) -> NDArray[np.bool_]:
         """Tell which removals change the set of columns that an L1 penalty keeps.
@@ -183,7 +191,8 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            In the units of the predictions; nan where not certified.
+            In the units of the predictions; nan where not certified, inf where squares of the row of X or
+            a mean that might be the true one are beyond float64.
 
         Examples
         --------
@@ -205,7 +214,8 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            In the units of the loss; nan where not certified.
+            In the units of the loss; nan where not certified, inf where squares of the row of X or a loss
+            that might be the true one are beyond float64.
 
         Examples
         --------
