@@ -1,5 +1,7 @@
 """Certificates are never below the true error: the law, on small hard problems and on real data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -8,11 +10,14 @@ from hypothesis import strategies as st
 import influstat as ist
 from influstat import datasets
 from influstat.errors import IndefiniteHessian, SingularHessian
+from influstat.input.groups import read_rows
 from tests.budget import examples, share
+from tests.cases import make_problem
 from tests.certificate_cases import (
     CERTIFIABLE,
     LEAST,
     METHODS,
+    MORE,
     SHAPES,
     certifiable,
     drawn,
@@ -34,6 +39,18 @@ def test_no_error_of_anything_drawn_is_beyond_its_bound(drawn_case, seed):
         assume(False)
     assume(result is not None)
     result.assert_sound()
+
+
+@pytest.mark.parametrize("scale", [1e2, 1e5, 1e160, 1e300])
+@pytest.mark.parametrize("case", [*CERTIFIABLE, *MORE], ids=str)
+def test_rows_whose_losses_leave_float64_have_a_bound_of_inf(case, scale):
+    problem = make_problem(case, 12, 2, seed=3, strength=5.0, protocol="folded", offset=True)
+    problem = replace(problem, X_test=scale * problem.X_test)
+    for method in METHODS:
+        result = judged(problem, read_rows(None, np.arange(problem.n)), method)
+        result.assert_sound()
+        bound = result.removal.loss_bound(problem.X_test, problem.y_test)[result.certified]
+        assert np.isfinite(bound).all() == (scale <= 1e5 and not (case.name == "Poisson" and scale == 1e5))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)

@@ -42,6 +42,18 @@ def test_right_fits_and_influences_pass_500_times(fit, seed):
     check_solver(ist.Cholesky(), fit.hessian, seed=seed).assert_ok()
 
 
+def test_an_influence_small_beside_its_rounding_passes():
+    """theta_1 is 7e-7, moves by 1e-6, and has the rounding of the others: so have differences of refits."""
+    X = np.array([[-5.0, 0.0], [1.0625, 4.0], [-5.0, 0.0], [1.0, 4.0], *[[-5.0, 0.0], [-1.0, 4.0]] * 5])
+    y = np.array([-1.0, 1.0, -1.0, 1.0, *[-1.0] * 10])
+    weights = np.array([0.25, 1.75, *[0.25] * 11, 1.25])
+    penalty = ist.L2(10.35312684810845, unpenalised=(2,))
+    risk = ist.LinearRisk(
+        ist.SmoothedHinge(0.1), np.column_stack([X, np.ones(14)]), y, weights=weights, penalty=penalty
+    )
+    check_influence(ist.Fit.minimise(risk), rows=[0]).assert_ok()
+
+
 COMPUTED = {  # written as a user would, some for complex numbers, some not
     "log cosh": (lambda y, eta: np.abs(y - eta) + np.log1p(np.exp(-2 * np.abs(y - eta))), None, 2.0),
     "pseudo-Huber": (lambda y, eta: np.hypot(1.0, y - eta) - 1.0, None, np.inf),

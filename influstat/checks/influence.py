@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from influstat.checks.compare import Place, compare, row_of
+from influstat.checks.compare import TINY, Place, compare, row_of
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
@@ -16,7 +16,7 @@ from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray, numeric_array, whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.newton import minimise
-from influstat.numerics.derivatives import Derivative, ridders
+from influstat.numerics.derivatives import EPSILON, Derivative, ridders
 from influstat.removal.leave_out import leave_one_out
 from influstat.solvers import Solver
 
@@ -128,8 +128,26 @@ class _Influences:
         if key not in self.refits:
             weights = np.array(self.fit.risk.weights)
             weights[row] = max(0.0, weights[row] + change)
-            self.refits[key] = minimise(self.fit.risk.reweighted(weights), start=self.fit.theta).theta
+            risk = self.fit.risk.reweighted(weights)
+            self.refits[key] = self.finished(risk, minimise(risk, start=self.fit.theta).theta)
         return self.refits[key]
+
+    @cached_property
+    def rounding(self) -> FloatArray:
+        """What the rounding of the gradient's terms leaves of every coefficient of a refit, (p,)."""
+        scale = np.asarray(self.fit.risk.gradient_scale(self.fit.theta))
+        return np.asarray(EPSILON * (np.abs(self.inverse(self.fit.hessian)) @ scale))
+
+    def inverse(self, hessian: Any) -> FloatArray:
+        units = np.outer(self.point.unit, self.point.unit)
+        return np.asarray(units * np.linalg.pinv(units * np.asarray(hessian.to_dense()), hermitian=True))
+
+    def finished(self, risk: Any, theta: FloatArray) -> FloatArray:
+        """Return theta after one more Newton step if that makes the gradient smaller: down to rounding."""
+        gradient, scale = np.asarray(risk.gradient(theta)), np.asarray(risk.gradient_scale(theta)) + TINY
+        further = theta - self.inverse(risk.curvature(theta)) @ gradient
+        smaller = np.max(np.abs(risk.gradient(further)) / scale) < np.max(np.abs(gradient) / scale)
+        return np.asarray(further) if smaller else theta
 
     def row(self, index: tuple[int, ...]) -> str:
         names = self.fit.names
@@ -137,14 +155,17 @@ class _Influences:
 
     def slopes(self, function: Callable[[FloatArray], FloatArray]) -> Derivative:
         """Return d function(theta) / d eps for weights w_i + eps W, a line for each of the rows."""
-        W, entries = self.fit.risk.total_weight, len(np.atleast_1d(function(self.fit.theta)))
+        W, here = self.fit.risk.total_weight, np.atleast_1d(function(self.fit.theta))
+        # Of an entry that is small beside the others the rounding is theirs. Nudged by 1e6 times as much.
+        nudged = self.fit.theta + np.diag(1e6 * self.rounding)
+        rounding = sum(np.abs(np.atleast_1d(function(theta)) - here) for theta in nudged) / 1e6
 
         def slope(row: int) -> Derivative:
             def moved(r: Any, part: Any) -> FloatArray:
                 return np.asarray(np.atleast_1d(function(self.refit(row, r)))[part])
 
             w = float(self.fit.risk.weights[row])
-            return ridders(moved, 1, n=entries, width=0.5 * w, size=w)
+            return ridders(moved, 1, n=len(here), width=0.5 * w, size=w, rounding=rounding)
 
         found = [slope(row) for row in self.rows]
         values, errors = zip(*((one.value, one.error) for one in found), strict=True)

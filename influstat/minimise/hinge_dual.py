@@ -13,6 +13,7 @@ variables shrink: Tapia's indicators, El-Bakry, Tapia and Zhang (1994), SIAM Rev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,7 @@ TO_THE_BOUNDARY = 0.995  # share of the longest step that keeps the iterate insi
 POLISH_BELOW = 1e-4  # complementary products, relative to the objective, from which on rows are guessed
 EXACT = 1e-12  # violation of the optimality conditions, relative to their sizes, that ends the search
 RANK = 1e-11  # smallest pivot, relative to the largest, of linearly independent rows
+DROWNED = 1e4 * EPSILON  # pivot, relative to its diagonal entry, of which rounding leaves four digits
 ROUNDING = 64 * EPSILON  # of 1 - y eta, relative to the size of its terms
 
 
@@ -218,15 +220,16 @@ def _normal_equations(
 ) -> Callable[[FloatArray], FloatArray]:
     """Return g -> (Z'diag(spread) Z + diag(penalty))^-1 g, for g of shape (p,)."""
     # Near the optimum `spread` is huge for rows on the margin. Where a small penalty then drowns in the
-    # rounding errors of the sum, a QR factorisation of its roots, the longest first, still keeps it.
+    # rounding errors of the sum, a QR factorisation of its roots, the longest first, still keeps it. A pivot
+    # left of cancelled digits shows that; by luck it may be positive, and the step then be nonsense.
     roots = np.sqrt(spread)[:, None] * rows
     matrix = roots.T @ roots
     matrix.flat[:: len(penalty) + 1] += penalty
-    try:
-        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-        return lambda g: np.asarray(cho_solve(factor, g, check_finite=False))
-    except LinAlgError:
-        stacked = np.vstack([roots[np.argsort(-spread)], np.diag(np.sqrt(penalty))])
+    with suppress(LinAlgError):
+        factor = cho_factor(matrix, lower=True, check_finite=False)
+        if np.all(factor[0].diagonal() ** 2 > DROWNED * matrix.diagonal()):
+            return lambda g: np.asarray(cho_solve(factor, g, check_finite=False))
+    stacked = np.vstack([roots[np.argsort(-spread)], np.diag(np.sqrt(penalty))])
     triangle, order = qr(stacked, mode="r", pivoting=True, check_finite=False)
     triangle = triangle[: len(penalty)]
 

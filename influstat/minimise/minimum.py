@@ -181,8 +181,10 @@ class Minimum:
         Returns
         -------
         ndarray, shape (m,)
+            inf where beyond float64.
         """
-        return np.asarray(self.test_rows(X, y, offset=offset).row_losses(self.theta))
+        with np.errstate(over="ignore"):
+            return np.asarray(self.test_rows(X, y, offset=offset).row_losses(self.theta))
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> Any:
         """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total."""

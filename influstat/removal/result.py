@@ -122,25 +122,32 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            In units of the loss, with the penalty's share if folded. Positive: the row helps.
+            In units of the loss, with the penalty's share if folded. Positive: the row helps. nan where
+            there is no theta, as the status says. Losses beyond float64 (e^eta for eta > 709) are inf: so
+            is the change, or nan if both are.
         """
         tests = self.fit.test_rows(X, y, offset=offset)
-        if self.method == "influence" if linear is None else linear:
-            change = tests.row_gradients_dot(self.fit.theta, (self._solution - self.fit.theta).T).T
-        else:
-            before = tests.row_losses(self.fit.theta)
-            with np.errstate(invalid="ignore"):  # nan where there is no theta, as the status says
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.method == "influence" if linear is None else linear:
+                change = tests.row_gradients_dot(self.fit.theta, (self._solution - self.fit.theta).T).T
+            else:
+                before = tests.row_losses(self.fit.theta)
                 change = (tests.row_losses(self._solution.T) - before[:, None]).T
         return self._known(change, None if self.determined is None else tests.design.rows(slice(None)))
 
     def prediction_change(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
-        """Return the change of predictions for new rows, after minus before, shape (k, m)."""
-        with np.errstate(invalid="ignore"):
+        """Return the change of predictions for new rows, after minus before.
+
+        Returns
+        -------
+        ndarray, shape (k, m)
+            nan where there is no theta, where the rows left do not determine a prediction, and where the
+            means before and after are both beyond float64.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
             after = self.fit.predictions(self._solution.T, X, kind=kind, offset=offset)
-        change = (after - self.fit.predict(X, kind=kind, offset=offset)[:, None]).T
-        return (
-            change if self.determined is None else self._known(change, self.fit.prediction_gradients(X)[0].T)
-        )
+            change = (after - self.fit.predict(X, kind=kind, offset=offset)[:, None]).T
+        return self._known(change, None if self.determined is None else self.fit.prediction_gradients(X)[0].T)
 
     def active_set_changes(self) -> NDArray[np.bool_]:
         """Tell which removals change the set of columns that an L1 penalty keeps.
@@ -190,7 +197,8 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            In the units of the predictions; nan where not certified.
+            In the units of the predictions; nan where not certified, inf where squares of the row of X or
+            a mean that might be the true one are beyond float64.
 
         Examples
         --------
@@ -212,7 +220,8 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            In the units of the loss; nan where not certified.
+            In the units of the loss; nan where not certified, inf where squares of the row of X or a loss
+            that might be the true one are beyond float64.
 
         Examples
         --------

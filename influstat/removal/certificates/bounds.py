@@ -1,4 +1,9 @@
-"""Certified errors of reported changes: of coefficients, predictions and losses (see `certificates`)."""
+"""Certified errors of reported changes: of coefficients, predictions and losses (see `certificates`).
+
+Test rows may be anything finite. Where their squares, or a mean or a loss at the coefficients found, with all
+rows, or at an end of an interval that holds the true ones, are beyond float64, nothing finite is proven:
+the bound of a certified removal is then inf, never nan and never a warning of NumPy's.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +31,18 @@ def theta_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
 def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: str, offset: Any) -> FloatArray:
     """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
     risk, theta = as_linear(fit.risk), certificate.theta
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         eta = np.asarray(fit.predictions(theta.T, X, offset=offset).T)
-    if risk is None:
-        return np.full(eta.shape, np.nan)
-    rows = np.ascontiguousarray(fit.prediction_gradients(X)[0].T)
-    start = np.asarray(fit.predict(X, offset=offset))
-    size = _sizes(fit, theta) @ np.abs(rows).T
-    if offset is not None:
-        size += np.abs(np.asarray(offset, dtype=np.float64))
-    slip = unit_rounding(rows.shape[1]) * size
-    bound = certificate.error(rows) + 2.0 * slip
-    return bound if kind == "linear" else _mean_error(risk, eta, start, bound, slip)
+        if risk is None:
+            return np.full(eta.shape, np.nan)
+        rows = np.ascontiguousarray(fit.prediction_gradients(X)[0].T)
+        start = np.asarray(fit.predict(X, offset=offset))
+        size = _sizes(fit, theta) @ np.abs(rows).T
+        if offset is not None:
+            size += np.abs(np.asarray(offset, dtype=np.float64))
+        slip = unit_rounding(rows.shape[1]) * size
+        bound = certificate.error(rows) + 2.0 * slip
+        return bound if kind == "linear" else _mean_error(risk, eta, start, bound, slip)
 
 
 def _mean_error(
@@ -45,27 +50,35 @@ def _mean_error(
 ) -> FloatArray:
     """Turn bounds on predictors into bounds on a monotone mean: its change at the ends of the interval."""
     mean = risk.loss.mean
-    with np.errstate(over="ignore", invalid="ignore"):
-        after, before = mean(eta), mean(start)
-        error = np.maximum(np.abs(mean(eta + bound) - after), np.abs(mean(eta - bound) - after))
-        rounding = np.abs(mean(start + slip) - mean(start - slip)) + TINY
-        return np.asarray(error + rounding + 8.0 * EPSILON * (np.abs(after) + np.abs(before)))
+    after, before = mean(eta), mean(start)
+    error = np.maximum(np.abs(mean(eta + bound) - after), np.abs(mean(eta - bound) - after))
+    rounding = np.abs(mean(start + slip) - mean(start - slip)) + TINY
+    error += rounding + 8.0 * EPSILON * (np.abs(after) + np.abs(before))
+    return _inf_if_unknown(error, bound)
 
 
 def loss_bound(
     fit: Minimum, certificate: Certificate, tests: Risk, *, again: FloatArray, reported: FloatArray
 ) -> FloatArray:
-    """Return bounds on the error of loss changes, shape (k, m); `again` evaluates the losses anew."""
+    """Return bounds on the error of loss changes, shape (k, m), inf where beyond float64.
+
+    `again` are the changes of the losses evaluated anew; nan where not certified.
+
+    Returns
+    -------
+    ndarray, shape (k, m)
+    """
     risk, rows = as_linear(fit.risk), as_linear(tests)
     if risk is None or rows is None:
         return np.full(again.shape, np.nan)
-    bound = certificate.error(rows.design.rows(slice(None)))
-    bound = loss_error(fit, rows, np.arange(len(rows.y)), certificate.theta, bound)
-    carried = risk.protocol.carried(risk.total_weight)
-    if carried:
-        bound += carried * _penalty_error(fit, certificate, risk)[:, None]
-    bound += 4.0 * EPSILON * np.abs(again)
-    return np.asarray(bound + np.abs(reported - again))
+    with np.errstate(over="ignore", invalid="ignore"):
+        predictor = certificate.error(rows.design.rows(slice(None)))
+        bound = loss_error(fit, rows, np.arange(len(rows.y)), certificate.theta, predictor)
+        carried = risk.protocol.carried(risk.total_weight)
+        if carried:
+            bound += carried * _penalty_error(fit, certificate, risk)[:, None]
+        bound += 4.0 * EPSILON * np.abs(again)
+        return _inf_if_unknown(bound + np.abs(reported - again), predictor)
 
 
 def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
@@ -98,8 +111,14 @@ def loss_error(
         after, before = loss.value(y, eta), loss.value(y, start)
         rise = np.maximum(loss.value(y, eta + bound), loss.value(y, eta - bound)) - after
         rise_before = np.maximum(loss.value(y, start + slip), loss.value(y, start - slip)) - before
-    rounding = 16.0 * EPSILON * (np.abs(after) + np.abs(before)) + TINY  # TINY: underflow
-    return np.asarray(np.maximum(rise, 0.0) + np.maximum(rise_before, 0.0) + rounding)
+        rounding = 16.0 * EPSILON * (np.abs(after) + np.abs(before)) + TINY  # TINY: underflow
+        error = np.maximum(rise, 0.0) + np.maximum(rise_before, 0.0) + rounding
+    return _inf_if_unknown(error, bound)
+
+
+def _inf_if_unknown(error: FloatArray, bound: FloatArray) -> FloatArray:
+    """Return the error, but inf where it came out as inf - inf though the predictor has a bound."""
+    return np.where(np.isnan(error) & ~np.isnan(bound), np.inf, error)
 
 
 def _sizes(fit: Minimum, theta: FloatArray) -> FloatArray:

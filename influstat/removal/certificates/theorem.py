@@ -191,10 +191,13 @@ class Certificate(ShortRepr):
         return result
 
     def _bound(self, chosen: NDArray[np.intp], norms: FloatArray, along: FloatArray) -> FloatArray:
-        norms = norms * (1.0 + self.relative[chosen])
-        with np.errstate(invalid="ignore"):  # a = 0 times an infinite radius; the other one is finite
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # a = 0 times an infinite radius; the other is finite
+            norms = norms * (1.0 + self.relative[chosen])
             second = np.abs(along) + norms * self.second_radius[chosen]
-            return np.asarray(np.fmin(norms * self.first_radius[chosen], second))
+            bound = np.fmin(norms * self.first_radius[chosen], second)
+        return np.where(np.isnan(bound), inf, bound)  # |a|* beyond float64
 
     def _downdates(self, anchor: Anchor, columns: int = 1) -> Iterator[tuple[NDArray[np.intp], Downdate]]:
         wanted = np.flatnonzero(self.certified & ~self.own)
