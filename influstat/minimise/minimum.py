@@ -13,6 +13,7 @@ from influstat.input.parts import require_parts
 from influstat.input.reader import LabelledTable, Reader
 from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
 from influstat.minimise.newton import minimise, stationarity
+from influstat.minimise.stated import Stated
 from influstat.risks.contract import Risk
 
 STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
@@ -54,6 +55,7 @@ class Minimum:
         _require_risk(risk)
         limit = tolerance if tolerance == inf else real_number("tolerance", tolerance, above=0.0)
         self.risk, self.reader = risk, reader
+        self.stated = Stated()  # an adapter states the inference of the library's own fit
         self.theta: FloatArray = _coefficients("theta", theta, risk)
         self.theta.flags.writeable = False  # a change would leave everything derived from it behind
         self.stationarity: float = stationarity(risk, self.theta)

@@ -147,7 +147,7 @@ class Functional(ShortRepr):
             values[k] = self.evaluate(removal.theta[k], kept) - self.value
         return FunctionalChange(values, removal.labels, self.labels, removal.status)
 
-    def standard_errors(self, kind: str = "model", **settings: Any) -> FloatArray:
+    def standard_errors(self, kind: str | None = None, **settings: Any) -> FloatArray:
         """Return sqrt(a'Va) by the delta method; the arguments are those of `Fit.covariance`.
 
         Rows that q averages over are held fixed.
