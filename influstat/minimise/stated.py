@@ -26,17 +26,23 @@ class Stated:
         The variance of y at unit weight where it is held fixed, or how it is estimated; None for what the
         loss says.
     information : {"observed", "expected"}
-        The curvature behind leverages and the model-based covariance.
+        The curvature behind leverages and the model-based covariance; sandwiches are by the observed one.
     counts : ndarray, shape (n,), or None
         How many observations a row stands for; None for one each.
-    rows_in_factor : bool
-        Whether small-sample factors count rows, however many observations they stand for.
+    factor_counts : ndarray, shape (n,), or None
+        What each row adds to the N of small-sample factors where that is not what it stands for; they then
+        subtract the number of coefficients, whatever a penalty takes.
     use_t : bool or None
         Student's t or the normal distribution; None for what is usual for the loss.
     parameters : float or None
         What degrees of freedom subtract from the number of observations; None for the effective ones.
+    penalty_in_scores : bool
+        Whether the scores in the middle of a sandwich have an equal share of the penalty's gradient each,
+        though the whole penalty stays when rows go.
     group_freedom : bool
         Whether clustered covariances have the number of clusters less 1 as degrees of freedom.
+    doubt : str
+        What of the maker's inference is not reproduced, and what stands in its place; "" if nothing.
     standard_errors : ndarray, shape (p,), or None
         Those that the maker reports, to compare with.
 
@@ -54,8 +60,10 @@ class Stated:
     dispersion: float | str | None = None
     information: str = "observed"
     counts: FloatArray | None = None
-    rows_in_factor: bool = False
+    factor_counts: FloatArray | None = None
     use_t: bool | None = None
     parameters: float | None = None
+    penalty_in_scores: bool = False
     group_freedom: bool = True
+    doubt: str = ""
     standard_errors: FloatArray | None = None

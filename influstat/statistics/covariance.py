@@ -4,8 +4,9 @@ Sum scale: S = W H, g_i the row's score (under "folded" with its share of the pe
 kappa D theta / W), N the observations, edf the effective degrees of freedom, h_i the leverages, delta the
 change of theta on removal.
 
-- model: phi S^-1, S the observed Hessian or, with information="expected", that of Fisher scoring (what
-  statsmodels' GLM reports after fitting by it; the same for canonical links).
+- model: phi S^-1. S and h_i here and below are by the observed information or, with information="expected",
+  by that of Fisher scoring, the same for canonical links: statsmodels' GLM reports the expected one after
+  fitting by it, and the observed one in sandwiches; R the expected one in both.
 - HC0: S^-1 (sum_i w_i^2 g_i g_i') S^-1; HC1: N / (N - edf) times it; HC2, HC3, HC4, HC4m, HC5: each term over
   a power of 1 - h_i (`sandwich.row_factors`).
 - HAC: robust to autocorrelation over `lags` neighbouring rows, weighted by a kernel ("bartlett": Newey and
@@ -71,7 +72,7 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
         return _huber(fit, setting)
     if setting.kind == "model":
         return model_dispersion(fit, setting) * bread(fit, setting.information)
-    inverse = bread(fit)
+    inverse = bread(fit, setting.information)
     return inverse @ middle(fit, setting) @ inverse
 
 

@@ -14,7 +14,7 @@ counts. All residuals have the sign of y minus its mean.
 - student_resid: +- sqrt(d_i^2 + h_i r_i^2 / (1 - h_i)) / sqrt(phi_-i), externally studentised (Williams 1987,
   R's rstudent): phi_-i without the row, or phi where it is known. For squared error that is
   r_i / sqrt(phi_-i (1 - h_i)).
-- dffits_internal: x_i'(theta - theta_-i) / sqrt(phi x_i'S^-1 x_i).
+- dffits_internal: x_i'(theta - theta_-i) / sqrt(phi x_i'S^-1 x_i), with the sign of the mean's change.
 - dffits: for squared error the same with phi_-i; for other likelihoods R's
   d_i sqrt(h_i) / (1 - h_i) / sqrt(phi_-i).
 - cov_ratio: det(phi_-i S_-i^-1) / det(phi S^-1), S_-i without the row, at theta; for other likelihoods than

@@ -20,7 +20,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_one_out
 from influstat.risks.linear import as_linear
 from influstat.statistics.covariance import covariance_of
-from influstat.statistics.deletion import Deletion, deleted_dispersion
+from influstat.statistics.deletion import NO_FREEDOM, Deletion, deleted_dispersion
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
@@ -97,6 +97,12 @@ class Inference(ShortRepr):
     def table(self) -> InferenceTable:
         """Standard errors, t and p values and confidence limits, each of shape (p,)."""
         variance = np.diag(self.covariance)
+        if (variance < 0).any():
+            doubt(
+                f"The {self.setting.kind!r} covariance is not positive definite: the variance of "
+                f"{self.fit.names[int(np.argmin(variance))]!r} comes out negative, and its standard error is "
+                "nan. Two-way clusters do so where the clusters are few; cluster one way.",
+            )
         values = quantities(self.fit.theta, variance, self.degrees_of_freedom, self.level)
         return replace(InferenceTable.of(values, self.fit.names), note=self.note)
 
@@ -120,6 +126,13 @@ class Inference(ShortRepr):
         Unsupported
             The risk has no linear predictor, or the covariance is a jackknife of refits.
         """
+        if self.setting.penalty_in_scores and self.setting.kind != "model":
+            raise Unsupported(
+                "fit",
+                "have scores without a share of the penalty for derivatives of a robust covariance",
+                "is that of a library which gives each score a share of the penalty",
+                "Use leave_one_out().",
+            )
         if self.setting.kind not in DIFFERENTIABLE:
             raise Unsupported(
                 "kind",
@@ -232,6 +245,8 @@ class Inference(ShortRepr):
                 used = block.freedom if self.setting.parameters is None else self.setting.parameters
                 freedom = (phi.observations - counts[block.rows] - used)[:, None]
             after[:, block.rows] = quantities(theta, variance, freedom, self.level)
+            for row in np.flatnonzero(np.isnan(after[0, block.rows]).any(axis=1)).tolist():
+                status.setdefault(row + block.rows.start, NO_FREEDOM)
         kept = {int(row): k for k, row in enumerate(rows)}
         return after[:, rows], {kept[row]: text for row, text in status.items() if row in kept}
 

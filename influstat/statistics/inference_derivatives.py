@@ -23,7 +23,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.dispersion import DEVIANCE, dispersion, pearson_slope, slope_in_eta
 from influstat.statistics.leverage import Leverage, expected_second
-from influstat.statistics.sandwich import clusters_left, copy_leverage, count, row_factors, size
+from influstat.statistics.sandwich import clusters_left, copy_leverage, row_factors, size, taken
 from influstat.statistics.setting import CovarianceSetting
 
 
@@ -75,7 +75,8 @@ class CaseDerivatives:
         self.theta: FloatArray = -self.weights[:, None] * (self.scores @ self.inverse)
         self.bend = self.weights * risk.loss.third(risk.y, eta)
         self.curvature = self.weights * leverage.second
-        if setting.kind == "model" and setting.information == "expected":
+        self.second = leverage.second  # of the scores, whichever information S is by
+        if setting.information == "expected":
             expected = self.leverage = Leverage(fit, "expected")
             self.inverse, self.curvature = expected.inverse, self.weights * expected.second
             self.bend = self.weights * slope_in_eta(lambda eta: expected_second(risk, eta), eta)
@@ -153,7 +154,7 @@ class CaseDerivatives:
 
     def _moving_scores(self, weighted: FloatArray) -> FloatArray:
         """Return 2 sum_m weighted_mj dT_mj: the scores and C move with theta and S."""
-        moved = 2.0 * weighted * self.leverage.second[:, None] * (self.X @ self.inverse)
+        moved = 2.0 * weighted * self.second[:, None] * (self.X @ self.inverse)
         result = self._along_theta(moved)
         shares = self.penalty_share * weighted.sum(axis=0)
         result += 2.0 * shares * (self.theta @ self.penalty @ self.inverse)
@@ -184,11 +185,11 @@ class CaseDerivatives:
         if self.setting.kind != "HC1" and not (self.setting.kind == "cluster" and self.setting.correction):
             return change
         total = size(self.setting)
-        left = total - count(self.fit, self.setting)[1]
+        left = total - taken(self.fit, self.setting)
         top = total if clusters is None else total - 1.0
         groups = 0 if clusters is None else clusters_left(self.fit, clusters)
         constant = 1.0 if clusters is None else groups / (groups - 1.0)
-        more = np.sign(self.count) if self.setting.rows_in_factor else self.count
-        freedom = self.freedom - self.count + more
+        plain = self.setting.factor_counts
+        more, freedom = (self.count, self.freedom) if plain is None else (plain, plain)
         slope = constant * (more / left - top * freedom / left**2)
         return constant * top / left * change + slope[:, None] * value

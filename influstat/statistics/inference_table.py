@@ -95,8 +95,8 @@ QUANTITIES = tuple(field.name for field in fields(InferenceTable))[:5]
 
 def quantities(theta: FloatArray, variance: FloatArray, freedom: Any, level: float) -> list[FloatArray]:
     """Return standard errors, t values, p values and the limits."""
-    error = np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(variance)
         t = theta / error
     width = critical(freedom, level) * error
     return [error, t, 2.0 * tail(np.abs(t), freedom), theta - width, theta + width]

@@ -157,12 +157,13 @@ class LinearMeasures:
 
     def _fitted_change(self, phi: Any) -> FloatArray:
         change = -np.einsum("ij,ij->i", self.block.coordinates, self.block.change)
+        change *= self._all_residuals(residuals.direction)
         at_zero = self.square == 0  # a row of zeros predicts its offset whatever theta is
         size = np.sqrt(phi * np.where(at_zero, 1.0, self.square))
         return np.asarray(np.where(at_zero, 0.0, change) / size)
 
     def dffits_internal(self) -> FloatArray:
-        """Return x_i'(theta - theta_-i) over its standard error in the fit."""
+        """Return x_i'(theta - theta_-i) over its standard error in the fit, signed as the mean's change."""
         return self._fitted_change(self.setting.phi.value)
 
     def _as_in_r(self) -> bool:

@@ -113,7 +113,7 @@ class StatisticalQuestions(Minimum):
         frequency : bool
             Whether weights are counts of equal rows, N then being their sum.
         information : {"observed", "expected"}
-            The curvature behind "model".
+            The curvature in "model" (as the library has it) and sandwiches ("observed"); R takes "expected".
 
         Returns
         -------
@@ -183,7 +183,7 @@ class StatisticalQuestions(Minimum):
         Warns
         -----
         DoubtfulResult
-            The library reports other standard errors than these.
+            The library's own covariance is not reproduced, or its standard errors are others than these.
 
         Examples
         --------

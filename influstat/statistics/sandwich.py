@@ -11,6 +11,8 @@ from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
+from influstat.risks.linear import require_linear
+from influstat.statistics.adjusted_clusters import adjusted_sums
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.setting import BY_LEVERAGE, CovarianceSetting
 
@@ -21,15 +23,20 @@ def count(fit: Minimum, setting: CovarianceSetting) -> tuple[float, float]:
     """Return N and the effective degrees of freedom (p where the risk has no linear predictor)."""
     total = float(setting.counts.sum())
     try:
-        leverage = Leverage(fit)
+        leverage = Leverage(fit, setting.information)
     except Unsupported:
         return total, float(len(fit.theta))
     return total, leverage.effective_degrees_of_freedom
 
 
 def size(setting: CovarianceSetting) -> float:
-    """Return the N of small-sample factors: observations, or rows."""
-    return float(np.count_nonzero(setting.counts) if setting.rows_in_factor else setting.counts.sum())
+    """Return the N of small-sample factors."""
+    return float((setting.counts if setting.factor_counts is None else setting.factor_counts).sum())
+
+
+def taken(fit: Minimum, setting: CovarianceSetting) -> float:
+    """Return what they subtract from N: the effective degrees of freedom, or the number of coefficients."""
+    return count(fit, setting)[1] if setting.factor_counts is None else float(len(fit.theta))
 
 
 def clusters_left(fit: Minimum, clusters: NDArray[np.intp]) -> int:
@@ -51,7 +58,7 @@ def factor(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp] 
     """
     if setting.kind != "HC1" and not (setting.kind in ("cluster", "HAC") and setting.correction):
         return 1.0
-    total, freedom = size(setting), count(fit, setting)[1]
+    total, freedom = size(setting), taken(fit, setting)
     if not total - freedom > 1e-8 * total:
         raise InvalidArgument(
             "kind",
@@ -74,25 +81,25 @@ def middle(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     if setting.kind == "HAC":
         return factor(fit, setting) * _by_lags(fit, setting)
     if setting.kind == "CR2":
-        sums = _adjusted_sums(fit, setting.clusters[0])
+        sums = adjusted_sums(fit, setting.clusters[0], setting.information)
         return np.asarray(sums.T @ sums)
     if setting.clusters:
         total = np.zeros((len(fit.theta), len(fit.theta)))
         for sign, clusters in zip((1.0, 1.0, -1.0), setting.clusters, strict=False):
-            sums = cluster_sums(fit, clusters)
+            sums = cluster_sums(fit, setting, clusters)
             total += sign * factor(fit, setting, clusters) * sums.T @ sums
         return total
     scale = row_factors(fit, setting)
     total = np.zeros((len(fit.theta), len(fit.theta)))
-    for rows, gradients in score_blocks(fit):
+    for rows, gradients in score_blocks(fit, setting):
         total += gradients.T @ (scale[rows, None] * gradients)
     return factor(fit, setting) * total
 
 
-def cluster_sums(fit: Minimum, clusters: NDArray[np.intp]) -> FloatArray:
+def cluster_sums(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp]) -> FloatArray:
     """Return the sums of w_i g_i over each cluster, shape (G, p)."""
     sums = np.zeros((int(clusters.max()) + 1, len(fit.theta)))
-    for rows, gradients in score_blocks(fit):
+    for rows, gradients in score_blocks(fit, setting):
         np.add.at(sums, clusters[rows], fit.risk.weights[rows, None] * gradients)
     return sums
 
@@ -113,7 +120,7 @@ def row_factors(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     scale = np.divide(weights**2, setting.counts, out=np.zeros(len(weights)), where=setting.counts > 0)
     if setting.kind not in BY_LEVERAGE:
         return scale
-    leverage = Leverage(fit)
+    leverage = Leverage(fit, setting.information)
     h = copy_leverage(leverage, setting)
     if setting.kind in ("HC2", "HC3"):
         return np.asarray(scale / (1.0 - h) ** (1 if setting.kind == "HC2" else 2))
@@ -140,13 +147,17 @@ def copy_leverage(leverage: Leverage, setting: CovarianceSetting) -> FloatArray:
     return values
 
 
-def score_blocks(fit: Minimum) -> Iterator[tuple[slice, FloatArray]]:
+def score_blocks(fit: Minimum, setting: CovarianceSetting) -> Iterator[tuple[slice, FloatArray]]:
     """Yield (rows, g): the rows' scores, a few thousand at a time."""
     n, p = fit.risk.shape
+    share = np.zeros(p)
+    if setting.penalty_in_scores:
+        risk = require_linear(fit.risk, "a penalty's share in the scores")
+        share = risk.penalty.gradient(fit.theta) / risk.total_weight
     step = max(1, BLOCK_ENTRIES // p)
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
-        yield rows, fit.risk.row_gradients(fit.theta, rows)
+        yield rows, fit.risk.row_gradients(fit.theta, rows) + share
 
 
 def _by_lags(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
@@ -161,55 +172,9 @@ def _by_lags(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     assert setting.lag_weights is not None
     counts = setting.counts
     share = np.divide(fit.risk.weights, np.sqrt(counts), out=np.zeros(len(counts)), where=counts > 0)
-    scores = np.concatenate([share[rows, None] * gradients for rows, gradients in score_blocks(fit)])
+    scores = np.concatenate([share[rows, None] * gradients for rows, gradients in score_blocks(fit, setting)])
     total = setting.lag_weights[0] * scores.T @ scores
     for lag, weight in enumerate(setting.lag_weights[1:], start=1):
         product = scores[lag:].T @ scores[:-lag]
         total += weight * (product + product.T)
     return np.asarray(total)
-
-
-def _adjusted_sums(fit: Minimum, clusters: NDArray[np.intp]) -> FloatArray:
-    """Return sum_c X_c' W_c^(1/2) (I - H_cc)^(-1/2) of the whitened scores, shape (G, p).
-
-    Bell and McCaffrey (2002) with the working model of the fit: the scores of a cluster are whitened by the
-    roots of w_i l2_i, as for independent rows whose variances are as their weights say; H_cc is the hat
-    matrix in these coordinates. Directions in which I - H_cc is 0 are left out, as in R's clubSandwich (whose
-    CR2 of a glm, and of lm without weights, this is).
-
-    Returns
-    -------
-    ndarray, shape (G, p)
-
-    Raises
-    ------
-    Unsupported
-        A row's curvature is negative.
-    """
-    leverage = Leverage(fit)
-    risk = leverage.risk
-    curvature = risk.weights * leverage.second
-    if (curvature < 0).any():
-        row = risk.row_labels[int(np.argmin(curvature))]
-        raise Unsupported(
-            "kind",
-            "be one without roots of curvatures",
-            f"is 'CR2', and that of row {row} is < 0",
-            'Use "cluster".',
-        )
-    root = np.sqrt(curvature)
-    X: FloatArray = risk.design.rows(slice(None))
-    whitened = root[:, None] * (X @ leverage.transform)
-    scores = np.divide(risk.weights * leverage.first, root, out=np.zeros(len(root)), where=root > 0)
-    sums = cluster_sums(fit, clusters)
-    order = np.argsort(clusters, kind="stable")
-    starts = np.searchsorted(clusters[order], np.arange(len(sums) + 1))
-    for k in range(len(sums)):
-        rows = order[starts[k] : starts[k + 1]]
-        # I - ZZ' by the singular values of Z: off their span it is the identity
-        left, singular, _ = np.linalg.svd(whitened[rows], full_matrices=False)
-        rest = 1.0 - singular**2
-        stretch = np.where(rest > ONE, 1.0 / np.sqrt(np.where(rest > ONE, rest, 1.0)), 0.0) - 1.0
-        moved = left @ (stretch * (left.T @ scores[rows]))
-        sums[k] += (root[rows] * moved) @ X[rows]
-    return sums

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.groups import read_groups
 from influstat.input.validation import FloatArray, choice, whole_number
+from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.dispersion import check_dispersion, counts_of
 from influstat.statistics.leverage import INFORMATION
@@ -22,6 +23,7 @@ JACKKNIVES = ("infinitesimal jackknife", "jackknife", "cluster jackknife")
 ROBUST_REGRESSION = ("H1", "H2", "H3")
 KINDS = ("model", *SANDWICHES, *JACKKNIVES, *ROBUST_REGRESSION)
 CLUSTERED = ("cluster", "CR2", "cluster jackknife")
+BY_INFORMATION = ("model", *SANDWICHES)
 TWO_WAY = ("cluster",)
 CORRECTED = {
     "cluster": True,
@@ -50,15 +52,18 @@ class CovarianceSetting:
     dispersion : float, "X2", "dev" or None
         The variance of y at unit weight where the caller knows it, or how it is estimated.
     information : {"observed", "expected"}
-        The curvature behind the model-based covariance.
+        The curvature behind S.
     lag_weights : ndarray, shape (lags + 1,)
         The kernel at lags 0, 1, ...
     correction : bool
         Whether the small-sample factor is taken.
-    rows_in_factor : bool
-        Whether that factor counts rows instead of observations.
+    factor_counts : ndarray, shape (n,), or None
+        What each row adds to the N of that factor, which then subtracts the number of coefficients; None for
+        observations and effective degrees of freedom.
     parameters : float or None
         What degrees of freedom subtract from the observations; None for the effective ones.
+    penalty_in_scores : bool
+        Whether scores have a share of the penalty's gradient where their row does not carry one.
     group_freedom : bool
         Whether clustered kinds have the number of clusters less 1 as degrees of freedom.
 
@@ -77,15 +82,16 @@ class CovarianceSetting:
     information: str = "observed"
     lag_weights: FloatArray | None = None
     correction: bool = True
-    rows_in_factor: bool = False
+    factor_counts: FloatArray | None = None
     parameters: float | None = None
+    penalty_in_scores: bool = False
     group_freedom: bool = True
 
     def without(self, row: int) -> CovarianceSetting:
         """Return the setting of the fit without a row: its observations are gone, its place is kept."""
-        counts = self.counts.copy()
-        counts[row] = 0.0
-        return replace(self, counts=counts)
+        left = np.arange(len(self.counts)) != row
+        plain = None if self.factor_counts is None else self.factor_counts * left
+        return replace(self, counts=self.counts * left, factor_counts=plain)
 
 
 def read_setting(
@@ -114,9 +120,11 @@ def read_setting(
     stated = fit.stated
     chosen = stated.kind if kind is None else kind
     choice("kind", chosen, KINDS)
+    if kind is None and stated.doubt:
+        doubt(stated.doubt)
     own = chosen == stated.kind
     if information is not None:
-        _no_idle("information", information, chosen, ("model",))
+        _no_idle("information", information, chosen, BY_INFORMATION)
         choice("information", information, INFORMATION)
     if correction is not None:
         _no_idle("correction", correction, chosen, tuple(CORRECTED))
@@ -128,11 +136,12 @@ def read_setting(
         counts_of(fit, frequency),
         _clusters(fit, chosen, groups),
         check_dispersion(stated.dispersion if dispersion is None else dispersion),
-        stated.information if information is None else information,
+        (stated.information if chosen == "model" else "observed") if information is None else information,
         _lag_weights(fit, chosen, lags, kernel, own),
         CORRECTED.get(chosen, False) if correction is None else correction,
-        stated.rows_in_factor and frequency is None,
+        stated.factor_counts if frequency is None else None,
         stated.parameters if frequency is None else None,
+        stated.penalty_in_scores,
         stated.group_freedom,
     )
 
