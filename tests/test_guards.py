@@ -339,9 +339,9 @@ def norms_as_they_come(self):
     return np.linalg.norm(self.whiten(self.design.rows(slice(None)).T), axis=0)
 
 
-def all_clusters(fit, setting):
+def all_clusters(fit, clusters):
     """Return how many clusters there are, with weight or without."""
-    return len(np.unique(setting.clusters))
+    return len(np.unique(clusters))
 
 
 MEMBERS = anchor.Downdate.members

@@ -316,8 +316,8 @@ def test_tables_are_labelled():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"kind": "HC4"}, "kind must be 'model' or 'HC0'"),
-        ({"kind": "cluster"}, "groups must have one label per row .3. for 'cluster', but it is None"),
+        ({"kind": "HC6"}, "kind must be 'model' or 'HC0'"),
+        ({"kind": "cluster"}, "groups must have one label per row .3. for 'cluster', or two"),
         ({"kind": "cluster", "groups": [1, 2]}, "groups must have one label per row"),
         ({"kind": "cluster jackknife", "groups": [1, 1, 1]}, "groups must hold at least 2 clusters"),
         ({"kind": "HC0", "groups": [1, 2, 3]}, "groups must be left out for 'HC0'"),

@@ -69,6 +69,11 @@ class GLMLoss(AnyTarget):
         """Return -log f(y; m(eta))."""
         return -self.family.log_likelihood(y, self.link.mean(eta), self.link.complement(eta))
 
+    @np.errstate(all="ignore")
+    def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return 2 [log f(y; y) - log f(y; m(eta))]."""
+        return self.family.deviance(y, self.link.mean(eta), self.link.complement(eta))
+
     def _derivatives(self, y: FloatArray, eta: FloatArray) -> tuple[tuple[FloatArray, ...], ...]:
         mu, nu = self.link.mean(eta), self.link.complement(eta)
         return self.family.derivatives(y, mu, nu), self.link.derivatives(eta)

@@ -25,6 +25,10 @@ class _Logistic:
         """Return log(1 + e^(s eta)): nothing cancels."""
         return softplus(self._sign(y) * eta)
 
+    def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return twice the loss, which falls to 0."""
+        return 2.0 * self.value(y, eta)
+
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return s sigma(s eta)."""
         sign = self._sign(y)

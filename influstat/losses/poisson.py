@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import xlogy
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, vector
@@ -42,6 +43,10 @@ class PoissonLoss:
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return e^eta - y eta."""
         return _exp(eta) - y * eta
+
+    def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return 2 [y log(y / mu) - (y - mu)], mu = e^eta."""
+        return 2.0 * (xlogy(y, y) - y * eta - y + _exp(eta))
 
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return e^eta - y, to the last digit also where y = 1 and eta is next to 0."""

@@ -29,6 +29,10 @@ class SquaredError(Location):
         """Return (y - eta)^2."""
         return (y - eta) ** 2
 
+    def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return 2 (y - eta)^2: twice the loss, which is 0 at its best."""
+        return 2.0 * (y - eta) ** 2
+
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -2 (y - eta)."""
         return -2.0 * (y - eta)

@@ -16,6 +16,7 @@ from influstat.input.validation import FloatArray, check_order, real_number, vec
 from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
+from influstat.minimise.stated import Stated
 from influstat.risks.chart import Chart, chart_of
 from influstat.risks.contract import Risk
 
@@ -62,6 +63,7 @@ class Minimum:
         _require_risk(risk)
         limit = tolerance if tolerance == inf else real_number("tolerance", tolerance, above=0.0)
         self.risk, self.reader = risk, reader
+        self.stated = Stated()  # an adapter states the inference of the library's own fit
         self.theta: FloatArray = _coefficients("theta", theta, risk)
         self.theta.flags.writeable = False  # a change would leave everything derived from it behind
         self.stationarity: float = stationarity(risk, self.theta)

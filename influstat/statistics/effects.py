@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,7 @@ def average_marginal_effect(
     effects = _Effects(part.loss, rows, fixed, [(int(j), int(j) in stepped) for j in chosen])
     weights = part.weights if training else np.ones(len(rows))
 
-    def evaluate(theta: FloatArray, kept: FloatArray) -> FloatArray:
-        return effects.average(theta, kept if training else weights)
-
+    evaluate = effects.average if training else partial(_averaged_evenly, effects)
     value = evaluate(fit.theta, weights)
     return Functional(
         fit,
@@ -98,6 +97,11 @@ def average_marginal_effect(
         evaluate,
         effects.each(fit.theta) - value if training else None,
     )
+
+
+def _averaged_evenly(effects: _Effects, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the average over other rows than the fit's, whose weights do not count."""
+    return effects.average(theta, np.ones(len(effects.rows)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,14 +198,16 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
         )
     chosen = chosen_columns(fit, columns)
 
-    def evaluate(theta: FloatArray, weights: FloatArray) -> FloatArray:
-        return np.asarray(np.exp(step * theta[chosen]))
-
+    evaluate = partial(_odds_ratios, step, chosen)
     value = evaluate(fit.theta, fit.risk.weights)
     gradient = np.zeros((len(fit.theta), len(chosen)))
     gradient[chosen, np.arange(len(chosen))] = step * value
     names = tuple(fit.names[j] for j in chosen)
     return Functional(fit, names, "odds ratio", value, gradient, np.zeros(len(chosen)), evaluate)
+
+
+def _odds_ratios(step: float, chosen: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(np.exp(step * theta[chosen]))
 
 
 def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,7 +147,7 @@ class Functional(ShortRepr):
             values[k] = self.evaluate(removal.theta[k], kept) - self.value
         return FunctionalChange(values, removal.labels, self.labels, removal.status)
 
-    def standard_errors(self, kind: str = "model", **settings: Any) -> FloatArray:
+    def standard_errors(self, kind: str | None = None, **settings: Any) -> FloatArray:
         """Return sqrt(a'Va) by the delta method; the arguments are those of `Fit.covariance`.
 
         Rows that q averages over are held fixed.
@@ -217,9 +217,7 @@ def functional(
     scale = difference_scale(fit)
     gradient = gradient_of(function, fit.theta, scale)
 
-    def evaluate(theta: FloatArray, weights: FloatArray) -> FloatArray:
-        return np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64))
-
+    evaluate = partial(_of_theta, function)
     value = evaluate(fit.theta, fit.risk.weights)
     names = _labels(labels, len(value), quantity)
     return Functional(fit, names, quantity, value, gradient.value, gradient.error, evaluate)
@@ -272,7 +270,7 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
         lines @ fit.theta,
         np.ascontiguousarray(lines.T),
         np.zeros(len(lines)),
-        lambda theta, weights: np.asarray(lines @ theta),
+        partial(_combined, lines),
     )
 
 
@@ -315,8 +313,23 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
         fit.predict(X, kind="mean", offset=offset),
         np.asarray(gradient),
         np.zeros(gradient.shape[1]),
-        lambda theta, weights: fit.predictions(theta, X, kind="mean", offset=offset),
+        partial(_predicted, fit, X, offset),
     )
+
+
+# What a functional is evaluated by: functions of the module, so that functionals can be pickled.
+
+
+def _of_theta(function: Callable[[Any], Any], theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64))
+
+
+def _combined(lines: FloatArray, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(lines @ theta)
+
+
+def _predicted(fit: Minimum, X: Any, offset: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return fit.predictions(theta, X, kind="mean", offset=offset)
 
 
 def _labels(labels: Sequence[str] | None, m: int, quantity: str) -> tuple[str, ...]:

@@ -14,10 +14,12 @@ import numpy as np
 from scipy.linalg import eigh, solve_triangular
 
 from influstat.algebra.cholesky import CholeskyInverse
-from influstat.input.validation import FloatArray
+from influstat.errors import Unsupported
+from influstat.input.validation import FloatArray, choice
 from influstat.minimise.minimum import Minimum
-from influstat.risks.linear import require_linear
+from influstat.risks.linear import LinearRisk, require_linear
 
+INFORMATION = ("observed", "expected")
 WELL_CONDITIONED = 1e-3  # reciprocal condition number of S above which one factorisation is exact enough
 
 
@@ -28,6 +30,9 @@ class Leverage:
     ----------
     fit : Fit
         A fit of a LinearRisk.
+    information : {"observed", "expected"}
+        Whether l2 is that of the targets, as in a refit's own Newton step, or its expectation, as in Fisher
+        scoring (R's and most tables' leverages); the same with a canonical link.
 
     Notes
     -----
@@ -54,14 +59,17 @@ class Leverage:
     array([0.16666667, 0.66666667])
     """
 
-    def __init__(self, fit: Minimum) -> None:
+    def __init__(self, fit: Minimum, information: str = "observed") -> None:
+        choice("information", information, INFORMATION)
         risk = self.risk = require_linear(fit.risk, "leverages")
         self.penalty: FloatArray = risk.penalty.hessian(fit.theta).dense()  # K, sum scale
         eta = risk.linear_predictor(fit.theta)
         self.theta = fit.theta
         self.linear_predictor: FloatArray = eta
         self.first: FloatArray = risk.loss.first(risk.y, eta)
-        self.second: FloatArray = risk.loss.second(risk.y, eta)
+        self.second: FloatArray = (
+            expected_second(risk, eta) if information == "expected" else risk.loss.second(risk.y, eta)
+        )
         self._curvature: FloatArray = risk.weights * self.second
         self.transform, self.penalty_share = self._coordinates()
 
@@ -126,3 +134,19 @@ def _inverse_root(matrix: FloatArray) -> FloatArray:
     """Return the upper triangular R with R'MR = I."""
     lower = np.linalg.cholesky(matrix)
     return np.asarray(solve_triangular(lower, np.eye(len(matrix)), lower=True).T)
+
+
+def expected_second(risk: LinearRisk, eta: FloatArray) -> FloatArray:
+    """Return E(l2_i): l2 at the target that equals its mean, since likelihoods here are linear in y.
+
+    A loss without a mean has its own l2 taken instead.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    try:
+        mean = risk.loss.mean(eta)
+    except Unsupported:
+        return risk.loss.second(risk.y, eta)
+    return risk.loss.second(mean, eta)

@@ -8,6 +8,7 @@ from typing import Any
 from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.formulas import formula_reader
 from influstat.adapters.statsmodels.glm import from_binary_or_poisson, from_geometric, from_glm
+from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
@@ -90,7 +91,9 @@ def from_statsmodels(
     if not polish:
         reading.require_converged(inner)
     reader = formula_reader(inner.model, mapped.risk.design.names)
-    return verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
+    fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
+    fit.stated = stated_inference(inner, fit, drop, polish)
+    return fit
 
 
 def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing: Any) -> reading.Mapped:
