@@ -149,6 +149,12 @@ class Minimum:
         """Coordinates for questions that need H^-1; None where the coefficients themselves will do."""
         return chart_of(self.risk, self.theta)
 
+    @cached_property
+    def regular(self) -> Minimum:
+        """The minimum in coordinates in which its Hessian has an inverse: itself where it needs none."""
+        chart = self.chart
+        return self if chart is None else Minimum(chart.risk, chart.start, tolerance=inf)
+
     # -- new rows ------------------------------------------------------------------------------------
 
     def predict(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:

@@ -94,8 +94,7 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
 def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     """Yield the removals of consecutive blocks."""
     chart = fit.chart
-    where = fit if chart is None else Minimum(chart.risk, chart.start, tolerance=np.inf)
-    prepared = prepare(where, groups, method)
+    prepared = prepare(fit.regular, groups, method)
     for part in progress(blocks_of(fit, groups), "removals"):
         found = prepared.remove(part)
         if chart is not None:

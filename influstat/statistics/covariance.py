@@ -35,12 +35,13 @@ import numpy as np
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
+from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_groups_out, leave_one_out
 from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.dispersion import dispersion, dispersion_of
 from influstat.statistics.leverage import Leverage
-from influstat.statistics.sandwich import clusters_left, middle
+from influstat.statistics.sandwich import clusters_left, lost_coefficients, middle
 from influstat.statistics.setting import (
     JACKKNIVES,
     KINDS,
@@ -59,7 +60,28 @@ def covariance(fit: Minimum, kind: str | None = None, **settings: Any) -> FloatA
 
 
 def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
-    """Return the covariance of theta that the setting means, shape (p, p)."""
+    """Return the covariance of theta that the setting means, shape (p, p); nan for what is not determined."""
+    lost = lost_coefficients(fit, setting)
+    if fit.chart is not None and setting.kind not in JACKKNIVES:
+        found = fit.chart.coordinates
+        result = found.lift(found.lift(_regular(fit.regular, setting)).T)
+        lost = lost | ~found.determined
+    else:
+        result = _regular(fit, setting)
+    lost |= np.isnan(result.diagonal())
+    if lost.any():
+        names = [name for name, missing in zip(fit.names, lost, strict=True) if missing]
+        doubt(
+            f"The {setting.kind} covariance is nan for {len(names)} of {len(lost)} coefficients, which "
+            "columns that depend on each other, or rows that it leaves out or divides by, do not determine: "
+            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}."
+        )
+        result[lost] = result[:, lost] = np.nan
+    return result
+
+
+def _regular(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
+    """Return the covariance of a fit whose Hessian has an inverse."""
     if setting.kind == "jackknife":
         rows = np.flatnonzero(fit.risk.weights)
         return (len(rows) - 1.0) / len(rows) * _squared_changes(leave_one_out(fit, rows=rows))
@@ -114,8 +136,8 @@ def _huber(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
 
 def _squared_changes(removal: Any) -> FloatArray:
     """Return the sum of delta delta'; what has no weight moves nothing."""
-    for label, status in zip(removal.labels, removal.status, strict=True):
-        if status:
+    for label, status, theta in zip(removal.labels, removal.status, removal.theta, strict=True):
+        if status and np.isnan(theta).all():
             raise InvalidArgument(
                 "kind",
                 "be one without refits here",

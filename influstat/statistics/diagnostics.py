@@ -215,7 +215,7 @@ class _Refits:
 
     def __init__(self, setting: LinearSetting, chosen: tuple[str, ...], given: Any, information: str) -> None:
         leverage, phi = setting.leverage, setting.dispersion
-        removal = leave_one_out(setting.fit, method="exact")
+        removal = leave_one_out(setting.fit.regular, method="exact")
         self.reasons = {row: text for row, text in enumerate(removal.status) if text}
         self.change = np.asarray(np.linalg.solve(leverage.transform, removal.delta.T).T)
         self.scale: tuple[FloatArray, FloatArray] | None = None

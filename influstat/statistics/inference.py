@@ -238,8 +238,8 @@ class Inference(ShortRepr):
         for block in Deletion(leverage, phi.squares).blocks():
             status.update(block.reasons())
             without = deleted_dispersion(phi, block, counts)
-            theta = self.fit.theta + block.change @ leverage.transform.T
-            variance = without[:, None] * block.inverse_diagonal(leverage.transform)
+            theta = self.fit.theta + block.change @ leverage.to_theta.T
+            variance = without[:, None] * block.inverse_diagonal(leverage.to_theta)
             freedom: Any = np.inf
             if self.use_t:
                 used = block.freedom if self.setting.parameters is None else self.setting.parameters

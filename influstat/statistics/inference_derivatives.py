@@ -18,9 +18,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.errors import Unsupported
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
+from influstat.risks.linear import require_linear
 from influstat.statistics.dispersion import DEVIANCE, dispersion, pearson_slope, slope_in_eta
 from influstat.statistics.leverage import Leverage, expected_second
 from influstat.statistics.sandwich import clusters_left, copy_leverage, row_factors, size, taken
@@ -61,24 +63,31 @@ class CaseDerivatives:
     """
 
     def __init__(self, fit: Minimum, setting: CovarianceSetting) -> None:
+        if fit.chart is not None and not fit.chart.coordinates.full:
+            raise Unsupported(
+                "fit",
+                "determine every coefficient for derivatives of its inference",
+                "has columns that depend on each other",
+                "Ask for inference().leave_one_out(), or drop the columns that are not needed.",
+            )
         self.fit, self.setting = fit, setting
         leverage = self.leverage = Leverage(fit)
-        risk, eta = leverage.risk, leverage.linear_predictor
+        risk, eta = require_linear(fit.risk, "derivatives of its inference"), leverage.linear_predictor
         self.X: FloatArray = risk.design.rows(slice(None))
         self.weights: FloatArray = risk.weights
-        self.penalty = leverage.penalty
+        self.penalty = risk.penalty.hessian(fit.theta).dense()
         self.part = leverage.penalty_part(risk.weights)
         self.penalty_share = risk.protocol.carried(risk.total_weight)
         self.scores = leverage.first[:, None] * self.X
-        self.scores += self.penalty_share * risk.penalty.gradient(leverage.theta)
-        self.inverse = leverage.inverse
+        self.scores += self.penalty_share * risk.penalty.gradient(fit.theta)
+        self.inverse = leverage.covariance
         self.theta: FloatArray = -self.weights[:, None] * (self.scores @ self.inverse)
         self.bend = self.weights * risk.loss.third(risk.y, eta)
         self.curvature = self.weights * leverage.second
         self.second = leverage.second  # of the scores, whichever information S is by
         if setting.information == "expected":
             expected = self.leverage = Leverage(fit, "expected")
-            self.inverse, self.curvature = expected.inverse, self.weights * expected.second
+            self.inverse, self.curvature = expected.covariance, self.weights * expected.second
             self.bend = self.weights * slope_in_eta(lambda eta: expected_second(risk, eta), eta)
 
     def all(self) -> Derivatives:

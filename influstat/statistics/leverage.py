@@ -40,8 +40,8 @@ class Leverage:
     follows its own working response. The leverages sum to the effective degrees of freedom
     p - trace(S^-1 K): p without a penalty. A row of negative curvature l2 has a negative leverage.
 
-    S is factored a second time in its own coordinates where it is ill-conditioned, which brings the
-    leverages to the accuracy of a QR factorisation of the rows.
+    S is factored a second time in its own coordinates where it is ill-conditioned. Where its Gram matrix has
+    too few digits, or columns depend on each other, `risk` and `theta` are those of `Minimum.regular`.
 
     Raises
     ------
@@ -61,10 +61,13 @@ class Leverage:
 
     def __init__(self, fit: Minimum, information: str = "observed") -> None:
         choice("information", information, INFORMATION)
-        risk = self.risk = require_linear(fit.risk, "leverages")
-        self.penalty: FloatArray = risk.penalty.hessian(fit.theta).dense()  # K, sum scale
-        eta = risk.linear_predictor(fit.theta)
-        self.theta = fit.theta
+        require_linear(fit.risk, "leverages")
+        self._chart = fit.chart
+        inner = fit.regular
+        risk = self.risk = require_linear(inner.risk, "leverages")
+        self.penalty: FloatArray = risk.penalty.hessian(inner.theta).dense()  # K, sum scale
+        eta = risk.linear_predictor(inner.theta)
+        self.theta = inner.theta
         self.linear_predictor: FloatArray = eta
         self.first: FloatArray = risk.loss.first(risk.y, eta)
         self.second: FloatArray = (
@@ -88,6 +91,14 @@ class Leverage:
             return transform, np.zeros(len(penalty))
         shares, rotation = eigh(transform.T @ penalty @ transform)
         return transform @ rotation, np.clip(shares, 0.0, None)
+
+    @cached_property
+    def to_theta(self) -> FloatArray:
+        """From these coordinates to the coefficients, shape (p, r); nan for those that are not determined."""
+        if self._chart is None:
+            return self.transform
+        found = self._chart.coordinates
+        return np.where(found.determined[:, None], found.lift(self.transform), np.nan)
 
     def _gram(self, transform: FloatArray) -> FloatArray:
         """Return the sum of w_i l2_i (U'x_i)(U'x_i)'."""
@@ -117,13 +128,18 @@ class Leverage:
 
     @property
     def inverse_diagonal(self) -> FloatArray:
-        """The diagonal of S^-1, sum scale, shape (p,)."""
-        return np.asarray(np.einsum("jk,jk->j", self.transform, self.transform))
+        """The diagonal of S^-1, sum scale, shape (p,); nan for coefficients that are not determined."""
+        return np.asarray(np.einsum("jk,jk->j", self.to_theta, self.to_theta))
 
     @property
     def inverse(self) -> FloatArray:
-        """S^-1 = UU', sum scale, shape (p, p): the covariance of theta at dispersion 1."""
+        """S^-1 = UU' of `risk`, sum scale, shape (r, r)."""
         return np.asarray(self.transform @ self.transform.T)
+
+    @property
+    def covariance(self) -> FloatArray:
+        """The covariance of theta at dispersion 1, shape (p, p); nan for what is not determined."""
+        return np.asarray(self.to_theta @ self.to_theta.T)
 
     def penalty_part(self, weights: FloatArray) -> FloatArray:
         """Return the part w_i / W of the penalty that leaves with each row: 0 under "fixed"."""

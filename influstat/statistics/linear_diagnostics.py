@@ -189,12 +189,12 @@ class LinearMeasures:
 
     def dfbeta(self) -> FloatArray:
         """Return theta - theta_-i."""
-        return np.asarray(self.block.change @ -self.setting.leverage.transform.T)
+        return np.asarray(self.block.change @ -self.setting.leverage.to_theta.T)
 
     def dfbetas(self) -> FloatArray:
         """Return theta - theta_-i over the standard errors."""
         leverage = self.setting.leverage
-        unscaled = leverage.transform.T / np.sqrt(leverage.inverse_diagonal)
+        unscaled = leverage.to_theta.T / np.sqrt(leverage.inverse_diagonal)
         phi = self.without.phi if self.setting.deleted_scale else np.full(1, self.setting.phi.value)
         if np.ptp(phi) == 0.0:
             return np.asarray(self.block.change @ (-unscaled / np.sqrt(phi[0])))
@@ -204,7 +204,7 @@ class LinearMeasures:
 
     def likelihood_displacement(self) -> FloatArray:
         """Return 2 [F(theta_-i) - F(theta)] / phi."""
-        leverage, theta = self.setting.leverage, self.setting.fit.theta
+        leverage, theta = self.setting.leverage, self.setting.leverage.theta
         risk = leverage.risk
         delta = self.block.change @ self.setting.leverage.transform.T
         result = np.empty(len(delta))

@@ -122,6 +122,8 @@ def row_factors(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
         return scale
     leverage = Leverage(fit, setting.information)
     h = copy_leverage(leverage, setting)
+    scale = np.where(h > 1.0 - ONE, 0.0, scale)  # no residual: see lost_coefficients
+    h = np.where(h > 1.0 - ONE, 0.0, h)
     if setting.kind in ("HC2", "HC3"):
         return np.asarray(scale / (1.0 - h) ** (1 if setting.kind == "HC2" else 2))
     relative = setting.counts.sum() * h / leverage.effective_degrees_of_freedom
@@ -135,16 +137,42 @@ def row_factors(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
 
 def copy_leverage(leverage: Leverage, setting: CovarianceSetting) -> FloatArray:
     """Return h_i, of one observation where rows stand for several; refuse leverages of 1."""
-    values = leverage.values / np.where(setting.counts > 0, setting.counts, 1.0)
-    if (values > 1.0 - ONE).any():
-        row = int(np.argmax(values))
+    return np.asarray(leverage.values / np.where(setting.counts > 0, setting.counts, 1.0))
+
+
+def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bool_]:
+    """Return which coefficients a form that divides by 1 - leverage cannot judge: those of rows at 1.
+
+    Such a row has no residual, and its score adds nothing to the others, with it or without it.
+
+    Returns
+    -------
+    ndarray of bool, shape (p,)
+
+    Raises
+    ------
+    InvalidArgument
+        No coefficient is left.
+    """
+    lost = np.zeros(len(fit.theta), dtype=np.bool_)
+    if setting.kind not in BY_LEVERAGE:
+        return lost
+    leverage = Leverage(fit, setting.information)
+    own = np.flatnonzero(copy_leverage(leverage, setting) > 1.0 - ONE)
+    if not own.size:
+        return lost
+    weights = fit.risk.weights.copy()
+    weights[own] = 0.0
+    left = fit.risk.reweighted(weights).curvature(fit.theta).coordinates() if weights.any() else None
+    lost = ~lost if left is None else ~left.determined
+    if lost.all():
         raise InvalidArgument(
             "kind",
             "be one that does not divide by 1 - leverage",
-            f"is {setting.kind} and row {leverage.risk.row_labels[row]} has leverage 1",
+            f"is {setting.kind} and row {leverage.risk.row_labels[own[0]]} has leverage 1",
             'Use "HC0" or "HC1", or drop that row.',
         )
-    return values
+    return lost
 
 
 def score_blocks(fit: Minimum, setting: CovarianceSetting) -> Iterator[tuple[slice, FloatArray]]:
