@@ -18,7 +18,7 @@ change of theta on removal.
 - infinitesimal jackknife: sum of d d' with d = w_i I_theta(i) / W, the influences; the same as HC0.
 - jackknife: (n - 1) / n sum_i delta_i delta_i', about theta: for least squares (n - 1) / n times HC3.
 - cluster jackknife: (G - 1) / G sum_c delta_c delta_c', about theta: CRV3 (MacKinnon, Nielsen and Webb 2023);
-  without the factor if correction=False.
+  without the factor if correction=False. centred cluster jackknife: about the mean of the delta.
 - H1, H2, H3: Huber's (1981) covariances of an M-estimate of location along x at a fixed scale, with his
   correction k: of X'X, of X'X weighted by the curvatures, and of both.
 
@@ -43,6 +43,7 @@ from influstat.statistics.dispersion import dispersion, dispersion_of
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.sandwich import clusters_left, lost_coefficients, middle
 from influstat.statistics.setting import (
+    CLUSTER_JACKKNIVES,
     JACKKNIVES,
     KINDS,
     ROBUST_REGRESSION,
@@ -85,11 +86,12 @@ def _regular(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     if setting.kind == "jackknife":
         rows = np.flatnonzero(fit.risk.weights)
         return (len(rows) - 1.0) / len(rows) * _squared_changes(leave_one_out(fit, rows=rows))
-    if setting.kind == "cluster jackknife":
+    if setting.kind in CLUSTER_JACKKNIVES:
         clusters = setting.clusters[0]
         groups = clusters_left(fit, clusters)
         share = (groups - 1.0) / groups if setting.correction else 1.0
-        return share * _squared_changes(leave_groups_out(fit, clusters))
+        centred = setting.kind.startswith("centred")
+        return share * _squared_changes(leave_groups_out(fit, clusters), centred)
     if setting.kind in ROBUST_REGRESSION:
         return _huber(fit, setting)
     if setting.kind == "model":
@@ -134,8 +136,8 @@ def _huber(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     return np.asarray(squares / k * inverse @ gram @ inverse)
 
 
-def _squared_changes(removal: Any) -> FloatArray:
-    """Return the sum of delta delta'; what has no weight moves nothing."""
+def _squared_changes(removal: Any, centred: bool = False) -> FloatArray:
+    """Return the sum of delta delta', about 0 or their mean; what has no weight moves nothing."""
     for label, status, theta in zip(removal.labels, removal.status, removal.theta, strict=True):
         if status and np.isnan(theta).all():
             raise InvalidArgument(
@@ -144,4 +146,5 @@ def _squared_changes(removal: Any) -> FloatArray:
                 f"needs the fit without {label} ({status.rstrip('.')})",
                 "Use HC1.",
             )
-    return np.asarray(removal.delta.T @ removal.delta)
+    delta = removal.delta - removal.delta.mean(axis=0) if centred else removal.delta
+    return np.asarray(delta.T @ delta)

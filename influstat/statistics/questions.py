@@ -99,8 +99,8 @@ class StatisticalQuestions(Minimum):
         ----------
         kind : str, optional
             "model" (the default), "HC0" to "HC5", "HC4m", "HAC", "cluster", "CR2", "infinitesimal jackknife",
-            "jackknife", "cluster jackknife" (CRV3), "H1", "H2" or "H3", as `influstat.statistics.covariance`
-            defines them.
+            "jackknife", "cluster jackknife" (CRV3), "centred cluster jackknife", "H1", "H2" or "H3", as
+            `influstat.statistics.covariance` defines them.
         groups : array_like, shape (n,) or (n, 2)
             The cluster of each row, for the kinds with clusters; two columns for two-way "cluster".
         lags, kernel : int, {"bartlett", "uniform", "parzen"}

@@ -19,17 +19,15 @@ from influstat.statistics.leverage import INFORMATION
 
 BY_LEVERAGE = ("HC2", "HC3", "HC4", "HC4m", "HC5")
 SANDWICHES = ("HC0", "HC1", *BY_LEVERAGE, "cluster", "CR2", "HAC")
-JACKKNIVES = ("infinitesimal jackknife", "jackknife", "cluster jackknife")
+CLUSTER_JACKKNIVES = ("cluster jackknife", "centred cluster jackknife")
+JACKKNIVES = ("infinitesimal jackknife", "jackknife", *CLUSTER_JACKKNIVES)
 ROBUST_REGRESSION = ("H1", "H2", "H3")
 KINDS = ("model", *SANDWICHES, *JACKKNIVES, *ROBUST_REGRESSION)
-CLUSTERED = ("cluster", "CR2", "cluster jackknife")
+CLUSTERED = ("cluster", "CR2", *CLUSTER_JACKKNIVES)
 BY_INFORMATION = ("model", *SANDWICHES)
 TWO_WAY = ("cluster",)
-CORRECTED = {
-    "cluster": True,
-    "cluster jackknife": True,
-    "HAC": False,
-}  # small-sample factors, and whether usual
+# Kinds with a small-sample factor, and whether it is taken as a rule.
+CORRECTED = {"cluster": True, **dict.fromkeys(CLUSTER_JACKKNIVES, True), "HAC": False}
 KERNELS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "bartlett": lambda x: 1.0 - x,
     "uniform": np.ones_like,

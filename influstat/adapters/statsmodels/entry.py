@@ -40,7 +40,8 @@ def from_statsmodels(
         Finish the fit by Newton's method first; theta may then differ from the library's.
     drop : {"row", "copy"}, optional
         What a removal takes away in a GLM with freq_weights: the row with all its copies, or one
-        copy. Required there. With "copy" the risk has one row of a single copy for each row of the
+        copy (nothing where there is none). Required there.
+        With "copy" the risk has one row of a single copy for each row of the
         model, in its order, followed by the other copies as rows of their own.
     alpha, L1_wt : float or array_like, float
         What was passed to `fit_regularized` of OLS, WLS, GLS or GLM, which does not keep them. With an
@@ -59,6 +60,9 @@ def from_statsmodels(
         negative binomial family, and smoothing parameters stay as they are when rows go. The penalty
         protocol is "fixed", but "folded" for `fit_regularized` of OLS, WLS and GLM, because these
         minimise a mean: so refits with the same alpha agree.
+
+        `inference`, `covariance` and `diagnostics` start from the covariance, scale, copies of rows and kind
+        of information that the results were fitted with.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """The inference that a statsmodels fit was made with, so that questions to the `Fit` start from it.
 
 Covariances of statsmodels, and what they are here: nonrobust and fixed scale ("model"), HC0 to HC3, HAC,
-cluster (one-way and two-way), cluster-crv3 ("cluster jackknife"), RLM's H1 to H3. Outside of least squares
-statsmodels computes HC0 whichever of HC0 to HC3 is asked for, so that it is HC0 here. hac-panel, hac-groupsum
-and cluster-jk are not reproduced: another stands in their place, and inference() says so.
+cluster (one-way and two-way), cluster-crv3 ("cluster jackknife"), cluster-jk ("centred cluster jackknife")
+and RLM's H1 to H3. Outside of least squares statsmodels computes HC0 whichever of HC0 to HC3 is asked for, so
+that it is HC0 here. hac-panel and hac-groupsum are not reproduced: inference() says what stands there.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import numpy as np
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.stated import Stated
+from influstat.statistics.setting import CORRECTED
 
 # What stands in the place of covariances that are not reproduced.
-INSTEAD = {"hac-panel": "HC0", "hac-groupsum": "HC0", "cluster-jk": "cluster jackknife"}
+INSTEAD = {"hac-panel": "HC0", "hac-groupsum": "HC0"}
 NAMES = {
+    "cluster-jk": "centred cluster jackknife",
     "cluster-crv3": "cluster jackknife",
     "nonrobust": "model",
     "fixed scale": "model",
@@ -56,7 +58,9 @@ def stated_inference(results: Any, fit: Minimum, drop: str | None, polished: boo
     reported = None if polished else _reported(results, len(fit.theta))
     if type(results).__name__.startswith("Regularized"):
         return Stated()  # no standard errors of its own
+    unweighted = bool((fit.risk.weights == 0).any())  # rows that the library counts all the same
     stated = Stated(
+        counts=np.ones(fit.risk.shape[0]) if unweighted else None,
         use_t=bool(getattr(results, "use_t", False)),
         parameters=_parameters(results, fit),
         standard_errors=reported,
@@ -79,7 +83,8 @@ def _doubtful(stated: Stated, sentence: str) -> Stated:
 def _reported(results: Any, count: int) -> FloatArray | None:
     """Return the standard errors of the coefficients that are not held at 0 by an L1 penalty."""
     try:
-        values = np.asarray(results.bse, dtype=np.float64).ravel(order="F")
+        with np.errstate(all="ignore"):  # a singular Hessian
+            values = np.asarray(results.bse, dtype=np.float64).ravel(order="F")
     except (AttributeError, NotImplementedError, ValueError, TypeError):
         return None
     values = values[np.isfinite(values)] if len(values) > count else values
@@ -106,8 +111,6 @@ def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Sta
             counts = np.concatenate([np.minimum(copies, 1.0), copies[copies > 1.0] - 1.0])
             rows = np.concatenate([rows, np.zeros(n - len(copies))])
         stated = replace(stated, counts=counts, factor_counts=rows)
-    elif (fit.risk.weights == 0).any():
-        stated = replace(stated, counts=np.ones(n))  # rows of weight 0 are counted by the library
     scale = model.scaletype
     if scale is not None and not isinstance(scale, str):
         scale = float(scale)
@@ -134,6 +137,8 @@ def _information(results: Any, fit: Minimum) -> str:
     method = getattr(results, "method", "IRLS")
     if str(method).upper() in ("IRLS", "PIRLS"):
         return "expected"
+    if results.normalized_cov_params is None:
+        return "observed"
     reported = np.asarray(results.normalized_cov_params, dtype=np.float64)
     distance = {}
     for name, observed in (("observed", True), ("expected", False)):
@@ -165,7 +170,7 @@ def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
     stated = replace(stated, kind=NAMES.get(kind, kind), group_freedom=bool(settings.get("adjust_df", True)))
     if settings.get("groups") is not None:
         stated = replace(stated, groups=_groups(settings["groups"], results, fit))
-    if stated.kind in ("cluster", "cluster jackknife", "HAC"):
+    if stated.kind in CORRECTED:
         stated = replace(stated, correction=bool(settings.get("use_correction", True)))
     if stated.kind == "HAC":
         lags = settings.get("maxlags")
