@@ -108,7 +108,7 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            In units of the loss, with the penalty's share if folded. Positive: the row helps.
+            In units of the loss, as `fit.loss` reports it. Positive: the row helps.
         """
         tests = self.fit.test_rows(X, y, offset=offset)
         if self.method == "influence" if linear is None else linear:

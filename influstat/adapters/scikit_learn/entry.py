@@ -56,7 +56,8 @@ def from_sklearn(
         theta is `coef_` with `intercept_` last. `fit.predict`, `fit.loss` and the influence functions take
         new rows as the estimator does: untransformed, all columns, y in its own labels. Losses are
         those of `fit.risk.loss`, without scikit-learn's factors C and 1 / n: squared error is
-        (y - eta)^2, log loss is minus the log-likelihood, deviances are halved.
+        (y - eta)^2, log loss is minus the log-likelihood, deviances are halved up to terms in y alone.
+        They hold no share of the penalty, whatever leaves with a row.
 
     Raises
     ------

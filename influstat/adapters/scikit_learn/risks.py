@@ -64,6 +64,7 @@ def _linear(source: Source, objective: Objective, table: Any, names: Any, penalt
         weights=source.weights,
         intercept=source.intercepts is not None,
         protocol=objective.protocol,
+        test_protocol="fixed",  # a test loss is the plain one, as scikit-learn's metrics are
         names=names,
         row_labels=source.row_labels,
     )
@@ -173,6 +174,7 @@ def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, Flo
         weights=source.weights,
         intercept=source.intercepts is not None,
         protocol=objective.protocol,
+        test_protocol="fixed",
         names=source.translation.names,
         row_labels=source.row_labels,
     )

@@ -92,6 +92,7 @@ def _with(risk: LinearRisk, design: Any, protocol: str, penalty: Penalty) -> Lin
         offset=risk.offset,
         penalty=penalty,
         protocol=protocol,
+        test_protocol="fixed",  # a test loss is the plain one
         row_labels=risk.row_labels,
     )
 
