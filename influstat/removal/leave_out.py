@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.sparse as sp
 
 from influstat.errors import IndefiniteHessian, SingularHessian, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
@@ -16,6 +17,7 @@ from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks_of
+from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
@@ -23,7 +25,8 @@ from influstat.removal.methods.newton_step import NewtonStep, Outcome
 from influstat.removal.methods.quadratic import ClosedForm
 from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
-from influstat.risks.linear import as_linear
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.penalties.active_l1 import active_l1
 
 METHODS = ("exact", "newton", "second_order", "influence")
 
@@ -64,6 +67,15 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     expansion = Expansion(risk, fit.theta)
     if method == "second_order":
         return SecondOrder(expansion)
+    found = _linear_method(risk, fit, expansion, groups, method)
+    lasso = active_l1(risk.penalty)
+    return found if lasso is None or method != "exact" else ActiveSetRefit(found, risk, lasso, fit.theta)
+
+
+def _linear_method(
+    risk: LinearRisk, fit: Minimum, expansion: Expansion, groups: Groups, method: str
+) -> Method:
+    """Return the Newton step or the exact refit of one linear predictor per row."""
     if risk.quadratic and risk.shape[1] <= LARGEST_FACTORED:
         return ClosedForm(expansion, groups)
     if method == "newton":
@@ -82,7 +94,8 @@ def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     for part in progress(blocks_of(fit, groups), "removals"):
         found = prepared.remove(part)
         theta = np.ascontiguousarray(found.theta.T)
-        yield Removal(fit, method, part, theta, found.converged, tuple(found.status), found.gradient_norm)
+        status = tuple(found.status)
+        yield Removal(fit, method, part, theta, found.converged, status, found.gradient_norm, found.entering)
 
 
 def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
@@ -91,11 +104,13 @@ def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
     theta, norms = np.full((k, p), np.nan), np.full(k, np.nan)
     converged = np.zeros(k, dtype=np.bool_)
     status = ["not done"] * k
+    entering: list[Any] = []
     measured, done = True, 0
     try:
         for part in in_blocks(fit, groups, method):
             chosen = slice(done, done + len(part.groups))
             theta[chosen], converged[chosen], status[chosen] = part.theta, part.converged, part.status
+            entering += [] if part.entering is None else [part.entering]
             if part.measured_norm is None:
                 measured = False
             else:
@@ -106,4 +121,12 @@ def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
             f"Interrupted after {done} of {k} removals: the others have theta nan and status 'not done'. "
             "Ask again for those, e.g. with rows=.",
         )
-    return Removal(fit, method, groups, theta, converged, tuple(status), norms if measured else None)
+    let_in = _stacked(entering, k) if entering else None
+    return Removal(fit, method, groups, theta, converged, tuple(status), norms if measured else None, let_in)
+
+
+def _stacked(parts: list[Any], k: int) -> Any:
+    """Return the coefficients of columns let in as one csr_array (k, q), 0 for removals not done."""
+    done = sp.vstack(parts, format="csr")
+    done.resize((k, done.shape[1]))
+    return done

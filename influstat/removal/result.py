@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from influstat.removal.active_set import active_set_changes
 from influstat.removal.certificates import bounds
 from influstat.removal.certificates.certify import certify
 from influstat.removal.certificates.theorem import Certificate
+from influstat.removal.entering import enters, lasso_of, with_entering
 from influstat.removal.gradients import gradients_without
 
 
@@ -39,6 +40,10 @@ class Removal(ShortRepr):
         Whether `theta` is an exact minimiser; False for approximations that are not exact.
     status : tuple of str
         "" for a removal like any other, else what is wrong with it; its theta is then nan.
+    entering : scipy.sparse.csr_array, shape (k, q), or None
+        Under an absolute-value penalty (Lasso, elastic net): the coefficients that columns left out of the
+        fit have without the rows, almost all 0. `theta` has the columns of the fit; predictions and losses
+        count both, and `to_frame` lists both.
 
     Examples
     --------
@@ -56,6 +61,7 @@ class Removal(ShortRepr):
     converged: NDArray[np.bool_]
     status: tuple[str, ...]
     measured_norm: FloatArray | None = field(default=None, repr=False)  # where the method knows it
+    entering: Any = field(default=None, repr=False)
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -115,14 +121,25 @@ class Removal(ShortRepr):
             return np.asarray(tests.row_gradients_dot(self.fit.theta, self.delta.T).T)
         before = tests.row_losses(self.fit.theta)
         with np.errstate(invalid="ignore"):  # nan where there is no theta, as the status says
-            return np.asarray((tests.row_losses(self.theta.T) - before[:, None]).T)
+            change = np.ascontiguousarray((tests.row_losses(self.theta.T) - before[:, None]).T)
+
+        def evaluate(k: int, shifted: Any) -> FloatArray:
+            rows = self.fit.test_rows(X, y, offset=shifted)
+            return np.asarray(rows.row_losses(self.theta[k]) - before)
+
+        return with_entering(change, self.fit.risk, self.entering, X, offset, evaluate)
 
     def prediction_change(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return the change of predictions for new rows, after minus before, shape (k, m)."""
         with np.errstate(invalid="ignore"):
             after = self.fit.predictions(self.theta.T, X, kind=kind, offset=offset)
         before = self.fit.predict(X, kind=kind, offset=offset)
-        return np.asarray((after - before[:, None]).T)
+        change = np.ascontiguousarray((after - before[:, None]).T)
+
+        def evaluate(k: int, shifted: Any) -> FloatArray:
+            return self.fit.predictions(self.theta[k], X, kind=kind, offset=shifted) - before
+
+        return with_entering(change, self.fit.risk, self.entering, X, offset, evaluate)
 
     def active_set_changes(self) -> NDArray[np.bool_]:
         """Tell which removals change the set of columns that an L1 penalty keeps.
@@ -130,15 +147,17 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray of bool, shape (k,)
-            True where a coefficient changes its sign, a column left out would come in, or theta is nan: theta
-            is then not that of the library's refit. With method "exact" False proves that it is.
+            True where a coefficient changes its sign or becomes 0, a column left out comes in, or theta is
+            nan. With method "exact" theta is that of the library's refit all the same, solved over all
+            columns; the other methods answer for the columns and signs of the fit.
 
         Raises
         ------
         Unsupported
             The fit has no absolute-value penalty on its active set.
         """
-        return active_set_changes(self.fit.risk, self.theta, self.groups)
+        changes = active_set_changes(self.fit.risk, self.theta, self.groups)
+        return np.asarray(changes | enters(self.entering, len(changes)))
 
     # -- certificates: no refit needed, whatever the method (removal/certificates.py) -----------------
 
@@ -149,7 +168,15 @@ class Removal(ShortRepr):
         `certificate.status` says per removal why there is none: a loss without self-concordance
         (|l3| <= c l2), rows that determine a coefficient alone, coefficients too far from the true ones.
         """
-        return certify(self.fit.risk, self.fit.theta, self.groups, self.theta)
+        lasso, theta = lasso_of(self.fit.risk), self.theta
+        if lasso is None:
+            return certify(self.fit.risk, self.fit.theta, self.groups, theta)
+        changes = self.active_set_changes()  # the theorem is about smooth risks: those signs and columns
+        theta = np.where(changes[:, None], np.nan, theta)
+        found = certify(self.fit.risk, self.fit.theta, self.groups, theta)
+        why = "not certified: the removal changes the active set"
+        status = [why if changed else text for changed, text in zip(changes, found.status, strict=True)]
+        return replace(found, status=tuple(status))
 
     def theta_bound(self) -> FloatArray:
         """Return certified bounds on |theta - theta of the exact minimiser without the rows|.
@@ -222,7 +249,19 @@ class Removal(ShortRepr):
         return bounds.held_out_bound(self.fit, self.certificate)
 
     def to_frame(self) -> Any:
-        """Return delta as a pandas DataFrame: removals labelled, one column per coefficient."""
+        """Return delta as a pandas DataFrame: removals labelled, one column per coefficient.
+
+        Returns
+        -------
+        DataFrame
+            Columns that come in without some row, under an absolute-value penalty, follow those of the fit.
+        """
         import pandas as pd
 
-        return pd.DataFrame(self.delta, index=self.labels, columns=list(self.fit.names))
+        frame = pd.DataFrame(self.delta, index=self.labels, columns=list(self.fit.names))
+        lasso = lasso_of(self.fit.risk)
+        if self.entering is None or lasso is None or lasso.excluded is None:
+            return frame
+        for j in np.unique(self.entering.indices):
+            frame[lasso.excluded.names[j]] = self.entering[:, [j]].toarray()[:, 0]
+        return frame

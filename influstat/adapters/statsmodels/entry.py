@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from influstat.adapters.statsmodels import reading
+from influstat.adapters.statsmodels.active_columns import active_columns
 from influstat.adapters.statsmodels.formulas import formula_reader
 from influstat.adapters.statsmodels.glm import from_binary_or_poisson, from_geometric, from_glm
 from influstat.adapters.statsmodels.likelihood import from_likelihood
@@ -89,7 +90,8 @@ def from_statsmodels(
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:
         reading.require_converged(inner)
-    reader = formula_reader(inner.model, mapped.risk.design.names)
+    names = mapped.risk.design.names
+    reader = active_columns(inner.model, names) or formula_reader(inner.model, names)
     return verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
 
 
