@@ -185,6 +185,8 @@ def _own_rows(at: Point, losses: FloatArray) -> Finding:
     own = np.asarray(at.risk.row_losses(at.theta))
     if losses.shape != own.shape:
         return Finding("", True)
+    if getattr(at.risk, "test_protocol", at.risk.protocol) != at.risk.protocol:
+        return Finding("", True)  # it says of itself that a new row holds more or less of the penalty
     left_out, size = own - losses, float(np.max(np.abs(own)))
     share, spread = float(np.mean(left_out)), float(np.ptp(left_out))
     if abs(share) <= ALGEBRA * size or spread > ALGEBRA * (abs(share) + size):

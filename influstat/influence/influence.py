@@ -186,7 +186,8 @@ class Influence:
     def on_self(self) -> Scores:
         """Return each row's influence on its own loss, -g_i' H^-1 g_i.
 
-        The diagonal of `on_loss` of the training rows with their offsets.
+        Its own loss is that of the risk, with the share of the penalty that leaves with the row: the diagonal
+        of `on_loss` of the training rows with their offsets where the loss of a new row holds that share too.
 
         Returns
         -------

@@ -19,6 +19,7 @@ from influstat.minimise.remaining import remaining_step
 from influstat.minimise.stated import Stated
 from influstat.risks.chart import Chart, chart_of
 from influstat.risks.contract import Risk
+from influstat.risks.protocol import described
 
 STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
 # and the largest Newton step left, in units of what removing a typical row does to theta: a library's own
@@ -113,11 +114,14 @@ class Minimum:
         return cls(risk, theta, tolerance=np.inf, reader=reader)
 
     def __repr__(self) -> str:
-        """Say what was fitted to how much."""
+        """Say what was fitted to how much, what leaves with a row and what a test loss holds."""
         n, p = self.risk.shape
         loss = getattr(self.risk, "loss", type(self.risk).__name__)
         kind, norm = type(self).__name__, self.gradient_norm
-        return f"{kind}({loss!r}, {n} rows, {p} coefficients, gradient norm {norm:.1e})"
+        return (
+            f"{kind}({loss!r}, {n} rows, {p} coefficients, gradient norm {norm:.1e}, "
+            f"{described(self.risk.protocol, getattr(self.risk, 'test_protocol', self.risk.protocol))})"
+        )
 
     # -- what was fitted ---------------------------------------------------------------------------
 
@@ -184,7 +188,9 @@ class Minimum:
     def loss(self, X: Any, y: Any, *, offset: Any = None) -> FloatArray:
         """Return the loss of new rows.
 
-        L_te = l(y_te, x_te'theta + o_te), plus P(theta) / W if "folded"; W is the training rows' weight.
+        L_te = l(y_te, x_te'theta + o_te), alone for fits of other libraries, whatever leaves with a row; for
+        the paper's models and risks that are "folded" plus P(theta) / W, W the training rows' weight. The
+        `repr` of the fit says which.
 
         Returns
         -------

@@ -18,8 +18,10 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.expansion import Expansion
 from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import in_blocks
+from influstat.removal.result import Removal
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
+from influstat.risks.penalties.active_l1 import active_l1
 
 ALONE = 1e-9  # 1 - leverage at most that: the row alone determines an unpenalised coefficient
 BLOCK_ENTRIES = 2**17  # entries of the row blocks in closed forms: 1 MiB, so that they stay in cache
@@ -109,7 +111,8 @@ def cross_validate(
     losses, bound = np.full((2, n), np.nan)
     risk = _linear(fit)
     expansion = Expansion(risk, fit.theta)
-    if groups.single and risk.quadratic and method in ("exact", "newton") and not certified:
+    closed = groups.single and risk.quadratic and active_l1(risk.penalty) is None
+    if closed and method in ("exact", "newton") and not certified:
         status = _closed_form(fit, expansion, groups, losses)
     else:
         status = _by_removal(fit, groups, method, losses, bound if certified else None)
@@ -139,12 +142,22 @@ def _by_removal(
         status += part.status
         rows = part.groups.members
         eta = np.einsum("mp,mp->m", risk.design.rows(rows), part.theta[part.groups.owners])
+        eta += _let_in(risk, part)
         found = ~np.isnan(eta)  # nan: no refit without that fold; its status says why
         held = rows[found]
         losses[held] = risk.loss.value(risk.y[held], eta[found] + risk.offset[held])
         if bound is not None:
             bound[rows] = part.held_out_bound()
     return status
+
+
+def _let_in(risk: LinearRisk, part: Removal) -> Any:
+    """Return what columns that the fit left out add to the predictors of the rows removed."""
+    lasso = active_l1(risk.penalty)
+    if part.entering is None or lasso is None or lasso.excluded is None:
+        return 0.0
+    columns = lasso.excluded.rows(part.groups.members)
+    return part.entering[part.groups.owners].multiply(columns).sum(axis=1)
 
 
 def _closed_form(fit: Minimum, expansion: Expansion, groups: Groups, losses: FloatArray) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.sparse as sp
 
 from influstat.algebra.coordinates import Coordinates
 from influstat.errors import IndefiniteHessian, SingularHessian, Unsupported
@@ -18,6 +19,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks_of
+from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
@@ -25,7 +27,8 @@ from influstat.removal.methods.newton_step import NewtonStep, Outcome
 from influstat.removal.methods.quadratic import ClosedForm
 from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
-from influstat.risks.linear import as_linear
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.penalties.active_l1 import active_l1
 
 NOT_DONE = "not done"
 METHODS = ("exact", "newton", "second_order", "influence")
@@ -79,6 +82,15 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     expansion = Expansion(risk, fit.theta)
     if method == "second_order":
         return SecondOrder(expansion)
+    found = _linear_method(risk, fit, expansion, groups, method)
+    lasso = active_l1(risk.penalty)
+    return found if lasso is None or method != "exact" else ActiveSetRefit(found, risk, lasso, fit.theta)
+
+
+def _linear_method(
+    risk: LinearRisk, fit: Minimum, expansion: Expansion, groups: Groups, method: str
+) -> Method:
+    """Return the Newton step or the exact refit of one linear predictor per row."""
     if risk.quadratic and risk.shape[1] <= LARGEST_FACTORED:
         return ClosedForm(expansion, groups)
     if method == "newton":
@@ -117,13 +129,13 @@ def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Remov
             theta[k], coordinates[k], status[k] = again.theta, again.coordinates, again.reason
             converged[k], norm = exact, None
     if all(one is None or one.full for one in coordinates):
-        return Removal(fit, method, groups, theta, converged, tuple(status), norm)
+        return Removal(fit, method, groups, theta, converged, tuple(status), norm, found.entering)
     solution = theta.copy()
     for row, one in zip(theta, coordinates, strict=True):
         if one is not None:
             row[~one.determined] = np.nan
     determined = Determined(solution, tuple(coordinates))
-    return Removal(fit, method, groups, theta, converged, tuple(status), None, determined)
+    return Removal(fit, method, groups, theta, converged, tuple(status), None, found.entering, determined)
 
 
 def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
@@ -160,6 +172,22 @@ def joined(fit: Minimum, groups: Groups, method: str, parts: list[Removal]) -> R
             coordinates[chosen] = part.determined.coordinates
         start = chosen.stop
     determined = Determined(solution, tuple(coordinates)) if partly else None
+    entering = [part.entering for part in parts if part.entering is not None]
     return Removal(
-        fit, method, groups, theta, converged, tuple(status), norms if measured else None, determined
+        fit,
+        method,
+        groups,
+        theta,
+        converged,
+        tuple(status),
+        norms if measured else None,
+        _stacked(entering, k) if entering else None,
+        determined,
     )
+
+
+def _stacked(parts: list[Any], k: int) -> Any:
+    """Return the coefficients of columns let in as one csr_array (k, q), 0 for removals not done."""
+    done = sp.vstack(parts, format="csr")
+    done.resize((k, done.shape[1]))
+    return done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from influstat.removal.certificates import bounds
 from influstat.removal.certificates.certify import certify
 from influstat.removal.certificates.theorem import Certificate
 from influstat.removal.determined import Determined
+from influstat.removal.entering import enters, lasso_of, with_entering
 from influstat.removal.gradients import gradients_without
 
 
@@ -41,6 +42,10 @@ class Removal(ShortRepr):
         Whether `theta` is an exact minimiser; False for approximations that are not exact.
     status : tuple of str
         "" for a removal like any other, else why its theta is nan, or which coefficients are.
+    entering : scipy.sparse.csr_array, shape (k, q), or None
+        Under an absolute-value penalty (Lasso, elastic net): the coefficients that columns left out of the
+        fit have without the rows, almost all 0. `theta` has the columns of the fit; predictions and losses
+        count both, and `to_frame` lists both.
 
     Examples
     --------
@@ -58,6 +63,7 @@ class Removal(ShortRepr):
     converged: NDArray[np.bool_]
     status: tuple[str, ...]
     measured_norm: FloatArray | None = field(default=None, repr=False)  # where the method knows it
+    entering: Any = field(default=None, repr=False)
     determined: Determined | None = field(default=None, repr=False)  # where something is not
 
     @property
@@ -84,11 +90,11 @@ class Removal(ShortRepr):
         """A minimiser without each of the rows, shape (k, p): theta where all of it is determined."""
         return self.theta if self.determined is None else self.determined.solution
 
-    def _known(self, changes: Any, x: Any) -> FloatArray:
-        """Return the changes (k, m), nan for quantities x'theta, rows of (m, p), that are not determined."""
-        return np.asarray(
-            changes if self.determined is None else np.where(self.determined.of(x), changes, np.nan)
-        )
+    def _known(self, changes: Any, tests: Any) -> FloatArray:
+        """Return the changes (k, m) of the losses of test rows, nan for those that are not determined."""
+        if self.determined is None:
+            return np.asarray(changes)
+        return np.where(self.determined.of(tests.design.rows(slice(None))), changes, np.nan)
 
     @cached_property
     def gradient_norm(self) -> FloatArray:
@@ -122,18 +128,24 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            In units of the loss, with the penalty's share if folded. Positive: the row helps. nan where
-            there is no theta, as the status says. Losses beyond float64 (e^eta for eta > 709) are inf: so
-            is the change, or nan if both are.
+            In units of the loss, as `fit.loss` reports it. Positive: the row helps. nan where there is no
+            theta, as the status says. Losses beyond float64 (e^eta for eta > 709) are inf: so is the
+            change, or nan if both are.
         """
         tests = self.fit.test_rows(X, y, offset=offset)
         with np.errstate(over="ignore", invalid="ignore"):
             if self.method == "influence" if linear is None else linear:
                 change = tests.row_gradients_dot(self.fit.theta, (self._solution - self.fit.theta).T).T
-            else:
-                before = tests.row_losses(self.fit.theta)
-                change = (tests.row_losses(self._solution.T) - before[:, None]).T
-        return self._known(change, None if self.determined is None else tests.design.rows(slice(None)))
+                return self._known(change, tests)
+            before = tests.row_losses(self.fit.theta)
+            change = np.ascontiguousarray((tests.row_losses(self._solution.T) - before[:, None]).T)
+
+            def evaluate(k: int, shifted: Any) -> FloatArray:
+                rows = self.fit.test_rows(X, y, offset=shifted)
+                return np.asarray(rows.row_losses(self._solution[k]) - before)
+
+            change = with_entering(change, self.fit.risk, self.entering, X, offset, evaluate)
+        return self._known(change, tests)
 
     def prediction_change(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return the change of predictions for new rows, after minus before.
@@ -145,9 +157,17 @@ class Removal(ShortRepr):
             means before and after are both beyond float64.
         """
         with np.errstate(over="ignore", invalid="ignore"):
+            before = self.fit.predict(X, kind=kind, offset=offset)
             after = self.fit.predictions(self._solution.T, X, kind=kind, offset=offset)
-            change = (after - self.fit.predict(X, kind=kind, offset=offset)[:, None]).T
-        return self._known(change, None if self.determined is None else self.fit.prediction_gradients(X)[0].T)
+            change = np.ascontiguousarray((after - before[:, None]).T)
+
+            def evaluate(k: int, shifted: Any) -> FloatArray:
+                return self.fit.predictions(self._solution[k], X, kind=kind, offset=shifted) - before
+
+            change = with_entering(change, self.fit.risk, self.entering, X, offset, evaluate)
+        if self.determined is None:
+            return change
+        return np.where(self.determined.of(self.fit.prediction_gradients(X)[0].T), change, np.nan)
 
     def active_set_changes(self) -> NDArray[np.bool_]:
         """Tell which removals change the set of columns that an L1 penalty keeps.
@@ -155,15 +175,17 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray of bool, shape (k,)
-            True where a coefficient changes its sign, a column left out would come in, or theta is nan: theta
-            is then not that of the library's refit. With method "exact" False proves that it is.
+            True where a coefficient changes its sign or becomes 0, a column left out comes in, or theta is
+            nan. With method "exact" theta is that of the library's refit all the same, solved over all
+            columns; the other methods answer for the columns and signs of the fit.
 
         Raises
         ------
         Unsupported
             The fit has no absolute-value penalty on its active set.
         """
-        return active_set_changes(self.fit.risk, self.theta, self.groups)
+        changes = active_set_changes(self.fit.risk, self.theta, self.groups)
+        return np.asarray(changes | enters(self.entering, len(changes)))
 
     # -- certificates: no refit needed, whatever the method (removal/certificates.py) -----------------
 
@@ -174,7 +196,15 @@ class Removal(ShortRepr):
         `certificate.status` says per removal why there is none: a loss without self-concordance
         (|l3| <= c l2), rows that determine a coefficient alone, coefficients too far from the true ones.
         """
-        return certify(self.fit.risk, self.fit.theta, self.groups, self.theta)
+        lasso, theta = lasso_of(self.fit.risk), self.theta
+        if lasso is None:
+            return certify(self.fit.risk, self.fit.theta, self.groups, theta)
+        changes = self.active_set_changes()  # the theorem is about smooth risks: those signs and columns
+        theta = np.where(changes[:, None], np.nan, theta)
+        found = certify(self.fit.risk, self.fit.theta, self.groups, theta)
+        why = "not certified: the removal changes the active set"
+        status = [why if changed else text for changed, text in zip(changes, found.status, strict=True)]
+        return replace(found, status=tuple(status))
 
     def theta_bound(self) -> FloatArray:
         """Return certified bounds on |theta - theta of the exact minimiser without the rows|.
@@ -249,7 +279,19 @@ class Removal(ShortRepr):
         return bounds.held_out_bound(self.fit, self.certificate)
 
     def to_frame(self) -> Any:
-        """Return delta as a pandas DataFrame: removals labelled, one column per coefficient."""
+        """Return delta as a pandas DataFrame: removals labelled, one column per coefficient.
+
+        Returns
+        -------
+        DataFrame
+            Columns that come in without some row, under an absolute-value penalty, follow those of the fit.
+        """
         import pandas as pd
 
-        return pd.DataFrame(self.delta, index=self.labels, columns=list(self.fit.names))
+        frame = pd.DataFrame(self.delta, index=self.labels, columns=list(self.fit.names))
+        lasso = lasso_of(self.fit.risk)
+        if self.entering is None or lasso is None or lasso.excluded is None:
+            return frame
+        for j in np.unique(self.entering.indices):
+            frame[lasso.excluded.names[j]] = self.entering[:, [j]].toarray()[:, 0]
+        return frame

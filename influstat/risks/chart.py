@@ -22,6 +22,7 @@ from influstat.input.validation import FloatArray
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2, Penalty
+from influstat.risks.penalties.active_l1 import active_l1
 from influstat.risks.penalties.moved import Moved
 
 
@@ -82,7 +83,7 @@ def regular(risk: Risk, theta: FloatArray) -> tuple[Chart | None, Factored | Non
         return None, None
     linear = as_linear(risk)
     try:
-        if linear is None:
+        if linear is None or active_l1(linear.penalty) is not None:  # an active set has its own columns
             return None, CholeskyInverse(risk.curvature(theta).to_dense(), risk.names)
         inverse = linear.curvature(theta).factored()
         if isinstance(inverse, CholeskyInverse):

@@ -46,6 +46,9 @@ class LinearRisk:
         Append an unpenalised column of ones, last in theta.
     protocol : {"fixed", "folded"}
         What leaves with a row: its loss alone, or its loss and its share w_i / W of the penalty.
+    test_protocol : {"fixed", "folded"}, optional
+        What the loss of a new row holds: the loss alone, or the loss and P / W; that of `protocol` when left
+        out, as in the paper.
     names, row_labels : sequence, optional
         Names of the coefficients (without the intercept) and labels of the rows; taken from a
         DataFrame or Series when left out.
@@ -74,6 +77,7 @@ class LinearRisk:
         offset: Any = None,
         intercept: bool = False,
         protocol: str = "fixed",
+        test_protocol: str | None = None,
         names: Any = None,
         row_labels: Any = None,
     ) -> None:
@@ -81,6 +85,7 @@ class LinearRisk:
         if not (penalty is None or isinstance(penalty, Penalty)):
             raise no_penalty("penalty", penalty)
         read = Protocol.read("protocol", protocol)
+        of_tests = read if test_protocol is None else Protocol.read("test_protocol", test_protocol)
         rows = Rows.read(
             loss,
             X,
@@ -92,7 +97,7 @@ class LinearRisk:
             row_labels=row_labels,
         )
         placed = (L2() if penalty is None else penalty).placed(rows.names, intercept=rows.design.intercept)
-        self._set(loss, rows, placed, read)
+        self._set(loss, rows, placed, read, of_tests)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a subclass, which could change what closed forms and bounds rest on."""
@@ -105,17 +110,28 @@ class LinearRisk:
             "anything else write a class with the methods of ist.Risk.",
         )
 
-    def _set(self, loss: Loss, rows: Rows, penalty: Penalty, protocol: Protocol) -> None:
-        self.loss, self.rows, self.penalty, self.protocol = loss, rows, penalty, protocol
+    def _set(
+        self, loss: Loss, rows: Rows, penalty: Penalty, protocol: Protocol, test_protocol: Protocol
+    ) -> None:
+        self.loss, self.rows, self.penalty = loss, rows, penalty
+        self.protocol, self.test_protocol = protocol, test_protocol
         # Whether R is a quadratic function, so that one Newton step is exact: declared, never guessed.
         self.quadratic = constant_second(loss) is not None and penalty.constant_hessian
 
     def _with(
-        self, *, loss: Loss | None = None, rows: Rows | None = None, penalty: Penalty | None = None
+        self,
+        *,
+        loss: Loss | None = None,
+        rows: Rows | None = None,
+        penalty: Penalty | None = None,
+        protocol: Protocol | None = None,
     ) -> LinearRisk:
         """Return this risk with other parts, which have been checked already."""
         part = object.__new__(LinearRisk)
-        part._set(loss or self.loss, rows or self.rows, penalty or self.penalty, self.protocol)
+        kept = self.test_protocol
+        part._set(
+            loss or self.loss, rows or self.rows, penalty or self.penalty, protocol or self.protocol, kept
+        )
         return part
 
     def moved(self, rows: Rows, penalty: Penalty) -> LinearRisk:
@@ -223,8 +239,8 @@ class LinearRisk:
     # -- other rows, judged with this risk's loss and penalty share --------------------------------
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> LinearRisk:
-        """Return held-out rows (m, p) with this risk's loss and the penalty share of its training rows."""
-        return self._with(rows=self.rows.new(self.loss, X, y, offset))
+        """Return held-out rows (m, p) with this risk's loss and what `test_protocol` says of its penalty."""
+        return self._with(rows=self.rows.new(self.loss, X, y, offset), protocol=self.test_protocol)
 
     def row_losses(self, theta: FloatArray) -> FloatArray:
         """Return L_i = l_i + s P / W for every row, shape (n,), or (n, k) for theta of shape (p, k)."""

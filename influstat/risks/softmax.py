@@ -46,6 +46,8 @@ class SoftmaxRisk:
         An unpenalised intercept for each class, last among its coefficients.
     protocol : {"fixed", "folded"}
         What leaves with a row: its loss alone, or its loss and its share w_i / W of the penalty.
+    test_protocol : {"fixed", "folded"}, optional
+        What the loss of a new row holds; that of `protocol` when left out.
     names, row_labels : sequence, optional
         Names of the columns and labels of the rows.
 
@@ -83,6 +85,7 @@ class SoftmaxRisk:
         weights: Any = None,
         intercept: bool = False,
         protocol: str = "fixed",
+        test_protocol: str | None = None,
         names: Any = None,
         row_labels: Any = None,
     ) -> None:
@@ -94,6 +97,7 @@ class SoftmaxRisk:
                 "Pass ist.L2(strength).",
             )
         self.protocol = Protocol.read("protocol", protocol)
+        self.test_protocol = Protocol.read("test_protocol", test_protocol or self.protocol)
         self._rows = Rows.read(
             _ANY_NUMBER, X, y, weights=weights, intercept=intercept, names=names, row_labels=row_labels
         )
@@ -242,7 +246,9 @@ class SoftmaxRisk:
         """Return held-out rows; W stays that of the training rows. There are no offsets."""
         _no_offset(offset)
         rows = self._rows.new(_ANY_NUMBER, X, y)
-        return self._like(rows, _positions(rows.y, len(self.classes)), self._penalty)
+        part = self._like(rows, _positions(rows.y, len(self.classes)), self._penalty)
+        part.protocol = self.test_protocol
+        return part
 
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None

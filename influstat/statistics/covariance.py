@@ -63,7 +63,7 @@ def covariance(fit: Minimum, kind: str | None = None, **settings: Any) -> FloatA
 def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     """Return the covariance of theta that the setting means, shape (p, p); nan for what is not determined."""
     lost = lost_coefficients(fit, setting)
-    if fit.chart is not None and setting.kind not in JACKKNIVES:
+    if fit.chart is not None and setting.kind not in ("jackknife", *CLUSTER_JACKKNIVES):
         found = fit.chart.coordinates
         result = found.lift(found.lift(_regular(fit.regular, setting)).T)
         lost = lost | ~found.determined

@@ -21,12 +21,14 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.minimise.minimum import Minimum
 from influstat.numerics.gradients import gradient_of
+from influstat.removal.entering import enters
 from influstat.removal.leave_out import announced, leave_one_out
 from influstat.statistics.covariance import covariance
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LETS_IN = "a column that the fit left out comes in, on which this function of theta does not depend"
 Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
 
 
@@ -139,13 +141,15 @@ class Functional(ShortRepr):
         removal = announced(leave_one_out(self.fit, method=method, rows=rows))
         values = np.full((len(removal.theta), len(self.value)), np.nan)
         weights = self.fit.risk.weights
+        lets_in = enters(removal.entering, len(values))
+        status = tuple(LETS_IN if new else text for new, text in zip(lets_in, removal.status, strict=True))
         for k, row in enumerate(progress(removal.rows, f"{self.quantity} without each row")):
-            if removal.status[k]:
+            if status[k]:
                 continue
             kept = weights.copy()
             kept[row] = 0.0
             values[k] = self.evaluate(removal.theta[k], kept) - self.value
-        return FunctionalChange(values, removal.labels, self.labels, removal.status)
+        return FunctionalChange(values, removal.labels, self.labels, status)
 
     def standard_errors(self, kind: str | None = None, **settings: Any) -> FloatArray:
         """Return sqrt(a'Va) by the delta method; the arguments are those of `Fit.covariance`.

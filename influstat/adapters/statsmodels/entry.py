@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from influstat.adapters.statsmodels import reading
+from influstat.adapters.statsmodels.active_columns import active_columns
 from influstat.adapters.statsmodels.formulas import formula_reader
 from influstat.adapters.statsmodels.glm import from_binary_or_poisson, from_geometric, from_glm
 from influstat.adapters.statsmodels.inference import stated_inference
@@ -94,7 +95,8 @@ def from_statsmodels(
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:
         reading.require_converged(inner)
-    reader = formula_reader(inner.model, mapped.risk.design.names)
+    names = mapped.risk.design.names
+    reader = active_columns(inner.model, names) or formula_reader(inner.model, names)
     fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
     fit.stated = stated_inference(inner, fit, drop, polish)
     return fit

@@ -74,7 +74,7 @@ def loss_bound(
     with np.errstate(over="ignore", invalid="ignore"):
         predictor = certificate.error(rows.design.rows(slice(None)))
         bound = loss_error(fit, rows, np.arange(len(rows.y)), certificate.theta, predictor)
-        carried = risk.protocol.carried(risk.total_weight)
+        carried = rows.protocol.carried(rows.total_weight)  # what the loss of a new row holds of the penalty
         if carried:
             bound += carried * _penalty_error(fit, certificate, risk)[:, None]
         bound += 4.0 * EPSILON * np.abs(again)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ class Outcome:
     converged: NDArray[np.bool_]  # whether it is an exact minimiser
     status: list[str]  # "" or what is wrong
     gradient_norm: FloatArray | None = None  # |grad F_k| / W at theta where the method knows it
+    entering: Any = None  # csr_array (K, q): coefficients of columns that the fit left out, see `Removal`
 
 
 class NewtonStep:
