@@ -13,7 +13,7 @@ from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.influence.influence import Influence
-from influstat.input.validation import FloatArray, numeric_array, whole_number
+from influstat.input.validation import FloatArray, any_array, numeric_array, whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.newton import minimise
 from influstat.numerics.derivatives import Derivative, ridders
@@ -108,8 +108,14 @@ class _Influences:
         weighted = np.flatnonzero(fit.risk.weights > 0)
         rng = np.random.default_rng(seed)
         chosen = rng.choice(weighted, min(ROWS, len(weighted)), replace=False) if rows is None else rows
-        self.rows = np.asarray(chosen)
-        if self.rows.dtype.kind not in "iu" or self.rows.min() < 0 or self.rows.max() >= n:
+        self.rows = np.atleast_1d(any_array("rows", chosen))
+        if (
+            self.rows.dtype.kind not in "iu"
+            or self.rows.ndim != 1
+            or not self.rows.size
+            or self.rows.min() < 0
+            or self.rows.max() >= n
+        ):
             raise InvalidArgument("rows", f"be positions from 0 to {n - 1}", f"is {rows!r}", "Correct it.")
         if not (fit.risk.weights[self.rows] > 0).all():
             need = "name rows of positive weight"

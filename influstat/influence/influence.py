@@ -17,7 +17,7 @@ from influstat.errors import InvalidArgument
 from influstat.influence.scores import Scores
 from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.differences import differenced
 from influstat.solvers import Cholesky, Inverse, Solution, Solver
 
@@ -58,7 +58,7 @@ class Influence:
     def __init__(self, fit: Minimum, solver: Solver | None = None) -> None:
         solver = Cholesky() if solver is None else solver
         require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
-        self.fit, self.solver = fit, solver
+        self.fit, self.solver = require_fit(fit), solver
 
     @cached_property
     def _inverse(self) -> Inverse:

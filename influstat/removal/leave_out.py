@@ -13,7 +13,7 @@ from influstat.input.progress import progress
 from influstat.input.validation import choice
 from influstat.input.warning import doubt
 from influstat.minimise.descent import LARGEST_FACTORED
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks_of
 from influstat.removal.methods.exact import ExactRefit
@@ -38,12 +38,12 @@ class Method(Protocol):
 
 def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> Removal:
     """Return the coefficients without each of the rows; `Fit.leave_one_out` says more."""
-    return collect(fit, read_rows(rows, fit.row_labels), method)
+    return collect(fit, read_rows(rows, require_fit(fit).row_labels), method)
 
 
 def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Removal:
     """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
-    return collect(fit, read_groups(groups, fit.risk.shape[0]), method)
+    return collect(fit, read_groups(groups, require_fit(fit).risk.shape[0]), method)
 
 
 def prepare(fit: Minimum, groups: Groups, method: str) -> Method:

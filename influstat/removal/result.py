@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups
 from influstat.input.printing import ShortRepr
+from influstat.input.settings import flag
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal.active_set import active_set_changes
@@ -111,7 +112,7 @@ class Removal(ShortRepr):
             In units of the loss, with the penalty's share if folded. Positive: the row helps.
         """
         tests = self.fit.test_rows(X, y, offset=offset)
-        if self.method == "influence" if linear is None else linear:
+        if self.method == "influence" if linear is None else flag("linear", linear):
             return np.asarray(tests.row_gradients_dot(self.fit.theta, self.delta.T).T)
         before = tests.row_losses(self.fit.theta)
         with np.errstate(invalid="ignore"):  # nan where there is no theta, as the status says

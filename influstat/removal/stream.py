@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.input.groups import read_groups, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
 
@@ -40,7 +40,7 @@ def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterat
     >>> [part.theta.ravel().round(9).tolist() for part in ist.removal.stream(fit)]
     [[1.5, 0.5]]
     """
-    n = fit.risk.shape[0]
+    n = require_fit(fit).risk.shape[0]
     chosen = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n, "groups")
     return in_blocks(fit, chosen, method)
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence, difference_scale
 from influstat.influence.scores import Scores
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import ShortRepr, short
 from influstat.input.progress import progress
+from influstat.input.settings import text, texts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.gradients import gradient_of
 from influstat.removal.leave_out import leave_one_out
 from influstat.statistics.covariance import covariance
@@ -214,7 +215,8 @@ def functional(
     >>> q.value, q.influence().values.ravel()           # 2 theta (y_i - theta)
     (array([4.]), array([-4.,  4.]))
     """
-    scale = difference_scale(fit)
+    scale = difference_scale(require_fit(fit))
+    quantity = text("quantity", quantity)
     gradient = gradient_of(function, fit.theta, scale)
 
     def evaluate(theta: FloatArray, weights: FloatArray) -> FloatArray:
@@ -254,7 +256,7 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
     >>> q.labels, q.value.round(12)
     (('b - a',), array([2.]))
     """
-    p = len(fit.theta)
+    p = len(require_fit(fit).theta)
     lines = np.atleast_2d(np.asarray(numeric_array("coefficients", coefficients), dtype=np.float64))
     if lines.ndim != 2 or lines.shape[1] != p or lines.shape[0] == 0:
         raise InvalidArgument(
@@ -307,7 +309,7 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
     >>> q.value, q.gradient                 # 1 / 2 whatever theta is
     (array([0.5]), array([[0.]]))
     """
-    gradient, labels = fit.prediction_gradients(X, kind="mean", offset=offset)
+    gradient, labels = require_fit(fit).prediction_gradients(X, kind="mean", offset=offset)
     return Functional(
         fit,
         tuple(str(label) for label in labels),
@@ -322,6 +324,7 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
 def _labels(labels: Sequence[str] | None, m: int, quantity: str) -> tuple[str, ...]:
     if labels is None:
         return (quantity,) if m == 1 else tuple(f"{quantity} {k}" for k in range(m))
-    if isinstance(labels, str) or len(labels) != m:
-        raise InvalidArgument("labels", f"be {m} names", f"is {labels!r}", "Pass one name per quantity.")
-    return tuple(labels)
+    names = texts("labels", labels)
+    if len(names) != m:
+        raise InvalidArgument("labels", f"be {m} names", f"is {short(labels)}", "Pass one name per quantity.")
+    return tuple(names)

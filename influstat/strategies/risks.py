@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.fit import Fit
 from influstat.input.parts import require_parts
+from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, whole_number
 from influstat.losses.base import Loss
 from influstat.losses.hinge import SmoothedHinge, SquaredHinge
@@ -55,7 +56,7 @@ def losses(*, smooth: bool = True) -> st.SearchStrategy[Any]:
     >>> type(strategies.losses()).__name__
     'SampledFromStrategy'
     """
-    return st.sampled_from(SMOOTH_LOSSES if smooth else LOSSES)
+    return st.sampled_from(SMOOTH_LOSSES if flag("smooth", smooth) else LOSSES)
 
 
 @st.composite
@@ -123,7 +124,7 @@ def weights(draw: Callable[..., Any], n: int, *, zeros: bool = True) -> FloatArr
     if draw(st.booleans()):
         return None
     values = grid(draw, (n,), 1, 12) / 4.0
-    if zeros and n > 4:
+    if flag("zeros", zeros) and n > 4:
         gone = draw(st.lists(st.integers(4, n - 1), max_size=max(1, n // 4), unique=True))
         values[gone] = 0.0
     return values

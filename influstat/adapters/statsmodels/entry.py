@@ -7,7 +7,7 @@ from typing import Any
 
 from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.formulas import formula_reader
-from influstat.adapters.statsmodels.glm import from_binary_or_poisson, from_geometric, from_glm
+from influstat.adapters.statsmodels.glm import DROPS, from_binary_or_poisson, from_geometric, from_glm
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
@@ -85,6 +85,8 @@ def from_statsmodels(
     array([-1.,  1.])
     """
     choice("polish", polish, (True, False))
+    if drop is not None:
+        choice("drop", drop, DROPS)
     inner = reading.unwrapped(results)
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:
