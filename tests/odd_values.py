@@ -39,6 +39,7 @@ def odd_values():
         pd.MultiIndex.from_tuples([(1, "a"), (2, "b")]), pd.DataFrame(grid, columns=["a", "a"]),
         datetime.date(2020, 1, 1), datetime.timedelta(1), object(), object, int, float, str, np.float64,
         print,
-        len, lambda: None, lambda *values: None, lambda *values: "x", lambda *values: values[-1], Exception(),
+        len, lambda: None, lambda *values: None, lambda *values: "x",
+        lambda *values: values[-1] if values else None, Exception(),
         ValueError, pathlib.Path("/nowhere"), np, np.random.default_rng(0), np.dtype(float),
     ]  # fmt: skip

@@ -30,7 +30,8 @@ REAL = ("Fraction", "Decimal")
 OF_OTHERS = {
     "Loss", "Risk", "Penalty", "Solver", "Curvature",  # what users implement, and what implements it
     "CrossValidation", "InputScores", "Ranking", "Removal", "RemovalReport", "Scores", "Solution", "Suspects",
-    "Functional", "LossChanges", "Finding", "Report", "Dataset", "Drawn", "Reproduction", "Split", "Agreement",
+    "Functional", "LossChanges", "Finding", "Report", "Dataset", "Drawn", "Reproduction", "Split",
+    "Agreement",
 }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def promised(call, argument):
 def faults(name, argument, values):
     """Return what went wrong with each of the values."""
     call, arguments = table()[name]
-    signature = None if name.startswith(("plots", "removal.stream")) else promised(call, argument)
+    signature = None if name == "removal.stream" else promised(call, argument)
     found = []
     for value in values:
         what = f"{type(value).__name__} {str(value)[:60]!r}"
@@ -83,12 +84,12 @@ def faults(name, argument, values):
         except Exception as error:  # noqa: BLE001  any foreign error is what is looked for
             found.append(f"{what} raises {type(error).__name__}: {error}")
             continue
-        if holds_nan(result):
+        if holds_nan(result) and argument != "theta":  # nan stands for a fit that there is not
             found.append(f"{what} gives nan")
         taken = not isinstance(result, InflustatError)
-        if taken and signature is not None and not isinstance(value, signature):
-            if type(value).__name__ not in REAL:
-                found.append(f"{what} is taken for {signature}")
+        wrong = signature is not None and not isinstance(value, signature)
+        if taken and wrong and type(value).__name__ not in REAL:
+            found.append(f"{what} is taken for {signature}")
         if isinstance(value, (bool, np.bool_)) and taken and signature and bool not in signature:
             found.append(f"{what} is taken for a number")
     return found
@@ -154,7 +155,7 @@ def test_every_public_callable_is_in_the_table():
 
 def test_every_argument_is_in_the_table():
     for name, (call, arguments) in table().items():
-        if name.startswith(("plots", "removal.stream")):
+        if name == "removal.stream":
             continue
         parameters = inspect.signature(call).parameters.values()
         given = {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}

@@ -84,11 +84,12 @@ def _matrix(rng: np.random.Generator) -> FloatArray:
 
 def _checked(operator: Any) -> Any:
     """Return a linear operator or a square matrix, or raise."""
-    matrix = operator if isinstance(operator, LinearOperator) else numeric_array("operator", operator)
+    given = isinstance(operator, LinearOperator)
+    matrix: Any = operator if given else numeric_array("operator", operator)
     if len(matrix.shape) != 2 or matrix.shape[0] != matrix.shape[1] or 0 in matrix.shape:
         need, found = "be a square matrix or operator", f"has shape {matrix.shape}"
         raise InvalidArgument("operator", need, found, "Pass a Hessian, e.g. fit.hessian.")
-    if matrix is not operator:
+    if not given:
         check_finite("operator", matrix)
     return matrix
 

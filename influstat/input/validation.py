@@ -49,8 +49,8 @@ def real_number(
     return number
 
 
-def whole_number(argument: str, value: Any, *, at_least: int) -> int:
-    """Return `value` as an int of at least `at_least`, or raise naming `argument`."""
+def whole_number(argument: str, value: Any, *, at_least: int, at_most: int | None = None) -> int:
+    """Return `value` as an int within its bounds, or raise naming `argument`."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -61,6 +61,8 @@ def whole_number(argument: str, value: Any, *, at_least: int) -> int:
         ) from None
     if number < at_least:
         raise InvalidArgument(argument, f"be at least {at_least}", f"is {number}", "Pass a larger one.")
+    if at_most is not None and number > at_most:
+        raise InvalidArgument(argument, f"be at most {at_most}", f"is {short(number)}", "Pass a smaller one.")
     return number
 
 
@@ -91,7 +93,7 @@ def coefficients(argument: str, theta: Any, p: int) -> FloatArray:
         raise InvalidArgument(argument, need, f"has shape {theta.shape}", remedy)
     if np.isinf(theta).any():
         raise InvalidArgument(argument, "be finite", "holds inf", "Pass coefficients of a fit.")
-    return theta
+    return np.asarray(theta)
 
 
 def vector(argument: str, value: Any, length: int | None = None, *, per: str = "row") -> FloatArray:

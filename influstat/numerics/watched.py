@@ -28,7 +28,7 @@ def called(name: str, function: Callable[..., Any], **arrays: NDArray[Any]) -> A
         raise
     except TypeError as error:  # the new error is a TypeError too, or a ValueError: callers may catch it
         raise InvalidType(name, *_failed(arrays, error)) from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         if "read-only" not in str(error):
             raise InvalidArgument(name, *_failed(arrays, error)) from error
         last, one = list(arrays)[-1], len(arrays) == 1
@@ -55,7 +55,8 @@ def float64(name: str, result: NDArray[Any], *, complex_allowed: bool) -> NDArra
     if result.dtype.itemsize < 8 and kind in "fc":
         remedy = "Seven digits are too few for second derivatives: compute in float64."
         raise InvalidType(name, "return float64", f"returned {result.dtype}", remedy)
-    return result if kind == "c" else result.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes inf
+        return result if kind == "c" else result.astype(np.float64, copy=False)
 
 
 def differing(once: NDArray[Any], again: NDArray[Any]) -> NDArray[np.bool_]:

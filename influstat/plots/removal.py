@@ -143,6 +143,7 @@ def solver_panels(
     x = base.column("exact", exact)
     panels = {name: base.column(f"predictions[{name!r}]", y, len(x)) for name, y in given.items()}
     style = _Style(len(x), row_labels, classes, outliers, quantity, reference)
+    columns = whole_number("columns", columns, at_least=1)
     axes = base.several_axes(ax, len(panels), columns=columns, height=3.1)
     _draw([(one, name, y) for one, (name, y) in zip(axes, panels.items(), strict=True)], x, style)
     return axes

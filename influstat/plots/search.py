@@ -20,7 +20,7 @@ def search_curves(
     checked: Any,
     found: Mapping[str, Any],
     *,
-    total_rows: int | None = None,
+    total_rows: float | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:

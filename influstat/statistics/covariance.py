@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import BLOCK_ENTRIES
-from influstat.input.validation import FloatArray, choice
+from influstat.input.validation import FloatArray, choice, real_number
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_groups_out, leave_one_out
 from influstat.risks.linear import as_linear
@@ -82,6 +82,8 @@ def read_setting(fit: Minimum, kind: str, groups: Any, dispersion: Any, frequenc
     InvalidArgument
         The kind is unknown; groups are missing, superfluous, or not one label per row.
     """
+    if dispersion is not None:
+        real_number("dispersion", dispersion, above=0.0)
     choice("kind", kind, KINDS)
     choice("frequency", frequency, (True, False))
     if kind not in CLUSTERED:

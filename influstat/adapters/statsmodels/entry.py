@@ -16,7 +16,7 @@ from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
 from influstat.adapters.verification import verified_fit
 from influstat.errors import InvalidArgument
 from influstat.fit import Fit
-from influstat.input.validation import choice
+from influstat.input.validation import choice, real_number
 
 
 def from_statsmodels(
@@ -87,6 +87,7 @@ def from_statsmodels(
     choice("polish", polish, (True, False))
     if drop is not None:
         choice("drop", drop, DROPS)
+    real_number("L1_wt", L1_wt, at_least=0.0)
     inner = reading.unwrapped(results)
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:
