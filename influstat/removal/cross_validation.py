@@ -18,7 +18,7 @@ from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.expansion import Expansion
 from influstat.removal.inverse import HARD, SharedInverse
-from influstat.removal.leave_out import METHODS, in_blocks
+from influstat.removal.leave_out import METHODS, marked_blocks
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
 
@@ -138,7 +138,7 @@ def _by_removal(
 ) -> list[str]:
     """Fill the losses block by block of folds; return their status."""
     risk, status = _linear(fit), list[str]()
-    for part in in_blocks(fit, groups, method):
+    for part in marked_blocks(fit, groups, method):
         status += part.status
         rows = part.groups.members
         eta = np.einsum("mp,mp->m", risk.design.rows(rows), part.theta[part.groups.owners])

@@ -85,25 +85,37 @@ def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
         yield Removal(fit, method, part, theta, found.converged, tuple(found.status), found.gradient_norm)
 
 
-def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
-    """Return all removals as one; an interrupt gives those done so far, the others marked."""
-    k, p = len(groups), fit.risk.shape[1]
-    theta, norms = np.full((k, p), np.nan), np.full(k, np.nan)
-    converged = np.zeros(k, dtype=np.bool_)
-    status = ["not done"] * k
-    measured, done = True, 0
+def marked_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
+    """Yield the removals of consecutive blocks; an interrupt leaves the others nan, marked."""
+    done = 0
     try:
         for part in in_blocks(fit, groups, method):
-            chosen = slice(done, done + len(part.groups))
-            theta[chosen], converged[chosen], status[chosen] = part.theta, part.converged, part.status
-            if part.measured_norm is None:
-                measured = False
-            else:
-                norms[chosen] = part.measured_norm
-            done = chosen.stop
+            yield part
+            done += len(part.groups)
     except KeyboardInterrupt:
         doubt(
-            f"Interrupted after {done} of {k} removals: the others have theta nan and status 'not done'. "
-            "Ask again for those, e.g. with rows=.",
+            f"Interrupted after {done} of {len(groups)} removals: the others have theta nan and status "
+            "'not done'. Ask again for those, e.g. with rows=.",
         )
-    return Removal(fit, method, groups, theta, converged, tuple(status), norms if measured else None)
+        left = groups.take(slice(done, None))
+        k = len(left)
+        nowhere, no_norms = np.full((k, fit.risk.shape[1]), np.nan), np.full(k, np.nan)
+        yield Removal(fit, method, left, nowhere, np.zeros(k, dtype=np.bool_), ("not done",) * k, no_norms)
+
+
+def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -> Removal:
+    """Return all removals as one; an interrupt marks those not done, or passes where the `whole` counts."""
+    # What ranks or adds up removals needs every one of them.
+    blocks = in_blocks(fit, groups, method) if whole else marked_blocks(fit, groups, method)
+    parts = list(blocks)
+    status = tuple(text for part in parts for text in part.status)
+    measured = [part.measured_norm for part in parts if part.measured_norm is not None]
+    return Removal(
+        fit,
+        method,
+        groups,
+        np.concatenate([part.theta for part in parts]),
+        np.concatenate([part.converged for part in parts]),
+        status,
+        np.concatenate(measured) if len(measured) == len(parts) else None,
+    )

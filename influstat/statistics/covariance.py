@@ -29,9 +29,10 @@ from numpy.typing import NDArray
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import BLOCK_ENTRIES
+from influstat.input.groups import read_groups, read_rows
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.minimise.minimum import Minimum
-from influstat.removal.leave_out import leave_groups_out, leave_one_out
+from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
 from influstat.statistics.dispersion import dispersion, dispersion_of, observations
 from influstat.statistics.leverage import Leverage
@@ -123,10 +124,12 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     """Return the covariance of theta that the setting means, shape (p, p)."""
     if setting.kind == "jackknife":
         rows = np.flatnonzero(fit.risk.weights)
-        return _jackknife(leave_one_out(fit, rows=rows), len(rows))
+        every = collect(fit, read_rows(rows, fit.row_labels), "exact", whole=True)
+        return _jackknife(every, len(rows))
     if setting.kind == "cluster jackknife":
         assert setting.clusters is not None
-        return _jackknife(leave_groups_out(fit, setting.clusters), clusters_left(fit, setting))
+        every = collect(fit, read_groups(setting.clusters, fit.risk.shape[0]), "exact", whole=True)
+        return _jackknife(every, clusters_left(fit, setting))
     if setting.kind == "model":
         phi = model_dispersion(fit, setting)
         return phi * bread(fit)

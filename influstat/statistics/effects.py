@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,10 +89,7 @@ def average_marginal_effect(
         )
     effects = _Effects(part.loss, rows, fixed, [(int(j), int(j) in stepped) for j in chosen])
     weights = part.weights if training else np.ones(len(rows))
-
-    def evaluate(theta: FloatArray, kept: FloatArray) -> FloatArray:
-        return effects.average(theta, kept if training else weights)
-
+    evaluate = partial(_average, effects, None if training else weights)
     value = evaluate(fit.theta, weights)
     return Functional(
         fit,
@@ -199,15 +197,21 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
         )
     chosen = chosen_columns(fit, columns)
     _require_some(chosen)
-
-    def evaluate(theta: FloatArray, weights: FloatArray) -> FloatArray:
-        return np.asarray(np.exp(step * theta[chosen]))
-
+    evaluate = partial(_odds, step, chosen)
     value = evaluate(fit.theta, fit.risk.weights)
     gradient = np.zeros((len(fit.theta), len(chosen)))
     gradient[chosen, np.arange(len(chosen))] = step * value
     names = tuple(fit.names[j] for j in chosen)
     return Functional(fit, names, "odds ratio", value, gradient, np.zeros(len(chosen)), evaluate)
+
+
+# Quantities as functions of theta and of the weights of the rows left, which pickle as local ones would not.
+def _average(effects: _Effects, fixed: Any, theta: FloatArray, kept: FloatArray) -> FloatArray:
+    return effects.average(theta, kept if fixed is None else fixed)
+
+
+def _odds(step: float, columns: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(np.exp(step * theta[columns]))
 
 
 def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None, argument: str = "columns") -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -218,10 +218,7 @@ def functional(
     scale = difference_scale(require_fit(fit))
     quantity = text("quantity", quantity)
     gradient = gradient_of(function, fit.theta, scale)
-
-    def evaluate(theta: FloatArray, weights: FloatArray) -> FloatArray:
-        return np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64))
-
+    evaluate = partial(_given, function)
     value = evaluate(fit.theta, fit.risk.weights)
     names = _labels(labels, len(value), quantity)
     return Functional(fit, names, quantity, value, gradient.value, gradient.error, evaluate)
@@ -274,7 +271,7 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
         lines @ fit.theta,
         np.ascontiguousarray(lines.T),
         np.zeros(len(lines)),
-        lambda theta, weights: np.asarray(lines @ theta),
+        partial(_combined, lines),
     )
 
 
@@ -317,8 +314,21 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
         fit.predict(X, kind="mean", offset=offset),
         np.asarray(gradient),
         np.zeros(gradient.shape[1]),
-        lambda theta, weights: fit.predictions(theta, X, kind="mean", offset=offset),
+        partial(_means, fit, X, offset),
     )
+
+
+# How each kind of quantity is evaluated; results that held local functions would not pickle.
+def _given(function: Callable[[Any], Any], theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64))
+
+
+def _combined(lines: FloatArray, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(lines @ theta)
+
+
+def _means(fit: Minimum, X: Any, offset: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return fit.predictions(theta, X, kind="mean", offset=offset)
 
 
 def _labels(labels: Sequence[str] | None, m: int, quantity: str) -> tuple[str, ...]:

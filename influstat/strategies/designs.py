@@ -125,7 +125,7 @@ MOST = 10_000  # rows or columns: hypothesis itself gives up long before
 
 def _range(argument: str, ends: Any) -> tuple[int, int]:
     """Return smallest and largest, or raise."""
-    pair = entries(argument, ends)
+    pair = entries(argument, ends) if hasattr(ends, "__len__") else []  # drawing reads it many times
     if len(pair) != 2:
         raise InvalidArgument(argument, "be smallest and largest", f"is {short(ends)}", "Pass two numbers.")
     low, high = (whole_number(argument, end, at_least=1, at_most=MOST) for end in pair)
