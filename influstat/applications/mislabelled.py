@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.influence.influence import Influence
+from influstat.input.groups import read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.models.hinge import HingeFit
-from influstat.removal.leave_out import announced, leave_one_out
+from influstat.removal.leave_out import announced, collect
 from influstat.risks.linear import LinearRisk, as_linear
 
 BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
@@ -189,7 +190,8 @@ def _leave_one_out(fit: Minimum, risk: LinearRisk, method: str) -> FloatArray:
     step = max(1, BLOCK_ENTRIES // p)
     for start in range(0, n, step):
         rows = np.arange(start, min(start + step, n))
-        without = announced(leave_one_out(fit, method=method, rows=rows)).theta
+        every = collect(fit, read_rows(rows, fit.row_labels), method, whole=True)
+        without = announced(every).theta
         found = ~np.isnan(without).any(axis=1)
         rows, without = rows[found], without[found]
         eta = np.sum(risk.design.rows(rows) * without, axis=1) + risk.offset[rows]

@@ -11,10 +11,10 @@ import numpy as np
 from influstat.checks.compare import TINY, Place, compare, row_of
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
-from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.errors import InvalidArgument, Unsupported
 from influstat.influence.influence import Influence
-from influstat.input.validation import FloatArray, numeric_array, whole_number
-from influstat.minimise.minimum import Minimum
+from influstat.input.validation import FloatArray, any_array, numeric_array, whole_number
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.newton import minimise
 from influstat.numerics.derivatives import EPSILON, Derivative, ridders
 from influstat.removal.leave_out import leave_one_out
@@ -81,8 +81,7 @@ def check_influence(
     >>> print(report.failures[0].cause.split("; ")[1])
     the sign is reversed
     """
-    if not isinstance(fit, Minimum):
-        raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Build one: ist.Fit(risk, theta).")
+    require_fit(fit)
     at = _Influences(fit, solver, values, rows, X, y, whole_number("seed", seed, at_least=0))
     return run(repr(fit), {name: partial(law, at) for name, law in LAWS.items()}, laws)
 
@@ -108,8 +107,14 @@ class _Influences:
         weighted = np.flatnonzero(fit.risk.weights > 0)
         rng = np.random.default_rng(seed)
         chosen = rng.choice(weighted, min(ROWS, len(weighted)), replace=False) if rows is None else rows
-        self.rows = np.asarray(chosen)
-        if self.rows.dtype.kind not in "iu" or self.rows.min() < 0 or self.rows.max() >= n:
+        self.rows = np.atleast_1d(any_array("rows", chosen))
+        if (
+            self.rows.dtype.kind not in "iu"
+            or self.rows.ndim != 1
+            or not self.rows.size
+            or self.rows.min() < 0
+            or self.rows.max() >= n
+        ):
             raise InvalidArgument("rows", f"be positions from 0 to {n - 1}", f"is {rows!r}", "Correct it.")
         if not (fit.risk.weights[self.rows] > 0).all():
             need = "name rows of positive weight"

@@ -20,6 +20,7 @@ from typing import Any
 
 from influstat.datasets.registry import FILES, DataFile
 from influstat.errors import DatasetError, InvalidArgument, MissingDependency
+from influstat.input.settings import text
 
 FOLDER_VARIABLE = "INFLUSTAT_DATA"
 
@@ -71,7 +72,7 @@ def fetch(name: str) -> Path:
     ...
     influstat.errors.InvalidArgument: name must be one of available(), but it is 'iris.csv'. ...
     """
-    if name not in FILES:
+    if text("name", name) not in FILES:
         remedy = f"The files are {', '.join(available())}."
         raise InvalidArgument("name", "be one of available()", f"is {name!r}", remedy)
     folder = os.environ.get(FOLDER_VARIABLE)

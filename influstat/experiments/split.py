@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.datasets import Dataset
-from influstat.errors import DoubtfulResult
+from influstat.errors import DoubtfulResult, InvalidType
 from influstat.fit import Fit
-from influstat.input.printing import ShortRepr
-from influstat.input.validation import FloatArray
+from influstat.input.groups import read_rows
+from influstat.input.printing import ShortRepr, short
+from influstat.input.settings import flag
+from influstat.input.validation import FloatArray, vector
 from influstat.solvers import Cholesky, LiSSA, Solver
 
 
@@ -54,8 +56,13 @@ class Split(ShortRepr):
 
 def split_rows(data: Dataset, train: NDArray[np.intp], test: NDArray[np.intp], *, y: Any = None) -> Split:
     """Return the chosen rows of a data set, in this order, as floats; `y` replaces its targets."""
+    if not isinstance(data, Dataset):
+        raise InvalidType("data", "be a Dataset", f"is {short(data)}", "Load one from influstat.datasets.")
     X = data.X.astype(np.float64)
-    targets = np.asarray(data.y if y is None else y, dtype=np.float64)
+    targets = vector("y", data.y if y is None else y, len(X))
+    train, test = (
+        read_rows(rows, data.row_labels, name).members for name, rows in (("train", train), ("test", test))
+    )
     return Split(
         X[train], targets[train], X[test], targets[test],
         data.names, data.row_labels[train], data.row_labels[test], data.source,
@@ -70,9 +77,11 @@ def standardised(split: Split, *, target: bool = False) -> Split:
     Split
         A new one. Constant columns are divided by 1; with `target`, y is standardised too.
     """
+    if not isinstance(split, Split):
+        raise InvalidType("split", "be a Split", f"is {short(split)}", "Make one with split_rows.")
     centre, spread = centre_and_spread(split.X)
     split = replace(split, X=(split.X - centre) / spread, X_test=(split.X_test - centre) / spread)
-    if not target:
+    if not flag("target", target):
         return split
     centre, spread = centre_and_spread(split.y)
     return replace(split, y=(split.y - centre) / spread, y_test=(split.y_test - centre) / spread)

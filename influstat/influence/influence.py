@@ -18,7 +18,7 @@ from influstat.influence.scores import Scores
 from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.input.warning import doubt
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.differences import differenced
 from influstat.solvers import Cholesky, Inverse, Solution, Solver
 
@@ -59,7 +59,7 @@ class Influence:
     def __init__(self, fit: Minimum, solver: Solver | None = None) -> None:
         solver = Cholesky() if solver is None else solver
         require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
-        self.fit, self.solver = fit, solver
+        self.fit, self.solver = require_fit(fit), solver
 
     @property
     def _partial(self) -> bool:

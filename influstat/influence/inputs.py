@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.errors import InvalidArgument, Unsupported
+from influstat.influence.influence import Influence
 from influstat.input.groups import read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.linear import LinearRisk, as_linear
-from influstat.solvers import Cholesky, Solution, Solver
+from influstat.solvers import Solution, Solver
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,7 +140,7 @@ def input_influence(
     risk = _linear_risk(fit)
     chosen = read_rows(rows, risk.row_labels).members
     gradient = fit.test_rows(X, y, offset=offset).row_gradients(fit.theta).sum(axis=0)
-    solution = (Cholesky() if solver is None else solver).prepare(fit.hessian).apply(gradient)
+    solution = Influence(fit, solver).solver.prepare(fit.hessian).apply(gradient)
     design = risk.design.rows(chosen)
     eta = design @ fit.theta + risk.offset[chosen]
     first, second = risk.loss.first(risk.y[chosen], eta), risk.loss.second(risk.y[chosen], eta)
@@ -151,10 +152,7 @@ def input_influence(
 
 
 def _linear_risk(fit: Any) -> LinearRisk:
-    if not isinstance(fit, Minimum):
-        remedy = "Fit one: ist.Logistic(lam=1.0).fit(X, y); for a hinge, ist.SmoothedSVC."
-        raise InvalidType("fit", "be a Fit", f"is {fit!r}", remedy)
-    risk = as_linear(fit.risk)
+    risk = as_linear(require_fit(fit).risk)
     if risk is None:
         raise Unsupported(
             "fit",

@@ -18,6 +18,7 @@ from scipy.linalg.blas import dsyrk
 
 from influstat.errors import InvalidArgument
 from influstat.input.reader import LabelledTable
+from influstat.input.settings import entries
 from influstat.input.validation import (
     FloatArray,
     check_finite,
@@ -55,7 +56,7 @@ class Design:
         self.columns = columns  # as the caller's table names them, whatever `names` says
         if names is None:
             names = columns if columns is not None else [f"x{j}" for j in range(data.shape[1])]
-        names = [str(name) for name in names]
+        names = [str(name) for name in entries("names", names)]
         if len(names) != data.shape[1]:
             raise InvalidArgument(
                 "names",

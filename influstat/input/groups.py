@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.input.printing import ShortRepr
-from influstat.input.validation import FloatArray
+from influstat.input.printing import ShortRepr, short
+from influstat.input.validation import FloatArray, any_array
 
 Indices = NDArray[np.intp]
 
@@ -79,10 +79,10 @@ class Groups(ShortRepr):
             start = end
 
 
-def read_rows(rows: Any, row_labels: NDArray[Any]) -> Groups:
+def read_rows(rows: Any, row_labels: NDArray[Any], argument: str = "rows") -> Groups:
     """Return every row, or each of the chosen rows, all different, as a group of its own; or raise."""
     n = len(row_labels)
-    chosen = np.arange(n) if rows is None else _positions("rows", rows, n)
+    chosen = np.arange(n) if rows is None else _positions(argument, rows, n)
     return Groups(chosen, np.arange(len(chosen) + 1), row_labels[chosen])
 
 
@@ -90,12 +90,12 @@ def read_groups(groups: Any, n: int, argument: str = "groups") -> Groups:
     """Return the rows of each label, in order, or those that a list of index arrays names; or raise."""
     if isinstance(groups, (list, tuple)) and groups and all(_is_index_array(item) for item in groups):
         return _from_index_arrays(groups, n, argument)
-    values = np.asarray(groups)
+    values = any_array(argument, groups)
     if values.shape != (n,):
         raise InvalidArgument(
             argument,
             f"hold one label per row ({n}), or be a list of arrays of row positions",
-            f"is {groups!r}" if values.ndim == 0 else f"has shape {values.shape}",
+            f"is {short(groups)}" if values.ndim == 0 else f"has shape {values.shape}",
             f"Pass the labels of the training rows, e.g. np.arange({n}) % 5 for five folds, or positions, "
             "e.g. [[0, 1], [2, 3]].",
         )
@@ -138,7 +138,7 @@ def _is_index_array(item: Any) -> bool:
 
 def _positions(argument: str, rows: Any, n: int) -> Indices:
     """Return distinct row positions from 0 to n - 1, or raise naming the argument."""
-    chosen = np.atleast_1d(np.asarray(rows))
+    chosen = np.atleast_1d(any_array(argument, rows))
     need = f"hold at least one whole number from 0 to {n - 1}"
     if chosen.ndim != 1 or not chosen.size or chosen.dtype.kind not in "iu":
         remedy = "Pass row positions; np.flatnonzero(mask) gives those of a mask."

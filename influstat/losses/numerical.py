@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.input.printing import short
 from influstat.input.validation import FloatArray, choice, real_number, vector
 from influstat.numerics import derivatives
 from influstat.numerics.watched import differing, float64, watched
@@ -81,10 +83,10 @@ class NumericalLoss:
         for name in ("function", "targets", "mean_function"):
             value = getattr(self, name)
             if not (callable(value) or (value is None and name != "function")):
-                raise InvalidType(name, "be a function", f"is {value!r}", "Pass a callable.")
+                raise InvalidType(name, "be a function", f"is {short(value)}", "Pass a callable.")
         object.__setattr__(self, "width", real_number("width", self.width, above=0.0))
-        if self.self_concordance != float("inf"):
-            c = real_number("self_concordance", self.self_concordance, at_least=0.0)
+        c = real_number("self_concordance", self.self_concordance, at_least=0.0, or_inf=True)
+        if c < inf:
             object.__setattr__(self, "self_concordance", c)
 
     def check_targets(self, y: Any) -> FloatArray:

@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import NotStationary
+from influstat.errors import InvalidType, NotStationary
 from influstat.input.parts import require_parts
+from influstat.input.printing import short
 from influstat.input.reader import LabelledTable, Reader
 from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
 from influstat.minimise.descent import stationarity
@@ -62,7 +63,7 @@ class Minimum:
         self, risk: Risk, theta: Any, *, tolerance: float = STATIONARITY, reader: Reader | None = None
     ) -> None:
         _require_risk(risk)
-        limit = tolerance if tolerance == inf else real_number("tolerance", tolerance, above=0.0)
+        limit = real_number("tolerance", tolerance, above=0.0, or_inf=True)
         self.risk, self.reader = risk, reader
         self.stated = Stated()  # an adapter states the inference of the library's own fit
         self.theta: FloatArray = _coefficients("theta", theta, risk)
@@ -223,6 +224,24 @@ class Minimum:
             return X
         table, labels = self.reader.columns(X), self.reader.labels(X, y)
         return table if labels is None else LabelledTable(table, labels)
+
+
+# What is passed where a fit is meant, by the package that it comes from, and what makes a fit of it.
+TRANSLATED = {
+    "statsmodels": "Translate the results first: ist.from_statsmodels(results).",
+    "sklearn": "Translate the estimator first: ist.from_sklearn(estimator, X, y).",
+    "influstat": "Fit it: ist.Fit.minimise(risk), or model.fit(X, y); a hinge has no second derivative, "
+    "ist.SmoothedSVC has.",
+}
+
+
+def require_fit(value: Any) -> Minimum:
+    """Return `value` if it is a fit, or raise with what makes one of it."""
+    if isinstance(value, Minimum):
+        return value
+    package = type(value).__module__.partition(".")[0]
+    remedy = TRANSLATED.get(package, "Fit one, e.g. ist.Ridge(lam=1.0).fit(X, y).")
+    raise InvalidType("fit", "be a Fit", f"is {short(value)}", remedy)
 
 
 def _require_risk(risk: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.input.warning import doubt
+from influstat.numerics.watched import called
 
 EPSILON = float(np.finfo(np.float64).eps)
 STEP = EPSILON ** (1 / 5)  # where truncation, of order step^4, and rounding, eps / step, are alike
@@ -20,7 +21,7 @@ AGREEMENT = 1e-3  # two step lengths of a smooth function agree to about step^2 
 def differenced(function: Callable[[FloatArray], Any], theta: FloatArray, scale: FloatArray) -> FloatArray:
     """Return the gradient at theta by five-point central differences, shape (p,) or (p, m)."""
     # Steps are 7e-4 of `scale`, how far each coefficient must move to matter: units change nothing.
-    here = _checked(function(theta.copy()))
+    here = _checked(called("function", function, theta=theta.copy()))
     rows: list[FloatArray] = []
     doubtful: list[int] = []
     for j in range(len(theta)):
@@ -52,7 +53,7 @@ class _Pair:
         right[j] += step
         left[j] -= step
         half = (right[j] - left[j]) / 2.0  # as rounded
-        above, below = (_checked(function(moved)) for moved in (right, left))
+        above, below = (_checked(called("function", function, theta=moved)) for moved in (right, left))
         if not above.shape == below.shape == here.shape:
             raise InvalidArgument(
                 "gradient",

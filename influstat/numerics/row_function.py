@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.printing import short
 from influstat.input.validation import FloatArray
 from influstat.numerics.derivatives import (
     Derivative,
@@ -36,7 +37,9 @@ class RowFunction:
         given = {name: function, "row_gradients": function if jacobian is None else jacobian}
         for argument, value in given.items():
             if not callable(value):
-                raise InvalidType(argument, "be a function of theta", f"is {value!r}", "Pass a callable.")
+                raise InvalidType(
+                    argument, "be a function of theta", f"is {short(value)}", "Pass a callable."
+                )
         self.name, self._function, self.widths, self._jacobian = name, function, widths, jacobian
         self.length: int = -1
         with np.errstate(all="ignore"):  # zeros need not be a place where the losses exist

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency
-from influstat.input.validation import FloatArray, first_not_finite, numeric_array, whole_number
+from influstat.input.validation import FloatArray, any_array, first_not_finite, numeric_array, whole_number
 from influstat.plots.placing import Placing
 from influstat.plots.wording import shortened, wrapped
 
@@ -54,7 +54,7 @@ def one_axes(ax: Axes | None, *, height: float = 2.7) -> Axes:
     """Return the axes to draw on: the caller's, or those of a new figure of one column's width."""
     if ax is None:
         _, ax = pyplot().subplots(figsize=(PANEL, height), layout="constrained")
-    elif not hasattr(ax, "plot"):
+    elif not hasattr(ax, "get_window_extent"):
         found, remedy = f"is a {type(ax).__name__}", "Pass one, or leave it out."
         raise InvalidArgument("ax", "be a matplotlib Axes", found, remedy)
     return ax
@@ -75,7 +75,7 @@ def several_axes(
             figure.delaxes(extra)
         return np.asarray(grid.flat[:count])
     axes = np.asarray(ax, dtype=object).ravel()
-    if len(axes) != count or not all(hasattr(one, "plot") for one in axes):
+    if len(axes) != count or not all(hasattr(one, "get_window_extent") for one in axes):
         need, remedy = f"hold {count} matplotlib Axes", "Make them with plt.subplots."
         raise InvalidArgument("ax", need, f"holds {len(axes)} objects", remedy)
     return axes
@@ -115,7 +115,7 @@ def labels_of(row_labels: Any, length: int, *, argument: str = "row_labels") -> 
     """Return what the rows are called, shape (n,); their positions where nothing is given."""
     if row_labels is None:
         return np.arange(length)
-    labels = np.asarray(row_labels)
+    labels = any_array(argument, row_labels)
     if labels.shape != (length,):
         need = f"have shape ({length},)"
         raise InvalidArgument(argument, need, f"has shape {labels.shape}", "Pass one entry per row.")

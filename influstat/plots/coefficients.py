@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.settings import text
 from influstat.input.validation import FloatArray, numeric_array, real_number
 from influstat.plots import base
 from influstat.plots.wording import text_width, wrapped
@@ -60,7 +61,7 @@ def coefficient_forest(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['all rows', 'without household 4835', 'without household 7']
     """
-    centre = real_number("estimate", estimate)
+    centre, name = real_number("estimate", estimate), text("name", name)
     values = base.column("without", without, nan=base.LEVERAGE_ONE)
     labels = base.labels_of(row_labels, len(values))
     ends = _ends(interval, intervals_without, len(values))

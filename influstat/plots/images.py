@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.settings import entries
 from influstat.input.validation import numeric_array, whole_number
 from influstat.plots import base
 
@@ -169,14 +170,11 @@ def _height_and_width(shape: Any) -> tuple[int, int]:
 
 def _one_each(argument: str, given: Any, count: int) -> list[Any]:
     """Return what is given for each picture as a list, or raise."""
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
-        found = f"is a {type(given).__name__}"
-        raise InvalidType(argument, "be a list of one per picture", found, "Pass a list of str.")
-    entries = list(given)
-    if len(entries) != count:
+    listed = entries(argument, given)
+    if len(listed) != count:
         need = f"name {count} pictures"
-        raise InvalidArgument(argument, need, f"names {len(entries)}", "Pass one per picture.")
-    return entries
+        raise InvalidArgument(argument, need, f"names {len(listed)}", "Pass one per picture.")
+    return listed
 
 
 def _colours(frames: Any, count: int) -> list[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray, whole_number
 from influstat.plots import base
 from influstat.plots.placing import widened
@@ -80,6 +81,7 @@ def predicted_against_exact(
     >>> ax.get_xlabel()
     'exact change of the test loss'
     """
+    title = optional_text("title", title)
     y = base.column("predicted", predicted)
     x = base.column("exact", exact, len(y))
     style = _Style(len(y), row_labels, classes, outliers, quantity, reference)
@@ -141,6 +143,7 @@ def solver_panels(
     x = base.column("exact", exact)
     panels = {name: base.column(f"predictions[{name!r}]", y, len(x)) for name, y in given.items()}
     style = _Style(len(x), row_labels, classes, outliers, quantity, reference)
+    columns = whole_number("columns", columns, at_least=1)
     axes = base.several_axes(ax, len(panels), columns=columns, height=3.1)
     _draw([(one, name, y) for one, (name, y) in zip(axes, panels.items(), strict=True)], x, style)
     return axes
@@ -155,6 +158,7 @@ class _Style:
         self.labels = base.labels_of(labels, n)
         self.classes = base.classes_of(classes, n)
         self.outliers = whole_number("outliers", outliers, at_least=0)
+        quantity, reference = text("quantity", quantity), optional_text("reference", reference)
         self.xlabel = reference or f"exact change of the {quantity}"
 
 

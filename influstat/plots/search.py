@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.settings import optional_text
 from influstat.input.validation import FloatArray, numeric_array, real_number
 from influstat.plots import base
 
@@ -19,7 +20,7 @@ def search_curves(
     checked: Any,
     found: Mapping[str, Any],
     *,
-    total_rows: int | None = None,
+    total_rows: float | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -56,6 +57,7 @@ def search_curves(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['training loss', 'random order']
     """
+    title = optional_text("title", title)
     x = base.column("checked", checked)
     if (x < 0).any():
         raise InvalidArgument("checked", "be at least 0", f"holds {x.min():g}", "Pass numbers of rows.")

@@ -11,13 +11,14 @@ from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.pencil import both_diagonal
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
-from influstat.input.printing import ShortRepr
-from influstat.input.validation import FloatArray, vector
+from influstat.input.printing import ShortRepr, short
+from influstat.input.settings import flag
+from influstat.input.validation import FloatArray, choice, vector
 from influstat.losses.base import constant_second
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.expansion import Expansion
 from influstat.removal.inverse import HARD, SharedInverse
-from influstat.removal.leave_out import in_blocks
+from influstat.removal.leave_out import METHODS, marked_blocks
 from influstat.removal.result import Removal
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
@@ -104,7 +105,9 @@ def cross_validate(
     >>> ist.cross_validate(fit).row_losses         # (1 - 4)^2, (2 - 3.5)^2, (6 - 1.5)^2
     array([ 9.  ,  2.25, 20.25])
     """
-    n = fit.risk.shape[0]
+    n = require_fit(fit).risk.shape[0]
+    choice("method", method, METHODS)
+    certified = flag("certified", certified)
     groups = read_rows(None, fit.row_labels) if folds is None else read_groups(folds, n, "folds")
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
@@ -138,7 +141,7 @@ def _by_removal(
 ) -> list[str]:
     """Fill the losses block by block of folds; return their status."""
     risk, status = _linear(fit), list[str]()
-    for part in in_blocks(fit, groups, method):
+    for part in marked_blocks(fit, groups, method):
         status += part.status
         rows = part.groups.members
         eta = np.einsum("mp,mp->m", risk.design.rows(rows), part.theta[part.groups.owners])
@@ -232,7 +235,7 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
     >>> ist.cross_validate_lam(fit, [1.0]).round(7), round(ist.cross_validate(fit).mean, 12)
     (array([9.2962963]), 9.296296296296)
     """
-    risk = as_linear(fit.risk)
+    risk = as_linear(require_fit(fit).risk)
     second = None if risk is None else constant_second(risk.loss)
     if risk is None or second is None:
         raise Unsupported("fit", "be by squared error", f"is {fit!r}", "Cross-validate each fit instead.")
@@ -248,7 +251,10 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
         raise InvalidArgument("lams", "hold at least one strength", "is empty", "Pass e.g. [0.1, 1.0, 10.0].")
     if not (values > 0).all() or not risk.penalty.strength:
         raise InvalidArgument(
-            "lams", "be positive, for a fit with a penalty", f"is {lams!r}", "Use cross_validate for none."
+            "lams",
+            "be positive, for a fit with a penalty",
+            f"is {short(lams)}",
+            "Use cross_validate for none.",
         )
     coordinates = _Coordinates(risk, second)
     groups = read_rows(None, fit.row_labels)

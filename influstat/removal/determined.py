@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,17 @@ class Determined:
 
     solution: FloatArray  # shape (k, p); any minimiser will do for what is determined
     coordinates: tuple[Coordinates | None, ...]  # of each removal; None where everything is determined
+
+    @classmethod
+    def joined(cls, parts: list[Any]) -> Determined:
+        """Return what consecutive removals determine; where nothing is lost theta is the solution."""
+        solutions: list[FloatArray] = []
+        coordinates: list[Coordinates | None] = []
+        for part in parts:
+            known = part.determined
+            solutions.append(part.theta if known is None else known.solution)
+            coordinates += [None] * len(part.theta) if known is None else known.coordinates
+        return cls(np.concatenate(solutions), tuple(coordinates))
 
     def of(self, x: FloatArray) -> NDArray[np.bool_]:
         """Tell which linear quantities x'theta, rows of (m, p), each removal determines: shape (k, m)."""

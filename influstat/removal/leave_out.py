@@ -15,7 +15,7 @@ from influstat.input.progress import progress
 from influstat.input.validation import choice
 from influstat.input.warning import doubt
 from influstat.minimise.descent import LARGEST_FACTORED
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks_of
@@ -44,12 +44,12 @@ class Method(Protocol):
 
 def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> Removal:
     """Return the coefficients without each of the rows; `Fit.leave_one_out` says more."""
-    return collect(fit, read_rows(rows, fit.row_labels), method)
+    return collect(fit, read_rows(rows, require_fit(fit).row_labels), method)
 
 
 def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Removal:
     """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
-    return collect(fit, read_groups(groups, fit.risk.shape[0]), method)
+    return collect(fit, read_groups(groups, require_fit(fit).risk.shape[0]), method)
 
 
 def announced(removal: Removal) -> Removal:
@@ -138,56 +138,47 @@ def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Remov
     return Removal(fit, method, groups, theta, converged, tuple(status), None, found.entering, determined)
 
 
-def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
-    """Return all removals as one; an interrupt gives those done so far, the others marked."""
-    done: list[Removal] = []
+def marked_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
+    """Yield the removals of consecutive blocks; an interrupt leaves the others nan, marked."""
+    done = 0
     try:
-        done.extend(in_blocks(fit, groups, method))  # an interrupt keeps what is there
+        for part in in_blocks(fit, groups, method):
+            yield part
+            done += len(part.groups)
     except KeyboardInterrupt:
         doubt(
-            f"Interrupted after {sum(len(part.groups) for part in done)} of {len(groups)} removals: the "
-            "others have theta nan and status 'not done'. Ask again for those, e.g. with rows=.",
+            f"Interrupted after {done} of {len(groups)} removals: the others have theta nan and status "
+            f"{NOT_DONE!r}. Ask again for those, e.g. with rows=.",
         )
-    return joined(fit, groups, method, done)
+        left = groups.take(slice(done, None))
+        k = len(left)
+        nowhere, no_norms = np.full((k, fit.risk.shape[1]), np.nan), np.full(k, np.nan)
+        yield Removal(fit, method, left, nowhere, np.zeros(k, dtype=np.bool_), (NOT_DONE,) * k, no_norms)
 
 
-def joined(fit: Minimum, groups: Groups, method: str, parts: list[Removal]) -> Removal:
-    """Return consecutive removals as one, those that are missing at the end marked."""
-    k, p = len(groups), fit.risk.shape[1]
-    theta, norms = np.full((k, p), np.nan), np.full(k, np.nan)
-    converged = np.zeros(k, dtype=np.bool_)
-    status = [NOT_DONE] * k
-    coordinates: list[Coordinates | None] = [None] * k
-    solution = theta.copy()
-    measured = all(part.measured_norm is not None for part in parts)
+def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -> Removal:
+    """Return all removals as one; an interrupt marks those not done, or passes where the `whole` counts."""
+    # What ranks or adds up removals needs every one of them.
+    parts = list(in_blocks(fit, groups, method) if whole else marked_blocks(fit, groups, method))
+    measured = [part.measured_norm for part in parts if part.measured_norm is not None]
     partly = any(part.determined is not None for part in parts)
-    start = 0
-    for part in parts:
-        chosen = slice(start, start + len(part.groups))
-        theta[chosen], converged[chosen], status[chosen] = part.theta, part.converged, part.status
-        if measured:
-            norms[chosen] = part.measured_norm
-        solution[chosen] = part.theta if part.determined is None else part.determined.solution
-        if part.determined is not None:
-            coordinates[chosen] = part.determined.coordinates
-        start = chosen.stop
-    determined = Determined(solution, tuple(coordinates)) if partly else None
-    entering = [part.entering for part in parts if part.entering is not None]
     return Removal(
         fit,
         method,
         groups,
-        theta,
-        converged,
-        tuple(status),
-        norms if measured else None,
-        _stacked(entering, k) if entering else None,
-        determined,
+        np.concatenate([part.theta for part in parts]),
+        np.concatenate([part.converged for part in parts]),
+        tuple(text for part in parts for text in part.status),
+        np.concatenate(measured) if len(measured) == len(parts) else None,
+        _stacked([part.entering for part in parts if part.entering is not None], len(groups)),
+        Determined.joined(parts) if partly else None,
     )
 
 
 def _stacked(parts: list[Any], k: int) -> Any:
     """Return the coefficients of columns let in as one csr_array (k, q), 0 for removals not done."""
+    if not parts:
+        return None
     done = sp.vstack(parts, format="csr")
     done.resize((k, done.shape[1]))
     return done

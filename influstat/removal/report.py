@@ -117,7 +117,7 @@ def removal_report(fit: Minimum, X: Any, y: Any, *, top: int, groups: Any, offse
     before = fit.loss(X, y, offset=offset)
     n = fit.risk.shape[0]
     everything = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n)
-    size = np.abs(_total(collect(fit, everything, "newton").loss_change(X, y, offset=offset)))
+    size = np.abs(_total(collect(fit, everything, "newton", whole=True).loss_change(X, y, offset=offset)))
     # Removals without a Newton step come first: something is the matter with them.
     order = np.argsort(-np.where(np.isnan(size), np.inf, size), kind="stable")[:top]
     chosen = everything.take(order)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups
 from influstat.input.printing import ShortRepr
+from influstat.input.settings import flag
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal.active_set import active_set_changes
@@ -134,7 +135,7 @@ class Removal(ShortRepr):
         """
         tests = self.fit.test_rows(X, y, offset=offset)
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.method == "influence" if linear is None else linear:
+            if self.method == "influence" if linear is None else flag("linear", linear):
                 change = tests.row_gradients_dot(self.fit.theta, (self._solution - self.fit.theta).T).T
                 return self._known(change, tests)
             before = tests.row_losses(self.fit.theta)

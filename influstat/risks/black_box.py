@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from influstat.curvature.differenced import BlackBoxCurvature
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.validation import FloatArray, choice, has_index, real_number, vector, whole_number
+from influstat.input.printing import short
+from influstat.input.settings import entries
+from influstat.input.validation import (
+    FloatArray,
+    choice,
+    coefficients,
+    has_index,
+    real_number,
+    vector,
+    whole_number,
+)
 from influstat.numerics.row_function import RowFunction
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.base import no_penalty
@@ -104,7 +114,7 @@ class BlackBoxRisk:
         self.rows = RowFunction("row_losses", row_losses, widths, row_gradients)
         for name, function in (("hvp", hvp), ("test_losses", test_losses), ("predict", predict)):
             if function is not None and not callable(function):
-                raise InvalidType(name, "be a function", f"is {function!r}", "Pass a callable.")
+                raise InvalidType(name, "be a function", f"is {short(function)}", "Pass a callable.")
         n = self.rows.length
         if n < 2:
             raise InvalidArgument(
@@ -200,13 +210,14 @@ class BlackBoxRisk:
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
         """Return predictions for new rows, shape (m,), or (m, k) for theta of shape (p, k)."""
-        return self._predictor(X, kind, offset).values(theta)
+        return self._predictor(X, kind, offset).values(coefficients("theta", theta, self.shape[1]))
 
     def prediction_gradients(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
-        gradients = self._predictor(X, kind, offset).gradients(theta).value
+        at = coefficients("theta", theta, self.shape[1])
+        gradients = self._predictor(X, kind, offset).gradients(at).value
         return gradients.T, read_labels(X.index if has_index(X) else None, len(gradients))
 
     def _predictor(self, X: Any, kind: str, offset: Any) -> RowFunction:
@@ -239,8 +250,13 @@ def _no_offset(offset: Any) -> None:
 
 
 def _widths(width: Any, p: int) -> FloatArray:
-    if np.ndim(width) == 0:
-        return np.full(p, real_number("width", width, above=0.0))
+    if isinstance(width, (int, float)):
+        try:
+            return np.full(p, real_number("width", width, above=0.0))
+        except (ValueError, MemoryError) as error:
+            raise InvalidArgument(
+                "n_params", "be the length of theta", f"is {p}: {error}", "Count the coefficients."
+            ) from None
     widths = vector("width", width, p, per="coefficient")
     if not (widths > 0).all():
         raise InvalidArgument("width", "be greater than 0", f"holds {widths.min():g}", "Pass larger ones.")
@@ -248,7 +264,7 @@ def _widths(width: Any, p: int) -> FloatArray:
 
 
 def _names(names: Any, p: int) -> tuple[str, ...]:
-    result = tuple(str(name) for name in (range(p) if names is None else names))
+    result = tuple(str(name) for name in (range(p) if names is None else entries("names", names)))
     if names is None:
         result = tuple(f"theta{name}" for name in result)
     if len(result) != p:

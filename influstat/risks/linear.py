@@ -11,7 +11,7 @@ from influstat.curvature.linear import Curvature
 from influstat.errors import InvalidType, Unsupported
 from influstat.input.design import Design
 from influstat.input.parts import require_parts
-from influstat.input.validation import FloatArray, choice, vector
+from influstat.input.validation import FloatArray, choice, coefficients, vector
 from influstat.losses.base import Loss, constant_second
 from influstat.risks.contract import Risk
 from influstat.risks.penalties import L2, Penalty
@@ -253,6 +253,7 @@ class LinearRisk:
     ) -> FloatArray:
         """Return x'theta + offset, or the mean, of new rows, shape (m,), or (m, k) for theta (p, k)."""
         choice("kind", kind, PREDICTIONS)
+        theta = coefficients("theta", theta, self.shape[1])
         eta = self.design.like(X, argument="X").dot(theta)
         if offset is not None:
             o = vector("offset", offset, eta.shape[0])

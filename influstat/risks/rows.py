@@ -12,6 +12,7 @@ from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.validation import (
     FloatArray,
+    any_array,
     check_order,
     has_index,
     index_labels,
@@ -107,7 +108,7 @@ def read_weights(weights: Any, n: int) -> FloatArray:
 
 def read_labels(row_labels: Any, n: int) -> NDArray[Any]:
     """Return one label per row, the positions where none are given, or raise."""
-    labels = np.arange(n) if row_labels is None else np.asarray(row_labels)
+    labels = np.arange(n) if row_labels is None else any_array("row_labels", row_labels)
     if labels.shape != (n,):
         raise InvalidArgument(
             "row_labels",

@@ -15,7 +15,8 @@ from scipy.special import logsumexp, softmax
 
 from influstat.curvature.softmax import SoftmaxCurvature
 from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
-from influstat.input.validation import FloatArray, choice
+from influstat.input.settings import entries
+from influstat.input.validation import FloatArray, choice, coefficients
 from influstat.losses.squared import SquaredError
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.penalties import L2
@@ -102,8 +103,9 @@ class SoftmaxRisk:
             _ANY_NUMBER, X, y, weights=weights, intercept=intercept, names=names, row_labels=row_labels
         )
         self._penalty = (penalty or L2()).placed(self._rows.names, intercept=self._rows.design.intercept)
-        count = int(self._rows.y.max()) + 1 if classes is None else len(classes)
-        self.classes: tuple[Any, ...] = tuple(range(count) if classes is None else classes)
+        known = range(int(self._rows.y.max()) + 1) if classes is None else entries("classes", classes)
+        self.classes: tuple[Any, ...] = tuple(known)
+        count = len(self.classes)
         if count < 2:
             raise InvalidArgument(
                 "y", "tell two or more classes apart", "knows one class only", "Give rows of each class."
@@ -256,6 +258,7 @@ class SoftmaxRisk:
         """Return eta or the probabilities of new rows, shape (m K,), or (m K, k) for theta (p, k)."""
         _no_offset(offset)
         choice("kind", kind, PREDICTIONS)
+        theta = coefficients("theta", theta, self.shape[1])
         if theta.ndim == 2:
             return np.column_stack([self.predictions(column, X, kind=kind) for column in theta.T])
         eta = self.design.like(X, argument="X").dot(np.ascontiguousarray(self._by_class(theta).T))

@@ -34,10 +34,11 @@ import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument
+from influstat.input.groups import read_groups, read_rows
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
-from influstat.removal.leave_out import leave_groups_out, leave_one_out
+from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.dispersion import dispersion, dispersion_of
 from influstat.statistics.leverage import Leverage
@@ -85,13 +86,14 @@ def _regular(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     """Return the covariance of a fit whose Hessian has an inverse."""
     if setting.kind == "jackknife":
         rows = np.flatnonzero(fit.risk.weights)
-        return (len(rows) - 1.0) / len(rows) * _squared_changes(leave_one_out(fit, rows=rows))
+        every = collect(fit, read_rows(rows, fit.row_labels), "exact", whole=True)
+        return (len(rows) - 1.0) / len(rows) * _squared_changes(every)
     if setting.kind in CLUSTER_JACKKNIVES:
         clusters = setting.clusters[0]
         groups = clusters_left(fit, clusters)
         share = (groups - 1.0) / groups if setting.correction else 1.0
-        centred = setting.kind.startswith("centred")
-        return share * _squared_changes(leave_groups_out(fit, clusters), centred)
+        every = collect(fit, read_groups(clusters, fit.risk.shape[0]), "exact", whole=True)
+        return share * _squared_changes(every, setting.kind.startswith("centred"))
     if setting.kind in ROBUST_REGRESSION:
         return _huber(fit, setting)
     if setting.kind == "model":

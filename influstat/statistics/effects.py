@@ -11,8 +11,10 @@ import numpy as np
 from scipy.special import expit
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
+from influstat.input.printing import short
+from influstat.input.settings import entries, texts
 from influstat.input.validation import FloatArray, real_number, vector
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.linear import require_linear
 from influstat.statistics.functionals import Functional
 
@@ -69,7 +71,7 @@ def average_marginal_effect(
     >>> float((q.value - fit.theta * p * (1 - p))[0].round(12))
     0.0
     """
-    part = require_linear(fit.risk, "marginal effects")
+    part = require_linear(require_fit(fit).risk, "marginal effects")
     training = X is None
     if training:
         rows, fixed = part.design.rows(slice(None)), part.offset
@@ -79,13 +81,15 @@ def average_marginal_effect(
     if training and offset is not None:
         raise InvalidArgument("offset", "come with X", "is given alone", "Pass X too.")
     chosen = chosen_columns(fit, columns)
-    stepped = set(chosen_columns(fit, discrete).tolist()) if len(discrete) else set()
+    _require_some(chosen)
+    stepped = set(chosen_columns(fit, entries("discrete", discrete), "discrete").tolist())
     if not stepped <= set(chosen.tolist()):
-        raise InvalidArgument("discrete", "be among the columns", f"is {discrete!r}", "Add them to columns.")
+        raise InvalidArgument(
+            "discrete", "be among the columns", f"is {short(discrete)}", "Add them to columns."
+        )
     effects = _Effects(part.loss, rows, fixed, [(int(j), int(j) in stepped) for j in chosen])
     weights = part.weights if training else np.ones(len(rows))
-
-    evaluate = effects.average if training else partial(_averaged_evenly, effects)
+    evaluate = partial(_average, effects, None if training else weights)
     value = evaluate(fit.theta, weights)
     return Functional(
         fit,
@@ -97,11 +101,6 @@ def average_marginal_effect(
         evaluate,
         effects.each(fit.theta) - value if training else None,
     )
-
-
-def _averaged_evenly(effects: _Effects, theta: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return the average over other rows than the fit's, whose weights do not count."""
-    return effects.average(theta, np.ones(len(effects.rows)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +188,7 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     array([3.])
     """
     step = real_number("unit", unit)
-    if not has_logistic_mean(fit):
+    if not has_logistic_mean(require_fit(fit)):
         raise Unsupported(
             "fit",
             "have a logistic mean for odds ratios",
@@ -197,8 +196,8 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
             "Use ist.functional(fit, lambda theta: np.exp(theta)), and give it the name that it deserves.",
         )
     chosen = chosen_columns(fit, columns)
-
-    evaluate = partial(_odds_ratios, step, chosen)
+    _require_some(chosen)
+    evaluate = partial(_odds, step, chosen)
     value = evaluate(fit.theta, fit.risk.weights)
     gradient = np.zeros((len(fit.theta), len(chosen)))
     gradient[chosen, np.arange(len(chosen))] = step * value
@@ -206,11 +205,16 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     return Functional(fit, names, "odds ratio", value, gradient, np.zeros(len(chosen)), evaluate)
 
 
-def _odds_ratios(step: float, chosen: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
-    return np.asarray(np.exp(step * theta[chosen]))
+# Quantities as functions of theta and of the weights of the rows left, which pickle as local ones would not.
+def _average(effects: _Effects, fixed: Any, theta: FloatArray, kept: FloatArray) -> FloatArray:
+    return effects.average(theta, kept if fixed is None else fixed)
 
 
-def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:
+def _odds(step: float, columns: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(np.exp(step * theta[columns]))
+
+
+def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None, argument: str = "columns") -> Any:
     """Return the positions of the coefficients named, or of all whose column is not constant.
 
     Returns
@@ -230,16 +234,23 @@ def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:
             dense = block.toarray() if hasattr(block, "toarray") else block
             varies |= (dense != first).any(axis=0)
         return np.flatnonzero(varies)
-    names = [columns] if isinstance(columns, str) else list(columns)
+    names = texts(argument, [columns] if isinstance(columns, str) else columns)
     for name in names:
         if fit.names.count(name) != 1:
             raise InvalidArgument(
-                "columns",
+                argument,
                 f"name coefficients of the fit ({', '.join(fit.names[:6])}), each of them unique",
-                f"holds {name!r}",
+                f"holds {short(name)}",
                 "Correct it.",
             )
     return np.array([fit.names.index(name) for name in names], dtype=np.intp)
+
+
+def _require_some(chosen: Any) -> None:
+    if not len(chosen):
+        raise InvalidArgument(
+            "columns", "name a coefficient whose column varies", "names none", "Add a column."
+        )
 
 
 def has_logistic_mean(fit: Minimum) -> bool:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence, difference_scale
 from influstat.influence.scores import Scores
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import ShortRepr, short
 from influstat.input.progress import progress
+from influstat.input.settings import text, texts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.gradients import gradient_of
 from influstat.removal.entering import enters
 from influstat.removal.leave_out import announced, leave_one_out
@@ -218,10 +219,10 @@ def functional(
     >>> q.value, q.influence().values.ravel()           # 2 theta (y_i - theta)
     (array([4.]), array([-4.,  4.]))
     """
-    scale = difference_scale(fit)
+    scale = difference_scale(require_fit(fit))
+    quantity = text("quantity", quantity)
     gradient = gradient_of(function, fit.theta, scale)
-
-    evaluate = partial(_of_theta, function)
+    evaluate = partial(_given, function)
     value = evaluate(fit.theta, fit.risk.weights)
     names = _labels(labels, len(value), quantity)
     return Functional(fit, names, quantity, value, gradient.value, gradient.error, evaluate)
@@ -256,7 +257,7 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
     >>> q.labels, q.value.round(12)
     (('b - a',), array([2.]))
     """
-    p = len(fit.theta)
+    p = len(require_fit(fit).theta)
     lines = np.atleast_2d(np.asarray(numeric_array("coefficients", coefficients), dtype=np.float64))
     if lines.ndim != 2 or lines.shape[1] != p or lines.shape[0] == 0:
         raise InvalidArgument(
@@ -309,7 +310,7 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
     >>> q.value, q.gradient                 # 1 / 2 whatever theta is
     (array([0.5]), array([[0.]]))
     """
-    gradient, labels = fit.prediction_gradients(X, kind="mean", offset=offset)
+    gradient, labels = require_fit(fit).prediction_gradients(X, kind="mean", offset=offset)
     return Functional(
         fit,
         tuple(str(label) for label in labels),
@@ -317,14 +318,12 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
         fit.predict(X, kind="mean", offset=offset),
         np.asarray(gradient),
         np.zeros(gradient.shape[1]),
-        partial(_predicted, fit, X, offset),
+        partial(_means, fit, X, offset),
     )
 
 
-# What a functional is evaluated by: functions of the module, so that functionals can be pickled.
-
-
-def _of_theta(function: Callable[[Any], Any], theta: FloatArray, weights: FloatArray) -> FloatArray:
+# How each kind of quantity is evaluated; results that held local functions would not pickle.
+def _given(function: Callable[[Any], Any], theta: FloatArray, weights: FloatArray) -> FloatArray:
     return np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64))
 
 
@@ -332,13 +331,14 @@ def _combined(lines: FloatArray, theta: FloatArray, weights: FloatArray) -> Floa
     return np.asarray(lines @ theta)
 
 
-def _predicted(fit: Minimum, X: Any, offset: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
+def _means(fit: Minimum, X: Any, offset: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
     return fit.predictions(theta, X, kind="mean", offset=offset)
 
 
 def _labels(labels: Sequence[str] | None, m: int, quantity: str) -> tuple[str, ...]:
     if labels is None:
         return (quantity,) if m == 1 else tuple(f"{quantity} {k}" for k in range(m))
-    if isinstance(labels, str) or len(labels) != m:
-        raise InvalidArgument("labels", f"be {m} names", f"is {labels!r}", "Pass one name per quantity.")
-    return tuple(labels)
+    names = texts("labels", labels)
+    if len(names) != m:
+        raise InvalidArgument("labels", f"be {m} names", f"is {short(labels)}", "Pass one name per quantity.")
+    return tuple(names)

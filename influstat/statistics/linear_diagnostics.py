@@ -153,7 +153,8 @@ class LinearMeasures:
         """Return delta'S delta / (phi edf)."""
         size = np.einsum("ij,ij->i", self.block.change, self.block.change)
         freedom = self.setting.leverage.effective_degrees_of_freedom
-        return np.asarray(size / (self.setting.phi.value * freedom))
+        with np.errstate(over="ignore"):  # a dispersion that is nearly 0
+            return np.asarray(size / (self.setting.phi.value * freedom))
 
     def _fitted_change(self, phi: Any) -> FloatArray:
         change = -np.einsum("ij,ij->i", self.block.coordinates, self.block.change)

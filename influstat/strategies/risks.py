@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.fit import Fit
 from influstat.input.parts import require_parts
+from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, whole_number
 from influstat.losses.base import Loss
 from influstat.losses.hinge import SmoothedHinge, SquaredHinge
@@ -22,7 +23,7 @@ from influstat.losses.residual import HuberLoss, PseudoHuberLoss, SmoothedCheck
 from influstat.losses.squared import SquaredError
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2
-from influstat.strategies.designs import KINDS, Drawn, designs, grid
+from influstat.strategies.designs import KINDS, MOST, Drawn, designs, grid
 
 SMOOTH_LOSSES = (
     SquaredError(),
@@ -55,7 +56,7 @@ def losses(*, smooth: bool = True) -> st.SearchStrategy[Any]:
     >>> type(strategies.losses()).__name__
     'SampledFromStrategy'
     """
-    return st.sampled_from(SMOOTH_LOSSES if smooth else LOSSES)
+    return st.sampled_from(SMOOTH_LOSSES if flag("smooth", smooth) else LOSSES)
 
 
 @st.composite
@@ -120,6 +121,7 @@ def weights(draw: Callable[..., Any], n: int, *, zeros: bool = True) -> FloatArr
     >>> find(strategies.weights(6), lambda w: w is not None and (w == 0).any()).min()
     np.float64(0.0)
     """
+    n, zeros = whole_number("n", n, at_least=1, at_most=MOST), flag("zeros", zeros)
     if draw(st.booleans()):
         return None
     values = grid(draw, (n,), 1, 12) / 4.0
@@ -228,8 +230,8 @@ def groups(draw: Callable[..., Any], n: int, *, largest: int | None = None) -> l
     >>> [group.tolist() for group in find(strategies.groups(5), lambda groups: len(groups) == 2)]
     [[0], [1]]
     """
-    n = whole_number("n", n, at_least=2)
-    most = n - 1 if largest is None else min(largest, n - 1)
+    n = whole_number("n", n, at_least=2, at_most=MOST)
+    most = n - 1 if largest is None else min(whole_number("largest", largest, at_least=1), n - 1)
     count = draw(st.integers(1, max(1, n // 2)))
     owner = grid(draw, (n,), 0, count)  # 0: in no group
     found = [np.flatnonzero(owner == j) for j in range(1, count + 1)]

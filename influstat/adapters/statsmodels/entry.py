@@ -8,7 +8,7 @@ from typing import Any
 from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.active_columns import active_columns
 from influstat.adapters.statsmodels.formulas import formula_reader
-from influstat.adapters.statsmodels.glm import from_binary_or_poisson, from_geometric, from_glm
+from influstat.adapters.statsmodels.glm import DROPS, from_binary_or_poisson, from_geometric, from_glm
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
@@ -18,7 +18,7 @@ from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
 from influstat.adapters.verification import verified_fit
 from influstat.errors import InvalidArgument
 from influstat.fit import Fit
-from influstat.input.validation import choice
+from influstat.input.validation import choice, real_number
 
 
 def from_statsmodels(
@@ -91,6 +91,9 @@ def from_statsmodels(
     array([-1.,  1.])
     """
     choice("polish", polish, (True, False))
+    if drop is not None:
+        choice("drop", drop, DROPS)
+    real_number("L1_wt", L1_wt, at_least=0.0)
     inner = reading.unwrapped(results)
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:

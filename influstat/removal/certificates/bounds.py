@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from influstat.input.validation import FloatArray
+from influstat.input.validation import FloatArray, choice
 from influstat.minimise.minimum import Minimum
 from influstat.removal.certificates.anchor import EPSILON, unit_rounding
 from influstat.removal.certificates.theorem import Certificate
 from influstat.risks.contract import Risk
-from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.linear import PREDICTIONS, LinearRisk, as_linear
 
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -30,6 +30,7 @@ def theta_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
 
 def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: str, offset: Any) -> FloatArray:
     """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
+    choice("kind", kind, PREDICTIONS)
     risk, theta = as_linear(fit.risk), certificate.theta
     with np.errstate(over="ignore", invalid="ignore"):
         eta = np.asarray(fit.predictions(theta.T, X, offset=offset).T)

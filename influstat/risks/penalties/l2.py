@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from influstat.algebra.symmetric import Diagonal
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, real_number
 from influstat.risks.penalties.base import Penalty, summed
 
@@ -32,7 +33,7 @@ class Separate(Penalty):
                 f"is {self.unpenalised!r}",
                 "Pass a list, e.g. [-1] or ['intercept'].",
             )
-        object.__setattr__(self, "unpenalised", tuple(self.unpenalised))
+        object.__setattr__(self, "unpenalised", tuple(entries("unpenalised", self.unpenalised)))
 
     @abstractmethod
     def _like(self, strength: float, unpenalised: Sequence[int | str]) -> Self:
