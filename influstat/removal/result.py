@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups
+from influstat.input.labels import index_of
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
@@ -91,7 +92,9 @@ class Removal(ShortRepr):
         """Return grad (losses of the rows left + penalty left) / W at `theta`, shape (k, p), nan with it."""
         return gradients_without(self.fit, self.groups, self.theta)
 
-    def loss_change(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
+    def loss_change(
+        self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None
+    ) -> FloatArray:
         """Return the change of the loss of test rows, after minus before, shape (k, m).
 
         Parameters
@@ -185,7 +188,9 @@ class Removal(ShortRepr):
         """
         return bounds.prediction_bound(self.fit, self.certificate, X, kind=kind, offset=offset)
 
-    def loss_bound(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
+    def loss_bound(
+        self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None
+    ) -> FloatArray:
         """Return certified bounds on |loss_change - true change|.
 
         Parameters as for `loss_change`: with `linear`, the change of the tangent is what is judged. The
@@ -225,4 +230,4 @@ class Removal(ShortRepr):
         """Return delta as a pandas DataFrame: removals labelled, one column per coefficient."""
         import pandas as pd
 
-        return pd.DataFrame(self.delta, index=self.labels, columns=list(self.fit.names))
+        return pd.DataFrame(self.delta, index=index_of(self.labels), columns=list(self.fit.names))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.input.groups import read_groups, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, named_column
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
 
@@ -40,9 +40,9 @@ def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterat
     >>> [part.theta.ravel().round(9).tolist() for part in ist.removal.stream(fit)]
     [[1.5, 0.5]]
     """
-    n = fit.risk.shape[0]
-    chosen = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n, "groups")
-    return in_blocks(fit, chosen, method)
+    if groups is None:
+        return in_blocks(fit, read_rows(None, fit.row_labels), method)
+    return in_blocks(fit, read_groups(named_column(fit, groups), fit.row_labels), method)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,7 +64,7 @@ class LossChanges(ShortRepr):
 
 
 def loss_changes(
-    fit: Minimum, X: Any, y: Any, groups: Any = None, *, offset: Any = None, method: str = "exact"
+    fit: Minimum, X: Any, y: Any = None, groups: Any = None, *, offset: Any = None, method: str = "exact"
 ) -> LossChanges:
     """Return the changes of the losses of test rows on every removal, no coefficients kept.
 

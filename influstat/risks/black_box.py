@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from influstat.curvature.differenced import BlackBoxCurvature
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.validation import FloatArray, choice, has_index, real_number, vector, whole_number
+from influstat.input.labels import own_labels
+from influstat.input.validation import FloatArray, choice, real_number, vector, whole_number
 from influstat.numerics.row_function import RowFunction
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.base import no_penalty
@@ -193,7 +194,7 @@ class BlackBoxRisk:
         part.rows = RowFunction("test_losses", lambda theta: function(theta, X, y), self.rows.widths)
         part.shape = (part.rows.length, self.shape[1])
         part.weights = np.ones(part.shape[0])
-        part.row_labels = read_labels(X.index if has_index(X) else None, part.shape[0])
+        part.row_labels = read_labels(own_labels(X, y), part.shape[0])
         return part
 
     def predictions(
@@ -207,7 +208,7 @@ class BlackBoxRisk:
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
         gradients = self._predictor(X, kind, offset).gradients(theta).value
-        return gradients.T, read_labels(X.index if has_index(X) else None, len(gradients))
+        return gradients.T, read_labels(own_labels(X), len(gradients))
 
     def _predictor(self, X: Any, kind: str, offset: Any) -> RowFunction:
         choice("kind", kind, ("linear", "mean"))

@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import BLOCK_ENTRIES
+from influstat.input.groups import read_clusters
 from influstat.input.validation import FloatArray, choice
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, named_column
 from influstat.removal.leave_out import leave_groups_out, leave_one_out
 from influstat.risks.linear import as_linear
 from influstat.statistics.dispersion import dispersion, dispersion_of, observations
@@ -90,16 +91,15 @@ def read_setting(fit: Minimum, kind: str, groups: Any, dispersion: Any, frequenc
                 "groups", f"be left out for {kind!r}", "is given", 'Ask for kind="cluster", or leave it out.'
             )
         return CovarianceSetting(kind, None, dispersion, frequency)
-    n = fit.risk.shape[0]
-    labels = np.asarray(groups)
-    if groups is None or labels.shape != (n,):
+    if groups is None:
         raise InvalidArgument(
             "groups",
-            f"have one label per row ({n}) for {kind!r}",
-            "is None" if groups is None else f"has shape {labels.shape}",
+            f"have one label per row ({fit.risk.shape[0]}) for {kind!r}",
+            "is None",
             "Pass the cluster of each row.",
         )
-    found, clusters = np.unique(labels, return_inverse=True)
+    need = f"have one label per row ({{n}}) for {kind!r}"
+    found, clusters = read_clusters(named_column(fit, groups), fit.row_labels, need=need)
     if len(found) < 2:
         raise InvalidArgument("groups", "hold at least 2 clusters", f"holds {len(found)}", "Use HC1 or HC3.")
     return CovarianceSetting(kind, clusters, dispersion, frequency)
@@ -120,8 +120,8 @@ def covariance(
 def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     """Return the covariance of theta that the setting means, shape (p, p)."""
     if setting.kind == "jackknife":
-        rows = np.flatnonzero(fit.risk.weights)
-        return _jackknife(leave_one_out(fit, rows=rows), len(rows))
+        rows = fit.risk.weights > 0
+        return _jackknife(leave_one_out(fit, rows=rows), int(np.count_nonzero(rows)))
     if setting.kind == "cluster jackknife":
         assert setting.clusters is not None
         return _jackknife(leave_groups_out(fit, setting.clusters), clusters_left(fit, setting))

@@ -15,7 +15,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.validation import FloatArray, has_index, index_labels, numeric_array, vector
+from influstat.input.labels import own_labels
+from influstat.input.tables import as_array, as_pandas, is_foreign
+from influstat.input.validation import FloatArray, numeric_array, vector
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,11 @@ class Translation:
                     f"is refused by them: {error}",
                     "Pass the same columns as to the pipeline's fit, untransformed.",
                 ) from error
-        table: Any = X if hasattr(X, "shape") else numeric_array("X", X)
+        foreign = is_foreign(X)
+        table: Any = as_pandas("X", X) if foreign or hasattr(X, "shape") else numeric_array("X", X)
         if len(table.shape) == 2:  # else the design says what is wrong
             self._check_columns(table)
-        return table
+        return numeric_array("X", table) if foreign else table  # whose rows have no labels
 
     def _check_columns(self, X: Any) -> None:
         if X.shape[1] != self.features:
@@ -113,6 +116,7 @@ class Translation:
         InvalidArgument
             y holds a label that is not among the estimator's classes.
         """
+        y = as_array("y", y)
         if self.classes is None:
             return y
         labels = np.asarray(y)
@@ -136,7 +140,7 @@ class Translation:
 
     def labels(self, X: Any, y: Any) -> NDArray[Any] | None:
         """Return the row labels of a DataFrame X or of a Series y; None where both have none."""
-        return labels_of(X, y)
+        return own_labels(X, y)
 
     def with_active(self, active: NDArray[np.intp]) -> Translation:
         """Return the translation that leaves out all but the active columns."""
@@ -208,11 +212,6 @@ def one_target(y: Any, coefficients: FloatArray) -> Any:
             f"has shape {shape}, and the estimator has coefficients of shape {coefficients.shape}"
         )
     return y
-
-
-def labels_of(X: Any, y: Any) -> NDArray[Any] | None:
-    """Return the row labels of a DataFrame X or of a Series y; None where both have none."""
-    return next((index_labels(table.index) for table in (X, y) if has_index(table)), None)
 
 
 def weights_of(
