@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.labels import Labels, has_index, index_of, paired
+from influstat.input.labels import Labels, called, has_index, index_of, paired
 from influstat.input.tables import as_array
 
 Indices = NDArray[np.intp]
@@ -83,7 +83,9 @@ def _of_mask(argument: str, mask: NDArray[Any], n: int) -> Indices:
 
 def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> Indices:
     """Return the positions of labels, or raise for one that no row or more than one row has."""
-    index, wanted = index_of(row_labels), index_of(given)
+    names, entries = getattr(row_labels, "names", None) or (None,), given.tolist()
+    whole = len(names) > 1 and all(isinstance(one, tuple) and len(one) == len(names) for one in entries)
+    index, wanted = index_of(row_labels), index_of(called(given, names) if whole else given)
     known = index.get_indexer_for(wanted) if index.nlevels == wanted.nlevels else np.full(len(wanted), -1)
     repeated = index.duplicated(keep=False)
     if (known < 0).any() and len(known) == len(wanted):

@@ -51,7 +51,7 @@ def called(values: NDArray[Any], names: tuple[Any, ...] | None = (None,)) -> Lab
 
 def has_index(value: Any) -> bool:
     """Tell whether `value` is a pandas Series or DataFrame, whose rows have labels."""
-    return hasattr(value, "index") and hasattr(value, "to_numpy")
+    return hasattr(value, "index") and hasattr(value, "iloc")
 
 
 def index_labels(index: Any) -> NDArray[Any]:
@@ -119,7 +119,10 @@ def paired(argument: str, value: Any, labels: Any, *, of: str = "the rows of the
         if not has_repeats.is_unique:
             often = has_repeats[has_repeats.duplicated()][0]
             raise InvalidArgument(
-                argument, "have each label once", f"{whose} {often!r} more than once", _by_position(argument)
+                argument,
+                "have each label once",
+                f"{whose} {_shown(often)} more than once",
+                _by_position(argument),
             )
     places = index.get_indexer(rows) if index.nlevels == rows.nlevels else np.full(len(rows), -1)
     if (places < 0).any():
