@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import index_of
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import ShortRepr, short
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.solvers import Solution
 
@@ -159,8 +160,8 @@ class Scores(ShortRepr):
                 )
             return 0
         # Coefficients are called by the text of a table's column: its number 0 is "0".
-        given = () if isinstance(column, bool) else (column, str(column))  # though True == 1
-        found = ([k for k, label in enumerate(self.columns) if label == one] for one in given)
+        named = isinstance(column, Hashable) and not isinstance(column, (bool, np.bool_))  # though True == 1
+        found = (self._called(one) for one in ((column, str(column)) if named else ()))
         labels: list[int] = next((some for some in found if some), [])
         if len(labels) == 1:
             return labels[0]
@@ -169,13 +170,20 @@ class Scores(ShortRepr):
                 "column",
                 f"be the label of one quantity ({', '.join(map(str, self.columns[:6]))}"
                 + (", ...)" if m > 6 else ")"),
-                f"is {column!r}, which {len(labels)} of them have",
+                f"is {short(column)}, which {len(labels)} of them have",
                 "Pass one of these, or a position.",
             )
         position = whole_number("column", column, at_least=0)
         if position >= m:
             raise InvalidArgument("column", f"be below {m}", f"is {position}", "Pass a smaller one.")
         return position
+
+    def _called(self, name: Hashable) -> list[int]:
+        """Return the positions of the quantities with this label, equal as the keys of a dict are."""
+        places: dict[Any, list[int]] = {}
+        for k, label in enumerate(self.columns):
+            places.setdefault(label, []).append(k)
+        return places.get(name, [])
 
     def to_frame(self, *, what: str = "removal") -> Any:
         """Return the scores as a table.

@@ -88,10 +88,10 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     """Return the positions of labels, or raise for one that no row or more than one row has."""
     names, entries = getattr(row_labels, "names", None) or (None,), given.tolist()
     whole = len(names) > 1 and all(isinstance(one, tuple) and len(one) == len(names) for one in entries)
-    index, wanted = index_of(row_labels), index_of(called(given, names) if whole else given)
-    known = index.get_indexer_for(wanted) if index.nlevels == wanted.nlevels else np.full(len(wanted), -1)
+    index = index_of(row_labels)
+    known = _places(index, called(given, names) if whole else given)
     repeated = index.duplicated(keep=False)
-    if (known < 0).any() and len(known) == len(wanted):
+    if (known < 0).any() and len(known) == len(given):
         raise InvalidArgument(
             argument,
             f"hold at least one whole number from 0 to {len(row_labels) - 1}, row labels or a mask",
@@ -107,6 +107,16 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
             "Pass a mask, or a range of positions.",
         )
     return np.asarray(known, dtype=np.intp)
+
+
+def _places(index: Any, given: NDArray[Any]) -> Indices:
+    """Return where the index has these labels, every place of a repeated one; -1 for one that it lacks."""
+    nowhere = np.full(len(given), -1)
+    try:
+        wanted = index_of(given)
+        return np.asarray(index.get_indexer_for(wanted)) if index.nlevels == wanted.nlevels else nowhere
+    except (TypeError, ValueError):  # dicts and sets: nothing that a row could be called
+        return nowhere
 
 
 def _labels_are_other_numbers(row_labels: NDArray[Any]) -> bool:

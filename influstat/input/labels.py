@@ -69,7 +69,10 @@ def index_of(labels: Any) -> Any:
     names = getattr(labels, "names", None) or (None,)
     if len(names) > 1:
         return pd.MultiIndex.from_tuples(labels.tolist(), names=names)
-    return pd.Index(np.asarray(labels), name=names[0])
+    values = np.asarray(labels)
+    if values.dtype.kind == "f" and values.dtype.itemsize not in (4, 8):  # float16: pandas knows two widths
+        values = values.astype(object)
+    return pd.Index(values, name=names[0])
 
 
 def own_labels(*tables: Any) -> NDArray[Any] | None:
