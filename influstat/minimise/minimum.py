@@ -225,9 +225,7 @@ class Minimum:
         self, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions at theta, shape (p, m), and the labels of the rows."""
-        if not (
-            isinstance(kind, str) and kind == "linear"
-        ):  # whose gradient is the row itself, whatever the offset
+        if str(kind) != "linear":  # whose gradient is the row itself, whatever the offset
             offset = self._offset(X, offset)
         return self.risk.prediction_gradients(self.theta, self._read(X), kind=kind, offset=offset)
 
