@@ -25,6 +25,7 @@ NEW = {"X": XT, "offset": np.zeros(M)}
 TESTS = {"X": XT, "y": YT, "offset": np.zeros(M)}
 WAYS = {"kind": "linear"}
 STATISTICS = {"dispersion": 1.0, "frequency": False}
+COVARIANCE = {"correction": None, "information": "observed", "kernel": "bartlett", "lags": 1}
 CHECK = {"seed": 0, "laws": None}
 
 
@@ -61,11 +62,14 @@ def fits():
 
 def of_a_fit(fit):
     return {
-        "covariance": {"kind": "HC0", "groups": None, **STATISTICS},
+        "covariance": {"kind": "HAC", "groups": None, **STATISTICS, **COVARIANCE},
         "diagnostics": {
-            "columns": None, "method": "newton", "deleted_scale": True, **STATISTICS,
+            "columns": None, "method": "newton", "deleted_scale": True, "information": "observed",
+            **STATISTICS,
         },
-        "inference": {"kind": "model", "groups": None, "use_t": None, "level": 0.9, **STATISTICS},
+        "inference": {
+            "kind": "HAC", "groups": None, "use_t": None, "level": 0.9, **STATISTICS, **COVARIANCE,
+        },
         "influence": {"solver": None},
         "leave_groups_out": {"groups": GROUPS, "method": "newton"},
         "leave_one_out": {"method": "exact", "rows": None},
@@ -171,10 +175,10 @@ def of_settings():
         }),
         "LinearRisk": (ist.LinearRisk, {
             "loss": ist.SquaredError(), "X": X, "y": Y, "penalty": ist.L2(1.0), "intercept": False,
-            "protocol": "fixed", **ROWS,
+            "protocol": "fixed", "test_protocol": None, **ROWS,
         }),
         "SoftmaxRisk": (ist.SoftmaxRisk, {
-            "X": X, "y": GROUPS, "classes": None, "penalty": None, "intercept": False, "protocol": "fixed",
+            "X": X, "y": GROUPS, "classes": None, "penalty": None, "intercept": False, "protocol": "fixed", "test_protocol": None,
             "weights": np.ones(N), "names": NAMES, "row_labels": ROWS["row_labels"],
         }),
         "BlackBoxRisk": (ist.BlackBoxRisk, {
