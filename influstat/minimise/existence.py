@@ -60,6 +60,11 @@ class LinearExistence(Existence):
         """Directions (p, r) along which the penalty is constant."""
         return self._risk.penalty.flat(self._risk.shape[1])
 
+    @property
+    def _convex(self) -> bool:
+        """Whether a direction along which the risk falls for ever rules a minimum out: a loss may deny it."""
+        return bool(getattr(self._risk.loss, "convex", True))
+
     @cached_property
     def _columns(self) -> FloatArray:
         """How the linear predictors of the rows of positive weight move along them."""
@@ -96,7 +101,7 @@ class LinearExistence(Existence):
 
     def refuse_separating(self, theta: FloatArray) -> None:
         """Raise NoMinimiser if the free part of theta points where every row's loss falls for ever."""
-        if not self._flat.size:
+        if not self._flat.size or not self._convex:
             return
         grows_up, grows_down = self._growth
         if (grows_up & grows_down).any():
@@ -112,7 +117,7 @@ class LinearExistence(Existence):
         self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
     ) -> None:
         """Raise NoMinimiser if the risk falls for ever along some direction; return if it does not."""
-        if not self._flat.size or (only_if_suspect and reciprocal_condition > SUSPECT):
+        if not self._flat.size or not self._convex or (only_if_suspect and reciprocal_condition > SUSPECT):
             return
         self.refuse_separating(theta)
         grows_up, grows_down = self._growth
