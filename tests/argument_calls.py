@@ -178,7 +178,8 @@ def of_settings():
             "protocol": "fixed", "test_protocol": None, **ROWS,
         }),
         "SoftmaxRisk": (ist.SoftmaxRisk, {
-            "X": X, "y": GROUPS, "classes": None, "penalty": None, "intercept": False, "protocol": "fixed", "test_protocol": None,
+            "X": X, "y": GROUPS, "classes": None, "penalty": None, "intercept": False,
+            "protocol": "fixed", "test_protocol": None,
             "weights": np.ones(N), "names": NAMES, "row_labels": ROWS["row_labels"],
         }),
         "BlackBoxRisk": (ist.BlackBoxRisk, {
@@ -204,7 +205,7 @@ def of_functions(fit, logistic):
     ols, estimator = sm.OLS(Y, X).fit(), LogisticRegression(tol=1e-10).fit(X[:, 1:], LABELS)
     return {
         "average_marginal_effect": (ist.average_marginal_effect, {
-            "fit": logistic, "columns": None, "discrete": (), "X": None, "offset": None,
+            "fit": logistic, "columns": None, "discrete": (), "X": None, "offset": None, "elasticity": None,
         }),
         "contrast": (ist.contrast, {"fit": fit, "coefficients": [1.0, 0.0, 0.0], "labels": None}),
         "cross_validate": (ist.cross_validate, {
