@@ -82,8 +82,8 @@ class Fit(StatisticalQuestions):
             with its gradient. "newton": one Newton step on the objective without the row, leverage
             corrected (exact for squared error). "second_order": the second-order expansion in the
             row's weight. "influence": the first-order one, -(w_i / W) I_theta(i).
-        rows : array_like of int, optional
-            Which rows, by position; all when left out.
+        rows : array_like, optional
+            Which rows: positions, a mask, or row labels; all when left out.
 
         Returns
         -------
@@ -121,9 +121,9 @@ class Fit(StatisticalQuestions):
 
         Parameters
         ----------
-        groups : array_like, shape (n,), or list of arrays of int
-            One label per row (clusters, folds): each value is a group. Or the groups themselves, each
-            an array of row positions; they may overlap and need not cover all rows.
+        groups : array_like, shape (n,), str, list, dict or splitter
+            One label per row (clusters, folds; a Series goes by its index), or the column of a formula's
+            table that has them. Or the groups themselves, each as for `rows=`; they may overlap.
         method : {"exact", "newton", "second_order", "influence"}
             As in `leave_one_out`.
 
@@ -151,7 +151,7 @@ class Fit(StatisticalQuestions):
         return announced(leave_groups_out(self, groups, method=method))
 
     def removal_report(
-        self, X: Any, y: Any, *, top: int = 10, groups: Any = None, offset: Any = None
+        self, X: Any, y: Any = None, *, top: int = 10, groups: Any = None, offset: Any = None
     ) -> RemovalReport:
         """Return the changes of a loss by four orders of approximation, for the removals that matter.
 

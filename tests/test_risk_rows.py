@@ -84,7 +84,7 @@ LABELS = [
     ({"X": FRAME.to_numpy(), "y": SERIES}, ["Cid", "Dan"]),
     ({"X": FRAME, "y": SERIES.set_axis(FRAME.index)}, ["Ann", "Bob"]),
     ({"X": FRAME.to_numpy(), "y": [1.0, 0.0]}, [0, 1]),
-    ({"X": FRAME, "y": SERIES, "row_labels": ["e", "f"]}, ["e", "f"]),
+    ({"X": FRAME, "y": SERIES.to_numpy(), "row_labels": ["e", "f"]}, ["e", "f"]),
     ({"X": Design(FRAME), "y": SERIES}, ["Ann", "Bob"]),
 ]
 
@@ -99,11 +99,15 @@ def test_rows_keep_their_labels(arguments, labels):
 
 def test_coefficients_keep_their_names():
     risk = ist.LinearRisk(
-        ist.SquaredError(), FRAME, SERIES, penalty=ist.L2(3.0, unpenalised=["dose"]), intercept=True
+        ist.SquaredError(),
+        FRAME,
+        SERIES.to_numpy(),
+        penalty=ist.L2(3.0, unpenalised=["dose"]),
+        intercept=True,
     )
     assert risk.names == ("age", "dose", "intercept")
     assert penalty_diagonal(risk).tolist() == [3.0, 0.0, 0.0]
-    assert ist.LinearRisk(ist.SquaredError(), FRAME, SERIES, names=["a", "b"]).names == ("a", "b")
+    assert ist.LinearRisk(ist.SquaredError(), FRAME, SERIES.to_numpy(), names=["a", "b"]).names == ("a", "b")
 
 
 def test_a_design_brings_its_own_names_and_intercept():
@@ -114,7 +118,7 @@ def test_a_design_brings_its_own_names_and_intercept():
 
 
 def test_the_default_protocol_leaves_the_penalty_whole():
-    assert ist.LinearRisk(ist.SquaredError(), FRAME, SERIES).protocol == "fixed"
+    assert ist.LinearRisk(ist.SquaredError(), FRAME, SERIES.to_numpy()).protocol == "fixed"
 
 
 def test_later_changes_of_the_callers_arrays_do_not_reach_the_risk():

@@ -8,6 +8,7 @@ import numpy as np
 
 from influstat.errors import Unsupported
 from influstat.fit import Fit
+from influstat.input.labels import index_of
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import require_fit
 from influstat.risks.likelihood import LikelihoodRisk
@@ -54,7 +55,7 @@ def negative_curvature_rows(fit: Fit) -> Any:
     curvature = _curvature(require_fit(fit).risk, fit.theta)
     rows = np.flatnonzero(curvature < -1e-12 * np.max(np.abs(curvature), initial=0.0))
     rows = rows[np.argsort(curvature[rows], kind="stable")]
-    return pd.Series(curvature[rows], index=list(fit.row_labels[rows]), name="curvature", dtype=float)
+    return pd.Series(curvature[rows], index=index_of(fit.row_labels[rows]), name="curvature", dtype=float)
 
 
 def _curvature(risk: Any, theta: FloatArray) -> FloatArray:

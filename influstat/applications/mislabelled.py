@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.influence.influence import Influence
-from influstat.input.groups import read_rows
+from influstat.input.groups import one_by_one
+from influstat.input.labels import index_of
 from influstat.input.printing import ShortRepr
+from influstat.input.reader import TableReader
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.models.hinge import HingeFit
@@ -71,7 +73,8 @@ class Suspects(ShortRepr):
 
         order = self.order
         table = {"position": order, "score": self.score[order]}
-        return pd.DataFrame(table, index=pd.Index(self.row_labels[order], name="row"))
+        index = index_of(self.row_labels[order])
+        return pd.DataFrame(table, index=index if any(index.names) else index.rename("row"))
 
 
 def find_mislabelled(
@@ -143,7 +146,7 @@ def find_mislabelled(
     """
     choice("by", by, BY)
     choice("method", method, ("exact", "newton"))
-    if by == "validation" and (X is None or y is None):
+    if by == "validation" and (X is None or (y is None and not isinstance(fit.reader, TableReader))):
         need, remedy = 'be given for by="validation"', "Pass clean rows, held out of the fit."
         raise InvalidArgument("X and y", need, "are missing", remedy)
     if by != "validation" and not (X is None and y is None):
@@ -190,7 +193,7 @@ def _leave_one_out(fit: Minimum, risk: LinearRisk, method: str) -> FloatArray:
     step = max(1, BLOCK_ENTRIES // p)
     for start in range(0, n, step):
         rows = np.arange(start, min(start + step, n))
-        every = collect(fit, read_rows(rows, fit.row_labels), method, whole=True)
+        every = collect(fit, one_by_one(rows, fit.row_labels), method, whole=True)
         without = announced(every).theta
         found = ~np.isnan(without).any(axis=1)
         rows, without = rows[found], without[found]

@@ -13,11 +13,12 @@ from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.influence.influence import Influence
+from influstat.input.groups import one_by_one
 from influstat.input.validation import FloatArray, any_array, numeric_array, whole_number
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.newton import minimise
 from influstat.numerics.derivatives import EPSILON, Derivative, ridders
-from influstat.removal.leave_out import leave_one_out
+from influstat.removal.leave_out import collect
 from influstat.solvers import Solver
 
 TOLERANCE = 1e-5  # of derivatives of refits: a refit carries about 12 digits, its differences 8
@@ -251,7 +252,7 @@ def _exact(at: _Influences) -> Finding:
     """Exact leave-one-out gives the minimisers that refits find anew."""
     unit = at.point.unit
     # Two minimisations of one risk agree to 1e-9 or so; a wrong removal is off in the first digits.
-    removal = leave_one_out(at.fit, rows=at.rows)
+    removal = collect(at.fit, one_by_one(np.asarray(at.rows), at.fit.row_labels), "exact")
     done = [k for k in range(len(at.rows)) if removal.converged[k]]
     if not done:
         return Finding("", True, where=f"no row has a refit: {removal.status[0]}")

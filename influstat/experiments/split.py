@@ -61,7 +61,7 @@ def split_rows(data: Dataset, train: NDArray[np.intp], test: NDArray[np.intp], *
     X = data.X.astype(np.float64)
     targets = vector("y", data.y if y is None else y, len(X))
     train, test = (
-        read_rows(rows, data.row_labels, name).members for name, rows in (("train", train), ("test", test))
+        read_rows(rows, np.arange(len(X)), name).members for name, rows in (("train", train), ("test", test))
     )
     return Split(
         X[train], targets[train], X[test], targets[test],

@@ -83,7 +83,7 @@ class Influence:
             values, solution = self._from_gradients(np.eye(p))
         return self._scores(values, self.fit.names, "theta", solution)
 
-    def on_loss(self, X: Any, y: Any, *, offset: Any = None) -> Scores:
+    def on_loss(self, X: Any, y: Any = None, *, offset: Any = None) -> Scores:
         """Return the influence on the loss of test rows, -g_te' H^-1 g_i: eq. 10.
 
         Parameters

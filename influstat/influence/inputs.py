@@ -96,7 +96,7 @@ class InputScores(ShortRepr):
 
 
 def input_influence(
-    fit: Minimum, X: Any, y: Any, *, rows: Any = None, offset: Any = None, solver: Solver | None = None
+    fit: Minimum, X: Any, y: Any = None, *, rows: Any = None, offset: Any = None, solver: Solver | None = None
 ) -> InputScores:
     """Return how the summed loss of test rows responds to the inputs of each training row.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.labels import index_of
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.solvers import Solution
@@ -113,16 +114,16 @@ class Scores(ShortRepr):
         share = self.share if self.values.ndim == 1 else self.share[:, None]
         return -share * self.values
 
-    def top(self, k: int = 5, *, column: int | str | None = None) -> Ranking:
+    def top(self, k: int = 5, *, column: Any = None) -> Ranking:
         """Return the k rows whose removal raises, and the k whose removal lowers, one quantity most.
 
         Parameters
         ----------
         k : int
             Rows on each side; fewer where fewer rows have an effect of that sign.
-        column : int or str, optional
-            Which quantity, by position or by its label in `columns`; may be left out where there is
-            only one.
+        column : int or label, optional
+            Which quantity, by its label in `columns`, or by position where it is no label; may be left
+            out where there is only one.
 
         Returns
         -------
@@ -149,7 +150,7 @@ class Scores(ShortRepr):
             quantity = f"coefficient of {self.columns[position]}"
         return Ranking(first(change), first(-change), quantity)
 
-    def _position(self, column: int | str | None) -> int:
+    def _position(self, column: Any) -> int:
         m = len(self.columns)
         if column is None:
             if m > 1:
@@ -157,16 +158,20 @@ class Scores(ShortRepr):
                     "column", f"choose one of the {m} quantities", "is None", "Pass column=0, 1, ..."
                 )
             return 0
-        if isinstance(column, str):
-            if self.columns.count(column) != 1:
-                raise InvalidArgument(
-                    "column",
-                    f"be the label of one quantity ({', '.join(map(str, self.columns[:6]))}"
-                    + (", ...)" if m > 6 else ")"),
-                    f"is {column!r}, which {self.columns.count(column)} of them have",
-                    "Pass one of these, or a position.",
-                )
-            return self.columns.index(column)
+        # Coefficients are called by the text of a table's column: its number 0 is "0".
+        given = () if isinstance(column, bool) else (column, str(column))  # though True == 1
+        found = ([k for k, label in enumerate(self.columns) if label == one] for one in given)
+        labels: list[int] = next((some for some in found if some), [])
+        if len(labels) == 1:
+            return labels[0]
+        if labels or isinstance(column, (str, tuple)):
+            raise InvalidArgument(
+                "column",
+                f"be the label of one quantity ({', '.join(map(str, self.columns[:6]))}"
+                + (", ...)" if m > 6 else ")"),
+                f"is {column!r}, which {len(labels)} of them have",
+                "Pass one of these, or a position.",
+            )
         position = whole_number("column", column, at_least=0)
         if position >= m:
             raise InvalidArgument("column", f"be below {m}", f"is {position}", "Pass a smaller one.")
@@ -194,7 +199,9 @@ class Scores(ShortRepr):
 
         choice("what", what, ("removal", "values"))
         array = self.removal if what == "removal" else self.values
-        return pd.DataFrame(array.reshape(len(array), -1), index=self.row_labels, columns=list(self.columns))
+        return pd.DataFrame(
+            array.reshape(len(array), -1), index=index_of(self.row_labels), columns=list(self.columns)
+        )
 
 
 def _plain(label: Any) -> Any:

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
 from influstat.errors import InvalidArgument
+from influstat.input.labels import own_labels
 from influstat.input.reader import LabelledTable
 from influstat.input.settings import entries
+from influstat.input.tables import as_pandas, is_foreign
 from influstat.input.validation import (
     FloatArray,
     check_finite,
     choice,
     first_not_finite,
-    has_index,
-    index_labels,
     numeric_array,
     raise_not_finite,
     real_dtype,
@@ -51,8 +51,9 @@ class Design:
 
     def __init__(self, X: Any, *, intercept: bool = False, names: Any = None, argument: str = "X") -> None:
         self.argument = argument
-        self.labelled = isinstance(X, LabelledTable)  # its labels stand, whatever index the targets have
-        data, columns, self.row_labels = _read(X, argument)
+        data, columns, labels = _read(X, argument)
+        self.labelled = labels is not None
+        self.row_labels: NDArray[Any] = np.arange(data.shape[0]) if labels is None else labels
         self.columns = columns  # as the caller's table names them, whatever `names` says
         if names is None:
             names = columns if columns is not None else [f"x{j}" for j in range(data.shape[1])]
@@ -227,11 +228,14 @@ def _squared(block: Any) -> Any:
         return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block
 
 
-def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any]]:
-    """Return the checked matrix, its column names (None when it has none) and its row labels."""
+def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any] | None]:
+    """Return the checked matrix, its column names and its row labels (None when it has none)."""
     if isinstance(X, LabelledTable):
         matrix, names, _ = _read(X.table, argument)
         return matrix, names, X.row_labels
+    if is_foreign(X):
+        matrix, names, _ = _read(as_pandas(argument, X), argument)
+        return matrix, names, None
     columns = [str(name) for name in X.columns] if hasattr(X, "columns") else None
     data: Any = X if sp.issparse(X) else numeric_array(argument, X)
     if data.ndim != 2:
@@ -246,8 +250,7 @@ def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any]]:
             argument, "have at least one row and one column", f"has shape {data.shape}", "Pass data."
         )
     data = _read_sparse(data, argument) if sp.issparse(data) else _check_dense(data, argument)
-    labels = index_labels(X.index) if has_index(X) else np.arange(data.shape[0])
-    return data, columns, labels
+    return data, columns, own_labels(X)
 
 
 def _check_dense(data: NDArray[Any], argument: str) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""`Groups`: which rows leave together, read from positions, from labels or from index arrays."""
+"""`Groups`: which rows leave together, read from one label per row, from sets of rows or from splits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.chosen import one_dimensional, read_positions, test_sets
+from influstat.input.labels import paired
 from influstat.input.printing import ShortRepr, short
+from influstat.input.tables import as_array
 from influstat.input.validation import FloatArray, any_array
 
 Indices = NDArray[np.intp]
+NEED = "hold one label per row ({n}), or be a list or dict of row positions or row labels"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,7 +27,7 @@ class Groups(ShortRepr):
     Examples
     --------
     >>> from influstat.input.groups import read_groups
-    >>> groups = read_groups(["a", "b", "a"], 3)
+    >>> groups = read_groups(["a", "b", "a"], np.arange(3))
     >>> len(groups), groups[0], groups.labels
     (2, array([0, 2]), array(['a', 'b'], dtype='<U1'))
     """
@@ -81,79 +85,127 @@ class Groups(ShortRepr):
 
 def read_rows(rows: Any, row_labels: NDArray[Any], argument: str = "rows") -> Groups:
     """Return every row, or each of the chosen rows, all different, as a group of its own; or raise."""
-    n = len(row_labels)
-    chosen = np.arange(n) if rows is None else _positions(argument, rows, n)
+    chosen = np.arange(len(row_labels)) if rows is None else read_positions(argument, rows, row_labels)
+    return one_by_one(chosen, row_labels)
+
+
+def one_by_one(chosen: Indices, row_labels: NDArray[Any]) -> Groups:
+    """Return each of the rows at these positions as a group of its own."""
     return Groups(chosen, np.arange(len(chosen) + 1), row_labels[chosen])
 
 
-def read_groups(groups: Any, n: int, argument: str = "groups") -> Groups:
-    """Return the rows of each label, in order, or those that a list of index arrays names; or raise."""
-    if isinstance(groups, (list, tuple)) and groups and all(_is_index_array(item) for item in groups):
-        return _from_index_arrays(groups, n, argument)
-    values = any_array(argument, groups)
-    if values.shape != (n,):
-        raise InvalidArgument(
-            argument,
-            f"hold one label per row ({n}), or be a list of arrays of row positions",
-            f"is {short(groups)}" if values.ndim == 0 else f"has shape {values.shape}",
-            f"Pass the labels of the training rows, e.g. np.arange({n}) % 5 for five folds, or positions, "
-            "e.g. [[0, 1], [2, 3]].",
-        )
-    if _missing(values).any():
-        row = int(np.argmax(_missing(values)))
-        raise InvalidArgument(
-            argument, "have no missing entries", f"holds {values.tolist()[row]!r} at row {row}", "Fill it."
-        )
-    try:
-        names, owner = np.unique(values, return_inverse=True)
-    except TypeError:
-        raise InvalidType(
-            argument, "be of one kind", "holds objects that have no order", "Pass numbers or text."
-        ) from None
+def read_groups(groups: Any, row_labels: NDArray[Any] | int, argument: str = "groups") -> Groups:
+    """Return the groups that a caller gives in one of these ways, or raise.
+
+    - One label per row: each value is a group, in sorted order. A pandas Series is paired with the rows by
+      its index, anything else by position.
+    - A list of what `rows=` takes (positions, masks, row labels), one entry per group, or a dict of these by
+      the groups' names.
+    - A scikit-learn splitter, or the list of its (train, test) pairs: the groups are the test sets.
+
+    Returns
+    -------
+    Groups
+    """
+    row_labels = np.arange(row_labels) if isinstance(row_labels, int) else row_labels  # n: without labels
+    n = len(row_labels)
+    groups = test_sets(argument, groups, n)
+    if isinstance(groups, dict):
+        return _from_rows(groups, row_labels, argument)
+    if isinstance(groups, (list, tuple)) and groups and all(_is_rows(item) for item in groups):
+        return _from_rows(dict(enumerate(groups)), row_labels, argument)
+    names, owner = read_clusters(groups, row_labels, argument)
     if len(names) < 2:
         raise InvalidArgument(
             argument,
             "have two or more values",
-            f"is {names.tolist()[0]!r} throughout",
+            f"is {short(names.tolist()[0])} throughout",
             "No row would be left.",
         )
     order = np.argsort(owner, kind="stable")
     return Groups(order, np.searchsorted(owner[order], np.arange(len(names) + 1)).astype(np.intp), names)
 
 
-def _from_index_arrays(arrays: Any, n: int, argument: str) -> Groups:
-    groups = [_positions(f"{argument}[{k}]", array, n) for k, array in enumerate(arrays)]
-    for k, rows in enumerate(groups):
+def read_clusters(
+    groups: Any, row_labels: NDArray[Any], argument: str = "groups", *, need: str = NEED
+) -> tuple[NDArray[Any], Indices]:
+    """Return the sorted values of one label per row, and which of them each row has; or raise."""
+    n = len(row_labels)
+    values = one_per_row(argument, groups, row_labels)
+    if values.shape != (n,):
+        raise InvalidArgument(
+            argument,
+            need.format(n=n),
+            f"is {short(groups)}" if values.ndim == 0 else f"has shape {values.shape}",
+            f"Pass the labels of the training rows, e.g. np.arange({n}) % 5 for five folds, or positions, "
+            "e.g. [[0, 1], [2, 3]].",
+        )
+    missing = _missing(values)
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise InvalidArgument(
+            argument,
+            "have no missing entries",
+            f"holds {short(values.tolist()[row])} at row {row}",
+            "Fill it.",
+        )
+    if isinstance(groups, (list, tuple)):
+        values = any_array(argument, groups)
+    try:
+        names, owner = np.unique(values, return_inverse=True)
+    except TypeError:
+        raise InvalidType(
+            argument, "be of one kind", "holds objects that have no order", "Pass numbers or text."
+        ) from None
+    return names, owner
+
+
+def one_per_row(argument: str, groups: Any, row_labels: NDArray[Any]) -> NDArray[Any]:
+    """Return the entries in the order of the rows; of a list as objects, since text would hide a nan."""
+    values = paired(argument, as_array(argument, groups), row_labels)
+    if isinstance(values, (list, tuple)):
+        try:
+            return np.array(values, dtype=object)
+        except ValueError:  # entries of different lengths
+            return any_array(argument, values)
+    if np.ma.isMaskedArray(values):
+        return np.asarray(np.ma.filled(values.astype(object), None))
+    return any_array(argument, values)
+
+
+def _from_rows(rows_of: dict[Any, Any], row_labels: NDArray[Any], argument: str) -> Groups:
+    """Return the groups that have these names and rows."""
+    n = len(row_labels)
+    groups = [
+        read_positions(f"{argument}[{short(name)}]", rows, row_labels) for name, rows in rows_of.items()
+    ]
+    if not groups:
+        raise InvalidArgument(argument, "hold a group", "is empty", "Pass at least one set of rows.")
+    for name, rows in zip(rows_of, groups, strict=True):
         if len(rows) == n:
             raise InvalidArgument(
-                f"{argument}[{k}]", "leave a row in", f"holds all {n} rows", "Drop that group."
+                f"{argument}[{short(name)}]", "leave a row in", f"holds all {n} rows", "Drop that group."
             )
     starts = np.concatenate([[0], np.cumsum([len(rows) for rows in groups])])
-    return Groups(np.concatenate(groups), starts.astype(np.intp), np.arange(len(groups)))
+    return Groups(np.concatenate(groups), starts.astype(np.intp), one_dimensional(argument, list(rows_of)))
 
 
-def _is_index_array(item: Any) -> bool:
-    return isinstance(item, (list, tuple, range, np.ndarray)) and np.ndim(np.asarray(item, object)) > 0
-
-
-def _positions(argument: str, rows: Any, n: int) -> Indices:
-    """Return distinct row positions from 0 to n - 1, or raise naming the argument."""
-    chosen = np.atleast_1d(any_array(argument, rows))
-    need = f"hold at least one whole number from 0 to {n - 1}"
-    if chosen.ndim != 1 or not chosen.size or chosen.dtype.kind not in "iu":
-        remedy = "Pass row positions; np.flatnonzero(mask) gives those of a mask."
-        raise InvalidArgument(argument, need, f"has shape {chosen.shape} and dtype {chosen.dtype}", remedy)
-    if chosen.min() < 0 or chosen.max() >= n:
-        wrong = chosen[(chosen < 0) | (chosen >= n)][0]
-        raise InvalidArgument(argument, need, f"holds {wrong}", "Count rows from 0.")
-    values, counts = np.unique(chosen, return_counts=True)
-    if counts.max() > 1:
-        often = f"holds {values[counts.argmax()]} {counts.max()} times"
-        raise InvalidArgument(argument, "name each row once", often, "Drop the repeats.")
-    return chosen.astype(np.intp)
+def _is_rows(item: Any) -> bool:
+    if isinstance(item, np.ndarray):
+        return item.ndim > 0
+    return isinstance(item, (list, tuple, range)) or (hasattr(item, "to_numpy") and np.ndim(item) == 1)
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     if values.dtype.kind == "O":
-        return np.array([value is None or value != value for value in values], dtype=np.bool_)
-    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=np.bool_)
+        return np.array([_is_missing(value) for value in values], dtype=np.bool_)
+    if values.dtype.kind in "mM":
+        return np.asarray(np.isnat(values))
+    return np.asarray(np.isnan(values)) if values.dtype.kind in "fc" else np.zeros(values.shape, np.bool_)
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA is neither equal nor unequal to itself
+        return True

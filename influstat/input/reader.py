@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -31,6 +31,31 @@ class Reader(Protocol):
 
     def labels(self, X: Any, y: Any) -> NDArray[Any] | None:
         """Return what the caller's rows are called, shape (m,); None where neither X nor y says so."""
+        ...
+
+
+@runtime_checkable
+class TableReader(Reader, Protocol):
+    """A reader whose tables X hold more than the design: targets, offsets, groups.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> from influstat.input.reader import TableReader
+    >>> isinstance(ist.Ridge().fit([[1.0], [2.0]], [1.0, 2.0]).reader, TableReader)
+    False
+    """
+
+    def targets_in(self, X: Any, y: Any) -> Any:
+        """Return y, in the order of X, as the risk's loss needs it; None where neither says it."""
+        ...
+
+    def offset_in(self, X: Any, offset: Any) -> Any:
+        """Return the offset of new rows, also where it is left out and X knows it; or raise."""
+        ...
+
+    def training_column(self, name: str) -> Any:
+        """Return a column of the table behind the training rows, in their order; None where there is none."""
         ...
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import short
+from influstat.input.tables import as_array, as_pandas
 
 FloatArray = NDArray[np.float64]
 
@@ -98,7 +99,7 @@ def coefficients(argument: str, theta: Any, p: int) -> FloatArray:
 
 def vector(argument: str, value: Any, length: int | None = None, *, per: str = "row") -> FloatArray:
     """Return `value` as a finite float64 vector of shape (length,), or raise naming `argument`."""
-    array = numeric_array(argument, value)
+    array = numeric_array(argument, as_array(argument, value))
     if array.ndim != 1:
         raise InvalidArgument(
             argument, "be one-dimensional", f"has shape {array.shape}", "Pass a vector, e.g. .ravel() of it."
@@ -117,6 +118,7 @@ def vector(argument: str, value: Any, length: int | None = None, *, per: str = "
 
 def numeric_array(argument: str, value: Any) -> NDArray[Any]:
     """Return `value` as a real array of its shape, float32 or else float64, or raise naming `argument`."""
+    value = as_pandas(argument, value)
     if sp.issparse(value):
         raise InvalidType(argument, "be a dense array", "is scipy.sparse", "Call .toarray() on it.")
     if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
@@ -213,33 +215,6 @@ def require_two_classes(y: FloatArray, weights: FloatArray) -> None:
             f"holds only {kept[0]:g}",
             "Add rows of the other class. (A LinearRisk of one class, if meant, goes to ist.Fit.minimise.)",
         )
-
-
-def index_labels(index: Any) -> NDArray[Any]:
-    """Return the labels of a pandas index, shape (n,); dates stay objects that print as dates."""
-    labels = np.asarray(index)
-    return np.asarray(index.astype(object)) if labels.dtype.kind in "mM" else labels
-
-
-def has_index(value: Any) -> bool:
-    """Tell whether `value` is a pandas Series or DataFrame, whose rows have labels."""
-    return hasattr(value, "index") and hasattr(value, "to_numpy")
-
-
-def check_order(argument: str, value: Any, labels: NDArray[Any], *, of: str) -> None:
-    """Raise if a pandas `value` holds the same labels in another order: rows would be paired wrongly."""
-    if not has_index(value):
-        return
-    own = index_labels(value.index)
-    if own.shape != labels.shape or (own == labels).all() or set(own.tolist()) != set(labels.tolist()):
-        return
-    row = int(np.argmax(own != labels))
-    raise InvalidArgument(
-        argument,
-        f"have its labels in the order of {of}",
-        f"has {own.tolist()[row]!r} at row {row}, where {of} has {labels.tolist()[row]!r}",
-        f"Put them in one order, or pass {argument}.to_numpy() to pair by position.",
-    )
 
 
 def _from_pandas(argument: str, value: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from influstat.input.validation import FloatArray
+from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, vector
 from influstat.losses import glm_families as families
 from influstat.losses import glm_links as links
-from influstat.losses.base import AnyTarget
 from influstat.losses.glm_families import Family
 from influstat.losses.glm_links import InverseLink
 
@@ -23,7 +24,7 @@ _SELF_CONCORDANT = (
 
 
 @dataclass(frozen=True)
-class GLMLoss(AnyTarget):
+class GLMLoss:
     """Minus the log-likelihood of one row at scale 1, as a function of eta.
 
     l = -log f(y; m(eta)), log f of the family, m of the link; with the derivatives q of log f in the mean
@@ -44,6 +45,17 @@ class GLMLoss(AnyTarget):
 
     family: Family
     link: InverseLink
+
+    def check_targets(self, y: Any) -> FloatArray:
+        """Return y as float64, shape (n,), if the family can give it."""
+        targets, support = vector("y", y), self.family.support
+        wrong = support.outside(targets)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            was = f"holds {targets[row]:g} at row {row}"
+            name = type(self.family).__name__
+            raise InvalidArgument("y", f"{support.need} for the {name} family", was, "Correct it.")
+        return targets
 
     @property
     def quadratic(self) -> float | None:

@@ -18,11 +18,44 @@ from influstat.input.validation import FloatArray
 Derivatives = tuple[FloatArray, FloatArray, FloatArray]
 
 
+@dataclass(frozen=True)
+class Support:
+    """The targets that a family can give: which numbers, and how to say so.
+
+    Examples
+    --------
+    >>> from influstat.losses.glm_families import Poisson
+    >>> Poisson().support.outside(np.array([3.0, -1.0]))
+    array([False,  True])
+    """
+
+    need: str
+    lowest: float = -np.inf
+    highest: float = np.inf
+    with_lowest: bool = True
+
+    def outside(self, y: FloatArray) -> Any:
+        """Return which targets the family cannot give, a bool for each."""
+        below = y < self.lowest if self.with_lowest else y <= self.lowest
+        return below | (y > self.highest)
+
+
+ANY = Support("be numbers")
+COUNTS = Support("hold counts or rates of at least 0", 0.0)
+POSITIVE = Support("be positive", 0.0, with_lowest=False)
+PROPORTIONS = Support("hold proportions from 0 to 1 (successes divided by trials)", 0.0, 1.0)
+
+
 class Family(Protocol):
     """The log-likelihood of one row by its mean mu; nu is 1 - mu without cancellation.
 
     All results have the shape of y and mu, which broadcast.
     """
+
+    @property
+    def support(self) -> Support:
+        """Return which targets there are."""
+        ...
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f(y; mu) at scale 1."""
@@ -41,6 +74,8 @@ class Family(Protocol):
 class Gaussian:
     """-(y - mu)^2 / 2 - log(2 pi) / 2."""
 
+    support = ANY
+
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
         return np.asarray(-0.5 * (y - mu) ** 2 - 0.5 * np.log(2.0 * np.pi))
@@ -57,6 +92,8 @@ class Gaussian:
 @dataclass(frozen=True)
 class Binomial:
     """y log mu + (1 - y) log(1 - mu), y a proportion; a row of n trials has weight n."""
+
+    support = PROPORTIONS
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f, up to the binomial coefficient."""
@@ -84,6 +121,8 @@ def _over(numerator: FloatArray, base: FloatArray, power: int) -> FloatArray:
 class Poisson:
     """y log mu - mu - log y!."""
 
+    support = COUNTS
+
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
         return np.asarray(xlogy(y, mu) - mu - gammaln(y + 1.0))
@@ -101,6 +140,8 @@ class Poisson:
 class Gamma:
     """-y / mu - log mu."""
 
+    support = POSITIVE
+
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
         return np.asarray(-y / mu - np.log(mu))
@@ -117,6 +158,8 @@ class Gamma:
 @dataclass(frozen=True)
 class InverseGaussian:
     """-(y - mu)^2 / (2 y mu^2) - log(2 pi y^3) / 2."""
+
+    support = POSITIVE
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
@@ -136,6 +179,7 @@ class NegativeBinomial:
     """The negative binomial with variance mu + alpha mu^2, alpha known."""
 
     alpha: float
+    support = COUNTS
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
@@ -164,6 +208,13 @@ class Tweedie:
     """The quasi-likelihood with variance mu^power (power not 1 or 2): it has no density in closed form."""
 
     power: float
+
+    @property
+    def support(self) -> Support:
+        """Return the positive numbers, with 0 below a power of 2; any number for a power of at most 0."""
+        if self.power <= 0.0:
+            return ANY
+        return COUNTS if self.power < 2.0 else POSITIVE
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return y mu^(1-p) / (1-p) - mu^(2-p) / (2-p)."""

@@ -9,11 +9,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidType, NotStationary
+from influstat.errors import InvalidArgument, InvalidType, NotStationary
+from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
 from influstat.input.printing import short
-from influstat.input.reader import LabelledTable, Reader
-from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
+from influstat.input.reader import LabelledTable, Reader, TableReader
+from influstat.input.validation import FloatArray, real_number, vector, whole_number
 from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
@@ -186,7 +187,7 @@ class Minimum:
         """
         return self.predictions(self.theta, X, kind=kind, offset=offset)
 
-    def loss(self, X: Any, y: Any, *, offset: Any = None) -> FloatArray:
+    def loss(self, X: Any, y: Any = None, *, offset: Any = None) -> FloatArray:
         """Return the loss of new rows.
 
         L_te = l(y_te, x_te'theta + o_te), alone for fits of other libraries, whatever leaves with a row; for
@@ -201,22 +202,37 @@ class Minimum:
         with np.errstate(over="ignore"):
             return np.asarray(self.test_rows(X, y, offset=offset).row_losses(self.theta))
 
-    def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> Any:
+    def test_rows(self, X: Any, y: Any = None, *, offset: Any = None) -> Any:
         """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total."""
-        targets = y if self.reader is None else self.reader.targets(y)
+        y, offset = paired_with(X, y=y, offset=offset)
+        targets = y
+        if isinstance(self.reader, TableReader):
+            targets, offset = self.reader.targets_in(X, y), self.reader.offset_in(X, offset)
+        elif self.reader is not None and y is not None:
+            targets = self.reader.targets(y)
+        if targets is None:
+            raise InvalidArgument("y", "be given with new rows", "is left out", "Pass their targets.")
         return self.risk.test_rows(self._read(X, y), targets, offset=offset)
 
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
         """Return predictions for new rows at any theta, shape (m,), or (m, k) for theta of shape (p, k)."""
+        offset = self._offset(X, offset)
         return self.risk.predictions(theta, self._read(X), kind=kind, offset=offset)
 
     def prediction_gradients(
         self, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions at theta, shape (p, m), and the labels of the rows."""
+        if kind != "linear":  # whose gradient is the row itself, whatever the offset
+            offset = self._offset(X, offset)
         return self.risk.prediction_gradients(self.theta, self._read(X), kind=kind, offset=offset)
+
+    def _offset(self, X: Any, offset: Any) -> Any:
+        """Return the offset of new rows in their order, where the reader knows of one also if left out."""
+        (offset,) = paired_with(X, offset=offset)
+        return self.reader.offset_in(X, offset) if isinstance(self.reader, TableReader) else offset
 
     def _read(self, X: Any, y: Any = None) -> Any:
         """Return X as the risk needs it, its rows called as the caller's are."""
@@ -242,6 +258,22 @@ def require_fit(value: Any) -> Minimum:
     package = type(value).__module__.partition(".")[0]
     remedy = TRANSLATED.get(package, "Fit one, e.g. ist.Ridge(lam=1.0).fit(X, y).")
     raise InvalidType("fit", "be a Fit", f"is {short(value)}", remedy)
+
+
+def named_column(fit: Minimum, groups: Any, argument: str = "groups") -> Any:
+    """Return the column of the training table that text names, anything else as it is; or raise."""
+    if not isinstance(groups, str):
+        return groups
+    reader = fit.reader
+    column = reader.training_column(groups) if isinstance(reader, TableReader) else None
+    if column is None:
+        raise InvalidArgument(
+            argument,
+            "name a column of the table that a formula was fitted with, where it is text",
+            f"is {short(groups)}, which is none",
+            f"Pass the column itself, e.g. table[{short(groups)}].",
+        )
+    return column
 
 
 def _require_risk(risk: Any) -> None:

@@ -15,7 +15,7 @@ from influstat.input.printing import ShortRepr, short
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, choice, vector
 from influstat.losses.base import constant_second
-from influstat.minimise.minimum import Minimum, require_fit
+from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.expansion import Expansion
 from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import METHODS, marked_blocks
@@ -77,8 +77,9 @@ def cross_validate(
     fit : Fit
         The fit with all rows; refits keep its penalty protocol ("fixed": the penalty stays whole;
         "folded": it shrinks with the weight that leaves).
-    folds : array_like, shape (n,), or list of arrays of int, optional
-        Labels, or disjoint sets of row positions; each row alone when left out.
+    folds : array_like, shape (n,), list, dict, splitter or str, optional
+        As the groups of `Fit.leave_groups_out`, disjoint: labels, sets of rows, a scikit-learn splitter or
+        its (train, test) pairs; each row alone when left out.
     method : {"exact", "newton", "second_order", "influence"}
         As in `Fit.leave_groups_out`.
     certified : bool
@@ -108,7 +109,10 @@ def cross_validate(
     n = require_fit(fit).risk.shape[0]
     choice("method", method, METHODS)
     certified = flag("certified", certified)
-    groups = read_rows(None, fit.row_labels) if folds is None else read_groups(folds, n, "folds")
+    if folds is None:
+        groups = read_rows(None, fit.row_labels)
+    else:
+        groups = read_groups(named_column(fit, folds, "folds"), fit.row_labels, "folds")
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
     losses, bound = np.full((2, n), np.nan)

@@ -15,7 +15,7 @@ from influstat.input.progress import progress
 from influstat.input.validation import choice
 from influstat.input.warning import doubt
 from influstat.minimise.descent import LARGEST_FACTORED
-from influstat.minimise.minimum import Minimum, require_fit
+from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks_of
@@ -49,7 +49,7 @@ def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> R
 
 def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Removal:
     """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
-    return collect(fit, read_groups(groups, require_fit(fit).risk.shape[0]), method)
+    return collect(fit, read_groups(named_column(require_fit(fit), groups), fit.row_labels), method)
 
 
 def announced(removal: Removal) -> Removal:

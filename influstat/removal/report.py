@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
 from influstat.input.groups import read_groups, read_rows
+from influstat.input.labels import index_of
 from influstat.input.validation import FloatArray, whole_number
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, named_column
 from influstat.removal.leave_out import collect
 
 # Column, what it is called in text, method, whether the loss is linearised.
@@ -73,7 +74,7 @@ class RemovalReport:
             if name in self.bounds:
                 columns[f"{name}_bound"] = self.bounds[name]
         columns["status"] = list(self.status)
-        return pd.DataFrame(columns, index=self.labels)
+        return pd.DataFrame(columns, index=index_of(self.labels))
 
     def __repr__(self) -> str:
         """Return the table as text, with what its columns mean below it."""
@@ -115,8 +116,11 @@ def removal_report(fit: Minimum, X: Any, y: Any, *, top: int, groups: Any, offse
     """Return the report; `Fit.removal_report` says more."""
     top = whole_number("top", top, at_least=1)
     before = fit.loss(X, y, offset=offset)
-    n = fit.risk.shape[0]
-    everything = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n)
+    everything = (
+        read_rows(None, fit.row_labels)
+        if groups is None
+        else read_groups(named_column(fit, groups), fit.row_labels)
+    )
     size = np.abs(_total(collect(fit, everything, "newton", whole=True).loss_change(X, y, offset=offset)))
     # Removals without a Newton step come first: something is the matter with them.
     order = np.argsort(-np.where(np.isnan(size), np.inf, size), kind="stable")[:top]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups
+from influstat.input.labels import index_of, paired_with
 from influstat.input.printing import ShortRepr
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray
@@ -112,7 +113,9 @@ class Removal(ShortRepr):
         """Return grad (losses of the rows left + penalty left) / W at `theta`, shape (k, p), nan with it."""
         return gradients_without(self.fit, self.groups, self._solution)
 
-    def loss_change(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
+    def loss_change(
+        self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None
+    ) -> FloatArray:
         """Return the change of the loss of test rows, after minus before, shape (k, m).
 
         Parameters
@@ -133,6 +136,7 @@ class Removal(ShortRepr):
             theta, as the status says. Losses beyond float64 (e^eta for eta > 709) are inf: so is the
             change, or nan if both are.
         """
+        y, offset = paired_with(X, y=y, offset=offset)
         tests = self.fit.test_rows(X, y, offset=offset)
         with np.errstate(over="ignore", invalid="ignore"):
             if self.method == "influence" if linear is None else flag("linear", linear):
@@ -157,6 +161,7 @@ class Removal(ShortRepr):
             nan where there is no theta, where the rows left do not determine a prediction, and where the
             means before and after are both beyond float64.
         """
+        (offset,) = paired_with(X, offset=offset)
         with np.errstate(over="ignore", invalid="ignore"):
             before = self.fit.predict(X, kind=kind, offset=offset)
             after = self.fit.predictions(self._solution.T, X, kind=kind, offset=offset)
@@ -242,7 +247,9 @@ class Removal(ShortRepr):
         """
         return bounds.prediction_bound(self.fit, self.certificate, X, kind=kind, offset=offset)
 
-    def loss_bound(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
+    def loss_bound(
+        self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None
+    ) -> FloatArray:
         """Return certified bounds on |loss_change - true change|.
 
         Parameters as for `loss_change`: with `linear`, the change of the tangent is what is judged. The
@@ -289,7 +296,7 @@ class Removal(ShortRepr):
         """
         import pandas as pd
 
-        frame = pd.DataFrame(self.delta, index=self.labels, columns=list(self.fit.names))
+        frame = pd.DataFrame(self.delta, index=index_of(self.labels), columns=list(self.fit.names))
         lasso = lasso_of(self.fit.risk)
         if self.entering is None or lasso is None or lasso.excluded is None:
             return frame

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import Minimum, require_fit
+from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.leave_out import in_blocks, marked_blocks
 from influstat.removal.result import Removal
 
@@ -45,8 +45,8 @@ def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterat
 
 def _chosen(fit: Minimum, groups: Any) -> Groups:
     """Return the groups, each row alone where there are none."""
-    n = require_fit(fit).risk.shape[0]
-    return read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n, "groups")
+    labels = require_fit(fit).row_labels
+    return read_rows(None, labels) if groups is None else read_groups(named_column(fit, groups), labels)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,7 +68,7 @@ class LossChanges(ShortRepr):
 
 
 def loss_changes(
-    fit: Minimum, X: Any, y: Any, groups: Any = None, *, offset: Any = None, method: str = "exact"
+    fit: Minimum, X: Any, y: Any = None, groups: Any = None, *, offset: Any = None, method: str = "exact"
 ) -> LossChanges:
     """Return the changes of the losses of test rows on every removal, no coefficients kept.
 

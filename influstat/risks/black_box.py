@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from influstat.curvature.differenced import BlackBoxCurvature
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.input.labels import own_labels
 from influstat.input.printing import short
 from influstat.input.settings import entries
 from influstat.input.validation import (
     FloatArray,
     choice,
     coefficients,
-    has_index,
     real_number,
     vector,
     whole_number,
@@ -203,7 +203,7 @@ class BlackBoxRisk:
         part.rows = RowFunction("test_losses", lambda theta: function(theta, X, y), self.rows.widths)
         part.shape = (part.rows.length, self.shape[1])
         part.weights = np.ones(part.shape[0])
-        part.row_labels = read_labels(X.index if has_index(X) else None, part.shape[0])
+        part.row_labels = read_labels(own_labels(X, y), part.shape[0])
         return part
 
     def predictions(
@@ -218,7 +218,7 @@ class BlackBoxRisk:
         """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
         at = coefficients("theta", theta, self.shape[1])
         gradients = self._predictor(X, kind, offset).gradients(at).value
-        return gradients.T, read_labels(X.index if has_index(X) else None, len(gradients))
+        return gradients.T, read_labels(own_labels(X), len(gradients))
 
     def _predictor(self, X: Any, kind: str, offset: Any) -> RowFunction:
         choice("kind", kind, ("linear", "mean"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,16 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.chosen import is_pandas_index, one_dimensional
 from influstat.input.design import Design
-from influstat.input.validation import (
-    FloatArray,
-    any_array,
+from influstat.input.labels import (
+    Labels,
+    called,
+    check_labels,
     check_order,
     has_index,
     index_labels,
-    returned_array,
-    vector,
+    own_labels,
+    paired,
 )
+from influstat.input.reader import LabelledTable
+from influstat.input.tables import as_array
+from influstat.input.validation import FloatArray, any_array, returned_array, vector
 from influstat.losses.base import Loss
 
 
@@ -51,7 +57,8 @@ class Rows:
         n = design.shape[0]
         if n < 2:
             raise InvalidArgument("X", "have at least 2 rows", f"has {n}", "Influence compares rows.")
-        _require_one_order(design, y=y, weights=weights, offset=offset)
+        check = check_order if isinstance(X, Design) else check_labels  # a Design's own labels stand
+        _require_one_order(design, check, y=y, weights=weights, offset=offset)
         targets = _targets(loss, y, n)
         w = np.ones(n) if weights is None else read_weights(weights, n)
         o = np.zeros(n) if offset is None else vector("offset", offset, n)
@@ -66,7 +73,9 @@ class Rows:
         """Return held-out rows of weight 1, checked to have these columns; W stays the training total."""
         design = self.design.like(X, argument="X")
         n = design.shape[0]
-        _require_one_order(design, y=y, offset=offset)
+        if not isinstance(X, LabelledTable):  # whose reader has paired them already
+            labels = design.row_labels if design.labelled else own_labels(y, offset)
+            y, offset = paired("y", y, labels, of="X"), paired("offset", offset, labels, of="X")
         o = np.zeros(n) if offset is None else vector("offset", offset, n)
         return Rows(
             design, _targets(loss, y, n), np.ones(n), o, _row_labels(None, design, y), self.total_weight
@@ -108,7 +117,7 @@ def read_weights(weights: Any, n: int) -> FloatArray:
 
 def read_labels(row_labels: Any, n: int) -> NDArray[Any]:
     """Return one label per row, the positions where none are given, or raise."""
-    labels = np.arange(n) if row_labels is None else any_array("row_labels", row_labels)
+    labels = np.arange(n) if row_labels is None else _label_array(row_labels)
     if labels.shape != (n,):
         raise InvalidArgument(
             "row_labels",
@@ -117,6 +126,17 @@ def read_labels(row_labels: Any, n: int) -> NDArray[Any]:
             "Pass one label per row.",
         )
     return labels
+
+
+def _label_array(row_labels: Any) -> NDArray[Any]:
+    if isinstance(row_labels, Labels):
+        return row_labels
+    if is_pandas_index(row_labels):
+        return index_labels(row_labels)
+    several = isinstance(row_labels, (list, tuple))
+    return called(
+        one_dimensional("row_labels", list(row_labels)) if several else any_array("row_labels", row_labels)
+    )
 
 
 def _design(X: Any, intercept: bool, names: Any) -> Design:
@@ -129,18 +149,18 @@ def _design(X: Any, intercept: bool, names: Any) -> Design:
     return X
 
 
-def _require_one_order(design: Design, **vectors: Any) -> None:
-    """Raise if pandas inputs hold the same labels in different orders."""
-    labels, of = (design.row_labels, design.argument) if design.named else (None, "")
+def _require_one_order(design: Design, check: Callable[..., None], **vectors: Any) -> None:
+    """Raise if pandas inputs hold different labels, or the same in different orders."""
+    labels, of = (design.row_labels, design.argument) if design.labelled else (None, "")
     for argument, value in vectors.items():
         if labels is not None:
-            check_order(argument, value, labels, of=of)
+            check(argument, value, labels, of=of)
         elif has_index(value):
             labels, of = index_labels(value.index), argument
 
 
 def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
-    targets = returned_array("check_targets", loss.check_targets(y))
+    targets = returned_array("check_targets", loss.check_targets(as_array("y", y)))
     if targets.shape != (n,):
         raise InvalidArgument(
             "y", f"have one entry per row of X ({n})", f"has {len(targets)}", f"Pass shape ({n},)."
@@ -150,6 +170,6 @@ def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
 
 def _row_labels(row_labels: Any, design: Design, y: Any) -> NDArray[Any]:
     if row_labels is None:
-        unnamed = not (design.named or design.labelled)
-        return index_labels(y.index) if unnamed and has_index(y) else design.row_labels
+        found = None if design.labelled else own_labels(y)
+        return design.row_labels if found is None else found
     return read_labels(row_labels, design.shape[0])

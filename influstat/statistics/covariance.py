@@ -34,7 +34,7 @@ import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument
-from influstat.input.groups import read_groups, read_rows
+from influstat.input.groups import one_by_one, read_groups
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
@@ -86,7 +86,7 @@ def _regular(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     """Return the covariance of a fit whose Hessian has an inverse."""
     if setting.kind == "jackknife":
         rows = np.flatnonzero(fit.risk.weights)
-        every = collect(fit, read_rows(rows, fit.row_labels), "exact", whole=True)
+        every = collect(fit, one_by_one(rows, fit.row_labels), "exact", whole=True)
         return (len(rows) - 1.0) / len(rows) * _squared_changes(every)
     if setting.kind in CLUSTER_JACKKNIVES:
         clusters = setting.clusters[0]

@@ -52,6 +52,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.input.labels import index_of
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
@@ -190,7 +191,7 @@ def _framed(
     import pandas as pd
 
     columns = [label for some in labels.values() for label in some]
-    frame = pd.DataFrame(table, index=fit.row_labels, columns=columns, copy=False)
+    frame = pd.DataFrame(table, index=index_of(fit.row_labels), columns=columns, copy=False)
     frame.attrs["status"] = tuple(reasons.get(row, "") for row in range(len(table)))
     if reasons:
         row = min(reasons)

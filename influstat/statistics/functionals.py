@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence, difference_scale
 from influstat.influence.scores import Scores
+from influstat.input.labels import index_of
 from influstat.input.printing import ShortRepr, short
 from influstat.input.progress import progress
 from influstat.input.settings import text, texts
@@ -65,7 +66,7 @@ class FunctionalChange(ShortRepr):
         """Return the changes, rows by quantities."""
         import pandas as pd
 
-        return pd.DataFrame(self.change, index=self.row_labels, columns=list(self.labels))
+        return pd.DataFrame(self.change, index=index_of(self.row_labels), columns=list(self.labels))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
-from influstat.input.groups import read_rows
+from influstat.input.groups import one_by_one, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
-from influstat.removal.leave_out import leave_one_out
+from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
 from influstat.statistics.covariance import covariance_of
 from influstat.statistics.deletion import NO_FREEDOM, Deletion, deleted_dispersion
@@ -211,7 +211,7 @@ class Inference(ShortRepr):
 
     def _refitted(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the quantities without each row, shape (5, k, p), each covariance computed anew."""
-        removal = leave_one_out(self.fit, rows=rows)
+        removal = collect(self.fit, one_by_one(rows, self.fit.row_labels), "exact")
         after = np.full((5, *removal.theta.shape), np.nan)
         status = {k: text for k, text in enumerate(removal.status) if text}
         for k, row in enumerate(progress(rows, "inference without each row")):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
+from influstat.input.labels import index_of
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice
 
@@ -87,7 +88,9 @@ class InferenceTable(ShortRepr):
             frame = pd.DataFrame(columns, index=list(self.names))
             frame.attrs["note"] = self.note
             return frame
-        return pd.DataFrame(getattr(self, quantity), index=self.row_labels, columns=list(self.names))
+        return pd.DataFrame(
+            getattr(self, quantity), index=index_of(self.row_labels), columns=list(self.names)
+        )
 
 
 QUANTITIES = tuple(field.name for field in fields(InferenceTable))[:5]

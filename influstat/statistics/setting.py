@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.groups import read_groups
+from influstat.input.groups import one_per_row, read_clusters
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.input.warning import doubt
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, named_column
 from influstat.statistics.dispersion import check_dispersion, counts_of
 from influstat.statistics.leverage import INFORMATION
 
@@ -162,30 +162,24 @@ def _clusters(fit: Minimum, kind: str, groups: Any) -> tuple[NDArray[np.intp], .
             )
         return ()
     n = fit.risk.shape[0]
-    given = fit.stated.groups if groups is None else groups
-    labels = np.asarray(given)
-    if given is not None and labels.shape == (n, 2) and kind in TWO_WAY:
-        first, second = (_codes(labels[:, k], n) for k in (0, 1))
+    two = ", or two columns of them" if kind in TWO_WAY else ""
+    need = f"have one label per row ({n}) for {kind!r}{two}"
+    given = fit.stated.groups if groups is None else named_column(fit, groups)
+    if given is None:
+        raise InvalidArgument("groups", need, "is None", "Pass the cluster of each row.")
+    labels = one_per_row("groups", given, fit.row_labels)
+    if labels.shape == (n, 2) and kind in TWO_WAY:
+        first, second = (_codes(labels[:, k].tolist(), fit, need) for k in (0, 1))
         both = first * (second.max() + 1) + second
         return first, second, np.unique(both, return_inverse=True)[1]
-    if given is None or labels.shape not in ((n,), (n, 1)):
-        two = ", or two columns of them" if kind in TWO_WAY else ""
-        raise InvalidArgument(
-            "groups",
-            f"have one label per row ({n}) for {kind!r}{two}",
-            "is None" if given is None else f"has shape {labels.shape}",
-            "Pass the cluster of each row.",
-        )
-    return (_codes(labels.reshape(n), n),)
+    return (_codes(labels[:, 0].tolist() if labels.shape == (n, 1) else given, fit, need),)
 
 
-def _codes(labels: NDArray[Any], n: int) -> NDArray[np.intp]:
+def _codes(labels: Any, fit: Minimum, need: str) -> NDArray[np.intp]:
     """Return clusters 0, 1, ... of the rows; refuse missing labels and a single cluster."""
-    if n > 0 and all(one == labels[0] for one in labels):
+    found, codes = read_clusters(labels, fit.row_labels, need=need)
+    if len(found) < 2:
         raise InvalidArgument("groups", "hold at least 2 clusters", "holds 1", "Use HC1 or HC3.")
-    groups = read_groups(labels, n)
-    codes = np.empty(n, dtype=np.intp)
-    codes[groups.members] = groups.owners
     return codes
 
 

@@ -15,7 +15,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.validation import FloatArray, any_array, has_index, index_labels, numeric_array, vector
+from influstat.input.labels import own_labels
+from influstat.input.tables import as_array, as_pandas, is_foreign
+from influstat.input.validation import FloatArray, any_array, numeric_array, vector
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,12 @@ class Translation:
                     f"is refused by them: {error}",
                     "Pass the same columns as to the pipeline's fit, untransformed.",
                 ) from error
-        table: Any = X if isinstance(getattr(X, "shape", None), tuple) else numeric_array("X", X)
+        foreign = is_foreign(X)
+        has_shape = isinstance(getattr(X, "shape", None), tuple)
+        table: Any = as_pandas("X", X) if foreign or has_shape else numeric_array("X", X)
         if len(table.shape) == 2:  # else the design says what is wrong
             self._check_columns(table)
-        return table
+        return numeric_array("X", table) if foreign else table  # whose rows have no labels
 
     def _check_columns(self, X: Any) -> None:
         if X.shape[1] != self.features:
@@ -116,6 +120,7 @@ class Translation:
         InvalidArgument
             y holds a label that is not among the estimator's classes.
         """
+        y = as_array("y", y)
         if self.classes is None:
             return y
         labels = any_array("y", y)
@@ -141,7 +146,7 @@ class Translation:
 
     def labels(self, X: Any, y: Any) -> NDArray[Any] | None:
         """Return the row labels of a DataFrame X or of a Series y; None where both have none."""
-        return labels_of(X, y)
+        return own_labels(X, y)
 
     def with_active(self, active: NDArray[np.intp]) -> Translation:
         """Return the translation that leaves out all but the active columns."""
@@ -213,11 +218,6 @@ def one_target(y: Any, coefficients: FloatArray) -> Any:
             f"has shape {shape}, and the estimator has coefficients of shape {coefficients.shape}"
         )
     return y
-
-
-def labels_of(X: Any, y: Any) -> NDArray[Any] | None:
-    """Return the row labels of a DataFrame X or of a Series y; None where both have none."""
-    return next((index_labels(table.index) for table in (X, y) if has_index(table)), None)
 
 
 def weights_of(

@@ -13,7 +13,9 @@ from influstat.adapters.scikit_learn.kinds import kind_of, objective_of
 from influstat.adapters.scikit_learn.objectives import Size
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.design import Design
-from influstat.input.validation import FloatArray, check_order
+from influstat.input.labels import check_labels, has_index, index_labels, own_labels
+from influstat.input.tables import as_array
+from influstat.input.validation import FloatArray
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,11 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     kind_of(last)  # refuses what there are no formulas for before anything is read from it
     _require_fitted(last)
     data.check_table(X, last)
-    labels = data.labels_of(X, None)
-    if labels is not None:
-        for argument, value in (("y", y), ("sample_weight", sample_weight)):
-            check_order(argument, value, labels, of="X")
+    y = as_array("y", y)
+    named = [(name, value) for name, value in (("X", X), ("y", y)) if has_index(value)]
+    for argument, value in (("y", y), ("sample_weight", sample_weight)):
+        if named:
+            check_labels(argument, value, index_labels(named[0][1].index), of=named[0][0])
     coefficients = _dense(last.coef_)
     classes = getattr(last, "classes_", None)
     target = data.one_target(y, coefficients if classes is None else coefficients[:1])
@@ -118,7 +121,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
         table,
         target,
         data.weights_of(last, sample_weight, position, n),
-        data.labels_of(X, y),
+        own_labels(X, y),
         np.atleast_2d(coefficients),
         _intercepts(last),
     )

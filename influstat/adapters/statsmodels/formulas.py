@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from influstat.adapters.statsmodels.formula_parts import (
+    LeftSide,
+    OffsetPart,
+    formula_of,
+    left_side,
+    offset_parts,
+    right_side,
+    said,
+    training_table,
+)
 from influstat.errors import InvalidArgument
+from influstat.input.labels import own_labels
 from influstat.input.reader import LabelledTable
-from influstat.input.validation import index_labels
+from influstat.input.tables import as_array, as_pandas, is_foreign
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FormulaReader:
     """Turns tables of a formula's variables into rows of its design matrix; other rows are those already.
 
@@ -22,7 +33,7 @@ class FormulaReader:
     model : statsmodels model
         Made from a formula.
     names : tuple of str
-        The columns of its design matrix.
+        The columns of its design matrix that have coefficients.
 
     Examples
     --------
@@ -31,8 +42,8 @@ class FormulaReader:
     >>> import influstat as ist
     >>> table = pd.DataFrame({"y": [1.0, 3.0, 2.0], "dose": [1.0, 4.0, 9.0]})
     >>> fit = ist.from_statsmodels(sm.OLS.from_formula("y ~ np.sqrt(dose)", table, eval_env=0).fit())
-    >>> bool(fit.predict(table).sum().round(9) == 6.0)
-    True
+    >>> bool(fit.predict(table).sum().round(9) == 6.0), bool(fit.loss(table).sum().round(9) == 1.5)
+    (True, True)
     """
 
     model: Any
@@ -49,6 +60,22 @@ class FormulaReader:
         kept = np.setdiff1d(np.arange(len(frame)), [] if gone is None else gone)
         return frame.iloc[kept, used]
 
+    @cached_property
+    def _left(self) -> LeftSide | None:
+        return left_side(self.model)
+
+    @cached_property
+    def _offsets(self) -> list[OffsetPart]:
+        return offset_parts(self.model)
+
+    def _table(self, X: Any) -> Any:
+        """Return X where it is a table of the formula's variables, None where it holds rows of the design."""
+        table = as_pandas("X", X)
+        if not hasattr(table, "columns"):
+            return None
+        names = tuple(str(name) for name in table.columns)
+        return None if names in (self.names, tuple(self.model.exog_names)) else table
+
     def columns(self, X: Any) -> Any:
         """Return rows of the design matrix.
 
@@ -62,44 +89,126 @@ class FormulaReader:
         InvalidArgument
             X is a table without the variables of the formula.
         """
-        if not hasattr(X, "columns") or tuple(str(name) for name in X.columns) == self.names:
-            return X
+        table = self._table(X)
+        if table is None:
+            return X[list(self.names)] if hasattr(X, "iloc") and np.ndim(X) == 2 else X
         try:
-            rows, labels = self._transformed(X)
+            names, rows = right_side(self.model, table)
+            if tuple(names) != self.names:  # a penalty keeps some columns, or the model drops one
+                rows = rows[:, [names.index(name) for name in self.names]]
         except Exception as error:
-            reason = str(error).strip().splitlines()[-1]
             raise InvalidArgument(
                 "X",
-                f"hold the variables of the formula {self.model.formula!r}",
-                f"does not ({reason})",
+                f"hold the variables of the formula {formula_of(self.model)!r}",
+                f"does not ({said(error)})",
                 "Pass a table with those columns, or rows of the design matrix itself.",
             ) from error
-        return LabelledTable(rows, index_labels(labels))
-
-    def _transformed(self, X: Any) -> tuple[Any, Any]:
-        """Return the rows that statsmodels hands to the model's `predict` for X, and their index."""
-        from statsmodels.base.model import Results
-
-        kept = []
-
-        def predict(_: Any, rows: Any) -> Any:
-            kept.append(rows)
-            return np.zeros(len(rows))
-
-        listening = copy.copy(self.model)  # Results.predict is the one public way to such rows
-        listening.predict = predict
-        labels = Results(listening, np.zeros(len(self.names))).predict(X).index
-        return kept[0], labels
+        labels = None if is_foreign(X) else own_labels(table)
+        return rows if labels is None else LabelledTable(rows, labels)
 
     def targets(self, y: Any) -> Any:
-        """Return y as it is: the targets of new rows are coded as in the model."""
+        """Return y as it is: without a table it is coded as in the model."""
         return y
+
+    def targets_in(self, X: Any, y: Any) -> Any:
+        """Return targets as the model holds them.
+
+        Returns
+        -------
+        array_like, shape (m,), or None
+            The formula's left side for the table X where y is left out; y itself where it goes with rows of
+            the design matrix, or where the left side is one variable as it stands.
+
+        Raises
+        ------
+        InvalidArgument
+            The left side transforms, and y is neither it nor its variable in X; or y is left out, and X
+            does not hold it.
+        """
+        table, left = self._table(X), self._left
+        if table is None or left is None or (left.plain and y is not None):
+            return y
+        sides = ", ".join(map(repr, left.variables))
+        try:
+            columns = left.columns(table)
+        except Exception as error:
+            was = "is left out" if y is None else f"is given without {sides} in X"
+            raise InvalidArgument(
+                "y",
+                f"be in the table X as the left side of {formula_of(self.model)!r}, which is evaluated there",
+                f"{was} ({said(error)})",
+                f"Add {sides} to X and leave y out, or pass rows of the design matrix with y as the model "
+                "holds it.",
+            ) from error
+        values = left.code(columns)
+        if np.isnan(values).any() and not np.isnan(columns).any():
+            row = int(np.argmax(np.isnan(values)))
+            was = f"is {columns[row, 0]:g} at row {row}"
+            raise InvalidArgument("y", "be one of the model's classes", was, "Leave that row out.")
+        if y is None or any(_same(y, one) for one in self._forms(table, left, columns, values)):
+            return values
+        raise InvalidArgument(
+            "y",
+            f"be the left side of {formula_of(self.model)!r} for these rows, or its variable in X",
+            "is neither",
+            f"Leave y out: it is taken from {sides} of X.",
+        )
+
+    def _forms(self, table: Any, left: LeftSide, columns: Any, values: Any) -> list[Any]:
+        """Return all that may be meant by y without a doubt."""
+        raw = [table[left.variables[0]]] if len(left.variables) == 1 else []
+        return [values, columns, columns[:, 0] if columns.shape[1] == 1 else columns, *raw]
+
+    def offset_in(self, X: Any, offset: Any) -> Any:
+        """Return the offset of new rows: where it is left out, from the columns of X that it came from.
+
+        Returns
+        -------
+        array_like, shape (m,), or None
+            None where the model has none.
+
+        Raises
+        ------
+        InvalidArgument
+            The model has an offset or exposure, and X does not tell that of its rows.
+        """
+        if offset is not None or not self._offsets:
+            return offset
+        table = self._table(X)
+        known = [] if table is None else [part for part in self._offsets if part.column in table.columns]
+        if len(known) == len(self._offsets):
+            return sum(part.of(table) for part in known)
+        arguments = " and ".join(part.argument for part in self._offsets)
+        columns = [repr(part.column) for part in self._offsets if part.column is not None]
+        remedy = f"or a table with the column {' and '.join(columns)}" if columns else "zeros for none"
+        raise InvalidArgument(
+            "offset",
+            f"be given for new rows of a model with {arguments}",
+            "is left out, and X does not hold it",
+            f"Pass what is added to their linear predictor (the logarithm of an exposure), {remedy}.",
+        )
+
+    def training_column(self, name: str) -> Any:
+        """Return a column of the table that was fitted, shape (n,); None where it has no such column."""
+        table = training_table(self.model)
+        return table[name].to_numpy() if table is not None and name in table.columns else None
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows of the design matrix bring their labels along."""
 
 
+def _same(given: Any, values: Any) -> bool:
+    """Tell whether what the caller gave is this, number by number or label by label."""
+    a, b = np.asarray(as_array("y", given)), np.asarray(values)
+    if a.shape != b.shape:
+        return False
+    if a.dtype.kind in "fiub" and b.dtype.kind in "fiub":
+        return bool(np.allclose(a, b, rtol=1e-9, atol=0.0))  # more digits than a table is printed with
+    return bool(np.all(a == b))
+
+
 def formula_reader(model: Any, names: tuple[str, ...]) -> FormulaReader | None:
     """Return the reader of a fit with these coefficients; None where they are not those of a formula."""
-    given = tuple(str(name) for name in model.exog_names or ())[: len(names)]
-    return FormulaReader(model, names) if hasattr(model, "formula") and given == names else None
+    given = [str(name) for name in model.exog_names or ()]
+    ours = len(set(names)) == len(names) and set(names) <= set(given)
+    return FormulaReader(model, names) if formula_of(model) is not None and ours else None

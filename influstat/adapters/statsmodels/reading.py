@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, NotConverged, Unsupported
+from influstat.input.chosen import is_pandas_index
 from influstat.input.design import Design
+from influstat.input.labels import index_labels
 from influstat.input.validation import FloatArray
 from influstat.losses.base import Loss
 from influstat.risks.linear import LinearRisk
@@ -119,9 +121,7 @@ def row_labels(model: Any) -> NDArray[Any]:
     n = np.shape(model.endog)[0]
     labels = model.data.row_labels
     if labels is not None and len(labels) == n:
-        if getattr(labels, "nlevels", 1) > 1:
-            return np.array([*labels, None], dtype=object)[:-1]  # tuples stay whole
-        return np.asarray(labels)
+        return index_labels(labels) if is_pandas_index(labels) else np.asarray(labels)
     dropped = getattr(model.data, "missing_row_idx", None) or []
     left = np.delete(np.arange(n + len(dropped)), np.asarray(dropped, dtype=int))
     return left if len(left) == n else np.arange(n)

@@ -1,0 +1,204 @@
+"""What a formula says of new rows: its two sides evaluated on a table, and where offsets come from."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.input.tables import as_pandas
+from influstat.input.validation import FloatArray
+
+SPECS = ("model_spec", "design_info", "model_spec_linear", "design_info_linear")  # as versions call it
+SAME = 1e-12  # relative: the same numbers, up to the rounding of a logarithm and back
+
+
+def formula_of(model: Any) -> Any:
+    """Return the formula of a model, None where it was made from arrays."""
+    # GLMGam moves its own away when it is fitted.
+    return getattr(model, "formula", None) or getattr(model, "formula_linear", None)
+
+
+def training_table(model: Any) -> Any:
+    """Return the table that a formula was fitted with, the rows of the fit alone; None where it is gone."""
+    table = as_pandas("data", getattr(model.data, "frame", None))
+    if table is None or not hasattr(table, "columns"):
+        return None
+    missing = getattr(model.data, "missing_row_idx", None)
+    kept = np.delete(np.arange(len(table)), [] if missing is None else np.asarray(missing, dtype=int))
+    return table.iloc[kept] if len(kept) == np.shape(model.endog)[0] else None
+
+
+def right_side(model: Any, table: Any) -> tuple[list[str], FloatArray]:
+    """Return names and columns of the design matrix for the rows of a table; or raise as patsy does."""
+    found = [getattr(owner, name, None) for owner in (model, model.data) for name in SPECS]
+    spec = next(one for one in found if one is not None)
+    rows, names = _evaluated(model, spec, table), [str(name) for name in spec.column_names]
+    smoother = getattr(model, "smoother", None)
+    if smoother is not None:
+        basis = smoother.transform(np.asarray(table[list(smoother.variable_names)], dtype=np.float64))
+        rows, names = np.column_stack([rows, basis]), [*names, *model.exog_names[len(names) :]]
+    return names, rows
+
+
+def _evaluated(model: Any, spec: Any, table: Any) -> FloatArray:
+    """Return what statsmodels hands to the model's `predict` for the table under this specification."""
+    from statsmodels.base.model import Results
+
+    kept = []
+
+    def predict(_: Any, rows: Any) -> Any:
+        kept.append(np.asarray(rows, dtype=np.float64))
+        return np.zeros(len(rows))
+
+    listening = copy.copy(model)  # Results.predict is the one public way to such rows
+    listening.predict, listening.formula = predict, formula_of(model)
+    listening.model_spec = listening.design_info = spec
+    # Counted anew: rows with a missing value come back as nan by their labels, which may repeat.
+    Results(listening, np.zeros(2)).predict(table.set_axis(range(len(table)), axis=0))
+    return kept[0] if kept[0].ndim == 2 else kept[0].reshape(len(table), -1)
+
+
+def said(error: BaseException) -> str:
+    """Return the sentence in which patsy or formulaic says what is wrong, without the place it points at."""
+    cause = error.__cause__ or error.__context__ or error
+    lines = [line.strip() for line in str(cause).splitlines()]
+    return next((line for line in lines if line.strip("^ ")), type(cause).__name__)
+
+
+# -- the left side ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class LeftSide:
+    """How the model's targets follow from a table.
+
+    Attributes
+    ----------
+    model : statsmodels model
+        Made from a formula.
+    spec : DesignInfo or ModelSpec
+        The left side as patsy or formulaic holds it.
+    code : callable
+        From its columns, shape (m, k), to targets as the model holds them.
+    variables : tuple of str
+        The columns of the table that it takes.
+    plain : bool
+        Whether it is one column of the table as it stands.
+    """
+
+    model: Any
+    spec: Any
+    code: Callable[[FloatArray], FloatArray]
+    variables: tuple[str, ...]
+    plain: bool
+
+    def columns(self, table: Any) -> FloatArray:
+        """Return the left side's columns for the rows of a table, shape (m, k); or raise as patsy does."""
+        return _evaluated(self.model, self.spec, table)
+
+
+def left_side(model: Any) -> LeftSide | None:
+    """Return the left side of a model's formula; None where it cannot be evaluated on other rows."""
+    endog, table = model.data.orig_endog, training_table(model)
+    specs = [getattr(endog, name, None) for name in SPECS[:2]]
+    spec = next((one for one in specs if one is not None), None)
+    if spec is None or table is None:
+        return None
+    raw = np.asarray(endog, dtype=np.float64)
+    raw = raw.reshape(len(raw), -1)
+    code = _coding(raw, np.asarray(model.endog, dtype=np.float64))
+    if code is None:
+        return None
+    text = str(formula_of(model)).partition("~")[0].strip()
+    named = [str(name) for name in table.columns]
+    variables = tuple(name for name in named if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text))
+    return LeftSide(model, spec, code, variables, text in named and code is _as_it_is)
+
+
+def _as_it_is(columns: FloatArray) -> FloatArray:
+    return columns[:, 0]
+
+
+def _share(columns: FloatArray) -> FloatArray:
+    """Return successes divided by trials."""
+    return np.asarray(columns[:, 0] / columns.sum(axis=1))
+
+
+def _place(columns: FloatArray) -> FloatArray:
+    """Return which of the indicators is 1; nan for a missing one."""
+    return np.where(np.isnan(columns).any(axis=1), np.nan, columns.argmax(axis=1))
+
+
+def _coding(raw: FloatArray, endog: FloatArray) -> Callable[[FloatArray], FloatArray] | None:
+    """Return how the model's targets came from the left side, found on the training rows themselves."""
+    for code in (_as_it_is, _share, _place):
+        with np.errstate(all="ignore"):
+            if np.allclose(code(raw), endog, rtol=SAME, atol=0.0):
+                return code
+    values, first = np.unique(raw[:, 0], return_index=True)
+    codes = endog[first]
+    if raw.shape[1] != 1 or not np.array_equal(codes[np.searchsorted(values, raw[:, 0])], endog):
+        return None
+
+    def coded(columns: FloatArray) -> FloatArray:
+        place = np.minimum(np.searchsorted(values, columns[:, 0]), len(values) - 1)
+        return np.where(values[place] == columns[:, 0], codes[place], np.nan)
+
+    return coded
+
+
+# -- offsets ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OffsetPart:
+    """One argument of the model that adds to the linear predictor, and the column that it is.
+
+    Attributes
+    ----------
+    argument : str
+        "offset" or "exposure".
+    column : str or None
+        None where it is no column of the table, or may be several.
+    logged : bool
+        Whether the logarithm of the column is added.
+    """
+
+    argument: str
+    column: Any
+    logged: bool
+
+    def of(self, table: Any) -> FloatArray:
+        """Return what is added for the rows of a table, shape (m,)."""
+        values = np.asarray(table[self.column], dtype=np.float64)
+        with np.errstate(all="ignore"):  # what is not finite is refused as such
+            return np.log(values) if self.logged else values
+
+
+def offset_parts(model: Any) -> list[OffsetPart]:
+    """Return what the model adds to its linear predictor."""
+    parts = []
+    for argument in ("offset", "exposure"):  # statsmodels keeps the exposure as its logarithm
+        values = getattr(model, argument, None)
+        if values is not None and np.any(np.asarray(values)):
+            found = _columns_equal(training_table(model), np.asarray(values, dtype=np.float64))
+            parts.append(OffsetPart(argument, *(found[0] if len(found) == 1 else (None, False))))
+    return parts
+
+
+def _columns_equal(table: Any, values: FloatArray) -> list[tuple[Any, bool]]:
+    """Return the columns that are these values, or whose logarithms are, and which of both it is."""
+    found = []
+    for name in [] if table is None else table.select_dtypes("number").columns:
+        column = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        with np.errstate(all="ignore"):
+            for logged, candidate in ((False, column), (True, np.log(column))):
+                if np.allclose(candidate, values, rtol=SAME, atol=SAME):
+                    found.append((name, logged))
+                    break
+    return found

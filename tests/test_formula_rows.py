@@ -1,0 +1,110 @@
+"""New rows of formula fits go through both sides of the formula, offsets included."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
+from scipy.stats import poisson
+from statsmodels.gam.api import BSplines, GLMGam
+
+import influstat as ist
+from influstat.errors import InvalidArgument
+
+COUNTS = pd.DataFrame(
+    {"x": [0.0, 1, 0, 1, 2, 2], "y": [10.0, 31, 22, 60, 95, 170], "n": [100.0, 150, 200, 310, 240, 400]}
+)
+POISSON = sm.families.Poisson()
+EXPOSED = {
+    "GLM exposure": lambda t: smf.glm("y ~ x", t, family=POISSON, exposure=t.n).fit(tol=1e-12),
+    "GLM offset": lambda t: smf.glm("y ~ x", t, family=POISSON, offset=np.log(t.n)).fit(tol=1e-12),
+    "Poisson exposure": lambda t: smf.poisson("y ~ x", t, exposure=t.n).fit(disp=0, method="newton"),
+}
+
+
+@pytest.mark.parametrize("name", EXPOSED)
+def test_exposure_and_offset_of_new_rows_come_from_the_table_or_are_demanded(name):
+    results = EXPOSED[name](COUNTS)
+    fit = ist.from_statsmodels(results)
+    new = COUNTS.iloc[[4, 0]]
+    np.testing.assert_allclose(
+        fit.predict(new, kind="mean"), np.asarray(results.predict())[[4, 0]], rtol=1e-9
+    )
+    mu = fit.predict(new, kind="mean")
+    np.testing.assert_allclose(fit.loss(new), -poisson.logpmf(new.y, mu), rtol=1e-9)
+    np.testing.assert_array_equal(fit.loss(new, new.y), fit.loss(new))
+    assert fit.loss(COUNTS)[0] == pytest.approx(2.0798, abs=1e-4)
+    with pytest.raises(InvalidArgument, match="^offset must be given for new rows .* column 'n'"):
+        fit.predict(new[["x"]])
+    np.testing.assert_allclose(fit.predict(new[["x"]], offset=np.log(new.n)), fit.predict(new), rtol=1e-12)
+
+
+def test_trials_are_proportions_of_the_table():
+    table = pd.DataFrame({"dose": [1.0, 2, 3, 4], "died": [2, 8, 15, 23], "alive": [27, 22, 15, 7]})
+    fit = ist.from_statsmodels(
+        smf.glm("died + alive ~ dose", table, family=sm.families.Binomial()).fit(tol=1e-12)
+    )
+    share, p = table.died / (table.died + table.alive), fit.predict(table, kind="mean")
+    expected = -(share * np.log(p) + (1 - share) * np.log(1 - p))
+    for y in (None, share, table[["died", "alive"]]):
+        np.testing.assert_allclose(fit.loss(table, y), expected, rtol=1e-12)
+    with pytest.raises(InvalidArgument, match="y must be the left side of 'died \\+ alive ~ dose'"):
+        fit.loss(table, table.died)
+    with pytest.raises(InvalidArgument, match="y must hold proportions"):
+        fit.loss(fit.risk.design.rows(slice(None)), table.died)
+
+
+def test_a_left_side_that_transforms_is_evaluated():
+    results = smf.ols("np.log(y) ~ x", COUNTS).fit()
+    fit = ist.from_statsmodels(results)
+    expected = results.resid**2
+    for y in (None, COUNTS.y, np.log(COUNTS.y), COUNTS.y.to_numpy()):
+        np.testing.assert_allclose(fit.loss(COUNTS, y), expected, rtol=1e-9)
+    assert expected[0] == pytest.approx(0.154, abs=1e-3)
+    with pytest.raises(InvalidArgument, match=r"^y must be the left side of 'np.log\(y\) ~ x'.*Leave y out"):
+        fit.loss(COUNTS, COUNTS.y + 1.0)
+    with pytest.raises(InvalidArgument, match="^y must be in the table X .*name 'y' is not defined"):
+        fit.loss(COUNTS[["x"]], COUNTS.y)
+
+
+def test_the_sentence_of_patsy_is_told():
+    fit = ist.from_statsmodels(smf.ols("y ~ C(g)", COUNTS.assign(g=list("aabbab"))).fit())
+    with pytest.raises(InvalidArgument, match="name 'g' is not defined"):
+        fit.predict(COUNTS)
+    with pytest.raises(InvalidArgument, match="value 'z' does not match any of the expected levels"):
+        fit.predict(COUNTS.assign(g="z"))
+    with pytest.raises(InvalidArgument, match="^y must be given with new rows"):
+        ist.Ridge().fit(COUNTS[["x"]], COUNTS.y).loss(COUNTS[["x"]])
+
+
+def test_tables_after_fit_regularized_and_for_a_gam():
+    results = smf.ols("y ~ x + n", COUNTS).fit_regularized(alpha=0.1, L1_wt=0.0)
+    fit = ist.from_statsmodels(results, alpha=0.1, L1_wt=0.0)
+    np.testing.assert_allclose(fit.predict(COUNTS), np.asarray(results.fittedvalues), rtol=1e-9)
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"z": rng.normal(size=60), "s": rng.uniform(size=60)})
+    table["y"] = table.z + np.sin(5 * table.s) + 0.1 * rng.normal(size=60)
+    smooth = BSplines(table[["s"]], df=[6], degree=[3])
+    gam = GLMGam.from_formula("y ~ z", table, smoother=smooth, alpha=[0.1]).fit()
+    fit = ist.from_statsmodels(gam, polish=True)
+    np.testing.assert_allclose(fit.predict(table[5:9]), gam.fittedvalues[5:9], rtol=1e-6)
+
+
+FAMILIES = [
+    (sm.families.Gamma(sm.families.links.Log()), [-1.0, 0.0]),
+    (sm.families.InverseGaussian(sm.families.links.Log()), [-1.0, 0.0]),
+    (POISSON, [-1.0]),
+    (sm.families.NegativeBinomial(alpha=0.5), [-1.0]),
+    (sm.families.Tweedie(var_power=1.5), [-1.0]),
+    (sm.families.Binomial(), [-0.1, 1.1]),  # its own: statsmodels keeps the trials of a fit in it
+]
+
+
+@pytest.mark.parametrize(("family", "wrong"), FAMILIES, ids=lambda value: type(value).__name__)
+def test_targets_that_a_family_cannot_give_are_refused(family, wrong):
+    y = np.array([0.2, 0.5, 0.4, 0.7, 0.6, 0.8])
+    X = sm.add_constant(np.arange(6.0))
+    fit = ist.from_statsmodels(sm.GLM(y, X, family=family).fit(tol=1e-12), polish=True)
+    for value in wrong:
+        with pytest.raises(InvalidArgument, match=rf"^y must .* but it holds {value:g} at row 0"):
+            fit.loss(X[:1], [value])

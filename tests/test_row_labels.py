@@ -1,0 +1,175 @@
+"""What belongs to rows: pandas objects by label, arrays by position, whatever argument takes them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import influstat as ist
+from influstat.errors import InvalidArgument
+from influstat.input.groups import read_groups
+from influstat.input.labels import index_of
+
+N = 12
+INDEX = pd.Index([f"row {i}" for i in range(N)], name="place")
+RNG = np.random.default_rng(0)
+X = pd.DataFrame(RNG.normal(size=(N, 2)), index=INDEX, columns=["a", "b"])
+Y = pd.Series(np.arange(N) % 2, index=INDEX, name="y")
+TABLE = X.assign(y=Y, firm=np.arange(N) // 3)
+PIPELINE = make_pipeline(StandardScaler(), LogisticRegression(C=1.0)).fit(X, Y)
+FITS = {
+    "own": ist.Logistic(lam=1.0).fit(X, Y),
+    "formula": ist.from_statsmodels(smf.ols("y ~ a + b", TABLE).fit()),
+    "Pipeline": ist.from_sklearn(PIPELINE, X, Y, polish=True),
+}
+GROUPS = pd.Series(np.arange(N) // 3, index=INDEX)
+# Every question that takes something per row, of the fit or of new rows: argument, values, question.
+QUESTIONS = {
+    "leave_groups_out": ("groups", GROUPS, lambda f, g: f.leave_groups_out(g).theta),
+    "removal_report": ("groups", GROUPS, lambda f, g: f.removal_report(X, Y, groups=g).changes["exact"]),
+    "cluster": ("groups", GROUPS, lambda f, g: f.covariance("cluster", groups=g)),
+    "cluster jackknife": ("groups", GROUPS, lambda f, g: f.covariance("cluster jackknife", groups=g)),
+    "inference": ("groups", GROUPS, lambda f, g: f.inference("cluster", groups=g).table.standard_errors),
+    "cross_validate": ("folds", GROUPS, lambda f, g: ist.cross_validate(f, g).row_losses),
+    "stream": ("groups", GROUPS, lambda f, g: next(ist.removal.stream(f, g)).theta),
+    "loss_changes": ("groups", GROUPS, lambda f, g: ist.removal.loss_changes(f, X, Y, g).change),
+    "loss": ("y", Y, lambda f, y: f.loss(X, y)),
+    "on_loss": ("y", Y, lambda f, y: f.influence().on_loss(X, y).values),
+    "loss_change": ("y", Y, lambda f, y: f.leave_one_out().loss_change(X, y)),
+    "input_influence": ("y", Y, lambda f, y: ist.input_influence(f, X, y).values),
+    "offset": ("offset", Y / 4, lambda f, o: f.predict(X, offset=o)),
+    "offset of losses": ("offset", Y / 4, lambda f, o: f.loss(X, Y, offset=o)),
+    "mask": ("rows", GROUPS == 1, lambda f, rows: f.leave_one_out(rows=rows).theta),
+    "inference rows": ("rows", GROUPS == 1, lambda f, rows: f.inference().leave_one_out(rows=rows).t_values),
+}
+each_question = pytest.mark.parametrize("question", QUESTIONS)
+
+
+@pytest.mark.parametrize("kind", FITS)
+@each_question
+def test_pandas_objects_are_paired_by_label_and_arrays_by_position(question, kind):
+    _, values, ask = QUESTIONS[question]
+    expected = ask(FITS[kind], values.to_numpy())
+    for same in (values, values.sample(frac=1.0, random_state=1), values.to_frame()[::-1]):
+        given = same.iloc[:, 0] if question in ("mask", "inference rows") and same.ndim == 2 else same
+        np.testing.assert_array_equal(ask(FITS[kind], given), expected)
+
+
+WRONG = {
+    "missing": lambda s: s.iloc[1:],
+    "repeated": lambda s: s.set_axis([s.index[1], *s.index[1:]]),
+    "foreign": lambda s: s.set_axis(range(N)),
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+@each_question
+def test_other_labels_are_refused(question, how):
+    argument, values, ask = QUESTIONS[question]
+    with pytest.raises(InvalidArgument, match=f"^{argument} must have (the labels|each label)"):
+        ask(FITS["own"], WRONG[how](values))
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT], ids=str)
+@pytest.mark.parametrize("others", [list("abcdefghijk"), list(range(11))], ids=["text", "numbers"])
+def test_a_missing_label_is_no_group(missing, others):
+    for groups in ([missing, *others], pd.Series([missing, *others], index=INDEX, dtype=object)):
+        for ask in (
+            QUESTIONS["cluster"][2],
+            QUESTIONS["leave_groups_out"][2],
+            QUESTIONS["cross_validate"][2],
+        ):
+            with pytest.raises(InvalidArgument, match="must have no missing entries"):
+                ask(FITS["own"], groups)
+
+
+def test_groups_by_name_of_a_column_after_a_dropped_row():
+    table = TABLE.assign(a=TABLE["a"].where(TABLE.index != "row 4"))
+    fit = ist.from_statsmodels(smf.ols("y ~ a + b", table).fit())
+    found = fit.leave_groups_out("firm").theta
+    np.testing.assert_array_equal(fit.leave_groups_out(table["firm"]).theta, found)  # it covers them
+    left = table.dropna()
+    np.testing.assert_allclose(found[1], smf.ols("y ~ a + b", left[left.firm != 1]).fit().params, rtol=1e-9)
+    with pytest.raises(InvalidArgument, match="groups must name a column"):
+        fit.leave_groups_out("film")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [2, 5],
+        np.arange(N)[[2, 5]],
+        ["row 2", "row 5"],
+        INDEX[[2, 5]],
+        np.isin(np.arange(N), [2, 5]),
+        range(2, 6, 3),
+    ],
+    ids=["positions", "array", "labels", "index", "mask", "range"],
+)
+def test_rows_come_in_many_ways(rows):
+    assert FITS["own"].leave_one_out(rows=rows).rows.tolist() == [2, 5]
+    assert FITS["own"].leave_groups_out({"two": rows, "other": [1]}).groups[0].tolist() == [2, 5]
+
+
+def test_numbers_that_are_labels_or_positions_are_refused():
+    fit = ist.Ridge().fit(X.set_axis(range(1, N + 1)), Y.to_numpy())
+    with pytest.raises(
+        InvalidArgument, match=r"rows must tell positions from row labels .* pd.Index\(\[8\]\)"
+    ):
+        fit.leave_one_out(rows=[8])
+    assert fit.leave_one_out(rows=pd.Index([8])).rows.tolist() == [7]
+    assert fit.leave_one_out(rows=fit.row_labels[[8]]).rows.tolist() == [8]
+    assert fit.leave_one_out(rows=[N]).rows.tolist() == [N - 1]  # no such position
+
+
+def test_splitters_and_their_splits():
+    fit, expected = FITS["own"], ist.cross_validate(FITS["own"], GROUPS).row_losses
+    for folds in (KFold(4), KFold(4).split(X), list(KFold(4).split(X))):
+        np.testing.assert_array_equal(ist.cross_validate(fit, folds).row_losses, expected)
+    with pytest.raises(InvalidArgument, match=r"folds\[0\] must be a train and a test set that together"):
+        ist.cross_validate(fit, [(np.arange(3), np.arange(3, 6))])
+
+
+@pytest.mark.parametrize(
+    "index", [INDEX, pd.MultiIndex.from_product([range(3), list("abcd")], names=["i", "j"])]
+)
+def test_every_table_joins_the_callers(index):
+    table = TABLE.set_axis(index)
+    fit = ist.from_statsmodels(smf.ols("y ~ a + b", table).fit())
+    frames = [
+        fit.diagnostics(),
+        fit.leave_one_out().to_frame(),
+        fit.influence().on_theta().to_frame(),
+        fit.removal_report(table, top=N).to_frame(),
+        fit.inference().leave_one_out().to_frame("t_values"),
+    ]
+    assert fit.leave_one_out(rows=[index[5]]).rows.tolist() == [5]
+    for frame in frames:
+        pd.testing.assert_index_equal(frame.sort_index().index, index.sort_values())
+        assert len(table[[]].join(frame)) == N
+        assert np.isfinite(frame.select_dtypes("number").loc[index[5]].to_numpy()).any()
+
+
+def test_integer_labels_of_columns_come_first():
+    scores = ist.Ridge().fit(X.to_numpy(), Y).influence().on_prediction(X.set_axis([1, 0, *range(2, N)]))
+    assert scores.top(1, column=0).largest == scores.top(1, column=0).largest
+    np.testing.assert_array_equal(scores.columns[:2], [1, 0])
+    best = int(np.argmax(scores.removal[:, 1]))
+    assert scores.top(1, column=0).largest[0][1] == best
+
+
+def test_groups_are_read_without_labels_too():
+    assert read_groups([[0], [1, 2]], 4).sizes.tolist() == [1, 2]
+    assert index_of(FITS["own"].row_labels[3:5]).equals(INDEX[3:5])
+
+
+def test_frames_of_one_column_and_shuffled_clusters_of_a_known_fit():
+    d = sm.datasets.statecrime.load_pandas().data
+    fit = ist.from_statsmodels(smf.ols("murder ~ urban + poverty + hs_grad + single", d).fit())
+    groups = pd.Series(np.arange(51) // 5, index=d.index).sample(frac=1.0, random_state=1)
+    assert fit.leave_groups_out(groups).to_frame()["single"][1] == pytest.approx(-0.2368, abs=5e-5)

@@ -1,0 +1,51 @@
+"""polars and pyarrow tables and series are read like pandas ones, names kept, rows by position."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+import influstat as ist
+from influstat.errors import MissingDependency
+
+pytest.importorskip("narwhals")
+TABLE = {"a": [1.0, 2.0, 3.0, 4.0, 6.0], "b": [0, 1, 0, 2, 1], "y": [1.0, 2.0, 3.0, 5.0, 4.0]}
+GROUPS = ["u", "u", "v", "w", "v"]
+FRAME = pd.DataFrame(TABLE)
+
+
+def polars():
+    library = pytest.importorskip("polars")
+    return library.DataFrame, library.Series
+
+
+def pyarrow():
+    library = pytest.importorskip("pyarrow")
+    return library.table, lambda values: library.chunked_array([values])
+
+
+@pytest.mark.parametrize("library", [polars, pyarrow])
+def test_other_tables_are_read_like_pandas(library):
+    table, series = library()
+    X, y, groups = table({name: TABLE[name] for name in "ab"}), series(TABLE["y"]), series(GROUPS)
+    expected = ist.Ridge().fit(FRAME[["a", "b"]], FRAME["y"])
+    fit = ist.Ridge().fit(X, y, weights=series([1.0] * 5))
+    assert fit.names == ("a", "b")
+    np.testing.assert_array_equal(fit.theta, expected.theta)
+    np.testing.assert_array_equal(fit.loss(X, y), expected.loss(FRAME[["a", "b"]], FRAME["y"]))
+    found, other = (one.leave_groups_out(g) for one, g in ((fit, groups), (expected, GROUPS)))
+    np.testing.assert_array_equal(found.theta, other.theta)
+    labelled = ist.Ridge().fit(X, FRAME["y"].set_axis(list("pqrst")))  # a table without labels takes y's
+    assert labelled.row_labels.tolist() == list("pqrst")
+    formula = ist.from_statsmodels(smf.ols("np.log(y) ~ a", FRAME).fit())
+    np.testing.assert_array_equal(formula.loss(table(TABLE)), formula.loss(FRAME))
+
+
+@pytest.mark.parametrize("library", [polars, pyarrow])
+def test_without_narwhals_the_refusal_says_how(library, monkeypatch):
+    table, _ = library()
+    monkeypatch.setitem(sys.modules, "narwhals", None)
+    with pytest.raises(MissingDependency, match=r"^X is a p.* pip install 'influstat\[tables\]'"):
+        ist.Ridge().fit(table({"a": TABLE["a"]}), TABLE["y"])
