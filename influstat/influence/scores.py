@@ -159,7 +159,8 @@ class Scores(ShortRepr):
                 )
             return 0
         # Coefficients are called by the text of a table's column: its number 0 is "0".
-        given = () if isinstance(column, bool) else (column, str(column))  # though True == 1
+        scalar = isinstance(column, (str, int, float, tuple, np.generic))
+        given = (column, str(column)) if scalar and not isinstance(column, bool) else ()  # though True == 1
         found = ([k for k, label in enumerate(self.columns) if label == one] for one in given)
         labels: list[int] = next((some for some in found if some), [])
         if len(labels) == 1:

@@ -89,7 +89,10 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     names, entries = getattr(row_labels, "names", None) or (None,), given.tolist()
     whole = len(names) > 1 and all(isinstance(one, tuple) and len(one) == len(names) for one in entries)
     index, wanted = index_of(row_labels), index_of(called(given, names) if whole else given)
-    known = index.get_indexer_for(wanted) if index.nlevels == wanted.nlevels else np.full(len(wanted), -1)
+    try:
+        known = index.get_indexer_for(wanted) if index.nlevels == wanted.nlevels else np.full(len(wanted), -1)
+    except TypeError:  # dicts, lists: no row is called that
+        known = np.full(len(wanted), -1)
     repeated = index.duplicated(keep=False)
     if (known < 0).any() and len(known) == len(wanted):
         raise InvalidArgument(
