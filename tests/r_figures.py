@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,9 +19,8 @@ FOLDER = Path(__file__).parent / "r_reference"
 CLUSTER = 5  # rows in a cluster, as in figures.R
 LAG = 3  # of Newey and West's covariance, as in figures.R
 
-# Both sides solve the same equations in float64, with designs of condition up to 5e9 (longley): 1e-7 is that
-# times epsilon, with a little left. An entry that cancels to less than FLOOR of its column's root mean square
-# has the error of the terms it comes from.
+# Both sides solve the same equations in float64. An entry that cancels to less than FLOOR of its column's root
+# mean square has the error of the terms it comes from.
 RELATIVE = 1e-7
 FLOOR = 1e-3
 
@@ -35,9 +34,13 @@ class Reference:
     y: np.ndarray
     weights: np.ndarray
     offset: np.ndarray | None
-    aliased: tuple[int, ...]
+    aliased: tuple[int, ...]  # columns that are sums of earlier ones
     rows: np.ndarray
     figures: dict
+
+    def without_aliased(self):
+        """Return the model without the columns that R calls aliased; what R says of it is the same."""
+        return replace(self, X=np.delete(self.X, self.aliased, axis=1), aliased=())
 
     @property
     def clusters(self):
@@ -86,14 +89,20 @@ def disagreement(found, figure, rows):
     return _differing(summed, truth, size, [*(f"row {row}" for row in rows), "sum", "sum of squares"])
 
 
-def covariance_disagreement(found, figure):
-    """Return where a covariance is not R's, "" where it is; R's is its diagonal, then its first row."""
+def covariance_disagreement(found, figure, model):
+    """Return where a covariance is not R's, "" where it is; R's is its diagonal, then its first row.
+
+    Variances by few clusters can cancel to 0 beside the model's. R's have lost epsilon times the condition of
+    the design: 1.2e-7 of Newey and West's variances of longley (condition 5e9), by a calculation in 50 digits.
+    """
     truth = np.array(figure, dtype=np.float64)
     p = len(found)
     values = np.concatenate([np.diag(found), found[0, 1:]])
-    error = np.sqrt(truth[:p])
-    size = np.concatenate([truth[:p], error[0] * error[1:]])
-    return _differing(values, truth, size, [*(f"variance {j}" for j in range(p)), *(f"0, {j}" for j in range(1, p))])
+    size = np.maximum(np.sqrt(np.abs(truth[:p])), FLOOR * np.array(model.figures["se"]))
+    size = np.concatenate([size**2, size[0] * size[1:]])
+    labels = [*(f"variance {j}" for j in range(p)), *(f"0, {j}" for j in range(1, p))]
+    lost = np.finfo(np.float64).eps * np.linalg.cond(model.X)
+    return _differing(values, truth, size, labels, max(RELATIVE, lost))
 
 
 def list_disagreement(found, figure):
@@ -102,11 +111,11 @@ def list_disagreement(found, figure):
     return _differing(np.asarray(found), truth, np.abs(truth), [f"entry {j}" for j in range(len(truth))])
 
 
-def _differing(found, truth, size, labels):
+def _differing(found, truth, size, labels, relative=RELATIVE):
     if found.shape != truth.shape:
         return f"{len(found)} numbers for {len(truth)}"
     known = np.isfinite(truth)
-    wrong = np.where(known, ~(np.abs(found - truth) <= RELATIVE * size), np.isfinite(found))
+    wrong = np.where(known, ~(np.abs(found - truth) <= relative * size), np.isfinite(found))
     if not wrong.any():
         return ""
     with np.errstate(all="ignore"):
@@ -115,15 +124,63 @@ def _differing(found, truth, size, labels):
     return f"{int(wrong.sum())} of {len(truth)}; {labels[worst]}: {found[worst]:.9g}, R {truth[worst]:.9g}"
 
 
-def frame_of(fit, columns):
-    """Return the diagnostics of a fit, of which some may be nan at leverage 1."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DoubtfulResult)
-        return fit.diagnostics(columns)
-
-
-def assert_no_disagreement(measure, models):
-    """Assert that a measure, a function of a model that returns a disagreement, finds none in any."""
-    said = [(model.name, measure(model)) for model in models]
+def assert_no_disagreement(disagreement_of, models):
+    """Assert that a measure, a function of a model that says where it is not R's, says nothing of any."""
+    assert models
+    said = [(model.name, disagreement_of(model)) for model in models]
     wrong = [f"{name}\n    {text}" for name, text in said if text]
     assert not wrong, f"{len(wrong)} of {len(said)} models differ:\n" + "\n".join(wrong)
+
+
+# -- measures, functions of a fit and of what R says of it -------------------------------------------------
+
+# Columns of `diagnostics`, and what R calls them.
+COLUMNS = {
+    "hat_diag": "hat_diag",
+    "cooks_d": "cooks_d",
+    "standard_resid": "rstandard",
+    "student_resid": "rstudent",
+    "dffits": "dffits",
+    "cov_ratio": "cov_ratio",
+}
+SANDWICHES = ("HC0", "HC1", "HC2", "HC3", "HC4", "HC4m", "HC5")
+
+
+def coefficients(fit, model):
+    return list_disagreement(fit.theta, model.figures["coef"])
+
+
+def standard_errors(fit, model):
+    return list_disagreement(np.sqrt(np.diag(fit.covariance("model"))), model.figures["se"])
+
+
+def response_residuals(fit, model, name="residual"):
+    fitted = fit.predict(model.X, kind="mean", offset=model.offset)
+    return disagreement(model.y - fitted, model.figures["vectors"][name], model.rows)
+
+
+@cache
+def frame_of(fit):
+    """Return the diagnostics of a fit, some of them nan at leverage 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DoubtfulResult)
+        return fit.diagnostics([*COLUMNS, "dfbetas"])
+
+
+def column(fit, model, name, figure):
+    return disagreement(frame_of(fit)[name], model.figures["vectors"][figure], model.rows)
+
+
+def dfbetas(fit, model):
+    found = frame_of(fit).filter(regex="^dfb_").to_numpy()
+    said = [disagreement(a, b, model.rows) for a, b in zip(found.T, model.figures["dfbetas"], strict=True)]
+    return "; ".join(filter(None, said))
+
+
+def sandwich(fit, model, name, kind=None, **settings):
+    """Compare `fit.covariance(kind, ...)`; R has none to compare where it leaves the figure out."""
+    figure = model.figures.get("covariance", {}).get(name)
+    if figure is None:
+        return ""
+    found = fit.covariance(*(() if kind is None else (kind,)), **settings)
+    return covariance_disagreement(found, figure, model)

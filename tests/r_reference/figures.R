@@ -80,7 +80,7 @@ over_rows <- function(values, rows) {
   unname(c(values[rows], sum(finite), sum(finite^2)))
 }
 
-first_row <- function(matrix) unname(c(diag(matrix), matrix[1, -1]))
+first_row <- function(matrix) I(unname(c(diag(matrix), matrix[1, -1])))
 
 # HC2 and on divide by 1 - leverage: at leverage 1 there is nothing but rounding, and nothing is written.
 covariances <- function(fit) {
@@ -119,7 +119,7 @@ outlier <- function(fit) {
 inflation <- function(fit) {
   found <- tryCatch(suppressWarnings(suppressMessages(vif(fit))), error = function(e) NULL)
   if (is.null(found)) return(NULL)
-  unname(if (is.matrix(found)) found[, "GVIF"] else found)
+  I(unname(if (is.matrix(found)) found[, "GVIF"] else found))
 }
 
 shared_figures <- function(fit) {
@@ -137,7 +137,7 @@ shared_figures <- function(fit) {
     X = lapply(seq_len(ncol(X)), function(j) exact(unname(X[, j]))),
     weights = exact(weights_of(fit)),
     offset = exact(model.offset(model.frame(fit))),
-    names = colnames(X),
+    names = I(colnames(X)),
     aliased = I(unname(which(!kept)) - 1),
     rows = I(rows - 1),
     coef = I(unname(coef(fit)[kept])),
