@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from influstat.errors import DoubtfulResult
+from tests.tolerance import EPSILON, condition
 
 FOLDER = Path(__file__).parent / "r_reference"
 CLUSTER = 5  # rows in a cluster, as in figures.R
 LAG = 3  # of Newey and West's covariance, as in figures.R
 
-# Both sides solve the same equations in float64. An entry that cancels to less than FLOOR of its column's root
-# mean square has the error of the terms it comes from.
+# Both sides solve the same equations in float64. An entry that cancels to less than FLOOR of its column's
+# root mean square has the error of the terms it comes from.
 RELATIVE = 1e-7
 FLOOR = 1e-3
 
@@ -92,8 +93,9 @@ def disagreement(found, figure, rows):
 def covariance_disagreement(found, figure, model):
     """Return where a covariance is not R's, "" where it is; R's is its diagonal, then its first row.
 
-    Variances by few clusters can cancel to 0 beside the model's. R's have lost epsilon times the condition of
-    the design: 1.2e-7 of Newey and West's variances of longley (condition 5e9), by a calculation in 50 digits.
+    Variances by few clusters can cancel to 0 beside the model's. Both sides invert X'X and may lose epsilon
+    times its condition: R has lost 1.2e-7 of the variances of Newey and West for longley (4e-7 allowed), as a
+    calculation in 50 digits tells. No other model is allowed more than 1e-7.
     """
     truth = np.array(figure, dtype=np.float64)
     p = len(found)
@@ -101,7 +103,7 @@ def covariance_disagreement(found, figure, model):
     size = np.maximum(np.sqrt(np.abs(truth[:p])), FLOOR * np.array(model.figures["se"]))
     size = np.concatenate([size**2, size[0] * size[1:]])
     labels = [*(f"variance {j}" for j in range(p)), *(f"0, {j}" for j in range(1, p))]
-    lost = np.finfo(np.float64).eps * np.linalg.cond(model.X)
+    lost = EPSILON * condition(model.X.T @ model.X)
     return _differing(values, truth, size, labels, max(RELATIVE, lost))
 
 

@@ -111,9 +111,7 @@ def test_what_statsmodels_says_is_what_r_says(name, models):
 
 @pytest.mark.parametrize("models", SLICES)
 @pytest.mark.parametrize("name", FITTED_WITH)
-@pytest.mark.xfail(
-    raises=AssertionError, reason="a fit does not yet carry the covariance that it was fitted with"
-)
+@pytest.mark.xfail(raises=AssertionError, reason="a fit does not carry its covariance yet")
 def test_a_fit_carries_the_covariance_it_was_fitted_with(name, models):
     def differing(model):
         fit = ist.from_statsmodels(results_of(model, **FITTED_WITH[name](model)))
@@ -122,7 +120,7 @@ def test_a_fit_carries_the_covariance_it_was_fitted_with(name, models):
     figures.assert_no_disagreement(differing, some_fitted_with(name, models))
 
 
-# -- columns that are sums of others ---------------------------------------------------------------------------
+# -- columns that are sums of others -------------------------------------------------------------------------
 
 
 def test_fitted_values_of_a_deficient_design_agree_with_r():
