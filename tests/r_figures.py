@@ -93,14 +93,15 @@ def disagreement(found, figure, rows):
 def covariance_disagreement(found, figure, model):
     """Return where a covariance is not R's, "" where it is; R's is its diagonal, then its first row.
 
-    Variances by few clusters can cancel to 0 beside the model's. Both sides invert X'X and may lose epsilon
-    times its condition: R has lost 1.2e-7 of the variances of Newey and West for longley (4e-7 allowed), as a
-    calculation in 50 digits tells. No other model is allowed more than 1e-7.
+    Variances by few clusters can cancel to 0 beside HC0's, the squares without the products. Both sides
+    invert X'X and may lose epsilon times its condition: R has lost 1.2e-7 of the variances of Newey and West
+    for longley (4e-7 allowed), as a calculation in 50 digits tells. No other model is allowed more than 1e-7.
     """
     truth = np.array(figure, dtype=np.float64)
     p = len(found)
+    terms = np.array(model.figures["covariance"]["HC0"][:p])
     values = np.concatenate([np.diag(found), found[0, 1:]])
-    size = np.maximum(np.sqrt(np.abs(truth[:p])), FLOOR * np.array(model.figures["se"]))
+    size = np.maximum(np.sqrt(np.abs(truth[:p])), FLOOR * np.sqrt(terms))
     size = np.concatenate([size**2, size[0] * size[1:]])
     labels = [*(f"variance {j}" for j in range(p)), *(f"0, {j}" for j in range(1, p))]
     lost = EPSILON * condition(model.X.T @ model.X)

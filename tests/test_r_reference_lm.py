@@ -10,7 +10,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from statsmodels.tools.sm_exceptions import ModelWarning
+from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 import influstat as ist
 from influstat.errors import InvalidArgument, SingularHessian
@@ -35,7 +35,7 @@ def results_of(model, **settings):
     unweighted = (model.weights == 1).all()
     linear = sm.OLS(y, model.X) if unweighted else sm.WLS(y, model.X, weights=model.weights)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ModelWarning)  # says of a deficient design that it is one
+        warnings.simplefilter("ignore", SingularMatrixWarning)  # says of a deficient design that it is one
         return linear.fit(**settings)
 
 
