@@ -10,6 +10,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 import influstat as ist
@@ -66,6 +67,49 @@ AGREE = {
 @pytest.mark.parametrize("measure", AGREE)
 def test_least_squares_agrees_with_r(measure, models):
     figures.assert_no_disagreement(lambda model: AGREE[measure](fit_of(model), model), models)
+
+
+# -- what R stars, and whom it calls an outlier --------------------------------------------------------------
+
+
+def starred(fit, model):
+    """Return R's `influence.measures(...)$is.inf` by its rules, from our columns: {measure: rows}."""
+    frame, (n, p) = figures.frame_of(fit), model.X.shape
+    rules = {
+        **{f"dfb_{j}": frame[name].abs() > 1.0 for j, name in enumerate(frame.filter(regex="^dfb_"))},
+        "dffits": frame["dffits"].abs() > 3.0 * np.sqrt(p / (n - p)),
+        "cov_ratio": (1.0 - frame["cov_ratio"]).abs() > 3.0 * p / (n - p),
+        "cooks_d": stats.f.cdf(frame["cooks_d"], p, n - p) > 0.5,
+        "hat_diag": frame["hat_diag"] > 3.0 * p / n,
+    }
+    return {name: np.flatnonzero(rule).tolist() for name, rule in rules.items() if rule.any()}
+
+
+@pytest.mark.parametrize("models", SLICES)
+def test_rows_that_r_stars_are_starred(models):
+    def differing(model):
+        found, stars = starred(fit_of(model), model), model.figures["stars"]
+        return "" if found == stars else f"{found}, R {stars}"
+
+    figures.assert_no_disagreement(differing, models)
+
+
+@pytest.mark.parametrize("models", SLICES)
+def test_the_outlier_of_r_is_ours_with_its_p_value(models):
+    def differing(model):
+        row, *truth = model.figures["outlier"]
+        found = figures.frame_of(fit_of(model))["student_resid"].to_numpy()
+        n, largest = len(found), np.nanmax(np.abs(found))
+        if largest > abs(found[int(row)]) * (1.0 + figures.RELATIVE):  # of two of the same size R takes one
+            return f"row {row} of R is not the largest"
+        p = 2.0 * stats.t.sf(largest, n - model.X.shape[1] - 1)
+        bonferroni = p * np.isfinite(found).sum()
+        return figures.list_disagreement([found[int(row)], p, bonferroni], truth)
+
+    figures.assert_no_disagreement(differing, models)
+
+
+# -- covariances ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("models", SLICES)
