@@ -187,3 +187,15 @@ def sandwich(fit, model, name, kind=None, **settings):
         return ""
     found = fit.covariance(*(() if kind is None else (kind,)), **settings)
     return covariance_disagreement(found, figure, model)
+
+
+GROUPED_AND_LAGGED = {
+    "cluster": lambda fit, model: sandwich(fit, model, "cluster", "cluster", groups=model.clusters),
+    "cluster, no factor": lambda fit, model: sandwich(
+        fit, model, "cluster_plain", "cluster", groups=model.clusters, correction=False
+    ),
+    "Newey-West": lambda fit, model: sandwich(fit, model, "newey_west", "HAC", lags=LAG),
+    "Newey-West, factor": lambda fit, model: sandwich(
+        fit, model, "newey_west_adjusted", "HAC", lags=LAG, correction=True
+    ),
+}
