@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from influstat.errors import IndefiniteHessian, SingularHessian, Unsupported
+from influstat.errors import IndefiniteHessian, InvalidArgument, SingularHessian, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.progress import progress
 from influstat.input.validation import choice
@@ -19,7 +19,7 @@ from influstat.removal.gradients import blocks_of
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
-from influstat.removal.methods.newton_step import NewtonStep, Outcome
+from influstat.removal.methods.newton_step import NewtonStep, Outcome, without
 from influstat.removal.methods.quadratic import ClosedForm
 from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
@@ -80,9 +80,30 @@ def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     """Yield the removals of consecutive blocks."""
     prepared = prepare(fit, groups, method)
     for part in progress(blocks_of(fit, groups), "removals"):
-        found = prepared.remove(part)
+        found = _removed(prepared, part, fit.risk.shape[1])
         theta = np.ascontiguousarray(found.theta.T)
         yield Removal(fit, method, part, theta, found.converged, tuple(found.status), found.gradient_norm)
+
+
+def _removed(prepared: Method, groups: Groups, p: int) -> Outcome:
+    """Return theta without each group of a block; one whose refit a caller's function refuses fails alone."""
+    try:
+        return prepared.remove(groups)
+    except InvalidArgument as error:
+        if len(groups) == 1:
+            nowhere = np.full((p, 1), np.nan)
+            return Outcome(
+                nowhere, np.zeros(1, dtype=np.bool_), [without(groups[0], str(error))], np.full(1, np.nan)
+            )
+        halves = np.array_split(np.arange(len(groups)), 2)
+        found = [_removed(prepared, groups.take(half), p) for half in halves]
+    norms = [part.gradient_norm for part in found if part.gradient_norm is not None]
+    return Outcome(
+        np.concatenate([part.theta for part in found], axis=1),
+        np.concatenate([part.converged for part in found]),
+        [text for part in found for text in part.status],
+        np.concatenate(norms) if len(norms) == len(found) else None,
+    )
 
 
 def marked_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
