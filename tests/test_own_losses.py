@@ -160,3 +160,31 @@ def test_a_right_fit_agrees_with_the_callers_refits():
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_fit_disagrees_with_the_callers_refits(name):
     assert not checks.check_refit(WRONG[name](), own_refit).passed
+
+
+HOLLOW = {
+    "Cauchy": lambda y, eta: np.log1p((y - eta) ** 2),
+    "Welsch": lambda y, eta: 1.0 - np.exp(-0.5 * (y - eta) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", HOLLOW)
+def test_a_loss_that_is_not_convex_at_zero_asks_for_a_start(name):
+    risk = ist.LinearRisk(ist.NumericalLoss(HOLLOW[name]), X, Y + 5.0)
+    with pytest.raises(ist.errors.IndefiniteHessian, match="Pass start="):
+        ist.Fit.minimise(risk)
+    start = squares(X, Y + 5.0).theta
+    assert ist.Fit.minimise(risk, start=start).stationarity < 1e-10
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e-3, 1e6])
+def test_targets_of_another_unit_are_told_to_change_the_width(unit):
+    def loss(y, eta):
+        return unit**2 * (np.sqrt(1.0 + ((y - eta) / unit) ** 2) - 1.0)
+
+    truth = ist.Fit.minimise(ist.LinearRisk(ist.PseudoHuberLoss(1.0), X, Y)).theta
+    fitted = ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss, width=unit), X, unit * Y)).theta
+    np.testing.assert_allclose(fitted / unit, truth, rtol=1e-8)  # both stop at 1e-12 of a gradient
+    if unit < 1.0:
+        with pytest.raises(InvalidArgument, match="pass width="):
+            ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss), X, unit * Y))

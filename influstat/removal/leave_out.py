@@ -89,6 +89,8 @@ def _removed(prepared: Method, groups: Groups, p: int) -> Outcome:
     """Return theta without each group of a block; one whose refit a caller's function refuses fails alone."""
     try:
         return prepared.remove(groups)
+    except Unsupported:  # of every group
+        raise
     except InvalidArgument as error:
         if len(groups) == 1:
             nowhere = np.full((p, 1), np.nan)
