@@ -160,7 +160,7 @@ class Descent:
                 raise IndefiniteHessian(
                     "The Hessian is indefinite where the search starts: this is not a minimum, and the loss "
                     "is not convex there, or a sign in it is wrong. Pass start=, a theta near the minimum "
-                    f"that you mean, e.g. that of ist.SquaredError() or ist.PseudoHuberLoss(). ({error.args[0].split(': ')[0]}.)"
+                    f"that you mean, e.g. that of ist.SquaredError(). ({error.args[0].split(': ')[0]}.)"
                 ) from error
         except SingularHessian:
             if self.steps == 0 and self.convex:
