@@ -250,6 +250,9 @@ def of_functions(fit, logistic):
         "checks.check_loss": (checks.check_loss, {
             "loss": ist.SquaredError(), "y": None, "width": 1.0, "convex": True, **CHECK,
         }),
+        "checks.check_refit": (checks.check_refit, {
+            "fit": fit, "refit": lambda rows: fit.theta, "rtol": 1e-4, "rows": 2, "seed": 0,
+        }),
         "checks.check_risk": (checks.check_risk, {
             "risk": fit.risk, "theta": None, "X": None, "y": None, "convex": True, **CHECK,
         }),
