@@ -97,13 +97,20 @@ class PlainInference:
         w, x = risk.weights[i], risk.X[i]
         leverage = w * second[i] * forms[i]
         residual = -np.sqrt(w) * first[i] / np.sqrt(second[i] * (1 - leverage))
+        if second[i] < 1.0:  # logistic: Williams' residual, with the deviance of the label
+            deviance = 2.0 * w * np.log1p(np.exp(-(x @ theta + risk.offset[i]) * (1 if first[i] < 0 else -1)))
+            williams = -np.sign(first[i]) * np.sqrt(
+                deviance + leverage * w * first[i] ** 2 / second[i] / (1.0 - leverage)
+            )
+        else:
+            williams = residual
         displacement = total * (risk.value(theta_without) - risk.value(theta))
         determinants = [np.linalg.det(phi_without * inverse_without), np.linalg.det(phi * inverse)]
         return {
             "hat_diag": leverage,
             "cooks_d": change @ np.linalg.solve(phi * inverse, change) / freedom,
             "standard_resid": residual / np.sqrt(phi),
-            "student_resid": residual / np.sqrt(phi_without),
+            "student_resid": williams / np.sqrt(phi_without),
             "dffits_internal": x @ change / np.sqrt(phi * forms[i]),
             "dffits": x @ change / np.sqrt(phi_without * forms[i]),
             "cov_ratio": determinants[0] / determinants[1],

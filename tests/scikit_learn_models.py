@@ -17,11 +17,15 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import (
+    BayesianRidge,
     ElasticNet,
     ElasticNetCV,
     GammaRegressor,
     Lasso,
     LassoCV,
+    LassoLars,
+    LassoLarsCV,
+    LassoLarsIC,
     LinearRegression,
     LogisticRegression,
     LogisticRegressionCV,
@@ -194,6 +198,25 @@ MODELS = [
         agree=1e-5,
     ),
     ModelCase("Lasso", Lasso(alpha=0.1, **TIGHT), "number"),
+    ModelCase("LassoLars", LassoLars(alpha=0.1), "number"),
+    ModelCase(
+        "LassoLarsCV, alpha held",
+        LassoLarsCV(),
+        "number",
+        refit=lambda fitted, n: LassoLars(alpha=fitted.alpha_),
+    ),
+    ModelCase(
+        "LassoLarsIC, alpha held",
+        LassoLarsIC(),
+        "number",
+        refit=lambda fitted, n: LassoLars(alpha=fitted.alpha_),
+    ),
+    ModelCase(
+        "BayesianRidge, precisions held",
+        BayesianRidge(),
+        "number",
+        refit=lambda fitted, n: Ridge(alpha=fitted.lambda_ / fitted.alpha_),
+    ),
     ModelCase("ElasticNet", ElasticNet(alpha=0.15, **TIGHT), "number"),
     ModelCase("ElasticNet, sample_weight", ElasticNet(alpha=0.15, **TIGHT), "number", weighted=True),
     ModelCase(

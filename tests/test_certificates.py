@@ -28,6 +28,7 @@ from tests.extended import LONG, Truth
 
 
 @examples(200)
+@pytest.mark.filterwarnings("ignore:.*removals hold coefficients that are nan")
 @given(certifiable(), st.integers(0, 10**6))
 def test_no_error_of_anything_drawn_is_beyond_its_bound(drawn_case, seed):
     problem, groups, method = drawn_case

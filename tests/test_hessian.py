@@ -220,10 +220,15 @@ def test_a_smoothing_penalty_stands_where_the_rows_do_not_reach(case, kind):
 def test_a_penalty_matrix_with_a_null_space_is_not_evidently_definite():
     # All entries of both diagonals are positive, and every l2 is; still nothing holds the constants.
     X = np.array([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]])
-    for solver in (ist.ConjugateGradient(), ist.Cholesky()):
-        risk = ist.LinearRisk(ist.SquaredError(), X, np.zeros(2), penalty=ist.Quadratic(X.T @ X))
-        with pytest.raises(SingularHessian, match="x0, x1, x2 are collinear and not determined"):
-            solver.prepare(risk.curvature(np.zeros(3)))
+    risk = ist.LinearRisk(ist.SquaredError(), X, np.zeros(2), penalty=ist.Quadratic(X.T @ X))
+    with pytest.raises(SingularHessian, match="x0, x1, x2 are collinear and not determined"):
+        ist.ConjugateGradient().prepare(risk.curvature(np.zeros(3)))
+    prepared = ist.Cholesky().prepare(risk.curvature(np.zeros(3)))
+    found = prepared.apply(
+        np.array([[1.0, 1.0], [-1.0, 0.0], [0.0, 0.0]])
+    ).value  # a difference, and one alone
+    np.testing.assert_allclose(X @ found[:, 0], [2.0 / 3.0, 0.0], atol=1e-15)  # H = X'X + X'X / 2
+    assert np.isnan(found[:, 1]).all()
 
 
 def test_the_bound_counts_what_lies_off_the_diagonal():

@@ -69,7 +69,8 @@ def test_flipped_labels_come_first():
 
 def test_a_row_without_which_there_is_no_fit_comes_last():
     X, y = np.array([[1.0], [2.0], [3.0]]), np.array([0.0, 1.0, 1.0])
-    suspects = ist.find_mislabelled(ist.Logistic(lam=1.0, intercept=True).fit(X, y))
+    with pytest.warns(ist.errors.DoubtfulResult, match="1 of 3 removals"):
+        suspects = ist.find_mislabelled(ist.Logistic(lam=1.0, intercept=True).fit(X, y))
     assert suspects.order[-1] == 0  # without it only one class is left
     assert suspects.score[0] == -np.inf
 

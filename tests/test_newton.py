@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
-from influstat.minimise import newton
+from influstat.minimise import descent, newton
 from tests.budget import examples
 from tests.cases import LOSSES, make_problem
 from tests.reference import assert_within
@@ -109,7 +109,7 @@ def test_where_newton_fails_from_a_start_the_smoother_forms_help():
     risk = ist.SmoothedSVC(lam=1.0, t=1e-6, intercept=False).risk(X, 2 * y - 1)
     start = np.array([500.0, -300.0, 100.0])
     with pytest.raises(NotConverged):
-        newton._Descent(risk, start).minimum(20, newton.TOLERANCE)
+        descent.Descent(risk, start).minimum(20, descent.TOLERANCE)
     direct, far = ist.Fit.minimise(risk), ist.Fit.minimise(risk, start=start, max_iterations=20)
     np.testing.assert_allclose(far.theta, direct.theta, rtol=1e-11)
 
@@ -245,7 +245,7 @@ def test_any_risk_is_minimised_and_its_saddles_are_refused():
 
 @pytest.fixture
 def factor_nothing(monkeypatch):
-    monkeypatch.setattr(newton, "LARGEST_FACTORED", 0)
+    monkeypatch.setattr(descent, "LARGEST_FACTORED", 0)
 
 
 @pytest.mark.usefixtures("factor_nothing")
@@ -254,7 +254,7 @@ def factor_nothing(monkeypatch):
 def test_steps_by_conjugate_gradients_end_at_the_same_minimum(case, intercept):
     problem = make_problem(case, 50, 12, 3, scales=(1.0, 100.0), offset=True, intercept=intercept)
     fit = ist.Fit.minimise(problem.risk(X=sp.csr_array(problem.X)))
-    assert newton._by_conjugate_gradients(fit.risk)
+    assert descent._by_conjugate_gradients(fit.risk)
     assert fit.stationarity <= 1e-12
     truth, plain = problem.plain().minimiser(), problem.plain()
     reach = np.abs(np.linalg.inv(plain.hessian(truth))) @ plain.gradient_size(truth)

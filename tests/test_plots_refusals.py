@@ -111,10 +111,6 @@ def test_our_own_diagnostics_are_drawn_without_their_rows_of_leverage_one():
             "same_label must hold booleans, or 0 and 1, but it holds None at row 1",
         ),
         (
-            lambda: plots.factor_panels([1.0], {"a": [1.0]}, same_label=[True], equal_units="a"),
-            "equal_units must name variants",
-        ),
-        (
             lambda: plots.search_curves([1, 2], {"a": [50.0, 80.0]}),
             r"found\['a'\] must hold shares of 0 to 1, but it holds 50. Divide percentages by 100",
         ),
@@ -153,6 +149,10 @@ def test_bad_input(call, sentence):
         (lambda: plots.solver_panels([[1.0]], [1.0]), "predictions must map names to values"),
         (lambda: plots.search_curves([1.0], [[1.0]]), "found must map names to values"),
         (lambda: plots.factor_panels([1.0], [[1.0]], same_label=[True]), "variants must map names to values"),
+        (
+            lambda: plots.factor_panels([1.0], {"a": [1.0]}, same_label=[True], equal_units="a"),
+            "equal_units must be a list",
+        ),
         (lambda: plots.image_panels(IMAGES[:2], None), "titles must be a list"),
         (lambda: plots.image_panels(IMAGES[:2], "ab"), "titles must be a list"),
         (lambda: plots.image_panels(IMAGES[:2], ["a", "b"], frames="red"), "frames must be a list"),

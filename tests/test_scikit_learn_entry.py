@@ -20,7 +20,7 @@ from sklearn.svm import LinearSVC
 
 import influstat as ist
 from influstat.adapters.scikit_learn.check import limit_of
-from influstat.adapters.verification import remaining_step
+from influstat.minimise.remaining import remaining_step
 from tests.scikit_learn_entry_cases import EXACT, LABELS, NUMBER, X, fit_and_pass
 
 # -- verification on entry -----------------------------------------------------------------------------
@@ -38,7 +38,7 @@ from tests.scikit_learn_entry_cases import EXACT, LABELS, NUMBER, X, fit_and_pas
     ],
 )
 def test_other_data_than_in_the_fit_are_refused_with_the_size_of_the_gradient(what, changed):
-    with pytest.raises(ist.errors.NotStationary, match="has a relative gradient of 0.*polish=True"):
+    with pytest.raises(ist.errors.NotStationary, match="with a relative gradient of .*polish=True"):
         ist.from_sklearn(EXACT.fit(X, LABELS), **{"X": X, "y": LABELS, **changed})
 
 
@@ -63,7 +63,8 @@ def test_an_unfinished_fit_is_refused_and_polish_finishes_it():
         early = LogisticRegression(max_iter=4).fit(X, LABELS)
     with pytest.raises(ist.errors.NotStationary, match=r"relative gradient of 0.\d+ for 'x\d'"):
         ist.from_sklearn(early, X, LABELS)
-    fit = ist.from_sklearn(early, X, LABELS, polish=True)
+    with pytest.warns(ist.errors.DoubtfulResult, match="standard errors away from where the library"):
+        fit = ist.from_sklearn(early, X, LABELS, polish=True)
     np.testing.assert_allclose(fit.theta, fit_and_pass(EXACT, y=LABELS).theta, rtol=1e-9)
     assert fit.stationarity < 1e-12
 
@@ -79,12 +80,12 @@ def test_a_fit_to_a_coarse_tolerance_passes_with_a_warning_that_states_the_error
     minimum = fit_and_pass(EXACT, y=LABELS)
     H = minimum.hessian.to_dense()
     away = fit.theta - minimum.theta
-    typical = np.mean([row @ H @ row for row in minimum.influence().on_theta().removal])
+    typical = np.median([row @ H @ row for row in minimum.influence().on_theta().removal])
     np.testing.assert_allclose(stated, np.sqrt(away @ H @ away / typical), rtol=0.06)
 
 
 def test_polishing_other_data_warns():
-    with pytest.warns(ist.errors.DoubtfulResult, match="Check that X, y"):
+    with pytest.warns(ist.errors.DoubtfulResult, match="Pass the X, y and sample_weight"):
         ist.from_sklearn(EXACT.fit(X, LABELS), X[::-1], LABELS, polish=True)
 
 
@@ -105,7 +106,8 @@ def test_limit_follows_the_tolerance_of_the_estimator(estimator, limit):
 
 
 @pytest.mark.parametrize(
-    ("tol", "gradient", "passes"), [(1e-4, 5e-5, True), (1e-4, 5e-4, False), (1e-9, 5e-6, False)]
+    ("tol", "gradient", "passes"),
+    [(1e-4, 5e-5, True), (1e-4, 1e-3, False), (1e-9, 5e-6, True), (1e-9, 5e-5, False)],
 )
 def test_a_gradient_passes_up_to_tol(tol, gradient, passes):
     model = LogisticRegression(solver="newton-cholesky", tol=tol).fit(X, LABELS)
@@ -117,7 +119,7 @@ def test_a_gradient_passes_up_to_tol(tol, gradient, passes):
         if passes:
             assert ist.from_sklearn(model, X, LABELS).gradient_norm == pytest.approx(2.0 * gradient, rel=1e-2)
             return
-        with pytest.raises(ist.errors.NotStationary, match=f"gradient at most {max(tol, 1e-6):.1e}"):
+        with pytest.raises(ist.errors.NotStationary, match="of a typical removal away"):
             ist.from_sklearn(model, X, LABELS)
 
 
@@ -157,7 +159,7 @@ def test_small_units_do_not_hide_other_data():
     small = 1e-6 * X
     y = 1e-4 * (LABELS == "yes")  # so is that of the intercept
     ridge = Ridge(alpha=1e-12, solver="lsqr", tol=1e-4).fit(small, y)
-    with pytest.raises(ist.errors.NotStationary, match="and is about .* standard errors away"):
+    with pytest.raises(ist.errors.NotStationary, match="about .* standard errors"):
         ist.from_sklearn(ridge, small[::-1], y)
 
 
@@ -168,9 +170,10 @@ def test_distance_from_the_minimum_is_that_of_all_rows_together():
     fit = ist.Fit.minimise(risk)
     H, away = fit.hessian.to_dense(), np.array([1e-3, -1e-3])
     effects = fit.influence().on_theta().removal
-    typical = np.mean(np.sum((effects @ H) * effects, axis=1))
+    typical = np.median(np.sum((effects @ H) * effects, axis=1))
     expected = np.sqrt(away @ H @ away / typical)
-    assert remaining_step(risk, fit.theta + away) == pytest.approx(expected, rel=1e-2)
+    # A median over half of the rows, at the moved theta: sampling alone makes 1 / sqrt(4500) of it.
+    assert remaining_step(risk, fit.theta + away) == pytest.approx(expected, rel=5e-2)
 
 
 def test_a_fit_in_single_precision_passes():

@@ -7,10 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import (
+    ARDRegression,
     ElasticNet,
     GammaRegressor,
     HuberRegressor,
+    Lars,
     LogisticRegression,
     LogisticRegressionCV,
     MultiTaskLasso,
@@ -22,10 +27,12 @@ from sklearn.linear_model import (
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
 import influstat as ist
+from influstat.adapters.scikit_learn.kinds import READERS
+from influstat.adapters.scikit_learn.reasons import REASONS
 from tests.scikit_learn_entry_cases import EXACT, FRAME, LABELS, NUMBER, THREE, X, fit_and_pass
 from tests.scikit_learn_versions import HELD_RIDGE, VERSION, elastic
 
@@ -66,12 +73,6 @@ REFUSALS = [
     ),
     ("huber", lambda: fit_and_pass(HuberRegressor()), ValueError, "fits a scale together"),
     ("nu", lambda: fit_and_pass(NuSVC(kernel="linear"), y=LABELS), ValueError, "nu is a constraint"),
-    (
-        "nested pipeline",
-        lambda: fit_and_pass(make_pipeline(StandardScaler(), make_pipeline(Ridge()))),
-        TypeError,
-        "into one Pipeline",
-    ),
     ("kernel", lambda: fit_and_pass(SVC(), y=LABELS), ValueError, "kernel that is 'linear'.*Nystroem"),
     (
         "hinge",
@@ -278,11 +279,20 @@ REFUSALS = [
         "loss that is 'log_loss' or",
     ),
     (
-        "held at zero",
-        lambda: fit_and_pass(Ridge(positive=True)),
+        "calibrated",
+        lambda: fit_and_pass(CalibratedClassifierCV(EXACT, cv=2), y=LABELS),
         ValueError,
-        "no constraint holds.*positive=True and 1 coefficients at 0",
+        r"one estimator with.*calibrated_classifiers_\[k\].estimator",
     ),
+    (
+        "transformed target",
+        lambda: fit_and_pass(TransformedTargetRegressor(Ridge())),
+        ValueError,
+        "the y that it gets.*Pass its regressor_ with y=transformer_",
+    ),
+    ("relevance", lambda: fit_and_pass(ARDRegression()), ValueError, "hold its penalties fixed"),
+    ("least angles", lambda: fit_and_pass(Lars()), ValueError, "use LassoLars"),
+    ("discriminant", lambda: fit_and_pass(LinearDiscriminantAnalysis(), y=LABELS), ValueError, "class means"),
 ]
 
 
@@ -291,6 +301,37 @@ def test_bad_input_is_refused_with_the_remedy(what, call, kind, sentence):
     with pytest.raises(kind, match=f"(?s){sentence}") as caught:
         call()
     assert isinstance(caught.value, ist.errors.InflustatError)
+
+
+def test_a_refusal_is_about_the_estimator_that_was_given():
+    for name, (need, remedy) in REASONS.items():
+        assert name not in READERS
+        assert need[0].islower()
+        assert remedy.endswith(".")
+        assert not set(need.replace(",", "").split()) & set(READERS)  # no list of those that would do
+
+
+def test_pipelines_in_pipelines_and_frozen_ones_are_one_pipeline():
+    flat = make_pipeline(StandardScaler(), MinMaxScaler(), Ridge())
+    inner = make_pipeline(MinMaxScaler(), Ridge())
+    nested = make_pipeline(StandardScaler(), inner)
+    frozen = pytest.importorskip("sklearn.frozen").FrozenEstimator(nested)
+    expected = ist.from_sklearn(flat.fit(X, NUMBER), X, NUMBER)
+    nested.fit(X, NUMBER)
+    for estimator in (nested, frozen):
+        found = ist.from_sklearn(estimator, X, NUMBER)
+        np.testing.assert_allclose(found.theta, expected.theta, rtol=1e-10)
+        np.testing.assert_allclose(found.predict(X), flat.predict(X), rtol=1e-10)
+
+
+def test_cross_validated_softmax_and_members_of_a_calibration_are_read():
+    model = LogisticRegressionCV(Cs=3, tol=1e-10, max_iter=10_000, scoring="neg_log_loss", **HELD_RIDGE)
+    fit = fit_and_pass(model, y=THREE, polish=True)
+    held = LogisticRegression(C=np.ravel(model.C_)[0], tol=1e-10, max_iter=10_000)
+    np.testing.assert_allclose(fit.theta, fit_and_pass(held, y=THREE, polish=True).theta, atol=1e-8)
+    calibrated = CalibratedClassifierCV(EXACT, cv=2, ensemble=False).fit(X, LABELS)
+    member = calibrated.calibrated_classifiers_[0].estimator
+    np.testing.assert_allclose(ist.from_sklearn(member, X, LABELS).theta[:-1], member.coef_[0])
 
 
 def test_a_constraint_that_does_not_bind_is_no_hindrance():

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 import influstat as ist
-from influstat.errors import DoubtfulResult, InvalidArgument, SingularHessian
+from influstat.errors import DoubtfulResult, InvalidArgument
 from tests.statsmodels_models import DATA, ROWS
 
 POISSON = sm.families.Poisson()
@@ -307,8 +307,16 @@ def test_collinear_columns_are_told_when_a_question_needs_the_inverse():
         warnings.simplefilter("ignore", SingularMatrixWarning)  # statsmodels says it too, from 0.15 on
         results = sm.OLS(DATA.normal, X).fit()
     fit = ist.from_statsmodels(results)
-    with pytest.raises(SingularHessian, match="x1, x2, x4 are collinear"):
-        fit.influence().on_theta()
+    with pytest.warns(DoubtfulResult, match="x1, x2, x4 are not determined"):
+        values = fit.influence().on_theta().values
+    plain = ist.from_statsmodels(sm.OLS(DATA.normal, DATA.X).fit())
+    assert np.isnan(values[:, [1, 2, 4]]).all()
+    assert_allclose(values[:, [0, 3]], plain.influence().on_theta().values[:, [0, 3]], rtol=1e-9)
+    assert_allclose(
+        fit.influence().on_prediction(X[:3]).values,
+        plain.influence().on_prediction(DATA.X[:3]).values,
+        rtol=1e-9,
+    )
 
 
 def test_polishing_finishes_a_fit():

@@ -15,7 +15,14 @@ from statsmodels.tsa.ar_model import AutoReg
 from statsmodels.tsa.arima.model import ARIMA
 
 import influstat as ist
-from influstat.errors import InvalidArgument, InvalidType, NotConverged, NotStationary, Unsupported
+from influstat.errors import (
+    DoubtfulResult,
+    InvalidArgument,
+    InvalidType,
+    NotConverged,
+    NotStationary,
+    Unsupported,
+)
 from tests.statsmodels_models import DATA, LABELS
 
 X, GROUPS = DATA.X, np.repeat(np.arange(40), 5)
@@ -112,7 +119,8 @@ class TestUnconverged:
             ist.from_statsmodels(self.unconverged())
 
     def test_polishing_helps(self):
-        fit = ist.from_statsmodels(self.unconverged(), polish=True)
+        with pytest.warns(DoubtfulResult, match="standard errors away from where the library stopped"):
+            fit = ist.from_statsmodels(self.unconverged(), polish=True)
         np.testing.assert_allclose(fit.theta, sm.Logit(LABELS, X).fit(disp=0).params, rtol=1e-8)
 
     def test_a_fit_stopped_early_without_a_word_is_measured(self):

@@ -9,6 +9,7 @@ import numpy as np
 from influstat.errors import Unsupported
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import require_fit
 from influstat.risks.likelihood import LikelihoodRisk
 from influstat.risks.linear import as_linear
 
@@ -50,7 +51,7 @@ def negative_curvature_rows(fit: Fit) -> Any:
     """
     import pandas as pd
 
-    curvature = _curvature(fit.risk, fit.theta)
+    curvature = _curvature(require_fit(fit).risk, fit.theta)
     rows = np.flatnonzero(curvature < -1e-12 * np.max(np.abs(curvature), initial=0.0))
     rows = rows[np.argsort(curvature[rows], kind="stable")]
     return pd.Series(curvature[rows], index=list(fit.row_labels[rows]), name="curvature", dtype=float)

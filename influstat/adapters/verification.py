@@ -1,4 +1,4 @@
-"""Verification on entry: theta must minimise the risk that we believe the library fitted."""
+"""Verification on entry: a fit of another library must be at the minimum of the risk that we read from it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import IndefiniteHessian, NotStationary, SingularHessian
+from influstat.errors import NotStationary
 from influstat.fit import Fit
 from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import STATIONARITY
-from influstat.minimise.newton import stationarity
-from influstat.solvers import Cholesky
+from influstat.input.warning import doubt
+from influstat.minimise.descent import stationarity
+from influstat.minimise.minimum import ALLOWED, STATIONARITY
+from influstat.minimise.remaining import remaining_step
+from influstat.risks.linear import as_linear
 
-# A library may stop this far from the minimum, in units of what removing a typical row does to theta:
-# its own refits without a row are then no nearer than that either.
-ALLOWED = 1e-2
-PLAIN = 1e-9  # relative gradient so small that nothing more needs to be measured
-BLOCK = 4096  # rows whose gradients are held at once
+NOTICED = 0.1  # standard errors between a library's coefficients and the minimum that deserve a word
+SAME = 1e-7  # relative difference of predictions: libraries add in another order, and some in float32
 
 
 def steepest(risk: Any, theta: FloatArray) -> str:
@@ -29,13 +28,31 @@ def steepest(risk: Any, theta: FloatArray) -> str:
     return f"{relative[worst]:.3g} for {risk.names[worst]!r}"
 
 
-def verified_fit(risk: Any, theta: FloatArray, reader: Reader | None, *, polish: bool, library: str) -> Fit:
+def standard_errors(risk: Any, removals: float) -> float:
+    """Return a distance in units of a typical removal in standard errors: root n removals make one."""
+    rows = int(np.count_nonzero(np.asarray(risk.weights, dtype=np.float64)))
+    return removals / float(np.sqrt(max(rows, 1)))
+
+
+def verified_fit(
+    risk: Any, theta: FloatArray, reader: Reader | None, *, polish: bool, library: str, known: str = ""
+) -> Fit:
     """Return the fit, polished if asked, or raise saying how far theta is from the minimum.
 
-    theta passes at a relative gradient of 1e-9, or where the Newton step that is left is below 1 % of the
-    step that removing a typical row makes: root of grad'H^-1 grad against the root mean square over rows
-    of the same norm of (w_i / W) g_i. Where H is singular, `Fit`'s own rule of 1e-6 decides, and every
-    question that needs H^-1 says that there is none.
+    theta passes where the Newton step that is left is below 1 % of the step that removing a typical row
+    makes (`influstat.minimise.remaining`). Where H is singular for want of curvature, `Fit`'s rule of a
+    relative gradient of 1e-6 decides, and every question that needs H^-1 says that there is none.
+
+    Parameters
+    ----------
+    risk, theta, reader
+        What was read.
+    polish : bool
+        Whether to start Newton's method at theta instead.
+    library : str
+        What the messages call the library.
+    known : str
+        What is known about the way in which theta was found, for the messages.
 
     Returns
     -------
@@ -47,39 +64,73 @@ def verified_fit(risk: Any, theta: FloatArray, reader: Reader | None, *, polish:
         theta is further from the minimum; the message says how far, and where.
     SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
         Polishing did not find a minimum; the message says why.
+
+    Warns
+    -----
+    DoubtfulResult
+        Polishing moved theta by more than 0.1 standard errors.
     """
-    if polish:
-        return Fit.minimise(risk, start=theta, reader=reader)
-    measure = stationarity(risk, theta)
-    if measure <= PLAIN:
-        return Fit(risk, theta, reader=reader)
     left = remaining_step(risk, theta)
-    if left <= ALLOWED or (left == np.inf and measure <= STATIONARITY):
+    if polish:
+        return polished(risk, theta, reader, left, known or "It was not finished, or its data were changed.")
+    if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
         return Fit(risk, theta, tolerance=np.inf, reader=reader)
     raise NotStationary(
         "results",
         f"be at the minimum of the risk that influstat read from {library}",
         f"is {left:.3g} times the effect of removing a typical row away from it (at most {ALLOWED:g} is "
         f"allowed), with a relative gradient of {steepest(risk, theta)}",
-        "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
+        (f"{known} " if known else "")
+        + "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
         "method. If the model or its data were changed after the fit, fit again. If it was penalised or "
         "otherwise not what it seems, pass those settings.",
     )
 
 
-def remaining_step(risk: Any, theta: FloatArray) -> float:
-    """Return the size of the Newton step left at theta, relative to the removal of a typical row."""
-    gradient = risk.gradient(theta)
-    if not np.isfinite(gradient).all():
-        return np.inf
-    try:
-        inverse = Cholesky().prepare(risk.curvature(theta))
-    except (SingularHessian, IndefiniteHessian):
-        return np.inf
-    total = float(gradient @ inverse.solve(gradient))
-    typical = 0.0
-    for start in range(0, risk.shape[0], BLOCK):
-        part = slice(start, start + BLOCK)
-        rows = risk.row_gradients(theta, part) * (risk.weights[part] / risk.total_weight)[:, None]
-        typical += float(np.sum(rows * inverse.solve(rows.T).T)) / risk.shape[0]
-    return float(np.sqrt(total / typical)) if typical > 0 else np.inf
+def polished(risk: Any, theta: FloatArray, reader: Reader | None, left: float, causes: str) -> Fit:
+    """Return the minimum that Newton's method finds from theta, and say how far that was if it was far."""
+    fit = Fit.minimise(risk, start=theta, reader=reader)
+    distance = standard_errors(risk, left)
+    if distance > NOTICED:
+        far = "far" if distance == np.inf else f"about {distance:.2g} standard errors"
+        doubt(
+            f"polish=True moved theta {far} away from where the library stopped (largest change of a "
+            f"coefficient: {_largest_change(fit, theta)}). {causes}"
+        )
+    return fit
+
+
+def _largest_change(fit: Fit, theta: FloatArray) -> str:
+    size = np.sqrt(np.abs(np.asarray(fit.hessian.diagonal())))
+    worst = int(np.argmax(np.abs(fit.theta - theta) * size))
+    return f"{fit.names[worst]!r} from {theta[worst]:.6g} to {fit.theta[worst]:.6g}"
+
+
+def require_same_predictions(argument: str, risk: Any, theta: FloatArray, theirs: Any, *, kind: str) -> None:
+    """Raise unless the library predicts for the training rows what theta predicts for them here.
+
+    Raises
+    ------
+    NotStationary
+        It does not: rows, columns or offsets are not those of the fit.
+    """
+    linear = as_linear(risk)
+    if linear is None:
+        return
+    ours = linear.linear_predictor(theta)
+    spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset)
+    if kind == "mean":
+        spread, ours = np.abs(linear.loss.mean_derivative(ours)) * spread, linear.loss.mean(ours)
+    found = np.asarray(theirs, dtype=np.float64).reshape(-1)
+    if found.shape != ours.shape:
+        return
+    allowed = SAME * np.maximum(np.abs(ours), np.median(np.abs(ours))) + 1e-12 * spread
+    wrong = ~(np.abs(found - ours) <= allowed) & (linear.weights > 0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise NotStationary(
+            argument,
+            "predict for its own rows what its coefficients say",
+            f"predicts {found[row]:.6g} for row {linear.row_labels[row]} where they give {ours[row]:.6g}",
+            "Its coefficients or its data were changed after the fit: fit it again.",
+        )

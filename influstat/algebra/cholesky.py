@@ -17,14 +17,9 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 
 class CholeskyInverse:
-    """The factored matrix. One array holds both the factor (lower) and the matrix (upper).
+    """The factored symmetric matrix (p, p), which is overwritten; errors call coefficients by `names`.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (p, p)
-        Symmetric; overwritten.
-    names : sequence of str, optional
-        What error messages call the coefficients; their positions when left out.
+    One array holds both the factor (lower) and the matrix (upper).
     """
 
     def __init__(self, matrix: FloatArray, names: Sequence[str] | None = None) -> None:
@@ -55,6 +50,11 @@ class CholeskyInverse:
         value, _ = dpotrs(self._both, scale * rhs, lower=1, overwrite_b=1)
         value *= scale
         return np.asarray(value)
+
+    def measured(self, rhs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return H^-1 rhs, shape (p,) or (p, m), with H H^-1 rhs - rhs and rhs as columns, (p, m)."""
+        value, columns = self.solve(rhs), rhs.reshape(len(rhs), -1)
+        return value, self.product(value.reshape(columns.shape)) - columns, columns
 
     def square_norms(self, rows: FloatArray) -> FloatArray:
         """Return x'H^-1 x for every row x, shape (k,): one triangular solve."""

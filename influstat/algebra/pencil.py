@@ -9,30 +9,9 @@ from influstat.input.validation import FloatArray
 
 
 def both_diagonal(matrix: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Make S and K = root root' diagonal at once: V'SV = I and V'KV = diag(m).
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (p, p)
-        S, positive definite. It is scaled to a unit diagonal first, so that units do not matter.
-    root : ndarray, shape (p, r)
-        A root of K.
-
-    Returns
-    -------
-    vectors : ndarray, shape (p, p)
-        V.
-    ratios : ndarray, shape (p,)
-        m >= 0; above 1 where S - K is not positive semidefinite, as with rows of negative curvature.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from influstat.algebra.pencil import both_diagonal
-    >>> vectors, ratios = both_diagonal(np.diag([4.0, 2.0]), np.diag([1.0, 1.0]))
-    >>> ratios                                          # 1 / 4 and 1 / 2
-    array([0.25, 0.5 ])
-    """
+    """Return V (p, p) and m >= 0 (p,) with V'SV = I and V'KV = diag(m), K = root root', S > 0."""
+    # In the scale of S's unit diagonal, so that units do not matter. Some m is
+    # above 1 where S - K is not positive semidefinite, as with rows of negative curvature.
     scale = 1.0 / np.sqrt(matrix.diagonal())
     lower = cholesky(matrix * scale * scale[:, None], lower=True)
     half = solve_triangular(lower, scale[:, None] * root, lower=True)

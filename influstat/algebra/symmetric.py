@@ -17,11 +17,6 @@ from influstat.input.validation import FloatArray
 class Diagonal:
     """diag(entries), shape (p, p).
 
-    Parameters
-    ----------
-    entries : ndarray, shape (p,)
-        The diagonal.
-
     Examples
     --------
     >>> import numpy as np
@@ -92,12 +87,7 @@ class Diagonal:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """A full symmetric matrix.
-
-    Parameters
-    ----------
-    entries : ndarray, shape (p, p)
-        Symmetric.
+    """A full symmetric matrix, shape (p, p).
 
     Examples
     --------
@@ -151,8 +141,11 @@ class Matrix:
 
     def root(self) -> FloatArray:
         """Return a (p, r) array L with LL' = this, which must be positive semidefinite."""
-        values, vectors = np.linalg.eigh(self.entries)
-        return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None)))
+        size = np.sqrt(np.maximum(self.diagonal(), 0.0))  # units must not decide what is rounding
+        unit = np.where(size > 0, size, 1.0)
+        values, vectors = np.linalg.eigh(self.entries / unit / unit[:, None])
+        least = len(values) * np.finfo(np.float64).eps * max(float(values[-1]), 0.0)
+        return np.asarray(unit[:, None] * vectors * np.sqrt(np.where(values > least, values, 0.0)))
 
     @property
     def largest(self) -> float:

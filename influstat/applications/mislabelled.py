@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.influence.influence import Influence
+from influstat.input.groups import read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.models.hinge import HingeFit
-from influstat.removal.leave_out import leave_one_out
+from influstat.removal.leave_out import announced, collect
 from influstat.risks.linear import LinearRisk, as_linear
 
 BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
@@ -143,45 +144,35 @@ def find_mislabelled(
     choice("by", by, BY)
     choice("method", method, ("exact", "newton"))
     if by == "validation" and (X is None or y is None):
-        raise InvalidArgument(
-            "X and y", 'be given for by="validation"', "are missing", "Pass clean rows, held out of the fit."
-        )
+        need, remedy = 'be given for by="validation"', "Pass clean rows, held out of the fit."
+        raise InvalidArgument("X and y", need, "are missing", remedy)
     if by != "validation" and not (X is None and y is None):
-        raise InvalidArgument(
-            "X and y", 'be left out unless by="validation"', f'are given with by="{by}"', "Drop them."
-        )
-    _data(fit)
-    score = _score(fit, X, y, by, method)
-    return Suspects(np.where(np.isnan(score), -np.inf, score), fit.row_labels, by)
-
-
-def _score(fit: Minimum, X: Any, y: Any, by: str, method: str) -> FloatArray:
+        need = 'be left out unless by="validation"'
+        raise InvalidArgument("X and y", need, f'are given with by="{by}"', "Drop them.")
+    risk = _data(fit)
     if by == "self_influence":
-        return np.asarray(-Influence(fit).on_self().values)
-    if by == "validation":
-        return np.asarray(-Influence(fit).on_loss(X, y).removal.sum(axis=1))
-    if by == "loss":
-        return _loss(fit)
-    after = _leave_one_out(fit, method)
-    return after if by == "leave_one_out" else np.asarray(after - _loss(fit))
+        score = -Influence(fit).on_self().values
+    elif by == "validation":
+        score = -Influence(fit).on_loss(X, y).removal.sum(axis=1)
+    else:  # the penalty's share is the same for all rows
+        before = risk.loss.value(risk.y, risk.linear_predictor(fit.theta))
+        score = before if by == "loss" else _leave_one_out(fit, risk, method)
+        if by == "self_removal":
+            score = score - before
+    return Suspects(np.where(np.isnan(score), -np.inf, score), fit.row_labels, by)
 
 
 def _data(fit: Any) -> LinearRisk:
     """Return the fit's risk if it is that of a classifier of two labels, or raise."""
     if isinstance(fit, HingeFit):
-        raise Unsupported(
-            "fit",
-            "have a smooth loss",
-            "is an exact hinge fit",
-            "Use ist.SmoothedSVC with a small t; its ranking is that of the hinge.",
-        )
+        remedy = "Use ist.SmoothedSVC with a small t; its ranking is that of the hinge."
+        raise Unsupported("fit", "have a smooth loss", "is an exact hinge fit", remedy)
     if not isinstance(fit, Minimum):
         raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Fit one: ist.Logistic(lam=1.0).fit(X, y).")
     risk = as_linear(fit.risk)
     if risk is None or np.unique(risk.y).size != 2 or not _judges(risk):
-        raise Unsupported(
-            "fit", "be a linear classifier of two labels", "is not", "Use ist.Logistic or ist.SmoothedSVC."
-        )
+        need, remedy = "be a linear classifier of two labels", "Use ist.Logistic or ist.SmoothedSVC."
+        raise Unsupported("fit", need, "is not", remedy)
     return risk
 
 
@@ -192,21 +183,15 @@ def _judges(risk: LinearRisk) -> bool:
     return not ((risk.loss.first(low, eta) < 0).any() or (risk.loss.first(high, eta) > 0).any())
 
 
-def _loss(fit: Minimum) -> FloatArray:
-    """Return l(y_i, eta_i) at theta, shape (n,); the penalty's share is the same for all rows."""
-    risk = _data(fit)
-    return np.asarray(risk.loss.value(risk.y, risk.linear_predictor(fit.theta)))
-
-
-def _leave_one_out(fit: Minimum, method: str) -> FloatArray:
+def _leave_one_out(fit: Minimum, risk: LinearRisk, method: str) -> FloatArray:
     """Return l(y_i, x_i'theta_-i + o_i), shape (n,), nan where there is no fit without the row."""
-    risk = _data(fit)
     n, p = risk.shape
     result = np.full(n, np.nan)
     step = max(1, BLOCK_ENTRIES // p)
     for start in range(0, n, step):
         rows = np.arange(start, min(start + step, n))
-        without = leave_one_out(fit, method=method, rows=rows).theta
+        every = collect(fit, read_rows(rows, fit.row_labels), method, whole=True)
+        without = announced(every).theta
         found = ~np.isnan(without).any(axis=1)
         rows, without = rows[found], without[found]
         eta = np.sum(risk.design.rows(rows) * without, axis=1) + risk.offset[rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,13 @@ ALIKE = 1e-3  # how near a guess must come, relative to what it explains
 UNTOLD = 1e100  # a relative error beyond it says only that 0 was due
 TINY = 1e-290  # below it numbers lose digits of their own: no error there counts
 
+KNOWN_FACTORS = {
+    "the sign is reversed": -1.0,
+    "off by a factor 2.00 everywhere: is the penalty lam or 2 lam, is the loss halved?": 2.0,
+    "off by a factor 0.50 everywhere: is the penalty lam or 2 lam, is the loss halved?": 0.5,
+    "it is left out": 0.0,
+}
+
 Place = Callable[[tuple[int, ...]], str]
 
 
@@ -22,36 +30,13 @@ def compare(
     truth: Any,
     *,
     tolerance: float,
-    size: Any = 0.0,
-    allowance: Any = 0.0,
+    size: Any = 0.0,  # what rounding is relative to, beside the truth itself
+    allowance: Any = 0.0,  # absolute error of `truth`
     place: Place = str,
-    factors: Mapping[str, float] | None = None,
-    shifts: Mapping[str, Any] | None = None,
+    factors: Mapping[str, float] | None = None,  # what a constant factor of that size would mean
+    shifts: Mapping[str, Any] | None = None,  # what an error proportional to that array would mean
 ) -> Finding:
-    """Return whether |found - truth| <= tolerance (|truth| + size) + allowance in every entry.
-
-    Parameters
-    ----------
-    found, truth : array_like
-        What the subject gives, and what it must give.
-    tolerance : float
-        Largest relative error.
-    size : array_like
-        What rounding is relative to, beside the truth itself.
-    allowance : array_like
-        Absolute error of `truth`.
-    place : callable
-        Names an index.
-    factors : mapping, optional
-        Text -> number: what a constant factor of that size would mean.
-    shifts : mapping, optional
-        Text -> array: what an error proportional to that array would mean; "{:g}" takes the proportion.
-
-    Returns
-    -------
-    Finding
-        Holds where every entry is near enough; else the worst entry and what its error looks like.
-    """
+    """Return whether |found - truth| <= tolerance (|truth| + size) + allowance in every entry, or a guess."""
     found, truth = np.asarray(found, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     if found.shape != truth.shape:
         transposed = " (transposed?)" if found.shape == truth.shape[::-1] else ""
@@ -68,111 +53,106 @@ def compare(
     if worst <= tolerance:
         return Finding("", True, worst, tolerance, place(index))
     cause = f"is {found[index]:.8g}, must be {truth[index]:.8g}"
-    guess = likely_cause(found, truth, tolerance, place, factors or {}, shifts or {})
+    guess = _Gap(found, truth, place, KNOWN_FACTORS | dict(factors or {}), shifts or {}).likely_cause()
     return Finding("", False, worst, tolerance, place(index), f"{cause}; {guess}" if guess else cause)
 
 
-def likely_cause(
-    found: FloatArray,
-    truth: FloatArray,
-    tolerance: float,
-    place: Place,
-    factors: Mapping[str, float],
-    shifts: Mapping[str, Any],
-) -> str:
-    """Return the first explanation that fits all entries, "" if none does."""
-    if not (np.isfinite(found).all() and np.isfinite(truth).all()):
-        return "is not finite everywhere"
-    gap = found - truth
-    explanations = (_known_factor, _shift, _factor, _order, _entry, _digits)
-    for explain in explanations if truth.ndim else (_known_factor, _digits, _factor):
-        text = explain(found, truth, gap, place, factors, shifts)
-        if text:
-            return text
-    return ""
+def row_of(index: tuple[int, ...]) -> str:
+    """Return the name of an entry's row."""
+    return f"row {index[0]}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Gap:
+    """What was found, what was due, and ways to explain the error; a way that does not fit returns ""."""
+
+    found: FloatArray
+    truth: FloatArray
+    place: Place
+    factors: Mapping[str, float]
+    shifts: Mapping[str, Any]
+
+    @property
+    def error(self) -> FloatArray:
+        return np.asarray(self.found - self.truth)
+
+    def likely_cause(self) -> str:
+        if not (np.isfinite(self.found).all() and np.isfinite(self.truth).all()):
+            return "is not finite everywhere"
+        explanations = (self.known_factor, self.shift, self.factor, self.order, self.entry, self.digits)
+        few = (self.known_factor, self.digits, self.factor)
+        return next(filter(None, (explain() for explain in (explanations if self.truth.ndim else few))), "")
+
+    def ratio(self) -> float | None:
+        """Return c with found = c truth, None if there is none."""
+        c = _proportion(self.found, self.truth)
+        near = _small(self.found - c * self.truth, self.found if c else self.truth)
+        return c if np.sum(self.truth * self.truth) > 0 and near and abs(c - 1.0) >= ALIKE else None
+
+    def known_factor(self) -> str:
+        c = self.ratio()
+        fitting = (
+            text
+            for text, number in self.factors.items()
+            if c is not None and abs(c - number) <= ALIKE * abs(number)
+        )
+        return next(fitting, "")
+
+    def factor(self) -> str:
+        c, everywhere = self.ratio(), " everywhere" if self.truth.size > 1 else ""
+        return "" if c is None else f"off by a factor {c:.4g}{everywhere}"
+
+    def wrong(self) -> Any:
+        """Return where the error is: a millionth of the largest is rounding beside it."""
+        return np.abs(self.error) > 1e-6 * np.max(np.abs(self.error))
+
+    def shift(self) -> str:
+        """Explain the error by an array it is proportional to wherever there is one, twice at least."""
+        wrong = self.wrong()
+        for text, array in self.shifts.items():
+            delta = np.where(wrong, np.broadcast_to(np.asarray(array, dtype=float), wrong.shape), 0.0)
+            c = _proportion(self.error, delta)
+            if c and len(np.unique(delta[wrong])) > 1 and _small(self.error - c * delta, self.error):
+                return text.format(c)
+        return ""
+
+    def order(self) -> str:
+        found, truth, error = self.found, self.truth, self.error
+        if truth.ndim == 2 and truth.shape[0] == truth.shape[1] and _small(found - truth.T, error):
+            return "it is transposed"
+        if len(truth) <= 2:
+            return ""
+        if _small(found[1:] - truth[:-1], error):
+            return "rows are shifted by one down"
+        if _small(found[:-1] - truth[1:], error):
+            return "rows are shifted by one up"
+        # Six digits: enough to tell rows apart, few enough for rounding not to.
+        rows, due = ({tuple(np.round(row, 6)) for row in a.reshape(len(a), -1)} for a in (found, truth))
+        moved = np.max(np.abs(error)) > 1e-4 * np.max(np.abs(truth))  # else it is digits that are missing
+        return "the rows are right but in another order" if moved and rows == due else ""
+
+    def entry(self) -> str:
+        wrong = self.wrong()
+        columns = np.flatnonzero(wrong.any(axis=0) if wrong.ndim == 2 else wrong)
+        if wrong.ndim > 2 or not len(columns) == 1 < wrong.shape[-1]:
+            return ""
+        return (
+            f"only {f'column {columns[0]}' if wrong.ndim == 2 else self.place((int(columns[0]),))} is wrong"
+        )
+
+    def digits(self) -> str:
+        relative = np.linalg.norm(self.error) / max(float(np.linalg.norm(self.truth)), TINY)
+        # Float32 has an epsilon of 1.2e-7; sums lose a few hundred of it, means over many rows gain digits.
+        if 1e-10 < relative < 3e-5:
+            return f"agrees to {-np.log10(relative):.0f} digits: is something computed in float32?"
+        return ""
 
 
 def _small(part: FloatArray, whole: FloatArray) -> bool:
     return bool(np.linalg.norm(part) <= ALIKE * np.linalg.norm(whole))
 
 
-def _ratio(found: FloatArray, truth: FloatArray) -> float | None:
-    """Return c with found = c truth, None if there is none."""
-    power = float(np.sum(truth * truth))
-    c = float(np.sum(found * truth)) / power if power > 0 else 0.0
-    fits = power > 0 and _small(found - c * truth, found if c else truth) and abs(c - 1.0) >= ALIKE
-    return c if fits else None
-
-
-def _known_factor(
-    found: Any, truth: Any, gap: Any, place: Any, factors: Mapping[str, float], shifts: Any
-) -> str:
-    c = _ratio(found, truth)
-    known = {
-        "the sign is reversed": -1.0,
-        "off by a factor 2.00 everywhere: is the penalty lam or 2 lam, is the loss halved?": 2.0,
-        "off by a factor 0.50 everywhere: is the penalty lam or 2 lam, is the loss halved?": 0.5,
-        "it is left out": 0.0,
-        **factors,
-    }
-    fitting = (
-        text for text, number in known.items() if c is not None and abs(c - number) <= ALIKE * abs(number)
-    )
-    return next(fitting, "")
-
-
-def _factor(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: Any) -> str:
-    c = _ratio(found, truth)
-    if c is None:
-        return ""
-    return f"off by a factor {c:.4g}" + (" everywhere" if truth.size > 1 else "")
-
-
-def _shift(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: Mapping[str, Any]) -> str:
-    """Explain the gap by an array it is proportional to wherever there is a gap at all, twice at least."""
-    # Entries whose gap is a millionth of the largest are right: that is rounding beside it.
-    wrong = np.abs(gap) > 1e-6 * np.max(np.abs(gap))
-    for text, array in shifts.items():
-        delta = np.where(wrong, np.broadcast_to(np.asarray(array, dtype=float), gap.shape), 0.0)
-        power = float(np.sum(delta * delta))
-        c = float(np.sum(gap * delta)) / power if power > 0 else 0.0
-        if c and len(np.unique(delta[wrong])) > 1 and _small(gap - c * delta, gap):
-            return text.format(c)
-    return ""
-
-
-def _order(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: Any) -> str:
-    if truth.ndim == 2 and truth.shape[0] == truth.shape[1] and _small(found - truth.T, gap):
-        return "it is transposed"
-    if len(truth) > 2:
-        for step, text in ((1, "down"), (-1, "up")):
-            inner = slice(1, None) if step == 1 else slice(None, -1)
-            shifted = np.roll(truth, step, axis=0)
-            if _small(found[inner] - shifted[inner], gap):
-                return f"rows are shifted by one {text}"
-        # Six digits: enough to tell rows apart, few enough for rounding not to.
-        rows = {tuple(np.round(row, 6)) for row in np.reshape(found, (len(found), -1))}
-        moved = np.max(np.abs(gap)) > 1e-4 * np.max(np.abs(truth))  # else it is digits that are missing
-        if moved and rows == {tuple(np.round(row, 6)) for row in np.reshape(truth, (len(truth), -1))}:
-            return "the rows are right but in another order"
-    return ""
-
-
-def _entry(found: Any, truth: Any, gap: Any, place: Place, factors: Any, shifts: Any) -> str:
-    # As in `_shift`: a gap of a millionth of the largest is rounding.
-    bad = np.abs(gap) > 1e-6 * np.max(np.abs(gap))
-    columns = np.flatnonzero(bad.any(axis=0)) if bad.ndim == 2 else np.flatnonzero(bad)
-    count = bad.shape[-1]
-    if bad.ndim == 2 and len(columns) == 1 < count:
-        return f"only column {columns[0]} is wrong"
-    if bad.ndim == 1 and len(columns) == 1 < count:
-        return f"only {place((int(columns[0]),))} is wrong"
-    return ""
-
-
-def _digits(found: Any, truth: Any, gap: Any, place: Any, factors: Any, shifts: Any) -> str:
-    relative = np.linalg.norm(gap) / max(float(np.linalg.norm(truth)), TINY)
-    # Float32 has an epsilon of 1.2e-7; sums lose a few hundred of it, and means over many rows gain digits.
-    if 1e-10 < relative < 3e-5:
-        return f"agrees to {-np.log10(relative):.0f} digits: is something computed in float32?"
-    return ""
+def _proportion(array: FloatArray, of: FloatArray) -> float:
+    """Return c for which c times `of` is nearest to the array, 0 where it vanishes."""
+    power = float(np.sum(of * of))
+    return float(np.sum(array * of)) / power if power > 0 else 0.0

@@ -10,10 +10,11 @@ import numpy as np
 from influstat.checks.compare import TINY, compare
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
-from influstat.errors import InvalidType, NotConverged
+from influstat.errors import NotConverged
+from influstat.input.settings import flag
 from influstat.input.validation import whole_number
 from influstat.losses.base import kink_distance
-from influstat.minimise.minimum import STATIONARITY, Minimum
+from influstat.minimise.minimum import STATIONARITY, Minimum, require_fit
 from influstat.minimise.newton import minimise
 from influstat.risks.linear import as_linear
 
@@ -60,8 +61,8 @@ def check_fit(fit: Any, *, convex: bool = True, seed: int = 0, laws: Sequence[st
     FAIL  stationarity ... the gradient is 2 theta / W: theta was fitted with a penalty that is smaller by
     2 (|theta|^2 / 2), half of the risk's: is it lam or 2 lam?
     """
-    if not isinstance(fit, Minimum):
-        raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Build one: ist.Fit(risk, theta).")
+    require_fit(fit)
+    convex = flag("convex", convex)
     at = Point(fit.risk, fit.theta, None, None, whole_number("seed", seed, at_least=0))
     every = {
         "stationarity": lambda: _stationarity(fit),

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from influstat.checks.compare import TINY, compare
+from influstat.checks.compare import TINY, Place, compare, row_of
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
-from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.errors import InvalidArgument, Unsupported
 from influstat.influence.influence import Influence
-from influstat.input.validation import FloatArray, numeric_array, whole_number
-from influstat.minimise.minimum import Minimum
+from influstat.input.validation import FloatArray, any_array, numeric_array, whole_number
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.newton import minimise
 from influstat.numerics.derivatives import EPSILON, Derivative, ridders
 from influstat.removal.leave_out import leave_one_out
@@ -81,8 +81,7 @@ def check_influence(
     >>> print(report.failures[0].cause.split("; ")[1])
     the sign is reversed
     """
-    if not isinstance(fit, Minimum):
-        raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Build one: ist.Fit(risk, theta).")
+    require_fit(fit)
     at = _Influences(fit, solver, values, rows, X, y, whole_number("seed", seed, at_least=0))
     return run(repr(fit), {name: partial(law, at) for name, law in LAWS.items()}, laws)
 
@@ -108,8 +107,14 @@ class _Influences:
         weighted = np.flatnonzero(fit.risk.weights > 0)
         rng = np.random.default_rng(seed)
         chosen = rng.choice(weighted, min(ROWS, len(weighted)), replace=False) if rows is None else rows
-        self.rows = np.asarray(chosen)
-        if self.rows.dtype.kind not in "iu" or self.rows.min() < 0 or self.rows.max() >= n:
+        self.rows = np.atleast_1d(any_array("rows", chosen))
+        if (
+            self.rows.dtype.kind not in "iu"
+            or self.rows.ndim != 1
+            or not self.rows.size
+            or self.rows.min() < 0
+            or self.rows.max() >= n
+        ):
             raise InvalidArgument("rows", f"be positions from 0 to {n - 1}", f"is {rows!r}", "Correct it.")
         if not (fit.risk.weights[self.rows] > 0).all():
             need = "name rows of positive weight"
@@ -168,55 +173,51 @@ class _Influences:
             return ridders(moved, 1, n=len(here), width=0.5 * w, size=w, rounding=rounding)
 
         found = [slope(row) for row in self.rows]
-        return Derivative(
-            W * np.array([one.value for one in found]), W * np.array([one.error for one in found])
-        )
+        values, errors = zip(*((one.value, one.error) for one in found), strict=True)
+        return Derivative(W * np.array(values), W * np.array(errors))
 
 
 def _derivative(at: _Influences) -> Finding:
     found = at.influences()[at.rows] / at.point.unit
     slopes = at.slopes(lambda theta: theta / at.point.unit)
-    truth, errors = slopes.value, slopes.error
-    size = np.max(np.abs(truth)) + LEAST
+    error = float(np.median(slopes.error) / (np.max(np.abs(slopes.value)) + LEAST))
     # With fewer than three digits in most entries there is no verdict on five.
-    if np.median(errors) > 1e-3 * size:
+    if error > 1e-3:
         cause = "refits are too inexact to be differenced: check the risk first"
-        return Finding("", False, float(np.median(errors) / size), 1e-3, "refits", cause)
-    risk = at.fit.risk
-    penalty = Point(risk, at.fit.theta, None, None, 0).penalty_gradient() / risk.total_weight
-    solved = np.linalg.solve(np.asarray(at.fit.hessian.to_dense()), penalty) / at.point.unit
-    share = np.tile(solved, (len(at.rows), 1))
-    diagonal = np.diag(np.asarray(at.fit.hessian.to_dense()))
+        return Finding("", False, error, 1e-3, "refits", cause)
+    risk, H = at.fit.risk, np.asarray(at.fit.hessian.to_dense())
+    penalty = at.point.penalty_gradient() / risk.total_weight
+    share = np.tile(np.linalg.solve(H, penalty) / at.point.unit, (len(at.rows), 1))
     gradients = np.asarray(risk.row_gradients(at.fit.theta, at.rows))
     shifts = {"every row lacks or repeats the penalty's share, {:.3g} H^-1 grad P / W": share}
-    finding = compare(
-        found,
-        truth,
-        tolerance=TOLERANCE,
-        size=size,
-        allowance=np.minimum(errors, TOLERANCE * size),
-        place=at.row,
-        factors=_factors(at, found, truth),
-        shifts=shifts,
-    )
+    finding = _judged(at, found, slopes, at.row, errors_up_to=TOLERANCE, shifts=shifts)
     # Wordings of what is already wrong: formulas of the same numbers agree to rounding, 1e-6 leaves room.
-    if np.allclose(found, -gradients / diagonal / at.point.unit, rtol=1e-6):
+    if np.allclose(found, -gradients / np.diag(H) / at.point.unit, rtol=1e-6):
         return finding.because("only H's diagonal is inverted")
     if np.allclose(found, -gradients / at.point.unit, rtol=1e-6):
         return finding.because("H^-1 is left out")
     return finding
 
 
-def _factors(at: _Influences, found: FloatArray, truth: FloatArray) -> dict[str, float]:
-    n, W = at.fit.risk.shape[0], at.fit.risk.total_weight
-    return {
-        "it is -1/n of the derivative: the change when the row goes, not the influence": -1.0 / n,
-        "it is -1/W of the derivative: the change when the row goes, not the influence": -1.0 / W,
-        "a factor 1/n too small: is H or g in mean scale on one side only?": 1.0 / n,
-        "a factor n too large: is H or g in mean scale on one side only?": float(n),
-        "a factor 1/W too small: is H or g in mean scale on one side only?": 1.0 / W,
-        "a factor W too large: is H or g in mean scale on one side only?": W,
-    }
+def _judged(
+    at: _Influences,
+    found: FloatArray,
+    slopes: Derivative,
+    place: Place,
+    errors_up_to: float,
+    shifts: Any = None,
+) -> Finding:
+    """Return whether influences are the slopes of refits, whose errors excuse a share of the largest."""
+    factors: dict[str, float] = {}
+    for name, number in (("n", float(at.fit.risk.shape[0])), ("W", at.fit.risk.total_weight)):
+        change = f"it is -1/{name} of the derivative: the change when the row goes, not the influence"
+        factors[change] = -1.0 / number
+        factors[f"a factor 1/{name} too small: is H or g in mean scale on one side only?"] = 1.0 / number
+        factors[f"a factor {name} too large: is H or g in mean scale on one side only?"] = number
+    size = np.max(np.abs(slopes.value)) + LEAST
+    excused = np.minimum(slopes.error, errors_up_to * size)
+    near = partial(compare, tolerance=TOLERANCE, size=size, allowance=excused)
+    return near(found, slopes.value, place=place, factors=factors, shifts=shifts)
 
 
 def _order(at: _Influences) -> Finding:
@@ -256,31 +257,17 @@ def _exact(at: _Influences) -> Finding:
         return Finding("", True, where=f"no row has a refit: {removal.status[0]}")
     found = removal.theta[done] / unit
     truth = np.array([at.refit(at.rows[k], -np.inf) for k in done]) / unit
-    return compare(
-        found,
-        truth,
-        tolerance=1e-6,
-        size=np.max(np.abs(truth)) + LEAST,
-        allowance=STOPPED,
-        place=lambda i: f"row {at.rows[done[i[0]]]}",
-    )
+    near = partial(compare, tolerance=1e-6, size=np.max(np.abs(truth)) + LEAST, allowance=STOPPED)
+    return near(found, truth, place=lambda index: f"row {at.rows[done[index[0]]]}")
 
 
 def _on(at: _Influences, scores: Any, function: Callable[[FloatArray], FloatArray]) -> Finding:
+    def place(index: tuple[int, ...]) -> str:
+        return f"row {at.rows[index[0]]}, test row {index[1]}"
+
+    # A loss of theta adds its own differences to those of the refits: ten times as much as for theta.
     found = np.asarray(scores.values)[at.rows]
-    slopes = at.slopes(function)
-    truth, errors = slopes.value, slopes.error
-    size = np.max(np.abs(truth)) + LEAST
-    return compare(
-        found,
-        truth,
-        tolerance=TOLERANCE,
-        size=size,
-        # A loss of theta adds its own differences to those of the refits: ten times as much as for theta.
-        allowance=np.minimum(errors, 10.0 * TOLERANCE * size),
-        place=lambda index: f"row {at.rows[index[0]]}, test row {index[1]}",
-        factors=_factors(at, found, truth),
-    )
+    return _judged(at, found, at.slopes(function), place, errors_up_to=10.0 * TOLERANCE)
 
 
 def _loss(at: _Influences) -> Finding:
@@ -312,14 +299,8 @@ def _own(at: _Influences) -> Finding:
     truth = np.sum(gradients * at.influences(), axis=1)
     # A solver may be iterative, to a residual of 1e-10 or so: g_i times it loses digits to its condition.
     found = Influence(at.fit, at.solver).on_self().values
-    return compare(
-        found,
-        truth,
-        tolerance=1e-6,
-        size=np.max(np.abs(truth), initial=0.0),
-        allowance=_rounding_of_own(at),
-        place=lambda index: f"row {index[0]}",
-    )
+    size, rounding = np.max(np.abs(truth), initial=0.0), _rounding_of_own(at)
+    return compare(found, truth, tolerance=1e-6, size=size, allowance=rounding, place=row_of)
 
 
 def _rounding_of_own(at: _Influences) -> FloatArray:

@@ -10,8 +10,9 @@ from influstat.checks.influence import INFLUENCE_LAWS, check_influence
 from influstat.checks.loss import LOSS_LAWS, check_loss
 from influstat.checks.risk import RISK_LAWS, check_risk
 from influstat.checks.solver import SOLVER_LAWS, check_solver
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.parts import missing_parts, parts_of, require_parts
+from influstat.input.settings import texts
 from influstat.losses.base import Loss
 from influstat.minimise.minimum import Minimum
 from influstat.risks.contract import Risk
@@ -32,7 +33,8 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
     ----------
     subject : Loss, Risk, Fit or Solver, or a callable without arguments that returns one
         What to check: with `check_loss`, `check_risk`, `check_fit` and `check_influence`, or
-        `check_solver`. A callable is called in each test; it may be slow or fail there.
+        `check_solver`. A callable is called in each test, where it may be slow or fail, and once when
+        the test file is imported, to find out its kind.
     only : sequence of str, optional
         Which laws; all when left out.
     **settings
@@ -51,10 +53,6 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
     ImportError
         pytest is not installed.
 
-    Notes
-    -----
-    A callable's kind is found out by calling it once, when the test file is imported.
-
     Examples
     --------
     The whole of a user's ``test_my_loss.py``::
@@ -71,22 +69,34 @@ def laws(subject: Any, *, only: Sequence[str] | None = None, **settings: Any) ->
     """
     import pytest
 
-    made = subject() if _is_maker(subject) else subject
+    made = _made(subject)
     every = _laws_of(made)
     known = [law for law, _ in every]
-    for law in only or ():
+    wanted = known if only is None else texts("only", only)
+    for law in wanted:
         if law not in known:
             raise InvalidArgument("only", f"name laws from {known}", f"holds {law!r}", "Correct it.")
-    chosen = [(law, check) for law, check in every if only is None or law in only]
+    chosen = [(law, check) for law, check in every if law in wanted]
 
     @pytest.mark.parametrize("law", [law for law, _ in chosen])
     def test_law(law: str) -> None:
         check = dict(chosen)[law]
-        fresh = subject() if _is_maker(subject) else subject
+        fresh = _made(subject)
         used = {} if check is check_fit else settings
         check(fresh, laws=[law], **used).assert_ok()
 
     return test_law
+
+
+def _made(subject: Any) -> Any:
+    """Return the subject, or what it makes."""
+    if not _is_maker(subject):
+        return subject
+    try:
+        return subject()
+    except TypeError as error:
+        need, remedy = "be made without arguments", "Pass a function that returns one, or the object itself."
+        raise InvalidType("subject", need, f"raises {error}", remedy) from error
 
 
 def _is_maker(subject: Any) -> bool:

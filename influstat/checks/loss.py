@@ -7,10 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from influstat.checks.loss_laws import LAWS, NAMES
 from influstat.checks.report import Finding, Report, run
 from influstat.checks.sample import draw_sample
 from influstat.errors import InvalidType
+from influstat.input.settings import flag
 from influstat.input.validation import real_number, whole_number
 
 LOSS_LAWS = tuple(LAWS)
@@ -82,11 +85,11 @@ def check_loss(
             f"is a class, {loss!r}" if isinstance(loss, type) else f"has no {', '.join(missing)}",
             "See help(ist.Loss).",
         )
-    sample = draw_sample(
-        loss, y, real_number("width", width, above=0.0), whole_number("seed", seed, at_least=0)
-    )
+    width, seed = real_number("width", width, above=0.0), whole_number("seed", seed, at_least=0)
+    with np.errstate(over="ignore"):  # a width near the largest number
+        sample = draw_sample(loss, y, width, seed)
     every: dict[str, Callable[[], Finding]] = {name: partial(law, loss, sample) for name, law in LAWS.items()}
-    if not convex:
+    if not flag("convex", convex):
         every["convexity"] = every["bounded below"] = lambda: Finding("", True)
     report = run(repr(loss), every, laws)
     return Report(report.subject, tuple(_in_context(finding, report.failures) for finding in report.findings))

@@ -97,15 +97,11 @@ def _moved(function: Any, part: Sample, r: float) -> Any:
 
 
 def _near_kinks(loss: Any, sample: Sample, distance: float) -> Any:
-    if not hasattr(loss, "kinks"):
-        return np.zeros(sample.eta.shape, dtype=bool)
-    kinks = np.asarray(loss.kinks(sample.y))
-    if kinks.ndim != 2 or kinks.shape[1] != len(sample.y):
+    shape = np.shape(loss.kinks(sample.y)) if hasattr(loss, "kinks") else (0, len(sample.y))
+    if len(shape) != 2 or shape[1] != len(sample.y):
         need = f"return shape (k, {len(sample.y)}), one column per row"
-        raise InvalidArgument(
-            "kinks", need, f"returned shape {kinks.shape}", "Put the k places of a row below it."
-        )
-    return np.min(np.abs(kinks - sample.eta), axis=0) <= distance
+        raise InvalidArgument("kinks", need, f"returned shape {shape}", "Put the k places of a row below it.")
+    return kink_distance(loss, sample.y, sample.eta) <= distance
 
 
 def _differenced(loss: Any, sample: Sample, order: int) -> Derivative:
@@ -172,12 +168,9 @@ def _smoothness(loss: Any, sample: Sample) -> Finding:
             undeclared = kink_distance(loss, np.array([target]), np.array([at]))[0] > 1e-6 * (1.0 + abs(at))
             # 40 bisections leave 1e-14 of the grid: a smooth function changes there by nothing near 0.001.
             if gap > 1e-3 * scale and undeclared:
-                where = f"y = {target:g}, eta = {at:.10g}"
-                cause = (
-                    f"the {name} derivative jumps by {gap:.3g}: not twice differentiable; declare it in "
-                    "`kinks(y)` if it is meant, or smooth it"
-                )
-                return Finding("", False, gap / scale, 1e-3, where, cause)
+                cause = f"the {name} derivative jumps by {gap:.3g}: not twice differentiable; "
+                cause += "declare it in `kinks(y)` if it is meant, or smooth it"
+                return Finding("", False, gap / scale, 1e-3, f"y = {target:g}, eta = {at:.10g}", cause)
     return Finding("", True)
 
 
@@ -229,10 +222,8 @@ def _bounded(loss: Any, sample: Sample) -> Finding:
         # A slope that goes to 0 out there is rounding to either side; one of a loss that falls is about -1.
         if (slopes < -1e-9).any():
             target = sample.targets[int(np.argmin(slopes))]
-            cause = (
-                f"the loss falls for ever as eta goes to {end}: is the formula made for another coding of y, "
-                "or is a sign wrong?"
-            )
+            cause = f"the loss falls for ever as eta goes to {end}: "
+            cause += "is the formula made for another coding of y, or is a sign wrong?"
             return Finding("", False, float(-np.min(slopes)), 1e-9, f"y = {target:g}", cause)
     return Finding("", True)
 
@@ -278,15 +269,9 @@ def _mean(loss: Any, sample: Sample) -> Finding:
     if not finding.passed:
         return finding.because("the expected slope at y = mean(eta) is not 0: mean is not the loss's own")
     truth = ridders(lambda r, rows: loss.mean(eta[rows] + r), 1, n=len(eta), width=sample.width)
-    return compare(
-        # Differences of a mean, which may be one by differences itself, agree to 7 digits and more.
-        loss.mean_derivative(eta),
-        truth.value,
-        tolerance=1e-7,
-        size=1e-6,
-        allowance=truth.error,
-        place=place,
-    )
+    # Differences of a mean, which may be one by differences itself, agree to 7 digits and more.
+    near = partial(compare, tolerance=1e-7, size=1e-6, allowance=truth.error)
+    return near(loss.mean_derivative(eta), truth.value, place=place)
 
 
 LAWS: dict[str, Callable[[Any, Sample], Finding]] = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
+from influstat.checks.compare import Place, compare
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.input.validation import FloatArray
 from influstat.losses.base import kink_distance
@@ -91,9 +93,8 @@ class Point:
     def derivatives(self, function: Any, entries: int) -> Derivative:
         """Return the derivatives along all directions, shape (entries, k)."""
         parts = [self.along(function, direction, entries) for direction in self.directions.T]
-        return Derivative(
-            np.column_stack([part.value for part in parts]), np.column_stack([part.error for part in parts])
-        )
+        values, errors = zip(*((part.value, part.error) for part in parts), strict=True)
+        return Derivative(np.column_stack(values), np.column_stack(errors))
 
     def _room(self, direction: FloatArray) -> float:
         """Return how far along the direction no row meets a kink that its loss declares, at most 1."""
@@ -107,9 +108,8 @@ class Point:
 
     def coefficient(self, index: tuple[int, ...]) -> str:
         """Name a direction."""
-        names = self.risk.names
         one = self.risk.shape[1] <= DIRECTIONS
-        return f"coefficient {names[index[0]]!r}" if one else f"direction {index[0]}"
+        return f"coefficient {self.risk.names[index[0]]!r}" if one else f"direction {index[0]}"
 
     def row(self, index: tuple[int, ...]) -> str:
         """Name a row, and the coefficient if there is one."""
@@ -119,13 +119,18 @@ class Point:
     @property
     def factors(self) -> dict[str, float]:
         """What constant factors would mean."""
-        n, W = self.risk.shape[0], float(self.risk.total_weight)
-        return {
-            "a factor n too large: is the mean (1/n) lost?": float(n),
-            "a factor n too small: is 1/n taken twice?": 1.0 / n,
-            "a factor W too large: is the mean (1/W) lost?": W,
-            "a factor W too small: is 1/W taken twice?": 1.0 / W,
-        }
+        known: dict[str, float] = {}
+        for name, number in (("n", float(self.risk.shape[0])), ("W", float(self.risk.total_weight))):
+            known[f"a factor {name} too large: is the mean (1/{name}) lost?"] = number
+            known[f"a factor {name} too small: is 1/{name} taken twice?"] = 1.0 / number
+        return known
+
+    def judge(
+        self, found: FloatArray, truth: Derivative, size: Any, place: Place, shifts: Mapping[str, Any]
+    ) -> Finding:
+        """Return whether derivatives are those found by differences."""
+        near = partial(compare, tolerance=TOLERANCE, size=size, allowance=truth.error)
+        return near(found, truth.value, place=place, factors=self.factors, shifts=shifts)
 
     def penalty_gradient(self) -> FloatArray:
         """Return W grad R - sum w_i g_i: the penalty's gradient outside of the rows, shape (p,)."""
@@ -145,15 +150,8 @@ def _units_of(risk: LinearRisk) -> FloatArray:
 
 
 def unsettled(error: FloatArray, size: FloatArray, name: str) -> Finding | None:
-    """Return a failure where differences themselves could not tell: they must not excuse everything.
-
-    `size` is what the error is relative to: the derivative along a step of about 1, or the function.
-
-    Returns
-    -------
-    Finding or None
-        None where enough entries were settled.
-    """
+    """Return a failure where differences themselves could not tell: they must not excuse everything."""
+    # `size` is that of the derivative along a step of about 1, or of the function.
     # As in `noise`: entries near 0 carry the rounding of the largest.
     relative = error / (size + np.max(size) * 1e-3 + np.finfo(float).tiny)
     # Differences of float64 give 8 digits and more; with fewer than 5 in most entries there is no verdict.

@@ -6,7 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from influstat.errors import InvalidArgument
+from influstat.input.settings import texts
 
 # What a caller's function may raise; a law that meets it has failed, and says with what.
 CALLERS_ERRORS: tuple[type[Exception], ...] = (
@@ -129,7 +132,7 @@ class Report:
 
 def run(subject: str, laws: Mapping[str, Callable[[], Finding]], chosen: Sequence[str] | None) -> Report:
     """Return the report of the chosen laws (all when None)."""
-    names = list(laws) if chosen is None else list(chosen)
+    names = list(laws) if chosen is None else texts("laws", chosen)
     for name in names:
         if name not in laws:
             raise InvalidArgument("laws", f"name laws from {list(laws)}", f"holds {name!r}", "Correct it.")
@@ -139,6 +142,7 @@ def run(subject: str, laws: Mapping[str, Callable[[], Finding]], chosen: Sequenc
 
 def _finding(name: str, law: Callable[[], Finding]) -> Finding:
     try:
-        return replace(law(), law=name)
+        with np.errstate(all="ignore"):  # what overflows is found by its value
+            return replace(law(), law=name)
     except CALLERS_ERRORS as error:
         return Finding(name, False, cause=f"raises {type(error).__name__}: {error}")

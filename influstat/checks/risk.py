@@ -11,6 +11,7 @@ from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.checks.second_order_laws import SECOND_ORDER_LAWS
 from influstat.input.parts import require_parts
+from influstat.input.settings import flag
 from influstat.input.validation import vector, whole_number
 from influstat.risks.contract import Risk
 
@@ -85,6 +86,6 @@ def check_risk(
         theta = vector("theta", theta, p, per="coefficient")
     at = Point(risk, theta, X, y, seed)
     every: dict[str, Callable[[], Finding]] = {name: partial(law, at) for name, law in LAWS.items()}
-    if not convex:
+    if not flag("convex", convex):
         every["semidefinite"] = lambda: Finding("", True)
     return run(f"{type(risk).__name__}({n} rows, {p} coefficients)", every, laws)

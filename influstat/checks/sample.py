@@ -70,9 +70,9 @@ def _losses(loss: Any, y: FloatArray, eta: FloatArray) -> FloatArray:
         found = np.asarray(loss.value(y.copy(), np.nan_to_num(eta)), dtype=np.float64)
     except CALLERS_ERRORS:
         return nowhere
-    return (
-        np.where(np.isfinite(found) & np.isfinite(eta), found, np.inf) if found.shape == y.shape else nowhere
-    )
+    if found.shape != y.shape:
+        return nowhere
+    return np.where(np.isfinite(found) & np.isfinite(eta), found, np.inf)
 
 
 def _accepted(loss: Any, y: Any) -> tuple[str, FloatArray]:

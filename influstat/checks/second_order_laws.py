@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.checks.compare import compare
-from influstat.checks.point import ALGEBRA, DIRECTIONS, TOLERANCE, Point, unsettled
+from influstat.checks.point import ALGEBRA, DIRECTIONS, Point, unsettled
 from influstat.checks.report import Finding
 from influstat.input.validation import FloatArray
 from influstat.risks.protocol import Protocol
@@ -21,9 +21,8 @@ def _reweighted(at: Point) -> Finding:
     weights = np.array(at.risk.weights) * at.rng.uniform(0.5, 2.0, at.risk.shape[0])
     other = Point(at.risk.reweighted(weights), at.theta, at.X, at.y, at.seed)
     found = _hessian(other)
-    return found.because(
-        f"with other weights {found.cause}: does the Hessian take the weights that it is asked with?"
-    )
+    why = "does the Hessian take the weights that it is asked with?"
+    return found.because(f"with other weights {found.cause}: {why}")
 
 
 def _hessian(at: Point) -> Finding:
@@ -34,23 +33,11 @@ def _hessian(at: Point) -> Finding:
     # Where no row bends H is tiny beside the gradient; there nothing finer than rounding can be asked.
     largest = np.max(np.abs(truth.value)) + np.max(at.unit * risk.gradient_scale(at.theta))
     size = np.full(found.shape, largest)
-
-    def place(index: tuple[int, ...]) -> str:
-        return f"entry {index} of H (in the units of `theta`)"
-
     shifts = {}
     if at.risk.shape[1] <= DIRECTIONS:
         shifts["the diagonal is off by {:.3g}: the penalty's kappa D / W?"] = np.diag(at.unit**2)
-    return unsettled(truth.error, size, "gradient") or compare(
-        found,
-        truth.value,
-        tolerance=TOLERANCE,
-        size=size,
-        allowance=truth.error,
-        place=place,
-        factors=at.factors,
-        shifts=shifts,
-    )
+    place = "entry {} of H (in the units of `theta`)".format
+    return unsettled(truth.error, size, "gradient") or at.judge(found, truth, size, place, shifts)
 
 
 def _pairs(at: Point) -> tuple[Any, FloatArray, FloatArray, float]:
@@ -84,21 +71,13 @@ def _semidefinite(at: Point) -> Finding:
 
 def _dense(at: Point) -> Finding:
     H, p = at.risk.curvature(at.theta), at.risk.shape[1]
-    dense = np.asarray(H.to_dense())
     scale = at.unit[:, None] * at.unit
-    size = np.max(np.abs(scale * dense))
-    finding = compare(
-        scale * (H @ np.eye(p)), scale * dense, tolerance=ALGEBRA, size=size, place=lambda i: f"entry {i}"
-    )
+    dense = scale * np.asarray(H.to_dense())
+    same = partial(compare, tolerance=ALGEBRA, size=np.max(np.abs(dense)))
+    finding = same(scale * (H @ np.eye(p)), dense, place="entry {}".format)
     if not finding.passed:
         return finding
-    return compare(
-        at.unit**2 * H.diagonal(),
-        at.unit**2 * np.diag(dense),
-        tolerance=ALGEBRA,
-        size=size,
-        place=at.coefficient,
-    )
+    return same(at.unit**2 * H.diagonal(), np.diag(dense), place=at.coefficient)
 
 
 def _removal(at: Point) -> Finding:
@@ -107,21 +86,17 @@ def _removal(at: Point) -> Finding:
     gradient = risk.total_weight * np.asarray(risk.gradient(theta))
     rows = np.asarray(risk.row_gradients(theta))
     size = risk.total_weight * np.asarray(risk.gradient_scale(theta))
+    shifts = {"off by {:.3g} theta: the row's share of the penalty, kappa D theta / W?": theta}
+    same = partial(compare, tolerance=ALGEBRA, size=size, shifts=shifts)
     for row in at.rng.choice(n, min(n, ROWS), replace=False):
         weights = np.array(risk.weights)
         weights[row] = 0.0
         if not weights.any():
             continue
         part = risk.reweighted(weights)
-        found = part.total_weight * np.asarray(part.gradient(theta))
-        finding = compare(
-            found - gradient,
-            -risk.weights[row] * rows[row],
-            tolerance=ALGEBRA,
-            size=size,
-            place=partial(_left_out, risk.names, int(row)),
-            shifts={"off by {:.3g} theta: the row's share of the penalty, kappa D theta / W?": theta},
-        )
+        change = part.total_weight * np.asarray(part.gradient(theta)) - gradient
+        place = partial(_left_out, risk.names, int(row))
+        finding = same(change, -risk.weights[row] * rows[row], place=place)
         if not finding.passed:
             return finding
     return Finding("", True, 0.0, ALGEBRA)

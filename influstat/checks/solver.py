@@ -12,8 +12,15 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from influstat.checks.compare import compare
 from influstat.checks.report import Finding, Report, run
+from influstat.errors import InvalidArgument
 from influstat.input.parts import require_parts
-from influstat.input.validation import FloatArray, real_number, whole_number
+from influstat.input.validation import (
+    FloatArray,
+    check_finite,
+    numeric_array,
+    real_number,
+    whole_number,
+)
 from influstat.solvers import Solution, Solver
 
 
@@ -63,7 +70,7 @@ def check_solver(
     require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
     rtol = real_number("rtol", rtol, above=0.0)
     rng = np.random.default_rng(whole_number("seed", seed, at_least=0))
-    A = _matrix(rng) if operator is None else operator
+    A = _matrix(rng) if operator is None else _checked(operator)
     at = _System(solver, A, rng, rtol)
     return run(repr(solver), {name: partial(law, at) for name, law in LAWS.items()}, laws)
 
@@ -73,6 +80,18 @@ def _matrix(rng: np.random.Generator) -> FloatArray:
     axes, _ = np.linalg.qr(rng.normal(size=(8, 8)))
     matrix = (axes * np.geomspace(0.1, 10.0, 8)) @ axes.T
     return np.asarray(0.5 * (matrix + matrix.T))
+
+
+def _checked(operator: Any) -> Any:
+    """Return a linear operator or a square matrix, or raise."""
+    given = isinstance(operator, LinearOperator)
+    matrix: Any = operator if given else numeric_array("operator", operator)
+    if len(matrix.shape) != 2 or matrix.shape[0] != matrix.shape[1] or 0 in matrix.shape:
+        need, found = "be a square matrix or operator", f"has shape {matrix.shape}"
+        raise InvalidArgument("operator", need, found, "Pass a Hessian, e.g. fit.hessian.")
+    if not given:
+        check_finite("operator", matrix)
+    return matrix
 
 
 class _System:

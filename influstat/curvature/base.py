@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.whitened import WhitenedInverse
 from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray, real_number
 
@@ -18,6 +20,7 @@ SMALL = 64  # up to this p the eigenvalues of the assembled matrix cost less tha
 MARGIN = 1.01  # a Lanczos value lies below the largest eigenvalue, by far less than this
 
 Product = Callable[[FloatArray], FloatArray]
+Factored = CholeskyInverse | WhitenedInverse
 
 
 class Recursion(Protocol):
@@ -100,6 +103,10 @@ class Hessian(LinearOperator):
     def to_dense(self) -> FloatArray:
         """Return H as a new array, shape (p, p), Fortran order."""
 
+    def factored(self) -> Factored:
+        """Return H^-1 by a factorisation, or raise SingularHessian or IndefiniteHessian with the reason."""
+        return CholeskyInverse(self.to_dense(), self.names)
+
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H, shape (p,)."""
         return self.to_dense().diagonal().copy()
@@ -128,13 +135,7 @@ class Hessian(LinearOperator):
         return lambda vectors: np.asarray(self.matmat(vectors))
 
     def row_sampler(self, damping: float = 0.0) -> RowSampler:
-        """Return the rows that a stochastic solver draws.
-
-        Raises
-        ------
-        Unsupported
-            The operator is no sum over rows, or does not know them.
-        """
+        """Return the rows that a stochastic solver draws, or raise Unsupported where there are none."""
         raise Unsupported(
             "operator",
             "be a Curvature for LiSSA, which draws its rows",
@@ -174,15 +175,7 @@ class Hessian(LinearOperator):
 
 
 class Damped(Hessian):
-    """H + damping * I for a Hessian that cannot add it to its own parts.
-
-    Parameters
-    ----------
-    inner : Hessian
-        H.
-    damping : float
-        delta.
-    """
+    """H + damping * I for a Hessian that cannot add it to its own parts."""
 
     def __init__(self, inner: Hessian, damping: float) -> None:
         super().__init__(inner.shape[0])

@@ -13,14 +13,7 @@ from influstat.input.validation import FloatArray
 
 
 class DenseCurvature(Hessian):
-    """A Hessian that is known as a matrix, dense or sparse.
-
-    Parameters
-    ----------
-    matrix : ndarray or scipy.sparse, shape (p, p)
-        Symmetric, mean scale.
-    names : tuple of str, optional
-        What error messages call the coefficients.
+    """A symmetric Hessian in mean scale that is known as a matrix (p, p), dense or sparse.
 
     Examples
     --------
@@ -51,13 +44,7 @@ class DenseCurvature(Hessian):
 
 
 class ForeignOperator(Hessian):
-    """A Hessian of which only products are known.
-
-    Parameters
-    ----------
-    operator : scipy.sparse.linalg.LinearOperator, shape (p, p)
-        Symmetric.
-    """
+    """A symmetric Hessian of which only products are known."""
 
     offers_diagonal = False  # it takes p products
 

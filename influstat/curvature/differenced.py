@@ -25,29 +25,11 @@ AGREEMENT = 1e-4  # steps whose Hessians differ by more than this share of it fo
 
 
 class BlackBoxCurvature(Hessian):
-    """H = sum_i share_i (Hessian of l_i) + ridge at one theta, mean scale.
+    """H = sum_i share_i (Hessian of l_i) + ridge at one theta, mean scale; share = weights / W.
 
-    Parameters
-    ----------
-    rows : RowFunction
-        The losses l_i and their gradients.
-    theta : ndarray, shape (p,)
-        Where.
-    share : ndarray, shape (n,)
-        w_i / W.
-    ridge : Symmetric
-        Diagonal of the penalty's Hessian in mean scale.
-    names : sequence of str
-        What the coefficients are called.
-    hvp : callable, optional
-        f(theta, v, weights) -> sum_i weights_i (Hessian of l_i) v.
-    weights : ndarray, shape (n,)
-        w_i, what `hvp` is called with.
-
-    Notes
-    -----
-    Source: eq. 11, H v = d grad R(theta + r v) / dr at r = 0. A few products are differenced one by one;
-    after p / 2 of them the matrix is assembled, made symmetric, and kept. LiSSA draws from `row_hessians`.
+    Source: eq. 11, H v = d grad R(theta + r v) / dr at r = 0, or hvp(theta, v, weights), a sum over rows.
+    A few products are differenced one by one; after p / 2 of them the matrix is assembled, made symmetric,
+    and kept. LiSSA draws from `row_hessians`.
     """
 
     offers_diagonal = False  # it takes the whole matrix
@@ -107,18 +89,7 @@ class BlackBoxCurvature(Hessian):
         return MatrixRows(self.share, self.row_hessians(), self.ridge.shifted(damping))
 
     def row_hessians(self) -> FloatArray:
-        """Difference each row's gradient, to about 1e-7 of its size: enough for LiSSA's draws.
-
-        Returns
-        -------
-        ndarray, shape (n, p, p)
-            The Hessian of each row's loss, without penalty or weight.
-
-        Raises
-        ------
-        InvalidArgument
-            They would take more than a gibibyte.
-        """
+        """Return each row's Hessian (n, p, p) without weight and penalty, to about 1e-7: enough for LiSSA."""
         self._require_smooth()
         p, n = self.shape[0], len(self.share)
         if n * p * p > LARGEST_ROW_HESSIANS:
@@ -178,11 +149,11 @@ class BlackBoxCurvature(Hessian):
         product = self._hvp(self.theta.copy(), vector.copy(), self._weights.copy())
         result = np.asarray(returned_array("hvp", product), dtype=float)
         if result.shape != vector.shape or not np.isfinite(result).all():
+            finite = "" if np.isfinite(result).all() else " with entries that are not finite"
             raise InvalidArgument(
                 "hvp",
                 f"return finite numbers of shape {vector.shape}",
-                f"returned shape {result.shape}"
-                + ("" if np.isfinite(result).all() else " with entries that are not finite"),
+                f"returned shape {result.shape}{finite}",
                 "Return sum_i weights_i (Hessian of l_i) v.",
             )
         return np.asarray(result / self._weights.sum())

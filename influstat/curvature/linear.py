@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.coordinates import Coordinates, coordinates
 from influstat.algebra.symmetric import Diagonal, Symmetric
-from influstat.curvature.base import Hessian, Product
+from influstat.algebra.whitened import WhitenedInverse
+from influstat.curvature.base import Factored, Hessian, Product
 from influstat.curvature.row_recursion import LinearRows
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, real_number
+
+PLAIN = 1e-7  # reciprocal condition of the scaled Gram matrix above which half of the digits are left
+LARGEST = 4000  # coefficients; beyond, nothing is factored by its rows
 
 
 class Curvature(Hessian):
@@ -69,6 +76,59 @@ class Curvature(Hessian):
         dense = self.design.gram(self.share * self.second)
         self.ridge.add_to(dense)
         return dense
+
+    def factored(self) -> Factored:
+        """Return H^-1: of the Gram matrix, or of the rows where that has too few digits left."""
+        failure: SingularHessian | None = None
+        try:
+            inverse = CholeskyInverse(self.to_dense(), self.names)
+            if inverse.reciprocal_condition > PLAIN:
+                return inverse
+        except SingularHessian as error:
+            failure = error
+        found = self.coordinates() if self.shape[0] <= LARGEST else None
+        if found is not None:
+            return WhitenedInverse(found, self.in_coordinates(found))
+        if failure is not None:
+            raise failure
+        return inverse
+
+    def coordinates(self) -> Coordinates | None:
+        """Return coordinates in which the rows are orthonormal, and what they leave undetermined.
+
+        Returns
+        -------
+        Coordinates or None
+            None where they leave more undetermined than the design itself does: rows without curvature are
+            no lack of columns.
+        """
+        weights = np.abs(self.share * self.second)
+        if not np.isfinite(weights).all():
+            return None
+        found = self._coordinates(weights)
+        if not found.full and self._coordinates(self.share).null.shape[1] < found.null.shape[1]:
+            return None
+        return found
+
+    def _coordinates(self, weights: FloatArray) -> Coordinates:
+        roots = np.sqrt(weights)
+
+        def blocks() -> Iterator[tuple[FloatArray, FloatArray]]:
+            for rows, block in self.design.dense_blocks():
+                yield block, roots[rows]
+
+        root = self.ridge.root()
+        return coordinates(blocks, root[:, root.any(axis=0)], self.design.constant_column)
+
+    def in_coordinates(self, found: Coordinates) -> FloatArray:
+        """Return T'HT, shape (r, r), summed over the rows in the coordinates."""
+        weights = self.share * self.second
+        transform = found.lift(np.eye(found.transform.shape[1]))
+        result = transform.T @ self.ridge.dot(transform)
+        for rows, block in self.design.dense_blocks():
+            z = found.rows(block)
+            result += z.T @ (z * weights[rows, None])
+        return np.asfortranarray((result + result.T) / 2.0)
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H, shape (p,)."""

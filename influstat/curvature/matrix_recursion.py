@@ -13,21 +13,11 @@ from influstat.input.validation import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class MatrixRows:
-    """Rows whose Hessians are whole matrices, to be drawn with probability `share`.
+    """Rows drawn with probability `share` whose losses have whole matrices (n, p, p) as Hessians."""
 
-    Attributes
-    ----------
-    share : ndarray, shape (n,)
-        w_i / W.
-    hessians : ndarray, shape (n, p, p)
-        Hessian of each row's loss, without penalty.
-    ridge : Symmetric
-        The penalty's Hessian in mean scale, plus any damping.
-    """
-
-    share: FloatArray
-    hessians: FloatArray
-    ridge: Symmetric
+    share: FloatArray  # w_i / W
+    hessians: FloatArray  # of each row's loss, without penalty
+    ridge: Symmetric  # the penalty's Hessian in mean scale, plus any damping
 
     def bound(self) -> float:
         """Return the largest norm of a drawn row's Hessian, penalty included."""
@@ -37,37 +27,21 @@ class MatrixRows:
     def begin(self, scale: float, columns: FloatArray, repeats: int, batch_size: int) -> MatrixRecursion:
         """Return the recursion at its start; the batch is that of the draws."""
         del batch_size
-        return MatrixRecursion(self.hessians, self.ridge, scale, columns, repeats)
+        return MatrixRecursion(self, scale, columns, repeats)
 
 
 class MatrixRecursion:
-    """Steps of u <- v + u - (mean of the drawn rows' Hessians + ridge) u / C.
-
-    Parameters
-    ----------
-    hessians : ndarray, shape (n, p, p)
-        Hessian of each row's loss, without penalty.
-    ridge : Symmetric
-        The penalty's Hessian in mean scale, plus any damping.
-    scale : float
-        C.
-    columns : ndarray, shape (p, m)
-        v.
-    repeats : int
-        Independent recursions; u has shape (repeats, p, m).
-    """
+    """Steps of u <- v + u - (mean of the drawn rows' Hessians + ridge) u / C; v are the columns (p, m)."""
 
     block_steps = 1
 
-    def __init__(
-        self, hessians: FloatArray, ridge: Symmetric, scale: float, columns: FloatArray, repeats: int
-    ) -> None:
-        self.hessians, self.ridge, self.scale, self.columns = hessians, ridge, scale, columns
+    def __init__(self, rows: MatrixRows, scale: float, columns: FloatArray, repeats: int) -> None:
+        self.rows, self.scale, self.columns = rows, scale, columns
         self.state: FloatArray = np.repeat(columns[None], repeats, axis=0)
 
     def advance(self, rows: NDArray[np.intp]) -> None:
         """Take one step; rows (1, repeats, batch_size)."""
-        drawn = self.hessians[rows[0]].mean(axis=1)
+        drawn = self.rows.hessians[rows[0]].mean(axis=1)
         change = drawn @ self.state
-        change += self.ridge.dot(self.state)
+        change += self.rows.ridge.dot(self.state)
         self.state = self.state + self.columns - change / self.scale

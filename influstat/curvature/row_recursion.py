@@ -29,22 +29,12 @@ MOST_DECAYS = 4  # different values of a; normally two, of penalised and unpenal
 
 @dataclass(frozen=True, eq=False)
 class LinearRows:
-    """Rows of a linear risk, to be drawn with probability `share`.
-
-    Attributes
-    ----------
-    design : Design
-        x_i.
-    second, share : ndarray, shape (n,)
-        l2_i and w_i / W.
-    ridge : Symmetric
-        The penalty's Hessian in mean scale, plus any damping.
-    """
+    """Rows x_i of a linear risk, to be drawn with probability `share`."""
 
     design: Design
-    second: FloatArray
-    share: FloatArray
-    ridge: Symmetric
+    second: FloatArray  # l2_i
+    share: FloatArray  # w_i / W
+    ridge: Symmetric  # the penalty's Hessian in mean scale, plus any damping
 
     def bound(self) -> float:
         """Return max_i l2_i |x_i|^2 + max ridge: a bound on the norm of any single row's Hessian."""
@@ -57,19 +47,7 @@ class LinearRows:
 
 
 class RowRecursion:
-    """Steps of u <- v + u - H_rows u / C for arrays u of shape (repeats, p, m).
-
-    Parameters
-    ----------
-    rows : LinearRows
-        What is drawn.
-    scale : float
-        C.
-    columns : ndarray, shape (p, m)
-        v.
-    repeats, batch_size : int
-        Independent recursions, and rows averaged in one step of each.
-    """
+    """Steps of u <- v + u - H_rows u / C for u of shape (repeats, p, m); v are the columns (p, m)."""
 
     def __init__(
         self, rows: LinearRows, scale: float, columns: FloatArray, repeats: int, batch_size: int

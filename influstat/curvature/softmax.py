@@ -14,24 +14,9 @@ from influstat.input.validation import FloatArray
 class SoftmaxCurvature(Hessian):
     """H with the blocks X' diag(share P_k (1{k=l} - P_l)) X, plus penalty and gauge; mean scale.
 
-    Parameters
-    ----------
-    design : Design
-        The rows x_i, n x q.
-    share : ndarray, shape (n,)
-        w_i / W.
-    P : ndarray, shape (n, K)
-        The probabilities of the classes.
-    ridge : ndarray, shape (q,)
-        kappa D / W, the same for each class.
-    gauge : ndarray, shape (q,)
-        What multiplies the square of each column's sum over the classes, halved.
-    names : tuple of str, optional
-        What error messages call the coefficients.
-
-    Notes
-    -----
-    Source: Böhning 1992. Coefficients are ordered class after class.
+    Source: Böhning 1992. Coefficients are ordered class after class. P, shape (n, K), are the probabilities,
+    `ridge` and `gauge`, shape (q,), the same for each class; the gauge multiplies the square of each column's
+    sum over the classes, halved.
 
     Examples
     --------

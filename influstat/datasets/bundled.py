@@ -165,7 +165,6 @@ def first_available(*loaders: Callable[[], Dataset]) -> Dataset:
     Returns
     -------
     Dataset
-        Of the first loader that found its file.
 
     Raises
     ------
@@ -181,7 +180,7 @@ def first_available(*loaders: Callable[[], Dataset]) -> Dataset:
     """
     if not loaders:
         raise InvalidArgument("loaders", "name at least one loader", "are none", "Pass load_iris_pair.")
-    first: Exception | None = None
+    errors: list[Exception] = []
     for loader in loaders:
         try:
             data = loader()
@@ -190,9 +189,8 @@ def first_available(*loaders: Callable[[], Dataset]) -> Dataset:
             name = getattr(loaders[0], "__name__", repr(loaders[0])).removeprefix("load_")
             return replace(data, source=f"stand-in for {name}: {data.source}")
         except (DatasetError, MissingDependency) as error:
-            first = error if first is None else first
-    assert first is not None
-    raise first
+            errors.append(error)
+    raise errors[0]
 
 
 def _scikit_learn_datasets() -> Any:

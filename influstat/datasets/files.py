@@ -20,17 +20,17 @@ from typing import Any
 
 from influstat.datasets.registry import FILES, DataFile
 from influstat.errors import DatasetError, InvalidArgument, MissingDependency
+from influstat.input.settings import text
 
 FOLDER_VARIABLE = "INFLUSTAT_DATA"
 
 
 def available() -> tuple[str, ...]:
-    """Return the names of the files that `fetch` knows, sorted.
+    """Return the names of the files that `fetch` knows, sorted, relative to the folder INFLUSTAT_DATA.
 
     Returns
     -------
     tuple of str
-        Names relative to the folder INFLUSTAT_DATA.
 
     Examples
     --------
@@ -72,28 +72,20 @@ def fetch(name: str) -> Path:
     ...
     influstat.errors.InvalidArgument: name must be one of available(), but it is 'iris.csv'. ...
     """
-    if name not in FILES:
-        raise InvalidArgument(
-            "name", "be one of available()", f"is {name!r}", f"The files are {', '.join(available())}."
-        )
+    if text("name", name) not in FILES:
+        remedy = f"The files are {', '.join(available())}."
+        raise InvalidArgument("name", "be one of available()", f"is {name!r}", remedy)
     folder = os.environ.get(FOLDER_VARIABLE)
-    if folder:
-        return _from_folder(name, Path(folder).expanduser())
-    return _from_download(name)
+    return _from_folder(name, Path(folder).expanduser()) if folder else _from_download(name)
 
 
 def read_bytes(name: str) -> bytes:
     """Return the verified content of one data file, gunzipped if it is compressed.
 
-    Parameters
-    ----------
-    name : str
-        One of `available()`; the errors are those of `fetch`.
-
     Returns
     -------
     bytes
-        The uncompressed content, the same whether it was downloaded or read from a folder.
+        The same whether it was downloaded or read from a folder; names and errors are those of `fetch`.
 
     Examples
     --------
@@ -132,12 +124,8 @@ def _from_download(name: str) -> Path:
     pooch = _import_pooch(name)
     local_name = f"{Path(name).parent.as_posix()}/{file.url.rpartition('/')[2]}"
     checksum = None if file.member else f"sha256:{file.download_sha256}"  # of the zip: unknown
-    registry = pooch.create(
-        path=pooch.os_cache("influstat"),
-        base_url="",
-        registry={local_name: checksum},
-        urls={local_name: file.url},
-    )
+    known, urls = {local_name: checksum}, {local_name: file.url}
+    registry = pooch.create(pooch.os_cache("influstat"), base_url="", registry=known, urls=urls)
     with _kept_only_if_right(Path(registry.abspath) / local_name):
         try:
             if not file.member:
@@ -153,10 +141,8 @@ def _from_download(name: str) -> Path:
 
 @contextmanager
 def _kept_only_if_right(archive: Path) -> Iterator[None]:
-    """Delete a download that was not right: of a zip no checksum is known, so that pooch keeps any page.
-
-    (One that asks for a login to the network, say.) The next call then downloads it again.
-    """
+    """Delete a download that was not right, so that the next call tries again."""
+    # Of a zip no checksum is known: pooch keeps any page, for instance one that asks for a login.
     try:
         yield
     except DatasetError:

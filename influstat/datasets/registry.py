@@ -7,30 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of the registry.
+    """One file of the registry."""
 
-    Parameters
-    ----------
-    sha256 : str
-        Checksum of the file in the folder INFLUSTAT_DATA.
-    url : str, optional
-        Public address of the original; empty for files derived from one, which cannot be downloaded.
-    member : str, optional
-        Name of the file inside the zip archive at `url`; empty when `url` is the file itself.
-    original_sha256 : str, optional
-        Checksum of the download where it is not compressed but the file in the folder is.
-
-    Examples
-    --------
-    >>> from influstat.datasets.registry import FILES
-    >>> FILES["iris/iris.data"].member
-    'iris.data'
-    """
-
-    sha256: str
-    url: str = ""
-    member: str = ""
-    original_sha256: str = ""
+    sha256: str  # of the file in the folder INFLUSTAT_DATA
+    url: str = ""  # public address; empty for files derived from others, which cannot be downloaded
+    member: str = ""  # its name inside the zip archive at `url`; empty when `url` is the file itself
+    original_sha256: str = ""  # of the download where it is not compressed but the file in the folder is
 
     @property
     def download_sha256(self) -> str:

@@ -1,8 +1,7 @@
 """A training-set attack: change a few training images a little so that one test image is misjudged.
 
-Koh and Liang (2017, section 5.2) attack a deep network's last layer. Here the model is Figure 2's
-logistic regression, so that the predicted effect is a closed form (`ist.input_influence`) and the
-actual one a refit. Every pixel moves by a few grey levels in the direction that raises the test loss.
+Koh and Liang (2017, section 5.2) attack a deep network's last layer. Here the model is Figure 2's logistic
+regression: the predicted effect is a closed form (`ist.input_influence`), the actual one a refit.
 """
 
 from __future__ import annotations
@@ -33,31 +32,15 @@ LARGEST_GREY = 255.0
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Attack(ShortRepr):
-    """Predicted and actual effect of changed training images on one test loss.
+    """Predicted and actual effect of k changed training images on one test loss."""
 
-    Attributes
-    ----------
-    rows : ndarray of int, shape (k,)
-        The training images changed.
-    images : ndarray, shape (k, q)
-        What they were changed to, grey levels.
-    before, after : float
-        The test loss before and after retraining.
-    first_order : float
-        Predicted change by I_pert, linear in the pixels.
-    newton_step : float
-        Predicted change by one Newton step on the changed data, loss evaluated anew.
-    flipped : bool
-        Whether the test image is now misjudged and was not before.
-    """
-
-    rows: NDArray[np.intp]
-    images: FloatArray
-    before: float
-    after: float
-    first_order: float
-    newton_step: float
-    flipped: bool
+    rows: NDArray[np.intp]  # the training images changed, shape (k,)
+    images: FloatArray  # what they were changed to, grey levels, shape (k, q)
+    before: float  # the test loss
+    after: float  # the test loss after retraining
+    first_order: float  # predicted change by I_pert, linear in the pixels
+    newton_step: float  # predicted change by one Newton step on the changed data, loss evaluated anew
+    flipped: bool  # whether the test image is now misjudged and was not before
 
     @property
     def actual(self) -> float:
@@ -81,11 +64,9 @@ def attack_training_set(
 
     Parameters
     ----------
-    images : array_like, shape (n, q)
-        Training images, grey levels 0 to 255; standardised as in Figure 2 before the fit, with the
-        means and spreads of the unchanged images also after the attack.
-    labels : array_like, shape (n,)
-        0 and 1.
+    images, labels : array_like, shapes (n, q) and (n,)
+        Training images, grey levels 0 to 255, and 0 or 1; standardised as in Figure 2 before the fit, with
+        the means and spreads of the unchanged images also after the attack.
     test_image, test_label : array_like of shape (q,), 0 or 1
         The victim.
     lam : float
@@ -103,7 +84,6 @@ def attack_training_set(
     Returns
     -------
     Attack
-        Predicted and actual change.
 
     Raises
     ------
@@ -158,17 +138,12 @@ def _grey_levels(images: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the images, checked, and the mean and spread of each pixel, 1 where it never changes."""
     given = np.asarray(numeric_array("images", images), dtype=np.float64)
     if given.ndim != 2 or given.size == 0:
-        raise InvalidArgument(
-            "images", "have one row of pixels per image", f"has shape {given.shape}", "Flatten each image."
-        )
+        need, remedy = "have one row of pixels per image", "Flatten each image."
+        raise InvalidArgument("images", need, f"has shape {given.shape}", remedy)
     check_finite("images", given)
     if given.min() < 0.0 or given.max() > LARGEST_GREY:
-        raise InvalidArgument(
-            "images",
-            "hold grey levels from 0 to 255",
-            f"runs from {given.min():g} to {given.max():g}",
-            "Pass them before standardising.",
-        )
+        need, remedy = "hold grey levels from 0 to 255", "Pass them before standardising."
+        raise InvalidArgument("images", need, f"runs from {given.min():g} to {given.max():g}", remedy)
     return given, *centre_and_spread(given)
 
 
@@ -190,9 +165,6 @@ def _unattacked(fit: Fit | None, X: FloatArray, labels: FloatArray, lam: float) 
     try:
         return Fit(risk, fit.theta)
     except InvalidArgument as error:
-        raise InvalidArgument(
-            "fit",
-            f"minimise the risk of these images, labels and lam = {lam:g}",
-            f"does not ({error.argument} {error.value})",
-            "Pass standardised_fit(images, labels, lam=lam), or leave it out.",
-        ) from None
+        need = f"minimise the risk of these images, labels and lam = {lam:g}"
+        remedy = "Pass standardised_fit(images, labels, lam=lam), or leave it out."
+        raise InvalidArgument("fit", need, f"does not ({error.argument} {error.value})", remedy) from None

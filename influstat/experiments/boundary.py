@@ -67,7 +67,11 @@ class Figure5(ShortRepr):
 
 
 def figure5() -> Figure5:
-    """Compute Figure 5.
+    """Compute Figure 5 (paper, section 5.1).
+
+    The paper's rows carry a share of the penalty, so that rows far beyond the margin keep an influence of
+    0.0065 as published, 0.043 at the minimum that its text describes, and not, as its caption says, of
+    zero; without that share ("fixed") it is below 1e-8.
 
     Returns
     -------
@@ -77,13 +81,6 @@ def figure5() -> Figure5:
     ------
     DatasetError, MissingDependency
         The data are not at hand.
-
-    Notes
-    -----
-    Paper, section 5.1 and Figure 5. The paper's rows carry a share of the penalty, so that rows far beyond
-    the margin keep an influence of 0.0065 as published, 0.043 at the minimum that its text describes, and
-    not, as its caption says, of zero; without that share ("fixed", in the training rows only: the test
-    loss keeps its own) it is below 1e-8.
 
     Examples
     --------
@@ -123,18 +120,14 @@ def _influence(rows: Fit, test: Fit, split: Split) -> FloatArray:
 def table(record: Figure5) -> list[Line]:
     """Return the numbers of Figure 5 beside those stated for a right implementation."""
     logistic, svc = np.abs(record.logistic_influence), np.abs(record.svc_influence)
+    by_distance = spearman(logistic, np.abs(record.logistic_distance))
+    svc_by_distance = spearman(svc, np.abs(record.svc_distance))
     far = np.argsort(-np.abs(record.svc_distance_published))[:FAR]
     farthest = np.abs(record.svc_influence_published[far])
     return [
-        number(
-            "logistic: Spearman of |I| and distance",
-            "-0.689",
-            spearman(logistic, np.abs(record.logistic_distance)),
-        ),
+        number("logistic: Spearman of |I| and distance", "-0.689", by_distance),
         number("  smallest |I|", "0.338", float(logistic.min())),
-        number(
-            "SVC (fixed): Spearman of |I| and distance", "-0.967", spearman(svc, np.abs(record.svc_distance))
-        ),
+        number("SVC (fixed): Spearman of |I| and distance", "-0.967", svc_by_distance),
         number("  % of rows below 1 % of the largest |I|", "53", record.negligible, scale=100.0),
         number("SVC as published: least |I| of the farthest rows", "0.0065", float(farthest.min())),
         number("  largest |I| of the farthest rows", "0.0065", float(farthest.max())),

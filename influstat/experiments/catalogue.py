@@ -17,16 +17,12 @@ class Reproduction:
 
     Attributes
     ----------
-    title : str
-        What it shows.
-    compute : callable
-        () -> the figure's record.
-    lines : callable
-        record -> its table of stated and found numbers.
+    title, note : str
+        What it shows; why some numbers may not agree, known and understood.
+    compute, lines : callable
+        () -> the figure's record; record -> its table of stated and found numbers.
     drawings : dict of str to callable
         File name without its ending -> record -> matplotlib Figure.
-    note : str
-        Why some numbers may not agree, known and understood.
     """
 
     title: str

@@ -49,7 +49,6 @@ def agreement(predicted: Any, exact: Any) -> Agreement:
     Returns
     -------
     Agreement
-        Correlation, slope, largest error and the row that has it.
 
     Raises
     ------
@@ -66,12 +65,8 @@ def agreement(predicted: Any, exact: Any) -> Agreement:
     x = np.asarray(numeric_array("predicted", predicted), dtype=np.float64)
     y = np.asarray(numeric_array("exact", exact), dtype=np.float64)
     if x.shape != y.shape or x.size < 3:
-        raise InvalidArgument(
-            "predicted",
-            f"have the shape of exact, {y.shape}, and 3 entries",
-            f"has shape {x.shape}",
-            "Correct it.",
-        )
+        need = f"have the shape of exact, {y.shape}, and 3 entries"
+        raise InvalidArgument("predicted", need, f"has shape {x.shape}", "Correct it.")
     check_finite("predicted", x)
     check_finite("exact", y)
     x, y = x.ravel(), y.ravel()

@@ -21,57 +21,31 @@ from influstat.models.linear import Logistic, Ridge, SmoothedSVC
 from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solver, Taylor
 
 TOP = 5
+KINDS = ("helpful", "harmful")
 
 
 @dataclass(frozen=True)
 class Task:
-    """One model on one data set, with one row held out to be predicted.
-
-    Attributes
-    ----------
-    title, question : str
-        The model and data; what the test loss is about.
-    model : Ridge, Logistic or SmoothedSVC
-    split : Split
-    """
+    """One model on one data set, with one row held out to be predicted."""
 
     title: str
-    question: str
+    question: str  # what the test loss is about
     model: Any
     split: Split
 
 
 @dataclass(frozen=True, eq=False)
 class SolverLine:
-    """One solver: its settings, measured residual, agreement with exact leave-one-out, seconds.
-
-    Attributes
-    ----------
-    name : str
-    residual : float
-        |H p - g| / |g|, measured after the last step.
-    agreement : Agreement
-        Of -I/n with exact leave-one-out.
-    seconds : float
-    """
+    """One solver at work."""
 
     name: str
-    residual: float
-    agreement: Agreement
+    residual: float  # |H p - g| / |g|, measured after the last step
+    agreement: Agreement  # of -I/n with exact leave-one-out
     seconds: float
 
 
 def solvers() -> dict[str, Solver]:
-    """Return the four solvers with the settings of the demonstration.
-
-    Taylor and LiSSA take the same number of steps. Their residuals are honest: the directions of smallest
-    curvature need more.
-
-    Returns
-    -------
-    dict
-        Name -> solver.
-    """
+    """Return the four solvers by name; Taylor and LiSSA take the same number of steps."""
     return {
         "Cholesky": Cholesky(),
         "conjugate gradients": ConjugateGradient(),
@@ -107,19 +81,8 @@ def tasks() -> list[Task]:
 
 
 def compare(fit: Fit, split: Split, exact: FloatArray) -> tuple[list[SolverLine], Scores]:
-    """Return one line per solver, and the scores of the first.
-
-    Parameters
-    ----------
-    exact : ndarray, shape (n,)
-        Change of the test loss by exact leave-one-out.
-
-    Returns
-    -------
-    tuple of list and Scores
-        One `SolverLine` per solver; influences on the test loss by the first, which is exact.
-    """
-    lines, first = [], None
+    """Return one line per solver, against the exact changes, shape (n,), and the scores of the first."""
+    lines, all_scores = [], []
     for name, solver in solvers().items():
         start = perf_counter()
         with warnings.catch_warnings():
@@ -128,9 +91,8 @@ def compare(fit: Fit, split: Split, exact: FloatArray) -> tuple[list[SolverLine]
         seconds = perf_counter() - start
         residual = float(np.max(scores.solution.residual))
         lines.append(SolverLine(name, residual, agreement(scores.removal[:, 0], exact), seconds))
-        first = scores if first is None else first
-    assert first is not None
-    return lines, first
+        all_scores.append(scores)
+    return lines, all_scores[0]
 
 
 def demonstrations() -> Iterator[str]:
@@ -165,26 +127,19 @@ def _table(task: Task, fit: Fit, lines: list[SolverLine], seconds: float) -> lis
         f"{line.agreement.max_error:>16.2e}{line.seconds:>10.3f}"
         for line in lines
     ]
-    worst = lines[0].agreement.worst_row
-    text.append(f"  {'exact leave-one-out':<24}{'':>46}{seconds:>10.3f}")
-    text.append(
-        f"  Largest error of -I/n: {fit.row_labels[worst]}, leverage {leverage(fit)[worst]:.2g} "
-        f"(mean {np.mean(leverage(fit)):.2g})."
-    )
-    return text
+    worst, h = lines[0].agreement.worst_row, leverage(fit)
+    return [
+        *text,
+        f"  {'exact leave-one-out':<24}{'':>46}{seconds:>10.3f}",
+        f"  Largest error of -I/n: {fit.row_labels[worst]}, leverage {h[worst]:.2g} (mean {np.mean(h):.2g}).",
+    ]
 
 
 def _rows(scores: Scores, exact: FloatArray) -> list[str]:
     """Return the most helpful and most harmful rows beside each other, predicted and exact."""
     ranking = scores.top(TOP)
-    text = [
-        "",
-        f"  {'most helpful':<22}{'-I/n':>11}{'exact':>11}    {'most harmful':<22}{'-I/n':>11}{'exact':>11}",
-    ]
-    for helpful, harmful in zip(ranking.helpful, ranking.harmful, strict=True):
-        (name, row, change), (other, other_row, other_change) = helpful, harmful
-        text.append(
-            f"  {name:<22}{change:>+11.2e}{exact[row]:>+11.2e}    "
-            f"{other:<22}{other_change:>+11.2e}{exact[other_row]:>+11.2e}"
-        )
+    text = ["", "  " + "    ".join(f"{f'most {kind}':<22}{'-I/n':>11}{'exact':>11}" for kind in KINDS)]
+    for pair in zip(ranking.helpful, ranking.harmful, strict=True):
+        cells = [f"{name:<22}{change:>+11.2e}{exact[row]:>+11.2e}" for name, row, change in pair]
+        text.append("  " + "    ".join(cells))
     return text

@@ -49,12 +49,10 @@ class Figure2AsFigure(ShortRepr):
 def figure2_as_figure(*, data: Dataset | None = None) -> Figure2AsFigure:
     """Compute Figure 2 as published: scikit-learn's C = 1/1000 is lam = 500 of the paper's eq. (13).
 
-    Parameters and errors are those of `figure2`.
-
     Returns
     -------
     Figure2AsFigure
-        Influences and exact changes of the published figure.
+        Parameters and errors are those of `figure2`.
 
     Examples
     --------

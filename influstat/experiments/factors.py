@@ -64,7 +64,10 @@ class Figure3(ShortRepr):
 
 
 def figure3(*, data: Dataset | None = None, lam: float = LAM) -> Figure3:
-    """Compute Figure 3.
+    """Compute Figure 3 (paper, eq. (17)).
+
+    Raw pixels are not negative, so that without H^-1 the sign can only be that of y_te y_tr; sigma is
+    below 1, so that without it no absolute value gets smaller.
 
     Parameters
     ----------
@@ -81,11 +84,6 @@ def figure3(*, data: Dataset | None = None, lam: float = LAM) -> Figure3:
     ------
     DatasetError, MissingDependency
         The data are not at hand.
-
-    Notes
-    -----
-    Paper, eq. (17) and Figure 3. Raw pixels are not negative, so that without H^-1 the sign can only be that
-    of y_te y_tr; sigma is below 1, so that without it no absolute value gets smaller.
 
     Examples
     --------
@@ -131,8 +129,7 @@ def table(record: Figure3) -> list[Line]:
 
 def draw(record: Figure3) -> Any:
     """Draw Figure 3 and return the matplotlib Figure."""
-    axes = factor_panels(
-        record.true, record.variants, same_label=record.same_label, equal_units=("without sigma",)
-    )
+    units = ("without sigma",)
+    axes = factor_panels(record.true, record.variants, same_label=record.same_label, equal_units=units)
     axes[0].set_ylabel("-I of eq. (17)")
     return axes[0].figure

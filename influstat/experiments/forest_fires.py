@@ -89,13 +89,12 @@ class Figure1(ShortRepr):
 def forest_fires_split(data: Dataset | None = None) -> Split:
     """Return Forest Fires as Figure 1 has it: test row 42, the other rows in file order, standardised.
 
-    Positions of training rows count the 516 rows left: row 237 of the table is row 238 of the file.
     Other `data` with a numeric target are split and standardised in the same way.
 
     Returns
     -------
     Split
-        One test row; all others are training rows.
+        Positions of training rows count the 516 rows left: row 237 of the table is row 238 of the file.
     """
     data = load_forest_fires() if data is None else data
     test = np.array([TEST_ROW])
@@ -108,7 +107,7 @@ def figure1(
     taylor_depths: Sequence[int] = (DEPTH, 50_000, 200_000),
     seeds: Sequence[int] = range(10),
 ) -> Figure1:
-    """Compute Figure 1.
+    """Compute Figure 1 (paper, section 4.1).
 
     Parameters
     ----------
@@ -127,11 +126,6 @@ def figure1(
     ------
     DatasetError, MissingDependency
         The data are not at hand.
-
-    Notes
-    -----
-    Paper, section 4.1 and Figure 1. The influences are folded; "a" keeps the whole penalty in the refit
-    and the penalty's share in the test loss.
 
     Examples
     --------
@@ -184,34 +178,29 @@ def table(record: Figure1) -> list[Line]:
         number("largest difference of LOO a and LOO b", "6.4e-6", largest_gap(record.loo, record.loo_folded)),
         below("CG against explicit", "1e-14", largest_gap(record.conjugate_gradient, explicit)),
     ]
-    lines += _taylor_lines(record)
+    stated = {2000: "8.98e-3", 50_000: "2.6e-5", 200_000: "4e-13"}
+    for depth, removals in record.taylor.items():
+        if depth in stated:
+            error = largest_gap(removals, explicit)
+            lines.append(number(f"Taylor m = {depth}, C = 400, against explicit", stated[depth], error))
+        if depth == DEPTH:
+            lines.append(number("  Pearson", "0.9845", pearson(removals, explicit)))
     correlations = [pearson(one, record.loo) for one in record.lissa]
-    lines += [
+    newton, linear, first_order = (
+        largest_gap(one, record.loo)
+        for one in (record.newton_reevaluated, record.newton_linear, record.first_order_reevaluated)
+    )
+    return [
+        *lines,
         within("LiSSA m = 2000, C = 400: r with LOO, by seed", "0.72", "0.86", correlations),
-        below(
-            "Newton + re-evaluated loss against LOO a",
-            "1e-15",
-            largest_gap(record.newton_reevaluated, record.loo),
-        ),
-        number("Newton + linear", "2.5e-2", largest_gap(record.newton_linear, record.loo)),
-        number(
-            "first order + re-evaluated", "1.2e-3", largest_gap(record.first_order_reevaluated, record.loo)
-        ),
+        below("Newton + re-evaluated loss against LOO a", "1e-15", newton),
+        number("Newton + linear", "2.5e-2", linear),
+        number("first order + re-evaluated", "1.2e-3", first_order),
     ]
-    return lines
 
 
 def draw(record: Figure1, *, published: bool = False) -> Any:
-    """Draw Figure 1 and return the matplotlib Figure.
-
-    With `published`, in a frame like the paper's, which leaves out the row of the largest error; else with
-    all rows.
-
-    Returns
-    -------
-    matplotlib Figure
-        Not shown and not saved.
-    """
+    """Draw Figure 1; with `published` in the paper's frame, which leaves out the row of largest error."""
     panels = {
         "explicit": record.explicit,
         "conjugate gradients": record.conjugate_gradient,
@@ -225,15 +214,3 @@ def draw(record: Figure1, *, published: bool = False) -> Any:
         for ax in axes:
             ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
     return axes[0].figure
-
-
-def _taylor_lines(record: Figure1) -> list[Line]:
-    stated = {2000: "8.98e-3", 50_000: "2.6e-5", 200_000: "4e-13"}
-    lines = []
-    for depth, removals in record.taylor.items():
-        if depth in stated:
-            error = largest_gap(removals, record.explicit)
-            lines.append(number(f"Taylor m = {depth}, C = 400, against explicit", stated[depth], error))
-        if depth == DEPTH:
-            lines.append(number("  Pearson", "0.9845", pearson(removals, record.explicit)))
-    return lines

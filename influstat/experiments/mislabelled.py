@@ -36,18 +36,10 @@ FOLDS = 5
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Search(ShortRepr):
-    """How large a share of the flipped labels was found.
+    """How large a share of the flipped labels was found."""
 
-    Attributes
-    ----------
-    checked : ndarray of int, shape (rounds,)
-        Rows checked by the end of each round.
-    found : dict
-        For each score the share of the flipped labels found, shape (seeds, rounds).
-    """
-
-    checked: NDArray[np.intp]
-    found: dict[str, FloatArray]
+    checked: NDArray[np.intp]  # rows checked by the end of each round
+    found: dict[str, FloatArray]  # score -> share of the flipped labels found, shape (seeds, rounds)
 
     def mean(self, score: str) -> FloatArray:
         """Return the mean over seeds, shape (rounds,)."""
@@ -71,12 +63,10 @@ def search_mislabelled(
 
     Parameters
     ----------
-    X : array_like or scipy.sparse, shape (n, p)
-        Rows, as the model takes them.
-    y : array_like, shape (n,)
-        True labels, 0 and 1.
-    lam : float
-        Penalty of the logistic regression, sum of losses + lam |theta|^2.
+    X, y : array_like or scipy.sparse, shape (n, p), and array_like, shape (n,)
+        Rows, as the model takes them, and their true labels, 0 and 1.
+    lam, intercept : float, bool
+        Of the logistic regression, sum of losses + lam |theta|^2; the intercept is not penalised.
     flips : int
         Labels flipped: ``np.random.RandomState(seed).choice(n, flips, replace=False)``.
     per_round, rounds : int
@@ -86,15 +76,12 @@ def search_mislabelled(
     scores : sequence of str
         Those of `find_mislabelled` by name; "cross_validation" (the loss under the fit to four other
         fifths of the rows) and "random".
-    intercept : bool
-        Fit an unpenalised intercept.
     clean : tuple of (X, y), optional
         Clean validation rows, for "validation".
 
     Returns
     -------
     Search
-        Shares found, by score.
 
     Raises
     ------
@@ -117,12 +104,8 @@ def search_mislabelled(
     for score in scores:
         choice("scores", score, SCORES)
     if "validation" in scores and clean is None:
-        raise InvalidArgument(
-            "clean",
-            'be given for the score "validation"',
-            "is None",
-            "Pass (X, y) of rows whose labels are right.",
-        )
+        need = 'be given for the score "validation"'
+        raise InvalidArgument("clean", need, "is None", "Pass (X, y) of rows whose labels are right.")
     found = {score: np.empty((len(seeds), rounds)) for score in scores}
     for k, seed in enumerate(progress(seeds, "seeds")):
         flipped = np.random.RandomState(seed).choice(len(y), flips, replace=False)
@@ -150,7 +133,7 @@ def _rounds(
     rounds: int,
     clean: tuple[Any, FloatArray] | None,
 ) -> FloatArray:
-    """Return the share found after each round by one score."""
+    """Return the share found after each round by one score, shape (rounds,)."""
     labels = np.where(wrong, 1.0 - y, y)
     checked = np.zeros(len(y), dtype=np.bool_)
     shares, theta = [], None
@@ -171,8 +154,7 @@ def _suspicion(fit: Fit, score: str, clean: tuple[Any, FloatArray] | None) -> Fl
     if score == "cross_validation":
         return _cross_validated_loss(fit)
     if score == "validation":
-        X, y = clean if clean is not None else (None, None)
-        return find_mislabelled(fit, X, y, by=score).score
+        return find_mislabelled(fit, *(clean or ()), by=score).score
     # The Newton step's order of the rows is that of exact refits, at a tenth of the time.
     return find_mislabelled(fit, by=score, method="newton").score
 

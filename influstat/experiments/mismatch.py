@@ -1,9 +1,8 @@
 """Domain mismatch: the few rows left of a subgroup decide what is said of it (Koh and Liang 5.3).
 
 Of the 24 children among 20,000 training patients, 3 were readmitted. All but one of the 21 others are
-taken out, so that 3 of 4 children were readmitted; a healthy child of the test rows is then judged by
-them. Their influence on its loss gives them away. `stand_in_mismatch` does the same to a survey that
-comes with statsmodels.
+taken out; a healthy child of the test rows is then judged by the 4 left, whose influence on its loss
+gives them away. `stand_in_mismatch` does the same to a survey that comes with statsmodels.
 """
 
 from __future__ import annotations
@@ -29,28 +28,16 @@ STUDENT = 1.0  # among the occupations of Fair's survey
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Mismatch(ShortRepr):
-    """How the rows kept of a subgroup rank by influence on a test row of that subgroup.
+    """How the k rows kept of a subgroup rank by influence on a test row of that subgroup."""
 
-    Attributes
-    ----------
-    removal : ndarray, shape (n,)
-        First-order change of the test row's loss when a training row is removed.
-    members : ndarray of int, shape (k,)
-        Positions of the subgroup's rows kept.
-    positive : ndarray of bool, shape (k,)
-        Which of them have the label +1 (were readmitted).
-    ranks : ndarray of int, shape (k,)
-        Rank of each by absolute influence, 1 for the largest.
-    loss_before, loss_after : float
-        The test row's loss with the whole subgroup, and with what is kept of it.
-    """
-
-    removal: FloatArray
-    members: NDArray[np.intp]
-    positive: NDArray[np.bool_]
-    ranks: NDArray[np.intp]
-    loss_before: float
-    loss_after: float
+    removal: (
+        FloatArray  # first-order change of the test row's loss when a training row is removed, shape (n,)
+    )
+    members: NDArray[np.intp]  # positions of the rows kept
+    positive: NDArray[np.bool_]  # which of them have the label +1 (were readmitted)
+    ranks: NDArray[np.intp]  # of each by absolute influence, 1 for the largest
+    loss_before: float  # of the test row with the whole subgroup
+    loss_after: float  # with what is kept of it
 
 
 def domain_mismatch(*, kept: int = 0) -> Mismatch:
@@ -64,7 +51,6 @@ def domain_mismatch(*, kept: int = 0) -> Mismatch:
     Returns
     -------
     Mismatch
-        Ranks of the rows kept, and the loss of the test row before and after.
 
     Raises
     ------
@@ -83,17 +69,12 @@ def stand_in_mismatch(*, kept: int = 0) -> Mismatch:
     """Return the same for the students in Fair's survey of affairs, which needs no file.
 
     Every other woman of the survey is a training row. Of the students among them all but one who
-    had no affair are taken out; the first student of the other rows who had none is judged.
-
-    Parameters
-    ----------
-    kept : int
-        Which of the students without an affair stays, from 0.
+    had no affair are taken out, and `kept` (from 0) says which stays; the first student of the other rows
+    who had none is judged.
 
     Returns
     -------
     Mismatch
-        Ranks of the rows kept, and the loss of the test row before and after.
 
     Raises
     ------
@@ -104,13 +85,9 @@ def stand_in_mismatch(*, kept: int = 0) -> Mismatch:
     fair = load_fair()
     occupation = fair.X[:, fair.names.index("occupation")]
     others = np.delete(fair.X, fair.names.index("occupation"), axis=1)
-    X = np.column_stack(
-        [
-            (others - others.mean(axis=0)) / others.std(axis=0),
-            occupation[:, None] == np.unique(occupation),
-            np.ones(len(occupation)),
-        ]
-    )
+    scaled = (others - others.mean(axis=0)) / others.std(axis=0)
+    one_hot = occupation[:, None] == np.unique(occupation)
+    X = np.column_stack([scaled, one_hot, np.ones(len(occupation))])
     y, student = 2.0 * fair.y - 1.0, occupation == STUDENT
     train = np.arange(len(y)) % 2 == 0
     judged = np.flatnonzero(~train & student & (y == -1))[:1]
@@ -123,12 +100,8 @@ def _thinned(
     """Take out all members of label -1 but one, and rank the training rows by influence on the test row."""
     others = np.flatnonzero(member & (y == -1))
     if kept >= len(others):
-        raise InvalidArgument(
-            "kept",
-            f"be at most {len(others) - 1}",
-            f"is {kept}",
-            f"There are {len(others)} rows to choose from.",
-        )
+        remedy = f"There are {len(others)} rows to choose from."
+        raise InvalidArgument("kept", f"be at most {len(others) - 1}", f"is {kept}", remedy)
     stay = np.setdiff1d(np.arange(len(y)), np.delete(others, kept))
     whole, fit = (
         Logistic(lam=RIDGE * len(rows), labels=(-1, 1)).fit(X[rows], y[rows])
@@ -136,12 +109,6 @@ def _thinned(
     )
     removal = fit.influence().on_loss(X_test, y_test).removal[:, 0]
     members = np.flatnonzero(member[stay])
-    rank = rankdata(-np.abs(removal), method="ordinal").astype(np.intp)
-    return Mismatch(
-        removal,
-        members,
-        y[stay][members] == 1,
-        rank[members],
-        float(whole.loss(X_test, y_test)[0]),
-        float(fit.loss(X_test, y_test)[0]),
-    )
+    ranks = rankdata(-np.abs(removal), method="ordinal").astype(np.intp)[members]
+    before, after = (float(one.loss(X_test, y_test)[0]) for one in (whole, fit))
+    return Mismatch(removal, members, y[stay][members] == 1, ranks, before, after)

@@ -75,9 +75,8 @@ class Figure4(ShortRepr):
 def iris_split() -> Split:
     """Return Iris as Figures 4 and 5 have it: 90 training rows, 10 test rows.
 
-    The rows are those of scikit-learn's ``train_test_split(test_size=0.1, random_state=42)``: the first ten
-    of `np.random.RandomState(42).permutation(100)` are the test rows. Where the file is not at hand, the
-    same 100 rows come from scikit-learn.
+    The rows are those of scikit-learn's ``train_test_split(test_size=0.1, random_state=42)``. Where the file
+    is not at hand, the same 100 rows come from scikit-learn.
 
     Returns
     -------
@@ -92,6 +91,9 @@ def iris_split() -> Split:
 def figure4() -> Figure4:
     """Compute Figure 4 as the text says: every fit minimises the risk that is differentiated.
 
+    Paper, section 4.3 and Figure 4. At t = 0 there is no Hessian and, for the rows on the margin, no
+    gradient either: 2^k choices of subgradient are equally valid, and correlations depend on them.
+
     Returns
     -------
     Figure4
@@ -100,11 +102,6 @@ def figure4() -> Figure4:
     ------
     DatasetError, MissingDependency
         The data are not at hand.
-
-    Notes
-    -----
-    Paper, section 4.3 and Figure 4. At t = 0 there is no Hessian and, for the rows on the margin, no
-    gradient either: 2^k choices of subgradient are equally valid, and correlations depend on them.
 
     Examples
     --------
@@ -135,18 +132,7 @@ def figure4() -> Figure4:
 
 
 def hinge_loss_change(before: FloatArray, after: FloatArray, split: Split) -> FloatArray:
-    """Return the change of max(0, 1 - y eta) + P / n of the test rows, shape (k, m), P at lam = 2.
-
-    Parameters
-    ----------
-    before, after : ndarray, shapes (p,) and (k, p)
-        Coefficients, the intercept last.
-
-    Returns
-    -------
-    ndarray, shape (k, m)
-        After minus before.
-    """
+    """Return the change of each test row's max(0, 1 - y eta) + P / n (lam = 2) by k refits, shape (k, m)."""
 
     def loss(theta: FloatArray) -> FloatArray:
         eta = theta[:, :-1] @ split.X_test.T + theta[:, -1:]
@@ -178,28 +164,7 @@ class Figure4AsFigure(ShortRepr):
 
 
 def as_figure(theta: FloatArray, without: FloatArray, split: Split) -> Figure4AsFigure:
-    """Return what the published figure shows for given exact-hinge fits.
-
-    Its smoothed risk, with lam = 2, was never minimised: the influences are those of h_t at an exact-hinge
-    fit with lam = 1, against leave-one-out of that fit.
-
-    Parameters
-    ----------
-    theta, without : ndarray, shapes (p,) and (n, p)
-        The exact-hinge fit with lam = 1, and its refits without each row; the intercept last.
-    split : Split
-        That of `iris_split`.
-
-    Returns
-    -------
-    Figure4AsFigure
-        The exact changes of the test loss, shape (n,), and its influences for each t.
-
-    Notes
-    -----
-    The paper prints 0.8602 and 0.7700. Fits to a duality gap of 1e-14 give 0.8603 and 0.7700; libsvm's,
-    which stop up to 4e-4 away, give 0.8602 and 0.7700 (``SVC(kernel="linear", C=1, tol=1e-9)``).
-    """
+    """Return the published figure of an exact-hinge fit with lam = 1 and its refits without each row."""
     removals = {}
     for t in (0.01, 0.1):
         risk = SmoothedSVC(lam=LAM, t=t).risk(split.X, split.y)
@@ -209,12 +174,11 @@ def as_figure(theta: FloatArray, without: FloatArray, split: Split) -> Figure4As
 
 
 def figure4_as_figure() -> Figure4AsFigure:
-    """Return `as_figure` for exact fits.
+    """Compute Figure 4 as the paper prints it, from exact fits.
 
     Returns
     -------
     Figure4AsFigure
-        As the paper prints it.
 
     Examples
     --------
@@ -251,51 +215,43 @@ def _unsmoothed(hinge: HingeFit, split: Split, slopes: FloatArray) -> FloatArray
 
 def table(record: Figure4) -> list[Line]:
     """Return the numbers of Figure 4 beside those stated for a right implementation."""
+    theta = ("0.435113984", "0.612589316", "-1.782647159", "-1.717454917", "7.140333447")
+    names = (*record.split.names, "intercept")
     lines = [
         number(f"exact hinge theta, {name}", stated, value)
-        for name, stated, value in zip(
-            (*record.split.names, "intercept"),
-            ("0.435113984", "0.612589316", "-1.782647159", "-1.717454917", "7.140333447"),
-            record.hinge.theta,
-            strict=True,
-        )
+        for name, stated, value in zip(names, theta, record.hinge.theta, strict=True)
     ]
-    lines += [
-        number("exact hinge risk", "0.200094514385", record.hinge.value),
-        same("rows on the margin", 3, len(record.margin_rows)),
-    ]
+    lines.append(number("exact hinge risk", "0.200094514385", record.hinge.value))
+    lines.append(same("rows on the margin", 3, len(record.margin_rows)))
     choice = rounded_choice(record)
-    loo, forced = record.hinge_loo, record.unsmoothed[choice]
     slopes = "".join(str(int(one)) for one in record.subgradients[choice])
-    one_row = {0.0: "0.739", 0.001: "0.600", 0.01: "0.801", 0.1: "0.862"}
-    pairs = {0.0: "0.531", 0.001: "0.711", 0.01: "0.869", 0.1: "0.868"}
-    own = {0.001: "0.610", 0.01: "0.893", 0.1: "0.993"}
-    for t, stated in one_row.items():
-        predicted = forced if t == 0.0 else record.removals[t]
+    predictions = {0.0: record.unsmoothed[choice], **record.removals}
+    stated_by_t = {  # row 133, all pairs, row 133 against its own smoothed leave-one-out
+        0.0: ("0.739", "0.531", ""),
+        0.001: ("0.600", "0.711", "0.610"),
+        0.01: ("0.801", "0.869", "0.893"),
+        0.1: ("0.862", "0.868", "0.993"),
+    }
+    for t, (one_row, pairs, own) in stated_by_t.items():
+        predicted, loo = predictions[t], record.hinge_loo
         note = f", damped 1e-4, slopes {slopes}" if t == 0.0 else ""
-        lines.append(number(f"t = {t:g}{note}: row 133", stated, pearson(predicted[:, 0], loo[:, 0])))
-        lines.append(number("  all 900 pairs", pairs[t], pearson(predicted.ravel(), loo.ravel())))
-        if t in own:
+        lines.append(number(f"t = {t:g}{note}: row 133", one_row, pearson(predicted[:, 0], loo[:, 0])))
+        lines.append(number("  all 900 pairs", pairs, pearson(predicted.ravel(), loo.ravel())))
+        if own:
             found = pearson(predicted[:, 0], record.own_loo[t][:, 0])
-            lines.append(number("  row 133 against its own smoothed LOO", own[t], found))
+            lines.append(number("  row 133 against its own smoothed LOO", own, found))
     published = figure4_as_figure().pearson
-    lines.append(number("as figure, t = 0.01 (paper: libsvm's fit)", "0.8602", published[0.01]))
-    lines.append(number("as figure, t = 0.1", "0.7700", published[0.1]))
-    return lines
+    return [
+        *lines,
+        number("as figure, t = 0.01 (paper: libsvm's fit)", "0.8602", published[0.01]),
+        number("as figure, t = 0.1", "0.7700", published[0.1]),
+    ]
 
 
 def rounded_choice(record: Figure4) -> int:
-    """Return which choice of subgradients the stated numbers for t = 0 belong to.
-
-    0.739 and 0.531 come out for one choice of the eight, slope 0 at the first of the three margin rows and
-    -1 at the other two, as rounding of y eta - 1 decided in the computation they were taken from. Over all
-    choices they run from 0.722 to 0.768 and from 0.524 to 0.550.
-
-    Returns
-    -------
-    int
-        A row of `record.subgradients`.
-    """
+    """Return which row of `record.subgradients` the stated numbers for t = 0 belong to."""
+    # Rounding of y eta - 1 decided it where they were computed. Over all eight choices the correlations run
+    # from 0.722 to 0.768 (row 133) and from 0.524 to 0.550 (all pairs).
     return int(np.flatnonzero((record.subgradients == [0.0, 1.0, 1.0]).all(axis=1))[0])
 
 

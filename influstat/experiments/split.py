@@ -1,10 +1,9 @@
 """Training rows and test rows of one experiment, and what is asked of a fit to them.
 
-One convention holds in all five figures. The test loss is always the paper's, with its share of the
-penalty: L_te = l_te + P / W. The influences are the paper's too, of training rows that carry their share
-of the penalty ("folded"). Leave-one-out "a" refits with the whole penalty ("fixed", what scikit-learn
-does when asked to fit without a row), "b" lets the row's share leave with it ("folded"). Where this
-package says "fixed" of a figure, the training rows carry no share; the test loss still does.
+In all five figures the test loss is the paper's, with its share of the penalty: L_te = l_te + P / W, and
+the influences are those of training rows that carry their share too ("folded"). Leave-one-out "a" refits
+with the whole penalty ("fixed", as scikit-learn does), "b" lets the row's share leave with it ("folded").
+Where a figure is called "fixed", the training rows carry no share; the test loss still does.
 """
 
 from __future__ import annotations
@@ -18,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.datasets import Dataset
-from influstat.errors import DoubtfulResult
+from influstat.errors import DoubtfulResult, InvalidType
 from influstat.fit import Fit
-from influstat.input.printing import ShortRepr
-from influstat.input.validation import FloatArray
+from influstat.input.groups import read_rows
+from influstat.input.printing import ShortRepr, short
+from influstat.input.settings import flag
+from influstat.input.validation import FloatArray, vector
 from influstat.solvers import Cholesky, LiSSA, Solver
 
 
@@ -55,8 +56,13 @@ class Split(ShortRepr):
 
 def split_rows(data: Dataset, train: NDArray[np.intp], test: NDArray[np.intp], *, y: Any = None) -> Split:
     """Return the chosen rows of a data set, in this order, as floats; `y` replaces its targets."""
+    if not isinstance(data, Dataset):
+        raise InvalidType("data", "be a Dataset", f"is {short(data)}", "Load one from influstat.datasets.")
     X = data.X.astype(np.float64)
-    targets = np.asarray(data.y if y is None else y, dtype=np.float64)
+    targets = vector("y", data.y if y is None else y, len(X))
+    train, test = (
+        read_rows(rows, data.row_labels, name).members for name, rows in (("train", train), ("test", test))
+    )
     return Split(
         X[train], targets[train], X[test], targets[test],
         data.names, data.row_labels[train], data.row_labels[test], data.source,
@@ -66,16 +72,16 @@ def split_rows(data: Dataset, train: NDArray[np.intp], test: NDArray[np.intp], *
 def standardised(split: Split, *, target: bool = False) -> Split:
     """Return the split with columns of mean 0 and standard deviation 1 (ddof 0) on the training rows.
 
-    Constant columns are divided by 1. With `target`, y is standardised too.
-
     Returns
     -------
     Split
-        A new one; the rows given stay as they are.
+        A new one. Constant columns are divided by 1; with `target`, y is standardised too.
     """
+    if not isinstance(split, Split):
+        raise InvalidType("split", "be a Split", f"is {short(split)}", "Make one with split_rows.")
     centre, spread = centre_and_spread(split.X)
     split = replace(split, X=(split.X - centre) / spread, X_test=(split.X_test - centre) / spread)
-    if not target:
+    if not flag("target", target):
         return split
     centre, spread = centre_and_spread(split.y)
     return replace(split, y=(split.y - centre) / spread, y_test=(split.y_test - centre) / spread)
@@ -99,16 +105,9 @@ def removal(fit: Fit, split: Split, solver: Solver | None = None) -> FloatArray:
 
 
 def lissa_removals(fit: Fit, split: Split, seeds: Sequence[int], settings: dict[str, Any]) -> FloatArray:
-    """Return -I/n on the loss of the first test row by LiSSA, shape (seeds, n).
-
-    With the paper's scales the variance can grow with the depth, as the solver warns each time; here that
-    is what is to be shown, so the warning is dropped and the spread over seeds reported.
-
-    Returns
-    -------
-    ndarray, shape (seeds, n)
-        After minus before, to first order.
-    """
+    """Return -I/n on the loss of the first test row by LiSSA, shape (seeds, n)."""
+    # With the paper's scales the variance can grow with the depth, as the solver warns each time; here the
+    # spread over seeds shows it.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulResult)
         solvers = [LiSSA(seed=seed, **settings) for seed in seeds]
@@ -116,15 +115,7 @@ def lissa_removals(fit: Fit, split: Split, seeds: Sequence[int], settings: dict[
 
 
 def loss_change_at(fit: Fit, theta: FloatArray, split: Split) -> FloatArray:
-    """Return L_te(theta_k) - L_te(theta-hat), shape (k, m), the test loss being that of `fit`.
-
-    It is how refits in one protocol are judged by the test loss of another.
-
-    Returns
-    -------
-    ndarray, shape (k, m)
-        After minus before.
-    """
+    """Return L_te(theta_k) - L_te(theta-hat), shape (k, m), with the test loss of `fit`, whoever refitted."""
     tests = fit.test_rows(split.X_test, split.y_test)
     return np.asarray((tests.row_losses(theta.T) - tests.row_losses(fit.theta)[:, None]).T)
 

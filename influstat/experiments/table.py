@@ -13,17 +13,7 @@ WIDTHS = (46, 22, 24)  # of quantity, stated, found: with the verdict, lines of 
 
 @dataclass(frozen=True)
 class Line:
-    """One number of the paper's experiments as stated, and as found here.
-
-    Attributes
-    ----------
-    quantity : str
-        What it is.
-    stated, found : str
-        To the same digits.
-    agrees : bool
-        Whether they do.
-    """
+    """One number of the paper's experiments as stated, and as found here, to the same digits."""
 
     quantity: str
     stated: str
@@ -32,21 +22,7 @@ class Line:
 
 
 def number(quantity: str, stated: str, found: float, *, scale: float = 1.0) -> Line:
-    """Judge a number by the digits of the stated one, for instance "0.78700", "2.6e-5", "53".
-
-    Returns
-    -------
-    Line
-        Agrees where the number found rounds to the digits stated.
-
-    Examples
-    --------
-    >>> from influstat.experiments.table import number
-    >>> number("slope", "1.571", 1.57107).agrees, number("slope", "1.571", 1.5716).agrees
-    (True, False)
-    >>> number("error", "2.6e-5", 2.61e-5).found
-    '2.6e-5'
-    """
+    """Judge a number by the digits of the stated one, for instance "0.78700", "2.6e-5", "53"."""
     text = _like(stated, scale * found)
     return Line(quantity, stated, text, float(text) == float(stated))
 
@@ -56,9 +32,7 @@ def below(quantity: str, limit: str, found: float) -> Line:
     return Line(quantity, f"below {limit}", f"{found:.1e}", found < float(limit))
 
 
-def within(
-    quantity: str, low: str, high: str, found: Any, *, allowed_outside: int = 0, note: str = ""
-) -> Line:
+def within(quantity: str, low: str, high: str, found: Any, *, allowed_outside: int = 0) -> Line:
     """Judge several numbers, for instance one per seed, by the range they should lie in."""
     values = np.sort(np.asarray(found, dtype=np.float64))
     rounded = [float(_like(low, value)) for value in values]
@@ -66,7 +40,7 @@ def within(
     text = f"{_like(low, values[0])} to {_like(low, values[-1])}"
     if outside:
         text += f", {len(values) - outside} of {len(values)} in"
-    return Line(quantity, f"{low} to {high}{note}", text, outside <= allowed_outside)
+    return Line(quantity, f"{low} to {high}", text, outside <= allowed_outside)
 
 
 def same(quantity: str, stated: object, found: object) -> Line:
@@ -75,28 +49,12 @@ def same(quantity: str, stated: object, found: object) -> Line:
 
 
 def as_text(title: str, lines: Sequence[Line]) -> str:
-    """Return the table as text of at most 100 characters a line.
-
-    Returns
-    -------
-    str
-        Title, heading, and one line per number.
-
-    Examples
-    --------
-    >>> from influstat.experiments.table import as_text, same
-    >>> print(as_text("A figure", [same("rows", 516, 516)]))
-    A figure
-    quantity                                       stated                 found
-    rows                                           516                    516                      yes
-    """
+    """Return the table as text of at most 100 characters a line: title, heading, one line per number."""
     first, second, third = WIDTHS
     text = [title, f"{'quantity':<{first}} {'stated':<{second}} found"]
     for line in lines:
         verdict = "yes" if line.agrees else "NO"
-        text.append(
-            f"{line.quantity:<{first}} {line.stated:<{second}} {line.found:<{third}} {verdict}".rstrip()
-        )
+        text.append(f"{line.quantity:<{first}} {line.stated:<{second}} {line.found:<{third}} {verdict}")
     return "\n".join(text)
 
 

@@ -17,7 +17,8 @@ from influstat.errors import InvalidArgument
 from influstat.influence.scores import Scores
 from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.minimise.minimum import Minimum
+from influstat.input.warning import doubt
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.differences import differenced
 from influstat.solvers import Cholesky, Inverse, Solution, Solver
 
@@ -58,7 +59,13 @@ class Influence:
     def __init__(self, fit: Minimum, solver: Solver | None = None) -> None:
         solver = Cholesky() if solver is None else solver
         require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
-        self.fit, self.solver = fit, solver
+        self.fit, self.solver = require_fit(fit), solver
+
+    @property
+    def _partial(self) -> bool:
+        """Whether some coefficients are not determined."""
+        chart = self.fit.chart
+        return chart is not None and not chart.coordinates.full
 
     @cached_property
     def _inverse(self) -> Inverse:
@@ -179,7 +186,8 @@ class Influence:
     def on_self(self) -> Scores:
         """Return each row's influence on its own loss, -g_i' H^-1 g_i.
 
-        The diagonal of `on_loss` of the training rows with their offsets.
+        Its own loss is that of the risk, with the share of the penalty that leaves with the row: the diagonal
+        of `on_loss` of the training rows with their offsets where the loss of a new row holds that share too.
 
         Returns
         -------
@@ -188,7 +196,13 @@ class Influence:
         """
         n, p = self.fit.risk.shape
         values = np.empty(n)
-        if n <= p:
+        if self._partial:  # H^-1 alone is not determined, g_i'H^-1 g_i is
+            for start in range(0, n, BLOCK):
+                rows = slice(start, min(start + BLOCK, n))
+                gradients = self.fit.risk.row_gradients(self.fit.theta, rows)
+                solution = self._inverse.apply(gradients.T)
+                values[rows] = -np.einsum("ij,ji->i", gradients, solution.value)
+        elif n <= p:
             gradients = self._row_gradients()
             solution = self._inverse.apply(gradients.T)
             values = -np.einsum("ij,ji->i", gradients, solution.value)
@@ -220,6 +234,15 @@ class Influence:
         self, values: FloatArray, columns: tuple[Any, ...], quantity: str, solution: Solution
     ) -> Scores:
         risk = self.fit.risk
+        lost = np.isnan(values).any(axis=0) if values.ndim > 1 else np.isnan(values).any()
+        chart = self.fit.chart if np.any(lost) else None
+        if chart is not None:
+            missing = [risk.names[j] for j in np.flatnonzero(~chart.coordinates.determined)]
+            doubt(
+                f"{np.count_nonzero(lost)} of {values[0].size} columns of these influences are nan: "
+                f"{', '.join(missing)} are not determined, since columns of X depend on each other. "
+                "Predictions and other sums that the rows determine have their influence."
+            )
         return Scores(values, risk.weights / risk.total_weight, risk.row_labels, columns, quantity, solution)
 
 

@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.errors import InvalidArgument, Unsupported
+from influstat.influence.changes import slopes_of
+from influstat.influence.influence import Influence
+from influstat.influence.user_columns import user_columns
 from influstat.input.groups import read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.linear import LinearRisk, as_linear
-from influstat.solvers import Cholesky, Solution, Solver
+from influstat.solvers import Solution, Solver
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +35,8 @@ class InputScores(ShortRepr):
     ----------
     values : ndarray, shape (k, q)
         I_pert for each row and each column of X (not the intercept), in units of the loss times n per
-        unit of x (mean scale, as eq. 10).
+        unit of x (mean scale, as eq. 10). Through a Pipeline or a formula: per unit of each column of the
+        user's table that the design follows smoothly; columns of categories are left out.
     share : ndarray, shape (k,)
         w_i / W.
     rows : ndarray of int, shape (k,)
@@ -139,7 +143,7 @@ def input_influence(
     risk = _linear_risk(fit)
     chosen = read_rows(rows, risk.row_labels).members
     gradient = fit.test_rows(X, y, offset=offset).row_gradients(fit.theta).sum(axis=0)
-    solution = (Cholesky() if solver is None else solver).prepare(fit.hessian).apply(gradient)
+    solution = Influence(fit, solver).solver.prepare(fit.hessian).apply(gradient)
     design = risk.design.rows(chosen)
     eta = design @ fit.theta + risk.offset[chosen]
     first, second = risk.loss.first(risk.y[chosen], eta), risk.loss.second(risk.y[chosen], eta)
@@ -147,14 +151,23 @@ def input_influence(
     values = np.outer(-first, solution.value[:inputs])
     values -= np.outer(second * (design @ solution.value), fit.theta[:inputs])
     share = risk.weights[chosen] / risk.total_weight
-    return InputScores(values, share, chosen, tuple(risk.names[:inputs]), solution)
+    user = user_columns(fit)
+    if user is None:
+        return InputScores(values, share, chosen, tuple(risk.names[:inputs]), solution)
+    slopes = slopes_of(user)
+    if not slopes:
+        raise Unsupported(
+            "fit",
+            "have columns of numbers that its design follows smoothly",
+            f"was given {', '.join(user.names[:6])}, and moves with none of them a little",
+            "Compare refits with other categories.",
+        )
+    per_unit = [np.einsum("ij,ij->i", values, slope[chosen, :inputs]) for slope in slopes.values()]
+    return InputScores(np.column_stack(per_unit), share, chosen, tuple(slopes), solution)
 
 
 def _linear_risk(fit: Any) -> LinearRisk:
-    if not isinstance(fit, Minimum):
-        remedy = "Fit one: ist.Logistic(lam=1.0).fit(X, y); for a hinge, ist.SmoothedSVC."
-        raise InvalidType("fit", "be a Fit", f"is {fit!r}", remedy)
-    risk = as_linear(fit.risk)
+    risk = as_linear(require_fit(fit).risk)
     if risk is None:
         raise Unsupported(
             "fit",

@@ -8,6 +8,7 @@ never stored beside dense data; it is appended to each block.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.linalg.blas import dsyrk
 
 from influstat.errors import InvalidArgument
 from influstat.input.reader import LabelledTable
+from influstat.input.settings import entries
 from influstat.input.validation import (
     FloatArray,
     check_finite,
@@ -33,23 +35,9 @@ BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and
 
 
 class Design:
-    """Rows x_i of the model, with names, labels and an optional trailing column of ones.
+    """Rows x_i of the model (n, p), with names, labels and an optional trailing column of ones.
 
-    Parameters
-    ----------
-    X : array_like, DataFrame or scipy.sparse, shape (n, p)
-        The regressors, without the intercept column.
-    intercept : bool
-        Whether a column of ones follows the columns of X.
-    names : sequence of str, optional
-        Column names; those of a DataFrame, or x0, x1, ..., when left out.
-    argument : str
-        What error messages call X.
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        X is not two-dimensional, is empty, or holds entries that are not finite real numbers.
+    `names` are those of a DataFrame's columns, or x0, x1, ..., when left out; errors call X `argument`.
 
     Examples
     --------
@@ -68,7 +56,7 @@ class Design:
         self.columns = columns  # as the caller's table names them, whatever `names` says
         if names is None:
             names = columns if columns is not None else [f"x{j}" for j in range(data.shape[1])]
-        names = [str(name) for name in names]
+        names = [str(name) for name in entries("names", names)]
         if len(names) != data.shape[1]:
             raise InvalidArgument(
                 "names",
@@ -154,6 +142,19 @@ class Design:
             rows = slice(start, min(start + step, n))
             yield rows, self.rows(rows)
 
+    @cached_property
+    def constant_column(self) -> int:
+        """Position of a column that is the same, not 0, in every row; -1 where there is none."""
+        if self.intercept:
+            return self.shape[1] - 1
+        first = self.rows(slice(0, 1))[0]
+        same = first != 0.0
+        for _, block in self.dense_blocks():
+            same &= (block == first).all(axis=0)
+            if not same.any():
+                return -1
+        return int(np.argmax(same))
+
     def dot(self, coefficients: FloatArray) -> FloatArray:
         """Return X @ coefficients, shape (n,) or (n, m)."""
         result = np.empty((self.shape[0], *coefficients.shape[1:]))
@@ -221,16 +222,8 @@ class Design:
 
 
 def _squared(block: Any) -> Any:
-    """Return the squared entries in float64 (a float32 square would keep only seven digits).
-
-    Entries beyond 1e154 become inf without a word here; whoever factors the Hessian says so.
-
-    Returns
-    -------
-    ndarray or sparse array, shape of X
-        New; X stays as it is.
-    """
-    with np.errstate(over="ignore"):
+    """Return the squared entries in float64 (a float32 square would keep only seven digits), X as it is."""
+    with np.errstate(over="ignore"):  # inf beyond 1e154: whoever factors the Hessian says so
         return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.input.printing import ShortRepr
-from influstat.input.validation import FloatArray
+from influstat.input.printing import ShortRepr, short
+from influstat.input.validation import FloatArray, any_array
 
 Indices = NDArray[np.intp]
 
@@ -19,15 +19,6 @@ Indices = NDArray[np.intp]
 @dataclass(frozen=True, eq=False, repr=False)
 class Groups(ShortRepr):
     """K sets of rows, none empty, each to be removed together; they may overlap.
-
-    Attributes
-    ----------
-    members : ndarray of int, shape (M,)
-        The rows of all groups by position, group after group.
-    starts : ndarray of int, shape (K + 1,)
-        Where each group begins in `members`.
-    labels : ndarray, shape (K,)
-        What the groups are called.
 
     Examples
     --------
@@ -37,9 +28,9 @@ class Groups(ShortRepr):
     (2, array([0, 2]), array(['a', 'b'], dtype='<U1'))
     """
 
-    members: Indices
-    starts: Indices
-    labels: NDArray[Any]
+    members: Indices  # the rows of all groups by position, group after group, shape (M,)
+    starts: Indices  # where each group begins in `members`, shape (K + 1,)
+    labels: NDArray[Any]  # what the groups are called, shape (K,)
 
     def __len__(self) -> int:
         """Return K."""
@@ -88,48 +79,23 @@ class Groups(ShortRepr):
             start = end
 
 
-def read_rows(rows: Any, row_labels: NDArray[Any]) -> Groups:
-    """Return every row, or each of the chosen rows, as a group of its own.
-
-    Returns
-    -------
-    Groups
-        In the order of `rows`.
-
-    Raises
-    ------
-    InvalidArgument
-        A row does not exist or is named twice, or none is named.
-    """
+def read_rows(rows: Any, row_labels: NDArray[Any], argument: str = "rows") -> Groups:
+    """Return every row, or each of the chosen rows, all different, as a group of its own; or raise."""
     n = len(row_labels)
-    chosen = np.arange(n) if rows is None else _positions("rows", rows, n)
+    chosen = np.arange(n) if rows is None else _positions(argument, rows, n)
     return Groups(chosen, np.arange(len(chosen) + 1), row_labels[chosen])
 
 
 def read_groups(groups: Any, n: int, argument: str = "groups") -> Groups:
-    """Return the groups of rows that share a label, or those that a list of index arrays names.
-
-    Errors call the labels by the name of the caller's argument.
-
-    Returns
-    -------
-    Groups
-        In the order of the sorted labels, or of the list.
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        There is not one label per row or a label is missing; a row does not exist or is twice in a
-        group; a group is empty or holds all rows.
-    """
+    """Return the rows of each label, in order, or those that a list of index arrays names; or raise."""
     if isinstance(groups, (list, tuple)) and groups and all(_is_index_array(item) for item in groups):
         return _from_index_arrays(groups, n, argument)
-    values = np.asarray(groups)
+    values = any_array(argument, groups)
     if values.shape != (n,):
         raise InvalidArgument(
             argument,
             f"hold one label per row ({n}), or be a list of arrays of row positions",
-            f"is {groups!r}" if values.ndim == 0 else f"has shape {values.shape}",
+            f"is {short(groups)}" if values.ndim == 0 else f"has shape {values.shape}",
             f"Pass the labels of the training rows, e.g. np.arange({n}) % 5 for five folds, or positions, "
             "e.g. [[0, 1], [2, 3]].",
         )
@@ -172,7 +138,7 @@ def _is_index_array(item: Any) -> bool:
 
 def _positions(argument: str, rows: Any, n: int) -> Indices:
     """Return distinct row positions from 0 to n - 1, or raise naming the argument."""
-    chosen = np.atleast_1d(np.asarray(rows))
+    chosen = np.atleast_1d(any_array(argument, rows))
     need = f"hold at least one whole number from 0 to {n - 1}"
     if chosen.ndim != 1 or not chosen.size or chosen.dtype.kind not in "iu":
         remedy = "Pass row positions; np.flatnonzero(mask) gives those of a mask."

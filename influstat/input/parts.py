@@ -17,16 +17,9 @@ def parts_of(protocol: type) -> list[str]:
 
 
 def missing_parts(value: Any, protocol: type) -> list[str]:
-    """Return the parts that `value` lacks.
-
-    The instance itself is asked, as a caller would: `isinstance` with a runtime protocol looks up classes
-    only (from Python 3.12 on), and does not see what a timing or caching wrapper passes on by `__getattr__`.
-
-    Returns
-    -------
-    list of str
-        In the order of `parts_of`; empty where nothing is missing.
-    """
+    """Return the parts that `value` lacks, in the order of `parts_of`."""
+    # The instance itself is asked, as a caller would: `isinstance` with a runtime protocol looks up classes
+    # only (from Python 3.12 on), and does not see what a timing or caching wrapper passes on.
     return [name for name in parts_of(protocol) if not hasattr(value, name)]
 
 

@@ -28,7 +28,8 @@ class ShortRepr:
 
 def short(value: Any) -> str:
     """Return the repr of `value` in at most 60 characters: the shape of an array, the length of a dict."""
-    if hasattr(value, "shape") and getattr(value, "ndim", 0) > 0:
+    dimensions = getattr(value, "ndim", 0)
+    if isinstance(dimensions, int) and dimensions > 0:
         return f"array of shape {tuple(value.shape)}"
     if isinstance(value, dict):
         return f"{len(value)} entries"

@@ -36,15 +36,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class LabelledTable:
-    """A table whose rows are called something that it does not say itself.
-
-    Attributes
-    ----------
-    table : array_like, DataFrame or scipy.sparse, shape (m, p)
-        The rows.
-    row_labels : ndarray, shape (m,)
-        What they are called.
-    """
+    """A table (m, p) whose rows are called something that it does not say itself."""
 
     table: Any
     row_labels: NDArray[Any]

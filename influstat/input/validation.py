@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.printing import short
 
 FloatArray = NDArray[np.float64]
 
@@ -23,7 +24,12 @@ LARGEST_EXACT_INTEGER = 2**53
 
 
 def real_number(
-    argument: str, value: Any, *, above: float | None = None, at_least: float | None = None
+    argument: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    or_inf: bool = False,
 ) -> float:
     """Return `value` as a finite float within its bound, or raise naming `argument`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
@@ -32,6 +38,8 @@ def real_number(
         number = float(value)
     except OverflowError:  # an int beyond float64
         number = math.inf
+    if or_inf and value == math.inf:
+        return number
     if not math.isfinite(number):
         raise InvalidArgument(argument, "be finite", f"is {number}", "Pass a finite number.")
     if above is not None and not number > above:
@@ -41,8 +49,8 @@ def real_number(
     return number
 
 
-def whole_number(argument: str, value: Any, *, at_least: int) -> int:
-    """Return `value` as an int of at least `at_least`, or raise naming `argument`."""
+def whole_number(argument: str, value: Any, *, at_least: int, at_most: int | None = None) -> int:
+    """Return `value` as an int within its bounds, or raise naming `argument`."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -53,6 +61,8 @@ def whole_number(argument: str, value: Any, *, at_least: int) -> int:
         ) from None
     if number < at_least:
         raise InvalidArgument(argument, f"be at least {at_least}", f"is {number}", "Pass a larger one.")
+    if at_most is not None and number > at_most:
+        raise InvalidArgument(argument, f"be at most {at_most}", f"is {short(number)}", "Pass a smaller one.")
     return number
 
 
@@ -60,8 +70,30 @@ def choice(argument: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     """Return `value` if it is one of `allowed`, or raise naming `argument`."""
     if not any(type(value) is type(option) and value == option for option in allowed):
         names = " or ".join(repr(option) for option in allowed)
-        raise InvalidArgument(argument, f"be {names}", f"is {value!r}", "Pass one of these.")
+        raise InvalidArgument(argument, f"be {names}", f"is {short(value)}", "Pass one of these.")
     return value
+
+
+def any_array(argument: str, value: Any) -> NDArray[Any]:
+    """Return `value` as an array of whatever it holds, or raise naming `argument` where it is ragged."""
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError):
+        raise InvalidArgument(
+            argument, "be a rectangular array", f"is {short(value)}", "Make its rows equally long."
+        ) from None
+
+
+def coefficients(argument: str, theta: Any, p: int) -> FloatArray:
+    """Return theta as float64, shape (p,) or (p, k), or raise; nan stands for a fit that there is not."""
+    if type(theta) is not np.ndarray or theta.dtype != np.float64:
+        theta = np.asarray(numeric_array(argument, theta), dtype=np.float64)
+    if theta.ndim not in (1, 2) or theta.shape[0] != p or not theta.size:
+        need, remedy = f"have shape ({p},) or ({p}, k)", "One number per coefficient, or k columns of them."
+        raise InvalidArgument(argument, need, f"has shape {theta.shape}", remedy)
+    if np.isinf(theta).any():
+        raise InvalidArgument(argument, "be finite", "holds inf", "Pass coefficients of a fit.")
+    return np.asarray(theta)
 
 
 def vector(argument: str, value: Any, length: int | None = None, *, per: str = "row") -> FloatArray:
@@ -91,11 +123,13 @@ def numeric_array(argument: str, value: Any) -> NDArray[Any]:
         raise InvalidArgument(
             argument, "have no masked entries", "has some", "Fill them, or drop those rows, before the fit."
         )
+    if isinstance(value, type):
+        raise InvalidType(argument, "be an array", f"is {short(value)}", "Pass numbers.")
     if hasattr(value, "dtypes") or hasattr(value, "dtype"):
         value = _from_pandas(argument, value)
     try:
         array = np.asarray(value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise InvalidArgument(
             argument, "be a rectangular array", "has rows of different lengths", "Make them equal."
         ) from None
@@ -143,7 +177,7 @@ def check_finite(argument: str, array: NDArray[Any], *, first_row: int = 0) -> N
     """Raise if `array` holds nan or inf, naming the first place."""
     place = first_not_finite(array)
     if place is not None:
-        row, *column = place
+        row, *column = place or (0,)  # a single number
         raise_not_finite(argument, array[place], first_row + row, *column)
 
 

@@ -12,18 +12,7 @@ BETWEEN = frozenset({"influstat", "functools", "contextlib"})
 
 
 def doubt(message: str) -> None:
-    """Warn of a usable but doubtful result, at the line outside the package that asked for it.
-
-    Parameters
-    ----------
-    message : str
-        What is doubtful, and how to settle it.
-
-    Warns
-    -----
-    DoubtfulResult
-        Always.
-    """
+    """Warn of a usable but doubtful result, at the line outside the package that asked for it."""
     level, frame = 1, currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in BETWEEN:
         level, frame = level + 1, frame.f_back

@@ -130,15 +130,7 @@ def softplus(x: FloatArray) -> FloatArray:
 
 
 def root_of_slope(x: FloatArray) -> FloatArray:
-    """Return the square root of sigma(x) sigma(-x), the derivative of sigma.
-
-    Unlike the product, the root is far from underflow wherever its square divided by a small t is not.
-
-    Returns
-    -------
-    ndarray, shape of x
-        Between 0 and 1/2.
-    """
+    """Return the root of sigma(x) sigma(-x), far from underflow wherever its square / t is."""
     size = np.abs(x)
     result: FloatArray = np.exp(-0.5 * size) / (1.0 + np.exp(-size))
     return result
@@ -149,10 +141,6 @@ def two_labels(y: Any, labels: tuple[float, float], other: str) -> FloatArray:
     targets = vector("y", y)
     wrong = targets[(targets != labels[0]) & (targets != labels[1])]
     if wrong.size:
-        raise InvalidArgument(
-            "y",
-            f"hold only the labels {labels[0]:g} and {labels[1]:g}",
-            f"holds {wrong[0]:g}",
-            other,
-        )
+        need = f"hold only the labels {labels[0]:g} and {labels[1]:g}"
+        raise InvalidArgument("y", need, f"holds {wrong[0]:g}", other)
     return targets

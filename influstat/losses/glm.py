@@ -26,24 +26,13 @@ _SELF_CONCORDANT = (
 class GLMLoss(AnyTarget):
     """Minus the log-likelihood of one row at scale 1, as a function of eta.
 
-    l = -log f(y; m(eta)), and by the chain rule, with q1, q2, q3 the derivatives of log f in the mean:
+    l = -log f(y; m(eta)), log f of the family, m of the link; with the derivatives q of log f in the mean
     l1 = -q1 m1;  l2 = -(q2 m1^2 + q1 m2);  l3 = -(q3 m1^3 + 3 q2 m1 m2 + q1 m3).
 
-    Parameters
-    ----------
-    family : Family
-        log f.
-    link : InverseLink
-        m.
-
-    Notes
-    -----
-    l2 is the *observed* curvature, the one that removals follow. With a canonical link it does not
-    depend on y and is never negative; with others single rows may have l2 < 0, and Fisher scoring's
-    expected curvature is another number (McCullagh and Nelder 1989, section 2.5).
-
-    Outside the domain of the link (a negative mean, say) results are nan without a warning: a
-    minimiser steps back from there.
+    l2 is the *observed* curvature, the one that removals follow. With a canonical link it does not depend
+    on y and is never negative; with others single rows may have l2 < 0, and Fisher scoring's expected
+    curvature is another number (McCullagh and Nelder 1989, section 2.5). Outside the domain of the link (a
+    negative mean, say) results are nan without a warning: a minimiser steps back from there.
 
     Examples
     --------
@@ -70,6 +59,17 @@ class GLMLoss(AnyTarget):
         return 1.0 if (type(self.family), self.link) in _SELF_CONCORDANT else np.inf
 
     @property
+    def convex(self) -> bool:
+        """Return False where l2 is known to turn negative: local minima, not theorems of convexity."""
+        # log link: l2 = (p - 1) y mu^(1-p) + (2 - p) mu^(2-p) for the variance mu^p; Gaussian p = 0
+        power = {families.Gaussian: 0.0, families.InverseGaussian: 3.0}.get(type(self.family))
+        if isinstance(self.family, families.Tweedie):
+            power = float(self.family.power)
+        if self.link == links.LogLink():
+            return power is None or 1.0 <= power <= 2.0
+        return power != 0.0 or self.link == links.PowerLink(1.0)
+
+    @property
     def dispersion(self) -> float | None:
         """Return 1 where the family has no scale, None where its scale is to be estimated."""
         known = (families.Binomial, families.Poisson, families.NegativeBinomial)
@@ -79,6 +79,11 @@ class GLMLoss(AnyTarget):
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -log f(y; m(eta))."""
         return -self.family.log_likelihood(y, self.link.mean(eta), self.link.complement(eta))
+
+    @np.errstate(all="ignore")
+    def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return 2 [log f(y; y) - log f(y; m(eta))]."""
+        return self.family.deviance(y, self.link.mean(eta), self.link.complement(eta))
 
     def _derivatives(self, y: FloatArray, eta: FloatArray) -> tuple[tuple[FloatArray, ...], ...]:
         mu, nu = self.link.mean(eta), self.link.complement(eta)

@@ -28,6 +28,10 @@ class Family(Protocol):
         """Return log f(y; mu) at scale 1."""
         ...
 
+    def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return 2 [log f(y; y) - log f(y; mu)] at scale 1."""
+        ...
+
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return its first three derivatives in mu."""
         ...
@@ -41,6 +45,10 @@ class Gaussian:
         """Return log f."""
         return np.asarray(-0.5 * (y - mu) ** 2 - 0.5 * np.log(2.0 * np.pi))
 
+    def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return (y - mu)^2."""
+        return np.asarray((y - mu) ** 2)
+
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return y - mu, -1, 0."""
         return y - mu, np.full(np.shape(mu), -1.0), np.zeros(np.shape(mu))
@@ -53,6 +61,10 @@ class Binomial:
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f, up to the binomial coefficient."""
         return np.asarray(xlogy(y, mu) + xlogy(1.0 - y, nu))
+
+    def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return 2 [y log(y / mu) + (1 - y) log((1 - y) / nu)]."""
+        return np.asarray(2.0 * (xlogy(y, y / mu) + xlogy(1.0 - y, (1.0 - y) / nu)))
 
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return y / mu - (1 - y) / nu and its derivatives; 0 / 0 is 0."""
@@ -76,6 +88,10 @@ class Poisson:
         """Return log f."""
         return np.asarray(xlogy(y, mu) - mu - gammaln(y + 1.0))
 
+    def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return 2 [y log(y / mu) - (y - mu)]."""
+        return np.asarray(2.0 * (xlogy(y, y / mu) - (y - mu)))
+
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return y / mu - 1, -y / mu^2, 2 y / mu^3."""
         return y / mu - 1.0, -y / mu**2, 2.0 * y / mu**3
@@ -89,6 +105,10 @@ class Gamma:
         """Return log f."""
         return np.asarray(-y / mu - np.log(mu))
 
+    def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return 2 [(y - mu) / mu - log(y / mu)]."""
+        return np.asarray(2.0 * ((y - mu) / mu - np.log(y / mu)))
+
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return (y - mu) / mu^2 and its derivatives."""
         return (y - mu) / mu**2, (mu - 2.0 * y) / mu**3, (6.0 * y - 2.0 * mu) / mu**4
@@ -101,6 +121,10 @@ class InverseGaussian:
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
         return np.asarray(-0.5 * (y - mu) ** 2 / (y * mu**2) - 0.5 * np.log(2.0 * np.pi * y**3))
+
+    def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return (y - mu)^2 / (y mu^2)."""
+        return np.asarray((y - mu) ** 2 / (y * mu**2))
 
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return (y - mu) / mu^3 and its derivatives."""
@@ -118,6 +142,11 @@ class NegativeBinomial:
         k = 1.0 / self.alpha
         constant = gammaln(y + k) - gammaln(k) - gammaln(y + 1.0)
         return np.asarray(xlogy(y, self.alpha * mu) - (y + k) * np.log1p(self.alpha * mu) + constant)
+
+    def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return 2 [y log(y / mu) - (y + 1 / alpha) log((1 + alpha y) / (1 + alpha mu))]."""
+        grown = np.log1p(self.alpha * y) - np.log1p(self.alpha * mu)
+        return np.asarray(2.0 * (xlogy(y, y / mu) - (y + 1.0 / self.alpha) * grown))
 
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return (y - mu) / (mu + alpha mu^2) and its derivatives."""
@@ -141,6 +170,12 @@ class Tweedie:
         p = self.power
         return np.asarray(y * mu ** (1.0 - p) / (1.0 - p) - mu ** (2.0 - p) / (2.0 - p))
 
+    def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
+        """Return 2 [y^(2-p) / ((1-p)(2-p)) - y mu^(1-p) / (1-p) + mu^(2-p) / (2-p)]."""
+        p = self.power
+        best = y ** (2.0 - p) / ((1.0 - p) * (2.0 - p))
+        return np.asarray(2.0 * (best - y * mu ** (1.0 - p) / (1.0 - p) + mu ** (2.0 - p) / (2.0 - p)))
+
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return (y - mu) mu^-p and its derivatives."""
         p = self.power
@@ -152,18 +187,7 @@ class Tweedie:
 
 
 def family_of(family: Any) -> Family:
-    """Return the log-likelihood of a statsmodels family.
-
-    Returns
-    -------
-    Family
-        With the parameters that the statsmodels family has.
-
-    Raises
-    ------
-    Unsupported
-        It is a family of the user's own.
-    """
+    """Return the log-likelihood of a statsmodels family, or raise Unsupported for a user's own."""
     from statsmodels.genmod import families
 
     kind = type(family)

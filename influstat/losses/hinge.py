@@ -101,10 +101,7 @@ class SquaredHinge(_Signed):
     (4.0, -4.0)
     """
 
-    @property
-    def self_concordance(self) -> float:
-        """Return inf: the second derivative jumps."""
-        return float("inf")
+    self_concordance = float("inf")  # the second derivative jumps
 
     def kinks(self, y: FloatArray) -> FloatArray:
         """Return the eta at which the second derivative jumps, shape (1, n)."""

@@ -15,6 +15,9 @@ from influstat.losses.base import softplus, two_labels
 class _Logistic:
     """What both codings share: log(1 + e^(s eta)), s = -1 for the label 1 and +1 for the other."""
 
+    self_concordance = 1.0  # since l3 = -l2 tanh(eta / 2)
+    dispersion = 1.0  # the loss is the negative log-likelihood
+
     def _sign(self, y: FloatArray) -> FloatArray:
         raise NotImplementedError
 
@@ -22,20 +25,14 @@ class _Logistic:
         """Return log(1 + e^(s eta)): nothing cancels."""
         return softplus(self._sign(y) * eta)
 
+    def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return twice the loss, which falls to 0."""
+        return 2.0 * self.value(y, eta)
+
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return s sigma(s eta)."""
         sign = self._sign(y)
         return sign * expit(sign * eta)
-
-    @property
-    def self_concordance(self) -> float:
-        """Return 1, since l3 = -l2 tanh(eta / 2)."""
-        return 1.0
-
-    @property
-    def dispersion(self) -> float | None:
-        """Return 1: the loss is the negative log-likelihood."""
-        return 1.0
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return sigma(eta) sigma(-eta)."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.validation import FloatArray, choice, real_number, returned_array, vector
+from influstat.input.printing import short
+from influstat.input.validation import FloatArray, choice, real_number, vector
 from influstat.numerics import derivatives
+from influstat.numerics.watched import differing, float64, watched
 
 SAMPLE = 64  # entries evaluated twice, to see that the function is deterministic
 ORDERS = ("first", "second", "third")
@@ -80,10 +83,10 @@ class NumericalLoss:
         for name in ("function", "targets", "mean_function"):
             value = getattr(self, name)
             if not (callable(value) or (value is None and name != "function")):
-                raise InvalidType(name, "be a function", f"is {value!r}", "Pass a callable.")
+                raise InvalidType(name, "be a function", f"is {short(value)}", "Pass a callable.")
         object.__setattr__(self, "width", real_number("width", self.width, above=0.0))
-        if self.self_concordance != float("inf"):
-            c = real_number("self_concordance", self.self_concordance, at_least=0.0)
+        c = real_number("self_concordance", self.self_concordance, at_least=0.0, or_inf=True)
+        if c < inf:
             object.__setattr__(self, "self_concordance", c)
 
     def check_targets(self, y: Any) -> FloatArray:
@@ -97,10 +100,8 @@ class NumericalLoss:
             need = "return True or False, or one of them per row"
             raise InvalidType("targets", need, f"returned {verdict!r}", "For instance lambda y: y >= 0.")
         if not allowed.all():
-            which = (
-                f"holds {checked[int(np.argmin(allowed))]:g}" if allowed.ndim else "is refused by `targets`"
-            )
-            raise InvalidArgument("y", "be targets that the loss has a meaning for", which, "Correct it.")
+            was = f"holds {checked[int(np.argmin(allowed))]:g}" if allowed.ndim else "is refused by `targets`"
+            raise InvalidArgument("y", "be targets that the loss has a meaning for", was, "Correct it.")
         return checked
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
@@ -123,18 +124,7 @@ class NumericalLoss:
         return self._derivative(3, y, eta)
 
     def derivative(self, order: int, y: FloatArray, eta: FloatArray) -> derivatives.Derivative:
-        """Return a derivative (order 1, 2 or 3) with the estimate of its absolute error, of eta's shape.
-
-        Returns
-        -------
-        Derivative
-            Value and absolute error, each of eta's shape.
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            The function cannot be used; see the class.
-        """
+        """Return derivative `order` (1, 2, 3) with an estimate of its absolute error, each of eta's shape."""
         choice("order", order, (1, 2, 3))
         targets, predictors, shape = _flat(y, eta)
         self._require_deterministic(targets[:SAMPLE], predictors[:SAMPLE])
@@ -154,15 +144,8 @@ class NumericalLoss:
         return derivatives.takes_complex(displaced, **settings)
 
     def growth(self, y: FloatArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return whether each row's loss rises towards eta = +inf, and towards -inf.
-
-        Asked beyond every target, or as far out as the function stays finite: its slope has settled.
-
-        Returns
-        -------
-        tuple of two ndarrays of bool, shape (n,)
-            Towards +inf; towards -inf.
-        """
+        """Return whether each row's loss rises towards eta = +inf, and towards -inf; shape (n,) each."""
+        # Asked beyond every target, or as far out as the function stays finite: its slope has settled.
         reach = 2.0 * np.abs(y)
         for far in (1e3, 300.0, 100.0, 30.0, 10.0):
             with np.errstate(all="ignore"):  # a function that overflows there is asked nearer
@@ -235,17 +218,7 @@ class NumericalLoss:
 
     def _call(self, y: NDArray[Any], eta: NDArray[Any]) -> NDArray[Any]:
         """Return f(y, eta) for writeable-looking but protected input, its form checked."""
-        y, eta = y.view(), eta.view()
-        y.flags.writeable = eta.flags.writeable = False
-        try:
-            returned = self.function(y, eta)
-        except ValueError as error:
-            if "read-only" not in str(error):
-                raise
-            raise InvalidArgument(
-                "function", "leave y and eta as they are", "writes to them", "Work on copies: eta = eta + 0."
-            ) from error
-        result = returned_array("function", returned)
+        result = watched("function", self.function, y=y, eta=eta)
         if result.shape != eta.shape:
             raise InvalidArgument(
                 "function",
@@ -253,20 +226,10 @@ class NumericalLoss:
                 f"returned shape {result.shape}",
                 "Return the losses themselves, not their sum or mean.",
             )
-        if result.dtype.kind not in "fiubc" or (result.dtype.kind == "c" and eta.dtype.kind != "c"):
-            raise InvalidType("function", "return real numbers", f"returned {result.dtype}", "Correct it.")
-        if result.dtype.itemsize < 8 and result.dtype.kind in "fc":
-            raise InvalidType(
-                "function",
-                "return float64",
-                f"returned {result.dtype}",
-                "Seven digits are too few for second derivatives: compute in float64.",
-            )
-        return result if result.dtype.kind == "c" else result.astype(np.float64, copy=False)
+        return float64("function", result, complex_allowed=eta.dtype.kind == "c")
 
     def _require_deterministic(self, y: FloatArray, eta: FloatArray) -> None:
-        once, again = self._call(y, eta), self._call(y, eta)
-        differs = ~((once == again) | (np.isnan(once) & np.isnan(again)))
+        differs = differing(self._call(y, eta), self._call(y, eta))
         what = "gives different values for the same input"
         _refuse(differs, y, eta, "be deterministic", what, "Draw its random numbers once, before the fit.")
 
@@ -283,9 +246,5 @@ def _refuse(
     """Raise for the first pair that is bad, naming it."""
     if bad.any():
         row = int(np.argmax(bad))
-        raise InvalidArgument(
-            "function",
-            need,
-            f"{what} at y = {y[row]:.6g}, eta = {eta[row]:.17g}",
-            remedy,
-        )
+        where = f"{what} at y = {y[row]:.6g}, eta = {eta[row]:.17g}"
+        raise InvalidArgument("function", need, where, remedy)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import xlogy
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, vector
@@ -27,32 +28,25 @@ class PoissonLoss:
     (1.0, -2.0)
     """
 
-    @property
-    def self_concordance(self) -> float:
-        """Return 1, since l3 = l2."""
-        return 1.0
-
-    @property
-    def dispersion(self) -> float | None:
-        """Return 1: the loss is the negative log-likelihood."""
-        return 1.0
+    self_concordance = 1.0  # since l3 = l2
+    dispersion = 1.0  # the loss is the negative log-likelihood
 
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64 if it holds no negative number."""
         targets = vector("y", y)
         if (targets < 0).any():
             row = int(np.argmax(targets < 0))
-            raise InvalidArgument(
-                "y",
-                "hold counts or rates of at least 0",
-                f"holds {targets[row]:g} at row {row}",
-                "Correct it.",
-            )
+            was = f"holds {targets[row]:g} at row {row}"
+            raise InvalidArgument("y", "hold counts or rates of at least 0", was, "Correct it.")
         return targets
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return e^eta - y eta."""
         return _exp(eta) - y * eta
+
+    def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return 2 [y log(y / mu) - (y - mu)], mu = e^eta."""
+        return 2.0 * (xlogy(y, y) - y * eta - y + _exp(eta))
 
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return e^eta - y, to the last digit also where y = 1 and eta is next to 0."""

@@ -62,10 +62,7 @@ class HuberLoss(_Bent):
     (2.5, -1.0)
     """
 
-    @property
-    def self_concordance(self) -> float:
-        """Return inf: the second derivative jumps."""
-        return float("inf")
+    self_concordance = float("inf")  # the second derivative jumps
 
     def kinks(self, y: FloatArray) -> FloatArray:
         """Return the eta at which the second derivative jumps, shape (2, n)."""

@@ -22,20 +22,16 @@ class SquaredError(Location):
     """
 
     quadratic = 2.0
-
-    @property
-    def self_concordance(self) -> float:
-        """Return 0: the third derivative vanishes."""
-        return 0.0
-
-    @property
-    def dispersion(self) -> float | None:
-        """Return None: the variance is to be estimated (phi = 2 sigma^2, as there is no factor 1/2)."""
-        return None
+    self_concordance = 0.0  # the third derivative vanishes
+    dispersion = None  # the variance is to be estimated (phi = 2 sigma^2, as there is no factor 1/2)
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return (y - eta)^2."""
         return (y - eta) ** 2
+
+    def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return 2 (y - eta)^2: twice the loss, which is 0 at its best."""
+        return 2.0 * (y - eta) ** 2
 
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -2 (y - eta)."""

@@ -26,13 +26,7 @@ SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minim
 
 
 class Existence:
-    """What is known about the minimum of a risk of any kind: what the risk itself says.
-
-    Parameters
-    ----------
-    risk : Risk
-        A risk may have a method `require_minimum()`, which raises where there is none.
-    """
+    """What is known about the minimum of any risk: what its method `require_minimum`, if any, raises."""
 
     def __init__(self, risk: Any) -> None:
         self._require_minimum = getattr(risk, "require_minimum", lambda: None)
@@ -49,6 +43,11 @@ class Existence:
     def refuse_separating(self, theta: FloatArray) -> None:
         """Raise NoMinimiser if theta itself points where the risk falls for ever."""
 
+    def flight(self, theta: FloatArray) -> FloatArray | None:
+        """Return a direction (p,) along which the risk falls for ever; None where none is known."""
+        del theta
+        return None
+
     @property
     def hopeless(self) -> bool:
         """Whether a singular Hessian at the start cannot become regular elsewhere."""
@@ -56,13 +55,7 @@ class Existence:
 
 
 class LinearExistence(Existence):
-    """The theorems for one linear predictor per row.
-
-    Parameters
-    ----------
-    risk : LinearRisk
-        The risk; directions that its penalty feels need not be looked at.
-    """
+    """The theorems for one linear predictor per row; directions that the penalty feels need no look."""
 
     def __init__(self, risk: LinearRisk) -> None:
         self._risk = risk
@@ -71,6 +64,11 @@ class LinearExistence(Existence):
     def _flat(self) -> FloatArray:
         """Directions (p, r) along which the penalty is constant."""
         return self._risk.penalty.flat(self._risk.shape[1])
+
+    @property
+    def _convex(self) -> bool:
+        """Whether a direction along which the risk falls for ever rules a minimum out: a loss may deny it."""
+        return bool(getattr(self._risk.loss, "convex", True))
 
     @cached_property
     def _columns(self) -> FloatArray:
@@ -108,31 +106,43 @@ class LinearExistence(Existence):
 
     def refuse_separating(self, theta: FloatArray) -> None:
         """Raise NoMinimiser if the free part of theta points where every row's loss falls for ever."""
-        if not self._flat.size:
-            return
+        direction = self._pointed(theta)
+        if direction is not None:
+            _raise_no_minimiser(self._risk, direction)
+
+    def _pointed(self, theta: FloatArray) -> FloatArray | None:
+        """Return the free part of theta if every row's loss falls for ever along it."""
+        if not self._flat.size or not self._convex:
+            return None
         grows_up, grows_down = self._growth
         if (grows_up & grows_down).any():
-            return
+            return None
         along = self._flat.T @ theta
         predictor = self._columns @ along
         small = 1e-7 * np.max(np.abs(predictor), initial=0.0)
         towards = np.where(grows_down, predictor, -predictor)  # > 0 where the row's loss falls
-        if (towards > small).all():
-            _raise_no_minimiser(self._risk, self._flat @ along)
+        return np.asarray(self._flat @ along) if (towards > small).all() else None
 
     def explain(
         self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
     ) -> None:
         """Raise NoMinimiser if the risk falls for ever along some direction; return if it does not."""
-        if not self._flat.size or (only_if_suspect and reciprocal_condition > SUSPECT):
+        if only_if_suspect and reciprocal_condition > SUSPECT:
             return
-        self.refuse_separating(theta)
-        grows_up, grows_down = self._growth
-        if (grows_up & grows_down).all():
-            return
-        direction = _recession_direction(self._columns, grows_up, grows_down)
+        direction = self.flight(theta)
         if direction is not None:
-            _raise_no_minimiser(self._risk, self._flat @ direction)
+            _raise_no_minimiser(self._risk, direction)
+
+    def flight(self, theta: FloatArray) -> FloatArray | None:
+        """Return a direction (p,) along which the risk falls for ever; None where there is none."""
+        if not self._flat.size or not self._convex:
+            return None
+        pointed = self._pointed(theta)
+        grows_up, grows_down = self._growth
+        if pointed is not None or (grows_up & grows_down).all():
+            return pointed
+        direction = _recession_direction(self._columns, grows_up, grows_down)
+        return None if direction is None else np.asarray(self._flat @ direction)
 
     @cached_property
     def _growth(self) -> tuple[Mask, Mask]:

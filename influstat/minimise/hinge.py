@@ -72,55 +72,10 @@ def minimise_hinge(
     intercept: bool,
     tolerance: float = 1e-10,
 ) -> HingeSolution:
-    """Return the minimiser of the hinge risk with an L2 penalty, and the dual that certifies it.
-
-    Parameters
-    ----------
-    X : ndarray of float64, shape (n, p)
-        Dense finite rows, without an intercept column.
-    y : ndarray, shape (n,)
-        Labels -1.0 and +1.0.
-    weights, offset : ndarray, shape (n,)
-        w_i >= 0, not all 0, and o_i. A weight of 0 is the same as leaving the row out.
-    kappa : float
-        Strength > 0 of the penalty (kappa/2) |beta|^2, sum scale (lam of eq. 18).
-    intercept : bool
-        Whether a constant b, not penalised, is fitted too. Where all b of an interval are optimal
-        (no row on the margin decides), the answer is the middle of that interval.
-    tolerance : float
-        Largest duality gap, relative to the risk. Rounding of y eta on the margin, all that is left
-        where the risk is nearly 0, is allowed on top. Most answers are exact to rounding.
-
-    Returns
-    -------
-    HingeSolution
-        theta, dual, duality gap (mean scale), rows on the margin, steps.
-
-    Raises
-    ------
-    InvalidArgument
-        The squares of X overflow. With an intercept, all rows of positive weight are of one class:
-        then beta = 0 is optimal with every b beyond the margin.
-    NotConverged
-        The gap stayed above the tolerance.
-
-    Notes
-    -----
-    Hastie, Tibshirani and Friedman, *The Elements of Statistical Learning*, 12.2 and 12.3.2.
-    Memory: five arrays of the size of X.
-
-    Examples
-    --------
-    One row of each class at +-1: for kappa <= 2 both end on the margin, beta = 1 and b = 0.
-
-    >>> import numpy as np
-    >>> from influstat.minimise.hinge import minimise_hinge
-    >>> X, y = np.array([[1.0], [-1.0]]), np.array([1.0, -1.0])
-    >>> solution = minimise_hinge(
-    ...     X, y, weights=np.ones(2), offset=np.zeros(2), kappa=1.0, intercept=True)
-    >>> np.abs(solution.theta).round(12), solution.dual.round(12), solution.margin
-    (array([1., 0.]), array([0.5, 0.5]), array([ True,  True]))
-    """
+    """Return theta and the dual that certifies it, from dense rows X (n, p) and labels y of -1.0 and +1.0."""
+    # Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 12.2 and 12.3.2. `tolerance` is
+    # the largest duality gap relative to the risk; rounding of y eta on the margin is allowed on top.
+    # Memory: five arrays of the size of X.
     kept = np.flatnonzero(weights > 0)
     if intercept:
         _require_both_classes(y[kept])

@@ -32,23 +32,9 @@ DROWNED = 1e4 * EPSILON  # pivot, relative to its diagonal entry, of which round
 
 
 def best_pair(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
-    """Return theta, a feasible dual, as nearly optimal as floats allow, and the steps taken.
-
-    All weights must be positive. The work is done for centred rows of mean square length 1 along
-    their principal axes, and for a mean weight of 1. Centring moves b by center'beta: b is free.
-
-    Returns
-    -------
-    tuple of ndarray, ndarray of shape (n,) and int
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from influstat.minimise.hinge_dual import best_pair
-    >>> from influstat.minimise.hinge_problem import HingeProblem
-    >>> best_pair(HingeProblem(np.full((1, 1), 2.0), np.ones(1), np.ones(1), 10.0, False))[:2]
-    (array([0.2]), array([1.]))
-    """
+    """Return theta, a feasible dual (n,), as nearly optimal as floats allow, and the steps taken."""
+    # All weights must be positive. The work is done for centred rows of mean square length 1 along their
+    # principal axes, and for a mean weight of 1. Centring moves b by center'beta: b is free.
     p = problem.rows.shape[1] - problem.intercept
     signed, labels, weights = problem.rows[:, :p], problem.rows[:, p:], problem.weights
     center = np.zeros(p)
@@ -108,15 +94,9 @@ def _search(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
 
 
 def _flaw(problem: HingeProblem, theta: FloatArray, dual: FloatArray) -> float:
-    """Return the largest violation of an optimality condition, each relative to its own size.
-
-    The gap alone would not do: it knows theta only to its square root, and not at all where the risk
-    is below rounding, as for separable rows in large units.
-
-    Returns
-    -------
-    float
-    """
+    """Return the largest violation of an optimality condition, each relative to its own size."""
+    # The gap alone would not do: it knows theta only to its square root, and not at all where the risk is
+    # below rounding, as for separable rows in large units.
     weights, shortfall, rounding = problem.weights, problem.shortfall(theta), problem.rounding(theta)
     alpha = dual / np.minimum(weights, dual.max() or 1.0)
     beyond = np.max(alpha * np.maximum(-shortfall - rounding, 0.0))
@@ -186,17 +166,10 @@ def _longest_step(positive: FloatArray, change: FloatArray) -> float:
 def _normal_equations(
     rows: FloatArray, spread: FloatArray, penalty: FloatArray
 ) -> Callable[[FloatArray], FloatArray]:
-    """Return g -> (Z'diag(spread) Z + diag(penalty))^-1 g.
-
-    Near the optimum `spread` is huge for rows on the margin. Where a small penalty then drowns in the
-    rounding errors of the sum, a QR factorisation of its roots, the longest first, still keeps it. A
-    pivot left of cancelled digits shows that; by luck it may be positive, and the step then be nonsense.
-
-    Returns
-    -------
-    callable
-        g, shape (p,), to a vector of that shape.
-    """
+    """Return g -> (Z'diag(spread) Z + diag(penalty))^-1 g, for g of shape (p,)."""
+    # Near the optimum `spread` is huge for rows on the margin. Where a small penalty then drowns in the
+    # rounding errors of the sum, a QR factorisation of its roots, the longest first, still keeps it. A pivot
+    # left of cancelled digits shows that; by luck it may be positive, and the step then be nonsense.
     roots = np.sqrt(spread)[:, None] * rows
     matrix = roots.T @ roots
     matrix.flat[:: len(penalty) + 1] += penalty
@@ -219,33 +192,20 @@ def _normal_equations(
 
 
 def _guesses(growth: FloatArray) -> list[NDArray[np.bool_]]:
-    """Return two guesses of which rows have 0 < alpha < w: there excess and hinge vanish, and those do not.
-
-    Where a row is on the margin without need, alpha (or w - alpha) vanishes too, both as the square root of
-    what others do, and only rounding would decide between them: the second guess leaves those rows out.
-
-    Returns
-    -------
-    list of ndarray of bool, shape (n,)
-    """
+    """Return two guesses of which rows have 0 < alpha < w: there excess and hinge vanish, those do not."""
+    # Where a row is on the margin without need, alpha (or w - alpha) vanishes too, both as the square root of
+    # what others do, and only rounding would decide between them: the second guess leaves those rows out.
     return [np.all(growth[:2] ** power > growth[2:], axis=0) for power in (1, 2)]
 
 
 def _polished(
     problem: HingeProblem, theta: FloatArray, positive: FloatArray, inside: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the pair that is optimal if the rows that now seem to be on the margin are on it.
-
-    Then A theta = c there (A their rows), alpha is 0 or w elsewhere, and K theta = Z'alpha with the
-    penalty K. From A' = Q1 R: the part of theta within Q1 follows from c, the part within Q2 makes
-    Q2'(K theta - Z'alpha) = 0, and Q1'(K theta - Z'alpha) = R (change of alpha). Of dependent rows,
-    those whose alpha is farthest from 0 and w are changed.
-
-    Returns
-    -------
-    tuple of ndarray and ndarray of shape (n,)
-        theta and the dual.
-    """
+    """Return theta and the dual (n,), optimal if the rows that now seem to be on the margin are on it."""
+    # Then A theta = c there (A their rows), alpha is 0 or w elsewhere, and K theta = Z'alpha with the penalty
+    # K. From A' = Q1 R: the part of theta within Q1 follows from c, the part within Q2 makes
+    # Q2'(K theta - Z'alpha) = 0, and Q1'(K theta - Z'alpha) = R (change of alpha). Of dependent rows, those
+    # whose alpha is farthest from 0 and w are changed.
     dual, room, excess, hinge = positive
     scale = np.sqrt(np.minimum(dual, room)[inside])
     dual = np.where(inside, dual, np.where(hinge > excess, problem.weights, 0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,40 +16,17 @@ ROUNDING = 64 * EPSILON  # of 1 - y eta, relative to the size of its terms
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HingeProblem(ShortRepr):
-    """minimise sum_i w_i max(0, c_i - y_i (x_i'beta + b)) + (kappa/2) |beta|^2, in sum scale.
+    """minimise sum_i w_i max(0, c_i - y_i (x_i'beta + b)) + (kappa/2) |beta|^2, in sum scale."""
 
-    Parameters
-    ----------
-    rows : ndarray, shape (n, p) or (n, p + 1)
-        y_i x_i, and behind it y_i itself if there is an intercept.
-    target : ndarray, shape (n,)
-        c_i = 1 - y_i o_i, for an offset o_i.
-    weights : ndarray, shape (n,)
-        w_i >= 0.
-    kappa : float
-        Strength of the penalty, > 0.
-    intercept : bool
-        Whether the last entry of theta is b.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from influstat.minimise.hinge_problem import HingeProblem
-    >>> HingeProblem(np.ones((1, 1)), np.ones(1), np.ones(1), 2.0, False).value(np.array([0.5]))
-    0.75
-    """
-
-    rows: FloatArray
-    target: FloatArray
-    weights: FloatArray
-    kappa: float
-    intercept: bool
+    rows: FloatArray  # y_i x_i, and behind it y_i itself if there is an intercept
+    target: FloatArray  # c_i = 1 - y_i o_i, for an offset o_i
+    weights: FloatArray  # w_i >= 0
+    kappa: float  # strength of the penalty, > 0
+    intercept: bool  # whether the last entry of theta is b
 
     def take(self, kept: NDArray[np.intp]) -> HingeProblem:
         """Return the problem of some of the rows."""
-        return HingeProblem(
-            self.rows[kept], self.target[kept], self.weights[kept], self.kappa, self.intercept
-        )
+        return replace(self, rows=self.rows[kept], target=self.target[kept], weights=self.weights[kept])
 
     @property
     def penalty(self) -> FloatArray:
@@ -95,12 +72,7 @@ class HingeProblem(ShortRepr):
 
 
 def central_intercept(problem: HingeProblem, theta: FloatArray) -> float:
-    """Return the middle of the interval of b that are optimal with beta; if it is a point, that kink.
-
-    Returns
-    -------
-    float
-    """
+    """Return the middle of the interval of b that are optimal with beta; if it is a point, that kink."""
     labels = problem.rows[:, -1]
     kinks = theta[-1] + labels * problem.shortfall(theta)  # the b that puts row i on the margin
     order = np.argsort(kinks)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import inf
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import NotStationary
+from influstat.errors import InvalidType, NotStationary
 from influstat.input.parts import require_parts
+from influstat.input.printing import short
 from influstat.input.reader import LabelledTable, Reader
 from influstat.input.validation import FloatArray, check_order, real_number, vector, whole_number
-from influstat.minimise.newton import minimise, stationarity
+from influstat.minimise.descent import stationarity
+from influstat.minimise.newton import minimise
+from influstat.minimise.remaining import remaining_step
+from influstat.minimise.stated import Stated
+from influstat.risks.chart import Chart, chart_of
 from influstat.risks.contract import Risk
+from influstat.risks.protocol import described
 
 STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
+# and the largest Newton step left, in units of what removing a typical row does to theta: a library's own
+# refits without a row are no nearer than that either
+ALLOWED = 1e-2
 
 
 class Minimum:
@@ -28,7 +38,8 @@ class Minimum:
     theta : array_like, shape (p,)
         The minimiser of the risk.
     tolerance : float
-        Largest `stationarity` accepted; ``np.inf`` accepts any theta.
+        Largest `stationarity` accepted; ``np.inf`` accepts any theta. Up to 1e-6 the Newton step left may
+        not exceed 1 % of what removing a typical row does either.
     reader : Reader, optional
         Turns new rows as the caller has them into rows of the risk; they are that already when left out.
 
@@ -52,13 +63,16 @@ class Minimum:
         self, risk: Risk, theta: Any, *, tolerance: float = STATIONARITY, reader: Reader | None = None
     ) -> None:
         _require_risk(risk)
-        limit = tolerance if tolerance == inf else real_number("tolerance", tolerance, above=0.0)
+        limit = real_number("tolerance", tolerance, above=0.0, or_inf=True)
         self.risk, self.reader = risk, reader
+        self.stated = Stated()  # an adapter states the inference of the library's own fit
         self.theta: FloatArray = _coefficients("theta", theta, risk)
         self.theta.flags.writeable = False  # a change would leave everything derived from it behind
         self.stationarity: float = stationarity(risk, self.theta)
         if not self.stationarity <= limit:
             _refuse(risk, self.theta, self.stationarity, limit)
+        if limit <= STATIONARITY:
+            _require_no_step(risk, self.theta)
 
     @classmethod
     def minimise(
@@ -101,11 +115,14 @@ class Minimum:
         return cls(risk, theta, tolerance=np.inf, reader=reader)
 
     def __repr__(self) -> str:
-        """Say what was fitted to how much."""
+        """Say what was fitted to how much, what leaves with a row and what a test loss holds."""
         n, p = self.risk.shape
         loss = getattr(self.risk, "loss", type(self.risk).__name__)
         kind, norm = type(self).__name__, self.gradient_norm
-        return f"{kind}({loss!r}, {n} rows, {p} coefficients, gradient norm {norm:.1e})"
+        return (
+            f"{kind}({loss!r}, {n} rows, {p} coefficients, gradient norm {norm:.1e}, "
+            f"{described(self.risk.protocol, getattr(self.risk, 'test_protocol', self.risk.protocol))})"
+        )
 
     # -- what was fitted ---------------------------------------------------------------------------
 
@@ -131,6 +148,17 @@ class Minimum:
         For one linear predictor per row it is [X' diag(w_i l2_i) X + kappa D] / W.
         """
         return self.risk.curvature(self.theta)
+
+    @cached_property
+    def chart(self) -> Chart | None:
+        """Coordinates for questions that need H^-1; None where the coefficients themselves will do."""
+        return chart_of(self.risk, self.theta)
+
+    @cached_property
+    def regular(self) -> Minimum:
+        """The minimum in coordinates in which its Hessian has an inverse: itself where it needs none."""
+        chart = self.chart
+        return self if chart is None else Minimum(chart.risk, chart.start, tolerance=inf)
 
     # -- new rows ------------------------------------------------------------------------------------
 
@@ -161,7 +189,9 @@ class Minimum:
     def loss(self, X: Any, y: Any, *, offset: Any = None) -> FloatArray:
         """Return the loss of new rows.
 
-        L_te = l(y_te, x_te'theta + o_te), plus P(theta) / W if "folded"; W is the training rows' weight.
+        L_te = l(y_te, x_te'theta + o_te), alone for fits of other libraries, whatever leaves with a row; for
+        the paper's models and risks that are "folded" plus P(theta) / W, W the training rows' weight. The
+        `repr` of the fit says which.
 
         Returns
         -------
@@ -172,19 +202,7 @@ class Minimum:
             return np.asarray(self.test_rows(X, y, offset=offset).row_losses(self.theta))
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> Any:
-        """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total.
-
-        Parameters
-        ----------
-        X, y : array_like, shapes (m, p) and (m,)
-            New rows as the caller has them; the reader, if any, translates them.
-        offset : array_like, shape (m,), optional
-            Their offsets.
-
-        Returns
-        -------
-        Risk
-        """
+        """Return new rows as a risk, for its row_losses and row_gradients; W stays the training total."""
         targets = y if self.reader is None else self.reader.targets(y)
         return self.risk.test_rows(self._read(X, y), targets, offset=offset)
 
@@ -208,6 +226,24 @@ class Minimum:
         return table if labels is None else LabelledTable(table, labels)
 
 
+# What is passed where a fit is meant, by the package that it comes from, and what makes a fit of it.
+TRANSLATED = {
+    "statsmodels": "Translate the results first: ist.from_statsmodels(results).",
+    "sklearn": "Translate the estimator first: ist.from_sklearn(estimator, X, y).",
+    "influstat": "Fit it: ist.Fit.minimise(risk), or model.fit(X, y); a hinge has no second derivative, "
+    "ist.SmoothedSVC has.",
+}
+
+
+def require_fit(value: Any) -> Minimum:
+    """Return `value` if it is a fit, or raise with what makes one of it."""
+    if isinstance(value, Minimum):
+        return value
+    package = type(value).__module__.partition(".")[0]
+    remedy = TRANSLATED.get(package, "Fit one, e.g. ist.Ridge(lam=1.0).fit(X, y).")
+    raise InvalidType("fit", "be a Fit", f"is {short(value)}", remedy)
+
+
 def _require_risk(risk: Any) -> None:
     require_parts("risk", risk, Risk, need="be a risk", example="ist.LinearRisk(loss, X, y)")
 
@@ -228,3 +264,15 @@ def _refuse(risk: Risk, theta: FloatArray, measure: float, limit: float) -> None
         "Let the fit converge, check that loss, penalty, weights and offset are those it was fitted with, "
         "or finish it with ist.Fit.minimise(risk, start=theta).",
     )
+
+
+def _require_no_step(risk: Risk, theta: FloatArray) -> None:
+    """Raise where a Newton step is left that matters, though each entry of the gradient is small."""
+    left = remaining_step(risk, theta)
+    if ALLOWED < left < inf:
+        raise NotStationary(
+            "theta",
+            f"minimise the risk (a Newton step left of at most {ALLOWED:g} times a typical removal)",
+            f"is {left:.3g} such removals away, hidden by columns or rows in very different units",
+            "Finish it with ist.Fit.minimise(risk, start=theta), or rescale the columns and fit again.",
+        )

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import InflustatError
+from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.groups import read_rows
 from influstat.input.progress import progress
-from influstat.input.validation import FloatArray, choice, real_number, require_two_classes
+from influstat.input.validation import FloatArray, choice, coefficients, real_number, require_two_classes
 from influstat.input.warning import doubt
 from influstat.losses.hinge import SmoothedHinge
 from influstat.minimise.hinge import HingeSolution, minimise_hinge
@@ -173,7 +173,10 @@ class HingeFit:
         -------
         ndarray, shape (m,)
         """
-        at = self.theta if theta is None else theta
+        at = self.theta if theta is None else coefficients("theta", theta, len(self.theta))
+        if at.ndim != 1:
+            need, remedy = f"have shape ({len(at)},)", "Ask for one fit after the other."
+            raise InvalidArgument("theta", need, f"has shape {at.shape}", remedy)
         tests = self.data.test_rows(X, y, offset=offset)
         hinge = np.maximum(0.0, 1.0 - tests.y * tests.linear_predictor(at))
         carried = self.data.protocol.carried(self.data.total_weight)
@@ -190,7 +193,7 @@ class HingeFit:
         Returns
         -------
         ndarray, shape (k, p)
-            nan for a row without which there is no refit (the last of its class, say), see below.
+            nan for a row without which there is no refit (the last of its class, say).
 
         Raises
         ------

@@ -27,7 +27,8 @@ class _Model:
     protocol: str
     _classifies: ClassVar[bool] = True
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
+        """Check the settings."""
         object.__setattr__(self, "lam", real_number("lam", self.lam, at_least=0.0))
         choice("intercept", self.intercept, (True, False))
         choice("protocol", self.protocol, PROTOCOLS)
@@ -134,10 +135,6 @@ class Ridge(_Model):
     protocol: str = "folded"
     _classifies: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        self._check()
-
     def _loss(self) -> Loss:
         return SquaredError()
 
@@ -178,7 +175,7 @@ class Logistic(_Model):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        self._check()
+        super().__post_init__()
         choice("labels", self.labels, ((0, 1), (-1, 1)))
 
     def _loss(self) -> Loss:
@@ -220,7 +217,7 @@ class SmoothedSVC(_Model):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        self._check()
+        super().__post_init__()
         object.__setattr__(self, "t", real_number("t", self.t, above=0.0))
 
     def _loss(self) -> Loss:

@@ -4,6 +4,10 @@
 Software 4). `complex_step` (Squire and Trapp 1998, SIAM Review 40) takes the first derivative from the
 imaginary part, and `half_circle` higher ones from the imaginary parts on a half circle (Lyness and Moler
 1967, SIAM Journal on Numerical Analysis 4): no difference of near numbers, so almost all digits stay.
+The last two need an analytic function that takes complex numbers (`takes_complex`).
+
+In all of them f has `n` entries and bends over a displacement of `width`, the first step; `size`, a number
+or shape (n,), is that of what r is added to, since that sum is rounded.
 """
 
 from __future__ import annotations
@@ -35,13 +39,7 @@ Pair = tuple[FloatArray, FloatArray]
 
 @dataclass(frozen=True)
 class Derivative:
-    """A derivative of every entry with an estimate of its absolute error.
-
-    Attributes
-    ----------
-    value, error : ndarray, shape (n,)
-        The derivative, and what it may be wrong by: inf (and a value of nan) where nothing can be told.
-    """
+    """Derivatives and what they may be wrong by, shape (n,) each: nan and inf where nothing can be told."""
 
     value: FloatArray
     error: FloatArray
@@ -50,30 +48,10 @@ class Derivative:
 def ridders(
     function: Displaced, order: int, *, n: int, width: float = 1.0, size: Any = 0.0, rounding: Any = 0.0
 ) -> Derivative:
-    """Return the derivative of this order at displacement 0 by extrapolated central differences.
-
-    Parameters
-    ----------
-    function : callable
-        f(r, rows) -> real values, shape (len(rows),).
-    order : int
-        1, 2 or 3.
-    n : int
-        How many entries there are.
-    width : float
-        The first step: a displacement over which the function bends.
-    size : float or ndarray, shape (n,)
-        Size of what r is added to; that sum is rounded.
-    rounding : float or ndarray, shape (n,)
-        Absolute rounding of f, where it is known to be more than that of its result (see `noise`).
-
-    Returns
-    -------
-    Derivative
-        Value and absolute error, each of shape (n,).
-    """
+    """Return the derivative of order 1, 2 or 3 at displacement 0 by extrapolated differences, shape (n,)."""
     best = _Best(n)
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))
+    # Absolute, where that of f is known to be more than that of its result (see `noise`).
     rounding = np.broadcast_to(np.asarray(rounding, dtype=np.float64), (n,))
     centre = _evaluate(function, 0.0, best.rows)
     outer = _pair(function, 2.0 * width, best.rows) if order == 3 else (centre, centre)
@@ -98,16 +76,7 @@ def ridders(
 
 
 def complex_step(function: Displaced, *, n: int, width: float = 1.0, size: Any = 0.0) -> Derivative:
-    """Return the first derivative at displacement 0 from one evaluation at an imaginary displacement.
-
-    The function must be analytic and written so that it takes complex numbers; that is not checked here.
-    The error is that of rounding, as two more evaluations nearby show it. Parameters as for `ridders`.
-
-    Returns
-    -------
-    Derivative
-        Value and absolute error, each of shape (n,).
-    """
+    """Return the first derivative at 0, shape (n,), from three evaluations at imaginary displacements."""
     # So near that the derivative changes by its slope alone, so far that eta + r still moves in its digits.
     rows, near = np.arange(n), 1e-8 * width
     left, value, right = (_evaluate(function, r + 1j * STEP, rows).imag / STEP for r in (-near, 0.0, near))
@@ -120,16 +89,7 @@ def complex_step(function: Displaced, *, n: int, width: float = 1.0, size: Any =
 def half_circle(
     function: Displaced, order: int, *, n: int, width: float = 1.0, size: Any = 0.0
 ) -> Derivative:
-    """Return a higher derivative at displacement 0 from imaginary parts on half circles around it.
-
-    The parameters are those of `ridders`; the function must take complex displacements. Radii are halved
-    from `width` on, until the terms of the series that are left out fall below rounding.
-
-    Returns
-    -------
-    Derivative
-        Value and absolute error, each of shape (n,).
-    """
+    """Return a higher derivative at 0, shape (n,), from imaginary parts on half circles around it."""
     best = _Best(n)
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), (n,))
     angles = (np.arange(POINTS) + 0.5) * np.pi / POINTS
@@ -152,16 +112,8 @@ def half_circle(
 
 
 def takes_complex(function: Displaced, *, n: int, width: float = 1.0, size: Any = 0.0) -> bool:
-    """Return whether complex displacements give the first derivative that differences give.
-
-    A function may take complex numbers and yet not mean it: np.abs of them is their modulus. Errors that
-    it raises (TypeError, ValueError, ArithmeticError) mean no. Parameters as for `ridders`.
-
-    Returns
-    -------
-    bool
-        False also where the function raises one of those errors.
-    """
+    """Return whether complex displacements give the first derivative that differences give."""
+    # A function may take complex numbers and yet not mean it: np.abs of them is their modulus.
     # Central differences err by h^2 and EPSILON / h: 1e-10 and 1e-11 here, a hundredth of the tolerance.
     rows, h = np.arange(n), 1e-5 * width
     try:
@@ -189,20 +141,9 @@ def takes_complex(function: Displaced, *, n: int, width: float = 1.0, size: Any 
 def jumps(
     function: Displaced, order: int, *, n: int, width: float = 1.0, typical: Any = 0.0
 ) -> NDArray[np.bool_]:
-    """Return where the derivative of this order (1 or 2) jumps at displacement 0, shape (n,).
-
-    `typical`, a number or shape (n,), is how large f is elsewhere: log(1 + e^x) has the rounding of 1 also
-    where it is nearly 0, and there it is a staircase without being one in the mathematics.
-
-    Central differences are blind to that: of abs(r) they give 0. Here the difference of the derivatives
-    on both sides is taken at two distances; it falls with the distance unless there is a jump.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        True where the gap between the two sides does not fall with the distance.
-    """
+    """Return where the derivative of this order (1 or 2) jumps at displacement 0, shape (n,)."""
     rows = np.arange(n)
+    # Central differences are blind to a jump. The gap between both sides falls with the distance without one.
     # Rounding enters as EPSILON / h^order, a smooth function's gap as h: both are far below 1e-4 then.
     h = {1: 1e-6, 2: 1e-3}[order] * width
     with np.errstate(all="ignore"):
@@ -214,6 +155,7 @@ def jumps(
         suspects = rows[found]
         if suspects.size:  # log(1 + e^x) keeps few digits where it is small: that is noise and no jump
             scatter = noise(lambda r: _evaluate(function, r, suspects), step=NEAR * width)
+            # Of the size of f elsewhere: where log(1 + e^x) is nearly 0 it is a staircase in steps of 1's.
             elsewhere = np.broadcast_to(np.asarray(typical, dtype=np.float64), (n,))[suspects]
             scatter = np.maximum(scatter, EPSILON * np.maximum(np.median(size), elsewhere))
             # Up to four values with one deviation each, four deviations away.
@@ -222,15 +164,8 @@ def jumps(
 
 
 def noise(function: Callable[[float], Any], *, step: float) -> FloatArray:
-    """Return the rounding noise of each entry of f(r) near r = 0, absolute (Hamming 1971, chapter 6).
-
-    `step` must be so short that the sixth derivative times step^6 is nothing.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        As a standard deviation.
-    """
+    """Return the rounding noise of each entry of f(r) near r = 0, shape (n,), as a standard deviation."""
+    # Hamming 1971, chapter 6. The step is so short that the sixth derivative times step^6 is nothing.
     samples = np.array([np.asarray(function(k * step), dtype=np.float64) for k in range(-4, 5)])
     differences = np.diff(samples, n=6, axis=0)
     return np.asarray(np.sqrt(np.mean(differences**2, axis=0)) / NOISE_ROOT)

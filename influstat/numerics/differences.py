@@ -10,6 +10,7 @@ import numpy as np
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.input.warning import doubt
+from influstat.numerics.watched import called
 
 EPSILON = float(np.finfo(np.float64).eps)
 STEP = EPSILON ** (1 / 5)  # where truncation, of order step^4, and rounding, eps / step, are alike
@@ -18,41 +19,9 @@ AGREEMENT = 1e-3  # two step lengths of a smooth function agree to about step^2 
 
 
 def differenced(function: Callable[[FloatArray], Any], theta: FloatArray, scale: FloatArray) -> FloatArray:
-    """Return the gradient of `function` at theta by five-point central differences.
-
-    Parameters
-    ----------
-    function : callable
-        theta, shape (p,) -> a number, or a vector of m numbers.
-    theta : ndarray, shape (p,)
-        Where.
-    scale : ndarray, shape (p,)
-        How far each coefficient must move to matter, in its own units; steps are 7e-4 of it. With it
-        a change of the columns' units changes nothing.
-
-    Returns
-    -------
-    ndarray, shape (p,) or (p, m)
-        (8 [q(+h) - q(-h)] - [q(+2h) - q(-2h)]) / (12 h) for each coefficient.
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        The function returns something else than one or m finite numbers.
-
-    Warns
-    -----
-    DoubtfulResult
-        The differences over h and 2 h disagree: a kink, a jump, or a function of too few digits.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from influstat.numerics.differences import differenced
-    >>> differenced(lambda theta: theta[0] * theta[1], np.array([2.0, 3.0]), np.ones(2)).round(9)
-    array([3., 2.])
-    """
-    here = _checked(function(theta.copy()))
+    """Return the gradient at theta by five-point central differences, shape (p,) or (p, m)."""
+    # Steps are 7e-4 of `scale`, how far each coefficient must move to matter: units change nothing.
+    here = _checked(called("function", function, theta=theta.copy()))
     rows: list[FloatArray] = []
     doubtful: list[int] = []
     for j in range(len(theta)):
@@ -78,18 +47,13 @@ class _Pair:
     """What q(theta + step) and q(theta - step) along coefficient j say of its slope and its bend."""
 
     def __init__(
-        self,
-        function: Callable[[FloatArray], Any],
-        theta: FloatArray,
-        here: FloatArray,
-        j: int,
-        step: float,
+        self, function: Callable[[FloatArray], Any], theta: FloatArray, here: FloatArray, j: int, step: float
     ) -> None:
         right, left = theta.copy(), theta.copy()
         right[j] += step
         left[j] -= step
         half = (right[j] - left[j]) / 2.0  # as rounded
-        above, below = (_checked(function(moved)) for moved in (right, left))
+        above, below = (_checked(called("function", function, theta=moved)) for moved in (right, left))
         if not above.shape == below.shape == here.shape:
             raise InvalidArgument(
                 "gradient",

@@ -21,58 +21,19 @@ TRUST = 1e-5  # relative distance up to which the two derivatives count as the s
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Gradient(ShortRepr):
-    """A gradient with its own error estimate.
+    """A gradient, shape (p, m), with an estimate of its largest error over the coefficients, shape (m,).
 
-    Attributes
-    ----------
-    value : ndarray, shape (p, m)
-        The gradient.
-    error : ndarray, shape (m,)
-        Estimate of its largest error over the coefficients, each in units of one `scale`: rounding for
-        a complex step, else the change from one step length to half of it.
-    method : str
-        "complex step" or "differences".
-
-    Examples
-    --------
-    >>> from influstat.numerics.gradients import gradient_of
-    >>> found = gradient_of(lambda theta: np.exp(theta[0] * theta[1]), np.array([1.0, 2.0]), np.ones(2))
-    >>> found.value.ravel() / np.exp(2.0), found.method
-    (array([2., 1.]), 'complex step')
+    Errors are in units of one `scale`: rounding for a complex step, else the change at half the step length.
     """
 
     value: FloatArray
     error: FloatArray
-    method: str
+    method: str  # "complex step" or "differences"
 
 
 def gradient_of(function: Callable[[Any], Any], theta: FloatArray, scale: FloatArray) -> Gradient:
-    """Return the gradient of a function of theta.
-
-    Parameters
-    ----------
-    function : callable
-        theta, shape (p,), to a number or m numbers.
-    theta, scale : ndarray, shape (p,)
-        Where, and how far each coefficient must move to matter.
-
-    Returns
-    -------
-    Gradient
-        By the complex step Im q(theta + i h) / h, accurate to rounding, if the function takes complex
-        numbers and agrees with its own differences; an absolute value, a comparison or a real part
-        inside makes the two differ. Else by five-point differences.
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        The function returns something else than one or m finite numbers.
-
-    Warns
-    -----
-    DoubtfulResult
-        The function is not smooth at theta.
-    """
+    """Return the gradient at theta, by complex steps where they agree with differences, else by those."""
+    # An absolute value, a comparison or a real part inside the function makes the two differ.
     coarse = _columns(differenced(function, theta, scale), theta)
     complex_step = _complex_step(function, theta, scale)
     size = np.abs(coarse * scale[:, None]).max(axis=0)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.input.validation import FloatArray, returned_array
+from influstat.input.printing import short
+from influstat.input.validation import FloatArray
 from influstat.numerics.derivatives import (
     Derivative,
     Displaced,
@@ -18,24 +19,13 @@ from influstat.numerics.derivatives import (
     ridders,
     takes_complex,
 )
+from influstat.numerics.watched import differing, float64, watched
 
 TINY = float(np.finfo(np.float64).tiny)
 
 
 class RowFunction:
-    """f(theta) -> (m,), with its Jacobian.
-
-    Parameters
-    ----------
-    name : str
-        What messages call the function.
-    function : callable
-        The function.
-    widths : ndarray, shape (p,)
-        First steps.
-    jacobian : callable, optional
-        theta -> (m, p).
-    """
+    """f(theta) -> (m,), with its Jacobian (m, p) by a formula, or by steps from `widths`, shape (p,), on."""
 
     def __init__(
         self,
@@ -44,12 +34,12 @@ class RowFunction:
         widths: FloatArray,
         jacobian: Callable[..., Any] | None = None,
     ) -> None:
-        for argument, value in (
-            (name, function),
-            ("row_gradients", function if jacobian is None else jacobian),
-        ):
+        given = {name: function, "row_gradients": function if jacobian is None else jacobian}
+        for argument, value in given.items():
             if not callable(value):
-                raise InvalidType(argument, "be a function of theta", f"is {value!r}", "Pass a callable.")
+                raise InvalidType(
+                    argument, "be a function of theta", f"is {short(value)}", "Pass a callable."
+                )
         self.name, self._function, self.widths, self._jacobian = name, function, widths, jacobian
         self.length: int = -1
         with np.errstate(all="ignore"):  # zeros need not be a place where the losses exist
@@ -60,7 +50,7 @@ class RowFunction:
 
     def call(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return f(theta), shape (m,), real or complex, its form checked."""
-        result = returned_array(self.name, _protected(self.name, self._function, theta))
+        result = watched(self.name, self._function, theta=theta)
         if result.ndim != 1 or (self.length >= 0 and len(result) != self.length):
             need = "(rows,)" if self.length < 0 else f"({self.length},)"
             raise InvalidArgument(
@@ -69,7 +59,7 @@ class RowFunction:
                 f"returned shape {result.shape}",
                 "Return the values themselves, not their sum or mean.",
             )
-        return _checked_dtype(self.name, result, np.iscomplexobj(theta))
+        return float64(self.name, result, complex_allowed=np.iscomplexobj(theta))
 
     def values(self, theta: FloatArray) -> FloatArray:
         """Return f(theta), shape (m,), or (m, k) for theta of shape (p, k)."""
@@ -92,18 +82,7 @@ class RowFunction:
     # -- derivatives ------------------------------------------------------------------------------------
 
     def gradients(self, theta: FloatArray) -> Derivative:
-        """Return the Jacobian (m, p) with its errors; the latest one is kept.
-
-        Returns
-        -------
-        Derivative
-            Value and absolute error, each of shape (m, p).
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            The function is not deterministic, or not differentiable at theta.
-        """
+        """Return the Jacobian (m, p) with its errors, the latest one kept, or raise InvalidArgument."""
         if self._latest is None or not np.array_equal(self._latest[0], theta):
             found = self.jacobian(theta) if self.has_jacobian else self._by_steps(theta)
             self._latest = (np.array(theta), found)
@@ -121,7 +100,7 @@ class RowFunction:
     def jacobian(self, theta: FloatArray) -> Derivative:
         """Return the Jacobian that the caller's formula gives, its form checked."""
         assert self._jacobian is not None
-        result = returned_array("row_gradients", _protected("row_gradients", self._jacobian, theta))
+        result = watched("row_gradients", self._jacobian, theta=theta)
         expected = (self.length, len(self.widths))
         if result.shape != expected:
             raise InvalidArgument(
@@ -130,7 +109,7 @@ class RowFunction:
                 f"returned shape {result.shape}",
                 "Put rows first, coefficients second.",
             )
-        value = _checked_dtype("row_gradients", result, False)
+        value = float64("row_gradients", result, complex_allowed=False)
         if not np.isfinite(value).all():
             row = int(np.argwhere(~np.isfinite(value))[0][0])
             raise InvalidArgument("row_gradients", "be finite", f"is not at row {row}", "Correct it.")
@@ -196,8 +175,7 @@ class RowFunction:
             )
 
     def _require_deterministic(self, theta: FloatArray) -> None:
-        once, again = self.call(theta), self.call(theta)
-        differs = ~((once == again) | (np.isnan(once) & np.isnan(again)))
+        differs = differing(self.call(theta), self.call(theta))
         if differs.any():
             raise InvalidArgument(
                 self.name,
@@ -210,31 +188,3 @@ class RowFunction:
 def ridders_first(function: Displaced, *, n: int, size: Any = 0.0) -> Derivative:
     """Return first derivatives by extrapolated differences; the call is that of `complex_step`."""
     return ridders(function, 1, n=n, size=size)
-
-
-def _protected(name: str, function: Callable[..., Any], theta: NDArray[Any]) -> Any:
-    """Call with a theta that cannot be written to."""
-    view = np.asarray(theta).view()
-    view.flags.writeable = False
-    try:
-        return function(view)
-    except ValueError as error:
-        if "read-only" not in str(error):
-            raise
-        raise InvalidArgument(
-            name, "leave theta as it is", "writes to it", "Work on a copy: theta = theta + 0."
-        ) from error
-
-
-def _checked_dtype(name: str, result: NDArray[Any], complex_input: bool) -> NDArray[Any]:
-    kind = result.dtype.kind
-    if kind not in "fiubc" or (kind == "c" and not complex_input):
-        raise InvalidType(name, "return real numbers", f"returned {result.dtype}", "Correct it.")
-    if result.dtype.itemsize < 8 and kind in "fc":
-        raise InvalidType(
-            name,
-            "return float64",
-            f"returned {result.dtype}",
-            "Seven digits are too few for second derivatives: compute in float64.",
-        )
-    return result if kind == "c" else result.astype(np.float64, copy=False)

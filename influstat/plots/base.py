@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency
-from influstat.input.validation import FloatArray, first_not_finite, numeric_array, whole_number
+from influstat.input.validation import FloatArray, any_array, first_not_finite, numeric_array, whole_number
 from influstat.plots.placing import Placing
 from influstat.plots.wording import shortened, wrapped
 
@@ -54,29 +54,20 @@ def one_axes(ax: Axes | None, *, height: float = 2.7) -> Axes:
     """Return the axes to draw on: the caller's, or those of a new figure of one column's width."""
     if ax is None:
         _, ax = pyplot().subplots(figsize=(PANEL, height), layout="constrained")
-    elif not hasattr(ax, "plot"):
-        raise InvalidArgument(
-            "ax", "be a matplotlib Axes", f"is a {type(ax).__name__}", "Pass one, or leave it out."
-        )
+    elif not hasattr(ax, "get_window_extent"):
+        found, remedy = f"is a {type(ax).__name__}", "Pass one, or leave it out."
+        raise InvalidArgument("ax", "be a matplotlib Axes", found, remedy)
     return ax
 
 
 def several_axes(
     ax: Any, count: int, *, columns: int | None = None, height: float = 2.5, width: float | None = None
 ) -> NDArray[Any]:
-    """Return `count` axes to draw on, as a flat array: the caller's, or those of a new figure.
-
-    A new figure of one column of panels is as wide as a column of a page, others as two.
-
-    Returns
-    -------
-    ndarray of Axes, shape (count,)
-        Row by row.
-    """
+    """Return `count` axes to draw on, as a flat array: the caller's, or those of a new figure, row by row."""
     columns = count if columns is None else min(whole_number("columns", columns, at_least=1), count)
     if ax is None:
         rows = -(-count // columns)
-        if width is None:
+        if width is None:  # of one column of a page, or of both
             width = PANEL if columns == 1 else 2.1 * PANEL
         size = (width, height * rows)
         figure, grid = pyplot().subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
@@ -84,13 +75,9 @@ def several_axes(
             figure.delaxes(extra)
         return np.asarray(grid.flat[:count])
     axes = np.asarray(ax, dtype=object).ravel()
-    if len(axes) != count or not all(hasattr(one, "plot") for one in axes):
-        raise InvalidArgument(
-            "ax",
-            f"hold {count} matplotlib Axes",
-            f"holds {len(axes)} objects",
-            "Make them with plt.subplots.",
-        )
+    if len(axes) != count or not all(hasattr(one, "get_window_extent") for one in axes):
+        need, remedy = f"hold {count} matplotlib Axes", "Make them with plt.subplots."
+        raise InvalidArgument("ax", need, f"holds {len(axes)} objects", remedy)
     return axes
 
 
@@ -119,9 +106,8 @@ def check_drawable(name: str, array: NDArray[Any], *, nan: str | None = None) ->
 def named_values(argument: str, value: Any) -> dict[str, Any]:
     """Return a mapping of names to values (a DataFrame: its columns) as a dict, or raise."""
     if not isinstance(value, Mapping) and not hasattr(value, "columns"):
-        raise InvalidType(
-            argument, "map names to values", f"is a {type(value).__name__}", "Pass {name: values}."
-        )
+        found = f"is a {type(value).__name__}"
+        raise InvalidType(argument, "map names to values", found, "Pass {name: values}.")
     return {str(name): values for name, values in value.items()}
 
 
@@ -129,11 +115,10 @@ def labels_of(row_labels: Any, length: int, *, argument: str = "row_labels") -> 
     """Return what the rows are called, shape (n,); their positions where nothing is given."""
     if row_labels is None:
         return np.arange(length)
-    labels = np.asarray(row_labels)
+    labels = any_array(argument, row_labels)
     if labels.shape != (length,):
-        raise InvalidArgument(
-            argument, f"have shape ({length},)", f"has shape {labels.shape}", "Pass one entry per row."
-        )
+        need = f"have shape ({length},)"
+        raise InvalidArgument(argument, need, f"has shape {labels.shape}", "Pass one entry per row.")
     return labels
 
 
@@ -144,9 +129,8 @@ def classes_of(classes: Any, length: int) -> list[Class]:
     given = labels_of(classes, length, argument="classes")
     kinds = np.unique(given)
     if len(kinds) > len(CYCLE):
-        raise InvalidArgument(
-            "classes", f"hold at most {len(CYCLE)} kinds", f"holds {len(kinds)}", "Merge or drop some."
-        )
+        need = f"hold at most {len(CYCLE)} kinds"
+        raise InvalidArgument("classes", need, f"holds {len(kinds)}", "Merge or drop some.")
     return [(str(kind), given == kind, CYCLE[k], MARKERS[k]) for k, kind in enumerate(kinds)]
 
 

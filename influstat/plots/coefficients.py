@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.settings import text
 from influstat.input.validation import FloatArray, numeric_array, real_number
 from influstat.plots import base
 from influstat.plots.wording import text_width, wrapped
@@ -35,12 +36,10 @@ def coefficient_forest(
         The coefficient without each of k rows, for instance a column of `Removal.theta`.
     row_labels : array_like, shape (k,), optional
         What those rows are called; positions when left out.
-    interval : (float, float), optional
-        Lower and upper end of the confidence interval with all rows.
-    intervals_without : array_like, shape (k, 2), optional
-        The same without each row.
+    interval, intervals_without : array_like, shapes (2,) and (k, 2), optional
+        Lower and upper end of the confidence interval with all rows, and without each row.
     name : str
-        What the coefficient is called, with its unit; wrapped where it is long.
+        What the coefficient is called, with its unit.
     ax : Axes, optional
         Where to draw.
 
@@ -62,7 +61,7 @@ def coefficient_forest(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['all rows', 'without household 4835', 'without household 7']
     """
-    centre = real_number("estimate", estimate)
+    centre, name = real_number("estimate", estimate), text("name", name)
     values = base.column("without", without, nan=base.LEVERAGE_ONE)
     labels = base.labels_of(row_labels, len(values))
     ends = _ends(interval, intervals_without, len(values))
@@ -70,14 +69,11 @@ def coefficient_forest(
     flips = np.sign(values) * np.sign(centre) < 0
     ax.axvline(0.0, color=base.GREY, linewidth=0.8)
     ax.axvline(centre, color=base.BLACK, linewidth=0.8, linestyle="--")
-    for place, value in enumerate([centre, *values]):
-        flipped = place > 0 and flips[place - 1]
-        colour = base.BLACK if place == 0 else (base.ORANGE if flipped else base.BLUE)
+    styles = [(base.BLACK, "D"), *((base.ORANGE, "^") if flipped else (base.BLUE, "o") for flipped in flips)]
+    for place, (value, (colour, marker)) in enumerate(zip([centre, *values], styles, strict=True)):
         if np.isfinite(ends[place]).all():
             ax.plot(ends[place], [place, place], color=colour, linewidth=1.2)
-        ax.plot(
-            [value], [place], "D" if place == 0 else ("^" if flipped else "o"), color=colour, markersize=4
-        )
+        ax.plot([value], [place], marker, color=colour, markersize=4)
     # What the axes and their labels may take, in points, without matplotlib's default margins.
     whole = 72.0 / ax.figure.dpi * ax.get_window_extent().width / 0.775
     lines = ["all rows", *(f"without {base.row_name(label, width=0.4 * whole)}" for label in labels)]
@@ -92,17 +88,14 @@ def coefficient_forest(
 def _ends(interval: Any, intervals_without: Any, k: int) -> FloatArray:
     """Return the ends of all intervals, shape (k + 1, 2), nan where there are none."""
     ends = np.full((k + 1, 2), np.nan)
-    for name, given, part in (
-        ("interval", interval, ends[:1]),
-        ("intervals_without", intervals_without, ends[1:]),
-    ):
+    parts = (("interval", interval, ends[:1]), ("intervals_without", intervals_without, ends[1:]))
+    for name, given, part in parts:
         if given is None:
             continue
         array = np.atleast_2d(numeric_array(name, given))
         if array.shape != part.shape:
-            raise InvalidArgument(
-                name, f"have shape {part.shape}", f"has shape {array.shape}", "Pass (lower, upper) per line."
-            )
+            need, remedy = f"have shape {part.shape}", "Pass (lower, upper) per line."
+            raise InvalidArgument(name, need, f"has shape {array.shape}", remedy)
         base.check_drawable(name, array, nan=base.LEVERAGE_ONE if given is intervals_without else None)
         part[:] = array
     return ends

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.settings import text
 from influstat.input.validation import real_number
 from influstat.plots import base
 
@@ -56,6 +57,7 @@ def influence_index(
     >>> plots.influence_index([0.1, 0.9, 0.2], name="leverage").get_ylabel()
     'leverage'
     """
+    name = text("name", name)
     y = base.column("values", values, nan=base.LEVERAGE_ONE)
     level = None if threshold is None else real_number("threshold", threshold)
     x = np.arange(len(y), dtype=np.float64)
@@ -119,14 +121,14 @@ def influence_bubble(
     >>> ax.get_xlabel(), ax.texts[1].get_text()
     ('leverage', 'b')
     """
+    residual_name = text("residual_name", residual_name)
     h = base.column("leverage", leverage, nan=base.LEVERAGE_ONE)
     r = base.column("residual", residual, len(h), nan=base.LEVERAGE_ONE)
     d = base.column("cooks_distance", cooks_distance, len(h), nan=base.LEVERAGE_ONE)
     p = None if coefficients is None else real_number("coefficients", coefficients, above=0.0)
     if (d < 0).any():
-        raise InvalidArgument(
-            "cooks_distance", "be at least 0", f"is {d.min():.3g} somewhere", "Pass Cook's distances."
-        )
+        found = f"is {d.min():.3g} somewhere"
+        raise InvalidArgument("cooks_distance", "be at least 0", found, "Pass Cook's distances.")
     labels, chosen = base.labels_of(row_labels, len(h)), base.largest(d, outliers)
     ax = base.one_axes(ax)
     area = 4.0 + 260.0 * d / (d.max() or 1.0)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.settings import entries, optional_text, text
 from influstat.plots import base
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def influence_against_distance(
     >>> ax.get_xlabel()
     'distance to the boundary'
     """
+    quantity, title = text("quantity", quantity), optional_text("title", title)
     x = base.column("distance", distance)
     y = base.column("influence", influence, len(x))
     labels, groups = base.labels_of(row_labels, len(x)), base.classes_of(classes, len(x))
@@ -119,26 +121,21 @@ def factor_panels(
     panels = base.named_values("variants", variants)
     if not panels:
         raise InvalidArgument("variants", "name at least one variant", "is empty", "Pass {name: values}.")
+    equal_units = entries("equal_units", equal_units)
     unknown = {str(name) for name in equal_units} - set(panels)
-    if isinstance(equal_units, str) or unknown:
-        named = repr(equal_units) if isinstance(equal_units, str) else sorted(unknown)
-        raise InvalidArgument(
-            "equal_units", f"name variants out of {list(panels)}", f"names {named}", "Pass a list of names."
-        )
+    if unknown:
+        need = f"name variants out of {list(panels)}"
+        raise InvalidArgument("equal_units", need, f"names {sorted(unknown)}", "Pass a list of names.")
     y = base.column("true", true)
     same = _same(same_label, len(y))
     columns = {name: base.column(f"variants[{name!r}]", values, len(y)) for name, values in panels.items()}
     axes = base.several_axes(ax, len(panels), height=2.5)
-    size = base.marker_size(len(y))
+    classes = [
+        ("same label as the test row", same, base.BLUE, base.MARKERS[0]),
+        ("other label", ~same, base.ORANGE, base.MARKERS[1]),
+    ]
     for one, (name, x) in zip(axes, columns.items(), strict=True):
-        for mask, colour, marker, label in (
-            (same, base.BLUE, base.MARKERS[0], "same label as the test row"),
-            (~same, base.ORANGE, base.MARKERS[1], "other label"),
-        ):
-            one.scatter(
-                x[mask], y[mask], s=size, color=colour, marker=marker, alpha=0.6, linewidths=0, label=label,
-                rasterized=len(y) > 2000, zorder=2,
-            )  # fmt: skip
+        base.scatter(one, x, y, classes)
         one.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
         one.axvline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
         if name in equal_units:

@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.settings import entries
 from influstat.input.validation import numeric_array, whole_number
 from influstat.plots import base
+
+PASS_SHAPE = "Pass shape=(height, width)."
 
 
 def image_panels(
@@ -35,10 +38,8 @@ def image_panels(
         Height and width; square when left out and `images` does not tell.
     columns : int, optional
         Pictures beside each other in a new figure; all when left out.
-    frames : sequence of str, optional
-        Colour of each frame.
-    ax : sequence of Axes, optional
-        One per picture.
+    frames, ax : sequence of str, sequence of Axes, optional
+        Colour of each frame, and where to draw: one per picture.
 
     Returns
     -------
@@ -65,11 +66,8 @@ def image_panels(
     for one, picture, title, colour in zip(axes, pictures, names, colours, strict=True):
         one.imshow(picture, cmap="gray_r", interpolation="nearest")
         one.set_title(str(title), fontsize=base.SMALL)
-        one.set_xticks([])
-        one.set_yticks([])
-        for spine in one.spines.values():
-            spine.set_color(colour)
-            spine.set_linewidth(0.8 if frames is None else 1.8)
+        one.set(xticks=[], yticks=[])
+        one.spines[:].set(color=colour, linewidth=0.8 if frames is None else 1.8)
     return axes
 
 
@@ -101,7 +99,7 @@ def helpful_and_harmful_images(
     shape : (int, int), optional
         Height and width; square when left out and `images` does not tell.
     ax : sequence of 2 k Axes, optional
-        Helpful ones first.
+        In the order of those returned.
 
     Returns
     -------
@@ -131,17 +129,14 @@ def helpful_and_harmful_images(
         (axes[:k], "helpful", base.largest(effect, k), base.BLUE),
         (axes[k:], "harmful", base.largest(-effect, k), base.ORANGE),
     ):
-        if len(chosen):
-            image_panels(
-                pictures[chosen],
-                [f"row {base.row_name(labels[i])}\n{effect[i]:+.2g}" for i in chosen],
-                frames=[colour] * len(chosen),
-                ax=line[: len(chosen)],
-            )
-        for empty in line[len(chosen) :]:
+        filled = len(chosen)
+        if filled:
+            titles = [f"row {base.row_name(labels[i])}\n{effect[i]:+.2g}" for i in chosen]
+            image_panels(pictures[chosen], titles, frames=[colour] * filled, ax=line[:filled])
+        for empty in line[filled:]:
             empty.set(xticks=[], yticks=[])
             empty.spines[:].set_visible(False)
-        if len(chosen) == 0:
+        if not filled:
             line[0].text(0.5, 0.5, f"no {kind} row", ha="center", va="center", fontsize=base.SMALL)
         line[0].set_ylabel(f"most {kind}", fontsize=base.SMALL)
     return axes
@@ -151,24 +146,17 @@ def _pictures(images: Any, shape: Any) -> NDArray[Any]:
     """Return the pictures as an array of shape (count, height, width), or raise."""
     pixels = np.atleast_2d(numeric_array("images", images))
     if pixels.ndim > 3 or pixels.size == 0:
-        raise InvalidArgument(
-            "images",
-            "have shape (k, pixels) or (k, height, width)",
-            f"has shape {pixels.shape}",
-            "Pass grey levels, one picture per row.",
-        )
+        need = "have shape (k, pixels) or (k, height, width)"
+        remedy = "Pass grey levels, one picture per row."
+        raise InvalidArgument("images", need, f"has shape {pixels.shape}", remedy)
     base.check_drawable("images", pixels)
     if pixels.ndim == 3 and shape is None:
         return pixels
     p = pixels[0].size
     height, width = (isqrt(p), isqrt(p)) if shape is None else _height_and_width(shape)
     if height * width != p or (pixels.ndim == 3 and pixels.shape[1:] != (height, width)):
-        raise InvalidArgument(
-            "shape",
-            f"be a height and width of {p} pixels",
-            f"is {height} x {width}",
-            "Pass shape=(height, width).",
-        )
+        need = f"be a height and width of {p} pixels"
+        raise InvalidArgument("shape", need, f"is {height} x {width}", PASS_SHAPE)
     return pixels.reshape(-1, height, width)
 
 
@@ -176,24 +164,17 @@ def _height_and_width(shape: Any) -> tuple[int, int]:
     try:
         height, width = shape
     except (TypeError, ValueError):
-        raise InvalidType(
-            "shape", "be two whole numbers", f"is {shape!r}", "Pass shape=(height, width)."
-        ) from None
+        raise InvalidType("shape", "be two whole numbers", f"is {shape!r}", PASS_SHAPE) from None
     return whole_number("shape[0]", height, at_least=1), whole_number("shape[1]", width, at_least=1)
 
 
 def _one_each(argument: str, given: Any, count: int) -> list[Any]:
     """Return what is given for each picture as a list, or raise."""
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise InvalidType(
-            argument, "be a list of one per picture", f"is a {type(given).__name__}", "Pass a list of str."
-        )
-    entries = list(given)
-    if len(entries) != count:
-        raise InvalidArgument(
-            argument, f"name {count} pictures", f"names {len(entries)}", "Pass one per picture."
-        )
-    return entries
+    listed = entries(argument, given)
+    if len(listed) != count:
+        need = f"name {count} pictures"
+        raise InvalidArgument(argument, need, f"names {len(listed)}", "Pass one per picture.")
+    return listed
 
 
 def _colours(frames: Any, count: int) -> list[Any]:

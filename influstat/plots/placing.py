@@ -33,32 +33,13 @@ OVER_TEXT, OUTSIDE_FIGURE, OUTSIDE_AXES, OVER_NAMED = 1e6, 1e4, 1e3, 1e2  # over
 
 @dataclass(frozen=True)
 class Placing:
-    """Moves the names and the box of one plot to free places, each time before they are drawn.
-
-    Parameters
-    ----------
-    ax : Axes
-        What they are drawn on.
-    obstacles : ndarray, shape (m, 2)
-        Points, in data coordinates, that text shall not cover.
-    names : sequence of Annotation
-        The most important first; one that would lie over another or be cut off is not drawn.
-    gaps : ndarray
-        Distance of each name from its point, in points.
-    box : Text, optional
-        Put into the emptiest corner, or at the emptiest side.
-
-    Examples
-    --------
-    >>> Placing(None, np.zeros((1, 2)), [], np.zeros(0)).box is None
-    True
-    """
+    """Moves the names and the box of one plot to free places, each time before they are drawn."""
 
     ax: Axes
-    obstacles: FloatArray
-    names: Sequence[Annotation]
-    gaps: FloatArray
-    box: Text | None = None
+    obstacles: FloatArray  # points, in data coordinates, that text shall not cover, shape (m, 2)
+    names: Sequence[Annotation]  # most important first; one over another, or cut off, is not drawn
+    gaps: FloatArray  # distance of each name from its point, in points
+    box: Text | None = None  # put into the emptiest corner, or at the emptiest side
 
     def install(self) -> None:
         """Let the axes call `draw` first whenever they are drawn: an artist that itself shows nothing."""
@@ -127,20 +108,7 @@ class Placing:
 
 
 def emptiest(points: FloatArray, size: FloatArray) -> tuple[tuple[float, float], int]:
-    """Return the spot where a box of that size covers fewest points, and how many.
-
-    Everything in fractions of the axes.
-
-    Returns
-    -------
-    tuple of a spot and int
-        The spot (0 is left or below, 1 right or above), and how many points the box covers there.
-
-    Examples
-    --------
-    >>> emptiest(np.array([[0.1, 0.9], [0.9, 0.9]]), np.array([0.3, 0.2]))
-    ((1.0, 0.0), 0)
-    """
+    """Return the spot where a box covers fewest points, and how many; all in fractions of the axes."""
     from matplotlib.transforms import Bbox
 
     corners = (np.array(spot) * (1.0 - size - 2.0 * MARGIN) + MARGIN for spot in SPOTS)
@@ -153,21 +121,12 @@ def put(box: Text, spot: tuple[float, float]) -> None:
     """Move the box to a spot, given in fractions of the axes."""
     x, y = (MARGIN + (1.0 - 2.0 * MARGIN) * part for part in spot)
     box.set_position((x, y))
-    box.set(
-        horizontalalignment=ALIGN_X[int(1 - 2 * spot[0])], verticalalignment=ALIGN_Y[int(1 - 2 * spot[1])]
-    )
+    right, up = (int(1 - 2 * part) for part in spot)
+    box.set(horizontalalignment=ALIGN_X[right], verticalalignment=ALIGN_Y[up])
 
 
 def widened(box: Text, points: FloatArray, low: float, high: float) -> float:
-    """Return the upper limit of both axes from which on the box has a spot without points.
-
-    That is `high` itself unless the points fill the square from `low` to `high`.
-
-    Returns
-    -------
-    float
-        At least `high`.
-    """
+    """Return the upper limit of both axes, `high` or more, at which the box has a spot without points."""
     assert box.axes is not None
     extent, around = box.get_window_extent(), box.axes.get_window_extent()
     size = 1.05 * np.array([extent.width, extent.height]) / min(around.width, around.height)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray, whole_number
 from influstat.plots import base
 from influstat.plots.placing import widened
@@ -80,6 +81,7 @@ def predicted_against_exact(
     >>> ax.get_xlabel()
     'exact change of the test loss'
     """
+    title = optional_text("title", title)
     y = base.column("predicted", predicted)
     x = base.column("exact", exact, len(y))
     style = _Style(len(y), row_labels, classes, outliers, quantity, reference)
@@ -141,6 +143,7 @@ def solver_panels(
     x = base.column("exact", exact)
     panels = {name: base.column(f"predictions[{name!r}]", y, len(x)) for name, y in given.items()}
     style = _Style(len(x), row_labels, classes, outliers, quantity, reference)
+    columns = whole_number("columns", columns, at_least=1)
     axes = base.several_axes(ax, len(panels), columns=columns, height=3.1)
     _draw([(one, name, y) for one, (name, y) in zip(axes, panels.items(), strict=True)], x, style)
     return axes
@@ -155,6 +158,7 @@ class _Style:
         self.labels = base.labels_of(labels, n)
         self.classes = base.classes_of(classes, n)
         self.outliers = whole_number("outliers", outliers, at_least=0)
+        quantity, reference = text("quantity", quantity), optional_text("reference", reference)
         self.xlabel = reference or f"exact change of the {quantity}"
 
 
@@ -165,9 +169,8 @@ def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, styl
     margin = 0.06 * (high - low) or 1.0
     low, high = low - margin, high + margin
     boxes = [_box(ax, _summary(y, x, style.labels)) for ax, _, y in panels]
-    top = max(
-        widened(box, np.column_stack([x, y]), low, high) for box, (_, _, y) in zip(boxes, panels, strict=True)
-    )
+    points = [np.column_stack([x, y]) for _, _, y in panels]
+    top = max(widened(*pair, low, high) for pair in zip(boxes, points, strict=True))
     for box, (ax, title, y) in zip(boxes, panels, strict=True):
         ax.axline((0.0, 0.0), slope=1.0, color=base.GREY, linestyle="--", linewidth=0.8, zorder=1)
         ax.set(xlim=(low, top), ylim=(low, top))
@@ -194,10 +197,8 @@ def _summary(predicted: FloatArray, exact: FloatArray, labels: NDArray[Any]) -> 
     error = np.abs(predicted - exact)
     worst = int(np.argmax(error))
     centred = exact - exact.mean()
-    spread = float(centred @ centred)
-    if spread == 0.0:
-        slope = "none"
-    else:
+    spread, slope = float(centred @ centred), "none"
+    if spread != 0.0:
         value = float(centred @ predicted) / spread
         slope = f"{value:.3f}" if abs(value) < 100.0 else f"{value:.3g}"
     size = f"{error[worst]:.2g}" if error[worst] < 100.0 else f"{error[worst]:.3g}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.settings import optional_text
 from influstat.input.validation import FloatArray, numeric_array, real_number
 from influstat.plots import base
 
@@ -19,7 +20,7 @@ def search_curves(
     checked: Any,
     found: Mapping[str, Any],
     *,
-    total_rows: int | None = None,
+    total_rows: float | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -56,25 +57,24 @@ def search_curves(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['training loss', 'random order']
     """
+    title = optional_text("title", title)
     x = base.column("checked", checked)
     if (x < 0).any():
         raise InvalidArgument("checked", "be at least 0", f"holds {x.min():g}", "Pass numbers of rows.")
     total = None if total_rows is None else real_number("total_rows", total_rows, at_least=x.max())
     given = base.named_values("found", found)
     if not 0 < len(given) <= len(base.CYCLE):
-        raise InvalidArgument(
-            "found", f"hold 1 to {len(base.CYCLE)} rankings", f"holds {len(given)}", "Leave some out."
-        )
+        need = f"hold 1 to {len(base.CYCLE)} rankings"
+        raise InvalidArgument("found", need, f"holds {len(given)}", "Leave some out.")
     shares = {name: _shares(f"found[{name!r}]", curves, len(x)) for name, curves in given.items()}
     ax = base.one_axes(ax)
     for k, (name, y) in enumerate(shares.items()):
         mean = y.mean(axis=0)
-        ax.plot(
-            x, mean, color=base.CYCLE[k], marker=base.MARKERS[k], markersize=3.5, linewidth=1.2, label=name
-        )
+        colour, marker = base.CYCLE[k], base.MARKERS[k]
+        ax.plot(x, mean, color=colour, marker=marker, markersize=3.5, linewidth=1.2, label=name)
         if len(y) > 1:
             spread = y.std(axis=0, ddof=1)
-            ax.fill_between(x, mean - spread, mean + spread, color=base.CYCLE[k], alpha=0.2, linewidth=0)
+            ax.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
     if total is not None:
         ax.plot(x, x / (total or 1.0), color=base.GREY, linestyle="--", linewidth=0.9, label="random order")
     ax.set_ylim(0.0, 1.03)
@@ -87,14 +87,12 @@ def _shares(argument: str, curves: Any, length: int) -> FloatArray:
     """Return the shares found, shape (seeds, length), or raise."""
     y = np.atleast_2d(np.asarray(numeric_array(argument, curves), dtype=np.float64))
     if y.ndim != 2 or y.shape[0] == 0 or y.shape[1] != length:
-        raise InvalidArgument(
-            argument, f"have shape (seeds, {length})", f"has shape {y.shape}", "Correct it."
-        )
+        need = f"have shape (seeds, {length})"
+        raise InvalidArgument(argument, need, f"has shape {y.shape}", "Correct it.")
     base.check_drawable(argument, y)
     # A share that was averaged may exceed 1 by rounding.
     outside = y[(y < 0.0) | (y > 1.0 + 1e-9)]
     if outside.size:
-        raise InvalidArgument(
-            argument, "hold shares of 0 to 1", f"holds {outside[0]:g}", "Divide percentages by 100."
-        )
+        need, remedy = "hold shares of 0 to 1", "Divide percentages by 100."
+        raise InvalidArgument(argument, need, f"holds {outside[0]:g}", remedy)
     return y

@@ -6,18 +6,7 @@ ELLIPSIS = "…"
 
 
 def text_width(text: str, fontsize: float) -> float:
-    """Return the width of one line of plain text in points.
-
-    Returns
-    -------
-    float
-        In points of 1/72 inch.
-
-    Examples
-    --------
-    >>> text_width("influence", 8.0) > text_width("row", 8.0)
-    True
-    """
+    """Return the width of one line of plain text in points of 1/72 inch."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -26,22 +15,7 @@ def text_width(text: str, fontsize: float) -> float:
 
 
 def shortened(text: str, width: float, fontsize: float) -> str:
-    """Return the text with its middle left out where it is wider than `width` points.
-
-    Start and end stay, or the end with the digits where there are any: names of rows differ there.
-    Formulas ($...$) stay whole.
-
-    Returns
-    -------
-    str
-        The text itself where it fits.
-
-    Examples
-    --------
-    >>> short = shortened("the observation of the house number 17", 80.0, 7.0)
-    >>> short[:3], short[-2:], "…" in short
-    ('the', '17', True)
-    """
+    """Return the text with its middle left out where it is wider than `width` points; formulas stay whole."""
     # A name is one line; longer ones than these need no exact measure.
     text = " ".join(text.split()) or text
     whole = text_width(text[:500], fontsize)
@@ -54,18 +28,7 @@ def shortened(text: str, width: float, fontsize: float) -> str:
 
 
 def wrapped(text: str, width: float, fontsize: float, *, lines: int = 3) -> str:
-    r"""Return the text on as many lines of `width` points as needed, the last one shortened.
-
-    Returns
-    -------
-    str
-        Lines joined by newlines.
-
-    Examples
-    --------
-    >>> wrapped("exact change of the loss", 60.0, 8.0)
-    'exact change\nof the loss'
-    """
+    """Return the text on as many lines of `width` points as needed, the last one shortened."""
     if "\n" in text or text.count("$") > 1 or text_width(text, fontsize) <= width:
         return text
     done: list[str] = []
@@ -82,10 +45,7 @@ def wrapped(text: str, width: float, fontsize: float, *, lines: int = 3) -> str:
 
 
 def _cut(text: str, kept: int) -> str:
-    """Leave out the middle, or the end or the start where that keeps more digits."""
-    half = (kept + 1) // 2
-    cuts = [
-        text[:head].rstrip() + ELLIPSIS + text[len(text) - (kept - head) :].lstrip()
-        for head in (half, kept, 0)
-    ]
+    """Leave out the middle, or the end or the start where that keeps more digits, as names of rows differ."""
+    heads = ((kept + 1) // 2, kept, 0)
+    cuts = [text[:head].rstrip() + ELLIPSIS + text[len(text) - (kept - head) :].lstrip() for head in heads]
     return max(cuts, key=lambda cut: sum(character.isdigit() for character in cut))

@@ -22,18 +22,12 @@ MARGIN = 1e-9  # relative: at the bound itself a column may stay out
 
 
 def entering_pull(risk: LinearRisk, lasso: ActiveL1, theta: FloatArray) -> float:
-    """Return how far the gradient of a column left out exceeds lambda, relative to its terms.
-
-    Returns
-    -------
-    float
-        At most 0 where all those columns rightly stay out.
-    """
+    """Return the most that the gradient of a column left out exceeds lambda, relative to its terms."""
     if lasso.excluded is None:
         return 0.0
     slopes = risk.weights * risk.loss.first(risk.y, risk.linear_predictor(theta))
     scale = lasso.excluded.absolute_transpose_dot(np.abs(slopes))
-    excess = np.abs(lasso.excluded.transpose_dot(slopes)) - lasso.bound
+    excess = lasso.pull(lasso.excluded.transpose_dot(slopes)) - lasso.bound
     return float(np.max(excess / np.where(scale > 0, scale, 1.0)))
 
 
@@ -63,5 +57,7 @@ def _columns_enter(risk: LinearRisk, lasso: ActiveL1, theta: FloatArray, groups:
     slopes = risk.weights[:, None] * risk.loss.first(risk.y[:, None], risk.linear_predictor(theta))
     slopes[groups.members, groups.owners] = 0.0
     left = risk.protocol.left(groups.sums(risk.weights), risk.total_weight)
-    pull = np.abs(lasso.excluded.transpose_dot(slopes)).max(axis=0)
-    return np.asarray(pull > lasso.bound * left * (1.0 + MARGIN))
+    pull = lasso.pull(lasso.excluded.transpose_dot(slopes))
+    bound = np.broadcast_to(lasso.bound, (len(pull),))[:, None] * left
+    room = MARGIN * (bound + lasso.excluded.absolute_transpose_dot(np.abs(slopes)) * lasso.positive)
+    return np.asarray((pull > bound + room).any(axis=0))

@@ -11,15 +11,18 @@ from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.pencil import both_diagonal
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
-from influstat.input.printing import ShortRepr
-from influstat.input.validation import FloatArray, vector
+from influstat.input.printing import ShortRepr, short
+from influstat.input.settings import flag
+from influstat.input.validation import FloatArray, choice, vector
 from influstat.losses.base import constant_second
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.expansion import Expansion
 from influstat.removal.inverse import HARD, SharedInverse
-from influstat.removal.leave_out import in_blocks
+from influstat.removal.leave_out import METHODS, marked_blocks
+from influstat.removal.result import Removal
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
+from influstat.risks.penalties.active_l1 import active_l1
 
 ALONE = 1e-9  # 1 - leverage at most that: the row alone determines an unpenalised coefficient
 BLOCK_ENTRIES = 2**17  # entries of the row blocks in closed forms: 1 MiB, so that they stay in cache
@@ -102,14 +105,17 @@ def cross_validate(
     >>> ist.cross_validate(fit).row_losses         # (1 - 4)^2, (2 - 3.5)^2, (6 - 1.5)^2
     array([ 9.  ,  2.25, 20.25])
     """
-    n = fit.risk.shape[0]
+    n = require_fit(fit).risk.shape[0]
+    choice("method", method, METHODS)
+    certified = flag("certified", certified)
     groups = read_rows(None, fit.row_labels) if folds is None else read_groups(folds, n, "folds")
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
     losses, bound = np.full((2, n), np.nan)
     risk = _linear(fit)
     expansion = Expansion(risk, fit.theta)
-    if groups.single and risk.quadratic and method in ("exact", "newton") and not certified:
+    closed = groups.single and risk.quadratic and active_l1(risk.penalty) is None
+    if closed and method in ("exact", "newton") and not certified:
         status = _closed_form(fit, expansion, groups, losses)
     else:
         status = _by_removal(fit, groups, method, losses, bound if certified else None)
@@ -135,16 +141,26 @@ def _by_removal(
 ) -> list[str]:
     """Fill the losses block by block of folds; return their status."""
     risk, status = _linear(fit), list[str]()
-    for part in in_blocks(fit, groups, method):
+    for part in marked_blocks(fit, groups, method):
         status += part.status
         rows = part.groups.members
         eta = np.einsum("mp,mp->m", risk.design.rows(rows), part.theta[part.groups.owners])
+        eta += _let_in(risk, part)
         found = ~np.isnan(eta)  # nan: no refit without that fold; its status says why
         held = rows[found]
         losses[held] = risk.loss.value(risk.y[held], eta[found] + risk.offset[held])
         if bound is not None:
             bound[rows] = part.held_out_bound()
     return status
+
+
+def _let_in(risk: LinearRisk, part: Removal) -> Any:
+    """Return what columns that the fit left out add to the predictors of the rows removed."""
+    lasso = active_l1(risk.penalty)
+    if part.entering is None or lasso is None or lasso.excluded is None:
+        return 0.0
+    columns = lasso.excluded.rows(part.groups.members)
+    return part.entering[part.groups.owners].multiply(columns).sum(axis=1)
 
 
 def _closed_form(fit: Minimum, expansion: Expansion, groups: Groups, losses: FloatArray) -> list[str]:
@@ -219,7 +235,7 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
     >>> ist.cross_validate_lam(fit, [1.0]).round(7), round(ist.cross_validate(fit).mean, 12)
     (array([9.2962963]), 9.296296296296)
     """
-    risk = as_linear(fit.risk)
+    risk = as_linear(require_fit(fit).risk)
     second = None if risk is None else constant_second(risk.loss)
     if risk is None or second is None:
         raise Unsupported("fit", "be by squared error", f"is {fit!r}", "Cross-validate each fit instead.")
@@ -235,7 +251,10 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
         raise InvalidArgument("lams", "hold at least one strength", "is empty", "Pass e.g. [0.1, 1.0, 10.0].")
     if not (values > 0).all() or not risk.penalty.strength:
         raise InvalidArgument(
-            "lams", "be positive, for a fit with a penalty", f"is {lams!r}", "Use cross_validate for none."
+            "lams",
+            "be positive, for a fit with a penalty",
+            f"is {short(lams)}",
+            "Use cross_validate for none.",
         )
     coordinates = _Coordinates(risk, second)
     groups = read_rows(None, fit.row_labels)

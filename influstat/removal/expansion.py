@@ -18,15 +18,7 @@ from influstat.risks.linear import LinearRisk
 
 
 class Expansion:
-    """Slopes, curvatures and gradient at theta-hat: computed once, shared by all removals.
-
-    Parameters
-    ----------
-    risk : LinearRisk
-        The risk with all rows.
-    theta : ndarray, shape (p,)
-        Its minimiser.
-    """
+    """Slopes, curvatures and gradient at theta-hat (p,): computed once, shared by all removals."""
 
     def __init__(self, risk: LinearRisk, theta: FloatArray) -> None:
         self.risk, self.theta = risk, theta
@@ -66,15 +58,7 @@ class Expansion:
         return total + self.risk.penalty.gradient_scale(self.theta)
 
     def scales(self, groups: Groups) -> FloatArray:
-        """Return what each entry of grad F_k is measured against.
-
-        The size that the entry's terms have at theta-hat without cancellation (`Risk.gradient_scale`),
-        the removed rows taken off.
-
-        Returns
-        -------
-        ndarray, shape (p, K)
-        """
+        """Return the size of the terms of grad F_k at theta-hat (see `Risk.gradient_scale`), shape (p, K)."""
         design = self.risk.design
         scale = np.empty((len(self.theta), len(groups)))
         for k in range(len(groups)) if not groups.single else ():
@@ -90,15 +74,7 @@ class Expansion:
 
 
 class Remainder:
-    """The objectives F_k of K removals, evaluated together.
-
-    Parameters
-    ----------
-    expansion : Expansion
-        The risk with all rows.
-    groups : Groups
-        What is removed.
-    """
+    """The objectives F_k of K removals, evaluated together."""
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
         self.expansion, self.groups = expansion, groups

@@ -26,20 +26,8 @@ HARD = 1e-3
 class SharedInverse:
     """(A + c K)^-1 for A = X' diag(w l2) X, K the penalty's Hessian, and any share c of it.
 
-    One Cholesky factorisation where c is the same for all removals; else one eigendecomposition of
-    the pencil (K, A + K), in which every c is a diagonal.
-
-    Parameters
-    ----------
-    expansion : Expansion
-        The risk around theta-hat.
-    factors : ndarray, shape (K,)
-        All c that will be asked for.
-
-    Raises
-    ------
-    SingularHessian, IndefiniteHessian
-        The Hessian with all rows has no inverse.
+    One Cholesky factorisation where c is the same for all removals (`factors`, shape (K,)); else one
+    eigendecomposition of the pencil (K, A + K), in which every c is a diagonal.
     """
 
     def __init__(self, expansion: Expansion, factors: FloatArray) -> None:
@@ -51,12 +39,8 @@ class SharedInverse:
             self.matrix(float(factors[0]) if common else 1.0), expansion.risk.names
         )
         self._common = common
-        if not common:
-            self._diagonalise()
-
-    def _diagonalise(self) -> None:
-        """Find V with V' S V = I and V'KV = diag(m), S = A + K."""
-        self._vectors, self._ratios = both_diagonal(self.matrix(1.0), self.penalty.root())
+        if not common:  # V with V'(A + K) V = I and V'KV = diag(m)
+            self._vectors, self._ratios = both_diagonal(self.matrix(1.0), self.penalty.root())
 
     @property
     def reciprocal_condition(self) -> float:
@@ -89,33 +73,16 @@ class SharedInverse:
 class Downdated:
     """S_-k^-1 for a block of removals: the inverse Hessian at theta-hat of the rows left.
 
-    Parameters
-    ----------
-    expansion : Expansion
-        The risk around theta-hat.
-    shared : SharedInverse
-        The inverse with all rows.
-    groups : Groups
-        What is removed.
-    factors : ndarray, shape (K,)
-        Shares of the penalty that stay.
-
-    Attributes
-    ----------
-    hard : ndarray of bool, shape (K,)
-        Removals that take nearly all curvature from some direction (leverage near 1): `solve` gives
-        nan for them, since the shared factorisation has too few digits left.
+    `hard`, shape (K,), are removals that take nearly all curvature from some direction (leverage near 1):
+    `solve` gives nan for them, since the shared factorisation has too few digits left.
     """
 
     def __init__(
         self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
     ) -> None:
         self.shared, self.factors = shared, factors
-        self._corrections: Any = (
-            _Rows(expansion, shared, groups, factors)
-            if groups.single
-            else _Sets(expansion, shared, groups, factors)
-        )
+        kind = _Rows if groups.single else _Sets
+        self._corrections: Any = kind(expansion, shared, groups, factors)
         self.hard: NDArray[np.bool_] = self._corrections.hard
 
     def solve(self, rhs: FloatArray, columns: Any = slice(None)) -> FloatArray:

@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.sparse as sp
 
+from influstat.algebra.coordinates import Coordinates
 from influstat.errors import IndefiniteHessian, SingularHessian, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.progress import progress
 from influstat.input.validation import choice
 from influstat.input.warning import doubt
-from influstat.minimise.minimum import Minimum
-from influstat.minimise.newton import LARGEST_FACTORED
+from influstat.minimise.descent import LARGEST_FACTORED
+from influstat.minimise.minimum import Minimum, require_fit
+from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks_of
+from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
@@ -23,8 +27,10 @@ from influstat.removal.methods.newton_step import NewtonStep, Outcome
 from influstat.removal.methods.quadratic import ClosedForm
 from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
-from influstat.risks.linear import as_linear
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.penalties.active_l1 import active_l1
 
+NOT_DONE = "not done"
 METHODS = ("exact", "newton", "second_order", "influence")
 
 
@@ -38,12 +44,24 @@ class Method(Protocol):
 
 def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> Removal:
     """Return the coefficients without each of the rows; `Fit.leave_one_out` says more."""
-    return collect(fit, read_rows(rows, fit.row_labels), method)
+    return collect(fit, read_rows(rows, require_fit(fit).row_labels), method)
 
 
 def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Removal:
     """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
-    return collect(fit, read_groups(groups, fit.risk.shape[0]), method)
+    return collect(fit, read_groups(groups, require_fit(fit).risk.shape[0]), method)
+
+
+def announced(removal: Removal) -> Removal:
+    """Return the removals; warn once of those that hold a nan, with the first reason."""
+    bad = np.flatnonzero(np.isnan(removal.theta).any(axis=1))
+    reasons = [text for k in bad if (text := removal.status[k]) and text != NOT_DONE]
+    if reasons:
+        doubt(
+            f"{len(reasons)} of {len(removal.groups)} removals hold coefficients that are nan (`status` says "
+            f"why). The first: {reasons[0]}"
+        )
+    return removal
 
 
 def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
@@ -64,6 +82,15 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     expansion = Expansion(risk, fit.theta)
     if method == "second_order":
         return SecondOrder(expansion)
+    found = _linear_method(risk, fit, expansion, groups, method)
+    lasso = active_l1(risk.penalty)
+    return found if lasso is None or method != "exact" else ActiveSetRefit(found, risk, lasso, fit.theta)
+
+
+def _linear_method(
+    risk: LinearRisk, fit: Minimum, expansion: Expansion, groups: Groups, method: str
+) -> Method:
+    """Return the Newton step or the exact refit of one linear predictor per row."""
     if risk.quadratic and risk.shape[1] <= LARGEST_FACTORED:
         return ClosedForm(expansion, groups)
     if method == "newton":
@@ -78,32 +105,80 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
 
 def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     """Yield the removals of consecutive blocks."""
-    prepared = prepare(fit, groups, method)
+    chart = fit.chart
+    prepared = prepare(fit.regular, groups, method)
     for part in progress(blocks_of(fit, groups), "removals"):
         found = prepared.remove(part)
-        theta = np.ascontiguousarray(found.theta.T)
-        yield Removal(fit, method, part, theta, found.converged, tuple(found.status), found.gradient_norm)
+        if chart is not None:
+            moved = fit.theta[:, None] + chart.coordinates.lift(found.theta)
+            found = Outcome(moved, found.converged, found.status)
+        yield _removal(fit, method, part, found)
 
 
-def collect(fit: Minimum, groups: Groups, method: str) -> Removal:
-    """Return all removals as one; an interrupt gives those done so far, the others marked."""
-    k, p = len(groups), fit.risk.shape[1]
-    theta, norms = np.full((k, p), np.nan), np.full(k, np.nan)
-    converged = np.zeros(k, dtype=np.bool_)
-    status = ["not done"] * k
-    measured, done = True, 0
+def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Removal:
+    """Return the removals of one block, those that leave something undetermined refitted for the rest."""
+    theta, status = np.ascontiguousarray(found.theta.T), list(found.status)
+    converged, norm = found.converged.copy(), found.gradient_norm
+    shared = None if fit.chart is None else fit.chart.coordinates
+    coordinates: list[Coordinates | None] = [shared] * len(groups)
+    linear = as_linear(fit.risk)
+    exact = method == "exact" or (linear is not None and linear.quadratic)
+    for k in [k for k, text in enumerate(status) if text]:
+        again = partial_refit(fit.risk, fit.theta, groups[k], exact=exact)
+        if again is not None:
+            theta[k], coordinates[k], status[k] = again.theta, again.coordinates, again.reason
+            converged[k], norm = exact, None
+    if all(one is None or one.full for one in coordinates):
+        return Removal(fit, method, groups, theta, converged, tuple(status), norm, found.entering)
+    solution = theta.copy()
+    for row, one in zip(theta, coordinates, strict=True):
+        if one is not None:
+            row[~one.determined] = np.nan
+    determined = Determined(solution, tuple(coordinates))
+    return Removal(fit, method, groups, theta, converged, tuple(status), None, found.entering, determined)
+
+
+def marked_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
+    """Yield the removals of consecutive blocks; an interrupt leaves the others nan, marked."""
+    done = 0
     try:
         for part in in_blocks(fit, groups, method):
-            chosen = slice(done, done + len(part.groups))
-            theta[chosen], converged[chosen], status[chosen] = part.theta, part.converged, part.status
-            if part.measured_norm is None:
-                measured = False
-            else:
-                norms[chosen] = part.measured_norm
-            done = chosen.stop
+            yield part
+            done += len(part.groups)
     except KeyboardInterrupt:
         doubt(
-            f"Interrupted after {done} of {k} removals: the others have theta nan and status 'not done'. "
-            "Ask again for those, e.g. with rows=.",
+            f"Interrupted after {done} of {len(groups)} removals: the others have theta nan and status "
+            f"{NOT_DONE!r}. Ask again for those, e.g. with rows=.",
         )
-    return Removal(fit, method, groups, theta, converged, tuple(status), norms if measured else None)
+        left = groups.take(slice(done, None))
+        k = len(left)
+        nowhere, no_norms = np.full((k, fit.risk.shape[1]), np.nan), np.full(k, np.nan)
+        yield Removal(fit, method, left, nowhere, np.zeros(k, dtype=np.bool_), (NOT_DONE,) * k, no_norms)
+
+
+def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -> Removal:
+    """Return all removals as one; an interrupt marks those not done, or passes where the `whole` counts."""
+    # What ranks or adds up removals needs every one of them.
+    parts = list(in_blocks(fit, groups, method) if whole else marked_blocks(fit, groups, method))
+    measured = [part.measured_norm for part in parts if part.measured_norm is not None]
+    partly = any(part.determined is not None for part in parts)
+    return Removal(
+        fit,
+        method,
+        groups,
+        np.concatenate([part.theta for part in parts]),
+        np.concatenate([part.converged for part in parts]),
+        tuple(text for part in parts for text in part.status),
+        np.concatenate(measured) if len(measured) == len(parts) else None,
+        _stacked([part.entering for part in parts if part.entering is not None], len(groups)),
+        Determined.joined(parts) if partly else None,
+    )
+
+
+def _stacked(parts: list[Any], k: int) -> Any:
+    """Return the coefficients of columns let in as one csr_array (k, q), 0 for removals not done."""
+    if not parts:
+        return None
+    done = sp.vstack(parts, format="csr")
+    done.resize((k, done.shape[1]))
+    return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
-from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.groups import read_groups, read_rows
 from influstat.input.validation import FloatArray, whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
-from influstat.removal.result import Removal
 
 # Column, what it is called in text, method, whether the loss is linearised.
 ORDERS = (
@@ -115,47 +115,28 @@ def removal_report(fit: Minimum, X: Any, y: Any, *, top: int, groups: Any, offse
     """Return the report; `Fit.removal_report` says more."""
     top = whole_number("top", top, at_least=1)
     before = fit.loss(X, y, offset=offset)
-    everything = (
-        read_rows(None, fit.row_labels)
-        if groups is None
-        else read_groups(groups, fit.risk.shape[0], "groups")
-    )
-    size = np.abs(_total(collect(fit, everything, "newton").loss_change(X, y, offset=offset)))
+    n = fit.risk.shape[0]
+    everything = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n)
+    size = np.abs(_total(collect(fit, everything, "newton", whole=True).loss_change(X, y, offset=offset)))
     # Removals without a Newton step come first: something is the matter with them.
     order = np.argsort(-np.where(np.isnan(size), np.inf, size), kind="stable")[:top]
     chosen = everything.take(order)
-    newton, exact = (collect(fit, chosen, method) for method in ("newton", "exact"))
-    found = {
-        "influence": collect(fit, chosen, "influence"),
-        "newton": newton,
-        "second_order": _second_order(fit, chosen),
-        "exact": exact,
-    }
-    changes = {}
+    found = {method: collect(fit, chosen, method) for method in ("newton", "exact", "influence")}
+    with suppress(Unsupported):  # a risk of the user's own has no third derivatives
+        found["second_order"] = collect(fit, chosen, "second_order")
+    exact, changes = found["exact"], {}
     for name, _, method, linear in ORDERS:
-        removal = found[method]
         changes[name] = np.full(len(order), np.nan)
-        if removal is not None:
-            changes[name] = _total(removal.loss_change(X, y, offset=offset, linear=linear))
+        if method in found:
+            changes[name] = _total(found[method].loss_change(X, y, offset=offset, linear=linear))
     return RemovalReport(
         labels=chosen.labels,
         changes=changes,
-        bounds={
-            "newton": _total(newton.loss_bound(X, y, offset=offset)),
-            "exact": _total(exact.loss_bound(X, y, offset=offset)),
-        },
+        bounds={name: _total(found[name].loss_bound(X, y, offset=offset)) for name in ("newton", "exact")},
         status=tuple(a or b for a, b in zip(exact.status, exact.certificate.status, strict=True)),
         subject=_subject(fit, X, y, before),
         loss=float(before.sum()),
     )
-
-
-def _second_order(fit: Minimum, chosen: Groups) -> Removal | None:
-    """Return the second-order removals, None for a risk of the user's own that has no third derivatives."""
-    try:
-        return collect(fit, chosen, "second_order")
-    except Unsupported:
-        return None
 
 
 def _total(values: FloatArray) -> FloatArray:

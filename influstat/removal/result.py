@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups
 from influstat.input.printing import ShortRepr
+from influstat.input.settings import flag
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal.active_set import active_set_changes
 from influstat.removal.certificates import bounds
 from influstat.removal.certificates.certify import certify
 from influstat.removal.certificates.theorem import Certificate
+from influstat.removal.determined import Determined
+from influstat.removal.entering import enters, lasso_of, with_entering
 from influstat.removal.gradients import gradients_without
 
 
@@ -34,11 +37,16 @@ class Removal(ShortRepr):
     groups : Groups
         Which rows each removal leaves out: `groups[j]` are their positions, `labels[j]` its name.
     theta : ndarray, shape (k, p)
-        The coefficients without them; nan where there are none.
+        The coefficients without them; nan where there are none, or where the rows left do not determine
+        one: the others, predictions and losses are then those of the refit.
     converged : ndarray of bool, shape (k,)
         Whether `theta` is an exact minimiser; False for approximations that are not exact.
     status : tuple of str
-        "" for a removal like any other, else what is wrong with it; its theta is then nan.
+        "" for a removal like any other, else why its theta is nan, or which coefficients are.
+    entering : scipy.sparse.csr_array, shape (k, q), or None
+        Under an absolute-value penalty (Lasso, elastic net): the coefficients that columns left out of the
+        fit have without the rows, almost all 0. `theta` has the columns of the fit; predictions and losses
+        count both, and `to_frame` lists both.
 
     Examples
     --------
@@ -56,6 +64,8 @@ class Removal(ShortRepr):
     converged: NDArray[np.bool_]
     status: tuple[str, ...]
     measured_norm: FloatArray | None = field(default=None, repr=False)  # where the method knows it
+    entering: Any = field(default=None, repr=False)
+    determined: Determined | None = field(default=None, repr=False)  # where something is not
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -76,6 +86,17 @@ class Removal(ShortRepr):
         """Theta without the row or group minus theta with it, shape (k, p)."""
         return np.asarray(self.theta - self.fit.theta)
 
+    @property
+    def _solution(self) -> FloatArray:
+        """A minimiser without each of the rows, shape (k, p): theta where all of it is determined."""
+        return self.theta if self.determined is None else self.determined.solution
+
+    def _known(self, changes: Any, tests: Any) -> FloatArray:
+        """Return the changes (k, m) of the losses of test rows, nan for those that are not determined."""
+        if self.determined is None:
+            return np.asarray(changes)
+        return np.where(self.determined.of(tests.design.rows(slice(None))), changes, np.nan)
+
     @cached_property
     def gradient_norm(self) -> FloatArray:
         """|grad| at `theta` of the risk without the rows, shape (k,), mean scale (divided by W).
@@ -88,17 +109,8 @@ class Removal(ShortRepr):
         return np.asarray(np.linalg.norm(self.gradients(), axis=1))
 
     def gradients(self) -> FloatArray:
-        """Return the gradient at `theta` of the risk without the rows.
-
-        (1/W) [sum of w_j grad l_j over the rows left, and the penalty that stays]; W is the total
-        weight of all rows.
-
-        Returns
-        -------
-        ndarray, shape (k, p)
-            In mean scale; nan where theta is nan.
-        """
-        return gradients_without(self.fit, self.groups, self.theta)
+        """Return grad (losses of the rows left + penalty left) / W at `theta`, shape (k, p), nan with it."""
+        return gradients_without(self.fit, self.groups, self._solution)
 
     def loss_change(self, X: Any, y: Any, *, offset: Any = None, linear: bool | None = None) -> FloatArray:
         """Return the change of the loss of test rows, after minus before, shape (k, m).
@@ -117,16 +129,24 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            In units of the loss, with the penalty's share if folded. Positive: the row helps. nan where
-            there is no theta, as the status says. Losses beyond float64 (e^eta for eta > 709) are inf: so
-            is the change, or nan if both are.
+            In units of the loss, as `fit.loss` reports it. Positive: the row helps. nan where there is no
+            theta, as the status says. Losses beyond float64 (e^eta for eta > 709) are inf: so is the
+            change, or nan if both are.
         """
         tests = self.fit.test_rows(X, y, offset=offset)
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.method == "influence" if linear is None else linear:
-                return np.asarray(tests.row_gradients_dot(self.fit.theta, self.delta.T).T)
+            if self.method == "influence" if linear is None else flag("linear", linear):
+                change = tests.row_gradients_dot(self.fit.theta, (self._solution - self.fit.theta).T).T
+                return self._known(change, tests)
             before = tests.row_losses(self.fit.theta)
-            return np.asarray((tests.row_losses(self.theta.T) - before[:, None]).T)
+            change = np.ascontiguousarray((tests.row_losses(self._solution.T) - before[:, None]).T)
+
+            def evaluate(k: int, shifted: Any) -> FloatArray:
+                rows = self.fit.test_rows(X, y, offset=shifted)
+                return np.asarray(rows.row_losses(self._solution[k]) - before)
+
+            change = with_entering(change, self.fit.risk, self.entering, X, offset, evaluate)
+        return self._known(change, tests)
 
     def prediction_change(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return the change of predictions for new rows, after minus before.
@@ -134,12 +154,21 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray, shape (k, m)
-            nan where there is no theta, and where the means before and after are both beyond float64.
+            nan where there is no theta, where the rows left do not determine a prediction, and where the
+            means before and after are both beyond float64.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            after = self.fit.predictions(self.theta.T, X, kind=kind, offset=offset)
             before = self.fit.predict(X, kind=kind, offset=offset)
-            return np.asarray((after - before[:, None]).T)
+            after = self.fit.predictions(self._solution.T, X, kind=kind, offset=offset)
+            change = np.ascontiguousarray((after - before[:, None]).T)
+
+            def evaluate(k: int, shifted: Any) -> FloatArray:
+                return self.fit.predictions(self._solution[k], X, kind=kind, offset=shifted) - before
+
+            change = with_entering(change, self.fit.risk, self.entering, X, offset, evaluate)
+        if self.determined is None:
+            return change
+        return np.where(self.determined.of(self.fit.prediction_gradients(X)[0].T), change, np.nan)
 
     def active_set_changes(self) -> NDArray[np.bool_]:
         """Tell which removals change the set of columns that an L1 penalty keeps.
@@ -147,16 +176,17 @@ class Removal(ShortRepr):
         Returns
         -------
         ndarray of bool, shape (k,)
-            True where a coefficient changes its sign, a column left out would come in, or theta is nan:
-            theta is then not that of the library's refit. With method "exact" False proves that it is,
-            since the optimality conditions hold there.
+            True where a coefficient changes its sign or becomes 0, a column left out comes in, or theta is
+            nan. With method "exact" theta is that of the library's refit all the same, solved over all
+            columns; the other methods answer for the columns and signs of the fit.
 
         Raises
         ------
         Unsupported
             The fit has no absolute-value penalty on its active set.
         """
-        return active_set_changes(self.fit.risk, self.theta, self.groups)
+        changes = active_set_changes(self.fit.risk, self.theta, self.groups)
+        return np.asarray(changes | enters(self.entering, len(changes)))
 
     # -- certificates: no refit needed, whatever the method (removal/certificates.py) -----------------
 
@@ -167,13 +197,20 @@ class Removal(ShortRepr):
         `certificate.status` says per removal why there is none: a loss without self-concordance
         (|l3| <= c l2), rows that determine a coefficient alone, coefficients too far from the true ones.
         """
-        return certify(self.fit.risk, self.fit.theta, self.groups, self.theta)
+        lasso, theta = lasso_of(self.fit.risk), self.theta
+        if lasso is None:
+            return certify(self.fit.risk, self.fit.theta, self.groups, theta)
+        changes = self.active_set_changes()  # the theorem is about smooth risks: those signs and columns
+        theta = np.where(changes[:, None], np.nan, theta)
+        found = certify(self.fit.risk, self.fit.theta, self.groups, theta)
+        why = "not certified: the removal changes the active set"
+        status = [why if changed else text for changed, text in zip(changes, found.status, strict=True)]
+        return replace(found, status=tuple(status))
 
     def theta_bound(self) -> FloatArray:
-        """Return certified bounds on |theta - true theta|.
+        """Return certified bounds on |theta - theta of the exact minimiser without the rows|.
 
-        True is the exact minimiser without the rows. As `fit.theta` is what it is, these are bounds on
-        |reported delta - true delta| too; a fit that has not converged is no exception.
+        They bound |reported delta - true delta| too, also of a fit that has not converged.
 
         Returns
         -------
@@ -243,7 +280,19 @@ class Removal(ShortRepr):
         return bounds.held_out_bound(self.fit, self.certificate)
 
     def to_frame(self) -> Any:
-        """Return delta as a pandas DataFrame: removals labelled, one column per coefficient."""
+        """Return delta as a pandas DataFrame: removals labelled, one column per coefficient.
+
+        Returns
+        -------
+        DataFrame
+            Columns that come in without some row, under an absolute-value penalty, follow those of the fit.
+        """
         import pandas as pd
 
-        return pd.DataFrame(self.delta, index=self.labels, columns=list(self.fit.names))
+        frame = pd.DataFrame(self.delta, index=self.labels, columns=list(self.fit.names))
+        lasso = lasso_of(self.fit.risk)
+        if self.entering is None or lasso is None or lasso.excluded is None:
+            return frame
+        for j in np.unique(self.entering.indices):
+            frame[lasso.excluded.names[j]] = self.entering[:, [j]].toarray()[:, 0]
+        return frame

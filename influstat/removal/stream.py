@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.input.groups import read_groups, read_rows
+from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import Minimum
-from influstat.removal.leave_out import in_blocks
+from influstat.minimise.minimum import Minimum, require_fit
+from influstat.removal.leave_out import in_blocks, marked_blocks
 from influstat.removal.result import Removal
 
 
@@ -40,9 +40,13 @@ def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterat
     >>> [part.theta.ravel().round(9).tolist() for part in ist.removal.stream(fit)]
     [[1.5, 0.5]]
     """
-    n = fit.risk.shape[0]
-    chosen = read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n, "groups")
-    return in_blocks(fit, chosen, method)
+    return in_blocks(fit, _chosen(fit, groups), method)
+
+
+def _chosen(fit: Minimum, groups: Any) -> Groups:
+    """Return the groups, each row alone where there are none."""
+    n = require_fit(fit).risk.shape[0]
+    return read_rows(None, fit.row_labels) if groups is None else read_groups(groups, n, "groups")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -94,7 +98,7 @@ def loss_changes(
     """
     parts = [
         (part.loss_change(X, y, offset=offset), part.gradient_norm, part.converged, part.status)
-        for part in stream(fit, groups, method=method)
+        for part in marked_blocks(fit, _chosen(fit, groups), method)
     ]
     values, norms, converged, status = zip(*parts, strict=True)
     return LossChanges(

@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from influstat.curvature.differenced import BlackBoxCurvature
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.validation import FloatArray, choice, has_index, real_number, vector, whole_number
+from influstat.input.printing import short
+from influstat.input.settings import entries
+from influstat.input.validation import (
+    FloatArray,
+    choice,
+    coefficients,
+    has_index,
+    real_number,
+    vector,
+    whole_number,
+)
 from influstat.numerics.row_function import RowFunction
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.base import no_penalty
@@ -104,7 +114,7 @@ class BlackBoxRisk:
         self.rows = RowFunction("row_losses", row_losses, widths, row_gradients)
         for name, function in (("hvp", hvp), ("test_losses", test_losses), ("predict", predict)):
             if function is not None and not callable(function):
-                raise InvalidType(name, "be a function", f"is {function!r}", "Pass a callable.")
+                raise InvalidType(name, "be a function", f"is {short(function)}", "Pass a callable.")
         n = self.rows.length
         if n < 2:
             raise InvalidArgument(
@@ -134,16 +144,10 @@ class BlackBoxRisk:
         return np.asarray(total / self.total_weight)
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return the size of each entry of the gradient without cancellation.
-
-        The sum of the absolute terms, 1e12 times the estimated error of differences (relative to this, a
-        gradient of 1e-12 can be reached), and a millionth of the mean loss per width: where all terms
-        vanish with the gradient, as at a hidden unit of weight 0, there is nothing else to compare with.
-
-        Returns
-        -------
-        ndarray, shape (p,)
-        """
+        """Return the size of each entry of the gradient without cancellation, shape (p,)."""
+        # Next to the absolute terms, 1e12 times the estimated error of differences (relative to this, a
+        # gradient of 1e-12 can be reached), and a millionth of the mean loss per width: where all terms
+        # vanish with the gradient, as at a hidden unit of weight 0, there is nothing else to compare with.
         found = self.rows.gradients(theta)
         size = self.weights @ (np.abs(found.value) + 1e12 * found.error)
         least = 1e-6 * (self.weights @ np.abs(self.rows.values(theta))) / self.rows.widths
@@ -183,7 +187,7 @@ class BlackBoxRisk:
     # -- other rows, other weights ----------------------------------------------------------------------
 
     def reweighted(self, weights: Any) -> BlackBoxRisk:
-        """Return the risk with other weights; P as the protocol says (see `LinearRisk.reweighted`)."""
+        """Return the risk of the same rows with other weights, its penalty as the protocol says."""
         part = self._copy(self._hvp)
         part.weights = read_weights(weights, self.shape[0])
         part.total_weight = float(part.weights.sum())
@@ -191,25 +195,9 @@ class BlackBoxRisk:
         return part
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> BlackBoxRisk:
-        """Return held-out rows with this risk's penalty share; W stays the training total.
-
-        Returns
-        -------
-        BlackBoxRisk, shape (m, p)
-
-        Raises
-        ------
-        Unsupported
-            The risk has no `test_losses`, or an offset is given.
-        """
-        function = self._test_losses
-        if function is None:
-            raise Unsupported(
-                "test_losses",
-                "be given to the BlackBoxRisk for losses of new rows",
-                "was left out",
-                "Pass test_losses=f with f(theta, X, y) -> losses, shape (m,).",
-            )
+        """Return held-out rows (m, p) with this risk's penalty share; Unsupported without `test_losses`."""
+        call = "test_losses=f with f(theta, X, y) -> losses"
+        function = _given("test_losses", self._test_losses, "losses of new rows", call)
         _no_offset(offset)
         part = self._copy(None)  # hvp is about the training rows
         part.rows = RowFunction("test_losses", lambda theta: function(theta, X, y), self.rows.widths)
@@ -222,26 +210,21 @@ class BlackBoxRisk:
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
         """Return predictions for new rows, shape (m,), or (m, k) for theta of shape (p, k)."""
-        return self._predictor(X, kind, offset).values(theta)
+        return self._predictor(X, kind, offset).values(coefficients("theta", theta, self.shape[1]))
 
     def prediction_gradients(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
-        gradients = self._predictor(X, kind, offset).gradients(theta).value
+        at = coefficients("theta", theta, self.shape[1])
+        gradients = self._predictor(X, kind, offset).gradients(at).value
         return gradients.T, read_labels(X.index if has_index(X) else None, len(gradients))
 
     def _predictor(self, X: Any, kind: str, offset: Any) -> RowFunction:
         choice("kind", kind, ("linear", "mean"))
         _no_offset(offset)
-        function = self._predict
-        if function is None:
-            raise Unsupported(
-                "predict",
-                "be given to the BlackBoxRisk for predictions",
-                "was left out",
-                "Pass predict=f with f(theta, X) -> predictions, shape (m,).",
-            )
+        call = "predict=f with f(theta, X) -> predictions"
+        function = _given("predict", self._predict, "predictions", call)
         return RowFunction("predict", lambda theta: function(theta, X), self.rows.widths)
 
     def _copy(self, hvp: Function | None) -> BlackBoxRisk:
@@ -249,6 +232,14 @@ class BlackBoxRisk:
         part.__dict__.update(self.__dict__)
         part._hvp = hvp
         return part
+
+
+def _given(argument: str, function: Function | None, purpose: str, call: str) -> Function:
+    """Return the function, or raise Unsupported where the user gave none."""
+    if function is None:
+        need = f"be given to the BlackBoxRisk for {purpose}"
+        raise Unsupported(argument, need, "was left out", f"Pass {call}, shape (m,).")
+    return function
 
 
 def _no_offset(offset: Any) -> None:
@@ -259,8 +250,13 @@ def _no_offset(offset: Any) -> None:
 
 
 def _widths(width: Any, p: int) -> FloatArray:
-    if np.ndim(width) == 0:
-        return np.full(p, real_number("width", width, above=0.0))
+    if isinstance(width, (int, float)):
+        try:
+            return np.full(p, real_number("width", width, above=0.0))
+        except (ValueError, MemoryError) as error:
+            raise InvalidArgument(
+                "n_params", "be the length of theta", f"is {p}: {error}", "Count the coefficients."
+            ) from None
     widths = vector("width", width, p, per="coefficient")
     if not (widths > 0).all():
         raise InvalidArgument("width", "be greater than 0", f"holds {widths.min():g}", "Pass larger ones.")
@@ -268,7 +264,7 @@ def _widths(width: Any, p: int) -> FloatArray:
 
 
 def _names(names: Any, p: int) -> tuple[str, ...]:
-    result = tuple(str(name) for name in (range(p) if names is None else names))
+    result = tuple(str(name) for name in (range(p) if names is None else entries("names", names)))
     if names is None:
         result = tuple(f"theta{name}" for name in result)
     if len(result) != p:

@@ -102,20 +102,8 @@ class _RowDerivatives:
 class LikelihoodRisk:
     """R(theta) = (1/W) sum_i w_i l_i(theta) with l_i minus the log-likelihood of row i; no penalty.
 
-    Parameters
-    ----------
-    likelihood : RowLikelihoods
-        The rows.
-    design : Design
-        Their regressors, with which new rows must agree.
-    names : sequence of str
-        One for each entry of theta.
-    row_labels : ndarray, shape (n,)
-        What the rows are called.
-
-    Notes
-    -----
-    It satisfies `influstat.Risk` with protocol "fixed".
+    It satisfies `influstat.Risk` with protocol "fixed". `design` holds the regressors, with which new rows
+    must agree; `names` has one for each entry of theta, `row_labels` one for each row.
 
     Examples
     --------
@@ -152,27 +140,19 @@ class LikelihoodRisk:
         return np.asarray(self.weights @ self._derivatives.gradients(theta)) / self.total_weight
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return the size of each entry of the gradient without cancellation.
-
-        (1/W) sum_i w_i (|g_ij| + e_ij) + |J| |theta|: what rounding can do to theta's own digits, with J
-        the mean square of the scores for the Hessian, and e what it does to scores that are differences.
-
-        Returns
-        -------
-        ndarray, shape (p,)
-        """
+        """Return the size of each entry of the gradient without cancellation, shape (p,)."""
+        # (1/W) sum_i w_i (|g_ij| + e_ij) + |J| |theta|: what rounding can do to theta's own digits; J is the
+        # mean square of the scores for the Hessian, and e what it does to scores that are differences.
         gradients = self._derivatives.gradients(theta)
         share = self.weights / self.total_weight
         squares = (share[:, None] * gradients).T @ gradients
         rows = share @ (np.abs(gradients) + self.likelihood.rounding(theta))
         return np.asarray(rows + np.abs(squares) @ np.abs(theta))
 
-    def _hessian(self, theta: FloatArray) -> FloatArray:
-        return self._derivatives.weighted_hessian(theta, self.weights / self.total_weight)
-
     def curvature(self, theta: FloatArray) -> DenseCurvature:
         """Return the Hessian H(theta) as an operator."""
-        return DenseCurvature(self._hessian(theta), self.names)
+        hessian = self._derivatives.weighted_hessian(theta, self.weights / self.total_weight)
+        return DenseCurvature(hessian, self.names)
 
     # -- rows ------------------------------------------------------------------------------------------
 
@@ -196,17 +176,7 @@ class LikelihoodRisk:
         return np.where(np.abs(values) > 1e-9 * np.max(np.abs(values)), values, 0.0)
 
     def reweighted(self, weights: Any) -> LikelihoodRisk:
-        """Return the risk of the same rows with other weights; a weight of 0 leaves a row out.
-
-        Returns
-        -------
-        LikelihoodRisk, shape (n, p)
-
-        Raises
-        ------
-        InvalidArgument
-            The weights are negative, all zero, or not one per row.
-        """
+        """Return the risk of the same rows with other weights; a weight of 0 leaves a row out."""
         values = read_weights(weights, self.shape[0])
         part = object.__new__(LikelihoodRisk)
         part.__dict__.update(self.__dict__)
@@ -216,17 +186,7 @@ class LikelihoodRisk:
     # -- other rows ------------------------------------------------------------------------------------
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> LikelihoodRisk:
-        """Return new rows of the same likelihood as a risk.
-
-        Returns
-        -------
-        LikelihoodRisk, shape (m, p)
-
-        Raises
-        ------
-        Unsupported
-            The model needs more than X, y and an offset for a new row.
-        """
+        """Return new rows (m, p) of the same likelihood as a risk, or raise Unsupported."""
         design = self.design.like(X, argument="X")
         rows = design.rows(slice(None))
         o = None if offset is None else vector("offset", offset, len(rows))

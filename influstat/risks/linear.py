@@ -11,7 +11,7 @@ from influstat.curvature.linear import Curvature
 from influstat.errors import InvalidType, Unsupported
 from influstat.input.design import Design
 from influstat.input.parts import require_parts
-from influstat.input.validation import FloatArray, choice, vector
+from influstat.input.validation import FloatArray, choice, coefficients, vector
 from influstat.losses.base import Loss, constant_second
 from influstat.risks.contract import Risk
 from influstat.risks.penalties import L2, Penalty
@@ -46,6 +46,9 @@ class LinearRisk:
         Append an unpenalised column of ones, last in theta.
     protocol : {"fixed", "folded"}
         What leaves with a row: its loss alone, or its loss and its share w_i / W of the penalty.
+    test_protocol : {"fixed", "folded"}, optional
+        What the loss of a new row holds: the loss alone, or the loss and P / W; that of `protocol` when left
+        out, as in the paper.
     names, row_labels : sequence, optional
         Names of the coefficients (without the intercept) and labels of the rows; taken from a
         DataFrame or Series when left out.
@@ -74,6 +77,7 @@ class LinearRisk:
         offset: Any = None,
         intercept: bool = False,
         protocol: str = "fixed",
+        test_protocol: str | None = None,
         names: Any = None,
         row_labels: Any = None,
     ) -> None:
@@ -81,6 +85,7 @@ class LinearRisk:
         if not (penalty is None or isinstance(penalty, Penalty)):
             raise no_penalty("penalty", penalty)
         read = Protocol.read("protocol", protocol)
+        of_tests = read if test_protocol is None else Protocol.read("test_protocol", test_protocol)
         rows = Rows.read(
             loss,
             X,
@@ -92,7 +97,7 @@ class LinearRisk:
             row_labels=row_labels,
         )
         placed = (L2() if penalty is None else penalty).placed(rows.names, intercept=rows.design.intercept)
-        self._set(loss, rows, placed, read)
+        self._set(loss, rows, placed, read, of_tests)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a subclass, which could change what closed forms and bounds rest on."""
@@ -105,18 +110,33 @@ class LinearRisk:
             "anything else write a class with the methods of ist.Risk.",
         )
 
-    def _set(self, loss: Loss, rows: Rows, penalty: Penalty, protocol: Protocol) -> None:
-        self.loss, self.rows, self.penalty, self.protocol = loss, rows, penalty, protocol
+    def _set(
+        self, loss: Loss, rows: Rows, penalty: Penalty, protocol: Protocol, test_protocol: Protocol
+    ) -> None:
+        self.loss, self.rows, self.penalty = loss, rows, penalty
+        self.protocol, self.test_protocol = protocol, test_protocol
         # Whether R is a quadratic function, so that one Newton step is exact: declared, never guessed.
         self.quadratic = constant_second(loss) is not None and penalty.constant_hessian
 
     def _with(
-        self, *, loss: Loss | None = None, rows: Rows | None = None, penalty: Penalty | None = None
+        self,
+        *,
+        loss: Loss | None = None,
+        rows: Rows | None = None,
+        penalty: Penalty | None = None,
+        protocol: Protocol | None = None,
     ) -> LinearRisk:
         """Return this risk with other parts, which have been checked already."""
         part = object.__new__(LinearRisk)
-        part._set(loss or self.loss, rows or self.rows, penalty or self.penalty, self.protocol)
+        kept = self.test_protocol
+        part._set(
+            loss or self.loss, rows or self.rows, penalty or self.penalty, protocol or self.protocol, kept
+        )
         return part
+
+    def moved(self, rows: Rows, penalty: Penalty) -> LinearRisk:
+        """Return the risk as a function of other coefficients: rows and penalty in theirs."""
+        return self._with(rows=rows, penalty=penalty)
 
     # -- its rows ------------------------------------------------------------------------------------
 
@@ -178,16 +198,10 @@ class LinearRisk:
         return total / self.total_weight
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
-        """Return the size that each entry of the gradient would have without cancellation.
-
-        (1/W) [ sum_i w_i |x_ij| (|l1_i| + l2_i (|x_i|'|theta| + |o_i|)) + kappa d_j |theta_j| ]: the
-        sum of the absolute terms, plus what rounding in eta can do. Rounding errors of the gradient
-        are a few float64 epsilons of it, whatever the units of the columns.
-
-        Returns
-        -------
-        ndarray, shape (p,)
-        """
+        """Return the size that each entry of the gradient would have without cancellation, shape (p,)."""
+        # (1/W) [sum_i w_i |x_ij| (|l1_i| + l2_i (|x_i|'|theta| + |o_i|)) + kappa d_j |theta_j|]: the absolute
+        # terms, plus what rounding in eta can do. Rounding errors of the gradient are a few float64
+        # epsilons of it, whatever the units of the columns.
         eta = self.linear_predictor(theta)
         spread = self.design.absolute_dot(np.abs(theta)) + np.abs(self.offset)
         size = np.abs(self.loss.first(self.y, eta)) + np.abs(self.loss.second(self.y, eta)) * spread
@@ -225,20 +239,8 @@ class LinearRisk:
     # -- other rows, judged with this risk's loss and penalty share --------------------------------
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> LinearRisk:
-        """Return held-out rows with this risk's loss, so that their losses and gradients can be asked.
-
-        The penalty share stays that of the *training* rows: P / W if folded, with W as here.
-
-        Returns
-        -------
-        LinearRisk, shape (m, p)
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            The columns differ from the training columns, or y does not suit the loss.
-        """
-        return self._with(rows=self.rows.new(self.loss, X, y, offset))
+        """Return held-out rows (m, p) with this risk's loss and what `test_protocol` says of its penalty."""
+        return self._with(rows=self.rows.new(self.loss, X, y, offset), protocol=self.test_protocol)
 
     def row_losses(self, theta: FloatArray) -> FloatArray:
         """Return L_i = l_i + s P / W for every row, shape (n,), or (n, k) for theta of shape (p, k)."""
@@ -249,15 +251,9 @@ class LinearRisk:
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
-        """Return predictions for new rows.
-
-        `kind` is "linear" for x'theta + offset or "mean" for the mean E(y | x) that belongs to it.
-
-        Returns
-        -------
-        ndarray, shape (m,), or (m, k) for theta of shape (p, k)
-        """
+        """Return x'theta + offset, or the mean, of new rows, shape (m,), or (m, k) for theta (p, k)."""
         choice("kind", kind, PREDICTIONS)
+        theta = coefficients("theta", theta, self.shape[1])
         eta = self.design.like(X, argument="X").dot(theta)
         if offset is not None:
             o = vector("offset", offset, eta.shape[0])
@@ -282,50 +278,23 @@ class LinearRisk:
         return self._with(loss=loss)
 
     def reweighted(self, weights: Any) -> LinearRisk:
-        """Return the risk of the same rows with other weights, its penalty as the protocol says.
-
-        Under "folded" each row carries P / W, so the penalty becomes (sum of the new weights / W) P;
-        under "fixed" it stays whole. Dropping row i is a weight of 0.
-
-        Returns
-        -------
-        LinearRisk, shape (n, p)
-
-        Raises
-        ------
-        InvalidArgument
-            The weights are negative, all zero, or not one per row.
-        """
+        """Return the risk of the same rows with other weights, its penalty as the protocol says."""
+        # Under "folded" each row carries P / W, so that the penalty becomes (sum of the new weights / W) P;
+        # under "fixed" it stays whole. Dropping row i is a weight of 0.
         rows = self.rows.reweighted(weights)
         factor = self.protocol.after(self.total_weight, rows.total_weight)
         return self._with(rows=rows, penalty=self.penalty if factor == 1.0 else self.penalty.scaled(factor))
 
 
 def as_linear(risk: Risk) -> LinearRisk | None:
-    """Return the risk if it is a loss of one linear predictor per row, else None.
-
-    The one place where the kinds of risks are told apart: closed forms, certificates, leverages and the
-    theorems on whether there is a minimum are about a `LinearRisk`, which is final.
-
-    Returns
-    -------
-    LinearRisk or None
-    """
+    """Return the risk if it is a loss of one linear predictor per row, else None."""
+    # The one place where the kinds of risks are told apart: closed forms, certificates, leverages and the
+    # theorems on whether there is a minimum are about a `LinearRisk`, which is final.
     return risk if type(risk) is LinearRisk else None
 
 
 def require_linear(risk: Risk, what: str) -> LinearRisk:
-    """Return the risk as a LinearRisk, or say that `what` needs one.
-
-    Returns
-    -------
-    LinearRisk
-
-    Raises
-    ------
-    Unsupported
-        The risk is no loss of one linear predictor per row.
-    """
+    """Return the risk as a LinearRisk, or raise Unsupported: `what` needs one."""
     linear = as_linear(risk)
     if linear is None:
         raise Unsupported(

@@ -1,4 +1,4 @@
-"""`Protocol`: what leaves with a row. Nobody else knows."""
+"""`Protocol`: what leaves with a row, and what the loss of a new one holds. Nobody else knows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ class Protocol(StrEnum):
     FIXED: the penalty stays whole, as when a library is fitted again with the same settings and adds its
     penalty to a *sum* of losses. FOLDED: every row carries its share w_i / W of the total penalty P, as in
     the paper, and as when a library adds its penalty to a *mean* of losses.
+
+    The loss of a new row is a choice of its own (`test_protocol` of a risk): the paper's models add the share
+    P / W ("folded"), fits of other libraries report the loss alone ("fixed"), whatever leaves with a row.
 
     Examples
     --------
@@ -43,6 +46,23 @@ class Protocol(StrEnum):
     def after(self, total: float, new_total: float) -> float:
         """Return the factor of the penalty when the rows get weights of another total."""
         return new_total / total if self is Protocol.FOLDED else 1.0
+
+
+def described(protocol: str, test_protocol: str) -> str:
+    """Return what leaves with a row and what the loss of a new row holds, in words.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from influstat.risks.protocol import described
+    >>> described("folded", "fixed")
+    'protocol folded, test loss plain'
+    """
+    share = "with its share of the penalty" if test_protocol == Protocol.FOLDED else "plain"
+    return f"protocol {protocol}, test loss {share}"
 
 
 PROTOCOLS = tuple(str(member) for member in Protocol)

@@ -12,6 +12,7 @@ from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.validation import (
     FloatArray,
+    any_array,
     check_order,
     has_index,
     index_labels,
@@ -23,36 +24,14 @@ from influstat.losses.base import Loss
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """n rows with targets, weights, offsets and labels.
+    """n rows with targets, weights, offsets and labels."""
 
-    Attributes
-    ----------
-    design : Design
-        x_i, with the names of the columns.
-    y : ndarray, shape (n,)
-        Targets, as the loss has checked them.
-    weights, offset : ndarray, shape (n,)
-        w_i >= 0 and o_i.
-    row_labels : ndarray, shape (n,)
-        What the rows are called.
-    total_weight : float
-        W, the sum of the weights; that of the training rows where these are new ones.
-
-    Examples
-    --------
-    >>> import influstat as ist
-    >>> from influstat.risks.rows import Rows
-    >>> rows = Rows.read(ist.SquaredError(), [[1.0], [2.0]], [1.0, 3.0], weights=[1.0, 2.0])
-    >>> rows.total_weight, rows.reweighted([0.0, 2.0]).total_weight
-    (3.0, 2.0)
-    """
-
-    design: Design
-    y: FloatArray
-    weights: FloatArray
-    offset: FloatArray
-    row_labels: NDArray[Any]
-    total_weight: float
+    design: Design  # x_i, with the names of the columns
+    y: FloatArray  # targets, as the loss has checked them, shape (n,)
+    weights: FloatArray  # w_i >= 0, shape (n,)
+    offset: FloatArray  # o_i, shape (n,)
+    row_labels: NDArray[Any]  # what the rows are called, shape (n,)
+    total_weight: float  # W, the sum of the weights; that of the training rows where these are new ones
 
     @classmethod
     def read(
@@ -67,17 +46,7 @@ class Rows:
         names: Any = None,
         row_labels: Any = None,
     ) -> Rows:
-        """Return the rows of a risk with this loss; the parameters are those of `LinearRisk`.
-
-        Returns
-        -------
-        Rows
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            An input is not usable; the message names it.
-        """
+        """Return the rows of a risk with this loss, or raise; the parameters are those of `LinearRisk`."""
         design = _design(X, intercept, names)
         n = design.shape[0]
         if n < 2:
@@ -139,7 +108,7 @@ def read_weights(weights: Any, n: int) -> FloatArray:
 
 def read_labels(row_labels: Any, n: int) -> NDArray[Any]:
     """Return one label per row, the positions where none are given, or raise."""
-    labels = np.arange(n) if row_labels is None else np.asarray(row_labels)
+    labels = np.arange(n) if row_labels is None else any_array("row_labels", row_labels)
     if labels.shape != (n,):
         raise InvalidArgument(
             "row_labels",

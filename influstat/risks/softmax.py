@@ -15,7 +15,8 @@ from scipy.special import logsumexp, softmax
 
 from influstat.curvature.softmax import SoftmaxCurvature
 from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
-from influstat.input.validation import FloatArray, choice
+from influstat.input.settings import entries
+from influstat.input.validation import FloatArray, choice, coefficients
 from influstat.losses.squared import SquaredError
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.penalties import L2
@@ -46,6 +47,8 @@ class SoftmaxRisk:
         An unpenalised intercept for each class, last among its coefficients.
     protocol : {"fixed", "folded"}
         What leaves with a row: its loss alone, or its loss and its share w_i / W of the penalty.
+    test_protocol : {"fixed", "folded"}, optional
+        What the loss of a new row holds; that of `protocol` when left out.
     names, row_labels : sequence, optional
         Names of the columns and labels of the rows.
 
@@ -83,6 +86,7 @@ class SoftmaxRisk:
         weights: Any = None,
         intercept: bool = False,
         protocol: str = "fixed",
+        test_protocol: str | None = None,
         names: Any = None,
         row_labels: Any = None,
     ) -> None:
@@ -94,12 +98,15 @@ class SoftmaxRisk:
                 "Pass ist.L2(strength).",
             )
         self.protocol = Protocol.read("protocol", protocol)
+        of_tests = self.protocol if test_protocol is None else test_protocol
+        self.test_protocol = Protocol.read("test_protocol", of_tests)
         self._rows = Rows.read(
             _ANY_NUMBER, X, y, weights=weights, intercept=intercept, names=names, row_labels=row_labels
         )
         self._penalty = (penalty or L2()).placed(self._rows.names, intercept=self._rows.design.intercept)
-        count = int(self._rows.y.max()) + 1 if classes is None else len(classes)
-        self.classes: tuple[Any, ...] = tuple(range(count) if classes is None else classes)
+        known = range(int(self._rows.y.max()) + 1) if classes is None else entries("classes", classes)
+        self.classes: tuple[Any, ...] = tuple(known)
+        count = len(self.classes)
         if count < 2:
             raise InvalidArgument(
                 "y", "tell two or more classes apart", "knows one class only", "Give rows of each class."
@@ -120,13 +127,7 @@ class SoftmaxRisk:
         return np.where(self._strengths == 0, 1.0, 0.0)
 
     def require_minimum(self) -> None:
-        """Raise NoMinimiser if a class has lost its rows: then its unpenalised coefficients fall for ever.
-
-        Raises
-        ------
-        NoMinimiser
-            Naming the class.
-        """
+        """Raise NoMinimiser if a class has lost its rows: its unpenalised coefficients then fall for ever."""
         rows = np.bincount(self.y, weights=self.weights > 0, minlength=len(self.classes))
         if self.unpenalised.any() and (rows == 0).any():
             gone = self.classes[int(np.argmin(rows))]
@@ -248,7 +249,9 @@ class SoftmaxRisk:
         """Return held-out rows; W stays that of the training rows. There are no offsets."""
         _no_offset(offset)
         rows = self._rows.new(_ANY_NUMBER, X, y)
-        return self._like(rows, _positions(rows.y, len(self.classes)), self._penalty)
+        part = self._like(rows, _positions(rows.y, len(self.classes)), self._penalty)
+        part.protocol = self.test_protocol
+        return part
 
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
@@ -256,6 +259,7 @@ class SoftmaxRisk:
         """Return eta or the probabilities of new rows, shape (m K,), or (m K, k) for theta (p, k)."""
         _no_offset(offset)
         choice("kind", kind, PREDICTIONS)
+        theta = coefficients("theta", theta, self.shape[1])
         if theta.ndim == 2:
             return np.column_stack([self.predictions(column, X, kind=kind) for column in theta.T])
         eta = self.design.like(X, argument="X").dot(np.ascontiguousarray(self._by_class(theta).T))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from influstat.algebra.cholesky import EPSILON, CholeskyInverse
+from influstat.algebra.cholesky import EPSILON
+from influstat.curvature.base import Factored
 from influstat.input.validation import FloatArray, real_number
 from influstat.solvers.base import OneCall, Solution, as_operator, relative_residual
 
@@ -24,7 +25,9 @@ class Cholesky(OneCall):
     Notes
     -----
     The matrix is first scaled to a unit diagonal, so units of the columns do not matter. It is
-    called singular when its reciprocal condition number is then below p times the float64 epsilon.
+    called singular when its reciprocal condition number is then below p times the float64 epsilon. The
+    Hessian of a linear risk that comes near that is factored by its rows instead (QR), in which columns may
+    even depend on each other: what they do not determine is then nan.
 
     Examples
     --------
@@ -40,28 +43,22 @@ class Cholesky(OneCall):
         object.__setattr__(self, "damping", real_number("damping", self.damping, at_least=0.0))
 
     def prepare(self, operator: Any) -> PreparedCholesky:
-        """Assemble and factor the operator.
-
-        Returns
-        -------
-        PreparedCholesky
-            The factored matrix.
-
-        Raises
-        ------
-        SingularHessian, IndefiniteHessian
-            With the coefficients involved and the remedy.
-        """
-        checked = as_operator(operator, self.damping)
-        return PreparedCholesky(checked.to_dense(), checked.names)
+        """Return the factored operator, or raise with the coefficients involved and the remedy."""
+        return PreparedCholesky(as_operator(operator, self.damping).factored())
 
 
-class PreparedCholesky(CholeskyInverse):
+class PreparedCholesky:
     """The factored Hessian, whose solutions are measured."""
+
+    def __init__(self, inverse: Factored) -> None:
+        self._inverse = inverse
+
+    def solve(self, rhs: FloatArray) -> FloatArray:
+        """Return H^-1 rhs, shape (p,) or (p, m), nothing measured."""
+        return self._inverse.solve(rhs)
 
     def apply(self, rhs: FloatArray) -> Solution:
         """Return the solution with its residual."""
-        value = self.solve(rhs)
-        image = self.product(value.reshape(len(value), -1))
-        residual = relative_residual(image.reshape(rhs.shape) - rhs, rhs)
+        value, excess, columns = self._inverse.measured(rhs)
+        residual = relative_residual(excess, columns).reshape(rhs.shape[1:])
         return Solution(value, residual, 0, np.asarray(residual <= np.sqrt(EPSILON)))

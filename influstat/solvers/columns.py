@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from influstat.input.validation import FloatArray
-from influstat.solvers.base import relative_residual
+from influstat.solvers.base import Solution, relative_residual
 
 
 def scaled_columns(rhs: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -16,6 +18,15 @@ def scaled_columns(rhs: FloatArray) -> tuple[FloatArray, FloatArray]:
     _, exponent = np.frexp(np.max(np.abs(columns), axis=0))
     size = np.exp2(exponent - 1.0)
     return np.asarray(columns / size), np.asarray(size)
+
+
+def in_shape_of(
+    rhs: FloatArray, value: FloatArray, residual: FloatArray, steps: int, met: Any, spread: Any = None
+) -> Solution:
+    """Return the solution for columns (p, m) in the shape of rhs, (p,) or (p, m)."""
+    residual, met = residual.reshape(rhs.shape[1:]), np.reshape(met, rhs.shape[1:])
+    spread = None if spread is None else spread.reshape(rhs.shape[1:])
+    return Solution(value.reshape(rhs.shape), residual, steps, met, spread)
 
 
 def measured_residual(operator: LinearOperator, value: FloatArray, columns: FloatArray) -> FloatArray:

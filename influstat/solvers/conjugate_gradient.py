@@ -13,7 +13,7 @@ from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.validation import FloatArray, choice, real_number, whole_number
 from influstat.input.warning import doubt
 from influstat.solvers.base import OneCall, Solution, as_operator
-from influstat.solvers.columns import scaled_columns
+from influstat.solvers.columns import in_shape_of, scaled_columns
 from influstat.solvers.spectrum import checked_diagonal, coefficient_names, rounding_level
 
 PROBE_RTOL = 1e-6  # a random vector has a larger share than this in any null space
@@ -74,18 +74,7 @@ class ConjugateGradient(OneCall):
         object.__setattr__(self, "damping", real_number("damping", self.damping, at_least=0.0))
 
     def prepare(self, operator: Any) -> ConjugateGradientInverse:
-        """Take the diagonal and look for directions without curvature.
-
-        Returns
-        -------
-        ConjugateGradientInverse
-            The operator with its preconditioner.
-
-        Raises
-        ------
-        SingularHessian, IndefiniteHessian
-            With the coefficients involved and the remedy.
-        """
+        """Return the operator with its preconditioner, or raise along a direction without curvature."""
         return ConjugateGradientInverse(as_operator(operator, self.damping), self)
 
 
@@ -105,11 +94,8 @@ class ConjugateGradientInverse:
             self._probe()
 
     def _probe(self) -> None:
-        """Raise if a random right-hand side meets a direction without positive curvature.
-
-        In the scale of unit diagonal, where no coefficient's units can hide it: whatever part of the
-        vector lies in the null space stays in the residual, until only that part is left.
-        """
+        """Raise if a random right-hand side meets a direction without positive curvature."""
+        # In the scale of unit diagonal: what of the vector lies in the null space stays in the residual.
         root = 1.0 / np.sqrt(self._metric)
         start = np.random.default_rng(PROBE_SEED).standard_normal(len(root))
         watch = _Watch(self.operator, np.ones(len(root)), self._norm, root)
@@ -126,13 +112,7 @@ class ConjugateGradientInverse:
                 value[:, j], residual[j], steps[j], converged[j] = self._column(np.ascontiguousarray(column))
         if not converged.all():
             self._warn(residual, converged, at_limit=bool((steps[~converged] >= self.step_limit).any()))
-        shape = rhs.shape[1:]
-        return Solution(
-            (value * size).reshape(rhs.shape),
-            residual.reshape(shape),
-            int(steps.max()),
-            np.asarray(converged).reshape(shape),
-        )
+        return in_shape_of(rhs, value * size, residual, int(steps.max()), converged)
 
     def _column(self, target: FloatArray) -> tuple[FloatArray, float, int, bool]:
         """Return the solution for one vector, its measured relative residual, steps and success."""
@@ -143,13 +123,8 @@ class ConjugateGradientInverse:
             if steps >= self.step_limit:
                 break
             # Aim at half of rtol, so that a little drift of cg's own residual does no harm.
-            change, taken = _descend(
-                watch,
-                remainder / size,
-                0.5 * self.rtol * norm / size,
-                self.step_limit - steps,
-                self._preconditioner,
-            )
+            rtol, limit = 0.5 * self.rtol * norm / size, self.step_limit - steps
+            change, taken = _descend(watch, remainder / size, rtol, limit, self._preconditioner)
             steps += taken
             nearer = value + size * change
             left = target - self.operator.matvec(nearer)
@@ -178,9 +153,8 @@ class ConjugateGradientInverse:
 class _Watch:
     """Products of H with search directions d of cg, each of which must have d'Hd > 0.
 
-    Rounding in d'Hd is about p epsilons of |H| d'Dd, where D is the metric (the diagonal of H, or
-    the identity) and |H| the largest |Hd| / |d| met so far in it: below that, H counts as singular.
-    With `units` u, H stands for diag(u) H diag(u).
+    Rounding in d'Hd is about p epsilons of |H| d'Dd, D being the metric (H's diagonal, or I) and |H| the
+    largest |Hd| / |d| met so far in it: below that H is singular. With `units` u, H is diag(u) H diag(u).
     """
 
     def __init__(

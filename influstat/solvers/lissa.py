@@ -12,7 +12,7 @@ from influstat.curvature.base import Hessian, RowSampler
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.input.warning import doubt
 from influstat.solvers.base import OneCall, Solution, as_operator
-from influstat.solvers.columns import measured_residual, scaled_columns
+from influstat.solvers.columns import in_shape_of, measured_residual, scaled_columns
 from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
 
 
@@ -80,22 +80,7 @@ class LiSSA(OneCall):
         object.__setattr__(self, "damping", real_number("damping", self.damping, at_least=0.0))
 
     def prepare(self, operator: Any) -> LiSSAInverse:
-        """Check the scale.
-
-        Returns
-        -------
-        LiSSAInverse
-            Applies the recursion.
-
-        Raises
-        ------
-        Unsupported
-            The operator has no rows to draw: it is neither a Curvature nor a black box's.
-        Diverged
-            The scale is at most half of the largest eigenvalue of H.
-        SingularHessian, IndefiniteHessian
-            The diagonal of H already shows it.
-        """
+        """Return the recursion with its scale C checked, or raise: Unsupported without rows to draw."""
         checked = as_operator(operator, self.damping)
         source = checked.row_sampler()
         checked_diagonal(checked)
@@ -124,31 +109,14 @@ class LiSSAInverse:
         self.row_bound = row_bound
 
     def apply(self, rhs: FloatArray) -> Solution:
-        """Run the recursion, with the same draws at each call.
-
-        Returns
-        -------
-        Solution
-            The mean over repeats, its residual and its spread.
-
-        Raises
-        ------
-        Diverged, IndefiniteHessian
-            A recursion grows.
-        """
+        """Return the mean over repeats with its residual and spread, the draws the same at each call."""
         columns, size = scaled_columns(rhs)
         estimates = self._recursions(columns)
         estimates /= self.scale
         value = estimates.mean(axis=0)
         residual = measured_residual(self.curvature, value, columns)
-        shape = rhs.shape[1:]
-        return Solution(
-            (value * size).reshape(rhs.shape),
-            residual.reshape(shape),
-            self.settings.depth,
-            np.asarray(residual <= self.settings.rtol).reshape(shape),
-            _spread(estimates, value).reshape(shape),
-        )
+        met, spread = residual <= self.settings.rtol, _spread(estimates, value)
+        return in_shape_of(rhs, value * size, residual, self.settings.depth, met, spread)
 
     def _recursions(self, columns: FloatArray) -> FloatArray:
         """Return u_depth of every repeat, shape (repeats, p, m)."""

@@ -27,18 +27,7 @@ def coefficient_names(operator: Hessian, involved: FloatArray) -> str:
 
 
 def checked_diagonal(operator: Hessian) -> FloatArray | None:
-    """Take the diagonal of H, or raise if it rules out a minimum.
-
-    Returns
-    -------
-    ndarray, shape (p,), or None
-        None where H does not offer it.
-
-    Raises
-    ------
-    SingularHessian, IndefiniteHessian
-        An entry is zero or negative.
-    """
+    """Return the diagonal of H (p,), None where H offers none, or raise if an entry is not positive."""
     diagonal = operator.diagonal() if operator.offers_diagonal else None
     if diagonal is None or (diagonal > 0).all():
         return diagonal
@@ -57,20 +46,7 @@ def checked_diagonal(operator: Hessian) -> FloatArray | None:
 
 
 def series_scale(operator: Hessian, scale: float | None) -> float:
-    """Choose or check C of the series (12).
-
-    Returns
-    -------
-    float
-        Above half of the largest eigenvalue of H.
-
-    Raises
-    ------
-    Diverged
-        C is too small: the series would grow without bound.
-    SingularHessian
-        H is zero.
-    """
+    """Return C of the series (12), above half of H's largest eigenvalue, or raise where it is not."""
     bound = operator.bound()
     if not bound > 0:
         raise SingularHessian(

@@ -10,7 +10,7 @@ import numpy as np
 from influstat.curvature.base import Hessian
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.solvers.base import OneCall, Solution, as_operator
-from influstat.solvers.columns import measured_residual, scaled_columns
+from influstat.solvers.columns import in_shape_of, measured_residual, scaled_columns
 from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
 
 CHECK_EVERY = 16  # steps between two looks for growth: too few to overflow
@@ -62,20 +62,7 @@ class Taylor(OneCall):
         object.__setattr__(self, "damping", real_number("damping", self.damping, at_least=0.0))
 
     def prepare(self, operator: Any) -> TaylorInverse:
-        """Check the scale and, where it saves time, assemble H.
-
-        Returns
-        -------
-        TaylorInverse
-            Applies the series.
-
-        Raises
-        ------
-        Diverged
-            The scale is at most half of the largest eigenvalue of H.
-        SingularHessian, IndefiniteHessian
-            The diagonal of H already shows it.
-        """
+        """Return the series with its scale C checked, H assembled where that saves time, or raise."""
         checked = as_operator(operator, self.damping)
         checked_diagonal(checked)
         return TaylorInverse(checked, self, series_scale(checked, self.scale))
@@ -89,31 +76,15 @@ class TaylorInverse:
         self._product = operator.product(settings.depth)
 
     def apply(self, rhs: FloatArray) -> Solution:
-        """Sum the truncated series.
-
-        Returns
-        -------
-        Solution
-            With its residual.
-
-        Raises
-        ------
-        IndefiniteHessian, Diverged
-            A column grows: with C above half of the largest eigenvalue that takes a negative one.
-        """
+        """Return the sum of the truncated series with its residual, or raise where it grows."""
         columns, size = scaled_columns(rhs)
         value = self._series(columns) / self.scale
         residual = measured_residual(self.operator, value, columns)
         worst = int(np.argmax(residual))
         if residual[worst] > 1.0 + 1e-6:  # |(I - H/C)^(depth+1) v| <= |v| without negative eigenvalues
             explain_growth(self.operator, value[:, worst], self.scale, REMEDY)
-        shape = rhs.shape[1:]
-        return Solution(
-            (value * size).reshape(rhs.shape),
-            residual.reshape(shape),
-            self.settings.depth,
-            np.asarray(residual <= self.settings.rtol).reshape(shape),
-        )
+        met = residual <= self.settings.rtol
+        return in_shape_of(rhs, value * size, residual, self.settings.depth, met)
 
     def _series(self, columns: FloatArray) -> FloatArray:
         """Return p_depth, shape (p, m)."""

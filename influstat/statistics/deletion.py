@@ -11,15 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from influstat.input.validation import FloatArray
-from influstat.losses.base import constant_second
-from influstat.statistics.dispersion import Dispersion, expected_second, pearson_slope
+from influstat.statistics.dispersion import Dispersion
 from influstat.statistics.leverage import Leverage
 
 CERTAIN = 1e-10  # 1 - leverage below which it is 0 up to rounding
@@ -30,6 +26,7 @@ LEVERAGE_ONE = (
 NOT_A_MINIMUM = "without it the Hessian at theta is not positive definite: there is no Newton step"
 PERFECT_FIT = "the fit is perfect: its residuals are 0, and nothing can be measured in their units"
 NO_FREEDOM = "without it no degrees of freedom are left to estimate the dispersion"
+NEGATIVE = "its one-step dispersion is not positive: method='exact' estimates it from the refit without it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +42,7 @@ class DeletedBlock:
     change : ndarray, shape (k, p)
         U^-1 (theta_-i - theta), after minus before; nan for rows that cannot be left out.
     squares : ndarray, shape (k,)
-        Pearson's statistic of the fit without the row: exact for squared error, else of its quadratic
-        model and to first order.
+        Pearson's statistic of the quadratic model at theta without the row: exact for squared error.
     freedom : ndarray, shape (k,)
         Effective degrees of freedom of the fit without the row.
     log_determinant : ndarray, shape (k,)
@@ -113,21 +109,10 @@ class Deletion:
         self.part = leverage.penalty_part(risk.weights)
         self._slope: FloatArray = leverage.transform.T @ risk.penalty.gradient(leverage.theta)
 
-    @cached_property
-    def _drift(self) -> FloatArray:
-        """U' sum_i w_i (r_i' - 2 l1_i) x_i with r = l1^2 / E(l2): 0 for squared error."""
-        risk, leverage = self.leverage.risk, self.leverage
-        slope = pearson_slope(risk, leverage.linear_predictor)
-        excess = risk.weights * (slope - 2.0 * leverage.first)
-        return np.asarray(leverage.transform.T @ risk.design.transpose_dot(excess))
-
     def blocks(self) -> Iterator[DeletedBlock]:
         """Yield the rows, each left out alone, a few thousand at a time."""
         leverage, risk = self.leverage, self.leverage.risk
         share, slope = leverage.penalty_share, self._slope
-        quadratic = constant_second(risk.loss) is not None
-        expected = leverage.second if quadratic else expected_second(risk, leverage.linear_predictor)
-        drift = np.zeros_like(slope) if quadratic else self._drift
         leaves = bool(self.part.any() and share.any())  # whether a part of the penalty goes with a row
         same = np.ptp(self.part) == 0.0  # all rows take the same part: one line serves for them all
         for rows, y in leverage.blocks():
@@ -146,8 +131,7 @@ class Deletion:
             penalty = 2.0 * (step @ slope) + _squares(change, share) - _squares(shift, share)
             squares = squares - rest * penalty
             with np.errstate(divide="ignore", invalid="ignore"):
-                squares -= weight * first**2 / (expected[rows] * finite)
-            squares += change @ drift
+                squares -= weight * first**2 / (second * finite)
             penalised = (share / kept).sum(axis=1) + weight * second * _squares(moved, share) / finite
             yield DeletedBlock(
                 rows,
@@ -170,15 +154,40 @@ def _squares(rows: FloatArray, factors: FloatArray) -> FloatArray:
     return np.asarray((rows * rows) @ factors)
 
 
-def deleted_dispersion(known: Dispersion, block: DeletedBlock, weights: FloatArray, frequency: bool) -> Any:
-    """Return phi without each row of the block, shape (k,); nan where no degrees of freedom are left."""
+def deleted_dispersion(known: Dispersion, block: DeletedBlock, counts: FloatArray) -> FloatArray:
+    """Return phi without each row of the block, shape (k,), exact for squared error.
+
+    nan where no degrees of freedom are left.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+    """
+    return _over_freedom(known, block, counts, block.squares)
+
+
+def one_step_dispersion(known: Dispersion, block: DeletedBlock, counts: FloatArray) -> FloatArray:
+    """Return phi without each row for other losses, shape (k,): (Q - q_i / (1 - h_i)) over what is left.
+
+    What R takes for a glm, with the deviance for Q and the square of the deviance residual for q_i.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+    """
+    finite = np.where(block.left > CERTAIN, block.left, np.nan)
+    return _over_freedom(known, block, counts, known.squares - known.parts[block.rows] / finite)
+
+
+def freedom_left(known: Dispersion, block: DeletedBlock, counts: FloatArray) -> FloatArray:
+    """Return the residual degrees of freedom without each row, shape (k,); nan where none are left."""
+    freedom = known.observations - counts[block.rows] - block.freedom
+    return np.where(freedom > 1e-8 * known.observations, freedom, np.nan)
+
+
+def _over_freedom(
+    known: Dispersion, block: DeletedBlock, counts: FloatArray, squares: FloatArray
+) -> FloatArray:
     if not known.estimated:
         return np.where(np.isnan(block.log_determinant), np.nan, known.value)
-    lost = weights[block.rows] if frequency else (weights[block.rows] > 0).astype(np.float64)
-    freedom = known.observations - lost - block.freedom
-    return positive(block.squares) / np.where(freedom > 1e-8 * known.observations, freedom, np.nan)
-
-
-def positive(values: FloatArray) -> NDArray[np.float64]:
-    """Return the values, nan where they are not positive."""
-    return np.where(values > 0, values, np.nan)
+    return np.where(squares > 0, squares, np.nan) / freedom_left(known, block, counts)

@@ -1,35 +1,45 @@
 """`Fit.diagnostics`: the classical measures of single rows, under the names that statsmodels uses.
 
-S = sum_i w_i l2_i x_i x_i' + kappa D is W times the Hessian; edf, the effective degrees of freedom,
-is the sum of the leverages (p without a penalty); phi is the dispersion: Pearson's statistic over
-its degrees of freedom where it is estimated (for squared error 2 sigma^2, since l = (y - eta)^2).
-Weights are variance weights (Var(y_i) goes as 1 / w_i) or counts.
+S = sum_i w_i l2_i x_i x_i' + kappa D is W times the Hessian, l2 observed or expected as `information` says
+(the same for canonical links; R and Fisher scoring take the expected one); edf, the effective degrees of
+freedom, is the sum of the leverages (p without a penalty); phi is the dispersion: Pearson's statistic over
+its degrees of freedom where it is estimated. Weights are variance weights (Var(y_i) goes as 1 / w_i) or
+counts. All residuals have the sign of y minus its mean.
 
 - hat_diag: leverage h_i = w_i l2_i x_i'S^-1 x_i.
+- resid_response: y_i - mu_i; resid_pearson: r_i, the same over the root of its variance function, times
+  sqrt(w_i); resid_deviance: d_i = +- sqrt(2 w_i [l(y_i, mu_i) - l(y_i, y_i)]). All at dispersion 1.
 - cooks_d: (theta - theta_-i)'S(theta - theta_-i) / (phi edf).
-- standard_resid: r_i / sqrt(phi (1 - h_i)), Pearson residual r_i = -sqrt(w_i) l1_i / sqrt(E l2_i),
-  internally studentised.
-- student_resid: the same with phi_-i estimated without the row, externally studentised: exact for
-  squared error, one step otherwise; the same as standard_resid where phi is known.
-- dffits_internal, dffits: x_i'(theta - theta_-i) / sqrt(phi x_i'S^-1 x_i), with phi or phi_-i.
-- cov_ratio: det(phi_-i S_-i^-1) / det(phi S^-1), S_-i without the row, at theta.
+- standard_resid, standard_resid_deviance: r_i or d_i / sqrt(phi (1 - h_i)), internally studentised.
+- student_resid: +- sqrt(d_i^2 + h_i r_i^2 / (1 - h_i)) / sqrt(phi_-i), externally studentised (Williams 1987,
+  R's rstudent): phi_-i without the row, or phi where it is known. For squared error that is
+  r_i / sqrt(phi_-i (1 - h_i)).
+- dffits_internal: x_i'(theta - theta_-i) / sqrt(phi x_i'S^-1 x_i), with the sign of the mean's change.
+- dffits: for squared error the same with phi_-i; for other likelihoods R's
+  d_i sqrt(h_i) / (1 - h_i) / sqrt(phi_-i).
+- cov_ratio: det(phi_-i S_-i^-1) / det(phi S^-1), S_-i without the row, at theta; for other likelihoods than
+  that of squared error with phi by the deviance, as in R.
 - likelihood_displacement: 2 [F(theta_-i) - F(theta)] / phi, F the summed loss of *all* rows plus the
   penalty (Cook 1986; phi not profiled out). O(n) per row unless the loss is squared error.
 - dfbeta (dfbeta_<name>): theta - theta_-i. Before minus after, as everywhere in statsmodels and R:
   minus the `delta` of `leave_one_out`.
 - dfbetas (dfb_<name>): dfbeta_j / sqrt(phi (S^-1)_jj), with phi_-i if `deleted_scale`.
 
-Where the loss is not the squared error, theta_-i is a Newton step by default. With few rows it can be
-far from the refit for the rows that matter most (up to half of likelihood_displacement at n = 32):
-method="exact" refits. A loss that says nothing of the variance of y (robust norms, the smoothed
-hinge) has only hat_diag and dfbeta unless `dispersion` is given. With a probit link statsmodels' GLM
-influence takes the expected information; S here is the observed one, as in a refit's own Newton step.
+Where the loss is not the squared error, all this is one step by default: theta_-i a Newton step (with
+expected information one of Fisher scoring), phi_-i = (D - d_i^2 / (1 - h_i)) / (N - 1 - edf) with the
+deviance D, which R's dffits and cov_ratio take even where phi is known, as for counts and proportions. With
+few rows one step can be far from the refit for the rows that matter most (up to half of
+likelihood_displacement at n = 32), and its phi_-i even negative: method="exact" refits. Then phi_-i is
+Pearson's of the refit, or phi where it is known, dffits is x_i'(theta - theta_-i) over
+sqrt(phi_-i x_i'S^-1 x_i), and cov_ratio the ratio of the two fits' own covariances. A loss that says nothing
+of the variance of y (robust norms, the smoothed hinge) has only hat_diag, resid_response and dfbeta unless
+`dispersion` is given; one without a deviance has Pearson residuals in its place.
 
 Risks without one linear predictor per row (several linear predictors, extra parameters) have the
 measures that need no leverage: cooks_d with edf = p, likelihood_displacement, dfbeta and dfbetas.
 
 Under "folded" the row takes its share w_i / W of the penalty with it. Sources: Belsley, Kuh and Welsch
-(1980); Cook and Weisberg (1982); Pregibon (1981) for one-step measures.
+(1980); Cook and Weisberg (1982); Pregibon (1981) for one-step measures; Williams (1987).
 """
 
 from __future__ import annotations
@@ -44,21 +54,36 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
+from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_one_out
 from influstat.statistics import dispersion as dispersions
-from influstat.statistics.deletion import NO_FREEDOM, PERFECT_FIT, DeletedBlock, Deletion, deleted_dispersion
+from influstat.statistics.deletion import (
+    NEGATIVE,
+    NO_FREEDOM,
+    PERFECT_FIT,
+    DeletedBlock,
+    Deletion,
+    deleted_dispersion,
+    freedom_left,
+    one_step_dispersion,
+)
+from influstat.statistics.dispersion import Dispersion
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.likelihood_diagnostics import GENERAL, GeneralMeasures
-from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting
+from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting, WithoutRow
+from influstat.statistics.refits import refitted_scale
+from influstat.statistics.residuals import deviance_residuals, has_deviance
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CHEAP = ("cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits", "cov_ratio")
 PER_COEFFICIENT = {"dfbetas": "dfb_", "dfbeta": "dfbeta_"}
-COLUMNS = (*CHEAP, "likelihood_displacement", *PER_COEFFICIENT)
-WITHOUT_SCALE = ("hat_diag", "dfbeta")
+RESIDUALS = ("resid_response", "resid_pearson", "resid_deviance", "standard_resid_deviance")
+COLUMNS = (*CHEAP, *RESIDUALS, "likelihood_displacement", *PER_COEFFICIENT)
+WITHOUT_SCALE = ("hat_diag", "resid_response", "dfbeta")
+WITHOUT_ROW = ("student_resid", "dffits", "cov_ratio", "dfbetas")  # hang on the dispersion without the row
 METHODS = ("newton", "exact")
 
 
@@ -68,30 +93,46 @@ def diagnostics(
     *,
     method: str = "newton",
     dispersion: Any = None,
-    frequency: bool = False,
+    frequency: bool | None = None,
     deleted_scale: bool = True,
+    information: str | None = None,
 ) -> pd.DataFrame:
     """Return measures of every row; see `Fit.diagnostics`, and above for what each means."""
     choice("method", method, METHODS)
     choice("deleted_scale", deleted_scale, (True, False))
     chosen = _chosen(columns)
+    given = dispersions.check_dispersion(fit.stated.dispersion if dispersion is None else dispersion)
+    by = fit.stated.information if information is None else information
     try:
-        leverage = Leverage(fit)
+        leverage = Leverage(fit, by)
     except Unsupported:
         if columns is not None and not set(chosen) <= set(GENERAL):
             raise
-        return _general_table(fit, tuple(name for name in chosen if name in GENERAL), method, dispersion)
-    setting = LinearSetting(fit, leverage, None, frequency, deleted_scale)
+        return _general_table(fit, tuple(name for name in chosen if name in GENERAL), method, given)
+    counts = dispersions.counts_of(fit, frequency)
+    setting = LinearSetting(fit, leverage, None, None, counts, deleted_scale)
     try:
-        known = dispersions.dispersion(leverage, given=dispersion, frequency=frequency)
+        known = dispersions.dispersion(leverage, counts, given=given)
         if known.value == 0.0:  # a perfect fit: nothing can be measured in units of its residuals
             known = replace(known, value=np.nan)
-        setting = replace(setting, dispersion=known)
+        setting = replace(setting, dispersion=known, spread=_spread(leverage, known, given))
     except Unsupported:
         if columns is not None and not set(chosen) <= set(WITHOUT_SCALE):
             raise
         chosen = tuple(name for name in chosen if name in WITHOUT_SCALE)
-    return _table(setting, chosen, method)
+    return _table(setting, chosen, method, given, by)
+
+
+def _spread(leverage: Leverage, phi: Dispersion, given: Any) -> Dispersion:
+    """Return the dispersion by the deviance; phi for squared error, losses without one, and where given."""
+    loss = leverage.risk.loss
+    if isinstance(given, float) or constant_second(loss) is not None or not has_deviance(loss):
+        return phi
+    parts = deviance_residuals(leverage.risk, leverage.linear_predictor) ** 2
+    squares = float(parts.sum())
+    freedom = phi.observations - leverage.effective_degrees_of_freedom
+    value = squares / freedom if min(freedom, squares) > 1e-8 * phi.observations else np.nan
+    return replace(phi, value=value, estimated=True, parts=parts, squares=squares)
 
 
 def _chosen(columns: Sequence[str] | str | None) -> tuple[str, ...]:
@@ -110,13 +151,19 @@ def _chosen(columns: Sequence[str] | str | None) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _table(setting: LinearSetting, chosen: tuple[str, ...], method: str) -> pd.DataFrame:
+def _table(
+    setting: LinearSetting, chosen: tuple[str, ...], method: str, given: Any, information: str
+) -> pd.DataFrame:
     """Compute the columns block by block and label them."""
     labels = _labels(setting.fit.names, chosen)
     table = np.empty((setting.fit.risk.shape[0], sum(len(some) for some in labels.values())))
     reasons: dict[int, str] = {}
-    for block, phi in _blocks(setting, chosen, method, reasons):
-        measures = LinearMeasures(setting, block, phi)
+    refits = None
+    if method == "exact" and not set(chosen) <= {"hat_diag", *RESIDUALS, "standard_resid"}:
+        refits = _Refits(setting, chosen, given, information)
+        reasons.update(refits.reasons)
+    for block, without in _blocks(setting, refits, reasons):
+        measures = LinearMeasures(setting, block, without)
         first = 0
         for name, some in labels.items():
             values = getattr(measures, name)()
@@ -163,25 +210,42 @@ def _labels(coefficients: tuple[str, ...], chosen: tuple[str, ...]) -> dict[str,
     }
 
 
+class _Refits:
+    """Every row left out and refitted: changes in the coordinates of the fit, and what else is asked."""
+
+    def __init__(self, setting: LinearSetting, chosen: tuple[str, ...], given: Any, information: str) -> None:
+        leverage, phi = setting.leverage, setting.dispersion
+        removal = leave_one_out(setting.fit.regular, method="exact")
+        self.reasons = {row: text for row, text in enumerate(removal.status) if text}
+        self.change = np.asarray(np.linalg.solve(leverage.transform, removal.delta.T).T)
+        self.scale: tuple[FloatArray, FloatArray] | None = None
+        if phi is not None and not setting.quadratic and set(chosen) & set(WITHOUT_ROW):
+            self.scale = refitted_scale(leverage, removal, phi, setting.counts, given, information)
+
+
 def _blocks(
-    setting: LinearSetting, chosen: tuple[str, ...], method: str, reasons: dict[int, str]
-) -> Iterator[tuple[DeletedBlock, FloatArray]]:
-    """Yield the rows left out and the dispersion without each, and note why some cannot be left out."""
-    leverage, phi = setting.leverage, setting.dispersion
-    exact = _exact_changes(setting, reasons) if method == "exact" and chosen != ("hat_diag",) else None
-    deletion = Deletion(leverage, np.nan if phi is None else phi.squares)
-    for block in deletion.blocks():
+    setting: LinearSetting, refits: _Refits | None, reasons: dict[int, str]
+) -> Iterator[tuple[DeletedBlock, WithoutRow]]:
+    """Yield the rows left out and what they leave behind, and note why some cannot be left out."""
+    phi, spread, counts = setting.dispersion, setting.spread, setting.counts
+    for block in Deletion(setting.leverage, np.nan if phi is None else phi.squares).blocks():
         reasons.update(block.reasons())
         without = np.full(len(block.left), np.nan)
-        if phi is not None:
-            without = deleted_dispersion(phi, block, leverage.risk.weights, setting.frequency)
-        yield (block if exact is None else replace(block, change=exact[block.rows])), without
-
-
-def _exact_changes(setting: LinearSetting, reasons: dict[int, str]) -> FloatArray:
-    removal = leave_one_out(setting.fit, method="exact")
-    reasons.update({row: text for row, text in enumerate(removal.status) if text})
-    return np.asarray(np.linalg.solve(setting.leverage.transform, removal.delta.T).T)
+        left = WithoutRow(without, without, block.log_determinant, refits is not None)
+        if refits is not None and refits.scale is not None:
+            scale, change = (values[block.rows] for values in refits.scale)
+            left = WithoutRow(scale, scale, change, True)
+        elif phi is not None and spread is not None and setting.quadratic:
+            without = deleted_dispersion(phi, block, counts)
+            left = replace(left, phi=without, spread=without)
+        elif phi is not None and spread is not None:
+            without = one_step_dispersion(spread, block, counts)
+            known = np.where(np.isnan(block.log_determinant), np.nan, phi.value)
+            left = replace(left, phi=without if phi.estimated else known, spread=without)
+            negative = np.isnan(without) & ~np.isnan(freedom_left(spread, block, counts))
+            for row in np.flatnonzero(negative & ~np.isnan(block.log_determinant)).tolist():
+                reasons.setdefault(row + block.rows.start, NEGATIVE)
+        yield (block if refits is None else replace(block, change=refits.change[block.rows])), left
 
 
 def _complete(setting: LinearSetting, bad: NDArray[np.bool_], reasons: dict[int, str]) -> None:

@@ -2,7 +2,9 @@
 
 Var(l1_i) = phi E(l2_i) / w_i, so that Cov(theta) = phi S^-1 without a penalty. phi is 1 where the loss is
 a negative log-likelihood without a scale (logistic, Poisson), and is estimated where the loss leaves a
-scale out: for squared error (y - eta)^2, phi = 2 sigma^2.
+scale out. Callers speak of the variance of y at unit weight and unit variance function: sigma^2 for least
+squares however its loss is scaled. A loss of constant curvature c has phi = c sigma^2, any other phi as it
+is.
 """
 
 from __future__ import annotations
@@ -17,11 +19,14 @@ from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
+from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import Leverage, expected_second
+from influstat.statistics.residuals import direction, unit_deviance
 
 NUDGE = float(np.finfo(np.float64).eps) ** 0.2  # step of a five-point difference
 PERFECT = 1e-24  # residual sum of squares relative to the fitted one below which there is only rounding
+PEARSON, DEVIANCE = "X2", "dev"  # how it is estimated, by statsmodels' names
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,13 +38,14 @@ class Dispersion(ShortRepr):
     value : float
         phi.
     estimated : bool
-        Whether it was estimated from the residuals: Q / (N - effective degrees of freedom), Pearson's
-        statistic Q = sum_i w_i l1_i^2 / E(l2_i).
+        Whether it was estimated: Q / (N - effective degrees of freedom).
     observations : float
-        N: the rows of positive weight, or the sum of the weights where they are counts.
+        N: the rows of positive weight, or the sum of the counts that they stand for.
     pearson : ndarray, shape (n,)
-        -sqrt(w_i) l1_i / sqrt(E(l2_i)): Pearson residuals at dispersion 1, observed minus fitted; nan
-        where the curvature is not positive.
+        Pearson residuals at dispersion 1, sqrt(w_i) |l1_i| / sqrt(E(l2_i)) with the sign of y minus its mean;
+        nan where the curvature is not positive.
+    parts : ndarray, shape (n,)
+        What each row adds to Q: the square of its Pearson residual, or its part of the deviance.
     squares : float
         Q.
     """
@@ -48,13 +54,22 @@ class Dispersion(ShortRepr):
     estimated: bool
     observations: float
     pearson: FloatArray
+    parts: FloatArray
     squares: float
+
+
+def check_dispersion(given: Any) -> float | str | None:
+    """Return a dispersion argument: a positive number, "X2", "dev" or None; raise for anything else."""
+    if given is None or (isinstance(given, str) and given in (PEARSON, DEVIANCE)):
+        return given
+    return real_number("dispersion", given, above=0.0)
 
 
 def dispersion_of(loss: Any, given: Any) -> float | None:
     """Return phi if it is known.
 
-    A loss says so in its attribute `dispersion`: a number, or None for "estimate it".
+    A loss says so in its attribute `dispersion`: a number, or None for "estimate it". `given` is the
+    variance of y at unit weight, "X2" or "dev".
 
     Returns
     -------
@@ -66,8 +81,11 @@ def dispersion_of(loss: Any, given: Any) -> float | None:
     Unsupported
         The loss is no likelihood, and no dispersion was given.
     """
-    if given is not None:
-        return real_number("dispersion", given, above=0.0)
+    checked = check_dispersion(given)
+    if isinstance(checked, str):
+        return None
+    if checked is not None:
+        return checked * (constant_second(loss) or 1.0)
     if not hasattr(loss, "dispersion"):
         raise Unsupported(
             "fit",
@@ -80,27 +98,19 @@ def dispersion_of(loss: Any, given: Any) -> float | None:
     return known
 
 
-def expected_second(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return E(l2_i): l2 at the target that equals its mean, since likelihoods here are linear in y.
+def pearson_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
+    """Return Pearson residuals at dispersion 1, in the units of the loss, shape (n,).
 
-    A loss without a mean has its own l2 taken instead.
+    -sqrt(w_i) l1_i / sqrt(E(l2_i)), turned where the mean falls with eta, so that the sign is that of y
+    minus its mean; nan where E(l2_i) is not positive.
 
     Returns
     -------
     ndarray, shape (n,)
     """
-    try:
-        mean = risk.loss.mean(eta)
-    except Unsupported:
-        return risk.loss.second(risk.y, eta)
-    return risk.loss.second(mean, eta)
-
-
-def pearson_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return -sqrt(w_i) l1_i / sqrt(E(l2_i)), shape (n,); nan where E(l2_i) is not positive."""
     second = expected_second(risk, eta)
     root = np.sqrt(np.where(second > 0, second, np.nan))
-    return -np.sqrt(risk.weights) * risk.loss.first(risk.y, eta) / root
+    return -direction(risk, eta) * np.sqrt(risk.weights) * risk.loss.first(risk.y, eta) / root
 
 
 def pearson_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
@@ -115,25 +125,56 @@ def pearson_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
     """
     if constant_second(risk.loss) is not None:
         return 2.0 * risk.loss.first(risk.y, eta)
+
+    def ratio(eta: FloatArray) -> FloatArray:
+        return np.asarray(risk.loss.first(risk.y, eta) ** 2 / expected_second(risk, eta))
+
+    return slope_in_eta(ratio, eta)
+
+
+def slope_in_eta(function: Any, eta: FloatArray) -> FloatArray:
+    """Return the derivative of a function of every eta by a five-point difference, 0 where there is none."""
     step = NUDGE * np.maximum(1.0, np.abs(eta))
-
-    def ratio(k: int) -> FloatArray:
-        moved = eta + k * step
-        with np.errstate(all="ignore"):
-            return risk.loss.first(risk.y, moved) ** 2 / expected_second(risk, moved)
-
-    slope = (8.0 * (ratio(1) - ratio(-1)) - (ratio(2) - ratio(-2))) / (12.0 * step)
+    with np.errstate(all="ignore"):
+        right, left, right2, left2 = (function(eta + k * step) for k in (1.0, -1.0, 2.0, -2.0))
+        slope = (8.0 * (right - left) - (right2 - left2)) / (12.0 * step)
     return np.where(np.isfinite(slope), slope, 0.0)
 
 
-def observations(risk: LinearRisk, frequency: bool) -> float:
-    """Return N: the sum of the weights where they are counts, else the rows of positive weight."""
-    choice("frequency", frequency, (True, False))
-    return risk.total_weight if frequency else float(np.count_nonzero(risk.weights))
+def counts_of(fit: Minimum, frequency: Any) -> FloatArray:
+    """Return how many observations each row stands for, shape (n,).
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    frequency : bool or None
+        True: its weight; False: 1 where it has weight; None: what the fit states, else as for False.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    weights: FloatArray = np.asarray(fit.risk.weights, dtype=np.float64)
+    if frequency is None and fit.stated.counts is not None:
+        return fit.stated.counts
+    if frequency is not None:
+        choice("frequency", frequency, (True, False))
+    return weights if frequency else (weights > 0).astype(np.float64)
 
 
-def dispersion(leverage: Leverage, *, given: Any = None, frequency: bool = False) -> Dispersion:
+def dispersion(leverage: Leverage, counts: FloatArray, *, given: Any = None) -> Dispersion:
     """Return phi of a fit, known, given or estimated.
+
+    Parameters
+    ----------
+    leverage : Leverage
+        The fit.
+    counts : ndarray, shape (n,)
+        How many observations each row stands for.
+    given : float, "X2", "dev" or None
+        The variance of y at unit weight, or how it is to be estimated: by Pearson's statistic or by the
+        deviance. None: as the loss says.
 
     Returns
     -------
@@ -149,10 +190,12 @@ def dispersion(leverage: Leverage, *, given: Any = None, frequency: bool = False
     risk = leverage.risk
     known = dispersion_of(risk.loss, given)
     residuals = pearson_residuals(risk, leverage.linear_predictor)
-    total = observations(risk, frequency)
-    squares = float(np.nansum(residuals**2))
+    parts = np.nan_to_num(residuals) ** 2
+    if isinstance(given, str) and given == DEVIANCE:
+        parts = risk.weights * unit_deviance(risk, leverage.linear_predictor)
+    total, squares = float(counts.sum()), float(parts.sum())
     if known is not None:
-        return Dispersion(known, False, total, residuals, squares)
+        return Dispersion(known, False, total, residuals, parts, squares)
     freedom = total - leverage.effective_degrees_of_freedom
     if not freedom > 1e-8 * total:
         raise InvalidArgument(
@@ -167,4 +210,4 @@ def dispersion(leverage: Leverage, *, given: Any = None, frequency: bool = False
             "The fit is perfect up to rounding: its dispersion, and all that is divided by it, is rounding "
             "error. Pass dispersion= if it is known.",
         )
-    return Dispersion(squares / freedom, True, total, residuals, squares)
+    return Dispersion(squares / freedom, True, total, residuals, parts, squares)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,17 +16,20 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence, difference_scale
 from influstat.influence.scores import Scores
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import ShortRepr, short
 from influstat.input.progress import progress
+from influstat.input.settings import text, texts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.gradients import gradient_of
-from influstat.removal.leave_out import leave_one_out
+from influstat.removal.entering import enters
+from influstat.removal.leave_out import announced, leave_one_out
 from influstat.statistics.covariance import covariance
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LETS_IN = "a column that the fit left out comes in, on which this function of theta does not depend"
 Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
 
 
@@ -136,18 +139,20 @@ class Functional(ShortRepr):
         -------
         FunctionalChange
         """
-        removal = leave_one_out(self.fit, method=method, rows=rows)
+        removal = announced(leave_one_out(self.fit, method=method, rows=rows))
         values = np.full((len(removal.theta), len(self.value)), np.nan)
         weights = self.fit.risk.weights
+        lets_in = enters(removal.entering, len(values))
+        status = tuple(LETS_IN if new else text for new, text in zip(lets_in, removal.status, strict=True))
         for k, row in enumerate(progress(removal.rows, f"{self.quantity} without each row")):
-            if removal.status[k]:
+            if status[k]:
                 continue
             kept = weights.copy()
             kept[row] = 0.0
             values[k] = self.evaluate(removal.theta[k], kept) - self.value
-        return FunctionalChange(values, removal.labels, self.labels, removal.status)
+        return FunctionalChange(values, removal.labels, self.labels, status)
 
-    def standard_errors(self, kind: str = "model", **settings: Any) -> FloatArray:
+    def standard_errors(self, kind: str | None = None, **settings: Any) -> FloatArray:
         """Return sqrt(a'Va) by the delta method; the arguments are those of `Fit.covariance`.
 
         Rows that q averages over are held fixed.
@@ -214,12 +219,10 @@ def functional(
     >>> q.value, q.influence().values.ravel()           # 2 theta (y_i - theta)
     (array([4.]), array([-4.,  4.]))
     """
-    scale = difference_scale(fit)
+    scale = difference_scale(require_fit(fit))
+    quantity = text("quantity", quantity)
     gradient = gradient_of(function, fit.theta, scale)
-
-    def evaluate(theta: FloatArray, weights: FloatArray) -> FloatArray:
-        return np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64))
-
+    evaluate = partial(_given, function)
     value = evaluate(fit.theta, fit.risk.weights)
     names = _labels(labels, len(value), quantity)
     return Functional(fit, names, quantity, value, gradient.value, gradient.error, evaluate)
@@ -254,7 +257,7 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
     >>> q.labels, q.value.round(12)
     (('b - a',), array([2.]))
     """
-    p = len(fit.theta)
+    p = len(require_fit(fit).theta)
     lines = np.atleast_2d(np.asarray(numeric_array("coefficients", coefficients), dtype=np.float64))
     if lines.ndim != 2 or lines.shape[1] != p or lines.shape[0] == 0:
         raise InvalidArgument(
@@ -272,7 +275,7 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
         lines @ fit.theta,
         np.ascontiguousarray(lines.T),
         np.zeros(len(lines)),
-        lambda theta, weights: np.asarray(lines @ theta),
+        partial(_combined, lines),
     )
 
 
@@ -307,7 +310,7 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
     >>> q.value, q.gradient                 # 1 / 2 whatever theta is
     (array([0.5]), array([[0.]]))
     """
-    gradient, labels = fit.prediction_gradients(X, kind="mean", offset=offset)
+    gradient, labels = require_fit(fit).prediction_gradients(X, kind="mean", offset=offset)
     return Functional(
         fit,
         tuple(str(label) for label in labels),
@@ -315,13 +318,27 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
         fit.predict(X, kind="mean", offset=offset),
         np.asarray(gradient),
         np.zeros(gradient.shape[1]),
-        lambda theta, weights: fit.predictions(theta, X, kind="mean", offset=offset),
+        partial(_means, fit, X, offset),
     )
+
+
+# How each kind of quantity is evaluated; results that held local functions would not pickle.
+def _given(function: Callable[[Any], Any], theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64))
+
+
+def _combined(lines: FloatArray, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(lines @ theta)
+
+
+def _means(fit: Minimum, X: Any, offset: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return fit.predictions(theta, X, kind="mean", offset=offset)
 
 
 def _labels(labels: Sequence[str] | None, m: int, quantity: str) -> tuple[str, ...]:
     if labels is None:
         return (quantity,) if m == 1 else tuple(f"{quantity} {k}" for k in range(m))
-    if isinstance(labels, str) or len(labels) != m:
-        raise InvalidArgument("labels", f"be {m} names", f"is {labels!r}", "Pass one name per quantity.")
-    return tuple(labels)
+    names = texts("labels", labels)
+    if len(names) != m:
+        raise InvalidArgument("labels", f"be {m} names", f"is {short(labels)}", "Pass one name per quantity.")
+    return tuple(names)

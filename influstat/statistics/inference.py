@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,23 +19,24 @@ from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_one_out
 from influstat.risks.linear import as_linear
-from influstat.statistics.covariance import (
-    CLUSTERED,
-    SANDWICHES,
-    CovarianceSetting,
-    clusters_left,
-    count,
-    covariance_of,
-    read_setting,
-)
-from influstat.statistics.deletion import Deletion, deleted_dispersion
+from influstat.statistics.covariance import covariance_of
+from influstat.statistics.deletion import NO_FREEDOM, Deletion, deleted_dispersion
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
 from influstat.statistics.leverage import Leverage
+from influstat.statistics.sandwich import clusters_left, count
+from influstat.statistics.setting import CLUSTERED, CovarianceSetting, read_setting
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DIFFERENTIABLE = ("model", "infinitesimal jackknife", "HC0", "HC1", "HC2", "HC3", "cluster")
+REPORTED = 1e-3  # relative difference from reported standard errors beyond what differencing a Hessian costs
+PENALISED = (
+    "Of a penalised fit: estimates are shrunken, and standard errors are those of the shrunken estimates. t "
+    "and p values and limits leave the bias out: they are no tests of an unpenalised model's coefficients."
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,17 +77,34 @@ class Inference(ShortRepr):
         """N - edf, or clusters - 1; inf for the normal distribution."""
         if not self.use_t:
             return np.inf
-        if self.setting.kind in CLUSTERED:
-            return clusters_left(self.fit, self.setting) - 1.0
+        if self._by_clusters:
+            return min(clusters_left(self.fit, one) for one in self.setting.clusters) - 1.0
         total, freedom = count(self.fit, self.setting)
-        return total - freedom
+        return total - (freedom if self.setting.parameters is None else self.setting.parameters)
+
+    @property
+    def _by_clusters(self) -> bool:
+        return self.setting.kind in CLUSTERED and self.setting.group_freedom
+
+    @property
+    def note(self) -> str:
+        """What p values and limits are not, "" where they are the usual ones."""
+        linear = as_linear(self.fit.risk)
+        penalised = linear is not None and bool(linear.penalty.gradient(self.fit.theta).any())
+        return PENALISED if penalised else ""
 
     @cached_property
     def table(self) -> InferenceTable:
         """Standard errors, t and p values and confidence limits, each of shape (p,)."""
         variance = np.diag(self.covariance)
+        if (variance < 0).any():
+            doubt(
+                f"The {self.setting.kind!r} covariance is not positive definite: the variance of "
+                f"{self.fit.names[int(np.argmin(variance))]!r} comes out negative, and its standard error is "
+                "nan. Two-way clusters do so where the clusters are few; cluster one way.",
+            )
         values = quantities(self.fit.theta, variance, self.degrees_of_freedom, self.level)
-        return InferenceTable.of(values, self.fit.names)
+        return replace(InferenceTable.of(values, self.fit.names), note=self.note)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table, one line per coefficient."""
@@ -108,16 +126,23 @@ class Inference(ShortRepr):
         Unsupported
             The risk has no linear predictor, or the covariance is a jackknife of refits.
         """
-        if self.setting.kind not in ("model", "infinitesimal jackknife", *SANDWICHES):
+        if self.setting.penalty_in_scores and self.setting.kind != "model":
+            raise Unsupported(
+                "fit",
+                "have scores without a share of the penalty for derivatives of a robust covariance",
+                "is that of a library which gives each score a share of the penalty",
+                "Use leave_one_out().",
+            )
+        if self.setting.kind not in DIFFERENTIABLE:
             raise Unsupported(
                 "kind",
-                f"be one of model, infinitesimal jackknife, {', '.join(SANDWICHES)} for derivatives",
+                f"be one of {', '.join(DIFFERENTIABLE)} for derivatives",
                 f"is {self.setting.kind!r}",
                 'Use "HC3" (for clusters "cluster"), or leave_one_out().',
             )
         parts = CaseDerivatives(self.fit, self.setting).all()
         freedom = parts.freedom
-        if self.setting.kind in CLUSTERED:
+        if self._by_clusters:
             freedom = np.zeros_like(freedom)
         table, df = self.table, self.degrees_of_freedom
         error = parts.variance / (2.0 * table.standard_errors)
@@ -196,7 +221,7 @@ class Inference(ShortRepr):
             weights[row] = 0.0
             try:
                 fit = Minimum(self.fit.risk.reweighted(weights), removal.theta[k], tolerance=np.inf)
-                found = Inference(fit, self.setting, self.use_t, self.level).table
+                found = Inference(fit, self.setting.without(row), self.use_t, self.level).table
             except InflustatError as error:
                 status[k] = str(error)
                 continue
@@ -206,43 +231,66 @@ class Inference(ShortRepr):
     def _closed(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the same for squared error and phi S^-1, by Sherman and Morrison."""
         leverage = Leverage(self.fit)
-        phi = dispersion_from(leverage, given=self.setting.dispersion, frequency=self.setting.frequency)
+        counts = self.setting.counts
+        phi = dispersion_from(leverage, counts, given=self.setting.dispersion)
         n, p = self.fit.risk.shape
         after, status = np.full((5, n, p), np.nan), {}
         for block in Deletion(leverage, phi.squares).blocks():
             status.update(block.reasons())
-            without = deleted_dispersion(phi, block, leverage.risk.weights, self.setting.frequency)
-            theta = self.fit.theta + block.change @ leverage.transform.T
-            variance = without[:, None] * block.inverse_diagonal(leverage.transform)
+            without = deleted_dispersion(phi, block, counts)
+            theta = self.fit.theta + block.change @ leverage.to_theta.T
+            variance = without[:, None] * block.inverse_diagonal(leverage.to_theta)
             freedom: Any = np.inf
             if self.use_t:
-                lost = leverage.risk.weights[block.rows]
-                lost = lost if self.setting.frequency else (lost > 0).astype(np.float64)
-                freedom = (phi.observations - lost - block.freedom)[:, None]
+                used = block.freedom if self.setting.parameters is None else self.setting.parameters
+                freedom = (phi.observations - counts[block.rows] - used)[:, None]
             after[:, block.rows] = quantities(theta, variance, freedom, self.level)
+            for row in np.flatnonzero(np.isnan(after[0, block.rows]).any(axis=1)).tolist():
+                status.setdefault(row + block.rows.start, NO_FREEDOM)
         kept = {int(row): k for k, row in enumerate(rows)}
         return after[:, rows], {kept[row]: text for row, text in status.items() if row in kept}
 
 
 def inference(
     fit: Minimum,
-    kind: str = "model",
+    kind: str | None = None,
     *,
-    groups: Any = None,
     use_t: bool | None = None,
     level: float = 0.95,
-    dispersion: Any = None,
-    frequency: bool = False,
+    **settings: Any,
 ) -> Inference:
     """Return the inference about a fit's coefficients; `Fit.inference` says more."""
-    setting = read_setting(fit, kind, groups, dispersion, frequency)
+    setting = read_setting(fit, kind, **settings)
     number = real_number("level", level, above=0.0)
     if not number < 1.0:
         raise InvalidArgument("level", "be below 1", f"is {number:g}", "Pass 0.95 for 95 %.")
-    if use_t is None:
+    own = fit.stated.use_t if use_t is None else use_t
+    if own is None:
         linear = as_linear(fit.risk)
         loss = None if linear is None else linear.loss
-        estimated = getattr(loss, "dispersion", 1.0) is None and dispersion is None
-        use_t = estimated and constant_second(loss) is not None
-    choice("use_t", use_t, (True, False))
-    return Inference(fit, setting, use_t, number)
+        given = fit.stated.dispersion if settings.get("dispersion") is None else settings["dispersion"]
+        estimated = getattr(loss, "dispersion", 1.0) is None and given is None
+        own = estimated and constant_second(loss) is not None
+    choice("use_t", own, (True, False))
+    found = Inference(fit, setting, own, number)
+    if kind is None and all(value is None for value in settings.values()):
+        _compare_with_reported(found)
+    return found
+
+
+def _compare_with_reported(found: Inference) -> None:
+    """Warn where the fit's maker reports standard errors that are not the ones here."""
+    reported = found.fit.stated.standard_errors
+    if reported is None:
+        return
+    ours = found.table.standard_errors
+    known = np.isfinite(reported) & (reported > 0)
+    far = np.abs(ours[known] / reported[known] - 1.0)
+    if far.size and not far.max() <= REPORTED:
+        worst = int(np.flatnonzero(known)[np.argmax(far)])
+        doubt(
+            f"The standard errors reported by the library are others than these, furthest for "
+            f"{found.fit.names[worst]!r}: {reported[worst]:.6g} there, {ours[worst]:.6g} here, the "
+            f"{found.setting.kind!r} covariance with {found.setting.information} information at theta. Pass "
+            "kind= to say which is meant.",
+        )

@@ -16,19 +16,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
+from influstat.errors import Unsupported
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
-from influstat.statistics.covariance import (
-    CovarianceSetting,
-    clusters_left,
-    copy_leverage,
-    count,
-    row_factors,
-)
-from influstat.statistics.dispersion import dispersion, pearson_slope
-from influstat.statistics.leverage import Leverage
+from influstat.risks.linear import require_linear
+from influstat.statistics.dispersion import DEVIANCE, dispersion, pearson_slope, slope_in_eta
+from influstat.statistics.leverage import Leverage, expected_second
+from influstat.statistics.sandwich import clusters_left, copy_leverage, row_factors, size, taken
+from influstat.statistics.setting import CovarianceSetting
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,20 +63,32 @@ class CaseDerivatives:
     """
 
     def __init__(self, fit: Minimum, setting: CovarianceSetting) -> None:
+        if fit.chart is not None and not fit.chart.coordinates.full:
+            raise Unsupported(
+                "fit",
+                "determine every coefficient for derivatives of its inference",
+                "has columns that depend on each other",
+                "Ask for inference().leave_one_out(), or drop the columns that are not needed.",
+            )
         self.fit, self.setting = fit, setting
         leverage = self.leverage = Leverage(fit)
-        risk = leverage.risk
+        risk, eta = require_linear(fit.risk, "derivatives of its inference"), leverage.linear_predictor
         self.X: FloatArray = risk.design.rows(slice(None))
         self.weights: FloatArray = risk.weights
-        self.penalty = leverage.penalty
+        self.penalty = risk.penalty.hessian(fit.theta).dense()
         self.part = leverage.penalty_part(risk.weights)
         self.penalty_share = risk.protocol.carried(risk.total_weight)
         self.scores = leverage.first[:, None] * self.X
-        self.scores += self.penalty_share * risk.penalty.gradient(leverage.theta)
-        self.inverse = leverage.inverse
+        self.scores += self.penalty_share * risk.penalty.gradient(fit.theta)
+        self.inverse = leverage.covariance
         self.theta: FloatArray = -self.weights[:, None] * (self.scores @ self.inverse)
-        self.bend = self.weights * risk.loss.third(risk.y, leverage.linear_predictor)
+        self.bend = self.weights * risk.loss.third(risk.y, eta)
         self.curvature = self.weights * leverage.second
+        self.second = leverage.second  # of the scores, whichever information S is by
+        if setting.information == "expected":
+            expected = self.leverage = Leverage(fit, "expected")
+            self.inverse, self.curvature = expected.covariance, self.weights * expected.second
+            self.bend = self.weights * slope_in_eta(lambda eta: expected_second(risk, eta), eta)
 
     def all(self) -> Derivatives:
         """Return the derivatives of theta, its variances and its degrees of freedom."""
@@ -102,7 +112,7 @@ class CaseDerivatives:
     @cached_property
     def count(self) -> FloatArray:
         """Derivative of N, shape (n,)."""
-        return self.weights if self.setting.frequency else (self.weights > 0).astype(np.float64)
+        return self.setting.counts
 
     @cached_property
     def freedom(self) -> FloatArray:
@@ -117,11 +127,13 @@ class CaseDerivatives:
 
     def _model(self) -> FloatArray:
         """Phi C: dphi C_jj - phi C_j'dS C_j."""
-        phi = dispersion(self.leverage, given=self.setting.dispersion, frequency=self.setting.frequency)
+        phi = dispersion(self.leverage, self.setting.counts, given=self.setting.dispersion)
         result = -phi.value * self._hessian_form(self.inverse, self.inverse)
         if phi.estimated:
-            slope = self.weights * pearson_slope(self.leverage.risk, self.leverage.linear_predictor)
-            squares = np.nan_to_num(phi.pearson) ** 2 + self._along_theta(slope[:, None])[:, 0]
+            slope = 2.0 * self.leverage.first
+            if self.setting.dispersion != DEVIANCE:
+                slope = pearson_slope(self.leverage.risk, self.leverage.linear_predictor)
+            squares = phi.parts + self._along_theta((self.weights * slope)[:, None])[:, 0]
             freedom = phi.squares / phi.value
             change = (squares - phi.value * self.freedom) / freedom
             result += change[:, None] * np.diag(self.inverse)
@@ -130,26 +142,28 @@ class CaseDerivatives:
     def _sandwich(self) -> FloatArray:
         """Return k sum of squares of T = g'C, each term times its factor."""
         projected = self.scores @ self.inverse
-        clusters = self.setting.clusters
-        if clusters is None:
-            factors = row_factors(self.fit, self.setting)
-            weighted = factors[:, None] * projected
-            explicit = weighted * projected
-            value = explicit.sum(axis=0)
-        else:
-            sums = np.zeros((int(clusters.max()) + 1, projected.shape[1]))
-            np.add.at(sums, clusters, self.weights[:, None] * projected)
-            weighted = self.weights[:, None] * sums[clusters]
-            explicit = 2.0 * weighted * projected
-            value = (sums**2).sum(axis=0)
+        if self.setting.clusters:
+            signs = (1.0, 1.0, -1.0)
+            parts = zip(signs, self.setting.clusters, strict=False)
+            return np.asarray(sum(sign * self._clustered(projected, one) for sign, one in parts))
+        weighted = row_factors(self.fit, self.setting)[:, None] * projected
+        explicit = weighted * projected
         result = explicit + self._moving_scores(weighted)
         if self.setting.kind in ("HC2", "HC3"):
             result += self._moving_leverages(projected)
-        return self._scaled(value, result)
+        return self._scaled(explicit.sum(axis=0), result, None)
+
+    def _clustered(self, projected: FloatArray, clusters: NDArray[np.intp]) -> FloatArray:
+        """Return the same for the squares of the sums of T over clusters."""
+        sums = np.zeros((int(clusters.max()) + 1, projected.shape[1]))
+        np.add.at(sums, clusters, self.weights[:, None] * projected)
+        weighted = self.weights[:, None] * sums[clusters]
+        result = 2.0 * weighted * projected + self._moving_scores(weighted)
+        return self._scaled((sums**2).sum(axis=0), result, clusters)
 
     def _moving_scores(self, weighted: FloatArray) -> FloatArray:
         """Return 2 sum_m weighted_mj dT_mj: the scores and C move with theta and S."""
-        moved = 2.0 * weighted * self.leverage.second[:, None] * (self.X @ self.inverse)
+        moved = 2.0 * weighted * self.second[:, None] * (self.X @ self.inverse)
         result = self._along_theta(moved)
         shares = self.penalty_share * weighted.sum(axis=0)
         result += 2.0 * shares * (self.theta @ self.penalty @ self.inverse)
@@ -158,12 +172,11 @@ class CaseDerivatives:
 
     def _moving_leverages(self, projected: FloatArray) -> FloatArray:
         """Return sum_m T_mj^2 times the change of its factor 1 / (1 - h_m) or 1 / (1 - h_m)^2."""
-        frequency = self.setting.frequency
-        left = 1.0 - copy_leverage(self.leverage, frequency)
+        counts = np.where(self.count > 0, self.count, np.inf)
+        left = 1.0 - copy_leverage(self.leverage, self.setting)
         slope = 1.0 / left**2 if self.setting.kind == "HC2" else 2.0 / left**3
-        weights = self.weights if frequency else self.weights**2
-        pull = (weights * slope)[:, None] * projected**2
-        copies = np.ones_like(self.weights) if frequency else self.weights
+        pull = (self.weights**2 / counts * slope)[:, None] * projected**2
+        copies = self.weights / counts
         forms = np.einsum("ij,ij->i", self.X @ self.inverse, self.X)
         third = np.divide(self.bend, self.weights, out=np.zeros_like(self.bend), where=self.weights > 0)
         result = self._along_theta((copies * third * forms)[:, None] * pull)
@@ -176,15 +189,16 @@ class CaseDerivatives:
             result[:, j] -= self._along_theta((self.bend * form)[:, None])[:, 0]
         return result
 
-    def _scaled(self, value: FloatArray, change: FloatArray) -> FloatArray:
+    def _scaled(self, value: FloatArray, change: FloatArray, clusters: NDArray[np.intp] | None) -> FloatArray:
         """Return the change of k times value: HC1 and cluster have a factor k of N and edf."""
-        if self.setting.kind not in ("HC1", "cluster"):
+        if self.setting.kind != "HC1" and not (self.setting.kind == "cluster" and self.setting.correction):
             return change
-        total, freedom = count(self.fit, self.setting)
-        left = total - freedom
-        clustered = self.setting.kind == "cluster"
-        top = total - 1.0 if clustered else total
-        groups = clusters_left(self.fit, self.setting) if clustered else 0
-        constant = groups / (groups - 1.0) if clustered else 1.0
-        slope = constant * (self.count / left - top * self.freedom / left**2)
+        total = size(self.setting)
+        left = total - taken(self.fit, self.setting)
+        top = total if clusters is None else total - 1.0
+        groups = 0 if clusters is None else clusters_left(self.fit, clusters)
+        constant = 1.0 if clusters is None else groups / (groups - 1.0)
+        plain = self.setting.factor_counts
+        more, freedom = (self.count, self.freedom) if plain is None else (plain, plain)
+        slope = constant * (more / left - top * freedom / left**2)
         return constant * top / left * change + slope[:, None] * value

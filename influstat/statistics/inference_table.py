@@ -33,6 +33,8 @@ class InferenceTable(ShortRepr):
         The rows whose changes these are.
     status : tuple of str
         "" for a row like any other, else why it has nan; empty where nothing was left out.
+    note : str
+        What the p values and limits are not ("" where they are the usual ones); `attrs["note"]` of the frame.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class InferenceTable(ShortRepr):
     names: tuple[str, ...]
     row_labels: NDArray[Any] | None = None
     status: tuple[str, ...] = ()
+    note: str = ""
 
     @classmethod
     def of(
@@ -81,7 +84,9 @@ class InferenceTable(ShortRepr):
         choice("quantity", quantity, QUANTITIES)
         if self.row_labels is None:
             columns = {name: getattr(self, name) for name in QUANTITIES}
-            return pd.DataFrame(columns, index=list(self.names))
+            frame = pd.DataFrame(columns, index=list(self.names))
+            frame.attrs["note"] = self.note
+            return frame
         return pd.DataFrame(getattr(self, quantity), index=self.row_labels, columns=list(self.names))
 
 
@@ -90,8 +95,8 @@ QUANTITIES = tuple(field.name for field in fields(InferenceTable))[:5]
 
 def quantities(theta: FloatArray, variance: FloatArray, freedom: Any, level: float) -> list[FloatArray]:
     """Return standard errors, t values, p values and the limits."""
-    error = np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(variance)
         t = theta / error
     width = critical(freedom, level) * error
     return [error, t, 2.0 * tail(np.abs(t), freedom), theta - width, theta + width]

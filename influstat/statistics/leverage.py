@@ -14,10 +14,12 @@ import numpy as np
 from scipy.linalg import eigh, solve_triangular
 
 from influstat.algebra.cholesky import CholeskyInverse
-from influstat.input.validation import FloatArray
+from influstat.errors import Unsupported
+from influstat.input.validation import FloatArray, choice
 from influstat.minimise.minimum import Minimum
-from influstat.risks.linear import require_linear
+from influstat.risks.linear import LinearRisk, require_linear
 
+INFORMATION = ("observed", "expected")
 WELL_CONDITIONED = 1e-3  # reciprocal condition number of S above which one factorisation is exact enough
 
 
@@ -28,6 +30,9 @@ class Leverage:
     ----------
     fit : Fit
         A fit of a LinearRisk.
+    information : {"observed", "expected"}
+        Whether l2 is that of the targets, as in a refit's own Newton step, or its expectation, as in Fisher
+        scoring (R's and most tables' leverages); the same with a canonical link.
 
     Notes
     -----
@@ -35,8 +40,8 @@ class Leverage:
     follows its own working response. The leverages sum to the effective degrees of freedom
     p - trace(S^-1 K): p without a penalty. A row of negative curvature l2 has a negative leverage.
 
-    S is factored a second time in its own coordinates where it is ill-conditioned, which brings the
-    leverages to the accuracy of a QR factorisation of the rows.
+    S is factored a second time in its own coordinates where it is ill-conditioned. Where its Gram matrix has
+    too few digits, or columns depend on each other, `risk` and `theta` are those of `Minimum.regular`.
 
     Raises
     ------
@@ -54,14 +59,20 @@ class Leverage:
     array([0.16666667, 0.66666667])
     """
 
-    def __init__(self, fit: Minimum) -> None:
-        risk = self.risk = require_linear(fit.risk, "leverages")
-        self.penalty: FloatArray = risk.penalty.hessian(fit.theta).dense()  # K, sum scale
-        eta = risk.linear_predictor(fit.theta)
-        self.theta = fit.theta
+    def __init__(self, fit: Minimum, information: str = "observed") -> None:
+        choice("information", information, INFORMATION)
+        require_linear(fit.risk, "leverages")
+        self._chart = fit.chart
+        inner = fit.regular
+        risk = self.risk = require_linear(inner.risk, "leverages")
+        self.penalty: FloatArray = risk.penalty.hessian(inner.theta).dense()  # K, sum scale
+        eta = risk.linear_predictor(inner.theta)
+        self.theta = inner.theta
         self.linear_predictor: FloatArray = eta
         self.first: FloatArray = risk.loss.first(risk.y, eta)
-        self.second: FloatArray = risk.loss.second(risk.y, eta)
+        self.second: FloatArray = (
+            expected_second(risk, eta) if information == "expected" else risk.loss.second(risk.y, eta)
+        )
         self._curvature: FloatArray = risk.weights * self.second
         self.transform, self.penalty_share = self._coordinates()
 
@@ -80,6 +91,14 @@ class Leverage:
             return transform, np.zeros(len(penalty))
         shares, rotation = eigh(transform.T @ penalty @ transform)
         return transform @ rotation, np.clip(shares, 0.0, None)
+
+    @cached_property
+    def to_theta(self) -> FloatArray:
+        """From these coordinates to the coefficients, shape (p, r); nan for those that are not determined."""
+        if self._chart is None:
+            return self.transform
+        found = self._chart.coordinates
+        return np.where(found.determined[:, None], found.lift(self.transform), np.nan)
 
     def _gram(self, transform: FloatArray) -> FloatArray:
         """Return the sum of w_i l2_i (U'x_i)(U'x_i)'."""
@@ -109,13 +128,18 @@ class Leverage:
 
     @property
     def inverse_diagonal(self) -> FloatArray:
-        """The diagonal of S^-1, sum scale, shape (p,)."""
-        return np.asarray(np.einsum("jk,jk->j", self.transform, self.transform))
+        """The diagonal of S^-1, sum scale, shape (p,); nan for coefficients that are not determined."""
+        return np.asarray(np.einsum("jk,jk->j", self.to_theta, self.to_theta))
 
     @property
     def inverse(self) -> FloatArray:
-        """S^-1 = UU', sum scale, shape (p, p): the covariance of theta at dispersion 1."""
+        """S^-1 = UU' of `risk`, sum scale, shape (r, r)."""
         return np.asarray(self.transform @ self.transform.T)
+
+    @property
+    def covariance(self) -> FloatArray:
+        """The covariance of theta at dispersion 1, shape (p, p); nan for what is not determined."""
+        return np.asarray(self.to_theta @ self.to_theta.T)
 
     def penalty_part(self, weights: FloatArray) -> FloatArray:
         """Return the part w_i / W of the penalty that leaves with each row: 0 under "fixed"."""
@@ -126,3 +150,19 @@ def _inverse_root(matrix: FloatArray) -> FloatArray:
     """Return the upper triangular R with R'MR = I."""
     lower = np.linalg.cholesky(matrix)
     return np.asarray(solve_triangular(lower, np.eye(len(matrix)), lower=True).T)
+
+
+def expected_second(risk: LinearRisk, eta: FloatArray) -> FloatArray:
+    """Return E(l2_i): l2 at the target that equals its mean, since likelihoods here are linear in y.
+
+    A loss without a mean has its own l2 taken instead.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    try:
+        mean = risk.loss.mean(eta)
+    except Unsupported:
+        return risk.loss.second(risk.y, eta)
+    return risk.loss.second(mean, eta)

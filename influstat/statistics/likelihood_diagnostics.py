@@ -26,7 +26,7 @@ class GeneralMeasures:
     removal : Removal
         Each of its rows left out.
     dispersion : float, optional
-        phi, if it is known; else the risk must say it.
+        The variance of y at unit weight, if it is known; else the risk must say it.
 
     Raises
     ------
@@ -38,7 +38,7 @@ class GeneralMeasures:
     >>> import influstat as ist
     >>> from influstat.statistics.likelihood_diagnostics import GeneralMeasures
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
-    >>> GeneralMeasures(fit, fit.leave_one_out(), 2.0).cooks_d().round(9)       # 6 delta^2 / 2
+    >>> GeneralMeasures(fit, fit.leave_one_out(), 1.0).cooks_d().round(9)       # 6 delta^2 / 2
     array([ 6.75,  0.75, 12.  ])
     """
 

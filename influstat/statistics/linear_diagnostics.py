@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from influstat.input.validation import FloatArray
+from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
+from influstat.statistics import residuals
 from influstat.statistics.deletion import DeletedBlock
 from influstat.statistics.dispersion import Dispersion
 from influstat.statistics.leverage import Leverage
@@ -18,12 +20,28 @@ BATCH_ENTRIES = 2**22  # entries of the losses of all rows at several theta
 
 @dataclass(frozen=True, eq=False)
 class LinearSetting:
-    """What the columns are computed from."""
+    """What the columns are computed from.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit.
+    leverage : Leverage
+        Its coordinates, by observed or expected information.
+    dispersion, spread : Dispersion or None
+        phi; and that by the deviance, which R's dffits and covariance ratio of a glm are measured in. None
+        where the loss has no variance.
+    counts : ndarray, shape (n,)
+        How many observations each row stands for.
+    deleted_scale : bool
+        Whether DFBETAS are in units of the dispersion without the row.
+    """
 
     fit: Minimum
     leverage: Leverage
     dispersion: Dispersion | None
-    frequency: bool
+    spread: Dispersion | None
+    counts: FloatArray
     deleted_scale: bool
 
     @property
@@ -31,6 +49,31 @@ class LinearSetting:
         """Return the dispersion; columns that need it are refused earlier where there is none."""
         assert self.dispersion is not None
         return self.dispersion
+
+    @property
+    def quadratic(self) -> bool:
+        """Return whether the loss is the squared error, for which one step is exact."""
+        return constant_second(self.leverage.risk.loss) is not None
+
+
+@dataclass(frozen=True, eq=False)
+class WithoutRow:
+    """What a block's rows leave behind when each is left out.
+
+    Attributes
+    ----------
+    phi, spread : ndarray, shape (k,)
+        The two dispersions without each row.
+    log_determinant : ndarray, shape (k,)
+        log det S_-i - log det S.
+    refitted : bool
+        Whether theta_-i, and all that hangs on it, is that of a refit.
+    """
+
+    phi: FloatArray
+    spread: FloatArray
+    log_determinant: FloatArray
+    refitted: bool
 
 
 class LinearMeasures:
@@ -42,68 +85,118 @@ class LinearMeasures:
         The fit, and what the caller asked for.
     block : DeletedBlock
         The rows, each left out.
-    without : ndarray, shape (k,)
-        phi without each row.
+    without : WithoutRow
+        What they leave behind.
     """
 
-    def __init__(self, setting: LinearSetting, block: DeletedBlock, without: FloatArray) -> None:
+    def __init__(self, setting: LinearSetting, block: DeletedBlock, without: WithoutRow) -> None:
         self.setting, self.block, self.without = setting, block, without
         leverage, rows = setting.leverage, block.rows
         self.square = np.einsum("ij,ij->i", block.coordinates, block.coordinates)  # x_i'S^-1 x_i
         self.leverage = leverage.risk.weights[rows] * leverage.second[rows] * self.square
+        self.unit = residuals.root_of_unit(leverage.risk.loss)
 
     def hat_diag(self) -> FloatArray:
         """Return the leverages."""
         return np.asarray(self.leverage)
 
-    def _studentised(self, phi: Any) -> FloatArray:
+    # -- residuals -------------------------------------------------------------------------------------
+
+    def _all_residuals(self, function: Any) -> FloatArray:
+        leverage = self.setting.leverage
+        return np.asarray(function(leverage.risk, leverage.linear_predictor)[self.block.rows])
+
+    def _deviance(self) -> FloatArray:
+        return self._all_residuals(residuals.deviance_residuals)
+
+    def resid_response(self) -> FloatArray:
+        """Return y minus its mean."""
+        return self._all_residuals(residuals.response_residuals)
+
+    def resid_pearson(self) -> FloatArray:
+        """Return Pearson residuals at dispersion 1."""
+        return np.asarray(self.setting.phi.pearson[self.block.rows] / self.unit)
+
+    def resid_deviance(self) -> FloatArray:
+        """Return deviance residuals at dispersion 1."""
+        return np.asarray(self._deviance() / self.unit)
+
+    def _over_spread(self, values: FloatArray, phi: Any) -> FloatArray:
+        """Return residuals over sqrt(phi (1 - h))."""
         left = 1.0 - self.leverage
         root = np.sqrt(phi * np.where(np.isnan(self.block.log_determinant), np.nan, left))
-        return np.asarray(self.setting.phi.pearson[self.block.rows] / root)
+        return np.asarray(values / root)
 
     def standard_resid(self) -> FloatArray:
-        """Return residuals over their standard deviation with the dispersion of the fit."""
-        return self._studentised(self.setting.phi.value)
+        """Return Pearson residuals over their standard deviation with the dispersion of the fit."""
+        return self._over_spread(self.setting.phi.pearson[self.block.rows], self.setting.phi.value)
+
+    def standard_resid_deviance(self) -> FloatArray:
+        """Return deviance residuals over the same."""
+        return self._over_spread(self._deviance(), self.setting.phi.value)
 
     def student_resid(self) -> FloatArray:
-        """Return residuals over their standard deviation with the dispersion without the row."""
-        return self._studentised(self.without)
+        """Return Williams' residuals with the dispersion without the row; Pearson ones without a deviance."""
+        phi = self.without.spread if self.setting.phi.estimated else self.setting.phi.value
+        pearson = self.setting.phi.pearson[self.block.rows]
+        if self.setting.quadratic or not residuals.has_deviance(self.setting.leverage.risk.loss):
+            return self._over_spread(pearson, phi)
+        h = np.where(np.isnan(self.block.log_determinant), np.nan, self.leverage)
+        deviance = self._deviance()
+        with np.errstate(invalid="ignore"):
+            root = np.sqrt((deviance**2 + h * pearson**2 / (1.0 - h)) / phi)
+        return np.asarray(np.where(deviance < 0, -root, root))
+
+    # -- changes ---------------------------------------------------------------------------------------
 
     def cooks_d(self) -> FloatArray:
         """Return delta'S delta / (phi edf)."""
         size = np.einsum("ij,ij->i", self.block.change, self.block.change)
         freedom = self.setting.leverage.effective_degrees_of_freedom
-        return np.asarray(size / (self.setting.phi.value * freedom))
+        with np.errstate(over="ignore"):  # a dispersion that is nearly 0
+            return np.asarray(size / (self.setting.phi.value * freedom))
 
     def _fitted_change(self, phi: Any) -> FloatArray:
         change = -np.einsum("ij,ij->i", self.block.coordinates, self.block.change)
+        change *= self._all_residuals(residuals.direction)
         at_zero = self.square == 0  # a row of zeros predicts its offset whatever theta is
         size = np.sqrt(phi * np.where(at_zero, 1.0, self.square))
         return np.asarray(np.where(at_zero, 0.0, change) / size)
 
     def dffits_internal(self) -> FloatArray:
-        """Return x_i'(theta - theta_-i) over its standard error in the fit."""
+        """Return x_i'(theta - theta_-i) over its standard error in the fit, signed as the mean's change."""
         return self._fitted_change(self.setting.phi.value)
 
+    def _as_in_r(self) -> bool:
+        """Return whether one-step measures are those of R's glm, from deviance residuals."""
+        loss = self.setting.leverage.risk.loss
+        return not (self.without.refitted or self.setting.quadratic) and residuals.has_deviance(loss)
+
     def dffits(self) -> FloatArray:
-        """Return x_i'(theta - theta_-i) over its standard error, dispersion without the row."""
-        return self._fitted_change(self.without)
+        """Return the same with the dispersion without the row; of a glm by its deviance residual."""
+        if not self._as_in_r():
+            return self._fitted_change(self.without.phi)
+        h = np.where(np.isnan(self.block.log_determinant), np.nan, np.maximum(self.leverage, 0.0))
+        return np.asarray(self._deviance() * np.sqrt(h / self.without.spread) / (1.0 - h))
 
     def cov_ratio(self) -> FloatArray:
         """Return det(phi_-i S_-i^-1) / det(phi S^-1)."""
         p = self.block.coordinates.shape[1]
-        ratio = p * np.log(self.without / self.setting.phi.value) - self.block.log_determinant
-        return np.asarray(np.exp(ratio))
+        after, before = self.without.phi, self.setting.phi
+        if self._as_in_r():
+            assert self.setting.spread is not None
+            after, before = self.without.spread, self.setting.spread
+        return np.asarray(np.exp(p * np.log(after / before.value) - self.without.log_determinant))
 
     def dfbeta(self) -> FloatArray:
         """Return theta - theta_-i."""
-        return np.asarray(self.block.change @ -self.setting.leverage.transform.T)
+        return np.asarray(self.block.change @ -self.setting.leverage.to_theta.T)
 
     def dfbetas(self) -> FloatArray:
         """Return theta - theta_-i over the standard errors."""
         leverage = self.setting.leverage
-        unscaled = leverage.transform.T / np.sqrt(leverage.inverse_diagonal)
-        phi = self.without if self.setting.deleted_scale else np.full(1, self.setting.phi.value)
+        unscaled = leverage.to_theta.T / np.sqrt(leverage.inverse_diagonal)
+        phi = self.without.phi if self.setting.deleted_scale else np.full(1, self.setting.phi.value)
         if np.ptp(phi) == 0.0:
             return np.asarray(self.block.change @ (-unscaled / np.sqrt(phi[0])))
         result = self.block.change @ -unscaled
@@ -112,7 +205,7 @@ class LinearMeasures:
 
     def likelihood_displacement(self) -> FloatArray:
         """Return 2 [F(theta_-i) - F(theta)] / phi."""
-        leverage, theta = self.setting.leverage, self.setting.fit.theta
+        leverage, theta = self.setting.leverage, self.setting.leverage.theta
         risk = leverage.risk
         delta = self.block.change @ self.setting.leverage.transform.T
         result = np.empty(len(delta))

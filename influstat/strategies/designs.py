@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from influstat.errors import InvalidArgument
-from influstat.input.validation import FloatArray
+from influstat.input.printing import short
+from influstat.input.settings import entries, texts
+from influstat.input.validation import FloatArray, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +120,16 @@ _SHAPED: dict[str, Callable[[Any, FloatArray, FloatArray], Any]] = {
     "sparse": _sparse,
 }
 KINDS = tuple(_SHAPED)
+MOST = 10_000  # rows or columns: hypothesis itself gives up long before
+
+
+def _range(argument: str, ends: Any) -> tuple[int, int]:
+    """Return smallest and largest, or raise."""
+    pair = entries(argument, ends) if hasattr(ends, "__len__") else []  # drawing reads it many times
+    if len(pair) != 2:
+        raise InvalidArgument(argument, "be smallest and largest", f"is {short(ends)}", "Pass two numbers.")
+    low, high = (whole_number(argument, end, at_least=1, at_most=MOST) for end in pair)
+    return low, high
 
 
 @st.composite
@@ -159,10 +171,13 @@ def designs(
     >>> find(strategies.designs(kinds=["collinear"]), lambda drawn: True).X.shape      # the simplest
     (6, 2)
     """
+    kinds, rows, columns = texts("kinds", kinds), _range("rows", rows), _range("columns", columns)
     for kind in kinds:
         if kind not in KINDS:
             raise InvalidArgument("kinds", f"hold kinds from {KINDS}", f"holds {kind!r}", "Correct it.")
-    kind = draw(st.sampled_from(list(kinds)))
+    if not kinds:
+        raise InvalidArgument("kinds", f"hold kinds from {KINDS}", "is empty", "Leave it out for all.")
+    kind = draw(st.sampled_from(kinds))
     low = max(2, columns[0]) if kind in ("collinear", "leverage one") else columns[0]
     p = draw(st.integers(low, max(low, columns[1])))
     n = draw(st.integers(max(rows[0], p + 2, 4), max(rows[1], p + 2, 4)))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.fit import Fit
 from influstat.input.parts import require_parts
+from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, whole_number
 from influstat.losses.base import Loss
 from influstat.losses.hinge import SmoothedHinge, SquaredHinge
@@ -22,7 +23,7 @@ from influstat.losses.residual import HuberLoss, PseudoHuberLoss, SmoothedCheck
 from influstat.losses.squared import SquaredError
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2
-from influstat.strategies.designs import KINDS, Drawn, designs, grid
+from influstat.strategies.designs import KINDS, MOST, Drawn, designs, grid
 
 SMOOTH_LOSSES = (
     SquaredError(),
@@ -48,7 +49,6 @@ def losses(*, smooth: bool = True) -> st.SearchStrategy[Any]:
     Returns
     -------
     SearchStrategy of Loss
-        Shrinks to the first of them.
 
     Examples
     --------
@@ -56,20 +56,18 @@ def losses(*, smooth: bool = True) -> st.SearchStrategy[Any]:
     >>> type(strategies.losses()).__name__
     'SampledFromStrategy'
     """
-    return st.sampled_from(SMOOTH_LOSSES if smooth else LOSSES)
+    return st.sampled_from(SMOOTH_LOSSES if flag("smooth", smooth) else LOSSES)
 
 
 @st.composite
 def targets(draw: Callable[..., Any], loss: Any, drawn: Drawn) -> FloatArray:
-    """Draw targets that the loss accepts, shape (n,).
-
-    The design's labels, numbers of either sign, counts, positive numbers, or shares between 0 and 1: the
-    first of these that suits.
+    """Draw targets that the loss accepts.
 
     Returns
     -------
     SearchStrategy of ndarray, shape (n,)
-        float64.
+        The design's labels, numbers of either sign, counts, positive numbers, or shares between 0 and 1:
+        the first of these that suits.
 
     Raises
     ------
@@ -95,12 +93,9 @@ def targets(draw: Callable[..., Any], loss: Any, drawn: Drawn) -> FloatArray:
         accepted = np.array([number for number in numbers if _accepts(loss, [number])])
         if accepted.size > 1:
             return np.asarray(accepted[grid(draw, (n,), 0, accepted.size - 1).astype(np.intp)])
-    raise InvalidArgument(
-        "loss",
-        "accept labels, numbers, counts, positive numbers or shares",
-        f"is {loss!r}, which refuses them all",
-        "Draw designs() and make the targets yourself.",
-    )
+    need = "accept labels, numbers, counts, positive numbers or shares"
+    remedy = "Draw designs() and make the targets yourself."
+    raise InvalidArgument("loss", need, f"is {loss!r}, which refuses them all", remedy)
 
 
 def _accepts(loss: Any, y: list[float]) -> bool:
@@ -118,7 +113,6 @@ def weights(draw: Callable[..., Any], n: int, *, zeros: bool = True) -> FloatArr
     Returns
     -------
     SearchStrategy of ndarray, shape (n,), or None
-        float64.
 
     Examples
     --------
@@ -127,6 +121,7 @@ def weights(draw: Callable[..., Any], n: int, *, zeros: bool = True) -> FloatArr
     >>> find(strategies.weights(6), lambda w: w is not None and (w == 0).any()).min()
     np.float64(0.0)
     """
+    n, zeros = whole_number("n", n, at_least=1, at_most=MOST), flag("zeros", zeros)
     if draw(st.booleans()):
         return None
     values = grid(draw, (n,), 1, 12) / 4.0
@@ -177,7 +172,8 @@ def risks(
     require_parts("loss", chosen, Loss, need="be a pointwise loss", example="ist.PoissonLoss()")
     drawn = draw(designs(kinds=kinds, rows=rows, columns=columns))
     strengths = [1.0, 0.1, 30.0] if solvable else [0.0, 1.0, 30.0]
-    unit = np.sqrt(np.mean(_dense(drawn.X) ** 2, axis=0))
+    X = np.asarray(drawn.X.toarray() if hasattr(drawn.X, "toarray") else drawn.X)
+    unit = np.sqrt(np.mean(X**2, axis=0))
     scale = float(np.median(unit[unit > 0]) ** 2) if (unit > 0).any() else 1.0
     return LinearRisk(
         chosen,
@@ -190,18 +186,13 @@ def risks(
     )
 
 
-def _dense(X: Any) -> FloatArray:
-    return np.asarray(X.toarray() if hasattr(X, "toarray") else X)
-
-
 @st.composite
 def fits(draw: Callable[..., Any], /, **settings: Any) -> Fit:
-    """Draw a `Fit`: a solvable risk of `risks(**settings)`, minimised.
+    """Draw a `Fit`: a solvable risk of `risks(**settings)`, minimised to rounding.
 
     Returns
     -------
     SearchStrategy of Fit
-        Of exact minima, to rounding.
 
     Examples
     --------
@@ -224,10 +215,8 @@ def groups(draw: Callable[..., Any], n: int, *, largest: int | None = None) -> l
 
     Parameters
     ----------
-    n : int
-        Rows.
-    largest : int, optional
-        Most rows in a group; n - 1 when left out.
+    n, largest : int
+        Rows, and most of them in a group; n - 1 when left out.
 
     Returns
     -------
@@ -241,8 +230,8 @@ def groups(draw: Callable[..., Any], n: int, *, largest: int | None = None) -> l
     >>> [group.tolist() for group in find(strategies.groups(5), lambda groups: len(groups) == 2)]
     [[0], [1]]
     """
-    n = whole_number("n", n, at_least=2)
-    most = n - 1 if largest is None else min(largest, n - 1)
+    n = whole_number("n", n, at_least=2, at_most=MOST)
+    most = n - 1 if largest is None else min(whole_number("largest", largest, at_least=1), n - 1)
     count = draw(st.integers(1, max(1, n // 2)))
     owner = grid(draw, (n,), 0, count)  # 0: in no group
     found = [np.flatnonzero(owner == j) for j in range(1, count + 1)]

@@ -6,24 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.verification import ALLOWED, remaining_step, steepest
+from influstat.adapters.scikit_learn.origin import causes, closed_form
+from influstat.adapters.verification import NOTICED, polished, standard_errors, steepest
 from influstat.errors import NotStationary
 from influstat.fit import Fit
 from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.losses.base import kink_distance
-from influstat.minimise.minimum import STATIONARITY
-from influstat.minimise.newton import stationarity
+from influstat.minimise.descent import stationarity
+from influstat.minimise.minimum import ALLOWED, STATIONARITY
+from influstat.minimise.remaining import remaining_step
 from influstat.removal.active_set import entering_pull
 from influstat.risks.linear import as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
 LOOSEST = 1e-3  # however large tol is
-NEAR = 0.1  # standard errors from the minimum, however small the gradient
+SURPRISE = 1.0  # typical removals from the minimum: beyond, no answer about a row means anything
 STOCHASTIC = 1e-4  # SGD's tol is about its losses from pass to pass, not about a gradient
 SINGLE = 1e-4  # coefficients in float32 are 6e-8 off, their gradient by as much times its condition
-SURPRISE = 0.1  # a relative gradient that an unfinished fit seldom leaves
 AT_KINK = 1e-6  # relative distance of a linear predictor from a kink
 HINGE_EXCESS = 1e-2  # of the hinge risk, above that at the smoothed minimum: libsvm's tol of 1e-3 leaves less
 
@@ -46,14 +47,15 @@ def limit_of(estimator: Any) -> float:
     return max(limit, SINGLE) if np.asarray(estimator.coef_).dtype == np.float32 else limit
 
 
-def checked_fit(risk: Any, theta: FloatArray, reader: Reader, *, limit: float, polish: bool) -> Fit:
+def checked_fit(
+    risk: Any, theta: FloatArray, reader: Reader, *, estimator: Any, transformers: Any, polish: bool
+) -> Fit:
     """Return the fit, finished by Newton's method if asked.
 
-    theta passes at a relative gradient of 1e-6 (`influstat.minimise.newton.stationarity`:
-    the largest entry, each relative to the size of its terms). It also passes where the gradient is at
-    most `limit`, relatively or in absolute size as most of scikit-learn's solvers measure it, and theta
-    is within 0.1 standard errors of the minimum: an absolute gradient is small for any theta where the
-    columns are in small units. One standard error is sqrt(n) times the effect of removing a typical row.
+    theta passes where the Newton step that is left is below 1 % of what removing a typical row does
+    (`influstat.minimise.remaining`). With a word it passes too where that step is below one such removal, if
+    the gradient is at most `limit_of` the estimator, relatively or in absolute size as most of
+    scikit-learn's solvers measure it. One standard error is about root n typical removals.
 
     Parameters
     ----------
@@ -63,8 +65,8 @@ def checked_fit(risk: Any, theta: FloatArray, reader: Reader, *, limit: float, p
         Where it stopped.
     reader : Reader
         Turns new rows into rows of the risk.
-    limit : float
-        Largest gradient accepted, from `limit_of`.
+    estimator, transformers : scikit-learn estimators
+        What was fitted, and the steps before it or None: what can be known of how it was found.
     polish : bool
         Whether to start Newton's method at theta.
 
@@ -75,7 +77,8 @@ def checked_fit(risk: Any, theta: FloatArray, reader: Reader, *, limit: float, p
     Raises
     ------
     NotStationary
-        theta does not pass, or a column at 0 should not be there.
+        theta does not pass; a closed form is more than 0.1 standard errors away, polished or not; or a
+        column at 0 should not be there.
     SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
         Polishing did not find a minimum; the message says why.
 
@@ -83,44 +86,39 @@ def checked_fit(risk: Any, theta: FloatArray, reader: Reader, *, limit: float, p
     -----
     DoubtfulResult
         theta passes but is more than 1 % of a typical row's removal effect away from the minimum; or
-        polishing began at a relative gradient above 0.1, which speaks for other data.
+        polishing moved it by more than 0.1 standard errors.
     """
-    measure = stationarity(risk, theta)
+    left = remaining_step(risk, theta)
+    known = causes(estimator, transformers, risk, theta)
     if polish:
-        fit = Fit.minimise(risk, start=theta, reader=reader)
+        if closed_form(estimator, risk, theta) and standard_errors(risk, left) > NOTICED:
+            raise _elsewhere(risk, theta, left, known, "It is a closed form: polish=True would hide that. ")
+        fit = polished(risk, theta, reader, left, known)
         _require_active_set(risk, fit.theta, STATIONARITY)
-        if measure > SURPRISE:
-            doubt(
-                f"Before it was finished the fit had a relative gradient of {measure:.2g}: theta is now the "
-                "minimum on these rows and may be far from the estimator's coef_. Check that X, y and "
-                "sample_weight are those it was fitted with, or refit with more iterations."
-            )
         return fit
-    left = 0.0
-    if not measure <= STATIONARITY:
-        left = remaining_step(risk, theta)
-        distance = left / np.sqrt(risk.shape[0])
-        largest = float(np.max(np.abs(risk.gradient(theta))))
-        if not (min(measure, largest) <= limit and distance <= NEAR):
-            size = float(np.linalg.norm(risk.gradient(theta)))
-            raise NotStationary(
-                "estimator",
-                f"be at the minimum of its risk on these rows (gradient at most {limit:.1e}, and {NEAR:g} "
-                "standard errors away)",
-                f"has a relative gradient of {steepest(risk, theta)}, |grad R| = {size:.3g}, "
-                f"and is about {distance:.2g} standard errors away",
-                "Pass the X, y and sample_weight that it was fitted with. If it stopped early, refit with "
-                "more iterations and a smaller tol, or pass polish=True to finish it by Newton's method.",
-            )
-    _require_active_set(risk, theta, limit)
-    fit = Fit(risk, theta, tolerance=np.inf, reader=reader)
-    if left > ALLOWED:
+    limit = limit_of(estimator)
+    if not (left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY)):
+        gradient = min(stationarity(risk, theta), float(np.max(np.abs(risk.gradient(theta)))))
+        if not (gradient <= limit and left <= SURPRISE):
+            raise _elsewhere(risk, theta, left, known, "")
         doubt(
             f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "
-            f"(relative gradient {measure:.1e}); removals are off by about that much. Pass polish=True to "
-            "finish it by Newton's method, or refit with a smaller tol."
+            f"(relative gradient {stationarity(risk, theta):.1e}); removals are off by about that much. Pass "
+            "polish=True to finish it by Newton's method, or refit with a smaller tol."
         )
-    return fit
+    _require_active_set(risk, theta, limit)
+    return Fit(risk, theta, tolerance=np.inf, reader=reader)
+
+
+def _elsewhere(risk: Any, theta: FloatArray, left: float, known: str, why: str) -> NotStationary:
+    return NotStationary(
+        "estimator",
+        f"be at the minimum of its risk on these rows (at most {ALLOWED:g} of a typical removal away)",
+        f"is {left:.2g} times the effect of removing a typical row (about "
+        f"{standard_errors(risk, left):.2g} standard errors) away, with a relative gradient of "
+        f"{steepest(risk, theta)}",
+        why + known,
+    )
 
 
 def _require_active_set(risk: Any, theta: FloatArray, limit: float) -> None:

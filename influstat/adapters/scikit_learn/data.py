@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.validation import FloatArray, has_index, index_labels, numeric_array, vector
+from influstat.input.validation import FloatArray, any_array, has_index, index_labels, numeric_array, vector
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Translation:
         What the classes are called in the loss.
     active : ndarray of int or None
         The columns with coefficients that are not 0, where a penalty makes zeros.
+    training : array_like or None
+        The user's own training rows, where transformers make other columns of them.
     """
 
     transformers: Any
@@ -44,6 +46,7 @@ class Translation:
     classes: NDArray[Any] | None = None
     codes: tuple[float, ...] = ()
     active: NDArray[np.intp] | None = None
+    training: Any = None
 
     def columns(self, X: Any) -> Any:
         """Return X after the transformers, the active columns of it.
@@ -75,7 +78,7 @@ class Translation:
                     f"is refused by them: {error}",
                     "Pass the same columns as to the pipeline's fit, untransformed.",
                 ) from error
-        table: Any = X if hasattr(X, "shape") else numeric_array("X", X)
+        table: Any = X if isinstance(getattr(X, "shape", None), tuple) else numeric_array("X", X)
         if len(table.shape) == 2:  # else the design says what is wrong
             self._check_columns(table)
         return table
@@ -115,7 +118,9 @@ class Translation:
         """
         if self.classes is None:
             return y
-        labels = np.asarray(y)
+        labels = any_array("y", y)
+        if labels.dtype.names:
+            raise InvalidType("y", "hold labels", "is a structured array", "Pass one of its fields.")
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         if labels.ndim != 1:
@@ -200,7 +205,7 @@ def check_table(X: Any, estimator: Any) -> None:
 
 def one_target(y: Any, coefficients: FloatArray) -> Any:
     """Return y with one target per row: a single column becomes a vector, several are refused."""
-    shape = np.shape(y)
+    shape = np.shape(any_array("y", y))
     if len(shape) == 2 and shape[1] == 1:
         return y.iloc[:, 0] if hasattr(y, "iloc") else np.asarray(y)[:, 0]
     if len(shape) != 1 or (coefficients.ndim == 2 and coefficients.shape[0] > 1):

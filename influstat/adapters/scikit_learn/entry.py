@@ -12,7 +12,7 @@ from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, 
 from influstat.adapters.scikit_learn.source import Source, source_of
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
-from influstat.input.validation import choice
+from influstat.input.validation import FloatArray, choice
 from influstat.losses.hinge import SmoothedHinge
 from influstat.risks.protocol import PROTOCOLS
 
@@ -32,9 +32,10 @@ def from_sklearn(
     Parameters
     ----------
     estimator : scikit-learn estimator or Pipeline
-        Fitted: LinearRegression, Ridge, RidgeClassifier, LogisticRegression (two classes, or softmax for
-        more), LinearSVC, SVC(kernel="linear"), PoissonRegressor, GammaRegressor, TweedieRegressor, Lasso,
-        ElasticNet, SGDClassifier, SGDRegressor, their CV versions, or a Pipeline that ends in one.
+        Fitted: LinearRegression, Ridge, BayesianRidge, RidgeClassifier, LogisticRegression (two classes, or
+        softmax for more), LinearSVC, SVC(kernel="linear"), PoissonRegressor, GammaRegressor,
+        TweedieRegressor, Lasso, LassoLars, ElasticNet, SGDClassifier, SGDRegressor, their CV versions, a
+        Pipeline that ends in one (also a Pipeline inside another), or a FrozenEstimator around one.
     X, y : array_like, DataFrame or scipy.sparse
         What it was fitted with: X before the pipeline's transformers, y as labels or numbers. scikit-learn
         does not keep them. A DataFrame's index labels the rows.
@@ -56,7 +57,8 @@ def from_sklearn(
         theta is `coef_` with `intercept_` last. `fit.predict`, `fit.loss` and the influence functions take
         new rows as the estimator does: untransformed, all columns, y in its own labels. Losses are
         those of `fit.risk.loss`, without scikit-learn's factors C and 1 / n: squared error is
-        (y - eta)^2, log loss is minus the log-likelihood, deviances are halved.
+        (y - eta)^2, log loss is minus the log-likelihood, deviances are halved up to terms in y alone.
+        They hold no share of the penalty, whatever leaves with a row.
 
     Raises
     ------
@@ -82,8 +84,9 @@ def from_sklearn(
     The rule on entry is `influstat.adapters.scikit_learn.check.limit_of`. scikit-learn's default tol of
     1e-4 is coarse for questions about single rows: fit with a smaller one, or pass polish=True.
 
-    With Lasso, ElasticNet and other absolute-value penalties theta holds the coefficients that are not 0;
-    `removal.active_set_changes()` tells which removals would change that set. With more than
+    With Lasso, ElasticNet, other absolute-value penalties and positive=True theta holds the coefficients that
+    are not 0. An exact removal is solved over all columns: `removal.active_set_changes()` tells which ones
+    change the set, and `removal.entering` what columns come in. With more than
     two classes theta holds the coefficients of one class after the other, each with its intercept last.
 
     Examples
@@ -107,15 +110,21 @@ def from_sklearn(
         raise InvalidArgument(
             "smoothing", "be left out for a loss that is smooth already", f"is {smoothing!r}", "Leave it out."
         )
-    limit = check.limit_of(source.estimator)
     if source.classes > 2:
-        return check.checked_fit(*softmax_risk(source, objective), limit=limit, polish=polish)
+        return _checked(source, softmax_risk(source, objective), polish)
     source = source.coded(objective.codes)
     require_targets(source, objective)
-    read = active_set_risk if objective.lasso > 0 else linear_risk
-    fit = check.checked_fit(*read(source, objective), limit=limit, polish=polish)
+    read = active_set_risk if objective.lasso > 0 or source.positive else linear_risk
+    fit = _checked(source, read(source, objective), polish)
     check.warn_of_kinks(fit)
     return fit
+
+
+def _checked(source: Source, read: tuple[Any, FloatArray, Any], polish: bool) -> Fit:
+    """Return the fit of a risk, its coefficients and its reader, all that is known of its origin at hand."""
+    return check.checked_fit(
+        *read, estimator=source.estimator, transformers=source.translation.transformers, polish=polish
+    )
 
 
 def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> Fit:

@@ -7,6 +7,7 @@ from typing import Any
 
 from influstat.adapters.scikit_learn import objectives
 from influstat.adapters.scikit_learn.objectives import Objective, Size
+from influstat.adapters.scikit_learn.reasons import REASONS
 from influstat.errors import Unsupported
 
 READERS: dict[str, Callable[[Any, Size], Objective]] = {
@@ -15,8 +16,12 @@ READERS: dict[str, Callable[[Any, Size], Objective]] = {
     "RidgeCV": objectives.ridge,
     "RidgeClassifier": objectives.ridge,
     "RidgeClassifierCV": objectives.ridge,
+    "BayesianRidge": objectives.bayesian_ridge,
     "Lasso": objectives.elastic_net,
     "LassoCV": objectives.elastic_net,
+    "LassoLars": objectives.elastic_net,
+    "LassoLarsCV": objectives.elastic_net,
+    "LassoLarsIC": objectives.elastic_net,
     "ElasticNet": objectives.elastic_net,
     "ElasticNetCV": objectives.elastic_net,
     "LogisticRegression": objectives.logistic,
@@ -28,22 +33,6 @@ READERS: dict[str, Callable[[Any, Size], Objective]] = {
     "TweedieRegressor": objectives.tweedie,
     "SGDClassifier": objectives.sgd_classifier,
     "SGDRegressor": objectives.sgd_regressor,
-}
-
-_ONE_BY_ONE = "Fit one estimator per target, and pass each with its own y."
-REASONS: dict[str, str] = {
-    "MultiTaskLasso": _ONE_BY_ONE,
-    "MultiTaskElasticNet": _ONE_BY_ONE,
-    "MultiOutputRegressor": "Pass its estimators_ one by one, each with its own column of y.",
-    "OneVsRestClassifier": "Pass its estimators_ one by one, each with y == its class.",
-    "GridSearchCV": "Pass its best_estimator_.",
-    "RandomizedSearchCV": "Pass its best_estimator_.",
-    "TransformedTargetRegressor": "Pass its regressor_ with the transformed y.",
-    "HuberRegressor": "It fits a scale together with the coefficients: use statsmodels' RLM and "
-    "ist.from_statsmodels, or ist.HuberLoss with ist.LinearRisk.",
-    "QuantileRegressor": "Its loss has no second derivative: use ist.SmoothedCheck with ist.LinearRisk.",
-    "NuSVC": "Its nu is a constraint, not a penalty: use SVC(kernel='linear') with smoothing=.",
-    "Perceptron": "It minimises no risk: use SGDClassifier(loss='log_loss') or LogisticRegression.",
 }
 
 
@@ -69,15 +58,12 @@ def kind_of(estimator: Any) -> str:
             if cls.__name__ in READERS:
                 return cls.__name__
             if cls.__name__ in REASONS:
-                raise _unsupported(cls.__name__, REASONS[cls.__name__])
+                need, remedy = REASONS[cls.__name__]
+                raise Unsupported("estimator", need, f"is a {cls.__name__}", remedy)
     name = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
-    raise _unsupported(name, "Write its loss and use ist.LinearRisk(loss, X, y, penalty=...).")
-
-
-def _unsupported(what: str, remedy: str) -> Unsupported:
-    return Unsupported(
+    raise Unsupported(
         "estimator",
-        "be a fitted " + ", ".join(READERS) + ", or a Pipeline that ends in one",
-        f"is {what}",
-        remedy,
+        "be a linear model of scikit-learn whose coefficients minimise a risk",
+        f"is {name}",
+        "Write its loss and use ist.LinearRisk(loss, X, y, penalty=...).",
     )

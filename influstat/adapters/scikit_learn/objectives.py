@@ -7,9 +7,10 @@ sum_i w_i l_i + (kappa / 2) |beta|^2 + lambda |beta|_1:
 estimator                                   loss                 kappa                          protocol
 ==========================================  ===================  =============================  ========
 Ridge, RidgeCV, RidgeClassifier             (y - eta)^2          2 alpha                        fixed
+BayesianRidge                               (y - eta)^2          2 lambda_ / alpha_             fixed
 LogisticRegression, LinearSVC, SVC          logistic, hinge, ..  1 / C                          fixed
 PoissonRegressor and other GLM regressors   half the deviance    W alpha                        folded
-Lasso, ElasticNet                           (y - eta)^2          2 W alpha (1 - l1_ratio)       folded
+Lasso, LassoLars, ElasticNet                (y - eta)^2          2 W alpha (1 - l1_ratio)       folded
 SGDClassifier, SGDRegressor                 theirs               n alpha                        folded
 ==========================================  ===================  =============================  ========
 
@@ -108,6 +109,12 @@ def ridge(estimator: Any, size: Size) -> Objective:
         raise _setting(estimator, name, "one number", "Fit one target at a time.")
     codes = SIGNS if hasattr(estimator, "classes_") else None
     return Objective(SquaredError(), strength=2.0 * float(values[0]), codes=codes)
+
+
+def bayesian_ridge(estimator: Any, size: Size) -> Objective:
+    """Return the objective sum w e^2 + (lambda_ / alpha_) |b|^2, both precisions held."""
+    ratio = float(estimator.lambda_) / float(estimator.alpha_)
+    return Objective(SquaredError(), strength=2.0 * ratio)
 
 
 def elastic_net(estimator: Any, size: Size) -> Objective:

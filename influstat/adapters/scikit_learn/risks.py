@@ -10,12 +10,11 @@ import numpy as np
 import scipy.special
 
 from influstat.adapters.scikit_learn.data import Translation
-from influstat.adapters.scikit_learn.objectives import Objective, unsupported
+from influstat.adapters.scikit_learn.objectives import ZERO_ONE, Objective, unsupported
 from influstat.adapters.scikit_learn.source import Source
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, vector
-from influstat.losses.logistic import LogisticLoss
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2, Penalty, Quadratic
 from influstat.risks.penalties.active_l1 import ActiveL1
@@ -41,7 +40,6 @@ def require_targets(source: Source, objective: Objective) -> None:
 def linear_risk(source: Source, objective: Objective) -> tuple[LinearRisk, FloatArray, Translation]:
     """Return the risk with one linear predictor, theta, and the reader of new rows."""
     _require_one_predictor(source)
-    _require_free_signs(source)
     penalty = _ridge(source, objective, source.table.shape[1])
     risk = _linear(source, objective, source.table, source.translation.names, penalty)
     return risk, source.theta, source.translation
@@ -64,6 +62,7 @@ def _linear(source: Source, objective: Objective, table: Any, names: Any, penalt
         weights=source.weights,
         intercept=source.intercepts is not None,
         protocol=objective.protocol,
+        test_protocol="fixed",  # a test loss is the plain one, as scikit-learn's metrics are
         names=names,
         row_labels=source.row_labels,
     )
@@ -84,27 +83,28 @@ def _require_one_predictor(source: Source) -> None:
         )
 
 
-def _require_free_signs(source: Source) -> None:
-    """Raise where positive=True holds a coefficient at 0, so that the gradient need not vanish."""
-    if getattr(source.estimator, "positive", False) and (source.coefficients == 0).any():
-        raise unsupported(
-            "have coefficients that no constraint holds",
-            f"has positive=True and {int((source.coefficients == 0).sum())} coefficients at 0",
-            "Fit without positive=True, or without those columns.",
-        )
-
-
 def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, FloatArray, Translation]:
-    """Return the risk on the active set, the coefficients that are not 0, and the reader of new rows."""
+    """Return the risk on the active set, the coefficients that are not 0, and the reader of new rows.
+
+    Returns
+    -------
+    tuple of LinearRisk, ndarray and Translation
+        For absolute-value penalties, and for positive=True, which holds coefficients at 0 too.
+
+    Raises
+    ------
+    Unsupported
+        There are several classes, or no coefficient is other than 0.
+    """
     _require_one_predictor(source)
-    _require_free_signs(source)
     coefficients = source.coefficients[0]
     active, rest = np.flatnonzero(coefficients != 0), np.flatnonzero(coefficients == 0)
     if not active.size:
         raise unsupported(
             "have a coefficient that is not 0",
             "has none",
-            "Lower its penalty: with no column left only the intercept depends on the rows.",
+            "Lower its penalty, or lift positive=True: with no column left only the intercept depends on the "
+            "rows.",
         )
     translation = source.translation
     design = Design(source.table, names=translation.names)
@@ -113,9 +113,21 @@ def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, F
     if source.intercepts is not None:
         theta = np.concatenate([theta, source.intercepts])
         slope = np.append(slope, objective.intercept_lasso * np.sign(source.intercepts[0]))
+    held = np.sign(slope)
+    held[: active.size] = np.sign(coefficients[active])
     part = replace(source, translation=translation.with_active(active))
-    excluded = Design(translation.with_active(rest).taken(source.table)) if rest.size else None
-    lasso = ActiveL1(slope, excluded=excluded, bound=objective.lasso)
+    others, excluded = translation.with_active(rest), None
+    if rest.size:
+        excluded = Design(others.taken(source.table), names=[design.names[j] for j in rest])
+    lasso = ActiveL1(
+        slope,
+        excluded=excluded,
+        bound=objective.lasso,
+        ridge=objective.strength,
+        positive=source.positive,
+        held=held,
+        of_new_rows=others.columns,
+    )
     penalty = _ridge(source, objective, active.size) + lasso
     risk = _linear(part, objective, part.translation.taken(source.table), names, penalty)
     return risk, theta, part.translation
@@ -150,7 +162,7 @@ def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, Flo
     Unsupported
         The classes do not share one risk, or the penalty is not quadratic.
     """
-    if not isinstance(objective.loss, LogisticLoss) or not hasattr(source.estimator, "C"):
+    if objective.codes != ZERO_ONE or not hasattr(source.estimator, "solver"):  # LogisticRegression, CV too
         _require_one_predictor(source)
     if objective.lasso > 0:
         raise unsupported(
@@ -173,6 +185,7 @@ def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, Flo
         weights=source.weights,
         intercept=source.intercepts is not None,
         protocol=objective.protocol,
+        test_protocol="fixed",
         names=source.translation.names,
         row_labels=source.row_labels,
     )

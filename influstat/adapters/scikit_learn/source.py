@@ -54,6 +54,11 @@ class Source:
         return Size(n, float(n) if self.weights is None else float(self.weights.sum()))
 
     @property
+    def positive(self) -> bool:
+        """Return whether no coefficient but the intercept may be negative."""
+        return bool(getattr(self.estimator, "positive", False))
+
+    @property
     def classes(self) -> int:
         """Return the number of classes, 0 where y is a number."""
         return 0 if self.translation.classes is None else len(self.translation.classes)
@@ -93,6 +98,8 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     classes = getattr(last, "classes_", None)
     target = data.one_target(y, coefficients if classes is None else coefficients[:1])
     translation = data.translation_of(last, transformers)
+    if transformers is not None and not hasattr(X, "tocsr"):
+        translation = replace(translation, training=X)
     table = translation.columns(X)
     n = Design(table).shape[0]  # says what is wrong with a table that is not one
     position = None
@@ -118,7 +125,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
 
 
 def _last_step(estimator: Any) -> tuple[Any, Any]:
-    """Return the final estimator, and the pipeline of the steps before it or None."""
+    """Return the final estimator, and one pipeline of all the steps before it or None."""
     if isinstance(estimator, type):
         raise InvalidType(
             "estimator",
@@ -126,17 +133,18 @@ def _last_step(estimator: Any) -> tuple[Any, Any]:
             f"is the class {estimator.__name__}",
             f"Pass {estimator.__name__}().fit(X, y).",
         )
-    if not hasattr(estimator, "steps"):
+    pipeline, before = None, list[tuple[str, Any]]()
+    while True:
+        if type(estimator).__name__ == "FrozenEstimator":
+            estimator = estimator.estimator
+        elif hasattr(estimator, "steps"):
+            pipeline, before = estimator, before + list(estimator.steps[:-1])
+            estimator = estimator.steps[-1][1]
+        else:
+            break
+    if pipeline is None or not before:
         return estimator, None
-    last = estimator.steps[-1][1]
-    if hasattr(last, "steps"):
-        raise InvalidType(
-            "estimator",
-            "be a Pipeline that ends in an estimator",
-            "ends in a Pipeline of its own",
-            "Put all transformers and the estimator into one Pipeline.",
-        )
-    return last, estimator[:-1] if len(estimator.steps) > 1 else None
+    return estimator, type(pipeline)([(f"{k} {name}", step) for k, (name, step) in enumerate(before)])
 
 
 def _require_fitted(estimator: Any) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from influstat.adapters.statsmodels import reading
+from influstat.adapters.statsmodels.active_columns import active_columns
 from influstat.adapters.statsmodels.formulas import formula_reader
-from influstat.adapters.statsmodels.glm import from_binary_or_poisson, from_geometric, from_glm
+from influstat.adapters.statsmodels.glm import DROPS, from_binary_or_poisson, from_geometric, from_glm
+from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
@@ -16,7 +18,9 @@ from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
 from influstat.adapters.verification import verified_fit
 from influstat.errors import InvalidArgument
 from influstat.fit import Fit
-from influstat.input.validation import choice
+from influstat.input.validation import choice, real_number
+from influstat.risks.linear import as_linear
+from influstat.risks.penalties.active_l1 import active_l1
 
 
 def from_statsmodels(
@@ -39,7 +43,8 @@ def from_statsmodels(
         Finish the fit by Newton's method first; theta may then differ from the library's.
     drop : {"row", "copy"}, optional
         What a removal takes away in a GLM with freq_weights: the row with all its copies, or one
-        copy. Required there. With "copy" the risk has one row of a single copy for each row of the
+        copy (nothing where there is none). Required there.
+        With "copy" the risk has one row of a single copy for each row of the
         model, in its order, followed by the other copies as rows of their own.
     alpha, L1_wt : float or array_like, float
         What was passed to `fit_regularized` of OLS, WLS, GLS or GLM, which does not keep them. With an
@@ -58,6 +63,9 @@ def from_statsmodels(
         negative binomial family, and smoothing parameters stay as they are when rows go. The penalty
         protocol is "fixed", but "folded" for `fit_regularized` of OLS, WLS and GLM, because these
         minimise a mean: so refits with the same alpha agree.
+
+        `inference`, `covariance` and `diagnostics` start from the covariance, scale, copies of rows and kind
+        of information that the results were fitted with.
 
     Raises
     ------
@@ -85,12 +93,20 @@ def from_statsmodels(
     array([-1.,  1.])
     """
     choice("polish", polish, (True, False))
+    if drop is not None:
+        choice("drop", drop, DROPS)
+    real_number("L1_wt", L1_wt, at_least=0.0)
     inner = reading.unwrapped(results)
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:
         reading.require_converged(inner)
-    reader = formula_reader(inner.model, mapped.risk.design.names)
-    return verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
+    names = mapped.risk.design.names
+    linear = as_linear(mapped.risk)
+    lasso = None if linear is None else active_l1(linear.penalty)
+    reader = (lasso and active_columns(inner.model, names)) or formula_reader(inner.model, names)
+    fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
+    fit.stated = stated_inference(inner, fit, drop, polish)
+    return fit
 
 
 def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing: Any) -> reading.Mapped:

@@ -66,16 +66,17 @@ def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, d
         )
     if drop == "row":
         return everyone, weights, labels
-    if (frequencies < 1).any():
-        row = int(np.argmax(frequencies < 1))
+    partial = (frequencies < 1) & (frequencies != 0)  # a row without copies has nothing to lose
+    if partial.any():
+        row = int(np.argmax(partial))
         raise InvalidArgument(
             "drop",
-            'be "row" where a freq_weight is below 1',
+            'be "row" where a freq_weight is below 1 and not 0',
             f"is 'copy', with {frequencies[row]:g} copies of row {labels[row]!r}",
             'Pass drop="row".',
         )
     more = np.flatnonzero(frequencies > 1)
-    single = weights / frequencies
+    single = np.divide(weights, frequencies, out=np.zeros(len(weights)), where=frequencies > 0)
     others = np.array([f"{labels[i]} (other {frequencies[i] - 1:g})" for i in more], dtype=object)
     return (
         np.concatenate([np.arange(len(weights)), more]),

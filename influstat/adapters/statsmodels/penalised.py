@@ -9,11 +9,13 @@ GLMGam's penalty stays whole: "fixed".
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.adapters.statsmodels.active_columns import ActiveColumns
 from influstat.adapters.statsmodels.reading import Mapped, unsupported
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
@@ -34,7 +36,7 @@ def penalised(mapped: Mapped, results: Any, alpha: Any, L1_wt: Any) -> Mapped:
         total = np.broadcast_to(np.asarray(settings["alpha"], dtype=np.float64), (p,)).copy()
         if alpha is not None and not np.allclose(_per_coefficient(alpha, p), total):
             raise InvalidArgument("alpha", "be that of the fit", f"is {alpha!r}", f"The fit had {total}.")
-        return _l1(mapped, np.zeros(p), total, "fixed")
+        return _l1(mapped, model, np.zeros(p), total, "fixed")
     if alpha is None:
         raise InvalidArgument(
             "alpha",
@@ -63,7 +65,7 @@ def penalised(mapped: Mapped, results: Any, alpha: Any, L1_wt: Any) -> Mapped:
         raise InvalidArgument("L1_wt", "be at most 1", f"is {share:g}", "Pass that of fit_regularized.")
     if share == 0:
         return _ridge(mapped, strengths)
-    return _l1(mapped, (1.0 - share) * strengths, share * strengths, "folded")
+    return _l1(mapped, model, (1.0 - share) * strengths, share * strengths, "folded")
 
 
 def _per_coefficient(alpha: Any, p: int) -> FloatArray:
@@ -92,6 +94,7 @@ def _with(risk: LinearRisk, design: Any, protocol: str, penalty: Penalty) -> Lin
         offset=risk.offset,
         penalty=penalty,
         protocol=protocol,
+        test_protocol="fixed",  # a test loss is the plain one
         row_labels=risk.row_labels,
     )
 
@@ -109,17 +112,21 @@ def _quadratic(strengths: FloatArray) -> Penalty:
     return L2(float(positive[0]) if len(positive) else 0.0, np.flatnonzero(strengths == 0).tolist())
 
 
-def _l1(mapped: Mapped, ridge: FloatArray, strengths: FloatArray, protocol: str) -> Mapped:
+def _l1(mapped: Mapped, model: Any, ridge: FloatArray, strengths: FloatArray, protocol: str) -> Mapped:
     """Return the problem on the active set: coefficients that are not zero, or not penalised by L1."""
     active = (mapped.theta != 0) | (strengths == 0)
     if not active.any():
         unsupported("fit_regularized", "All coefficients are zero: there is nothing that rows could move.")
-    theta = mapped.theta[active]
-    excluded = None
-    if not active.all():  # with columns divided by their strengths, all of them have the bound 1
-        columns = mapped.risk.design.rows(slice(None))[:, ~active]
-        excluded = Design(columns / strengths[~active])
-    lasso = ActiveL1(strengths[active] * np.sign(theta), excluded=excluded, bound=1.0)
+    theta, out = mapped.theta[active], np.flatnonzero(~active)
+    lasso = ActiveL1(strengths[active] * np.sign(theta))
+    if out.size:
+        lasso = replace(
+            lasso,
+            excluded=_some_columns(mapped.risk, out),
+            bound=strengths[out],
+            ridge=ridge[out],
+            of_new_rows=ActiveColumns(model, tuple(out.tolist()), alone=False).columns,
+        )
     design = _some_columns(mapped.risk, np.flatnonzero(active))
     return Mapped(_with(mapped.risk, design, protocol, _quadratic(ridge[active]) + lasso), theta)
 

@@ -23,42 +23,19 @@ NEGLIGIBLE_LEVERAGE = 1e-3  # sum of the leverages of the rows whose curvature i
 
 
 def unit_rounding(terms: int) -> float:
-    """Return u: a sum of that many terms is right to u times the sum of their absolute values.
-
-    (16 + terms) epsilon: no order of adding can cost more than terms / 2 (Higham 2002, section 4.2), and as
-    much again with 16 leaves room for the rounding of the terms themselves. Errors grow as the root of
-    `terms` where they have mean zero, but rows that repeat each other round alike.
-
-    Returns
-    -------
-    float
-    """
+    """Return u: a sum of that many terms is right to u times the sum of their absolute values."""
+    # No order of adding can cost more than terms / 2 (Higham 2002, section 4.2), and as much again with 16
+    # leaves room for the rounding of the terms themselves. Errors grow as the root of `terms` where they
+    # have mean zero, but rows that repeat each other round alike.
     return float((16.0 + terms) * EPSILON)
 
 
 class Anchor:
     """C = X' diag(weights) X + the penalty's Hessian, sum scale, with the norms of all rows in C^-1.
 
-    Parameters
-    ----------
-    design : Design
-        The rows.
-    weights : ndarray, shape (n,)
-        w_j l2_j >= 0; 0 for rows that are left out.
-    penalty : Symmetric
-        The share of the penalty's Hessian that counts.
-    give_up : bool
-        Whether the rows of least leverage may be left out of lower bounds on the curvature.
-
-    Attributes
-    ----------
-    relative : float
-        Relative error of norms and inner products in C^-1 that rounding can cause.
-
-    Raises
-    ------
-    SingularHessian
-        C is singular to working precision.
+    Weights are w_j l2_j >= 0, shape (n,); with `give_up` the rows of least leverage may be left out of lower
+    bounds on the curvature. `relative` is what rounding can do to norms and inner products. A C that is
+    singular to working precision raises SingularHessian.
     """
 
     def __init__(self, design: Design, weights: FloatArray, penalty: Symmetric, *, give_up: bool) -> None:
@@ -139,20 +116,9 @@ class Anchor:
 class Downdate:
     """B_S = C - sum_{j in S} weights_j x_j x_j' for several disjoint or overlapping sets S, by Woodbury.
 
-    With the whitened columns K = z_S sqrt(weights_S): B_S^-1 = C^-1/2 (I + K M^-1 K') C^-1/2 and
-    M = I - K'K; its smallest eigenvalue is the `headroom` 1 - h_S, and B_S >= (1 - h_S) C.
-
-    Parameters
-    ----------
-    anchor : Anchor
-        C.
-    groups : Groups
-        The sets S.
-
-    Attributes
-    ----------
-    headroom : ndarray, shape (k,)
-        1 - h_S; not above 0 where C without the set is singular.
+    With the whitened columns K = z_S sqrt(weights_S): B_S^-1 = C^-1/2 (I + K M^-1 K') C^-1/2 and M = I - K'K;
+    its smallest eigenvalue is the `headroom` 1 - h_S, shape (k,), not above 0 where C without the set is
+    singular, and B_S >= (1 - h_S) C.
     """
 
     def __init__(self, anchor: Anchor, groups: Groups) -> None:

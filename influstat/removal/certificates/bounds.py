@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from influstat.input.validation import FloatArray
+from influstat.input.validation import FloatArray, choice
 from influstat.minimise.minimum import Minimum
 from influstat.removal.certificates.anchor import EPSILON, unit_rounding
 from influstat.removal.certificates.theorem import Certificate
 from influstat.risks.contract import Risk
-from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.linear import PREDICTIONS, LinearRisk, as_linear
 
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -30,6 +30,7 @@ def theta_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
 
 def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: str, offset: Any) -> FloatArray:
     """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
+    choice("kind", kind, PREDICTIONS)
     risk, theta = as_linear(fit.risk), certificate.theta
     with np.errstate(over="ignore", invalid="ignore"):
         eta = np.asarray(fit.predictions(theta.T, X, offset=offset).T)
@@ -60,14 +61,13 @@ def _mean_error(
 def loss_bound(
     fit: Minimum, certificate: Certificate, tests: Risk, *, again: FloatArray, reported: FloatArray
 ) -> FloatArray:
-    """Return bounds on the error of the reported loss changes of test rows.
+    """Return bounds on the error of loss changes, shape (k, m), inf where beyond float64.
 
-    `again` are the changes of the losses evaluated anew; `Removal.loss_bound` says more.
+    `again` are the changes of the losses evaluated anew; nan where not certified.
 
     Returns
     -------
     ndarray, shape (k, m)
-        In the units of the loss; nan where not certified, inf where beyond float64.
     """
     risk, rows = as_linear(fit.risk), as_linear(tests)
     if risk is None or rows is None:
@@ -75,7 +75,7 @@ def loss_bound(
     with np.errstate(over="ignore", invalid="ignore"):
         predictor = certificate.error(rows.design.rows(slice(None)))
         bound = loss_error(fit, rows, np.arange(len(rows.y)), certificate.theta, predictor)
-        carried = risk.protocol.carried(risk.total_weight)
+        carried = rows.protocol.carried(rows.total_weight)  # what the loss of a new row holds of the penalty
         if carried:
             bound += carried * _penalty_error(fit, certificate, risk)[:, None]
         bound += 4.0 * EPSILON * np.abs(again)
@@ -99,15 +99,8 @@ def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
 def loss_error(
     fit: Minimum, tests: LinearRisk, rows: Any, theta: FloatArray, bound: FloatArray
 ) -> FloatArray:
-    """Turn bounds on predictors into bounds on losses, without a penalty's share.
-
-    A convex loss changes at most by its rise at the ends of the interval. The rounding of both losses,
-    after and before, is added.
-
-    Returns
-    -------
-    ndarray, shape (k, m), as `bound`
-    """
+    """Turn bounds on predictors (k, m) into bounds on losses without a penalty's share, of that shape."""
+    # A convex loss changes at most by its rise at the ends of the interval; rounding of both losses is added.
     loss, y = tests.loss, tests.y[rows]
     block, offset = tests.design.rows(rows), tests.offset[rows]
     eta = theta @ block.T + offset

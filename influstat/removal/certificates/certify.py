@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -26,31 +27,7 @@ Chosen = NDArray[np.intp]
 
 
 def certify(risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> Certificate:
-    """Return the certificate of the coefficients theta after the removal of each of k groups.
-
-    Parameters
-    ----------
-    risk : Risk
-        The risk with all rows; only a `LinearRisk` whose loss is self-concordant can be certified.
-    at : ndarray, shape (p,)
-        theta-hat, where the shared Hessian is taken.
-    groups : Groups
-        Rows removed together.
-    theta : ndarray, shape (k, p)
-        Any coefficients near the true ones; nan where there are none.
-
-    Returns
-    -------
-    Certificate
-
-    Examples
-    --------
-    >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [1.0]], [1.0, 3.0])
-    >>> loo = fit.leave_one_out(method="influence")       # theta 13/9 and 7/9 instead of 3/2 and 1/2
-    >>> certify(fit.risk, fit.theta, loo.groups, loo.theta).error(np.array([[3.0]])).ravel().round(9)
-    array([0.16666667, 0.83333333])
-    """
+    """Return the certificate of theta (k, p), any coefficients without each group; `at` is theta-hat (p,)."""
     linear = as_linear(risk)
     if linear is None:
         return uncertified(groups, theta, f"{type(risk).__name__} is not a LinearRisk")
@@ -74,20 +51,16 @@ class _Work:
     """The making of one certificate: arrays filled removal by removal."""
 
     def __init__(self, risk: LinearRisk, at: FloatArray, groups: Groups, theta: FloatArray) -> None:
-        k, p = theta.shape
+        k = len(groups)
         self.risk, self.at, self.groups, self.theta = risk, at, groups, theta
         self.c, self.c_penalty = risk.loss.self_concordance, risk.penalty.self_concordance
         gone = groups.sums(risk.weights)
         self.left = np.asarray(risk.protocol.left(gone, risk.total_weight))
         self.emptied = gone >= risk.total_weight
-        self.status = [""] * k
-        self.q, self.relative = np.full(k, inf), np.zeros(k)
-        self.first, self.second = np.full(k, inf), np.full(k, inf)
-        self.reach, self.shift = np.full(k, inf), np.full((k, p), np.nan)
-        self.penalty_left, self.growth = self.left.copy(), np.ones(k)
-        self.own = np.zeros(k, dtype=np.bool_)
+        self.status, self.q = [""] * k, np.full(k, inf)
+        self.found = uncertified(groups, theta, "", risk)  # its arrays are filled in
+        self.found.penalty_left[:] = self.left
         self.anchor: Anchor | None = None
-        self.own_anchors: dict[int, Anchor] = {}
         self.quadratic: Quadratic | None = None
 
     def run(self) -> Certificate:
@@ -96,24 +69,9 @@ class _Work:
         with np.errstate(over="ignore", invalid="ignore"):  # coefficients far off: their bounds come out inf
             self._shared(np.flatnonzero(usable & (self.groups.sizes <= self.theta.shape[1])))
             self._own(np.flatnonzero(usable))
-        for k in np.flatnonzero(np.isinf(self.reach)).tolist():
+        for k in np.flatnonzero(np.isinf(self.found.reach)).tolist():
             self.status[k] = "not certified: " + (self.status[k] or self._why_unusable(k))
-        return Certificate(
-            self.risk,
-            self.groups,
-            self.theta,
-            tuple(self.status),
-            self.first,
-            self.second,
-            self.shift,
-            self.reach,
-            self.penalty_left,
-            self.growth,
-            self.relative,
-            self.own,
-            self.anchor,
-            self.own_anchors,
-        )
+        return replace(self.found, status=tuple(self.status), anchor=self.anchor)
 
     def _why_unusable(self, k: int) -> str:
         return "no weight is left" if self.emptied[k] else "there are no coefficients"
@@ -155,7 +113,7 @@ class _Work:
             anchor, groups, measured, headroom, norm=downdate.each(whitened), mismatch=mismatch
         )
         self._record(chosen, constants, downdate.solve_each(whitened).T, own=False)
-        self.penalty_left[chosen] = kept
+        self.found.penalty_left[chosen] = kept
 
     def _constants(
         self,
@@ -194,31 +152,33 @@ class _Work:
         first, second = constants.first_radius(), constants.second_radius()
         reach = np.minimum(first, constants.q + second)
         reach[np.isnan(reach)] = inf
-        better = reach < self.reach[chosen]
+        found = self.found
+        better = reach < found.reach[chosen]
         kept = chosen[better]
-        self.first[kept], self.second[kept] = first[better], second[better]
-        self.reach[kept], self.shift[kept] = reach[better], shift[better]
-        self.q[kept], self.relative[kept] = constants.q[better], constants.relative[better]
+        found.first_radius[kept], found.second_radius[kept] = first[better], second[better]
+        found.reach[kept], found.shift[kept] = reach[better], shift[better]
+        self.q[kept], found.relative[kept] = constants.q[better], constants.relative[better]
         if self.c_penalty:
-            self.growth[kept] = np.exp(constants.sigma[better] + constants.rho_all[better] * reach[better])
-        self.own[kept] = own
+            found.growth[kept] = np.exp(constants.sigma[better] + constants.rho_all[better] * reach[better])
+        found.own[kept] = own
         for place, k in enumerate(chosen):
-            self.status[k] = "" if np.isfinite(self.reach[k]) else _why(constants, place)
+            self.status[k] = "" if np.isfinite(found.reach[k]) else _why(constants, place)
 
     # -- single removals around the Hessian at their own coefficients ----------------------------------
 
     def _own(self, usable: Chosen) -> None:
         n, p = self.risk.shape
         affordable = int(OWN_WORK / (4.0 * n * p**2 + 4.0 * p**3))
-        looseness = self.reach[usable] / self.q[usable]  # nan where there is no certificate yet
+        reach = self.found.reach
+        looseness = reach[usable] / self.q[usable]  # nan where there is no certificate yet
         looseness[np.isnan(looseness)] = inf
-        looseness[self.reach[usable] == 0] = 1.0
+        looseness[reach[usable] == 0] = 1.0
         loosest = np.argsort(-looseness, kind="stable")[: np.sum(looseness >= LOOSE)]
         for k in progress(usable[loosest][:affordable].tolist(), "certificates, one Hessian each"):
             try:
                 self._own_one(k)
             except SingularHessian as error:
-                self.status[k] = "" if np.isfinite(self.reach[k]) else str(error)
+                self.status[k] = "" if np.isfinite(reach[k]) else str(error)
 
     def _own_one(self, k: int) -> None:
         chosen = np.array([k])
@@ -229,10 +189,10 @@ class _Work:
         norm = np.linalg.norm(whitened, axis=0)
         constants = self._constants(anchor, groups, measured, np.ones(1), norm=norm, mismatch=np.zeros(1))
         self._record(chosen, constants, whitened.T, own=True)
-        if self.own[k]:
-            self.penalty_left[k] = left[0]
-            if len(self.own_anchors) * anchor.entries < KEPT_ENTRIES:
-                self.own_anchors[k] = anchor
+        if self.found.own[k]:
+            self.found.penalty_left[k] = left[0]
+            if len(self.found.own_anchors) * anchor.entries < KEPT_ENTRIES:
+                self.found.own_anchors[k] = anchor
 
 
 def _why(constants: Constants, place: int) -> str:

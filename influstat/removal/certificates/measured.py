@@ -17,27 +17,13 @@ HOPELESS = 100.0  # c times a path beyond which there is no certificate: e^100
 
 @dataclass(frozen=True)
 class Measured:
-    """Measurements at theta_k, without the rows of group k, sum scale.
+    """Measurements at theta_k, without the rows of group k, sum scale."""
 
-    Attributes
-    ----------
-    gradient : ndarray, shape (p, k)
-        grad F_-S(theta_k) = sum_{j not in S} w_j l1_j x_j + (1 - omega_S) grad P(theta_k).
-    error : ndarray, shape (p,)
-        Bound on the rounding error of each entry of `gradient`, for all k.
-    path : ndarray, shape (k,)
-        max over kept j not in S of |x_j'theta_k - x_j'theta-hat|, rounded up; inf where hopeless.
-    penalty_path : ndarray, shape (k,)
-        max_j |theta_kj - theta-hat_j|, which a penalty whose Hessian changes goes by.
-    given_up : ndarray, shape (k,)
-        sum over given-up j not in S of w_j l2_j(theta_k) |x_j|^2_{C^-1}.
-    """
-
-    gradient: FloatArray
-    error: FloatArray
-    path: FloatArray
-    penalty_path: FloatArray
-    given_up: FloatArray
+    gradient: FloatArray  # sum_{j not in S} w_j l1_j x_j + (1 - omega_S) grad P(theta_k), shape (p, k)
+    error: FloatArray  # bound on the rounding error of each entry of `gradient`, for all k, shape (p,)
+    path: FloatArray  # max over kept j not in S of |x_j'(theta_k - theta-hat)|, rounded up, or inf; (k,)
+    penalty_path: FloatArray  # max_j |theta_kj - theta-hat_j|, by which a penalty's Hessian changes; (k,)
+    given_up: FloatArray  # sum over given-up j not in S of w_j l2_j(theta_k) |x_j|^2_{C^-1}; (k,)
 
 
 def measure(

@@ -80,30 +80,16 @@ BLOCK_ENTRIES = 2**21  # in each array that is worked on: 16 MiB
 
 @dataclass(frozen=True)
 class Constants:
-    """The constants of the module's docstring, one entry per removal.
+    """The constants of the module's docstring: arrays of shape (k,), one entry per removal."""
 
-    Attributes
-    ----------
-    q, noise : ndarray, shape (k,)
-        |G|* with its rounding error, and that error alone.
-    rho, rho_all : ndarray, shape (k,)
-        rho over the kept rows, rho' over all.
-    sigma : ndarray, shape (k,)
-        s + pi.
-    lost_before, lost_after : ndarray, shape (k,)
-        eps0 and eps1.
-    relative : ndarray, shape (k,)
-        Relative rounding error of norms.
-    """
-
-    q: FloatArray
-    noise: FloatArray
-    rho: FloatArray
-    rho_all: FloatArray
-    sigma: FloatArray
-    lost_before: FloatArray
-    lost_after: FloatArray
-    relative: FloatArray
+    q: FloatArray  # |G|* with its rounding error
+    noise: FloatArray  # that error alone
+    rho: FloatArray  # over the kept rows
+    rho_all: FloatArray  # rho', over all rows
+    sigma: FloatArray  # s + pi
+    lost_before: FloatArray  # eps0
+    lost_after: FloatArray  # eps1
+    relative: FloatArray  # relative rounding error of norms
 
     def first_radius(self) -> FloatArray:
         """Return r1 of step 2; inf where its condition fails."""
@@ -140,52 +126,22 @@ def ball(q: FloatArray, rho: FloatArray, tau: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Certificate(ShortRepr):
-    """Balls around the coefficients after each of k removals that hold the true ones.
+    """Balls around the coefficients after each of k removals that hold the true ones."""
 
-    Attributes
-    ----------
-    risk : LinearRisk or None
-        The risk with all rows; None where nothing can be proven about it.
-    groups : Groups
-        The rows of each removal.
-    theta : ndarray, shape (k, p)
-        The reported coefficients.
-    status : tuple of str
-        "" for a certified removal, else why it is not.
-    first_radius, second_radius : ndarray, shape (k,)
-        r1 and r2.
-    shift : ndarray, shape (k, p)
-        B^-1 G in whitened coordinates: a'B^-1 G is its product with the whitened a.
-    reach : ndarray, shape (k,)
-        Bound on |theta - T|: the smaller of r1 and q + r2.
-    penalty_left : ndarray, shape (k,)
-        The share of the penalty in B: 1 - omega_0, or 1 - omega for `own`.
-    growth : ndarray, shape (k,)
-        How many times that in B the penalty's Hessian can be within `reach`; 1 where it is constant.
-    relative : ndarray, shape (k,)
-        Relative rounding error of norms.
-    own : ndarray of bool, shape (k,)
-        Which anchor holds.
-    anchor : Anchor or None
-        C of the shared one.
-    own_anchors : dict of int to Anchor
-        Those of `own` that were kept; the others are made again when asked for.
-    """
-
-    risk: LinearRisk | None
+    risk: LinearRisk | None  # with all rows; None where nothing can be proven about it
     groups: Groups
-    theta: FloatArray
-    status: tuple[str, ...]
-    first_radius: FloatArray
-    second_radius: FloatArray
-    shift: FloatArray
-    reach: FloatArray
-    penalty_left: FloatArray
-    growth: FloatArray
-    relative: FloatArray
-    own: NDArray[np.bool_]
-    anchor: Anchor | None
-    own_anchors: dict[int, Anchor]
+    theta: FloatArray  # the reported coefficients, shape (k, p)
+    status: tuple[str, ...]  # "" for a certified removal, else why it is not
+    first_radius: FloatArray  # r1, shape (k,)
+    second_radius: FloatArray  # r2, shape (k,)
+    shift: FloatArray  # B^-1 G in whitened coordinates, shape (k, p): times a whitened a it is a'B^-1 G
+    reach: FloatArray  # bound on |theta - T|, the smaller of r1 and q + r2, shape (k,)
+    penalty_left: FloatArray  # share of the penalty in B, 1 - omega_0, or 1 - omega for `own`, shape (k,)
+    growth: FloatArray  # how many times that in B the penalty's Hessian can be within `reach`, shape (k,)
+    relative: FloatArray  # relative rounding error of norms, shape (k,)
+    own: NDArray[np.bool_]  # which anchor holds, shape (k,)
+    anchor: Anchor | None  # C of the shared one
+    own_anchors: dict[int, Anchor]  # those of `own` that were kept; others are made again when asked for
 
     @property
     def certified(self) -> NDArray[np.bool_]:
@@ -193,15 +149,7 @@ class Certificate(ShortRepr):
         return np.array([not text for text in self.status], dtype=np.bool_)
 
     def error(self, functionals: FloatArray) -> FloatArray:
-        """Return bounds on |a'(theta - T)|.
-
-        `functionals` holds one a per row, shape (m, p).
-
-        Returns
-        -------
-        ndarray, shape (k, m)
-            nan where not certified.
-        """
+        """Return bounds on |a'(theta - T)| for the rows a of `functionals` (m, p), shape (k, m), or nan."""
         result = np.full((len(self.groups), len(functionals)), np.nan)
         if self.anchor is not None:
             whitened = self.anchor.whiten(functionals.T)
@@ -269,26 +217,15 @@ class Certificate(ShortRepr):
         return self._bound(np.array([k]), np.linalg.norm(whitened, axis=0), self.shift[k] @ whitened)
 
 
-def uncertified(groups: Groups, theta: FloatArray, why: str) -> Certificate:
-    """Return the certificate of removals of which nothing is proven, for one reason."""
-    k, nothing = len(groups), np.full(len(groups), inf)
-    status = (f"not certified: {why}",) * k
-    return Certificate(
-        None,
-        groups,
-        theta,
-        status,
-        nothing,
-        nothing,
-        np.full(theta.shape, np.nan),
-        nothing,
-        np.ones(k),
-        np.ones(k),
-        np.zeros(k),
-        np.zeros(k, dtype=np.bool_),
-        None,
-        {},
-    )
+def uncertified(groups: Groups, theta: FloatArray, why: str, risk: LinearRisk | None = None) -> Certificate:
+    """Return the certificate of removals of which nothing is proven (yet), for one reason."""
+    k = len(groups)
+    first, second, reach = np.full((3, k), inf)
+    shift, relative = np.full(theta.shape, np.nan), np.zeros(k)
+    left, growth = np.ones((2, k))
+    status, own = (f"not certified: {why}",) * k, np.zeros(k, dtype=np.bool_)
+    radii = first, second, shift, reach
+    return Certificate(risk, groups, theta, status, *radii, left, growth, relative, own, None, {})
 
 
 def _places(groups: Groups, chosen: NDArray[np.intp]) -> NDArray[np.intp]:

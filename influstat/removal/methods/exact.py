@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError, NotConverged
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.minimise.newton import TOLERANCE as STATIONARY
+from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.inverse import Downdated
@@ -29,15 +29,7 @@ FAR = 5.0  # c |x_j'delta| beyond which an unpenalised minimum might be a flight
 
 
 class ExactRefit:
-    """Minimisers of F_k, each with its gradient.
-
-    Parameters
-    ----------
-    expansion : Expansion
-        The risk around theta-hat.
-    groups : Groups
-        All removals that will be asked for.
-    """
+    """Minimisers of F_k, each with its gradient."""
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
         self.expansion = expansion
@@ -115,11 +107,8 @@ class Chord:
         return active, trial[:, on] - self._inverse.solve(gradients[:, on], active)
 
     def _doubt_flights(self) -> None:
-        """Take back what may only look like a minimum: far off along unpenalised coefficients.
-
-        Along a direction in which the risk falls for ever the gradient vanishes too, at infinity; the
-        Newton iteration tells the two apart.
-        """
+        """Take back what may only look like a minimum: far off along unpenalised coefficients."""
+        # Where the risk falls for ever the gradient vanishes too, at infinity; the Newton iteration tells.
         risk = self._expansion.risk
         done = np.flatnonzero(self.done)
         if not done.size or risk.loss.self_concordance == 0.0 or not risk.penalty.flat(risk.shape[1]).size:

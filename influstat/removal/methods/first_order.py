@@ -11,13 +11,7 @@ from influstat.solvers import Cholesky
 
 
 class FirstOrder:
-    """-sum over the group of (w_i / W) I_theta(i), added to theta-hat.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit with all rows.
-    """
+    """-sum over the group of (w_i / W) I_theta(i), added to theta-hat."""
 
     def __init__(self, fit: Minimum) -> None:
         self._fit = fit

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,36 +18,17 @@ from influstat.removal.inverse import Downdated, SharedInverse
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a method found for one block of removals.
+    """What a method found for one block of K removals."""
 
-    Attributes
-    ----------
-    theta : ndarray, shape (p, K)
-        One column per removal.
-    converged : ndarray of bool, shape (K,)
-        Whether it is an exact minimiser.
-    status : list of str
-        "" or what is wrong.
-    gradient_norm : ndarray, shape (K,), optional
-        |grad F_k| / W at theta where the method knows it.
-    """
-
-    theta: FloatArray
-    converged: NDArray[np.bool_]
-    status: list[str]
-    gradient_norm: FloatArray | None = field(default=None)
+    theta: FloatArray  # one column per removal, shape (p, K)
+    converged: NDArray[np.bool_]  # whether it is an exact minimiser
+    status: list[str]  # "" or what is wrong
+    gradient_norm: FloatArray | None = None  # |grad F_k| / W at theta where the method knows it
+    entering: Any = None  # csr_array (K, q): coefficients of columns that the fit left out, see `Removal`
 
 
 class NewtonStep:
-    """theta-hat - S_-k^-1 grad F_k(theta-hat), S_-k the Hessian at theta-hat of what is left, F_k.
-
-    Parameters
-    ----------
-    expansion : Expansion
-        The risk around theta-hat.
-    groups : Groups
-        All removals that will be asked for.
-    """
+    """theta-hat - S_-k^-1 grad F_k(theta-hat), S_-k the Hessian at theta-hat of what is left, F_k."""
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
         self.expansion = expansion

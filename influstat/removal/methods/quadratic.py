@@ -23,15 +23,7 @@ ILL_CONDITIONED = 1e-6  # below, the Gram matrix has too few digits: one step wi
 
 
 class ClosedForm:
-    """theta-hat - S_-k^-1 grad F_k(theta-hat), refined once: the minimiser of a quadratic F_k.
-
-    Parameters
-    ----------
-    expansion : Expansion
-        The risk around theta-hat.
-    groups : Groups
-        All removals that will be asked for.
-    """
+    """theta-hat - S_-k^-1 grad F_k(theta-hat), refined once: the minimiser of a quadratic F_k."""
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
         self.expansion = expansion

@@ -19,13 +19,7 @@ from influstat.removal.methods.newton_step import Outcome
 
 
 class SecondOrder:
-    """theta-hat + theta' + theta'' / 2 for every group.
-
-    Parameters
-    ----------
-    expansion : Expansion
-        The risk around theta-hat.
-    """
+    """theta-hat + theta' + theta'' / 2 for every group."""
 
     def __init__(self, expansion: Expansion) -> None:
         self.expansion = expansion

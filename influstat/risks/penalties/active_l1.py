@@ -2,12 +2,14 @@
 
 On the orthant of the fitted signs lambda |beta|_1 = lambda sign(beta)'beta, so that a small enough change
 of the data moves the coefficients as if the penalty were linear and the columns with coefficient 0 were
-not there.
+not there. A constraint beta >= 0 is the same with a lambda that may be 0 and one sign alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,40 +22,49 @@ from influstat.risks.penalties.quadratic import padded
 
 @dataclass(frozen=True, eq=False)
 class ActiveL1(Linear):
-    """P(theta) = slope'theta of the active coefficients, which knows the columns that it left out.
+    """P(theta) = slope'theta of the active coefficients, which knows the columns that it left out."""
 
-    Parameters
-    ----------
-    slope : array_like, shape (p,)
-        lambda sign(theta_j), sum scale; 0 where a coefficient has no such penalty.
-    excluded : Design, optional
-        The columns left out, to tell when one of them would come in.
-    bound : float
-        lambda, sum scale: how large |sum_i w_i l1_i x_ij| may be for a column that stays out.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from influstat.risks.penalties.active_l1 import ActiveL1
-    >>> ActiveL1([2.0, -2.0], bound=2.0).value(np.array([1.0, -3.0]))
-    8.0
-    """
-
-    excluded: Design | None = None
-    bound: float = 0.0
+    # The slope is lambda sign(theta_j), sum scale; 0 where a coefficient has no such penalty.
+    excluded: Design | None = None  # the columns left out, for removals that let one of them come in
+    # lambda of each, sum scale: the largest |sum_i w_i l1_i x_ij| of a column that stays out
+    bound: float | FloatArray = 0.0
+    ridge: float | FloatArray = 0.0  # their quadratic penalty, kappa, sum scale
+    positive: bool = False  # whether no coefficient but the intercept may be negative
+    held: Any = None  # the sign that each active coefficient keeps, 0 for any; that of the slope if left out
+    of_new_rows: Callable[[Any], Any] | None = None  # new rows as a caller has them -> columns left out
 
     def placed(self, names: tuple[str, ...], *, intercept: bool) -> ActiveL1:
         """Return the penalty of all coefficients; 0 for an intercept of the model's own that is left out."""
-        return replace(self, slope=padded("slope", self.slope, len(names), intercept=intercept))
+        held = self.signs
+        return replace(
+            self,
+            slope=padded("slope", self.slope, len(names), intercept=intercept),
+            held=padded("held", held, len(names), intercept=intercept),
+        )
 
     def scaled(self, factor: float) -> ActiveL1:
         """Return the penalty of factor times lambda."""
-        return replace(self, slope=factor * self.slope, bound=factor * self.bound)
+        return replace(
+            self,
+            slope=factor * self.slope,
+            bound=factor * self.bound,
+            ridge=factor * self.ridge,
+            held=self.signs,
+        )
+
+    @property
+    def signs(self) -> FloatArray:
+        """The sign that each active coefficient keeps, 0 where it may have any."""
+        return np.asarray(np.sign(self.slope) if self.held is None else self.held)
 
     def crossed(self, theta: FloatArray) -> FloatArray:
-        """Return which coefficients have a sign that `slope` does not stand for, of the shape of theta."""
-        signs = np.sign(self.slope)
-        return np.asarray(theta * (signs if theta.ndim == 1 else signs[:, None]) < 0)
+        """Return which coefficients have lost the sign that they keep, of the shape of theta."""
+        signs = self.signs if theta.ndim == 1 else self.signs[:, None]
+        return np.asarray((theta * signs <= 0) & (signs != 0))
+
+    def pull(self, slopes: FloatArray) -> FloatArray:
+        """Return what draws each column left out away from 0: |its slope|, or minus it if positive."""
+        return -slopes if self.positive else np.abs(slopes)
 
 
 def active_l1(penalty: Penalty) -> ActiveL1 | None:

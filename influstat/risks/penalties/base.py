@@ -62,17 +62,7 @@ class Penalty(ABC):
         """Return factor times this penalty, factor >= 0."""
 
     def third(self, theta: FloatArray, directions: FloatArray) -> FloatArray:
-        """Return the third derivative at theta applied twice to every column of directions, shape (p, k).
-
-        Returns
-        -------
-        ndarray, shape (p, k)
-
-        Raises
-        ------
-        Unsupported
-            The Hessian is not constant, and the penalty does not say how it changes.
-        """
+        """Return D^3 P(theta) applied twice to every column of directions, shape (p, k); or Unsupported."""
         if self.constant_hessian:
             return np.zeros_like(directions)
         raise Unsupported(
@@ -92,15 +82,9 @@ class Penalty(ABC):
         return np.abs(self.gradient(theta)) + self.hessian(theta).absolute_dot(theta)
 
     def placed(self, names: tuple[str, ...], *, intercept: bool) -> Penalty:
-        """Return this penalty for coefficients of these names, or raise naming what does not suit them.
-
-        With `intercept` the last of them is an intercept that the model appended itself: penalties leave
-        it alone unless they name it or have an entry for it.
-
-        Returns
-        -------
-        Penalty
-        """
+        """Return this penalty for coefficients of these names, or raise naming what does not suit them."""
+        # With `intercept` the last of them is one that the model appended itself: penalties leave it alone
+        # unless they name it or have an entry for it.
         del names, intercept
         return self
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from influstat.algebra.symmetric import Diagonal
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, real_number
 from influstat.risks.penalties.base import Penalty, summed
 
@@ -32,7 +33,7 @@ class Separate(Penalty):
                 f"is {self.unpenalised!r}",
                 "Pass a list, e.g. [-1] or ['intercept'].",
             )
-        object.__setattr__(self, "unpenalised", tuple(self.unpenalised))
+        object.__setattr__(self, "unpenalised", tuple(entries("unpenalised", self.unpenalised)))
 
     @abstractmethod
     def _like(self, strength: float, unpenalised: Sequence[int | str]) -> Self:
@@ -50,21 +51,8 @@ class Separate(Penalty):
         return self._like(self.strength, tuple(sorted(positions)))
 
     def diagonal(self, names: tuple[str, ...]) -> FloatArray:
-        """Return strength * d for coefficients of these names.
-
-        Returns
-        -------
-        ndarray, shape (p,)
-
-        Raises
-        ------
-        InvalidArgument
-            An unpenalised name or position does not exist, or several coefficients have that name.
-        """
-        diagonal = np.full(len(names), self.strength)
-        for coefficient in self.unpenalised:
-            diagonal[_position(coefficient, names)] = 0.0
-        return diagonal
+        """Return strength * d for coefficients of these names, shape (p,), or raise naming the wrong one."""
+        return self.placed(names, intercept=False).strengths(np.zeros(len(names)))
 
     def strengths(self, theta: FloatArray) -> FloatArray:
         """Return strength * d, shape (p,), or (p, 1) beside theta of shape (p, k)."""

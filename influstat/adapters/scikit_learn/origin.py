@@ -1,0 +1,72 @@
+"""How an estimator found its coefficients, and what may explain that they are not those of these rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from influstat.input.validation import FloatArray
+from influstat.risks.chart import chart_of
+
+CLOSED_FORMS = ("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge", "ARDRegression")
+RIDGES = ("Ridge", "RidgeClassifier")
+DIRECT = ("svd", "cholesky")  # solvers of Ridge without a tolerance
+CROSS_FITTED = ("TargetEncoder",)  # transformers whose fit_transform differs from fit and transform
+
+
+def closed_form(estimator: Any, risk: Any, theta: FloatArray) -> bool:
+    """Return whether the coefficients come from linear algebra alone, all columns taken in."""
+    name = type(estimator).__name__
+    direct = name in RIDGES and getattr(estimator, "solver_", estimator.solver) in DIRECT
+    return (name in CLOSED_FORMS or direct) and not _truncated(estimator, risk, theta)
+
+
+def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray) -> str:
+    """Return what may explain coefficients that are not at the minimum on these rows, with the remedy."""
+    steps = [] if transformers is None else [type(step).__name__ for _, step in transformers.steps]
+    for name in _named(transformers, steps):
+        if name in CROSS_FITTED:
+            return (
+                f"{name} encodes the training rows by cross-fitting (fit_transform) and other rows by the "
+                "whole fit (transform): the estimator was fitted on columns that the pipeline does not give "
+                "again. Encode first, and pass the encoded table with the final estimator."
+            )
+    if _truncated(estimator, risk, theta):
+        return (
+            f"LinearRegression took the columns for dependent (rank_ {estimator.rank_} of "
+            f"{estimator.n_features_in_}) and left directions out, so it is no minimum: its columns are too "
+            "far from 0 or too alike. Center or rescale them and fit again, or pass polish=True for the "
+            "minimum itself."
+        )
+    again = (
+        ""
+        if closed_form(estimator, risk, theta)
+        else (
+            " If it stopped early, refit with more iterations and a smaller tol, or pass polish=True to "
+            "finish it by Newton's method."
+        )
+    )
+    return (
+        "Pass the X, y and sample_weight that it was fitted with: a forgotten sample_weight, rows in another "
+        "order, or missing values filled in otherwise look like this." + again
+    )
+
+
+def _named(transformers: Any, steps: list[str]) -> list[str]:
+    """Return the names of the transformers, those inside a ColumnTransformer too."""
+    names = list(steps)
+    for _, step in [] if transformers is None else transformers.steps:
+        for _, inner, _ in getattr(step, "transformers_", []):
+            names.append(type(inner).__name__)
+    return names
+
+
+def _truncated(estimator: Any, risk: Any, theta: FloatArray) -> bool:
+    """Return whether a least-squares solution left out directions that the rows determine."""
+    rank = getattr(estimator, "rank_", None)
+    if rank is None or np.ndim(rank) > 0:
+        return False
+    chart = chart_of(risk, theta)
+    felt = risk.shape[1] if chart is None else chart.coordinates.transform.shape[1]
+    return bool(rank < felt - estimator.fit_intercept)

@@ -1,0 +1,93 @@
+"""Why some scikit-learn classes have no formulas here, and what to do instead."""
+
+from __future__ import annotations
+
+_ONE_TARGET = ("have one target", "Fit one estimator per target, and pass each with its own y.")
+_ONE_ESTIMATOR = "be one estimator with coefficients of its own"
+_SEARCH = ("be the estimator itself, not the search for its settings", "Pass its best_estimator_.")
+# What there are no formulas for: what it would have to be, and what to do instead.
+REASONS: dict[str, tuple[str, str]] = {
+    "MultiTaskLasso": _ONE_TARGET,
+    "MultiTaskElasticNet": _ONE_TARGET,
+    "MultiTaskLassoCV": _ONE_TARGET,
+    "MultiTaskElasticNetCV": _ONE_TARGET,
+    "MultiOutputRegressor": (
+        _ONE_ESTIMATOR,
+        "Pass its estimators_ one by one, each with its own column of y.",
+    ),
+    "OneVsRestClassifier": (_ONE_ESTIMATOR, "Pass its estimators_ one by one, each with y == its class."),
+    "GridSearchCV": _SEARCH,
+    "RandomizedSearchCV": _SEARCH,
+    "HalvingGridSearchCV": _SEARCH,
+    "CalibratedClassifierCV": (
+        _ONE_ESTIMATOR,
+        (
+            "Pass calibrated_classifiers_[k].estimator with the rows of its own fold (cv), or with all rows "
+            "if it was fitted with ensemble=False; what calibrates it is fitted on top and stays as it is."
+        ),
+    ),
+    "TransformedTargetRegressor": (
+        "be fitted to the y that it gets, not to a transformed one",
+        (
+            "Pass its regressor_ with y=transformer_.transform(y.reshape(-1, 1)).ravel(): losses and "
+            "predictions are then in the transformed units."
+        ),
+    ),
+    "VotingClassifier": (_ONE_ESTIMATOR, "Pass its estimators_ one by one."),
+    "VotingRegressor": (_ONE_ESTIMATOR, "Pass its estimators_ one by one."),
+    "BaggingClassifier": (_ONE_ESTIMATOR, "Pass its estimators_ one by one, each with its own rows."),
+    "BaggingRegressor": (_ONE_ESTIMATOR, "Pass its estimators_ one by one, each with its own rows."),
+    "StackingRegressor": (
+        _ONE_ESTIMATOR,
+        "Pass its final_estimator_ with the X that it got.",
+    ),
+    "StackingClassifier": (
+        _ONE_ESTIMATOR,
+        "Pass its final_estimator_ with the X that it got.",
+    ),
+    "HuberRegressor": (
+        "hold its scale fixed",
+        (
+            "It fits a scale together with the coefficients: use statsmodels' RLM and ist.from_statsmodels, "
+            "or ist.HuberLoss with ist.LinearRisk."
+        ),
+    ),
+    "QuantileRegressor": (
+        "have a loss with a second derivative",
+        "Use ist.SmoothedCheck with ist.LinearRisk.",
+    ),
+    "ARDRegression": (
+        "hold its penalties fixed",
+        (
+            "It finds a lambda_ for each coefficient and drops columns on the way: use ist.LinearRisk with "
+            "ist.Quadratic(2 * lambda_ / alpha_) on the columns that it kept."
+        ),
+    ),
+    "Lars": ("minimise a risk", "Its path stops after n_nonzero_coefs columns: use LassoLars or Lasso."),
+    "LarsCV": ("minimise a risk", "Its path stops at a step that was chosen: use LassoLarsCV or LassoCV."),
+    "OrthogonalMatchingPursuit": (
+        "minimise a risk",
+        "It chooses columns greedily: pass LinearRegression on the columns that it kept.",
+    ),
+    "TheilSenRegressor": ("minimise a risk over rows", "It is a median of fits of few rows: use HuberLoss."),
+    "RANSACRegressor": ("be fitted on all rows", "Pass its estimator_ with the rows of its inlier_mask_."),
+    "PLSRegression": (
+        "minimise one risk",
+        "Use LinearRegression in a Pipeline after its transform.",
+    ),
+    "NuSVC": (
+        "have a penalty, not a constraint",
+        "Its nu is a constraint, not a penalty: use SVC(kernel='linear') with smoothing=.",
+    ),
+    "LinearSVR": ("have a loss with a second derivative", "Use ist.HuberLoss with ist.LinearRisk, or Ridge."),
+    "SVR": ("have a loss with a second derivative", "Use ist.HuberLoss with ist.LinearRisk, or Ridge."),
+    "Perceptron": ("minimise a risk", "Use SGDClassifier(loss='log_loss') or LogisticRegression."),
+    "PassiveAggressiveClassifier": (
+        "minimise a risk",
+        "Use SGDClassifier(loss='log_loss') or LogisticRegression.",
+    ),
+    "LinearDiscriminantAnalysis": (
+        "minimise a loss of its linear predictor",
+        "Its coefficients come from class means: use LogisticRegression.",
+    ),
+}

@@ -1,0 +1,76 @@
+"""New rows of a fit on the active set of an L1 penalty: all columns of the model come in, some are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from influstat.adapters.statsmodels.formulas import formula_reader
+from influstat.errors import InvalidArgument
+from influstat.input.design import Design
+from influstat.input.reader import LabelledTable
+
+
+@dataclass(frozen=True)
+class ActiveColumns:
+    """Takes the kept columns of new rows of the model; rows of the kept columns alone are those already.
+
+    Attributes
+    ----------
+    model : statsmodels model
+        Whose `exog_names` are all columns.
+    kept : tuple of int
+        Which of them the fit has.
+    alone : bool
+        Whether rows of the kept columns alone are taken.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> from influstat.adapters.statsmodels.active_columns import ActiveColumns
+    >>> model = sm.OLS([1.0, 3.0, 2.0], [[1.0, 4.0], [1.0, 5.0], [1.0, 7.0]])
+    >>> ActiveColumns(model, (1,)).columns([[1.0, 4.0]]).table
+    array([[4.]])
+    """
+
+    model: Any
+    kept: tuple[int, ...]
+    alone: bool = True
+
+    def columns(self, X: Any) -> Any:
+        """Return the kept columns of rows of the model, or of a table of its formula's variables."""
+        names = _columns(self.model)
+        formula = formula_reader(self.model, names)
+        design = Design(X if formula is None else formula.columns(X))
+        if design.shape[1] != len(names):
+            if self.alone:
+                return X  # the kept columns themselves, or a table that the risk will refuse
+            raise InvalidArgument(
+                "X",
+                f"hold all {len(names)} columns of the model, those with coefficient 0 too",
+                f"has {design.shape[1]}, and without some row one of the others comes in",
+                "Pass rows of the whole design, or a table of the formula's variables.",
+            )
+        return LabelledTable(design.rows(slice(None))[:, list(self.kept)], design.row_labels)
+
+    def targets(self, y: Any) -> Any:
+        """Return y as it is: the targets of new rows are coded as in the model."""
+        return y
+
+    def labels(self, X: Any, y: Any) -> None:
+        """Return None: the rows bring their labels along."""
+
+
+def _columns(model: Any) -> tuple[str, ...]:
+    """Return the names of the design's columns; likelihood models list a dispersion after them."""
+    names = tuple(str(name) for name in model.exog_names or ())
+    return names if model.exog is None else names[: model.exog.shape[1]]
+
+
+def active_columns(model: Any, names: tuple[str, ...]) -> ActiveColumns | None:
+    """Return the reader of a fit that has some of the model's columns; None where it has all, or others."""
+    everything = list(_columns(model))
+    unique = len(set(everything)) == len(everything)
+    if not (unique and set(names) < set(everything)):
+        return None
+    return ActiveColumns(model, tuple(everything.index(name) for name in names))

@@ -1,0 +1,190 @@
+"""The inference that a statsmodels fit was made with, so that questions to the `Fit` start from it.
+
+Covariances of statsmodels, and what they are here: nonrobust and fixed scale ("model"), HC0 to HC3, HAC,
+cluster (one-way and two-way), cluster-crv3 ("cluster jackknife"), cluster-jk ("centred cluster jackknife")
+and RLM's H1 to H3. Outside of least squares statsmodels computes HC0 whichever of HC0 to HC3 is asked for, so
+that it is HC0 here. hac-panel and hac-groupsum are not reproduced: inference() says what stands there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.minimise.stated import Stated
+from influstat.statistics.setting import CORRECTED
+
+# What stands in the place of covariances that are not reproduced.
+INSTEAD = {"hac-panel": "HC0", "hac-groupsum": "HC0"}
+NAMES = {
+    "cluster-jk": "centred cluster jackknife",
+    "cluster-crv3": "cluster jackknife",
+    "nonrobust": "model",
+    "fixed scale": "model",
+    "fixed_scale": "model",
+}
+
+
+def stated_inference(results: Any, fit: Minimum, drop: str | None, polished: bool) -> Stated:
+    """Return what the results say of their inference.
+
+    Parameters
+    ----------
+    results : statsmodels results
+        Without their wrapper.
+    fit : Fit
+        The same fit here.
+    drop : {"row", "copy"} or None
+        What a removal takes away where rows have copies.
+    polished : bool
+        Whether theta is no longer the library's own, so that reported standard errors are not comparable.
+
+    Returns
+    -------
+    Stated
+    """
+    family = type(results.model).__name__
+    if family == "QuantReg":
+        return Stated(
+            kind="HC0",
+            use_t=True,
+            doubt="QuantReg's own covariance estimates the density of its residuals by a kernel, which is "
+            "not reproduced: HC0 of the smoothed check loss stands in its place.",
+        )
+    reported = None if polished else _reported(results, len(fit.theta))
+    if type(results).__name__.startswith("Regularized"):
+        return Stated()  # no standard errors of its own
+    unweighted = bool((fit.risk.weights == 0).any())  # rows that the library counts all the same
+    stated = Stated(
+        counts=np.ones(fit.risk.shape[0]) if unweighted else None,
+        use_t=bool(getattr(results, "use_t", False)),
+        parameters=_parameters(results, fit),
+        standard_errors=reported,
+    )
+    if family == "RLM":
+        return replace(stated, kind=results.cov, counts=np.ones(fit.risk.shape[0]))
+    if hasattr(results.model, "freq_weights"):
+        stated = _of_glm(results, fit, stated, drop)
+    if family == "GLMGam":
+        stated = replace(stated, penalty_in_scores=True, factor_counts=np.ones(fit.risk.shape[0]))
+    kind = str(getattr(results, "cov_type", "nonrobust"))
+    return _robust(results, fit, stated, kind)
+
+
+def _doubtful(stated: Stated, sentence: str) -> Stated:
+    """Return what is stated with a doubt, which the standard errors need not raise again."""
+    return replace(stated, doubt=f"{stated.doubt} {sentence}".strip(), standard_errors=None)
+
+
+def _reported(results: Any, count: int) -> FloatArray | None:
+    """Return the standard errors of the coefficients that are not held at 0 by an L1 penalty."""
+    try:
+        with np.errstate(all="ignore"):  # a singular Hessian
+            values = np.asarray(results.bse, dtype=np.float64).ravel(order="F")
+    except (AttributeError, NotImplementedError, ValueError, TypeError):
+        return None
+    values = values[np.isfinite(values)] if len(values) > count else values
+    return values if len(values) == count else None
+
+
+def _parameters(results: Any, fit: Minimum) -> float | None:
+    """Return the observations less the residual degrees of freedom that the results state."""
+    freedom = getattr(results, "df_resid", None)
+    if freedom is None:
+        return None
+    copies = getattr(results.model, "freq_weights", None)
+    total = float(fit.risk.shape[0]) if copies is None else float(np.sum(copies))
+    return total - float(freedom)
+
+
+def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Stated:
+    """Add a GLM's scale, copies of rows and kind of information."""
+    model, n = results.model, fit.risk.shape[0]
+    copies = np.asarray(model.freq_weights, dtype=np.float64)
+    if (copies != 1.0).any():
+        counts, rows = copies, np.ones(len(copies))
+        if drop == "copy":  # single copies first, the others of each behind them
+            counts = np.concatenate([np.minimum(copies, 1.0), copies[copies > 1.0] - 1.0])
+            rows = np.concatenate([rows, np.zeros(n - len(copies))])
+        stated = replace(stated, counts=counts, factor_counts=rows)
+    scale = model.scaletype
+    if scale is not None and not isinstance(scale, str):
+        scale = float(scale)
+    elif isinstance(scale, str):
+        scale = {"x2": "X2", "dev": "dev"}[scale.lower()]
+    if scale == "X2" and np.any(np.asarray(model.n_trials) != 1):
+        stated = _doubtful(
+            stated,
+            "statsmodels leaves the numbers of trials out of the scale that it estimates by scale='X2', so "
+            "that its standard errors are too small; those here are by Pearson's statistic.",
+        )
+    return replace(stated, dispersion=scale, information=_information(results, fit))
+
+
+def _information(results: Any, fit: Minimum) -> str:
+    """Return which information the model-based covariance is the inverse of.
+
+    Fitting by IRLS takes the expected one; optimisers either, which only the numbers tell.
+
+    Returns
+    -------
+    {"observed", "expected"}
+    """
+    method = getattr(results, "method", "IRLS")
+    if str(method).upper() in ("IRLS", "PIRLS"):
+        return "expected"
+    if results.normalized_cov_params is None:
+        return "observed"
+    reported = np.asarray(results.normalized_cov_params, dtype=np.float64)
+    distance = {}
+    for name, observed in (("observed", True), ("expected", False)):
+        hessian = -np.asarray(results.model.hessian(results.params, scale=1.0, observed=observed))
+        distance[name] = float(np.max(np.abs(hessian @ reported - np.eye(len(hessian)))))
+    return min(distance, key=lambda name: distance[name])
+
+
+def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
+    """Add the covariance with its settings."""
+    settings = getattr(results, "cov_kwds", None) or {}
+    if kind in INSTEAD:
+        instead = INSTEAD[kind]
+        stated = _doubtful(
+            stated,
+            f"The fit has cov_type={kind!r}, which is not reproduced: {instead!r} stands in its place. Pass "
+            "kind= for another.",
+        )
+        kind = instead
+    if kind.startswith("fixed"):
+        stated = replace(stated, dispersion=float(settings.get("scale", 1.0)))
+    if kind in ("HC1", "HC2", "HC3") and not hasattr(results, f"cov_{kind}"):
+        kind = "HC0"
+    factor = settings.get("scaling_factor")
+    if factor is not None:
+        stated = _doubtful(
+            stated, f"The fit scales its covariance by scaling_factor={factor:g}, which is left out here."
+        )
+    stated = replace(stated, kind=NAMES.get(kind, kind), group_freedom=bool(settings.get("adjust_df", True)))
+    if settings.get("groups") is not None:
+        stated = replace(stated, groups=_groups(settings["groups"], results, fit))
+    if stated.kind in CORRECTED:
+        stated = replace(stated, correction=bool(settings.get("use_correction", True)))
+    if stated.kind == "HAC":
+        lags = settings.get("maxlags")
+        n = len(results.model.endog)
+        lags = int(np.floor(4.0 * (n / 100.0) ** (2.0 / 9.0))) if lags is None else int(lags)
+        stated = replace(stated, lag_weights=np.asarray(settings["weights_func"](lags), dtype=np.float64))
+    return stated
+
+
+def _groups(groups: Any, results: Any, fit: Minimum) -> Any:
+    """Return the clusters of the rows of the risk: copies are in the cluster of their row."""
+    values = np.asarray(groups)
+    n = len(results.model.endog)
+    if values.shape[0] == fit.risk.shape[0]:
+        return values
+    copies = np.asarray(results.model.freq_weights, dtype=np.float64)
+    return np.concatenate([values, values[np.arange(n)[copies > 1.0]]])

@@ -1,0 +1,169 @@
+"""Coordinates in which weighted rows are orthonormal: they keep the digits of ill-conditioned designs.
+
+The Gram matrix squares the condition of the rows. Here the rows themselves are factored by Householder's QR,
+block after block, after a constant among the columns has been taken out of the others and all are scaled;
+directions that no row and no penalty feel are set apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import svd
+
+from influstat.input.validation import FloatArray
+
+EPSILON = float(np.finfo(np.float64).eps)
+STACKED = 4  # rows are gathered to this many times p before they are folded into the factor
+NOISE = 8 * EPSILON  # of its length: what is left of a column without the constant is then rounding
+SHARP = 32  # times n epsilon / gap: how far entries of N that should be 0 come out
+BLUNT = 1e-3  # entries of unit vectors of up to a million dummies are no smaller
+
+Blocks = Callable[[], Iterable[tuple[FloatArray, FloatArray]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """theta = theta-hat + T u with r coordinates u, and the directions N along which nothing changes.
+
+    Attributes
+    ----------
+    constant : int
+        Which column is constant and taken out of the others; -1 where none is.
+    center : ndarray, shape (p,)
+        What is subtracted from each column, in units of the constant one; 0 for that column.
+    transform : ndarray, shape (p, r)
+        From u to the coefficients of centred columns.
+    null : ndarray, shape (p, p - r)
+        N: directions of theta that no row and no penalty feels.
+    rounding : ndarray, shape (p,)
+        Size below which an entry of N is rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from influstat.algebra.coordinates import coordinates
+    >>> x = np.array([[1.0, 1e9 + 1.0], [1.0, 1e9 + 3.0]])          # the second column is far from 0
+    >>> found = coordinates(lambda: [(x, np.ones(2))], np.zeros((2, 0)), 0)
+    >>> z = found.rows(x)
+    >>> bool(np.allclose(z.T @ z, np.eye(2), rtol=0, atol=1e-14))
+    True
+    """
+
+    constant: int
+    center: FloatArray
+    transform: FloatArray
+    null: FloatArray
+    rounding: FloatArray
+
+    def rows(self, x: FloatArray) -> FloatArray:
+        """Return T'x of every row x of (k, p), shape (k, r): rows, or gradients of linear quantities."""
+        return np.asarray(_centred(x, self.center, self.constant) @ self.transform)
+
+    def lift(self, u: FloatArray) -> FloatArray:
+        """Return T u, the change of theta that belongs to u: shape (p,), or (p, k) for columns (r, k)."""
+        theta = np.asarray(self.transform @ u)
+        if self.constant >= 0:
+            theta[self.constant] -= self.center @ theta
+        return theta
+
+    @property
+    def full(self) -> bool:
+        """Whether every direction is felt, so that every coefficient is determined."""
+        return not self.null.size
+
+    def estimable(self, a: FloatArray) -> NDArray[np.bool_]:
+        """Tell of every row a of (k, p) whether a'theta is determined, shape (k,): a'N = 0 to rounding."""
+        along, noise = np.abs(a @ self.null), np.abs(a) @ self.rounding
+        return np.asarray((along <= noise[:, None]).all(axis=1))
+
+    @property
+    def determined(self) -> NDArray[np.bool_]:
+        """Which coefficients are determined, shape (p,)."""
+        return np.asarray((np.abs(self.null) <= self.rounding[:, None]).all(axis=1))
+
+
+def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
+    """Return coordinates in which the rows, each times the root of its weight, are orthonormal.
+
+    Parameters
+    ----------
+    blocks : callable
+        Returns an iterator of row blocks (k, p) with the roots of their weights (k,); called three times.
+    root : ndarray, shape (p, q)
+        A root of the penalty's Hessian: q more rows.
+    constant : int
+        A column that is the same in every row, or -1.
+
+    Returns
+    -------
+    Coordinates
+        r is the number of singular values above max(n, p) epsilon of the largest, columns scaled.
+    """
+    p = root.shape[0]
+    center = np.zeros(p) if constant < 0 else _center(blocks(), constant, p)
+
+    def moved() -> Iterator[FloatArray]:
+        for x, weight in blocks():
+            yield _centred(x, center, constant) * weight[:, None]
+        yield _centred(root.T, center, constant)
+
+    scale = _scale(moved(), (x * weight[:, None] for x, weight in blocks()))
+    triangle, count = np.zeros((0, p)), 0
+    for block in _gathered(moved(), STACKED * p):
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block * scale]), mode="r"))
+        count += len(block)
+    _, values, vectors = svd(triangle, full_matrices=True)
+    values = np.concatenate([values, np.zeros(p - len(values))])
+    kept = values > max(count, p) * EPSILON * values[0]
+    transform = scale[:, None] * vectors[kept].T / values[kept]
+    unit = np.where(scale > 0, scale, 1.0)  # a column of zeros is a direction of its own
+    null = unit[:, None] * vectors[~kept].T
+    if constant >= 0:
+        null[constant] -= center @ null
+        unit = np.where(np.arange(p) == constant, unit + np.abs(center) @ unit, unit)
+    # Singular vectors are right to epsilon over the gap between the values kept and those that are not.
+    gap = (values[kept][-1] if kept.any() else 1.0) / max(values[0], np.finfo(np.float64).tiny)
+    return Coordinates(
+        constant, center, transform, null, min(SHARP * max(count, p) * EPSILON / gap, BLUNT) * unit
+    )
+
+
+def _centred(x: FloatArray, center: FloatArray, constant: int) -> FloatArray:
+    """Return the rows without the constant: exact differences, where entries are near the center."""
+    return x if constant < 0 else np.asarray(x - x[:, constant, None] * center)
+
+
+def _center(blocks: Iterable[tuple[FloatArray, FloatArray]], constant: int, p: int) -> FloatArray:
+    """Return the weighted mean of every column over that of the constant one, which stays as it is."""
+    sums, total = np.zeros(p), 0.0
+    for x, weight in blocks:
+        along = weight**2 * x[:, constant]
+        sums += along @ x
+        total += float(along @ x[:, constant])
+    sums = sums / total if total > 0.0 else np.zeros(p)  # no row counts: nothing to center
+    sums[constant] = 0.0
+    return sums
+
+
+def _scale(moved: Iterable[FloatArray], before: Iterable[FloatArray]) -> FloatArray:
+    """Return 1 over the length of every centred column; 0 where rounding alone is left of it."""
+    lengths = np.sqrt(sum(np.square(block).sum(axis=0) for block in moved))
+    whole = np.sqrt(sum(np.square(block).sum(axis=0) for block in before))
+    felt = lengths > NOISE * whole
+    return np.where(felt, 1.0 / np.where(felt, lengths, 1.0), 0.0)
+
+
+def _gathered(blocks: Iterable[FloatArray], rows: int) -> Iterator[FloatArray]:
+    """Yield the blocks, small ones joined, since each costs a factorisation."""
+    held: list[FloatArray] = []
+    for block in blocks:
+        held.append(block)
+        if sum(map(len, held)) >= rows:
+            yield np.concatenate(held)
+            held = []
+    if held:
+        yield np.concatenate(held)

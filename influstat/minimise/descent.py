@@ -1,0 +1,236 @@
+"""One run of Newton's method with backtracking, from one start to one end.
+
+A squared error needs one step and one of refinement. The end is judged by `stationarity`: the largest entry
+of the gradient, each relative to the size that it would have without cancellation, so that the units of the
+columns do not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, cg
+
+from influstat.algebra.cholesky import CholeskyInverse
+from influstat.curvature.linear import Curvature
+from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
+from influstat.input.validation import FloatArray
+from influstat.minimise.existence import existence_of
+from influstat.risks.contract import Risk
+from influstat.risks.linear import as_linear
+from influstat.solvers.conjugate_gradient import ConjugateGradient
+
+TOLERANCE = 1e-12
+LARGEST_FACTORED = 4000  # coefficients; beyond, and where penalised, steps come from conjugate gradients
+LEAST_RTOL = 1e-10  # of conjugate gradients; looser far from the minimum, where a Newton step is no aim
+SHORTENINGS = 60  # of a step: by halves to about 1e-6, then by tenths, as far as a step of 1e20 needs
+GONE = 1e-12  # of a coefficient and its gradient that one step takes to 0, but for rounding
+NOTHING = 1e-140  # a gradient that no step can tell from 0: its square is below float64
+SHARED = 1e-4  # of the largest gradient scale, the least that counts where steps are not factored
+NEAR = 1e-6  # stationarity below which a smaller gradient alone shows progress
+POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient
+
+
+@dataclass(frozen=True)
+class Found:
+    """A minimiser with its evidence."""
+
+    theta: FloatArray
+    stationarity: float  # max_j |grad_j R| / (size of its terms), at theta
+    iterations: int  # Newton steps taken
+
+
+def stationarity(risk: Risk, theta: FloatArray, gradient: FloatArray | None = None) -> float:
+    """Return max_j |grad_j R(theta)| / scale_j, 0 at a minimum; inf where it is not finite."""
+    gradient = risk.gradient(theta) if gradient is None else gradient
+    scale = risk.gradient_scale(theta)
+    if not (np.isfinite(gradient).all() and np.isfinite(scale).all()):
+        return float("inf")
+    gradient = np.where(np.abs(gradient) > NOTHING, gradient, 0.0)  # at 0 the terms may vanish with it
+    if _by_conjugate_gradients(risk):
+        # Those are exact relative to the whole gradient, in the scale of unit diagonal: coefficients of
+        # words in rows that hardly count are not held to their own size.
+        root = np.sqrt(np.abs(risk.curvature(theta).diagonal()))
+        root = np.where(root > 0, root, 1.0)
+        scale = np.maximum(scale, SHARED * root * np.max(scale / root))
+    return float(np.max(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
+
+
+class Descent:
+    """One run of Newton's method."""
+
+    def __init__(self, risk: Risk, theta: FloatArray) -> None:
+        self.risk, self.theta = risk, theta
+        with np.errstate(over="ignore", invalid="ignore"):  # a start too far out; see `minimum`
+            self.value = risk.value(theta)
+            self.gradient = risk.gradient(theta)
+            self.measure = stationarity(risk, theta, self.gradient)
+        self.inverse: CholeskyInverse | None = None
+        self.definite = False  # whether the last Hessian was positive definite as it is
+        self.existence = existence_of(risk)
+        self.by_products = _by_conjugate_gradients(risk)
+        self.convex = getattr(risk, "convex", True)
+        self.steps = 0
+
+    def minimum(self, max_iterations: int, tolerance: float) -> Found:
+        """Return the end of the run, checked to be the one minimum."""
+        if not np.isfinite(self.measure):
+            raise NotConverged(
+                "The risk or its gradient is not finite where the minimisation starts. Start nearer to the "
+                "minimum: pass another start."
+            )
+        self.run(max_iterations, tolerance)
+        if not self.definite:  # no step was needed, or the last was damped: a saddle looks the same so far
+            self._require_definite()
+        self.existence.explain(self.theta, self._condition(), only_if_suspect=True)
+        return Found(self.theta, self.measure, self.steps)
+
+    def run(self, max_iterations: int, tolerance: float) -> None:
+        """Step until stationary, then polish while each step still halves the gradient."""
+        polishing = 0
+        while self.measure > 0 and polishing <= POLISHING_STEPS:
+            if self.steps == max_iterations:
+                self._fail(tolerance)
+            before, previous = self.theta, self.measure
+            moved = self._step(SHORTENINGS if previous > tolerance else 1)
+            if previous <= tolerance:
+                polishing += 1
+                if self.measure > 0.5 * previous:
+                    if self.measure > previous:
+                        self.theta, self.measure = before, previous
+                    break
+            elif not moved:
+                self._fail(tolerance)
+            else:
+                self.existence.refuse_separating(self.theta)
+
+    def _step(self, lengths: int) -> bool:
+        """Return whether one of so many step lengths lowers the risk or its gradient, having moved there."""
+        # Within the tolerance a whole step lowers the gradient, or rounding is all that is left of it.
+        with np.errstate(over="ignore"):
+            direction = self._direction()
+        self.steps += 1
+        if not np.isfinite(direction).all():  # hardly any curvature: no step comes back from there
+            return False
+        slope = float(self.gradient @ direction)
+        noise = 64 * np.finfo(np.float64).eps * abs(self.value)
+        length = 1.0
+        for tried in range(lengths):
+            theta = self.theta + length * direction
+            with np.errstate(over="ignore", invalid="ignore"):  # too far: half as far next
+                value = self.risk.value(theta)
+            lower = bool(value <= self.value + 1e-4 * length * slope + noise)
+            if lower or self.measure < NEAR:
+                gradient = self.risk.gradient(theta)
+                gone = (np.abs(theta) <= GONE * np.abs(self.theta)) & (
+                    np.abs(gradient) <= GONE * np.abs(self.gradient)
+                )
+                if gone.any():  # a minimum at 0, where nothing is left to be small relative to
+                    theta = np.where(gone, 0.0, theta)
+                    value, gradient = self.risk.value(theta), self.risk.gradient(theta)
+                measure = stationarity(self.risk, theta, gradient)
+                # Where the value changes by less than its rounding only the gradient can tell.
+                if (lower and -length * slope > noise) or measure < self.measure:
+                    self.theta, self.value = theta, value
+                    self.gradient, self.measure = gradient, measure
+                    return True
+            length *= 0.5 if tried < 20 else 0.1
+        return False
+
+    def _direction(self) -> FloatArray:
+        curvature = self.risk.curvature(self.theta)
+        linear = as_linear(self.risk)
+        constant = linear is not None and linear.quadratic
+        if self.by_products:
+            self.definite = bool((curvature.second >= 0).all())
+            rtol = LEAST_RTOL if constant else max(LEAST_RTOL, min(0.1, self.measure**0.5))
+            return _conjugate_gradient_direction(curvature, self.gradient, rtol)
+        if self.inverse is None or not constant:
+            self.inverse = self._factor(curvature)
+        return -self.inverse.solve(self.gradient)
+
+    def _factor(self, curvature: Any) -> CholeskyInverse:
+        """Factor H; where rows too far out leave it singular, with some of its diagonal added."""
+        try:
+            inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
+        except IndefiniteHessian:
+            if self.steps == 0 and self.convex:  # the loss, or the start, is not what it should be
+                raise
+        except SingularHessian:
+            if self.steps == 0 and self.convex:
+                self.existence.explain(self.theta)
+                if self.existence.hopeless:
+                    raise
+        else:
+            self.definite = True
+            return inverse
+        self.definite = False
+        return self._damped(curvature)
+
+    def _damped(self, curvature: Any) -> CholeskyInverse:
+        """Factor H plus as much of its diagonal as makes it definite; |H| where nothing says it is convex."""
+        if not self.convex:
+            return CholeskyInverse(_absolute(curvature.to_dense()), self.risk.names)
+        diagonal = np.abs(curvature.diagonal())
+        diagonal = np.maximum(diagonal, 1e-8 * diagonal.max() + np.finfo(np.float64).tiny)
+        for power in range(-10, 6, 2):
+            matrix = curvature.to_dense()
+            matrix.flat[:: len(diagonal) + 1] += 10.0**power * diagonal
+            try:
+                return CholeskyInverse(matrix, self.risk.names)
+            except (SingularHessian, IndefiniteHessian):
+                continue
+        self.existence.explain(self.theta)
+        return CholeskyInverse(curvature.to_dense(), self.risk.names)  # raises what is wrong with it
+
+    def _require_definite(self) -> None:
+        """Raise unless H at theta is positive definite."""
+        curvature = self.risk.curvature(self.theta)
+        if self.by_products:
+            ConjugateGradient().prepare(curvature)
+            return
+        try:
+            self.inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
+        except SingularHessian:
+            self.existence.explain(self.theta)
+            raise
+
+    def _condition(self) -> float:
+        return 1.0 if self.inverse is None else self.inverse.reciprocal_condition
+
+    def _fail(self, tolerance: float) -> None:
+        self.existence.explain(self.theta)
+        self._require_definite()
+        raise NotConverged(
+            f"Newton's method stopped after {self.steps} steps with a relative gradient of "
+            f"{self.measure:.1e}, above {tolerance:.1e}. Rescale the columns of X, start nearer, allow more "
+            "steps, or strengthen the penalty."
+        )
+
+
+def _absolute(matrix: FloatArray) -> FloatArray:
+    """Return the matrix with its eigenvalues in absolute value: it turns saddles into descents."""
+    # Dauphin et al. (2014), Advances in Neural Information Processing Systems 27.
+    values, vectors = np.linalg.eigh(matrix)
+    sizes = np.abs(values)
+    sizes = np.maximum(sizes, 1e-6 * sizes.max() + np.finfo(np.float64).tiny)
+    return np.asfortranarray((vectors * sizes) @ vectors.T)
+
+
+def _by_conjugate_gradients(risk: Risk) -> bool:
+    linear = as_linear(risk)
+    if linear is None or risk.shape[1] <= LARGEST_FACTORED:
+        return False
+    return bool(np.mean(linear.penalty.axes(risk.shape[1])) > 0.9)
+
+
+def _conjugate_gradient_direction(curvature: Curvature, gradient: FloatArray, rtol: float) -> FloatArray:
+    """Return -H^-1 grad up to a relative residual of rtol: a descent direction all the same."""
+    diagonal = curvature.diagonal()
+    inverse = 1.0 / np.where(diagonal > 0, diagonal, 1.0)
+    p = len(gradient)
+    preconditioner: Any = LinearOperator((p, p), matvec=lambda vector: inverse * vector, dtype=np.float64)
+    solution, _ = cg(curvature, -gradient, rtol=rtol, maxiter=10 * p, M=preconditioner)
+    return np.asarray(solution)

@@ -1,0 +1,65 @@
+"""How far theta is from the minimum: the Newton step that is left, in units of what a typical row does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from influstat.curvature.base import Factored
+from influstat.input.validation import FloatArray
+from influstat.risks.chart import regular
+from influstat.risks.contract import Risk
+from influstat.risks.linear import as_linear
+
+EPSILON = float(np.finfo(np.float64).eps)
+SAMPLE = 4096  # rows, evenly spread, that tell what is typical
+
+
+def remaining_step(risk: Risk, theta: FloatArray) -> float:
+    """Return the size of the Newton step left at theta over that of removing a typical row.
+
+    Both in the norm of H: root of grad'H^-1 grad against the median over rows, of those with a gradient,
+    of the same norm of (w_i / W) g_i. So neither the units of columns nor a single wild row matter; a
+    standard error is about root n of it. What rounding in the linear predictors can explain does not count.
+
+    Returns
+    -------
+    float
+        0 at the minimum; inf where H has no inverse, or beyond 4,000 coefficients.
+    """
+    chart, inverse = regular(risk, theta)
+    if inverse is None:
+        return np.inf
+    inner: Any = risk if chart is None else chart.risk
+    at = theta if chart is None else chart.start
+    gradient = inner.gradient(at)
+    if not np.isfinite(gradient).all():
+        return np.inf
+    left = float(np.sqrt(max(gradient @ inverse.solve(gradient), 0.0)))
+    left = max(left - _rounding(risk, theta, inner, at, inverse), 0.0)
+    if left == 0.0:
+        return 0.0
+    rows = slice(None, None, max(1, inner.shape[0] // SAMPLE))
+    sizes = np.sqrt(np.maximum(inverse.square_norms(_shares(inner, at, rows)), 0.0))
+    sizes = sizes[sizes > 0]
+    return left / float(np.median(sizes)) if sizes.size else np.inf
+
+
+def _shares(risk: Any, theta: FloatArray, rows: slice) -> FloatArray:
+    """Return (w_i / W) g_i, shape (k, p)."""
+    share = risk.weights[rows] / risk.total_weight
+    return np.asarray(risk.row_gradients(theta, rows) * share[:, None])
+
+
+def _rounding(risk: Risk, theta: FloatArray, inner: Any, at: FloatArray, inverse: Factored) -> float:
+    """Return the step that rounding the linear predictors makes: a few epsilons of |x|'|theta| in each."""
+    linear, moved = as_linear(risk), as_linear(inner)
+    if linear is None or moved is None:
+        scale = inner.gradient_scale(at)
+        return 8 * EPSILON * float(np.sqrt(inverse.square_norms(scale[None, :])[0]))
+    spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset)
+    eta = linear.linear_predictor(theta)
+    size = np.abs(linear.loss.first(linear.y, eta)) + np.abs(linear.loss.second(linear.y, eta)) * spread
+    total = moved.design.absolute_transpose_dot(linear.rows.weighted(size)) / linear.total_weight
+    return 8 * EPSILON * float(np.sqrt(inverse.square_norms(total[None, :])[0]))

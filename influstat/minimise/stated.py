@@ -1,0 +1,69 @@
+"""`Stated`: the inference that a fit was made with, as its maker states it; what questions start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from influstat.input.validation import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Stated:
+    """What `Fit.inference`, `Fit.covariance` and `Fit.diagnostics` take where the caller says nothing.
+
+    Attributes
+    ----------
+    kind : str
+        The covariance.
+    groups : array_like, shape (n,) or (n, 2), or None
+        Clusters, one-way or two-way.
+    lag_weights : ndarray, shape (lags + 1,), or None
+        The kernel at lags 0, 1, ... of a covariance robust to autocorrelation.
+    correction : bool or None
+        Whether the small-sample factor is taken; None for what is usual for the kind.
+    dispersion : float, "X2", "dev" or None
+        The variance of y at unit weight where it is held fixed, or how it is estimated; None for what the
+        loss says.
+    information : {"observed", "expected"}
+        The curvature behind leverages and the model-based covariance; sandwiches are by the observed one.
+    counts : ndarray, shape (n,), or None
+        How many observations a row stands for; None for one each.
+    factor_counts : ndarray, shape (n,), or None
+        What each row adds to the N of small-sample factors where that is not what it stands for; they then
+        subtract the number of coefficients, whatever a penalty takes.
+    use_t : bool or None
+        Student's t or the normal distribution; None for what is usual for the loss.
+    parameters : float or None
+        What degrees of freedom subtract from the number of observations; None for the effective ones.
+    penalty_in_scores : bool
+        Whether the scores in the middle of a sandwich have an equal share of the penalty's gradient each,
+        though the whole penalty stays when rows go.
+    group_freedom : bool
+        Whether clustered covariances have the number of clusters less 1 as degrees of freedom.
+    doubt : str
+        What of the maker's inference is not reproduced, and what stands in its place; "" if nothing.
+    standard_errors : ndarray, shape (p,), or None
+        Those that the maker reports, to compare with.
+
+    Examples
+    --------
+    >>> from influstat.minimise.stated import Stated
+    >>> Stated().kind, Stated(kind="HC3").information
+    ('model', 'observed')
+    """
+
+    kind: str = "model"
+    groups: Any = None
+    lag_weights: FloatArray | None = None
+    correction: bool | None = None
+    dispersion: float | str | None = None
+    information: str = "observed"
+    counts: FloatArray | None = None
+    factor_counts: FloatArray | None = None
+    use_t: bool | None = None
+    parameters: float | None = None
+    penalty_in_scores: bool = False
+    group_freedom: bool = True
+    doubt: str = ""
+    standard_errors: FloatArray | None = None

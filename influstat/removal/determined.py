@@ -1,0 +1,120 @@
+"""Removals that leave a coefficient undetermined: the others, and what hangs on them, are the refit's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.algebra.coordinates import Coordinates
+from influstat.errors import InflustatError, NoMinimiser
+from influstat.input.groups import Indices
+from influstat.input.validation import FloatArray
+from influstat.minimise.existence import existence_of
+from influstat.minimise.newton import minimise
+from influstat.removal.methods.general import left_over
+from influstat.risks.chart import Chart
+from influstat.risks.contract import Risk
+from influstat.risks.linear import LinearRisk, as_linear
+
+FLIGHTS = 20  # directions in which a risk may fall for ever, one after the other
+MOVED = 1e-7  # of the largest movement along such a direction: rows that move less stay where they are
+
+
+@dataclass(frozen=True, eq=False)
+class Determined:
+    """One minimiser for each of k removals, and what the rows left determine."""
+
+    solution: FloatArray  # shape (k, p); any minimiser will do for what is determined
+    coordinates: tuple[Coordinates | None, ...]  # of each removal; None where everything is determined
+
+    @classmethod
+    def joined(cls, parts: list[Any]) -> Determined:
+        """Return what consecutive removals determine; where nothing is lost theta is the solution."""
+        solutions: list[FloatArray] = []
+        coordinates: list[Coordinates | None] = []
+        for part in parts:
+            known = part.determined
+            solutions.append(part.theta if known is None else known.solution)
+            coordinates += [None] * len(part.theta) if known is None else known.coordinates
+        return cls(np.concatenate(solutions), tuple(coordinates))
+
+    def of(self, x: FloatArray) -> NDArray[np.bool_]:
+        """Tell which linear quantities x'theta, rows of (m, p), each removal determines: shape (k, m)."""
+        result = np.ones((len(self.coordinates), len(x)), dtype=np.bool_)
+        known: dict[int, NDArray[np.bool_]] = {}
+        for k, found in enumerate(self.coordinates):
+            if found is not None:
+                if id(found) not in known:
+                    known[id(found)] = found.estimable(x)
+                result[k] = known[id(found)]
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class PartialRefit:
+    """The minimiser without rows as far as the rows left determine it."""
+
+    theta: FloatArray
+    coordinates: Coordinates
+    reason: str
+
+
+def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) -> PartialRefit | None:
+    """Return theta without the rows by a refit, or by a Newton step, or None if nothing can be said.
+
+    Coefficients that the rows left do not determine, or that go to infinity without the rows (a dummy of
+    rows that are all of one class), are no coefficients of the refit. The limit of the others is the refit
+    of the rows that do not fly off with them.
+
+    Returns
+    -------
+    PartialRefit or None
+        theta has shape (p,).
+    """
+    if as_linear(risk) is None:
+        return None
+    try:
+        part = as_linear(left_over(risk, rows))
+        for _ in range(FLIGHTS):
+            found = None if part is None else part.curvature(theta).coordinates()
+            if part is None or found is None:
+                return None
+            chart = Chart(part, theta, found)
+            try:
+                u = minimise(chart.risk, start=chart.start).theta if exact else _step(chart)
+            except NoMinimiser:
+                part = _without_flight(part, theta)
+                continue
+            lost = [risk.names[j] for j in np.flatnonzero(~found.determined)]
+            return PartialRefit(theta + found.lift(u), found, _reason(rows, lost))
+    except InflustatError:
+        pass
+    return None
+
+
+def _step(chart: Chart) -> FloatArray:
+    """Return the Newton step from u = 0."""
+    inner = chart.risk
+    return -inner.curvature(chart.start).factored().solve(inner.gradient(chart.start))
+
+
+def _without_flight(risk: LinearRisk, theta: FloatArray) -> LinearRisk | None:
+    """Return the risk of the rows that stay where they are while it falls for ever, its penalty as it is."""
+    direction = existence_of(risk).flight(theta)
+    if direction is None:
+        return None
+    moved = np.abs(risk.design.dot(direction))
+    stay = moved <= MOVED * np.max(moved[risk.weights > 0], initial=0.0)
+    weights = np.where(stay, risk.weights, 0.0)
+    if not weights.any():
+        return None
+    return risk.moved(replace(risk.rows, weights=weights), risk.penalty)
+
+
+def _reason(rows: Indices, lost: list[str]) -> str:
+    shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+    what = "this row" if len(rows) == 1 else f"these {len(rows)} rows"
+    return f"Without {what}: {shown or 'some combination of coefficients'} is not determined; the others are."

@@ -1,0 +1,99 @@
+"""A linear risk in coordinates in which its Hessian is regular and well-conditioned.
+
+Where the Gram matrix of the rows has lost its digits, or where columns depend on each other, questions are
+asked of this risk instead: theta = theta-hat + T u, u = 0 the fit. It is a risk like any other, with fewer
+coefficients where some are not determined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.coordinates import Coordinates
+from influstat.curvature.base import Factored
+from influstat.curvature.linear import LARGEST
+from influstat.errors import IndefiniteHessian, SingularHessian
+from influstat.input.design import Design
+from influstat.input.validation import FloatArray
+from influstat.risks.contract import Risk
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.penalties import L2, Penalty
+from influstat.risks.penalties.active_l1 import active_l1
+from influstat.risks.penalties.moved import Moved
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """Coordinates u of a linear risk around theta.
+
+    Attributes
+    ----------
+    outer : LinearRisk
+        The risk in its own coefficients.
+    theta : ndarray, shape (p,)
+        Where u = 0.
+    coordinates : Coordinates
+        T, and the directions that nothing determines.
+    """
+
+    outer: LinearRisk
+    theta: FloatArray
+    coordinates: Coordinates
+
+    @cached_property
+    def risk(self) -> LinearRisk:
+        """The same risk as a function of u, with n rows and r coefficients."""
+        outer = self.outer
+        z = np.empty((outer.shape[0], self.coordinates.transform.shape[1]))
+        for rows, block in outer.design.dense_blocks():
+            z[rows] = self.coordinates.rows(block)
+        names = [f"combination {k}" for k in range(z.shape[1])]
+        design = Design(z, names=names)
+        moved = replace(outer.rows, design=design, offset=outer.linear_predictor(self.theta))
+        return outer.moved(moved, self._penalty())
+
+    def _penalty(self) -> Penalty:
+        penalty, p = self.outer.penalty, len(self.theta)
+        if penalty.flat(p).shape[1] == p:
+            return L2()
+        return Moved(penalty, self.theta, self.coordinates.lift(np.eye(self.coordinates.transform.shape[1])))
+
+    @cached_property
+    def start(self) -> FloatArray:
+        """U = 0, shape (r,)."""
+        return np.zeros(self.coordinates.transform.shape[1])
+
+
+def regular(risk: Risk, theta: FloatArray) -> tuple[Chart | None, Factored | None]:
+    """Return the coordinates that the risk needs at theta, and its Hessian factored in them, mean scale.
+
+    Returns
+    -------
+    Chart or None
+        None where the coefficients themselves will do, for risks that are not linear, and where the loss has
+        no curvature along directions that the rows determine.
+    CholeskyInverse, WhitenedInverse or None
+        None where the Hessian has no inverse.
+    """
+    if risk.shape[1] > LARGEST or not np.isfinite(risk.curvature(theta).diagonal()).all():
+        return None, None
+    linear = as_linear(risk)
+    try:
+        if linear is None or active_l1(linear.penalty) is not None:  # an active set has its own columns
+            return None, CholeskyInverse(risk.curvature(theta).to_dense(), risk.names)
+        inverse = linear.curvature(theta).factored()
+        if isinstance(inverse, CholeskyInverse):
+            return None, inverse
+        chart = Chart(linear, theta, inverse.coordinates)
+        return chart, chart.risk.curvature(chart.start).factored()
+    except (SingularHessian, IndefiniteHessian):
+        return None, None
+
+
+def chart_of(risk: Risk, theta: FloatArray) -> Chart | None:
+    """Return the coordinates that the risk needs at theta; None where its own coefficients will do."""
+    return regular(risk, theta)[0]

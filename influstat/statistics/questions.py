@@ -1,0 +1,207 @@
+"""What a fit is asked in the terms of regression diagnostics and inference; `Fit` is one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.statistics.covariance import covariance
+from influstat.statistics.diagnostics import diagnostics
+from influstat.statistics.inference import Inference, inference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class StatisticalQuestions(Minimum):
+    """A minimum that answers for its rows and coefficients as regression software does."""
+
+    def diagnostics(
+        self,
+        columns: Sequence[str] | str | None = None,
+        *,
+        method: str = "newton",
+        dispersion: float | str | None = None,
+        frequency: bool | None = None,
+        deleted_scale: bool = True,
+        information: str | None = None,
+    ) -> pd.DataFrame:
+        """Return leverage, Cook's distance, DFBETAS and the like of every row, as statsmodels names them.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Out of "cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits",
+            "cov_ratio" (these when left out), "resid_response", "resid_pearson", "resid_deviance",
+            "standard_resid_deviance", and "dfbetas", "dfbeta", "likelihood_displacement", which cost more.
+            `influstat.statistics.diagnostics` defines each.
+        method : {"newton", "exact"}
+            How theta_-i, the fit without the row, is found for the columns that need it: by a Newton step
+            (exact for squared error; statsmodels' one-step measures for the rest) or by a refit.
+        dispersion, frequency, information
+            As in `covariance`; leverages too are by this information. A row goes with its whole weight.
+        deleted_scale : bool
+            Divide DFBETAS by the dispersion without the row (as OLSInfluence does), or by that of the fit
+            (as GLMInfluence and MLEInfluence do).
+
+        Returns
+        -------
+        DataFrame
+            One line per row, labelled. `attrs["status"]` says of every row "" or why it has nan.
+
+        Raises
+        ------
+        Unsupported
+            The risk has no linear predictor, or a column needs the variance of y and the loss has none
+            (columns=None then gives what does not need it).
+        InvalidArgument, InvalidType
+            A name or a setting is not one of those above, or no residual degrees of freedom are left.
+
+        Warns
+        -----
+        DoubtfulResult
+            Some rows have nan: at leverage 1 there is no fit without the row.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
+        >>> fit.diagnostics(["hat_diag", "dfbeta"])["dfbeta_x0"].round(9).tolist()   # 4 - 5.5, ...
+        [-1.5, -0.5, 2.0]
+        """
+        return diagnostics(
+            self,
+            columns,
+            method=method,
+            dispersion=dispersion,
+            frequency=frequency,
+            deleted_scale=deleted_scale,
+            information=information,
+        )
+
+    def covariance(
+        self,
+        kind: str | None = None,
+        *,
+        groups: Any = None,
+        lags: int | None = None,
+        kernel: str | None = None,
+        correction: bool | None = None,
+        dispersion: float | str | None = None,
+        frequency: bool | None = None,
+        information: str | None = None,
+    ) -> FloatArray:
+        """Return a covariance of theta; what is left out is as the library fitted it, else as said here.
+
+        Parameters
+        ----------
+        kind : str, optional
+            "model" (the default), "HC0" to "HC5", "HC4m", "HAC", "cluster", "CR2", "infinitesimal jackknife",
+            "jackknife", "cluster jackknife" (CRV3), "centred cluster jackknife", "H1", "H2" or "H3", as
+            `influstat.statistics.covariance` defines them.
+        groups : array_like, shape (n,) or (n, 2)
+            The cluster of each row, for the kinds with clusters; two columns for two-way "cluster".
+        lags, kernel : int, {"bartlett", "uniform", "parzen"}
+            Of "HAC"; 4 (n / 100)^(2/9) lags by Bartlett's kernel.
+        correction : bool
+            Whether "cluster", "cluster jackknife" (as a rule) and "HAC" (not) have small-sample factors.
+        dispersion : float, "X2" or "dev"
+            The variance of y at unit weight, sigma^2 for least squares, if it is known; or how it is
+            estimated, by Pearson's statistic or the deviance. 1 or "X2", as the loss has it.
+        frequency : bool
+            Whether weights are counts of equal rows, N then being their sum.
+        information : {"observed", "expected"}
+            The curvature in "model" (as the library has it) and sandwiches ("observed"); R takes "expected".
+
+        Returns
+        -------
+        ndarray, shape (p, p)
+
+        Raises
+        ------
+        Unsupported
+            "model" for a loss that says nothing of the variance of y; HC2 or HC3 without leverages.
+        InvalidArgument
+            The kind is unknown, an argument does not suit it, or a row that it leaves out cannot be.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
+        >>> fit.covariance(), fit.covariance("HC0")         # 26 / 2 / 3 and 26 / 9
+        (array([[4.33333333]]), array([[2.88888889]]))
+        """
+        return covariance(
+            self,
+            kind,
+            groups=groups,
+            lags=lags,
+            kernel=kernel,
+            correction=correction,
+            dispersion=dispersion,
+            frequency=frequency,
+            information=information,
+        )
+
+    def inference(
+        self,
+        kind: str | None = None,
+        *,
+        groups: Any = None,
+        use_t: bool | None = None,
+        level: float = 0.95,
+        lags: int | None = None,
+        kernel: str | None = None,
+        correction: bool | None = None,
+        dispersion: float | str | None = None,
+        frequency: bool | None = None,
+        information: str | None = None,
+    ) -> Inference:
+        """Return standard errors, t and p values, limits, and what each row does to them.
+
+        Parameters
+        ----------
+        kind, groups, lags, kernel, correction, dispersion, frequency, information
+            As in `covariance`.
+        use_t : bool, optional
+            Student's t with N - edf degrees of freedom (clusters: their number less 1), or the normal
+            distribution. Left out: as the library fitted it, else t for squared error of unknown variance.
+        level : float
+            Of the confidence intervals, between 0 and 1.
+
+        Returns
+        -------
+        Inference
+
+        Raises
+        ------
+        Unsupported, InvalidArgument, InvalidType
+            As in `covariance`; level is not between 0 and 1.
+
+        Warns
+        -----
+        DoubtfulResult
+            The library's own covariance is not reproduced, or its standard errors are others than these.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0]], [1.0, 3.0, 8.0])
+        >>> fit.inference().table.t_values          # 4 / sqrt(26 / 6)
+        array([1.92153785])
+        """
+        return inference(
+            self,
+            kind,
+            use_t=use_t,
+            level=level,
+            groups=groups,
+            lags=lags,
+            kernel=kernel,
+            correction=correction,
+            dispersion=dispersion,
+            frequency=frequency,
+            information=information,
+        )

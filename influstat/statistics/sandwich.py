@@ -1,0 +1,208 @@
+"""The middle of sandwich covariances: sums of products of the rows' scores, one function for each form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument, Unsupported
+from influstat.input.design import BLOCK_ENTRIES
+from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.risks.linear import require_linear
+from influstat.statistics.adjusted_clusters import adjusted_sums
+from influstat.statistics.leverage import Leverage
+from influstat.statistics.setting import BY_LEVERAGE, CovarianceSetting
+
+ONE = 1e-10  # 1 - leverage below which it is 0 up to rounding
+
+
+def count(fit: Minimum, setting: CovarianceSetting) -> tuple[float, float]:
+    """Return N and the effective degrees of freedom (p where the risk has no linear predictor)."""
+    total = float(setting.counts.sum())
+    try:
+        leverage = Leverage(fit, setting.information)
+    except Unsupported:
+        return total, float(len(fit.theta))
+    return total, leverage.effective_degrees_of_freedom
+
+
+def size(setting: CovarianceSetting) -> float:
+    """Return the N of small-sample factors."""
+    return float((setting.counts if setting.factor_counts is None else setting.factor_counts).sum())
+
+
+def taken(fit: Minimum, setting: CovarianceSetting) -> float:
+    """Return what they subtract from N: the effective degrees of freedom, or the number of coefficients."""
+    return count(fit, setting)[1] if setting.factor_counts is None else float(len(fit.theta))
+
+
+def clusters_left(fit: Minimum, clusters: NDArray[np.intp]) -> int:
+    """Return how many clusters have a row of positive weight."""
+    return len(np.unique(clusters[fit.risk.weights > 0]))
+
+
+def factor(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp] | None = None) -> float:
+    """Return what the sandwich, or its part by these clusters, is multiplied by.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InvalidArgument
+        No residual degrees of freedom are left for the factor.
+    """
+    if setting.kind != "HC1" and not (setting.kind in ("cluster", "HAC") and setting.correction):
+        return 1.0
+    total, freedom = size(setting), taken(fit, setting)
+    if not total - freedom > 1e-8 * total:
+        raise InvalidArgument(
+            "kind",
+            "be one without N - edf in its factor where no residual degrees of freedom are left",
+            f"is {setting.kind!r} with {total:g} observations and {freedom:g} effective degrees of freedom",
+            "Use fewer columns or a penalty, or correction=False (for HC1: HC0).",
+        )
+    if clusters is None:
+        return total / (total - freedom)
+    groups = clusters_left(fit, clusters)
+    if groups < 2:
+        raise InvalidArgument(
+            "groups", "hold at least 2 clusters with a row of positive weight", f"holds {groups}", "Use HC1."
+        )
+    return groups / (groups - 1.0) * (total - 1.0) / (total - freedom)
+
+
+def middle(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
+    """Return the middle of the sandwich with its factor, sum scale, shape (p, p)."""
+    if setting.kind == "HAC":
+        return factor(fit, setting) * _by_lags(fit, setting)
+    if setting.kind == "CR2":
+        sums = adjusted_sums(fit, setting.clusters[0], setting.information)
+        return np.asarray(sums.T @ sums)
+    if setting.clusters:
+        total = np.zeros((len(fit.theta), len(fit.theta)))
+        for sign, clusters in zip((1.0, 1.0, -1.0), setting.clusters, strict=False):
+            sums = cluster_sums(fit, setting, clusters)
+            total += sign * factor(fit, setting, clusters) * sums.T @ sums
+        return total
+    scale = row_factors(fit, setting)
+    total = np.zeros((len(fit.theta), len(fit.theta)))
+    for rows, gradients in score_blocks(fit, setting):
+        total += gradients.T @ (scale[rows, None] * gradients)
+    return factor(fit, setting) * total
+
+
+def cluster_sums(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp]) -> FloatArray:
+    """Return the sums of w_i g_i over each cluster, shape (G, p)."""
+    sums = np.zeros((int(clusters.max()) + 1, len(fit.theta)))
+    for rows, gradients in score_blocks(fit, setting):
+        np.add.at(sums, clusters[rows], fit.risk.weights[rows, None] * gradients)
+    return sums
+
+
+def row_factors(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
+    """Return what g_i g_i' is multiplied by in the middle of the sandwich, shape (n,).
+
+    w_i^2, over the observations that the row stands for (HC0, HC1, infinitesimal jackknife), over a power of
+    1 - h_i. With r = N h / edf it is 1 (HC2), 2 (HC3), min(4, r) (HC4, Cribari-Neto 2004),
+    min(1, r) + min(1.5, r) (HC4m, Cribari-Neto and da Silva 2011) or min(r, max(4, 0.7 max r)) / 2 (HC5,
+    Cribari-Neto, Souza and Vasconcellos 2007), as in R's sandwich.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    weights = fit.risk.weights
+    scale = np.divide(weights**2, setting.counts, out=np.zeros(len(weights)), where=setting.counts > 0)
+    if setting.kind not in BY_LEVERAGE:
+        return scale
+    leverage = Leverage(fit, setting.information)
+    h = copy_leverage(leverage, setting)
+    scale = np.where(h > 1.0 - ONE, 0.0, scale)  # no residual: see lost_coefficients
+    h = np.where(h > 1.0 - ONE, 0.0, h)
+    if setting.kind in ("HC2", "HC3"):
+        return np.asarray(scale / (1.0 - h) ** (1 if setting.kind == "HC2" else 2))
+    relative = setting.counts.sum() * h / leverage.effective_degrees_of_freedom
+    power = {
+        "HC4": np.minimum(4.0, relative),
+        "HC4m": np.minimum(1.0, relative) + np.minimum(1.5, relative),
+        "HC5": np.minimum(relative, max(4.0, 0.7 * float(relative.max()))) / 2.0,
+    }[setting.kind]
+    return np.asarray(scale / (1.0 - h) ** power)
+
+
+def copy_leverage(leverage: Leverage, setting: CovarianceSetting) -> FloatArray:
+    """Return h_i, of one observation where rows stand for several; refuse leverages of 1."""
+    return np.asarray(leverage.values / np.where(setting.counts > 0, setting.counts, 1.0))
+
+
+def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bool_]:
+    """Return which coefficients a form that divides by 1 - leverage cannot judge: those of rows at 1.
+
+    Such a row has no residual, and its score adds nothing to the others, with it or without it.
+
+    Returns
+    -------
+    ndarray of bool, shape (p,)
+
+    Raises
+    ------
+    InvalidArgument
+        No coefficient is left.
+    """
+    lost = np.zeros(len(fit.theta), dtype=np.bool_)
+    if setting.kind not in BY_LEVERAGE:
+        return lost
+    leverage = Leverage(fit, setting.information)
+    own = np.flatnonzero(copy_leverage(leverage, setting) > 1.0 - ONE)
+    if not own.size:
+        return lost
+    weights = fit.risk.weights.copy()
+    weights[own] = 0.0
+    left = fit.risk.reweighted(weights).curvature(fit.theta).coordinates() if weights.any() else None
+    lost = ~lost if left is None else ~left.determined
+    if lost.all():
+        raise InvalidArgument(
+            "kind",
+            "be one that does not divide by 1 - leverage",
+            f"is {setting.kind} and row {leverage.risk.row_labels[own[0]]} has leverage 1",
+            'Use "HC0" or "HC1", or drop that row.',
+        )
+    return lost
+
+
+def score_blocks(fit: Minimum, setting: CovarianceSetting) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield (rows, g): the rows' scores, a few thousand at a time."""
+    n, p = fit.risk.shape
+    share = np.zeros(p)
+    if setting.penalty_in_scores:
+        risk = require_linear(fit.risk, "a penalty's share in the scores")
+        share = risk.penalty.gradient(fit.theta) / risk.total_weight
+    step = max(1, BLOCK_ENTRIES // p)
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        yield rows, fit.risk.row_gradients(fit.theta, rows) + share
+
+
+def _by_lags(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
+    """Return sum_l k_l sum_t (u_t u_{t-l}' + u_{t-l} u_t'), u_t = w_t g_t over the root of its count.
+
+    Newey and West (1987). Rows are in the order of time; one without weight keeps its place.
+
+    Returns
+    -------
+    ndarray, shape (p, p)
+    """
+    assert setting.lag_weights is not None
+    counts = setting.counts
+    share = np.divide(fit.risk.weights, np.sqrt(counts), out=np.zeros(len(counts)), where=counts > 0)
+    scores = np.concatenate([share[rows, None] * gradients for rows, gradients in score_blocks(fit, setting)])
+    total = setting.lag_weights[0] * scores.T @ scores
+    for lag, weight in enumerate(setting.lag_weights[1:], start=1):
+        product = scores[lag:].T @ scores[:-lag]
+        total += weight * (product + product.T)
+    return np.asarray(total)

@@ -1,0 +1,284 @@
+"""A statsmodels fit carries its inference: every line of the table, with every covariance it offers."""
+
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+from statsmodels.tools.sm_exceptions import SpecificationWarning
+
+import influstat as ist
+from tests.statsmodels_models import CASES
+
+TIMES = np.arange(200)
+GROUPS, OTHERS = TIMES % 23, TIMES // 9
+ROBUST = {
+    "HC0": {"cov_type": "HC0"},
+    "HC1": {"cov_type": "HC1"},
+    "HC2": {"cov_type": "HC2", "use_t": True},
+    "HC3": {"cov_type": "HC3"},
+    "cluster": {"cov_type": "cluster", "cov_kwds": {"groups": GROUPS}},
+    "cluster, uncorrected": {
+        "cov_type": "cluster",
+        "cov_kwds": {"groups": GROUPS, "use_correction": False, "df_correction": False},
+        "use_t": True,
+    },
+    "two-way": {"cov_type": "cluster", "cov_kwds": {"groups": np.c_[GROUPS, OTHERS]}, "use_t": True},
+    "HAC": {"cov_type": "HAC", "cov_kwds": {"maxlags": 3}},
+    "HAC, uniform": {
+        "cov_type": "HAC",
+        "cov_kwds": {"maxlags": 2, "kernel": "uniform", "use_correction": True},
+        "use_t": True,
+    },
+}
+SCALES = {"Pearson": {"scale": "X2"}, "deviance": {"scale": "dev"}, "fixed": {"scale": 1.3}}
+LEAST_SQUARES = {
+    "fixed scale": {"cov_type": "fixed scale", "cov_kwds": {"scale": 1.7}},
+    "CRV3": {"cov_type": "cluster-crv3", "cov_kwds": {"groups": GROUPS}},
+    "CRV3, uncorrected": {
+        "cov_type": "cluster-crv3",
+        "cov_kwds": {"groups": GROUPS, "use_correction": False},
+    },
+    "centred CRV3": {"cov_type": "cluster-jk", "cov_kwds": {"groups": GROUPS}, "use_t": True},
+}
+SOME = ("nonrobust", "HC3", "two-way", "HAC", "Pearson", "fixed", "fixed scale")
+
+# Lines whose Hessian statsmodels differences, and how many digits that costs it.
+DIFFERENCED = {
+    "OrderedModel logit": 1e-5,
+    "OrderedModel probit": 1e-6,
+    "TruncatedLFPoisson": 1e-7,
+    "a user's Student likelihood": 1e-7,
+}
+# Lines whose Hessian in statsmodels is not the derivative of its own score: there ours is not the library's.
+WRONG_HESSIAN = ("NegativeBinomialP 1.5", "ZeroInflatedPoisson")
+
+
+def covariances_of(case):
+    """Return the arguments of fit() for every covariance that the model class offers."""
+    name = case.name
+    if name.startswith("RLM"):
+        return {cov: {"cov": cov} for cov in ("H1", "H2", "H3")}
+    if name.startswith("fit_regularized of") or name == "OLS, HC3 covariance":
+        return {"nonrobust": {}}
+    found = {"nonrobust": {}, **ROBUST}
+    if name in ("OLS", "WLS", "GLS, diagonal"):
+        found |= LEAST_SQUARES
+    if name.startswith(("GLM ", "GLMGam")):
+        found |= SCALES
+    return found
+
+
+@contextmanager
+def fits_with(case, options):
+    """Let every fit() of the case's model take more options."""
+    kind = type(case.refitted().model)
+    own = kind.fit
+
+    def fit(self, *args, **kwargs):
+        kind.fit = own  # fits within a fit are as they were
+        try:
+            return own(self, *args, **kwargs, **options)
+        finally:
+            kind.fit = fit
+
+    kind.fit = fit
+    try:
+        yield
+    finally:
+        kind.fit = own
+
+
+def results_with(case, options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SpecificationWarning)  # "not fully supported with freq_weights"
+        if not options:
+            return case.refitted()
+        with fits_with(case, options):
+            return case.refitted()
+
+
+def table_of(results):
+    """Return bse, tvalues, pvalues and limits, one line per coefficient that is not held at zero."""
+    columns = [np.asarray(getattr(results, name)).ravel(order="F") for name in ("bse", "tvalues", "pvalues")]
+    limits = np.asarray(results.conf_int()).reshape(-1, 2)
+    table = np.column_stack([*columns, limits])
+    return table[np.isfinite(columns[0])]
+
+
+def assert_carried(case, options):
+    results = results_with(case, options)
+    if not hasattr(results, "bse"):  # fit_regularized without standard errors of its own
+        return
+    found = ist.from_statsmodels(results, **case.settings).inference().to_frame().to_numpy()
+    truth = table_of(results)
+    # Standard errors to 8 digits each, the others to 1e-8 of the largest: small p values have none to spare.
+    size = np.broadcast_to(np.maximum(1.0, np.abs(truth).max(axis=0)), truth.shape).copy()
+    size[:, 0] = truth[:, 0]
+    np.testing.assert_array_less(np.abs(found - truth) / size, DIFFERENCED.get(case.name, 1e-8))
+
+
+def lines(chosen):
+    return [
+        pytest.param(case, name, options, id=f"{case.name}, {name}")
+        for case in CASES
+        if case.name not in WRONG_HESSIAN
+        for name, options in covariances_of(case).items()
+        if (name in SOME or name.startswith("H1")) == chosen
+        and not (name == "Pearson" and "trials" in offers(case))
+    ]
+
+
+def offers(case):
+    """Return "trials" for proportions of several trials."""
+    return "trials" if getattr(case.refitted().model, "n_trials", np.ones(1)).max() > 1 else ""
+
+
+SOME_LINES, OTHER_LINES = lines(True), lines(False)
+
+
+@pytest.mark.parametrize(("case", "name", "options"), SOME_LINES)
+def test_inference_is_that_of_the_results(case, name, options):
+    assert_carried(case, options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "name", "options"), OTHER_LINES)
+def test_inference_is_that_of_the_results_for_other_covariances(case, name, options):
+    assert_carried(case, options)
+
+
+@pytest.mark.parametrize("name", WRONG_HESSIAN)
+def test_where_the_hessian_of_the_library_is_wrong_ours_is_that_of_its_score(name):
+    results = next(case for case in CASES if case.name == name).refitted()
+    fit = ist.from_statsmodels(results)
+    with pytest.warns(ist.errors.DoubtfulResult, match="reported by the library are others"):
+        ours = fit.inference().covariance
+    theta, p = np.asarray(results.params), len(results.params)
+    hessian = np.empty((p, p))
+    for k in range(p):
+        step = 1e-4 * max(1.0, abs(theta[k])) * np.eye(p)[k]
+        near = results.model.score(theta + step) - results.model.score(theta - step)
+        far = results.model.score(theta + 2.0 * step) - results.model.score(theta - 2.0 * step)
+        hessian[:, k] = (8.0 * near - far) / (12.0 * step[k])
+    np.testing.assert_allclose(ours, np.linalg.inv(-hessian), rtol=1e-7)
+
+
+def test_trials_belong_to_the_estimated_scale():
+    case = next(case for case in CASES if case.name == "GLM Binomial logit, trials")
+    results = results_with(case, {"scale": "X2"})
+    with pytest.warns(ist.errors.DoubtfulResult, match="leaves the numbers of trials out"):
+        ours = ist.from_statsmodels(results).inference().table.standard_errors
+    plain = case.refitted()
+    scale = np.sum(plain.resid_pearson**2) / plain.df_resid
+    np.testing.assert_allclose(ours, plain.bse * np.sqrt(scale), rtol=1e-9)
+
+
+# -- counts, information, arguments ------------------------------------------------------------------------
+
+Y, X = np.array([1.0, 3, 2, 5, 4, 6]), sm.add_constant(np.arange(6.0))
+COPIES = np.array([1.0, 3, 2, 1, 4, 2])
+
+
+def weighted(y=Y, copies=COPIES, family=None, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SpecificationWarning)
+        model = sm.GLM(y, X, freq_weights=copies, family=family)
+        return model.fit(tol=1e-13, tol_criterion="params", **options)
+
+
+@pytest.mark.parametrize("drop", ["row", "copy"])
+@pytest.mark.parametrize("options", [{}, ROBUST["HC0"], {"use_t": True}], ids=["model", "HC0", "t"])
+def test_copies_count(drop, options):
+    results = weighted(**options)
+    found = ist.from_statsmodels(results, drop=drop).inference()
+    np.testing.assert_allclose(found.to_frame(), table_of(results), rtol=1e-9)
+    repeated = sm.OLS(np.repeat(Y, COPIES.astype(int)), np.repeat(X, COPIES.astype(int), axis=0)).fit()
+    errors = repeated.HC0_se if options.get("cov_type") else repeated.bse
+    np.testing.assert_allclose(found.table.standard_errors, errors, rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", ["WLS", "GLM"])
+def test_rows_of_weight_zero_count_as_in_the_library(model):
+    weights = np.array([1.0, 0, 2, 1, 1, 0.5])
+    results = sm.WLS(Y, X, weights=weights) if model == "WLS" else sm.GLM(Y, X, var_weights=weights)
+    fit = ist.from_statsmodels(results.fit())
+    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results.fit()), rtol=1e-8)
+
+
+@pytest.mark.parametrize("drop", ["row", "copy"])
+def test_copies_are_in_the_cluster_of_their_row(drop):
+    results = weighted(cov_type="cluster", cov_kwds={"groups": np.array([0, 0, 1, 1, 2, 2])})
+    found = ist.from_statsmodels(results, drop=drop).inference()
+    np.testing.assert_allclose(found.to_frame(), table_of(results), rtol=1e-9)
+
+
+def test_a_row_without_copies_has_nothing_to_lose():
+    results = weighted(copies=np.array([2.0, 0, 1, 3, 1, 1]), family=sm.families.Poisson())
+    fit = ist.from_statsmodels(results, drop="copy")
+    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results), rtol=1e-9)
+    delta = fit.leave_one_out().delta
+    assert np.abs(delta[1]).max() < 1e-12 < np.abs(delta[0]).max()
+
+
+@pytest.mark.parametrize(
+    "options", [{"method": "newton"}, {"method": "newton", "cov_type": "eim"}, {}], ids=str
+)
+def test_the_information_is_the_one_that_the_library_took(options):
+    spector = sm.datasets.spector.load_pandas()
+    family = sm.families.Binomial(sm.families.links.CLogLog())
+    tight = {"tol": 1e-13, "tol_criterion": "params"} if not options else {}
+    results = sm.GLM(spector.endog, sm.add_constant(spector.exog), family=family).fit(**options, **tight)
+    fit = ist.from_statsmodels(results)
+    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results), rtol=1e-8)
+    observed, expected = (
+        fit.inference(information=kind).table.standard_errors[1] for kind in ("observed", "expected")
+    )
+    np.testing.assert_allclose([observed, expected], [1.035, 0.918], atol=1e-3)
+
+
+def test_arguments_override_what_the_results_say():
+    results = sm.OLS(Y, X).fit(cov_type="HC3")
+    fit = ist.from_statsmodels(results)
+    plain = sm.OLS(Y, X).fit()
+    found = fit.inference("model", use_t=True)
+    np.testing.assert_allclose(found.to_frame(), table_of(plain), rtol=1e-10)
+    np.testing.assert_allclose(fit.covariance("HC1"), plain.cov_HC1, rtol=1e-10)
+    np.testing.assert_allclose(fit.covariance(), plain.cov_HC3, rtol=1e-10)
+    np.testing.assert_allclose(
+        fit.inference("model").table.p_values, 2 * stats.norm.sf(np.abs(plain.tvalues)), rtol=1e-10
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "instead"),
+    [
+        ("hac-panel", {"groups": GROUPS[:6] // 3, "maxlags": 1}, "HC0"),
+        ("hac-groupsum", {"time": np.arange(6) % 3, "maxlags": 1}, "HC0"),
+    ],
+)
+def test_what_is_not_reproduced_is_said_with_what_stands_there(kind, settings, instead):
+    fit = ist.from_statsmodels(sm.OLS(Y, X).fit(cov_type=kind, cov_kwds=settings))
+    with pytest.warns(ist.errors.DoubtfulResult, match=f"{kind}.*not reproduced: '{instead}'") as caught:
+        fit.inference()
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+def test_the_scale_reaches_diagnostics():
+    data = sm.datasets.cpunish.load_pandas()
+    design = sm.add_constant(data.exog[["INCOME", "SOUTH"]] / [1000.0, 1.0])
+    results = sm.GLM(data.endog, design, family=sm.families.Poisson()).fit(scale="X2")
+    frame = ist.from_statsmodels(results).diagnostics(["cooks_d", "standard_resid"])
+    theirs = results.get_influence()
+    np.testing.assert_allclose(frame["cooks_d"], theirs.cooks_distance[0], rtol=1e-6)
+    np.testing.assert_allclose(frame["standard_resid"], theirs.resid_studentized, rtol=1e-6)
+    assert abs(frame["cooks_d"].max() - 0.695) < 1e-3
+
+
+def test_penalised_p_values_say_what_they_are():
+    ridge = ist.Ridge(lam=1.0).fit(X, Y).inference()
+    assert "no tests of an unpenalised" in ridge.to_frame().attrs["note"]
+    assert ist.Ridge(lam=0.0).fit(X, Y).inference().table.note == ""
