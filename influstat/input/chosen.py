@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -88,13 +89,14 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     """Return the positions of labels, or raise for one that no row or more than one row has."""
     names, entries = getattr(row_labels, "names", None) or (None,), given.tolist()
     whole = len(names) > 1 and all(isinstance(one, tuple) and len(one) == len(names) for one in entries)
-    index, wanted = index_of(row_labels), index_of(called(given, names) if whole else given)
-    try:
-        known = index.get_indexer_for(wanted) if index.nlevels == wanted.nlevels else np.full(len(wanted), -1)
-    except TypeError:  # dicts, lists: no row is called that
-        known = np.full(len(wanted), -1)
+    index = index_of(row_labels)
+    known = np.full(len(given), -1)
+    with suppress(TypeError, ValueError, NotImplementedError):  # what no index can hold, no row is called
+        wanted = index_of(called(given, names) if whole else given)
+        if index.nlevels == wanted.nlevels:
+            known = index.get_indexer_for(wanted)
     repeated = index.duplicated(keep=False)
-    if (known < 0).any() and len(known) == len(wanted):
+    if (known < 0).any() and len(known) == len(given):
         raise InvalidArgument(
             argument,
             f"hold at least one whole number from 0 to {len(row_labels) - 1}, row labels or a mask",
