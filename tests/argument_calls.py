@@ -25,6 +25,7 @@ NEW = {"X": XT, "offset": np.zeros(M)}
 TESTS = {"X": XT, "y": YT, "offset": np.zeros(M)}
 WAYS = {"kind": "linear"}
 STATISTICS = {"dispersion": 1.0, "frequency": False}
+COVARIANCE = {"correction": None, "information": "observed", "kernel": "bartlett", "lags": 1}
 CHECK = {"seed": 0, "laws": None}
 
 
@@ -61,11 +62,14 @@ def fits():
 
 def of_a_fit(fit):
     return {
-        "covariance": {"kind": "HC0", "groups": None, **STATISTICS},
+        "covariance": {"kind": "HAC", "groups": None, **STATISTICS, **COVARIANCE},
         "diagnostics": {
-            "columns": None, "method": "newton", "deleted_scale": True, **STATISTICS,
+            "columns": None, "method": "newton", "deleted_scale": True, "information": "observed",
+            **STATISTICS,
         },
-        "inference": {"kind": "model", "groups": None, "use_t": None, "level": 0.9, **STATISTICS},
+        "inference": {
+            "kind": "HAC", "groups": None, "use_t": None, "level": 0.9, **STATISTICS, **COVARIANCE,
+        },
         "influence": {"solver": None},
         "leave_groups_out": {"groups": GROUPS, "method": "newton"},
         "leave_one_out": {"method": "exact", "rows": None},
@@ -171,10 +175,11 @@ def of_settings():
         }),
         "LinearRisk": (ist.LinearRisk, {
             "loss": ist.SquaredError(), "X": X, "y": Y, "penalty": ist.L2(1.0), "intercept": False,
-            "protocol": "fixed", **ROWS,
+            "protocol": "fixed", "test_protocol": None, **ROWS,
         }),
         "SoftmaxRisk": (ist.SoftmaxRisk, {
-            "X": X, "y": GROUPS, "classes": None, "penalty": None, "intercept": False, "protocol": "fixed",
+            "X": X, "y": GROUPS, "classes": None, "penalty": None, "intercept": False,
+            "protocol": "fixed", "test_protocol": None,
             "weights": np.ones(N), "names": NAMES, "row_labels": ROWS["row_labels"],
         }),
         "BlackBoxRisk": (ist.BlackBoxRisk, {
@@ -200,7 +205,7 @@ def of_functions(fit, logistic):
     ols, estimator = sm.OLS(Y, X).fit(), LogisticRegression(tol=1e-10).fit(X[:, 1:], LABELS)
     return {
         "average_marginal_effect": (ist.average_marginal_effect, {
-            "fit": logistic, "columns": None, "discrete": (), "X": None, "offset": None,
+            "fit": logistic, "columns": None, "discrete": (), "X": None, "offset": None, "elasticity": None,
         }),
         "contrast": (ist.contrast, {"fit": fit, "coefficients": [1.0, 0.0, 0.0], "labels": None}),
         "cross_validate": (ist.cross_validate, {
@@ -244,6 +249,9 @@ def of_functions(fit, logistic):
         }),
         "checks.check_loss": (checks.check_loss, {
             "loss": ist.SquaredError(), "y": None, "width": 1.0, "convex": True, **CHECK,
+        }),
+        "checks.check_refit": (checks.check_refit, {
+            "fit": fit, "refit": lambda rows: fit.theta, "rtol": 1e-4, "rows": 2, "seed": 0,
         }),
         "checks.check_risk": (checks.check_risk, {
             "risk": fit.risk, "theta": None, "X": None, "y": None, "convex": True, **CHECK,

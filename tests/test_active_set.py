@@ -195,9 +195,13 @@ def test_constrained_least_squares_is_solved_over_all_columns(alpha):
 
 
 def test_logistic_losses_too():
-    X = RNG.normal(size=(40, 6))
-    y = (X @ [1.0, -0.5, 0.2, 0, 0, 0] + RNG.normal(size=40) > 0).astype(int)
-    estimator = LogisticRegression(solver="liblinear", C=0.4, l1_ratio=1.0, tol=1e-12, max_iter=100_000)
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(40, 6))
+    y = (X @ [1.0, -0.5, 0.2, 0, 0, 0] + rng.normal(size=40) > 0).astype(int)
+    # liblinear stalls at its rounding below 1e-10; what it is compared to 1e-6 for it has long reached then.
+    estimator = LogisticRegression(
+        solver="liblinear", C=0.4, l1_ratio=1.0, tol=1e-10, max_iter=100_000, random_state=0
+    )
     fitted = estimator.fit(X, y)
     fit = ist.from_sklearn(fitted, X, y, polish=True)
     removal, before = fit.leave_one_out(), fitted.decision_function(X)
@@ -208,8 +212,9 @@ def test_logistic_losses_too():
 
 @pytest.mark.parametrize("share", [1.0, 0.5])
 def test_fit_regularized_too_also_from_a_formula(share):
-    X = pd.DataFrame(RNG.normal(size=(30, 6)), columns=list("abcdef"))
-    X["y"] = X.a - X.b + 0.3 * X.c + RNG.normal(size=30)
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame(rng.normal(size=(30, 6)), columns=list("abcdef"))
+    X["y"] = X.a - X.b + 0.3 * X.c + rng.normal(size=30)
 
     def refit(table):
         model = smf.ols("y ~ a + b + c + d + e + f - 1", table)
@@ -218,7 +223,11 @@ def test_fit_regularized_too_also_from_a_formula(share):
     results = refit(X)
     fit = ist.from_statsmodels(results, alpha=0.25, L1_wt=share)
     removal, rows = fit.leave_one_out(), X.drop(columns="y").to_numpy()
-    moved = np.array([refit(X.drop(index=row)).params - results.params for row in range(30)])
+    # statsmodels leaves a column out for good once it is small: its refits miss the minimum (row 8 of an
+    # elastic net). scikit-learn's minimise the same mean.
+    net = ElasticNet(alpha=0.25, l1_ratio=share, fit_intercept=False, tol=1e-14, max_iter=100_000)
+    kept = [np.arange(30) != row for row in range(30)]
+    moved = np.array([net.fit(rows[one], X.y[one]).coef_ - results.params for one in kept])
     for new in (X, rows):
         np.testing.assert_allclose(removal.prediction_change(new), moved @ rows.T, atol=1e-7)
     assert (removal.entering.indices >= 0).any()

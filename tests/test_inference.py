@@ -295,10 +295,14 @@ def test_rows_that_cannot_be_left_out_are_nan_with_a_reason():
         assert [row for row, text in enumerate(found.status) if text] == [5]
         assert np.isnan(found.standard_errors[5]).all()
         assert np.isfinite(np.delete(found.standard_errors, 5, axis=0)).all()
-    with pytest.raises(ist.errors.InvalidArgument, match="row f has leverage 1"):
-        fit.covariance("HC3")
-    with pytest.raises(ist.errors.InvalidArgument, match="needs the fit without f "):
-        fit.covariance("jackknife")
+    y = np.delete(np.arange(8.0) ** 2, 5)
+    rest = ist.Ridge(lam=0.0, protocol="fixed").fit(np.ones((7, 1)), y)
+    for kind, factor in (("HC2", 1.0), ("HC3", 1.0), ("jackknife", (7.0 / 8.0) / (6.0 / 7.0))):
+        with pytest.warns(ist.errors.DoubtfulResult, match=f"{kind} covariance is nan for 1 of 2 .*: x1"):
+            found = fit.covariance(kind)
+        truth = np.full((2, 2), np.nan)
+        truth[0, 0] = factor * rest.covariance(kind)[0, 0]  # row f adds nothing to the mean of the others
+        np.testing.assert_allclose(found, truth, rtol=1e-12)
 
 
 def test_tables_are_labelled():

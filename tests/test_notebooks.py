@@ -122,7 +122,7 @@ def test_notebook_07_runs_on_a_table_with_a_category_that_occurs_once(tmp_path, 
     assert len(found["change"]) == 38
     assert np.isfinite(found["estimates"]).all()
     assert np.isfinite(found["errors"]).all()
-    assert len(found["by_group"]) == 9
+    assert len(found["by_group"]) == 10
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tests.plot_cases import CALLS, CLASSES, EXACT, IMAGES, LABELS, PREDICTED, R
 
 @pytest.fixture(autouse=True)
 def _close_figures():
+    plt.close("all")  # doctests that ran before in this process leave some open
     yield
     plt.close("all")
 

@@ -10,6 +10,7 @@ from influstat import plots
 
 @pytest.fixture(autouse=True)
 def _close_figures():
+    plt.close("all")  # doctests that ran before in this process leave some open
     yield
     plt.close("all")
 

@@ -15,6 +15,7 @@ from tests.plot_cases import EXACT, IMAGES, PREDICTED
 
 @pytest.fixture(autouse=True)
 def _close_figures():
+    plt.close("all")  # doctests that ran before in this process leave some open
     yield
     plt.close("all")
 

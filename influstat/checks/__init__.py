@@ -8,6 +8,7 @@ from influstat.checks.fit import FIT_LAWS, check_fit
 from influstat.checks.influence import INFLUENCE_LAWS, check_influence
 from influstat.checks.laws import laws
 from influstat.checks.loss import LOSS_LAWS, check_loss
+from influstat.checks.refit import REFIT_LAWS, check_refit
 from influstat.checks.report import Finding, Report
 from influstat.checks.risk import RISK_LAWS, check_risk
 from influstat.checks.solver import SOLVER_LAWS, check_solver
@@ -16,6 +17,7 @@ __all__ = [
     "FIT_LAWS",
     "INFLUENCE_LAWS",
     "LOSS_LAWS",
+    "REFIT_LAWS",
     "RISK_LAWS",
     "SOLVER_LAWS",
     "Finding",
@@ -23,6 +25,7 @@ __all__ = [
     "check_fit",
     "check_influence",
     "check_loss",
+    "check_refit",
     "check_risk",
     "check_solver",
     "laws",

@@ -14,6 +14,7 @@ from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.checks.sample import TARGETS, Sample
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.validation import FloatArray
+from influstat.losses.alone import CAUSES, other_rows_matter
 from influstat.losses.base import kink_distance
 from influstat.losses.numerical import NumericalLoss
 from influstat.numerics.derivatives import NEAR, Derivative, noise, ridders
@@ -33,6 +34,11 @@ def _frozen(*arrays: FloatArray) -> list[FloatArray]:
 def _form(loss: Any, sample: Sample) -> Finding:
     """Shapes, dtype, finite results, the same results again, and input left alone."""
     y, eta = _frozen(sample.y, sample.eta)
+    mixed = other_rows_matter(loss, sample.y, sample.eta)
+    if mixed is not None:
+        name, row = mixed
+        cause = f"mixes rows: it changes with the other rows of the call. {CAUSES}"
+        return Finding("", False, where=f"{name}, {sample.place((row,))}", cause=cause)
     wide = np.column_stack([eta, eta + 0.5])
     wide.flags.writeable = False
     for name in NAMES:
@@ -211,16 +217,22 @@ def _convexity(loss: Any, sample: Sample) -> Finding:
 
 
 def _bounded(loss: Any, sample: Sample) -> Finding:
-    """Far out, the slope points away from the middle: else the loss falls for ever."""
+    """Far out, the values no longer fall, or by less and less: else the loss falls for ever."""
     reach = np.abs(sample.centres) + 30.0 * max(1.0, sample.width)
     for sign, end in ((1.0, "+inf"), (-1.0, "-inf")):
-        with np.errstate(over="ignore"):
-            slopes = sign * np.asarray(loss.first(sample.targets, sign * reach))
-        if np.isnan(slopes).any():
-            target = sample.targets[int(np.argmax(np.isnan(slopes)))]
-            return Finding("", False, where=f"y = {target:g}, eta near {end}", cause="`first` is nan there")
-        # A slope that goes to 0 out there is rounding to either side; one of a loss that falls is about -1.
-        if (slopes < -1e-9).any():
+        with np.errstate(all="ignore"):  # a loss may overflow there
+            near, far, farther = (
+                np.asarray(loss.value(sample.targets, sign * times * reach)) for times in (1.0, 2.0, 3.0)
+            )
+            fall, later = near - far, far - farther
+        unknown = np.isnan(near) | np.isnan(far)
+        if unknown.any():
+            target = sample.targets[int(np.argmax(unknown))]
+            return Finding("", False, where=f"y = {target:g}, eta near {end}", cause="`value` is nan there")
+        # What goes to a limit falls less over each further stretch, by 1/3 of that before if like 1 / eta; a
+        # logarithm by 0.58, a straight line as much again.
+        if (unbounded := (fall > 1e-9 * (1.0 + np.abs(near))) & ~(later < 0.5 * fall)).any():
+            slopes = np.where(unbounded, -fall / reach, 0.0)
             target = sample.targets[int(np.argmin(slopes))]
             cause = f"the loss falls for ever as eta goes to {end}: "
             cause += "is the formula made for another coding of y, or is a sign wrong?"

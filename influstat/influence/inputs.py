@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
+from influstat.influence.changes import slopes_of
 from influstat.influence.influence import Influence
+from influstat.influence.user_columns import user_columns
 from influstat.input.groups import read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, check_finite, numeric_array
@@ -33,7 +35,8 @@ class InputScores(ShortRepr):
     ----------
     values : ndarray, shape (k, q)
         I_pert for each row and each column of X (not the intercept), in units of the loss times n per
-        unit of x (mean scale, as eq. 10).
+        unit of x (mean scale, as eq. 10). Through a Pipeline or a formula: per unit of each column of the
+        user's table that the design follows smoothly; columns of categories are left out.
     share : ndarray, shape (k,)
         w_i / W.
     rows : ndarray of int, shape (k,)
@@ -148,7 +151,19 @@ def input_influence(
     values = np.outer(-first, solution.value[:inputs])
     values -= np.outer(second * (design @ solution.value), fit.theta[:inputs])
     share = risk.weights[chosen] / risk.total_weight
-    return InputScores(values, share, chosen, tuple(risk.names[:inputs]), solution)
+    user = user_columns(fit)
+    if user is None:
+        return InputScores(values, share, chosen, tuple(risk.names[:inputs]), solution)
+    slopes = slopes_of(user)
+    if not slopes:
+        raise Unsupported(
+            "fit",
+            "have columns of numbers that its design follows smoothly",
+            f"was given {', '.join(user.names[:6])}, and moves with none of them a little",
+            "Compare refits with other categories.",
+        )
+    per_unit = [np.einsum("ij,ij->i", values, slope[chosen, :inputs]) for slope in slopes.values()]
+    return InputScores(np.column_stack(per_unit), share, chosen, tuple(slopes), solution)
 
 
 def _linear_risk(fit: Any) -> LinearRisk:

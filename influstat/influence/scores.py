@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,8 +160,8 @@ class Scores(ShortRepr):
                 )
             return 0
         # Coefficients are called by the text of a table's column: its number 0 is "0".
-        named = isinstance(column, Hashable) and not isinstance(column, (bool, np.bool_))  # though True == 1
-        found = (self._called(one) for one in ((column, str(column)) if named else ()))
+        given = () if isinstance(column, (bool, np.bool_)) else (column, str(column))  # though True == 1
+        found = (self._called(one) for one in given)
         labels: list[int] = next((some for some in found if some), [])
         if len(labels) == 1:
             return labels[0]
@@ -178,12 +178,14 @@ class Scores(ShortRepr):
             raise InvalidArgument("column", f"be below {m}", f"is {position}", "Pass a smaller one.")
         return position
 
-    def _called(self, name: Hashable) -> list[int]:
+    def _called(self, name: Any) -> list[int]:
         """Return the positions of the quantities with this label, equal as the keys of a dict are."""
         places: dict[Any, list[int]] = {}
         for k, label in enumerate(self.columns):
             places.setdefault(label, []).append(k)
-        return places.get(name, [])
+        with suppress(TypeError):  # arrays, lists, tuples of them: no key, so no label either
+            return places.get(name, [])
+        return []
 
     def to_frame(self, *, what: str = "removal") -> Any:
         """Return the scores as a table.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,11 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     names, entries = getattr(row_labels, "names", None) or (None,), given.tolist()
     whole = len(names) > 1 and all(isinstance(one, tuple) and len(one) == len(names) for one in entries)
     index = index_of(row_labels)
-    known = _places(index, called(given, names) if whole else given)
+    known = np.full(len(given), -1)
+    with suppress(TypeError, ValueError, NotImplementedError):  # what no index can hold, no row is called
+        wanted = index_of(called(given, names) if whole else given)
+        if index.nlevels == wanted.nlevels:
+            known = index.get_indexer_for(wanted)
     repeated = index.duplicated(keep=False)
     if (known < 0).any() and len(known) == len(given):
         raise InvalidArgument(
@@ -107,16 +112,6 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
             "Pass a mask, or a range of positions.",
         )
     return np.asarray(known, dtype=np.intp)
-
-
-def _places(index: Any, given: NDArray[Any]) -> Indices:
-    """Return where the index has these labels, every place of a repeated one; -1 for one that it lacks."""
-    nowhere = np.full(len(given), -1)
-    try:
-        wanted = index_of(given)
-        return np.asarray(index.get_indexer_for(wanted)) if index.nlevels == wanted.nlevels else nowhere
-    except (TypeError, ValueError):  # dicts and sets: nothing that a row could be called
-        return nowhere
 
 
 def _labels_are_other_numbers(row_labels: NDArray[Any]) -> bool:

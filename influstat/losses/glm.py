@@ -71,6 +71,17 @@ class GLMLoss:
         return 1.0 if (type(self.family), self.link) in _SELF_CONCORDANT else np.inf
 
     @property
+    def convex(self) -> bool:
+        """Return False where l2 is known to turn negative: local minima, not theorems of convexity."""
+        # log link: l2 = (p - 1) y mu^(1-p) + (2 - p) mu^(2-p) for the variance mu^p; Gaussian p = 0
+        power = {families.Gaussian: 0.0, families.InverseGaussian: 3.0}.get(type(self.family))
+        if isinstance(self.family, families.Tweedie):
+            power = float(self.family.power)
+        if self.link == links.LogLink():
+            return power is None or 1.0 <= power <= 2.0
+        return power != 0.0 or self.link == links.PowerLink(1.0)
+
+    @property
     def dispersion(self) -> float | None:
         """Return 1 where the family has no scale, None where its scale is to be estimated."""
         known = (families.Binomial, families.Poisson, families.NegativeBinomial)

@@ -195,13 +195,25 @@ class NumericalLoss:
                 size = self._size_around(targets[suspect], predictors[suspect])
                 size = np.maximum(size, self._size_at_zero(targets[suspect]))
                 suspect[suspect] = error[suspect] > 1e-6 * size / self.width**2
-            _refuse(suspect, targets, predictors, need, "has a second derivative that steps do not agree on")
+            remedy = self._rewrite(targets)
+            what = "has a second derivative that steps do not agree on"
+            _refuse(suspect, targets, predictors, need, what, remedy)
             displaced, _ = self._displaced(targets, predictors)
             typical = self._size_at_zero(targets)
             for name, lower in (("first", 1), ("second", 2)):
                 jump = derivatives.jumps(displaced, lower, n=targets.size, width=self.width, typical=typical)
-                _refuse(jump, targets, predictors, need, f"has a {name} derivative that jumps")
+                _refuse(jump, targets, predictors, need, f"has a {name} derivative that jumps", remedy)
         return found.value
+
+    def _rewrite(self, y: FloatArray) -> str:
+        """Return the remedy, with another `width` first where the targets are of another size."""
+        size = float(np.std(y) if len(y) > 1 else np.abs(y).max()) or self.width
+        if 0.03 < size / self.width < 30.0:
+            return REWRITE
+        return (
+            f"The targets spread over {size:.1g}, and width is {self.width:g}: pass width={size:.1g} if the "
+            f"loss bends over changes of eta of that size. {REWRITE}"
+        )
 
     def _size_at_zero(self, y: FloatArray) -> FloatArray:
         """Return how large the loss of each target is at eta = 0: what its rounding is measured against."""

@@ -155,9 +155,13 @@ class Descent:
         """Factor H; where rows too far out leave it singular, with some of its diagonal added."""
         try:
             inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
-        except IndefiniteHessian:
+        except IndefiniteHessian as error:
             if self.steps == 0 and self.convex:  # the loss, or the start, is not what it should be
-                raise
+                raise IndefiniteHessian(
+                    "The Hessian is indefinite where the search starts: this is not a minimum, and the loss "
+                    "is not convex there, or a sign in it is wrong. Pass start=, a theta near the minimum "
+                    f"that you mean, e.g. that of ist.SquaredError(). ({error.args[0].split(': ')[0]}.)"
+                ) from error
         except SingularHessian:
             if self.steps == 0 and self.convex:
                 self.existence.explain(self.theta)

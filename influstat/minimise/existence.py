@@ -65,6 +65,11 @@ class LinearExistence(Existence):
         """Directions (p, r) along which the penalty is constant."""
         return self._risk.penalty.flat(self._risk.shape[1])
 
+    @property
+    def _convex(self) -> bool:
+        """Whether a direction along which the risk falls for ever rules a minimum out: a loss may deny it."""
+        return bool(getattr(self._risk.loss, "convex", True))
+
     @cached_property
     def _columns(self) -> FloatArray:
         """How the linear predictors of the rows of positive weight move along them."""
@@ -107,7 +112,7 @@ class LinearExistence(Existence):
 
     def _pointed(self, theta: FloatArray) -> FloatArray | None:
         """Return the free part of theta if every row's loss falls for ever along it."""
-        if not self._flat.size:
+        if not self._flat.size or not self._convex:
             return None
         grows_up, grows_down = self._growth
         if (grows_up & grows_down).any():
@@ -130,7 +135,7 @@ class LinearExistence(Existence):
 
     def flight(self, theta: FloatArray) -> FloatArray | None:
         """Return a direction (p,) along which the risk falls for ever; None where there is none."""
-        if not self._flat.size:
+        if not self._flat.size or not self._convex:
             return None
         pointed = self._pointed(theta)
         grows_up, grows_down = self._growth

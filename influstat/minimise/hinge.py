@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, NotConverged
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
-from influstat.minimise.hinge_dual import EPSILON, HingeProblem, best_pair
+from influstat.minimise.hinge_dual import best_pair
+from influstat.minimise.hinge_problem import HingeProblem, central_intercept
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,11 +93,11 @@ def minimise_hinge(
     problem = HingeProblem(rows, 1.0 - y * offset, weights, kappa, intercept)
     theta, dual, iterations = np.zeros(rows.shape[1]), np.zeros(len(y)), 0
     if intercept:
-        theta[-1] = _central_intercept(problem, theta)
+        theta[-1] = central_intercept(problem, theta)
     if problem.value(theta) > 0:  # else the offset alone puts every row beyond the margin
         theta, dual[kept], iterations = best_pair(problem if len(kept) == len(y) else problem.take(kept))
     if intercept:
-        theta[-1] = _central_intercept(problem, theta)
+        theta[-1] = central_intercept(problem, theta)
     rounding = problem.rounding(theta)
     margin = np.abs(problem.shortfall(theta)) <= rounding
     gap, allowed = (
@@ -119,16 +120,3 @@ def _require_both_classes(y: FloatArray) -> None:
             f"holds only {y[0]:+.0f}",
             "Add rows of the other class, or fit without an intercept.",
         )
-
-
-def _central_intercept(problem: HingeProblem, theta: FloatArray) -> float:
-    """Return the middle of the interval of b that are optimal with beta; b itself if it is a point."""
-    labels = problem.rows[:, -1]
-    kinks = theta[-1] + labels * problem.shortfall(theta)  # the b that puts row i on the margin
-    order = np.argsort(kinks)
-    # Towards larger b the slope starts at minus the weight of class +1 and grows at every kink.
-    slope = np.cumsum(problem.weights[order]) - problem.weights[labels > 0].sum()
-    flat = np.flatnonzero(np.abs(slope[:-1]) <= len(labels) * EPSILON * problem.weights.sum())
-    if not len(flat):
-        return float(theta[-1])
-    return float(kinks[order[flat[0]]] + kinks[order[flat[-1] + 1]]) / 2

@@ -14,80 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, qr, solve_triangular
 
-from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
+from influstat.minimise.hinge_problem import EPSILON, HingeProblem, central_intercept
 
-EPSILON = float(np.finfo(np.float64).eps)
 MAX_ITERATIONS = 100
 TO_THE_BOUNDARY = 0.995  # share of the longest step that keeps the iterate inside
 POLISH_BELOW = 1e-4  # complementary products, relative to the objective, from which on rows are guessed
-EXACT = 1e-12  # violation of the optimality conditions, relative to their sizes, that ends the search
+EXACT = 16 * EPSILON  # violation of the optimality conditions, relative to their sizes, that ends the search
+NEARLY = 1e-12  # and that, if no pair is exact, is preferred to a smaller gap
 RANK = 1e-11  # smallest pivot, relative to the largest, of linearly independent rows
 DROWNED = 1e4 * EPSILON  # pivot, relative to its diagonal entry, of which rounding leaves four digits
-ROUNDING = 64 * EPSILON  # of 1 - y eta, relative to the size of its terms
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class HingeProblem(ShortRepr):
-    """minimise sum_i w_i max(0, c_i - y_i (x_i'beta + b)) + (kappa/2) |beta|^2, in sum scale."""
-
-    rows: FloatArray  # y_i x_i, and behind it y_i itself if there is an intercept
-    target: FloatArray  # c_i = 1 - y_i o_i, for an offset o_i
-    weights: FloatArray  # w_i >= 0
-    kappa: float  # strength of the penalty, > 0
-    intercept: bool  # whether the last entry of theta is b
-
-    def take(self, kept: NDArray[np.intp]) -> HingeProblem:
-        """Return the problem of some of the rows."""
-        return replace(self, rows=self.rows[kept], target=self.target[kept], weights=self.weights[kept])
-
-    @property
-    def penalty(self) -> FloatArray:
-        """The penalty's Hessian, a diagonal: kappa, and 0 for the intercept."""
-        diagonal = np.full(self.rows.shape[1], self.kappa)
-        diagonal[len(diagonal) - self.intercept :] = 0.0
-        return diagonal
-
-    def shortfall(self, theta: FloatArray) -> FloatArray:
-        """Return 1 - y_i eta_i: positive short of the margin, negative beyond it."""
-        return self.target - self.rows @ theta
-
-    def value(self, theta: FloatArray) -> float:
-        """Return the primal objective."""
-        hinge = np.maximum(self.shortfall(theta), 0.0)
-        return float(self.weights @ hinge + 0.5 * (self.penalty * theta) @ theta)
-
-    def gap(self, theta: FloatArray, dual: FloatArray) -> float:
-        """Return primal minus dual objective for a feasible dual, as a sum of terms >= 0."""
-        shortfall = self.shortfall(theta)
-        slack = (self.weights - dual) @ np.maximum(shortfall, 0.0) + dual @ np.maximum(-shortfall, 0.0)
-        residual = self.penalty * theta - dual @ self.rows
-        p = len(theta) - self.intercept
-        imbalance = np.abs(residual[p:]) @ np.abs(theta[p:])  # rounding of y'alpha = 0, counted in full
-        return float(slack + 0.5 * (residual[:p] @ residual[:p]) / self.kappa + imbalance)
-
-    def feasible(self, dual: FloatArray) -> FloatArray:
-        """Return the dual moved into its box and, with an intercept, to y'alpha = 0."""
-        dual = np.clip(dual, 0.0, self.weights)
-        if self.intercept:
-            positive = self.rows[:, -1] > 0
-            sums = float(dual[positive].sum()), float(dual[~positive].sum())
-            larger = positive if sums[0] > sums[1] else ~positive
-            dual[larger] *= min(sums) / (max(sums) or 1.0)
-        return dual
-
-    def rounding(self, theta: FloatArray) -> FloatArray:
-        """Return what rounding can make of 1 - y_i eta_i where it is 0, shape (n,)."""
-        p = len(theta) - self.intercept
-        lengths = np.sqrt(np.einsum("ij,ij->i", self.rows[:, :p], self.rows[:, :p]))
-        terms = np.abs(self.target) + lengths * np.linalg.norm(theta[:p]) + np.abs(theta[p:]).sum()
-        return np.asarray(ROUNDING * (1.0 + terms))
 
 
 def best_pair(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
@@ -103,6 +44,8 @@ def best_pair(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
     unit = float(np.sqrt(np.mean(np.einsum("ij,ij->i", signed, signed)))) or 1.0
     axes = _principal_axes(np.asarray(signed / unit, dtype=np.float64))
     rows = np.hstack([signed @ (axes / unit), labels])
+    if not rows.shape[1]:  # X is 0, and there is no intercept
+        return center, np.where(problem.target > 0, weights, 0.0), 0
     level = float(weights.mean())
     kappa = problem.kappa / level / unit**2
     theta, dual, steps = _search(
@@ -120,21 +63,26 @@ def _principal_axes(rows: FloatArray) -> FloatArray:
         return np.asarray(inner @ _principal_axes(np.asarray(triangle.T, dtype=np.float64)))
     axes = eigh(rows.T @ rows)[1]
     lengths = np.linalg.norm(rows @ axes, axis=0)
-    return np.asarray(axes[:, lengths >= len(rows) * EPSILON * lengths.max()])
+    return np.asarray(axes[:, lengths > len(rows) * EPSILON * lengths.max()])
 
 
 def _search(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
-    """Return the first flawless pair that polishing an iterate gives, else the pair of smallest gap."""
+    """Return the first flawless polished pair, else the best of those nearly so, else the smallest gap."""
     best, smallest, steps = (np.zeros(0), np.zeros(0)), np.inf, -1
+    exact, least = None, NEARLY
     before = np.full((4, len(problem.rows)), np.inf)
     for theta, positive in _iterates(problem):
         steps += 1
         products, value = float(np.vdot(positive[:2], positive[2:])), problem.value(theta)
         pairs = [(theta, problem.feasible(positive[0]))]
         if products <= POLISH_BELOW * value:
-            pairs.append(_polished(problem, theta, positive, positive / before))
-            if _flaw(problem, *pairs[1]) <= EXACT:
-                return *pairs[1], steps
+            for inside in _guesses(positive / before):
+                pairs.append(_polished(problem, theta, positive, inside))
+                flaw = _flaw(problem, *pairs[-1])
+                if flaw <= least:
+                    exact, least = pairs[-1], flaw
+                if flaw <= EXACT:
+                    return *pairs[-1], steps
         for pair in pairs:
             gap = problem.gap(*pair)
             if gap < smallest:
@@ -142,7 +90,7 @@ def _search(problem: HingeProblem) -> tuple[FloatArray, FloatArray, int]:
         if products <= EPSILON * value:
             break
         before = positive
-    return *best, steps
+    return *(exact or best), steps
 
 
 def _flaw(problem: HingeProblem, theta: FloatArray, dual: FloatArray) -> float:
@@ -243,8 +191,15 @@ def _normal_equations(
     return solve
 
 
+def _guesses(growth: FloatArray) -> list[NDArray[np.bool_]]:
+    """Return two guesses of which rows have 0 < alpha < w: there excess and hinge vanish, those do not."""
+    # Where a row is on the margin without need, alpha (or w - alpha) vanishes too, both as the square root of
+    # what others do, and only rounding would decide between them: the second guess leaves those rows out.
+    return [np.all(growth[:2] ** power > growth[2:], axis=0) for power in (1, 2)]
+
+
 def _polished(
-    problem: HingeProblem, theta: FloatArray, positive: FloatArray, growth: FloatArray
+    problem: HingeProblem, theta: FloatArray, positive: FloatArray, inside: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
     """Return theta and the dual (n,), optimal if the rows that now seem to be on the margin are on it."""
     # Then A theta = c there (A their rows), alpha is 0 or w elsewhere, and K theta = Z'alpha with the penalty
@@ -252,12 +207,14 @@ def _polished(
     # Q2'(K theta - Z'alpha) = 0, and Q1'(K theta - Z'alpha) = R (change of alpha). Of dependent rows, those
     # whose alpha is farthest from 0 and w are changed.
     dual, room, excess, hinge = positive
-    inside = (growth[:2] > growth[2:]).all(axis=0)  # excess and hinge vanish, alpha and w - alpha do not
     scale = np.sqrt(np.minimum(dual, room)[inside])
     dual = np.where(inside, dual, np.where(hinge > excess, problem.weights, 0.0))
     force, penalty, p = dual @ problem.rows, problem.penalty, len(theta) - problem.intercept
-    if not inside.any():  # nothing then determines b
-        return np.append(force[:p] / problem.kappa, theta[p:]), problem.feasible(dual)
+    if not inside.any():
+        theta = np.append(force[:p] / problem.kappa, theta[p:])
+        if problem.intercept:
+            theta[p] = central_intercept(problem, theta)
+        return theta, problem.feasible(dual)
     Q, R, order = qr(problem.rows[inside].T * scale, pivoting=True, check_finite=False)
     pivots = np.abs(R.diagonal())
     rank = int(np.sum(pivots > RANK * pivots[0]))

@@ -14,13 +14,14 @@ from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
 from influstat.input.printing import short
 from influstat.input.reader import LabelledTable, Reader, TableReader
-from influstat.input.validation import FloatArray, real_number, vector, whole_number
+from influstat.input.validation import FloatArray, choice, real_number, vector, whole_number
 from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
 from influstat.minimise.stated import Stated
 from influstat.risks.chart import Chart, chart_of
 from influstat.risks.contract import Risk
+from influstat.risks.linear import PREDICTIONS
 from influstat.risks.protocol import described
 
 STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
@@ -225,7 +226,7 @@ class Minimum:
         self, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions at theta, shape (p, m), and the labels of the rows."""
-        if str(kind) != "linear":  # whose gradient is the row itself, whatever the offset
+        if choice("kind", kind, PREDICTIONS) == "mean":  # the linear predictor's is the row itself
             offset = self._offset(X, offset)
         return self.risk.prediction_gradients(self.theta, self._read(X), kind=kind, offset=offset)
 

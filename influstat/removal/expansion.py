@@ -96,7 +96,14 @@ class Remainder:
         return result
 
     def gradients(self, theta: FloatArray) -> FloatArray:
-        """Return grad F_k at column k of theta, shape (p, K): two products with X."""
+        """Return grad F_k at column k of theta, shape (p, K), nan with it: two products with X."""
+        known = ~np.isnan(theta).any(axis=0)
+        if not known.all():  # a caller's own loss never sees a nan
+            result = np.full(theta.shape, np.nan)
+            if known.any():
+                part = Remainder(self.expansion, self.groups.take(known))
+                result[:, known] = part.gradients(theta[:, known])
+            return result
         risk = self.expansion.risk
         result = self.factors * risk.penalty.gradient(theta)
         for rows, block in risk.design.blocks():

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from influstat.algebra.coordinates import Coordinates
-from influstat.errors import IndefiniteHessian, SingularHessian, Unsupported
+from influstat.errors import IndefiniteHessian, InvalidArgument, SingularHessian, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.progress import progress
 from influstat.input.validation import choice
@@ -23,7 +23,7 @@ from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
-from influstat.removal.methods.newton_step import NewtonStep, Outcome
+from influstat.removal.methods.newton_step import NewtonStep, Outcome, without
 from influstat.removal.methods.quadratic import ClosedForm
 from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
@@ -108,7 +108,7 @@ def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     chart = fit.chart
     prepared = prepare(fit.regular, groups, method)
     for part in progress(blocks_of(fit, groups), "removals"):
-        found = prepared.remove(part)
+        found = _removed(prepared, part, fit.regular.risk.shape[1])
         if chart is not None:
             moved = fit.theta[:, None] + chart.coordinates.lift(found.theta)
             found = Outcome(moved, found.converged, found.status)
@@ -136,6 +136,30 @@ def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Remov
             row[~one.determined] = np.nan
     determined = Determined(solution, tuple(coordinates))
     return Removal(fit, method, groups, theta, converged, tuple(status), None, found.entering, determined)
+
+
+def _removed(prepared: Method, groups: Groups, p: int) -> Outcome:
+    """Return theta without each group of a block; one whose refit a caller's function refuses fails alone."""
+    try:
+        return prepared.remove(groups)
+    except Unsupported:  # of every group
+        raise
+    except InvalidArgument as error:
+        if len(groups) == 1:
+            nowhere = np.full((p, 1), np.nan)
+            return Outcome(
+                nowhere, np.zeros(1, dtype=np.bool_), [without(groups[0], str(error))], np.full(1, np.nan)
+            )
+        halves = np.array_split(np.arange(len(groups)), 2)
+        found = [_removed(prepared, groups.take(half), p) for half in halves]
+    norms = [part.gradient_norm for part in found if part.gradient_norm is not None]
+    return Outcome(
+        np.concatenate([part.theta for part in found], axis=1),
+        np.concatenate([part.converged for part in found]),
+        [text for part in found for text in part.status],
+        np.concatenate(norms) if len(norms) == len(found) else None,
+        _stacked([part.entering for part in found if part.entering is not None], len(groups)),
+    )
 
 
 def marked_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:

@@ -12,6 +12,7 @@ from influstat.errors import InvalidType, Unsupported
 from influstat.input.design import Design
 from influstat.input.parts import require_parts
 from influstat.input.validation import FloatArray, choice, coefficients, vector
+from influstat.losses.alone import require_own_rows, where_known
 from influstat.losses.base import Loss, constant_second
 from influstat.risks.contract import Risk
 from influstat.risks.penalties import L2, Penalty
@@ -96,6 +97,7 @@ class LinearRisk:
             names=names,
             row_labels=row_labels,
         )
+        require_own_rows(loss, rows.y)
         placed = (L2() if penalty is None else penalty).placed(rows.names, intercept=rows.design.intercept)
         self._set(loss, rows, placed, read, of_tests)
 
@@ -245,7 +247,7 @@ class LinearRisk:
     def row_losses(self, theta: FloatArray) -> FloatArray:
         """Return L_i = l_i + s P / W for every row, shape (n,), or (n, k) for theta of shape (p, k)."""
         y = self.y if theta.ndim == 1 else self.y[:, None]
-        losses = self.loss.value(y, self.linear_predictor(theta))
+        losses = where_known(self.loss.value, y, self.linear_predictor(theta))
         return np.asarray(losses + self.protocol.carried(self.total_weight) * self.penalty.value(theta))
 
     def predictions(
@@ -258,7 +260,7 @@ class LinearRisk:
         if offset is not None:
             o = vector("offset", offset, eta.shape[0])
             eta += o if theta.ndim == 1 else o[:, None]
-        return eta if kind == "linear" else self.loss.mean(eta)
+        return eta if kind == "linear" else where_known(lambda _, known: self.loss.mean(known), eta, eta)
 
     def prediction_gradients(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None

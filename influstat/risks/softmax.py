@@ -98,7 +98,8 @@ class SoftmaxRisk:
                 "Pass ist.L2(strength).",
             )
         self.protocol = Protocol.read("protocol", protocol)
-        self.test_protocol = Protocol.read("test_protocol", test_protocol or self.protocol)
+        of_tests = self.protocol if test_protocol is None else test_protocol
+        self.test_protocol = Protocol.read("test_protocol", of_tests)
         self._rows = Rows.read(
             _ANY_NUMBER, X, y, weights=weights, intercept=intercept, names=names, row_labels=row_labels
         )

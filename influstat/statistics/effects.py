@@ -11,13 +11,15 @@ import numpy as np
 from scipy.special import expit
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
-from influstat.input.printing import short
-from influstat.input.settings import entries, texts
-from influstat.input.validation import FloatArray, real_number, vector
+from influstat.influence.changes import Change, changes_of
+from influstat.influence.user_columns import user_columns
+from influstat.input.validation import FloatArray, choice, real_number, vector
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.linear import require_linear
 from influstat.statistics.functionals import Functional
 
+ELASTICITIES = ("eyex", "dyex", "eydx")
+SAME = 1e-8  # relative: moves of the design that are the same in every row, up to differences
 STEP = float(np.finfo(np.float64).eps) ** 0.2  # of a five-point difference in the linear predictor
 
 
@@ -26,6 +28,7 @@ def average_marginal_effect(
     columns: Sequence[str] | str | None = None,
     *,
     discrete: Sequence[str] = (),
+    elasticity: str | None = None,
     X: Any = None,
     offset: Any = None,
 ) -> Functional:
@@ -36,10 +39,16 @@ def average_marginal_effect(
     fit : Fit
         A fit with a linear predictor and a mean.
     columns : sequence of str, optional
-        Coefficients by name; all but an intercept and other constant columns when left out.
+        Columns of the table that the model was given, before a Pipeline's transformers or a formula: the
+        effect is per unit of them, and ``age + I(age**2)`` is one variable, age. Also coefficients by name,
+        where no other one is made from the same variable. All that vary when left out: numbers as the
+        table has them, dummies of a formula or a transformer one by one.
     discrete : sequence of str
         Those of the columns for which the effect is the mean at 1 minus the mean at 0, instead of the
-        derivative theta_j m'(eta).
+        derivative. A column of categories is discrete anyway: each category against the first.
+    elasticity : {"eyex", "dyex", "eydx"}, optional
+        Relative changes, as statsmodels calls them: of the mean and the column (d log m / d log x), of the
+        column, or of the mean; the derivative dy/dx when left out.
     X, offset : array_like, optional
         Other rows to average over, each counting the same. Left out: the training rows, weighted as
         in the fit; a removed row then also leaves the average, as it does in a refit.
@@ -59,8 +68,9 @@ def average_marginal_effect(
 
     Notes
     -----
-    As statsmodels' `get_margeff(at="overall", method="dydx")`. The gradient needs m'', found by a
-    five-point difference of m' to about 12 digits.
+    As statsmodels' `get_margeff(at="overall")`, which counts every column of the design as a variable of its
+    own. The gradient needs m'', found by a five-point difference of m' to about 12 digits; a Pipeline or
+    formula is differentiated in the same way, to about 10 (`influstat.influence.user_columns`).
 
     Examples
     --------
@@ -72,32 +82,35 @@ def average_marginal_effect(
     0.0
     """
     part = require_linear(require_fit(fit).risk, "marginal effects")
+    kind = None if elasticity is None else choice("elasticity", elasticity, ELASTICITIES)
     training = X is None
+    if training and offset is not None:
+        raise InvalidArgument("offset", "come with X", "is given alone", "Pass X too.")
     if training:
         rows, fixed = part.design.rows(slice(None)), part.offset
     else:
         rows = fit.prediction_gradients(X)[0].T
         fixed = np.zeros(len(rows)) if offset is None else vector("offset", offset, len(rows))
-    if training and offset is not None:
-        raise InvalidArgument("offset", "come with X", "is given alone", "Pass X too.")
-    chosen = chosen_columns(fit, columns)
-    _require_some(chosen)
-    stepped = set(chosen_columns(fit, entries("discrete", discrete), "discrete").tolist())
-    if not stepped <= set(chosen.tolist()):
+    changes = changes_of(fit, user_columns(fit, X), rows, columns, discrete)
+    relative = kind in ("eyex", "dyex")
+    if relative and any(change.ends is not None for change in changes):
         raise InvalidArgument(
-            "discrete", "be among the columns", f"is {short(discrete)}", "Add them to columns."
+            "elasticity",
+            'be "eydx" or left out for discrete changes, which have no relative size',
+            f"is {kind!r}",
+            "Take those columns out of columns=.",
         )
-    effects = _Effects(part.loss, rows, fixed, [(int(j), int(j) in stepped) for j in chosen])
+    effects = _Effects(part.loss, rows, fixed, changes, kind in ("eyex", "eydx"), relative)
     weights = part.weights if training else np.ones(len(rows))
     evaluate = partial(_average, effects, None if training else weights)
     value = evaluate(fit.theta, weights)
     return Functional(
         fit,
-        tuple(fit.names[j] for j in chosen),
-        "average marginal effect",
+        tuple(change.label for change in changes),
+        "average marginal effect" if kind is None else f"average {kind}",
         value,
         effects.gradient(fit.theta, weights),
-        np.zeros(len(chosen)),
+        np.zeros(len(changes)),
         evaluate,
         effects.each(fit.theta) - value if training else None,
     )
@@ -105,24 +118,26 @@ def average_marginal_effect(
 
 @dataclass(frozen=True, eq=False)
 class _Effects:
-    """The effects of some columns on the means of some rows."""
+    """The effects of some changes on the means of some rows."""
 
     loss: Any
     rows: FloatArray
     offset: FloatArray
-    columns: list[tuple[int, bool]]
+    changes: list[Change]
+    logarithm: bool  # of the mean: relative changes of y
+    relative: bool  # times the column: relative changes of it
 
     def each(self, theta: FloatArray) -> FloatArray:
-        """Return the effect of every column on every row's mean, shape (n, m)."""
+        """Return the effect of every change on every row's mean, shape (n, m)."""
         eta = self.rows @ theta + self.offset
-        slope = self.loss.mean_derivative(eta)
+        slope = self._slope(eta)
         columns = []
-        for j, discrete in self.columns:
-            if discrete:
-                at_zero = eta - self.rows[:, j] * theta[j]
-                columns.append(self.loss.mean(at_zero + theta[j]) - self.loss.mean(at_zero))
+        for change in self.changes:
+            if change.ends is not None:
+                high, low = (self._mean(end @ theta + self.offset) for end in change.ends)
+                columns.append(high - low)
             else:
-                columns.append(slope * theta[j])
+                columns.append(slope * (change.direction @ theta) * self._times(change))
         return np.column_stack(columns)
 
     def average(self, theta: FloatArray, weights: FloatArray) -> FloatArray:
@@ -133,26 +148,34 @@ class _Effects:
         """Return its gradient in theta, shape (p, m)."""
         eta = self.rows @ theta + self.offset
         share = weights / weights.sum()
-        slope, bend = self.loss.mean_derivative(eta), self._bend(eta)
+        slope, bend = self._slope(eta), self._bend(eta)
         columns = []
-        for j, discrete in self.columns:
-            if discrete:
-                at_zero = eta - self.rows[:, j] * theta[j]
-                before = self.loss.mean_derivative(at_zero)
-                after = self.loss.mean_derivative(at_zero + theta[j])
-                column = self.rows.T @ (share * (after - before))
-                column[j] = share @ after
+        for change in self.changes:
+            if change.ends is not None:
+                high, low = (end.T @ (share * self._slope(end @ theta + self.offset)) for end in change.ends)
+                columns.append(high - low)
             else:
-                column = theta[j] * (self.rows.T @ (share * bend))
-                column[j] += share @ slope
-            columns.append(column)
+                weight = share * self._times(change)
+                column = self.rows.T @ (weight * bend * (change.direction @ theta))
+                columns.append(column + change.direction.T @ (weight * slope))
         return np.column_stack(columns)
 
+    def _times(self, change: Change) -> Any:
+        return change.values if self.relative else 1.0
+
+    def _mean(self, eta: FloatArray) -> FloatArray:
+        mean = self.loss.mean(eta)
+        return np.asarray(np.log(mean) if self.logarithm else mean)
+
+    def _slope(self, eta: FloatArray) -> FloatArray:
+        slope = self.loss.mean_derivative(eta)
+        return np.asarray(slope / self.loss.mean(eta) if self.logarithm else slope)
+
     def _bend(self, eta: FloatArray) -> FloatArray:
-        """Return m''(eta)."""
+        """Return the derivative of the slope in eta."""
         step = STEP * np.maximum(1.0, np.abs(eta))
-        near = self.loss.mean_derivative(eta + step) - self.loss.mean_derivative(eta - step)
-        far = self.loss.mean_derivative(eta + 2.0 * step) - self.loss.mean_derivative(eta - 2.0 * step)
+        near = self._slope(eta + step) - self._slope(eta - step)
+        far = self._slope(eta + 2.0 * step) - self._slope(eta - 2.0 * step)
         return np.asarray((8.0 * near - far) / (12.0 * step))
 
 
@@ -164,9 +187,10 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     fit : Fit
         A fit whose mean is the logistic function of the linear predictor.
     columns : sequence of str, optional
-        Coefficients by name; all but an intercept when left out.
+        As in `average_marginal_effect`: columns of the user's table, or coefficients by name; all that vary
+        when left out.
     unit : float
-        Length of the step.
+        Length of the step, in units of the column.
 
     Returns
     -------
@@ -178,7 +202,7 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     Unsupported
         The model has another mean, so that exp(theta) is no odds ratio.
     InvalidArgument
-        A column does not exist.
+        A column does not exist, or has no one odds ratio: ``age + I(age**2)``, an interaction.
 
     Examples
     --------
@@ -195,14 +219,13 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
             f"has {getattr(fit.risk, 'loss', fit.risk)!r}",
             "Use ist.functional(fit, lambda theta: np.exp(theta)), and give it the name that it deserves.",
         )
-    chosen = chosen_columns(fit, columns)
-    _require_some(chosen)
-    evaluate = partial(_odds, step, chosen)
+    part = require_linear(fit.risk, "odds ratios")
+    changes = changes_of(fit, user_columns(fit), part.design.rows(slice(None)), columns, ())
+    directions = step * np.column_stack([_one_direction(change) for change in changes])
+    evaluate = partial(_odds, directions)
     value = evaluate(fit.theta, fit.risk.weights)
-    gradient = np.zeros((len(fit.theta), len(chosen)))
-    gradient[chosen, np.arange(len(chosen))] = step * value
-    names = tuple(fit.names[j] for j in chosen)
-    return Functional(fit, names, "odds ratio", value, gradient, np.zeros(len(chosen)), evaluate)
+    names = tuple(change.label for change in changes)
+    return Functional(fit, names, "odds ratio", value, directions * value, np.zeros(len(changes)), evaluate)
 
 
 # Quantities as functions of theta and of the weights of the rows left, which pickle as local ones would not.
@@ -210,47 +233,21 @@ def _average(effects: _Effects, fixed: Any, theta: FloatArray, kept: FloatArray)
     return effects.average(theta, kept if fixed is None else fixed)
 
 
-def _odds(step: float, columns: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
-    return np.asarray(np.exp(step * theta[columns]))
+def _odds(directions: FloatArray, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(np.exp(theta @ directions))
 
 
-def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None, argument: str = "columns") -> Any:
-    """Return the positions of the coefficients named, or of all whose column is not constant.
-
-    Returns
-    -------
-    ndarray of int
-
-    Raises
-    ------
-    InvalidArgument
-        A name does not exist or is not unique.
-    """
-    if columns is None:
-        rows = require_linear(fit.risk, "all columns").design
-        first = rows.rows(slice(0, 1))
-        varies = np.zeros(rows.shape[1], dtype=np.bool_)
-        for _, block in rows.blocks():
-            dense = block.toarray() if hasattr(block, "toarray") else block
-            varies |= (dense != first).any(axis=0)
-        return np.flatnonzero(varies)
-    names = texts(argument, [columns] if isinstance(columns, str) else columns)
-    for name in names:
-        if fit.names.count(name) != 1:
-            raise InvalidArgument(
-                argument,
-                f"name coefficients of the fit ({', '.join(fit.names[:6])}), each of them unique",
-                f"holds {short(name)}",
-                "Correct it.",
-            )
-    return np.array([fit.names.index(name) for name in names], dtype=np.intp)
-
-
-def _require_some(chosen: Any) -> None:
-    if not len(chosen):
+def _one_direction(change: Change) -> FloatArray:
+    """Return the move of the design that a change makes in every row, or raise where rows differ."""
+    moves = change.direction if change.ends is None else change.ends[0] - change.ends[1]
+    if np.max(np.abs(moves - moves[0])) > SAME * np.max(np.abs(moves)):
         raise InvalidArgument(
-            "columns", "name a coefficient whose column varies", "names none", "Add a column."
+            "columns",
+            "move the log odds by the same in every row",
+            f"holds {change.label!r}, whose effect depends on where a row is (a power, or an interaction)",
+            "Use ist.average_marginal_effect, or ist.contrast of the coefficients at the values of interest.",
         )
+    return np.asarray(moves[0])
 
 
 def has_logistic_mean(fit: Minimum) -> bool:

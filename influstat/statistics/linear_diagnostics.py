@@ -186,7 +186,8 @@ class LinearMeasures:
         if self._as_in_r():
             assert self.setting.spread is not None
             after, before = self.without.spread, self.setting.spread
-        return np.asarray(np.exp(p * np.log(after / before.value) - self.without.log_determinant))
+        with np.errstate(over="ignore", invalid="ignore"):  # a dispersion beyond float64 has no ratio
+            return np.asarray(np.exp(p * np.log(after / before.value) - self.without.log_determinant))
 
     def dfbeta(self) -> FloatArray:
         """Return theta - theta_-i."""

@@ -38,6 +38,8 @@ class Translation:
         What the classes are called in the loss.
     active : ndarray of int or None
         The columns with coefficients that are not 0, where a penalty makes zeros.
+    training : array_like or None
+        The user's own training rows, where transformers make other columns of them.
     """
 
     transformers: Any
@@ -46,6 +48,7 @@ class Translation:
     classes: NDArray[Any] | None = None
     codes: tuple[float, ...] = ()
     active: NDArray[np.intp] | None = None
+    training: Any = None
 
     def columns(self, X: Any) -> Any:
         """Return X after the transformers, the active columns of it.

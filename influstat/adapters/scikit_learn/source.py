@@ -101,6 +101,8 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     classes = getattr(last, "classes_", None)
     target = data.one_target(y, coefficients if classes is None else coefficients[:1])
     translation = data.translation_of(last, transformers)
+    if transformers is not None and not hasattr(X, "tocsr"):
+        translation = replace(translation, training=X)
     table = translation.columns(X)
     n = Design(table).shape[0]  # says what is wrong with a table that is not one
     position = None

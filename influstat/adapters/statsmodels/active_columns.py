@@ -39,7 +39,7 @@ class ActiveColumns:
 
     def columns(self, X: Any) -> Any:
         """Return the kept columns of rows of the model, or of a table of its formula's variables."""
-        names = tuple(str(name) for name in self.model.exog_names)
+        names = _columns(self.model)
         formula = formula_reader(self.model, names)
         design = Design(X if formula is None else formula.columns(X))
         if design.shape[1] != len(names):
@@ -61,9 +61,15 @@ class ActiveColumns:
         """Return None: the rows bring their labels along."""
 
 
+def _columns(model: Any) -> tuple[str, ...]:
+    """Return the names of the design's columns; likelihood models list a dispersion after them."""
+    names = tuple(str(name) for name in model.exog_names or ())
+    return names if model.exog is None else names[: model.exog.shape[1]]
+
+
 def active_columns(model: Any, names: tuple[str, ...]) -> ActiveColumns | None:
     """Return the reader of a fit that has some of the model's columns; None where it has all, or others."""
-    everything = [str(name) for name in model.exog_names or ()]
+    everything = list(_columns(model))
     unique = len(set(everything)) == len(everything)
     if not (unique and set(names) < set(everything)):
         return None

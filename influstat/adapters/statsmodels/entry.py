@@ -19,6 +19,8 @@ from influstat.adapters.verification import verified_fit
 from influstat.errors import InvalidArgument
 from influstat.fit import Fit
 from influstat.input.validation import choice, real_number
+from influstat.risks.linear import as_linear
+from influstat.risks.penalties.active_l1 import active_l1
 
 
 def from_statsmodels(
@@ -99,7 +101,9 @@ def from_statsmodels(
     if not polish:
         reading.require_converged(inner)
     names = mapped.risk.design.names
-    reader = active_columns(inner.model, names) or formula_reader(inner.model, names)
+    linear = as_linear(mapped.risk)
+    lasso = None if linear is None else active_l1(linear.penalty)
+    reader = (lasso and active_columns(inner.model, names)) or formula_reader(inner.model, names)
     fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
     fit.stated = stated_inference(inner, fit, drop, polish)
     return fit

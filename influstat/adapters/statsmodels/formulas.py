@@ -49,6 +49,17 @@ class FormulaReader:
     model: Any
     names: tuple[str, ...]
 
+    @property
+    def training(self) -> Any:
+        """The training rows as the user has them: the formula's variables; None where they are not kept."""
+        frame: Any = getattr(self.model.data, "frame", None)
+        if not hasattr(frame, "iloc"):
+            return None
+        used = [j for j, name in enumerate(frame.columns) if str(name) in self.model.formula]
+        gone = getattr(self.model.data, "missing_row_idx", None)
+        kept = np.setdiff1d(np.arange(len(frame)), [] if gone is None else gone)
+        return frame.iloc[kept, used]
+
     @cached_property
     def _left(self) -> LeftSide | None:
         return left_side(self.model)

@@ -7,11 +7,13 @@ the bound of a certified removal is then inf, never nan and never a warning of N
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from influstat.input.validation import FloatArray, choice
+from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum
 from influstat.removal.certificates.anchor import EPSILON, unit_rounding
 from influstat.removal.certificates.theorem import Certificate
@@ -50,7 +52,10 @@ def _mean_error(
     risk: LinearRisk, eta: FloatArray, start: FloatArray, bound: FloatArray, slip: FloatArray
 ) -> FloatArray:
     """Turn bounds on predictors into bounds on a monotone mean: its change at the ends of the interval."""
-    mean = risk.loss.mean
+
+    def mean(eta: FloatArray) -> FloatArray:
+        return where_known(lambda _, known: risk.loss.mean(known), eta, eta)
+
     after, before = mean(eta), mean(start)
     error = np.maximum(np.abs(mean(eta + bound) - after), np.abs(mean(eta - bound) - after))
     rounding = np.abs(mean(start + slip) - mean(start - slip)) + TINY
@@ -108,10 +113,11 @@ def loss_error(
     size = _sizes(fit, theta) @ np.abs(block).T + np.abs(offset) + np.abs(y)
     slip = unit_rounding(block.shape[1]) * size
     bound = bound + 2.0 * slip
+    value = partial(where_known, loss.value, y)
     with np.errstate(over="ignore", invalid="ignore"):  # nan where not certified
-        after, before = loss.value(y, eta), loss.value(y, start)
-        rise = np.maximum(loss.value(y, eta + bound), loss.value(y, eta - bound)) - after
-        rise_before = np.maximum(loss.value(y, start + slip), loss.value(y, start - slip)) - before
+        after, before = value(eta), value(start)
+        rise = np.maximum(value(eta + bound), value(eta - bound)) - after
+        rise_before = np.maximum(value(start + slip), value(start - slip)) - before
         rounding = 16.0 * EPSILON * (np.abs(after) + np.abs(before)) + TINY  # TINY: underflow
         error = np.maximum(rise, 0.0) + np.maximum(rise_before, 0.0) + rounding
     return _inf_if_unknown(error, bound)

@@ -1,0 +1,191 @@
+"""Losses and risks of users: the usual mistakes are refused at once, or told by `checks`."""
+
+import numpy as np
+import pytest
+
+import influstat as ist
+from influstat import checks
+from influstat.errors import InvalidArgument
+from influstat.losses.glm import GLMLoss
+from influstat.losses.glm_families import Tweedie
+from influstat.losses.glm_links import LogLink
+
+RNG = np.random.default_rng(0)
+X = np.column_stack([np.ones(12), RNG.normal(size=12)])
+Y = X @ [1.0, 2.0] + RNG.normal(size=12)
+
+# Losses of a row that depend on the other rows of the call.
+MIXED = {
+    "mean": lambda y, eta: (y - eta) ** 2 / len(y),
+    "spread of y": lambda y, eta: ((y - eta) / (1.0 + np.std(y))) ** 2,
+    "mean of eta": lambda y, eta: (y - eta + 0.1 * np.mean(eta)) ** 2,
+    "class weights": lambda y, eta: np.where(y > 0, 1.0 / (1.0 + np.sum(y > 0)), 1.0) * (y - eta) ** 2,
+    "softmax over rows": lambda y, eta: -y * (eta - np.log(np.sum(np.exp(eta)))),
+    "normed": lambda y, eta: (y - eta) ** 2 / np.max(np.abs(y)),
+    "cumulated": lambda y, eta: np.cumsum((y - eta) ** 2),
+    "ranked": lambda y, eta: (np.argsort(np.argsort(y)) - eta) ** 2,
+}
+
+
+class Own:
+    """Squared error in a class of one's own, one method of which mixes rows."""
+
+    self_concordance = 0.0
+
+    def __init__(self, mixed):
+        self.mixed = mixed
+
+    def _share(self, name, values):
+        return values / len(values) if name == self.mixed else values
+
+    def check_targets(self, y):
+        return np.asarray(y, dtype=float)
+
+    def value(self, y, eta):
+        return self._share("value", (y - eta) ** 2)
+
+    def first(self, y, eta):
+        return self._share("first", 2.0 * (eta - y))
+
+    def second(self, y, eta):
+        return self._share("second", 2.0 + 0.0 * eta)
+
+    def third(self, y, eta):
+        return 0.0 * eta
+
+    def mean(self, eta):
+        return eta
+
+    def mean_derivative(self, eta):
+        return 1.0 + 0.0 * eta
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_a_loss_that_depends_on_other_rows_is_refused(name):
+    with pytest.raises(InvalidArgument, match="depends on its own y and eta only.*Usual causes"):
+        ist.LinearRisk(ist.NumericalLoss(MIXED[name]), X, Y)
+    report = checks.check_loss(ist.NumericalLoss(MIXED[name]), laws=["form"])
+    assert "changes with the other rows" in str(report)
+
+
+@pytest.mark.parametrize("method", ["value", "first", "second"])
+def test_an_own_class_that_mixes_rows_is_refused(method):
+    with pytest.raises(InvalidArgument, match=f"a `{method}` of row 0 that changes with the other rows"):
+        ist.LinearRisk(Own(method), X, Y)
+    ist.LinearRisk(Own(None), X, Y)
+
+
+def never_nan(function):
+    def watched(y, eta):
+        assert not np.isnan(eta).any()
+        return function(y, eta)
+
+    return watched
+
+
+# A second column that one row alone determines, so that it has no refit.
+ALONE = np.column_stack([np.ones(6), [0, 0, 0, 0, 0, 1.0]])
+
+
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
+@pytest.mark.parametrize("method", ["exact", "newton"])
+@pytest.mark.parametrize("c", [np.inf, 1.0])
+def test_a_row_without_a_refit_sends_no_nan_into_a_callers_loss(method, c):
+    loss = ist.NumericalLoss(
+        never_nan(lambda y, eta: np.sqrt(1.0 + (y - eta) ** 2)),
+        mean_function=lambda eta: never_nan(lambda _, known: known)(eta, eta),
+        self_concordance=c,
+    )
+    fit = ist.Fit.minimise(ist.LinearRisk(loss, ALONE, [1.0, 2.0, 4.0, 3.0, 2.0, 7.0]))
+    removal = fit.leave_one_out(method=method)
+    alone = [False] * 5 + [True]
+    assert np.isnan(removal.theta).any(axis=1).tolist() == alone
+    for values in (
+        removal.loss_change(ALONE[4:], [1.0, 2.0]),
+        removal.prediction_change(ALONE[4:], kind="mean"),
+    ):
+        assert np.isfinite(values[:, 0]).all()  # determined without row 5 too
+        assert np.isnan(values[:, 1]).tolist() == alone
+    removal.loss_bound(ALONE[:2], [1.0, 2.0])
+    removal.prediction_bound(ALONE[:2], kind="mean")
+    assert "nan" not in removal.status[5]
+    fit.removal_report(ALONE[:1], [2.0])
+    ist.cross_validate(fit)
+
+
+@pytest.mark.parametrize("loss", [GLMLoss(Tweedie(1.5), LogLink()), ist.PoissonLoss()], ids=repr)
+def test_a_loss_that_falls_to_a_limit_is_bounded(loss):
+    assert checks.check_loss(loss, y=np.array([0.0, 1.0, 2.0, 5.0])).passed
+
+
+FALLING = {
+    "straight": lambda y, eta: y - eta,
+    "logarithm": lambda y, eta: -np.log1p(np.maximum(eta, 0.0)),
+    "cubic": lambda y, eta: (eta - y) ** 3,
+}
+
+
+@pytest.mark.parametrize("name", FALLING)
+def test_a_loss_whose_value_alone_falls_for_ever_is_not_bounded(name):
+    loss = Own(None)
+    loss.value = FALLING[name]
+    finding = checks.check_loss(loss)["bounded below"]
+    assert not finding.passed
+    assert "falls for ever" in finding.cause
+
+
+def squares(X, y, **settings):
+    return ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y, **settings))
+
+
+def own_refit(rows):
+    """Penalised least squares as a caller may have it."""
+    return np.linalg.solve(X[rows].T @ X[rows] + 2.0 * np.eye(2), X[rows].T @ Y[rows])
+
+
+WRONG = {
+    "penalty leaves with the rows": lambda: ist.Ridge(lam=2.0, protocol="folded").fit(X, Y),
+    "other penalty": lambda: ist.Ridge(lam=3.0, protocol="fixed").fit(X, Y),
+    "weights": lambda: ist.Ridge(lam=2.0, protocol="fixed").fit(X, Y, weights=np.arange(1.0, 13.0)),
+    "rows use other rows": lambda: ist.Fit.minimise(
+        ist.BlackBoxRisk(lambda t: (Y - X @ t) ** 2 + 0.2 * np.roll((Y - X @ t) ** 2, 1), 2,
+                         penalty=ist.L2(4.8))
+    ),
+}  # fmt: skip
+
+
+def test_a_right_fit_agrees_with_the_callers_refits():
+    checks.check_refit(ist.Ridge(lam=2.0, protocol="fixed").fit(X, Y), own_refit).assert_ok()
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_fit_disagrees_with_the_callers_refits(name):
+    assert not checks.check_refit(WRONG[name](), own_refit).passed
+
+
+HOLLOW = {
+    "Cauchy": lambda y, eta: np.log1p((y - eta) ** 2),
+    "Welsch": lambda y, eta: 1.0 - np.exp(-0.5 * (y - eta) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", HOLLOW)
+def test_a_loss_that_is_not_convex_at_zero_asks_for_a_start(name):
+    risk = ist.LinearRisk(ist.NumericalLoss(HOLLOW[name]), X, Y + 5.0)
+    with pytest.raises(ist.errors.IndefiniteHessian, match="Pass start="):
+        ist.Fit.minimise(risk)
+    start = squares(X, Y + 5.0).theta
+    assert ist.Fit.minimise(risk, start=start).stationarity < 1e-10
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e-3, 1e6])
+def test_targets_of_another_unit_are_told_to_change_the_width(unit):
+    def loss(y, eta):
+        return unit**2 * (np.sqrt(1.0 + ((y - eta) / unit) ** 2) - 1.0)
+
+    truth = ist.Fit.minimise(ist.LinearRisk(ist.PseudoHuberLoss(1.0), X, Y)).theta
+    fitted = ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss, width=unit), X, unit * Y)).theta
+    np.testing.assert_allclose(fitted / unit, truth, rtol=1e-8)  # both stop at 1e-12 of a gradient
+    if unit < 1.0:
+        with pytest.raises(InvalidArgument, match="pass width="):
+            ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss), X, unit * Y))

@@ -1,0 +1,166 @@
+"""Effects per unit of the user's own columns, against differences of predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+
+import influstat as ist
+
+RNG = np.random.default_rng(5)
+N = 120
+TABLE = pd.DataFrame(
+    {
+        "age": RNG.uniform(20.0, 60.0, N),
+        "wage": RNG.lognormal(size=N),
+        "city": RNG.choice(["a", "b", "c"], N),
+        "treated": RNG.integers(0, 2, N),
+    }
+)
+ETA = (
+    (TABLE.age - 40) / 10
+    - 0.02 * (TABLE.age - 40) ** 2 / 10
+    + 0.4 * (TABLE.city == "b")
+    - 0.5 * TABLE.treated
+)
+TABLE["y"] = (RNG.random(N) < 1.0 / (1.0 + np.exp(-ETA))).astype(int)
+NUMBERS = ["age", "wage", "treated"]
+EXACT = {"C": 2.0, "solver": "newton-cholesky", "tol": 1e-12}
+PIPELINES = {
+    "scaled": make_pipeline(StandardScaler(), LogisticRegression(**EXACT)),
+    "powers": make_pipeline(
+        StandardScaler(), PolynomialFeatures(2, include_bias=False), LogisticRegression(**EXACT)
+    ),
+    "some": make_pipeline(
+        make_column_transformer((OneHotEncoder(drop="first"), ["city"]), (StandardScaler(), ["age", "wage"])),
+        LogisticRegression(**EXACT),
+    ),
+}
+FORMULAS = [
+    "y ~ age + wage + treated",
+    "y ~ age + I(age**2) + C(city)",
+    "y ~ np.log(wage) + age:treated + age",
+    "y ~ np.exp(age / 50) + C(city) * treated",
+    "y ~ center(age) + bs(wage, df=4)",
+]
+
+
+def of_pipeline(name):
+    X = TABLE.drop(columns=["y"]) if name == "some" else TABLE[NUMBERS]
+    model = PIPELINES[name].fit(X, TABLE.y)
+    return ist.from_sklearn(model, X, TABLE.y), lambda table: model.predict_proba(table[X.columns])[:, 1]
+
+
+def of_formula(formula):
+    results = smf.logit(formula, TABLE).fit(disp=0, method="newton", tol=1e-13, maxiter=100)
+    return ist.from_statsmodels(results), results.predict
+
+
+CASES = [*((of_pipeline, name) for name in PIPELINES), *((of_formula, formula) for formula in FORMULAS)]
+EVERY = pytest.mark.parametrize(("read", "what"), CASES, ids=[case[1] for case in CASES])
+
+
+def difference(mean, column, step=1e-5):
+    """Return the mean slope of predictions in a column by a central difference, its error about 1e-9."""
+    size = step * np.maximum(np.abs(TABLE[column]), 1e-3)
+    up, down = (TABLE.assign(**{column: TABLE[column] + s * size}) for s in (1.0, -1.0))
+    return float(np.mean((mean(up) - mean(down)) / (2.0 * size)))
+
+
+def differentiable(what):
+    return [c for c in ("age", "wage", "treated") if c in what or what in ("scaled", "powers")]
+
+
+@EVERY
+def test_a_marginal_effect_is_the_slope_of_predictions_in_the_users_column(read, what):
+    fit, mean = read(what)
+    columns = differentiable(what) if what != "some" else ["age", "wage"]
+    if "bs(" in what:
+        columns = ["age"]  # a difference leaves the range of the splines
+    found = ist.average_marginal_effect(fit, columns)
+    assert found.labels == tuple(columns)
+    truth = [difference(mean, column) for column in columns]
+    np.testing.assert_allclose(found.value, truth, rtol=1e-6, atol=1e-8)
+
+
+@EVERY
+def test_its_gradient_is_the_derivative_in_theta(read, what):
+    fit, _ = read(what)
+    q = ist.average_marginal_effect(fit, "age" if what != "scaled" else ["age", "wage"])
+    weights = np.ones(N)
+    for j in range(len(fit.theta)):
+        step = np.zeros(len(fit.theta))
+        step[j] = 1e-5 / max(1.0, np.abs(fit.risk.design.rows(slice(None))[:, j]).max())
+        slope = (q.evaluate(fit.theta + step, weights) - q.evaluate(fit.theta - step, weights)) / (
+            2 * step[j]
+        )
+        np.testing.assert_allclose(q.gradient[j], slope, rtol=1e-5, atol=1e-6 * np.abs(q.gradient[j]).max())
+
+
+def test_an_odds_ratio_is_per_unit_of_the_users_column():
+    fit, mean = of_pipeline("scaled")
+    odds = [mean(t) / (1 - mean(t)) for t in (TABLE.assign(age=TABLE.age + 3.0), TABLE)]
+    np.testing.assert_allclose(
+        ist.odds_ratio(fit, "age", unit=3.0).value, np.mean(odds[0] / odds[1]), rtol=1e-9
+    )
+    fit, mean = of_formula(FORMULAS[1])
+    odds = [mean(TABLE.assign(city=c)) for c in "ab"]
+    odds = [m / (1 - m) for m in odds]
+    found = ist.odds_ratio(fit, "city")
+    assert found.labels == ("city: b", "city: c")
+    np.testing.assert_allclose(found.value[0], (odds[1] / odds[0]).mean(), rtol=1e-9)
+
+
+def test_categories_are_compared_with_the_first():
+    for fit, mean in (of_formula(FORMULAS[1]), of_pipeline("some")):
+        found = ist.average_marginal_effect(fit, "city")
+        truth = [(mean(TABLE.assign(city=c)) - mean(TABLE.assign(city="a"))).mean() for c in "bc"]
+        np.testing.assert_allclose(found.value, truth, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["eyex", "dyex", "eydx"])
+def test_elasticities_are_those_of_get_margeff(kind):
+    results = smf.logit(FORMULAS[0], TABLE).fit(disp=0, method="newton", tol=1e-13)
+    theirs = results.get_margeff(method=kind)
+    found = ist.average_marginal_effect(ist.from_statsmodels(results), elasticity=kind)
+    np.testing.assert_allclose(found.value, theirs.margeff, rtol=1e-9)
+    np.testing.assert_allclose(found.standard_errors(), theirs.margeff_se, rtol=1e-7)
+    if kind == "eydx":
+        theirs = results.get_margeff(method=kind, dummy=True)
+        found = ist.average_marginal_effect(found.fit, elasticity=kind, discrete=["treated"])
+        np.testing.assert_allclose(found.value, theirs.margeff, rtol=1e-9)
+        np.testing.assert_allclose(found.standard_errors(), theirs.margeff_se, rtol=1e-7)
+    else:
+        with pytest.raises(ist.errors.InvalidArgument, match="no relative size"):
+            ist.average_marginal_effect(found.fit, elasticity=kind, discrete=["treated"])
+
+
+def test_inputs_are_moved_in_the_users_units():
+    X = TABLE[["age", "wage"]]
+    scaler = StandardScaler().fit(X)
+    fit = ist.from_sklearn(make_pipeline(scaler, LogisticRegression(**EXACT)).fit(X, TABLE.y), X, TABLE.y)
+    found = ist.input_influence(fit, X[:2], TABLE.y[:2])
+    Z = scaler.transform(X)
+    inner = ist.from_sklearn(LogisticRegression(**EXACT).fit(Z, TABLE.y), Z, TABLE.y)
+    scaled = ist.input_influence(inner, Z[:2], TABLE.y[:2])
+    assert found.names == ("age", "wage")
+    np.testing.assert_allclose(found.values, scaled.values / scaler.scale_, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda fit: ist.odds_ratio(fit, "age"), "the same in every row.*'age'.*average_marginal_effect"),
+        (lambda fit: ist.odds_ratio(fit, "I(age ** 2)"), "moves with other columns made from 'age'"),
+        (lambda fit: ist.average_marginal_effect(fit, "nothing"), "columns must name"),
+        (lambda fit: ist.average_marginal_effect(fit, elasticity="xx"), "elasticity must be"),
+    ],
+)
+def test_what_has_no_answer_is_refused_with_the_reason(call, sentence):
+    fit, _ = of_formula(FORMULAS[1])
+    with pytest.raises(ist.errors.InvalidArgument, match=f"(?s){sentence}"):
+        call(fit)
