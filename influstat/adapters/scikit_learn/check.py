@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.scikit_learn.origin import causes, closed_form
+from influstat.adapters.scikit_learn.origin import causes, closed_form, direct
 from influstat.adapters.verification import NOTICED, polished, standard_errors, steepest
 from influstat.errors import NotStationary
 from influstat.fit import Fit
@@ -99,7 +99,8 @@ def checked_fit(
     limit = limit_of(estimator)
     if not (left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY)):
         gradient = min(stationarity(risk, theta), float(np.max(np.abs(risk.gradient(theta)))))
-        if not (gradient <= limit and left <= SURPRISE):
+        exact = direct(estimator) and np.asarray(estimator.coef_).dtype == np.float64
+        if exact or not (gradient <= limit and left <= SURPRISE):
             raise _elsewhere(risk, theta, left, known, "")
         doubt(
             f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "

@@ -15,11 +15,17 @@ DIRECT = ("svd", "cholesky")  # solvers of Ridge without a tolerance
 CROSS_FITTED = ("TargetEncoder",)  # transformers whose fit_transform differs from fit and transform
 
 
-def closed_form(estimator: Any, risk: Any, theta: FloatArray) -> bool:
-    """Return whether the coefficients come from linear algebra alone, all columns taken in."""
+def direct(estimator: Any) -> bool:
+    """Return whether the coefficients come from linear algebra alone, which stops at no tolerance."""
     name = type(estimator).__name__
-    direct = name in RIDGES and getattr(estimator, "solver_", estimator.solver) in DIRECT
-    return (name in CLOSED_FORMS or direct) and not _truncated(estimator, risk, theta)
+    return name in CLOSED_FORMS or (
+        name in RIDGES and getattr(estimator, "solver_", estimator.solver) in DIRECT
+    )
+
+
+def closed_form(estimator: Any, risk: Any, theta: FloatArray) -> bool:
+    """Return whether they do, all columns taken in."""
+    return direct(estimator) and not _truncated(estimator, risk, theta)
 
 
 def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray) -> str:
