@@ -80,11 +80,15 @@ class Curvature(Hessian):
     def factored(self) -> Factored:
         """Return H^-1: of the Gram matrix, or of the rows where that has too few digits left."""
         failure: SingularHessian | None = None
+        dense = self.to_dense()
+        finite = bool(np.isfinite(dense.diagonal()).all())  # before the factorisation overwrites it
         try:
-            inverse = CholeskyInverse(self.to_dense(), self.names)
+            inverse = CholeskyInverse(dense, self.names)
             if inverse.reciprocal_condition > PLAIN:
                 return inverse
         except SingularHessian as error:
+            if not finite:
+                raise  # squares beyond float64: the rows themselves would not help
             failure = error
         found = self.coordinates() if self.shape[0] <= LARGEST else None
         if found is not None:

@@ -13,6 +13,7 @@ from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
 
 EPSILON = float(np.finfo(np.float64).eps)
+SMALL = 1e-7  # of a typical removal: nobody asks whether less is rounding
 SAMPLE = 4096  # rows, evenly spread, that tell what is typical
 
 
@@ -37,13 +38,17 @@ def remaining_step(risk: Risk, theta: FloatArray) -> float:
     if not np.isfinite(gradient).all():
         return np.inf
     left = float(np.sqrt(max(gradient @ inverse.solve(gradient), 0.0)))
-    left = max(left - _rounding(risk, theta, inner, at, inverse), 0.0)
     if left == 0.0:
         return 0.0
     rows = slice(None, None, max(1, inner.shape[0] // SAMPLE))
     sizes = np.sqrt(np.maximum(inverse.square_norms(_shares(inner, at, rows)), 0.0))
     sizes = sizes[sizes > 0]
-    return left / float(np.median(sizes)) if sizes.size else np.inf
+    typical = float(np.median(sizes)) if sizes.size else 0.0
+    if left > SMALL * typical:  # else rounding need not be known, which takes two passes over the rows
+        left = max(left - _rounding(risk, theta, inner, at, inverse), 0.0)
+    if left == 0.0:
+        return 0.0
+    return left / typical if typical > 0.0 else np.inf
 
 
 def _shares(risk: Any, theta: FloatArray, rows: slice) -> FloatArray:

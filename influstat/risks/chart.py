@@ -79,7 +79,7 @@ def regular(risk: Risk, theta: FloatArray) -> tuple[Chart | None, Factored | Non
     CholeskyInverse, WhitenedInverse or None
         None where the Hessian has no inverse.
     """
-    if risk.shape[1] > LARGEST or not np.isfinite(risk.curvature(theta).diagonal()).all():
+    if risk.shape[1] > LARGEST:
         return None, None
     linear = as_linear(risk)
     try:
