@@ -17,7 +17,8 @@ from influstat.minimise.remaining import remaining_step
 from influstat.risks.linear import as_linear
 
 NOTICED = 0.1  # standard errors between a library's coefficients and the minimum that deserve a word
-SAME = 1e-7  # relative difference of predictions: libraries add in another order, and some in float32
+SAME = 1e-7  # relative difference of predictions: libraries add in another order
+SINGLE = 1e-4  # the same where coefficients are float32
 
 
 def steepest(risk: Any, theta: FloatArray) -> str:
@@ -106,8 +107,12 @@ def _largest_change(fit: Fit, theta: FloatArray) -> str:
     return f"{fit.names[worst]!r} from {theta[worst]:.6g} to {fit.theta[worst]:.6g}"
 
 
-def require_same_predictions(argument: str, risk: Any, theta: FloatArray, theirs: Any, *, kind: str) -> None:
+def require_same_predictions(
+    argument: str, risk: Any, theta: FloatArray, theirs: Any, *, kind: str, allowed: float = SAME
+) -> None:
     """Raise unless the library predicts for the training rows what theta predicts for them here.
+
+    `theirs` has shape (n,), of the linear predictor or of the mean; `allowed` is relative.
 
     Raises
     ------
@@ -124,8 +129,8 @@ def require_same_predictions(argument: str, risk: Any, theta: FloatArray, theirs
     found = np.asarray(theirs, dtype=np.float64).reshape(-1)
     if found.shape != ours.shape:
         return
-    allowed = SAME * np.maximum(np.abs(ours), np.median(np.abs(ours))) + 1e-12 * spread
-    wrong = ~(np.abs(found - ours) <= allowed) & (linear.weights > 0)
+    room = allowed * np.maximum(np.abs(ours), np.median(np.abs(ours))) + 1e-12 * spread
+    wrong = ~(np.abs(found - ours) <= room) & (linear.weights > 0)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise NotStationary(

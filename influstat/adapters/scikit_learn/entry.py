@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from influstat.adapters.scikit_learn import check
 from influstat.adapters.scikit_learn.kinds import objective_of
 from influstat.adapters.scikit_learn.objectives import Objective
 from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
 from influstat.adapters.scikit_learn.source import Source, source_of
+from influstat.adapters.verification import SAME, SINGLE, require_same_predictions
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray, choice
@@ -122,9 +126,21 @@ def from_sklearn(
 
 def _checked(source: Source, read: tuple[Any, FloatArray, Any], polish: bool) -> Fit:
     """Return the fit of a risk, its coefficients and its reader, all that is known of its origin at hand."""
+    _require_own_predictions(source, *read[:2])
     return check.checked_fit(
         *read, estimator=source.estimator, transformers=source.translation.transformers, polish=polish
     )
+
+
+def _require_own_predictions(source: Source, risk: Any, theta: FloatArray) -> None:
+    """Raise unless the estimator predicts for its rows what its coefficients say."""
+    kind = "linear" if source.classes else "mean"
+    predict = source.estimator.decision_function if source.classes else source.estimator.predict
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that columns lost in a transformer
+        theirs = predict(source.table)
+    single = np.asarray(source.estimator.coef_).dtype == np.float32
+    require_same_predictions("estimator", risk, theta, theirs, kind=kind, allowed=SINGLE if single else SAME)
 
 
 def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> Fit:

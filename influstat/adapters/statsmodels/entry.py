@@ -15,7 +15,7 @@ from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.refusals import refuse
 from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
-from influstat.adapters.verification import verified_fit
+from influstat.adapters.verification import require_same_predictions, verified_fit
 from influstat.errors import InvalidArgument
 from influstat.fit import Fit
 from influstat.input.validation import choice, real_number
@@ -104,6 +104,8 @@ def from_statsmodels(
     linear = as_linear(mapped.risk)
     lasso = None if linear is None else active_l1(linear.penalty)
     reader = (lasso and active_columns(inner.model, names)) or formula_reader(inner.model, names)
+    if hasattr(inner, "mu"):  # the means that a GLM had at the end of its fit
+        require_same_predictions("results", mapped.risk, mapped.theta, inner.mu, kind="mean")
     fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
     fit.stated = stated_inference(inner, fit, drop, polish)
     return fit
