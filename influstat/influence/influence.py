@@ -235,12 +235,10 @@ class Influence:
     ) -> Scores:
         risk = self.fit.risk
         lost = np.isnan(values).any(axis=0) if values.ndim > 1 else np.isnan(values).any()
-        chart = self.fit.chart if np.any(lost) else None
-        if chart is not None:
-            missing = [risk.names[j] for j in np.flatnonzero(~chart.coordinates.determined)]
+        if np.any(lost):
             doubt(
                 f"{np.count_nonzero(lost)} of {values[0].size} columns of these influences are nan: "
-                f"{', '.join(missing)} are not determined, since columns of X depend on each other. "
+                f"{', '.join(self.fit.lost)} are not determined, since columns of X depend on each other. "
                 "Predictions and other sums that the rows determine have their influence."
             )
         return Scores(values, risk.weights / risk.total_weight, risk.row_labels, columns, quantity, solution)

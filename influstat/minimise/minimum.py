@@ -156,6 +156,14 @@ class Minimum:
         """Coordinates for questions that need H^-1; None where the coefficients themselves will do."""
         return chart_of(self.risk, self.theta)
 
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Names of the coefficients that the rows do not determine, since columns depend on each other."""
+        if self.chart is None:
+            return ()
+        found = self.chart.coordinates.determined
+        return tuple(name for name, known in zip(self.names, found, strict=True) if not known)
+
     @cached_property
     def regular(self) -> Minimum:
         """The minimum in coordinates in which its Hessian has an inverse: itself where it needs none."""

@@ -117,10 +117,10 @@ def cross_validate(
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
     losses, bound = np.full((2, n), np.nan)
     risk = _linear(fit)
-    expansion = Expansion(risk, fit.theta)
     closed = groups.single and risk.quadratic and active_l1(risk.penalty) is None
     if closed and method in ("exact", "newton") and not certified:
-        status = _closed_form(fit, expansion, groups, losses)
+        inner = fit.regular  # the same rows, offsets and losses
+        status = _closed_form(fit, Expansion(_linear(inner), inner.theta), groups, losses)
     else:
         status = _by_removal(fit, groups, method, losses, bound if certified else None)
     weights = fit.risk.weights
@@ -148,8 +148,12 @@ def _by_removal(
     for part in marked_blocks(fit, groups, method):
         status += part.status
         rows = part.groups.members
-        eta = np.einsum("mp,mp->m", risk.design.rows(rows), part.theta[part.groups.owners])
+        x = risk.design.rows(rows)
+        eta = np.einsum("mp,mp->m", x, part.solution[part.groups.owners])
         eta += _let_in(risk, part)
+        if part.determined is not None:
+            known = part.determined.of(x)[part.groups.owners, np.arange(len(rows))]
+            eta = np.where(known, eta, np.nan)
         found = ~np.isnan(eta)  # nan: no refit without that fold; its status says why
         held = rows[found]
         losses[held] = risk.loss.value(risk.y[held], eta[found] + risk.offset[held])

@@ -61,6 +61,12 @@ def announced(removal: Removal) -> Removal:
             f"{len(reasons)} of {len(removal.groups)} removals hold coefficients that are nan (`status` says "
             f"why). The first: {reasons[0]}"
         )
+    elif removal.fit.lost:
+        doubt(
+            f"{len(removal.fit.lost)} of {len(removal.fit.names)} coefficients are nan without any row too: "
+            f"{', '.join(removal.fit.lost[:5])} are not determined, since columns depend on each other. "
+            "Predictions and losses that the rows determine are right."
+        )
     return removal
 
 

@@ -88,7 +88,7 @@ class Removal(ShortRepr):
         return np.asarray(self.theta - self.fit.theta)
 
     @property
-    def _solution(self) -> FloatArray:
+    def solution(self) -> FloatArray:
         """A minimiser without each of the rows, shape (k, p): theta where all of it is determined."""
         return self.theta if self.determined is None else self.determined.solution
 
@@ -111,7 +111,7 @@ class Removal(ShortRepr):
 
     def gradients(self) -> FloatArray:
         """Return grad (losses of the rows left + penalty left) / W at `theta`, shape (k, p), nan with it."""
-        return gradients_without(self.fit, self.groups, self._solution)
+        return gradients_without(self.fit, self.groups, self.solution)
 
     def loss_change(
         self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None
@@ -140,14 +140,14 @@ class Removal(ShortRepr):
         tests = self.fit.test_rows(X, y, offset=offset)
         with np.errstate(over="ignore", invalid="ignore"):
             if self.method == "influence" if linear is None else flag("linear", linear):
-                change = tests.row_gradients_dot(self.fit.theta, (self._solution - self.fit.theta).T).T
+                change = tests.row_gradients_dot(self.fit.theta, (self.solution - self.fit.theta).T).T
                 return self._known(change, tests)
             before = tests.row_losses(self.fit.theta)
-            change = np.ascontiguousarray((tests.row_losses(self._solution.T) - before[:, None]).T)
+            change = np.ascontiguousarray((tests.row_losses(self.solution.T) - before[:, None]).T)
 
             def evaluate(k: int, shifted: Any) -> FloatArray:
                 rows = self.fit.test_rows(X, y, offset=shifted)
-                return np.asarray(rows.row_losses(self._solution[k]) - before)
+                return np.asarray(rows.row_losses(self.solution[k]) - before)
 
             change = with_entering(change, self.fit.risk, self.entering, X, offset, evaluate)
         return self._known(change, tests)
@@ -164,11 +164,11 @@ class Removal(ShortRepr):
         (offset,) = paired_with(X, offset=offset)
         with np.errstate(over="ignore", invalid="ignore"):
             before = self.fit.predict(X, kind=kind, offset=offset)
-            after = self.fit.predictions(self._solution.T, X, kind=kind, offset=offset)
+            after = self.fit.predictions(self.solution.T, X, kind=kind, offset=offset)
             change = np.ascontiguousarray((after - before[:, None]).T)
 
             def evaluate(k: int, shifted: Any) -> FloatArray:
-                return self.fit.predictions(self._solution[k], X, kind=kind, offset=shifted) - before
+                return self.fit.predictions(self.solution[k], X, kind=kind, offset=shifted) - before
 
             change = with_entering(change, self.fit.risk, self.entering, X, offset, evaluate)
         if self.determined is None:

@@ -61,6 +61,23 @@ def covariance(fit: Minimum, kind: str | None = None, **settings: Any) -> FloatA
     return covariance_of(fit, read_setting(fit, kind, **settings))
 
 
+def quadratic_forms(
+    fit: Minimum, columns: FloatArray, kind: str | None = None, **settings: Any
+) -> FloatArray:
+    """Return a'Va of every column a of (p, m), shape (m,); nan where a'theta is not determined."""
+    setting = read_setting(fit, kind, **settings)
+    if fit.chart is not None and setting.kind not in ("jackknife", *CLUSTER_JACKKNIVES):
+        square, at = _regular(fit.regular, setting), fit.chart.coordinates.rows(columns.T).T
+        known = fit.chart.coordinates.estimable(columns.T)
+    else:
+        square, at = covariance_of(fit, setting), columns
+        lost = np.isnan(square.diagonal())
+        square, known = np.nan_to_num(square), np.asarray(~(columns[lost] != 0.0).any(axis=0))
+    if not known.all():
+        doubt(f"{np.count_nonzero(~known)} of {len(known)} quantities are nan: they are not determined.")
+    return np.where(known, np.einsum("jm,jk,km->m", at, square, at), np.nan)
+
+
 def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     """Return the covariance of theta that the setting means, shape (p, p); nan for what is not determined."""
     lost = lost_coefficients(fit, setting)

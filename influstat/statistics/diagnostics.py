@@ -170,7 +170,14 @@ def _table(
             values = getattr(measures, name)()
             table[block.rows, first : first + len(some)] = values.reshape(-1, len(some))
             first += len(some)
-    _complete(setting, np.asarray(np.isnan(table).any(axis=1)), reasons)
+    asked = np.array([name in PER_COEFFICIENT for name, some in labels.items() for _ in some])
+    never = asked & np.isnan(table).all(axis=0)  # of coefficients that no row determines
+    _complete(setting, np.asarray(np.isnan(table[:, ~never]).any(axis=1)), reasons)
+    if never.any() and setting.fit.lost:
+        doubt(
+            f"{int(never.sum())} columns are nan: {', '.join(setting.fit.lost[:5])} are not determined, "
+            "since columns of X depend on each other."
+        )
     return _framed(setting.fit, table, labels, reasons)
 
 

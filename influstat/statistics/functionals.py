@@ -25,7 +25,7 @@ from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.gradients import gradient_of
 from influstat.removal.entering import enters
 from influstat.removal.leave_out import announced, leave_one_out
-from influstat.statistics.covariance import covariance
+from influstat.statistics.covariance import quadratic_forms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,8 +163,8 @@ class Functional(ShortRepr):
         ndarray, shape (m,)
             In the units of q.
         """
-        square = covariance(self.fit, kind, **settings)
-        return np.asarray(np.sqrt(np.einsum("jm,jk,km->m", self.gradient, square, self.gradient)))
+        squares = quadratic_forms(self.fit, self.gradient, kind, **settings)
+        return np.asarray(np.sqrt(squares))
 
     @cached_property
     def _columns(self) -> dict[str, FloatArray]:

@@ -245,7 +245,8 @@ class Inference(ShortRepr):
                 used = block.freedom if self.setting.parameters is None else self.setting.parameters
                 freedom = (phi.observations - counts[block.rows] - used)[:, None]
             after[:, block.rows] = quantities(theta, variance, freedom, self.level)
-            for row in np.flatnonzero(np.isnan(after[0, block.rows]).any(axis=1)).tolist():
+            known = ~np.isnan(leverage.inverse_diagonal)
+            for row in np.flatnonzero(np.isnan(after[0, block.rows][:, known]).any(axis=1)).tolist():
                 status.setdefault(row + block.rows.start, NO_FREEDOM)
         kept = {int(row): k for k, row in enumerate(rows)}
         return after[:, rows], {kept[row]: text for row, text in status.items() if row in kept}
@@ -284,7 +285,7 @@ def _compare_with_reported(found: Inference) -> None:
     if reported is None:
         return
     ours = found.table.standard_errors
-    known = np.isfinite(reported) & (reported > 0)
+    known = np.isfinite(reported) & (reported > 0) & ~np.isnan(ours)
     far = np.abs(ours[known] / reported[known] - 1.0)
     if far.size and not far.max() <= REPORTED:
         worst = int(np.flatnonzero(known)[np.argmax(far)])
