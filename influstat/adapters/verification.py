@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import NotStationary
+from influstat.adapters.separation import explain_separation, warn_of_separation
+from influstat.errors import InflustatError, NotStationary
 from influstat.fit import Fit
 from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
@@ -62,19 +63,24 @@ def verified_fit(
     ------
     NotStationary
         theta is further from the minimum; the message says how far, and where.
+    NoMinimiser
+        It is, because there is none: classes are separated.
     SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
         Polishing did not find a minimum; the message says why.
 
     Warns
     -----
     DoubtfulResult
-        Polishing moved theta by more than 0.1 standard errors.
+        Polishing moved theta by more than 0.1 standard errors; or theta passes, but is on its way to
+        infinity because classes are separated.
     """
     left = remaining_step(risk, theta)
     if polish:
         return polished(risk, theta, reader, left, known or "It was not finished, or its data were changed.")
     if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
+        warn_of_separation(risk, theta)
         return Fit(risk, theta, tolerance=np.inf, reader=reader)
+    explain_separation(risk, theta)
     raise NotStationary(
         "results",
         f"be at the minimum of the risk that influstat read from {library}",
@@ -89,7 +95,11 @@ def verified_fit(
 
 def polished(risk: Any, theta: FloatArray, reader: Reader | None, left: float, causes: str) -> Fit:
     """Return the minimum that Newton's method finds from theta, and say how far that was if it was far."""
-    fit = Fit.minimise(risk, start=theta, reader=reader)
+    try:
+        fit = Fit.minimise(risk, start=theta, reader=reader)
+    except InflustatError:
+        explain_separation(risk, theta)
+        raise
     distance = standard_errors(risk, left)
     if distance > NOTICED:
         far = "far" if distance == np.inf else f"about {distance:.2g} standard errors"

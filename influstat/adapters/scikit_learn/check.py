@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.scikit_learn.origin import causes, closed_form
+from influstat.adapters.separation import explain_separation, warn_of_separation
 from influstat.adapters.verification import NOTICED, polished, standard_errors, steepest
 from influstat.errors import NotStationary
 from influstat.fit import Fit
@@ -100,6 +101,7 @@ def checked_fit(
     if not (left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY)):
         gradient = min(stationarity(risk, theta), float(np.max(np.abs(risk.gradient(theta)))))
         if not (gradient <= limit and left <= SURPRISE):
+            explain_separation(risk, theta)
             raise _elsewhere(risk, theta, left, known, "")
         doubt(
             f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "
@@ -107,6 +109,7 @@ def checked_fit(
             "polish=True to finish it by Newton's method, or refit with a smaller tol."
         )
     _require_active_set(risk, theta, limit)
+    warn_of_separation(risk, theta)
     return Fit(risk, theta, tolerance=np.inf, reader=reader)
 
 
