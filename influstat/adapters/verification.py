@@ -18,6 +18,7 @@ from influstat.minimise.remaining import remaining_step
 from influstat.risks.linear import as_linear
 
 NOTICED = 0.1  # standard errors between a library's coefficients and the minimum that deserve a word
+MIXED_UP = 0.5  # and typical removals: a few rows in another order move no more, however many rows there are
 SAME = 1e-7  # relative difference of predictions: libraries add in another order, and some in float32
 
 
@@ -71,8 +72,8 @@ def verified_fit(
     Warns
     -----
     DoubtfulResult
-        Polishing moved theta by more than 0.1 standard errors; or theta passes, but is on its way to
-        infinity because classes are separated.
+        Polishing moved theta by more than 0.1 standard errors or half a typical removal; or theta passes,
+        but is on its way to infinity because classes are separated.
     """
     left = remaining_step(risk, theta)
     if polish:
@@ -101,7 +102,7 @@ def polished(risk: Any, theta: FloatArray, reader: Reader | None, left: float, c
         explain_separation(risk, theta)
         raise
     distance = standard_errors(risk, left)
-    if distance > NOTICED:
+    if distance > NOTICED or left > MIXED_UP:
         far = "far" if distance == np.inf else f"about {distance:.2g} standard errors"
         doubt(
             f"polish=True moved theta {far} away from where the library stopped (largest change of a "

@@ -116,7 +116,7 @@ class ContrastExistence(Existence):
     def involved(self, direction: FloatArray) -> list[str]:
         """Return the names of the coefficients that move the contrasts most along the direction."""
         found = self._contrasts
-        assert found is not None  # noqa: S101 - there was a direction
+        assert found is not None
         return _largest(self._risk.names, np.abs(direction) * np.linalg.norm(found, axis=0))
 
 

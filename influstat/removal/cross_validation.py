@@ -14,11 +14,12 @@ from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.printing import ShortRepr, short
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, choice, vector
+from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.expansion import Expansion
 from influstat.removal.inverse import HARD, SharedInverse
-from influstat.removal.leave_out import METHODS, marked_blocks
+from influstat.removal.leave_out import METHODS, NOT_DONE, marked_blocks
 from influstat.removal.result import Removal
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
@@ -94,6 +95,11 @@ def cross_validate(
     InvalidArgument, InvalidType
         Folds overlap or are not usable (see `Fit.leave_groups_out`), or the method is unknown.
 
+    Warns
+    -----
+    DoubtfulResult
+        Some rows have no loss, because their fold has no refit; it says how many and why.
+
     Notes
     -----
     Squared error, rows one by one: y_i - x_i'theta_-i - o_i = e_i / (1 - h_i) (Allen's PRESS, 1974),
@@ -128,7 +134,20 @@ def cross_validate(
         fold_losses = groups.sums(weights * losses) / groups.sums(weights)
     held = groups.members
     mean = float(weights[held] @ losses[held] / weights[held].sum())
+    _warn_of_no_refits(status, losses, groups)
     return CrossValidation(losses, fold_losses, mean, bound, groups, method, tuple(status))
+
+
+def _warn_of_no_refits(status: list[str], losses: FloatArray, groups: Groups) -> None:
+    """Say once how many folds have rows without a loss, and why the first has."""
+    owners = np.unique(groups.owners[np.isnan(losses[groups.members])])
+    reasons = [status[k] or "A loss is not a number." for k in owners if status[k] != NOT_DONE]
+    if reasons:
+        doubt(
+            f"{len(reasons)} of {len(groups)} folds hold rows that nothing predicts without the fold, so "
+            f"that `mean` is nan (`status` says why). The first: {reasons[0]} np.nanmean(row_losses) is the "
+            "mean over the others."
+        )
 
 
 def _linear(fit: Minimum) -> LinearRisk:

@@ -87,7 +87,7 @@ def checked_fit(
     -----
     DoubtfulResult
         theta passes but is more than 1 % of a typical row's removal effect away from the minimum; or
-        polishing moved it by more than 0.1 standard errors.
+        polishing moved it by more than 0.1 standard errors or half a removal.
     """
     left = remaining_step(risk, theta)
     known = causes(estimator, transformers, risk, theta)
