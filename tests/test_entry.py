@@ -1,4 +1,4 @@
-"""What comes in is the minimum of the risk on these rows, or it is said that it is not: right, warned or refused."""
+"""What comes in is the minimum of the risk on these rows, or it is said that it is not."""
 
 import warnings
 from fractions import Fraction

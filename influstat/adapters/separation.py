@@ -49,9 +49,9 @@ def warn_of_separation(risk: Any, theta: FloatArray) -> None:
     doubt(
         "The risk has no finite minimiser: it falls for ever along a direction that involves "
         f"{', '.join(existence.involved(direction))} (classes are separated there, or a group has no "
-        "events). The library stopped on the way, so that those coefficients, their standard errors and p-values say "
-        "nothing; what the direction does not touch is near its limit. Penalise them, or drop the columns "
-        "that separate."
+        "events). The library stopped on the way, so that those coefficients, their standard errors and "
+        "p-values say nothing; what the direction does not touch is near its limit. Penalise them, or drop "
+        "the columns that separate."
     )
 
 

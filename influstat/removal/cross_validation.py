@@ -122,13 +122,17 @@ def cross_validate(
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
     losses, bound = np.full((2, n), np.nan)
-    risk = _linear(fit)
-    expansion = Expansion(risk, fit.theta)
+    _linear(fit)
+    inner = fit if certified else fit.regular  # losses are the same in any coordinates of theta
+    risk = _linear(inner)
+    expansion = Expansion(risk, inner.theta)
     closed = groups.single and risk.quadratic and active_l1(risk.penalty) is None
     if closed and method in ("exact", "newton") and not certified:
-        status = _closed_form(fit, expansion, groups, losses)
+        status = _closed_form(inner, expansion, groups, losses)
     else:
-        status = _by_removal(fit, groups, method, losses, bound if certified else None)
+        status = _by_removal(inner, groups, method, losses, bound if certified else None)
+    if inner is not fit:
+        _in_coefficients(fit, groups, method, status)
     weights = fit.risk.weights
     with np.errstate(invalid="ignore"):  # a fold of weight 0 has no mean
         fold_losses = groups.sums(weights * losses) / groups.sums(weights)
@@ -136,6 +140,15 @@ def cross_validate(
     mean = float(weights[held] @ losses[held] / weights[held].sum())
     _warn_of_no_refits(status, losses, groups)
     return CrossValidation(losses, fold_losses, mean, bound, groups, method, tuple(status))
+
+
+def _in_coefficients(fit: Minimum, groups: Groups, method: str, status: list[str]) -> None:
+    """Say in the fit's own coefficients why folds have no refit."""
+    bad = [k for k, text in enumerate(status) if text and text != NOT_DONE]
+    if bad:
+        parts = marked_blocks(fit, groups.take(bad), method)
+        for k, text in zip(bad, (text for part in parts for text in part.status), strict=True):
+            status[k] = text or status[k]
 
 
 def _warn_of_no_refits(status: list[str], losses: FloatArray, groups: Groups) -> None:
