@@ -24,6 +24,7 @@ Mask = NDArray[np.bool_]
 FAR = 1e3  # a linear predictor so large that the slope of every loss has reached its limit
 SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minimum is doubted
 CERTAIN = 1e-13  # a loss of -log P so small that no sum can tell P from 1
+PATIENCE = 20.0  # seconds for the linear programme; what it has not found by then is not known
 LARGEST = 2_000_000  # n p, up to which contrasts are looked at: they take that times the number of classes
 
 
@@ -99,14 +100,21 @@ class ContrastExistence(Existence):
     def flight(self, theta: FloatArray) -> FloatArray | None:
         """Return the shortest direction (p,) of that flight; None where there is none."""
         contrasts = self._contrasts
-        if contrasts is None or not len(contrasts):
+        if contrasts is None or not contrasts.any():
             return None
-        allowed = np.ones(len(contrasts), dtype=bool)
-        direction = _recession_direction(contrasts, ~allowed, allowed)
+        used = contrasts.any(axis=0)  # penalised columns have no part in it
+        contrasts = contrasts[:, used]
+        along = contrasts @ theta[used]
+        direction: FloatArray | None = theta[used]
+        if not (along > 1e-7 * np.max(np.abs(along))).all():  # else theta itself tells all rows apart
+            allowed = np.ones(len(contrasts), dtype=bool)
+            direction = _recession_direction(contrasts, ~allowed, allowed)
         if direction is None:
             return None
         # What changes no contrast (the same for every class) tells nothing.
-        return np.asarray(np.linalg.lstsq(contrasts, contrasts @ direction)[0])
+        flight = np.zeros(len(used))
+        flight[used] = np.linalg.lstsq(contrasts, contrasts @ direction)[0]
+        return flight
 
     @property
     def one_way(self) -> Mask:
@@ -280,6 +288,7 @@ def _recession_direction(columns: FloatArray, grows_up: Mask, grows_down: Mask) 
         b_eq=np.zeros(int(both.sum())) if both.any() else None,
         bounds=(-1e6, 1e6),
         method="highs",
+        options={"time_limit": PATIENCE},
     )
     if not result.success or result.fun is None or -result.fun < 1e-3:
         return None
