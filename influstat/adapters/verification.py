@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import NotStationary
+from influstat.adapters.separation import explain_separation, warn_of_separation
+from influstat.errors import InflustatError, NotStationary
 from influstat.fit import Fit
 from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
@@ -17,6 +18,7 @@ from influstat.minimise.remaining import remaining_step
 from influstat.risks.linear import as_linear
 
 NOTICED = 0.1  # standard errors between a library's coefficients and the minimum that deserve a word
+MIXED_UP = 0.5  # and typical removals: a few rows in another order move no more, however many rows there are
 SAME = 1e-7  # relative difference of predictions: libraries add in another order
 SINGLE = 1e-4  # the same where coefficients are float32
 
@@ -63,19 +65,24 @@ def verified_fit(
     ------
     NotStationary
         theta is further from the minimum; the message says how far, and where.
+    NoMinimiser
+        It is, because there is none: classes are separated.
     SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
         Polishing did not find a minimum; the message says why.
 
     Warns
     -----
     DoubtfulResult
-        Polishing moved theta by more than 0.1 standard errors.
+        Polishing moved theta by more than 0.1 standard errors or half a typical removal; or theta passes,
+        but is on its way to infinity because classes are separated.
     """
     left = remaining_step(risk, theta)
     if polish:
         return polished(risk, theta, reader, left, known or "It was not finished, or its data were changed.")
     if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
+        warn_of_separation(risk, theta)
         return Fit(risk, theta, tolerance=np.inf, reader=reader)
+    explain_separation(risk, theta)
     raise NotStationary(
         "results",
         f"be at the minimum of the risk that influstat read from {library}",
@@ -90,9 +97,13 @@ def verified_fit(
 
 def polished(risk: Any, theta: FloatArray, reader: Reader | None, left: float, causes: str) -> Fit:
     """Return the minimum that Newton's method finds from theta, and say how far that was if it was far."""
-    fit = Fit.minimise(risk, start=theta, reader=reader)
+    try:
+        fit = Fit.minimise(risk, start=theta, reader=reader)
+    except InflustatError:
+        explain_separation(risk, theta)
+        raise
     distance = standard_errors(risk, left)
-    if distance > NOTICED:
+    if distance > NOTICED or left > MIXED_UP:
         far = "far" if distance == np.inf else f"about {distance:.2g} standard errors"
         doubt(
             f"polish=True moved theta {far} away from where the library stopped (largest change of a "

@@ -23,6 +23,9 @@ Mask = NDArray[np.bool_]
 
 FAR = 1e3  # a linear predictor so large that the slope of every loss has reached its limit
 SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minimum is doubted
+CERTAIN = 1e-13  # a loss of -log P so small that no sum can tell P from 1
+PATIENCE = 20.0  # seconds for the linear programme; what it has not found by then is not known
+LARGEST = 2_000_000  # n p, up to which contrasts are looked at: they take that times the number of classes
 
 
 class Existence:
@@ -49,9 +52,80 @@ class Existence:
         return None
 
     @property
+    def one_way(self) -> Mask:
+        """Rows of positive weight whose loss need not rise both ways: only those can be separated, (n,)."""
+        return np.zeros(0, dtype=bool)
+
+    def involved(self, direction: FloatArray) -> list[str]:
+        """Return the names of the coefficients that move most along the direction, at most 5."""
+        raise NotImplementedError  # pragma: no cover - asked only where there is a flight
+
+    @property
     def hopeless(self) -> bool:
         """Whether a singular Hessian at the start cannot become regular elsewhere."""
         return True
+
+
+class ContrastExistence(Existence):
+    """The theorem for risks with several predictors per row: they fall for ever along d where C d >= 0.
+
+    The rows of C are contrasts: softmax has the predictor of the row's own class less that of each other
+    (Albert and Anderson 1984, section 3).
+    """
+
+    def __init__(self, risk: Any) -> None:
+        super().__init__(risk)
+        self._risk = risk
+
+    @cached_property
+    def _contrasts(self) -> FloatArray | None:
+        n, p = self._risk.shape
+        return None if n * p > LARGEST else self._risk.contrasts()
+
+    def explain(
+        self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
+    ) -> None:
+        """Raise NoMinimiser if the risk falls for ever along some direction; return if it does not."""
+        if only_if_suspect and reciprocal_condition > SUSPECT:
+            return
+        direction = self.flight(theta)
+        if direction is not None:
+            _raise_no_minimiser(self.involved(direction))
+
+    def refuse_separating(self, theta: FloatArray) -> None:
+        """Raise NoMinimiser if theta tells all rows apart as far as float64 can."""
+        if (self._risk.row_losses(theta)[self.one_way] < CERTAIN).all():
+            self.explain(theta)
+
+    def flight(self, theta: FloatArray) -> FloatArray | None:
+        """Return the shortest direction (p,) of that flight; None where there is none."""
+        contrasts = self._contrasts
+        if contrasts is None or not contrasts.any():
+            return None
+        used: Mask = np.asarray((contrasts != 0.0).any(axis=0))  # penalised columns have no part in it
+        contrasts = contrasts[:, used]
+        along = contrasts @ theta[used]
+        direction: FloatArray | None = theta[used]
+        if not (along > 1e-7 * np.max(np.abs(along))).all():  # else theta itself tells all rows apart
+            allowed = np.ones(len(contrasts), dtype=bool)
+            direction = _recession_direction(contrasts, ~allowed, allowed)
+        if direction is None:
+            return None
+        # What changes no contrast (the same for every class) tells nothing.
+        flight = np.zeros(len(used))
+        flight[used] = np.linalg.lstsq(contrasts, contrasts @ direction)[0]
+        return flight
+
+    @property
+    def one_way(self) -> Mask:
+        """Rows of positive weight, all of them."""
+        return np.asarray(self._risk.weights > 0)
+
+    def involved(self, direction: FloatArray) -> list[str]:
+        """Return the names of the coefficients that move the contrasts most along the direction."""
+        found = self._contrasts
+        assert found is not None
+        return _largest(self._risk.names, np.abs(direction) * np.linalg.norm(found, axis=0))
 
 
 class LinearExistence(Existence):
@@ -108,7 +182,7 @@ class LinearExistence(Existence):
         """Raise NoMinimiser if the free part of theta points where every row's loss falls for ever."""
         direction = self._pointed(theta)
         if direction is not None:
-            _raise_no_minimiser(self._risk, direction)
+            _raise_no_minimiser(self.involved(direction))
 
     def _pointed(self, theta: FloatArray) -> FloatArray | None:
         """Return the free part of theta if every row's loss falls for ever along it."""
@@ -131,7 +205,21 @@ class LinearExistence(Existence):
             return
         direction = self.flight(theta)
         if direction is not None:
-            _raise_no_minimiser(self._risk, direction)
+            _raise_no_minimiser(self.involved(direction))
+
+    @property
+    def one_way(self) -> Mask:
+        """Rows of positive weight whose loss does not rise both ways."""
+        rows = np.zeros(self._risk.shape[0], dtype=bool)
+        if self._flat.size and self._convex:
+            grows_up, grows_down = self._growth
+            rows[self._risk.weights > 0] = ~(grows_up & grows_down)
+        return rows
+
+    def involved(self, direction: FloatArray) -> list[str]:
+        """Return the names of the columns that move the predictors most along the direction."""
+        sizes = np.sqrt(self._risk.design.square_sums(np.ones(self._risk.shape[0])))
+        return _largest(self._risk.names, np.abs(direction) * sizes)
 
     def flight(self, theta: FloatArray) -> FloatArray | None:
         """Return a direction (p,) along which the risk falls for ever; None where there is none."""
@@ -152,7 +240,9 @@ class LinearExistence(Existence):
 def existence_of(risk: Risk) -> Existence:
     """Return what is known about the minimum of this risk."""
     linear = as_linear(risk)
-    return Existence(risk) if linear is None else LinearExistence(linear)
+    if linear is not None:
+        return LinearExistence(linear)
+    return ContrastExistence(risk) if getattr(risk, "contrasts", None) else Existence(risk)
 
 
 def _growth(risk: LinearRisk) -> tuple[Mask, Mask]:
@@ -168,7 +258,7 @@ def _slope_far_out(risk: LinearRisk, y: FloatArray, side: float) -> FloatArray:
     """Return l1 far out; where it is nan there (e^x / (1 + e^x) at 1000), from as far as it is a number."""
     beyond = 2.0 * np.abs(y)  # of the target too, where losses of y - eta turn
     slope = np.full(y.shape, np.nan)
-    for far in (FAR, 0.3 * FAR, 0.1 * FAR, 0.03 * FAR):
+    for far in (FAR, 0.3 * FAR, 0.1 * FAR, 0.03 * FAR, 0.01 * FAR, 0.003 * FAR):  # e^(e^30) overflows too
         lost = np.isnan(slope)
         if not lost.any():
             break
@@ -198,15 +288,18 @@ def _recession_direction(columns: FloatArray, grows_up: Mask, grows_down: Mask) 
         b_eq=np.zeros(int(both.sum())) if both.any() else None,
         bounds=(-1e6, 1e6),
         method="highs",
+        options={"time_limit": PATIENCE},
     )
     if not result.success or result.fun is None or -result.fun < 1e-3:
         return None
     return np.asarray(result.x / np.where(norms > 0, norms, 1.0))
 
 
-def _raise_no_minimiser(risk: LinearRisk, direction: FloatArray) -> NoReturn:
-    relative = np.abs(direction) * np.sqrt(risk.design.square_sums(np.ones(risk.shape[0])))
-    involved = [risk.names[j] for j in np.argsort(-relative)[:5] if relative[j] > 1e-6 * relative.max()]
+def _largest(names: Any, relative: FloatArray) -> list[str]:
+    return [names[j] for j in np.argsort(-relative)[:5] if relative[j] > 1e-6 * relative.max()]
+
+
+def _raise_no_minimiser(involved: list[str]) -> NoReturn:
     raise NoMinimiser(
         "The risk has no finite minimiser: it falls for ever along a direction that involves "
         f"{', '.join(involved)} (the classes are separated there, or only one class is left). "

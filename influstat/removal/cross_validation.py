@@ -14,11 +14,12 @@ from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.printing import ShortRepr, short
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, choice, vector
+from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.expansion import Expansion
 from influstat.removal.inverse import HARD, SharedInverse
-from influstat.removal.leave_out import METHODS, marked_blocks
+from influstat.removal.leave_out import METHODS, NOT_DONE, marked_blocks
 from influstat.removal.result import Removal
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
@@ -94,6 +95,11 @@ def cross_validate(
     InvalidArgument, InvalidType
         Folds overlap or are not usable (see `Fit.leave_groups_out`), or the method is unknown.
 
+    Warns
+    -----
+    DoubtfulResult
+        Some rows have no loss, because their fold has no refit; it says how many and why.
+
     Notes
     -----
     Squared error, rows one by one: y_i - x_i'theta_-i - o_i = e_i / (1 - h_i) (Allen's PRESS, 1974),
@@ -116,19 +122,45 @@ def cross_validate(
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
     losses, bound = np.full((2, n), np.nan)
-    risk = _linear(fit)
+    _linear(fit)
+    inner = fit if certified else fit.regular  # losses are the same in any coordinates of theta
+    risk = _linear(inner)
+    expansion = Expansion(risk, inner.theta)
     closed = groups.single and risk.quadratic and active_l1(risk.penalty) is None
     if closed and method in ("exact", "newton") and not certified:
-        inner = fit.regular  # the same rows, offsets and losses
-        status = _closed_form(fit, Expansion(_linear(inner), inner.theta), groups, losses)
+        status = _closed_form(inner, expansion, groups, losses)
     else:
-        status = _by_removal(fit, groups, method, losses, bound if certified else None)
+        status = _by_removal(inner, groups, method, losses, bound if certified else None)
+    if inner is not fit:
+        _in_coefficients(fit, groups, method, status)
     weights = fit.risk.weights
     with np.errstate(invalid="ignore"):  # a fold of weight 0 has no mean
         fold_losses = groups.sums(weights * losses) / groups.sums(weights)
     held = groups.members
     mean = float(weights[held] @ losses[held] / weights[held].sum())
+    _warn_of_no_refits(status, losses, groups)
     return CrossValidation(losses, fold_losses, mean, bound, groups, method, tuple(status))
+
+
+def _in_coefficients(fit: Minimum, groups: Groups, method: str, status: list[str]) -> None:
+    """Say in the fit's own coefficients why folds have no refit."""
+    bad = [k for k, text in enumerate(status) if text and text != NOT_DONE]
+    if bad:
+        parts = marked_blocks(fit, groups.take(bad), method)
+        for k, text in zip(bad, (text for part in parts for text in part.status), strict=True):
+            status[k] = text or status[k]
+
+
+def _warn_of_no_refits(status: list[str], losses: FloatArray, groups: Groups) -> None:
+    """Say once how many folds have rows without a loss, and why the first has."""
+    owners = np.unique(groups.owners[np.isnan(losses[groups.members])])
+    reasons = [status[k] or "A loss is not a number." for k in owners if status[k] != NOT_DONE]
+    if reasons:
+        doubt(
+            f"{len(reasons)} of {len(groups)} folds hold rows that nothing predicts without the fold, so "
+            f"that `mean` is nan (`status` says why). The first: {reasons[0]} np.nanmean(row_losses) is the "
+            "mean over the others."
+        )
 
 
 def _linear(fit: Minimum) -> LinearRisk:

@@ -39,6 +39,9 @@ class RowLikelihoods(Interface):
     def hessian_diagonal(self, theta: FloatArray) -> FloatArray:
         """Return roughly the diagonal of the sum of the rows' Hessians, shape (p,)."""
 
+    def contrasts(self, rows: NDArray[np.intp]) -> FloatArray | None:
+        """Return C (m, p) so that the rows' losses fall for ever where C d >= 0; None if not known."""
+
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> RowLikelihoods:
         """Return the same likelihood of other rows, or raise Unsupported."""
 
@@ -174,6 +177,10 @@ class LikelihoodRisk:
         """Return the smallest eigenvalue of each row's Hessian, 0 where rounding decides, shape (n,)."""
         values = self._derivatives.smallest_eigenvalues(theta)
         return np.where(np.abs(values) > 1e-9 * np.max(np.abs(values)), values, 0.0)
+
+    def contrasts(self) -> FloatArray | None:
+        """Return C (m, p) so that the risk falls for ever where C d >= 0 and not 0; None if not known."""
+        return self.likelihood.contrasts(np.flatnonzero(self.weights > 0))
 
     def reweighted(self, weights: Any) -> LikelihoodRisk:
         """Return the risk of the same rows with other weights; a weight of 0 leaves a row out."""

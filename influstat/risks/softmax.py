@@ -136,6 +136,12 @@ class SoftmaxRisk:
                 "unpenalised intercept falls for ever. Keep a row of each class, or fit without an intercept."
             )
 
+    def contrasts(self) -> FloatArray:
+        """Return how theta moves each row's own predictor against every other, free columns only, (m, p)."""
+        counted = np.flatnonzero(self.weights > 0)
+        free = self.design.rows(counted) * self.unpenalised
+        return class_contrasts(free, self.y[counted], len(self.classes))
+
     def _read(self) -> None:
         """Take over what the contract asks for from the rows."""
         rows = self._rows
@@ -278,6 +284,17 @@ class SoftmaxRisk:
         gradients = np.einsum("mkl,mj->ljmk", slopes, design.rows(slice(None)))
         labels = np.array([f"{row}: {name}" for row in design.row_labels for name in self.classes], object)
         return gradients.reshape(self.shape[1], -1), labels
+
+
+def class_contrasts(X: FloatArray, y: NDArray[np.intp], count: int) -> FloatArray:
+    """Return e_y x' - e_k x' for each row and every other class k, shape (n (K - 1), K q)."""
+    blocks = []
+    for step in range(1, count):
+        block = np.zeros((len(X), count, X.shape[1]))
+        block[np.arange(len(X)), y] = X
+        block[np.arange(len(X)), (y + step) % count] = -X
+        blocks.append(block.reshape(len(X), -1))
+    return np.concatenate(blocks)
 
 
 def _positions(y: FloatArray, count: int) -> NDArray[np.intp]:

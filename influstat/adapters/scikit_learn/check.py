@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.scikit_learn.origin import causes, closed_form, direct
+from influstat.adapters.separation import explain_separation, warn_of_separation
 from influstat.adapters.verification import NOTICED, polished, standard_errors, steepest
 from influstat.errors import NotStationary
 from influstat.fit import Fit
@@ -86,7 +87,7 @@ def checked_fit(
     -----
     DoubtfulResult
         theta passes but is more than 1 % of a typical row's removal effect away from the minimum; or
-        polishing moved it by more than 0.1 standard errors.
+        polishing moved it by more than 0.1 standard errors or half a removal.
     """
     left = remaining_step(risk, theta)
     known = causes(estimator, transformers, risk, theta)
@@ -101,6 +102,7 @@ def checked_fit(
         gradient = min(stationarity(risk, theta), float(np.max(np.abs(risk.gradient(theta)))))
         exact = direct(estimator) and np.asarray(estimator.coef_).dtype == np.float64
         if exact or not (gradient <= limit and left <= SURPRISE):
+            explain_separation(risk, theta)
             raise _elsewhere(risk, theta, left, known, "")
         doubt(
             f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "
@@ -108,6 +110,7 @@ def checked_fit(
             "polish=True to finish it by Newton's method, or refit with a smaller tol."
         )
     _require_active_set(risk, theta, limit)
+    warn_of_separation(risk, theta)
     return Fit(risk, theta, tolerance=np.inf, reader=reader)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from influstat.adapters.separation import explain_separation
 from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.active_columns import active_columns
 from influstat.adapters.statsmodels.formulas import formula_reader
@@ -16,7 +17,7 @@ from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.refusals import refuse
 from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
 from influstat.adapters.verification import require_same_predictions, verified_fit
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, NotConverged
 from influstat.fit import Fit
 from influstat.input.validation import choice, real_number
 from influstat.risks.linear import as_linear
@@ -73,6 +74,9 @@ def from_statsmodels(
         Rows are not independent terms of what the model minimises, or we have no formulas for it.
     NotConverged, NotStationary
         The results are not at the minimum; the message says how far off.
+    NoMinimiser
+        There is none, because classes are separated; the message names the columns. A fit that has stopped
+        on its way there is accepted with a `DoubtfulResult`.
     InvalidArgument, InvalidType
         The results hold no data any more, or are no results; or a needed setting is missing.
 
@@ -99,7 +103,11 @@ def from_statsmodels(
     inner = reading.unwrapped(results)
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:
-        reading.require_converged(inner)
+        try:
+            reading.require_converged(inner)
+        except NotConverged:
+            explain_separation(mapped.risk, mapped.theta)  # more iterations would not end either
+            raise
     names = mapped.risk.design.names
     linear = as_linear(mapped.risk)
     lasso = None if linear is None else active_l1(linear.penalty)

@@ -16,6 +16,7 @@ import numpy as np
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.stated import Stated
+from influstat.risks.linear import as_linear
 from influstat.statistics.setting import CORRECTED
 
 # What stands in the place of covariances that are not reproduced.
@@ -62,7 +63,7 @@ def stated_inference(results: Any, fit: Minimum, drop: str | None, polished: boo
     stated = Stated(
         counts=np.ones(fit.risk.shape[0]) if unweighted else None,
         use_t=bool(getattr(results, "use_t", False)),
-        parameters=_parameters(results, fit),
+        parameters=_parameters(results, fit, polished),
         standard_errors=reported,
     )
     if family == "RLM":
@@ -91,14 +92,19 @@ def _reported(results: Any, count: int) -> FloatArray | None:
     return values if len(values) == count else None
 
 
-def _parameters(results: Any, fit: Minimum) -> float | None:
+def _parameters(results: Any, fit: Minimum, polished: bool) -> float | None:
     """Return the observations less the residual degrees of freedom that the results state."""
     freedom = getattr(results, "df_resid", None)
     if freedom is None:
         return None
     copies = getattr(results.model, "freq_weights", None)
     total = float(fit.risk.shape[0]) if copies is None else float(np.sum(copies))
-    return total - float(freedom)
+    stated = total - float(freedom)
+    linear = as_linear(fit.risk) if polished else None
+    if linear is None or linear.penalty.flat(len(fit.theta)).shape[1] < len(fit.theta):
+        return stated
+    # A solution cut off (pinv of columns far from 0) counts too few columns; polishing brings them back.
+    return max(stated, float(fit.regular.risk.shape[1]))
 
 
 def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Stated:

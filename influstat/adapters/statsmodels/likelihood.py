@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.glm import offset_of
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
 from influstat.input.validation import FloatArray, vector
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
+from influstat.risks.softmax import class_contrasts
 
 EXPONENTIAL_MEAN = ("NegativeBinomialP", "GeneralizedPoisson")
 NUMERICAL = float(np.finfo(np.float64).eps) ** 0.2  # step of fourth-order differences
@@ -43,6 +45,17 @@ class ScoredLikelihoods:
         """Return -diag(hessian)."""
         with np.errstate(all="ignore"):
             return -np.asarray(self.model.hessian(theta), dtype=np.float64).diagonal()
+
+    def contrasts(self, rows: NDArray[np.intp]) -> FloatArray | None:
+        """Return the contrasts of classes, or of counts: a 0 may fall for ever, no other count does."""
+        name, X = type(self.model).__name__, np.asarray(self.model.exog, dtype=np.float64)[rows]
+        if name == "MNLogit":  # the first class has the coefficients 0
+            codes = np.argmax(self.model.wendog, axis=1)[rows]
+            return class_contrasts(X, codes, int(self.model.J))[:, X.shape[1] :]
+        if name not in EXPONENTIAL_MEAN:
+            return None
+        both = X[np.asarray(self.model.endog)[rows] > 0]  # held, by both signs
+        return np.pad(np.concatenate([-X, both]), ((0, 0), (0, int(self.model.k_extra))))
 
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> ScoredLikelihoods:
         """Return the same model on other rows."""

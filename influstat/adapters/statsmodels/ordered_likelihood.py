@@ -87,6 +87,9 @@ class OrderedLikelihoods:
         """Return the squared scores summed: the information identity gives the order of size."""
         return np.asarray(np.sum(self.gradients(theta) ** 2, axis=0))
 
+    def contrasts(self, rows: NDArray[np.intp]) -> None:
+        """Return None: thresholds move with the exponential of their coefficients."""
+
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> OrderedLikelihoods:
         """Return the same model on other rows; y holds the codes 0 to K - 1."""
         codes = class_codes(vector("y", y, len(X)), self.classes, of="the ordered classes")
