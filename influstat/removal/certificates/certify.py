@@ -42,8 +42,8 @@ def _impossible(risk: LinearRisk) -> str:
         return f"{risk.loss!r} has no finite self_concordance"
     if has_estimated_derivatives(risk.loss):
         return (
-            f"{risk.loss!r} computes its derivatives, and their errors are estimated, not proven: give a loss "
-            "class with derivatives of its own"
+            f"{risk.loss!r} computes its derivatives, and their errors are estimated, not proven: give a "
+            "loss class with derivatives of its own"
         )
     if not np.isfinite(risk.penalty.self_concordance):
         return f"{risk.penalty!r} has no finite self_concordance"
