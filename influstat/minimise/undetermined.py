@@ -1,4 +1,4 @@
-"""Minima that float64 cannot tell from their surroundings: where rounding alone moves rows across the bend."""
+"""Minima that float64 does not determine: rounding alone moves some row across the bend of its loss."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ TOO_FAR = 0.5
 def require_determined(risk: Risk, theta: FloatArray) -> None:
     """Raise SingularHessian where what is left of the gradient, or its rounding, moves some row too far.
 
-    Where all rows lie where the loss is straight (a smoothed hinge of small width), their curvature is far below
-    the rounding of their slopes: an unpenalised coefficient can then be anything as far as the bend.
+    Where all rows lie where the loss is straight (a smoothed hinge of small width), their curvature is far
+    below the rounding of their slopes: an unpenalised coefficient can be anything as far as the bend.
     """
     linear = as_linear(risk)
     if linear is None or not 0.0 < linear.loss.self_concordance < inf:
@@ -45,7 +45,7 @@ def require_determined(risk: Risk, theta: FloatArray) -> None:
         return
     raise SingularHessian(
         "The Hessian is singular in float64: where the loss is straight for all rows, their curvature is lost "
-        f"beside the rounding of their slopes, which alone moves predictions by {farthest:.1g}. Coefficients "
-        "that have no penalty, such as an intercept, are not determined. Use a smoother loss (a larger t), or "
+        f"in the rounding of their slopes, which alone moves predictions by {farthest:.1g}. Coefficients "
+        "that have no penalty, such as an intercept, are not determined. Use a smoother loss (a larger t) or "
         "a smaller penalty, so that some rows reach the bend."
     )
