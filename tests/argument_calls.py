@@ -114,6 +114,10 @@ def calls():
             "loss": {"X": XT[:, 1:], "y": 2 * LT - 1, "offset": np.zeros(M), "theta": None},
             "leave_one_out": {"rows": [0, 1]},
         }),
+        **methods("HingeRemoval", fits()["hinge"].leave_one_out(rows=[0]), {
+            "loss_change": {"X": XT[:, 1:], "y": 2 * LT - 1, "offset": np.zeros(M)},
+            "prediction_change": {"X": XT[:, 1:], "offset": np.zeros(M)},
+        }),
         **methods("Removal", removal, {
             "loss_change": {**TESTS, "linear": None},
             "loss_bound": {**TESTS, "linear": None},

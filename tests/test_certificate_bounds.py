@@ -1,5 +1,7 @@
 """Bounds of certificates: how close they are, other ways to them, and where none can be given."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -257,3 +259,54 @@ def test_a_fit_that_has_not_converged_is_certified_against_the_converged_one():
         removal = early.leave_one_out(method=method)
         assert removal.certificate.certified.all()
         assert (np.abs(removal.theta - exact.theta) <= removal.theta_bound() + exact.theta_bound()).all()
+
+
+# -- rounding errors of one sign ----------------------------------------------------------------------------
+
+
+def poisson_root(count, x, y, strength):
+    """Return theta of `count` equal rows to 40 digits: count (e^(x theta) - y) x + strength theta = 0."""
+    with localcontext() as context:
+        context.prec = 40
+        x, y, strength = Decimal(x), Decimal(y), Decimal(strength)
+        theta = Decimal(0)
+        for _ in range(100):
+            mean = (x * theta).exp()
+            step = (count * (mean - y) * x + strength * theta) / (count * mean * x * x + strength)
+            theta -= step
+            if abs(step) < Decimal("1e-38"):
+                return theta
+    raise AssertionError("Newton's method has not converged.")
+
+
+@pytest.mark.parametrize("strength", [1e6, 1e3, 1.0])
+@pytest.mark.parametrize(("x", "y"), [(1.0, 0.0), (0.1, 1.0), (0.3, 3.0), (1.0, 2.0)])
+@pytest.mark.parametrize("count", [4096, 100003, 2**17])
+def test_bounds_hold_for_rows_that_round_alike(count, x, y, strength):
+    """The errors of equal rows add up: they grow with their number, not with its root."""
+    design, targets = np.full((count, 1), x), np.full(count, y)
+    risk = ist.LinearRisk(ist.PoissonLoss(), design, targets, penalty=ist.L2(strength), protocol="fixed")
+    removal = ist.Fit.minimise(risk).leave_one_out(rows=[0])
+    error = abs(Decimal(float(removal.theta[0, 0])) - poisson_root(count - 1, x, y, strength))
+    assert error <= removal.theta_bound()[0, 0]
+
+
+# -- derivatives by differences -----------------------------------------------------------------------------
+
+COMPUTED = {
+    "differences": lambda y, eta: np.logaddexp(0.0, eta) - y * eta,
+    "complex steps": lambda y, eta: np.log(1.0 + np.exp(eta)) - y * eta,
+}
+
+
+@pytest.mark.parametrize("how", COMPUTED)
+@pytest.mark.parametrize("method", ["exact", "newton", "influence"])
+def test_derivatives_with_estimated_errors_prove_nothing(how, method):
+    X = np.array([[1.0], [-1.0], [2.0], [-2.0]])
+    loss = ist.NumericalLoss(COMPUTED[how], self_concordance=1.0)
+    fit = ist.Fit.minimise(ist.LinearRisk(loss, X, [1.0, 0.0, 0.0, 1.0], penalty=ist.L2(0.5)))
+    removal = fit.leave_one_out(method=method)
+    assert not removal.certificate.certified.any()
+    assert "errors are estimated, not proven" in removal.certificate.status[0]
+    for bound in (removal.theta_bound(), removal.prediction_bound(X), removal.loss_bound(X, [1, 0, 0, 1])):
+        assert np.isnan(bound).all()

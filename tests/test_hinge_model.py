@@ -26,7 +26,7 @@ def objective(theta, lam, rows=slice(None), factor=1.0):
 @pytest.mark.parametrize("protocol", ["folded", "fixed"])
 def test_refits_leave_the_row_and_its_share_of_the_penalty_out(protocol):
     fit = ist.HingeSVC(lam=2.0, protocol=protocol).fit(X, Y, weights=WEIGHTS, offset=OFFSET)
-    refits = fit.leave_one_out()
+    refits = fit.leave_one_out().theta
     assert refits.shape == (24, 3)
     rng = np.random.default_rng(0)
     for row in range(24):
@@ -41,7 +41,7 @@ def test_refits_leave_the_row_and_its_share_of_the_penalty_out(protocol):
 
 def test_chosen_rows_only():
     fit = ist.HingeSVC(lam=2.0).fit(X, Y)
-    assert np.array_equal(fit.leave_one_out(rows=[5, 2]), fit.leave_one_out()[[5, 2]])
+    assert np.array_equal(fit.leave_one_out(rows=[5, 2]).theta, fit.leave_one_out().theta[[5, 2]])
     with pytest.raises(InvalidArgument, match="rows must"):
         fit.leave_one_out(rows=[24])
 
@@ -51,8 +51,36 @@ def test_a_row_that_is_the_last_of_its_class_has_no_refit():
     fit = ist.HingeSVC(lam=1.0).fit(frame, [-1, -1, -1, 1])
     with pytest.warns(DoubtfulResult, match="^1 of 4 rows have no refit and are nan; the first is d: y must"):
         refits = fit.leave_one_out()
-    assert np.isnan(refits[3]).all()
-    assert np.isfinite(refits[:3]).all()
+    assert np.isnan(refits.theta[3]).all()
+    assert np.isfinite(refits.theta[:3]).all()
+    assert refits.converged.tolist() == [True, True, True, False]
+    assert refits.status[:3] == ("", "", "")
+    assert refits.status[3].startswith("y must")
+    assert refits.to_frame().attrs["status"] == refits.status
+    assert np.isnan(refits.loss_change([[1.0]], [1])[3]).all()
+
+
+@pytest.mark.parametrize("protocol", ["folded", "fixed"])
+def test_changes_of_losses_and_predictions_are_those_of_the_refits(protocol):
+    """A frozen result, as other fits give: after minus before, rows labelled, test rows paired by label."""
+    frame = pd.DataFrame(X, columns=["u", "v"], index=[f"row {i}" for i in range(24)])
+    fit = ist.HingeSVC(lam=2.0, protocol=protocol).fit(frame, Y, weights=WEIGHTS, offset=OFFSET)
+    loo = fit.leave_one_out(rows=["row 7", "row 3"])
+    assert loo.labels.tolist() == ["row 7", "row 3"]
+    assert loo.rows.tolist() == [7, 3]
+    assert_within(loo.delta, loo.theta - fit.theta, np.ones((2, 3)))
+    tests, y, offset = frame[:5], pd.Series(Y[:5], index=frame.index[:5]), OFFSET[:5]
+    for k in range(2):
+        change = fit.loss(tests, y, offset=offset, theta=loo.theta[k]) - fit.loss(tests, y, offset=offset)
+        assert_within(loo.loss_change(tests, y[::-1], offset=offset)[k], change, np.ones(5))
+        moved = X[:5] @ loo.delta[k, :2] + loo.delta[k, 2]
+        assert_within(loo.prediction_change(tests, offset=offset)[k], moved, np.ones(5))
+    table = loo.to_frame()
+    assert table.columns.tolist() == ["u", "v", "intercept"]
+    assert np.array_equal(table.loc["row 3"], loo.delta[1])
+    assert (loo.duality_gap <= 1e-10).all()
+    with pytest.raises(AttributeError):
+        loo.theta = loo.theta
 
 
 @pytest.mark.parametrize("protocol", ["folded", "fixed"])

@@ -90,6 +90,7 @@ def squares(theta):
 RESULTS = {
     "Fit": lambda fit: fit,
     "HingeFit": lambda fit: ist.HingeSVC(lam=1.0).fit(X, 2 * LABELS - 1),
+    "HingeRemoval": lambda fit: ist.HingeSVC(lam=1.0).fit(X, 2 * LABELS - 1).leave_one_out(rows=[0]),
     "fit of scikit-learn": lambda fit: ist.from_sklearn(
         LogisticRegression(tol=1e-10).fit(X, LABELS), X, LABELS
     ),

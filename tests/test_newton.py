@@ -37,6 +37,10 @@ def test_units_of_the_columns_only_change_units_of_theta(case, powers, seed):
     targets = {"0/1": y, "-1/+1": 2 * y - 1, "real": rng.normal(size=60)}[case.targets]
     offset = 0.1 * rng.normal(size=60)
     units = np.exp2(powers)  # powers of two: no rounding
+    if case.name == "smoothed hinge 0.01":  # both classes alike: all rows where its curvature is e^-100
+        with pytest.raises(SingularHessian, match="singular in float64"):
+            ist.Fit.minimise(ist.LinearRisk(case.loss, X * units, targets, offset=offset, intercept=True))
+        return
     plain = ist.Fit.minimise(ist.LinearRisk(case.loss, X, targets, offset=offset, intercept=True))
     scaled = ist.Fit.minimise(ist.LinearRisk(case.loss, X * units, targets, offset=offset, intercept=True))
     reach = np.abs(np.linalg.inv(plain.hessian.to_dense())) @ plain.risk.gradient_scale(plain.theta)
@@ -144,6 +148,30 @@ def test_a_coefficient_of_0_is_found_where_every_row_of_its_column_fits_exactly(
     risk = ist.LinearRisk(ist.PoissonLoss(), X, [1.0, 6.0, 4.0], penalty=ist.L2(4.65))
     for start in ([0.1, 0.3], [1e-13, 0.3], [-1e-9, 0.3]):
         assert abs(ist.Fit.minimise(risk, start=start).theta[0]) < 1e-25
+
+
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
+@pytest.mark.parametrize("penalised", [False, True], ids=["intercept alone", "beside a penalised column"])
+@pytest.mark.parametrize("t", [0.5, 0.1, 0.05, 0.03, 0.02, 0.01, 1e-3, 1e-4])
+def test_a_removal_says_so_where_float64_does_not_determine_the_intercept(t, penalised):
+    """Five rows of one class, four of the other: without one of the five the classes balance, and b = 0.
+
+    All rows are then where the curvature is e^(-1 / t) / t. Without one of the four, b stays at the margin.
+    """
+    y = np.array([1.0, -1.0] * 4 + [1.0])
+    columns = np.column_stack([np.zeros(9)] * penalised + [np.ones(9)])
+    penalty = ist.L2(1.0, unpenalised=(columns.shape[1] - 1,)) if penalised else None
+    risk = ist.LinearRisk(ist.SmoothedHinge(t), columns, y, penalty=penalty, protocol="fixed")
+    removal = ist.Fit.minimise(risk).leave_one_out()
+    balanced, intercept = y > 0, removal.theta[:, -1]
+    assert removal.converged[~balanced].all()
+    assert (intercept[~balanced] > 1.0 - 10.0 * t).all()
+    known = removal.converged[balanced]
+    assert known.all() == known.any() == (t >= 0.05)
+    assert (np.abs(intercept[balanced][known]) <= 1e-3 * t).all()
+    for k in np.flatnonzero(~removal.converged):
+        assert "singular" in removal.status[k]
+        assert np.isnan(intercept[k])
 
 
 # -- rows that are saturated at the start -------------------------------------------------------------

@@ -20,48 +20,102 @@ def _close_figures():
     plt.close("all")
 
 
-LEVERAGE_ONE = r"holds nan at row 1. A row of leverage 1 .* Leave such rows out of all arguments"
-WITH_NAN = [0.1, np.nan, 0.3]
+LEVERAGE_ONE = (
+    r"^1 of 3 rows hold nan and are not drawn; the first is b. A row of leverage 1 .* is fitted exactly"
+)
+WITH_NAN, NAMED = [0.1, np.nan, 0.3], {"row_labels": ["a", "b", "c"]}
+PLAIN = [0.1, 1.0, 0.3]
+
+
+def offsets(ax):
+    return np.concatenate([np.asarray(part.get_offsets()) for part in ax.collections])
+
+
+def stems(ax):
+    return np.array([segment[1] for segment in ax.collections[0].get_segments()])
+
+
+def ticks(ax):
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+DRAWN = {  # a plot of three rows, the second of which holds a nan, and what is drawn of the two others
+    "index": (lambda: stems(plots.influence_index(WITH_NAN, **NAMED)), [[0.0, 0.1], [2.0, 0.3]]),
+    "residual": (
+        lambda: offsets(plots.influence_bubble(PLAIN, WITH_NAN, PLAIN, **NAMED)), [[0.1, 0.1], [0.3, 0.3]]
+    ),
+    "Cook's distance": (
+        lambda: offsets(plots.influence_bubble(PLAIN, PLAIN, WITH_NAN, **NAMED)), [[0.1, 0.1], [0.3, 0.3]]
+    ),
+    "leverage": (
+        lambda: offsets(plots.influence_bubble(WITH_NAN, PLAIN, PLAIN, **NAMED)), [[0.1, 0.1], [0.3, 0.3]]
+    ),
+    "predicted": (
+        lambda: offsets(plots.predicted_against_exact(WITH_NAN, PLAIN, **NAMED)), [[0.1, 0.1], [0.3, 0.3]]
+    ),
+    "exact, with classes": (
+        lambda: offsets(plots.predicted_against_exact(PLAIN, WITH_NAN, classes=[0, 0, 1], **NAMED)),
+        [[0.1, 0.1], [0.3, 0.3]],
+    ),
+    "a solver": (
+        lambda: offsets(plots.solver_panels({"CG": PLAIN, "LiSSA": WITH_NAN}, PLAIN, **NAMED)[0]),
+        [[0.1, 0.1], [0.3, 0.3]],
+    ),
+    "forest": (
+        lambda: ticks(plots.coefficient_forest(
+            1.0, WITH_NAN, intervals_without=[[0.0, 1.0], [np.nan, np.nan], [0.0, 1.0]], **NAMED
+        )),
+        ["all rows", "without a", "without c"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_rows_that_hold_a_nan_are_left_out_and_said_so(name):
+    """As R does: the others are drawn, under their own names and at their own places."""
+    call, expected = DRAWN[name]
+    with pytest.warns(DoubtfulResult, match=LEVERAGE_ONE):
+        found = call()
+    assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize(
-    ("call", "argument"),
+    "call",
     [
-        (lambda: plots.influence_index(WITH_NAN), "values"),
-        (lambda: plots.influence_bubble([0.1, 1.0, 0.3], WITH_NAN, [0.1, 0.1, 0.1]), "residual"),
-        (lambda: plots.influence_bubble([0.1, 1.0, 0.3], [0.1, 0.1, 0.1], WITH_NAN), "cooks_distance"),
-        (lambda: plots.influence_bubble(WITH_NAN, [0.1, 1.0, 0.3], [0.1, 0.1, 0.1]), "leverage"),
-        (lambda: plots.coefficient_forest(1.0, WITH_NAN), "without"),
+        plots.influence_index,
+        lambda nan: plots.influence_bubble(PLAIN, nan, PLAIN),
+        lambda nan: plots.coefficient_forest(1.0, nan),
+        lambda nan: plots.predicted_against_exact(PLAIN, nan),
     ],
 )
-def test_a_nan_is_a_row_of_leverage_one(call, argument):
-    with pytest.raises(InvalidArgument, match=f"{argument} must be finite, but it {LEVERAGE_ONE}") as raised:
-        call()
-    assert raised.value.argument == argument
-    assert "before the fit" not in str(raised.value)
+def test_nothing_but_nan_is_refused(call):
+    with pytest.raises(InvalidArgument, match="hold a number in some row, but it holds a nan in every row"):
+        call([np.nan] * 3)
 
 
 def test_our_own_diagnostics_are_drawn_without_their_rows_of_leverage_one():
-    pandas = pytest.importorskip("pandas")
     X = np.column_stack([np.ones(8), np.arange(8.0), np.arange(8) == 5])
     fit = ist.Ridge(lam=0.0).fit(X, [1.0, 2.0, 2.5, 4.0, 5.5, 9.0, 7.0, 8.5])
     with pytest.warns(DoubtfulResult, match="do not exist"):
         table = fit.diagnostics()
-    with pytest.raises(InvalidArgument, match="holds nan at row 5. A row of leverage 1"):
-        plots.influence_index(table["cooks_d"])
-    kept = table.dropna()
-    assert isinstance(kept, pandas.DataFrame)
-    ax = plots.influence_bubble(
-        kept["hat_diag"], kept["student_resid"], kept["cooks_d"], row_labels=kept.index, coefficients=3
-    )
-    assert len(ax.collections[0].get_offsets()) == 7
+    with pytest.warns(DoubtfulResult, match="^1 of 8 rows hold nan and are not drawn; the first is 5"):
+        assert len(stems(plots.influence_index(table["cooks_d"]))) == 7
+    with pytest.warns(DoubtfulResult, match="^1 of 8 rows hold nan"):
+        ax = plots.influence_bubble(
+            table["hat_diag"],
+            table["student_resid"],
+            table["cooks_d"],
+            row_labels=table.index,
+            coefficients=3,
+        )
+    assert len(offsets(ax)) == 7
 
 
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
         (lambda: plots.predicted_against_exact([1.0, 2.0], [1.0]), r"exact must have shape \(2,\)"),
-        (lambda: plots.predicted_against_exact([1.0, np.nan], [1.0, 2.0]), "predicted must be finite"),
+        (lambda: plots.predicted_against_exact([1.0, np.inf], [1.0, 2.0]), "predicted must be finite"),
         (
             lambda: plots.predicted_against_exact([1.0, 2.0], [1.0, 2.0], row_labels=["a"]),
             r"row_labels must have shape \(2,\)",

@@ -121,7 +121,7 @@ def figure4() -> Figure4:
     return Figure4(
         split=split,
         hinge=hinge,
-        hinge_loo=hinge_loss_change(hinge.theta, hinge.leave_one_out(), split),
+        hinge_loo=hinge_loss_change(hinge.theta, hinge.leave_one_out().theta, split),
         removals=removals,
         own_loo=own,
         margin_rows=margin,
@@ -188,7 +188,7 @@ def figure4_as_figure() -> Figure4AsFigure:
     """
     split = iris_split()
     hinge = HingeSVC(lam=1.0, protocol="fixed").fit(split.X, split.y)
-    return as_figure(hinge.theta, hinge.leave_one_out(), split)
+    return as_figure(hinge.theta, hinge.leave_one_out().theta, split)
 
 
 def _slopes(hinge: HingeFit, split: Split, on_margin: FloatArray) -> FloatArray:

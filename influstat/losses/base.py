@@ -26,6 +26,9 @@ class Loss(Protocol):
         c with abs(l3) <= c * l2 everywhere; inf when there is none. Certificates rest on it.
     quadratic : float, optional
         The second derivative, only where it is the same for every y and eta: refits are then closed forms.
+    differenced : bool, optional
+        True only where derivatives are computed from values, with errors that are estimated and not proven:
+        certificates then prove nothing.
     kinks : callable, optional
         ``kinks(y)``, only where the first or second derivative jumps: at which eta, shape (k, n).
 
@@ -74,6 +77,11 @@ def constant_second(loss: Any) -> float | None:
     """Return the second derivative of a loss that declares in `quadratic` that it has only one, else None."""
     second: float | None = getattr(loss, "quadratic", None)
     return second
+
+
+def has_estimated_derivatives(loss: Any) -> bool:
+    """Return whether a loss declares in `differenced` that the errors of its derivatives are estimates."""
+    return bool(getattr(loss, "differenced", False))
 
 
 def kink_distance(loss: Any, y: FloatArray, eta: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,8 @@ class NumericalLoss:
     mean_function : callable, optional
         E(y | eta), elementwise, where the loss models a mean.
     self_concordance : float
-        c with |l3| <= c l2 everywhere, if known; certificates need it.
+        c with |l3| <= c l2 everywhere, if known: the loss is then convex, and has one minimum. Certificates
+        need more, derivatives whose errors are proven, and are refused.
 
     Notes
     -----
@@ -71,6 +72,8 @@ class NumericalLoss:
     >>> ist.Fit.minimise(ist.LinearRisk(log_cosh, [[1.0], [1.0]], [1.0, 3.0])).theta
     array([2.])
     """
+
+    differenced: ClassVar[bool] = True  # errors of derivatives are estimates
 
     function: Callable[[Any, Any], Any]
     width: float = field(default=1.0, kw_only=True)

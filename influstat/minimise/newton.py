@@ -16,6 +16,7 @@ from influstat.losses.squared import SquaredError
 from influstat.minimise.descent import TOLERANCE, Descent, Found, stationarity
 from influstat.minimise.existence import existence_of
 from influstat.minimise.remaining import remaining_step
+from influstat.minimise.undetermined import require_determined
 from influstat.risks.chart import chart_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
@@ -41,7 +42,9 @@ def minimise(
         if chart is None or not chart.coordinates.full:
             raise
         found = Found(theta, np.inf, 0)  # the Gram matrix has lost its digits, not the rows
-    return _in_coordinates(risk, found, max_iterations, tolerance)
+    found = _in_coordinates(risk, found, max_iterations, tolerance)
+    require_determined(risk, found.theta)
+    return found
 
 
 def _in_coefficients(risk: Risk, start: FloatArray | None, max_iterations: int, tolerance: float) -> Found:

@@ -9,11 +9,13 @@ import numpy as np
 
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.groups import read_rows
+from influstat.input.labels import paired_with
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, coefficients, real_number, require_two_classes
 from influstat.input.warning import doubt
 from influstat.losses.hinge import SmoothedHinge
 from influstat.minimise.hinge import HingeSolution, minimise_hinge
+from influstat.models.hinge_removal import HingeRemoval, hinge_losses
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2
 from influstat.risks.protocol import PROTOCOLS
@@ -162,6 +164,7 @@ class HingeFit:
 
     def predict(self, X: Any, *, offset: Any = None) -> FloatArray:
         """Return the decision values x'theta + offset of new rows, shape (m,); their sign is the class."""
+        (offset,) = paired_with(X, offset=offset)
         return self.data.predictions(self.theta, X, offset=offset)
 
     def loss(self, X: Any, y: Any, *, offset: Any = None, theta: FloatArray | None = None) -> FloatArray:
@@ -177,23 +180,22 @@ class HingeFit:
         if at.ndim != 1:
             need, remedy = f"have shape ({len(at)},)", "Ask for one fit after the other."
             raise InvalidArgument("theta", need, f"has shape {at.shape}", remedy)
-        tests = self.data.test_rows(X, y, offset=offset)
-        hinge = np.maximum(0.0, 1.0 - tests.y * tests.linear_predictor(at))
-        carried = self.data.protocol.carried(self.data.total_weight)
-        return np.asarray(hinge + carried * self.data.penalty.value(at))
+        y, offset = paired_with(X, y=y, offset=offset)
+        return hinge_losses(self.data, self.data.test_rows(X, y, offset=offset), at)
 
-    def leave_one_out(self, *, rows: Any = None) -> FloatArray:
-        """Return theta refitted without each row, in the model's penalty protocol.
+    def leave_one_out(self, *, rows: Any = None) -> HingeRemoval:
+        """Refit without each row, in the model's penalty protocol.
 
         Parameters
         ----------
-        rows : array_like of int, optional
-            Which rows to leave out, by position; all when left out.
+        rows : array_like, optional
+            Which rows to leave out: positions, a mask or row labels; all when left out.
 
         Returns
         -------
-        ndarray, shape (k, p)
-            nan for a row without which there is no refit (the last of its class, say).
+        HingeRemoval
+            theta, delta and the changes of losses and predictions; nan for a row without which there is
+            no refit (the last of its class, say), `status` says why.
 
         Raises
         ------
@@ -205,24 +207,27 @@ class HingeFit:
         DoubtfulResult
             Some rows have no refit; the first of them is named with the reason.
         """
-        chosen = read_rows(rows, self.row_labels).members
-        theta = np.full((len(chosen), self.data.shape[1]), np.nan)
-        failed = []
-        for k, row in enumerate(progress(chosen, "hinge refits")):
+        groups = read_rows(rows, self.row_labels)
+        theta = np.full((len(groups), self.data.shape[1]), np.nan)
+        gap = np.full(len(groups), np.nan)
+        status = [""] * len(groups)
+        for k, row in enumerate(progress(groups.members, "hinge refits")):
             weights = self.data.weights.copy()
             weights[row] = 0.0
             try:
                 part = self.data.reweighted(weights)
                 kept = self.data.protocol.after(self.data.total_weight, part.total_weight)
-                theta[k] = _solve(part, kept * self.model.lam).theta
+                solution = _solve(part, kept * self.model.lam)
+                theta[k], gap[k] = solution.theta, solution.duality_gap
             except InflustatError as error:
-                failed.append((self.row_labels[row], error))
+                status[k] = str(error)
+        failed = [k for k, text in enumerate(status) if text]
         if failed:
             doubt(
-                f"{len(failed)} of {len(chosen)} rows have no refit and are nan; the first is "
-                f"{failed[0][0]}: {failed[0][1]}",
+                f"{len(failed)} of {len(groups)} rows have no refit and are nan; the first is "
+                f"{groups.labels[failed[0]]}: {status[failed[0]]}",
             )
-        return theta
+        return HingeRemoval(groups, self.theta, theta, gap, tuple(status), self.data)
 
 
 def _solve(data: LinearRisk, kappa: float) -> HingeSolution:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency
 from influstat.input.validation import FloatArray, any_array, first_not_finite, numeric_array, whole_number
+from influstat.input.warning import doubt
 from influstat.plots.placing import Placing
 from influstat.plots.wording import shortened, wrapped
 
@@ -30,11 +31,10 @@ NAME_WIDTH = 110.0  # points: longer names of rows are shortened
 
 Class = tuple[str, NDArray[np.bool_], str, str]  # name, mask of its rows, colour, marker
 
-# Why a diagnostic of a row can be nan, and what to do about it here.
+# Why a diagnostic of a row can be nan.
 LEVERAGE_ONE = (
     "A row of leverage 1 (the only one of its category, say) is fitted exactly: without it the "
-    "coefficients are not determined, so it has no such residual, Cook's distance or refit. "
-    "Leave such rows out of all arguments, e.g. with .dropna()."
+    "coefficients are not determined, so it has no such residual, Cook's distance or refit."
 )
 
 
@@ -81,26 +81,39 @@ def several_axes(
     return axes
 
 
-def column(name: str, values: Any, length: int | None = None, *, nan: str | None = None) -> FloatArray:
-    """Return the values as finite floats, shape (n,), or raise; `nan` says what a nan means here."""
+def column(name: str, values: Any, length: int | None = None, *, holes: bool = False) -> FloatArray:
+    """Return the values as floats, shape (n,), finite or, with `holes`, nan; or raise."""
     array = np.asarray(numeric_array(name, values), dtype=np.float64)
     if array.ndim != 1 or array.size == 0 or (length is not None and len(array) != length):
         need = "have one entry per row" if length is None else f"have shape ({length},)"
         raise InvalidArgument(name, need, f"has shape {array.shape}", "Pass a vector, e.g. one column.")
-    check_drawable(name, array, nan=nan)
+    check_drawable(name, np.where(np.isnan(array), 0.0, array) if holes else array)
     return array
 
 
-def check_drawable(name: str, array: NDArray[Any], *, nan: str | None = None) -> None:
-    """Raise if `array` holds nan or inf, naming the first place and what it means."""
+def check_drawable(name: str, array: NDArray[Any]) -> None:
+    """Raise if `array` holds nan or inf, naming the first place."""
     place = first_not_finite(array)
     if place is None:
         return
     where = ", ".join(f"{what} {at}" for what, at in zip(("row", "column", "column"), place, strict=False))
     remedy = "Leave such rows out: they cannot be drawn."
-    if nan is not None and np.isnan(array[place]):
-        remedy = nan
     raise InvalidArgument(name, "be finite", f"holds {array[place]} at {where}", remedy)
+
+
+def drawn(labels: NDArray[Any], **columns: FloatArray) -> NDArray[np.bool_]:
+    """Return which rows hold no nan, shape (n,); warn of the others, which are not drawn, as R does."""
+    missing = np.isnan(np.array(list(columns.values()))).any(axis=0)
+    if missing.all():
+        need, was = "hold a number in some row", "holds a nan in every row"
+        raise InvalidArgument(" and ".join(columns), need, was, f"Nothing can be drawn. {LEVERAGE_ONE}")
+    if missing.any():
+        first = labels[int(np.argmax(missing))]
+        doubt(
+            f"{np.sum(missing)} of {len(missing)} rows hold nan and are not drawn; the first is {first}. "
+            f"{LEVERAGE_ONE}"
+        )
+    return ~missing
 
 
 def named_values(argument: str, value: Any) -> dict[str, Any]:

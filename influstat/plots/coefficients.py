@@ -51,8 +51,13 @@ def coefficient_forest(
     Raises
     ------
     InvalidArgument, InvalidType
-        Shapes do not match or numbers are not finite. A nan in `without` is a row that cannot be
-        left out (leverage 1): there is no such refit, and the row does not belong here.
+        Shapes do not match, or numbers are inf or nothing but nan.
+
+    Warns
+    -----
+    DoubtfulResult
+        Some of `without` are nan: rows that cannot be left out (leverage 1, say), for which there is no
+        refit. They have no line, and an interval of nan is not drawn.
 
     Examples
     --------
@@ -62,9 +67,11 @@ def coefficient_forest(
     ['all rows', 'without household 4835', 'without household 7']
     """
     centre, name = real_number("estimate", estimate), text("name", name)
-    values = base.column("without", without, nan=base.LEVERAGE_ONE)
+    values = base.column("without", without, holes=True)
     labels = base.labels_of(row_labels, len(values))
     ends = _ends(interval, intervals_without, len(values))
+    kept = base.drawn(labels, without=values)
+    values, labels, ends = values[kept], labels[kept], ends[np.append(True, kept)]
     ax = base.one_axes(ax, height=0.9 + 0.24 * len(values))
     flips = np.sign(values) * np.sign(centre) < 0
     ax.axvline(0.0, color=base.GREY, linewidth=0.8)
@@ -96,6 +103,6 @@ def _ends(interval: Any, intervals_without: Any, k: int) -> FloatArray:
         if array.shape != part.shape:
             need, remedy = f"have shape {part.shape}", "Pass (lower, upper) per line."
             raise InvalidArgument(name, need, f"has shape {array.shape}", remedy)
-        base.check_drawable(name, array, nan=base.LEVERAGE_ONE if given is intervals_without else None)
+        base.check_drawable(name, array if given is interval else np.where(np.isnan(array), 0.0, array))
         part[:] = array
     return ends

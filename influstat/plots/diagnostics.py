@@ -48,8 +48,12 @@ def influence_index(
     Raises
     ------
     InvalidArgument, InvalidType
-        The values are not a finite vector, or labels do not match. A nan of `Fit.diagnostics` means
-        a row without which there is no fit (leverage 1): leave such rows out.
+        The values are not a vector of numbers, hold inf or nothing but nan, or labels do not match.
+
+    Warns
+    -----
+    DoubtfulResult
+        Some values are nan, such as the Cook's distance of a row of leverage 1: these rows have no stem.
 
     Examples
     --------
@@ -58,10 +62,12 @@ def influence_index(
     'leverage'
     """
     name = text("name", name)
-    y = base.column("values", values, nan=base.LEVERAGE_ONE)
+    y = base.column("values", values, holes=True)
     level = None if threshold is None else real_number("threshold", threshold)
-    x = np.arange(len(y), dtype=np.float64)
-    labels, chosen = base.labels_of(row_labels, len(y)), base.largest(np.abs(y), outliers)
+    labels = base.labels_of(row_labels, len(y))
+    kept = base.drawn(labels, values=y)
+    x, y, labels = np.flatnonzero(kept).astype(np.float64), y[kept], labels[kept]
+    chosen = base.largest(np.abs(y), outliers)
     ax = base.one_axes(ax, height=2.3)
     ax.vlines(x, 0.0, y, color=base.BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=len(y) > 2000)
     ax.axhline(0.0, color=base.GREY, linewidth=0.6)
@@ -111,8 +117,12 @@ def influence_bubble(
     Raises
     ------
     InvalidArgument, InvalidType
-        The arrays differ in length or are not finite, or a Cook's distance is negative. Rows of
-        leverage 1 have no studentised residual and no Cook's distance (nan): leave them out.
+        The arrays differ in length, hold inf or no row without a nan, or a Cook's distance is negative.
+
+    Warns
+    -----
+    DoubtfulResult
+        Some rows hold a nan, such as the Cook's distance of a row of leverage 1: they are not drawn.
 
     Examples
     --------
@@ -122,14 +132,17 @@ def influence_bubble(
     ('leverage', 'b')
     """
     residual_name = text("residual_name", residual_name)
-    h = base.column("leverage", leverage, nan=base.LEVERAGE_ONE)
-    r = base.column("residual", residual, len(h), nan=base.LEVERAGE_ONE)
-    d = base.column("cooks_distance", cooks_distance, len(h), nan=base.LEVERAGE_ONE)
+    h = base.column("leverage", leverage, holes=True)
+    r = base.column("residual", residual, len(h), holes=True)
+    d = base.column("cooks_distance", cooks_distance, len(h), holes=True)
     p = None if coefficients is None else real_number("coefficients", coefficients, above=0.0)
     if (d < 0).any():
-        found = f"is {d.min():.3g} somewhere"
+        found = f"is {np.nanmin(d):.3g} somewhere"
         raise InvalidArgument("cooks_distance", "be at least 0", found, "Pass Cook's distances.")
-    labels, chosen = base.labels_of(row_labels, len(h)), base.largest(d, outliers)
+    n, labels = len(h), base.labels_of(row_labels, len(h))
+    kept = base.drawn(labels, leverage=h, residual=r, cooks_distance=d)
+    h, r, d, labels = h[kept], r[kept], d[kept], labels[kept]
+    chosen = base.largest(d, outliers)
     ax = base.one_axes(ax)
     area = 4.0 + 260.0 * d / (d.max() or 1.0)
     colours = np.full(len(h), base.BLUE, dtype=object)
@@ -140,7 +153,7 @@ def influence_bubble(
     )  # fmt: skip
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
     if p is not None:
-        ax.axvline(2.0 * p / len(h), color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
+        ax.axvline(2.0 * p / n, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
     ax.margins(x=0.12, y=0.15)
     note = ax.text(0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, fontsize=base.SMALL)
     gaps = 2.0 + 0.5 * np.sqrt(area)

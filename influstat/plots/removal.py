@@ -66,9 +66,14 @@ def predicted_against_exact(
     Raises
     ------
     InvalidArgument, InvalidType
-        The arrays differ in length or are not finite.
+        The arrays differ in length, or hold inf or no row without a nan.
     MissingDependency
         matplotlib is not installed; so for every plot.
+
+    Warns
+    -----
+    DoubtfulResult
+        Some rows hold a nan, having no refit: they are not drawn.
 
     Examples
     --------
@@ -82,11 +87,12 @@ def predicted_against_exact(
     'exact change of the test loss'
     """
     title = optional_text("title", title)
-    y = base.column("predicted", predicted)
-    x = base.column("exact", exact, len(y))
+    y = base.column("predicted", predicted, holes=True)
+    x = base.column("exact", exact, len(y), holes=True)
     style = _Style(len(y), row_labels, classes, outliers, quantity, reference)
+    kept = style.keep(predicted=y, exact=x)
     ax = base.one_axes(ax, height=3.1)
-    _draw([(ax, title, y)], x, style)
+    _draw([(ax, title, y[kept])], x[kept], style)
     return ax
 
 
@@ -128,7 +134,12 @@ def solver_panels(
     Raises
     ------
     InvalidArgument, InvalidType
-        There are no predictions, or arrays or axes do not match.
+        There are no predictions, arrays or axes do not match, or no row is without inf and nan.
+
+    Warns
+    -----
+    DoubtfulResult
+        Some rows hold a nan, in one panel or as a reference: they are not drawn in any.
 
     Examples
     --------
@@ -140,12 +151,13 @@ def solver_panels(
     given = base.named_values("predictions", predictions)
     if not given:
         raise InvalidArgument("predictions", "name at least one solver", "is empty", "Pass {'CG': changes}.")
-    x = base.column("exact", exact)
-    panels = {name: base.column(f"predictions[{name!r}]", y, len(x)) for name, y in given.items()}
+    x = base.column("exact", exact, holes=True)
+    panels = {name: base.column(f"predictions[{name!r}]", y, len(x), holes=True) for name, y in given.items()}
     style = _Style(len(x), row_labels, classes, outliers, quantity, reference)
     columns = whole_number("columns", columns, at_least=1)
+    kept = style.keep(exact=x, **{f"predictions[{name!r}]": y for name, y in panels.items()})
     axes = base.several_axes(ax, len(panels), columns=columns, height=3.1)
-    _draw([(one, name, y) for one, (name, y) in zip(axes, panels.items(), strict=True)], x, style)
+    _draw([(one, name, y[kept]) for one, (name, y) in zip(axes, panels.items(), strict=True)], x[kept], style)
     return axes
 
 
@@ -160,6 +172,13 @@ class _Style:
         self.outliers = whole_number("outliers", outliers, at_least=0)
         quantity, reference = text("quantity", quantity), optional_text("reference", reference)
         self.xlabel = reference or f"exact change of the {quantity}"
+
+    def keep(self, **columns: FloatArray) -> NDArray[np.bool_]:
+        """Return which rows can be drawn, and keep the names and classes of these."""
+        kept = base.drawn(self.labels, **columns)
+        self.labels = self.labels[kept]
+        self.classes = [(name, mask[kept], colour, marker) for name, mask, colour, marker in self.classes]
+        return kept
 
 
 def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, style: _Style) -> None:

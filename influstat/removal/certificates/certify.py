@@ -12,6 +12,7 @@ from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
+from influstat.losses.base import has_estimated_derivatives
 from influstat.removal.certificates.anchor import Anchor, Downdate
 from influstat.removal.certificates.measured import Measured, Quadratic, measure
 from influstat.removal.certificates.theorem import Certificate, Constants, own_anchor, runs, uncertified
@@ -39,6 +40,11 @@ def _impossible(risk: LinearRisk) -> str:
     """Return why nothing of this risk can be certified, "" where something can."""
     if not np.isfinite(risk.loss.self_concordance):
         return f"{risk.loss!r} has no finite self_concordance"
+    if has_estimated_derivatives(risk.loss):
+        return (
+            f"{risk.loss!r} computes its derivatives, and their errors are estimated, not proven: give a "
+            "loss class with derivatives of its own"
+        )
     if not np.isfinite(risk.penalty.self_concordance):
         return f"{risk.penalty!r} has no finite self_concordance"
     p = risk.shape[1]
