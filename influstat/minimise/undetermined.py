@@ -45,7 +45,7 @@ def require_determined(risk: Risk, theta: FloatArray) -> None:
         return
     raise SingularHessian(
         "The Hessian is singular in float64: where the loss is straight for all rows, their curvature is "
-        f"lost in the rounding of their slopes, which alone moves predictions by {farthest:.1g}. Coefficients "
-        "that have no penalty, such as an intercept, are not determined. Use a smoother loss (a larger t) or "
-        "a smaller penalty, so that some rows reach the bend."
+        f"lost in the rounding of their slopes, which alone moves predictions by {farthest:.1g}. "
+        "Coefficients that have no penalty, such as an intercept, are not determined. Use a smoother loss "
+        "(a larger t) or a smaller penalty, so that some rows reach the bend."
     )
