@@ -19,7 +19,7 @@ from influstat.influence.scores import Ranking, Scores
 from influstat.losses.base import Loss
 from influstat.losses.hinge import SmoothedHinge, SquaredHinge
 from influstat.losses.logistic import LogisticLoss, SignedLogisticLoss
-from influstat.losses.numerical import NumericalLoss
+from influstat.losses.numerical import DifferencedLoss, NumericalLoss
 from influstat.losses.poisson import PoissonLoss
 from influstat.losses.residual import HuberLoss, PseudoHuberLoss, SmoothedCheck
 from influstat.losses.squared import SquaredError
@@ -42,6 +42,7 @@ __all__ = [
     "ConjugateGradient",
     "CrossValidation",
     "Curvature",
+    "DifferencedLoss",
     "Fit",
     "Functional",
     "HingeSVC",

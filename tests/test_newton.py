@@ -81,9 +81,9 @@ def test_the_smoothed_hinge_at_every_width(t, lam, separable):
     signs = np.sign(X[:, 0]) if separable else 2 * y - 1
     if separable and lam == 0.0:
         return  # tests/test_recession.py: no minimiser
-    if lam == 100.0 and not separable and t <= 1e-4:
+    if lam == 100.0 and not separable and t <= 1e-2:
         # As many rows of each class, all short of the margin: any intercept between two rows will do.
-        with pytest.raises(SingularHessian, match="intercept do not affect the risk at all .*a larger t"):
+        with pytest.raises(SingularHessian, match="(in float64|do not affect the risk).*a larger t"):
             ist.SmoothedSVC(lam=lam, t=t).fit(X, signs)
         return
     fit = ist.SmoothedSVC(lam=lam, t=t).fit(X, signs)

@@ -1,5 +1,7 @@
 """Losses and risks of users: the usual mistakes are refused at once, or told by `checks`."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,7 @@ FALLING = {
     "straight": lambda y, eta: y - eta,
     "logarithm": lambda y, eta: -np.log1p(np.maximum(eta, 0.0)),
     "cubic": lambda y, eta: (eta - y) ** 3,
+    "sign": lambda y, eta: -((y - eta) ** 2),
 }
 
 
@@ -129,9 +132,25 @@ FALLING = {
 def test_a_loss_whose_value_alone_falls_for_ever_is_not_bounded(name):
     loss = Own(None)
     loss.value = FALLING[name]
-    finding = checks.check_loss(loss)["bounded below"]
+    report = checks.check_loss(loss)
+    finding = report["bounded below"]
     assert not finding.passed
     assert "falls for ever" in finding.cause
+    first = report["first derivative"]  # not to blame: it is the derivative that `second` goes with
+    assert first.cause == (
+        "`first` is judged by `value`, which is not bounded below: settle 'bounded below' first"
+    )
+    assert report["second derivative"].passed
+
+
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_a_wrong_derivative_of_a_bounded_loss_is_blamed_itself(name):
+    loss = Own(None)
+    right = getattr(loss, name)
+    setattr(loss, name, lambda y, eta: 3.0 * right(y, eta))
+    report = checks.check_loss(loss)
+    assert report["bounded below"].passed
+    assert "off by a factor 3 everywhere" in report[f"{name} derivative"].cause
 
 
 def squares(X, y, **settings):
@@ -189,3 +208,72 @@ def test_targets_of_another_unit_are_told_to_change_the_width(unit):
     if unit < 1.0:
         with pytest.raises(InvalidArgument, match="pass width="):
             ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss), X, unit * Y))
+
+
+class FromValue(ist.DifferencedLoss):
+    """Log cosh, of which only the value is written down."""
+
+    def value(self, y, eta):
+        r = np.abs(y - eta)
+        return r + np.log1p(np.exp(-2.0 * r)) - np.log(2.0)
+
+
+class Counts(FromValue):
+    """Poisson's, with targets, a mean and a first derivative of its own."""
+
+    def check_targets(self, y):
+        return ist.PoissonLoss().check_targets(y)
+
+    def value(self, y, eta):
+        return np.exp(eta) - y * eta
+
+    def first(self, y, eta):
+        return np.exp(eta) - y
+
+    def mean(self, eta):
+        return np.exp(eta)
+
+
+def test_a_loss_needs_its_value_only():
+    class LogCosh(FromValue):
+        def first(self, y, eta):
+            return np.tanh(eta - y)
+
+        def second(self, y, eta):
+            return 1.0 / np.cosh(eta - y) ** 2
+
+        def third(self, y, eta):
+            return -2.0 * np.tanh(eta - y) / np.cosh(eta - y) ** 2
+
+    checks.check_loss(FromValue()).assert_ok()
+    fits = [ist.Fit.minimise(ist.LinearRisk(loss, X, Y)) for loss in (FromValue(), LogCosh())]
+    np.testing.assert_allclose(fits[0].theta, fits[1].theta, rtol=1e-9)
+    thetas = [fit.leave_one_out().theta for fit in fits]
+    np.testing.assert_allclose(*thetas, rtol=1e-8)
+    with pytest.raises(ist.errors.Unsupported, match="has no mean"):
+        fits[0].predict(X, kind="mean")
+    assert not fits[0].leave_one_out().certificate.certified.any()
+    assert repr(pickle.loads(pickle.dumps(FromValue()))) == "FromValue()"
+
+
+def test_what_a_loss_adds_to_its_value_is_used():
+    y = np.array([0.0, 1.0, 2.0, 5.0] * 3)
+    checks.check_loss(Counts()).assert_ok()
+    own, truth = (ist.Fit.minimise(ist.LinearRisk(loss, X, y)) for loss in (Counts(), ist.PoissonLoss()))
+    np.testing.assert_allclose(own.theta, truth.theta, rtol=1e-9)
+    np.testing.assert_allclose(own.predict(X, kind="mean"), truth.predict(X, kind="mean"), rtol=1e-9)
+    with pytest.raises(InvalidArgument, match="y must"):
+        ist.LinearRisk(Counts(), X, -y)
+
+
+def test_a_loss_without_its_value_says_so():
+    with pytest.raises(ist.errors.InvalidType, match="must define value"):
+        ist.DifferencedLoss()
+
+
+@pytest.mark.parametrize("missing", ["row_gradients", "curvature", "test_rows", "names"])
+def test_a_fit_says_which_part_of_a_risk_is_missing(missing):
+    risk = ist.LinearRisk(ist.SquaredError(), X, Y)
+    parts = {name: getattr(risk, name) for name in dir(risk) if not name.startswith("_") and name != missing}
+    with pytest.raises(ist.errors.InvalidType, match=f"without {missing}. Add what is missing"):
+        ist.Fit(type("Nearly", (), parts)(), [0.0, 0.0])

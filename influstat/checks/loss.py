@@ -100,6 +100,10 @@ def _in_context(finding: Finding, failures: Sequence[Finding]) -> Finding:
     failed = {failure.law: failure for failure in failures if not failure.cause.startswith("raises")}
     if finding.law not in failed or finding.law not in CONSEQUENCES:
         return finding
+    if finding.law == "first derivative" and "bounded below" in failed and "second derivative" not in failed:
+        # `first` agrees with `second`; it is `value` that belongs to neither.
+        again = "`first` is judged by `value`, which is not bounded below: settle 'bounded below' first"
+        return replace(finding, cause=again)
     coarse = "digits" in failed and failed["digits"].where.startswith("value")
     root, what = ("digits", "carries too few digits") if coarse else ("smoothness", "is not smooth")
     if root in failed and root != finding.law:

@@ -44,8 +44,8 @@ def require_determined(risk: Risk, theta: FloatArray) -> None:
     if linear.loss.self_concordance * farthest <= TOO_FAR:
         return
     raise SingularHessian(
-        "The Hessian is singular in float64: where the loss is straight for all rows, their curvature is lost "
-        f"in the rounding of their slopes, which alone moves predictions by {farthest:.1g}. Coefficients "
-        "that have no penalty, such as an intercept, are not determined. Use a smoother loss (a larger t) or "
-        "a smaller penalty, so that some rows reach the bend."
+        "The Hessian is singular in float64: where the loss is straight for all rows, their curvature is "
+        f"lost in the rounding of their slopes, which alone moves predictions by {farthest:.1g}. "
+        "Coefficients that have no penalty, such as an intercept, are not determined. Use a smoother loss "
+        "(a larger t) or a smaller penalty, so that some rows reach the bend."
     )
