@@ -113,7 +113,7 @@ def drawn(labels: NDArray[Any], **columns: FloatArray) -> NDArray[np.bool_]:
             f"{np.sum(missing)} of {len(missing)} rows hold nan and are not drawn; the first is {first}. "
             f"{LEVERAGE_ONE}"
         )
-    return ~missing
+    return np.asarray(~missing)
 
 
 def named_values(argument: str, value: Any) -> dict[str, Any]:

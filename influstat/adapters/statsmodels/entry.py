@@ -23,6 +23,8 @@ from influstat.input.validation import choice, real_number
 from influstat.risks.linear import as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
+LAST_STEP = 1e-4  # of the means: more than an accepted fit's last iteration moves them
+
 
 def from_statsmodels(
     results: Any,
@@ -112,9 +114,9 @@ def from_statsmodels(
     linear = as_linear(mapped.risk)
     lasso = None if linear is None else active_l1(linear.penalty)
     reader = (lasso and active_columns(inner.model, names)) or formula_reader(inner.model, names)
-    if hasattr(inner, "mu"):  # the means that a GLM had at the end of its fit
-        require_same_predictions("results", mapped.risk, mapped.theta, inner.mu, kind="mean")
     fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
+    if hasattr(inner, "mu") and not polish:  # the means that a GLM had before its last iteration
+        require_same_predictions("results", fit.risk, fit.theta, inner.mu, kind="mean", allowed=LAST_STEP)
     fit.stated = stated_inference(inner, fit, drop, polish)
     return fit
 
