@@ -74,6 +74,7 @@ def of_a_fit(fit):
         "leave_groups_out": {"groups": GROUPS, "method": "newton"},
         "leave_one_out": {"method": "exact", "rows": None},
         "loss": TESTS,
+        "offset_of": NEW,
         "predict": {**NEW, **WAYS},
         "prediction_gradients": {**NEW, **WAYS},
         "predictions": {"theta": fit.theta, **NEW, **WAYS},

@@ -28,7 +28,8 @@ PROMISED = {
 REAL = ("Fraction", "Decimal")
 # Whose arguments are checked elsewhere, or not by us.
 OF_OTHERS = {
-    "Loss", "Risk", "Penalty", "Solver", "Curvature",  # what users implement, and what implements it
+    # What users implement, and what implements it.
+    "Loss", "DifferencedLoss", "Risk", "Penalty", "Solver", "Curvature",
     "CrossValidation", "InputScores", "Ranking", "Removal", "RemovalReport", "Scores", "Solution", "Suspects",
     "Functional", "LossChanges", "Finding", "Report", "Dataset", "Drawn", "Reproduction", "Split",
     "Agreement",

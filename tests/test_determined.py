@@ -236,3 +236,25 @@ def test_a_steep_tweedie_is_polished_where_scikit_learn_ends(power, spread):
     model = TweedieRegressor(power=power, alpha=0.1, link="log", tol=1e-10, max_iter=5000).fit(X, y)
     plain, polished = (ist.from_sklearn(model, X, y, polish=polish) for polish in (False, True))
     np.testing.assert_allclose(polished.theta, plain.theta, atol=1e-7)
+
+
+@pytest.mark.filterwarnings(NAN)
+@pytest.mark.parametrize("polish", [False, True])
+def test_functionals_of_a_dummy_trap_are_those_of_the_independent_columns(polish):
+    pipe = make_pipeline(OneHotEncoder(), LinearRegression()).fit(FRAME[["a"]], FRAME.y)
+    fit = ist.from_sklearn(pipe, FRAME[["a"]], FRAME.y, polish=polish)
+    same = ist.from_statsmodels(smf.ols("y ~ C(a) - 1", FRAME).fit())
+    rows = FRAME[["a"]].iloc[:3]
+    ours = ist.predicted_mean(fit, rows).leave_one_out()
+    np.testing.assert_allclose(
+        ours.change, same.leave_one_out().prediction_change(FRAME.iloc[:3]), atol=1e-12
+    )
+    assert not any(ours.status)
+    line = np.zeros(len(same.names))
+    line[:2] = 1.0, -1.0
+    ours, theirs = ist.contrast(fit, [*line, 0.0]), ist.contrast(same, line)
+    np.testing.assert_allclose(ours.leave_one_out().change, theirs.leave_one_out().change, atol=1e-12)
+    np.testing.assert_allclose(ours.standard_errors(), theirs.standard_errors(), rtol=1e-10)
+    alone = ist.contrast(fit, [1.0, *np.zeros(len(line))]).leave_one_out()
+    assert np.isnan(alone.change).all()
+    assert set(alone.status) == {"the rows do not determine it, since columns depend on each other"}

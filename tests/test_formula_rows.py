@@ -108,3 +108,36 @@ def test_targets_that_a_family_cannot_give_are_refused(family, wrong):
     for value in wrong:
         with pytest.raises(InvalidArgument, match=rf"^y must .* but it holds {value:g} at row 0"):
             fit.loss(X[:1], [value])
+
+
+def test_marginal_effects_of_new_rows_take_the_exposure_that_predictions_take():
+    rng = np.random.default_rng(7)
+    table = pd.DataFrame({"a": rng.normal(size=40), "E": rng.uniform(1.0, 9.0, 40)})
+    table["c"] = rng.poisson(table.E * np.exp(0.3 * table.a))
+    results = smf.glm("c ~ a", table, family=sm.families.Poisson(), exposure=table.E).fit()
+    found = ist.average_marginal_effect(ist.from_statsmodels(results), "a", X=table[:3]).value
+    truth = (results.predict(table[:3], exposure=table.E[:3]) * results.params["a"]).mean()
+    np.testing.assert_allclose(found, truth, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # of pandas, which people still use
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_table_that_was_sorted_since_the_fit_is_read_by_its_labels(when):
+    rng = np.random.default_rng(8)
+    table = pd.DataFrame({"a": rng.normal(size=20), "firm": rng.integers(0, 4, 20)})
+    table["c"] = table.a + rng.normal(size=20)
+    firms = table.firm.copy()
+    results = smf.ols("c ~ a", table).fit()
+    if when == "before":
+        table.sort_values("c", inplace=True)
+    fit = ist.from_statsmodels(results)
+    if when == "after":
+        table.sort_values("c", inplace=True)
+    np.testing.assert_array_equal(fit.leave_groups_out("firm").theta, fit.leave_groups_out(firms).theta)
+
+
+def test_a_dict_from_rows_to_groups_is_told_from_one_of_groups_to_rows():
+    table = pd.DataFrame({"x": [0.0, 1, 2, 3], "y": [1.0, 3, 2, 5]})
+    fit = ist.from_statsmodels(smf.ols("y ~ x", table).fit())
+    with pytest.raises(InvalidArgument, match="gives one value for each key"):
+        fit.leave_groups_out({0: 1, 1: 1, 2: 0, 3: 0})

@@ -14,7 +14,9 @@ from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.descent import stationarity
 from influstat.minimise.minimum import ALLOWED, STATIONARITY
+from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
+from influstat.risks.chart import chart_of
 from influstat.risks.linear import as_linear
 
 NOTICED = 0.1  # standard errors between a library's coefficients and the minimum that deserve a word
@@ -98,7 +100,12 @@ def verified_fit(
 def polished(risk: Any, theta: FloatArray, reader: Reader | None, left: float, causes: str) -> Fit:
     """Return the minimum that Newton's method finds from theta, and say how far that was if it was far."""
     try:
-        fit = Fit.minimise(risk, start=theta, reader=reader)
+        chart = chart_of(risk, theta)
+        if chart is None or chart.coordinates.full:
+            fit = Fit.minimise(risk, start=theta, reader=reader)
+        else:  # columns depend on each other: what the rows determine is finished, the rest left as it was
+            moved = chart.coordinates.lift(minimise(chart.risk, start=chart.start).theta)
+            fit = Fit(risk, theta + moved, tolerance=np.inf, reader=reader)
     except InflustatError:
         explain_separation(risk, theta)
         raise

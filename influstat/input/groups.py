@@ -176,6 +176,13 @@ def one_per_row(argument: str, groups: Any, row_labels: NDArray[Any]) -> NDArray
 def _from_rows(rows_of: dict[Any, Any], row_labels: NDArray[Any], argument: str) -> Groups:
     """Return the groups that have these names and rows."""
     n = len(row_labels)
+    if any(np.ndim(rows) == 0 and not isinstance(rows, slice) for rows in rows_of.values()):
+        raise InvalidArgument(
+            argument,
+            "give the rows of each group, where it is a dict",
+            "gives one value for each key, as a dict from rows to groups does",
+            "Pass pd.Series(groups) for a group of every row, or {name: [rows], ...}.",
+        )
     groups = [
         read_positions(f"{argument}[{short(name)}]", rows, row_labels) for name, rows in rows_of.items()
     ]

@@ -287,7 +287,7 @@ class DifferencedLoss(NumericalLoss):
         return f"{type(self).__name__}()"
 
     @property
-    def function(self) -> Callable[[Any, Any], Any]:  # type: ignore[override]
+    def function(self) -> Callable[[Any, Any], Any]:
         """The value, of which derivatives are computed."""
         return self.value
 

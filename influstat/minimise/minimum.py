@@ -227,7 +227,7 @@ class Minimum:
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
         """Return predictions for new rows at any theta, shape (m,), or (m, k) for theta of shape (p, k)."""
-        offset = self._offset(X, offset)
+        offset = self.offset_of(X, offset)
         return self.risk.predictions(theta, self._read(X), kind=kind, offset=offset)
 
     def prediction_gradients(
@@ -235,10 +235,10 @@ class Minimum:
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions at theta, shape (p, m), and the labels of the rows."""
         if choice("kind", kind, PREDICTIONS) == "mean":  # the linear predictor's is the row itself
-            offset = self._offset(X, offset)
+            offset = self.offset_of(X, offset)
         return self.risk.prediction_gradients(self.theta, self._read(X), kind=kind, offset=offset)
 
-    def _offset(self, X: Any, offset: Any) -> Any:
+    def offset_of(self, X: Any, offset: Any) -> Any:
         """Return the offset of new rows in their order, where the reader knows of one also if left out."""
         (offset,) = paired_with(X, offset=offset)
         return self.reader.offset_in(X, offset) if isinstance(self.reader, TableReader) else offset

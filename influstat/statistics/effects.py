@@ -90,6 +90,7 @@ def average_marginal_effect(
         rows, fixed = part.design.rows(slice(None)), part.offset
     else:
         rows = fit.prediction_gradients(X)[0].T
+        offset = fit.offset_of(X, offset)  # as in `predict`: by label, or from the table of a formula
         fixed = np.zeros(len(rows)) if offset is None else vector("offset", offset, len(rows))
     changes = changes_of(fit, user_columns(fit, X), rows, columns, discrete)
     relative = kind in ("eyex", "dyex")

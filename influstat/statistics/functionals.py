@@ -30,6 +30,7 @@ from influstat.statistics.covariance import quadratic_forms
 if TYPE_CHECKING:
     import pandas as pd
 
+NOT_DETERMINED = "the rows do not determine it, since columns depend on each other"
 LETS_IN = "a column that the fit left out comes in, on which this function of theta does not depend"
 Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -144,13 +145,17 @@ class Functional(ShortRepr):
         values = np.full((len(removal.theta), len(self.value)), np.nan)
         weights = self.fit.risk.weights
         lets_in = enters(removal.entering, len(values))
-        status = tuple(LETS_IN if new else text for new, text in zip(lets_in, removal.status, strict=True))
+        whole = removal.determined  # what a quantity's gradient does not feel may be unknown
+        known = np.ones(values.shape, dtype=np.bool_) if whole is None else whole.of(self.gradient.T)
         for k, row in enumerate(progress(removal.rows, f"{self.quantity} without each row")):
-            if status[k]:
+            if lets_in[k] or np.isnan(removal.solution[k]).any():
                 continue
             kept = weights.copy()
             kept[row] = 0.0
-            values[k] = self.evaluate(removal.theta[k], kept) - self.value
+            values[k] = np.where(known[k], self.evaluate(removal.solution[k], kept) - self.value, np.nan)
+        lost = np.isnan(values).any(axis=1)
+        reasons = [LETS_IN if new else text for new, text in zip(lets_in, removal.status, strict=True)]
+        status = tuple((text or NOT_DETERMINED) * bool(no) for text, no in zip(reasons, lost, strict=True))
         return FunctionalChange(values, removal.labels, self.labels, status)
 
     def standard_errors(self, kind: str | None = None, **settings: Any) -> FloatArray:

@@ -30,7 +30,14 @@ def training_table(model: Any) -> Any:
         return None
     missing = getattr(model.data, "missing_row_idx", None)
     kept = np.delete(np.arange(len(table)), [] if missing is None else np.asarray(missing, dtype=int))
-    return table.iloc[kept] if len(kept) == np.shape(model.endog)[0] else None
+    labels = getattr(model.data, "row_labels", None)
+    if labels is None or len(labels) != np.shape(model.endog)[0]:
+        return table.iloc[kept] if len(kept) == np.shape(model.endog)[0] else None
+    if len(kept) == len(labels) and table.index[kept].equals(labels):
+        return table.iloc[kept]
+    # The caller has sorted or cut the table since: its rows are found by what they are called.
+    found = table.index.is_unique and labels.is_unique and labels.isin(table.index).all()
+    return table.loc[labels] if found else None
 
 
 def right_side(model: Any, table: Any) -> tuple[list[str], FloatArray]:
