@@ -71,6 +71,9 @@ def test_solvers_agree_as_far_as_their_residuals_say():
 
 @pytest.mark.usefixtures("data_dir")
 def test_reproduce_prints_the_table_and_writes_the_figure(tmp_path, capsys):
+    pytest.importorskip("matplotlib.pyplot").close(
+        "all"
+    )  # of other tests: to switch the backend beside them is deprecated
     assert command.main(["reproduce", "figure5", "--out", str(tmp_path / "new")]) == 0
     out = capsys.readouterr().out
     assert "SVC (fixed): Spearman of |I| and distance" in out

@@ -67,7 +67,7 @@ def stated_inference(results: Any, fit: Minimum, drop: str | None, polished: boo
         standard_errors=reported,
     )
     if family == "RLM":
-        return replace(stated, kind=results.cov, counts=np.ones(fit.risk.shape[0]))
+        return replace(stated, kind=results.fit_options["cov"].upper(), counts=np.ones(fit.risk.shape[0]))
     if hasattr(results.model, "freq_weights"):
         stated = _of_glm(results, fit, stated, drop)
     if family == "GLMGam":
