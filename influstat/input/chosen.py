@@ -91,9 +91,8 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     whole = len(names) > 1 and all(isinstance(one, tuple) and len(one) == len(names) for one in entries)
     index = index_of(row_labels)
     known = np.full(len(given), -1)
-    with suppress(
-        TypeError, ValueError, OverflowError, NotImplementedError
-    ):  # what no index can hold, no row is called
+    # What no index can hold, no row is called.
+    with suppress(TypeError, ValueError, OverflowError, NotImplementedError):
         wanted = index_of(called(given, names) if whole else given)
         if index.nlevels == wanted.nlevels:
             known = index.get_indexer_for(wanted)

@@ -14,7 +14,15 @@ from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
 from influstat.input.printing import short
 from influstat.input.reader import LabelledTable, Reader, TableReader
-from influstat.input.validation import FloatArray, choice, real_number, vector, whole_number
+from influstat.input.validation import (
+    FloatArray,
+    check_finite,
+    choice,
+    numeric_array,
+    real_number,
+    vector,
+    whole_number,
+)
 from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
@@ -241,7 +249,11 @@ class Minimum:
     def offset_of(self, X: Any, offset: Any) -> Any:
         """Return the offset of new rows in their order, where the reader knows of one also if left out."""
         (offset,) = paired_with(X, offset=offset)
-        return self.reader.offset_in(X, offset) if isinstance(self.reader, TableReader) else offset
+        if isinstance(self.reader, TableReader):
+            offset = self.reader.offset_in(X, offset)
+        if offset is not None:
+            check_finite("offset", numeric_array("offset", offset))
+        return offset
 
     def _read(self, X: Any, y: Any = None) -> Any:
         """Return X as the risk needs it, its rows called as the caller's are."""
