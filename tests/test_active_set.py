@@ -198,7 +198,6 @@ def test_constrained_least_squares_is_solved_over_all_columns(alpha):
 
 
 @pytest.mark.skipif(OLD, reason="scikit-learn before 1.8 takes l1_ratio beside penalty='elasticnet' alone")
-@pytest.mark.skipif(OLD, reason="scikit-learn before 1.8 takes l1_ratio beside penalty='elasticnet' alone")
 def test_logistic_losses_too():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(40, 6))

@@ -247,7 +247,21 @@ class Minimum:
         return self.risk.prediction_gradients(self.theta, self._read(X), kind=kind, offset=offset)
 
     def offset_of(self, X: Any, offset: Any) -> Any:
-        """Return the offset of new rows in their order, where the reader knows of one also if left out."""
+        """Return the offset of new rows, shape (m,), in their order and the units of the linear predictor.
+
+        A pandas object is paired with the rows of X by label. Where a formula's model has an exposure or an
+        offset it comes from the table X, also if left out.
+
+        Returns
+        -------
+        array_like, shape (m,), or None
+            None where there is none.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            It is not finite, of other rows, or missing where the model has one.
+        """
         (offset,) = paired_with(X, offset=offset)
         if isinstance(self.reader, TableReader):
             offset = self.reader.offset_in(X, offset)

@@ -148,11 +148,16 @@ def _huber(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     squares = float(counts @ first**2) / (total - p)
     gram = risk.design.gram(counts)
     if setting.kind == "H1":
-        return np.asarray(k**2 * squares / mean**2 * np.linalg.inv(gram))
-    inverse = np.linalg.inv(risk.design.gram(counts * second))
+        return k**2 * squares / mean**2 * _inverse(gram, risk.names)
+    inverse = _inverse(risk.design.gram(counts * second), risk.names)
     if setting.kind == "H2":
         return np.asarray(k * squares / mean * inverse)
     return np.asarray(squares / k * inverse @ gram @ inverse)
+
+
+def _inverse(matrix: FloatArray, names: tuple[str, ...]) -> FloatArray:
+    """Return the inverse, which is itself what is asked for here, or raise with the coefficients involved."""
+    return CholeskyInverse(matrix.copy(order="F"), names).solve(np.eye(len(matrix)))
 
 
 def _squared_changes(removal: Any, centred: bool = False) -> FloatArray:

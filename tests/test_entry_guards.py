@@ -1,0 +1,79 @@
+"""Guards of the proof on entry, each with what only it catches."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from sklearn.linear_model import LinearRegression, Ridge
+
+import influstat as ist
+from influstat.errors import NotStationary
+from influstat.minimise.descent import TOLERANCE, Descent, stationarity
+from influstat.minimise.remaining import remaining_step
+
+
+def wrong_unit():
+    """A risk with one row in the wrong unit, whose gradient hides what all other rows say."""
+    X = [[1, 0.3], [-0.4, 1], [0.8, -1.2], [-1.5, 0.2], [0.1, -0.7], [1.1, 1.4], [-0.9, -0.6], [3e5, 5e5]]
+    y = [1.4, 0.5, -0.3, -1.2, -0.8, 2.6, -1.4, 2.0]
+    return ist.LinearRisk(ist.PseudoHuberLoss(0.1), X, y, penalty=ist.L2(1e-3))
+
+
+def test_a_row_in_the_wrong_unit_hides_no_minimum():
+    risk = wrong_unit()
+    fit = ist.Fit.minimise(risk)
+    assert risk.value(fit.theta) < 0.0929
+    np.testing.assert_allclose(fit.theta, [0.626, -0.376], atol=1e-3)
+    # Newton's method, judged by each entry of the gradient relative to its own terms, stops elsewhere.
+    elsewhere = Descent(risk, np.zeros(2)).minimum(200, TOLERANCE).theta
+    assert stationarity(risk, elsewhere) < 1e-12
+    assert risk.value(elsewhere) > 50.0
+    with pytest.raises(NotStationary, match="such removals away, hidden by columns or rows"):
+        ist.Fit(risk, elsewhere)
+
+
+def test_a_perfect_fit_is_at_its_minimum_but_for_rounding():
+    rng = np.random.default_rng(0)
+    X = sm.add_constant(1e4 + rng.normal(size=(30, 3)))
+    theta = np.array([0.3, 1.0 / 3.0, -0.7, 0.1])
+    results = sm.OLS(X @ theta, X).fit(method="qr")
+    np.testing.assert_allclose(ist.from_statsmodels(results).theta, results.params)
+
+
+def test_a_closed_form_that_left_a_direction_out_is_refused_however_little_that_is():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(12, 2))
+    X[:, 1] = X[:, 0] + 3e-7 * X[:, 1]
+    y = X[:, 0] + rng.normal(size=12)
+    estimator = LinearRegression().fit(X, y)
+    assert estimator.rank_ == 1
+    with pytest.raises(NotStationary, match="took the columns for dependent"):
+        ist.from_sklearn(estimator, X, y)
+
+
+def test_a_library_that_predicts_something_else_for_its_rows_is_refused(monkeypatch):
+    rng = np.random.default_rng(4)
+    X, counts = rng.normal(size=(30, 2)), rng.poisson(2.0, 30)
+    results = sm.GLM(counts, sm.add_constant(X), family=sm.families.Poisson()).fit(tol=1e-12)
+    other = 1.01 * results.mu
+    monkeypatch.setattr(type(results._results), "mu", property(lambda self: other))
+    with pytest.raises(NotStationary, match="predict for its own rows what its coefficients say"):
+        ist.from_statsmodels(results)
+    estimator = Ridge().fit(X, counts)
+    estimator.predict = lambda rows: X @ estimator.coef_  # without the intercept
+    with pytest.raises(NotStationary, match="predict for its own rows what its coefficients say"):
+        ist.from_sklearn(estimator, X, counts)
+
+
+@pytest.mark.parametrize(
+    ("seed", "strength"), [(178, 1e-2), (265, 1e-2), (109, 1e-2), *((k, 1e-4) for k in range(20))]
+)
+def test_coordinates_are_changed_until_no_step_is_left(seed, strength):
+    rng = np.random.default_rng(seed)
+    n, p = 10, int(rng.integers(1, 4))
+    X = rng.normal(size=(n, p))
+    y = X @ rng.normal(size=p) + rng.normal(size=n)
+    X[-1] *= 10.0 ** rng.integers(3, 8)
+    X[-2] *= 10.0 ** rng.integers(2, 6)
+    for width in (0.1, 0.01):
+        risk = ist.LinearRisk(ist.PseudoHuberLoss(width), X, y, penalty=ist.L2(strength))
+        assert remaining_step(risk, ist.Fit.minimise(risk).theta) <= 1e-6
