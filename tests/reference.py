@@ -13,6 +13,7 @@ import numpy as np
 from tests.tolerance import ROUNDING, scaled
 
 TINY = float(np.finfo(np.float64).tiny)  # the smallest normal float64
+UNDERFLOW = TINY / ROUNDING  # a slope smaller than TINY has no digits, and may be 0: that much is its size
 
 # -- comparisons ------------------------------------------------------------------------------------
 
@@ -273,7 +274,8 @@ class PlainRisk:
         sizes = []
         for x, y, o, _ in self.rows:
             eta, spread = x @ theta + o, abs(x) @ abs(theta) + abs(o) + 1.0
-            sizes.append((abs(self.loss.first(y, eta)) + self.loss.second(y, eta) * spread) * abs(x))
+            slope = abs(self.loss.first(y, eta)) + self.loss.second(y, eta) * spread
+            sizes.append((slope + UNDERFLOW) * abs(x))
         return np.array(sizes) + self.s * self.kappa * self.D * abs(theta) / self.total_weight
 
     def value_size(self, theta):

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.optimize
-import sklearn
 import statsmodels.formula.api as smf
 from hypothesis import given
 from sklearn.base import clone
@@ -23,6 +22,7 @@ from influstat.input.design import Design
 from influstat.removal.active_set import entering_pull
 from influstat.risks.penalties.active_l1 import ActiveL1
 from tests.cases import problems
+from tests.scikit_learn_versions import VERSION
 
 SMOOTH = problems(solvable=True, rows=(8, 20))
 
@@ -72,8 +72,7 @@ def test_test_rows_carry_the_training_share_of_the_linear_part():
 
 # -- the set itself ------------------------------------------------------------------------------------
 
-OLD = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 8)
-OLD = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 8)
+OLD = VERSION < (1, 8)
 RNG = np.random.default_rng(2)
 N = 60
 X = RNG.normal(size=(N, 6))
