@@ -40,7 +40,7 @@ def test_a_perfect_fit_is_at_its_minimum_but_for_rounding():
     np.testing.assert_allclose(ist.from_statsmodels(results).theta, results.params)
 
 
-@pytest.mark.skipif(VERSION < (1, 9), reason="scikit-learn before 1.9 leaves out what is below 1e-15, which is rounding")
+@pytest.mark.skipif(VERSION < (1, 9), reason="scikit-learn before 1.9 leaves out rounding alone, below 1e-15")
 def test_a_closed_form_that_left_a_direction_out_is_refused_however_little_that_is():
     rng = np.random.default_rng(3)
     X = rng.normal(size=(12, 2))
