@@ -79,7 +79,9 @@ class Groups(ShortRepr):
         while start < len(self):
             end = int(np.searchsorted(self.starts, self.starts[start] + members, side="right")) - 1
             end = min(max(end, start + 1), start + groups, len(self))
-            yield self.take(slice(start, end))
+            first, last = self.starts[start], self.starts[end]
+            starts = self.starts[start : end + 1] - first
+            yield Groups(self.members[first:last], starts, self.labels[start:end])
             start = end
 
 

@@ -31,6 +31,10 @@ class Loss(Protocol):
         certificates then prove nothing.
     kinks : callable, optional
         ``kinks(y)``, only where the first or second derivative jumps: at which eta, shape (k, n).
+    fourth, higher_bounds : callable and tuple of two floats, optional
+        ``fourth(y, eta)`` is d4l/deta4, and ``higher_bounds`` are (c4, c5) with abs(l4) <= c4 * l2 and
+        abs(l5) <= c5 * l2 everywhere. With them (and a finite `self_concordance`) all refits without one row
+        each take time that grows with the number of rows, not with its square.
 
     Examples
     --------
@@ -82,6 +86,32 @@ def constant_second(loss: Any) -> float | None:
 def has_estimated_derivatives(loss: Any) -> bool:
     """Return whether a loss declares in `differenced` that the errors of its derivatives are estimates."""
     return bool(getattr(loss, "differenced", False))
+
+
+def higher_bounds(loss: Any) -> tuple[float, float] | None:
+    """Return (c4, c5) of a loss that declares them and its fourth derivative, else None."""
+    bounds: tuple[float, float] | None = getattr(loss, "higher_bounds", None)
+    return bounds
+
+
+class Bell:
+    """A loss with l2 proportional to sech^2(c (eta - b) / 2), or to e^(+-c eta), which is its limit.
+
+    Every further derivative is then at most c times as large as the one before: c_m = c^(m - 2).
+    """
+
+    @property
+    def higher_bounds(self: Any) -> tuple[float, float] | None:
+        """Return (c^2, c^3)."""
+        c: float = self.self_concordance
+        return (c**2, c**3)
+
+    def fourth(self: Any, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return (3/2) l3^2 / l2 - (c^2 / 2) l2, which is what (log l2)'' is for that shape."""
+        second, third = self.second(y, eta), self.third(y, eta)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio = np.where(second > 0.0, third / second, 0.0)
+            return np.asarray(second * (1.5 * ratio**2 - 0.5 * self.self_concordance**2))
 
 
 def kink_distance(loss: Any, y: FloatArray, eta: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, vector
 from influstat.losses import glm_families as families
 from influstat.losses import glm_links as links
+from influstat.losses.base import Bell
 from influstat.losses.glm_families import Family
 from influstat.losses.glm_links import InverseLink
 
@@ -24,7 +25,7 @@ _SELF_CONCORDANT = (
 
 
 @dataclass(frozen=True)
-class GLMLoss:
+class GLMLoss(Bell):
     """Minus the log-likelihood of one row at scale 1, as a function of eta.
 
     l = -log f(y; m(eta)), log f of the family, m of the link; with the derivatives q of log f in the mean
@@ -69,6 +70,11 @@ class GLMLoss:
         if self.quadratic is not None:
             return 0.0
         return 1.0 if (type(self.family), self.link) in _SELF_CONCORDANT else np.inf
+
+    @property
+    def higher_bounds(self) -> tuple[float, float] | None:
+        """Return (1, 1) for the pairs whose self-concordance is known, which are bells all of them."""
+        return (1.0, 1.0) if self.self_concordance == 1.0 else None
 
     @property
     def convex(self) -> bool:

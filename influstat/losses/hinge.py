@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from influstat.input.validation import FloatArray, real_number
-from influstat.losses.base import NoMean, root_of_slope, softplus, two_labels
+from influstat.losses.base import Bell, NoMean, root_of_slope, softplus, two_labels
 
 
 class _Signed(NoMean):
@@ -24,7 +24,7 @@ class _Signed(NoMean):
 
 
 @dataclass(frozen=True)
-class SmoothedHinge(_Signed):
+class SmoothedHinge(Bell, _Signed):
     """Smoothed hinge t log(1 + e^u), u = (1 - y eta) / t, for labels -1 and +1 (below eq. 18).
 
     Parameters

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import expit
 
 from influstat.input.validation import FloatArray
-from influstat.losses.base import softplus, two_labels
+from influstat.losses.base import Bell, softplus, two_labels
 
 
-class _Logistic:
+class _Logistic(Bell):
     """What both codings share: log(1 + e^(s eta)), s = -1 for the label 1 and +1 for the other."""
 
     self_concordance = 1.0  # since l3 = -l2 tanh(eta / 2)

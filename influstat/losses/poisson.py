@@ -10,10 +10,11 @@ from scipy.special import xlogy
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, vector
+from influstat.losses.base import Bell
 
 
 @dataclass(frozen=True)
-class PoissonLoss:
+class PoissonLoss(Bell):
     """Poisson loss e^eta - y eta with log link, the negative log-likelihood without log y!.
 
     Notes

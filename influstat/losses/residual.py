@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, real_number
-from influstat.losses.base import AnyTarget, NoMean, root_of_slope, softplus
+from influstat.losses.base import AnyTarget, Bell, NoMean, root_of_slope, softplus
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,19 @@ class PseudoHuberLoss(_Bent):
         """Return 3 r / (delta^2 s^5)."""
         return np.asarray(3.0 * ((y - eta) / self.delta) / self.delta * self._root(y, eta) ** -5)
 
+    @property
+    def higher_bounds(self) -> tuple[float, float]:
+        """Return 3 / delta^2, reached at r = 0, and 9.4 / delta^3, all but reached at |r| = .34 delta."""
+        return 3.0 / self.delta**2, 9.4 / self.delta**3
+
+    def fourth(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+        """Return (12 (r / delta)^2 - 3) / (delta^2 s^7)."""
+        square = ((y - eta) / self.delta) ** 2
+        return np.asarray((12.0 * square - 3.0) / self.delta**2 * self._root(y, eta) ** -7)
+
 
 @dataclass(frozen=True)
-class SmoothedCheck(NoMean, AnyTarget):
+class SmoothedCheck(Bell, NoMean, AnyTarget):
     """Smoothed check (quantile) loss quantile r + t log(1 + e^(-r/t)), r = y - eta.
 
     Parameters

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.methods.base import BLOCK
 from influstat.removal.methods.general import left_over
+from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
 
-BLOCK = 512  # removals advanced together
-BLOCK_MEMBERS = 4096  # rows removed in a block of groups: bounds what their solves take
+MEMBERS = 4096  # rows removed in a block of groups: bounds what their solves take
 DENSE_ENTRIES = 2**23  # entries of the n x K slopes where X is sparse, which is not cut into row blocks
 
 
-def blocks_of(fit: Minimum, groups: Groups) -> list[Groups]:
-    """Return the removals in blocks that keep the work arrays small."""
-    size = BLOCK
-    risk = as_linear(fit.risk)
-    if risk is not None and risk.design.sparse:
-        size = int(np.clip(DENSE_ENTRIES // fit.risk.shape[0], 8, BLOCK))
-    return list(groups.blocks(size, BLOCK_MEMBERS))
+def blocks(risk: Risk, groups: Groups, size: int = BLOCK) -> Iterator[Groups]:
+    """Yield the removals in blocks of at most `size` that keep the work arrays small."""
+    linear = as_linear(risk)
+    if linear is not None and linear.design.sparse:
+        size = int(np.clip(DENSE_ENTRIES // risk.shape[0], 8, size))
+    return groups.blocks(size, MEMBERS)
 
 
 def gradients_without(fit: Minimum, groups: Groups, theta: FloatArray) -> FloatArray:
@@ -32,7 +34,7 @@ def gradients_without(fit: Minimum, groups: Groups, theta: FloatArray) -> FloatA
     linear = as_linear(risk)
     expansion = None if linear is None else Expansion(linear, fit.theta)
     start = 0
-    for part in blocks_of(fit, groups):
+    for part in blocks(risk, groups):
         chosen = slice(start, start + len(part))
         start = chosen.stop
         if expansion is not None:

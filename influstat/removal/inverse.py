@@ -84,6 +84,7 @@ class Downdated:
         kind = _Rows if groups.single else _Sets
         self._corrections: Any = kind(expansion, shared, groups, factors)
         self.hard: NDArray[np.bool_] = self._corrections.hard
+        self.headroom: FloatArray = self._corrections.headroom  # 1 - h, shape (K,), where not hard
 
     def solve(self, rhs: FloatArray, columns: Any = slice(None)) -> FloatArray:
         """Return S_-k^-1 rhs_k for the removals `columns` (positions), shape (p, len(columns))."""
@@ -101,9 +102,9 @@ class _Rows:
         self._x = np.ascontiguousarray(expansion.risk.design.rows(groups.members).T)
         self._solved = shared.solve(self._x, factors)
         curvature = expansion.second[groups.members]
-        self.leverage = curvature * np.einsum("pk,pk->k", self._x, self._solved)
-        self.hard = ~((1.0 - self.leverage > HARD) & (curvature >= 0))
-        self._gain = np.where(self.hard, np.nan, curvature / np.where(self.hard, 1.0, 1.0 - self.leverage))
+        self.headroom = 1.0 - curvature * np.einsum("pk,pk->k", self._x, self._solved)
+        self.hard = ~((self.headroom > HARD) & (curvature >= 0))
+        self._gain = np.where(self.hard, np.nan, curvature / np.where(self.hard, 1.0, self.headroom))
 
     def apply(self, value: FloatArray, rhs: FloatArray, columns: Any) -> None:
         """Add to S^-1 rhs what turns it into S_-k^-1 rhs."""
@@ -118,13 +119,15 @@ class _Sets:
         self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
     ) -> None:
         self.hard = np.zeros(len(groups), dtype=np.bool_)
+        self.headroom = np.ones(len(groups))
         self._parts: list[Any] = []
         for k in range(len(groups)):
             x = expansion.risk.design.rows(groups[k])
             curvature = expansion.second[groups[k]]
             kind = _Woodbury if len(x) <= x.shape[1] else _Refactored
             part = kind(x, curvature, shared, factors[k]) if (curvature >= 0).all() else None
-            self.hard[k] = part is None or not part.smallest > HARD
+            self.headroom[k] = 0.0 if part is None else part.smallest
+            self.hard[k] = not self.headroom[k] > HARD
             self._parts.append(None if self.hard[k] else part)
 
     def apply(self, value: FloatArray, rhs: FloatArray, columns: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,12 +18,13 @@ from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.expansion import Expansion
-from influstat.removal.gradients import blocks_of
+from influstat.removal.gradients import blocks
 from influstat.removal.methods.active_set import ActiveSetRefit
+from influstat.removal.methods.base import Method, Outcome, without
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
-from influstat.removal.methods.newton_step import NewtonStep, Outcome, without
+from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.quadratic import ClosedForm
 from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
@@ -32,14 +33,6 @@ from influstat.risks.penalties.active_l1 import active_l1
 
 NOT_DONE = "not done"
 METHODS = ("exact", "newton", "second_order", "influence")
-
-
-class Method(Protocol):
-    """A way to find theta without rows."""
-
-    def remove(self, groups: Groups) -> Outcome:
-        """Return theta without each group of one block."""
-        ...
 
 
 def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> Removal:
@@ -113,7 +106,8 @@ def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     """Yield the removals of consecutive blocks."""
     chart = fit.chart
     prepared = prepare(fit.regular, groups, method)
-    for part in progress(blocks_of(fit, groups), "removals"):
+    parts = list(blocks(fit.risk, groups, prepared.at_once))
+    for part in progress(parts, "removals"):
         found = _removed(prepared, part, fit.regular.risk.shape[1])
         if chart is not None:
             moved = fit.theta[:, None] + chart.coordinates.lift(found.theta)

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigvalsh, solve_triangular
+from scipy.linalg.blas import dtrmm
 
 from influstat.algebra.symmetric import Symmetric
 from influstat.errors import SingularHessian
@@ -100,11 +101,24 @@ class Anchor:
             solve_triangular(self._factor, scaled, lower=True, overwrite_b=True, check_finite=False)
         )
 
+    def coordinates(self, vectors: FloatArray) -> FloatArray:
+        """Return u of each column v, shape (p, m): |v|_C = |u|, and x'v = z'u for the z of a row x."""
+        return np.asarray(dtrmm(1.0, self._factor, vectors / self._scale[:, None], lower=1, trans_a=1))
+
+    def gradients(self, whitened: FloatArray) -> FloatArray:
+        """Return the gradients in theta, shape (p, m), that are these in the coordinates u."""
+        return np.asarray(dtrmm(1.0, self._factor, whitened, lower=1) / self._scale[:, None])
+
     @cached_property
     def unit_norms(self) -> FloatArray:
         """|e_k|_{C^-1}, shape (p,): norms of the columns of the inverse factor."""
         inverse = solve_triangular(self._factor, np.eye(len(self._scale)), lower=True, check_finite=False)
         return np.asarray(self._scale * np.linalg.norm(inverse, axis=0))
+
+    @property
+    def largest(self) -> float:
+        """Bound on |v| / |v|_{C^-1} over all v: the root of the trace of C."""
+        return float(np.linalg.norm(1.0 / self._scale))
 
     def largest_norm(self, size: FloatArray) -> float:
         """Return a bound on |e|_{C^-1} over all e with |e_k| <= size_k."""

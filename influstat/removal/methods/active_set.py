@@ -9,7 +9,6 @@ many; at the end the conditions of optimality hold for every column, which prove
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import scipy.linalg
@@ -20,7 +19,7 @@ from influstat.errors import InflustatError, NotConverged, SingularHessian
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.active_set import active_set_changes
-from influstat.removal.methods.newton_step import Outcome, without
+from influstat.removal.methods.base import Method, Outcome, without
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties.active_l1 import ActiveL1
 
@@ -31,18 +30,10 @@ HALVINGS = 40
 SUFFICIENT = 1e-4  # of the decrease that the tangent promises
 
 
-class Inner(Protocol):
-    """The method for removals that keep the active set."""
-
-    def remove(self, groups: Groups) -> Outcome:
-        """Return theta without each group of one block."""
-        ...
-
-
-class ActiveSetRefit:
+class ActiveSetRefit(Method):
     """The minimisers of `inner`, solved anew where the active set is another."""
 
-    def __init__(self, inner: Inner, risk: LinearRisk, lasso: ActiveL1, theta: FloatArray) -> None:
+    def __init__(self, inner: Method, risk: LinearRisk, lasso: ActiveL1, theta: FloatArray) -> None:
         self._inner, self._risk, self._lasso = inner, risk, lasso
         self._columns = _Columns(risk, lasso, theta)
 

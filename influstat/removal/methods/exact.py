@@ -11,36 +11,79 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InflustatError, NotConverged
+from influstat.errors import InflustatError, NotConverged, SingularHessian
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
+from influstat.losses.base import higher_bounds
 from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
+from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.engine.chord import at_once, refits
+from influstat.removal.engine.expanded import AllRows
+from influstat.removal.engine.plan import SMALL, cheapest, sums
 from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
+from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.general import left_over
-from influstat.removal.methods.newton_step import NewtonStep, Outcome, without
+from influstat.removal.methods.newton_step import NewtonStep
 
 FINE = 4e-15  # relative gradient at which a removal is done at once; below STATIONARY once it stalls
 STALLED = 0.5  # contraction above which a removal below STATIONARY is at its rounding floor
 TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own
 SWEEPS = 60
 FAR = 5.0  # c |x_j'delta| beyond which an unpenalised minimum might be a flight to infinity
+MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
 
-class ExactRefit:
+class ExactRefit(Method):
     """Minimisers of F_k, each with its gradient."""
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
         self.expansion = expansion
         self._newton = NewtonStep(expansion, groups)
+        self._rows = expanded_rows(expansion, groups)
+        if self._rows is not None:  # so that the few that the expansion leaves share their sums
+            self.at_once = max(BLOCK, MANY // len(expansion.theta))
 
     def remove(self, groups: Groups) -> Outcome:
         """Return the minimisers of one block of removals."""
+        if self._rows is None:
+            return self._summed(groups)
+        p, k = len(self.expansion.theta), len(groups)
+        theta, norms = np.empty((p, k)), np.empty(k)
+        done, status = np.zeros(k, dtype=np.bool_), [""] * k
+        start = 0
+        for part in groups.blocks(at_once(p), MEMBERS):
+            place = slice(start, start + len(part))
+            start = place.stop
+            remainder = Remainder(self.expansion, part)
+            inverse = Downdated(self.expansion, self._newton.shared, part, remainder.factors)
+            delta, _ = self._newton.step(remainder, inverse)
+            found = refits(
+                self._rows, part, remainder.factors, inverse, self.expansion.theta[:, None] + delta
+            )
+            theta[:, place], done[place] = found.theta, found.done
+            norms[place] = found.norms / self.expansion.risk.total_weight
+        left = np.flatnonzero(~done)
+        start = 0
+        for part in blocks(self.expansion.risk, groups.take(left)) if left.size else ():
+            chosen = left[start : start + len(part)]
+            start += len(part)
+            found_again = self._summed(part, theta[:, chosen])
+            theta[:, chosen], done[chosen] = found_again.theta, found_again.converged
+            norms[chosen] = found_again.gradient_norm
+            for k, text in zip(chosen.tolist(), found_again.status, strict=True):
+                status[k] = text
+        return Outcome(theta, done, status, norms)
+
+    def _summed(self, groups: Groups, start: FloatArray | None = None) -> Outcome:
+        """Return the minimisers of one block, every gradient summed over all rows."""
         remainder = Remainder(self.expansion, groups)
         inverse = Downdated(self.expansion, self._newton.shared, groups, remainder.factors)
-        delta, _ = self._newton.step(remainder, inverse)
-        chord = Chord(remainder, inverse, self.expansion.theta[:, None] + delta)
+        if start is None:
+            start = self.expansion.theta[:, None] + self._newton.step(remainder, inverse)[0]
+        chord = Chord(remainder, inverse, start)
         chord.run()
         status = [""] * len(groups)
         for k in np.flatnonzero(~chord.done).tolist():
@@ -125,3 +168,21 @@ def own_newton(expansion: Expansion, rows: Indices, start: FloatArray) -> FloatA
         return minimise(part, start=start).theta
     except NotConverged:  # a loss with sharp bends is easier from zero, through its smoother forms
         return minimise(part).theta
+
+
+def expanded_rows(expansion: Expansion, groups: Groups) -> AllRows | None:
+    """Return the sum over all rows, expanded as it costs least, or None where it is better taken as it is."""
+    risk = expansion.risk
+    if higher_bounds(risk.loss) is None or sums(groups, *risk.shape).operations <= SMALL:
+        return None
+    left = float(np.mean(expansion.left(groups)))
+    try:
+        penalty = expansion.penalty_hessian.scaled(left)
+        anchor = Anchor(risk.design, expansion.second, penalty, give_up=False)
+    except SingularHessian:  # too few digits for proofs
+        return None
+    plan = cheapest(expansion, anchor, groups)
+    if plan.order == 2:
+        return None
+    kept = np.argsort(-anchor.row_norms, kind="stable")[: plan.kept]
+    return AllRows(expansion, anchor, kept, fourth=plan.order == 4)

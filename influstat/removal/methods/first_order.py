@@ -6,11 +6,11 @@ import numpy as np
 
 from influstat.input.groups import Groups
 from influstat.minimise.minimum import Minimum
-from influstat.removal.methods.newton_step import Outcome
+from influstat.removal.methods.base import Method, Outcome
 from influstat.solvers import Cholesky
 
 
-class FirstOrder:
+class FirstOrder(Method):
     """-sum over the group of (w_i / W) I_theta(i), added to theta-hat."""
 
     def __init__(self, fit: Minimum) -> None:

@@ -12,7 +12,7 @@ from influstat.errors import InflustatError
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.newton import minimise
-from influstat.removal.methods.newton_step import Outcome, without
+from influstat.removal.methods.base import Method, Outcome, without
 from influstat.risks.contract import Risk
 from influstat.solvers import Cholesky
 
@@ -25,7 +25,7 @@ def left_over(risk: Risk, rows: Indices) -> Risk:
     return part
 
 
-class _OneByOne:
+class _OneByOne(Method):
     """What both share: a risk of its own for every removal."""
 
     exact = False

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InflustatError
@@ -14,20 +10,10 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.inverse import Downdated, SharedInverse
+from influstat.removal.methods.base import Method, Outcome, without
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a method found for one block of K removals."""
-
-    theta: FloatArray  # one column per removal, shape (p, K)
-    converged: NDArray[np.bool_]  # whether it is an exact minimiser
-    status: list[str]  # "" or what is wrong
-    gradient_norm: FloatArray | None = None  # |grad F_k| / W at theta where the method knows it
-    entering: Any = None  # csr_array (K, q): coefficients of columns that the fit left out, see `Removal`
-
-
-class NewtonStep:
+class NewtonStep(Method):
     """theta-hat - S_-k^-1 grad F_k(theta-hat), S_-k the Hessian at theta-hat of what is left, F_k."""
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
@@ -60,8 +46,3 @@ class NewtonStep:
 def anew(expansion: Expansion, rows: Indices, factor: float) -> CholeskyInverse:
     """Factor the Hessian of the rows left, summed without the removed ones, or raise."""
     return CholeskyInverse(expansion.hessian_without(rows, factor), expansion.risk.names)
-
-
-def without(rows: Indices, problem: str) -> str:
-    """Return the status of a removal that leaves a problem behind."""
-    return f"Without {'this row' if len(rows) == 1 else f'these {len(rows)} rows'}: {problem}"

@@ -14,15 +14,16 @@ from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.inverse import Downdated
+from influstat.removal.methods.base import Method, Outcome, without
 from influstat.removal.methods.general import left_over
-from influstat.removal.methods.newton_step import NewtonStep, Outcome, anew, without
+from influstat.removal.methods.newton_step import NewtonStep, anew
 
 REFINED = 1  # steps of refinement: coordinates shared by all removals round relative to the largest change
 REFINEMENTS = 4  # of a removal that is solved by itself
 ILL_CONDITIONED = 1e-6  # below, the Gram matrix has too few digits: one step with the rows' own residuals
 
 
-class ClosedForm:
+class ClosedForm(Method):
     """theta-hat - S_-k^-1 grad F_k(theta-hat), refined once: the minimiser of a quadratic F_k."""
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:

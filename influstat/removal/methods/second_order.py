@@ -15,10 +15,10 @@ from influstat.algebra.cholesky import CholeskyInverse
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion, Remainder
-from influstat.removal.methods.newton_step import Outcome
+from influstat.removal.methods.base import Method, Outcome
 
 
-class SecondOrder:
+class SecondOrder(Method):
     """theta-hat + theta' + theta'' / 2 for every group."""
 
     def __init__(self, expansion: Expansion) -> None:

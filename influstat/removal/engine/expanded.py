@@ -1,0 +1,137 @@
+"""Gradients without rows from an expansion of the sum over all of them: nothing grows with n x K.
+
+In coordinates u with x_j'delta = z_j'u and sum_j w_j l2_j z_j z_j' <= I, delta = theta - theta-hat,
+
+    sum_j w_j l1(eta_j + z_j'u) z_j = (the same at 0) + A u + T3[u, u] / 2 + T4[u, u, u] / 6
+                                      + sum_{j kept} w_j z_j rest_j(u) + remainder,
+
+A = sum_j w_j l2_j z_j z_j', T3 and T4 over the rows that are not kept, weighted by w_j l3_j and w_j l4_j, and
+rest_j(u) = l1(eta_j + d_j) - l1_j - l2_j d_j, d_j = z_j'u, for the few rows of largest |z_j|, which are kept.
+With c = `self_concordance`, |l4| <= c4 l2, |l5| <= c5 l2, m = the largest |z_j| not kept and D = m |u|,
+
+    |remainder| <= (c5 / 24) e^(c D) D^3 |u|,     without T4:  (c4 / 6) e^(c D) D^2 |u|.
+
+Proof: |sum_j w_j z_j r_j|^2 <= sum_j w_j r_j^2 / l2_j, as sum_j w_j l2_j z_j z_j' <= I; by Taylor's theorem
+|r_j| <= c_(k+1) e^(c |d_j|) l2_j |d_j|^k / k!; and sum_j w_j l2_j d_j^2 <= |u|^2. What leaves with a group is
+taken off exactly, and the penalty is evaluated as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.input.groups import Groups, Indices
+from influstat.input.validation import FloatArray
+from influstat.losses.base import higher_bounds
+from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.engine.tensors import Tensors
+from influstat.removal.expansion import Expansion
+
+AT_ONCE = 2**21  # entries of packed products worked on together: 16 MiB
+WILD = 700.0  # c D beyond which e^(c D) leaves float64
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """What the expansion says at theta_k, one entry per removal, sum scale."""
+
+    gradient: FloatArray  # grad F_k in theta, shape (p, K)
+    remainder: FloatArray  # bound on what is missing in it, in the norm of C^-1, shape (K,)
+    moved: FloatArray  # |u_k| = |theta_k - theta-hat|_C, shape (K,)
+    path: FloatArray  # bound on max_j |x_j'(theta_k - theta-hat)| over all rows, shape (K,)
+
+
+class AllRows:
+    """The sum over all rows around theta-hat.
+
+    Parameters
+    ----------
+    expansion : Expansion
+        Slopes and curvatures at theta-hat.
+    anchor : Anchor
+        C >= X' diag(w l2) X, whose coordinates are used.
+    kept : ndarray of int
+        The rows that are kept as they are.
+    fourth : bool
+        Whether T4 is built.
+    """
+
+    def __init__(self, expansion: Expansion, anchor: Anchor, kept: Indices, *, fourth: bool) -> None:
+        risk = expansion.risk
+        bounds = higher_bounds(risk.loss)
+        assert bounds is not None  # the plan has asked for it
+        self.expansion, self.anchor = expansion, anchor
+        self._c, (self._c4, self._c5) = risk.loss.self_concordance, bounds
+        self._kept_x = risk.design.rows(kept)
+        self._kept_y, self._kept_eta = risk.y[kept, None], expansion.eta[kept, None]
+        self._kept_weights = risk.weights[kept, None]
+        self._kept_first = risk.loss.first(self._kept_y, self._kept_eta)
+        self._kept_second = risk.loss.second(self._kept_y, self._kept_eta)
+        norms = np.where(risk.weights > 0, anchor.row_norms, 0.0)
+        norms[kept] = 0.0
+        self.largest = float(np.max(norms, initial=0.0))
+        self._others = norms > 0
+        self.has_fourth = fourth
+        self._tensors = Tensors(self._blocks(), risk.shape[1], fourth=fourth)
+        self._data_gradient = (expansion.gradient - expansion.penalty_gradient)[:, None]
+
+    def _blocks(self) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Yield the rows that are not kept, whitened, with w l3 and w l4."""
+        risk, eta = self.expansion.risk, self.expansion.eta
+        p = risk.shape[1]
+        step = max(16, AT_ONCE // (p * (p + 1)))
+        weights = np.where(self._others, risk.weights, 0.0)
+        third = weights * risk.loss.third(risk.y, eta)
+        fourth = weights * risk.loss.fourth(risk.y, eta)  # type: ignore[attr-defined]
+        for rows, block in risk.design.dense_blocks():
+            for start in range(0, len(block), step):
+                part = slice(start, start + step)
+                whitened = self.anchor.whiten(block[part].T)
+                yield whitened, third[rows][part], fourth[rows][part]
+
+    def remainders(self, moved: FloatArray, *, fourth: bool) -> FloatArray:
+        """Return the bound on the remainder for displacements of these lengths |u|, inf beyond float64."""
+        far = self.largest * moved
+        with np.errstate(over="ignore", invalid="ignore"):
+            growth = np.where(self._c * far < WILD, np.exp(self._c * far), np.inf)
+            if fourth:
+                return np.asarray((self._c5 / 24.0) * growth * far**3 * moved)
+            return np.asarray((self._c4 / 6.0) * growth * far**2 * moved)
+
+    def at(self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool) -> Expanded:
+        """Return gradients without each group, whose penalty shares left are `left`, at columns of theta."""
+        expansion, risk = self.expansion, self.expansion.risk
+        delta = theta - expansion.theta[:, None]
+        u = self.anchor.coordinates(delta)
+        moved = np.linalg.norm(u, axis=0)
+        gradient = self.anchor.gradients(self._tensors.second_order(u, fourth=fourth))
+        gradient += self._data_gradient
+        gradient += expansion.data_hessian @ delta
+        gradient += left * risk.penalty.gradient(theta)
+        shift = self._kept_x @ delta
+        path = np.maximum(self.largest * moved, np.max(np.abs(shift), axis=0, initial=0.0))
+        gradient += self._kept_x.T @ self._rest(shift)
+        gradient -= self._own(groups, delta)
+        return Expanded(gradient, self.remainders(moved, fourth=fourth), moved, path)
+
+    def _rest(self, shift: FloatArray) -> FloatArray:
+        """Return w (l1(eta + d) - l1 - l2 d) of the kept rows, shape (kept, K)."""
+        rest = self.expansion.risk.loss.first(self._kept_y, self._kept_eta + shift)
+        rest = rest - self._kept_first
+        rest -= self._kept_second * shift
+        rest *= self._kept_weights
+        return np.asarray(rest)
+
+    def _own(self, groups: Groups, delta: FloatArray) -> FloatArray:
+        """Return sum_{i in S_k} w_i l1(eta_i + x_i'delta_k) x_i for every group, shape (p, K)."""
+        expansion, risk = self.expansion, self.expansion.risk
+        members: NDArray[np.intp] = groups.members
+        x = risk.design.rows(members)
+        moved = np.einsum("mp,pm->m", x, delta if groups.single else delta[:, groups.owners])
+        slopes = risk.weights[members] * risk.loss.first(risk.y[members], expansion.eta[members] + moved)
+        x *= slopes[:, None]
+        return np.asarray(x.T if groups.single else np.add.reduceat(x, groups.starts[:-1], axis=0).T)

@@ -1,0 +1,115 @@
+"""Which way to refit without each group costs least, by operations counted beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg.blas import dgemm
+
+from influstat.input.groups import Groups
+from influstat.input.printing import ShortRepr
+from influstat.input.validation import FloatArray
+from influstat.losses.base import higher_bounds
+from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.engine.tensors import packed_size
+from influstat.removal.expansion import Expansion
+
+TOLERANCE = 1e-8  # of |theta_k - theta-hat|: what an expansion may leave out of a refit, proven
+SLOPE = 150.0  # operations that one evaluation of a loss's slope costs
+SWEEPS = 3.0  # gradients that a refit asks for, from the Newton step on
+SMALL = 2e10  # operations below which all sums are taken over all rows: about a second
+LARGEST_FOURTH = 2**27  # entries of T4: 1 GiB
+KEPT = (0, 64, 128, 256, 512, 1024, 2048)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan(ShortRepr):
+    """How exact refits without each group will be found.
+
+    Attributes
+    ----------
+    order : int
+        2: sums over all rows for every removal. 3 or 4: sums are expanded once to that order of derivatives,
+        and taken over all rows only for the removals that this leaves too inexact.
+    kept : int
+        Rows of largest leverage whose terms are not expanded.
+    swept : int
+        Removals that are expected to need sums over all rows.
+    operations : float
+        Floating-point operations in all.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Logistic(lam=0.5).fit([[1.0], [-1.0], [2.0], [-2.0]], [1, 0, 0, 1])
+    >>> plan = ist.removal.plan(fit)
+    >>> plan.order, plan.removals, plan.swept               # few rows: every sum is taken as it is
+    (2, 4, 4)
+    """
+
+    removals: int
+    order: int
+    kept: int
+    swept: int
+    operations: float
+
+    def seconds(self) -> float:
+        """Return how long that takes, from the speed of one product of matrices measured now."""
+        from time import perf_counter
+
+        a = np.ones((256, 256), order="F")
+        dgemm(1.0, a, a)  # the first call starts threads
+        start = perf_counter()
+        for _ in range(8):
+            dgemm(1.0, a, a)
+        return self.operations * (perf_counter() - start) / (8 * 2.0 * 256**3)
+
+
+def sums(groups: Groups, n: int, p: int) -> Plan:
+    """Return the plan that sums over all rows for every removal."""
+    k = len(groups)
+    return Plan(removals=k, order=2, kept=0, swept=k, operations=k * SWEEPS * _sweep(n, p))
+
+
+def cheapest(expansion: Expansion, anchor: Anchor, groups: Groups) -> Plan:
+    """Return the plan of least cost among orders of the expansion and numbers of rows kept."""
+    n, p = expansion.risk.shape
+    best = sums(groups, n, p)
+    bounds = higher_bounds(expansion.risk.loss)
+    if bounds is None or best.operations <= SMALL:
+        return best
+    size = packed_size(p)
+    norms = np.where(expansion.risk.weights > 0, anchor.row_norms, 0.0)
+    lengths = _lengths(expansion, anchor, groups, norms)
+    order = -np.sort(-norms)[: KEPT[-1] + 1]
+    c = expansion.risk.loss.self_concordance
+    for kept in KEPT:
+        far = (order[kept] if kept < n else 0.0) * lengths
+        with np.errstate(over="ignore"):
+            third = bounds[0] / 6.0 * np.exp(c * far) * far**2 > TOLERANCE / 2.0
+            fourth = bounds[1] / 24.0 * np.exp(c * far) * far**3 > TOLERANCE / 2.0
+        each = len(groups) * SWEEPS * ((4.0 * p + SLOPE) * kept + 2.0 * p * size)
+        for degree, missed in ((3, third), (4, fourth)):
+            build, apply = 2.0 * n * size * p, 0.0
+            if degree == 4:
+                if size**2 > LARGEST_FOURTH:
+                    continue
+                build += 2.0 * n * size**2
+                apply = np.count_nonzero(third) * SWEEPS * 2.0 * size**2
+            swept = int(np.count_nonzero(missed))
+            total = build + each + apply + swept * SWEEPS * _sweep(n, p)
+            if total < best.operations:
+                best = Plan(len(groups), degree, min(kept, n), swept, float(total))
+    return best
+
+
+def _sweep(n: int, p: int) -> float:
+    """Return what one gradient over all rows costs."""
+    return n * (4.0 * p + SLOPE)
+
+
+def _lengths(expansion: Expansion, anchor: Anchor, groups: Groups, norms: FloatArray) -> FloatArray:
+    """Return about how far theta moves without each group, in the norm of the Hessian, shape (K,)."""
+    leverage = np.minimum(groups.sums(expansion.second * norms**2), 0.99)
+    return np.asarray(groups.sums(np.abs(expansion.first) * norms) / (1.0 - leverage))
