@@ -114,7 +114,7 @@ def test_the_stream_gives_the_same_in_parts(method, monkeypatch):
     problem = make_problem(LOSSES[1], 25, 2, 1, protocol="folded")
     fit = ist.Fit.minimise(problem.risk())
     whole = fit.leave_one_out(method=method)
-    monkeypatch.setattr("influstat.removal.gradients.BLOCK", 10)
+    monkeypatch.setattr("influstat.removal.methods.base.Method.at_once", 10)
     parts = list(ist.removal.stream(fit, method=method))
     assert [len(part.theta) for part in parts] == [10, 10, 5]
     np.testing.assert_allclose(np.concatenate([part.theta for part in parts]), whole.theta, rtol=1e-10)

@@ -79,21 +79,26 @@ def rational(rows, y, weights, strength):
 
 
 def exact_changes(X, y, weights, strength):
-    """Return each row's own prediction without it and its change, (n,) each, and the largest |x|'|theta|."""
+    """Return each row's own prediction without it, its change, and the largest |x|'|theta|, (n,) each."""
     rows = [[Fraction(1)] + [Fraction(v) for v in x] for x in X]
     targets, shares = [Fraction(v) for v in y], [Fraction(w) for w in weights]
     whole = rational(rows, targets, shares, Fraction(strength))
     if whole is None:
         return None
-    after, changes = np.empty(len(rows)), np.empty(len(rows))
+    after, changes, sizes = np.empty((3, len(rows)))
     for i, x in enumerate(rows):
         left = rational(rows, targets, [*shares[:i], Fraction(0), *shares[i + 1 :]], Fraction(strength))
         if left is None:
             return None
         after[i] = float(sum(a * new for a, new in zip(x, left, strict=True)))
         changes[i] = float(sum(a * (new - old) for a, new, old in zip(x, left, whole, strict=True)))
-    size = max(float(sum(abs(a * b) for a, b in zip(x, whole, strict=True))) for x in rows)
-    return after, changes, size
+        # Both fits are rounded; without a row that all but determines a direction theta can be far larger.
+        sizes[i] = max(float(_largest_predictor(rows, theta)) for theta in (whole, left))
+    return after, changes, sizes
+
+
+def _largest_predictor(rows, theta):
+    return max(sum(abs(a * b) for a, b in zip(x, theta, strict=True)) for x in rows)
 
 
 def judge(case):

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 import influstat as ist
 from influstat.errors import DoubtfulResult
-from influstat.removal import gradients, leave_out
+from influstat.removal import leave_out
 
 RNG = np.random.default_rng(0)
 X, LABELS = RNG.normal(size=(20, 2)), np.arange(20) % 2
@@ -27,7 +27,7 @@ def _interrupted(monkeypatch):
 
     class Interrupted:
         def __init__(self, method):
-            self.method, self.calls = method, 0
+            self.method, self.calls, self.at_once = method, 0, DONE
 
         def remove(self, groups):
             self.calls += 1
@@ -36,7 +36,6 @@ def _interrupted(monkeypatch):
             return self.method.remove(groups)
 
     prepare = leave_out.prepare
-    monkeypatch.setattr(gradients, "BLOCK", DONE)
     monkeypatch.setattr(leave_out, "prepare", lambda *settings: Interrupted(prepare(*settings)))
 
 

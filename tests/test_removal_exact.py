@@ -178,7 +178,7 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch):
     problem = make_problem(LOSSES[1], 40, 3, 2)
     fit = ist.Fit.minimise(problem.risk())
     whole = fit.leave_one_out()
-    monkeypatch.setattr("influstat.removal.gradients.BLOCK", 16)
+    monkeypatch.setattr("influstat.removal.methods.base.Method.at_once", 16)
     remove = ist.removal.methods.exact.ExactRefit.remove
     calls = []
 

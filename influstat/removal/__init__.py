@@ -3,7 +3,7 @@
 from influstat.removal.cross_validation import CrossValidation, cross_validate, cross_validate_lam
 from influstat.removal.leave_out import leave_groups_out, leave_one_out
 from influstat.removal.result import Removal
-from influstat.removal.stream import LossChanges, loss_changes, stream
+from influstat.removal.stream import LossChanges, loss_changes, plan, stream
 
 __all__ = [
     "CrossValidation",
@@ -14,5 +14,6 @@ __all__ = [
     "leave_groups_out",
     "leave_one_out",
     "loss_changes",
+    "plan",
     "stream",
 ]

@@ -17,6 +17,7 @@ from influstat.input.warning import doubt
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.determined import Determined, partial_refit
+from influstat.removal.engine.plan import Plan, planned
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks
 from influstat.removal.methods.active_set import ActiveSetRefit
@@ -32,6 +33,7 @@ from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
 NOT_DONE = "not done"
+OWN_PRODUCTS = 100.0  # products with the Hessian in a Newton iteration by conjugate gradients
 METHODS = ("exact", "newton", "second_order", "influence")
 
 
@@ -100,6 +102,19 @@ def _linear_method(
         return ExactRefit(expansion, groups)
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share, not hopeless
         return OwnRefit(risk, fit.theta)
+
+
+def plan_of(fit: Minimum, groups: Groups) -> Plan:
+    """Return how `prepare` goes about exact refits."""
+    n, p = fit.risk.shape
+    risk, k = as_linear(fit.risk), len(groups)
+    if risk is None:
+        return Plan(k, order=1, kept=0, swept=k, operations=np.nan)
+    if risk.quadratic and p <= LARGEST_FACTORED:
+        return Plan(k, order=0, kept=0, swept=0, operations=8.0 * (n + k) * p**2)
+    if p > LARGEST_FACTORED:
+        return Plan(k, order=1, kept=0, swept=k, operations=k * OWN_PRODUCTS * 4.0 * n * p)
+    return planned(Expansion(risk, fit.theta), groups)[0]
 
 
 def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:

@@ -13,7 +13,8 @@ from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum, named_column, require_fit
-from influstat.removal.leave_out import in_blocks, marked_blocks
+from influstat.removal.engine.plan import Plan
+from influstat.removal.leave_out import in_blocks, marked_blocks, plan_of
 from influstat.removal.result import Removal
 
 
@@ -41,6 +42,32 @@ def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterat
     [[1.5, 0.5]]
     """
     return in_blocks(fit, _chosen(fit, groups), method)
+
+
+def plan(fit: Minimum, groups: Any = None) -> Plan:
+    """Return how exact refits without each row or group would be found, and about how long that takes.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit with all rows.
+    groups : array_like, shape (n,), or list of arrays of int, optional
+        As the labels of `Fit.leave_groups_out`; each row alone when left out.
+
+    Returns
+    -------
+    Plan
+        Print it for a sentence; nothing is refitted.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Logistic(lam=0.5).fit([[1.0], [-1.0], [2.0], [-2.0]], [1, 0, 0, 1])
+    >>> str(ist.removal.plan(fit)).partition(":")[0]
+    '4 refits by gradients summed over all rows'
+    """
+    chosen = _chosen(fit, groups)
+    return plan_of(fit.regular, chosen)
 
 
 def _chosen(fit: Minimum, groups: Any) -> Groups:

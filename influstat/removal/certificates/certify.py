@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
 
@@ -14,8 +15,13 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
 from influstat.removal.certificates.anchor import Anchor, Downdate
+from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import Measured, Quadratic, measure
 from influstat.removal.certificates.theorem import Certificate, Constants, own_anchor, runs, uncertified
+from influstat.removal.engine.expanded import AllRows
+from influstat.removal.engine.plan import cheapest
+from influstat.removal.engine.tensors import packed_size
+from influstat.removal.expansion import Expansion
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 
@@ -25,6 +31,7 @@ KEPT_ENTRIES = 2**24  # of factors of such Hessians that are kept: 128 MiB
 LOOSE = 2.0  # reach / q beyond which a removal's own Hessian is tried
 
 Chosen = NDArray[np.intp]
+_Largest = tuple[NDArray[np.intp], FloatArray]
 
 
 def certify(risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> Certificate:
@@ -67,7 +74,7 @@ class _Work:
         self.found = uncertified(groups, theta, "", risk)  # its arrays are filled in
         self.found.penalty_left[:] = self.left
         self.anchor: Anchor | None = None
-        self.quadratic: Quadratic | None = None
+        self._outside: tuple[Anchor, tuple[_Largest, _Largest]] | None = None
 
     def run(self) -> Certificate:
         """Fill everything; removals that cannot be certified are named."""
@@ -97,20 +104,41 @@ class _Work:
             for k in wanted:
                 self.status[k] = str(error)
             return
-        self.quadratic = Quadratic(risk, self.at) if risk.quadratic else None
-        n, p = risk.shape
-        width = p if self.quadratic is not None else max(n, p)
-        parts = list(runs(self.groups, wanted, width=width, members=p))
-        for chosen in progress(parts, "certificates"):
-            self._shared_run(self.anchor, kept, chosen)
+        p = risk.shape[1]
+        if risk.quadratic:
+            quadratic = Quadratic(risk, self.at)
+            for chosen in self._runs(wanted, width=p):
+                measured = quadratic.measure(self.groups.take(chosen), self.theta[chosen], self.left[chosen])
+                self._shared_run(self.anchor, kept, chosen, measured)
+            return
+        expansion, groups = Expansion(risk, self.at), self.groups.take(wanted)
+        plan = cheapest(expansion, self.anchor, groups)
+        if plan.order > 2:
+            rows = AllRows.planned(expansion, self.anchor, plan)
+            wanted = self._expanded(self.anchor, kept, wanted, ExpandedRows(rows))
+        for chosen in self._runs(wanted, width=max(risk.shape)):
+            groups = self.groups.take(chosen)
+            measured = measure(risk, self.anchor, self.at, groups, self.theta[chosen], self.left[chosen])
+            self._shared_run(self.anchor, kept, chosen, measured)
 
-    def _shared_run(self, anchor: Anchor, kept: float, chosen: Chosen) -> None:
+    def _runs(self, wanted: Chosen, *, width: int) -> Iterator[Chosen]:
+        """Yield the wanted removals in runs that need little memory, and show how far they are."""
+        parts = list(runs(self.groups, wanted, width=width, members=self.theta.shape[1]))
+        return progress(parts, "certificates")
+
+    def _expanded(self, anchor: Anchor, kept: float, wanted: Chosen, expanded: ExpandedRows) -> Chosen:
+        """Measure by the expansion; return the removals for which it is not sharp enough."""
+        others = []
+        for chosen in self._runs(wanted, width=packed_size(self.theta.shape[1])):
+            groups = self.groups.take(chosen)
+            measured, sharp = expanded.measure(groups, self.theta[chosen], self.left[chosen])
+            self._shared_run(anchor, kept, chosen, measured)
+            others.append(chosen[~sharp])
+        return np.concatenate(others)
+
+    def _shared_run(self, anchor: Anchor, kept: float, chosen: Chosen, measured: Measured) -> None:
         groups, left = self.groups.take(chosen), self.left[chosen]
         downdate = Downdate(anchor, groups)
-        if self.quadratic is not None:
-            measured = self.quadratic.measure(groups, self.theta[chosen], left)
-        else:
-            measured = measure(self.risk, anchor, self.at, groups, self.theta[chosen], left)
         whitened = anchor.whiten(measured.gradient)
         headroom = np.where(downdate.headroom > 64.0 * anchor.relative, downdate.headroom, np.nan)
         free = self.risk.penalty.hessian(self.at).zero
@@ -134,16 +162,14 @@ class _Work:
         """Return the theorem's constants; nan where the headroom is nan."""
         relative = 2.0 * anchor.relative / headroom
         stretch = (1.0 + relative) / np.sqrt(headroom)
-        noise = anchor.largest_norm(measured.error) * stretch
-        present = self.risk.weights > 0
-        norms = np.where(present, anchor.row_norms, 0.0)
+        noise = (anchor.largest_norm(measured.error) + measured.remainder) * stretch
+        norms, kept_norms = self._norms(anchor)
         # A penalty whose Hessian changes counts like rows x_j = e_j with a constant of their own.
         units = self.c_penalty * np.max(anchor.unit_norms) if self.c_penalty else 0.0
         return Constants(
             q=norm * (1.0 + relative) + noise,
             noise=noise,
-            rho=np.maximum(self.c * _largest_outside(np.where(anchor.kept, norms, 0.0), groups), units)
-            * stretch,
+            rho=np.maximum(self.c * _largest_outside(kept_norms, groups), units) * stretch,
             rho_all=np.maximum(self.c * _largest_outside(norms, groups), units) * stretch,
             sigma=np.maximum(self.c * measured.path, self.c_penalty * measured.penalty_path)
             + mismatch
@@ -152,6 +178,15 @@ class _Work:
             lost_after=measured.given_up / headroom,
             relative=relative,
         )
+
+    def _norms(self, anchor: Anchor) -> tuple[_Largest, _Largest]:
+        """Return the largest norms of rows that count, and of those of them that are not given up."""
+        if self._outside is None or self._outside[0] is not anchor:
+            norms = np.where(self.risk.weights > 0, anchor.row_norms, 0.0)
+            most = int(np.max(self.groups.sizes)) + 1
+            kept = np.where(anchor.kept, norms, 0.0)
+            self._outside = anchor, (_largest(norms, most), _largest(kept, most))
+        return self._outside[1]
 
     def _record(self, chosen: Chosen, constants: Constants, shift: FloatArray, *, own: bool) -> None:
         """Keep what is better than what is there."""
@@ -211,14 +246,20 @@ def _why(constants: Constants, place: int) -> str:
     )
 
 
-def _largest_outside(values: FloatArray, groups: Groups) -> FloatArray:
+def _largest(values: FloatArray, most: int) -> _Largest:
+    """Return the rows of the largest values, at most so many, and the values, from the largest on."""
+    rows = np.argsort(-values)[:most]
+    return rows, values[rows]
+
+
+def _largest_outside(largest: _Largest, groups: Groups) -> FloatArray:
     """Return the largest of the values over rows outside each group, 0 where there are none."""
     result = np.zeros(len(groups))
     pending = np.ones(len(groups), dtype=np.bool_)
-    for row in np.argsort(-values)[: np.max(groups.sizes) + 1]:
+    for row, value in zip(*largest, strict=True):
         inside = np.zeros(len(groups), dtype=np.bool_)
         inside[groups.owners[groups.members == row]] = True
-        result[pending & ~inside] = values[row]
+        result[pending & ~inside] = value
         pending &= inside
         if not pending.any():
             break

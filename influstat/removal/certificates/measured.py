@@ -24,6 +24,7 @@ class Measured:
     path: FloatArray  # max over kept j not in S of |x_j'(theta_k - theta-hat)|, rounded up, or inf; (k,)
     penalty_path: FloatArray  # max_j |theta_kj - theta-hat_j|, by which a penalty's Hessian changes; (k,)
     given_up: FloatArray  # sum over given-up j not in S of w_j l2_j(theta_k) |x_j|^2_{C^-1}; (k,)
+    remainder: FloatArray  # bound on what is missing in `gradient`, in the norm of C^-1; (k,)
 
 
 def measure(
@@ -61,7 +62,7 @@ def measure(
     first *= weights[:, None]
     gradient = design.transpose_dot(first)
     gradient += left * risk.penalty.gradient(np.ascontiguousarray(theta.T))
-    return Measured(gradient, error, path, away, given_up)
+    return Measured(gradient, error, path, away, given_up, np.zeros(len(left)))
 
 
 class Quadratic:
@@ -92,7 +93,7 @@ class Quadratic:
         gradient -= np.add.reduceat(rows, groups.starts[:-1], axis=0).T
         error = self._rounding(np.max(np.abs(delta), axis=1))
         nowhere = np.zeros(len(left))
-        return Measured(gradient, error, path=nowhere, penalty_path=nowhere, given_up=nowhere)
+        return Measured(gradient, error, nowhere, nowhere, given_up=nowhere, remainder=nowhere)
 
     def _rounding(self, delta: FloatArray) -> FloatArray:
         """Return the error at theta-hat, that of the rows taken off (hence 2), and that of delta's part."""

@@ -28,8 +28,10 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.engine.plan import Plan
 from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion
+from influstat.risks.linear import LinearRisk
 
 AT_ONCE = 2**21  # entries of packed products worked on together: 16 MiB
 WILD = 700.0  # c D beyond which e^(c D) leaves float64
@@ -42,7 +44,7 @@ class Expanded:
     gradient: FloatArray  # grad F_k in theta, shape (p, K)
     remainder: FloatArray  # bound on what is missing in it, in the norm of C^-1, shape (K,)
     moved: FloatArray  # |u_k| = |theta_k - theta-hat|_C, shape (K,)
-    path: FloatArray  # bound on max_j |x_j'(theta_k - theta-hat)| over all rows, shape (K,)
+    path: FloatArray  # bound on max_j |x_j'(theta_k - theta-hat)| over the rows left, shape (K,)
 
 
 class AllRows:
@@ -66,6 +68,8 @@ class AllRows:
         assert bounds is not None  # the plan has asked for it
         self.expansion, self.anchor = expansion, anchor
         self._c, (self._c4, self._c5) = risk.loss.self_concordance, bounds
+        self._place = np.full(risk.shape[0], -1)  # of each row among those kept
+        self._place[kept] = np.arange(len(kept))
         self._kept_x = risk.design.rows(kept)
         self._kept_y, self._kept_eta = risk.y[kept, None], expansion.eta[kept, None]
         self._kept_weights = risk.weights[kept, None]
@@ -77,7 +81,13 @@ class AllRows:
         self._others = norms > 0
         self.has_fourth = fourth
         self._tensors = Tensors(self._blocks(), risk.shape[1], fourth=fourth)
-        self._data_gradient = (expansion.gradient - expansion.penalty_gradient)[:, None]
+        self._data_gradient = _summed(risk, expansion.first)[:, None]
+
+    @classmethod
+    def planned(cls, expansion: Expansion, anchor: Anchor, plan: Plan) -> AllRows:
+        """Return the sum, expanded as the plan says."""
+        kept = np.argsort(-anchor.row_norms, kind="stable")[: plan.kept]
+        return cls(expansion, anchor, kept, fourth=plan.order == 4)
 
     def _blocks(self) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
         """Yield the rows that are not kept, whitened, with w l3 and w l4."""
@@ -113,9 +123,11 @@ class AllRows:
         gradient += expansion.data_hessian @ delta
         gradient += left * risk.penalty.gradient(theta)
         shift = self._kept_x @ delta
-        path = np.maximum(self.largest * moved, np.max(np.abs(shift), axis=0, initial=0.0))
         gradient += self._kept_x.T @ self._rest(shift)
         gradient -= self._own(groups, delta)
+        place = self._place[groups.members]
+        shift[place[place >= 0], groups.owners[place >= 0]] = 0.0  # of rows that leave
+        path = np.maximum(self.largest * moved, np.max(np.abs(shift), axis=0, initial=0.0))
         return Expanded(gradient, self.remainders(moved, fourth=fourth), moved, path)
 
     def _rest(self, shift: FloatArray) -> FloatArray:
@@ -135,3 +147,11 @@ class AllRows:
         slopes = risk.weights[members] * risk.loss.first(risk.y[members], expansion.eta[members] + moved)
         x *= slopes[:, None]
         return np.asarray(x.T if groups.single else np.add.reduceat(x, groups.starts[:-1], axis=0).T)
+
+
+def _summed(risk: LinearRisk, slopes: FloatArray) -> FloatArray:
+    """Return X'slopes, added in extended precision: rounding of all rows would drown what one changes."""
+    total = np.zeros(risk.shape[1], dtype=np.longdouble)
+    for rows, block in risk.design.dense_blocks():
+        total += np.einsum("kp,k->p", block, slopes[rows], dtype=np.longdouble)
+    return total.astype(np.float64)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 from scipy.linalg.blas import dgemm
 
+from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
-from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
@@ -23,29 +24,33 @@ LARGEST_FOURTH = 2**27  # entries of T4: 1 GiB
 KEPT = (0, 64, 128, 256, 512, 1024, 2048)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Plan(ShortRepr):
-    """How exact refits without each group will be found.
+@dataclass(frozen=True)
+class Plan:
+    """How exact refits without each group will be found, and about how long it will take.
 
     Attributes
     ----------
+    removals : int
+        How many groups leave, one after the other.
     order : int
-        2: sums over all rows for every removal. 3 or 4: sums are expanded once to that order of derivatives,
-        and taken over all rows only for the removals that this leaves too inexact.
+        1: one Newton iteration of its own for every removal. 2: gradients are sums over all rows, shared by
+        many removals. 3 or 4: such sums are expanded once, to derivatives of that order, and taken over all
+        rows only for removals whose refit this would leave off by more than 1e-8 of its change. 0: a closed
+        form (squared error).
     kept : int
         Rows of largest leverage whose terms are not expanded.
     swept : int
         Removals that are expected to need sums over all rows.
     operations : float
-        Floating-point operations in all.
+        Floating-point operations in all, counted beforehand; nan where a risk of the caller's own is asked.
 
     Examples
     --------
     >>> import influstat as ist
     >>> fit = ist.Logistic(lam=0.5).fit([[1.0], [-1.0], [2.0], [-2.0]], [1, 0, 0, 1])
-    >>> plan = ist.removal.plan(fit)
-    >>> plan.order, plan.removals, plan.swept               # few rows: every sum is taken as it is
-    (2, 4, 4)
+    >>> plan = ist.removal.plan(fit)                          # few rows: every sum is taken as it is
+    >>> plan.removals, plan.order, plan.swept
+    (4, 2, 4)
     """
 
     removals: int
@@ -56,8 +61,6 @@ class Plan(ShortRepr):
 
     def seconds(self) -> float:
         """Return how long that takes, from the speed of one product of matrices measured now."""
-        from time import perf_counter
-
         a = np.ones((256, 256), order="F")
         dgemm(1.0, a, a)  # the first call starts threads
         start = perf_counter()
@@ -65,11 +68,39 @@ class Plan(ShortRepr):
             dgemm(1.0, a, a)
         return self.operations * (perf_counter() - start) / (8 * 2.0 * 256**3)
 
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        if self.order == 0:
+            way = "a closed form"
+        elif self.order == 1:
+            way = "a Newton iteration of its own for each"
+        elif self.order == 2:
+            way = "gradients summed over all rows"
+        else:
+            way = f"sums expanded once to derivatives of order {self.order}, but for {self.kept} rows"
+            way += f"; about {self.swept} of them need the sums themselves"
+        return f"{self.removals} refits by {way}: about {self.seconds():.2g} s"
+
 
 def sums(groups: Groups, n: int, p: int) -> Plan:
     """Return the plan that sums over all rows for every removal."""
     k = len(groups)
     return Plan(removals=k, order=2, kept=0, swept=k, operations=k * SWEEPS * _sweep(n, p))
+
+
+def planned(expansion: Expansion, groups: Groups) -> tuple[Plan, Anchor | None]:
+    """Return the plan, and the coordinates that it has needed."""
+    risk = expansion.risk
+    plan = sums(groups, *risk.shape)
+    if higher_bounds(risk.loss) is None or plan.operations <= SMALL:
+        return plan, None
+    left = float(np.mean(expansion.left(groups)))
+    try:
+        penalty = expansion.penalty_hessian.scaled(left)
+        anchor = Anchor(risk.design, expansion.second, penalty, give_up=False)
+    except SingularHessian:  # too few digits for proofs
+        return plan, None
+    return cheapest(expansion, anchor, groups), anchor
 
 
 def cheapest(expansion: Expansion, anchor: Anchor, groups: Groups) -> Plan:

@@ -11,16 +11,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InflustatError, NotConverged, SingularHessian
+from influstat.errors import InflustatError, NotConverged
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.losses.base import higher_bounds
 from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
-from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.engine.chord import at_once, refits
 from influstat.removal.engine.expanded import AllRows
-from influstat.removal.engine.plan import SMALL, cheapest, sums
+from influstat.removal.engine.plan import planned
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
@@ -172,17 +170,5 @@ def own_newton(expansion: Expansion, rows: Indices, start: FloatArray) -> FloatA
 
 def expanded_rows(expansion: Expansion, groups: Groups) -> AllRows | None:
     """Return the sum over all rows, expanded as it costs least, or None where it is better taken as it is."""
-    risk = expansion.risk
-    if higher_bounds(risk.loss) is None or sums(groups, *risk.shape).operations <= SMALL:
-        return None
-    left = float(np.mean(expansion.left(groups)))
-    try:
-        penalty = expansion.penalty_hessian.scaled(left)
-        anchor = Anchor(risk.design, expansion.second, penalty, give_up=False)
-    except SingularHessian:  # too few digits for proofs
-        return None
-    plan = cheapest(expansion, anchor, groups)
-    if plan.order == 2:
-        return None
-    kept = np.argsort(-anchor.row_norms, kind="stable")[: plan.kept]
-    return AllRows(expansion, anchor, kept, fourth=plan.order == 4)
+    plan, anchor = planned(expansion, groups)
+    return None if anchor is None or plan.order == 2 else AllRows.planned(expansion, anchor, plan)
