@@ -52,7 +52,9 @@ def test_without_a_margin_for_rounding_some_errors_are_beyond_their_bounds(monke
     beyond = 0
     for name in ("measured", "bounds", "anchor"):
         monkeypatch.setattr(f"influstat.removal.certificates.{name}.unit_rounding", lambda terms: 0.0)
-    monkeypatch.setattr("influstat.removal.certificates.bounds.EPSILON", 0.0)
+    monkeypatch.setattr("influstat.removal.expansion.unit_rounding", lambda terms: 0.0)
+    for name in ("certificates.bounds.EPSILON", "expansion.EPSILON", "expansion.LONG_EPSILON"):
+        monkeypatch.setattr(f"influstat.removal.{name}", 0.0)
     for seed in range(10):
         problem = drawn(plain, CERTIFIABLE[1], seed)
         result = judged(problem, read_rows(None, np.arange(problem.n)), "exact")

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 import influstat as ist
 from influstat import checks
 from influstat.adapters.scikit_learn import check
+from influstat.algebra import rounding
 from influstat.algebra.symmetric import Diagonal
 from influstat.checks import first_order_laws, second_order_laws
 from influstat.errors import NoMinimiser, NotStationary
@@ -127,7 +128,7 @@ def sums_are_within_their_rounding():
             X, values = np.tile(rng.normal(size=2), (n, 1)), np.full(n, rng.normal())
             found = ist.LinearRisk(ist.SquaredError(), X, np.zeros(n)).design.transpose_dot(values)
             truth = n * X[0].astype(LONG) * LONG(values[0])
-            assert np.all(np.abs(found - truth) <= anchor.unit_rounding(n) * np.abs(truth))
+            assert np.all(np.abs(found - truth) <= rounding.unit_rounding(n) * np.abs(truth))
 
 
 def rows_removed_have_the_bound_of_rows():
@@ -359,7 +360,7 @@ GUARDS = [
     Guard("too slow", a_removal_that_does_not_contract_leaves_the_others_at_once, exact, "TOO_SLOW", np.inf),
     Guard("refined", small_coefficients_keep_their_digits_in_closed_form, quadratic, "REFINED", 0),
     Guard("scales", removals_are_done_by_the_size_of_what_is_left, Expansion, "scales", whole_scales),
-    Guard("rounding of sums", sums_are_within_their_rounding, anchor, "unit_rounding", A_32ND),
+    Guard("rounding of sums", sums_are_within_their_rounding, rounding, "unit_rounding", A_32ND),
     Guard("members", rows_removed_have_the_bound_of_rows, anchor.Downdate, "members", members_without_root),
     Guard("norms", norms_of_rows_are_rounded_up, anchor.Anchor, "row_norms", NORMS),
     Guard("slip of losses", changes_of_losses_are_within_their_rounding, bounds, "unit_rounding", NOTHING),

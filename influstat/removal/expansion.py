@@ -11,10 +11,13 @@ from functools import cached_property
 
 import numpy as np
 
+from influstat.algebra.rounding import EPSILON, LONG_EPSILON, unit_rounding
 from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
+
+ROUNDED = 32.0  # epsilon: slopes at theta-hat, near it and of rows removed, each right to a few
 
 
 class Expansion:
@@ -30,6 +33,27 @@ class Expansion:
         self.gradient: FloatArray = risk.design.transpose_dot(self.first) + self.penalty_gradient
 
     @cached_property
+    def data_gradient(self) -> FloatArray:
+        """X'(w l1), shape (p,), added in extended precision: what one row changes would drown in rounding."""
+        total = np.zeros(len(self.theta), dtype=np.longdouble)
+        for rows, block in self.risk.design.dense_blocks():
+            total += np.einsum("kp,k->p", block, self.first[rows], dtype=np.longdouble)
+        return total.astype(np.float64)
+
+    @cached_property
+    def slope_error(self) -> FloatArray:
+        """Bound on the rounding error of `data_gradient` and of rows taken off it, shape (p,).
+
+        What is left are the slopes' own errors, sum_j w_j |x_jk| (32 epsilon |l1_j| + l2_j u_p (|x_j|'|theta|
+        + |o_j| + |y_j|)); twice, for the rows. A slope that differs from that at theta-hat is as exact.
+        """
+        risk, (n, p) = self.risk, self.risk.shape
+        slip = risk.design.absolute_dot(np.abs(self.theta)) + np.abs(risk.offset) + np.abs(risk.y)
+        size = (ROUNDED * EPSILON + n * LONG_EPSILON) * np.abs(self.first)
+        size += unit_rounding(p) * self.second * slip
+        return np.asarray(2.0 * risk.design.absolute_transpose_dot(size))
+
+    @cached_property
     def data_hessian(self) -> FloatArray:
         """X' diag(w l2) X, shape (p, p)."""
         return self.risk.design.gram(self.second)
@@ -41,6 +65,12 @@ class Expansion:
         matrix = self.risk.design.gram(second)
         self.penalty_hessian.add_to(matrix, factor)
         return matrix
+
+    def own_slopes(self, groups: Groups) -> FloatArray:
+        """Return sum_{i in S_k} w_i l1_i x_i for every group, shape (p, K)."""
+        x = self.risk.design.rows(groups.members)
+        x *= self.first[groups.members][:, None]
+        return np.asarray(x.T if groups.single else np.add.reduceat(x, groups.starts[:-1], axis=0).T)
 
     def left(self, groups: Groups) -> FloatArray:
         """Return c_k, the share of the penalty that stays, shape (K,)."""
@@ -85,14 +115,8 @@ class Remainder:
     def gradients_at_center(self) -> FloatArray:
         """Return grad F_k(theta-hat) for every k, shape (p, K)."""
         expansion, groups = self.expansion, self.groups
-        risk = expansion.risk
         result = expansion.gradient[:, None] - expansion.penalty_gradient[:, None] * (1.0 - self.factors)
-        if groups.single:
-            result -= (risk.design.rows(groups.members) * expansion.first[groups.members][:, None]).T
-            return result
-        for k in range(len(groups)):
-            rows = groups[k]
-            result[:, k] -= expansion.first[rows] @ risk.design.rows(rows)
+        result -= expansion.own_slopes(groups)
         return result
 
     def gradients(self, theta: FloatArray) -> FloatArray:

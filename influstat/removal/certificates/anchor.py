@@ -13,22 +13,14 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigvalsh, solve_triangular
 from scipy.linalg.blas import dtrmm
 
+from influstat.algebra.rounding import unit_rounding
 from influstat.algebra.symmetric import Symmetric
 from influstat.errors import SingularHessian
 from influstat.input.design import Design
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 
-EPSILON = float(np.finfo(np.float64).eps)
 NEGLIGIBLE_LEVERAGE = 1e-3  # sum of the leverages of the rows whose curvature is given up
-
-
-def unit_rounding(terms: int) -> float:
-    """Return u: a sum of that many terms is right to u times the sum of their absolute values."""
-    # No order of adding can cost more than terms / 2 (Higham 2002, section 4.2), and as much again with 16
-    # leaves room for the rounding of the terms themselves. Errors grow as the root of `terms` where they
-    # have mean zero, but rows that repeat each other round alike.
-    return float((16.0 + terms) * EPSILON)
 
 
 class Anchor:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.input.validation import FloatArray, choice
 from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum
-from influstat.removal.certificates.anchor import EPSILON, unit_rounding
 from influstat.removal.certificates.theorem import Certificate
 from influstat.risks.contract import Risk
 from influstat.risks.linear import PREDICTIONS, LinearRisk, as_linear

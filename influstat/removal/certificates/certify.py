@@ -118,7 +118,7 @@ class _Work:
             wanted = self._expanded(self.anchor, kept, wanted, ExpandedRows(rows))
         for chosen in self._runs(wanted, width=max(risk.shape)):
             groups = self.groups.take(chosen)
-            measured = measure(risk, self.anchor, self.at, groups, self.theta[chosen], self.left[chosen])
+            measured = measure(expansion, self.anchor, groups, self.theta[chosen], self.left[chosen])
             self._shared_run(self.anchor, kept, chosen, measured)
 
     def _runs(self, wanted: Chosen, *, width: int) -> Iterator[Chosen]:
@@ -225,7 +225,7 @@ class _Work:
         chosen = np.array([k])
         groups, left = self.groups.take(chosen), self.left[chosen]
         anchor = own_anchor(self.risk, groups[0], self.theta[k], left[0])
-        measured = measure(self.risk, anchor, self.theta[k], groups, self.theta[chosen], left)
+        measured = measure(Expansion(self.risk, self.theta[k]), anchor, groups, self.theta[chosen], left)
         whitened = anchor.whiten(measured.gradient)
         norm = np.linalg.norm(whitened, axis=0)
         constants = self._constants(anchor, groups, measured, np.ones(1), norm=norm, mismatch=np.zeros(1))

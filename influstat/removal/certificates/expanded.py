@@ -5,36 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.rounding import unit_rounding
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
-from influstat.removal.certificates.anchor import EPSILON, unit_rounding
 from influstat.removal.certificates.measured import Measured
 from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.plan import TOLERANCE
-
-LONG_EPSILON = float(np.finfo(np.longdouble).eps)  # of the sum of all slopes at theta-hat
-ROUNDED = 32.0  # epsilon: slopes at theta-hat and of the rows kept and removed, each right to a few
 
 
 class ExpandedRows:
     """Measures removals of one risk around theta-hat in time that does not grow with its rows.
 
-    Rounding: the sum of slopes at theta-hat is added in extended precision, so that what is left are the
-    slopes' own errors, sum_j w_j |x_jk| (32 epsilon |l1_j| + l2_j u_p (|x_j|'|theta| + |o_j| + |y_j|)),
-    twice, as rows are taken off it; and the Hessian's and the tensors' sums, which are right to
-    `anchor.relative` of what they are multiplied by.
+    The Hessian's and the tensors' sums are right to `anchor.relative` of what they are multiplied by, the sum
+    of slopes at theta-hat as `Expansion.slope_error` says.
     """
 
     def __init__(self, rows: AllRows) -> None:
         self.rows, self._anchor = rows, rows.anchor
-        expansion, anchor = rows.expansion, rows.anchor
-        risk, theta = expansion.risk, expansion.theta
-        n, p = risk.shape
-        slip = risk.design.absolute_dot(np.abs(theta)) + np.abs(risk.offset) + np.abs(risk.y)
-        size = (ROUNDED * EPSILON + n * LONG_EPSILON) * np.abs(expansion.first)
-        size += unit_rounding(p) * expansion.second * slip
-        self._error = 2.0 * risk.design.absolute_transpose_dot(size)
-        self._given_up = anchor.given_up_leverage
+        self._error = rows.expansion.slope_error
+        self._given_up = rows.anchor.given_up_leverage
 
     def measure(
         self, groups: Groups, theta: FloatArray, left: FloatArray

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from influstat.algebra.rounding import unit_rounding
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
-from influstat.removal.certificates.anchor import Anchor, unit_rounding
+from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.risks.linear import LinearRisk
 
@@ -28,17 +29,20 @@ class Measured:
 
 
 def measure(
-    risk: LinearRisk, anchor: Anchor, at: FloatArray, groups: Groups, theta: FloatArray, left: FloatArray
+    expansion: Expansion, anchor: Anchor, groups: Groups, theta: FloatArray, left: FloatArray
 ) -> Measured:
-    """Measure at theta (k, p); `at` is where the anchor was taken, `left` is 1 - omega_S for each group."""
+    """Measure at theta (k, p); the anchor was taken where `expansion` is, `left` is 1 - omega_S of groups."""
+    risk, at = expansion.risk, expansion.theta
     design, loss, weights = risk.design, risk.loss, risk.weights
     eta = design.dot(theta.T)
     eta += risk.offset[:, None]
     first = np.asarray(loss.first(risk.y[:, None], eta))
     second = np.asarray(loss.second(risk.y[:, None], eta))
-    eta -= risk.linear_predictor(at)[:, None]
+    eta -= expansion.eta[:, None]
     moved = np.abs(eta, out=eta)
     gone = groups.members, groups.owners
+    # The sum at theta-hat is known better than float64 could add it: only what differs is added here.
+    first -= loss.first(risk.y, expansion.eta)[:, None]
     first[gone] = second[gone] = moved[gone] = 0.0
     present = weights > 0
     path = np.max(moved[anchor.kept & present], axis=0, initial=0.0)
@@ -59,8 +63,10 @@ def measure(
     second += unit_rounding(design.shape[0]) * np.abs(first)
     error = design.absolute_transpose_dot(weights * np.max(second, axis=1))
     error += unit_rounding(risk.penalty.hessian(at).terms) * risk.penalty.gradient_scale(largest)
+    error += expansion.slope_error
     first *= weights[:, None]
     gradient = design.transpose_dot(first)
+    gradient += expansion.data_gradient[:, None] - expansion.own_slopes(groups)
     gradient += left * risk.penalty.gradient(np.ascontiguousarray(theta.T))
     return Measured(gradient, error, path, away, given_up, np.zeros(len(left)))
 

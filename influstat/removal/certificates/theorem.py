@@ -53,9 +53,10 @@ downwards l(eta) - l(eta + e) <= l(eta - e) - l(eta). A folded loss has P / W be
 any a, the second at most |theta - T|^2 / (2 (1 - omega_0)).
 
 **Floating point.** Sums of m terms are taken as right to u_m = (16 + m) epsilon of the sum of their
-absolute values (`anchor.unit_rounding`; not root m: rows that repeat each other round alike). Each entry of
-G is then off by at most sum_j w_j |x_jk| (u_n |l1_j| + l2_j u_p (|x_j|'|theta| + |o_j| + |y_j|)); the *-norm
-of all such errors is added to q, and to |grad F|* in step 3. Norms are off by the relative amount
+absolute values (`rounding.unit_rounding`; not root m: rows that repeat each other round alike). G is the sum
+at the anchor, added in extended precision, and what differs from it: each entry is then off by at most
+sum_j w_j |x_jk| (64 epsilon |l1_j| + u_n |l1_j - l1_j there| + 3 l2_j u_p (|x_j|'|theta| + |o_j| + |y_j|));
+the *-norm of all such errors is added to q, and to |grad F|* in step 3. Norms are off by the relative amount
 p (u_n + u_p) / lambda_min, of C scaled to a unit diagonal, over 1 - h: all are enlarged by it. Evaluating
 predictions and losses adds its own u.
 """

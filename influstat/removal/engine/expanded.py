@@ -31,7 +31,6 @@ from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.engine.plan import Plan
 from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion
-from influstat.risks.linear import LinearRisk
 
 AT_ONCE = 2**21  # entries of packed products worked on together: 16 MiB
 WILD = 700.0  # c D beyond which e^(c D) leaves float64
@@ -44,7 +43,7 @@ class Expanded:
     gradient: FloatArray  # grad F_k in theta, shape (p, K)
     remainder: FloatArray  # bound on what is missing in it, in the norm of C^-1, shape (K,)
     moved: FloatArray  # |u_k| = |theta_k - theta-hat|_C, shape (K,)
-    path: FloatArray  # bound on max_j |x_j'(theta_k - theta-hat)| over the rows left, shape (K,)
+    path: FloatArray  # bound on max_j |x_j'(theta_k - theta-hat)|, rows left that count, shape (K,)
 
 
 class AllRows:
@@ -81,7 +80,7 @@ class AllRows:
         self._others = norms > 0
         self.has_fourth = fourth
         self._tensors = Tensors(self._blocks(), risk.shape[1], fourth=fourth)
-        self._data_gradient = _summed(risk, expansion.first)[:, None]
+        self._data_gradient = expansion.data_gradient[:, None]
 
     @classmethod
     def planned(cls, expansion: Expansion, anchor: Anchor, plan: Plan) -> AllRows:
@@ -147,11 +146,3 @@ class AllRows:
         slopes = risk.weights[members] * risk.loss.first(risk.y[members], expansion.eta[members] + moved)
         x *= slopes[:, None]
         return np.asarray(x.T if groups.single else np.add.reduceat(x, groups.starts[:-1], axis=0).T)
-
-
-def _summed(risk: LinearRisk, slopes: FloatArray) -> FloatArray:
-    """Return X'slopes, added in extended precision: rounding of all rows would drown what one changes."""
-    total = np.zeros(risk.shape[1], dtype=np.longdouble)
-    for rows, block in risk.design.dense_blocks():
-        total += np.einsum("kp,k->p", block, slopes[rows], dtype=np.longdouble)
-    return total.astype(np.float64)

@@ -1,0 +1,234 @@
+"""The expansion of sums over all rows: terms, remainder, and what rests on it: refits and certificates."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import influstat as ist
+from influstat.algebra.rounding import unit_rounding
+from influstat.input.groups import read_groups, read_rows
+from influstat.losses.base import higher_bounds
+from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.engine import plan as planning
+from influstat.removal.engine.expanded import AllRows
+from influstat.removal.engine.tensors import Tensors, contracted, packed
+from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.methods.exact import ExactRefit
+from tests.budget import examples
+from tests.cases import LOSSES, MORE_LOSSES, make_problem, problems
+from tests.reference import assert_within
+
+EXPANDED = [case for case in [*LOSSES, *MORE_LOSSES] if higher_bounds(case.loss) is not None]
+SIZES = st.integers(1, 5)
+
+
+def draw(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+# -- tensors ---------------------------------------------------------------------------------------------
+
+
+@given(SIZES, st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_packed_products_are_symmetric_matrices(p, k, seed):
+    z, u = draw(seed, p, k), draw(seed + 1, p, k)
+    truth = np.einsum("ak,bk,bk->ak", z, z, u)
+    assert_within(contracted(packed(z), u), truth, np.einsum("ak,bk,bk->ak", *np.abs([z, z, u])))
+
+
+@given(SIZES, st.integers(1, 8), st.integers(0, 2**32 - 1), st.booleans())
+def test_tensors_are_sums_of_powers_of_the_rows(p, n, seed, fourth):
+    z, u = draw(seed, p, n), draw(seed + 1, p, 3)
+    a, b = draw(seed + 2, 2, n)
+    blocks = [(z[:, :2], a[:2], b[:2]), (z[:, 2:], a[2:], b[2:])]
+    found = Tensors(blocks, p, fourth=fourth).second_order(u, fourth=fourth)
+
+    def powers(z, a, b, u):
+        along = z.T @ u
+        third = np.einsum("pn,n,nk->pk", z, a, along**2) / 2.0
+        return third + (np.einsum("pn,n,nk->pk", z, b, along**3) / 6.0 if fourth else 0.0)
+
+    # Entries of the tensors are sums of n products; up to p^4 of them are added with signs of their own.
+    size = powers(np.abs(z), np.abs(a), np.abs(b), np.abs(u))
+    assert_within(found, powers(z, a, b, u), size)
+
+
+# -- losses -----------------------------------------------------------------------------------------------
+
+
+def test_every_smooth_self_concordant_loss_is_expanded():
+    finite = {case.name for case in [*LOSSES, *MORE_LOSSES] if 0.0 < case.loss.self_concordance < np.inf}
+    assert finite == {case.name for case in EXPANDED}
+
+
+@pytest.mark.parametrize("case", EXPANDED, ids=lambda case: case.name)
+def test_the_fourth_derivative_and_its_bounds(case):
+    loss, (c4, c5) = case.loss, higher_bounds(case.loss)
+    width = 1.0 / loss.self_concordance
+    y = np.repeat(make_problem(case, 40, 2, 0).y, 50)
+    eta = y + np.tile(np.linspace(-12.0, 12.0, 50), 40) * width
+    h = 1e-3 * width
+    second = loss.second(y, eta)
+
+    def slope(function):  # of five points: an error of h^4
+        near, far = (function(y, eta + k * h) - function(y, eta - k * h) for k in (1, 2))
+        return (8.0 * near - far) / (12.0 * h)
+
+    # Third derivatives are right to a few epsilon, of c l2 at most: the differences to that over h.
+    np.testing.assert_array_less(np.abs(loss.fourth(y, eta) - slope(loss.third)), 1e-9 * c4 * second + 1e-300)
+    slack = 1.0 + 1e-9
+    assert (np.abs(loss.fourth(y, eta)) <= slack * c4 * second).all()
+    assert (np.abs(slope(loss.fourth)) <= slack * c5 * second + 1e-9 * c4 * second / width + 1e-300).all()
+
+
+# -- the expanded sum --------------------------------------------------------------------------------------
+
+SMOOTH = problems(losses=tuple(EXPANDED), solvable=True)
+
+
+@examples(150)
+@given(SMOOTH, st.integers(0, 2**32 - 1), st.integers(0, 5), st.booleans(), st.booleans())
+def test_the_remainder_bounds_what_the_expansion_leaves_out(problem, seed, kept, fourth, single):
+    fit = ist.Fit.minimise(problem.risk())
+    rng = np.random.default_rng(seed)
+    expansion = Expansion(fit.risk, fit.theta)
+    n = problem.n
+    groups = read_rows(None, np.arange(n)) if single else read_groups(np.arange(n) % 3, np.arange(n))
+    try:
+        anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
+    except ist.errors.SingularHessian:
+        return
+    chosen = rng.permutation(n)[: min(kept, n)]
+    rows = AllRows(expansion, anchor, chosen, fourth=fourth)
+    length = 10.0 ** rng.uniform(-6, 0.5, len(groups)) / fit.risk.loss.self_concordance
+    units = rng.normal(size=(len(fit.theta), len(groups)))
+    reach = np.max(np.abs(problem.with_ones(problem.X) @ units), axis=0)
+    theta = fit.theta[:, None] + units * length / np.where(reach > 0, reach, 1.0)
+    found = rows.at(groups, expansion.left(groups), theta, fourth=fourth)
+    truth = Remainder(expansion, groups).gradients(theta)
+    missing = np.linalg.norm(anchor.whiten(found.gradient - truth), axis=0)
+    size = anchor.largest_norm(64.0 * unit_rounding(n) * np.max(expansion.scales(groups), axis=1))
+    size += 64.0 * unit_rounding(n) * np.max(np.abs(theta), axis=None) * anchor.largest * anchor.largest
+    assert (missing <= found.remainder * (1.0 + 1e-6) + size).all()
+    moved = np.abs(problem.with_ones(problem.X) @ (theta - fit.theta[:, None]))
+    moved[groups.members, groups.owners] = moved[fit.risk.weights == 0] = 0.0
+    assert (moved.max(axis=0) <= found.path * (1.0 + 1e-9)).all()
+
+
+def test_without_the_fourth_tensor_more_is_left_out():
+    """The remainder is not so wide that anything would pass: it falls as the displacement to its power."""
+    problem = make_problem(EXPANDED[0], 200, 3, 1)
+    fit = ist.Fit.minimise(problem.risk())
+    expansion = Expansion(fit.risk, fit.theta)
+    anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
+    rows = AllRows(expansion, anchor, np.arange(0), fourth=True)
+    groups = read_rows([0], np.arange(200))
+    errors = {}
+    for fourth in (False, True):
+        for length in (0.1, 0.01):
+            theta = fit.theta[:, None] + length * np.array([[0.3], [-0.2], [0.5], [0.1]])[: len(fit.theta)]
+            found = rows.at(groups, expansion.left(groups), theta, fourth=fourth)
+            truth = Remainder(expansion, groups).gradients(theta)
+            missing = np.linalg.norm(anchor.whiten(found.gradient - truth), axis=0)[0]
+            assert missing <= found.remainder[0]
+            errors[fourth, length] = missing
+    # Ten times nearer: 10^3 and 10^4 times less, within what the next power adds.
+    assert 500.0 < errors[False, 0.1] / errors[False, 0.01] < 2000.0
+    assert 5_000.0 < errors[True, 0.1] / errors[True, 0.01] < 20_000.0
+
+
+# -- refits and certificates ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def expanding(monkeypatch):
+    """Sums over all rows are so dear that every plan expands them."""
+    monkeypatch.setattr(planning, "SMALL", 0.0)
+    monkeypatch.setattr(planning, "_sweep", lambda n, p: 1e15)
+
+
+def lengths(fit, delta):
+    """Return |delta| in the norm of the Hessian, in which the tolerance is."""
+    hessian = fit.risk.total_weight * fit.hessian.to_dense()
+    return np.sqrt(np.einsum("...p,pq,...q->...", delta, hessian, delta))
+
+
+CASES = [
+    ("logistic", {"protocol": "fixed"}),
+    ("logistic", {"protocol": "folded", "weights": "positive", "offset": True}),
+    ("Poisson", {"protocol": "folded", "weights": "counts", "intercept": True}),
+    ("smoothed hinge 1", {"protocol": "fixed", "weights": "zeros"}),
+    ("pseudo-Huber", {"protocol": "folded", "weights": "positive"}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES, ids=str)
+@pytest.mark.parametrize("together", [1, 3])
+def test_refits_and_certificates_are_those_of_sums_over_all_rows(
+    expanding, monkeypatch, name, settings, together
+):
+    case = next(case for case in EXPANDED if case.name == name)
+    problem = make_problem(case, 3000, 3, 7, **settings)
+    fit = ist.Fit.minimise(problem.risk())
+    groups = np.arange(3000).reshape(-1, together)[:400]
+    plan = ist.removal.plan(fit, list(groups))
+    assert plan.order > 2
+    loo = fit.leave_groups_out(list(groups))
+    bound = loo.theta_bound()
+    monkeypatch.undo()
+    assert ist.removal.plan(fit, list(groups[:20])).order == 2
+    truth = fit.leave_groups_out(list(groups))
+    assert loo.converged.all()
+    assert truth.converged.all()
+    off = truth.theta - loo.theta
+    size, error = lengths(fit, truth.delta), lengths(fit, off)
+    assert (error <= planning.TOLERANCE * size + 1e-13).all()  # 1e-13: of theta, where a row changes nothing
+    assert loo.certificate.certified.all()
+    assert (np.abs(off) <= bound + truth.theta_bound()).all()
+    assert np.median(loo.certificate.reach[size > 0] / size[size > 0]) < 1e-6
+
+
+def test_what_the_expansion_is_too_coarse_for_is_summed(expanding, monkeypatch):
+    """A row of high leverage moves theta too far for it: its refit is that of sums over all rows."""
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(2000, 2))
+    X[:5] *= 40.0
+    y = (rng.random(2000) < 0.5).astype(float)
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.LogisticLoss(), X, y, penalty=ist.L2(0.1)))
+    summed = []
+    refit = ExactRefit._summed
+
+    def watched(self, groups, start=None):
+        summed.extend(groups.members)
+        return refit(self, groups, start)
+
+    monkeypatch.setattr(ExactRefit, "_summed", watched)
+    loo = fit.leave_one_out()
+    assert set(summed) & set(range(5))
+    assert len(summed) < 200
+    assert loo.converged.all()
+    for row in range(5):
+        alone = ist.Fit.minimise(fit.risk.reweighted(np.where(np.arange(2000) == row, 0.0, 1.0)))
+        change = alone.theta - fit.theta
+        assert lengths(fit, loo.delta[row] - change) <= planning.TOLERANCE * lengths(fit, change)
+    assert loo.certificate.certified.all()
+
+
+def test_a_plan_says_what_will_be_done():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30_000, 8))
+    y = (rng.random(30_000) < 0.5).astype(float)
+    logistic = ist.Fit.minimise(ist.LinearRisk(ist.LogisticLoss(), X, y, penalty=ist.L2(1.0)))
+    plan = ist.removal.plan(logistic)
+    assert plan.removals == 30_000
+    assert plan.order in (3, 4)
+    assert plan.operations < 0.05 * planning.sums(read_rows(None, np.arange(30_000)), 30_000, 8).operations
+    assert "sums expanded once" in str(plan)
+    assert 0.0 < plan.seconds() < 600.0
+    few = ist.removal.plan(logistic, [[0], [1, 2]])
+    assert (few.removals, few.order, few.swept) == (2, 2, 2)
+    squared = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y, penalty=ist.L2(1.0)))
+    assert str(ist.removal.plan(squared)).startswith("30000 refits by a closed form")
+    huber = ist.Fit.minimise(ist.LinearRisk(ist.HuberLoss(), X[:500], y[:500], penalty=ist.L2(1.0)))
+    assert ist.removal.plan(huber).order == 2  # no constants: every sum is taken as it is
