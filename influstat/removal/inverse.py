@@ -38,7 +38,7 @@ class SharedInverse:
         self._cholesky = CholeskyInverse(
             self.matrix(float(factors[0]) if common else 1.0), expansion.risk.names
         )
-        self._common = common
+        self.common = common
         if not common:  # V with V'(A + K) V = I and V'KV = diag(m)
             self._vectors, self._ratios = both_diagonal(self.matrix(1.0), self.penalty.root())
 
@@ -55,7 +55,7 @@ class SharedInverse:
 
     def solve(self, rhs: FloatArray, factors: FloatArray) -> FloatArray:
         """Return (A + c_k K)^-1 rhs_k for every column k, shape (p, K)."""
-        if self._common:
+        if self.common:
             return self._cholesky.solve(rhs)
         inner = self._vectors.T @ rhs
         inner /= 1.0 - (1.0 - factors) * self._ratios[:, None]
@@ -63,7 +63,7 @@ class SharedInverse:
 
     def square_norms(self, rows: FloatArray, factors: FloatArray) -> FloatArray:
         """Return x_k'(A + c_k K)^-1 x_k for every row x_k of (K, p), shape (K,)."""
-        if self._common:
+        if self.common:
             return self._cholesky.square_norms(rows)
         inner = rows @ self._vectors
         inner *= inner
@@ -81,10 +81,24 @@ class Downdated:
         self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
     ) -> None:
         self.shared, self.factors = shared, factors
+        self._expansion, self._groups = expansion, groups
         kind = _Rows if groups.single else _Sets
         self._corrections: Any = kind(expansion, shared, groups, factors)
         self.hard: NDArray[np.bool_] = self._corrections.hard
         self.headroom: FloatArray = self._corrections.headroom  # 1 - h, shape (K,), where not hard
+
+    def center(self, gradients: FloatArray) -> FloatArray:
+        """Return S_-k^-1 grad F_k(theta-hat) for every k, shape (p, K), from those gradients."""
+        # Single rows with one share of the penalty have S^-1 x_k already, and S^-1 grad F is one column.
+        if not (self.shared.common and self._groups.single):
+            return self.solve(gradients)
+        rows = self._groups.members
+        share = float(self.factors[0])
+        whole = self._expansion.gradient - (1.0 - share) * self._expansion.penalty_gradient
+        value = self._corrections.solved * -self._expansion.first[rows]
+        value += self.shared.solve(whole[:, None], self.factors)
+        self._corrections.apply(value, gradients, slice(None))
+        return np.asarray(value)
 
     def solve(self, rhs: FloatArray, columns: Any = slice(None)) -> FloatArray:
         """Return S_-k^-1 rhs_k for the removals `columns` (positions), shape (p, len(columns))."""
@@ -100,16 +114,16 @@ class _Rows:
         self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
     ) -> None:
         self._x = np.ascontiguousarray(expansion.risk.design.rows(groups.members).T)
-        self._solved = shared.solve(self._x, factors)
+        self.solved = shared.solve(self._x, factors)
         curvature = expansion.second[groups.members]
-        self.headroom = 1.0 - curvature * np.einsum("pk,pk->k", self._x, self._solved)
+        self.headroom = 1.0 - curvature * np.einsum("pk,pk->k", self._x, self.solved)
         self.hard = ~((self.headroom > HARD) & (curvature >= 0))
         self._gain = np.where(self.hard, np.nan, curvature / np.where(self.hard, 1.0, self.headroom))
 
     def apply(self, value: FloatArray, rhs: FloatArray, columns: Any) -> None:
         """Add to S^-1 rhs what turns it into S_-k^-1 rhs."""
         along = np.einsum("pk,pk->k", self._x[:, columns], value)
-        value += self._solved[:, columns] * (self._gain[columns] * along)
+        value += self.solved[:, columns] * (self._gain[columns] * along)
 
 
 class _Sets:

@@ -31,7 +31,7 @@ class NewtonStep(Method):
     def step(self, remainder: Remainder, inverse: Downdated) -> tuple[FloatArray, list[str]]:
         """Return the steps, shape (p, K), and the status of each removal."""
         gradients = remainder.gradients_at_center()
-        delta = -inverse.solve(gradients)
+        delta = -inverse.center(gradients)
         status = [""] * len(inverse.hard)
         for k in np.flatnonzero(inverse.hard).tolist():
             rows = remainder.groups[k]

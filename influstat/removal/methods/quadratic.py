@@ -18,7 +18,9 @@ from influstat.removal.methods.base import Method, Outcome, without
 from influstat.removal.methods.general import left_over
 from influstat.removal.methods.newton_step import NewtonStep, anew
 
-REFINED = 1  # steps of refinement: coordinates shared by all removals round relative to the largest change
+REFINED = (
+    1  # steps where shares of the penalty differ: their coordinates round relative to the largest change
+)
 REFINEMENTS = 4  # of a removal that is solved by itself
 ILL_CONDITIONED = 1e-6  # below, the Gram matrix has too few digits: one step with the rows' own residuals
 
@@ -36,8 +38,8 @@ class ClosedForm(Method):
         remainder = Remainder(expansion, groups)
         inverse = Downdated(expansion, self._newton.shared, groups, remainder.factors)
         center = remainder.gradients_at_center()
-        delta = -inverse.solve(center)
-        for _ in range(REFINED):
+        delta = -inverse.center(center)
+        for _ in range(0 if self._newton.shared.common else REFINED):
             delta -= inverse.solve(self._gradients(remainder, center, delta))
         gradients = self._gradients(remainder, center, delta)
         if self._newton.shared.reciprocal_condition < ILL_CONDITIONED:
