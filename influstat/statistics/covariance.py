@@ -106,8 +106,9 @@ def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
     if own.size:
         more = f" and {own.size - 1} more" if own.size > 1 else ""
         reasons.append(
-            f"Row {fit.row_labels[own[0]]}{more} has leverage 1: it alone determines a coefficient and has no "
-            f"residual, so that {setting.kind} divides 0 by 0. Use HC0 or HC1, or drop the row and its column."
+            f"Row {fit.row_labels[own[0]]}{more} has leverage 1: it alone determines a coefficient and has "
+            f"no residual, so that {setting.kind} divides 0 by 0. Use HC0 or HC1, or drop the row and its "
+            "column."
         )
     if not reasons:
         reasons.append(f"Without a row or group that {setting.kind} leaves out they are not determined.")

@@ -40,6 +40,11 @@ def training_table(model: Any) -> Any:
     return table.loc[labels] if found else None
 
 
+def variables_in(text: str, table: Any) -> list[Any]:
+    """Return the columns of a table that a side of a formula names."""
+    return [name for name in table.columns if re.search(rf"(?<!\w){re.escape(str(name))}(?!\w)", text)]
+
+
 def right_side(model: Any, table: Any) -> tuple[list[str], FloatArray]:
     """Return names and columns of the design matrix for the rows of a table; or raise as patsy does."""
     found = [getattr(owner, name, None) for owner in (model, model.data) for name in SPECS]
@@ -122,9 +127,8 @@ def left_side(model: Any) -> LeftSide | None:
     if code is None:
         return None
     text = str(formula_of(model)).partition("~")[0].strip()
-    named = [str(name) for name in table.columns]
-    variables = tuple(name for name in named if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text))
-    return LeftSide(model, spec, code, variables, text in named and code is _as_it_is)
+    variables = tuple(map(str, variables_in(text, table)))
+    return LeftSide(model, spec, code, variables, text in variables and code is _as_it_is)
 
 
 def _as_it_is(columns: FloatArray) -> FloatArray:

@@ -17,11 +17,20 @@ from influstat.adapters.statsmodels.formula_parts import (
     right_side,
     said,
     training_table,
+    variables_in,
 )
 from influstat.errors import InvalidArgument
 from influstat.input.labels import own_labels
+from influstat.input.printing import short
 from influstat.input.reader import LabelledTable
 from influstat.input.tables import as_array, as_pandas, is_foreign
+from influstat.input.validation import (
+    IN_NEW_ROWS,
+    FloatArray,
+    first_not_finite,
+    numeric_array,
+    raise_not_finite,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +106,45 @@ class FormulaReader:
             if tuple(names) != self.names:  # a penalty keeps some columns, or the model drops one
                 rows = rows[:, [names.index(name) for name in self.names]]
         except Exception as error:
+            self._require_numbers(table)
             raise InvalidArgument(
                 "X",
                 f"hold the variables of the formula {formula_of(self.model)!r}",
                 f"does not ({said(error)})",
                 "Pass a table with those columns, or rows of the design matrix itself.",
             ) from error
+        self._require_finite(table, rows)
         labels = None if is_foreign(X) else own_labels(table)
         return rows if labels is None else LabelledTable(rows, labels)
+
+    def _require_numbers(self, table: Any) -> None:
+        """Raise for a variable that holds something else than the numbers that it holds in the fit."""
+        trained = training_table(self.model)
+        for name in [] if trained is None else variables_in(formula_of(self.model), table):
+            known = name in trained.columns and getattr(trained[name].dtype, "kind", "O") in "iuf"
+            if known and getattr(table[name].dtype, "kind", "O") not in "iufb":
+                numeric_array("X", table[[name]])  # says which entry is none
+
+    def _require_finite(self, table: Any, rows: FloatArray) -> None:
+        """Raise for a row of the design that is not finite, naming the variable of the table behind it."""
+        place = first_not_finite(rows)
+        if place is None:
+            return
+        import pandas as pd
+
+        row, column = place
+        for name in variables_in(formula_of(self.model).partition("~")[2], table):
+            value = table[name].iloc[row]
+            if pd.isna(value) or value in (np.inf, -np.inf):
+                place = row, list(table.columns).index(name)
+                called = table.index[row], name
+                raise_not_finite("X", value, *place, names=called, remedy=IN_NEW_ROWS)
+        raise InvalidArgument(
+            "X",
+            f"give finite values in the formula {formula_of(self.model)!r}",
+            f"gives {rows[place]} for {self.names[column]!r} at row {row} ({short(table.index[row])})",
+            IN_NEW_ROWS,
+        )
 
     def targets(self, y: Any) -> Any:
         """Return y as it is: without a table it is coded as in the model."""

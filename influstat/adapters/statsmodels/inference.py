@@ -3,7 +3,8 @@
 Covariances of statsmodels, and what they are here: nonrobust and fixed scale ("model"), HC0 to HC3, HAC,
 cluster (one-way and two-way), cluster-crv3 ("cluster jackknife"), cluster-jk ("centred cluster jackknife")
 and RLM's H1 to H3. Outside of least squares statsmodels computes HC0 whichever of HC0 to HC3 is asked for, so
-that it is HC0 here, and inference() says so. hac-panel and hac-groupsum are not reproduced: inference() says what stands there.
+that it is HC0 here, and inference() says so. hac-panel and hac-groupsum are not reproduced: inference() says
+what stands there.
 """
 
 from __future__ import annotations
