@@ -266,9 +266,9 @@ def _read(
     if place is not None:
         row, column = place
         known = training or columns or ()
-        names = (None if labels is None else labels[row], known[column] if column < len(known) else None)
+        called = (None if labels is None else labels[row], known[column] if column < len(known) else None)
         remedy = "Drop or impute such entries before the fit." if training is None else IN_NEW_ROWS
-        raise_not_finite(argument, data[row, column], row, column, names=names, remedy=remedy)
+        raise_not_finite(argument, data[row, column], row, column, names=called, remedy=remedy)
     return data, columns, labels
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any
 
 LONGEST = 60  # characters of one attribute
+MOST = 8  # names in one message
 
 
 class ShortRepr:
@@ -37,3 +40,12 @@ def short(value: Any) -> str:
     if len(text) <= LONGEST:
         return text
     return f"{len(value)} entries" if isinstance(value, (list, tuple)) else f"{text[: LONGEST - 3]}..."
+
+
+def nearest_first(name: Any, names: Iterable[Any]) -> str:
+    """Return the names in words for a message, those that look like `name` first, at most eight."""
+    texts = list(dict.fromkeys(map(str, names)))
+    lower = {text.lower(): text for text in reversed(texts)}
+    near = [lower[text] for text in get_close_matches(str(name).lower(), lower, n=3)]
+    ordered = near + [text for text in texts if text not in near]
+    return ", ".join(map(repr, ordered[:MOST])) + (", ..." if len(ordered) > MOST else "")

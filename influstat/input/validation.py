@@ -147,18 +147,16 @@ def returned_array(argument: str, returned: Any) -> NDArray[Any]:
 
 
 def real_dtype(argument: str, array: NDArray[Any], given: Any = None) -> NDArray[Any]:
-    """Return a real array as float32 or float64, of its shape and digits, or raise naming `argument`.
-
-    `given` is what it was made of, where that tells numbers from text still.
-    """
+    """Return a real array as float32 or float64, of its shape and digits, or raise naming `argument`."""
     kind = array.dtype.kind
     if kind not in "fiub":
         what = {"c": "complex", "O": "object", "U": "text", "S": "text"}.get(kind, str(array.dtype))
         raise InvalidType(
             argument,
             "hold real numbers",
-            f"has dtype {array.dtype} ({what}){_first_of(array, given)}",
-            "Convert it to numbers first, e.g. with .astype(float) or a dummy coding.",
+            f"has dtype {array.dtype} ({what})",
+            "Convert it to numbers first, e.g. with .astype(float) or a dummy coding."
+            + _first_of(array, given),
         )
     if array.dtype in (np.float32, np.float64):
         return array
@@ -243,14 +241,15 @@ def first_other(entries: Any) -> int | None:
 
 def _first_of(array: NDArray[Any], given: Any) -> str:
     """Say where an array of text or objects holds the first thing that is no number."""
-    if array.dtype.kind in "US" and isinstance(given, (list, tuple)):  # of which text made text of all
+    if array.dtype.kind in "US" and isinstance(given, (list, tuple)):  # where one text made text of all
         array = np.array(given, dtype=object)
     first = first_other(array) if array.dtype.kind in "OUS" and array.ndim else None
     if first is None:
         return ""
     place = np.unravel_index(first, array.shape)
     where = ", ".join(f"{name} {k}" for name, k in zip(("row", "column"), place, strict=False))
-    return f", first {short(array[place].item() if array.dtype.kind != 'O' else array[place])} at {where}"
+    value = array[place] if array.dtype.kind == "O" else array[place].item()
+    return f" {short(value)} at {where} is no number."
 
 
 def _first_in(value: Any, position: int) -> str:
@@ -259,7 +258,7 @@ def _first_in(value: Any, position: int) -> str:
     first = None if getattr(column.dtype, "kind", "O") in "mMc" else first_other(column)
     if first is None:
         return ""
-    return f", first {short(column.iloc[first])} at row {_numbered(first, column.index[first])}"
+    return f" {short(column.iloc[first])} at row {_numbered(first, column.index[first])} is no number."
 
 
 def _from_pandas(argument: str, value: Any) -> Any:
@@ -274,8 +273,9 @@ def _from_pandas(argument: str, value: Any) -> Any:
             raise InvalidType(
                 argument,
                 "hold real numbers",
-                f"has dtype {dtype} in column {label!r}{_first_in(value, position)}",
-                "Convert that column to numbers first (dummy coding, .astype(float)) or leave it out.",
+                f"has dtype {dtype} in column {label!r}",
+                "Convert that column to numbers first (dummy coding, .astype(float)) or leave it out."
+                + _first_in(value, position),
             )
     if len({str(dtype) for dtype in dtypes}) == 1 and isinstance(dtypes[0], np.dtype):
         return value.to_numpy()

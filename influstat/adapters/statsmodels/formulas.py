@@ -215,18 +215,39 @@ class FormulaReader:
         if offset is not None or not self._offsets:
             return offset
         table = self._table(X)
-        known = [] if table is None else [part for part in self._offsets if part.column in table.columns]
-        if len(known) == len(self._offsets):
-            return sum(part.of(table) for part in known)
-        arguments = " and ".join(part.argument for part in self._offsets)
-        columns = [repr(part.column) for part in self._offsets if part.column is not None]
-        remedy = f"or a table with the column {' and '.join(columns)}" if columns else "zeros for none"
+        return sum(self._offset_by(part, table) for part in self._offsets)
+
+    def _offset_by(self, part: OffsetPart, table: Any) -> FloatArray:
+        """Return one part of the offset of a table's rows, or raise saying why the table does not tell it."""
+        missing = [name for name in part.columns if table is None or name not in table.columns]
+        names = " and ".join(map(repr, part.columns))
+        added = None if missing or not part.columns else part.of(table)
+        if added is not None:
+            return added
+        was, remedy = (
+            "is left out, and no column of the table that was fitted is equal to it",
+            "zeros for none",
+        )
+        if part.columns:
+            remedy = f"or a table with the column {names}"
+            was = f"is left out, and X does not hold {' and '.join(map(repr, missing))}"
+        if len(part.columns) > 1:
+            remedy = f"or a table in which {names} are equal"
+            was += f", of which any may be the {part.argument}: they are equal in the table that was fitted"
+            if not missing:
+                was = f"is left out, and {names}, equal in the table that was fitted, differ in X"
         raise InvalidArgument(
             "offset",
-            f"be given for new rows of a model with {arguments}",
-            "is left out, and X does not hold it",
+            f"be given for new rows of a model with {part.argument}",
+            was,
             f"Pass what is added to their linear predictor (the logarithm of an exposure), {remedy}.",
         )
+
+    @property
+    def training_names(self) -> tuple[str, ...]:
+        """Names of the columns of the table that was fitted; none where it is not kept."""
+        table = training_table(self.model)
+        return () if table is None else tuple(map(str, table.columns))
 
     def training_column(self, name: str) -> Any:
         """Return a column of the table that was fitted, shape (n,); None where it has no such column."""
