@@ -17,7 +17,7 @@ from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.influence.influence import Influence
 from influstat.input.groups import one_by_one
 from influstat.input.labels import index_of
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import Tabled
 from influstat.input.reader import TableReader
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.minimise.minimum import Minimum
@@ -31,7 +31,7 @@ BLOCK_ENTRIES = 2**22  # coefficients without a row that are held at once: 32 Mi
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Suspects(ShortRepr):
+class Suspects(Tabled):
     """All training rows, ranked by how much their label surprises the rest.
 
     Attributes
@@ -51,6 +51,8 @@ class Suspects(ShortRepr):
     >>> ist.find_mislabelled(fit).order[0]
     np.int64(2)
     """
+
+    HEADING = "Rows whose labels are suspect, the most suspect first ({0.by})"
 
     score: FloatArray
     row_labels: NDArray[Any]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
 from influstat.input.groups import one_by_one, read_rows
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import Tabled
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
@@ -40,7 +40,7 @@ PENALISED = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inference(ShortRepr):
+class Inference(Tabled):
     """Inference about the coefficients of one fit, with one covariance.
 
     Attributes
@@ -61,6 +61,10 @@ class Inference(ShortRepr):
     >>> fit.inference().leave_one_out().standard_errors.ravel().round(4)     # 2.5, 3.5 and 1, less 2.0817
     array([ 0.4183,  1.4183, -1.0817])
     """
+
+    HEADING = (
+        "Inference by the {0.kind!r} covariance, {0.degrees_of_freedom:g} degrees of freedom (inf: normal)"
+    )
 
     fit: Minimum
     setting: CovarianceSetting
