@@ -268,15 +268,15 @@ def _from_pandas(argument: str, value: Any) -> Any:
     frame = hasattr(value, "columns")
     dtypes = list(value.dtypes) if frame else [value.dtype]
     labels = list(value.columns) if frame else [argument]
-    for position, (label, dtype) in enumerate(zip(labels, dtypes, strict=True)):
-        if getattr(dtype, "kind", "O") not in "fiub":
-            raise InvalidType(
-                argument,
-                "hold real numbers",
-                f"has dtype {dtype} in column {label!r}",
-                "Convert that column to numbers first (dummy coding, .astype(float)) or leave it out."
-                + _first_in(value, position),
-            )
+    wrong = [k for k, dtype in enumerate(dtypes) if getattr(dtype, "kind", "O") not in "fiub"]
+    if wrong:  # objects that are numbers are none for pandas, and not the worst
+        first, place = next(((k, said) for k in wrong if (said := _first_in(value, k))), (wrong[0], ""))
+        raise InvalidType(
+            argument,
+            "hold real numbers",
+            f"has dtype {dtypes[first]} in column {labels[first]!r}",
+            "Convert that column to numbers first (dummy coding, .astype(float)) or leave it out." + place,
+        )
     if len({str(dtype) for dtype in dtypes}) == 1 and isinstance(dtypes[0], np.dtype):
         return value.to_numpy()
     for position, dtype in enumerate(dtypes):

@@ -132,17 +132,20 @@ class FormulaReader:
             return
         import pandas as pd
 
-        row, column = place
-        for name in variables_in(formula_of(self.model).partition("~")[2], table):
-            value = table[name].iloc[row]
+        row = place[0]
+        held = {
+            name: table[name].iloc[row]
+            for name in variables_in(formula_of(self.model).partition("~")[2], table)
+        }
+        for name, value in held.items():
             if pd.isna(value) or value in (np.inf, -np.inf):
-                place = row, list(table.columns).index(name)
-                called = table.index[row], name
-                raise_not_finite("X", value, *place, names=called, remedy=IN_NEW_ROWS)
+                at = row, list(table.columns).index(name)
+                raise_not_finite("X", value, *at, names=(table.index[row], name), remedy=IN_NEW_ROWS)
         raise InvalidArgument(
             "X",
             f"give finite values in the formula {formula_of(self.model)!r}",
-            f"gives {rows[place]} for {self.names[column]!r} at row {row} ({short(table.index[row])})",
+            f"gives {rows[place]} at row {row} ({short(table.index[row])}), where "
+            + ", ".join(f"{name} is {value}" for name, value in held.items()),
             IN_NEW_ROWS,
         )
 
