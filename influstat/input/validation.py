@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.labels import has_index
 from influstat.input.printing import short
 from influstat.input.tables import as_array, as_pandas
 
@@ -253,12 +254,14 @@ def _first_of(array: NDArray[Any], given: Any) -> str:
 
 
 def _first_in(value: Any, position: int) -> str:
-    """Say the same of a column of a DataFrame, or of a Series, by the label of the row."""
-    column = value.iloc[:, position] if hasattr(value, "columns") else value
-    first = None if getattr(column.dtype, "kind", "O") in "mMc" else first_other(column)
+    """Say the same of a column of a DataFrame, or of a Series or array of pandas, by the label of the row."""
+    column = value.iloc[:, position] if hasattr(value, "iloc") and hasattr(value, "columns") else value
+    kind = getattr(getattr(column, "dtype", None), "kind", "O")
+    first = None if kind in "mMc" else first_other(column)
     if first is None:
         return ""
-    return f" {short(column.iloc[first])} at row {_numbered(first, column.index[first])} is no number."
+    label = column.index[first] if has_index(column) else None
+    return f" {short(np.asarray(column, dtype=object)[first])} at row {_numbered(first, label)} is no number."
 
 
 def _from_pandas(argument: str, value: Any) -> Any:

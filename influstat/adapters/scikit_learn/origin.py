@@ -58,8 +58,8 @@ def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray, *, p
         again = " If it stopped early, refit with more iterations and a smaller tol"
         again += "." if polish else ", or pass polish=True to finish it by Newton's method."
     return (
-        "Pass the X, y and sample_weight that it was fitted with: rows in another order, another y, a "
-        "forgotten sample_weight, or missing values filled in otherwise look like this." + again
+        "Pass the X, y and sample_weight that it was fitted with: a forgotten sample_weight, rows in another "
+        "order, another y, or missing values filled in otherwise look like this." + again
     )
 
 

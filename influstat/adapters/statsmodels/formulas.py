@@ -120,7 +120,7 @@ class FormulaReader:
     def _require_numbers(self, table: Any) -> None:
         """Raise for a variable that holds something else than the numbers that it holds in the fit."""
         trained = training_table(self.model)
-        for name in [] if trained is None else variables_in(formula_of(self.model), table):
+        for name in [] if trained is None else variables_in(str(formula_of(self.model)), table):
             known = name in trained.columns and getattr(trained[name].dtype, "kind", "O") in "iuf"
             if known and getattr(table[name].dtype, "kind", "O") not in "iufb":
                 numeric_array("X", table[[name]])  # says which entry is none
@@ -135,7 +135,7 @@ class FormulaReader:
         row = place[0]
         held = {
             name: table[name].iloc[row]
-            for name in variables_in(formula_of(self.model).partition("~")[2], table)
+            for name in variables_in(str(formula_of(self.model)).partition("~")[2], table)
         }
         for name, value in held.items():
             if pd.isna(value) or value in (np.inf, -np.inf):
