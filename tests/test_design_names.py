@@ -78,7 +78,10 @@ OTHER_COLUMNS = [
     (frame()[["age"]], "X_test must have the 2 columns of the training rows, but it has 1"),
     (np.ones((2, 3)), "have the 2 columns .* it has 3. Pass the same .* order, without the intercept column"),
     (np.ones(2), r"X_test must be two-dimensional \(rows, columns\), but it has shape \(2,\)"),
-    (frame().assign(age=[1.0, np.nan]), "X_test must be finite, but it holds nan at row 1, column 0"),
+    (
+        frame().assign(age=[1.0, np.nan]),
+        r"X_test must be finite, but it holds nan at row 1.*, column 0 \('age'\)",
+    ),
 ]
 
 

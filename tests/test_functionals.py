@@ -271,3 +271,25 @@ def test_nothing_of_a_functional_warns():
         warnings.simplefilter("error")
         q = ist.functional(ist.from_statsmodels(logit(X, y)), lambda theta: theta[1] / theta[2])
     assert q.gradient_error[0] < 1e-12
+
+
+COUNTS = pd.DataFrame({"dose": np.linspace(-1.0, 1.0, 40), "time": 1.0 + np.arange(40) % 5})
+COUNTS["events"] = np.random.default_rng(3).poisson(np.exp(COUNTS.dose) * COUNTS.time)
+COUNTS["trials"] = 1 + np.arange(40) % 7
+COUNTS["successes"] = np.minimum(COUNTS.events % 4, COUNTS.trials)
+COUNTS["failures"] = COUNTS.trials - COUNTS.successes
+
+
+def test_exposure_and_trials_count_in_the_marginal_effect_as_its_docstring_says():
+    poisson = sm.Poisson.from_formula("events ~ dose", COUNTS, exposure=COUNTS.time).fit(disp=0)
+    ours = ist.average_marginal_effect(ist.from_statsmodels(poisson)).value
+    np.testing.assert_allclose(ours, poisson.predict().mean() * poisson.params["dose"], rtol=1e-9)
+    without = np.exp(poisson.model.exog @ poisson.params).mean() * poisson.params["dose"]
+    np.testing.assert_allclose(poisson.get_margeff().margeff, without, rtol=1e-9)
+
+    model = sm.GLM.from_formula("successes + failures ~ dose", COUNTS, family=sm.families.Binomial())
+    binomial = model.fit(tol=1e-12)
+    ours = ist.average_marginal_effect(ist.from_statsmodels(binomial)).value
+    slope = binomial.predict() * (1.0 - binomial.predict()) * binomial.params["dose"]
+    np.testing.assert_allclose(ours, np.average(slope, weights=COUNTS.trials), rtol=1e-7)
+    np.testing.assert_allclose(binomial.get_margeff().margeff, np.mean(slope), rtol=1e-7)

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
+from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
@@ -92,7 +95,7 @@ def test_wrong_arguments_are_refused(arguments, sentence):
 
 def test_only_classifiers_are_searched():
     X = flipped()[0]
-    with pytest.raises(Unsupported, match="fit must be a linear classifier of two labels"):
+    with pytest.raises(Unsupported, match="fit must be a linear classifier of two labels, or of several"):
         ist.find_mislabelled(ist.Ridge(lam=1.0).fit(X, X[:, 0]))
 
 
@@ -113,9 +116,24 @@ def test_what_is_no_smooth_classifier_is_refused(name):
         ist.find_mislabelled(NO_CLASSIFIERS[name]())
 
 
-def test_what_is_no_fit_is_refused():
-    with pytest.raises(InvalidType, match="fit must be a Fit, but it is 3"):
-        ist.find_mislabelled(3)
+NO_FITS = {
+    "a number": (lambda: 3, "it is 3"),
+    "statsmodels results": (
+        lambda: sm.Logit(TWO, ROWS).fit(disp=0),
+        r"Translate the results first: ist\.from_statsmodels\(results\)",
+    ),
+    "a scikit-learn estimator": (
+        lambda: LogisticRegression().fit(ROWS, TWO),
+        r"Translate the estimator first: ist\.from_sklearn\(estimator, X, y\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_FITS)
+def test_what_is_no_fit_is_refused_with_what_makes_one(name):
+    make, sentence = NO_FITS[name]
+    with pytest.raises(InvalidType, match=f"^fit must be a Fit, but .*{sentence}"):
+        ist.find_mislabelled(make())
 
 
 CLASSIFIERS = {
@@ -132,3 +150,104 @@ CLASSIFIERS = {
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifiers_of_two_labels_are_searched(name):
     assert np.isfinite(ist.find_mislabelled(CLASSIFIERS[name]()).score).all()
+
+
+# -- several classes ---------------------------------------------------------------------------------------
+
+NAMES = np.array(["a", "b", "c"])
+CENTRES = np.array([[3.0, 0.0], [-1.5, 2.6], [-1.5, -2.6]])
+CODES = np.arange(45) % 3
+PLACES = CENTRES[CODES] * 0.7 + np.random.default_rng(1).normal(size=(45, 2))
+WRONG = np.array([4, 17, 30])
+MISTAKEN = CODES.copy()
+MISTAKEN[WRONG] = (CODES[WRONG] + 1) % 3
+LEFT = [np.delete(np.arange(45), i) for i in range(45)]
+
+
+def softmax_model(rows=slice(None)):
+    model = LogisticRegression(C=0.8, tol=1e-8, max_iter=1000)
+    return model.fit(PLACES[rows], NAMES[MISTAKEN][rows])
+
+
+def mnlogit(rows=slice(None)):
+    return sm.MNLogit(MISTAKEN[rows], sm.add_constant(PLACES[rows])).fit(disp=0, method="newton", tol=1e-12)
+
+
+def ordered(rows=slice(None)):
+    levels = np.digitize(PLACES[:, 0] + np.sin(np.arange(45.0)), [-1.0, 1.0])
+    return OrderedModel(levels[rows], PLACES[rows], distr="logit").fit(disp=0, method="bfgs", gtol=1e-8)
+
+
+def of_softmax():
+    fit = ist.from_sklearn(softmax_model(), PLACES, NAMES[MISTAKEN], polish=True)
+    return fit, MISTAKEN, lambda model: -model.predict_log_proba(PLACES), softmax_model, NAMES
+
+
+def of_mnlogit():
+    def losses(results):
+        eta = np.column_stack([np.zeros(45), sm.add_constant(PLACES) @ np.asarray(results.params)])
+        return -log_softmax(eta, axis=1)
+
+    return ist.from_statsmodels(mnlogit()), MISTAKEN, losses, mnlogit, np.array(["0", "1", "2"])
+
+
+def of_ordered():
+    results = ordered()
+    codes = np.asarray(results.model.endog)
+    return (
+        ist.from_statsmodels(results, polish=True),
+        codes,
+        lambda results: -np.log(results.model.predict(results.params, PLACES)),
+        ordered,
+        np.arange(3),
+    )
+
+
+SEVERAL = {"softmax": of_softmax, "MNLogit": of_mnlogit, "OrderedModel": of_ordered}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_classes_have_their_losses_and_the_likeliest_other_class(name):
+    fit, codes, losses, refit, called = SEVERAL[name]()
+    rows = np.arange(45)
+    whole = losses(refit())
+    without = np.array([losses(refit(LEFT[i]))[i] for i in rows])
+    others = without.copy()
+    others[rows, codes] = np.inf
+    found = ist.find_mislabelled(fit)
+    # The refits of the libraries stop at their own tolerance.
+    np.testing.assert_allclose(found.score, without[rows, codes], rtol=1e-4)
+    np.testing.assert_array_equal(found.proposed, called[others.argmin(axis=1)])
+    assert found.to_frame()["proposed"].tolist() == called[others.argmin(axis=1)][found.order].tolist()
+    plain = ist.find_mislabelled(fit, by="loss")
+    np.testing.assert_allclose(plain.score, whole[rows, codes], rtol=1e-4)
+    removal = ist.find_mislabelled(fit, by="self_removal")
+    np.testing.assert_allclose(removal.score, found.score - plain.score, rtol=1e-12)
+    newton = ist.find_mislabelled(fit, method="newton")
+    assert np.corrcoef(newton.score, found.score)[0, 1] > 0.9
+    itself = ist.find_mislabelled(fit, by="self_influence").score
+    assert (itself > 0).all()
+    assert np.corrcoef(itself, removal.score)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("name", ["softmax", "MNLogit"])
+def test_mistaken_classes_come_first_with_the_right_one_proposed(name):
+    found = ist.find_mislabelled(SEVERAL[name]()[0])
+    called = SEVERAL[name]()[4]
+    assert set(WRONG) <= set(found.order[:6])
+    np.testing.assert_array_equal(found.proposed[WRONG], called[CODES[WRONG]])
+
+
+def test_clean_rows_judge_several_classes():
+    fit = of_softmax()[0]
+    score = ist.find_mislabelled(fit, PLACES, NAMES[CODES], by="validation").score
+    change = fit.leave_one_out().loss_change(PLACES, NAMES[CODES]).sum(axis=1)
+    assert np.corrcoef(score, -change)[0, 1] > 0.95
+
+
+def test_of_two_labels_the_other_is_proposed_in_the_words_of_the_caller():
+    labels = np.where(TWO > 0, "yes", "no")
+    fit = ist.from_sklearn(LogisticRegression().fit(ROWS, labels), ROWS, labels, polish=True)
+    np.testing.assert_array_equal(ist.find_mislabelled(fit).proposed, np.where(TWO > 0, "no", "yes"))
+    plain = ist.find_mislabelled(ist.Logistic(lam=1.0).fit(ROWS, TWO), by="loss")
+    np.testing.assert_array_equal(plain.proposed, 1.0 - TWO)

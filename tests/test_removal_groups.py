@@ -237,7 +237,7 @@ def test_a_group_with_all_the_weight_leaves_the_penalty_or_is_named():
     fit = ist.Fit.minimise(problem.risk(weights=weights, protocol="folded"))
     with pytest.warns(ist.errors.DoubtfulResult, match="1 of 2 removals"):
         removal = fit.leave_groups_out(groups)  # the penalty has gone with the rows
-    assert removal.status[0].startswith("Without these 6 rows: weights must have a positive entry")
+    assert removal.status[0].startswith("Group 0: Without these 6 rows: weights must have a positive entry")
     assert removal.status[1] == ""
     assert np.isnan(removal.theta[0]).all()
 

@@ -21,6 +21,10 @@ from influstat.risks.linear import as_linear
 
 NOTICED = 0.1  # standard errors between a library's coefficients and the minimum that deserve a word
 MIXED_UP = 0.5  # and typical removals: a few rows in another order move no more, however many rows there are
+CHANGED = (
+    "Either the fit stopped early, or its data, its weights or its model were changed after it (rows in "
+    "another order, another y). Fit the model again on the data that are meant, with a smaller tolerance."
+)
 SAME = 1e-7  # relative difference of predictions: libraries add in another order
 SINGLE = 1e-4  # the same where coefficients are float32
 
@@ -80,7 +84,7 @@ def verified_fit(
     """
     left = remaining_step(risk, theta)
     if polish:
-        return polished(risk, theta, reader, left, known or "It was not finished, or its data were changed.")
+        return polished(risk, theta, reader, left, known or CHANGED)
     if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
         warn_of_separation(risk, theta)
         return Fit(risk, theta, tolerance=np.inf, reader=reader)

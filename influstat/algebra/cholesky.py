@@ -14,6 +14,10 @@ from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.validation import FloatArray
 
 EPSILON = float(np.finfo(np.float64).eps)
+# What there is for a point that is no minimum, and only where a solver can be passed.
+SOLVER = (
+    "Influence functions alone take a solver to add damping above that size, e.g. ist.Cholesky(damping=1.0)."
+)
 
 
 class CholeskyInverse:
@@ -78,26 +82,26 @@ def _explain_failure(matrix: FloatArray, diagonal: FloatArray, names: Sequence[s
         j = int(np.argmin(diagonal))
         raise IndefiniteHessian(
             f"The Hessian has the negative diagonal entry {diagonal[j]:.3g} (coefficient {names[j]}): this "
-            "is not a minimum. Check the loss and theta, or add damping above its size."
+            f"is not a minimum. Check the loss and theta. {SOLVER}"
         )
     if (diagonal == 0).any():
         zero = np.flatnonzero(diagonal == 0)
         raise SingularHessian(
             f"The Hessian is singular: coefficients {_listed(zero, names)} do not affect the risk at all "
-            "(a column of zeros, or no row with curvature). Drop those columns, penalise them, use a "
-            "smoother loss (a larger t), or pass damping > 0."
+            "(a column of zeros, or no row with curvature). Drop those columns, penalise them (lam > 0), or "
+            "use a smoother loss (a larger t)."
         )
     values, vectors = eigh(matrix)
     if values[0] < -len(values) * EPSILON * values[-1]:
         raise IndefiniteHessian(
             f"The Hessian is indefinite: its smallest eigenvalue is {values[0]:.3g} of its scale, so this is "
-            "not a minimum. Check the loss and theta, or add damping above that size."
+            f"not a minimum. Check the loss and theta. {SOLVER}"
         )
     involved = np.flatnonzero(np.abs(vectors[:, 0]) > 0.05 * np.abs(vectors[:, 0]).max())
     raise SingularHessian(
         f"The Hessian is singular to working precision (eigenvalues {values[0]:.1e} to {values[-1]:.1e} "
-        f"after scaling): coefficients {_listed(involved, names)} are collinear and not determined. Drop a "
-        "column, add a penalty (lam > 0), or pass damping > 0."
+        f"after scaling): coefficients {_listed(involved, names)} are collinear and not determined. Drop one "
+        "of these columns, or add a penalty (lam > 0)."
     )
 
 

@@ -7,22 +7,24 @@ training loss (clearly more where the model can fit wrong labels): see `find_mis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.errors import InvalidArgument, Unsupported
 from influstat.influence.influence import Influence
 from influstat.input.groups import one_by_one
 from influstat.input.labels import index_of
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import Tabled
 from influstat.input.reader import TableReader
 from influstat.input.validation import FloatArray, choice, whole_number
-from influstat.minimise.minimum import Minimum
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.models.hinge import HingeFit
 from influstat.removal.leave_out import announced, collect
+from influstat.risks.classes import ClassLosses, ClassRisk
 from influstat.risks.linear import LinearRisk, as_linear
 
 BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
@@ -31,7 +33,7 @@ BLOCK_ENTRIES = 2**22  # coefficients without a row that are held at once: 32 Mi
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Suspects(ShortRepr):
+class Suspects(Tabled):
     """All training rows, ranked by how much their label surprises the rest.
 
     Attributes
@@ -42,6 +44,9 @@ class Suspects(ShortRepr):
         What the rows are called.
     by : str
         How suspicion was measured.
+    proposed : ndarray, shape (n,)
+        The most likely class of each row but for its own: of two classes the other one. By the fit without
+        the row where suspicion is, else by the fit.
 
     Examples
     --------
@@ -52,9 +57,12 @@ class Suspects(ShortRepr):
     np.int64(2)
     """
 
+    HEADING = "Rows whose labels are suspect, the most suspect first ({0.by})"
+
     score: FloatArray
     row_labels: NDArray[Any]
     by: str
+    proposed: NDArray[Any]
 
     @property
     def order(self) -> NDArray[np.intp]:
@@ -68,11 +76,11 @@ class Suspects(ShortRepr):
         return [(labels[i], int(i), float(self.score[i])) for i in self.order[:k]]
 
     def to_frame(self) -> Any:
-        """Return a pandas DataFrame of position and score by row label, the most suspect first."""
+        """Return a DataFrame of position, score and proposed class by row label, the most suspect first."""
         import pandas as pd
 
         order = self.order
-        table = {"position": order, "score": self.score[order]}
+        table = {"position": order, "score": self.score[order], "proposed": self.proposed[order]}
         index = index_of(self.row_labels[order])
         return pd.DataFrame(table, index=index if any(index.names) else index.rename("row"))
 
@@ -85,7 +93,8 @@ def find_mislabelled(
     Parameters
     ----------
     fit : Fit
-        A fitted classifier (logistic or smoothed hinge).
+        A fitted classifier: of two labels (logistic or another binary model, smoothed hinge), or of several
+        classes (softmax, statsmodels' MNLogit and OrderedModel).
     X, y : array_like, shapes (m, p) and (m,), optional
         Clean validation rows; for ``by="validation"`` only.
     by : {"leave_one_out", "loss", "self_influence", "self_removal", "validation"}
@@ -103,14 +112,16 @@ def find_mislabelled(
     Returns
     -------
     Suspects
-        Score and order of all rows. A row without which there is no fit ranks last, score -inf.
+        Score and order of all rows. A row without which there is no fit ranks last, score -inf. A label
+        cannot be turned over where there are more than two: `proposed` has the most likely other class.
 
     Raises
     ------
     Unsupported
         The loss is not that of a classifier.
     InvalidArgument, InvalidType
-        `by` is unknown; validation rows are missing, given without need, or do not suit the fit.
+        `by` is unknown; validation rows are missing, given without need, or do not suit the fit; `fit` is
+        no `Fit`, but results or an estimator (translate them first).
 
     Notes
     -----
@@ -146,37 +157,58 @@ def find_mislabelled(
     """
     choice("by", by, BY)
     choice("method", method, ("exact", "newton"))
+    classes = _classes_of(fit)
     if by == "validation" and (X is None or (y is None and not isinstance(fit.reader, TableReader))):
         need, remedy = 'be given for by="validation"', "Pass clean rows, held out of the fit."
         raise InvalidArgument("X and y", need, "are missing", remedy)
     if by != "validation" and not (X is None and y is None):
         need = 'be left out unless by="validation"'
         raise InvalidArgument("X and y", need, f'are given with by="{by}"', "Drop them.")
-    risk = _data(fit)
+    rows = np.arange(len(classes.own))
+    losses = np.concatenate([classes.at(fit.theta, part) for part in _blocks(fit)])
+    without = losses
+    if by in ("leave_one_out", "self_removal"):
+        without = _without_each(fit, classes, method)
     if by == "self_influence":
         score = -Influence(fit).on_self().values
     elif by == "validation":
         score = -Influence(fit).on_loss(X, y).removal.sum(axis=1)
     else:  # the penalty's share is the same for all rows
-        before = risk.loss.value(risk.y, risk.linear_predictor(fit.theta))
-        score = before if by == "loss" else _leave_one_out(fit, risk, method)
+        score = without[rows, classes.own]
         if by == "self_removal":
-            score = score - before
-    return Suspects(np.where(np.isnan(score), -np.inf, score), fit.row_labels, by)
+            score = score - losses[rows, classes.own]
+    others = np.where(np.isnan(without), losses, without)
+    others[rows, classes.own] = np.inf
+    proposed = classes.labels[np.argmin(others, axis=1)]
+    return Suspects(np.where(np.isnan(score), -np.inf, score), fit.row_labels, by, proposed)
 
 
-def _data(fit: Any) -> LinearRisk:
-    """Return the fit's risk if it is that of a classifier of two labels, or raise."""
+def _classes_of(fit: Any) -> ClassLosses:
+    """Return the losses in each class if the fit is that of a classifier, or raise."""
     if isinstance(fit, HingeFit):
         remedy = "Use ist.SmoothedSVC with a small t; its ranking is that of the hinge."
         raise Unsupported("fit", "have a smooth loss", "is an exact hinge fit", remedy)
-    if not isinstance(fit, Minimum):
-        raise InvalidType("fit", "be a Fit", f"is {fit!r}", "Fit one: ist.Logistic(lam=1.0).fit(X, y).")
-    risk = as_linear(fit.risk)
-    if risk is None or np.unique(risk.y).size != 2 or not _judges(risk):
-        need, remedy = "be a linear classifier of two labels", "Use ist.Logistic or ist.SmoothedSVC."
+    risk = as_linear(require_fit(fit).risk)
+    if risk is not None and np.unique(risk.y).size == 2 and _judges(risk):
+        return _of_two(risk, getattr(fit.reader, "classes", None))
+    found = fit.risk.class_losses() if isinstance(fit.risk, ClassRisk) else None
+    if found is None:
+        need = "be a linear classifier of two labels, or of several classes (softmax, MNLogit, OrderedModel)"
+        remedy = "Use ist.Logistic, ist.SmoothedSVC or scikit-learn's LogisticRegression."
         raise Unsupported("fit", need, "is not", remedy)
-    return risk
+    return found
+
+
+def _of_two(risk: LinearRisk, names: Any) -> ClassLosses:
+    """Return the losses of a linear predictor's rows with the one label and the other."""
+    labels = np.unique(risk.y)
+
+    def losses(theta: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+        eta = np.sum(risk.design.rows(rows) * theta, axis=1) + risk.offset[rows]
+        return np.stack([risk.loss.value(np.full(eta.shape, label), eta) for label in labels], axis=1)
+
+    called = labels if names is None else np.asarray(names)
+    return ClassLosses(called, np.searchsorted(labels, risk.y), losses)
 
 
 def _judges(risk: LinearRisk) -> bool:
@@ -186,17 +218,21 @@ def _judges(risk: LinearRisk) -> bool:
     return not ((risk.loss.first(low, eta) < 0).any() or (risk.loss.first(high, eta) > 0).any())
 
 
-def _leave_one_out(fit: Minimum, risk: LinearRisk, method: str) -> FloatArray:
-    """Return l(y_i, x_i'theta_-i + o_i), shape (n,), nan where there is no fit without the row."""
-    n, p = risk.shape
-    result = np.full(n, np.nan)
+def _blocks(fit: Minimum) -> Iterator[NDArray[np.intp]]:
+    """Yield the rows in blocks of which all coefficients can be held."""
+    n, p = fit.risk.shape
     step = max(1, BLOCK_ENTRIES // p)
     for start in range(0, n, step):
-        rows = np.arange(start, min(start + step, n))
+        yield np.arange(start, min(start + step, n))
+
+
+def _without_each(fit: Minimum, classes: ClassLosses, method: str) -> FloatArray:
+    """Return the losses of each row under the fit without it, shape (n, K), nan where there is none."""
+    result = np.full((len(classes.own), len(classes.labels)), np.nan)
+    for rows in _blocks(fit):
         every = collect(fit, one_by_one(rows, fit.row_labels), method, whole=True)
         without = announced(every).theta
         found = ~np.isnan(without).any(axis=1)
-        rows, without = rows[found], without[found]
-        eta = np.sum(risk.design.rows(rows) * without, axis=1) + risk.offset[rows]
-        result[rows] = risk.loss.value(risk.y[rows], eta)
+        if found.any():
+            result[rows[found]] = classes.at(without[found], rows[found])
     return result

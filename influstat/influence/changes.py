@@ -10,7 +10,7 @@ import numpy as np
 
 from influstat.errors import InvalidArgument
 from influstat.influence.user_columns import UserColumns
-from influstat.input.printing import short
+from influstat.input.printing import nearest_first, short
 from influstat.input.settings import texts
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
@@ -65,9 +65,15 @@ def changes_of(
         names = texts("columns", [columns] if isinstance(columns, str) else columns)
     if not names:
         raise InvalidArgument("columns", "name a column that varies", "names none", "Add a column.")
-    if not set(steps) <= set(names):
+    known = (*(() if user is None else user.names), *fit.names)
+    for argument, wanted in (("columns", names), ("discrete", steps)):
+        for name in wanted:
+            if name not in known:
+                raise _unknown(argument, name, fit, user)
+    others = [name for name in steps if name not in names]
+    if others:
         raise InvalidArgument(
-            "discrete", "be among the columns", f"is {short(discrete)}", "Add them to columns."
+            "discrete", "be among the columns", f"holds {short(others[0])}", "Add it to columns too."
         )
     result: list[Change] = []
     for name in names:
@@ -76,6 +82,18 @@ def changes_of(
         else:
             result.append(_of_coefficient(fit, rows, slopes, name, stepped=name in steps))
     return result
+
+
+def _unknown(argument: str, name: str, fit: Minimum, user: UserColumns | None) -> InvalidArgument:
+    """Return the error for a name that neither the user's table nor the coefficients have."""
+    need = (
+        "name coefficients of the fit"
+        if user is None
+        else "name columns of the table that the model was given"
+    )
+    names = fit.names if user is None else user.names
+    was = f"holds {short(name)}; there are {nearest_first(name, names)}"
+    return InvalidArgument(argument, need, was, "Pass some of these names.")
 
 
 def slopes_of(user: UserColumns) -> dict[str, FloatArray]:
@@ -161,11 +179,13 @@ def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:
         return np.flatnonzero(varies)
     names = texts("columns", [columns] if isinstance(columns, str) else columns)
     for name in names:
-        if fit.names.count(name) != 1:
+        if name not in fit.names:
+            raise _unknown("columns", name, fit, None)
+        if fit.names.count(name) > 1:
             raise InvalidArgument(
                 "columns",
-                f"name coefficients of the fit ({', '.join(fit.names[:6])}), each of them unique",
-                f"holds {short(name)}",
-                "Correct it.",
+                "name coefficients of the fit, each of them unique",
+                f"holds {short(name)}, which {fit.names.count(name)} of them have",
+                "Rename the columns of X, and fit again.",
             )
     return np.array([fit.names.index(name) for name in names], dtype=np.intp)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import index_of
-from influstat.input.printing import ShortRepr, short
+from influstat.input.printing import Tabled, short
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.solvers import Solution
 
@@ -71,7 +71,7 @@ class Ranking:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Scores(ShortRepr):
+class Scores(Tabled):
     """Influences of all training rows on one or several quantities.
 
     Attributes
@@ -101,6 +101,8 @@ class Scores(ShortRepr):
     >>> scores.values.ravel().round(6) + 0.0, scores.removal.ravel().round(6) + 0.0
     (array([-0.666667,  0.666667]), array([ 0.333333, -0.333333]))
     """
+
+    HEADING = "First-order change on removal of each row, after minus before: {0.quantity}"
 
     values: FloatArray
     share: FloatArray

@@ -90,18 +90,19 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     names, entries = getattr(row_labels, "names", None) or (None,), given.tolist()
     whole = len(names) > 1 and all(isinstance(one, tuple) and len(one) == len(names) for one in entries)
     index = index_of(row_labels)
-    known = np.full(len(given), -1)
+    known, unknown = np.full(len(given), -1), np.ones(len(given), dtype=np.bool_)
     # What no index can hold, no row is called.
     with suppress(TypeError, ValueError, OverflowError, NotImplementedError):
         wanted = index_of(called(given, names) if whole else given)
         if index.nlevels == wanted.nlevels:
-            known = index.get_indexer_for(wanted)
+            known = index.get_indexer_for(wanted)  # every place of each label
+            unknown = ~wanted.isin(index)
     repeated = index.duplicated(keep=False)
-    if (known < 0).any() and len(known) == len(given):
+    if unknown.any():
         raise InvalidArgument(
             argument,
             f"hold at least one whole number from 0 to {len(row_labels) - 1}, row labels or a mask",
-            f"holds {short(given.tolist()[int(np.argmax(known < 0))])}, which no row is called",
+            f"holds {short(given.tolist()[int(np.argmax(unknown))])}, which no row is called",
             "Look at fit.row_labels; np.flatnonzero(mask) gives the positions of a mask.",
         )
     if repeated[known].any():
@@ -137,7 +138,7 @@ def _of_numbers(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) ->
             return _distinct(argument, found, row_labels)
     if not are_positions:  # no such rows, or some are named in the one way and some in the other
         return _of_labels(argument, given, row_labels)
-    first = int(given[0])
+    first = int(given[_doubtful(given, row_labels)])
     raise InvalidArgument(
         argument,
         "tell positions from row labels where rows are called by other numbers than their places",
@@ -146,8 +147,21 @@ def _of_numbers(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) ->
     )
 
 
+def _doubtful(given: NDArray[Any], row_labels: NDArray[Any]) -> int:
+    """Return the place of the first entry that is two rows: one by its label, and another by its position."""
+    other = row_labels[given] != given
+    for both in (other & np.isin(given, row_labels), other & _in_range(given, row_labels), other):
+        if both.any():
+            return int(np.argmax(both))
+    return 0
+
+
 def _within(given: NDArray[Any], row_labels: NDArray[Any]) -> bool:
-    return bool(((given >= row_labels.min()) & (given <= row_labels.max())).any())
+    return bool(_in_range(given, row_labels).any())
+
+
+def _in_range(given: NDArray[Any], row_labels: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray((given >= row_labels.min()) & (given <= row_labels.max()))
 
 
 def _positions(argument: str, chosen: NDArray[Any], n: int) -> Indices:

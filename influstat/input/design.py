@@ -7,7 +7,7 @@ never stored beside dense data; it is appended to each block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -22,8 +22,8 @@ from influstat.input.reader import LabelledTable
 from influstat.input.settings import entries
 from influstat.input.tables import as_pandas, is_foreign
 from influstat.input.validation import (
+    IN_NEW_ROWS,
     FloatArray,
-    check_finite,
     choice,
     first_not_finite,
     numeric_array,
@@ -37,7 +37,8 @@ BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and
 class Design:
     """Rows x_i of the model (n, p), with names, labels and an optional trailing column of ones.
 
-    `names` are those of a DataFrame's columns, or x0, x1, ..., when left out; errors call X `argument`.
+    `names` are those of a DataFrame's columns, or x0, x1, ..., when left out; errors call X `argument`, and
+    the columns of new rows as `training` does.
 
     Examples
     --------
@@ -49,9 +50,17 @@ class Design:
     ('x0', 'x1', 'intercept')
     """
 
-    def __init__(self, X: Any, *, intercept: bool = False, names: Any = None, argument: str = "X") -> None:
+    def __init__(
+        self,
+        X: Any,
+        *,
+        intercept: bool = False,
+        names: Any = None,
+        argument: str = "X",
+        training: Sequence[str] | None = None,
+    ) -> None:
         self.argument = argument
-        data, columns, labels = _read(X, argument)
+        data, columns, labels = _read(X, argument, training)
         self.labelled = labels is not None
         self.row_labels: NDArray[Any] = np.arange(data.shape[0]) if labels is None else labels
         self.columns = columns  # as the caller's table names them, whatever `names` says
@@ -77,7 +86,7 @@ class Design:
 
     def like(self, X: Any, *, argument: str) -> Design:
         """Return the design of new rows, checked to have this design's columns in this order."""
-        other = Design(X, intercept=self.intercept, argument=argument)
+        other = Design(X, intercept=self.intercept, argument=argument, training=self.names)
         expected = self.shape[1] - self.intercept
         found = other.shape[1] - other.intercept
         if found != expected:
@@ -228,14 +237,16 @@ def _squared(block: Any) -> Any:
         return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block
 
 
-def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any] | None]:
+def _read(
+    X: Any, argument: str, training: Sequence[str] | None, labels: NDArray[Any] | None = None
+) -> tuple[Any, list[str] | None, NDArray[Any] | None]:
     """Return the checked matrix, its column names and its row labels (None when it has none)."""
     if isinstance(X, LabelledTable):
-        matrix, names, _ = _read(X.table, argument)
-        return matrix, names, X.row_labels
+        return _read(X.table, argument, training, X.row_labels)
     if is_foreign(X):
-        matrix, names, _ = _read(as_pandas(argument, X), argument)
-        return matrix, names, None
+        matrix, names, _ = _read(as_pandas(argument, X), argument, training)
+        return matrix, names, labels
+    labels = own_labels(X) if labels is None else labels
     columns = [str(name) for name in X.columns] if hasattr(X, "columns") else None
     data: Any = X if sp.issparse(X) else numeric_array(argument, X)
     if data.ndim != 2:
@@ -249,15 +260,31 @@ def _read(X: Any, argument: str) -> tuple[Any, list[str] | None, NDArray[Any] | 
         raise InvalidArgument(
             argument, "have at least one row and one column", f"has shape {data.shape}", "Pass data."
         )
-    data = _read_sparse(data, argument) if sp.issparse(data) else _check_dense(data, argument)
-    return data, columns, own_labels(X)
+    if sp.issparse(data):
+        data = _read_sparse(data, argument)
+    place = _first_place(data)
+    if place is not None:
+        row, column = place
+        known = training or columns or ()
+        called = (None if labels is None else labels[row], known[column] if column < len(known) else None)
+        remedy = "Drop or impute such entries before the fit." if training is None else IN_NEW_ROWS
+        raise_not_finite(argument, data[row, column], row, column, names=called, remedy=remedy)
+    return data, columns, labels
 
 
-def _check_dense(data: NDArray[Any], argument: str) -> NDArray[Any]:
+def _first_place(data: Any) -> tuple[int, int] | None:
+    """Return row and column of the first nan or inf, None where every entry is finite."""
+    if isinstance(data, sp.csr_array):
+        place = first_not_finite(data.data)
+        if place is None:
+            return None
+        return int(np.searchsorted(data.indptr, place[0], side="right")) - 1, int(data.indices[place])
     step = max(1, BLOCK_ENTRIES // data.shape[1])
     for start in range(0, data.shape[0], step):
-        check_finite(argument, data[start : start + step], first_row=start)
-    return data
+        place = first_not_finite(data[start : start + step])
+        if place is not None:
+            return start + place[0], place[1]
+    return None
 
 
 def _read_sparse(X: Any, argument: str) -> Any:
@@ -268,8 +295,4 @@ def _read_sparse(X: Any, argument: str) -> Any:
     if not rows.has_canonical_format:
         rows = rows.copy()
         rows.sum_duplicates()
-    place = first_not_finite(rows.data)
-    if place is not None:
-        row = int(np.searchsorted(rows.indptr, place[0], side="right")) - 1
-        raise_not_finite(argument, rows.data[place], row, int(rows.indices[place]))
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.chosen import one_dimensional, read_positions, test_sets
-from influstat.input.labels import paired
+from influstat.input.labels import label_text, paired
 from influstat.input.printing import ShortRepr, short
 from influstat.input.tables import as_array
 from influstat.input.validation import FloatArray, any_array
@@ -72,6 +72,14 @@ class Groups(ShortRepr):
     def sums(self, values: FloatArray) -> FloatArray:
         """Return the sum over each group of what has one entry per row: from shape (n, ...) to (K, ...)."""
         return np.asarray(np.add.reduceat(values[self.members], self.starts[:-1], axis=0))
+
+    def named(self, reasons: Iterable[str], of: str = "Group", *, but: str = "") -> tuple[str, ...]:
+        """Return one reason per group that says whose it is; one that is "" or `but` as it is."""
+        labels = (label_text(label) for label in self.labels)
+        return tuple(
+            text if text in ("", but) else f"{of} {label}: {text}"
+            for label, text in zip(labels, reasons, strict=True)
+        )
 
     def blocks(self, groups: int, members: int) -> Iterator[Groups]:
         """Yield consecutive parts of at most so many groups and, unless one group alone has more, members."""

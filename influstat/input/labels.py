@@ -124,13 +124,13 @@ def paired(argument: str, value: Any, labels: Any, *, of: str = "the rows of the
             raise InvalidArgument(
                 argument,
                 "have each label once",
-                f"{whose} {_shown(often)} more than once",
+                f"{whose} {label_text(often)} more than once",
                 _by_position(argument),
             )
     places = index.get_indexer(rows) if index.nlevels == rows.nlevels else np.full(len(rows), -1)
     if (places < 0).any():
         count, first = int((places < 0).sum()), rows[int(np.argmax(places < 0))]
-        lacks = f"lacks {count} of the {len(rows)}, the first {_shown(first)}"
+        lacks = f"lacks {count} of the {len(rows)}, the first {label_text(first)}"
         raise InvalidArgument(argument, f"have the labels of {of}", lacks, _by_position(argument))
     return value.iloc[places]
 
@@ -178,5 +178,6 @@ def _by_position(argument: str) -> str:
     return f"Give it those labels, or pass {argument}.to_numpy() to pair by position."
 
 
-def _shown(label: Any) -> str:
+def label_text(label: Any) -> str:
+    """Return what something is called as it is written in Python: text in quotes, numbers plain."""
     return repr(label.item() if isinstance(label, np.generic) else label)

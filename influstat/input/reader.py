@@ -54,6 +54,11 @@ class TableReader(Reader, Protocol):
         """Return the offset of new rows, also where it is left out and X knows it; or raise."""
         ...
 
+    @property
+    def training_names(self) -> tuple[str, ...]:
+        """Names of the columns of the table behind the training rows; none where it is not kept."""
+        ...
+
     def training_column(self, name: str) -> Any:
         """Return a column of the table behind the training rows, in their order; None where there is none."""
         ...

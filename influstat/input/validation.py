@@ -16,12 +16,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.labels import has_index
 from influstat.input.printing import short
 from influstat.input.tables import as_array, as_pandas
 
 FloatArray = NDArray[np.float64]
 
 LARGEST_EXACT_INTEGER = 2**53
+IN_NEW_ROWS = "This is the new table, not that of the fit: drop the row from it, or fill in the value."
 
 
 def real_number(
@@ -135,7 +137,7 @@ def numeric_array(argument: str, value: Any) -> NDArray[Any]:
         raise InvalidArgument(
             argument, "be a rectangular array", "has rows of different lengths", "Make them equal."
         ) from None
-    return real_dtype(argument, array)
+    return real_dtype(argument, array, value)
 
 
 def returned_array(argument: str, returned: Any) -> NDArray[Any]:
@@ -145,7 +147,7 @@ def returned_array(argument: str, returned: Any) -> NDArray[Any]:
     return np.asarray(returned)
 
 
-def real_dtype(argument: str, array: NDArray[Any]) -> NDArray[Any]:
+def real_dtype(argument: str, array: NDArray[Any], given: Any = None) -> NDArray[Any]:
     """Return a real array as float32 or float64, of its shape and digits, or raise naming `argument`."""
     kind = array.dtype.kind
     if kind not in "fiub":
@@ -154,7 +156,8 @@ def real_dtype(argument: str, array: NDArray[Any]) -> NDArray[Any]:
             argument,
             "hold real numbers",
             f"has dtype {array.dtype} ({what})",
-            "Convert it to numbers first, e.g. with .astype(float) or a dummy coding.",
+            "Convert it to numbers first, e.g. with .astype(float) or a dummy coding."
+            + _first_of(array, given),
         )
     if array.dtype in (np.float32, np.float64):
         return array
@@ -195,14 +198,26 @@ def first_not_finite(array: NDArray[Any]) -> tuple[int, ...] | None:
     return tuple(int(index) for index in places[0]) if len(places) else None
 
 
-def raise_not_finite(argument: str, value: Any, row: int, column: int | None = None) -> NoReturn:
-    """Raise for an entry that is nan or inf, naming its place."""
-    raise InvalidArgument(
-        argument,
-        "be finite",
-        f"holds {value} at row {row}" + ("" if column is None else f", column {column}"),
-        "Drop or impute such entries before the fit.",
-    )
+def raise_not_finite(
+    argument: str,
+    value: Any,
+    row: int,
+    column: int | None = None,
+    *,
+    names: tuple[Any, Any] = (None, None),
+    remedy: str = "Drop or impute such entries.",
+) -> NoReturn:
+    """Raise for an entry that is nan or inf, naming its place, also by what row and column are called."""
+    place = f"row {_numbered(row, names[0])}"
+    if column is not None:
+        place += f", column {_numbered(column, names[1])}"
+    raise InvalidArgument(argument, "be finite", f"holds {value} at {place}", remedy)
+
+
+def _numbered(position: int, name: Any) -> str:
+    """Return a position with the name that it has, if that says more."""
+    plain = name.item() if isinstance(name, np.generic) else name
+    return str(position) if plain is None or str(plain) == str(position) else f"{position} ({short(plain)})"
 
 
 def require_two_classes(y: FloatArray, weights: FloatArray) -> None:
@@ -217,6 +232,38 @@ def require_two_classes(y: FloatArray, weights: FloatArray) -> None:
         )
 
 
+def first_other(entries: Any) -> int | None:
+    """Return the position of the first entry that is no number, None where all are."""
+    values = np.asarray(entries, dtype=object).ravel().tolist()
+    return next(
+        (k for k, one in enumerate(values) if isinstance(one, bool) or not isinstance(one, Real)), None
+    )
+
+
+def _first_of(array: NDArray[Any], given: Any) -> str:
+    """Say where an array of text or objects holds the first thing that is no number."""
+    if array.dtype.kind in "US" and isinstance(given, (list, tuple)):  # where one text made text of all
+        array = np.array(given, dtype=object)
+    first = first_other(array) if array.dtype.kind in "OUS" and array.ndim else None
+    if first is None:
+        return ""
+    place = np.unravel_index(first, array.shape)
+    where = ", ".join(f"{name} {k}" for name, k in zip(("row", "column"), place, strict=False))
+    value = array[place] if array.dtype.kind == "O" else array[place].item()
+    return f" {short(value)} at {where} is no number."
+
+
+def _first_in(value: Any, position: int) -> str:
+    """Say the same of a column of a DataFrame, or of a Series or array of pandas, by the label of the row."""
+    column = value.iloc[:, position] if hasattr(value, "iloc") and hasattr(value, "columns") else value
+    kind = getattr(getattr(column, "dtype", None), "kind", "O")
+    first = None if kind in "mMc" else first_other(column)
+    if first is None:
+        return ""
+    label = column.index[first] if has_index(column) else None
+    return f" {short(np.asarray(column, dtype=object)[first])} at row {_numbered(first, label)} is no number."
+
+
 def _from_pandas(argument: str, value: Any) -> Any:
     """Return the NumPy values of a pandas object (missing values as nan); others unchanged."""
     if not hasattr(value, "to_numpy"):
@@ -224,14 +271,15 @@ def _from_pandas(argument: str, value: Any) -> Any:
     frame = hasattr(value, "columns")
     dtypes = list(value.dtypes) if frame else [value.dtype]
     labels = list(value.columns) if frame else [argument]
-    for label, dtype in zip(labels, dtypes, strict=True):
-        if getattr(dtype, "kind", "O") not in "fiub":
-            raise InvalidType(
-                argument,
-                "hold real numbers",
-                f"has dtype {dtype} in column {label!r}",
-                "Convert that column to numbers first (dummy coding, .astype(float)) or leave it out.",
-            )
+    wrong = [k for k, dtype in enumerate(dtypes) if getattr(dtype, "kind", "O") not in "fiub"]
+    if wrong:  # objects that are numbers are none for pandas, and not the worst
+        first, place = next(((k, said) for k in wrong if (said := _first_in(value, k))), (wrong[0], ""))
+        raise InvalidType(
+            argument,
+            "hold real numbers",
+            f"has dtype {dtypes[first]} in column {labels[first]!r}",
+            "Convert that column to numbers first (dummy coding, .astype(float)) or leave it out." + place,
+        )
     if len({str(dtype) for dtype in dtypes}) == 1 and isinstance(dtypes[0], np.dtype):
         return value.to_numpy()
     for position, dtype in enumerate(dtypes):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType, NotStationary
 from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
-from influstat.input.printing import short
+from influstat.input.printing import nearest_first, short
 from influstat.input.reader import LabelledTable, Reader, TableReader
 from influstat.input.validation import (
     FloatArray,
@@ -301,14 +301,15 @@ def named_column(fit: Minimum, groups: Any, argument: str = "groups") -> Any:
         return groups
     reader = fit.reader
     column = reader.training_column(groups) if isinstance(reader, TableReader) else None
-    if column is None:
-        raise InvalidArgument(
-            argument,
-            "name a column of the table that a formula was fitted with, where it is text",
-            f"is {short(groups)}, which is none",
-            f"Pass the column itself, e.g. table[{short(groups)}].",
-        )
-    return column
+    if column is not None:
+        return column
+    need = "name a column of the table that a formula was fitted with, where it is text"
+    names = reader.training_names if isinstance(reader, TableReader) else ()
+    if names:
+        was = f"is {short(groups)}; the columns are {nearest_first(groups, names)}"
+        raise InvalidArgument(argument, need, was, "Pass one of these names, or one label per row.")
+    was, n = f"is {short(groups)}, and the fit knows no such table", len(fit.row_labels)
+    raise InvalidArgument(argument, need, was, f"Pass one label per row ({n}), or lists of rows.")
 
 
 def _require_risk(risk: Any) -> None:

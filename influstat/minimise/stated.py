@@ -32,6 +32,8 @@ class Stated:
     factor_counts : ndarray, shape (n,), or None
         What each row adds to the N of small-sample factors where that is not what it stands for; they then
         subtract the number of coefficients, whatever a penalty takes.
+    factor_parameters : float or None
+        What the small-sample factor of this kind subtracts from N where that is neither; None for those.
     use_t : bool or None
         Student's t or the normal distribution; None for what is usual for the loss.
     parameters : float or None
@@ -61,6 +63,7 @@ class Stated:
     information: str = "observed"
     counts: FloatArray | None = None
     factor_counts: FloatArray | None = None
+    factor_parameters: float | None = None
     use_t: bool | None = None
     parameters: float | None = None
     penalty_in_scores: bool = False

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of, paired_with
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import Tabled
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HingeRemoval(ShortRepr):
+class HingeRemoval(Tabled):
     """The coefficients of k refits of `HingeSVC`, each without one row.
 
     Attributes
@@ -40,6 +40,8 @@ class HingeRemoval(ShortRepr):
     >>> loo.prediction_change([[1.0]]).round(9)
     array([[-1.]])
     """
+
+    HEADING = "Change of each coefficient without the row, after minus before"
 
     groups: Groups
     before: FloatArray

@@ -112,7 +112,7 @@ def cross_validate(
     >>> ist.cross_validate(fit).row_losses         # (1 - 4)^2, (2 - 3.5)^2, (6 - 1.5)^2
     array([ 9.  ,  2.25, 20.25])
     """
-    n = require_fit(fit).risk.shape[0]
+    weights = require_fit(fit).risk.weights
     choice("method", method, METHODS)
     certified = flag("certified", certified)
     if folds is None:
@@ -121,7 +121,7 @@ def cross_validate(
         groups = read_groups(named_column(fit, folds, "folds"), fit.row_labels, "folds")
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
-    losses, bound = np.full((2, n), np.nan)
+    losses, bound = np.full((2, len(weights)), np.nan)
     _linear(fit)
     inner = fit if certified else fit.regular  # losses are the same in any coordinates of theta
     risk = _linear(inner)
@@ -133,11 +133,11 @@ def cross_validate(
         status = _by_removal(inner, groups, method, losses, bound if certified else None)
     if inner is not fit:
         _in_coefficients(fit, groups, method, status)
-    weights = fit.risk.weights
     with np.errstate(invalid="ignore"):  # a fold of weight 0 has no mean
         fold_losses = groups.sums(weights * losses) / groups.sums(weights)
     held = groups.members
     mean = float(weights[held] @ losses[held] / weights[held].sum())
+    status = status if folds is None else list(groups.named(status, "Fold", but=NOT_DONE))
     _warn_of_no_refits(status, losses, groups)
     return CrossValidation(losses, fold_losses, mean, bound, groups, method, tuple(status))
 

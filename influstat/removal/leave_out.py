@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import scipy.sparse as sp
 from influstat.algebra.coordinates import Coordinates
 from influstat.errors import IndefiniteHessian, InvalidArgument, SingularHessian, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.labels import label_text
 from influstat.input.progress import progress
 from influstat.input.validation import choice
 from influstat.input.warning import doubt
@@ -44,7 +46,9 @@ def leave_one_out(fit: Minimum, *, method: str = "exact", rows: Any = None) -> R
 
 def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Removal:
     """Return the coefficients without each of the groups; `Fit.leave_groups_out` says more."""
-    return collect(fit, read_groups(named_column(require_fit(fit), groups), fit.row_labels), method)
+    read = read_groups(named_column(require_fit(fit), groups), fit.row_labels)
+    removal = collect(fit, read, method)
+    return replace(removal, status=read.named(removal.status, but=NOT_DONE))
 
 
 def announced(removal: Removal) -> Removal:
@@ -52,9 +56,12 @@ def announced(removal: Removal) -> Removal:
     bad = np.flatnonzero(np.isnan(removal.theta).any(axis=1))
     reasons = [text for k in bad if (text := removal.status[k]) and text != NOT_DONE]
     if reasons:
+        first = next(k for k in bad if removal.status[k] == reasons[0])
+        single = removal.groups.single
+        row = f", row {label_text(removal.fit.row_labels[removal.rows[first]])}" if single else ""
         doubt(
             f"{len(reasons)} of {len(removal.groups)} removals hold coefficients that are nan (`status` says "
-            f"why). The first: {reasons[0]}"
+            f"why). The first{row}: {reasons[0]}"
         )
     elif removal.fit.lost:
         doubt(

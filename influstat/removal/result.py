@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of, paired_with
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import Tabled
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
@@ -26,7 +26,7 @@ from influstat.removal.gradients import gradients_without
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Removal(ShortRepr):
+class Removal(Tabled):
     """The coefficients after each of k removals.
 
     Attributes
@@ -57,6 +57,8 @@ class Removal(ShortRepr):
     >>> loo.prediction_change([[3.0]]).ravel().round(9)       # 3 (1.5 - 4/3), 3 (0.5 - 4/3)
     array([ 0.5, -2.5])
     """
+
+    HEADING = "Change of each coefficient without the rows, after minus before ({0.method})"
 
     fit: Minimum
     method: str

@@ -17,6 +17,7 @@ from influstat.curvature.dense import DenseCurvature
 from influstat.errors import Unsupported
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, choice, vector
+from influstat.risks.classes import ClassLosses
 from influstat.risks.protocol import Protocol
 from influstat.risks.rows import read_weights
 
@@ -41,6 +42,9 @@ class RowLikelihoods(Interface):
 
     def contrasts(self, rows: NDArray[np.intp]) -> FloatArray | None:
         """Return C (m, p) so that the rows' losses fall for ever where C d >= 0; None if not known."""
+
+    def class_losses(self) -> ClassLosses | None:
+        """Return what every row would lose in each class; None where y holds no classes."""
 
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> RowLikelihoods:
         """Return the same likelihood of other rows, or raise Unsupported."""
@@ -183,6 +187,10 @@ class LikelihoodRisk:
     def contrasts(self) -> FloatArray | None:
         """Return C (m, p) so that the risk falls for ever where C d >= 0 and not 0; None if not known."""
         return self.likelihood.contrasts(np.flatnonzero(self.weights > 0))
+
+    def class_losses(self) -> ClassLosses | None:
+        """Return what every row would lose in each class; None where y holds no classes."""
+        return self.likelihood.class_losses()
 
     def reweighted(self, weights: Any) -> LikelihoodRisk:
         """Return the risk of the same rows with other weights; a weight of 0 leaves a row out."""

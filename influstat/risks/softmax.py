@@ -18,6 +18,7 @@ from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
 from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, choice, coefficients
 from influstat.losses.squared import SquaredError
+from influstat.risks.classes import ClassLosses, softmax_losses
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.penalties import L2
 from influstat.risks.protocol import Protocol
@@ -242,6 +243,16 @@ class SoftmaxRisk:
         for k, part in enumerate(vectors.reshape(len(self.classes), -1, vectors.shape[1])):
             result += residuals[:, [k]] * self.design.dot(part)
         return result
+
+    def class_losses(self) -> ClassLosses:
+        """Return what every row would lose in each class."""
+        return ClassLosses(np.array(self.classes, dtype=object), self.y, self._losses_in_classes)
+
+    def _losses_in_classes(self, theta: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+        by_class = theta.reshape(-1, len(self.classes), self.design.shape[1])
+        return softmax_losses(
+            self.design.rows(rows), np.broadcast_to(by_class, (len(rows), *by_class.shape[1:]))
+        )
 
     # -- other weights, other rows ----------------------------------------------------------------------
 

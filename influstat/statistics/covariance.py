@@ -42,7 +42,7 @@ from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.dispersion import dispersion, dispersion_of
 from influstat.statistics.leverage import Leverage
-from influstat.statistics.sandwich import clusters_left, lost_coefficients, middle
+from influstat.statistics.sandwich import clusters_left, lost_coefficients, middle, rows_at_one
 from influstat.statistics.setting import (
     CLUSTER_JACKKNIVES,
     JACKKNIVES,
@@ -91,12 +91,28 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     if lost.any():
         names = [name for name, missing in zip(fit.names, lost, strict=True) if missing]
         doubt(
-            f"The {setting.kind} covariance is nan for {len(names)} of {len(lost)} coefficients, which "
-            "columns that depend on each other, or rows that it leaves out or divides by, do not determine: "
-            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}."
+            f"The {setting.kind} covariance is nan for {len(names)} of {len(lost)} coefficients: "
+            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}. {_why_lost(fit, setting)}"
         )
         result[lost] = result[:, lost] = np.nan
     return result
+
+
+def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
+    """Return why coefficients have no covariance, and what to do about it."""
+    reasons, own = [], rows_at_one(fit, setting)
+    if fit.lost:
+        reasons.append("Columns of X depend on each other: drop one of those that do.")
+    if own.size:
+        more = f" and {own.size - 1} more" if own.size > 1 else ""
+        reasons.append(
+            f"Row {fit.row_labels[own[0]]}{more} has leverage 1: it alone determines a coefficient and has "
+            f"no residual, so that {setting.kind} divides 0 by 0. Use HC0 or HC1, or drop the row and its "
+            "column."
+        )
+    if not reasons:
+        reasons.append(f"Without a row or group that {setting.kind} leaves out they are not determined.")
+    return " ".join(reasons)
 
 
 def _regular(fit: Minimum, setting: CovarianceSetting) -> FloatArray:

@@ -50,8 +50,9 @@ def average_marginal_effect(
         Relative changes, as statsmodels calls them: of the mean and the column (d log m / d log x), of the
         column, or of the mean; the derivative dy/dx when left out.
     X, offset : array_like, optional
-        Other rows to average over, each counting the same. Left out: the training rows, weighted as
-        in the fit; a removed row then also leaves the average, as it does in a refit.
+        Other rows to average over, each counting the same. Left out: the training rows with their offsets,
+        weighted as in the fit (by the numbers of trials too); a removed row then also leaves the average, as
+        it does in a refit.
 
     Returns
     -------
@@ -68,9 +69,14 @@ def average_marginal_effect(
 
     Notes
     -----
-    As statsmodels' `get_margeff(at="overall")`, which counts every column of the design as a variable of its
-    own. The gradient needs m'', found by a five-point difference of m' to about 12 digits; a Pipeline or
-    formula is differentiated in the same way, to about 10 (`influstat.influence.user_columns`).
+    The mean of a row is that of one trial where y has several, and holds the row's offset and exposure; rows
+    are averaged by their weights: those of the fit, times the numbers of trials. statsmodels'
+    `get_margeff(at="overall")` is the same where there are none of these; it leaves an exposure out of the
+    mean (of Poisson models), lets every row count the same whatever its trials or weights, and counts every
+    column of the design as a variable of its own.
+
+    The gradient needs m'', found by a five-point difference of m' to about 12 digits; a Pipeline or formula
+    is differentiated in the same way, to about 10 (`influstat.influence.user_columns`).
 
     Examples
     --------

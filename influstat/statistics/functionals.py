@@ -17,7 +17,7 @@ from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence, difference_scale
 from influstat.influence.scores import Scores
 from influstat.input.labels import index_of
-from influstat.input.printing import ShortRepr, short
+from influstat.input.printing import Tabled, short
 from influstat.input.progress import progress
 from influstat.input.settings import text, texts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
@@ -36,7 +36,7 @@ Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FunctionalChange(ShortRepr):
+class FunctionalChange(Tabled):
     """What becomes of m quantities when each of k rows is removed.
 
     Attributes
@@ -58,6 +58,7 @@ class FunctionalChange(ShortRepr):
     array([ 2., -2.])
     """
 
+    HEADING = "Change without each row, after minus before"
     change: FloatArray
     row_labels: NDArray[Any]
     labels: tuple[str, ...]
@@ -71,7 +72,7 @@ class FunctionalChange(ShortRepr):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Functional(ShortRepr):
+class Functional(Tabled):
     """m smooth quantities q of a fit.
 
     Attributes
@@ -102,6 +103,7 @@ class Functional(ShortRepr):
     (array([4.]), array([-2.,  2.]))
     """
 
+    HEADING = "{0.quantity}"
     fit: Minimum
     labels: tuple[str, ...]
     quantity: str
@@ -159,9 +161,7 @@ class Functional(ShortRepr):
         return FunctionalChange(values, removal.labels, self.labels, status)
 
     def standard_errors(self, kind: str | None = None, **settings: Any) -> FloatArray:
-        """Return sqrt(a'Va) by the delta method; the arguments are those of `Fit.covariance`.
-
-        Rows that q averages over are held fixed.
+        """Return sqrt(a'Va), the delta method with rows averaged over held fixed; `Fit.covariance` has more.
 
         Returns
         -------

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from influstat.input.labels import index_of
-from influstat.input.printing import ShortRepr
+from influstat.input.printing import Tabled
 from influstat.input.validation import FloatArray, choice
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ STEP = float(np.finfo(np.float64).eps) ** 0.2  # relative step of a five-point d
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class InferenceTable(ShortRepr):
+class InferenceTable(Tabled):
     """Five quantities of every coefficient: their values, shape (p,), or changes by row, shape (k, p).
 
     Attributes
@@ -44,6 +44,8 @@ class InferenceTable(ShortRepr):
     >>> fit.inference().table.standard_errors           # sqrt(26 / 2 / 3)
     array([2.081666])
     """
+
+    HEADING = ""
 
     standard_errors: FloatArray
     t_values: FloatArray

@@ -36,6 +36,8 @@ def size(setting: CovarianceSetting) -> float:
 
 def taken(fit: Minimum, setting: CovarianceSetting) -> float:
     """Return what they subtract from N: the effective degrees of freedom, or the number of coefficients."""
+    if setting.factor_parameters is not None:
+        return setting.factor_parameters
     return count(fit, setting)[1] if setting.factor_counts is None else float(len(fit.theta))
 
 
@@ -140,6 +142,14 @@ def copy_leverage(leverage: Leverage, setting: CovarianceSetting) -> FloatArray:
     return np.asarray(leverage.values / np.where(setting.counts > 0, setting.counts, 1.0))
 
 
+def rows_at_one(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.intp]:
+    """Return the rows of leverage 1 where the form divides by 1 - leverage; none where it does not."""
+    if setting.kind not in BY_LEVERAGE:
+        return np.zeros(0, dtype=np.intp)
+    leverage = Leverage(fit, setting.information)
+    return np.flatnonzero(copy_leverage(leverage, setting) > 1.0 - ONE)
+
+
 def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bool_]:
     """Return which coefficients a form that divides by 1 - leverage cannot judge: those of rows at 1.
 
@@ -155,10 +165,7 @@ def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bo
         No coefficient is left.
     """
     lost = np.zeros(len(fit.theta), dtype=np.bool_)
-    if setting.kind not in BY_LEVERAGE:
-        return lost
-    leverage = Leverage(fit, setting.information)
-    own = np.flatnonzero(copy_leverage(leverage, setting) > 1.0 - ONE)
+    own = rows_at_one(fit, setting)
     if not own.size:
         return lost
     weights = fit.risk.weights.copy()
@@ -169,7 +176,7 @@ def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bo
         raise InvalidArgument(
             "kind",
             "be one that does not divide by 1 - leverage",
-            f"is {setting.kind} and row {leverage.risk.row_labels[own[0]]} has leverage 1",
+            f"is {setting.kind} and row {fit.row_labels[own[0]]} has leverage 1",
             'Use "HC0" or "HC1", or drop that row.',
         )
     return lost

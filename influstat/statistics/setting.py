@@ -58,6 +58,8 @@ class CovarianceSetting:
     factor_counts : ndarray, shape (n,), or None
         What each row adds to the N of that factor, which then subtracts the number of coefficients; None for
         observations and effective degrees of freedom.
+    factor_parameters : float or None
+        What that factor subtracts where it is neither; None for those.
     parameters : float or None
         What degrees of freedom subtract from the observations; None for the effective ones.
     penalty_in_scores : bool
@@ -84,6 +86,7 @@ class CovarianceSetting:
     parameters: float | None = None
     penalty_in_scores: bool = False
     group_freedom: bool = True
+    factor_parameters: float | None = None
 
     def without(self, row: int) -> CovarianceSetting:
         """Return the setting of the fit without a row: its observations are gone, its place is kept."""
@@ -141,6 +144,7 @@ def read_setting(
         stated.parameters if frequency is None else None,
         stated.penalty_in_scores,
         stated.group_freedom,
+        stated.factor_parameters if own and frequency is None else None,
     )
 
 

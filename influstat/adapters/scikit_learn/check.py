@@ -90,7 +90,7 @@ def checked_fit(
         polishing moved it by more than 0.1 standard errors or half a removal.
     """
     left = remaining_step(risk, theta)
-    known = causes(estimator, transformers, risk, theta)
+    known = causes(estimator, transformers, risk, theta, polish=polish)
     if polish:
         if closed_form(estimator, risk, theta) and standard_errors(risk, left) > NOTICED:
             raise _elsewhere(risk, theta, left, known, "It is a closed form: polish=True would hide that. ")

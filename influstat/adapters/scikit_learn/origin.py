@@ -12,6 +12,7 @@ from influstat.risks.chart import chart_of
 CLOSED_FORMS = ("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge", "ARDRegression")
 RIDGES = ("Ridge", "RidgeClassifier")
 DIRECT = ("svd", "cholesky")  # solvers of Ridge without a tolerance
+POLISH_FOR_MINIMUM = ", or pass polish=True for the minimum itself."
 CROSS_FITTED = ("TargetEncoder",)  # transformers whose fit_transform differs from fit and transform
 
 
@@ -28,8 +29,15 @@ def closed_form(estimator: Any, risk: Any, theta: FloatArray) -> bool:
     return direct(estimator) and not _truncated(estimator, risk, theta)
 
 
-def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray) -> str:
-    """Return what may explain coefficients that are not at the minimum on these rows, with the remedy."""
+def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray, *, polish: bool) -> str:
+    """Return what may explain coefficients that are not at the minimum on these rows, with the remedy.
+
+    Where the fit is polished already, the remedy is another one.
+
+    Returns
+    -------
+    str
+    """
     steps = [] if transformers is None else [type(step).__name__ for _, step in transformers.steps]
     for name in _named(transformers, steps):
         if name in CROSS_FITTED:
@@ -42,20 +50,16 @@ def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray) -> s
         return (
             f"LinearRegression took the columns for dependent (rank_ {estimator.rank_} of "
             f"{estimator.n_features_in_}) and left directions out, so it is no minimum: its columns are too "
-            "far from 0 or too alike. Center or rescale them and fit again, or pass polish=True for the "
-            "minimum itself."
+            "far from 0 or too alike. Center or rescale them and fit again"
+            + (": what is answered here is about the minimum." if polish else POLISH_FOR_MINIMUM)
         )
-    again = (
-        ""
-        if closed_form(estimator, risk, theta)
-        else (
-            " If it stopped early, refit with more iterations and a smaller tol, or pass polish=True to "
-            "finish it by Newton's method."
-        )
-    )
+    again = ""
+    if not closed_form(estimator, risk, theta):
+        again = " If it stopped early, refit with more iterations and a smaller tol"
+        again += "." if polish else ", or pass polish=True to finish it by Newton's method."
     return (
         "Pass the X, y and sample_weight that it was fitted with: a forgotten sample_weight, rows in another "
-        "order, or missing values filled in otherwise look like this." + again
+        "order, another y, or missing values filled in otherwise look like this." + again
     )
 
 

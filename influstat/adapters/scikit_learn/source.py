@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.adapters.origin import refuse_of_others
 from influstat.adapters.scikit_learn import data
 from influstat.adapters.scikit_learn.kinds import kind_of, objective_of
 from influstat.adapters.scikit_learn.objectives import Size
@@ -88,6 +89,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     InvalidArgument, InvalidType, Unsupported
         The estimator is not fitted or not one of ours, or X, y or sample_weight do not suit it.
     """
+    refuse_of_others("estimator", estimator, own="sklearn", need="be a fitted estimator of scikit-learn")
     last, transformers = _last_step(estimator)
     kind_of(last)  # refuses what there are no formulas for before anything is read from it
     _require_fitted(last)

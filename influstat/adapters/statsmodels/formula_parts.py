@@ -40,6 +40,11 @@ def training_table(model: Any) -> Any:
     return table.loc[labels] if found else None
 
 
+def variables_in(text: str, table: Any) -> list[Any]:
+    """Return the columns of a table that a side of a formula names."""
+    return [name for name in table.columns if re.search(rf"(?<!\w){re.escape(str(name))}(?!\w)", text)]
+
+
 def right_side(model: Any, table: Any) -> tuple[list[str], FloatArray]:
     """Return names and columns of the design matrix for the rows of a table; or raise as patsy does."""
     found = [getattr(owner, name, None) for owner in (model, model.data) for name in SPECS]
@@ -122,9 +127,8 @@ def left_side(model: Any) -> LeftSide | None:
     if code is None:
         return None
     text = str(formula_of(model)).partition("~")[0].strip()
-    named = [str(name) for name in table.columns]
-    variables = tuple(name for name in named if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text))
-    return LeftSide(model, spec, code, variables, text in named and code is _as_it_is)
+    variables = tuple(map(str, variables_in(text, table)))
+    return LeftSide(model, spec, code, variables, text in variables and code is _as_it_is)
 
 
 def _as_it_is(columns: FloatArray) -> FloatArray:
@@ -164,27 +168,28 @@ def _coding(raw: FloatArray, endog: FloatArray) -> Callable[[FloatArray], FloatA
 
 @dataclass(frozen=True)
 class OffsetPart:
-    """One argument of the model that adds to the linear predictor, and the column that it is.
+    """One argument of the model that adds to the linear predictor, and the columns that it may be.
 
     Attributes
     ----------
     argument : str
         "offset" or "exposure".
-    column : str or None
-        None where it is no column of the table, or may be several.
-    logged : bool
-        Whether the logarithm of the column is added.
+    columns : dict
+        The columns of the table that it equals, and of each whether it is its logarithm that does.
     """
 
     argument: str
-    column: Any
-    logged: bool
+    columns: dict[Any, bool]
 
-    def of(self, table: Any) -> FloatArray:
-        """Return what is added for the rows of a table, shape (m,)."""
-        values = np.asarray(table[self.column], dtype=np.float64)
-        with np.errstate(all="ignore"):  # what is not finite is refused as such
-            return np.log(values) if self.logged else values
+    def of(self, table: Any) -> FloatArray | None:
+        """Return what is added for the rows of a table, shape (m,); None where its columns differ there."""
+        found = []
+        for column, logged in self.columns.items():
+            values = np.asarray(table[column], dtype=np.float64)
+            with np.errstate(all="ignore"):  # what is not finite is refused as such
+                found.append(np.log(values) if logged else values)
+        alike = all(np.allclose(one, found[0], rtol=SAME, atol=SAME, equal_nan=True) for one in found)
+        return found[0] if alike else None
 
 
 def offset_parts(model: Any) -> list[OffsetPart]:
@@ -194,18 +199,18 @@ def offset_parts(model: Any) -> list[OffsetPart]:
         values = getattr(model, argument, None)
         if values is not None and np.any(np.asarray(values)):
             found = _columns_equal(training_table(model), np.asarray(values, dtype=np.float64))
-            parts.append(OffsetPart(argument, *(found[0] if len(found) == 1 else (None, False))))
+            parts.append(OffsetPart(argument, found))
     return parts
 
 
-def _columns_equal(table: Any, values: FloatArray) -> list[tuple[Any, bool]]:
+def _columns_equal(table: Any, values: FloatArray) -> dict[Any, bool]:
     """Return the columns that are these values, or whose logarithms are, and which of both it is."""
-    found = []
+    found = {}
     for name in [] if table is None else table.select_dtypes("number").columns:
         column = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
         with np.errstate(all="ignore"):
             for logged, candidate in ((False, column), (True, np.log(column))):
                 if np.allclose(candidate, values, rtol=SAME, atol=SAME):
-                    found.append((name, logged))
+                    found[name] = logged
                     break
     return found

@@ -17,11 +17,20 @@ from influstat.adapters.statsmodels.formula_parts import (
     right_side,
     said,
     training_table,
+    variables_in,
 )
 from influstat.errors import InvalidArgument
 from influstat.input.labels import own_labels
+from influstat.input.printing import short
 from influstat.input.reader import LabelledTable
 from influstat.input.tables import as_array, as_pandas, is_foreign
+from influstat.input.validation import (
+    IN_NEW_ROWS,
+    FloatArray,
+    first_not_finite,
+    numeric_array,
+    raise_not_finite,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +106,48 @@ class FormulaReader:
             if tuple(names) != self.names:  # a penalty keeps some columns, or the model drops one
                 rows = rows[:, [names.index(name) for name in self.names]]
         except Exception as error:
+            self._require_numbers(table)
             raise InvalidArgument(
                 "X",
                 f"hold the variables of the formula {formula_of(self.model)!r}",
                 f"does not ({said(error)})",
                 "Pass a table with those columns, or rows of the design matrix itself.",
             ) from error
+        self._require_finite(table, rows)
         labels = None if is_foreign(X) else own_labels(table)
         return rows if labels is None else LabelledTable(rows, labels)
+
+    def _require_numbers(self, table: Any) -> None:
+        """Raise for a variable that holds something else than the numbers that it holds in the fit."""
+        trained = training_table(self.model)
+        for name in [] if trained is None else variables_in(str(formula_of(self.model)), table):
+            known = name in trained.columns and getattr(trained[name].dtype, "kind", "O") in "iuf"
+            if known and getattr(table[name].dtype, "kind", "O") not in "iufb":
+                numeric_array("X", table[[name]])  # says which entry is none
+
+    def _require_finite(self, table: Any, rows: FloatArray) -> None:
+        """Raise for a row of the design that is not finite, naming the variable of the table behind it."""
+        place = first_not_finite(rows)
+        if place is None:
+            return
+        import pandas as pd
+
+        row = place[0]
+        held = {
+            name: table[name].iloc[row]
+            for name in variables_in(str(formula_of(self.model)).partition("~")[2], table)
+        }
+        for name, value in held.items():
+            if pd.isna(value) or value in (np.inf, -np.inf):
+                at = row, list(table.columns).index(name)
+                raise_not_finite("X", value, *at, names=(table.index[row], name), remedy=IN_NEW_ROWS)
+        raise InvalidArgument(
+            "X",
+            f"give finite values in the formula {formula_of(self.model)!r}",
+            f"gives {rows[place]} at row {row} ({short(table.index[row])}), where "
+            + ", ".join(f"{name} is {value}" for name, value in held.items()),
+            IN_NEW_ROWS,
+        )
 
     def targets(self, y: Any) -> Any:
         """Return y as it is: without a table it is coded as in the model."""
@@ -175,18 +218,39 @@ class FormulaReader:
         if offset is not None or not self._offsets:
             return offset
         table = self._table(X)
-        known = [] if table is None else [part for part in self._offsets if part.column in table.columns]
-        if len(known) == len(self._offsets):
-            return sum(part.of(table) for part in known)
-        arguments = " and ".join(part.argument for part in self._offsets)
-        columns = [repr(part.column) for part in self._offsets if part.column is not None]
-        remedy = f"or a table with the column {' and '.join(columns)}" if columns else "zeros for none"
+        return sum(self._offset_by(part, table) for part in self._offsets)
+
+    def _offset_by(self, part: OffsetPart, table: Any) -> FloatArray:
+        """Return one part of the offset of a table's rows, or raise saying why the table does not tell it."""
+        missing = [name for name in part.columns if table is None or name not in table.columns]
+        names = " and ".join(map(repr, part.columns))
+        added = None if missing or not part.columns else part.of(table)
+        if added is not None:
+            return added
+        was, remedy = (
+            "is left out, and no column of the table that was fitted is equal to it",
+            "zeros for none",
+        )
+        if part.columns:
+            remedy = f"or a table with the column {names}"
+            was = f"is left out, and X does not hold {' and '.join(map(repr, missing))}"
+        if len(part.columns) > 1:
+            remedy = f"or a table in which {names} are equal"
+            was += f", of which any may be the {part.argument}: they are equal in the table that was fitted"
+            if not missing:
+                was = f"is left out, and {names}, equal in the table that was fitted, differ in X"
         raise InvalidArgument(
             "offset",
-            f"be given for new rows of a model with {arguments}",
-            "is left out, and X does not hold it",
+            f"be given for new rows of a model with {part.argument}",
+            was,
             f"Pass what is added to their linear predictor (the logarithm of an exposure), {remedy}.",
         )
+
+    @property
+    def training_names(self) -> tuple[str, ...]:
+        """Names of the columns of the table that was fitted; none where it is not kept."""
+        table = training_table(self.model)
+        return () if table is None else tuple(map(str, table.columns))
 
     def training_column(self, name: str) -> Any:
         """Return a column of the table that was fitted, shape (n,); None where it has no such column."""

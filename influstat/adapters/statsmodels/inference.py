@@ -3,7 +3,8 @@
 Covariances of statsmodels, and what they are here: nonrobust and fixed scale ("model"), HC0 to HC3, HAC,
 cluster (one-way and two-way), cluster-crv3 ("cluster jackknife"), cluster-jk ("centred cluster jackknife")
 and RLM's H1 to H3. Outside of least squares statsmodels computes HC0 whichever of HC0 to HC3 is asked for, so
-that it is HC0 here. hac-panel and hac-groupsum are not reproduced: inference() says what stands there.
+that it is HC0 here, and inference() says so. hac-panel and hac-groupsum are not reproduced: inference() says
+what stands there.
 """
 
 from __future__ import annotations
@@ -167,7 +168,12 @@ def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
     if kind.startswith("fixed"):
         stated = replace(stated, dispersion=float(settings.get("scale", 1.0)))
     if kind in ("HC1", "HC2", "HC3") and not hasattr(results, f"cov_{kind}"):
-        kind = "HC0"
+        sentence = (  # the numbers are the library's, so that its standard errors are compared all the same
+            f"The fit has cov_type={kind!r}, under which statsmodels computes HC0 for "
+            f"{type(results.model).__name__}: its standard errors, and so these, are HC0. Pass kind={kind!r} "
+            f"for {kind} itself, or kind='HC0' if that is what you want."
+        )
+        stated, kind = replace(stated, doubt=f"{stated.doubt} {sentence}".strip()), "HC0"
     factor = settings.get("scaling_factor")
     if factor is not None:
         stated = _doubtful(
@@ -178,6 +184,8 @@ def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
         stated = replace(stated, groups=_groups(settings["groups"], results, fit))
     if stated.kind in CORRECTED:
         stated = replace(stated, correction=bool(settings.get("use_correction", True)))
+    if stated.kind in CORRECTED and fit.lost:  # the library subtracts all columns, dependent ones too
+        stated = replace(stated, factor_parameters=float(len(fit.theta)))
     if stated.kind == "HAC":
         lags = settings.get("maxlags")
         n = len(results.model.endog)

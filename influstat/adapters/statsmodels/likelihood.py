@@ -13,6 +13,7 @@ from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.glm import offset_of
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
 from influstat.input.validation import FloatArray, vector
+from influstat.risks.classes import ClassLosses, softmax_losses
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
 from influstat.risks.softmax import class_contrasts
 
@@ -56,6 +57,21 @@ class ScoredLikelihoods:
             return None
         both = X[np.asarray(self.model.endog)[rows] > 0]  # held, by both signs
         return np.pad(np.concatenate([-X, both]), ((0, 0), (0, int(self.model.k_extra))))
+
+    def class_losses(self) -> ClassLosses | None:
+        """Return those of MNLogit, whose first class has the coefficients 0; None for other models."""
+        if type(self.model).__name__ != "MNLogit":
+            return None
+        classes, X = int(self.model.J), np.asarray(self.model.exog, dtype=np.float64)
+        labels = np.array(list(self.model._ynames_map.values()), dtype=object)  # noqa: SLF001 - its only names
+
+        def losses(theta: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+            free = np.broadcast_to(
+                theta.reshape(-1, classes - 1, X.shape[1]), (len(rows), classes - 1, X.shape[1])
+            )
+            return softmax_losses(X[rows], np.pad(free, ((0, 0), (1, 0), (0, 0))))
+
+        return ClassLosses(labels, np.argmax(self.model.wendog, axis=1), losses)
 
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> ScoredLikelihoods:
         """Return the same model on other rows."""

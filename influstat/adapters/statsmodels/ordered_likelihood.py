@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from influstat.adapters.statsmodels.reading import class_codes
 from influstat.input.validation import FloatArray, vector
+from influstat.risks.classes import ClassLosses
 from influstat.risks.likelihood import no_such_rows
 
 
@@ -89,6 +90,22 @@ class OrderedLikelihoods:
 
     def contrasts(self, rows: NDArray[np.intp]) -> None:
         """Return None: thresholds move with the exponential of their coefficients."""
+
+    def class_losses(self) -> ClassLosses:
+        """Return what every row would lose in each of the ordered classes, called by their codes."""
+
+        def losses(theta: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+            own = np.broadcast_to(theta, (len(rows), theta.shape[-1]))
+            codes = np.arange(self.classes)
+            result = []
+            for row, one in zip(rows, own, strict=True):
+                X = np.tile(self.X[row], (self.classes, 1))
+                offset = np.full(self.classes, self.offset[row])
+                everywhere = OrderedLikelihoods(X, codes, offset, self.distribution, self.classes)
+                result.append(everywhere.losses(one))
+            return np.array(result)
+
+        return ClassLosses(np.arange(self.classes), self.codes, losses)
 
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> OrderedLikelihoods:
         """Return the same model on other rows; y holds the codes 0 to K - 1."""

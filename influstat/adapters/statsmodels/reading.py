@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.adapters.origin import refuse_of_others
 from influstat.errors import InvalidArgument, InvalidType, NotConverged, Unsupported
 from influstat.input.chosen import is_pandas_index
 from influstat.input.design import Design
@@ -41,13 +42,10 @@ def unwrapped(results: Any) -> Any:
     inner = getattr(results, "_results", results)
     model = getattr(inner, "model", None)
     if not hasattr(inner, "params") or model is None:
+        need = "be the fitted results of a statsmodels model"
+        refuse_of_others("results", results, own="statsmodels", need=need)
         what = "a model that was not fitted" if hasattr(results, "fit") else f"a {type(results).__name__}"
-        raise InvalidType(
-            "results",
-            "be the fitted results of a statsmodels model",
-            f"is {what}",
-            "Pass what model.fit() returns.",
-        )
+        raise InvalidType("results", need, f"is {what}", "Pass what model.fit() returns.")
     return inner
 
 

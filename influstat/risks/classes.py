@@ -1,0 +1,62 @@
+"""`ClassLosses`: what every row of a classifier's risk would lose in each of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from influstat.input.validation import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class ClassLosses:
+    """The losses of n rows in K classes, without a penalty's share.
+
+    Attributes
+    ----------
+    labels : ndarray, shape (K,)
+        What the classes are called.
+    own : ndarray of int, shape (n,)
+        The class of each row, 0 to K - 1.
+    at : callable
+        From theta, shape (p,) or one line per row (k, p), and k rows to their losses in each class, (k, K).
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> risk = ist.SoftmaxRisk([[1.0], [1.0], [1.0]], [0, 1, 1], penalty=ist.L2(1.0))
+    >>> risk.class_losses().at(np.zeros(2), np.array([0])).round(4)         # log 2
+    array([[0.6931, 0.6931]])
+    """
+
+    labels: NDArray[Any]
+    own: NDArray[np.intp]
+    at: Callable[[FloatArray, NDArray[np.intp]], FloatArray]
+
+
+@runtime_checkable
+class ClassRisk(Protocol):
+    """A risk whose rows may be of classes.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> from influstat.risks.classes import ClassRisk
+    >>> isinstance(ist.SoftmaxRisk([[1.0], [1.0]], [0, 1], penalty=ist.L2(1.0)), ClassRisk)
+    True
+    """
+
+    def class_losses(self) -> ClassLosses | None:
+        """Return the losses in every class; None where y holds no classes."""
+        ...
+
+
+def softmax_losses(X: FloatArray, coefficients: FloatArray) -> FloatArray:
+    """Return log sum_l e^(eta_il) - eta_ik for rows (k, q) and coefficients (k, K, q): shape (k, K)."""
+    eta = np.einsum("ij,ikj->ik", X, coefficients)
+    return np.asarray(logsumexp(eta, axis=1, keepdims=True) - eta)

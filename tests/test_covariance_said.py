@@ -1,0 +1,101 @@
+"""Which covariance stands behind standard errors is said, and once why there is none for a coefficient."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+import influstat as ist
+from influstat.errors import DoubtfulResult
+
+RNG = np.random.default_rng(4)
+TABLE = pd.DataFrame({"x": RNG.normal(size=60), "z": RNG.normal(size=60), "group": np.arange(60) % 4})
+TABLE["mean"] = 1.0 + TABLE["x"] + RNG.normal(size=60)
+TABLE["count"] = RNG.negative_binomial(1, 0.3, size=60)
+TABLE["label"] = (TABLE["mean"] > 1.0).astype(int)
+TABLE["lone"] = (np.arange(60) == 7).astype(float)
+TABLE["same"] = 3.0 - 2.0 * TABLE["x"]
+TABLE["even"], TABLE["odd"] = (TABLE["group"] % 2 == 0) * 1.0, (TABLE["group"] % 2) * 1.0
+TABLE.index = [f"person {k}" for k in range(60)]
+
+MODELS = {
+    "GLM": lambda: sm.GLM.from_formula("count ~ x + z", TABLE, family=sm.families.Poisson()),
+    "Logit": lambda: sm.Logit.from_formula("label ~ x + z", TABLE),
+    "Poisson": lambda: sm.Poisson.from_formula("count ~ x + z", TABLE),
+    "Probit": lambda: sm.Probit.from_formula("label ~ x + z", TABLE),
+    "NegativeBinomial": lambda: sm.NegativeBinomial.from_formula("count ~ x + z", TABLE),
+}
+
+
+def fitted(model, kind):
+    options = {} if model == "GLM" else {"disp": 0, "maxiter": 200}
+    return MODELS[model]().fit(cov_type=kind, **options)
+
+
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning", "ignore:.*:statsmodels.tools.sm_exceptions.HessianInversionWarning"
+)
+@pytest.mark.parametrize("kind", ["HC1", "HC2", "HC3"])
+@pytest.mark.parametrize("model", MODELS)
+def test_hc0_under_another_name_is_said(model, kind):
+    results = fitted(model, kind)
+    fit = ist.from_statsmodels(results)
+    with pytest.warns(
+        DoubtfulResult, match=f"cov_type='{kind}'.*HC0 for {model}: .*Pass kind='{kind}'"
+    ) as said:
+        found = fit.inference()
+    assert len(said) == 1
+    assert found.kind == "HC0"
+    np.testing.assert_allclose(found.table.standard_errors, results.bse, rtol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3"])
+def test_least_squares_has_what_it_is_asked_for(kind):
+    results = sm.OLS.from_formula("mean ~ x + z", TABLE).fit(cov_type=kind)
+    found = ist.from_statsmodels(results).inference()
+    assert found.kind == kind
+    np.testing.assert_allclose(found.table.standard_errors, results.bse, rtol=1e-10)
+
+
+# Formulas whose coefficients are not all determined -> those that are not, and words of the one cause.
+LONE, SAME = "Row person 7 has leverage 1", "Columns of X depend on each other"
+UNDETERMINED = {
+    "mean ~ z + lone": (["lone"], LONE),
+    "mean ~ z + C(lone)": (["C(lone)[T.1.0]"], LONE),
+    "mean ~ x + z + same": (["Intercept", "x", "same"], SAME),
+    "mean ~ z + even + odd": (["Intercept", "even", "odd"], SAME),
+    "mean ~ z + C(group) + even": (
+        ["Intercept", "C(group)[T.1]", "C(group)[T.3]", "even"],
+        SAME,
+    ),
+}
+OPTIONS = {
+    "nonrobust": {},
+    "HC1": {"cov_type": "HC1"},
+    "HC2": {"cov_type": "HC2"},
+    "HC3": {"cov_type": "HC3"},
+    "cluster": {"cov_type": "cluster", "cov_kwds": {"groups": np.arange(60) % 9}},
+    "HAC": {"cov_type": "HAC", "cov_kwds": {"maxlags": 2, "use_correction": True}},
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # statsmodels divides by 1 - leverage
+@pytest.mark.parametrize("covariance", OPTIONS)
+@pytest.mark.parametrize("formula", UNDETERMINED)
+def test_one_cause_is_one_warning(formula, covariance):
+    names, cause = UNDETERMINED[formula]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of statsmodels, which sees dependent columns too
+        results = sm.OLS.from_formula(formula, TABLE).fit(**OPTIONS[covariance])
+        fit = ist.from_statsmodels(results)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        errors = fit.inference().table.standard_errors
+    silent = cause == LONE and covariance not in ("HC2", "HC3")
+    assert [cause in str(one.message) for one in said] == [True] * (not silent)
+    lost = [] if silent else names
+    assert [name for name, error in zip(fit.names, errors, strict=True) if np.isnan(error)] == lost
+    known = [j for j, name in enumerate(fit.names) if name not in names]
+    np.testing.assert_allclose(errors[known], np.asarray(results.bse)[known], rtol=1e-7)

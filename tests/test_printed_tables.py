@@ -1,0 +1,87 @@
+"""Every public result that has a table prints as that table, shortened."""
+
+import inspect
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import influstat as ist
+from influstat.input.printing import COLUMNS, LINES, Tabled, short
+
+RNG = np.random.default_rng(8)
+LABELS = [f"r{k}" for k in range(30)]
+TABLE = pd.DataFrame(RNG.normal(size=(30, 2)), columns=["dose", "age"], index=LABELS)
+CLASSES = (RNG.random(30) < 0.5).astype(int)
+FIT = ist.Logistic(lam=1.0).fit(TABLE, CLASSES)
+WIDE = ist.Ridge(lam=1.0).fit(RNG.normal(size=(30, 12)), RNG.normal(size=30))
+HINGE = ist.HingeSVC(lam=0.5).fit(TABLE, 2 * CLASSES - 1)
+
+RESULTS = {
+    "inference": lambda: FIT.inference("HC0"),
+    "table": lambda: FIT.inference("HC0").table,
+    "changes of standard errors": lambda: FIT.inference("HC0").leave_one_out(),
+    "first-order changes of them": lambda: FIT.inference("HC0").removal(),
+    "odds ratio": lambda: ist.odds_ratio(FIT),
+    "marginal effect": lambda: ist.average_marginal_effect(FIT),
+    "contrast": lambda: ist.contrast(FIT, [1.0, -1.0]),
+    "functional": lambda: ist.functional(FIT, lambda theta: theta[0] * theta[1]),
+    "predicted mean": lambda: ist.predicted_mean(FIT, TABLE.iloc[:3]),
+    "change of an odds ratio": lambda: ist.odds_ratio(FIT).leave_one_out(),
+    "scores": lambda: FIT.influence().on_theta(),
+    "scores on themselves": lambda: FIT.influence().on_self(),
+    "removal": FIT.leave_one_out,
+    "removal of groups": lambda: FIT.leave_groups_out(np.arange(30) % 3),
+    "removal in many columns": WIDE.leave_one_out,
+    "hinge removal": HINGE.leave_one_out,
+    "suspects": lambda: ist.find_mislabelled(FIT),
+    "report": lambda: FIT.removal_report(TABLE.iloc[:1], CLASSES[:1], top=3),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_print_as_their_tables(name):
+    result = RESULTS[name]()
+    frame, lines = result.to_frame(), str(result).splitlines()
+    assert repr(result) == str(result)
+    assert len(lines) <= LINES + 5
+    shown = [str(label) for label in frame.index[: LINES // 2]]
+    if name != "report":  # which has words of its own for its columns
+        assert all(str(column) in str(result) for column in frame.columns[: COLUMNS // 2])
+    for label in shown:
+        assert any(line.split()[0] == label for line in lines), label
+    cut = frame.shape[0] > LINES or frame.shape[1] > COLUMNS
+    assert (f"{frame.shape[0]} rows, {frame.shape[1]} columns: to_frame() has them all." in lines) == cut
+
+
+def test_every_result_with_a_table_is_among_these():
+    modules = [module for name, module in sys.modules.items() if name.startswith("influstat.")]
+    classes = {value for module in modules for value in vars(module).values() if inspect.isclass(value)}
+    with_table = {value for value in classes if hasattr(value, "to_frame")} - {Tabled}
+    assert with_table == {type(make()) for make in RESULTS.values()}
+
+
+def test_what_is_said_of_a_table_is_printed_below_it():
+    assert str(FIT.inference("HC0")).endswith(FIT.inference("HC0").note)
+
+
+def test_a_result_without_a_table_prints_its_fields():
+    loss = ist.SmoothedHinge(t=0.5)
+    fit = ist.Fit.minimise(ist.LinearRisk(loss, TABLE, 2 * CLASSES - 1, penalty=ist.L2(1.0)))
+    quantity = ist.contrast(fit, [1.0, 0.0])
+    with pytest.raises(ist.errors.Unsupported):
+        quantity.to_frame()
+    assert str(quantity).startswith("Functional(fit=Fit(")
+
+
+def test_messages_hold_no_tables():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(
+            ist.errors.InvalidType, match=r"^fit must be a Fit, but it is Scores\(values=array"
+        ) as said:
+            ist.odds_ratio(FIT.influence().on_theta())
+    assert "\n" not in str(said.value)
+    assert "\n" not in short(FIT.inference())
