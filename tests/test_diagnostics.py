@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from hypothesis import assume, given
+from numpy.testing import assert_allclose
 from statsmodels.gam.api import BSplines, GLMGam
 from statsmodels.stats.outliers_influence import MLEInfluence, OLSInfluence
 
@@ -18,7 +19,18 @@ from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within, solve
 from tests.row_measures import PlainInference
-from tests.tolerance import relative, solved
+from tests.tolerance import (
+    CHANGES,
+    CLOSED_FORM,
+    INVERTED,
+    NORMAL_EQUATIONS,
+    ROUNDING,
+    STANDARD_ERRORS,
+    STOPPED,
+    TWO_FITS,
+    relative,
+    solved,
+)
 
 SQUARED, LOGISTIC, SIGNED, HINGE = LOSSES[0], LOSSES[1], LOSSES[2], LOSSES[3]
 ALL_COLUMNS = list(COLUMNS)
@@ -55,9 +67,7 @@ def test_least_squares_measures_are_those_of_refits(protocol, weights, strength)
     truth = PlainInference(problem.plain(), "model", frequency=frequency)
     for i in (0, 7, 23, int(np.argmin(problem.plain().weights))):
         for name, value in truth.diagnostics(i).items():
-            np.testing.assert_allclose(
-                one_value_of(frame, name, i), value, rtol=1e-8, atol=1e-12, err_msg=name
-            )
+            assert_allclose(one_value_of(frame, name, i), value, rtol=CHANGES, atol=CLOSED_FORM, err_msg=name)
 
 
 @pytest.mark.parametrize("protocol", ["fixed", "folded"])
@@ -71,11 +81,11 @@ def test_logistic_measures_are_those_of_refits_when_asked(case, protocol):
     truth = PlainInference(problem.plain(), "model", phi=1.0)
     for i in (0, 11, 29):
         for name, value in truth.diagnostics(i).items():
-            np.testing.assert_allclose(
-                one_value_of(frame, name, i), value, rtol=1e-7, atol=1e-10, err_msg=name
+            assert_allclose(
+                one_value_of(frame, name, i), value, rtol=STANDARD_ERRORS, atol=INVERTED, err_msg=name
             )
     newton = fit.leave_one_out(method="newton").delta
-    np.testing.assert_allclose(fit.diagnostics("dfbeta").to_numpy(), -newton, rtol=1e-8, atol=1e-13)
+    assert_allclose(fit.diagnostics("dfbeta").to_numpy(), -newton, rtol=CHANGES, atol=ROUNDING)
 
 
 def test_the_dispersion_without_a_row_of_a_gamma_model():
@@ -95,7 +105,7 @@ def test_the_dispersion_without_a_row_of_a_gamma_model():
         square = d**2 + h * frame["resid_pearson"] ** 2 / (1.0 - h)
         found = square / frame["student_resid"] ** 2  # phi without the row
         truth = refits if method == "exact" else (np.sum(d**2) - d**2 / (1.0 - h)) / (150 - 4 - 1)
-        np.testing.assert_allclose(found, truth, rtol=1e-6)  # IRLS stops at about 1e-7
+        assert_allclose(found, truth, rtol=STOPPED)  # IRLS stops at about 1e-7
     assert (np.sign(frame["student_resid"]) == np.sign(y - results.fittedvalues)).all()
 
 
@@ -117,9 +127,11 @@ def test_least_squares_measures_equal_those_of_statsmodels(name):
     )
     assert list(ours.columns[:-1]) == list(expected.columns)
     assert list(ours.index) == list(expected.index)
-    np.testing.assert_allclose(ours.to_numpy()[:, :-1], expected.to_numpy(), rtol=1e-8, atol=1e-8)
+    assert_allclose(
+        ours.to_numpy()[:, :-1], expected.to_numpy(), rtol=NORMAL_EQUATIONS, atol=NORMAL_EQUATIONS
+    )
     # statsmodels takes determinants of badly scaled covariances
-    np.testing.assert_allclose(ours["cov_ratio"], theirs.cov_ratio, rtol=1e-6 if name == "longley" else 1e-8)
+    assert_allclose(ours["cov_ratio"], theirs.cov_ratio, rtol=1e-6 if name == "longley" else 1e-8)
 
 
 def canonical_models():
@@ -153,15 +165,15 @@ def test_canonical_models_equal_statsmodels(name):
         h = expected["hat_diag"]
         expected["dffits_internal"] = expected["standard_resid"] * np.sqrt(h / (1.0 - h))
         assert np.max(np.abs(wrong - expected["dffits_internal"])) > 0.1
-    np.testing.assert_allclose(ours[expected.columns], expected, rtol=1e-8, atol=1e-8)
+    assert_allclose(ours[expected.columns], expected, rtol=NORMAL_EQUATIONS, atol=NORMAL_EQUATIONS)
 
 
 def test_a_logit_equals_mle_influence():
     results = CANONICAL["Logit"]
     theirs = MLEInfluence(results)
     ours = ist.from_statsmodels(results).diagnostics(["dfbeta", "cooks_d"])
-    np.testing.assert_allclose(ours.to_numpy()[:, :4], theirs.d_params, rtol=1e-8, atol=1e-10)
-    np.testing.assert_allclose(ours["cooks_d"], theirs.cooks_distance[0], rtol=1e-8)
+    assert_allclose(ours.to_numpy()[:, :4], theirs.d_params, rtol=CHANGES, atol=INVERTED)
+    assert_allclose(ours["cooks_d"], theirs.cooks_distance[0], rtol=CHANGES)
 
 
 # -- where statsmodels is wrong: the truth is a refit ------------------------------------------------------
@@ -175,13 +187,13 @@ def test_weighted_least_squares_is_right_where_ols_influence_is_not():
     refits = [sm.WLS(y.drop(i), X.drop(i), weights=w[X.index != i]).fit() for i in X.index]
     ours = ist.from_statsmodels(results).diagnostics(["dfbeta", "student_resid"])
     truth = np.array([results.params - refit.params for refit in refits])
-    np.testing.assert_allclose(ours.to_numpy()[:, :4], truth, rtol=1e-8, atol=1e-12)
+    assert_allclose(ours.to_numpy()[:, :4], truth, rtol=CHANGES, atol=CLOSED_FORM)
     assert np.max(np.abs(OLSInfluence(results).dfbeta - truth)) > 0.1 * np.max(np.abs(truth))
     scales = np.array([refit.scale for refit in refits])
     q, _ = np.linalg.qr(X.mul(np.sqrt(w), axis=0))
     left = 1.0 - (q**2).sum(axis=1)
-    np.testing.assert_allclose(
-        ours["student_resid"], results.wresid / np.sqrt(scales * left), rtol=1e-7, atol=1e-9
+    assert_allclose(
+        ours["student_resid"], results.wresid / np.sqrt(scales * left), rtol=STANDARD_ERRORS, atol=TWO_FITS
     )
 
 
@@ -196,7 +208,7 @@ def test_counts_stand_for_that_many_rows():
         left = np.arange(60) != i
         refit = sm.GLM(y[left], X[left], family=sm.families.Binomial(), freq_weights=f[left])
         truth = results.params - refit.fit(**tight).params
-        np.testing.assert_allclose(ours[i], truth, rtol=1e-7, atol=1e-10)
+        assert_allclose(ours[i], truth, rtol=CHANGES, atol=INVERTED)
 
 
 # -- identities -------------------------------------------------------------------------------------------
@@ -258,7 +270,7 @@ def test_units_of_the_columns_change_nothing():
         ist.Ridge(lam=0.0, protocol="fixed").fit(X * u, y).diagnostics([*CHEAP, "dfbetas"])
         for u in (np.ones(4), units)
     ]
-    np.testing.assert_allclose(frames[0], frames[1], rtol=1e-9, atol=1e-11)
+    assert_allclose(frames[0], frames[1], rtol=TWO_FITS, atol=CLOSED_FORM)
 
 
 def test_nearly_collinear_columns_keep_their_digits():
@@ -267,7 +279,7 @@ def test_nearly_collinear_columns_keep_their_digits():
     y = X @ np.ones(4) + rng.normal(size=50)
     q, _ = np.linalg.qr(X.to_numpy())
     h = ist.Ridge(lam=0.0, protocol="fixed").fit(X, y).diagnostics("hat_diag")["hat_diag"]
-    np.testing.assert_allclose(h, (q**2).sum(axis=1), rtol=1e-9)
+    assert_allclose(h, (q**2).sum(axis=1), rtol=TWO_FITS)
 
 
 # -- edges -------------------------------------------------------------------------------------------------
@@ -354,11 +366,11 @@ def test_a_risk_of_several_linear_predictors_has_what_needs_no_leverage():
     refit = sm.MNLogit(np.delete(y, 4), X.drop("row 4")).fit(disp=0, tol=1e-13, method="newton")
     change = (results.params - refit.params).to_numpy().T.ravel()
     row = frame.loc["row 4"].to_numpy()
-    np.testing.assert_allclose(row[2:8], change / results.bse.to_numpy().T.ravel(), rtol=1e-5, atol=1e-8)
-    np.testing.assert_allclose(row[8:], change, rtol=1e-5, atol=1e-8)
+    assert_allclose(row[2:8], change / results.bse.to_numpy().T.ravel(), rtol=STOPPED, atol=CHANGES)
+    assert_allclose(row[8:], change, rtol=STOPPED, atol=CHANGES)
     cook = change @ np.linalg.solve(results.cov_params(), change) / 6
     displacement = 2 * (results.llf - results.model.loglike(refit.params.to_numpy()))
-    np.testing.assert_allclose(row[:2], [cook, displacement], rtol=1e-5)
+    assert_allclose(row[:2], [cook, displacement], rtol=STOPPED)
     with pytest.raises(ist.errors.Unsupported, match="one linear predictor per row"):
         fit.diagnostics(["hat_diag"])
 
@@ -375,7 +387,7 @@ def test_the_extra_parameter_of_a_negative_binomial_takes_part():
     refit = sm.NegativeBinomial(np.delete(y, row), X.drop(X.index[row]))
     params = refit.fit(start, disp=0, method="newton", tol=1e-12).params
     truth = (results.params - params) / results.bse
-    np.testing.assert_allclose(exact.iloc[row], truth, rtol=1e-5, atol=1e-7)
+    assert_allclose(exact.iloc[row], truth, rtol=STOPPED, atol=STANDARD_ERRORS)
     slope = np.polyfit(exact.to_numpy().ravel(), newton.to_numpy().ravel(), 1)[0]
     assert abs(slope - 1.0) < 0.02
 
@@ -387,14 +399,14 @@ def test_smoothing_penalties_and_active_sets_take_part():
     gam = GLMGam(y, X[["const", "a"]], smoother=smoother, alpha=[0.5]).fit(tol=1e-12)
     fit = ist.from_statsmodels(gam)
     frame = fit.diagnostics(["hat_diag", "standard_resid", "dfbeta", "cov_ratio", "student_resid"])
-    np.testing.assert_allclose(frame["hat_diag"], gam.get_hat_matrix_diag(), rtol=1e-8)
-    np.testing.assert_allclose(frame.to_numpy()[:, 2:-2], -fit.leave_one_out().delta, rtol=1e-7, atol=1e-10)
+    assert_allclose(frame["hat_diag"], gam.get_hat_matrix_diag(), rtol=NORMAL_EQUATIONS)
+    assert_allclose(frame.to_numpy()[:, 2:-2], -fit.leave_one_out().delta, rtol=CHANGES, atol=INVERTED)
     lasso = ist.from_statsmodels(sm.OLS(y, X).fit_regularized(alpha=0.05), alpha=0.05, polish=True)
     change = lasso.diagnostics(["hat_diag", "dfbeta", "student_resid"])
-    np.testing.assert_allclose(
-        change.filter(like="dfbeta"), -lasso.leave_one_out(method="newton").delta, rtol=1e-6, atol=1e-9
+    assert_allclose(
+        change.filter(like="dfbeta"), -lasso.leave_one_out(method="newton").delta, rtol=CHANGES, atol=TWO_FITS
     )
-    np.testing.assert_allclose(change["hat_diag"].sum(), len(lasso.theta), rtol=1e-9)
+    assert_allclose(change["hat_diag"].sum(), len(lasso.theta), rtol=INVERTED)
     for one, scale in ((fit, frame), (lasso, change)):
         refit = one.leave_one_out(rows=[9]).theta[0]
         part, penalty = one.risk, one.risk.penalty.hessian(one.theta).dense()
@@ -405,7 +417,7 @@ def test_smoothing_penalties_and_active_sets_take_part():
         e = part.y - Z @ one.theta
         sigma = np.sqrt(((part.y - Z @ refit)[kept] ** 2).sum() / freedom)
         truth = e[9] / sigma / np.sqrt(1.0 - scale["hat_diag"].iloc[9])
-        np.testing.assert_allclose(scale["student_resid"].iloc[9], truth, rtol=1e-6)
+        assert_allclose(scale["student_resid"].iloc[9], truth, rtol=CHANGES)
 
 
 @pytest.mark.parametrize(
@@ -437,13 +449,13 @@ def test_sparse_and_single_precision_rows_give_the_same():
         for one in (X.astype(float), X, sp.csr_array(X.astype(float)))
     ]
     for other in frames[1:]:
-        np.testing.assert_allclose(other, frames[0], rtol=1e-9, atol=1e-12)
+        assert_allclose(other, frames[0], rtol=TWO_FITS, atol=CLOSED_FORM)
 
 
 def test_a_perfect_fit_has_leverages_and_says_why_nothing_else():
     fit = ist.Ridge(lam=0.0).fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0])
     with pytest.warns(ist.errors.DoubtfulResult):
         frame = fit.diagnostics()
-    np.testing.assert_allclose(frame["hat_diag"], [1 / 14, 4 / 14, 9 / 14], rtol=1e-14)
+    assert_allclose(frame["hat_diag"], [1 / 14, 4 / 14, 9 / 14], rtol=1e-14)
     assert frame["cooks_d"].isna().all()
     assert all("the fit is perfect" in text for text in frame.attrs["status"])
