@@ -30,7 +30,9 @@ STOP = 1e-12  # a fit and an iterated removal may stop at a gradient this small,
 
 # Where there is no size at hand: what a number of size 1 has gone through in both ways that are compared, in
 # problems whose condition (at unit diagonal) is at most 1000.
+SUMS = 1e-13  # sums of up to a thousand terms, in another order
 CLOSED_FORM = 1e-12  # a formula, and another one for the same: sums and products of conditions up to 100
+SOLVED = 1e-11  # a solution of a linear system: ROUNDING times the condition
 INVERTED = 1e-10  # an inverse or its square root, and what is made of it: up to 1e6 roundings
 TWO_FITS = 1e-9  # two fits, each at a relative gradient of STOP: that times the condition
 CHANGES = 1e-8  # a change between two such fits, which is a tenth of theta or more
