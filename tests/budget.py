@@ -16,6 +16,11 @@ def share(count: int) -> int:
     return max(count // 6, LEAST) if os.environ.get(QUICK) else count
 
 
+def spread(rows: Any) -> Any:
+    """Return the rows, or every sixth of them, at least LEAST in all."""
+    return rows[:: max(1, len(rows) // share(len(rows)))]
+
+
 def examples(count: int, **options: Any) -> settings:
     """Return hypothesis settings of at most that many examples."""
     return settings(max_examples=share(count), **options)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.budget import QUICK
 
@@ -19,9 +19,14 @@ settings.load_profile("ci" if IN_CI else "dev")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Try every law less often where slow tests are left out."""
+    """Try every law less often where slow tests are left out, and do not vary what fails to explain it."""
     if "not slow" in (config.getoption("markexpr") or ""):
         os.environ[QUICK] = "1"
+        phases = [phase for phase in Phase if phase is not Phase.explain]
+        settings.register_profile(
+            "quick", settings.get_profile(settings.get_current_profile_name()), phases=phases
+        )
+        settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

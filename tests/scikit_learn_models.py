@@ -45,6 +45,7 @@ from sklearn.svm import LinearSVC
 import influstat as ist
 from influstat.risks.linear import as_linear
 from influstat.risks.penalties.active_l1 import active_l1
+from tests.budget import spread
 from tests.scikit_learn_versions import HELD_RIDGE, NEWTON, SOFTMAX, TIGHT, elastic
 
 ROWS = 200
@@ -278,7 +279,7 @@ class Fitted:
 
     @property
     def rows(self):
-        return np.arange(0, ROWS, self.case.every)
+        return spread(np.arange(0, ROWS, self.case.every))
 
 
 @cache

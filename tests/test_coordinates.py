@@ -9,6 +9,7 @@ import influstat as ist
 from influstat.algebra.coordinates import coordinates
 from influstat.risks.chart import chart_of
 from tests.budget import examples
+from tests.tolerance import CLOSED_FORM, INVERTED, SOLVED, TWO_FITS
 
 EPSILON = float(np.finfo(float).eps)
 
@@ -127,9 +128,11 @@ def test_influence_and_first_order_removals_of_dependent_columns():
         with pytest.warns(ist.errors.DoubtfulResult, match="3 of 4 coefficients are nan .*: x0, x1, x3 are"):
             removal = fit.leave_one_out(method=method)
         truth = plain.leave_one_out(method=method)
-        np.testing.assert_allclose(removal.prediction_change(twice), truth.prediction_change(X), atol=1e-12)
-        np.testing.assert_allclose(removal.loss_change(twice, y), truth.loss_change(X, y), atol=1e-11)
-        np.testing.assert_allclose(removal.theta[:, 2], truth.theta[:, 2], rtol=1e-9)
+        np.testing.assert_allclose(
+            removal.prediction_change(twice), truth.prediction_change(X), atol=CLOSED_FORM
+        )
+        np.testing.assert_allclose(removal.loss_change(twice, y), truth.loss_change(X, y), atol=SOLVED)
+        np.testing.assert_allclose(removal.theta[:, 2], truth.theta[:, 2], rtol=TWO_FITS)
         assert np.isnan(removal.theta[:, [0, 1, 3]]).all()
         unknown = np.array([[1.0, 0.0, 0.0, 0.0]])
         assert np.isnan(removal.prediction_change(unknown)).all()
@@ -147,14 +150,14 @@ def test_every_question_of_dependent_columns_is_that_of_fewer_columns():
         with pytest.warns(ist.errors.DoubtfulResult, match="covariance is nan for 3 of 4 coefficients"):
             found = fit.covariance(kind, groups=groups)
         truth = plain.covariance(kind, groups=groups)
-        np.testing.assert_allclose(found[2, 2], truth[2, 2], rtol=1e-11)
+        np.testing.assert_allclose(found[2, 2], truth[2, 2], rtol=SOLVED)
         difference = ist.contrast(fit, [1.0, -1.0, 2.0, 0.0]).standard_errors(kind, groups=groups)
         expected = ist.contrast(plain, [1.0, -1.0, 2.0]).standard_errors(kind, groups=groups)
-        np.testing.assert_allclose(difference, expected, rtol=1e-11)
+        np.testing.assert_allclose(difference, expected, rtol=SOLVED)
     with pytest.warns(ist.errors.DoubtfulResult, match="1 of 1 quantities are nan"):
         assert np.isnan(ist.contrast(fit, [1.0, 0.0, 0.0, 0.0]).standard_errors()).all()
     names = ["hat_diag", "cooks_d", "standard_resid", "student_resid", "dffits", "cov_ratio"]
-    np.testing.assert_allclose(fit.diagnostics(names), plain.diagnostics(names), rtol=1e-10)
+    np.testing.assert_allclose(fit.diagnostics(names), plain.diagnostics(names), rtol=INVERTED)
     for folds in (None, clusters):
         found, truth = ist.cross_validate(fit, folds), ist.cross_validate(plain, folds)
-        np.testing.assert_allclose(found.row_losses, truth.row_losses, rtol=1e-10)
+        np.testing.assert_allclose(found.row_losses, truth.row_losses, rtol=INVERTED)

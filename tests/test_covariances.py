@@ -10,6 +10,7 @@ import influstat as ist
 from influstat.statistics.inference_table import QUANTITIES
 from tests.cases import LOSSES, make_problem
 from tests.reference import derivative
+from tests.tolerance import CLOSED_FORM, INVERTED, SLOPES, STANDARD_ERRORS, TWO_FITS
 
 # Roots of the diagonals (two-way: the diagonals) of R 4's sandwich and clubSandwich for
 # stack.loss ~ Air.Flow + Water.Temp + Acid.Conc. of its `stackloss`, weights 1 + (1:21) %% 3,
@@ -102,7 +103,7 @@ def test_covariances_are_those_of_r(model, name):
     found = np.diag(fit.covariance(kind, information="expected", **settings))
     truth = np.array(R[model][name])
     # R prints 12 digits, and its glm stops a little short of them
-    np.testing.assert_allclose(found if name == "two-way" else np.sqrt(found), truth, rtol=1e-7)
+    np.testing.assert_allclose(found if name == "two-way" else np.sqrt(found), truth, rtol=STANDARD_ERRORS)
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if "HAC" not in name])
@@ -118,7 +119,9 @@ def test_without_a_row_it_is_that_of_the_refit(model, name):
         refit = ist.from_statsmodels(results_of(model, left)).inference(kind, **own).table
         for quantity in QUANTITIES:
             before, change = getattr(found.table, quantity), getattr(changes, quantity)[k]
-            np.testing.assert_allclose(before + change, getattr(refit, quantity), rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(
+                before + change, getattr(refit, quantity), rtol=STANDARD_ERRORS, atol=TWO_FITS
+            )
 
 
 def test_a_row_left_out_of_a_time_series_keeps_its_place():
@@ -135,7 +138,7 @@ def test_a_row_left_out_of_a_time_series_keeps_its_place():
     bread = np.asarray(refit.normalized_cov_params)
     after = np.sqrt(np.diag(bread @ middle @ bread))
     before = fit.inference("HAC", lags=2).table.standard_errors
-    np.testing.assert_allclose(before + change, after, rtol=1e-9)
+    np.testing.assert_allclose(before + change, after, rtol=TWO_FITS)
 
 
 @pytest.mark.parametrize("case", LOSSES[:2], ids=str)
@@ -164,7 +167,7 @@ def test_derivatives_of_two_way_clusters(case):
             value = value + sign * k / (k - 1) * (count - 1) / (count - edf) * sums.T @ sums
         return np.sqrt(np.diag(inverse @ value @ inverse))
 
-    np.testing.assert_allclose(found, derivative(errors, 1e-3), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found, derivative(errors, 1e-3), rtol=SLOPES, atol=TWO_FITS)
 
 
 @pytest.mark.parametrize("kind", ["HC0", "HC1", "HC3", "model"])
@@ -182,7 +185,7 @@ def test_derivatives_by_the_expected_information(kind):
 
     truth = derivative(table, 1e-3)
     for name, one in zip(QUANTITIES, truth, strict=True):
-        np.testing.assert_allclose(getattr(found, name)[3], one, rtol=1e-6, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(getattr(found, name)[3], one, rtol=SLOPES, atol=TWO_FITS, err_msg=name)
 
 
 # -- what is refused ---------------------------------------------------------------------------------------
@@ -267,6 +270,8 @@ def test_dispersion_is_the_variance_of_y():
     truth = np.linalg.inv(x.T @ x)
     for results in (sm.OLS(y, x).fit(), sm.WLS(y, x).fit(), sm.GLM(y, x).fit()):
         fit = ist.from_statsmodels(results)
-        np.testing.assert_allclose(fit.covariance(dispersion=1.0), truth, rtol=1e-12)
+        np.testing.assert_allclose(fit.covariance(dispersion=1.0), truth, rtol=CLOSED_FORM)
         cook = fit.diagnostics(["cooks_d"], dispersion=1.0)["cooks_d"]
-        np.testing.assert_allclose(cook, results.scale * fit.diagnostics(["cooks_d"])["cooks_d"], rtol=1e-10)
+        np.testing.assert_allclose(
+            cook, results.scale * fit.diagnostics(["cooks_d"])["cooks_d"], rtol=INVERTED
+        )

@@ -8,6 +8,7 @@ from sklearn.linear_model import TweedieRegressor
 
 import influstat as ist
 from tests.cases import LOSSES, make_problem
+from tests.tolerance import CHANGES, INVERTED, SOLVED, SUMS, TWO_FITS
 
 
 def held_out(problem, groups):
@@ -32,17 +33,17 @@ def test_losses_are_those_of_refits(case, weights, protocol):
     truth = held_out(problem, [[i] for i in range(30)])
     for certified in (False, True):
         result = ist.cross_validate(fit, certified=certified)
-        np.testing.assert_allclose(result.row_losses, truth, rtol=1e-9, atol=1e-11)
-        assert result.mean == pytest.approx(np.average(truth, weights=w), rel=1e-9)
+        np.testing.assert_allclose(result.row_losses, truth, rtol=TWO_FITS, atol=SOLVED)
+        assert result.mean == pytest.approx(np.average(truth, weights=w), rel=TWO_FITS)
         assert np.isfinite(result.error_bound).any() == certified
         if certified:
             assert np.nanmax(np.abs(result.row_losses - truth) - result.error_bound) <= 1e-13
     folds = np.arange(30) % 4
     truth = held_out(problem, [np.flatnonzero(folds == k) for k in range(4)])
     result = ist.cross_validate(fit, folds)
-    np.testing.assert_allclose(result.row_losses, truth, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(result.row_losses, truth, rtol=TWO_FITS, atol=SOLVED)
     means = [np.average(truth[folds == k], weights=w[folds == k]) for k in range(4)]
-    np.testing.assert_allclose(result.fold_losses, means, rtol=1e-9)
+    np.testing.assert_allclose(result.fold_losses, means, rtol=TWO_FITS)
 
 
 @pytest.mark.parametrize("protocol", ["fixed", "folded"])
@@ -58,7 +59,7 @@ def test_a_grid_of_lam_is_one_cross_validation_each(weights, protocol):
         losses = held_out(other, [[i] for i in range(30)])
         means.append(np.average(losses, weights=other.plain().weights))
     fit = ist.Fit.minimise(problem.risk())
-    np.testing.assert_allclose(ist.cross_validate_lam(fit, lams), means, rtol=1e-10)
+    np.testing.assert_allclose(ist.cross_validate_lam(fit, lams), means, rtol=INVERTED)
 
 
 def test_a_row_of_leverage_one_has_no_held_out_loss():
@@ -84,7 +85,9 @@ def test_a_fold_without_a_minimiser_has_no_held_out_loss_and_the_others_are_righ
     assert "no finite minimiser" in result.status[0]
     kept = np.delete(np.arange(8), folds[1])
     again = ist.Logistic(lam=0.0, intercept=True).fit(X[kept], y[kept])
-    np.testing.assert_allclose(result.row_losses[folds[1]], again.loss(X[folds[1]], y[folds[1]]), rtol=1e-9)
+    np.testing.assert_allclose(
+        result.row_losses[folds[1]], again.loss(X[folds[1]], y[folds[1]]), rtol=TWO_FITS
+    )
 
 
 def test_refusals():
@@ -117,10 +120,10 @@ def test_the_stream_gives_the_same_in_parts(method, monkeypatch):
     monkeypatch.setattr("influstat.removal.methods.base.Method.at_once", 10)
     parts = list(ist.removal.stream(fit, method=method))
     assert [len(part.theta) for part in parts] == [10, 10, 5]
-    np.testing.assert_allclose(np.concatenate([part.theta for part in parts]), whole.theta, rtol=1e-10)
+    np.testing.assert_allclose(np.concatenate([part.theta for part in parts]), whole.theta, rtol=INVERTED)
     changes = ist.removal.loss_changes(fit, problem.X_test, problem.y_test, method=method)
     truth = whole.loss_change(problem.X_test, problem.y_test)
-    np.testing.assert_allclose(changes.change, truth, rtol=1e-8, atol=1e-13)
+    np.testing.assert_allclose(changes.change, truth, rtol=CHANGES, atol=SUMS)
     assert changes.converged.all() == (method == "exact")
 
 
@@ -137,4 +140,6 @@ def test_half_the_squared_error_is_validated_with_its_own_curvature():
         k = np.arange(40) != row
         errors.append(y[row] - estimator.fit(X[k], y[k]).predict(X[row : row + 1])[0])
     # The total penalty is 40 alpha / 2 = 10 |theta|^2, folded: scikit-learn's alpha belongs to a mean.
-    np.testing.assert_allclose(ist.cross_validate_lam(fit, [10.0]), [np.mean(np.square(errors))], rtol=1e-10)
+    np.testing.assert_allclose(
+        ist.cross_validate_lam(fit, [10.0]), [np.mean(np.square(errors))], rtol=INVERTED
+    )

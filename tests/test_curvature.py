@@ -16,6 +16,7 @@ from influstat.solvers.base import as_operator
 from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within
+from tests.tolerance import CLOSED_FORM, INVERTED, SOLVED, TWO_FITS
 
 few = examples(50)
 dense_or_sparse = st.sampled_from([np.asarray, sp.csr_array])
@@ -99,7 +100,7 @@ def test_the_row_bound_is_above_the_hessian_of_every_row(problem):
             row = plain.loss.second(y, x @ theta + o) * np.outer(x, x)
             largest = max(largest, np.linalg.eigvalsh(row)[-1])
             assert np.linalg.eigvalsh(row + np.diag(ridge))[-1] <= bound * (1.0 + 1e-12)
-    np.testing.assert_allclose(bound, largest + ridge.max(), rtol=1e-12)
+    np.testing.assert_allclose(bound, largest + ridge.max(), rtol=CLOSED_FORM)
 
 
 def test_rows_that_cannot_be_drawn_do_not_count_in_the_row_bound():
@@ -211,12 +212,12 @@ def test_scipy_takes_it_as_it_is(case, form):
     for solver in (cg, minres):
         solution, info = solver(H, rhs, rtol=1e-13)
         assert info == 0
-        np.testing.assert_allclose(hessian @ solution, rhs, atol=1e-11 * np.linalg.norm(rhs))
+        np.testing.assert_allclose(hessian @ solution, rhs, atol=SOLVED * np.linalg.norm(rhs))
     for which, expected in [
         ("LA", np.linalg.eigvalsh(hessian)[-2:]),
         ("SA", np.linalg.eigvalsh(hessian)[:2]),
     ]:
-        np.testing.assert_allclose(np.sort(eigsh(H, k=2, which=which)[0]), expected, rtol=1e-9)
+        np.testing.assert_allclose(np.sort(eigsh(H, k=2, which=which)[0]), expected, rtol=TWO_FITS)
 
 
 @pytest.mark.parametrize("columns", [1, 5])
@@ -271,8 +272,8 @@ def test_the_inverse_is_an_operator_and_damping_an_addition():
     H = of_a_smoothing_penalty()
     inverse = (H + 0.5).inverse(ist.Cholesky())
     truth = np.linalg.inv(H.to_dense() + 0.5 * np.eye(3))
-    np.testing.assert_allclose(inverse @ np.eye(3), truth, rtol=1e-12)
-    np.testing.assert_allclose(inverse @ np.ones(3), truth.sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(inverse @ np.eye(3), truth, rtol=CLOSED_FORM)
+    np.testing.assert_allclose(inverse @ np.ones(3), truth.sum(axis=1), rtol=CLOSED_FORM)
     assert isinstance(inverse, LinearOperator)
 
 
@@ -286,4 +287,4 @@ def test_every_kind_answers_the_same_questions(damping):
         assert hessian.diagonal() is None or np.allclose(hessian.diagonal(), np.diag(truth), rtol=1e-14)
         largest = np.linalg.eigvalsh(truth)[-1]
         assert hessian.bound() >= largest * (1.0 - 1e-12)
-        np.testing.assert_allclose(hessian.largest_eigenvalue(), largest, rtol=1e-10)
+        np.testing.assert_allclose(hessian.largest_eigenvalue(), largest, rtol=INVERTED)

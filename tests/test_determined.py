@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import influstat as ist
+from tests.tolerance import CHANGES, CLOSED_FORM, INVERTED, SEARCHED, TWO_FITS, printed
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The design matrix is rank-deficient"
@@ -47,7 +48,7 @@ def test_panel_firms_leave_with_their_dummies_and_the_slopes_stay():
         covariance = fit.covariance("cluster jackknife", groups=GRUNFELD.firm)
     slopes = [fit.names.index(name) for name in ("value", "capital")]
     errors = np.sqrt(np.diag(np.asarray(covariance)))[slopes]
-    np.testing.assert_allclose(errors, [0.03426, 0.13973], atol=5e-6)
+    np.testing.assert_allclose(errors, [0.03426, 0.13973], atol=printed(5))
     refits = [
         smf.ols("invest ~ value + capital + C(firm)", GRUNFELD[GRUNFELD.firm != firm]).fit().params
         for firm in sorted(GRUNFELD.firm.unique())
@@ -57,7 +58,7 @@ def test_panel_firms_leave_with_their_dummies_and_the_slopes_stay():
         warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
         removal = fit.leave_groups_out(GRUNFELD.firm)
     order = np.argsort(np.argsort([GRUNFELD.firm.to_numpy()[g[0]] for g in _members(removal)]))
-    np.testing.assert_allclose(removal.delta[:, slopes], delta[order], atol=1e-10)
+    np.testing.assert_allclose(removal.delta[:, slopes], delta[order], atol=INVERTED)
     assert len(theta)
 
 
@@ -73,7 +74,7 @@ def test_without_the_only_member_of_a_category_the_others_stay(kind):
     for k, name in enumerate(["C(carb)[T.6]", "C(carb)[T.8]"]):
         lost = fit.names.index(name)
         assert np.isnan(removal.theta[k]).nonzero()[0].tolist() == [lost]
-        np.testing.assert_allclose(np.delete(removal.delta[k], lost), 0.0, atol=1e-9)
+        np.testing.assert_allclose(np.delete(removal.delta[k], lost), 0.0, atol=TWO_FITS)
         assert removal.status[k] == f"Without this row: {name} is not determined; the others are."
 
 
@@ -89,7 +90,7 @@ def test_cross_validation_says_once_which_rows_have_no_refit(kind):
     for row in range(10):
         again = SINGLE[kind](CARS.drop(index=row))
         loss = ist.from_statsmodels(again, polish=True).loss(CARS[row : row + 1], CARS.mpg[row : row + 1])
-        np.testing.assert_allclose(result.row_losses[row], loss[0], rtol=1e-8)
+        np.testing.assert_allclose(result.row_losses[row], loss[0], rtol=CHANGES)
 
 
 # -- designs that do not have full rank ----------------------------------------------------------------
@@ -142,16 +143,16 @@ def test_questions_about_rows_have_the_answers_of_the_independent_columns(design
     full = _independent(table)
     assert full.shape[1] < table.shape[1]
     fit, same = (ist.from_statsmodels(MODELS[model](t), polish=True) for t in (table, full))
-    np.testing.assert_allclose(fit.diagnostics(), same.diagnostics(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(fit.diagnostics(), same.diagnostics(), rtol=TWO_FITS, atol=TWO_FITS)
     ours, theirs = (f.influence().on_prediction(t).values for f, t in ((fit, table), (same, full)))
-    np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(ours, theirs, rtol=CHANGES, atol=TWO_FITS)
     for method in ("exact", "newton", "influence", "second_order"):
         ours, theirs = (
             f.leave_one_out(method=method).prediction_change(t) for f, t in ((fit, table), (same, full))
         )
-        np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(ours, theirs, rtol=CHANGES, atol=TWO_FITS)
     np.testing.assert_allclose(
-        ist.cross_validate(fit).row_losses, ist.cross_validate(same).row_losses, rtol=1e-8
+        ist.cross_validate(fit).row_losses, ist.cross_validate(same).row_losses, rtol=CHANGES
     )
 
 
@@ -165,7 +166,7 @@ def test_covariances_are_those_of_the_independent_columns_where_determined(desig
         ours = np.asarray(fit.covariance(kind, **groups))
     theirs = np.asarray(same.covariance(kind, **groups))
     j, k = fit.names.index("x"), same.names.index("x")
-    np.testing.assert_allclose(ours[j, j], theirs[k, k], rtol=1e-9)
+    np.testing.assert_allclose(ours[j, j], theirs[k, k], rtol=TWO_FITS)
 
 
 @pytest.mark.filterwarnings(NAN)
@@ -175,8 +176,10 @@ def test_an_encoder_beside_an_intercept_is_a_dummy_trap_too():
     coded = smf.ols("y ~ a", FRAME).fit()
     same = ist.from_statsmodels(coded)
     ours, theirs = (f.leave_one_out().prediction_change(t) for f, t in ((fit, FRAME[["a"]]), (same, FRAME)))
-    np.testing.assert_allclose(ours, theirs, atol=1e-12)
-    np.testing.assert_allclose(fit.diagnostics().cooks_d, coded.get_influence().cooks_distance[0], rtol=1e-10)
+    np.testing.assert_allclose(ours, theirs, atol=CLOSED_FORM)
+    np.testing.assert_allclose(
+        fit.diagnostics().cooks_d, coded.get_influence().cooks_distance[0], rtol=INVERTED
+    )
 
 
 @pytest.mark.parametrize("kind", ["OLS", "LinearRegression"])
@@ -203,7 +206,7 @@ def test_every_row_of_a_growth_curve_by_the_inverse_gaussian_has_its_refit():
     X = sm.add_constant(x)
     results = sm.GLM(y, X, family=FAMILIES.InverseGaussian(LOG)).fit(tol=1e-13)
     removal = ist.from_statsmodels(results, polish=True).leave_one_out()
-    np.testing.assert_allclose(removal.theta[3], [1.292, 0.125], atol=5e-4)
+    np.testing.assert_allclose(removal.theta[3], [1.292, 0.125], atol=printed(3))
 
     def loss(theta, rows):
         mu = np.exp(X[rows] @ theta)
@@ -214,7 +217,7 @@ def test_every_row_of_a_growth_curve_by_the_inverse_gaussian_has_its_refit():
         again = minimize(
             loss, removal.theta[row], (rows,), "Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-15}
         )
-        np.testing.assert_allclose(removal.theta[row], again.x, atol=1e-5)
+        np.testing.assert_allclose(removal.theta[row], again.x, atol=SEARCHED)
 
 
 @pytest.mark.parametrize("unit", [3.0, 1.0, 1 / 20, 1 / 400])
@@ -224,8 +227,8 @@ def test_a_gaussian_log_fit_does_not_depend_on_the_unit_of_y(unit):
     family = FAMILIES.Gaussian(LOG)
     fits = [sm.GLM(y * u, X, family=family).fit(tol=1e-14, maxiter=300) for u in (unit, 1.0)]
     ours, base = (ist.from_statsmodels(results, polish=True) for results in fits)
-    np.testing.assert_allclose(ours.theta - base.theta, [np.log(unit), 0.0], atol=1e-9)
-    np.testing.assert_allclose(ours.leave_one_out().delta, base.leave_one_out().delta, atol=1e-8)
+    np.testing.assert_allclose(ours.theta - base.theta, [np.log(unit), 0.0], atol=TWO_FITS)
+    np.testing.assert_allclose(ours.leave_one_out().delta, base.leave_one_out().delta, atol=CHANGES)
 
 
 @pytest.mark.parametrize("spread", [1.0, 3.0])
@@ -235,7 +238,7 @@ def test_a_steep_tweedie_is_polished_where_scikit_learn_ends(power, spread):
     y = np.exp(0.5 * X[:, 0] + 0.3) * np.random.default_rng(6).gamma(3.0, 1 / 3, 60)
     model = TweedieRegressor(power=power, alpha=0.1, link="log", tol=1e-10, max_iter=5000).fit(X, y)
     plain, polished = (ist.from_sklearn(model, X, y, polish=polish) for polish in (False, True))
-    np.testing.assert_allclose(polished.theta, plain.theta, atol=1e-7)
+    np.testing.assert_allclose(polished.theta, plain.theta, atol=CHANGES)
 
 
 @pytest.mark.filterwarnings(NAN)
@@ -247,14 +250,14 @@ def test_functionals_of_a_dummy_trap_are_those_of_the_independent_columns(polish
     rows = FRAME[["a"]].iloc[:3]
     ours = ist.predicted_mean(fit, rows).leave_one_out()
     np.testing.assert_allclose(
-        ours.change, same.leave_one_out().prediction_change(FRAME.iloc[:3]), atol=1e-12
+        ours.change, same.leave_one_out().prediction_change(FRAME.iloc[:3]), atol=CLOSED_FORM
     )
     assert not any(ours.status)
     line = np.zeros(len(same.names))
     line[:2] = 1.0, -1.0
     ours, theirs = ist.contrast(fit, [*line, 0.0]), ist.contrast(same, line)
-    np.testing.assert_allclose(ours.leave_one_out().change, theirs.leave_one_out().change, atol=1e-12)
-    np.testing.assert_allclose(ours.standard_errors(), theirs.standard_errors(), rtol=1e-10)
+    np.testing.assert_allclose(ours.leave_one_out().change, theirs.leave_one_out().change, atol=CLOSED_FORM)
+    np.testing.assert_allclose(ours.standard_errors(), theirs.standard_errors(), rtol=INVERTED)
     alone = ist.contrast(fit, [1.0, *np.zeros(len(line))]).leave_one_out()
     assert np.isnan(alone.change).all()
     assert set(alone.status) == {"the rows do not determine it, since columns depend on each other"}

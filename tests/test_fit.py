@@ -15,7 +15,7 @@ from influstat.errors import IndefiniteHessian, InvalidArgument, InvalidType, No
 from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within
-from tests.tolerance import STOP, minimised
+from tests.tolerance import CLOSED_FORM, INVERTED, STOP, SUMS, TWO_FITS, minimised
 
 
 def assert_minimiser(theta, plain, truth):
@@ -34,7 +34,9 @@ def test_the_fit_is_the_minimiser_of_the_loops(problem):
     assert_minimiser(fit.theta, plain, plain.minimiser())
     assert fit.stationarity <= STOP
     assert np.all(np.abs(plain.gradient(fit.theta)) <= STOP * plain.gradient_size(fit.theta))
-    np.testing.assert_allclose(fit.gradient_norm, np.linalg.norm(fit.risk.gradient(fit.theta)), rtol=1e-12)
+    np.testing.assert_allclose(
+        fit.gradient_norm, np.linalg.norm(fit.risk.gradient(fit.theta)), rtol=CLOSED_FORM
+    )
 
 
 @examples(50)
@@ -78,7 +80,7 @@ def test_every_form_of_the_same_rows_gives_the_same_scores(form, model, tmp_path
     for test_form in ("lists", form):
         found = fit.influence().on_loss(FORMS[test_form](X_test, tmp_path), y_test).values
         expected = truth.influence().on_loss(X_test, y_test).values
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+        np.testing.assert_allclose(found, expected, rtol=0, atol=SUMS * np.abs(expected).max())
 
 
 # -- a given theta ------------------------------------------------------------------------------------
@@ -271,7 +273,7 @@ def test_scipy_takes_the_hessian_as_it_is():
     for method in (cg, minres):
         value, info = method(hessian, rhs, rtol=1e-13)
         assert info == 0
-        np.testing.assert_allclose(value, np.linalg.solve(dense, rhs), rtol=1e-9)
-    np.testing.assert_allclose(eigsh(hessian, k=1)[0], np.linalg.eigvalsh(dense)[-1:], rtol=1e-10)
+        np.testing.assert_allclose(value, np.linalg.solve(dense, rhs), rtol=TWO_FITS)
+    np.testing.assert_allclose(eigsh(hessian, k=1)[0], np.linalg.eigvalsh(dense)[-1:], rtol=INVERTED)
     damped = hessian + 0.5 * aslinearoperator(np.eye(4))
-    np.testing.assert_allclose(damped @ rhs, dense @ rhs + 0.5 * rhs, rtol=1e-12)
+    np.testing.assert_allclose(damped @ rhs, dense @ rhs + 0.5 * rhs, rtol=CLOSED_FORM)

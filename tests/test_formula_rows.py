@@ -10,6 +10,7 @@ from statsmodels.gam.api import BSplines, GLMGam
 
 import influstat as ist
 from influstat.errors import InvalidArgument
+from tests.tolerance import CLOSED_FORM, TWO_FITS
 
 COUNTS = pd.DataFrame(
     {"x": [0.0, 1, 0, 1, 2, 2], "y": [10.0, 31, 22, 60, 95, 170], "n": [100.0, 150, 200, 310, 240, 400]}
@@ -28,15 +29,17 @@ def test_exposure_and_offset_of_new_rows_come_from_the_table_or_are_demanded(nam
     fit = ist.from_statsmodels(results)
     new = COUNTS.iloc[[4, 0]]
     np.testing.assert_allclose(
-        fit.predict(new, kind="mean"), np.asarray(results.predict())[[4, 0]], rtol=1e-9
+        fit.predict(new, kind="mean"), np.asarray(results.predict())[[4, 0]], rtol=TWO_FITS
     )
     mu = fit.predict(new, kind="mean")
-    np.testing.assert_allclose(fit.loss(new), -poisson.logpmf(new.y, mu), rtol=1e-9)
+    np.testing.assert_allclose(fit.loss(new), -poisson.logpmf(new.y, mu), rtol=TWO_FITS)
     np.testing.assert_array_equal(fit.loss(new, new.y), fit.loss(new))
     assert fit.loss(COUNTS)[0] == pytest.approx(2.0798, abs=1e-4)
     with pytest.raises(InvalidArgument, match="^offset must be given for new rows .* column 'n'"):
         fit.predict(new[["x"]])
-    np.testing.assert_allclose(fit.predict(new[["x"]], offset=np.log(new.n)), fit.predict(new), rtol=1e-12)
+    np.testing.assert_allclose(
+        fit.predict(new[["x"]], offset=np.log(new.n)), fit.predict(new), rtol=CLOSED_FORM
+    )
 
 
 def test_trials_are_proportions_of_the_table():
@@ -47,7 +50,7 @@ def test_trials_are_proportions_of_the_table():
     share, p = table.died / (table.died + table.alive), fit.predict(table, kind="mean")
     expected = -(share * np.log(p) + (1 - share) * np.log(1 - p))
     for y in (None, share, table[["died", "alive"]]):
-        np.testing.assert_allclose(fit.loss(table, y), expected, rtol=1e-12)
+        np.testing.assert_allclose(fit.loss(table, y), expected, rtol=CLOSED_FORM)
     with pytest.raises(InvalidArgument, match="y must be the left side of 'died \\+ alive ~ dose'"):
         fit.loss(table, table.died)
     with pytest.raises(InvalidArgument, match="y must hold proportions"):
@@ -59,7 +62,7 @@ def test_a_left_side_that_transforms_is_evaluated():
     fit = ist.from_statsmodels(results)
     expected = results.resid**2
     for y in (None, COUNTS.y, np.log(COUNTS.y), COUNTS.y.to_numpy()):
-        np.testing.assert_allclose(fit.loss(COUNTS, y), expected, rtol=1e-9)
+        np.testing.assert_allclose(fit.loss(COUNTS, y), expected, rtol=TWO_FITS)
     assert expected[0] == pytest.approx(0.154, abs=1e-3)
     with pytest.raises(InvalidArgument, match=r"^y must be the left side of 'np.log\(y\) ~ x'.*Leave y out"):
         fit.loss(COUNTS, COUNTS.y + 1.0)
@@ -80,7 +83,7 @@ def test_the_sentence_of_patsy_is_told():
 def test_tables_after_fit_regularized_and_for_a_gam():
     results = smf.ols("y ~ x + n", COUNTS).fit_regularized(alpha=0.1, L1_wt=0.0)
     fit = ist.from_statsmodels(results, alpha=0.1, L1_wt=0.0)
-    np.testing.assert_allclose(fit.predict(COUNTS), np.asarray(results.fittedvalues), rtol=1e-9)
+    np.testing.assert_allclose(fit.predict(COUNTS), np.asarray(results.fittedvalues), rtol=TWO_FITS)
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"z": rng.normal(size=60), "s": rng.uniform(size=60)})
     table["y"] = table.z + np.sin(5 * table.s) + 0.1 * rng.normal(size=60)
@@ -117,7 +120,7 @@ def test_marginal_effects_of_new_rows_take_the_exposure_that_predictions_take():
     results = smf.glm("c ~ a", table, family=sm.families.Poisson(), exposure=table.E).fit()
     found = ist.average_marginal_effect(ist.from_statsmodels(results), "a", X=table[:3]).value
     truth = (results.predict(table[:3], exposure=table.E[:3]) * results.params["a"]).mean()
-    np.testing.assert_allclose(found, truth, rtol=1e-9)
+    np.testing.assert_allclose(found, truth, rtol=TWO_FITS)
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # of pandas, which people still use

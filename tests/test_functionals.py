@@ -15,7 +15,18 @@ from influstat.numerics.gradients import gradient_of
 from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within, derivative
-from tests.tolerance import differenced, minimised
+from tests.tolerance import (
+    CHANGES,
+    CLOSED_FORM,
+    INVERTED,
+    SOLVED,
+    STANDARD_ERRORS,
+    STOPPED,
+    SUMS,
+    TWO_FITS,
+    differenced,
+    minimised,
+)
 
 LIKELIHOODS = LOSSES[:3]
 
@@ -109,7 +120,7 @@ def test_influence_is_the_derivative_in_the_rows_weight(problem, row):
         rounded = np.abs(q.value) + np.abs(q.gradient).T @ moved_by_rounding
         assert_within(scores.values[row], truth, 1e-5 * size + differenced(rounded, step), 1.0)
         share = fit.risk.weights[row] / W
-        np.testing.assert_allclose(scores.removal[row], -share * scores.values[row], rtol=1e-13)
+        np.testing.assert_allclose(scores.removal[row], -share * scores.values[row], rtol=SUMS)
 
 
 @pytest.mark.parametrize("protocol", ["fixed", "folded"])
@@ -127,7 +138,7 @@ def test_removal_is_the_quantity_of_the_refit(case, protocol):
         refit = ist.Fit.minimise(fit.risk.reweighted(weights))
         after = [q.value for q in functionals_of(refit, problem.X_test)]
         for change, a, b in zip(changes, after, before, strict=True):
-            np.testing.assert_allclose(change.change[k], a - b, rtol=1e-8, atol=1e-12)
+            np.testing.assert_allclose(change.change[k], a - b, rtol=CHANGES, atol=CLOSED_FORM)
             assert change.status == ("", "")
 
 
@@ -141,13 +152,13 @@ def test_average_marginal_effects_equal_get_margeff_and_its_refits(dummy):
     q = ist.average_marginal_effect(ist.from_statsmodels(results), discrete=["treated"] if dummy else [])
     theirs = results.get_margeff(dummy=dummy)
     assert q.labels == ("dose", "age", "treated")
-    np.testing.assert_allclose(q.value, theirs.margeff, rtol=1e-9)
-    np.testing.assert_allclose(q.standard_errors(), theirs.margeff_se, rtol=1e-7)
+    np.testing.assert_allclose(q.value, theirs.margeff, rtol=TWO_FITS)
+    np.testing.assert_allclose(q.standard_errors(), theirs.margeff_se, rtol=STANDARD_ERRORS)
     rows = [0, 40, 119]
     found = q.leave_one_out(rows=rows)
     for k, row in enumerate(rows):
         refit = logit(X.drop(row), np.delete(y.to_numpy(), row)).get_margeff(dummy=dummy)
-        np.testing.assert_allclose(found.change[k], refit.margeff - theirs.margeff, rtol=1e-6, atol=1e-11)
+        np.testing.assert_allclose(found.change[k], refit.margeff - theirs.margeff, rtol=STOPPED, atol=SOLVED)
     exact = q.leave_one_out().change
     newton = q.leave_one_out(method="newton").change
     assert abs(np.polyfit(exact.ravel(), newton.ravel(), 1)[0] - 1.0) < 0.02
@@ -164,9 +175,11 @@ def test_average_marginal_effects_of_other_models(model):
     else:
         results = sm.GLM(y, X, family=sm.families.Binomial()).fit(tol=1e-13, tol_criterion="params")
     q = ist.average_marginal_effect(ist.from_statsmodels(results))
-    np.testing.assert_allclose(q.value, results.get_margeff().margeff, rtol=1e-8)
+    np.testing.assert_allclose(q.value, results.get_margeff().margeff, rtol=TWO_FITS)
     if model != "Probit":  # canonical: all take the same information
-        np.testing.assert_allclose(q.standard_errors(), results.get_margeff().margeff_se, rtol=1e-6)
+        np.testing.assert_allclose(
+            q.standard_errors(), results.get_margeff().margeff_se, rtol=STANDARD_ERRORS
+        )
 
 
 def test_predicted_means_and_their_standard_errors_equal_get_prediction():
@@ -175,8 +188,8 @@ def test_predicted_means_and_their_standard_errors_equal_get_prediction():
     new = X.iloc[:4] * 1.5
     q = ist.predicted_mean(ist.from_statsmodels(results), new)
     theirs = results.get_prediction(new)
-    np.testing.assert_allclose(q.value, theirs.predicted, rtol=1e-10)
-    np.testing.assert_allclose(q.standard_errors(), theirs.se, rtol=1e-8)
+    np.testing.assert_allclose(q.value, theirs.predicted, rtol=INVERTED)
+    np.testing.assert_allclose(q.standard_errors(), theirs.se, rtol=TWO_FITS)
     assert q.labels == ("0", "1", "2", "3")
 
 
@@ -186,10 +199,10 @@ def test_contrasts_equal_t_test():
     lines = np.array([[0.0, 1.0, -1.0, 0.0], [1.0, 0.0, 0.0, 2.0]])
     theirs = results.t_test(lines)
     q = ist.contrast(ist.from_statsmodels(results), lines, labels=["dose - age", "other"])
-    np.testing.assert_allclose(q.value, theirs.effect, rtol=1e-12)
-    np.testing.assert_allclose(q.standard_errors(), theirs.sd, rtol=1e-10)
+    np.testing.assert_allclose(q.value, theirs.effect, rtol=CLOSED_FORM)
+    np.testing.assert_allclose(q.standard_errors(), theirs.sd, rtol=INVERTED)
     robust = sm.OLS(y, X).fit(cov_type="HC3").t_test(lines)
-    np.testing.assert_allclose(q.standard_errors("HC3"), robust.sd, rtol=1e-10)
+    np.testing.assert_allclose(q.standard_errors("HC3"), robust.sd, rtol=INVERTED)
     frame = q.to_frame()
     assert list(frame.index) == ["dose - age", "other"]
     assert list(frame.columns) == ["value", "standard_error"]
@@ -200,14 +213,14 @@ def test_odds_ratios_and_refits():
     results = logit(X, y)
     q = ist.odds_ratio(ist.from_statsmodels(results), unit=2.0)
     assert q.labels == ("dose", "age", "treated")
-    np.testing.assert_allclose(q.value, np.exp(2.0 * results.params[1:]), rtol=1e-10)
+    np.testing.assert_allclose(q.value, np.exp(2.0 * results.params[1:]), rtol=CLOSED_FORM)
     refit = np.exp(2.0 * logit(X.drop(7), y.drop(7)).params[1:])
     found = q.leave_one_out(rows=[7])
-    np.testing.assert_allclose(found.change[0], refit - q.value, rtol=1e-6)
+    np.testing.assert_allclose(found.change[0], refit - q.value, rtol=STOPPED)
     assert list(found.to_frame().index) == [7]
     numbers = ist.functional(q.fit, lambda theta: np.exp(2.0 * theta[1:]))
-    np.testing.assert_allclose(numbers.gradient, q.gradient, rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(numbers.influence().values, q.influence().values, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(numbers.gradient, q.gradient, rtol=CLOSED_FORM, atol=1e-14)
+    np.testing.assert_allclose(numbers.influence().values, q.influence().values, rtol=TWO_FITS, atol=SOLVED)
 
 
 # -- edges and bad input -----------------------------------------------------------------------------------
@@ -219,7 +232,7 @@ def test_a_row_without_which_there_is_no_fit_is_nan_with_its_reason():
         found = ist.odds_ratio(fit, "level").leave_one_out()
     assert np.isnan(found.change[0, 0])
     assert found.status[0]
-    np.testing.assert_allclose(found.change[1:, 0], 1.0 - 0.5, rtol=1e-9)
+    np.testing.assert_allclose(found.change[1:, 0], 1.0 - 0.5, rtol=TWO_FITS)
 
 
 def test_intercepts_and_constant_columns_have_no_effect_unless_named():

@@ -1,5 +1,7 @@
 """Every kind of Hessian against the same laws; the truth is its own matrix, or one written by hand."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -35,8 +37,12 @@ def linear(ridge, kind=np.asarray):
     return ist.Curvature(design, second, share, ridge), (X.T * share * second) @ X + entries
 
 
+@cache
 def definite():
-    return linear(np.full(P, 0.3))[1]
+    """Return a matrix; read only, for it is built once."""
+    matrix = linear(np.full(P, 0.3))[1]
+    matrix.flags.writeable = False
+    return matrix
 
 
 def softmax():

@@ -14,7 +14,7 @@ from influstat.errors import InvalidArgument, NotConverged
 from influstat.minimise import hinge_dual
 from tests.budget import examples
 from tests.hinge_cases import KINDS, Problem, problems, random_problem
-from tests.tolerance import ROUNDING
+from tests.tolerance import CLOSED_FORM, INVERTED, ROUNDING
 
 # -- what certifies a solution ------------------------------------------------------------------------
 
@@ -108,8 +108,8 @@ def test_the_gap_is_primal_minus_dual_at_any_feasible_point(problem, seed):
     theta = rng.standard_normal(rows.shape[1])
     expected = problem.primal(theta) - problem.dual(alpha)
     size = problem.primal(theta) + alpha @ np.abs(target)
-    assert same.gap(theta, alpha) == pytest.approx(expected, rel=1e-10, abs=1e-12 * size)
-    assert same.value(theta) == pytest.approx(problem.primal(theta), rel=1e-12)
+    assert same.gap(theta, alpha) == pytest.approx(expected, rel=INVERTED, abs=CLOSED_FORM * size)
+    assert same.value(theta) == pytest.approx(problem.primal(theta), rel=CLOSED_FORM)
 
 
 # -- slow references ----------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def smallest_by_enumeration(problem):
 def test_it_equals_trying_every_place_of_every_row(problem):
     value, beta = smallest_by_enumeration(problem)
     theta = problem.fit().theta
-    assert problem.primal(theta) == pytest.approx(value, rel=1e-12)
+    assert problem.primal(theta) == pytest.approx(value, rel=CLOSED_FORM)
     np.testing.assert_allclose(problem.beta(theta), beta, rtol=1e-6, atol=1e-7)
 
 

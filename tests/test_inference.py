@@ -15,6 +15,7 @@ from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import derivative
 from tests.row_measures import PlainInference
+from tests.tolerance import CHANGES, CLOSED_FORM, INVERTED, SLOPES, SOLVED, STANDARD_ERRORS, STOPPED, TWO_FITS
 
 SQUARED, LOGISTIC, SIGNED, HINGE = LOSSES[0], LOSSES[1], LOSSES[2], LOSSES[3]
 SANDWICHES = ("HC0", "HC1", "HC2", "HC3", "cluster")
@@ -77,13 +78,13 @@ def test_values_and_refits_follow_the_definitions(case, protocol, weights, stren
     plain = plain_inference(problem, kind, frequency=frequency, use_t=use_t)
     ones = np.ones(problem.n)
     before = plain.table(ones)
-    np.testing.assert_allclose(found.covariance, plain.covariance(ones), rtol=1e-7, atol=1e-10)
-    np.testing.assert_allclose(stacked(found.table), before, rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(found.covariance, plain.covariance(ones), rtol=STANDARD_ERRORS, atol=INVERTED)
+    np.testing.assert_allclose(stacked(found.table), before, rtol=STANDARD_ERRORS, atol=INVERTED)
     rows = [2, 13]
     changes = stacked(found.leave_one_out(rows=rows))
     for k, row in enumerate(rows):
         after = plain.table(np.where(np.arange(problem.n) == row, 0.0, 1.0))
-        np.testing.assert_allclose(changes[:, k], after - before, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(changes[:, k], after - before, rtol=STANDARD_ERRORS, atol=CHANGES)
 
 
 @pytest.mark.parametrize("kind", ["model", *SANDWICHES])
@@ -97,7 +98,7 @@ def test_derivatives_are_those_in_the_case_weights(case, protocol, weights, stre
     unit = np.eye(problem.n)[row]
     truth = derivative(lambda e: plain.table(1.0 + e * unit), 1e-3)
     ours = stacked(found.derivative())[:, row]
-    np.testing.assert_allclose(ours, truth, rtol=1e-6, atol=1e-8 * np.abs(truth).max() + 1e-9)
+    np.testing.assert_allclose(ours, truth, rtol=SLOPES, atol=CHANGES * np.abs(truth).max() + TWO_FITS)
     np.testing.assert_array_equal(stacked(found.removal())[:, row], -ours)
 
 
@@ -142,8 +143,8 @@ def test_least_squares_inference_equals_statsmodels(weights):
 
 def _assert_same_inference(found, results):
     theirs = np.array([results.bse, results.tvalues, results.pvalues, *results.conf_int().to_numpy().T])
-    np.testing.assert_allclose(found.covariance, results.cov_params(), rtol=1e-9, atol=1e-14)
-    np.testing.assert_allclose(stacked(found.table), theirs, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(found.covariance, results.cov_params(), rtol=TWO_FITS, atol=1e-14)
+    np.testing.assert_allclose(stacked(found.table), theirs, rtol=TWO_FITS, atol=1e-14)
 
 
 @pytest.mark.parametrize("model", ["Logit", "Poisson", "GLM gamma"])
@@ -165,7 +166,7 @@ def test_likelihood_inference_equals_statsmodels(model):
     fit = ist.from_statsmodels(results, polish=True)
     for found, theirs in ((fit.inference(), results), (fit.inference("HC0"), robust)):
         truth = np.array([theirs.bse, theirs.tvalues, theirs.pvalues, *theirs.conf_int().to_numpy().T])
-        np.testing.assert_allclose(stacked(found.table), truth, rtol=1e-7, atol=1e-10)
+        np.testing.assert_allclose(stacked(found.table), truth, rtol=STANDARD_ERRORS, atol=INVERTED)
 
 
 def test_refits_by_statsmodels_without_each_row_agree():
@@ -181,7 +182,9 @@ def test_refits_by_statsmodels_without_each_row_agree():
                 arguments["cov_kwds"] = {"groups": groups[left]}
             refit = sm.OLS(y[left], X[left]).fit(**arguments)
             truth = np.array([refit.bse, refit.tvalues, refit.pvalues, *refit.conf_int().to_numpy().T])
-            np.testing.assert_allclose(stacked(found)[:, i] + stacked(before), truth, rtol=1e-8, atol=1e-12)
+            np.testing.assert_allclose(
+                stacked(found)[:, i] + stacked(before), truth, rtol=CHANGES, atol=CLOSED_FORM
+            )
 
 
 def test_the_closed_form_of_least_squares_equals_the_loop():
@@ -193,7 +196,7 @@ def test_the_closed_form_of_least_squares_equals_the_loop():
         after, status = found._refitted(np.arange(30))
         assert not status
         ours = stacked(found.leave_one_out()) + stacked(found.table)[:, None]
-        np.testing.assert_allclose(ours, after, rtol=1e-8, atol=1e-11)
+        np.testing.assert_allclose(ours, after, rtol=CHANGES, atol=SOLVED)
 
 
 # -- identities --------------------------------------------------------------------------------------------
@@ -216,7 +219,7 @@ def test_the_jackknife_equals_hc3_up_to_its_factor(problem):
     fit = ist.Fit.minimise(problem.risk())
     n = problem.n
     ours, robust = fit.covariance("jackknife"), (n - 1.0) / n * fit.covariance("HC3")
-    np.testing.assert_allclose(ours, robust, rtol=1e-6, atol=1e-8 * np.abs(robust).max())
+    np.testing.assert_allclose(ours, robust, rtol=STANDARD_ERRORS, atol=CHANGES * np.abs(robust).max())
 
 
 @examples(15)
@@ -236,7 +239,7 @@ def test_the_cluster_jackknife_equals_crv3(problem):
     k = len(steps)
     truth = (k - 1) / k * steps.T @ steps
     ours = fit.covariance("cluster jackknife", groups=groups)
-    np.testing.assert_allclose(ours, truth, rtol=1e-6, atol=1e-7 * np.abs(truth).max())
+    np.testing.assert_allclose(ours, truth, rtol=STANDARD_ERRORS, atol=STANDARD_ERRORS * np.abs(truth).max())
 
 
 def test_the_cluster_jackknife_equals_that_of_statsmodels():
@@ -245,7 +248,7 @@ def test_the_cluster_jackknife_equals_that_of_statsmodels():
     X, y, groups = linear_data()
     theirs = sm.OLS(y, X).fit(cov_type="cluster-crv3", cov_kwds={"groups": groups}).cov_params()
     fit = ist.from_statsmodels(sm.OLS(y, X).fit())
-    np.testing.assert_allclose(fit.covariance("cluster jackknife", groups=groups), theirs, rtol=1e-9)
+    np.testing.assert_allclose(fit.covariance("cluster jackknife", groups=groups), theirs, rtol=TWO_FITS)
 
 
 def test_counts_are_rows_repeated():
@@ -255,7 +258,9 @@ def test_counts_are_rows_repeated():
     repeated = ist.Ridge(lam=0.0, protocol="fixed").fit(np.repeat(X, f, axis=0), np.repeat(y, f))
     for kind in ("model", "HC0", "HC1", "HC2", "HC3"):
         found = counted.inference(kind, frequency=True)
-        np.testing.assert_allclose(stacked(found.table), stacked(repeated.inference(kind).table), rtol=1e-9)
+        np.testing.assert_allclose(
+            stacked(found.table), stacked(repeated.inference(kind).table), rtol=TWO_FITS
+        )
 
 
 # -- other risks and bad input -----------------------------------------------------------------------------
@@ -266,13 +271,17 @@ def test_a_multinomial_logit_has_covariances_and_refits():
     classes = np.digitize(y, [0.5, 1.5])
     results = sm.MNLogit(classes, X).fit(disp=0, method="newton", tol=1e-13)
     fit = ist.from_statsmodels(results)
-    np.testing.assert_allclose(fit.covariance(dispersion=1.0), results.cov_params(), rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(
+        fit.covariance(dispersion=1.0), results.cov_params(), rtol=STANDARD_ERRORS, atol=INVERTED
+    )
     robust = sm.MNLogit(classes, X).fit(disp=0, method="newton", tol=1e-13, cov_type="HC0")
-    np.testing.assert_allclose(fit.covariance("HC0"), robust.cov_params(), rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(
+        fit.covariance("HC0"), robust.cov_params(), rtol=STANDARD_ERRORS, atol=INVERTED
+    )
     found = fit.inference("HC0").leave_one_out(rows=[3])
     refit = sm.MNLogit(np.delete(classes, 3), X.drop(3)).fit(disp=0, method="newton", cov_type="HC0")
     change = refit.bse.to_numpy().T.ravel() - fit.inference("HC0").table.standard_errors
-    np.testing.assert_allclose(found.standard_errors[0], change, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(found.standard_errors[0], change, rtol=STOPPED, atol=CHANGES)
     for call in (lambda: fit.covariance("HC3"), lambda: fit.inference("HC0").derivative()):
         with pytest.raises(ist.errors.Unsupported, match="one linear predictor per row"):
             call()
@@ -302,7 +311,7 @@ def test_rows_that_cannot_be_left_out_are_nan_with_a_reason():
             found = fit.covariance(kind)
         truth = np.full((2, 2), np.nan)
         truth[0, 0] = factor * rest.covariance(kind)[0, 0]  # row f adds nothing to the mean of the others
-        np.testing.assert_allclose(found, truth, rtol=1e-12)
+        np.testing.assert_allclose(found, truth, rtol=CLOSED_FORM)
 
 
 def test_tables_are_labelled():

@@ -11,6 +11,7 @@ from statsmodels.tools.sm_exceptions import SpecificationWarning
 
 import influstat as ist
 from tests.statsmodels_models import CASES
+from tests.tolerance import INVERTED, NORMAL_EQUATIONS, STANDARD_ERRORS, STOPPED, TWO_FITS, printed
 
 TIMES = np.arange(200)
 GROUPS, OTHERS = TIMES % 23, TIMES // 9
@@ -177,7 +178,7 @@ def test_where_the_hessian_of_the_library_is_wrong_ours_is_that_of_its_score(nam
         near = results.model.score(theta + step) - results.model.score(theta - step)
         far = results.model.score(theta + 2.0 * step) - results.model.score(theta - 2.0 * step)
         hessian[:, k] = (8.0 * near - far) / (12.0 * step[k])
-    np.testing.assert_allclose(ours, np.linalg.inv(-hessian), rtol=1e-7)
+    np.testing.assert_allclose(ours, np.linalg.inv(-hessian), rtol=STANDARD_ERRORS)
 
 
 def test_trials_belong_to_the_estimated_scale():
@@ -187,7 +188,7 @@ def test_trials_belong_to_the_estimated_scale():
         ours = ist.from_statsmodels(results).inference().table.standard_errors
     plain = case.refitted()
     scale = np.sum(plain.resid_pearson**2) / plain.df_resid
-    np.testing.assert_allclose(ours, plain.bse * np.sqrt(scale), rtol=1e-9)
+    np.testing.assert_allclose(ours, plain.bse * np.sqrt(scale), rtol=TWO_FITS)
 
 
 # -- counts, information, arguments ------------------------------------------------------------------------
@@ -208,10 +209,10 @@ def weighted(y=Y, copies=COPIES, family=None, **options):
 def test_copies_count(drop, options):
     results = weighted(**options)
     found = ist.from_statsmodels(results, drop=drop).inference()
-    np.testing.assert_allclose(found.to_frame(), table_of(results), rtol=1e-9)
+    np.testing.assert_allclose(found.to_frame(), table_of(results), rtol=TWO_FITS)
     repeated = sm.OLS(np.repeat(Y, COPIES.astype(int)), np.repeat(X, COPIES.astype(int), axis=0)).fit()
     errors = repeated.HC0_se if options.get("cov_type") else repeated.bse
-    np.testing.assert_allclose(found.table.standard_errors, errors, rtol=1e-9)
+    np.testing.assert_allclose(found.table.standard_errors, errors, rtol=TWO_FITS)
 
 
 @pytest.mark.parametrize("model", ["WLS", "GLM"])
@@ -219,20 +220,20 @@ def test_rows_of_weight_zero_count_as_in_the_library(model):
     weights = np.array([1.0, 0, 2, 1, 1, 0.5])
     results = sm.WLS(Y, X, weights=weights) if model == "WLS" else sm.GLM(Y, X, var_weights=weights)
     fit = ist.from_statsmodels(results.fit())
-    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results.fit()), rtol=1e-8)
+    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results.fit()), rtol=NORMAL_EQUATIONS)
 
 
 @pytest.mark.parametrize("drop", ["row", "copy"])
 def test_copies_are_in_the_cluster_of_their_row(drop):
     results = weighted(cov_type="cluster", cov_kwds={"groups": np.array([0, 0, 1, 1, 2, 2])})
     found = ist.from_statsmodels(results, drop=drop).inference()
-    np.testing.assert_allclose(found.to_frame(), table_of(results), rtol=1e-9)
+    np.testing.assert_allclose(found.to_frame(), table_of(results), rtol=TWO_FITS)
 
 
 def test_a_row_without_copies_has_nothing_to_lose():
     results = weighted(copies=np.array([2.0, 0, 1, 3, 1, 1]), family=sm.families.Poisson())
     fit = ist.from_statsmodels(results, drop="copy")
-    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results), rtol=1e-9)
+    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results), rtol=TWO_FITS)
     delta = fit.leave_one_out().delta
     assert np.abs(delta[1]).max() < 1e-12 < np.abs(delta[0]).max()
 
@@ -246,11 +247,11 @@ def test_the_information_is_the_one_that_the_library_took(options):
     tight = {"tol": 1e-13, "tol_criterion": "params"} if not options else {}
     results = sm.GLM(spector.endog, sm.add_constant(spector.exog), family=family).fit(**options, **tight)
     fit = ist.from_statsmodels(results)
-    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results), rtol=1e-8)
+    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results), rtol=NORMAL_EQUATIONS)
     observed, expected = (
         fit.inference(information=kind).table.standard_errors[1] for kind in ("observed", "expected")
     )
-    np.testing.assert_allclose([observed, expected], [1.035, 0.918], atol=1e-3)
+    np.testing.assert_allclose([observed, expected], [1.035, 0.918], atol=printed(3))
 
 
 def test_arguments_override_what_the_results_say():
@@ -258,11 +259,11 @@ def test_arguments_override_what_the_results_say():
     fit = ist.from_statsmodels(results)
     plain = sm.OLS(Y, X).fit()
     found = fit.inference("model", use_t=True)
-    np.testing.assert_allclose(found.to_frame(), table_of(plain), rtol=1e-10)
-    np.testing.assert_allclose(fit.covariance("HC1"), plain.cov_HC1, rtol=1e-10)
-    np.testing.assert_allclose(fit.covariance(), plain.cov_HC3, rtol=1e-10)
+    np.testing.assert_allclose(found.to_frame(), table_of(plain), rtol=INVERTED)
+    np.testing.assert_allclose(fit.covariance("HC1"), plain.cov_HC1, rtol=INVERTED)
+    np.testing.assert_allclose(fit.covariance(), plain.cov_HC3, rtol=INVERTED)
     np.testing.assert_allclose(
-        fit.inference("model").table.p_values, 2 * stats.norm.sf(np.abs(plain.tvalues)), rtol=1e-10
+        fit.inference("model").table.p_values, 2 * stats.norm.sf(np.abs(plain.tvalues)), rtol=INVERTED
     )
 
 
@@ -287,8 +288,8 @@ def test_the_scale_reaches_diagnostics():
     results = sm.GLM(data.endog, design, family=sm.families.Poisson()).fit(scale="X2")
     frame = ist.from_statsmodels(results).diagnostics(["cooks_d", "standard_resid"])
     theirs = results.get_influence()
-    np.testing.assert_allclose(frame["cooks_d"], theirs.cooks_distance[0], rtol=1e-6)
-    np.testing.assert_allclose(frame["standard_resid"], theirs.resid_studentized, rtol=1e-6)
+    np.testing.assert_allclose(frame["cooks_d"], theirs.cooks_distance[0], rtol=STOPPED)
+    np.testing.assert_allclose(frame["standard_resid"], theirs.resid_studentized, rtol=STOPPED)
     assert abs(frame["cooks_d"].max() - 0.695) < 1e-3
 
 

@@ -12,6 +12,7 @@ from influstat.errors import Diverged, DoubtfulResult, IndefiniteHessian, Unsupp
 from influstat.input.design import Design
 from influstat.solvers.lissa import _Draws
 from tests.budget import examples
+from tests.tolerance import CLOSED_FORM, INVERTED, SOLVED
 
 
 def plain_lissa(curvature, rhs, *, depth, repeats, batch_size, C, seed):
@@ -69,7 +70,7 @@ def test_it_is_the_plain_loop_over_the_same_draws(ridge, batch_size, kind, depth
         seed=7,
     )
     mean = answers.mean(axis=0)
-    np.testing.assert_allclose(solution.value, mean, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(solution.value, mean, rtol=INVERTED, atol=CLOSED_FORM)
     deviations = np.sum((answers - mean) ** 2) / (4 * 3)
     np.testing.assert_allclose(solution.spread, np.sqrt(deviations) / np.linalg.norm(mean), rtol=1e-8)
     assert solution.iterations == depth
@@ -95,7 +96,7 @@ def test_the_size_of_a_block_does_not_matter(ridge, p, depth, repeats, batch_siz
         patch.setattr(row_recursion, "BLOCK_ROWS", block_rows)
         blocks = solver.solve(curvature, rhs)
     size = np.abs(plain.value).max()
-    np.testing.assert_allclose(blocks.value, plain.value, rtol=0, atol=1e-11 * size)
+    np.testing.assert_allclose(blocks.value, plain.value, rtol=0, atol=SOLVED * size)
 
 
 @pytest.mark.parametrize("entries", [1, 8, 30, 200])
@@ -108,7 +109,7 @@ def test_the_memory_of_a_block_does_not_matter(entries, monkeypatch):
     monkeypatch.setattr(
         Design, "rows", lambda self, chosen: gathered.append(len(chosen)) or rows(self, chosen)
     )
-    np.testing.assert_allclose(solver.solve(curvature, rhs).value, free.value, rtol=1e-12)
+    np.testing.assert_allclose(solver.solve(curvature, rhs).value, free.value, rtol=CLOSED_FORM)
     assert max(gathered) * 5 <= max(entries, 3 * 5)  # one row of each repeat is the least
 
 
@@ -121,7 +122,9 @@ def test_a_penalty_of_the_size_of_the_scale_leaves_nothing_of_the_step_before(st
     rhs = np.arange(1.0, 7.0)
     settings_ = {"depth": 70, "repeats": 2, "batch_size": 1, "seed": 3}
     truth = plain_lissa(curvature, rhs, C=C, **settings_).mean(axis=0)
-    np.testing.assert_allclose(ist.LiSSA(scale=C, **settings_).solve(curvature, rhs).value, truth, rtol=1e-10)
+    np.testing.assert_allclose(
+        ist.LiSSA(scale=C, **settings_).solve(curvature, rhs).value, truth, rtol=INVERTED
+    )
 
 
 # -- the draws ------------------------------------------------------------------------------------------
@@ -139,7 +142,7 @@ def test_a_row_of_weight_zero_is_never_drawn():
     with_zeros, plain = (
         solver.solve(risk.curvature(np.zeros(3)), np.ones(3)) for risk in (everything, without)
     )
-    np.testing.assert_allclose(with_zeros.value, plain.value, rtol=1e-10)
+    np.testing.assert_allclose(with_zeros.value, plain.value, rtol=INVERTED)
 
 
 def test_the_smallest_random_number_does_not_draw_a_leading_row_of_weight_zero():
@@ -211,7 +214,7 @@ def uneven(share_of_large=0.1, large=6.0):
 def test_without_a_scale_it_is_the_bound_of_every_row():
     curvature = uneven()
     assert ist.LiSSA().prepare(curvature).scale == curvature.row_sampler().bound()
-    np.testing.assert_allclose(curvature.row_sampler().bound(), 2.0 * 36.0 + 20.0 / 200, rtol=1e-12)
+    np.testing.assert_allclose(curvature.row_sampler().bound(), 2.0 * 36.0 + 20.0 / 200, rtol=CLOSED_FORM)
 
 
 def test_below_half_of_the_row_bound_it_warns_and_answers():

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType
+from tests.tolerance import INVERTED, SEARCHED, SOLVED, SUMS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3))
@@ -63,9 +64,9 @@ def test_each_model_minimises_its_own_equation(name, intercept, weighted):
     extra = {"weights": w, "offset": o} if weighted else {}
     fit = model.fit(X, y, **extra)
     assert fit.names == ("x0", "x1", "x2") + (("intercept",) if intercept else ())
-    np.testing.assert_allclose(fit.risk.value(fit.theta), objective(fit.theta), rtol=1e-13)
+    np.testing.assert_allclose(fit.risk.value(fit.theta), objective(fit.theta), rtol=SUMS)
     found = minimize(objective, np.zeros(3 + intercept), method="BFGS", options={"gtol": 1e-9})
-    np.testing.assert_allclose(fit.theta, found.x, atol=1e-5)
+    np.testing.assert_allclose(fit.theta, found.x, atol=SEARCHED)
     assert objective(fit.theta) <= found.fun + 1e-12
     assert model.risk(X, y, **extra).value(fit.theta) == fit.risk.value(fit.theta)
 
@@ -73,15 +74,15 @@ def test_each_model_minimises_its_own_equation(name, intercept, weighted):
 def test_ridge_is_its_closed_form():
     fit = ist.Ridge(lam=3.0).fit(X, Y["ridge"])
     truth = np.linalg.solve(X.T @ X + 3.0 * np.eye(3), X.T @ Y["ridge"])
-    np.testing.assert_allclose(fit.theta, truth, rtol=1e-13)
+    np.testing.assert_allclose(fit.theta, truth, rtol=SUMS)
 
 
 def test_both_codings_of_the_logistic_model_are_one_model():
     plain = ist.Logistic(lam=2.0).fit(X, Y["01"])
     signed = ist.Logistic(lam=2.0, labels=(-1, 1)).fit(X, Y["signed"])
-    np.testing.assert_allclose(signed.theta, plain.theta, rtol=1e-13)
+    np.testing.assert_allclose(signed.theta, plain.theta, rtol=SUMS)
     np.testing.assert_allclose(
-        signed.influence().on_self().values, plain.influence().on_self().values, rtol=1e-11
+        signed.influence().on_self().values, plain.influence().on_self().values, rtol=SOLVED
     )
 
 
@@ -93,7 +94,7 @@ def test_the_protocol_is_folded_unless_asked_otherwise(model):
     assert np.array_equal(folded.theta, fixed.theta)
     share = folded.risk.penalty.value(folded.theta) / 40
     difference = folded.loss(X, Y[y]) - fixed.loss(X, Y[y])
-    np.testing.assert_allclose(difference, np.full(40, share), rtol=1e-10)
+    np.testing.assert_allclose(difference, np.full(40, share), rtol=INVERTED)
 
 
 def test_defaults_are_those_of_the_paper():

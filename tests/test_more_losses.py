@@ -14,6 +14,7 @@ from tests import reference
 from tests.budget import examples, some
 from tests.cases import LOSSES, MORE_LOSSES, TARGETS, LossCase, make_problem, problems
 from tests.reference import TINY, assert_same_risk, assert_within, derivative
+from tests.tolerance import CLOSED_FORM, TWO_FITS
 
 OTHER_SETTINGS = [
     LossCase(f"Huber {d:g}", ist.HuberLoss(d), reference.huber(d), "real", np.inf) for d in (1e-3, 40.0)
@@ -82,7 +83,7 @@ def test_the_plain_loss_is_the_same_table(case):
         for eta in (-20.0, -1.3, 0.0, 0.4, 1.2, 7.0):
             truth = case.plain.exact(y, eta)
             plain = [f(y, eta) for f in (case.plain.value, case.plain.first, case.plain.second)]
-            np.testing.assert_allclose(plain, truth[:3], rtol=1e-12, atol=1e-14 * (1.0 + abs(y)))
+            np.testing.assert_allclose(plain, truth[:3], rtol=CLOSED_FORM, atol=1e-14 * (1.0 + abs(y)))
 
 
 @each_loss
@@ -236,7 +237,7 @@ def test_influence_is_the_derivative_of_the_minimiser(case, protocol):
     plain, risk = problem.plain(), problem.risk()
     fit = ist.Fit.minimise(risk)
     theta = plain.minimiser(fit.theta)
-    np.testing.assert_allclose(fit.theta, theta, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(fit.theta, theta, rtol=TWO_FITS, atol=CLOSED_FORM)
     values = fit.influence().on_theta().values
 
     def moved(row, eps):

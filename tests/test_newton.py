@@ -12,6 +12,7 @@ from influstat.minimise import descent, newton
 from tests.budget import examples
 from tests.cases import LOSSES, make_problem
 from tests.reference import assert_within
+from tests.tolerance import CLOSED_FORM, SOLVED, TWO_FITS
 
 NARROW = [10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
 
@@ -115,21 +116,21 @@ def test_where_newton_fails_from_a_start_the_smoother_forms_help():
     with pytest.raises(NotConverged):
         descent.Descent(risk, start).minimum(20, descent.TOLERANCE)
     direct, far = ist.Fit.minimise(risk), ist.Fit.minimise(risk, start=start, max_iterations=20)
-    np.testing.assert_allclose(far.theta, direct.theta, rtol=1e-11)
+    np.testing.assert_allclose(far.theta, direct.theta, rtol=SOLVED)
 
 
 def test_a_start_where_the_risk_is_not_finite_is_left_for_the_one_minimum():
     X, y = np.array([[4e5, 1.0], [0.0, 1.0], [4e5, 1.0]]), np.array([1.0, 2.0, 0.0])
     risk = ist.LinearRisk(ist.PoissonLoss(), X, y, penalty=ist.L2(1.0))
     far = ist.Fit.minimise(risk, start=[1.0, 0.0])
-    np.testing.assert_allclose(far.theta, ist.Fit.minimise(risk).theta, rtol=1e-9)
+    np.testing.assert_allclose(far.theta, ist.Fit.minimise(risk).theta, rtol=TWO_FITS)
 
 
 def test_a_start_without_curvature_is_left_for_the_one_minimum():
     X, y = np.array([[1.0], [2.0], [3.0]]), np.array([1.0, 2.0, 1.0])
     risk = ist.LinearRisk(ist.SmoothedCheck(0.75, 0.5), X, y)
     np.testing.assert_allclose(
-        ist.Fit.minimise(risk, start=[1e4]).theta, ist.Fit.minimise(risk).theta, rtol=1e-9
+        ist.Fit.minimise(risk, start=[1e4]).theta, ist.Fit.minimise(risk).theta, rtol=TWO_FITS
     )
 
 
@@ -185,7 +186,7 @@ def test_an_offset_that_saturates_every_row_is_taken_up_by_the_intercept(level, 
     y = y if isinstance(model, ist.Logistic) else 2 * y - 1
     plain, shifted = model.fit(X, y), model.fit(X, y, offset=np.full(60, level))
     truth = plain.theta - level * np.array([0.0, 0.0, 0.0, 1.0])
-    np.testing.assert_allclose(shifted.theta, truth, rtol=0, atol=1e-12 * max(1.0, abs(level)))
+    np.testing.assert_allclose(shifted.theta, truth, rtol=0, atol=CLOSED_FORM * max(1.0, abs(level)))
 
 
 # -- no minimum, or not one ---------------------------------------------------------------------------
@@ -261,7 +262,7 @@ class Bowl:
 
 def test_any_risk_is_minimised_and_its_saddles_are_refused():
     minimum = newton.minimise(Bowl(), start=np.array([2.5, 3.0]))
-    np.testing.assert_allclose(minimum.theta, [np.pi, 0.0], atol=1e-12)
+    np.testing.assert_allclose(minimum.theta, [np.pi, 0.0], atol=CLOSED_FORM)
     with pytest.raises(IndefiniteHessian, match="negative diagonal entry -1 .coefficient angle."):
         newton.minimise(Bowl())  # (0, 0): stationary, a saddle
     with pytest.raises(IndefiniteHessian, match="this is not a minimum"):
@@ -348,4 +349,4 @@ def test_a_column_that_no_weighted_row_has_goes_to_zero():
 def test_targets_of_zero_give_coefficients_of_zero_from_anywhere():
     risk = ist.LinearRisk(ist.SquaredError(), np.vander(np.arange(1.0, 6.0), 3), np.zeros(5))
     theta = newton.minimise(risk, start=[0.3, -0.2, 0.1]).theta
-    np.testing.assert_allclose(theta, 0.0, atol=1e-12)
+    np.testing.assert_allclose(theta, 0.0, atol=CLOSED_FORM)

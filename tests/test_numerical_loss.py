@@ -11,6 +11,7 @@ from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.numerics.derivatives import complex_step, half_circle, ridders
 from tests.budget import examples
 from tests.cases import LOSSES, MORE_LOSSES, TARGETS, make_problem, problems
+from tests.tolerance import CLOSED_FORM, INVERTED, STANDARD_ERRORS, SUMS, TWO_FITS
 
 # The losses again as a user would write them with complex numbers in mind: no logaddexp, no expit.
 ANALYTIC = {
@@ -138,7 +139,7 @@ def test_the_risk_is_that_of_the_closed_form(problem):
     numerical = ist.NumericalLoss(ANALYTIC[problem.case.name], targets=problem.case.loss.check_targets)
     risk, other = problem.risk(), problem.risk().with_loss(numerical)
     theta, plain = problem.theta, problem.plain()
-    np.testing.assert_allclose(other.value(theta), risk.value(theta), rtol=1e-12)
+    np.testing.assert_allclose(other.value(theta), risk.value(theta), rtol=CLOSED_FORM)
     gap = np.abs(other.gradient(theta) - risk.gradient(theta))
     assert np.all(gap <= 1e-12 * plain.gradient_size(theta))
     gap = np.abs(other.curvature(theta).to_dense() - risk.curvature(theta).to_dense())
@@ -151,16 +152,18 @@ def test_fit_influence_and_refits_need_the_value_only(case):
     closed = ist.Fit.minimise(problem.risk())
     loss = ist.NumericalLoss(case.loss.value, targets=case.loss.check_targets, width=case.plain.width)
     numerical = ist.Fit.minimise(problem.risk().with_loss(loss), start=closed.theta)
-    np.testing.assert_allclose(numerical.theta, closed.theta, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(numerical.theta, closed.theta, rtol=0, atol=TWO_FITS)
     for values in (lambda fit: fit.influence().on_theta().values, lambda fit: fit.leave_one_out().delta):
         truth = values(closed)
-        np.testing.assert_allclose(values(numerical), truth, rtol=0, atol=1e-7 * np.abs(truth).max())
+        np.testing.assert_allclose(
+            values(numerical), truth, rtol=0, atol=STANDARD_ERRORS * np.abs(truth).max()
+        )
 
 
 def test_flat_places_are_not_mistaken_for_kinks():
     loss = ist.NumericalLoss(lambda y, eta: np.asarray((y - eta) ** 4, dtype=float))
     y = np.array([0.0, 1.0, 1.0])
-    np.testing.assert_allclose(loss.second(y, np.array([0.0, 1.0, 3.0])), [0.0, 0.0, 48.0], atol=1e-10)
+    np.testing.assert_allclose(loss.second(y, np.array([0.0, 1.0, 3.0])), [0.0, 0.0, 48.0], atol=INVERTED)
     flat = ist.NumericalLoss(lambda y, eta: np.zeros(len(eta)))
     assert np.all(flat.second(y, y) == 0.0)
 
@@ -169,7 +172,7 @@ def test_broadcasting_and_shapes():
     loss = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2)
     y, eta = np.arange(3.0), np.ones((3, 4))
     for name, truth in (("value", (y[:, None] - eta) ** 2), ("first", 2.0 * (eta - y[:, None]))):
-        np.testing.assert_allclose(getattr(loss, name)(y[:, None], eta), truth, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(getattr(loss, name)(y[:, None], eta), truth, rtol=SUMS, atol=1e-14)
     assert loss.second(1.0, 2.0).shape == ()
     assert loss.derivative(2, y, eta[:, 0]).error.shape == (3,)
 
@@ -212,7 +215,7 @@ def test_branches_on_the_real_part_are_fine():
     rng = np.random.default_rng(0)
     y, eta = rng.choice([-1.0, 1.0], 50), rng.normal(size=50)
     assert loss.uses_complex_step(y, eta)
-    np.testing.assert_allclose(loss.first(y, eta), ist.SquaredHinge().first(y, eta), rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(loss.first(y, eta), ist.SquaredHinge().first(y, eta), rtol=SUMS, atol=1e-14)
     np.testing.assert_allclose(loss.second(y, eta), ist.SquaredHinge().second(y, eta), atol=1e-8)
 
 

@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def part_of(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
+@cache  # every rule reads every file
 def tree_of(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -67,14 +69,17 @@ def type_checking_only(node):
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 
+@cache
 def all_imports(node):
-    """Yield every name that is imported anywhere: inside functions and for type checking too."""
+    """Return every name that is imported anywhere: inside functions and for type checking too."""
+    names = []
     for child in ast.walk(node):
         if isinstance(child, ast.Import):
-            yield from (alias.name for alias in child.names)
+            names += [alias.name for alias in child.names]
         elif isinstance(child, ast.ImportFrom):
             assert child.level == 0, "imports are absolute here"
-            yield from (f"{child.module}.{alias.name}" for alias in child.names)
+            names += [f"{child.module}.{alias.name}" for alias in child.names]
+    return names
 
 
 def module_level_imports(nodes):
@@ -104,9 +109,10 @@ def file_of(name):
     return PACKAGE / "__init__.py"
 
 
+@cache
 def files_imported(path, names=all_imports):
     found = {file_of(name) for name in names(tree_of(path)) if name.split(".")[0] == "influstat"}
-    return found - {path}
+    return frozenset(found - {path})
 
 
 def circle_in(graph):

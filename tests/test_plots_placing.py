@@ -94,11 +94,16 @@ def drawn_texts(ax):
     return [(text, Text.get_window_extent(text, renderer)) for text in shown]
 
 
-@pytest.mark.parametrize("name", CROWDED)
-def test_texts_cover_no_other_text_and_the_box_no_point(name):
-    draw, expected = CROWDED[name]
+@pytest.fixture(scope="module", params=CROWDED)
+def crowded(request):
+    """Return each drawing, done once: its axes, what `drawn_texts` finds, and the names it must show."""
+    draw, expected = CROWDED[request.param]
     ax = draw()
-    texts = drawn_texts(ax)
+    return ax, drawn_texts(ax), expected
+
+
+def test_texts_cover_no_other_text_and_the_box_no_point(crowded):
+    ax, texts, expected = crowded
     for k, (_, one) in enumerate(texts):
         assert not any(one.overlaps(other) for _, other in texts[k + 1 :])
     names = [text.get_text() for text, _ in texts if hasattr(text, "xy")]
@@ -110,10 +115,10 @@ def test_texts_cover_no_other_text_and_the_box_no_point(name):
         assert not any(boxes[0].contains(*point) for point in points)
 
 
-@pytest.mark.parametrize("name", [name for name in CROWDED if name != "small axes"])
-def test_names_cover_no_point_that_is_named_and_stay_in_the_figure(name):
-    ax = CROWDED[name][0]()
-    names = [(text, extent) for text, extent in drawn_texts(ax) if hasattr(text, "xy")]
+@pytest.mark.parametrize("crowded", [name for name in CROWDED if name != "small axes"], indirect=True)
+def test_names_cover_no_point_that_is_named_and_stay_in_the_figure(crowded):
+    ax, texts, _ = crowded
+    names = [(text, extent) for text, extent in texts if hasattr(text, "xy")]
     assert names
     for _, extent in names:
         assert not any(extent.contains(*ax.transData.transform(text.xy)) for text, _ in names)

@@ -13,7 +13,7 @@ from influstat.input.groups import read_groups
 from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within, rational_ridge
-from tests.tolerance import STOP, removed
+from tests.tolerance import INVERTED, SOLVED, STOP, SUMS, TWO_FITS, removed
 
 SQUARED, LOGISTIC, HINGE = LOSSES[0], LOSSES[1], LOSSES[3]
 
@@ -97,7 +97,7 @@ def test_labels_give_the_groups_of_equal_labels():
     labels = np.array(["b", "a", "c"])[np.arange(30) % 3]
     by_label = fit.leave_groups_out(labels)
     by_rows = fit.leave_groups_out([np.flatnonzero(labels == name) for name in "abc"])
-    np.testing.assert_allclose(by_label.theta, by_rows.theta, rtol=1e-10)
+    np.testing.assert_allclose(by_label.theta, by_rows.theta, rtol=INVERTED)
     assert by_label.labels.tolist() == ["a", "b", "c"]
 
 
@@ -131,7 +131,7 @@ def test_newton_is_one_step_on_the_rows_left(weights, protocol):
         for k in range(3):
             part = plain.without(removal.groups[k])
             step = np.linalg.solve(part.hessian(fit.theta), part.gradient(fit.theta))
-            np.testing.assert_allclose(removal.theta[k], fit.theta - step, rtol=1e-10, atol=1e-13)
+            np.testing.assert_allclose(removal.theta[k], fit.theta - step, rtol=INVERTED, atol=SUMS)
         assert not removal.converged.any()
 
 
@@ -140,7 +140,7 @@ def test_influence_of_a_group_is_the_sum_of_its_rows():
     fit = ist.Fit.minimise(problem.risk())
     removal = fit.leave_groups_out([[1, 2, 5], [4]], method="influence")
     scores = fit.influence().on_theta().removal
-    np.testing.assert_allclose(removal.delta, [scores[[1, 2, 5]].sum(axis=0), scores[4]], rtol=1e-10)
+    np.testing.assert_allclose(removal.delta, [scores[[1, 2, 5]].sum(axis=0), scores[4]], rtol=INVERTED)
 
 
 # -- the general way equals the fast one ---------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_risks_known_by_contract_only_give_the_same(case):
     for method, way in (("newton", OwnNewtonStep), ("exact", OwnRefit)):
         fast = fit.leave_groups_out([[1], [2, 3]], method=method)
         slow = way(risk, fit.theta).remove(groups)
-        np.testing.assert_allclose(slow.theta.T, fast.theta, rtol=1e-9)
+        np.testing.assert_allclose(slow.theta.T, fast.theta, rtol=TWO_FITS)
         assert slow.converged.all() == (method == "exact")
 
 
@@ -222,7 +222,7 @@ def test_a_group_that_leaves_one_class_or_too_low_a_rank_is_named_and_the_others
             removal = fit.leave_groups_out([[0, 1, 2], [0, 1], range(27)], method=method)
         assert "Without these 3 rows: " in removal.status[0]
         assert "x2" in removal.status[0]
-        np.testing.assert_allclose(removal.theta[0], [*left, np.nan], rtol=1e-10)
+        np.testing.assert_allclose(removal.theta[0], [*left, np.nan], rtol=INVERTED)
         assert np.isfinite(removal.theta[1]).all()
 
 
@@ -257,7 +257,7 @@ def test_forest_fires_row_237_changes_as_its_refit():
         before, after = (
             fit.risk.test_rows(split.X_test, split.y_test).row_losses(np.column_stack([fit.theta, refit])).T
         )
-        np.testing.assert_allclose(change, after - before, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(change, after - before, rtol=0, atol=SUMS)
         assert np.abs(change).max() > 1e-3
 
 
@@ -282,4 +282,4 @@ def test_a_penalty_that_alone_holds_the_hessian_up_leaves_with_each_row():
         left[row] = 0.0
         part = risk(left, 6.0 * (W - weights[row]) / W)
         step = np.linalg.solve(part.curvature(fit.theta).to_dense(), part.gradient(fit.theta))
-        np.testing.assert_allclose(newton[row], fit.theta - step, rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(newton[row], fit.theta - step, rtol=SOLVED, atol=SUMS)

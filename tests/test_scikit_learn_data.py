@@ -25,6 +25,7 @@ from sklearn.svm import LinearSVC
 
 import influstat as ist
 from tests.scikit_learn_versions import SOFTMAX, elastic
+from tests.tolerance import CHANGES, CLOSED_FORM, TWO_FITS
 
 RNG = np.random.default_rng(5)
 N = 50
@@ -70,9 +71,9 @@ def test_theta_of_three_classes_is_one_class_after_the_other():
     fit = ist.from_sklearn(model, FRAME, THREE)
     assert fit.names[:5] == ("a: a", "a: b", "a: c", "a: intercept", "b: a")
     expected = np.column_stack([model.coef_, model.intercept_ - model.intercept_.mean()])
-    np.testing.assert_allclose(fit.theta, expected.ravel(), atol=1e-9)
+    np.testing.assert_allclose(fit.theta, expected.ravel(), atol=TWO_FITS)
     np.testing.assert_allclose(
-        fit.predict(FRAME, kind="mean").reshape(N, 3), model.predict_proba(FRAME), atol=1e-9
+        fit.predict(FRAME, kind="mean").reshape(N, 3), model.predict_proba(FRAME), atol=TWO_FITS
     )
     assert fit.influence().on_loss(FRAME.iloc[:2], THREE[:2]).columns == ("r0", "r1")
 
@@ -126,8 +127,8 @@ def test_labels_of_test_rows_are_the_estimators_own():
     model = LogisticRegression(**NEWTON).fit(X, LABELS)
     fit = ist.from_sklearn(model, X, LABELS)
     expected = -model.predict_log_proba(X)[np.arange(N), (LABELS == "spam").astype(int)]
-    np.testing.assert_allclose(fit.loss(X, LABELS), expected, atol=1e-9)
-    np.testing.assert_allclose(fit.predict(X, kind="mean"), model.predict_proba(X)[:, 1], atol=1e-9)
+    np.testing.assert_allclose(fit.loss(X, LABELS), expected, atol=TWO_FITS)
+    np.testing.assert_allclose(fit.predict(X, kind="mean"), model.predict_proba(X)[:, 1], atol=TWO_FITS)
     with pytest.raises(ist.errors.InvalidArgument, match="hold the estimator's classes only"):
         fit.loss(X[:1], ["eggs"])
 
@@ -138,7 +139,7 @@ def test_labels_of_test_rows_are_the_estimators_own():
 def test_labels_may_be_of_any_kind(y):
     model = LogisticRegression(**NEWTON).fit(X, y)
     fit = ist.from_sklearn(model, X, list(y))
-    np.testing.assert_allclose(fit.predict(X), model.decision_function(X), atol=1e-9)
+    np.testing.assert_allclose(fit.predict(X), model.decision_function(X), atol=TWO_FITS)
 
 
 def test_test_rows_of_a_lasso_have_all_columns():
@@ -180,7 +181,7 @@ def test_the_reader_serves_the_risk_with_other_weights_too():
     )
     fit = ist.from_sklearn(pipeline, X, LABELS, protocol="folded")
     half = ist.Fit(fit.risk.reweighted(np.full(N, 0.5)), fit.theta, reader=fit.reader)
-    np.testing.assert_allclose(half.risk.gradient(fit.theta), fit.risk.gradient(fit.theta), atol=1e-12)
+    np.testing.assert_allclose(half.risk.gradient(fit.theta), fit.risk.gradient(fit.theta), atol=CLOSED_FORM)
     np.testing.assert_allclose(half.predict(X), pipeline.decision_function(X))
     np.testing.assert_allclose(half.loss(X, LABELS), fit.loss(X, LABELS))
 
@@ -230,7 +231,7 @@ def test_a_weight_of_two_is_the_row_twice():
         weighted = ist.from_sklearn(estimator.fit(X, y, sample_weight=twice), X, y, sample_weight=twice)
         doubled = ist.from_sklearn(estimator.fit(X[once], y[once]), X[once], y[once])
         np.testing.assert_allclose(
-            weighted.influence().on_theta().values, doubled.influence().on_theta().values[:N], atol=1e-8
+            weighted.influence().on_theta().values, doubled.influence().on_theta().values[:N], atol=CHANGES
         )
 
 
@@ -278,7 +279,7 @@ def test_total_penalties_are_those_of_the_table():
         fit = ist.from_sklearn(estimator, X, target, protocol="fixed")
         b, c = np.ravel(estimator.coef_), float(np.ravel(estimator.intercept_)[0])
         total = fit.risk.value(fit.theta) * N - fit.loss(X, target).sum()
-        np.testing.assert_allclose(total, penalty(b, c), rtol=1e-9)
+        np.testing.assert_allclose(total, penalty(b, c), rtol=TWO_FITS)
 
 
 def test_an_sgd_fit_that_has_converged_passes_without_polish():

@@ -7,30 +7,29 @@ from influstat.adapters.scikit_learn.kinds import READERS
 from tests import scikit_learn_models as models
 from tests.scikit_learn_models import MODELS, fitted, measured, on_an_active_set
 
-CASES = pytest.mark.parametrize("case", MODELS, ids=str)
+
+@pytest.fixture(scope="module", params=MODELS, ids=str)
+def case(request):
+    """Return each estimator in turn: all tests of one follow each other, and its refits are done once."""
+    return request.param
 
 
-@CASES
 def test_gradient_vanishes_where_the_library_stopped(case):
     assert fitted(case.name).fit.stationarity < 1e-6
 
 
-@CASES
 def test_newton_step_has_slope_one_against_refits(case):
     assert abs(measured(case.name).slope - 1.0) < 0.02
 
 
-@CASES
 def test_newton_step_is_near_every_refit(case):
     assert measured(case.name).error < 0.05
 
 
-@CASES
 def test_exact_removal_is_the_refit(case):
     assert measured(case.name).exact < case.agree
 
 
-@CASES
 def test_rows_that_change_the_active_set_are_flagged(case):
     found = measured(case.name)
     np.testing.assert_array_equal(found.changes, found.truly_changes)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import influstat as ist
 from tests.budget import examples
 from tests.reference import assert_within
+from tests.tolerance import CHANGES, CLOSED_FORM, STANDARD_ERRORS, SUMS, TWO_FITS
 
 
 def plain_value(risk, X, theta, K, kappa, D, protocol_weights):
@@ -72,10 +73,10 @@ def test_gradient_and_hessian_are_the_derivatives_of_the_value(problem):
     H = risk.curvature(theta)
     np.testing.assert_allclose(H.to_dense(), slopes(risk.gradient, theta), atol=1e-8)
     np.testing.assert_allclose(H @ np.eye(len(theta)), H.to_dense(), atol=1e-14)
-    np.testing.assert_allclose(H @ theta, H.to_dense() @ theta, atol=1e-13)
+    np.testing.assert_allclose(H @ theta, H.to_dense() @ theta, atol=SUMS)
     np.testing.assert_allclose(H @ np.eye(len(theta), 1), H.to_dense()[:, :1], atol=1e-14)
     np.testing.assert_array_equal(H.to_dense(), H.to_dense().T)
-    np.testing.assert_allclose(H.diagonal(), np.diag(H.to_dense()), rtol=1e-13)
+    np.testing.assert_allclose(H.diagonal(), np.diag(H.to_dense()), rtol=SUMS)
 
 
 @given(problems())
@@ -87,13 +88,13 @@ def test_rows_add_up_and_differentiate(problem):
     fixed = risk.protocol == "fixed"
     penalty = risk._strengths * centred.reshape(K, -1) / risk.total_weight
     total = risk.weights @ g / risk.total_weight + (penalty.ravel() if fixed else 0.0)
-    np.testing.assert_allclose(total, risk.gradient(centred), atol=1e-13)
+    np.testing.assert_allclose(total, risk.gradient(centred), atol=SUMS)
     np.testing.assert_allclose(g, slopes(risk.row_losses, centred).T, atol=1e-8)
     V = np.random.default_rng(0).normal(size=(len(theta), 2))
-    np.testing.assert_allclose(risk.row_gradients_dot(centred, V), g @ V, atol=1e-12)
-    np.testing.assert_allclose(risk.row_gradients(centred, [2, 0]), g[[2, 0]], rtol=1e-13)
+    np.testing.assert_allclose(risk.row_gradients_dot(centred, V), g @ V, atol=CLOSED_FORM)
+    np.testing.assert_allclose(risk.row_gradients(centred, [2, 0]), g[[2, 0]], rtol=SUMS)
     both = risk.row_losses(np.column_stack([centred, theta]))
-    np.testing.assert_allclose(both[:, 1], risk.row_losses(theta), rtol=1e-13)
+    np.testing.assert_allclose(both[:, 1], risk.row_losses(theta), rtol=SUMS)
 
 
 @given(problems())
@@ -122,7 +123,7 @@ def test_dropping_a_row_is_a_fit_without_it(problem):
     if arguments["protocol"] == "folded":
         kept["penalty"] = ist.L2(arguments["penalty"].strength * w.sum() / risk.total_weight)
     again = ist.Fit.minimise(ist.SoftmaxRisk(X[1:], y[1:], **kept)).theta
-    np.testing.assert_allclose(ist.Fit.minimise(risk.reweighted(w)).theta, again, atol=1e-8)
+    np.testing.assert_allclose(ist.Fit.minimise(risk.reweighted(w)).theta, again, atol=CHANGES)
 
 
 @examples(30)
@@ -136,11 +137,11 @@ def test_two_classes_are_logistic_regression(problem):
         ist.LinearRisk(ist.LogisticLoss(), X, y, **{**arguments, "penalty": ist.L2(kappa / 2.0)})
     )
     no, yes = softmax.theta.reshape(2, -1)
-    np.testing.assert_allclose(yes - no, logistic.theta, atol=1e-8)
-    np.testing.assert_allclose(yes + no, 0.0, atol=1e-9)
+    np.testing.assert_allclose(yes - no, logistic.theta, atol=CHANGES)
+    np.testing.assert_allclose(yes + no, 0.0, atol=TWO_FITS)
     ours = softmax.influence().on_loss(X[:2], y[:2]).values
     theirs = logistic.influence().on_loss(X[:2], y[:2]).values
-    np.testing.assert_allclose(ours, theirs, atol=1e-7 * max(1.0, np.abs(theirs).max()))
+    np.testing.assert_allclose(ours, theirs, atol=STANDARD_ERRORS * max(1.0, np.abs(theirs).max()))
 
 
 def test_without_the_last_row_of_a_class_its_intercept_has_no_minimum():
@@ -158,7 +159,7 @@ def test_sparse_rows_are_the_same_and_the_risk_can_be_pickled():
     X, y = np.random.default_rng(3).normal(size=(9, 2)), [0, 1, 2] * 3
     dense, sparse = (ist.SoftmaxRisk(x, y, intercept=True, penalty=ist.L2(1.0)) for x in (X, sp.csr_array(X)))
     theta = np.arange(9) / 9.0
-    np.testing.assert_allclose(sparse.gradient(theta), dense.gradient(theta), rtol=1e-12)
+    np.testing.assert_allclose(sparse.gradient(theta), dense.gradient(theta), rtol=CLOSED_FORM)
     np.testing.assert_allclose(sparse.curvature(theta).to_dense(), dense.curvature(theta).to_dense())
     assert pickle.loads(pickle.dumps(dense)).value(theta) == dense.value(theta)
 

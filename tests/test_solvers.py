@@ -24,6 +24,7 @@ from tests.solver_cases import (
     rows_alike,
     suited,
 )
+from tests.tolerance import CLOSED_FORM, INVERTED, SUMS
 
 # -- the table is complete ----------------------------------------------------------------------------
 
@@ -81,7 +82,7 @@ def test_sparse_and_fortran_data_give_what_dense_data_give(case, kind):
     rhs = right_hand_sides(6)
     dense, other = case.solver.solve(logistic(), rhs), case.solver.solve(logistic(kind=kind), rhs)
     close(other.value, dense.value, 1e-12)
-    np.testing.assert_allclose(other.residual, dense.residual, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(other.residual, dense.residual, rtol=0, atol=CLOSED_FORM)
 
 
 @each_solver
@@ -100,7 +101,7 @@ def test_several_right_hand_sides_give_what_each_gives_alone(case):
     together = case.solver.solve(logistic(), rhs)
     alone = [case.solver.solve(logistic(), column) for column in rhs.T]
     close(together.value, np.column_stack([one.value for one in alone]), 1e-12)
-    np.testing.assert_allclose(together.residual, [one.residual for one in alone], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(together.residual, [one.residual for one in alone], rtol=0, atol=CLOSED_FORM)
     assert together.converged.tolist() == [bool(one.converged) for one in alone]
     assert together.iterations == max(one.iterations for one in alone)
 
@@ -144,7 +145,7 @@ def test_the_residual_is_that_of_the_returned_value(case):
         solution = case.damped(damping).solve(logistic(), rhs)
         matrix = logistic().to_dense() + damping * np.eye(6)
         truth = np.linalg.norm(matrix @ solution.value - rhs, axis=0) / np.linalg.norm(rhs, axis=0)
-        np.testing.assert_allclose(solution.residual, truth, rtol=1e-10, atol=1e-14)
+        np.testing.assert_allclose(solution.residual, truth, rtol=INVERTED, atol=1e-14)
         if str(case) != "Cholesky":
             assert (truth > 1e-6).all()  # an early stop, so that there is something to measure
 
@@ -178,7 +179,7 @@ def test_the_size_of_the_right_hand_side_does_not_matter(case, power):
     rhs = right_hand_sides(4)
     plain, scaled = (case.solver.solve(rows_alike(), np.ldexp(rhs, k)) for k in (0, power))
     close(np.ldexp(scaled.value, -power), plain.value, 1e-12)
-    np.testing.assert_allclose(scaled.residual, plain.residual, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(scaled.residual, plain.residual, rtol=0, atol=SUMS)
 
 
 @each_solver

@@ -15,6 +15,7 @@ from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument
 from tests.statsmodels_models import DATA, ROWS
+from tests.tolerance import CHANGES, INVERTED, STANDARD_ERRORS, TWO_FITS
 
 POISSON = sm.families.Poisson()
 
@@ -71,7 +72,7 @@ class TestNamesAndLabels:
         assert_array_equal(fit.row_labels, left.index)
         row = left.index[5]
         refit = smf.glm("y ~ x + C(kind)", left.drop(index=row), family=POISSON).fit(tol=1e-12)
-        assert_allclose(removed(fit, 5), refit.params, rtol=1e-8)
+        assert_allclose(removed(fit, 5), refit.params, rtol=CHANGES)
 
     def test_missing_rows_of_arrays_keep_their_positions(self, table):
         X = sm.add_constant(table[["x"]].to_numpy())
@@ -79,7 +80,7 @@ class TestNamesAndLabels:
         fit = ist.from_statsmodels(results)
         assert_array_equal(fit.row_labels, np.delete(np.arange(40), [3, 7]))
         refit = sm.OLS(np.delete(table["y"].to_numpy(), [3, 7, 8]), np.delete(X, [3, 7, 8], axis=0)).fit()
-        assert_allclose(removed(fit, list(fit.row_labels).index(8)), refit.params, rtol=1e-10)
+        assert_allclose(removed(fit, list(fit.row_labels).index(8)), refit.params, rtol=INVERTED)
 
     def test_missing_rows_of_frames_keep_their_labels(self, table):
         results = sm.GLM(
@@ -159,14 +160,14 @@ class TestWeights:
 
     def test_the_row_with_all_copies(self):
         fit = ist.from_statsmodels(self.results(), drop="row")
-        assert_allclose(removed(fit, 11), self.results(rows=np.arange(ROWS) != 11).params, rtol=1e-8)
+        assert_allclose(removed(fit, 11), self.results(rows=np.arange(ROWS) != 11).params, rtol=CHANGES)
 
     def test_one_copy(self):
         fit = ist.from_statsmodels(self.results(), drop="copy")
         row = int(np.argmax(self.frequencies == 3))
         fewer = self.frequencies.astype(float)
         fewer[row] -= 1
-        assert_allclose(removed(fit, row), self.results(fewer).params, rtol=1e-8)
+        assert_allclose(removed(fit, row), self.results(fewer).params, rtol=CHANGES)
         assert_allclose(fit.theta, self.results().params)
         assert_allclose(fit.risk.weights[:ROWS], 1.0)
         assert_allclose(fit.risk.total_weight, self.frequencies.sum())
@@ -189,7 +190,9 @@ class TestWeights:
         )
         first = np.searchsorted(repeated, np.arange(ROWS))
         copies = ist.from_statsmodels(self.results(), drop="copy").influence().on_theta()
-        assert_allclose(copies.removal[:ROWS], plain.influence().on_theta().removal[first], rtol=1e-7)
+        assert_allclose(
+            copies.removal[:ROWS], plain.influence().on_theta().removal[first], rtol=STANDARD_ERRORS
+        )
 
     def test_scale_estimates_move_nothing(self):
         gamma = sm.families.Gamma(sm.families.links.Log())
@@ -209,7 +212,7 @@ class TestGeneralisedLeastSquares:
             fit = ist.from_statsmodels(model.fit())
         keep = np.arange(30) != 4
         refit = sm.OLS(model.wendog[keep], model.wexog[keep]).fit()
-        assert_allclose(removed(fit, 4), refit.params, rtol=1e-9)
+        assert_allclose(removed(fit, 4), refit.params, rtol=TWO_FITS)
 
     def test_a_diagonal_matrix_is_weights(self):
         keep = np.arange(30) != 4
@@ -219,7 +222,7 @@ class TestGeneralisedLeastSquares:
             warnings.simplefilter("error")
             fit = ist.from_statsmodels(sm.GLS(y, X, sigma=np.diag(variances)).fit())
         refit = sm.GLS(y[keep], X[keep], sigma=variances[keep]).fit()
-        assert_allclose(removed(fit, 4), refit.params, rtol=1e-9)
+        assert_allclose(removed(fit, 4), refit.params, rtol=TWO_FITS)
         assert_allclose(fit.risk.weights, 1.0 / variances)
 
     def test_no_sigma_is_ols(self):
@@ -264,7 +267,7 @@ class TestPenalised:
             return model.fit_regularized(alpha=0.3, L1_wt=0.0)
 
         fit = ist.from_statsmodels(fitted(slice(None)), alpha=0.3, L1_wt=0.0)
-        assert_allclose(removed(fit, 9), fitted(np.arange(ROWS) != 9).params, rtol=1e-9)
+        assert_allclose(removed(fit, 9), fitted(np.arange(ROWS) != 9).params, rtol=TWO_FITS)
 
     def test_wrong_or_missing_settings_are_told(self):
         results = sm.OLS(DATA.normal, DATA.X).fit_regularized(alpha=0.3, L1_wt=0.0)
@@ -292,7 +295,7 @@ class TestQuantileRegression:
         keep = np.arange(ROWS) != 17
         loss = ist.SmoothedCheck(quantile=q, t=0.1)
         refit = ist.Fit.minimise(ist.LinearRisk(loss, DATA.X[keep], DATA.heavy[keep]))
-        assert_allclose(removed(fit, 17), refit.theta, atol=1e-8)
+        assert_allclose(removed(fit, 17), refit.theta, atol=CHANGES)
 
     def test_coefficients_that_are_not_its_minimum_are_refused(self):
         results = sm.QuantReg(DATA.heavy, DATA.X).fit(q=0.5)
@@ -311,11 +314,11 @@ def test_collinear_columns_are_told_when_a_question_needs_the_inverse():
         values = fit.influence().on_theta().values
     plain = ist.from_statsmodels(sm.OLS(DATA.normal, DATA.X).fit())
     assert np.isnan(values[:, [1, 2, 4]]).all()
-    assert_allclose(values[:, [0, 3]], plain.influence().on_theta().values[:, [0, 3]], rtol=1e-9)
+    assert_allclose(values[:, [0, 3]], plain.influence().on_theta().values[:, [0, 3]], rtol=TWO_FITS)
     assert_allclose(
         fit.influence().on_prediction(X[:3]).values,
         plain.influence().on_prediction(DATA.X[:3]).values,
-        rtol=1e-9,
+        rtol=TWO_FITS,
     )
 
 

@@ -11,6 +11,7 @@ import influstat as ist
 from influstat.errors import Diverged, IndefiniteHessian, SingularHessian
 from influstat.solvers.base import as_operator
 from tests.budget import examples
+from tests.tolerance import CLOSED_FORM, SOLVED
 
 
 def recursion_12(H, v, depth, C):
@@ -49,7 +50,9 @@ def test_it_is_the_recursion_of_the_paper(p, depth, ratio, damping, seed):
     damped = matrix + damping * np.eye(p)
     C = ratio * np.linalg.eigvalsh(damped)[-1]
     solution = ist.Taylor(depth=depth, scale=C, damping=damping).solve(matrix, rhs)
-    np.testing.assert_allclose(solution.value, recursion_12(damped, rhs, depth, C), rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(
+        solution.value, recursion_12(damped, rhs, depth, C), rtol=SOLVED, atol=CLOSED_FORM
+    )
     assert solution.iterations == depth
 
 
@@ -63,7 +66,7 @@ def test_it_gives_the_same_assembled_and_through_the_rows(n, p, assembled, spars
     solution = ist.Taylor(depth=200).solve(curvature, rhs)
     assert bool(calls) == assembled
     truth = recursion_12(H, rhs, 200, curvature.bound())
-    np.testing.assert_allclose(solution.value, truth, rtol=1e-11)
+    np.testing.assert_allclose(solution.value, truth, rtol=SOLVED)
 
 
 @pytest.mark.parametrize("depth", [1, 10, 100, 1000])
@@ -166,9 +169,9 @@ def test_a_singular_matrix_leaves_what_it_cannot_reach_in_the_residual():
     across = np.array([-0.8, 0.6])
     solver = ist.Taylor(depth=300, scale=1.5)
     reached = solver.solve(matrix, 2.0 * direction)
-    np.testing.assert_allclose(reached.value, 2.0 * direction, rtol=1e-12)
+    np.testing.assert_allclose(reached.value, 2.0 * direction, rtol=CLOSED_FORM)
     missed = solver.solve(matrix, direction + across)
-    np.testing.assert_allclose(missed.residual, np.sqrt(0.5), rtol=1e-12)
+    np.testing.assert_allclose(missed.residual, np.sqrt(0.5), rtol=CLOSED_FORM)
     assert not missed.converged
 
 

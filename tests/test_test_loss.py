@@ -16,6 +16,7 @@ from sklearn.linear_model import (
 )
 
 import influstat as ist
+from tests.tolerance import CLOSED_FORM, STANDARD_ERRORS, TWO_FITS
 
 RNG = np.random.default_rng(8)
 N = 14
@@ -75,7 +76,7 @@ def plain_loss(plain, kind, y, theta):
 @CASES
 def test_a_fit_of_another_library_has_the_plain_loss(kind):
     fit, y, plain = adapted(kind)
-    np.testing.assert_allclose(fit.loss(NEW, y[:3]), plain(fit.theta), rtol=1e-12)
+    np.testing.assert_allclose(fit.loss(NEW, y[:3]), plain(fit.theta), rtol=CLOSED_FORM)
     assert "test loss plain" in repr(fit)
 
 
@@ -84,7 +85,7 @@ def test_changes_of_a_loss_are_those_of_the_plain_loss(kind):
     fit, y, plain = adapted(kind)
     removal = fit.leave_one_out()
     truth = np.array([plain(theta) - plain(fit.theta) for theta in removal.theta])
-    np.testing.assert_allclose(removal.loss_change(NEW, y[:3]), truth, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(removal.loss_change(NEW, y[:3]), truth, rtol=TWO_FITS, atol=1e-14)
 
 
 @CASES
@@ -93,7 +94,9 @@ def test_influence_on_a_loss_is_that_of_the_plain_loss(kind):
     step = 1e-5 * np.eye(3)
     slopes = np.array([(plain(fit.theta + h) - plain(fit.theta - h)) / 2e-5 for h in step])  # (p, m)
     truth = fit.influence().on_theta().values @ slopes
-    np.testing.assert_allclose(fit.influence().on_loss(NEW, y[:3]).values, truth, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(
+        fit.influence().on_loss(NEW, y[:3]).values, truth, rtol=STANDARD_ERRORS, atol=TWO_FITS
+    )
 
 
 @CASES
@@ -121,7 +124,7 @@ def test_fit_regularized_has_the_plain_loss(share):
     results = model.fit_regularized(alpha=0.1, L1_wt=share, cnvrg_tol=1e-14)
     fit = ist.from_statsmodels(results, alpha=0.1, L1_wt=share)
     plain = (NUMBER[:3] - NEW @ results.params) ** 2
-    np.testing.assert_allclose(fit.loss(NEW, NUMBER[:3]), plain, rtol=1e-9)
+    np.testing.assert_allclose(fit.loss(NEW, NUMBER[:3]), plain, rtol=TWO_FITS)
     assert "protocol folded, test loss plain" in repr(fit)
 
 
@@ -133,7 +136,9 @@ def test_the_papers_models_keep_the_share_of_the_penalty():
         risk = fit.risk
         share = risk.penalty.value(fit.theta) / N
         eta = fit.predict(NEW)
-        np.testing.assert_allclose(fit.loss(NEW, y[:3]), risk.loss.value(y[:3], eta) + share, rtol=1e-12)
+        np.testing.assert_allclose(
+            fit.loss(NEW, y[:3]), risk.loss.value(y[:3], eta) + share, rtol=CLOSED_FORM
+        )
         assert "protocol folded, test loss with its share of the penalty" in repr(fit)
 
 

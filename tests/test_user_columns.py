@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
 import influstat as ist
+from tests.tolerance import CHANGES, SLOPES, STANDARD_ERRORS, TWO_FITS
 
 RNG = np.random.default_rng(5)
 N = 120
@@ -84,7 +85,7 @@ def test_a_marginal_effect_is_the_slope_of_predictions_in_the_users_column(read,
     found = ist.average_marginal_effect(fit, columns)
     assert found.labels == tuple(columns)
     truth = [difference(mean, column) for column in columns]
-    np.testing.assert_allclose(found.value, truth, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(found.value, truth, rtol=SLOPES, atol=CHANGES)
 
 
 @EVERY
@@ -98,28 +99,28 @@ def test_its_gradient_is_the_derivative_in_theta(read, what):
         slope = (q.evaluate(fit.theta + step, weights) - q.evaluate(fit.theta - step, weights)) / (
             2 * step[j]
         )
-        np.testing.assert_allclose(q.gradient[j], slope, rtol=1e-5, atol=1e-6 * np.abs(q.gradient[j]).max())
+        np.testing.assert_allclose(q.gradient[j], slope, rtol=1e-5, atol=SLOPES * np.abs(q.gradient[j]).max())
 
 
 def test_an_odds_ratio_is_per_unit_of_the_users_column():
     fit, mean = of_pipeline("scaled")
     odds = [mean(t) / (1 - mean(t)) for t in (TABLE.assign(age=TABLE.age + 3.0), TABLE)]
     np.testing.assert_allclose(
-        ist.odds_ratio(fit, "age", unit=3.0).value, np.mean(odds[0] / odds[1]), rtol=1e-9
+        ist.odds_ratio(fit, "age", unit=3.0).value, np.mean(odds[0] / odds[1]), rtol=TWO_FITS
     )
     fit, mean = of_formula(FORMULAS[1])
     odds = [mean(TABLE.assign(city=c)) for c in "ab"]
     odds = [m / (1 - m) for m in odds]
     found = ist.odds_ratio(fit, "city")
     assert found.labels == ("city: b", "city: c")
-    np.testing.assert_allclose(found.value[0], (odds[1] / odds[0]).mean(), rtol=1e-9)
+    np.testing.assert_allclose(found.value[0], (odds[1] / odds[0]).mean(), rtol=TWO_FITS)
 
 
 def test_categories_are_compared_with_the_first():
     for fit, mean in (of_formula(FORMULAS[1]), of_pipeline("some")):
         found = ist.average_marginal_effect(fit, "city")
         truth = [(mean(TABLE.assign(city=c)) - mean(TABLE.assign(city="a"))).mean() for c in "bc"]
-        np.testing.assert_allclose(found.value, truth, rtol=1e-9)
+        np.testing.assert_allclose(found.value, truth, rtol=TWO_FITS)
 
 
 @pytest.mark.parametrize("kind", ["eyex", "dyex", "eydx"])
@@ -127,13 +128,13 @@ def test_elasticities_are_those_of_get_margeff(kind):
     results = smf.logit(FORMULAS[0], TABLE).fit(disp=0, method="newton", tol=1e-13)
     theirs = results.get_margeff(method=kind)
     found = ist.average_marginal_effect(ist.from_statsmodels(results), elasticity=kind)
-    np.testing.assert_allclose(found.value, theirs.margeff, rtol=1e-9)
-    np.testing.assert_allclose(found.standard_errors(), theirs.margeff_se, rtol=1e-7)
+    np.testing.assert_allclose(found.value, theirs.margeff, rtol=TWO_FITS)
+    np.testing.assert_allclose(found.standard_errors(), theirs.margeff_se, rtol=STANDARD_ERRORS)
     if kind == "eydx":
         theirs = results.get_margeff(method=kind, dummy=True)
         found = ist.average_marginal_effect(found.fit, elasticity=kind, discrete=["treated"])
-        np.testing.assert_allclose(found.value, theirs.margeff, rtol=1e-9)
-        np.testing.assert_allclose(found.standard_errors(), theirs.margeff_se, rtol=1e-7)
+        np.testing.assert_allclose(found.value, theirs.margeff, rtol=TWO_FITS)
+        np.testing.assert_allclose(found.standard_errors(), theirs.margeff_se, rtol=STANDARD_ERRORS)
     else:
         with pytest.raises(ist.errors.InvalidArgument, match="no relative size"):
             ist.average_marginal_effect(found.fit, elasticity=kind, discrete=["treated"])
@@ -148,7 +149,7 @@ def test_inputs_are_moved_in_the_users_units():
     inner = ist.from_sklearn(LogisticRegression(**EXACT).fit(Z, TABLE.y), Z, TABLE.y)
     scaled = ist.input_influence(inner, Z[:2], TABLE.y[:2])
     assert found.names == ("age", "wage")
-    np.testing.assert_allclose(found.values, scaled.values / scaler.scale_, rtol=1e-7)
+    np.testing.assert_allclose(found.values, scaled.values / scaler.scale_, rtol=STANDARD_ERRORS)
 
 
 @pytest.mark.parametrize(

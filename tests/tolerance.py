@@ -28,6 +28,25 @@ MARGIN = 64.0  # roundings that follow each other, both sides together: see *Sum
 ROUNDING = MARGIN * EPSILON  # 1.4e-14
 STOP = 1e-12  # a fit and an iterated removal may stop at a gradient this small, relative to its size
 
+# Where there is no size at hand: what a number of size 1 has gone through in both ways that are compared, in
+# problems whose condition (at unit diagonal) is at most 1000.
+SUMS = 1e-13  # sums of up to a thousand terms, in another order
+CLOSED_FORM = 1e-12  # a formula, and another one for the same: sums and products of conditions up to 100
+SOLVED = 1e-11  # a solution of a linear system: ROUNDING times the condition
+INVERTED = 1e-10  # an inverse or its square root, and what is made of it: up to 1e6 roundings
+TWO_FITS = 1e-9  # two fits, each at a relative gradient of STOP: that times the condition
+CHANGES = 1e-8  # a change between two such fits, which is a tenth of theta or more
+STANDARD_ERRORS = 1e-7  # of two fits, and what is divided by them: third derivatives times TWO_FITS, inverted
+SLOPES = 1e-6  # differences of fits over steps of 1e-3: TWO_FITS over the step
+NORMAL_EQUATIONS = 1e-8  # what statsmodels finds by the inverse of X'X: the condition of X squared
+STOPPED = 1e-6  # where IRLS, or Newton's method at its default settings, ends in other libraries
+SEARCHED = 1e-5  # a minimum known by values to rounding: the root of that, times the condition's
+
+
+def printed(decimals):
+    """Return half a unit of the last decimal: how far a printed number may be from the one printed."""
+    return 0.5 * 10.0**-decimals
+
 
 def scaled(matrix):
     """Return the matrix with unit diagonal, and 1 / sqrt(diagonal)."""

@@ -42,6 +42,11 @@ class Existence:
         self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
     ) -> None:
         """Raise NoMinimiser if the risk falls for ever along some direction; return if that is not known."""
+        if only_if_suspect and reciprocal_condition > SUSPECT:
+            return
+        direction = self.flight(theta)
+        if direction is not None:
+            _raise_no_minimiser(self.involved(direction))
 
     def refuse_separating(self, theta: FloatArray) -> None:
         """Raise NoMinimiser if theta itself points where the risk falls for ever."""
@@ -81,16 +86,6 @@ class ContrastExistence(Existence):
     def _contrasts(self) -> FloatArray | None:
         n, p = self._risk.shape
         return None if n * p > LARGEST else self._risk.contrasts()
-
-    def explain(
-        self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
-    ) -> None:
-        """Raise NoMinimiser if the risk falls for ever along some direction; return if it does not."""
-        if only_if_suspect and reciprocal_condition > SUSPECT:
-            return
-        direction = self.flight(theta)
-        if direction is not None:
-            _raise_no_minimiser(self.involved(direction))
 
     def refuse_separating(self, theta: FloatArray) -> None:
         """Raise NoMinimiser if theta tells all rows apart as far as float64 can."""
@@ -196,16 +191,6 @@ class LinearExistence(Existence):
         small = 1e-7 * np.max(np.abs(predictor), initial=0.0)
         towards = np.where(grows_down, predictor, -predictor)  # > 0 where the row's loss falls
         return np.asarray(self._flat @ along) if (towards > small).all() else None
-
-    def explain(
-        self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
-    ) -> None:
-        """Raise NoMinimiser if the risk falls for ever along some direction; return if it does not."""
-        if only_if_suspect and reciprocal_condition > SUSPECT:
-            return
-        direction = self.flight(theta)
-        if direction is not None:
-            _raise_no_minimiser(self.involved(direction))
 
     @property
     def one_way(self) -> Mask:

@@ -1,0 +1,186 @@
+"""Functions of theta as quantities: any smooth one, linear combinations, means of new rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import InvalidArgument
+from influstat.influence.influence import difference_scale
+from influstat.input.printing import short
+from influstat.input.settings import text, texts
+from influstat.input.validation import FloatArray, check_finite, numeric_array
+from influstat.minimise.minimum import Minimum, require_fit
+from influstat.numerics.gradients import gradient_of
+from influstat.statistics.functionals.base import Functional
+
+
+def functional(
+    fit: Minimum,
+    function: Callable[[Any], Any],
+    *,
+    labels: Sequence[str] | None = None,
+    quantity: str = "quantity",
+) -> Functional:
+    """Return any smooth function of theta as a Functional.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    function : callable
+        theta, shape (p,), to a number or m numbers. Its gradient is found by a complex step where it
+        takes complex numbers, else by differences with an error estimate.
+    labels : sequence of str, optional
+        Names of the m numbers.
+    quantity : str
+        What they are.
+
+    Returns
+    -------
+    Functional
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The function returns something else than finite numbers; the labels are not m.
+
+    Warns
+    -----
+    DoubtfulResult
+        The function is not smooth at theta.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
+    >>> q = ist.functional(fit, lambda theta: theta[0] ** 2)
+    >>> q.value, q.influence().values.ravel()           # 2 theta (y_i - theta)
+    (array([4.]), array([-4.,  4.]))
+    """
+    scale = difference_scale(require_fit(fit))
+    quantity = text("quantity", quantity)
+    gradient = gradient_of(function, fit.theta, scale)
+    evaluate = partial(_given, function)
+    value = evaluate(fit.theta, fit.risk.weights)
+    names = _labels(labels, len(value), quantity)
+    return Functional(fit, names, quantity, value, gradient.value, gradient.error, evaluate)
+
+
+def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = None) -> Functional:
+    """Return linear combinations of the coefficients.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    coefficients : array_like, shape (p,) or (m, p)
+        One combination, or one per line.
+    labels : sequence of str, optional
+        Their names.
+
+    Returns
+    -------
+    Functional
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        There are not p finite numbers per combination.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0, 0.0], [0.0, 1.0]], [1.0, 3.0], names=["a", "b"])
+    >>> q = ist.contrast(fit, [-1.0, 1.0], labels=["b - a"])
+    >>> q.labels, q.value.round(12)
+    (('b - a',), array([2.]))
+    """
+    p = len(require_fit(fit).theta)
+    lines = np.atleast_2d(np.asarray(numeric_array("coefficients", coefficients), dtype=np.float64))
+    if lines.ndim != 2 or lines.shape[1] != p or lines.shape[0] == 0:
+        raise InvalidArgument(
+            "coefficients",
+            f"have shape ({p},) or (m, {p}), one number per coefficient",
+            f"has shape {np.shape(coefficients)}",
+            "Write a 0 for coefficients that take no part.",
+        )
+    check_finite("coefficients", lines)
+    names = _labels(labels, len(lines), "contrast")
+    return Functional(
+        fit,
+        names,
+        "contrast",
+        lines @ fit.theta,
+        np.ascontiguousarray(lines.T),
+        np.zeros(len(lines)),
+        partial(_combined, lines),
+    )
+
+
+def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
+    """Return the mean E(y | x) of new rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    X : array_like, shape (m, p)
+        Rows with the training columns.
+    offset : array_like, shape (m,), optional
+        Their offsets.
+
+    Returns
+    -------
+    Functional
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        X has other columns.
+    Unsupported
+        The loss has no mean.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Logistic(lam=1.0).fit([[1.0], [-1.0]], [1, 0])
+    >>> q = ist.predicted_mean(fit, [[0.0]])
+    >>> q.value, q.gradient                 # 1 / 2 whatever theta is
+    (array([0.5]), array([[0.]]))
+    """
+    gradient, labels = require_fit(fit).prediction_gradients(X, kind="mean", offset=offset)
+    return Functional(
+        fit,
+        tuple(str(label) for label in labels),
+        "predicted mean",
+        fit.predict(X, kind="mean", offset=offset),
+        np.asarray(gradient),
+        np.zeros(gradient.shape[1]),
+        partial(_means, fit, X, offset),
+    )
+
+
+# How each kind of quantity is evaluated; results that held local functions would not pickle.
+def _given(function: Callable[[Any], Any], theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.atleast_1d(np.asarray(function(theta.copy()), dtype=np.float64))
+
+
+def _combined(lines: FloatArray, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(lines @ theta)
+
+
+def _means(fit: Minimum, X: Any, offset: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    return fit.predictions(theta, X, kind="mean", offset=offset)
+
+
+def _labels(labels: Sequence[str] | None, m: int, quantity: str) -> tuple[str, ...]:
+    if labels is None:
+        return (quantity,) if m == 1 else tuple(f"{quantity} {k}" for k in range(m))
+    names = texts("labels", labels)
+    if len(names) != m:
+        raise InvalidArgument("labels", f"be {m} names", f"is {short(labels)}", "Pass one name per quantity.")
+    return tuple(names)
