@@ -244,6 +244,7 @@ def of_functions(fit, logistic):
         "removal.loss_changes": (ist.removal.loss_changes, {
             "fit": fit, **TESTS, "groups": None, "method": "exact",
         }),
+        "removal.plan": (ist.removal.plan, {"fit": fit, "groups": None}),
         "removal.stream": (lambda **arguments: list(ist.removal.stream(**arguments)), {
             "fit": fit, "groups": None, "method": "exact",
         }),
