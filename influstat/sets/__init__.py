@@ -1,0 +1,1 @@
+"""How few units flip a conclusion, found and proven."""
