@@ -1,12 +1,12 @@
 """The fit under the null: what each unit of rows holds of a conclusion {a'theta > at}, to second order.
 
-**Setting** (sum scale). Units are rows or clusters; S is removed, T is kept. W is the total weight, s = 1 where
-rows take their share of the penalty P along (folded), 0 where it stays whole (fixed); P is quadratic.
+**Setting** (sum scale). Units are rows or clusters; S is removed, T is kept. W is the total weight, s = 1
+where rows take their share of the penalty P along (folded), 0 where it stays whole (fixed); P is quadratic.
 
     F_T(t) = sum_{i in T} w_i l(y_i, x_i't + o_i) + pi_T P(t),       pi_T = 1 - s w(S) / W.
 
-**Score at the null.** Let F_T be convex with a minimiser theta_T. phi(q) = min {F_T(t): a't = q} is convex in q
-and minimal at a'theta_T, so a'theta_T > at exactly where the slope of phi at `at` is negative. Every t is
+**Score at the null.** Let F_T be convex with a minimiser theta_T. phi(q) = min {F_T(t): a't = q} is convex
+in q and minimal at a'theta_T, so a'theta_T > at exactly where the slope of phi at `at` is negative. Every t is
 
     t = t0 + (q - at) u + V'g,     a'u = 1,  V a = 0,  V S0 V' = I,  V S0 u = 0,
 
@@ -20,40 +20,35 @@ and per cluster their sums. Minus the slope at `at`, given the nuisance g, is N(
 nuisance is G(T, g). As V S0 u = 0 and G(all, 0) = 0, sums over T are those over all less those over S:
 
     N(T, g) = N0 - f_S + B_S'g - sum_T xi_i rho_i           G(T, g) = C_S + (I - A_S) g + sum_T z_i rho_i
-    A_S = sum_S [h_i z_i z_i' + s (w_i / W) V K V']         |rho_i| <= h_i (e^(c|d|) - 1 - c|d|) / c,  d = z_i'g
+    A_S = sum_S [h_i z_i z_i' + s (w_i / W) V K V']
+    |rho_i| <= h_i (e^(c|d|) - 1 - c|d|) / c,   d = z_i'g
 
 (rho = 0 for squared error; c = `loss.self_concordance`, since |l3| <= c l2 bounds how l2 grows along eta).
 **The conclusion stands without S exactly where N(T) = N(T, g_T) > 0, G(T, g_T) = 0.** For squared error
 
     N(T) = N0 - f_S - B_S'(I - A_S)^-1 C_S.
 
-f is what N loses to first order; with one regressor and no nuisance there is nothing else, and sorting f is exact.
+f is what N loses to first order; with one regressor and no nuisance there is nothing else, and sorting f is
+exact.
 
-**Floating point.** f_S is off by at most `margin`: the rounding of sums, of r (that of eta included) and of xi,
-added up over all rows. The null fit's own gradient |V grad F(t0)| and the rounding of C are in `slack`; what is
-left of V S0 u, and of V a, is in `cross` and acts like a B that is never removed. Lengths of z are off by
-the relative amount `relative` (`Anchor.relative`: columns are scaled first). Comparisons leave room for all.
+**Floating point.** f_S is off by at most `margin`: the rounding of sums, of r (that of eta included) and of
+xi, added up over all rows. The null fit's own gradient |V grad F(t0)| and the rounding of C are in `slack`;
+what is left of V S0 u, and of V a, is in `cross` and acts like a B that is never removed. Lengths of z are
+off by the relative amount `relative` (`Anchor.relative`: columns are scaled first). Comparisons leave room.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.rounding import EPSILON, unit_rounding
-from influstat.algebra.symmetric import Matrix
-from influstat.input.design import Design
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
-from influstat.minimise.descent import TOLERANCE, Descent
-from influstat.removal.certificates.anchor import Anchor
 from influstat.risks.linear import LinearRisk
-from influstat.risks.penalties.moved import Moved
-
-STEPS = 200  # of Newton's method under the null, at most
-REFINEMENTS = 3  # of t0 where the Hessian is constant, and of u: each gains as many digits as the factor has
+from influstat.sets.constrained import Constrained, constrained
 
 Mask = NDArray[np.bool_]
 
@@ -153,7 +148,7 @@ class NullFit:
     @property
     def d(self) -> int:
         """How many nuisance directions there are."""
-        return self.z.shape[1]
+        return int(self.z.shape[1])
 
     @property
     def folded(self) -> bool:
@@ -197,71 +192,29 @@ def null_fit(
     kept[problem.units.take(gone).members] = False
     risk = problem.risk if kept.all() else problem.risk.reweighted(np.where(kept, problem.risk.weights, 0.0))
     weighted = problem.units.sums(risk.weights) > 0.0
-    return _Work(problem, risk, kept, weighted & ~gone & ~stays, start).run()
+    found = constrained(risk, problem.a, problem.at, problem.theta if start is None else start)
+    return _Work(problem, risk, kept, weighted & ~gone & ~stays, found).filled()
 
 
 class _Work:
     """The making of one null fit."""
 
     def __init__(
-        self, problem: Problem, risk: LinearRisk, kept: Mask, free: Mask, start: FloatArray | None
+        self, problem: Problem, risk: LinearRisk, kept: Mask, free: Mask, found: Constrained
     ) -> None:
-        self.problem, self.risk, self.kept, self.free = problem, risk, kept, free
-        squares = risk.design.square_sums(risk.weights)
-        self.scale = np.sqrt(np.where(squares > 0, squares, 1.0))  # units must not decide what is rounding
-        self.along, self.nuisance = _coordinates(problem.a, self.scale)
-        near = problem.theta if start is None else start
-        self.theta = near + (problem.at - float(problem.a @ near)) * self.along
+        self.problem, self.risk, self.kept, self.free, self.found = problem, risk, kept, free, found
 
-    def run(self) -> NullFit:
-        """Return the null fit."""
-        risk = self.risk
-        if not risk.quadratic and self.nuisance.shape[1]:
-            self.theta = self.theta + self.nuisance @ self._restricted()
-        h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(self.theta)))
-        basis, relative = self._whitened(h)
-        for _ in range(REFINEMENTS * risk.quadratic):
-            self.theta = self.theta - basis.T @ (basis @ self._gradient())
-        self.theta = self.theta + (self.problem.at - float(self.problem.a @ self.theta)) * self.along
-        hessian = risk.penalty.hessian(self.theta)
-        u = self.along
-        for _ in range(REFINEMENTS):
-            image = risk.design.transpose_dot(h * risk.design.dot(u)) + hessian.dot(u)
-            u = u - basis.T @ (basis @ image)
-        return self._filled(h, basis, u, relative)
-
-    def _restricted(self) -> FloatArray:
-        """Return the coordinates, along the nuisance directions, of the minimum under the null, shape (d,)."""
-        risk = self.risk
-        rows = replace(
-            risk.rows,
-            design=Design(risk.design.dot(self.nuisance)),
-            offset=risk.linear_predictor(self.theta),
-        )
-        inner = risk.moved(rows, Moved(risk.penalty, self.theta, self.nuisance))
-        return Descent(inner, np.zeros(self.nuisance.shape[1])).minimum(STEPS, TOLERANCE).theta
-
-    def _gradient(self) -> FloatArray:
-        """Return grad F(t0), sum scale, shape (p,)."""
-        return self.risk.gradient(self.theta) * self.risk.total_weight
-
-    def _whitened(self, h: FloatArray) -> tuple[FloatArray, float]:
-        """Return V, shape (d, p), and the relative error of lengths measured by it."""
-        if not self.nuisance.shape[1]:
-            return np.zeros((0, len(self.theta))), 0.0
-        penalty = self.nuisance.T @ self.risk.penalty.hessian(self.theta).dot(self.nuisance)
-        design = Design(self.risk.design.dot(self.nuisance))
-        anchor = Anchor(design, h, Matrix((penalty + penalty.T) / 2.0), give_up=False)
-        return anchor.whiten(self.nuisance.T), anchor.relative
-
-    def _filled(self, h: FloatArray, basis: FloatArray, u: FloatArray, relative: float) -> NullFit:
-        risk, units, design = self.risk, self.problem.units, self.risk.design
+    def filled(self) -> NullFit:
+        """Return it."""
+        risk, design = self.risk, self.risk.design
+        theta, u, basis = self.found.theta, self.found.u, self.found.basis
+        h, relative = self.found.h, self.found.relative
         n, p = risk.shape
-        eta = risk.linear_predictor(self.theta)
+        eta = risk.linear_predictor(theta)
         xi, z = design.dot(u), design.dot(np.ascontiguousarray(basis.T))
         first = risk.rows.weighted(risk.loss.first(risk.y, eta))
         share = risk.protocol.carried(risk.total_weight) * risk.weights
-        slope, hessian = risk.penalty.gradient(self.theta), risk.penalty.hessian(self.theta)
+        slope, hessian = risk.penalty.gradient(theta), risk.penalty.hessian(theta)
         image, inner = hessian.dot(u), basis @ hessian.dot(basis.T)
         f = -xi * first - share * float(u @ slope)
         own = h[:, None] * z
@@ -277,7 +230,7 @@ class _Work:
         left = basis @ (design.transpose_dot(h * xi) + image)
         stiffness = float(np.sum(x2) + u @ image)
         return NullFit(
-            self.problem, self.kept, self.free, self.theta, u, basis, xi, z, -first, h, share,
+            self.problem, self.kept, self.free, theta, u, basis, xi, z, -first, h, share,
             f=self._sums(f), C=C, B=B,
             lev=self._leverages(own, z, share, inner) * (1.0 + relative),
             r2h=self._sums(r2h), x2=self._sums(x2), penalty=inner,
@@ -289,7 +242,7 @@ class _Work:
                 + unit_rounding(p) * float(np.abs(u) @ np.abs(slope))
             ),
             slack=float(
-                np.linalg.norm(basis @ self._gradient())
+                np.linalg.norm(basis @ (risk.gradient(theta) * risk.total_weight))
                 + lengths @ (noise + unit_rounding(n + p) * np.abs(first))
             ),
             cross=float(
@@ -303,7 +256,7 @@ class _Work:
     def _noise(self, first: FloatArray, h: FloatArray) -> FloatArray:
         """Return what rounding can do to each r_i, that of eta included, shape (n,)."""
         risk = self.risk
-        size = risk.design.absolute_dot(np.abs(self.theta)) + np.abs(risk.offset) + np.abs(risk.y)
+        size = risk.design.absolute_dot(np.abs(self.found.theta)) + np.abs(risk.offset) + np.abs(risk.y)
         return 64.0 * EPSILON * np.abs(first) + h * unit_rounding(risk.shape[1]) * size
 
     def _sums(self, rows: FloatArray) -> FloatArray:
@@ -325,22 +278,7 @@ class _Work:
         if units.single:
             return self._sums(np.einsum("ij,ij->i", own, z)) + least
         largest = np.zeros(len(units))
-        for k in np.flatnonzero(self.free):
+        for k in np.flatnonzero(self.free).tolist():
             rows = units[k]
             largest[k] = np.linalg.eigvalsh(own[rows].T @ z[rows])[-1]
-        return largest * (1.0 + d * EPSILON) + least
-
-
-def _coordinates(a: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return a direction with a'along = 1, shape (p,), and a basis of {a't = 0}, shape (p, p - 1)."""
-    # Householder's reflection takes a, in columns of one length, to an axis: the others are the basis. For one
-    # coefficient these are the other coefficients themselves, with not a digit lost.
-    unit = a / scale
-    length = float(np.linalg.norm(unit))
-    unit = unit / length
-    pivot = int(np.argmax(np.abs(unit)))
-    mirror = unit.copy()
-    mirror[pivot] += np.copysign(1.0, unit[pivot])
-    reflection = np.eye(len(a)) - np.outer(mirror, mirror) * (2.0 / (mirror @ mirror))
-    nuisance = np.delete(reflection, pivot, axis=1) / scale[:, None]
-    return unit / length / scale, nuisance
+        return np.asarray(largest * (1.0 + d * EPSILON) + least)
