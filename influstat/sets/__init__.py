@@ -1,1 +1,1 @@
-"""How few units flip a conclusion, found and proven."""
+"""How few rows, or clusters, flip a conclusion: sets that are found, and proofs that none is smaller."""
