@@ -1,60 +1,56 @@
 """Cones: with squared error and few nuisance coefficients, a proof that no k units flip a sign.
 
-*What is proven.* Coordinates t = t0 + (q - q0) u + N g, where a'u = 1 and the columns of N span a't = 0. Of row
-i: xi_i = x_i'u, z_i = N'x_i and r_i = y_i - o_i - x_i't0. Whatever rows T are kept, their fit under a't = q0 has
-a coordinate g_T whose score is 0, sum_T w_i z_i (r_i - z_i'g_T) = 0, and since the objective is convex the
-conclusion q > q0 stands if and only if N(T) = sum_T w_i xi_i (r_i - z_i'g_T) > 0. (Neither t0 nor u need be exact:
-any t0 with a't0 = q0 and any u with a'u = 1 are the same problem in other coordinates.)
+*What is proven.* With xi, z, r and h of the null fit (`null_fit`), whatever rows T are kept have a null fit
+t0 + V'g_T, with score 0 along V: sum_T z_i (r_i - h_i z_i'g_T) = 0 (a penalty's part is added, `slopes`).
+The objective is convex, so the conclusion stands if and only if N(T) = sum_T xi_i (r_i - h_i z_i'g_T) > 0.
+Neither t0 nor u need be exact here: any t0 with a't0 = at and any u with a'u > 0 are the same problem.
 
-*Multipliers.* For every (m, l), m >= 0, and T with N(T) <= 0,
+*Multipliers.* For every (m, l) with m >= 0, and T with N(T) <= 0,
 
-    sum_T w_i (m xi_i + z_i'l) (r_i - z_i'g_T) = m N(T) + l'0 <= 0.
+    sum_T (m xi_i + z_i'l) (r_i - h_i z_i'g_T) = m N(T) + l'0 <= 0.
 
-Let c_i(g, s; m, l) = w_i (m xi_i + z_i'l) (s r_i - z_i'g), s >= 0, and, topk(c) being the sum of the k largest
-positive c (of clusters, of their sums; of units that never leave, none),
+Let c_i(g, s; m, l) = (m xi_i + z_i'l) (s r_i - h_i z_i'g) with s >= 0, and topk(c) the sum of the k largest
+positive c (of clusters: of their sums; of units that never leave: none):
 
     h(g, s; m, l) = topk(c) - sum c = max over |S| <= k of - (sum of c over what is kept).
 
-If for every (g, s) other than 0 there are multipliers with h < 0, then no T with |S| <= k has N(T) <= 0: at
-(g_T, 1) its sum would be at most 0, so that h >= 0. In particular the coefficient stays identified, as N(T) = 0
-where it is not. Only finite g_T are needed; the rays s = 0 close the set of all g.
+If for every (g, s) other than 0 there are multipliers with h < 0, then no T with |S| <= k has N(T) <= 0,
+since h >= 0 for all multipliers at (g_T, 1). In particular the coefficient stays identified: N(T) = 0 where
+it is not. (Finite g_T need s > 0 only; the rays s = 0 close the set of all g.)
 
-*Cones.* For fixed multipliers c is linear in (g, s), so h is a maximum of linear functions: convex and of degree
-one. Where the same multipliers give h < 0 at the generators of a cone, h < 0 in the whole cone. The half space s >=
-0 is covered by the 2^d cones of +-e_1, ..., +-e_d and e_s; a cone for which no multipliers are found is cut in two
-at the middle of its longest edge. Where there are no multipliers at a single generator, the weights that some rows
-keep in part flip the conclusion there, no set of cones can prove this k, and the rows that reach topk there are a
-good start for a search.
+*Cones.* For fixed multipliers c is linear in (g, s), so h is a maximum of linear functions: convex and of
+degree one. Where the same multipliers give h < 0 at the generators of a cone, h < 0 in the whole cone. The
+half space s >= 0 is covered by 2^d cones, those of +-e_1, ..., +-e_d and e_s. A cone for which no
+multipliers are found is cut in two at the middle of its longest edge. Where there are no multipliers at a
+single generator, weights that some rows keep in part flip the conclusion, no cones prove this k, and the
+rows that reach topk there are a good start for a search.
 
-*Finding multipliers.* For fixed (g, s), h is a maximum of linear functions of (m, l) also: kept rows T give
-h >= (m, l) M_T (g, s) with the matrix M_T = - sum_T w_i (xi_i, z_i)(-z_i, r_i)'. Each T met before is a cut for
-every cone. Multipliers with (m, l)'b < 0 for all cuts b = M_T (g, s) and for (-1, 0, ..., 0) are minus the shortest
-vector of the convex hull of the b, each scaled to length one (Lawson and Hanson's least distance programming, by
-non-negative least squares); where that vector is 0 there are none. They only propose: the proof is h < 0 by
-evaluation at each generator.
+*Finding multipliers.* For fixed (g, s), h is a maximum of linear functions of (m, l) also: the rows T that
+some multipliers keep give h >= (m, l) M_T (g, s) everywhere, with a matrix M_T = - sum_T (xi_i, z_i)(r_i,
+-h_i z_i)'. Each T met before is a cut for every cone. Multipliers with (m, l)'b < 0 for all cuts b = M_T
+(g, s) and for (-1, 0, ..., 0) are minus the shortest vector of the convex hull of the b, each scaled to
+length one (Lawson and Hanson's least distance programming, by non-negative least squares); where that
+vector is 0 there are none. So they are proposed; the proof is h < 0, evaluated at each generator by summing
+c.
 
-*Rounding.* xi, z and r are computed to a few epsilon times their sizes (the same products of absolute values), c to
-that times |c|'s size, and sums of n terms to `unit_rounding` times the sum of the sizes: h must be below minus that.
-Generators are made by adding vectors of the same signs (a cone lies in one orthant), so that a middle is off by
-epsilon times itself, entry by entry, three times a cut; as h is sublinear, h(exact) <= h(computed) + the sum of |c|
-at the difference: `DEPTH` more terms in the margin, and no cone is cut more often than that.
+*Rounding.* `Multiplied.margin` bounds what rounding does to h at a generator. Generators are sums of
+vectors in one orthant, so that a middle is right to epsilon times itself, entry by entry, three times a
+cut; h is sublinear and h(exact) <= h(computed) + the sum of |c| at the difference: 3 `DEPTH` epsilons more
+of the sizes that the margin sums, and no cone is cut more often than that.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 
-NUISANCES = 4  # the cones grow like 2^d at least: beyond four they are too many
 DEPTH = 60  # cuts after which a cone is a line up to rounding: the fractional flip lies inside it
 STEPS = 40  # multipliers proposed for one cone before it is cut: many more help rarely, and cost as much
 MEMORY = 300  # cuts kept: the shortest vector costs as much as a few evaluations then
@@ -76,132 +72,13 @@ class Multiplied(Protocol):
         """Return h and a matrix M: h is at least multipliers' M generator everywhere, and equal here."""
 
     def margin(self, generator: FloatArray, multipliers: FloatArray) -> float:
-        """Return what rounding can do to h."""
+        """Return what rounding can do to h, of a generator up to 3 `DEPTH` epsilons away too."""
 
     def removed(self, generator: FloatArray, multipliers: FloatArray, k: int) -> NDArray[np.intp]:
         """Return the units of topk."""
 
     def spread(self, k: int) -> float:
-        """Return the length of g that is like s = 1."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Slopes:
-    """The rows of one problem, scaled: what multiplies (`left`) and what is left over (`right`).
-
-    Parameters
-    ----------
-    left : ndarray, shape (n, d + 1)
-        xi and z.
-    right : ndarray, shape (n, d + 1)
-        -z and r.
-    weights : ndarray, shape (n,)
-        w.
-    left_size, right_size : ndarray, shape (n, d + 1)
-        The absolute values of the terms of these, summed: what epsilon multiplies in their rounding.
-    owner : ndarray of int, shape (n,), optional
-        The unit of each row, -1 for rows that never leave; each row its own unit when left out.
-    """
-
-    left: FloatArray
-    right: FloatArray
-    weights: FloatArray
-    left_size: FloatArray
-    right_size: FloatArray
-    owner: NDArray[np.intp] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        xi: FloatArray,
-        z: FloatArray,
-        r: FloatArray,
-        weights: FloatArray,
-        *,
-        sizes: tuple[FloatArray, FloatArray, FloatArray] | None = None,
-        owner: NDArray[np.intp] | None = None,
-    ) -> Slopes:
-        """Return the problem of xi (n,), z (n, d), r (n,); `sizes` are theirs, their values when left out."""
-        xi_size, z_size, r_size = (np.abs(xi), np.abs(z), np.abs(r)) if sizes is None else sizes
-        tall, wide = np.sqrt(weights @ xi**2) or 1.0, np.sqrt(weights @ r**2) or 1.0
-        flat = np.sqrt(weights @ z**2)
-        flat = np.where(flat > 0, flat, 1.0)
-        return cls(
-            np.column_stack([xi / tall, z / flat]),
-            np.column_stack([-z / flat, r / wide]),
-            weights,
-            np.column_stack([xi_size / tall, z_size / flat]),
-            np.column_stack([z_size / flat, r_size / wide]),
-            owner,
-        )
-
-    @property
-    def generators(self) -> int:
-        """d + 1."""
-        return self.left.shape[1]
-
-    @property
-    def multipliers(self) -> int:
-        """d + 1."""
-        return self.left.shape[1]
-
-    @property
-    def units(self) -> int:
-        """How many units there are."""
-        return len(self.left) if self.owner is None else int(self.owner.max()) + 1
-
-    @cached_property
-    def whole(self) -> FloatArray:
-        """M of all rows, shape (d + 1, d + 1)."""
-        return self.products(slice(None))
-
-    def products(self, rows: NDArray[np.intp] | slice) -> FloatArray:
-        """Return - sum over the rows of w left right'."""
-        return -(self.left[rows] * self.weights[rows, None]).T @ self.right[rows]
-
-    def terms(self, generator: FloatArray, multipliers: FloatArray) -> FloatArray:
-        """Return c of every row."""
-        return np.asarray(self.weights * (self.left @ multipliers) * (self.right @ generator))
-
-    def by_unit(self, terms: FloatArray) -> FloatArray:
-        """Return the sums of each unit."""
-        if self.owner is None:
-            return terms
-        return np.bincount(self.owner + 1, weights=terms, minlength=self.units + 1)[1:]
-
-    def rows_of(self, units: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the rows of these units."""
-        return units if self.owner is None else np.flatnonzero(np.isin(self.owner, units))
-
-    def cut(self, generator: FloatArray, multipliers: FloatArray, k: int) -> tuple[float, FloatArray]:
-        """Return h, by summing c as the margin assumes, and the matrix of the rows kept where it is reached."""
-        terms = self.terms(generator, multipliers)
-        sums = self.by_unit(terms)
-        units = largest(sums, k)
-        height = float(np.sum(sums[units]) - np.sum(terms))
-        return height, self.whole - self.products(self.rows_of(units))
-
-    def removed(self, generator: FloatArray, multipliers: FloatArray, k: int) -> NDArray[np.intp]:
-        """Return the units of topk."""
-        return largest(self.by_unit(self.terms(generator, multipliers)), k)
-
-    def spread(self, k: int) -> float:
-        """Return how far g goes, for r of length one: the k largest scores' lengths (of the first order)."""
-        scores = self.weights * np.linalg.norm(self.right[:, :-1], axis=1) * np.abs(self.right[:, -1])
-        return float(np.sum(np.sort(self.by_unit(scores))[-k:])) or 1.0
-
-    def margin(self, generator: FloatArray, multipliers: FloatArray) -> float:
-        """Return what rounding can do to h."""
-        size = self.weights * (self.left_size @ np.abs(multipliers)) * (self.right_size @ np.abs(generator))
-        terms = 2 * len(size) + 3 * DEPTH + 4 * self.generators + 16
-        return 2.0 * unit_rounding(terms) * float(np.sum(size))
-
-
-def largest(values: FloatArray, k: int) -> NDArray[np.intp]:
-    """Return the positions of the k largest positive values."""
-    n = len(values)
-    found = np.argpartition(values, n - k)[n - k :] if 0 < k < n else np.arange(n if k else 0)
-    return found[values[found] > 0]
+        """Return how long g may be where s = 1, roughly: in what shape cones are cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,7 +167,7 @@ class Cover:
         shortest = shortest_vector(vectors[:, lengths > 0] / lengths[lengths > 0])
         if np.linalg.norm(shortest) < ZERO or not shortest[0] < 0:
             return None
-        return -shortest / np.abs(shortest).max()
+        return np.asarray(-shortest / np.abs(shortest).max())
 
     def _orthants(self) -> list[FloatArray]:
         """Return the generators, one a row, of the cones that the half space is made of."""
@@ -311,10 +188,8 @@ class Cover:
 
 
 def shortest_vector(vectors: FloatArray) -> FloatArray:
-    """Return the shortest vector of the convex hull of columns of length one, or 0 if none is found.
-
-    x >= 0 with least |(V x, 1'x - 1)|: V x is a positive multiple of that vector, 0 where the hull holds 0.
-    """
+    """Return a positive multiple of the shortest vector of the hull of columns; 0 if it is or fails."""
+    # V x for the x >= 0 with least |(V x, 1'x - 1)|.
     matrix = np.vstack([vectors, np.ones(vectors.shape[1])])
     target = np.zeros(len(matrix))
     target[-1] = 1.0
@@ -351,6 +226,7 @@ def largest_proven(
     The sum of x y, of one column and no nuisance, keeps its sign without any one of these, not without two.
 
     >>> import numpy as np
+    >>> from influstat.sets.cones.slopes import Slopes
     >>> x, y = np.ones(4), np.array([2.0, 2.0, 1.0, -2.5])
     >>> problem = Slopes.of(x, np.empty((4, 0)), y, np.ones(4))
     >>> largest_proven(problem, 0, 4, np.inf)[0]

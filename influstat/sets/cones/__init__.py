@@ -1,0 +1,1 @@
+"""Proofs for squared error with few nuisance coefficients: `cover` has the theorem, `slopes` the rows."""
