@@ -1,0 +1,67 @@
+"""The largest sum of k of many numbers, also over those sets alone that could flip the conclusion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from influstat.algebra.rounding import unit_rounding
+from influstat.input.validation import FloatArray
+
+TRIED = 8  # multipliers: each one proves something, the best of a few is within a percent of the best of all
+
+
+def largest_sum(values: FloatArray, k: int) -> float:
+    """Return the largest sum of at most k of the values, 0 for none of them; rounded up.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from influstat.sets.sums import largest_sum
+    >>> round(largest_sum(np.array([3.0, -1.0, 2.0]), 2), 9), round(largest_sum(np.array([-1.0]), 1), 9)
+    (5.0, 0.0)
+    """
+    if k <= 0:
+        return 0.0
+    top = values if k >= len(values) else np.partition(values, len(values) - k)[len(values) - k :]
+    return float(np.sum(top, where=top > 0.0)) * (1.0 + unit_rounding(min(k, len(values))))
+
+
+def largest_places(values: FloatArray, k: int) -> FloatArray:
+    """Return where the at most k largest values above 0 stand, unsorted."""
+    places = np.arange(len(values)) if k >= len(values) else np.argpartition(values, len(values) - k)[-k:]
+    return np.asarray(places[values[places] > 0.0])
+
+
+def largest_among(values: FloatArray, k: int, f: FloatArray, least: float) -> float:
+    """Return a bound on the sum of the values (all >= 0) over sets S of at most k with f_S >= least.
+
+    Returns
+    -------
+    float
+        min over mu >= 0 of the largest sum of values + mu f, less mu least: for such a set f_S - least is not
+        negative, so that every mu gives a bound. `least` = -inf leaves every set in.
+    """
+    best = largest_sum(values, k)
+    if not np.isfinite(best) or least <= 0.0:  # the empty set is in, or nothing to gain
+        return best
+    scale = np.max(values, initial=0.0) / max(float(np.max(f, initial=0.0)), np.finfo(np.float64).tiny)
+    if scale == 0.0:
+        return best
+    # The bound is convex in mu with slope f_S - least, S being its set: bisect log(mu) by the sign of that.
+    low, high = -7.0, 7.0
+    for _ in range(TRIED):
+        middle = 0.5 * (low + high)
+        mu = scale * np.exp(middle)
+        tilted = values + mu * f
+        places = largest_places(tilted, k)
+        size = float(np.sum(np.abs(tilted[places]))) + mu * least
+        best = min(best, float(np.sum(tilted[places])) - mu * least + unit_rounding(k) * size)
+        if float(np.sum(f[places])) >= least:
+            high = middle
+        else:
+            low = middle
+    return best
