@@ -1,100 +1,146 @@
 """The second test: a quadratic that lies above what any k units take away, for every place of the null fit.
 
-**Statement.** Let b = g_T / t for some t > 0, g_T the nuisance without S, and D_i = t B_i + C_i / t. Adding g_T / t^2
-times G(T, g_T) = 0 to N(T, g_T) (`null_fit` has both)
+**Statement.** Let b = g_T / t for some t > 0, g_T the nuisance without S, and D_i = t B_i + C_i / t. Adding
+g_T / t^2 times G(T, g_T) = 0 to N(T, g_T) (`null_fit` has both)
 
     N(T) = N0 + |b|^2 - sum_S (f_i - D_i'b + b'A_i b) - R,          |R| <= rho_c |b|^2,
-    rho_c = t^2 c lambda(sum h |xi| gamma zz') + c gamma(c max|z| r) R3 r,    gamma(x) = (e^x - 1 - x) / x^2,
+    rho_c = t^2 c lambda(sum h |xi| gamma zz') + c gamma(c max|z| r) R3 r,   gamma(x) = (e^x - 1 - x) / x^2,
 
-|g_T| <= r, since |sum_T xi rho| <= |g|^2 c lambda(...) and |sum_T (z'g) rho| <= c gamma R3 |g|^3. With lambda(A_S) <=
-Lam and rho = Lam + rho_c, it suffices that for all b
+for |g_T| <= r, since |sum_T xi rho| <= |g|^2 c lambda(...) and |sum_T (z'g) rho| <= c gamma R3 |g|^3. With
+lambda(A_S) <= Lam and rho = Lam + rho_c it suffices that for all b
 
     max over S of sum_S (f_i - D_i'b) < N0 + (1 - rho) |b|^2.
 
-For any tau >= 0 and s_i > 0 the sum of the k largest v_i is at most k tau + sum (v_i - tau + s_i)^2 / (4 s_i), as
-max(x, 0) <= (x + s)^2 / (4 s). With m = f - tau the test is then a quadratic in b, which is below 0 everywhere if
+For any tau >= 0 and s_i > 0 the sum of the k largest v_i is at most k tau + sum (v_i - tau + s_i)^2 / (4 s_i),
+as max(x, 0) <= (x + s)^2 / (4 s). With m = f - tau the test is a quadratic in b, below 0 everywhere if
 
-    M = (1 - rho) I - sum DD' / (4 s) > 0    and    k tau + sum (m + s)^2 / (4 s) - N0 + v'M^-1 v / 4 < 0,
+    M = (1 - rho) I - sum DD' / (4 s) > 0   and   k tau + sum (m + s)^2 / (4 s) - N0 + v'M^-1 v / 4 < 0,
     v = - sum (m + s) / (2 s) D.
 
-Any t, tau and s prove it. Here t balances C and B, tau is the f of a rank near k, and s_i^2 = m_i^2 + |D_i|^2 sigma^2,
-sigma by a search on a line: the units near rank k are bent over the width over which b moves them.
+Any t, tau and s prove it. Here t balances C and B, tau is the f of a rank near k, and s_i^2 = m_i^2 +
+|D_i|^2 sigma^2 / d: units near rank k are bent over the width over which b moves them. (t, rank, sigma) are
+searched, from where the last proof was found.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.optimize import minimize_scalar
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 
-RANKS = (0.9, 1.0, 1.15)  # of k: where tau is
-WIDTHS = (-1.5, 4.0)  # log of sigma, in units of the root of d
-SEARCHED = 8  # widths tried for each tau
+WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # sigma, first tried
+START_RANK = 0.9  # of k: where tau is at first
+HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
+WORK = 4e7  # additions of the search, in units of n d^2: many trials for few rows
+FEWEST, MOST = 12, 72
+STEPS = (0.25, 0.15, 0.4)  # first ones of log t, log rank and log sigma
+LEAST_STEP = 0.02
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class Demand:
+    """What is to be excluded at one k: all numbers hold for every S that could flip."""
+
+    need: float  # N0 less its margins
+    lam: float  # Lam
+    radius: float  # r
+    curved: float  # c lambda(sum h |xi| gamma zz')
+    bend: float  # c gamma(c max|z| r) R3 r
+    cross: float  # of the null fit: acts along g
+    slack: float  # likewise, along g / t^2
+
+    def rho(self, t: float) -> float:
+        """Return rho at balance t."""
+        return self.lam + self.bend + (t * t * self.curved if self.curved else 0.0)
+
+    def rounded_need(self, t: float) -> float:
+        """Return N0 less all margins at balance t."""
+        return self.need - self.radius * (self.cross + self.slack / t**2)
+
+
 class Envelope:
-    """The test for the units of one null fit, prepared for a k.
+    """The test for the units of one null fit.
 
-    Attributes
+    Parameters
     ----------
     f : ndarray, shape (m,)
         What each unit takes to first order.
-    D : ndarray, shape (m, d)
-        t B + C / t.
-    squares : ndarray, shape (m,)
-        |D_i|^2 / d.
+    B, C : ndarray, shape (m, d)
+        Of `null_fit`.
+    ordered : ndarray, shape (m,)
+        f, largest first.
     """
 
-    f: FloatArray
-    D: FloatArray
-    squares: FloatArray
+    def __init__(self, f: FloatArray, B: FloatArray, C: FloatArray, ordered: FloatArray) -> None:
+        self.f, self.B, self.C, self.ordered = f, B, C, ordered
+        size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
+        self.usable = min(size) > 0.0
+        self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
+        self.trials = int(np.clip(WORK / (B.shape[0] * B.shape[1] ** 2), FEWEST, MOST))
+        self._last = np.log([1.0, START_RANK, WIDTHS[3]])
 
-    @classmethod
-    def of(cls, f: FloatArray, B: FloatArray, C: FloatArray, t: float) -> Envelope:
-        """Return the test of units with these f, B and C at balance t."""
-        D = t * B + C / t
-        return cls(f, D, np.einsum("ij,ij->i", D, D) / max(D.shape[1], 1))
-
-    def proves(self, k: int, ordered: FloatArray, rho: float, need: float) -> bool:
-        """Tell whether no k units take as much as `need` away; `ordered` are the f, largest first."""
-        for rank in RANKS:
-            place = min(max(round(rank * k), 1), len(ordered)) - 1
-            tau = max(float(ordered[place]), 0.0)
-            if self._with_tau(k, tau, rho, need):
+    def proves(self, k: int, demand: Demand) -> bool:
+        """Tell whether it is proven that no k units take away what the test needs."""
+        if not self.usable:
+            return False
+        tried = [self._last]
+        tried += [np.array([self._last[0], self._last[1], np.log(width)]) for width in WIDTHS]
+        found = np.inf
+        for place in tried:
+            value = self._excess(k, place, demand)
+            if value < 0.0:
+                self._last = place
                 return True
+            if value < found:
+                found, best = value, place
+        if not found < HOPELESS * demand.need:
+            return False
+        return self._searched(k, best, found, demand)
+
+    def _searched(self, k: int, place: FloatArray, found: float, demand: Demand) -> bool:
+        """Search around a place that almost proves it, one number after the other."""
+        steps, tried = np.array(STEPS), 0
+        while tried < self.trials and steps.max() > LEAST_STEP:
+            before = found
+            for j, sign in product(range(3), (1.0, -1.0)):
+                moved = place.copy()
+                moved[j] += sign * steps[j]
+                value, tried = self._excess(k, moved, demand), tried + 1
+                if value < found:
+                    place, found = moved, value
+                if found < 0.0:
+                    self._last = place
+                    return True
+            if found == before:
+                steps = steps / 2.0
         return False
 
-    def _with_tau(self, k: int, tau: float, rho: float, need: float) -> bool:
-        """Tell it for one tau."""
-        m = self.f - tau
-
-        def excess(log_width: float) -> float:
-            return self._excess(k, tau, m, float(np.exp(log_width)), rho, need)
-
-        found = minimize_scalar(excess, bounds=WIDTHS, method="bounded", options={"maxiter": SEARCHED})
-        return bool(found.fun < 0.0)
-
-    def _excess(self, k: int, tau: float, m: FloatArray, width: float, rho: float, need: float) -> float:
+    def _excess(self, k: int, place: FloatArray, demand: Demand) -> float:
         """Return the quadratic at its highest place, rounded up: below 0 proves it."""
-        d = self.D.shape[1]
-        s = np.sqrt(m * m + self.squares * width**2)
+        relative, rank, width = (float(number) for number in np.exp(np.clip(place, -9.0, 9.0)))
+        t, d = relative * self.balance, self.B.shape[1]
+        tau = max(float(self.ordered[min(max(round(rank * k), 1), len(self.ordered)) - 1]), 0.0)
+        D, m = t * self.B + self.C / t, self.f - tau
+        s = np.sqrt(m * m + np.einsum("ij,ij->i", D, D) * (width**2 / d))
         s = np.maximum(s, np.finfo(np.float64).tiny)
         above = np.maximum(m + s, 0.0)  # s >= |m|
         value = k * tau + float(np.sum(above * above / (4.0 * s)))
-        scaled = self.D / (2.0 * np.sqrt(s))[:, None]
+        scaled = D / (2.0 * np.sqrt(s))[:, None]
         bent = scaled.T @ scaled
         rounding = unit_rounding(len(m) + d)
-        M = (1.0 - rho - rounding * (1.0 + float(np.trace(bent)))) * np.eye(d) - bent
-        v = (above / (2.0 * s)) @ self.D
+        left = 1.0 - demand.rho(t) - rounding * (1.0 + float(np.trace(bent)))
+        need = demand.rounded_need(t)
+        v = (above / (2.0 * s)) @ D
         try:
-            solved = cho_solve(cho_factor(M, lower=True), v)
+            solved = cho_solve(cho_factor(left * np.eye(d) - bent, lower=True), v)
         except LinAlgError:
-            return float("inf") if not np.isfinite(value) else abs(need) + value
+            return abs(need) + value
         quarter = float(v @ solved) / 4.0
+        if not quarter >= 0.0:
+            return abs(need) + value
         return value + quarter - need + 16.0 * rounding * (value + quarter + abs(need))

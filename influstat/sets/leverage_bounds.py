@@ -41,16 +41,16 @@ class LeverageBounds:
     def __init__(self, null: NullFit) -> None:
         self.null = null
         self.open = np.flatnonzero(null.open)
-        self.lev, self.f = null.lev[self.open], null.f[self.open]
+        self.lev = null.lev[self.open]
         self.rows = null.units.single  # else clusters: traces and fourth moments of their blocks
         largest = float(np.linalg.eigvalsh(null.penalty)[-1]) if null.folded and null.d else 0.0
         self.gone = null.units.sums(null.share)[self.open] * largest
 
-    def largest(self, k: int, least: float) -> float:
-        """Return a bound on lambda(A_S) over S of at most k open units with f_S >= least, rounded up."""
+    def largest(self, k: int, given: FloatArray, least: float) -> float:
+        """Return a bound on lambda(A_S) over S of at most k open units of given sum >= least, rounded up."""
         if self.null.d == 0:
             return 0.0
-        bounds = [largest_among(self.lev, k, self.f, least)]
+        bounds = [largest_among(self.lev, k, given, least)]
         if bounds[0] > 0.0 and self.null.d > 1:  # in one direction the trace is the eigenvalue itself
             gone = largest_sum(self.gone, k)
             bounds.append(np.sqrt(k * self.fourth) + gone)

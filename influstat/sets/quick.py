@@ -20,10 +20,10 @@ S, each the least of a few:
 2. *Test 1.* |sum_T xi rho| <= rem = r^2 c lambda(sum h |xi| gamma(c |z| r) zz'), gamma(x) = (e^x - 1 - x) / x^2, so that
    N(T) >= N0 - sum_S (f_i + r |B_i|) - rem: no S flips if the k largest f + r |B| add up to less than N0 - rem.
 3. *Test 2.* The envelope (`envelope`).
-4. *Conditioning.* N(T) <= 0 needs f_S >= N0 - r Bmax - rem =: F. So all bounds above may be taken over those S alone
-   that have f_S >= F (`largest_among`), which gives a smaller r and a larger F, and so on. F > the sum of the k largest
-   f is a proof. (It is r Bmax, a bound on the second-order part alone, that F may use: the largest f_S + r |B|_S less
-   the largest f_S does not bound that part, since two sets attain them.)
+4. *Conditioning.* By 2, a set that flips has sum_S (f_i + r |B_i|) >= N0 - rem. So all bounds may be taken over
+   those S alone that do (`largest_among`), which gives a smaller r, and so on. N(T) > 0 is also proven where the k
+   largest f add up to less than N0 - rem - r Bmax. (The largest f_S + r |B|_S less the largest f_S would be no bound
+   on the second-order part: two different sets may attain them.)
 
 As all bounds are over at most k units, a proof for k is one for every smaller number, and the largest is found by
 doubling and bisection. Floating point: `need` = N0 less the margins, r includes `slack`, all lengths are enlarged.
@@ -40,13 +40,13 @@ from scipy.optimize import brentq
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
-from influstat.sets.envelope import Envelope
+from influstat.sets.envelope import Demand, Envelope
 from influstat.sets.leverage_bounds import LeverageBounds, quartic, vectors
 from influstat.sets.null_fit import NullFit
 from influstat.sets.sums import largest_among, largest_sum
 
 ROUNDS = 8  # of conditioning: each gains less than the one before
-GAIN = 1e-3  # of N0, below which another round is not worth it
+GAIN = 1e-3  # of the radius, below which another round is not worth it
 GRID = 16  # radii per factor of e, rounded up, at which the remainder is evaluated
 ENOUGH = ""  # why a proof succeeded: there is nothing to say
 
@@ -112,20 +112,20 @@ class Quick:
             return False
         if null.d == 0:  # nothing of second order
             return True
-        least, ball = -np.inf, None
+        ball: Ball | None = None
+        given, least = self.f, -np.inf
         for _ in range(ROUNDS):
-            found = self._ball(k, least)
+            found = self._ball(k, given, least)
             if found is None:
                 break
+            settled = ball is not None and found.radius > (1.0 - GAIN) * ball.radius
             ball, need = found, self._need(found)
-            if largest_sum(self.f + ball.radius * self.lengths_B, k) < need:
+            given = self.f + ball.radius * self.lengths_B
+            if largest_sum(given, k) < need or first < need - ball.radius * ball.B:
                 return True
-            bound = need - ball.radius * ball.B
-            if bound > first:
-                return True
-            if bound <= max(least, 0.0) + GAIN * null.N0:
+            if settled:
                 break
-            least = bound
+            least = need
         if ball is None:
             return False
         self.limit = f"terms of second order are too large for {k} units"
@@ -138,14 +138,14 @@ class Quick:
         null = self.null
         return null.N0 - null.margin - ball.radius * null.cross - ball.remainder
 
-    def _ball(self, k: int, least: float) -> Ball | None:
+    def _ball(self, k: int, given: FloatArray, least: float) -> Ball | None:
         null = self.null
-        lam = self.leverage.largest(k, least)
+        lam = self.leverage.largest(k, given, least)
         if not lam < 1.0 - null.relative:
             self.limit = f"{k} units may carry all information on the other coefficients"
             return None
-        C = self._length(self.lengths_C, self.r2h, lam, k, least)
-        B = self._length(self.lengths_B, self.x2, lam, k, least)
+        C = self._length(self.lengths_C, self.r2h, lam, k, given, least)
+        B = self._length(self.lengths_B, self.x2, lam, k, given, least)
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d + k)
         radius = self._radius(C * stretched + null.slack, lam + null.relative)
         if radius is None:
@@ -154,12 +154,20 @@ class Quick:
         radius *= stretched
         return Ball(lam, radius, B * stretched, self._remainder(radius))
 
-    def _length(self, lengths: FloatArray, squares: FloatArray, lam: float, k: int, least: float) -> float:
+    def _length(
+        self,
+        lengths: FloatArray,
+        squares: FloatArray,
+        lam: float,
+        k: int,
+        given: FloatArray,
+        least: float,
+    ) -> float:
         """Return a bound on |C_S| or |B_S|."""
-        bound = largest_among(lengths, k, self.f, least)
+        bound = largest_among(lengths, k, given, least)
         if self.null.folded or not np.isfinite(squares).all():
             return bound
-        return min(bound, float(np.sqrt(lam * largest_among(squares, k, self.f, least))))
+        return min(bound, float(np.sqrt(lam * largest_among(squares, k, given, least))))
 
     def _radius(self, C: float, lam: float) -> float | None:
         """Return r of the module's docstring, None where there is none."""
@@ -221,22 +229,23 @@ class Quick:
 
     def _envelope(self, k: int, ball: Ball) -> bool:
         """Tell whether test 2 proves it."""
-        null = self.null
-        size_B, size_C = np.linalg.norm(self.B), np.linalg.norm(self.C)
-        if not (size_B > 0.0 and size_C > 0.0):
-            return False
-        t = float(np.sqrt(size_C / size_B))
-        c = null.concordance
-        bend = (
-            c * float(gamma(np.array(c * self.longest * ball.radius))) * self.third * ball.radius
-            if c
-            else 0.0
+        null, c, radius = self.null, self.null.concordance, ball.radius
+        bend = c * float(gamma(np.array(c * self.longest * radius))) * self.third * radius if c else 0.0
+        demand = Demand(
+            need=null.N0 - null.margin,
+            lam=ball.lam + null.relative,
+            radius=radius,
+            curved=self._curved(radius),
+            bend=bend,
+            cross=null.cross,
+            slack=null.slack,
         )
-        rho = ball.lam + null.relative + t**2 * self._curved(ball.radius) + bend
-        need = null.N0 - null.margin - ball.radius * (null.cross + null.slack / t**2)
-        if not rho < 1.0:
-            return False
-        return Envelope.of(self.f, self.B, self.C, t).proves(k, self.ordered, rho, need)
+        return self.envelope.proves(k, demand)
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """Test 2 for these units."""
+        return Envelope(self.f, self.B, self.C, self.ordered)
 
 
 def gamma(x: FloatArray) -> FloatArray:

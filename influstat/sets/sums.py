@@ -36,31 +36,31 @@ def largest_places(values: FloatArray, k: int) -> FloatArray:
     return np.asarray(places[values[places] > 0.0])
 
 
-def largest_among(values: FloatArray, k: int, f: FloatArray, least: float) -> float:
-    """Return a bound on the sum of the values (all >= 0) over sets S of at most k with f_S >= least.
+def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -> float:
+    """Return a bound on the sum of the values (all >= 0) over sets S of at most k of which the given numbers add up to `least`.
 
     Returns
     -------
     float
-        min over mu >= 0 of the largest sum of values + mu f, less mu least: for such a set f_S - least is not
-        negative, so that every mu gives a bound. `least` = -inf leaves every set in.
+        min over mu >= 0 of the largest sum of values + mu given, less mu least: for such a set that sum less `least` is
+        not negative, so that every mu gives a bound. `least` = -inf leaves every set in.
     """
     best = largest_sum(values, k)
     if not np.isfinite(best) or least <= 0.0:  # the empty set is in, or nothing to gain
         return best
-    scale = np.max(values, initial=0.0) / max(float(np.max(f, initial=0.0)), np.finfo(np.float64).tiny)
+    scale = np.max(values, initial=0.0) / max(float(np.max(given, initial=0.0)), np.finfo(np.float64).tiny)
     if scale == 0.0:
         return best
-    # The bound is convex in mu with slope f_S - least, S being its set: bisect log(mu) by the sign of that.
+    # The bound is convex in mu with slope that sum less `least`, S being its set: bisect log(mu) by the sign of that.
     low, high = -7.0, 7.0
     for _ in range(TRIED):
         middle = 0.5 * (low + high)
         mu = scale * np.exp(middle)
-        tilted = values + mu * f
+        tilted = values + mu * given
         places = largest_places(tilted, k)
         size = float(np.sum(np.abs(tilted[places]))) + mu * least
         best = min(best, float(np.sum(tilted[places])) - mu * least + unit_rounding(k) * size)
-        if float(np.sum(f[places])) >= least:
+        if float(np.sum(given[places])) >= least:
             high = middle
         else:
             low = middle
