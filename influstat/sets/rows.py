@@ -1,0 +1,223 @@
+"""Branch and bound over units: whether any k units flip a conclusion, answered for small k.
+
+**Statement.** A node holds F, the units that are removed, E, those that stay for good, and k' = k - |F|.
+Every set of at most k units that contains F and nothing of E is F with a set of at most k' others. With T =
+all but F
+
+- if the conclusion does not stand with T, F itself is an answer;
+- if the quick certificate of the null fit of T proves k' over the open units, no such set flips: the node is closed;
+- with k' = 1 and squared error the score without each single unit is known exactly (`null_fit`), and settles it;
+- else one open unit is chosen, and its sets are those that contain it (F with it, k' - 1) and those that do not (E
+  with it, the same null fit).
+
+The root holds all sets of at most k units, so that when all nodes are closed none flips. Any unit may be
+chosen. It is the one with the most of what k' units can take, f and, where leverage is what the certificate
+fails on, leverage: a remote row among the open ones spoils the bounds of all the others, so it is decided
+first.
+
+Floating point is that of the certificate: a node is closed only with its margins, and an answer is a
+candidate until it is refitted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError
+from influstat.input.validation import FloatArray
+from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.quick import Quick
+from influstat.sets.sums import largest_sum
+
+LEVERAGE_MATTERS = 0.3  # of the sum of the k' largest leverages: below, they spoil nothing
+MOST_LEVERAGE = 1.5  # at which leverage counts that much more than f
+NO_FIT = "without some of the units there is no fit under the null"
+TIME = "the time was over"
+ROUNDING = "the conclusion holds by no more than rounding"
+
+
+class Conclusion(Protocol):
+    """What stands or falls with a set of units: a sign, or significance."""
+
+    def views(self, null: NullFit, k: int) -> Iterator[NullFit]:
+        """Yield null fits: if the quick certificate proves k for one, no k units flip the conclusion."""
+
+    def stands(self, null: NullFit) -> bool:
+        """Tell whether the conclusion holds with the rows that are there, by more than rounding."""
+
+    def without_one(self, null: NullFit) -> FloatArray | None:
+        """Return a number per unit, above 0 where it holds without that unit too; None where not known."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """The conclusion a'theta > at."""
+
+    def views(self, null: NullFit, k: int) -> Iterator[NullFit]:
+        """Yield the null fit itself."""
+        yield null
+
+    def stands(self, null: NullFit) -> bool:
+        """Tell whether N0 > 0."""
+        return null.N0 > null.margin
+
+    def without_one(self, null: NullFit) -> FloatArray | None:
+        """Return N without each unit, less its margin, for rows and squared error."""
+        found = one_left(null)
+        return None if found is None else found - noise(null)
+
+
+@dataclass(frozen=True, eq=False)
+class Branched:
+    """The answer for one k.
+
+    Attributes
+    ----------
+    flips : bool or None
+        True: `removed` does, up to a refit. False: it is proven that no k units do. None: not settled.
+    removed : ndarray of int
+        The units of that set, empty unless there is one.
+    nodes : int
+        Nodes that were looked at.
+    limit : str
+        Why it was not settled, "" if it was.
+    """
+
+    flips: bool | None
+    removed: NDArray[np.intp]
+    nodes: int
+    limit: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """Removed units, units that stay, and the null fit where it is known already."""
+
+    removed: NDArray[np.bool_]
+    held: NDArray[np.bool_]
+    left: int
+    start: FloatArray | None
+    null: NullFit | None = None
+
+
+def branch_and_bound(
+    problem: Problem, k: int, deadline: float, conclusion: Conclusion | None = None
+) -> Branched:
+    """Return whether any k units flip the conclusion.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is asked.
+    k : int
+        How many units may leave.
+    deadline : float
+        Of time.monotonic(), at which the answer is None.
+    conclusion : Conclusion, optional
+        The sign when left out.
+
+    Returns
+    -------
+    Branched
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import influstat as ist
+    >>> from influstat.input.groups import one_by_one
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0], [1.0]], [2.0, 2.0, 1.0, -2.5])
+    >>> units = one_by_one(np.arange(4), fit.row_labels)
+    >>> problem = Problem(fit.risk, fit.theta, np.array([1.0]), 0.0, units)
+    >>> [branch_and_bound(problem, k, np.inf).flips for k in (1, 2)]
+    [False, True]
+    """
+    asked = Sign() if conclusion is None else conclusion
+    nothing = np.zeros(len(problem.units), dtype=np.bool_)
+    nodes, limit, stack = 0, "", [Node(nothing, nothing, k, None)]
+    while stack:
+        if time.monotonic() > deadline:
+            return Branched(None, np.flatnonzero(nothing), nodes, TIME)
+        node = stack.pop()
+        nodes += 1
+        try:
+            null = node.null or null_fit(problem, removed=node.removed, held=node.held, start=node.start)
+        except InflustatError:
+            limit = NO_FIT  # nothing is known of these sets: others may still hold an answer
+            continue
+        if node.null is None and not asked.stands(null):
+            if not node.removed.any():
+                return Branched(None, np.flatnonzero(nothing), nodes, ROUNDING)
+            return Branched(True, np.flatnonzero(node.removed), nodes)
+        if node.left == 0 or not null.open.any():
+            continue
+        view = _view_not_proven(asked, null, node.left)
+        if view is None:
+            continue
+        if node.left == 1:
+            alone = asked.without_one(null)
+            if alone is not None:
+                falls = np.flatnonzero(null.open & ~(alone > 0.0))
+                if not falls.size:
+                    continue
+                found = node.removed.copy()
+                found[falls[np.argmin(alone[falls])]] = True
+                return Branched(True, np.flatnonzero(found), nodes)
+        stack += _children(node, null, _chosen(view, node.left))
+    return Branched(None if limit else False, np.flatnonzero(nothing), nodes, limit)
+
+
+def _view_not_proven(asked: Conclusion, null: NullFit, k: int) -> NullFit | None:
+    """Return None if the quick certificate proves k for one of the views, else the last of them."""
+    view = null
+    for view in asked.views(null, k):
+        if Quick(view).proven(k):
+            return None
+    return view
+
+
+def _children(node: Node, null: NullFit, unit: int) -> list[Node]:
+    """Return the node that keeps the unit and, to be looked at first, the one that removes it."""
+    with_it, without = node.held.copy(), node.removed.copy()
+    with_it[unit] = without[unit] = True
+    kept = replace(null, open=null.open & ~with_it)
+    return [
+        Node(node.removed, with_it, node.left, None, kept),
+        Node(without, node.held, node.left - 1, null.theta),
+    ]
+
+
+def _chosen(view: NullFit, k: int) -> int:
+    """Return the open unit to decide next."""
+    units = np.flatnonzero(view.open)
+    f, lev = view.f[units], view.lev[units]
+    most = largest_sum(lev, k)
+    score = f / (largest_sum(f, k) or 1.0)
+    if most > LEVERAGE_MATTERS:
+        score = score + min(most, MOST_LEVERAGE) * lev / most
+    return int(units[np.argmax(score)])
+
+
+def one_left(null: NullFit) -> FloatArray | None:
+    """Return N without each unit, shape (m,): for rows and squared error, where no penalty leaves; or None."""
+    if null.concordance != 0.0 or null.folded or not null.units.single:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        second = np.einsum("ij,ij->i", null.B, null.C) / (1.0 - null.lev)
+    return np.where(null.lev < 1.0 - 1e-9, null.N0 - null.f - second, -np.inf)
+
+
+def noise(null: NullFit) -> FloatArray:
+    """Return what rounding can do to `one_left`, shape (m,)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rest = np.maximum(1.0 - null.lev, 1e-9)
+        lengths_B, lengths_C = np.linalg.norm(null.B, axis=1), np.linalg.norm(null.C, axis=1)
+        lengths_B, lengths_C = lengths_B + null.cross, lengths_C + null.slack
+        error = 4.0 * null.relative / rest * (lengths_B * lengths_C) / rest
+        moved = (null.cross * lengths_C + null.slack * lengths_B) / rest
+    return np.asarray(null.margin + error + moved)
