@@ -27,7 +27,7 @@ from scipy.optimize import minimize_scalar
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
-from influstat.sets.sums import largest_among, largest_sum
+from influstat.sets.proofs.sums import largest_among, largest_sum
 
 MOST_DIRECTIONS = 40  # for the fourth moment, whose matrix has d (d + 1) / 2 rows
 MOST_ROWS = 2000  # for Gershgorin's table, whose cost is n^2 d

@@ -36,7 +36,7 @@ from influstat.input.validation import FloatArray
 WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # sigma, first tried
 START_RANK = 0.9  # of k: where tau is at first
 HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
-WORK = 4e7  # additions of the search, in units of n d^2: many trials for few rows
+WORK = 1e8  # additions of the search, in units of n d^2: many trials for few rows
 FEWEST, MOST = 12, 72
 STEPS = (0.25, 0.15, 0.4)  # first ones of log t, log rank and log sigma
 LEAST_STEP = 0.02

@@ -35,15 +35,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 from scipy.optimize import brentq
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
-from influstat.sets.envelope import Demand, Envelope
-from influstat.sets.leverage_bounds import LeverageBounds, quartic, vectors
+from influstat.sets.proofs.envelope import Demand, Envelope
+from influstat.sets.proofs.leverage_bounds import LeverageBounds, quartic, vectors
 from influstat.sets.null_fit import NullFit
-from influstat.sets.sums import largest_among, largest_sum
+from influstat.sets.proofs.sums import largest_among, largest_sum
 
 ROUNDS = 8  # of conditioning: each gains less than the one before
 GAIN = 1e-3  # of the radius, below which another round is not worth it
@@ -73,6 +74,7 @@ class Quick:
         self.ordered = -np.sort(-self.f)
         self.sums = np.cumsum(np.maximum(self.ordered, 0.0))
         self.limit = ENOUGH  # why the last k was not proven
+        self.kind = "score"  # by what the last proof was
         self._remainders: dict[int, float] = {}
 
     def score_count(self) -> int | None:
@@ -111,6 +113,7 @@ class Quick:
             self.limit = f"the {k} largest first-order parts alone reach it"
             return False
         if null.d == 0:  # nothing of second order
+            self.kind = "score"
             return True
         ball: Ball | None = None
         given, least = self.f, -np.inf
@@ -122,6 +125,7 @@ class Quick:
             ball, need = found, self._need(found)
             given = self.f + ball.radius * self.lengths_B
             if largest_sum(given, k) < need or first < need - ball.radius * ball.B:
+                self.kind = "score"
                 return True
             if settled:
                 break
@@ -129,7 +133,36 @@ class Quick:
         if ball is None:
             return False
         self.limit = f"terms of second order are too large for {k} units"
-        return self._envelope(k, ball)
+        if self._envelope(k, ball):
+            self.kind = "envelope"
+            return True
+        return False
+
+    def doubtful(self) -> NDArray[np.intp]:
+        """Return the units of which it is not proven here that none flips the conclusion alone."""
+        null = self.null
+        lam = self.leverage.lev * (1.0 + null.relative) + 2.0 * null.relative
+        stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d)
+        C = self.lengths_C * stretched + null.slack
+        usable = lam < 1.0
+        if null.concordance == 0.0:
+            radius = np.where(usable, C / np.where(usable, 1.0 - lam, 1.0), np.inf)
+        else:
+            radius = np.array(
+                [
+                    self._radius(*pair) or np.inf if pair[1] < 1.0 else np.inf
+                    for pair in zip(C, lam, strict=True)
+                ]
+            )
+        finite = np.isfinite(radius)
+        curved = self._curved(float(np.max(radius[finite], initial=0.0)))
+        with np.errstate(invalid="ignore", over="ignore"):
+            second = radius * (self.lengths_B * stretched + null.cross) + radius**2 * curved
+            if self.leverage.rows and not null.folded and null.concordance == 0.0:
+                # B_i, C_i and A_i point along z_i: the second-order part has the sign of f_i
+                second = np.where(self.f > 0.0, second, radius * (null.cross + null.slack * self.lengths_B))
+            safe = finite & (self.f + second < null.N0 - null.margin)
+        return np.asarray(self.leverage.open[~safe])
 
     # -- the parts -----------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ def largest_sum(values: FloatArray, k: int) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> from influstat.sets.sums import largest_sum
+    >>> from influstat.sets.proofs.sums import largest_sum
     >>> round(largest_sum(np.array([3.0, -1.0, 2.0]), 2), 9), round(largest_sum(np.array([-1.0]), 1), 9)
     (5.0, 0.0)
     """

@@ -1,0 +1,78 @@
+"""What a fit is asked about sets of rows; `Fit` is one of these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from influstat.input.settings import flag
+from influstat.input.validation import real_number, whole_number
+from influstat.minimise.minimum import Minimum
+from influstat.sets.breakdown import breakdown
+from influstat.sets.budget import Budget
+from influstat.sets.question import coefficient_of, question
+from influstat.sets.result import Breakdown
+
+
+class SetQuestions(Minimum):
+    """A minimum that says how few of its rows a conclusion hangs on."""
+
+    def breakdown(
+        self,
+        coefficient: Any,
+        *,
+        at: float = 0.0,
+        groups: Any = None,
+        budget_seconds: float = 10.0,
+        largest: int | None = None,
+        search: bool = True,
+    ) -> Breakdown:
+        """Return how few rows flip the sign of a coefficient: the smallest set found, and a proof.
+
+        Parameters
+        ----------
+        coefficient : str, int or array_like, shape (p,)
+            Name or position of a coefficient, or a contrast: one number per coefficient.
+        at : float
+            The threshold, 0 for the sign. The conclusion is the side of it on which the quantity lies, and is
+            flipped where the refit has it at the threshold or beyond.
+        groups : array_like, shape (n,), str, optional
+            One label per row, or the column of a formula's table that has them: whole clusters leave.
+        budget_seconds : float
+            Time for search and proofs beyond the quick certificate; 0 for that alone.
+        largest : int, optional
+            Do not look beyond sets of this size.
+        search : bool
+            Whether to look for sets at all.
+
+        Returns
+        -------
+        Breakdown
+            `upper` units were found, removed and refitted; it is proven that less than `lower` do not do it.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            There is no such coefficient, it is not determined, it is at the threshold already, or an
+            argument is not usable.
+        NotStationary
+            The fit is not at its minimum.
+
+        Notes
+        -----
+        Proofs need a loss with a finite `self_concordance` (squared error, logistic and Poisson losses,
+        canonical GLMs) and quadratic penalties; for others `lower` is 1 and `limit` says why. Units of
+        weight 0 are never counted; a set without which the coefficient is not determined is no flip.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
+        >>> found = fit.breakdown("mean")
+        >>> found.upper, found.lower, found.removed        # without 2 and 3: (-1 - 1 + 1) / 3
+        (2, 2, (3, 4))
+        """
+        name, a = coefficient_of(self, coefficient)
+        budget = Budget(real_number("budget_seconds", budget_seconds, at_least=0.0))
+        most = None if largest is None else whole_number("largest", largest, at_least=1)
+        asked = question(self, name, a, at=at, groups=groups)
+        return breakdown(asked, budget=budget, largest=most, search=flag("search", search))
