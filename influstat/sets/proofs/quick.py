@@ -41,9 +41,9 @@ from scipy.optimize import brentq
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
+from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.envelope import Demand, Envelope
 from influstat.sets.proofs.leverage_bounds import LeverageBounds, quartic, vectors
-from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.sums import largest_among, largest_sum
 
 ROUNDS = 8  # of conditioning: each gains less than the one before

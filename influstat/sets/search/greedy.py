@@ -14,7 +14,6 @@ from __future__ import annotations
 import numpy as np
 
 from influstat.errors import InflustatError
-from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import Mask, Problem

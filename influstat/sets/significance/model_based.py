@@ -1,5 +1,4 @@
-"""Significance as a conclusion, squared error and the model-based covariance: lost, gained, or with the other
-sign.
+"""Significance by the model-based covariance, squared error: lost, gained, or with the other sign.
 
 **Statement.** With squared error, no penalty and the threshold 0, the t value of the focal coefficient in
 the fit of the rows T is (`null_fit` has the terms; units such that l2 = 1)
@@ -45,9 +44,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from influstat.input.validation import FloatArray
-from influstat.sets.leverage_bounds import LeverageBounds
 from influstat.sets.null_fit import NullFit
-from influstat.sets.rows import noise, one_left
+from influstat.sets.proofs.leverage_bounds import LeverageBounds
+from influstat.sets.proofs.rows import noise, one_left
+from influstat.sets.proofs.sums import largest_sum
 from influstat.sets.significance.squares import (
     SMALL,
     Parts,
@@ -57,7 +57,6 @@ from influstat.sets.significance.squares import (
     rows_gone,
     squares_left,
 )
-from influstat.sets.sums import largest_sum
 
 TAUS = (1.0, 0.85, 1.15, 0.7)  # of (RSS / D0)^1/2, the best where nothing is removed: others where much is
 
@@ -101,7 +100,7 @@ class Lose:
 
 @dataclass(frozen=True)
 class Oppose:
-    """The conclusion that the coefficient is not significant with the sign -1, or (`side` = -1) with the sign 1."""
+    """The conclusion that it is not significant with the sign -1, or (`side` = -1) with the sign 1."""
 
     reference: Reference
     side: float = 1.0
@@ -111,7 +110,7 @@ class Oppose:
         scaled, squares = self.reference.scaled(null, 0), Squares(null)
         if scaled is None or not (squares.D0 > 0.0 and squares.RSS > 0.0):
             return
-        lam = LeverageBounds(null).largest(k, -np.inf) + null.relative
+        lam = LeverageBounds(null).largest(k, null.f[null.open], -np.inf) + null.relative
         more = squares.x2 / squares.D0
         all_lam = min(largest_sum(null.lev + more, k), lam + largest_sum(more, k)) * (1.0 + SMALL)
         A = largest_sum(squares.x2, k) / (1.0 - lam) if lam < 1.0 else np.inf

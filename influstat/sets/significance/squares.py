@@ -1,4 +1,4 @@
-"""What a null fit says about the standard error: D, RSS, each unit's part of them, and the reference quantile."""
+"""What a null fit says about the standard error: D, RSS and the units' parts; and the quantile."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def narrowed(null: NullFit, squares: Squares, of_D: float, of_RSS: float) -> Nul
 
 
 def squares_left(null: NullFit, stretched: float) -> FloatArray:
-    """Return (D RSS)^1/2 without each row, times a factor near 1 for what is only known so well; shape (m,)."""
+    """Return (D RSS)^1/2 without each row, rounded up if `stretched` > 1, else down; shape (m,)."""
     squares = Squares(null)
     with np.errstate(divide="ignore", invalid="ignore"):
         left = np.maximum(1.0 - null.lev, SMALL)

@@ -5,15 +5,14 @@ Every set of at most k units that contains F and nothing of E is F with a set of
 all but F
 
 - if the conclusion does not stand with T, F itself is an answer;
-- if the quick certificate of the null fit of T proves k' over the open units, no such set flips: the node is closed;
-- with k' = 1 and squared error the score without each single unit is known exactly (`null_fit`), and settles it;
-- else one open unit is chosen, and its sets are those that contain it (F with it, k' - 1) and those that do not (E
-  with it, the same null fit).
+- if the quick certificate of the null fit of T proves k' over the open units, no such set flips: closed;
+- with k' = 1 and squared error N without each single unit is known exactly (`null_fit`), and settles it;
+- else one open unit is chosen: its sets are those that contain it (F with it, k' - 1) and those that do not
+  (E with it, and the same null fit).
 
 The root holds all sets of at most k units, so that when all nodes are closed none flips. Any unit may be
 chosen. It is the one with the most of what k' units can take, f and, where leverage is what the certificate
-fails on, leverage: a remote row among the open ones spoils the bounds of all the others, so it is decided
-first.
+fails on, leverage: a remote row among the open ones spoils the bounds of all the others, so it goes first.
 
 Floating point is that of the certificate: a node is closed only with its margins, and an answer is a
 candidate until it is refitted.
@@ -32,8 +31,8 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit, Problem, null_fit
-from influstat.sets.quick import Quick
-from influstat.sets.sums import largest_sum
+from influstat.sets.proofs.quick import Quick
+from influstat.sets.proofs.sums import largest_sum
 
 LEVERAGE_MATTERS = 0.3  # of the sum of the k' largest leverages: below, they spoil nothing
 MOST_LEVERAGE = 1.5  # at which leverage counts that much more than f
@@ -65,7 +64,7 @@ class Sign:
 
     def stands(self, null: NullFit) -> bool:
         """Tell whether N0 > 0."""
-        return null.N0 > null.margin
+        return bool(null.N0 - null.margin > 0.0)
 
     def without_one(self, null: NullFit) -> FloatArray | None:
         """Return N without each unit, less its margin, for rows and squared error."""
@@ -204,7 +203,7 @@ def _chosen(view: NullFit, k: int) -> int:
 
 
 def one_left(null: NullFit) -> FloatArray | None:
-    """Return N without each unit, shape (m,): for rows and squared error, where no penalty leaves; or None."""
+    """Return N without each unit, shape (m,), for rows and squared error where no penalty leaves; or None."""
     if null.concordance != 0.0 or null.folded or not null.units.single:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
