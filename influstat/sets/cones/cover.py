@@ -71,7 +71,7 @@ class Multiplied(Protocol):
     def cut(self, generator: FloatArray, multipliers: FloatArray, k: int) -> tuple[float, FloatArray]:
         """Return h and a matrix M: h is at least multipliers' M generator everywhere, and equal here."""
 
-    def margin(self, generator: FloatArray, multipliers: FloatArray) -> float:
+    def margin(self, generator: FloatArray, multipliers: FloatArray, k: int) -> float:
         """Return what rounding can do to h, of a generator up to 3 `DEPTH` epsilons away too."""
 
     def removed(self, generator: FloatArray, multipliers: FloatArray, k: int) -> NDArray[np.intp]:
@@ -149,7 +149,7 @@ class Cover:
             below = True
             for corner in corners:
                 height, matrix = self.problem.cut(corner, proposed, self.k)
-                if not height < -self.problem.margin(corner, proposed):
+                if not height < -self.problem.margin(corner, proposed, self.k):
                     below = False
                     self.cuts.append(matrix)
             if below:

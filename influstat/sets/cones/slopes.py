@@ -142,7 +142,7 @@ class Slopes:
         lengths = np.linalg.norm(self.left[:, 1:], axis=1) * np.abs(self.right[:, -1])
         return float(np.sum(np.sort(self.by_unit(lengths))[-k:])) or 1.0
 
-    def margin(self, generator: FloatArray, multipliers: FloatArray) -> float:
+    def margin(self, generator: FloatArray, multipliers: FloatArray, k: int) -> float:
         """Return what rounding can do to h."""
         one, other = np.abs(multipliers), np.abs(generator)
         size = float((self.left_size @ one) @ (self.right_size @ other))
