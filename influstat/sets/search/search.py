@@ -7,7 +7,7 @@ set found before, and from the order of the greedy removal, and goes down from t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from influstat.sets.question import Question
 from influstat.sets.search.counts import largest_first
 from influstat.sets.search.without import Downdates, Units
 
+VARIED = 40  # units in the best set up to which it is varied by leaving each of them in
 TURNS = 12  # of one alternation: it repeats itself after a few
 FAILURES = 3  # sizes in a row without a set, at which the search stops
 CLEAR = 1e-9  # of the distance to the threshold, where a refit has no certificate: its own relative gradient
@@ -136,8 +137,7 @@ class Search:
     def _at(self, k: int, starts: list[Units]) -> bool:
         """Look for a set of k units; tell whether a refit confirms one."""
         before = self.upper
-        previous = [] if self.best is None else [self.best.units]
-        for start in [np.zeros(0, dtype=np.intp), *previous, *starts]:
+        for start in self._starts(k, starts):
             self._alternate(k, start)
             if self.upper != before:
                 return True
@@ -145,17 +145,28 @@ class Search:
                 break
         return False
 
+    def _starts(self, k: int, starts: list[Units]) -> Iterator[Units]:
+        """Yield sets to begin with: none, the best whole, orders cut at k, the best without each of its units."""
+        yield np.zeros(0, dtype=np.intp)
+        best = None if self.best is None else self.best.units
+        if best is not None:
+            yield best
+        for start in starts:
+            yield start[:k]
+        if best is not None and len(best) <= VARIED:
+            for unit in best:
+                yield best[best != unit]
+
     def _alternate(self, k: int, start: Units) -> None:
         if self.downdates is None:
             return
-        removed, tried = self._mask(start[:k]), set[bytes]()
+        removed, tried = self._mask(start), set[bytes]()
         for _ in range(TURNS):
             found = self.downdates.without(removed)
             if found is None:
                 return
-            chosen = largest_first(found.f, k)
-            chosen = np.sort(chosen[found.f[chosen] > 0.0])
-            if not len(chosen) or chosen.tobytes() in tried:
+            chosen = np.sort(largest_first(np.where(self.downdates.null.open, found.f, -np.inf), k))
+            if chosen.tobytes() in tried:
                 return
             tried.add(chosen.tobytes())
             removed = self._mask(chosen)
