@@ -26,7 +26,7 @@ BLOCK_ENTRIES = 2**20
 SINGULAR = 1e-9  # smallest eigenvalue of I - A_S below which nothing is decided
 
 
-def enumeration(null: NullFit, k: int, budget: Budget) -> Attempt:
+def enumeration(null: NullFit, k: int, budget: Budget, *, most: int = MOST_SETS) -> Attempt:
     """Return whether all sets of k units leave the conclusion standing; smaller ones are taken as proven.
 
     Returns
@@ -34,7 +34,7 @@ def enumeration(null: NullFit, k: int, budget: Budget) -> Attempt:
     Attempt
     """
     units = np.flatnonzero(null.open)
-    if null.concordance != 0.0 or not null.problem.risk.quadratic or comb(len(units), k) > MOST_SETS:
+    if null.concordance != 0.0 or not null.problem.risk.quadratic or comb(len(units), k) > most:
         return Attempt(False)
     A = _blocks(null, units)
     sets, nodes, flips = combinations(range(len(units)), k), 0, list[NDArray[np.intp]]()

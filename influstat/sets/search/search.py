@@ -120,10 +120,10 @@ class Search:
         failures, low = 0, lower - 1
         while self.upper is not None and self.upper - low > 1 and not self.budget.out:
             middle = (low + self.upper) // 2
-            low = low if self._at(middle, starts) else middle
+            low = low if self.look(middle, starts) else middle
         k = (self.upper or 0) - 1
         while k >= lower and failures < FAILURES and not self.budget.out:
-            found = self._at(k, starts)
+            found = self.look(k, starts)
             failures = 0 if found else failures + 1
             k = (self.upper or 0) - 1 if found else k - 1
 
@@ -131,10 +131,10 @@ class Search:
         """Look for sets of more and more units from the proven bound on, until there is one."""
         k = max(lower, 1)
         while self.best is None and k <= most and not self.budget.out:
-            self._at(k, starts)
+            self.look(k, starts)
             k = k + 1 if k >= most else min(2 * k, most)
 
-    def _at(self, k: int, starts: list[Units]) -> bool:
+    def look(self, k: int, starts: list[Units]) -> bool:
         """Look for a set of k units; tell whether a refit confirms one."""
         before = self.upper
         for start in self._starts(k, starts):
