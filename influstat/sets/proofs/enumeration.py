@@ -21,7 +21,7 @@ from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.attempt import Attempt
 
-MOST_SETS = 3_000_000  # a few seconds
+MOST_SETS = 500_000  # about a second
 BLOCK_ENTRIES = 2**20
 SINGULAR = 1e-9  # smallest eigenvalue of I - A_S below which nothing is decided
 

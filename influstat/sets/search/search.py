@@ -23,6 +23,7 @@ from influstat.sets.search.counts import largest_first
 from influstat.sets.search.without import Downdates, Units
 
 VARIED = 40  # units in the best set up to which it is varied by leaving each of them in
+EXCHANGED = 3e7  # operations of one round of exchanges
 TURNS = 12  # of one alternation: it repeats itself after a few
 FAILURES = 3  # sizes in a row without a set, at which the search stops
 CLEAR = 1e-9  # of the distance to the threshold, where a refit has no certificate: its own relative gradient
@@ -142,8 +143,52 @@ class Search:
             if self.upper != before:
                 return True
             if self.budget.out:
-                break
-        return False
+                return False
+        self._exchange(k, starts)
+        return self.upper != before
+
+    def _exchange(self, k: int, starts: list[Units]) -> None:
+        """Exchange one unit after the other, each time the one that lowers N most, from the best set known."""
+        downdates = self.downdates
+        n, d = (0, 0) if self.null is None else (len(self.null.f), self.null.d)
+        if downdates is None or not downdates.exchanges or n * (d + 1) ** 2 * k**2 > EXCHANGED:
+            return
+        known = [
+            start for start in [*starts, *([] if self.best is None else [self.best.units])] if len(start) >= k
+        ]
+        if not known:
+            return
+        chosen = min(known, key=len)
+        chosen = chosen[:k] if len(chosen) > k + VARIED else self._thinned(chosen, k)
+        least = np.inf
+        for _ in range(TURNS):
+            trials = list[tuple[float, Units]]()
+            for unit in chosen:
+                rest = chosen[chosen != unit]
+                N = downdates.with_one_more(self._mask(rest))
+                if N is not None:
+                    j = int(np.argmin(N))
+                    trials.append((float(N[j]), np.append(rest, j)))
+            if not trials or self.budget.out:
+                return
+            N_best, chosen = min(trials, key=lambda trial: trial[0])
+            if N_best <= 0.0:
+                self.offer([np.sort(chosen)])
+                return
+            if not N_best < least:
+                return
+            least = N_best
+
+    def _thinned(self, units: Units, k: int) -> Units:
+        """Return k of the units, each time without the one whose return costs least."""
+        assert self.downdates is not None
+        while len(units) > k:
+            trials = list[tuple[float, int]]()
+            for j in range(len(units)):
+                found = self.downdates.without(self._mask(np.delete(units, j)))
+                trials.append((np.inf if found is None else found.N, j))
+            units = np.delete(units, min(trials)[1])
+        return units
 
     def _starts(self, k: int, starts: list[Units]) -> Iterator[Units]:
         """Yield sets to begin with: none, the best whole, orders cut at k, the best without each of its units."""
