@@ -11,7 +11,7 @@ from influstat.errors import InflustatError
 from influstat.input.warning import doubt
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, null_fit
-from influstat.sets.proofs.provers import PROVERS
+from influstat.sets.proofs.order import PROVERS
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.two_groups import two_groups
 from influstat.sets.question import Question, labels_of

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.symmetric import Matrix
+from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE, Descent
@@ -15,6 +17,7 @@ from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties.moved import Moved
 
 STEPS = 200  # of Newton's method, at most
+HALVINGS = 5  # of the way to a threshold that Newton's method does not reach at once
 REFINEMENTS = 3  # of t0 where the Hessian is constant, and of u: each gains as many digits as the factor has
 
 
@@ -60,7 +63,7 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
     along, nuisance = _coordinates(a, scale)
     theta = near + (at - float(a @ near)) * along
     if not risk.quadratic and nuisance.shape[1]:
-        theta = theta + nuisance @ _restricted(risk, theta, nuisance)
+        theta = _approached(risk, a, at, near, nuisance, HALVINGS)
     h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(theta)))
     basis, relative = _whitened(risk, theta, h, nuisance)
     for _ in range(REFINEMENTS * risk.quadratic):
@@ -73,11 +76,33 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
     return Constrained(theta, u, basis, h, relative)
 
 
-def _restricted(risk: LinearRisk, theta: FloatArray, nuisance: FloatArray) -> FloatArray:
-    """Return where, along the nuisance directions from theta, the minimum is, shape (d,)."""
+def _approached(
+    risk: LinearRisk, a: FloatArray, at: float, near: FloatArray, nuisance: FloatArray, halvings: int
+) -> FloatArray:
+    """Return the minimum under a't = at, shape (p,), by way of thresholds between where that is too far."""
+    distance = at - float(a @ near)
+    try:
+        return _minimised(risk, near + distance * _direction(risk, a, near), nuisance)
+    except (NotConverged, SingularHessian, IndefiniteHessian):
+        if not halvings:
+            raise
+    middle = _approached(risk, a, at - 0.5 * distance, near, nuisance, halvings - 1)
+    return _approached(risk, a, at, middle, nuisance, halvings - 1)
+
+
+def _direction(risk: LinearRisk, a: FloatArray, near: FloatArray) -> FloatArray:
+    """Return S^-1 a / (a'S^-1 a) at `near`, shape (p,): how the minimum moves with the threshold."""
+    u = CholeskyInverse(risk.curvature(near).to_dense(), risk.names).solve(a)
+    return np.asarray(u / float(a @ u))
+
+
+def _minimised(risk: LinearRisk, theta: FloatArray, nuisance: FloatArray) -> FloatArray:
+    """Return the minimum along the nuisance directions from theta, shape (p,)."""
     design, offset = Design(risk.design.dot(nuisance)), risk.linear_predictor(theta)
-    inner = risk.moved(replace(risk.rows, design=design, offset=offset), Moved(risk.penalty, theta, nuisance))
-    return Descent(inner, np.zeros(nuisance.shape[1])).minimum(STEPS, TOLERANCE).theta
+    rows = replace(risk.rows, design=design, offset=offset)
+    inner = risk.moved(rows, Moved(risk.penalty, theta, nuisance))
+    found = Descent(inner, np.zeros(nuisance.shape[1])).minimum(STEPS, TOLERANCE).theta
+    return np.asarray(theta + nuisance @ found)
 
 
 def _whitened(

@@ -10,6 +10,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.sets.breakdown import breakdown
 from influstat.sets.budget import Budget
 from influstat.sets.question import coefficient_of, question
+from influstat.sets.reach import Reach, reach
 from influstat.sets.result import Breakdown
 
 
@@ -76,3 +77,37 @@ class SetQuestions(Minimum):
         most = None if largest is None else whole_number("largest", largest, at_least=1)
         asked = question(self, name, a, at=at, groups=groups)
         return breakdown(asked, budget=budget, largest=most, search=flag("search", search))
+
+    def reach(self, coefficient: Any, *, k: int, groups: Any = None, budget_seconds: float = 10.0) -> Reach:
+        """Return how far at most k rows, or clusters, can move a coefficient: attained, and proven.
+
+        Parameters
+        ----------
+        coefficient, groups
+            As in `breakdown`.
+        k : int
+            How many units may leave.
+        budget_seconds : float
+            Time for search and proofs.
+
+        Returns
+        -------
+        Reach
+
+        Raises
+        ------
+        InvalidArgument, InvalidType, NotStationary
+            As in `breakdown`; k is not a number of units that leaves one in.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
+        >>> fit.reach("mean", k=2).attained             # without 2 and 3, and without both -1
+        (-0.33333333333333326, 2.0)
+        """
+        name, a = coefficient_of(self, coefficient)
+        budget = Budget(real_number("budget_seconds", budget_seconds, at_least=0.0))
+        asked = question(self, name, a, at=0.0, groups=groups, beside=False)
+        most = whole_number("k", k, at_least=1, at_most=len(asked.units) - 1)
+        return reach(asked, most, budget=budget)

@@ -7,7 +7,7 @@ set found before, and from the order of the greedy removal, and goes down from t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ from influstat.sets.question import Question
 from influstat.sets.search.counts import largest_first
 from influstat.sets.search.without import Downdates, Units
 
+VARIED = 40  # units in the best set up to which it is varied by leaving each of them in
+EXCHANGED = 3e7  # operations of one round of exchanges
 TURNS = 12  # of one alternation: it repeats itself after a few
 FAILURES = 3  # sizes in a row without a set, at which the search stops
 CLEAR = 1e-9  # of the distance to the threshold, where a refit has no certificate: its own relative gradient
@@ -119,10 +121,10 @@ class Search:
         failures, low = 0, lower - 1
         while self.upper is not None and self.upper - low > 1 and not self.budget.out:
             middle = (low + self.upper) // 2
-            low = low if self._at(middle, starts) else middle
+            low = low if self.look(middle, starts) else middle
         k = (self.upper or 0) - 1
         while k >= lower and failures < FAILURES and not self.budget.out:
-            found = self._at(k, starts)
+            found = self.look(k, starts)
             failures = 0 if found else failures + 1
             k = (self.upper or 0) - 1 if found else k - 1
 
@@ -130,32 +132,86 @@ class Search:
         """Look for sets of more and more units from the proven bound on, until there is one."""
         k = max(lower, 1)
         while self.best is None and k <= most and not self.budget.out:
-            self._at(k, starts)
+            self.look(k, starts)
             k = k + 1 if k >= most else min(2 * k, most)
 
-    def _at(self, k: int, starts: list[Units]) -> bool:
+    def look(self, k: int, starts: list[Units]) -> bool:
         """Look for a set of k units; tell whether a refit confirms one."""
         before = self.upper
-        previous = [] if self.best is None else [self.best.units]
-        for start in [np.zeros(0, dtype=np.intp), *previous, *starts]:
+        for start in self._starts(k, starts):
             self._alternate(k, start)
             if self.upper != before:
                 return True
             if self.budget.out:
-                break
-        return False
+                return False
+        self._exchange(k, starts)
+        return self.upper != before
+
+    def _exchange(self, k: int, starts: list[Units]) -> None:
+        """Exchange one unit after the other, each time the one that lowers N most, from the best set known."""
+        downdates = self.downdates
+        n, d = (0, 0) if self.null is None else (len(self.null.f), self.null.d)
+        if downdates is None or not downdates.exchanges or n * (d + 1) ** 2 * k**2 > EXCHANGED:
+            return
+        known = [
+            start for start in [*starts, *([] if self.best is None else [self.best.units])] if len(start) >= k
+        ]
+        if not known:
+            return
+        chosen = min(known, key=len)
+        chosen = chosen[:k] if len(chosen) > k + VARIED else self._thinned(chosen, k)
+        least = np.inf
+        for _ in range(TURNS):
+            trials = list[tuple[float, Units]]()
+            for unit in chosen:
+                rest = chosen[chosen != unit]
+                N = downdates.with_one_more(self._mask(rest))
+                if N is not None:
+                    j = int(np.argmin(N))
+                    trials.append((float(N[j]), np.append(rest, j)))
+            if not trials or self.budget.out:
+                return
+            N_best, chosen = min(trials, key=lambda trial: trial[0])
+            if N_best <= 0.0:
+                self.offer([np.sort(chosen)])
+                return
+            if not N_best < least:
+                return
+            least = N_best
+
+    def _thinned(self, units: Units, k: int) -> Units:
+        """Return k of the units, each time without the one whose return costs least."""
+        assert self.downdates is not None
+        while len(units) > k:
+            trials = list[tuple[float, int]]()
+            for j in range(len(units)):
+                found = self.downdates.without(self._mask(np.delete(units, j)))
+                trials.append((np.inf if found is None else found.N, j))
+            units = np.delete(units, min(trials)[1])
+        return units
+
+    def _starts(self, k: int, starts: list[Units]) -> Iterator[Units]:
+        """Yield sets to begin with: none, the best whole, orders cut at k, the best without each of its units."""
+        yield np.zeros(0, dtype=np.intp)
+        best = None if self.best is None else self.best.units
+        if best is not None:
+            yield best
+        for start in starts:
+            yield start[:k]
+        if best is not None and len(best) <= VARIED:
+            for unit in best:
+                yield best[best != unit]
 
     def _alternate(self, k: int, start: Units) -> None:
         if self.downdates is None:
             return
-        removed, tried = self._mask(start[:k]), set[bytes]()
+        removed, tried = self._mask(start), set[bytes]()
         for _ in range(TURNS):
             found = self.downdates.without(removed)
             if found is None:
                 return
-            chosen = largest_first(found.f, k)
-            chosen = np.sort(chosen[found.f[chosen] > 0.0])
-            if not len(chosen) or chosen.tobytes() in tried:
+            chosen = np.sort(largest_first(np.where(self.downdates.null.open, found.f, -np.inf), k))
+            if chosen.tobytes() in tried:
                 return
             tried.add(chosen.tobytes())
             removed = self._mask(chosen)

@@ -18,6 +18,7 @@ from influstat.sets.null_fit import Mask, NullFit
 Units = NDArray[np.intp]
 STEPS = 25  # of Newton's method
 ENOUGH = 1e-9  # of a step in whitened coordinates, relative to where it starts
+ALONE = 1e-9  # 1 - leverage below which a row determines a direction alone
 SHORTEST = 1e-3  # part of a step below which there is no use in going on
 
 
@@ -68,6 +69,27 @@ class Downdates:
             g, move = -cho_solve(factor, C), cho_solve(factor, B)
             return self._read(g, move, kept, rows, self.eta + z @ g)
         return self._newton(rows, kept)
+
+    def with_one_more(self, removed: Mask) -> FloatArray | None:
+        """Return N without these units and one more, for every unit, shape (m,): inf for those that are gone.
+
+        Exact for squared error and single rows; None elsewhere, and where there is no such fit. Row i takes
+        f_i / (1 - lev_i) away, f and leverages being those without the set.
+        """
+        found = self.without(removed) if self.exchanges else None
+        if found is None:
+            return None
+        null, rows = self.null, self.null.units.members
+        z, h = null.z[rows], null.h[rows]
+        matrix = np.eye(null.d) - z[removed].T @ (z[removed] * h[removed, None])
+        left = 1.0 - h * np.einsum("ij,ij->i", z @ np.linalg.inv(matrix), z)
+        usable = (left > ALONE) & null.open & ~removed
+        return np.where(usable, found.N - found.f / np.where(usable, left, 1.0), np.inf)
+
+    @property
+    def exchanges(self) -> bool:
+        """Whether `with_one_more` has an answer."""
+        return self.quadratic and self.null.units.single and not self.null.folded
 
     def _newton(self, rows: Units, kept: float) -> Without | None:
         null, risk = self.null, self.risk

@@ -1,15 +1,11 @@
-"""The proofs beyond the quick certificate, in the order in which they are tried."""
+"""What a prover beyond the quick certificate answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from influstat.sets.budget import Budget
-from influstat.sets.null_fit import NullFit
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +28,3 @@ class Attempt:
     sets: tuple[NDArray[np.intp], ...] = ()
     nodes: int = 0
     limit: str = ""
-
-
-Prover = Callable[[NullFit, int, Budget], Attempt]
-
-# Name of the proof -> the prover. Each is asked for one k after the other, from what is proven already, until it
-# fails; a prover that does not suit a null fit answers False at once.
-PROVERS: dict[str, Prover] = {}
