@@ -123,18 +123,23 @@ class _Work:
         self.known = Proven(2, "each alone", self.known.limit)
 
     def _prove_more(self) -> None:
-        """Let each prover raise the bound, one unit after the other."""
+        """Let each prover raise the bound, and its sets start a search."""
         assert self.null is not None
         for name, prover in PROVERS.items():
-            while self._open() and not self.budget.out:
-                attempt = prover(self.null, self.known.lower, self.budget)
-                nodes = self.known.nodes + attempt.nodes
+            if not self._open() or self.budget.out:
+                return
+            flips = self.most + 1 if self.search.upper is None else self.search.upper
+            for attempt in prover(self.null, self.known.lower - 1, flips, self.budget):
+                higher = attempt.safe + 1 > self.known.lower
+                self.known = Proven(
+                    max(attempt.safe + 1, self.known.lower),
+                    name if higher else self.known.proof,
+                    attempt.limit or ("" if higher else self.known.limit),
+                    self.known.nodes + attempt.nodes,
+                )
                 self.search.offer(attempt.sets)
-                if not attempt.proven:
-                    limit = attempt.limit or self.known.limit
-                    self.known = replace(self.known, nodes=nodes, limit=limit)
-                    break
-                self.known = Proven(self.known.lower + 1, name, "", nodes)
+                if attempt.sets:
+                    self.search.down(self.known.lower, list(attempt.sets))
 
     def _open(self) -> bool:
         upper = self.search.upper

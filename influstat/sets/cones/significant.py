@@ -7,7 +7,8 @@ for every l, RSS(T) <= sum_T h (e - x'q)^2 for every q, x = (xi, z), and the sco
 g_T,
 
     sum_T c_i <= 0 at (g_T, 1),
-    c_i(g, s; l, q) = a_i (s r_i - h_i z_i'g) - s kappa h_i (tau a_i^2 + (e_i - x_i'q)^2 / tau),  a_i = xi_i + z_i'l.
+    c_i(g, s; l, q) = a_i (s r_i - h_i z_i'g) - s kappa h_i (tau a_i^2 + (e_i - x_i'q)^2 / tau),
+    a_i = xi_i + z_i'l.
 
 c is linear in (g, s), so that h = topk(c) - sum c is as `cover` needs it, and concave in (l, q), so that h
 is convex there. Its tangents are the cuts: a^2 >= 2 a a0 - a0^2 for a = xi + z'l and for a = e - x'q. No

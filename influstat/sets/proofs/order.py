@@ -2,15 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+from numpy.typing import NDArray
 
 from influstat.sets.budget import Budget
+from influstat.sets.cones.cover import Cover
+from influstat.sets.cones.slopes import Slopes
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.enumeration import enumeration
-from influstat.sets.proofs.attempt import Attempt
+from influstat.sets.proofs.rows import branch_and_bound
 
-Prover = Callable[[NullFit, int, Budget], Attempt]
+MOST_NUISANCES = 6  # of cones, whose number grows like 2^d at least
+PART = "weights that {} units keep in part do it"
+CONES = 0.5  # share of the budget for them; the rest is for the rows
 
-# Name of the proof -> the prover. Each is asked for one k after the other, from what is proven already, until it
-# fails; smaller sets are proven by then, and a prover that does not suit a null fit answers False at once.
-PROVERS: dict[str, Prover] = {"enumeration": enumeration}
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """What one prover knows so far.
+
+    Attributes
+    ----------
+    safe : int
+        It is proven that no `safe` units flip the conclusion.
+    sets : tuple of ndarray of int
+        Sets that may flip, or nearly: for refits to confirm, and for the search to start from.
+    nodes : int
+        How many parts the proof was split into since the last report.
+    limit : str
+        Why no more is proven, "" if that is not known.
+    """
+
+    safe: int
+    sets: tuple[NDArray[np.intp], ...] = ()
+    nodes: int = 0
+    limit: str = ""
+
+
+# From a null fit, what is proven already, a number of units that do flip it (or one more than may be asked for) and
+# the time: reports one after the other, so that an interrupt loses nothing.
+Prover = Callable[[NullFit, int, int, Budget], Iterator[Reached]]
+
+
+def by_cones(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
+    """Yield what cones prove: for squared error and few nuisance coefficients, by bisection."""
+    if not null.problem.risk.quadratic or null.d > MOST_NUISANCES:
+        return
+    problem, deadline = Slopes.at(null), monotonic() + CONES * budget.left
+    while safe + 1 < flips and monotonic() < deadline:
+        k = (safe + flips) // 2
+        found = Cover(problem, k).proven(deadline)
+        safe, flips = (k, flips) if found.proven else (safe, k)
+        limit = PART.format(k) if found.start.size else ""
+        yield Reached(safe, (found.start,) if found.start.size else (), found.cones, limit)
+
+
+def by_rows(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
+    """Yield what branch and bound proves, one number after the other."""
+    deadline = monotonic() + budget.left
+    for k in range(safe + 1, flips):
+        found = branch_and_bound(null.problem, k, deadline)
+        done = found.flips is False
+        sets = (found.removed,) if found.flips else ()
+        yield Reached(k if done else k - 1, sets, found.nodes, found.limit)
+        if not done:
+            return
+
+
+def by_enumeration(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
+    """Yield what looking at every set proves, where there are few of them."""
+    for k in range(safe + 1, flips):
+        found = enumeration(null, k, budget)
+        yield Reached(k if found.proven else k - 1, found.sets, found.nodes, found.limit)
+        if not found.proven:
+            return
+
+
+PROVERS: dict[str, Prover] = {
+    "cones": by_cones,
+    "enumeration": by_enumeration,
+    "branch and bound": by_rows,
+}
