@@ -126,12 +126,8 @@ class RobustLose:
         factor = self.reference.factor(null, 0)
         if factor is None:
             return False
-        V = float(np.sum(self._scores(null) ** 2))
+        V = float(np.sum(scores(null, self.reference) ** 2))
         return bool(null.N0 - null.margin > factor * np.sqrt(V) * (1.0 + SMALL))
-
-    def _scores(self, null: NullFit) -> FloatArray:
-        parts = null.h * null.xi * Squares(null).e
-        return null.units.sums(parts) if self.reference.clustered else parts
 
     def without_one(self, null: NullFit) -> FloatArray | None:
         """Return None: there is no closed form."""
@@ -139,7 +135,7 @@ class RobustLose:
 
     def taken(self, null: NullFit) -> FloatArray:
         """Return what each unit, removed or not, takes away from it to first order."""
-        parts, V = Parts.of(null), float(np.sum(self._scores(null) ** 2))
+        parts, V = Parts.of(null), float(np.sum(scores(null, self.reference) ** 2))
         factor = self.reference.factor(null, 0) or 0.0
         return parts.f - 0.5 * factor * parts.v / (np.sqrt(V) or 1.0)
 
@@ -150,3 +146,37 @@ def _lengths(units: Groups, null: NullFit, squares: Squares) -> FloatArray:
     along = units.sums(np.column_stack([null.z, null.xi / np.sqrt(squares.D0)]) * scores[:, None])
     rounding = units.sums(null.h * squares.residual_noise * np.linalg.norm(null.z, axis=1))
     return np.asarray(np.linalg.norm(along, axis=1) * (1.0 + SMALL) + rounding)
+
+
+@dataclass(frozen=True)
+class RobustOppose:
+    """That it is not significant with the sign -1, or (`side` = -1) with the sign 1: searched, not proven."""
+
+    reference: RobustReference
+    side: float = 1.0
+
+    def views(self, null: NullFit, k: int) -> Iterator[NullFit]:
+        """Yield nothing: no lower bound on a robust variance is derived here."""
+        return iter(())
+
+    def stands(self, null: NullFit) -> bool:
+        """Tell whether it holds with the rows that are there."""
+        factor = self.reference.factor(null, 0)
+        V = float(np.sum(scores(null, self.reference) ** 2))
+        return factor is not None and bool(self.side * null.N0 + factor * np.sqrt(V) - null.margin > 0.0)
+
+    def without_one(self, null: NullFit) -> FloatArray | None:
+        """Return None: there is no closed form."""
+        return None
+
+    def taken(self, null: NullFit) -> FloatArray:
+        """Return what each unit, removed or not, takes away from it to first order."""
+        parts, V = Parts.of(null), float(np.sum(scores(null, self.reference) ** 2))
+        factor = self.reference.factor(null, 0) or 0.0
+        return self.side * parts.f + 0.5 * factor * parts.v / (np.sqrt(V) or 1.0)
+
+
+def scores(null: NullFit, reference: RobustReference) -> FloatArray:
+    """Return h xi e of every row, or its sums over the clusters."""
+    parts = null.h * null.xi * Squares(null).e
+    return null.units.sums(parts) if reference.clustered else parts

@@ -1,0 +1,294 @@
+"""How few units a significance hangs on: the bracket, as `sets.breakdown` makes it for a sign.
+
+Significance is the side of 0 on which a confidence limit lies, that nearer to 0, or for the other sign the one further
+away; so it is lost, gained or reversed where that limit comes to 0 or beyond. What is found is refitted, with all the
+inference anew; nothing but refits counts as found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError
+from influstat.input.validation import FloatArray
+from influstat.input.warning import doubt
+from influstat.sets.budget import Budget
+from influstat.sets.cones.cover import Cover
+from influstat.sets.cones.significant import Significant
+from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.proofs.quick import Quick
+from influstat.sets.proofs.rows import Conclusion, branch_and_bound
+from influstat.sets.significance.model_based import Lose
+
+Units = NDArray[np.intp]
+PARTS = (1.0, 0.85, 1.15, 0.7)  # of the balance between D0 and RSS: tau of the cones
+MOST_NUISANCES = 4  # of cones for significance, which have twice as many multipliers
+FAILURES = 3  # sizes in a row without a set, at which the search stops
+TURNS = 12  # of one alternation: it repeats itself after a few
+SEARCHING = 0.5  # share of the budget for the search; the rest is for proofs
+
+
+class Searched(Conclusion, Protocol):
+    """A conclusion that can be searched as well as proven."""
+
+    def taken(self, null: NullFit) -> FloatArray:
+        """Return what each unit, removed or not, takes away from it to first order."""
+
+
+@dataclass(eq=False)
+class Bracket:
+    """What is known so far of one significance.
+
+    Attributes
+    ----------
+    lower, proof, limit, nodes
+        As in `Breakdown`.
+    best : ndarray of int or None
+        The smallest set found, refitted.
+    value : float
+        The limit without it.
+    """
+
+    lower: int = 1
+    proof: str = "none"
+    limit: str = ""
+    nodes: int = 0
+    best: Units | None = None
+    value: float = np.nan
+
+
+class Bracketing:
+    """The making of one bracket.
+
+    Parameters
+    ----------
+    problem : Problem or None
+        The sign's problem, where there is one.
+    conclusion : Searched or None
+        What stands or falls; None where only refits can tell.
+    unproven : str
+        Why nothing can be proven, "" where something can.
+    limit_without : callable
+        From units (ndarray of int) to the confidence limit without them, turned so that the conclusion stands
+        where it is above 0; nan where there is none.
+    effects : ndarray, shape (m,), or None
+        What each unit's removal takes off that limit, to first order.
+    most : int
+        The largest sets that are looked at.
+    budget : Budget
+        The time.
+    """
+
+    def __init__(
+        self,
+        problem: Problem | None,
+        conclusion: Searched | None,
+        unproven: str,
+        limit_without: Callable[[Units], float],
+        effects: FloatArray | None,
+        most: int,
+        budget: Budget,
+    ) -> None:
+        self.problem, self.conclusion, self.effects = problem, conclusion, effects
+        self.limit_without, self.most, self.budget = limit_without, most, budget
+        self.known = Bracket(limit=unproven)
+        self.null: NullFit | None = None
+        if problem is not None and conclusion is not None:
+            try:
+                self.null = null_fit(problem)
+            except InflustatError as error:
+                self.known.limit = unproven or f"no fit under the null: {error}"
+        self.provable = self.null is not None and not unproven
+
+    def run(self, search: bool) -> Bracket:
+        """Return the bracket; an interrupt leaves what is known so far."""
+        try:
+            if self.provable:
+                self._prove_quickly()
+            if search and not self.budget.out:
+                self._search(self.budget.part(SEARCHING))
+            if self.provable and not self.budget.out:
+                self._prove_by_cones()
+                self._prove_by_rows()
+        except KeyboardInterrupt:
+            self.known.limit = "interrupted"
+            doubt("Interrupted: the bracket is what was found and proven until then.")
+        return self.known
+
+    @property
+    def upper(self) -> int | None:
+        """Units in the smallest set found."""
+        return None if self.known.best is None else len(self.known.best)
+
+    # -- from below ----------------------------------------------------------------------------------
+
+    def _raise(self, k: int, proof: str) -> None:
+        if k + 1 > self.known.lower:
+            self.known.lower, self.known.proof, self.known.limit = k + 1, proof, ""
+
+    @property
+    def _flips(self) -> int:
+        return self.most + 1 if self.upper is None else self.upper
+
+    def _quick(self, k: int) -> bool:
+        assert self.null is not None and self.conclusion is not None
+        for view in self.conclusion.views(self.null, k):
+            quick = Quick(view)
+            if quick.proven(k):
+                return True
+            self.known.limit = quick.limit
+        return False
+
+    def _prove_quickly(self) -> None:
+        low, high = 0, 1
+        while high <= self.most and self._quick(high):
+            low, high = high, 2 * high
+            self._raise(low, "envelope")
+        high = min(high, self.most + 1)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._quick(middle) else (low, middle)
+            self._raise(low, "envelope")
+
+    def _prove_by_cones(self) -> None:
+        null, conclusion = self.null, self.conclusion
+        if null is None or not isinstance(conclusion, Lose) or null.d > MOST_NUISANCES:
+            return
+        problems = [Significant.at(null, conclusion.reference, part) for part in PARTS]
+        safe, flips, deadline = self.known.lower - 1, self._flips, monotonic() + 0.5 * self.budget.left
+        while safe + 1 < flips and monotonic() < deadline:
+            k, proven = (safe + flips) // 2, False
+            for problem in problems:
+                found = Cover(problem, k).proven(deadline)
+                self.known.nodes += found.cones
+                proven = bool(found.proven)
+                if proven:
+                    self._raise(k, "cones")
+                    break
+                if found.start.size:
+                    self._alternate(k, found.start)
+            safe, flips = (k, flips) if proven else (safe, k)
+            flips = min(flips, self._flips)
+
+    def _prove_by_rows(self) -> None:
+        assert self.problem is not None
+        deadline = monotonic() + self.budget.left
+        while self.known.lower < self._flips:
+            k = self.known.lower
+            found = branch_and_bound(self.problem, k, deadline, self.conclusion)
+            self.known.nodes += found.nodes
+            if found.flips is not False:
+                self.known.limit = found.limit or self.known.limit
+                self.offer(found.removed)
+                return
+            self._raise(k, "branch and bound")
+
+    # -- from above ----------------------------------------------------------------------------------
+
+    def offer(self, units: Units) -> bool:
+        """Refit without these units; keep them if they flip and are fewer than before."""
+        if not len(units) or len(units) > self.most or (self.upper is not None and len(units) >= self.upper):
+            return False
+        value = self.limit_without(units)
+        if not value <= 0.0:  # nan: there is no such limit, which is not a flip
+            return False
+        self.known.best, self.known.value = np.sort(units), value
+        return True
+
+    def _search(self, budget: Budget) -> None:
+        orders = [] if self.effects is None else [np.argsort(-self.effects, kind="stable")]
+        if self.null is None or self.conclusion is None:
+            for order in orders:
+                self._prefix(order, lambda units: bool(self.limit_without(units) > 0.0), budget)
+            return
+        orders.append(np.argsort(-self.conclusion.taken(self.null), kind="stable"))
+        for order in orders:
+            self._prefix(order, self._stands, budget)
+        starts = [self._greedy(budget)]
+        failures = 0
+        k = (self.upper or self.most + 1) - 1
+        while k >= self.known.lower and failures < FAILURES and not budget.out:
+            before = self.upper
+            previous = [] if self.known.best is None else [self.known.best]
+            for start in [np.zeros(0, dtype=np.intp), *previous, *starts]:
+                self._alternate(k, start[:k])
+                if self.upper != before:
+                    break
+            failures = 0 if self.upper != before else failures + 1
+            k = min(k, self.upper or k) - 1
+        for units in self._exchanged(budget):
+            if self.offer(units):
+                break
+
+    def _without(self, units: Units) -> NullFit | None:
+        assert self.problem is not None
+        removed = np.zeros(len(self.problem.units), dtype=np.bool_)
+        removed[units] = True
+        try:
+            return null_fit(self.problem, removed=removed)
+        except InflustatError:
+            return None
+
+    def _stands(self, units: Units) -> bool:
+        null = self._without(units)
+        return null is None or self.conclusion is None or self.conclusion.stands(null)
+
+    def _prefix(self, order: Units, stands: Callable[[Units], bool], budget: Budget) -> None:
+        """Offer the shortest beginning of the order that flips by this account."""
+        top = min(len(order), self.most)
+        low, high = 0, 1
+        while high < top and stands(order[:high]) and not budget.out:
+            low, high = high, min(2 * high, top)
+        while high - low > 1 and not budget.out:
+            middle = (low + high) // 2
+            low, high = (middle, high) if stands(order[:middle]) else (low, middle)
+        self.offer(order[:high])
+
+    def _greedy(self, budget: Budget) -> Units:
+        """Return units in the order in which each takes most from what is left, until the conclusion falls."""
+        assert self.conclusion is not None
+        gone: list[int] = []
+        null = self.null
+        while null is not None and len(gone) < self.most and not budget.out:
+            alone = self.conclusion.without_one(null)
+            taken = self.conclusion.taken(null) if alone is None else -alone
+            usable = np.where(null.open & np.isfinite(taken), taken, -np.inf)
+            gone.append(int(np.argmax(usable)))
+            null = self._without(np.array(gone))
+            if null is not None and not self.conclusion.stands(null):
+                break
+        found = np.array(gone, dtype=np.intp)
+        self.offer(found)
+        return found
+
+    def _alternate(self, k: int, start: Units) -> None:
+        """Take the k units that take most at the null fit without the last ones, until they repeat."""
+        units, seen = start, set[bytes]()
+        for _ in range(TURNS):
+            null = self._without(units)
+            if null is None or self.conclusion is None:
+                return
+            taken = self.conclusion.taken(null)
+            units = np.sort(np.argsort(-taken, kind="stable")[:k])
+            if units.tobytes() in seen:
+                return
+            seen.add(units.tobytes())
+            if not self._stands(units) and self.offer(units):
+                return
+
+    def _exchanged(self, budget: Budget) -> Iterator[Units]:
+        """Yield the best set without one unit, and with another in its place one smaller, if few."""
+        best = self.known.best
+        if best is None or len(best) < 2:
+            return
+        for j in range(min(len(best), 40)):
+            if budget.out:
+                return
+            rest = np.delete(best, j)
+            yield rest

@@ -1,0 +1,197 @@
+"""The question behind `Inference.breakdown`, and its answer as a `Breakdown`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.sets.budget import Budget
+from influstat.sets.question import Question, coefficient_of, labels_of, question
+from influstat.sets.result import Breakdown
+from influstat.sets.search.counts import Counts, count
+from influstat.sets.significance.answer import Bracketing, Searched
+from influstat.sets.significance.model_based import Lose, Oppose
+from influstat.sets.significance.robust import RobustLose, RobustOppose, RobustReference
+from influstat.sets.significance.squares import Reference
+
+ONE_SIDED = "no proof is derived for robust standard errors that must stay large: only that significance is lost"
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """What `Inference` says about significance.
+
+    Attributes
+    ----------
+    text : str
+        Which inference, in words.
+    reference : Reference, RobustReference or None
+        What t values are compared with in proofs; None where there are none.
+    unproven : str
+        Why there are none, "" where there are.
+    clusters : ndarray of int, shape (n,), or None
+        The clusters that leave together, None for rows.
+    limits : callable
+        From removed rows (ndarray of int, positions) and a coefficient's position to its lower and upper
+        confidence limit without them; nan where there are none.
+    effects : callable
+        From a coefficient's position to the first-order changes of its limits without each row, (n,) each, or
+        None where these are not known.
+    """
+
+    text: str
+    reference: Reference | RobustReference | None
+    unproven: str
+    clusters: NDArray[np.intp] | None
+    limits: Callable[[NDArray[np.intp], int], tuple[float, float]]
+    effects: Callable[[int], tuple[FloatArray, FloatArray] | None]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The confidence limit in question: which one, and its side of 0."""
+
+    upper: bool
+    side: float
+
+    def turned(self, limits: tuple[float, float]) -> float:
+        """Return the limit, above 0 where the conclusion stands."""
+        return self.side * limits[int(self.upper)]
+
+
+def significance_breakdown(
+    fit: Minimum,
+    coefficient: Any,
+    judge: Judge,
+    *,
+    opposite: bool,
+    groups: Any,
+    budget: Budget,
+    largest: int | None,
+    search: bool,
+) -> Breakdown:
+    """Return how few units make a coefficient lose or gain significance, or gain it with the other sign.
+
+    Returns
+    -------
+    Breakdown
+
+    Raises
+    ------
+    InvalidArgument, InvalidType, NotStationary
+        As `Fit.breakdown`; it has no confidence limits, or one at 0; groups are given though clusters leave.
+    """
+    name, a = coefficient_of(fit, coefficient)
+    position = int(np.flatnonzero(a)[0])
+    if np.count_nonzero(a) != 1 or a[position] != 1.0:
+        raise InvalidArgument("coefficient", "be one coefficient", "is a contrast", "Name one of fit.names.")
+    if judge.clusters is not None and groups is not None:
+        raise InvalidArgument(
+            "groups", "be left out for clustered inference", "is given", "Its own clusters leave."
+        )
+    asked = question(fit, name, a, groups=groups if judge.clusters is None else judge.clusters)
+    limits = judge.limits(np.zeros(0, dtype=np.intp), position)
+    if not np.isfinite(limits).all() or 0.0 in limits:
+        raise InvalidArgument(
+            "coefficient",
+            "have confidence limits, none of them 0",
+            f"is {name}, with {limits[0]:g} and {limits[1]:g}",
+            "Ask about another one.",
+        )
+    upper = (asked.sign < 0.0) != opposite
+    limit = Limit(upper, float(np.sign(limits[int(upper)])))
+    conclusion, unproven = _conclusion(asked, judge, limit, opposite)
+
+    def limit_without(units: NDArray[np.intp]) -> float:
+        return limit.turned(judge.limits(asked.units.take(units).members, position))
+
+    total = int(np.sum(asked.units.sums(fit.risk.weights) > 0.0))
+    most = total - 1 if largest is None else min(largest, total - 1)
+    changes = judge.effects(position)
+    effects = None if changes is None else -limit.side * asked.units.sums(changes[int(upper)])
+    known = Bracketing(asked.problem, conclusion, unproven, limit_without, effects, most, budget).run(search)
+    zero = np.zeros(len(asked.units))
+    side, best = "upper" if upper else "lower", known.best
+    return SignificanceBreakdown(
+        question=f"{_event(asked, limit, opposite)} of {name} by {judge.text} ({side} limit)",
+        value=limits[int(upper)],
+        at=0.0,
+        side="above" if limit.side > 0 else "below",
+        units="rows" if judge.clusters is None and groups is None else "clusters",
+        total=total,
+        counts={} if effects is None else {"first_order": count(effects, abs(limits[int(upper)]))},
+        upper=None if best is None else len(best),
+        removed=() if best is None else labels_of(asked.units, best),
+        positions=np.zeros(0, dtype=np.intp) if best is None else best,
+        value_without=limit.side * known.value,
+        lower=known.lower,
+        exact=best is not None and len(best) == known.lower,
+        proof=known.proof,
+        limit="" if best is not None and len(best) == known.lower else known.limit,
+        nodes=known.nodes,
+        unidentified=None,
+        asked=asked,
+        effects=Counts(zero if effects is None else effects, None),
+        limit_without=limit_without,
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SignificanceBreakdown(Breakdown):
+    """A `Breakdown` whose quantity is a confidence limit."""
+
+    limit_without: Callable[[NDArray[np.intp]], float]
+
+    def path(self) -> pd.DataFrame:
+        """Return the limit without the k largest first-order effects; `Breakdown.path` says more.
+
+        Returns
+        -------
+        DataFrame
+        """
+        turn = 1.0 if self.side == "above" else -1.0
+        return self.path_by(turn, lambda units: turn * self.limit_without(units))
+
+
+def _event(asked: Question, limit: Limit, opposite: bool) -> str:
+    if opposite:
+        return "Significance with the other sign"
+    return "Significance" if limit.side == asked.sign else "Insignificance"
+
+
+def _conclusion(
+    asked: Question, judge: Judge, limit: Limit, opposite: bool
+) -> tuple[Searched | None, str]:
+    """Return the conclusion that stands now, and why nothing can be proven about it ("" if something can)."""
+    reference = judge.reference
+    reason = judge.unproven or asked.unproven or _unsuited(asked)
+    if reference is None or asked.problem is None or not asked.problem.risk.quadratic:
+        return None, reason
+    holds = not opposite and limit.side == asked.sign
+    side = 1.0 if opposite else -1.0
+    if isinstance(reference, RobustReference):
+        return (
+            (RobustLose(reference), reason) if holds else (RobustOppose(reference, side), reason or ONE_SIDED)
+        )
+    return (Lose(reference) if holds else Oppose(reference, side)), reason
+
+
+def _unsuited(asked: Question) -> str:
+    """Return why proofs about standard errors do not cover a risk, "" if they do."""
+    if asked.problem is None:
+        return "the risk has no linear predictor per row"
+    risk = asked.problem.risk
+    if not risk.quadratic:
+        return "proofs about standard errors are for squared error"
+    theta = np.ones(risk.shape[1])
+    if risk.penalty.gradient(theta).any() or risk.penalty.gradient(0.0 * theta).any():
+        return "proofs about standard errors are without a penalty"
+    return ""
