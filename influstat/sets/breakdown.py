@@ -92,7 +92,8 @@ class _Work:
     # -- from below ----------------------------------------------------------------------------------
 
     def _prove(self) -> None:
-        assert self.quick is not None and self.null is not None
+        assert self.quick is not None
+        assert self.null is not None
         pair = two_groups(self.null)
         if pair is not None:
             proven, found = min(pair[0], self.most), pair[1]
@@ -107,7 +108,8 @@ class _Work:
 
     def _alone(self) -> None:
         """Refit without each unit that might flip alone, where there are few."""
-        assert self.null is not None and self.quick is not None
+        assert self.null is not None
+        assert self.quick is not None
         doubtful = self.quick.doubtful()
         if len(doubtful) > MOST_ALONE:
             return
@@ -158,7 +160,8 @@ class _Work:
         search.down(lower, starts)
 
     def _greedy(self) -> NDArray[np.intp]:
-        assert self.search.downdates is not None and self.asked.problem is not None
+        assert self.search.downdates is not None
+        assert self.asked.problem is not None
         order = np.array(
             greedy(self.asked.problem, self.search.downdates, self.most, self.search.budget), dtype=np.intp
         )
