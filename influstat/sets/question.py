@@ -135,10 +135,7 @@ def question(
         raise InvalidArgument("coefficient", NEED, "is 0 for every coefficient", "Name one of fit.names.")
     _require_determined(fit, quantity, a)
     labels = fit.row_labels
-    if groups is None:
-        units = one_by_one(np.arange(len(labels)), labels)
-    else:
-        units = _clusters(fit, groups)
+    units = one_by_one(np.arange(len(labels)), labels) if groups is None else _clusters(fit, groups)
     found = Question(fit, quantity, a, shift, threshold, units, groups is not None)
     size = float(np.abs(a) @ np.abs(fit.theta)) + abs(shift) + abs(threshold)
     if beside and abs(found.value - threshold) <= unit_rounding(len(a)) * size:
@@ -146,7 +143,7 @@ def question(
             "at",
             f"differ from the value of {quantity}, {found.value:.6g}",
             f"is {threshold:.6g}",
-            "A conclusion that holds with no margin is flipped by no removal at all: choose another threshold.",
+            "A conclusion without any margin is flipped as it is: choose another threshold.",
         )
     return found
 

@@ -12,6 +12,7 @@ from influstat.sets.budget import Budget
 from influstat.sets.question import coefficient_of, question
 from influstat.sets.reach import Reach, reach
 from influstat.sets.result import Breakdown
+from influstat.sets.thresholds import loss_breakdown, prediction_question
 
 
 class SetQuestions(Minimum):
@@ -73,10 +74,105 @@ class SetQuestions(Minimum):
         (2, 2, (3, 4))
         """
         name, a = coefficient_of(self, coefficient)
-        budget = Budget(real_number("budget_seconds", budget_seconds, at_least=0.0))
-        most = None if largest is None else whole_number("largest", largest, at_least=1)
+        budget, most = _limits(budget_seconds, largest)
         asked = question(self, name, a, at=at, groups=groups)
         return breakdown(asked, budget=budget, largest=most, search=flag("search", search))
+
+    def breakdown_of_prediction(
+        self,
+        X: Any,
+        *,
+        at: float = 0.0,
+        offset: Any = None,
+        groups: Any = None,
+        budget_seconds: float = 10.0,
+        largest: int | None = None,
+        search: bool = True,
+    ) -> Breakdown:
+        """Return how few rows bring the prediction of one new row across a threshold.
+
+        Parameters
+        ----------
+        X : array_like, shape (1, p)
+            One row with the training columns.
+        at : float
+            The threshold on the linear predictor: 0 is probability 1 / 2 for a logistic loss, the predicted
+            class.
+        offset : array_like, shape (1,), optional
+            The row's offset.
+        groups, budget_seconds, largest, search
+            As in `breakdown`.
+
+        Returns
+        -------
+        Breakdown
+
+        Raises
+        ------
+        InvalidArgument, InvalidType, NotStationary
+            As in `breakdown`; X is not one row with these columns.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0])
+        >>> fit.breakdown_of_prediction([[2.0]], at=1.0).upper          # 2 mean > 1, without 3: 2 / 4
+        1
+        """
+        asked = prediction_question(self, X, at, offset, groups)
+        budget, most = _limits(budget_seconds, largest)
+        return breakdown(asked, budget=budget, largest=most, search=flag("search", search))
+
+    def breakdown_of_loss(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        above: float,
+        offset: Any = None,
+        groups: Any = None,
+        budget_seconds: float = 10.0,
+        largest: int | None = None,
+        search: bool = True,
+    ) -> Breakdown:
+        """Return how few rows bring the loss of one new row from one side of a level to the other.
+
+        Parameters
+        ----------
+        X, y : array_like, shapes (1, p) and (1,)
+            One row and its target.
+        above : float
+            The level. The conclusion is "the loss is above it" where it is, else "at most that".
+        offset : array_like, shape (1,), optional
+            The row's offset.
+        groups, budget_seconds, largest, search
+            As in `breakdown`.
+
+        Returns
+        -------
+        Breakdown
+            `value`, `at` and `value_without` are of the row's linear predictor, at the nearer of the places
+            where the loss has that level.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType, NotStationary
+            As in `breakdown`; the loss can never be on the other side of the level.
+        Unsupported
+            The risk has no linear predictor, or its test losses hold a share of the penalty.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0])
+        >>> fit.breakdown_of_loss([[1.0]], [0.8], above=0.25).upper     # 1.25 or 0.25 without one row, both
+        near 1
+        """
+        budget, most = _limits(budget_seconds, largest)
+        return loss_breakdown(
+            self, X, y, above=above, offset=offset, groups=groups, budget=budget, largest=most,
+            search=flag("search", search),
+        )  # fmt: skip
 
     def reach(self, coefficient: Any, *, k: int, groups: Any = None, budget_seconds: float = 10.0) -> Reach:
         """Return how far at most k rows, or clusters, can move a coefficient: attained, and proven.
@@ -104,10 +200,16 @@ class SetQuestions(Minimum):
         >>> import influstat as ist
         >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
         >>> fit.reach("mean", k=2).attained             # without 2 and 3, and without both -1
-        (-0.33333333333333326, 2.0)
+        (-0.3333..., 2.0)
         """
         name, a = coefficient_of(self, coefficient)
-        budget = Budget(real_number("budget_seconds", budget_seconds, at_least=0.0))
+        budget = _limits(budget_seconds, None)[0]
         asked = question(self, name, a, at=0.0, groups=groups, beside=False)
         most = whole_number("k", k, at_least=1, at_most=len(asked.units) - 1)
         return reach(asked, most, budget=budget)
+
+
+def _limits(budget_seconds: Any, largest: Any) -> tuple[Budget, int | None]:
+    """Return the two limits of the work, checked."""
+    seconds = real_number("budget_seconds", budget_seconds, at_least=0.0)
+    return Budget(seconds), None if largest is None else whole_number("largest", largest, at_least=1)

@@ -142,9 +142,9 @@ class Breakdown(Tabled):
         Returns
         -------
         DataFrame
-            Index k; "first_order": the sum of the effects; "refit": the refit without the same units; "stands":
-            whether it is proven that no k units flip the conclusion. Up to the larger of `upper` and the
-            first-order count, at most about 100 of the k.
+            Index k; "first_order": the sum of the effects; "refit": the refit without the same units;
+            "stands": whether it is proven that no k units flip the conclusion. Up to the larger of `upper`
+            and the first-order count, at most about 100 of the k.
         """
         import pandas as pd
 
@@ -178,8 +178,8 @@ class Breakdown(Tabled):
     def _heading(self) -> str:
         beyond = "below" if self.side == "above" else "above"
         return (
-            f"{self.question}, {self.value:+.4g}: fewest {self.units} whose removal brings it to {self.at:g} or "
-            f"{beyond}, of {self.total}"
+            f"{self.question}, {self.value:+.4g}: fewest {self.units} whose removal brings it to {self.at:g} "
+            f"or {beyond}, of {self.total}"
         )
 
     def _count(self, name: str) -> str:

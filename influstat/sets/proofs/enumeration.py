@@ -2,9 +2,9 @@
 
     N(T) = N0 - f_S - B_S'(I - A_S)^-1 C_S
 
-With e the smallest eigenvalue of I - A_S, rounding moves it by at most margin + (cross |C_S| + slack |B_S|) / e + 4
-relative |B_S| |C_S| / e^2: a set counts as proven only if N(T) is above that. Sets that leave no information on a
-nuisance direction (e = 0 to rounding) are not decided here.
+With e the smallest eigenvalue of I - A_S, rounding moves it by at most margin + (cross |C_S| + slack |B_S|)
+/ e + 4 relative |B_S| |C_S| / e^2: a set counts as proven only if N(T) is above that. Sets that leave no
+information on a nuisance direction (e = 0 to rounding) are not decided here.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ lambda(A_S) <= Lam and rho = Lam + rho_c it suffices that for all b
 
     max over S of sum_S (f_i - D_i'b) < N0 + (1 - rho) |b|^2.
 
-For any tau >= 0 and s_i > 0 the sum of the k largest v_i is at most k tau + sum (v_i - tau + s_i)^2 / (4 s_i),
-as max(x, 0) <= (x + s)^2 / (4 s). With m = f - tau the test is a quadratic in b, below 0 everywhere if
+For any tau >= 0 and s_i > 0 the sum of the k largest v_i is at most k tau + sum (v_i - tau + s_i)^2 / (4
+s_i), as max(x, 0) <= (x + s)^2 / (4 s). With m = f - tau the test is a quadratic in b, below 0 everywhere if
 
     M = (1 - rho) I - sum DD' / (4 s) > 0   and   k tau + sum (m + s)^2 / (4 s) - N0 + v'M^-1 v / 4 < 0,
     v = - sum (m + s) / (2 s) D.

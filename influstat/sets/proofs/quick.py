@@ -1,32 +1,35 @@
 """The quick certificate: no k units flip the conclusion, whatever the number of coefficients.
 
-**Statement.** `null_fit` has the terms. Let S be a set of at most k units that flips: N(T) <= 0. Bounds over all such
-S, each the least of a few:
+**Statement.** `null_fit` has the terms. Let S be a set of at most k units that flips: N(T) <= 0. Bounds over
+all such S, each the least of a few:
 
-    Lam >= lambda(A_S)              `leverage_bounds`; at 1 or above nothing is proven: S may leave no information
-    Cmax >= |C_S|                   sum of the k largest |C_i|; (Lam sum_S r^2 / h)^1/2 where no penalty leaves
-    Bmax >= |B_S|                   sum of the k largest |B_i|; (Lam sum_S h xi^2)^1/2 likewise
+    Lam >= lambda(A_S)   `leverage_bounds`; at 1 or above nothing is proven: S may leave no information
+    Cmax >= |C_S|        sum of the k largest |C_i|; (Lam sum_S r^2 / h)^1/2 where no penalty leaves
+    Bmax >= |B_S|        sum of the k largest |B_i|; (Lam sum_S h xi^2)^1/2 likewise
 
 (Cauchy and Schwarz: C_S = sum (h^1/2 z)(r / h^1/2), and the first factor has the squared norm lambda(A_S).)
 
 1. *Ball.* Along a unit vector v the second derivative of F_T at g = t v is at least
-   sum_all h zeta^2 e^(-c t |zeta|) + penalty - Lam, zeta = z'v, as l2 falls by at most e^(-c|d|). The weights h zeta^2
-   and the penalty add up to 1, so by Jensen it is at least e^(-c R3 t) - Lam, R3 >= sum h |zeta|^3; that sum is at most
-   max |z|, and (sum h zeta^4)^1/2 by Cauchy and Schwarz. The first derivative starts at no less than -Cmax, hence
+   sum_all h zeta^2 e^(-c t |zeta|) + penalty - Lam, zeta = z'v, as l2 falls by at most e^(-c|d|). The weights
+   h zeta^2 and the penalty add up to 1, so by Jensen it is at least e^(-c R3 t) - Lam for any R3 >=
+   sum h |zeta|^3; that sum is at most max |z|, and (sum h zeta^4)^1/2 by Cauchy and Schwarz. The first
+   derivative starts at no less than -Cmax, hence
 
        |g_T| <= r,  r = Cmax / (1 - Lam) for squared error,
        r = least root of (1 - e^(-c R3 t)) / (c R3) - Lam t = Cmax otherwise; none: nothing is proven.
 
-2. *Test 1.* |sum_T xi rho| <= rem = r^2 c lambda(sum h |xi| gamma(c |z| r) zz'), gamma(x) = (e^x - 1 - x) / x^2, so that
-   N(T) >= N0 - sum_S (f_i + r |B_i|) - rem: no S flips if the k largest f + r |B| add up to less than N0 - rem.
+2. *Test 1.* |sum_T xi rho| <= rem = r^2 c lambda(sum h |xi| gamma(c |z| r) zz'), with
+   gamma(x) = (e^x - 1 - x) / x^2, so that N(T) >= N0 - sum_S (f_i + r |B_i|) - rem: no S flips if the k
+   largest f + r |B| add up to less than N0 - rem.
 3. *Test 2.* The envelope (`envelope`).
-4. *Conditioning.* By 2, a set that flips has sum_S (f_i + r |B_i|) >= N0 - rem. So all bounds may be taken over
-   those S alone that do (`largest_among`), which gives a smaller r, and so on. N(T) > 0 is also proven where the k
-   largest f add up to less than N0 - rem - r Bmax. (The largest f_S + r |B|_S less the largest f_S would be no bound
-   on the second-order part: two different sets may attain them.)
+4. *Conditioning.* By 2, a set that flips has sum_S (f_i + r |B_i|) >= N0 - rem. So all bounds may be taken
+   over those S alone that do (`largest_among`), which gives a smaller r, and so on. N(T) > 0 is also proven
+   where the k largest f add up to less than N0 - rem - r Bmax. (The largest f_S + r |B|_S less the largest
+   f_S would be no bound on the second-order part: two different sets may attain them.)
 
-As all bounds are over at most k units, a proof for k is one for every smaller number, and the largest is found by
-doubling and bisection. Floating point: `need` = N0 less the margins, r includes `slack`, all lengths are enlarged.
+As all bounds are over at most k units, a proof for k is one for every smaller number, and the largest is
+found by doubling and bisection. Floating point: `need` is N0 less the margins, r includes `slack`, and all
+lengths are enlarged.
 """
 
 from __future__ import annotations

@@ -37,13 +37,22 @@ def largest_places(values: FloatArray, k: int) -> FloatArray:
 
 
 def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -> float:
-    """Return a bound on the sum of the values (all >= 0) over sets S of at most k of which the given numbers add up to `least`.
+    """Return a bound on the sum of the values over some sets of at most k: those of a given sum.
+
+    Parameters
+    ----------
+    values : ndarray, shape (m,)
+        What is summed, none below 0.
+    k : int
+        Size of the sets.
+    given, least : ndarray, shape (m,), and float
+        Only sets S with sum_S given >= least count; -inf lets every set in.
 
     Returns
     -------
     float
-        min over mu >= 0 of the largest sum of values + mu given, less mu least: for such a set that sum less `least` is
-        not negative, so that every mu gives a bound. `least` = -inf leaves every set in.
+        min over mu >= 0 of the largest sum of values + mu given, less mu least: for such sets that sum less
+        `least` is not negative, so that every mu gives a bound.
     """
     best = largest_sum(values, k)
     if not np.isfinite(best) or least <= 0.0:  # the empty set is in, or nothing to gain
@@ -51,7 +60,8 @@ def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -
     scale = np.max(values, initial=0.0) / max(float(np.max(given, initial=0.0)), np.finfo(np.float64).tiny)
     if scale == 0.0:
         return best
-    # The bound is convex in mu with slope that sum less `least`, S being its set: bisect log(mu) by the sign of that.
+    # The bound is convex in mu with slope that sum less `least`, S being its set: bisect log(mu) by the sign
+    # of that.
     low, high = -7.0, 7.0
     for _ in range(TRIED):
         middle = 0.5 * (low + high)

@@ -1,9 +1,10 @@
 """Least squares of two groups, their means compared: exact, from two sorted lists.
 
-A design with two different rows x_1 and x_2 has theta determined by the means m_1 and m_2 of the groups, and a'theta =
-c_1 m_1 + c_2 m_2 with a = c_1 x_1 + c_2 x_2. Where all weights are equal and k_1 rows of group 1 leave, c_1 m_1 is least
-without those of the largest c_1 y; so the least value for (k_1, k_2) is a sum of two decreasing sequences, and the
-least k_1 + k_2 that brings it to the threshold is one search in the second for every k_1.
+A design with two different rows x_1 and x_2 has theta determined by the means m_1 and m_2 of the groups, and
+a'theta = c_1 m_1 + c_2 m_2 with a = c_1 x_1 + c_2 x_2. Where all weights are equal and k_1 rows of group 1
+leave, c_1 m_1 is least without those of the largest c_1 y; so the least value for (k_1, k_2) is a sum of two
+decreasing sequences, and the least k_1 + k_2 that brings it to the threshold is one search in the second for
+every k_1.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The search for a smallest set: every set that is reported was removed and refitted by the library itself.
 
-Alternating: at the null fit without S every unit has an exact part f_i in N (`null_fit`), also those that are gone; the
-k units of the largest parts are the next S, until S repeats or the conclusion flips. It starts from nothing, from the
-set found before, and from the order of the greedy removal, and goes down from the best set until it fails.
+Alternating: at the null fit without S every unit has an exact part f_i in N (`null_fit`), also those that
+are gone; the k units of the largest parts are the next S, until S repeats or the conclusion flips. It starts
+from nothing, from the set found before, and from the order of the greedy removal, and goes down from the
+best set until it fails.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ class Search:
         return self.upper != before
 
     def _exchange(self, k: int, starts: list[Units]) -> None:
-        """Exchange one unit after the other, each time the one that lowers N most, from the best set known."""
+        """Exchange one unit after the other, each time the one that lowers N most, from the best set."""
         downdates = self.downdates
         n, d = (0, 0) if self.null is None else (len(self.null.f), self.null.d)
         if downdates is None or not downdates.exchanges or n * (d + 1) ** 2 * k**2 > EXCHANGED:
@@ -191,7 +192,7 @@ class Search:
         return units
 
     def _starts(self, k: int, starts: list[Units]) -> Iterator[Units]:
-        """Yield sets to begin with: none, the best whole, orders cut at k, the best without each of its units."""
+        """Yield sets to begin with: none, the best, orders cut at k, the best without each of its units."""
         yield np.zeros(0, dtype=np.intp)
         best = None if self.best is None else self.best.units
         if best is not None:

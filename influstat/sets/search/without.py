@@ -1,7 +1,8 @@
 """The fit under the null without a set of units, from arrays that one null fit has made: for searches.
 
-For squared error it is a downdate: (I - A_S) g = -C_S, and u moves by V'(I - A_S)^-1 B_S. For other losses Newton's
-method goes on from there in the whitened coordinates. Nothing here is proven; what it finds is refitted.
+For squared error it is a downdate: (I - A_S) g = -C_S, and u moves by V'(I - A_S)^-1 B_S. For other losses
+Newton's method goes on from there in the whitened coordinates. Nothing here is proven; what it finds is
+refitted.
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ class Downdates:
 
         Exact for squared error and single rows; None elsewhere, and where there is no such fit. Row i takes
         f_i / (1 - lev_i) away, f and leverages being those without the set.
+
+        Returns
+        -------
+        ndarray, shape (m,), or None
         """
         found = self.without(removed) if self.exchanges else None
         if found is None:
