@@ -26,7 +26,7 @@ FLOORS = [
     ["solvers"],
     ["risks"],
     ["minimise"],
-    ["influence", "removal", "statistics", "sets"],
+    ["influence", "removal", "sets", "statistics"],
     ["fit"],
     ["adapters", "models", "checks", "strategies", "applications"],
     ["datasets", "plots"],

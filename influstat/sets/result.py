@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +146,16 @@ class Breakdown(Tabled):
             "stands": whether it is proven that no k units flip the conclusion. Up to the larger of `upper`
             and the first-order count, at most about 100 of the k.
         """
+        search = Search(self.asked, None, Budget(np.inf))
+        return self.path_by(self.asked.sign, lambda units: search.refit(units).value)
+
+    def path_by(self, turn: float, refit: Callable[[NDArray[np.intp]], float]) -> pd.DataFrame:
+        """Return the path of a quantity that refits give, and that effects move by -turn times themselves.
+
+        Returns
+        -------
+        DataFrame
+        """
         import pandas as pd
 
         most = max(self.upper or 1, self.counts.get("first_order") or 1, self.lower)
@@ -153,10 +163,9 @@ class Breakdown(Tabled):
         order = largest_first(self.effects.first_order, most)
         ks = np.unique(np.linspace(0, most, min(most + 1, SHOWN)).round().astype(int))
         moved = np.concatenate([[0.0], np.cumsum(self.effects.first_order[order])])
-        search = Search(self.asked, None, Budget(np.inf))
-        refits = [self.value if k == 0 else search.refit(order[:k]).value for k in ks]
+        refits = [self.value if k == 0 else refit(order[:k]) for k in ks]
         columns = {
-            "first_order": self.value - self.asked.sign * moved[ks],
+            "first_order": self.value - turn * moved[ks],
             "refit": refits,
             "stands": ks < self.lower,
         }

@@ -10,29 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
-from influstat.input.groups import one_by_one, read_rows
+from influstat.input.groups import Groups, one_by_one, read_rows
 from influstat.input.printing import Tabled
 from influstat.input.progress import progress
-from influstat.input.validation import FloatArray, choice, real_number
+from influstat.input.settings import flag
+from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.input.warning import doubt
-from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
+from influstat.sets.budget import Budget
+from influstat.sets.result import Breakdown
+from influstat.sets.significance.breakdown import significance_breakdown
 from influstat.statistics.covariance import covariance_of
 from influstat.statistics.deletion import NO_FREEDOM, Deletion, deleted_dispersion
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
+from influstat.statistics.judge import judge
 from influstat.statistics.leverage import Leverage
-from influstat.statistics.sandwich import clusters_left, count, rows_at_one
-from influstat.statistics.setting import CLUSTERED, CovarianceSetting, read_setting
+from influstat.statistics.sandwich import clusters_left, count
+from influstat.statistics.setting import CLUSTERED, CovarianceSetting
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DIFFERENTIABLE = ("model", "infinitesimal jackknife", "HC0", "HC1", "HC2", "HC3", "cluster")
-REPORTED = 1e-3  # relative difference from reported standard errors beyond what differencing a Hessian costs
 PENALISED = (
     "Of a penalised fit: estimates are shrunken, and standard errors are those of the shrunken estimates. t "
     "and p values and limits leave the bias out: they are no tests of an unpenalised model's coefficients."
@@ -218,6 +221,87 @@ class Inference(Tabled):
         reasons = tuple(status.get(k, "") for k in range(len(chosen)))
         return InferenceTable.of(changes, self.fit.names, self.fit.row_labels[chosen], reasons)
 
+    def breakdown(
+        self,
+        coefficient: Any,
+        *,
+        reversed: bool = False,  # noqa: A002  the word for it
+        groups: Any = None,
+        budget_seconds: float = 10.0,
+        largest: int | None = None,
+        search: bool = True,
+    ) -> Breakdown:
+        """Return how few rows a coefficient's significance hangs on: the smallest set found, and a proof.
+
+        Parameters
+        ----------
+        coefficient : str or int
+            Name or position.
+        reversed : bool
+            False: significance at this inference's level is lost where the coefficient has it, else gained
+            with its sign. True: it is gained with the other sign.
+        groups : array_like, shape (n,), str, optional
+            As in `Fit.breakdown`. For clustered kinds the clusters themselves leave, named 0, 1, ... in
+            sorted order.
+        budget_seconds, largest, search
+            As in `Fit.breakdown`.
+
+        Returns
+        -------
+        Breakdown
+            `value` is the confidence limit in question, the nearer one to 0 or, if reversed, the other.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType, NotStationary
+            As in `Fit.breakdown`; or the coefficient has no confidence limits, or one that is 0.
+
+        Notes
+        -----
+        Quantiles are those of the rows left, n - k - p. Proofs are for squared error without a penalty: by
+        the model-based covariance with its variance estimated, and for significance lost by HC0, HC1 and
+        one-way clusters. For others `lower` is 1 and `limit` says why.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [1.0, 2.0, 2.5, 3.0, 3.5], names=["mean"])
+        >>> found = fit.inference().breakdown("mean")
+        >>> found.upper, found.lower, found.removed      # 1, 2, 2.5: the interval holds 0
+        (2, 2, (3, 4))
+        """
+        return significance_breakdown(
+            self.fit,
+            coefficient,
+            judge(self.fit, self.setting, self.use_t, self.level, self.without, self._changes),
+            opposite=flag("reversed", reversed),
+            groups=groups,
+            budget=Budget(real_number("budget_seconds", budget_seconds, at_least=0.0)),
+            largest=None if largest is None else whole_number("largest", largest, at_least=1),
+            search=flag("search", search),
+        )
+
+    def without(self, rows: NDArray[np.intp]) -> Inference:
+        """Return the inference of the refit without these rows, positions; other fits are as they are."""
+        if not len(rows):
+            return self
+        group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
+        removal = collect(self.fit, group, "exact", whole=True)
+        if removal.status[0]:
+            raise InvalidArgument("rows", "leave a fit", f"leave none: {removal.status[0]}", "Keep some.")
+        weights = self.fit.risk.weights.copy()
+        weights[rows] = 0.0
+        fit = Minimum(self.fit.risk.reweighted(weights), removal.theta[0], tolerance=np.inf)
+        return Inference(fit, self.setting.without(rows), self.use_t, self.level)
+
+    def _changes(self, position: int) -> tuple[FloatArray, FloatArray] | None:
+        """Return the first-order changes of a coefficient's limits, None where they are not known."""
+        try:
+            found = self.removal()
+        except InflustatError:
+            return None
+        return found.lower[:, position], found.upper[:, position]
+
     def _refitted(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the quantities without each row, shape (5, k, p), each covariance computed anew."""
         removal = collect(self.fit, one_by_one(rows, self.fit.row_labels), "exact")
@@ -259,50 +343,3 @@ class Inference(Tabled):
                 status.setdefault(row + block.rows.start, NO_FREEDOM)
         kept = {int(row): k for k, row in enumerate(rows)}
         return after[:, rows], {kept[row]: text for row, text in status.items() if row in kept}
-
-
-def inference(
-    fit: Minimum,
-    kind: str | None = None,
-    *,
-    use_t: bool | None = None,
-    level: float = 0.95,
-    **settings: Any,
-) -> Inference:
-    """Return the inference about a fit's coefficients; `Fit.inference` says more."""
-    setting = read_setting(fit, kind, **settings)
-    number = real_number("level", level, above=0.0)
-    if not number < 1.0:
-        raise InvalidArgument("level", "be below 1", f"is {number:g}", "Pass 0.95 for 95 %.")
-    own = fit.stated.use_t if use_t is None else use_t
-    if own is None:
-        linear = as_linear(fit.risk)
-        loss = None if linear is None else linear.loss
-        given = fit.stated.dispersion if settings.get("dispersion") is None else settings["dispersion"]
-        estimated = getattr(loss, "dispersion", 1.0) is None and given is None
-        own = estimated and constant_second(loss) is not None
-    choice("use_t", own, (True, False))
-    found = Inference(fit, setting, own, number)
-    if kind is None and all(value is None for value in settings.values()):
-        _compare_with_reported(found)
-    return found
-
-
-def _compare_with_reported(found: Inference) -> None:
-    """Warn where the fit's maker reports standard errors that are not the ones here."""
-    reported = found.fit.stated.standard_errors
-    if reported is None:
-        return
-    ours = found.table.standard_errors
-    if rows_at_one(found.fit, found.setting).size:
-        return  # the library divides rounding by rounding, and the covariance has said why it is nan here
-    known = np.isfinite(reported) & (reported > 0) & ~np.isnan(ours)
-    far = np.abs(ours[known] / reported[known] - 1.0)
-    if far.size and not far.max() <= REPORTED:
-        worst = int(np.flatnonzero(known)[np.argmax(far)])
-        doubt(
-            f"The standard errors reported by the library are others than these, furthest for "
-            f"{found.fit.names[worst]!r}: {reported[worst]:.6g} there, {ours[worst]:.6g} here, the "
-            f"{found.setting.kind!r} covariance with {found.setting.information} information at theta. Pass "
-            "kind= to say which is meant.",
-        )

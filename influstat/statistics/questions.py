@@ -9,7 +9,8 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.covariance import covariance
 from influstat.statistics.diagnostics import diagnostics
-from influstat.statistics.inference import Inference, inference
+from influstat.statistics.inference import Inference
+from influstat.statistics.read_inference import inference
 
 if TYPE_CHECKING:
     import pandas as pd

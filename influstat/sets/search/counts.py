@@ -9,10 +9,10 @@ import numpy as np
 from influstat.errors import InflustatError
 from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray
+from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
 from influstat.sets.question import Question
 from influstat.sets.search.without import Units
-from influstat.statistics.leverage import Leverage
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,18 +36,18 @@ class Counts:
         fit, units = asked.fit, asked.units
         effect = -asked.sign * Influence(fit).on(asked.a).removal
         summed = effect[units.members] if units.single else units.sums(effect)
-        return cls(summed, None if asked.clusters else _rescaled(asked, effect))
+        return cls(summed, None if asked.clusters else _rescaled(asked))
 
 
-def _rescaled(asked: Question, effect: FloatArray) -> FloatArray | None:
+def _rescaled(asked: Question) -> FloatArray | None:
+    """Return the Newton steps: the first-order effects over 1 - h, 0 without a row that must stay."""
     if as_linear(asked.fit.risk) is None:
         return None
     try:
-        left = 1.0 - Leverage(asked.fit).values
+        steps = collect(asked.fit, asked.units, "newton").delta @ asked.a
     except InflustatError:
         return None
-    alone = left > 1e-9  # without a row of leverage 1 some coefficient is not determined
-    return np.where(alone, effect / np.where(alone, left, 1.0), 0.0)[asked.units.members]
+    return np.where(np.isnan(steps), 0.0, -asked.sign * steps)
 
 
 def count(effects: FloatArray, distance: float) -> int | None:

@@ -1,8 +1,8 @@
 """How few units a significance hangs on: the bracket, as `sets.breakdown` makes it for a sign.
 
-Significance is the side of 0 on which a confidence limit lies, that nearer to 0, or for the other sign the one further
-away; so it is lost, gained or reversed where that limit comes to 0 or beyond. What is found is refitted, with all the
-inference anew; nothing but refits counts as found.
+Significance is the side of 0 on which a confidence limit lies, that nearer to 0, or for the other sign the
+one further away; so it is lost, gained or reversed where that limit comes to 0 or beyond. What is found is
+refitted, with all the inference anew; nothing but refits counts as found.
 """
 
 from __future__ import annotations
@@ -137,7 +137,8 @@ class Bracketing:
         return self.most + 1 if self.upper is None else self.upper
 
     def _quick(self, k: int) -> bool:
-        assert self.null is not None and self.conclusion is not None
+        assert self.null is not None
+        assert self.conclusion is not None
         for view in self.conclusion.views(self.null, k):
             quick = Quick(view)
             if quick.proven(k):
@@ -193,7 +194,7 @@ class Bracketing:
 
     def offer(self, units: Units) -> bool:
         """Refit without these units; keep them if they flip and are fewer than before."""
-        if not len(units) or len(units) > self.most or (self.upper is not None and len(units) >= self.upper):
+        if not 0 < len(units) < self._flips:
             return False
         value = self.limit_without(units)
         if not value <= 0.0:  # nan: there is no such limit, which is not a flip
@@ -279,7 +280,8 @@ class Bracketing:
             if units.tobytes() in seen:
                 return
             seen.add(units.tobytes())
-            if not self._stands(units) and self.offer(units):
+            # A conclusion that only stands in for the true one leads here, but cannot tell.
+            if not (self.provable and self._stands(units)) and self.offer(units):
                 return
 
     def _exchanged(self, budget: Budget) -> Iterator[Units]:

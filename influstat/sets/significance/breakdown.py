@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
@@ -22,7 +21,12 @@ from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.robust import RobustLose, RobustOppose, RobustReference
 from influstat.sets.significance.squares import Reference
 
-ONE_SIDED = "no proof is derived for robust standard errors that must stay large: only that significance is lost"
+if TYPE_CHECKING:
+    import pandas as pd
+
+ONE_SIDED = (
+    "no proof is derived for robust standard errors that must stay large: only that significance is lost"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +37,8 @@ class Judge:
     ----------
     text : str
         Which inference, in words.
-    reference : Reference, RobustReference or None
-        What t values are compared with in proofs; None where there are none.
+    reference : Reference or RobustReference
+        What t values are compared with, or what is nearest to it where nothing is proven.
     unproven : str
         Why there are none, "" where there are.
     clusters : ndarray of int, shape (n,), or None
@@ -48,7 +52,7 @@ class Judge:
     """
 
     text: str
-    reference: Reference | RobustReference | None
+    reference: Reference | RobustReference
     unproven: str
     clusters: NDArray[np.intp] | None
     limits: Callable[[NDArray[np.intp], int], tuple[float, float]]
@@ -167,13 +171,11 @@ def _event(asked: Question, limit: Limit, opposite: bool) -> str:
     return "Significance" if limit.side == asked.sign else "Insignificance"
 
 
-def _conclusion(
-    asked: Question, judge: Judge, limit: Limit, opposite: bool
-) -> tuple[Searched | None, str]:
+def _conclusion(asked: Question, judge: Judge, limit: Limit, opposite: bool) -> tuple[Searched | None, str]:
     """Return the conclusion that stands now, and why nothing can be proven about it ("" if something can)."""
     reference = judge.reference
     reason = judge.unproven or asked.unproven or _unsuited(asked)
-    if reference is None or asked.problem is None or not asked.problem.risk.quadratic:
+    if asked.problem is None or not asked.problem.risk.quadratic:
         return None, reason
     holds = not opposite and limit.side == asked.sign
     side = 1.0 if opposite else -1.0

@@ -1,0 +1,80 @@
+"""What an inference says about significance, for those who ask how few rows it hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError
+from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.risks.linear import as_linear
+from influstat.sets.significance.breakdown import Judge
+from influstat.sets.significance.robust import RobustReference
+from influstat.sets.significance.squares import Reference
+from influstat.statistics.dispersion import dispersion_of
+from influstat.statistics.inference_table import critical
+from influstat.statistics.sandwich import count, taken
+from influstat.statistics.setting import CLUSTERED, CovarianceSetting
+
+PROVEN = ("model", "HC0", "HC1", "cluster")
+
+
+def judge(
+    fit: Minimum,
+    setting: CovarianceSetting,
+    use_t: bool,
+    level: float,
+    without: Callable[[NDArray[np.intp]], Any],
+    changes: Callable[[int], tuple[FloatArray, FloatArray] | None],
+) -> Judge:
+    """Return the judge; `without` gives the inference without rows, `changes` those of limits to first order.
+
+    Returns
+    -------
+    Judge
+    """
+    clusters = setting.clusters[0] if setting.kind in CLUSTERED else None
+
+    def quantile(freedom: float) -> float:
+        return float(critical(freedom if use_t else np.inf, level))
+
+    def limits(rows: NDArray[np.intp], position: int) -> tuple[float, float]:
+        try:
+            table = without(rows).table
+        except InflustatError:
+            return np.nan, np.nan
+        return float(table.lower[position]), float(table.upper[position])
+
+    unproven = _unproven(fit, setting, use_t)
+    reference: Reference | RobustReference
+    if setting.kind == "model":
+        used = count(fit, setting)[1] if setting.parameters is None else setting.parameters
+        reference = Reference(quantile, used)
+    else:  # where nothing is proven it still leads the search
+        corrected = setting.kind == "HC1" or (setting.kind == "cluster" and setting.correction)
+        reference = RobustReference(quantile, taken(fit, setting), corrected, clusters is not None)
+    text = f"the {100.0 * level:g} % interval, {setting.kind}"
+    return Judge(text, reference, unproven, clusters, limits, changes)
+
+
+def _unproven(fit: Minimum, setting: CovarianceSetting, use_t: bool) -> str:
+    """Return why no proof covers this inference, "" where some do."""
+    risk = as_linear(fit.risk)
+    if setting.kind not in PROVEN or len(setting.clusters) > 1:
+        two = ", two-way" if len(setting.clusters) > 1 else ""
+        return f"no proof is derived for the {setting.kind!r} covariance{two}"
+    if risk is None:
+        return "the risk has no linear predictor per row"
+    if not np.array_equal(setting.counts, np.where(fit.risk.weights > 0.0, 1.0, 0.0)):
+        return "rows stand for other numbers of observations than one each"
+    if setting.kind == "model" and dispersion_of(risk.loss, setting.dispersion) is not None:
+        return "proofs are for a variance that is estimated"
+    if setting.factor_counts is not None or setting.factor_parameters is not None:
+        return "no proof is derived for this small-sample factor"
+    if setting.kind == "cluster" and use_t and not setting.group_freedom:
+        return "no proof is derived for these degrees of freedom"
+    return ""
