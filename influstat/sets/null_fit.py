@@ -6,7 +6,7 @@ where rows take their share of the penalty P along (folded), 0 where it stays wh
     F_T(t) = sum_{i in T} w_i l(y_i, x_i't + o_i) + pi_T P(t),       pi_T = 1 - s w(S) / W.
 
 **Score at the null.** Let F_T be convex with a minimiser theta_T. phi(q) = min {F_T(t): a't = q} is convex
-in q and minimal at a'theta_T, so a'theta_T > exactly where the slope of phi at `at` is negative. Every t is
+in q and minimal at a'theta_T, so a'theta_T > at exactly where the slope of phi at `at` is negative. Any t is
 
     t = t0 + (q - at) u + V'g,     a'u = 1,  V a = 0,  V S0 V' = I,  V S0 u = 0,
 

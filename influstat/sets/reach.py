@@ -63,8 +63,8 @@ class Reach(Tabled):
     >>> import influstat as ist
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
     >>> reach = fit.reach("mean", k=1)
-    >>> reach.attained                          # without 3, and without a -1
-    (0.25, 1.25)
+    >>> reach.attained                          # without the 3, and without a -1
+    (0.25..., 1.25...)
     """
 
     HEADING = "Values of {0.quantity} without at most {0.k} of its units ({0.value:.6g} with all)"

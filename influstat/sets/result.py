@@ -79,7 +79,7 @@ class Breakdown(Tabled):
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
     >>> print(fit.breakdown("mean"))
     Sign of mean, +0.8: fewest rows whose removal brings it to 0 or below, of 5
-      first order (AMIP)        2
+      first order (AMIP)        none        linear extrapolation never reaches 0
       first order / (1 - h)     2
       first order at the null   2
       greedy                    2

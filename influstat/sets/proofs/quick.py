@@ -226,7 +226,7 @@ class Quick:
     def third(self) -> float:
         """R3 of the module's docstring, over all rows that are there."""
         null = self.null
-        if null.concordance == 0.0:
+        if null.concordance == 0.0 or null.d == 0:
             return 0.0
         longest = self.longest
         if null.d > 20:  # the matrix of the fourth moment costs d^4 a row
@@ -246,7 +246,7 @@ class Quick:
         """Return c lambda(sum h |xi| gamma(c |z| r) zz') for all rows, at a radius rounded up."""
         null = self.null
         c = null.concordance
-        if c == 0.0 or radius == 0.0:
+        if c == 0.0 or radius == 0.0 or null.d == 0:
             return 0.0
         place = int(np.ceil(GRID * np.log(radius)))
         if place not in self._remainders:

@@ -2,8 +2,8 @@
 
 For squared error and single rows every step is exact: with H the inverse Hessian of the rows left, in
 whitened coordinates, h_i = w_i l2_i, r_i = -w_i l1_i and lev_i = h_i z_i'H z_i, the quantity moves by
--(a'H z_i) r_i / (1 - lev_i)
-when row i goes, and one product c = Z H z_j updates all of it when row j goes (Sherman and Morrison, 1950):
+-(a'H z_i) r_i / (1 - lev_i) when row i goes, and one product c = Z H z_j updates all of it when row j goes
+(Sherman and Morrison, 1950):
 
     a'H z_i += c_i (a'H z_j) h_j / (1 - lev_j)
     z_i'H z_i += c_i^2 h_j / (1 - lev_j)
