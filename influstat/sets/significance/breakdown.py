@@ -24,9 +24,8 @@ from influstat.sets.significance.squares import Reference
 if TYPE_CHECKING:
     import pandas as pd
 
-ONE_SIDED = (
-    "no proof is derived for robust standard errors that must stay large: only that significance is lost"
-)
+ONE_SIDED = "by robust standard errors it is only proven that significance is not lost"
+
 
 
 @dataclass(frozen=True, eq=False)
