@@ -4,7 +4,8 @@
 Every set of at most k units that contains F and nothing of E is F with a set of at most k' others. With T =
 all but F
 
-- if the conclusion does not stand with T, F itself is an answer;
+- if the conclusion does not stand with T, F itself is an answer; if T does not determine the quantity or has no
+  null fit, its sets stay open, and in the end nothing is proven;
 - if the quick certificate of the null fit of T proves k' over the open units, no such set flips: closed;
 - with k' = 1 and squared error N without each single unit is known exactly (`null_fit`), and settles it;
 - else one open unit is chosen: its sets are those that contain it (F with it, k' - 1) and those that do not
@@ -28,6 +29,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit, Problem, null_fit
@@ -39,6 +41,7 @@ MOST_LEVERAGE = 1.5  # at which leverage counts that much more than f
 NO_FIT = "without some of the units there is no fit under the null"
 TIME = "the time was over"
 ROUNDING = "the conclusion holds by no more than rounding"
+UNIDENTIFIED = "without some of the units the quantity is not determined"
 
 
 class Conclusion(Protocol):
@@ -136,39 +139,73 @@ def branch_and_bound(
     >>> [branch_and_bound(problem, k, np.inf).flips for k in (1, 2)]
     [False, True]
     """
-    asked = Sign() if conclusion is None else conclusion
-    nothing = np.zeros(len(problem.units), dtype=np.bool_)
-    nodes, limit, stack = 0, "", [Node(nothing, nothing, k, None)]
-    while stack:
-        if time.monotonic() > deadline:
-            return Branched(None, np.flatnonzero(nothing), nodes, TIME)
-        node = stack.pop()
-        nodes += 1
+    return _Tree(problem, Sign() if conclusion is None else conclusion, deadline).settled(k)
+
+
+class _Tree:
+    """The nodes of one problem."""
+
+    def __init__(self, problem: Problem, asked: Conclusion, deadline: float) -> None:
+        self.problem, self.asked, self.deadline = problem, asked, deadline
+        self.nodes, self.limit = 0, ""
+
+    def settled(self, k: int) -> Branched:
+        """Return the answer for k."""
+        nothing = np.zeros(len(self.problem.units), dtype=np.bool_)
+        stack = [Node(nothing, nothing, k, None)]
+        while stack:
+            if time.monotonic() > self.deadline:
+                self.limit = TIME
+                break
+            node = stack.pop()
+            self.nodes += 1
+            null = node.null or self._null(node.removed, node.held, node.start)
+            if null is None:
+                continue
+            if node.null is None and not self.asked.stands(null):
+                if not node.removed.any():
+                    self.limit = ROUNDING
+                    break
+                return self._answer(True, node.removed)
+            view = _view_not_proven(self.asked, null, node.left) if node.left and null.open.any() else None
+            if view is None:
+                continue
+            alone = self.asked.without_one(null) if node.left == 1 else None
+            if alone is None:
+                stack += _children(node, null, _chosen(view, node.left))
+                continue
+            found = self._one_more(node, null, alone)
+            if found is not None:
+                return self._answer(True, found)
+        return self._answer(None if self.limit else False, nothing)
+
+    def _answer(self, flips: bool | None, removed: NDArray[np.bool_]) -> Branched:
+        return Branched(flips, np.flatnonzero(removed), self.nodes, "" if flips is not None else self.limit)
+
+    def _null(
+        self, removed: NDArray[np.bool_], held: NDArray[np.bool_], start: FloatArray | None
+    ) -> NullFit | None:
+        """Return the null fit; None, which leaves these sets open, where there is none or nothing to ask."""
         try:
-            null = node.null or null_fit(problem, removed=node.removed, held=node.held, start=node.start)
+            null = null_fit(self.problem, removed=removed, held=held, start=start)
         except InflustatError:
-            limit = NO_FIT  # nothing is known of these sets: others may still hold an answer
-            continue
-        if node.null is None and not asked.stands(null):
-            if not node.removed.any():
-                return Branched(None, np.flatnonzero(nothing), nodes, ROUNDING)
-            return Branched(True, np.flatnonzero(node.removed), nodes)
-        if node.left == 0 or not null.open.any():
-            continue
-        view = _view_not_proven(asked, null, node.left)
-        if view is None:
-            continue
-        if node.left == 1:
-            alone = asked.without_one(null)
-            if alone is not None:
-                falls = np.flatnonzero(null.open & ~(alone > 0.0))
-                if not falls.size:
-                    continue
-                found = node.removed.copy()
-                found[falls[np.argmin(alone[falls])]] = True
-                return Branched(True, np.flatnonzero(found), nodes)
-        stack += _children(node, null, _chosen(view, node.left))
-    return Branched(None if limit else False, np.flatnonzero(nothing), nodes, limit)
+            self.limit = NO_FIT
+            return None
+        if identified(null):
+            return null
+        self.limit = UNIDENTIFIED
+        return None
+
+    def _one_more(self, node: Node, null: NullFit, alone: FloatArray) -> NDArray[np.bool_] | None:
+        """Return the node's set with one unit more if that flips, by the null fit without it."""
+        falls = np.flatnonzero(null.open & ~(alone > 0.0))
+        for unit in falls[np.argsort(alone[falls])].tolist():
+            removed = node.removed.copy()
+            removed[unit] = True
+            without = self._null(removed, node.held, null.theta)
+            if without is not None and not self.asked.stands(without):
+                return removed
+        return None
 
 
 def _view_not_proven(asked: Conclusion, null: NullFit, k: int) -> NullFit | None:
@@ -200,6 +237,16 @@ def _chosen(view: NullFit, k: int) -> int:
     if most > LEVERAGE_MATTERS:
         score = score + min(most, MOST_LEVERAGE) * lev / most
     return int(units[np.argmax(score)])
+
+
+def identified(null: NullFit) -> bool:
+    """Tell whether the rows that are there determine the quantity, by more than the rounding of xi."""
+    design = null.problem.risk.design
+    rounding = unit_rounding(design.shape[1]) * design.absolute_dot(np.abs(null.u))
+    stiffness = float(null.h @ null.xi**2) + float(
+        null.u @ null.problem.risk.penalty.hessian(null.theta).dot(null.u)
+    )
+    return stiffness > 16.0 * float(null.h @ rounding**2)
 
 
 def one_left(null: NullFit) -> FloatArray | None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 ONE_SIDED = "by robust standard errors it is only proven that significance is not lost"
 
 
-
 @dataclass(frozen=True, eq=False)
 class Judge:
     """What `Inference` says about significance.
