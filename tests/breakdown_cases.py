@@ -36,10 +36,30 @@ def value_without(fit, rows, a):
     weights[rows] = 0.0
     if not weights.any():
         return None
+    if fit.risk.quadratic:
+        return least_squares(fit.risk, weights, a)
     try:
         return float(a @ minimise(fit.risk.reweighted(weights), start=fit.theta).theta)
     except InflustatError:
         return None
+
+
+def least_squares(risk, weights, a):
+    """Return a'theta of squared error with these weights, None where they do not determine it."""
+    kept = weights.sum() / risk.total_weight if risk.protocol == "folded" else 1.0
+    X, zero = risk.design.rows(slice(None)), np.zeros(risk.shape[1])
+    scale = np.sqrt(np.sum(X**2, axis=0))
+    X = X / scale
+    K = kept * risk.penalty.hessian(zero).dense() / np.outer(scale, scale)
+    pull = kept * risk.penalty.gradient(zero) / scale
+    H = 2.0 * X.T @ (X * weights[:, None]) + K
+    values, vectors = np.linalg.eigh(H)
+    known = values > 1e-10 * values[-1]
+    b = a / scale
+    if np.linalg.norm(vectors[:, ~known].T @ b) > 1e-7 * np.linalg.norm(b):
+        return None
+    score = 2.0 * X.T @ (weights * (risk.y - risk.offset)) - pull
+    return float(b @ (vectors[:, known] @ ((vectors[:, known].T @ score) / values[known])))
 
 
 def flipping(fit, a, at, units, most):

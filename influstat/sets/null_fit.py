@@ -45,6 +45,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.rounding import EPSILON, unit_rounding
+from influstat.errors import NotConverged
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
@@ -192,8 +193,14 @@ def null_fit(
     kept[problem.units.take(gone).members] = False
     risk = problem.risk if kept.all() else problem.risk.reweighted(np.where(kept, problem.risk.weights, 0.0))
     weighted = problem.units.sums(risk.weights) > 0.0
-    found = constrained(risk, problem.a, problem.at, problem.theta if start is None else start)
-    return _Work(problem, risk, kept, weighted & ~gone & ~stays, found).filled()
+    with np.errstate(over="ignore", invalid="ignore"):  # a threshold too far out
+        found = constrained(risk, problem.a, problem.at, problem.theta if start is None else start)
+        null = _Work(problem, risk, kept, weighted & ~gone & ~stays, found).filled()
+    if not np.isfinite([null.N0, null.margin, null.slack, null.cross]).all():
+        raise NotConverged(
+            "The fit under the null is beyond float64: choose a threshold nearer to the value."
+        )
+    return null
 
 
 class _Work:

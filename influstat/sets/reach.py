@@ -1,8 +1,8 @@
 """`Reach`: how far k units can move a quantity, attained by refits and proven to be the limit.
 
 No set of at most k units moves the quantity beyond q where the conclusion "on this side of q" stands without
-every such set: the same proofs, asked for many thresholds q, and bisected. Attained limits come from the same search:
-at the best value so far as the threshold, a set that flips it is better still.
+every such set: the same proofs, asked for many thresholds q, and bisected. Attained limits come from the same
+search: at the best value so far as the threshold, a set that flips it is better still.
 """
 
 from __future__ import annotations

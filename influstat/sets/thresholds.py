@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.labels import label_text
-from influstat.input.validation import real_number
+from influstat.input.validation import real_number, vector
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
 from influstat.sets.breakdown import breakdown
@@ -36,7 +36,7 @@ def prediction_question(fit: Minimum, X: Any, at: Any, offset: Any, groups: Any)
     if gradients.shape[1] != 1:
         raise InvalidArgument("X", "be one row", f"has {gradients.shape[1]}", "Ask about one row at a time.")
     known = fit.offset_of(X, offset)
-    shift = 0.0 if known is None else float(np.asarray(known).ravel()[0])
+    shift = 0.0 if known is None else float(vector("offset", known, 1)[0])
     a = np.asarray(gradients[:, 0], dtype=np.float64)
     return question(fit, f"prediction of row {label_text(labels[0])}", a, shift=shift, at=at, groups=groups)
 
