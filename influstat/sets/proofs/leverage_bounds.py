@@ -33,6 +33,7 @@ MOST_DIRECTIONS = 40  # for the fourth moment, whose matrix has d (d + 1) / 2 ro
 MOST_ROWS = 2000  # for Gershgorin's table, whose cost is n^2 d
 LONGEST_TABLE = 400
 BLOCK_ENTRIES = 2**20
+SMALL = 64  # rows of a matrix
 
 
 class LeverageBounds:
@@ -53,9 +54,10 @@ class LeverageBounds:
         bounds = [largest_among(self.lev, k, given, least)]
         if bounds[0] > 0.0 and self.null.d > 1:  # in one direction the trace is the eigenvalue itself
             gone = largest_sum(self.gone, k)
-            bounds.append(np.sqrt(k * self.fourth) + gone)
             if k <= len(self.gershgorin):
                 bounds.append(float(self.gershgorin[k - 1]) + gone)
+            if np.sqrt(k) * float(np.max(self.lev - self.gone)) < min(bounds):  # q4 is at least that squared
+                bounds.append(np.sqrt(k * self.fourth) + gone)
         rounding = unit_rounding(self.null.d + k) + self.null.relative
         return float(min(bounds)) * (1.0 + rounding) + rounding
 
@@ -126,8 +128,16 @@ def quartic(blocks: list[FloatArray], d: int) -> float:
         return float("inf")
 
     def bound(t: float) -> float:
-        return float(eigvalsh(matrix - t * outer, subset_by_index=[size - 1, size - 1])[0]) + t
+        return largest_eigenvalue(matrix - t * outer) + t
 
     best = minimize_scalar(bound, bounds=(0.0, trace), method="bounded", options={"maxiter": 25})
     rounding = (unit_rounding(count) + unit_rounding(size)) * (trace + d * abs(float(best.x)))
     return float(min(best.fun, bound(0.0))) + rounding
+
+
+def largest_eigenvalue(matrix: FloatArray) -> float:
+    """Return it; of small matrices all at once, which costs less than the choice of one."""
+    size = len(matrix)
+    if size <= SMALL:
+        return float(np.linalg.eigvalsh(matrix)[-1])
+    return float(eigvalsh(matrix, subset_by_index=[size - 1, size - 1])[0])

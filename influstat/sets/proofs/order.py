@@ -43,8 +43,8 @@ class Reached:
     limit: str = ""
 
 
-# From a null fit, what is proven already, a number of units that do flip it (or one more than may be asked for) and
-# the time: reports one after the other, so that an interrupt loses nothing.
+# From a null fit, what is proven already, a number of units that do flip it (or one more than may be
+# asked for) and the time: reports one after the other, so that an interrupt loses nothing.
 Prover = Callable[[NullFit, int, int, Budget], Iterator[Reached]]
 
 

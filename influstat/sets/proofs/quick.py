@@ -68,8 +68,9 @@ class Ball:
 class Quick:
     """The quick certificate of one null fit."""
 
-    def __init__(self, null: NullFit) -> None:
-        self.null, self.leverage = null, LeverageBounds(null)
+    def __init__(self, null: NullFit, leverage: LeverageBounds | None = None) -> None:
+        self.null = null
+        self.leverage = LeverageBounds(null) if leverage is None else leverage  # of the same rows
         chosen = self.leverage.open
         self.f, self.B, self.C = null.f[chosen], null.B[chosen], null.C[chosen]
         self.lengths_B, self.lengths_C = np.linalg.norm(self.B, axis=1), np.linalg.norm(self.C, axis=1)

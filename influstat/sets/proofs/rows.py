@@ -4,8 +4,8 @@
 Every set of at most k units that contains F and nothing of E is F with a set of at most k' others. With T =
 all but F
 
-- if the conclusion does not stand with T, F itself is an answer; if T does not determine the quantity or has no
-  null fit, its sets stay open, and in the end nothing is proven;
+- if the conclusion does not stand with T, F itself is an answer; if T does not determine the quantity or
+  has no null fit, its sets stay open, and in the end nothing is proven;
 - if the quick certificate of the null fit of T proves k' over the open units, no such set flips: closed;
 - with k' = 1 and squared error N without each single unit is known exactly (`null_fit`), and settles it;
 - else one open unit is chosen: its sets are those that contain it (F with it, k' - 1) and those that do not
@@ -33,6 +33,7 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import largest_sum
 
@@ -47,7 +48,7 @@ UNIDENTIFIED = "without some of the units the quantity is not determined"
 class Conclusion(Protocol):
     """What stands or falls with a set of units: a sign, or significance."""
 
-    def views(self, null: NullFit, k: int) -> Iterator[NullFit]:
+    def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield null fits: if the quick certificate proves k for one, no k units flip the conclusion."""
 
     def stands(self, null: NullFit) -> bool:
@@ -61,7 +62,7 @@ class Conclusion(Protocol):
 class Sign:
     """The conclusion a'theta > at."""
 
-    def views(self, null: NullFit, k: int) -> Iterator[NullFit]:
+    def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield the null fit itself."""
         yield null
 
@@ -210,9 +211,9 @@ class _Tree:
 
 def _view_not_proven(asked: Conclusion, null: NullFit, k: int) -> NullFit | None:
     """Return None if the quick certificate proves k for one of the views, else the last of them."""
-    view = null
-    for view in asked.views(null, k):
-        if Quick(view).proven(k):
+    view, leverage = null, LeverageBounds(null)
+    for view in asked.views(null, k, leverage):
+        if Quick(view, leverage).proven(k):
             return None
     return view
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from time import monotonic
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from influstat.sets.budget import Budget
 from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.significant import Significant
 from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.rows import Conclusion, branch_and_bound
 from influstat.sets.significance.model_based import Lose
@@ -139,12 +141,17 @@ class Bracketing:
     def _quick(self, k: int) -> bool:
         assert self.null is not None
         assert self.conclusion is not None
-        for view in self.conclusion.views(self.null, k):
-            quick = Quick(view)
+        for view in self.conclusion.views(self.null, k, self._leverage):
+            quick = Quick(view, self._leverage)
             if quick.proven(k):
                 return True
             self.known.limit = quick.limit
         return False
+
+    @cached_property
+    def _leverage(self) -> LeverageBounds:
+        assert self.null is not None
+        return LeverageBounds(self.null)
 
     def _prove_quickly(self) -> None:
         low, high = 0, 1
@@ -252,7 +259,7 @@ class Bracketing:
         self.offer(order[:high])
 
     def _greedy(self, budget: Budget) -> Units:
-        """Return units in the order in which each takes most from what is left, until the conclusion falls."""
+        """Return units in the order in which each takes most of what is left, until it falls."""
         assert self.conclusion is not None
         gone: list[int] = []
         null = self.null

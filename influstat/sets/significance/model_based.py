@@ -67,7 +67,7 @@ class Lose:
 
     reference: Reference
 
-    def views(self, null: NullFit, k: int) -> Iterator[NullFit]:
+    def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield one null fit for each tau."""
         scaled, squares = self.reference.scaled(null, rows_gone(null, k)), Squares(null)
         if scaled is None or not (squares.D0 > 0.0 and squares.RSS > 0.0):
@@ -105,12 +105,12 @@ class Oppose:
     reference: Reference
     side: float = 1.0
 
-    def views(self, null: NullFit, k: int) -> Iterator[NullFit]:
+    def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield the one null fit there is, if k units leave information."""
         scaled, squares = self.reference.scaled(null, 0), Squares(null)
         if scaled is None or not (squares.D0 > 0.0 and squares.RSS > 0.0):
             return
-        lam = LeverageBounds(null).largest(k, null.f[null.open], -np.inf) + null.relative
+        lam = leverage.largest(k, null.f[null.open], -np.inf) + null.relative
         more = squares.x2 / squares.D0
         all_lam = min(largest_sum(null.lev + more, k), lam + largest_sum(more, k)) * (1.0 + SMALL)
         A = largest_sum(squares.x2, k) / (1.0 - lam) if lam < 1.0 else np.inf

@@ -84,10 +84,10 @@ class RobustLose:
 
     reference: RobustReference
 
-    def views(self, null: NullFit, k: int) -> Iterator[NullFit]:
+    def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield one null fit for each tau."""
         factor = self.reference.factor(null, k)
-        v = None if factor is None else self._bounds(null, Squares(null), k)
+        v = None if factor is None else self._bounds(null, k, leverage)
         if v is None or factor is None:
             return
         total, noise = float(np.sum(v)), SMALL
@@ -99,11 +99,12 @@ class RobustLose:
             more = noise * kappa * (tau * total + 1.0 / tau)
             yield replace(null, f=f, N0=N0, margin=null.margin + more)
 
-    def _bounds(self, null: NullFit, squares: Squares, k: int) -> FloatArray | None:
+    def _bounds(self, null: NullFit, k: int, leverage: LeverageBounds) -> FloatArray | None:
         """Return v of every unit with rows that are there, None where k units may leave no information."""
+        squares = Squares(null)
         if not squares.D0 > 0.0:
             return None
-        lam = LeverageBounds(null).largest(k, null.f[null.open], -np.inf) + null.relative
+        lam = leverage.largest(k, null.f[null.open], -np.inf) + null.relative
         more = squares.x2 / squares.D0
         all_lam = min(largest_sum(null.lev + more, k), lam + largest_sum(more, k)) * (1.0 + SMALL)
         if not (lam < 1.0 and all_lam < 1.0):
@@ -155,7 +156,7 @@ class RobustOppose:
     reference: RobustReference
     side: float = 1.0
 
-    def views(self, null: NullFit, k: int) -> Iterator[NullFit]:
+    def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield nothing: no lower bound on a robust variance is derived here."""
         return iter(())
 
