@@ -81,9 +81,9 @@ class Quick:
         self._remainders: dict[int, float] = {}
 
     def score_count(self) -> int | None:
-        """Return the least k whose k largest f reach N0, None where all of them do not."""
+        """Return the least k whose k largest f reach N0, None where no k that leaves a unit does."""
         found = int(np.searchsorted(self.sums, self.null.N0))
-        return found + 1 if found < len(self.sums) else None
+        return found + 1 if found + 1 < len(self.sums) else None
 
     def largest(self, most: int | None = None) -> int:
         """Return the largest k, at most `most`, of which it is proven that no k units flip the conclusion."""
