@@ -36,10 +36,11 @@ from influstat.input.validation import FloatArray
 WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # sigma, first tried
 START_RANK = 0.9  # of k: where tau is at first
 HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
-WORK = 1e8  # additions of the search, in units of n d^2: many trials for few rows
+WORK = 4e7  # additions of the search, in units of n d^2: many trials for few rows
 FEWEST, MOST = 12, 72
 STEPS = (0.25, 0.15, 0.4)  # first ones of log t, log rank and log sigma
-LEAST_STEP = 0.02
+LEAST_STEP = 0.05
+SLOW = 0.1  # of what is left: a smaller gain of one round shortens the steps
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ class Envelope:
     """
 
     def __init__(self, f: FloatArray, B: FloatArray, C: FloatArray, ordered: FloatArray) -> None:
-        self.f, self.B, self.C, self.ordered = f, B, C, ordered
+        self.f, self.ordered, self.d = f, ordered, B.shape[1]
+        self.both = np.concatenate([B, C], axis=1)
+        self.squares = [np.einsum("ij,ij->i", *pair) for pair in ((B, B), (2.0 * B, C), (C, C))]
         size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
         self.usable = min(size) > 0.0
         self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
@@ -116,28 +119,32 @@ class Envelope:
                 if found < 0.0:
                     self._last = place
                     return True
-            if found == before:
+            if before - found < SLOW * found:
                 steps = steps / 2.0
         return False
 
     def _excess(self, k: int, place: FloatArray, demand: Demand) -> float:
         """Return the quadratic at its highest place, rounded up: below 0 proves it."""
         relative, rank, width = (float(number) for number in np.exp(np.clip(place, -9.0, 9.0)))
-        t, d = relative * self.balance, self.B.shape[1]
+        t, d = relative * self.balance, self.d
         tau = max(float(self.ordered[min(max(round(rank * k), 1), len(self.ordered)) - 1]), 0.0)
-        D, m = t * self.B + self.C / t, self.f - tau
-        s = np.sqrt(m * m + np.einsum("ij,ij->i", D, D) * (width**2 / d))
-        s = np.maximum(s, np.finfo(np.float64).tiny)
-        above = np.maximum(m + s, 0.0)  # s >= |m|
-        value = k * tau + float(np.sum(above * above / (4.0 * s)))
-        scaled = D / (2.0 * np.sqrt(s))[:, None]
-        bent = scaled.T @ scaled
+        m = self.f - tau
+        BB, BC, CC = self.squares
+        s = np.maximum(t * t * BB + BC + CC / t**2, 0.0)  # |D|^2
+        s *= width**2 / d
+        s += m * m
+        s = np.maximum(np.sqrt(s), np.finfo(np.float64).tiny)
+        above, quarters = np.maximum(m + s, 0.0), 0.25 / s  # s >= |m|
+        value = k * tau + float(np.sum(above * above * quarters))
+        gram = self.both.T @ (self.both * quarters[:, None])
+        mixed = np.concatenate([t * np.eye(d), np.eye(d) / t])  # D = (B, C) mixed
+        v = (2.0 * (above * quarters) @ self.both) @ mixed
+        size = t * t * float(np.trace(gram[:d, :d])) + float(np.trace(gram[d:, d:])) / t**2
         rounding = unit_rounding(len(m) + d)
-        left = 1.0 - demand.rho(t) - rounding * (1.0 + float(np.trace(bent)))
+        left = 1.0 - demand.rho(t) - 2.0 * rounding * (1.0 + size)
         need = demand.rounded_need(t)
-        v = (above / (2.0 * s)) @ D
         try:
-            solved = cho_solve(cho_factor(left * np.eye(d) - bent, lower=True), v)
+            solved = cho_solve(cho_factor(left * np.eye(d) - mixed.T @ gram @ mixed, lower=True), v)
         except LinAlgError:
             return abs(need) + value
         quarter = float(v @ solved) / 4.0

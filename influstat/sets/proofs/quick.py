@@ -45,12 +45,15 @@ from scipy.optimize import brentq
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
+from influstat.sets.proofs.candidates import Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope
 from influstat.sets.proofs.leverage_bounds import LeverageBounds, quartic, vectors
 from influstat.sets.proofs.sums import largest_among, largest_sum
 
-ROUNDS = 8  # of conditioning: each gains less than the one before
-GAIN = 1e-3  # of the radius, below which another round is not worth it
+START = 8  # part of what test 1 proves, by which the first step of both tests goes beyond
+FAR = 3.0  # times another bound: so much is not gained by conditioning
+ROUNDS = 6  # of conditioning: each gains less than the one before
+GAIN = 1e-2  # of the radius, below which another round is not worth it
 GRID = 16  # radii per factor of e, rounded up, at which the remainder is evaluated
 ENOUGH = ""  # why a proof succeeded: there is nothing to say
 
@@ -73,7 +76,9 @@ class Quick:
         chosen = self.leverage.open
         self.f, self.B, self.C = null.f[chosen], null.B[chosen], null.C[chosen]
         self.lengths_B, self.lengths_C = np.linalg.norm(self.B, axis=1), np.linalg.norm(self.C, axis=1)
-        self.r2h, self.x2 = null.r2h[chosen], null.x2[chosen]
+        self.units = Candidates(
+            self.f, self.lengths_B, self.lengths_C, self.leverage.lev, null.r2h[chosen], null.x2[chosen]
+        )
         self.ordered = -np.sort(-self.f)
         self.sums = np.cumsum(np.maximum(self.ordered, 0.0))
         self.limit = ENOUGH  # why the last k was not proven
@@ -87,14 +92,15 @@ class Quick:
 
     def largest(self, most: int | None = None) -> int:
         """Return the largest k, at most `most`, of which it is proven that no k units flip the conclusion."""
-        m = len(self.f)
-        top = m if most is None else min(most, m)
-        low, high = 0, 1
-        while high <= top and self.proven(high):
-            low, high = high, 2 * high
-        high = min(high, top + 1)
-        if low and 2 * low > top and high == top + 1 and low < top and self.proven(top):
-            return top
+        top = len(self.f) if most is None else min(most, len(self.f))
+        top = min(top, int(np.searchsorted(self.sums, self.null.N0)))  # beyond, f alone reaches N0
+        low = top
+        while low and not self._first_test(low)[0]:  # cheap, and not far below what the rest proves
+            low //= 2
+        step, high = max(1, low // START), top + 1
+        while low + step < high and self.proven(low + step):
+            low, step = low + step, 2 * step
+        high = min(high, low + step)
         why = self.limit
         while high - low > 1:
             middle = (low + high) // 2
@@ -102,44 +108,51 @@ class Quick:
                 low = middle
             else:
                 high, why = middle, self.limit
-        self.limit = why
+        self.limit = why or f"the {low + 1} largest first-order parts alone reach it"
         return low
 
     def proven(self, k: int) -> bool:
         """Tell whether it is proven that no k units, nor fewer, flip the conclusion."""
+        found, ball = self._first_test(k)
+        if found or ball is None:
+            return found
+        self.limit = f"terms of second order are too large for {k} units"
+        if self._envelope(min(k, len(self.f)), ball):
+            self.kind = "envelope"
+            return True
+        return False
+
+    def _first_test(self, k: int) -> tuple[bool, Ball | None]:
+        """Tell whether test 1 proves it, after conditioning; return the bounds where it does not."""
         null, k = self.null, min(k, len(self.f))
         self.limit = ENOUGH
         if k == 0:
-            return null.N0 - null.margin > 0.0
+            return null.N0 - null.margin > 0.0, None
         first = float(self.sums[k - 1]) * (1.0 + unit_rounding(k))
         if not first < null.N0 - null.margin:
             self.limit = f"the {k} largest first-order parts alone reach it"
-            return False
+            return False, None
         if null.d == 0:  # nothing of second order
             self.kind = "score"
-            return True
+            return True, None
         ball: Ball | None = None
-        given, least = self.f, -np.inf
+        near = self.units.of(k)
+        given, least = near.f, -np.inf
         for _ in range(ROUNDS):
-            found = self._ball(k, given, least)
+            found = self._ball(k, near, given, least)
             if found is None:
                 break
             settled = ball is not None and found.radius > (1.0 - GAIN) * ball.radius
             ball, need = found, self._need(found)
-            given = self.f + ball.radius * self.lengths_B
+            given = near.f + ball.radius * near.B
             if largest_sum(given, k) < need or first < need - ball.radius * ball.B:
                 self.kind = "score"
-                return True
+                return True, ball
             if settled:
                 break
             least = need
-        if ball is None:
-            return False
-        self.limit = f"terms of second order are too large for {k} units"
-        if self._envelope(k, ball):
-            self.kind = "envelope"
-            return True
-        return False
+        self.limit = self.limit or f"terms of second order are too large for {k} units"
+        return False, ball
 
     def doubtful(self) -> NDArray[np.intp]:
         """Return the units of which it is not proven here that none flips the conclusion alone."""
@@ -174,36 +187,28 @@ class Quick:
         null = self.null
         return null.N0 - null.margin - ball.radius * null.cross - ball.remainder
 
-    def _ball(self, k: int, given: FloatArray, least: float) -> Ball | None:
+    def _ball(self, k: int, near: Candidates, given: FloatArray, least: float) -> Ball | None:
         null = self.null
-        lam = self.leverage.largest(k, given, least)
+        trace, other = largest_sum(near.lev, k), self.leverage.other(k)
+        lam = other if trace > FAR * other else min(other, largest_among(near.lev, k, given, least))
+        lam = self.leverage.rounded(lam, k)
         if not lam < 1.0 - null.relative:
             self.limit = f"{k} units may carry all information on the other coefficients"
             return None
-        C = self._length(self.lengths_C, self.r2h, lam, k, given, least)
-        B = self._length(self.lengths_B, self.x2, lam, k, given, least)
+
+        def length(lengths: FloatArray, squares: FloatArray) -> float:
+            bound = largest_among(lengths, k, given, least)
+            if null.folded or not lam * largest_sum(squares, k) < FAR**2 * bound**2:
+                return bound
+            return min(bound, float(np.sqrt(lam * largest_among(squares, k, given, least))))
+
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d + k)
-        radius = self._radius(C * stretched + null.slack, lam + null.relative)
+        radius = self._radius(length(near.C, near.r2h) * stretched + null.slack, lam + null.relative)
         if radius is None:
             self.limit = f"the loss bends too much within reach of {k} units"
             return None
         radius *= stretched
-        return Ball(lam, radius, B * stretched, self._remainder(radius))
-
-    def _length(
-        self,
-        lengths: FloatArray,
-        squares: FloatArray,
-        lam: float,
-        k: int,
-        given: FloatArray,
-        least: float,
-    ) -> float:
-        """Return a bound on |C_S| or |B_S|."""
-        bound = largest_among(lengths, k, given, least)
-        if self.null.folded or not np.isfinite(squares).all():
-            return bound
-        return min(bound, float(np.sqrt(lam * largest_among(squares, k, given, least))))
+        return Ball(lam, radius, length(near.B, near.x2) * stretched, self._remainder(radius))
 
     def _radius(self, C: float, lam: float) -> float | None:
         """Return r of the module's docstring, None where there is none."""

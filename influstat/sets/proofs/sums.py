@@ -7,7 +7,7 @@ import numpy as np
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 
-TRIED = 8  # multipliers: each one proves something, the best of a few is within a percent of the best of all
+TRIED = 7  # multipliers: each one proves something, the best of a few is within a percent of the best of all
 
 
 def largest_sum(values: FloatArray, k: int) -> float:
