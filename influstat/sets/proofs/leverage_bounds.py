@@ -47,7 +47,7 @@ class LeverageBounds:
         self.gone = null.units.sums(null.share)[self.open] * largest
 
     def other(self, k: int) -> float:
-        """Return the smaller of bounds 2 and 3 for any k open units; inf in one direction, and where unknown."""
+        """Return the smaller of bounds 2 and 3 for any k open units; inf where there are none."""
         if self.null.d < 2:  # the trace is the eigenvalue itself
             return float("inf")
         table = self.gershgorin
