@@ -70,8 +70,8 @@ class Demand:
 class Part:
     """Units, or blocks of units of nearly the same f: such a block has the largest f of its units.
 
-    f is larger then than it is, which bounds from above, and the units of a block share s; B and C enter by sums and
-    Gram matrices and lose nothing.
+    f is larger then than it is, which bounds from above, and the units of a block share s; B and C enter by
+    sums and Gram matrices and lose nothing.
     """
 
     f: FloatArray  # shape (b,)
@@ -147,6 +147,10 @@ class Envelope:
         self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
         self.trials = int(np.clip(WORK / (B.shape[0] * B.shape[1] ** 2), FEWEST, MOST))
         self._last = np.log([1.0, START_RANK, WIDTHS[3]])
+
+    def proves_again(self, k: int, demand: Demand) -> bool:
+        """Tell whether what was the last proof is one here too."""
+        return self.usable and self._excess(k, self._last, demand) < 0.0
 
     def proves(self, k: int, demand: Demand) -> bool:
         """Tell whether it is proven that no k units take away what the test needs."""
