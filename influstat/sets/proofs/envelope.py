@@ -146,23 +146,23 @@ class Envelope:
         self.usable = min(size) > 0.0
         self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
         self.trials = int(np.clip(WORK / (B.shape[0] * B.shape[1] ** 2), FEWEST, MOST))
-        self._last = np.log([1.0, START_RANK, WIDTHS[3]])
+        self.place = np.log([1.0, START_RANK, WIDTHS[3]])
 
     def proves_again(self, k: int, demand: Demand) -> bool:
         """Tell whether what was the last proof is one here too."""
-        return self.usable and self._excess(k, self._last, demand) < 0.0
+        return self.usable and self._excess(k, self.place, demand) < 0.0
 
     def proves(self, k: int, demand: Demand) -> bool:
         """Tell whether it is proven that no k units take away what the test needs."""
         if not self.usable:
             return False
-        tried = [self._last]
-        tried += [np.array([self._last[0], self._last[1], np.log(width)]) for width in WIDTHS]
+        tried = [self.place]
+        tried += [np.array([self.place[0], self.place[1], np.log(width)]) for width in WIDTHS]
         found = np.inf
         for place in tried:
             value = self._excess(k, place, demand)
             if value < 0.0:
-                self._last = place
+                self.place = place
                 return True
             if value < found:
                 found, best = value, place
@@ -182,7 +182,7 @@ class Envelope:
                 if value < found:
                     place, found = moved, value
                 if found < 0.0:
-                    self._last = place
+                    self.place = place
                     return True
             if before - found < SLOW * found:
                 steps = steps / 2.0

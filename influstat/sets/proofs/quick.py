@@ -114,7 +114,7 @@ class Quick:
     def proven(self, k: int) -> bool:
         """Tell whether it is proven that no k units, nor fewer, flip the conclusion."""
         k, ball = min(k, len(self.f)), None
-        for found, ball in self._tests(k):
+        for found, ball in self.rounds(k):
             if found:
                 self.kind = "score"
                 return True
@@ -131,9 +131,9 @@ class Quick:
 
     def _first_test(self, k: int) -> bool:
         """Tell whether test 1 alone proves it."""
-        return any(found for found, _ in self._tests(min(k, len(self.f))))
+        return any(found for found, _ in self.rounds(min(k, len(self.f))))
 
-    def _tests(self, k: int) -> Iterator[tuple[bool, Ball | None]]:
+    def rounds(self, k: int) -> Iterator[tuple[bool, Ball | None]]:
         """Yield, round after round of conditioning, whether test 1 proves it, and the bounds."""
         null, self.limit = self.null, ENOUGH
         first = float(self.sums[k - 1]) * (1.0 + unit_rounding(k)) if k else 0.0

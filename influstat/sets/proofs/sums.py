@@ -74,4 +74,4 @@ def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -
             high = middle
         else:
             low = middle
-    return best
+    return max(best, 0.0)  # it is below 0 where no set has such a sum at all
