@@ -167,10 +167,10 @@ class _Work:
     def _greedy(self) -> NDArray[np.intp]:
         assert self.search.downdates is not None
         assert self.asked.problem is not None
-        order = np.array(
-            greedy(self.asked.problem, self.search.downdates, self.most, self.search.budget), dtype=np.intp
-        )
-        self.counts["greedy"] = len(order) or None
+        found = greedy(self.asked.problem, self.search.downdates, self.most, self.search.budget)
+        order = np.array(found or [], dtype=np.intp)
+        if found is not None:
+            self.counts["greedy"] = len(order) or None
         self.search.offer([order])
         return order
 

@@ -53,7 +53,7 @@ class Breakdown(Tabled):
         "first_order": how many of the largest first-order effects add up to the distance (zaminfluence's
         rule); "rescaled": each divided by 1 - leverage; "score": how many of the largest first-order parts
         under the null; "greedy": one unit after the other with all exact effects anew. None: it says that no
-        set does it, or was not asked.
+        set does it. An account that was not asked, or not finished in time, is left out.
     upper : int or None
         Size of the smallest set found. It was removed and refitted.
     removed, positions : tuple

@@ -36,10 +36,13 @@ from influstat.input.validation import FloatArray
 WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # sigma, first tried
 START_RANK = 0.9  # of k: where tau is at first
 HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
-WORK = 1e8  # additions of the search, in units of n d^2: many trials for few rows
+WORK = 3e8  # additions of the search, in units of n d^2: many trials for few rows
+BLOCK = 32  # units of nearly the same f that share s
+NEAR = 3  # times k: units of largest f that do not
 FEWEST, MOST = 12, 72
 STEPS = (0.25, 0.15, 0.4)  # first ones of log t, log rank and log sigma
-LEAST_STEP = 0.02
+LEAST_STEP = 0.05
+SLOW = 0.1  # of what is left: a smaller gain of one round shortens the steps
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,66 @@ class Demand:
         return self.need - self.radius * (self.cross + self.slack / t**2)
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Units, or blocks of units of nearly the same f: such a block has the largest f of its units.
+
+    f is larger then than it is, which bounds from above, and the units of a block share s; B and C enter by
+    sums and Gram matrices and lose nothing.
+    """
+
+    f: FloatArray  # shape (b,)
+    count: FloatArray  # units in each, shape (b,)
+    both: FloatArray  # sums of (B, C), shape (b, 2 d)
+    squares: FloatArray  # means of |B|^2, B'C and |C|^2, shape (3, b)
+    grams: FloatArray | None  # sums of products of (B, C), shape (b, 4 d^2); None for single units
+
+    def gram(self, weights: FloatArray) -> FloatArray:
+        """Return the weighted sum of products of (B, C), shape (2 d, 2 d)."""
+        if self.grams is None:
+            return np.asarray(self.both.T @ (self.both * weights[:, None]))
+        width = self.both.shape[1]
+        return np.asarray((weights @ self.grams).reshape(width, width))
+
+    def take(self, chosen: slice) -> Part:
+        """Return some of them."""
+        grams = None if self.grams is None else self.grams[chosen]
+        return Part(self.f[chosen], self.count[chosen], self.both[chosen], self.squares[:, chosen], grams)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """All units in the order of f, largest first, and the same in blocks."""
+
+    single: Part
+    blocks: Part
+
+    @classmethod
+    def of(cls, f: FloatArray, both: FloatArray) -> Parts:
+        """Return the units and their blocks; `both` is (B, C)."""
+        order = np.argsort(-f, kind="stable")
+        f, both = f[order], np.ascontiguousarray(both[order])
+        d = both.shape[1] // 2
+        B, C = both[:, :d], both[:, d:]
+        squares = np.array([np.einsum("ij,ij->i", *pair) for pair in ((B, B), (B, C), (C, C))])
+        single = Part(f, np.ones(len(f)), both, squares, None)
+        starts = np.arange(0, len(f), BLOCK)
+        whole = len(f) // BLOCK * BLOCK
+        grams = np.zeros((len(starts), 4 * d * d))
+        shaped = both[:whole].reshape(-1, BLOCK, 2 * d)
+        grams[: len(shaped)] = np.matmul(shaped.transpose(0, 2, 1), shaped).reshape(-1, 4 * d * d)
+        if whole < len(f):
+            grams[-1] = (both[whole:].T @ both[whole:]).ravel()
+        count = np.diff(np.append(starts, len(f))).astype(np.float64)
+        means = np.add.reduceat(squares, starts, axis=1) / count
+        return cls(single, Part(f[starts], count, np.add.reduceat(both, starts, axis=0), means, grams))
+
+    def split(self, k: int) -> tuple[Part, Part]:
+        """Return about the k units of largest f one by one, and all others in blocks."""
+        blocks = min(-(-k // BLOCK), len(self.blocks.f))
+        return self.single.take(slice(0, blocks * BLOCK)), self.blocks.take(slice(blocks, None))
+
+
 class Envelope:
     """The test for the units of one null fit.
 
@@ -77,24 +140,29 @@ class Envelope:
     """
 
     def __init__(self, f: FloatArray, B: FloatArray, C: FloatArray, ordered: FloatArray) -> None:
-        self.f, self.B, self.C, self.ordered = f, B, C, ordered
+        self.ordered, self.d = ordered, B.shape[1]
+        self.parts = Parts.of(f, np.concatenate([B, C], axis=1))
         size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
         self.usable = min(size) > 0.0
         self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
         self.trials = int(np.clip(WORK / (B.shape[0] * B.shape[1] ** 2), FEWEST, MOST))
-        self._last = np.log([1.0, START_RANK, WIDTHS[3]])
+        self.place = np.log([1.0, START_RANK, WIDTHS[3]])
+
+    def proves_again(self, k: int, demand: Demand) -> bool:
+        """Tell whether what was the last proof is one here too."""
+        return self.usable and self._excess(k, self.place, demand) < 0.0
 
     def proves(self, k: int, demand: Demand) -> bool:
         """Tell whether it is proven that no k units take away what the test needs."""
         if not self.usable:
             return False
-        tried = [self._last]
-        tried += [np.array([self._last[0], self._last[1], np.log(width)]) for width in WIDTHS]
+        tried = [self.place]
+        tried += [np.array([self.place[0], self.place[1], np.log(width)]) for width in WIDTHS]
         found = np.inf
         for place in tried:
             value = self._excess(k, place, demand)
             if value < 0.0:
-                self._last = place
+                self.place = place
                 return True
             if value < found:
                 found, best = value, place
@@ -114,30 +182,36 @@ class Envelope:
                 if value < found:
                     place, found = moved, value
                 if found < 0.0:
-                    self._last = place
+                    self.place = place
                     return True
-            if found == before:
+            if before - found < SLOW * found:
                 steps = steps / 2.0
         return False
 
     def _excess(self, k: int, place: FloatArray, demand: Demand) -> float:
         """Return the quadratic at its highest place, rounded up: below 0 proves it."""
         relative, rank, width = (float(number) for number in np.exp(np.clip(place, -9.0, 9.0)))
-        t, d = relative * self.balance, self.B.shape[1]
+        t, d = relative * self.balance, self.d
         tau = max(float(self.ordered[min(max(round(rank * k), 1), len(self.ordered)) - 1]), 0.0)
-        D, m = t * self.B + self.C / t, self.f - tau
-        s = np.sqrt(m * m + np.einsum("ij,ij->i", D, D) * (width**2 / d))
-        s = np.maximum(s, np.finfo(np.float64).tiny)
-        above = np.maximum(m + s, 0.0)  # s >= |m|
-        value = k * tau + float(np.sum(above * above / (4.0 * s)))
-        scaled = D / (2.0 * np.sqrt(s))[:, None]
-        bent = scaled.T @ scaled
-        rounding = unit_rounding(len(m) + d)
-        left = 1.0 - demand.rho(t) - rounding * (1.0 + float(np.trace(bent)))
+        near, far = self.parts.split(NEAR * k)
+        value, gram, sums = k * tau, np.zeros((2 * d, 2 * d)), np.zeros(2 * d)
+        for part in (near, far):
+            m = part.f - tau
+            BB, BC, CC = part.squares
+            s = np.maximum(t * t * BB + 2.0 * BC + CC / t**2, 0.0)  # |D|^2
+            s = np.maximum(np.sqrt(m * m + s * (width**2 / d)), np.finfo(np.float64).tiny)
+            above, quarters = np.maximum(m + s, 0.0), 0.25 / s  # s >= |m|
+            value += float(np.sum(part.count * above * above * quarters))
+            gram += part.gram(quarters)
+            sums += 2.0 * (above * quarters) @ part.both
+        mixed = np.concatenate([t * np.eye(d), np.eye(d) / t])  # D = (B, C) mixed
+        v = sums @ mixed
+        size = t * t * float(np.trace(gram[:d, :d])) + float(np.trace(gram[d:, d:])) / t**2
+        rounding = unit_rounding(len(self.ordered) + d)
+        left = 1.0 - demand.rho(t) - 2.0 * rounding * (1.0 + size)
         need = demand.rounded_need(t)
-        v = (above / (2.0 * s)) @ D
         try:
-            solved = cho_solve(cho_factor(left * np.eye(d) - bent, lower=True), v)
+            solved = cho_solve(cho_factor(left * np.eye(d) - mixed.T @ gram @ mixed, lower=True), v)
         except LinAlgError:
             return abs(need) + value
         quarter = float(v @ solved) / 4.0

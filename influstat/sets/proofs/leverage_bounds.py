@@ -27,7 +27,7 @@ from scipy.optimize import minimize_scalar
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
-from influstat.sets.proofs.sums import largest_among, largest_sum
+from influstat.sets.proofs.sums import largest_sum
 
 MOST_DIRECTIONS = 40  # for the fourth moment, whose matrix has d (d + 1) / 2 rows
 MOST_ROWS = 2000  # for Gershgorin's table, whose cost is n^2 d
@@ -47,19 +47,27 @@ class LeverageBounds:
         largest = float(np.linalg.eigvalsh(null.penalty)[-1]) if null.folded and null.d else 0.0
         self.gone = null.units.sums(null.share)[self.open] * largest
 
-    def largest(self, k: int, given: FloatArray, least: float) -> float:
-        """Return a bound on lambda(A_S) over S of at most k open units of given sum >= least, rounded up."""
-        if self.null.d == 0:
-            return 0.0
-        bounds = [largest_among(self.lev, k, given, least)]
-        if bounds[0] > 0.0 and self.null.d > 1:  # in one direction the trace is the eigenvalue itself
-            gone = largest_sum(self.gone, k)
-            if k <= len(self.gershgorin):
-                bounds.append(float(self.gershgorin[k - 1]) + gone)
-            if np.sqrt(k) * float(np.max(self.lev - self.gone)) < min(bounds):  # q4 is at least that squared
-                bounds.append(np.sqrt(k * self.fourth) + gone)
+    def other(self, k: int) -> float:
+        """Return the smaller of bounds 2 and 3 for any k open units; inf where there are none."""
+        if self.null.d < 2:  # the trace is the eigenvalue itself
+            return float("inf")
+        table = self.gershgorin
+        bound = float(table[k - 1]) if k <= len(table) else np.inf
+        # q4 is at least the square of the largest lambda(A_i), and costs more than the other bounds.
+        if np.sqrt(k) * float(np.max(self.lev - self.gone, initial=0.0)) < min(
+            bound, largest_sum(self.lev, k)
+        ):
+            bound = min(bound, float(np.sqrt(k * self.fourth)))
+        return bound + largest_sum(self.gone, k)
+
+    def any_set(self, k: int) -> float:
+        """Return a bound on lambda(A_S) over all S of at most k open units, rounded up."""
+        return self.rounded(min(largest_sum(self.lev, k), self.other(k)), k)
+
+    def rounded(self, bound: float, k: int) -> float:
+        """Return a bound on lambda(A_S) that holds for computed leverages too."""
         rounding = unit_rounding(self.null.d + k) + self.null.relative
-        return float(min(bounds)) * (1.0 + rounding) + rounding
+        return bound * (1.0 + rounding) + rounding
 
     @cached_property
     def fourth(self) -> float:

@@ -34,24 +34,27 @@ lengths are enlarged.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh
 from scipy.optimize import brentq
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
+from influstat.sets.proofs.candidates import Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope
-from influstat.sets.proofs.leverage_bounds import LeverageBounds, quartic, vectors
+from influstat.sets.proofs.leverage_bounds import LeverageBounds
+from influstat.sets.proofs.remainder import Remainder
 from influstat.sets.proofs.sums import largest_among, largest_sum
 
-ROUNDS = 8  # of conditioning: each gains less than the one before
-GAIN = 1e-3  # of the radius, below which another round is not worth it
-GRID = 16  # radii per factor of e, rounded up, at which the remainder is evaluated
+START = 8  # part of what test 1 proves, by which the first step of both tests goes beyond
+FAR = 3.0  # times another bound: so much is not gained by conditioning
+ROUNDS = 6  # of conditioning: each gains less than the one before
+GAIN = 1e-2  # of the radius, below which another round is not worth it
 ENOUGH = ""  # why a proof succeeded: there is nothing to say
 
 
@@ -74,28 +77,31 @@ class Quick:
         chosen = self.leverage.open
         self.f, self.B, self.C = null.f[chosen], null.B[chosen], null.C[chosen]
         self.lengths_B, self.lengths_C = np.linalg.norm(self.B, axis=1), np.linalg.norm(self.C, axis=1)
-        self.r2h, self.x2 = null.r2h[chosen], null.x2[chosen]
+        self.units = Candidates(
+            self.f, self.lengths_B, self.lengths_C, self.leverage.lev, null.r2h[chosen], null.x2[chosen]
+        )
         self.ordered = -np.sort(-self.f)
         self.sums = np.cumsum(np.maximum(self.ordered, 0.0))
         self.limit = ENOUGH  # why the last k was not proven
         self.kind = "score"  # by what the last proof was
-        self._remainders: dict[int, float] = {}
+        self.remainder = Remainder(null)
 
     def score_count(self) -> int | None:
-        """Return the least k whose k largest f reach N0, None where all of them do not."""
+        """Return the least k whose k largest f reach N0, None where no k that leaves a unit does."""
         found = int(np.searchsorted(self.sums, self.null.N0))
-        return found + 1 if found < len(self.sums) else None
+        return found + 1 if found + 1 < len(self.sums) else None
 
     def largest(self, most: int | None = None) -> int:
         """Return the largest k, at most `most`, of which it is proven that no k units flip the conclusion."""
-        m = len(self.f)
-        top = m if most is None else min(most, m)
-        low, high = 0, 1
-        while high <= top and self.proven(high):
-            low, high = high, 2 * high
-        high = min(high, top + 1)
-        if low and 2 * low > top and high == top + 1 and low < top and self.proven(top):
-            return top
+        top = len(self.f) if most is None else min(most, len(self.f))
+        top = min(top, int(np.searchsorted(self.sums, self.null.N0)))  # beyond, f alone reaches N0
+        low = top
+        while low and not self._first_test(low):  # cheap, and not far below what the rest proves
+            low //= 2
+        step, high = max(1, low // START), top + 1
+        while low + step < high and self.proven(low + step):
+            low, step = low + step, 2 * step
+        high = min(high, low + step)
         why = self.limit
         while high - low > 1:
             middle = (low + high) // 2
@@ -103,44 +109,52 @@ class Quick:
                 low = middle
             else:
                 high, why = middle, self.limit
-        self.limit = why
+        self.limit = why or f"the {low + 1} largest first-order parts alone reach it"
         return low
 
     def proven(self, k: int) -> bool:
         """Tell whether it is proven that no k units, nor fewer, flip the conclusion."""
-        null, k = self.null, min(k, len(self.f))
-        self.limit = ENOUGH
-        if k == 0:
-            return null.N0 - null.margin > 0.0
-        first = float(self.sums[k - 1]) * (1.0 + unit_rounding(k))
-        if not first < null.N0 - null.margin:
-            self.limit = f"the {k} largest first-order parts alone reach it"
-            return False
-        if null.d == 0:  # nothing of second order
-            self.kind = "score"
-            return True
-        ball: Ball | None = None
-        given, least = self.f, -np.inf
-        for _ in range(ROUNDS):
-            found = self._ball(k, given, least)
-            if found is None:
-                break
-            settled = ball is not None and found.radius > (1.0 - GAIN) * ball.radius
-            ball, need = found, self._need(found)
-            given = self.f + ball.radius * self.lengths_B
-            if largest_sum(given, k) < need or first < need - ball.radius * ball.B:
+        k, ball = min(k, len(self.f)), None
+        for found, ball in self.rounds(k):
+            if found:
                 self.kind = "score"
                 return True
-            if settled:
-                break
-            least = need
+            if ball is not None and self.envelope.proves_again(k, self._demand(ball)):
+                self.kind = "envelope"
+                return True
         if ball is None:
             return False
         self.limit = f"terms of second order are too large for {k} units"
-        if self._envelope(k, ball):
+        if self.envelope.proves(k, self._demand(ball)):
             self.kind = "envelope"
             return True
         return False
+
+    def _first_test(self, k: int) -> bool:
+        """Tell whether test 1 alone proves it."""
+        return any(found for found, _ in self.rounds(min(k, len(self.f))))
+
+    def rounds(self, k: int) -> Iterator[tuple[bool, Ball | None]]:
+        """Yield, round after round of conditioning, whether test 1 proves it, and the bounds."""
+        null, self.limit = self.null, ENOUGH
+        first = float(self.sums[k - 1]) * (1.0 + unit_rounding(k)) if k else 0.0
+        if not first < null.N0 - null.margin:
+            self.limit = f"the {k} largest first-order parts alone reach it"
+        if self.limit or k == 0 or null.d == 0:  # nothing of second order
+            yield not self.limit, None
+            return
+        near, radius = self.units.of(k), np.inf
+        given, least = near.f, -np.inf
+        for _ in range(ROUNDS):
+            ball = self._ball(k, near, given, least)
+            if ball is None:
+                return
+            need = self._need(ball)
+            given, least = near.f + ball.radius * near.B, need
+            yield largest_sum(given, k) < need or first < need - ball.radius * ball.B, ball
+            if ball.radius > (1.0 - GAIN) * radius:
+                return
+            radius = ball.radius
 
     def doubtful(self) -> NDArray[np.intp]:
         """Return the units of which it is not proven here that none flips the conclusion alone."""
@@ -159,7 +173,7 @@ class Quick:
                 ]
             )
         finite = np.isfinite(radius)
-        curved = self._curved(float(np.max(radius[finite], initial=0.0)))
+        curved = self.remainder.curved(float(np.max(radius[finite], initial=0.0)))
         with np.errstate(invalid="ignore", over="ignore"):
             second = radius * (self.lengths_B * stretched + null.cross) + radius**2 * curved
             if self.leverage.rows and not null.folded and null.concordance == 0.0:
@@ -175,40 +189,32 @@ class Quick:
         null = self.null
         return null.N0 - null.margin - ball.radius * null.cross - ball.remainder
 
-    def _ball(self, k: int, given: FloatArray, least: float) -> Ball | None:
+    def _ball(self, k: int, near: Candidates, given: FloatArray, least: float) -> Ball | None:
         null = self.null
-        lam = self.leverage.largest(k, given, least)
+        trace, other = largest_sum(near.lev, k), self.leverage.other(k)
+        lam = other if trace > FAR * other else min(other, largest_among(near.lev, k, given, least))
+        lam = self.leverage.rounded(lam, k)
         if not lam < 1.0 - null.relative:
             self.limit = f"{k} units may carry all information on the other coefficients"
             return None
-        C = self._length(self.lengths_C, self.r2h, lam, k, given, least)
-        B = self._length(self.lengths_B, self.x2, lam, k, given, least)
+
+        def length(lengths: FloatArray, squares: FloatArray) -> float:
+            bound = largest_among(lengths, k, given, least)
+            if null.folded or not lam * largest_sum(squares, k) < FAR**2 * bound**2:
+                return bound
+            return min(bound, float(np.sqrt(lam * largest_among(squares, k, given, least))))
+
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d + k)
-        radius = self._radius(C * stretched + null.slack, lam + null.relative)
+        radius = self._radius(length(near.C, near.r2h) * stretched + null.slack, lam + null.relative)
         if radius is None:
             self.limit = f"the loss bends too much within reach of {k} units"
             return None
         radius *= stretched
-        return Ball(lam, radius, B * stretched, self._remainder(radius))
-
-    def _length(
-        self,
-        lengths: FloatArray,
-        squares: FloatArray,
-        lam: float,
-        k: int,
-        given: FloatArray,
-        least: float,
-    ) -> float:
-        """Return a bound on |C_S| or |B_S|."""
-        bound = largest_among(lengths, k, given, least)
-        if self.null.folded or not np.isfinite(squares).all():
-            return bound
-        return min(bound, float(np.sqrt(lam * largest_among(squares, k, given, least))))
+        return Ball(lam, radius, length(near.B, near.x2) * stretched, self.remainder.rest(radius))
 
     def _radius(self, C: float, lam: float) -> float | None:
         """Return r of the module's docstring, None where there is none."""
-        bend = self.null.concordance * self.third
+        bend = self.null.concordance * self.remainder.third
         if bend == 0.0:
             return C / (1.0 - lam)
         if not np.isfinite(bend):
@@ -223,74 +229,20 @@ class Quick:
         root = float(brentq(left, 0.0, top, xtol=1e-14 * top)) * (1.0 + 1e-9)
         return root if left(root) > 0.0 else top
 
-    @cached_property
-    def third(self) -> float:
-        """R3 of the module's docstring, over all rows that are there."""
-        null = self.null
-        if null.concordance == 0.0 or null.d == 0:
-            return 0.0
-        longest = self.longest
-        if null.d > 20:  # the matrix of the fourth moment costs d^4 a row
-            return longest
-        step = max(1, 2**20 // null.d**2)
-        parts = (slice(k, k + step) for k in range(0, len(null.h), step))
-        fourth = quartic([vectors(null.z[p]) * np.sqrt(null.h[p])[:, None] for p in parts], null.d)
-        return min(longest, float(np.sqrt(fourth)) * (1.0 + 2.0 * null.relative))
-
-    @cached_property
-    def longest(self) -> float:
-        """Bound on |z| over all rows that are there."""
-        lengths = np.linalg.norm(self.null.z[self.null.h > 0.0], axis=1)
-        return float(np.max(lengths, initial=0.0)) * (1.0 + self.null.relative)
-
-    def _curved(self, radius: float) -> float:
-        """Return c lambda(sum h |xi| gamma(c |z| r) zz') for all rows, at a radius rounded up."""
-        null = self.null
-        c = null.concordance
-        if c == 0.0 or radius == 0.0 or null.d == 0:
-            return 0.0
-        place = int(np.ceil(GRID * np.log(radius)))
-        if place not in self._remainders:
-            lengths = np.linalg.norm(null.z, axis=1) * (1.0 + null.relative)
-            weights = null.h * np.abs(null.xi) * gamma(c * lengths * np.exp(place / GRID))
-            matrix = null.z.T @ (null.z * weights[:, None])
-            known = np.isfinite(matrix).all()
-            top = float(eigvalsh(matrix, subset_by_index=[null.d - 1, null.d - 1])[0]) if known else np.inf
-            enlarged = 1.0 + 4.0 * null.relative + unit_rounding(len(weights) + null.d)
-            self._remainders[place] = c * top * enlarged
-        return self._remainders[place]
-
-    def _remainder(self, radius: float) -> float:
-        """Return rem of test 1."""
-        return radius**2 * self._curved(radius) if self.null.concordance else 0.0
-
-    def _envelope(self, k: int, ball: Ball) -> bool:
-        """Tell whether test 2 proves it."""
-        null, c, radius = self.null, self.null.concordance, ball.radius
-        bend = c * float(gamma(np.array(c * self.longest * radius))) * self.third * radius if c else 0.0
-        demand = Demand(
+    def _demand(self, ball: Ball) -> Demand:
+        """Return what test 2 has to exclude."""
+        null, radius = self.null, ball.radius
+        return Demand(
             need=null.N0 - null.margin,
             lam=ball.lam + null.relative,
             radius=radius,
-            curved=self._curved(radius),
-            bend=bend,
+            curved=self.remainder.curved(radius),
+            bend=self.remainder.bend(radius),
             cross=null.cross,
             slack=null.slack,
         )
-        return self.envelope.proves(k, demand)
 
     @cached_property
     def envelope(self) -> Envelope:
         """Test 2 for these units."""
         return Envelope(self.f, self.B, self.C, self.ordered)
-
-
-def gamma(x: FloatArray) -> FloatArray:
-    """Return (e^x - 1 - x) / x^2 for x >= 0, rounded up: 1/2 at 0, inf beyond float64."""
-    x = np.asarray(x, dtype=np.float64)
-    small = x < 1e-2
-    safe = np.where(small, 1.0, x)
-    with np.errstate(over="ignore", invalid="ignore"):
-        series = 0.5 + x / 6.0 + x * x / 23.0
-        closed = (np.expm1(safe) - safe) / (safe * safe) * (1.0 + 1e-11)
-    return np.where(small, series, np.where(np.isfinite(closed), closed, np.inf))

@@ -7,7 +7,7 @@ import numpy as np
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 
-TRIED = 8  # multipliers: each one proves something, the best of a few is within a percent of the best of all
+TRIED = 7  # multipliers: each one proves something, the best of a few is within a percent of the best of all
 
 
 def largest_sum(values: FloatArray, k: int) -> float:
@@ -74,4 +74,4 @@ def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -
             high = middle
         else:
             low = middle
-    return best
+    return max(best, 0.0)  # it is below 0 where no set has such a sum at all

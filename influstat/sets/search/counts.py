@@ -51,7 +51,7 @@ def _rescaled(asked: Question) -> FloatArray | None:
 
 
 def count(effects: FloatArray, distance: float) -> int | None:
-    """Return how many of the largest effects add up to the distance, None where all of them do not.
+    """Return how many of the largest effects add up to the distance, None where no number short of all does.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def count(effects: FloatArray, distance: float) -> int | None:
     """
     sums = np.cumsum(-np.sort(-np.maximum(effects, 0.0)))
     found = int(np.searchsorted(sums, distance))
-    return found + 1 if found < len(sums) else None
+    return found + 1 if found + 1 < len(sums) else None
 
 
 def largest_first(effects: FloatArray, k: int) -> Units:

@@ -25,13 +25,13 @@ from influstat.sets.search.without import Downdates
 ALONE = 1e-9  # 1 - leverage below which a row determines a coefficient alone: it cannot go
 
 
-def greedy(problem: Problem, downdates: Downdates, most: int, budget: Budget) -> list[int]:
+def greedy(problem: Problem, downdates: Downdates, most: int, budget: Budget) -> list[int] | None:
     """Return the units in the order in which they go, until the conclusion flips by this account.
 
     Returns
     -------
-    list of int
-        Empty where it does not flip within `most` units or the budget.
+    list of int or None
+        Empty where nothing that may go moves it further; None where `most` or the budget came first.
     """
     risk = problem.risk
     single = problem.units.single and risk.quadratic
@@ -43,7 +43,7 @@ def greedy(problem: Problem, downdates: Downdates, most: int, budget: Budget) ->
     return _by_score(downdates, most, budget)
 
 
-def _by_downdates(problem: Problem, free: Mask, most: int, budget: Budget) -> list[int]:
+def _by_downdates(problem: Problem, free: Mask, most: int, budget: Budget) -> list[int] | None:
     risk, rows = problem.risk, problem.units.members
     eta = risk.linear_predictor(problem.theta)
     h = risk.rows.weighted(risk.loss.second(risk.y, eta))
@@ -77,10 +77,10 @@ def _by_downdates(problem: Problem, free: Mask, most: int, budget: Budget) -> li
         along = along + c * (along[j] * part)
         squares = squares + c * c * part
         H += np.outer(image, image) * part
-    return []
+    return None
 
 
-def _by_score(downdates: Downdates, most: int, budget: Budget) -> list[int]:
+def _by_score(downdates: Downdates, most: int, budget: Budget) -> list[int] | None:
     gone, removed = list[int](), np.zeros(len(downdates.null.f), dtype=np.bool_)
     f = downdates.null.f
     while len(gone) < most and not budget.out:
@@ -95,4 +95,4 @@ def _by_score(downdates: Downdates, most: int, budget: Budget) -> list[int]:
         if found.N <= 0.0:
             return gone
         f = found.f
-    return []
+    return None

@@ -110,7 +110,7 @@ class Oppose:
         scaled, squares = self.reference.scaled(null, 0), Squares(null)
         if scaled is None or not (squares.D0 > 0.0 and squares.RSS > 0.0):
             return
-        lam = leverage.largest(k, null.f[null.open], -np.inf) + null.relative
+        lam = leverage.any_set(k) + null.relative
         more = squares.x2 / squares.D0
         all_lam = min(largest_sum(null.lev + more, k), lam + largest_sum(more, k)) * (1.0 + SMALL)
         A = largest_sum(squares.x2, k) / (1.0 - lam) if lam < 1.0 else np.inf

@@ -104,7 +104,7 @@ class RobustLose:
         squares = Squares(null)
         if not squares.D0 > 0.0:
             return None
-        lam = leverage.largest(k, null.f[null.open], -np.inf) + null.relative
+        lam = leverage.any_set(k) + null.relative
         more = squares.x2 / squares.D0
         all_lam = min(largest_sum(null.lev + more, k), lam + largest_sum(more, k)) * (1.0 + SMALL)
         if not (lam < 1.0 and all_lam < 1.0):
