@@ -125,7 +125,7 @@ class _Work:
     def _prove_more(self) -> None:
         """Let each prover raise the bound, and its sets start a search."""
         assert self.null is not None
-        for name, prover in PROVERS.items():
+        for name, prover in PROVERS:
             if not self._open() or self.budget.out:
                 return
             flips = self.most + 1 if self.search.upper is None else self.search.upper

@@ -16,7 +16,7 @@ from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.enumeration import enumeration
 from influstat.sets.proofs.rows import branch_and_bound
 
-MOST_NUISANCES = 6  # of cones, whose number grows like 2^d at least
+FEW, SOME = 4, 6  # nuisance coefficients: the number of cones grows like 2^d at least
 PART = "weights that {} units keep in part do it"
 CONES = 0.5  # share of the budget for them; the rest is for the rows
 
@@ -49,8 +49,17 @@ Prover = Callable[[NullFit, int, int, Budget], Iterator[Reached]]
 
 
 def by_cones(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
-    """Yield what cones prove: for squared error and few nuisance coefficients, by bisection."""
-    if not null.problem.risk.quadratic or null.d > MOST_NUISANCES:
+    """Yield what cones prove for squared error and few nuisance coefficients."""
+    return _bisected(null, safe, flips, budget) if null.d <= FEW else iter(())
+
+
+def by_many_cones(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
+    """Yield what cones prove with a few more, where they are many and other proofs go first."""
+    return _bisected(null, safe, flips, budget) if FEW < null.d <= SOME else iter(())
+
+
+def _bisected(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
+    if not null.problem.risk.quadratic:
         return
     problem, deadline = Slopes.at(null), monotonic() + CONES * budget.left
     while safe + 1 < flips and monotonic() < deadline:
@@ -82,8 +91,9 @@ def by_enumeration(null: NullFit, safe: int, flips: int, budget: Budget) -> Iter
             return
 
 
-PROVERS: dict[str, Prover] = {
-    "cones": by_cones,
-    "enumeration": by_enumeration,
-    "branch and bound": by_rows,
-}
+PROVERS: tuple[tuple[str, Prover], ...] = (
+    ("cones", by_cones),
+    ("enumeration", by_enumeration),
+    ("cones", by_many_cones),
+    ("branch and bound", by_rows),
+)

@@ -144,6 +144,7 @@ class Bracketing:
         for view in self.conclusion.views(self.null, k, self._leverage):
             quick = Quick(view, self._leverage)
             if quick.proven(k):
+                self._raise(k, quick.kind)
                 return True
             self.known.limit = quick.limit
         return False
@@ -157,12 +158,10 @@ class Bracketing:
         low, high = 0, 1
         while high <= self.most and self._quick(high):
             low, high = high, 2 * high
-            self._raise(low, "envelope")
         high = min(high, self.most + 1)
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._quick(middle) else (low, middle)
-            self._raise(low, "envelope")
 
     def _prove_by_cones(self) -> None:
         null, conclusion = self.null, self.conclusion
