@@ -14,7 +14,7 @@ from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.slopes import Slopes
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.enumeration import enumeration
-from influstat.sets.proofs.rows import branch_and_bound
+from influstat.sets.proofs.rows import climbed
 
 FEW, SOME = 4, 6  # nuisance coefficients: the number of cones grows like 2^d at least
 PART = "weights that {} units keep in part do it"
@@ -71,15 +71,10 @@ def _bisected(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[
 
 
 def by_rows(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
-    """Yield what branch and bound proves, one number after the other."""
+    """Yield what branch and bound proves."""
     deadline = monotonic() + budget.left
-    for k in range(safe + 1, flips):
-        found = branch_and_bound(null.problem, k, deadline)
-        done = found.flips is False
-        sets = (found.removed,) if found.flips else ()
-        yield Reached(k if done else k - 1, sets, found.nodes, found.limit)
-        if not done:
-            return
+    for proven, found in climbed(null.problem, safe, flips, deadline):
+        yield Reached(proven, (found.removed,) if found.flips else (), found.nodes, found.limit)
 
 
 def by_enumeration(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:

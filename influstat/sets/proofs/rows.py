@@ -38,6 +38,8 @@ from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import largest_sum
 
 LEVERAGE_MATTERS = 0.3  # of the sum of the k' largest leverages: below, they spoil nothing
+FAR = 0.2  # of the time left, for a step of more than one unit
+EASY = 3  # nodes
 MOST_LEVERAGE = 1.5  # at which leverage counts that much more than f
 NO_FIT = "without some of the units there is no fit under the null"
 TIME = "the time was over"
@@ -141,6 +143,31 @@ def branch_and_bound(
     [False, True]
     """
     return _Tree(problem, Sign() if conclusion is None else conclusion, deadline).settled(k)
+
+
+def climbed(
+    problem: Problem, safe: int, flips: int, deadline: float, conclusion: Conclusion | None = None
+) -> Iterator[tuple[int, Branched]]:
+    """Yield the number of units that is proven, and the last answer, from `safe` towards `flips`.
+
+    Steps grow as long as a few nodes prove them. Then they are of one unit: each costs some more nodes than the
+    one before, and one too far costs all the time.
+    """
+    step = 1
+    while safe + 1 < flips and time.monotonic() < deadline:
+        k = min(safe + step, flips - 1)
+        left = deadline - time.monotonic()
+        until = deadline if k == safe + 1 else time.monotonic() + FAR * left
+        found = branch_and_bound(problem, k, until, conclusion)
+        if found.flips is False:
+            safe, step = k, 2 * step if found.nodes <= EASY else 1
+        elif k == safe + 1:
+            yield safe, found
+            return
+        else:
+            flips = min(flips, len(found.removed)) if found.flips else flips
+            step = 1
+        yield safe, found
 
 
 class _Tree:

@@ -25,7 +25,7 @@ from influstat.sets.cones.significant import Significant
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.quick import Quick
-from influstat.sets.proofs.rows import Conclusion, branch_and_bound
+from influstat.sets.proofs.rows import Conclusion, climbed
 from influstat.sets.significance.model_based import Lose
 
 Units = NDArray[np.intp]
@@ -185,16 +185,14 @@ class Bracketing:
 
     def _prove_by_rows(self) -> None:
         assert self.problem is not None
-        deadline = monotonic() + self.budget.left
-        while self.known.lower < self._flips:
-            k = self.known.lower
-            found = branch_and_bound(self.problem, k, deadline, self.conclusion)
+        start, deadline = self.known.lower - 1, monotonic() + self.budget.left
+        for safe, found in climbed(self.problem, start, self._flips, deadline, self.conclusion):
             self.known.nodes += found.nodes
-            if found.flips is not False:
-                self.known.limit = found.limit or self.known.limit
-                self.offer(found.removed)
+            self._raise(safe, "branch and bound")
+            self.known.limit = found.limit or self.known.limit
+            self.offer(found.removed)
+            if self.known.lower >= self._flips:
                 return
-            self._raise(k, "branch and bound")
 
     # -- from above ----------------------------------------------------------------------------------
 
