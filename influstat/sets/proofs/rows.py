@@ -150,8 +150,8 @@ def climbed(
 ) -> Iterator[tuple[int, Branched]]:
     """Yield the number of units that is proven, and the last answer, from `safe` towards `flips`.
 
-    Steps grow as long as a few nodes prove them. Then they are of one unit: each costs some more nodes than the
-    one before, and one too far costs all the time.
+    Steps grow as long as a few nodes prove them. Then they are of one unit: each costs some more nodes than
+    the one before, and one too far costs all the time.
     """
     step = 1
     while safe + 1 < flips and time.monotonic() < deadline:

@@ -57,7 +57,9 @@ def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -
     best = largest_sum(values, k)
     if not np.isfinite(best) or least <= 0.0:  # the empty set is in, or nothing to gain
         return best
-    scale = np.max(values, initial=0.0) / max(float(np.max(given, initial=0.0)), np.finfo(np.float64).tiny)
+    if not np.max(given, initial=0.0) > 0.0:
+        return 0.0  # no set has such a sum
+    scale = float(np.max(values, initial=0.0)) / float(np.max(given))
     if scale == 0.0:
         return best
     # The bound is convex in mu with slope that sum less `least`, S being its set: bisect log(mu) by the sign
