@@ -137,7 +137,7 @@ def calls():
         **methods("Scores", scores, {"to_frame": {"what": "removal"}, "top": {"k": 2, "column": 0}}),
         **methods("InputScores", ist.input_influence(fit, XT, YT), {"effect": {"steps": np.ones((N, 3))}}),
         **methods("Inference", inference, {
-            "leave_one_out": {"rows": [0, 1]}, "without": {"rows": np.array([0, 1])},
+            "leave_one_out": {"rows": [0, 1]},
             "breakdown": {"coefficient": 1, "reversed": False, **LIMITS},
         }),
         **methods("InferenceTable", inference.table, {"to_frame": {"quantity": "standard_errors"}}),

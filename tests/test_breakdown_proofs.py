@@ -186,7 +186,7 @@ def test_what_is_not_proven_says_so():
 def test_ties_are_not_proven():
     # Without the last row the slope is 0 up to rounding: y is made orthogonal to what the others leave of x.
     rng = np.random.default_rng(8)
-    for _ in range(40):
+    for _ in range(12):
         X = np.column_stack([np.ones(12), rng.normal(size=(12, 2)) * 10.0 ** rng.integers(-3, 4)])
         y = rng.normal(size=12)
         Q = np.linalg.qr(X[:11])[0]
@@ -195,6 +195,28 @@ def test_ties_are_not_proven():
         found = asked(ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y)), 2)
         assert covered(null_fit(found), 1) is not True
         assert branch_and_bound(found, 1, FOREVER).flips is not False
+
+
+def test_an_interrupt_leaves_the_bracket_so_far(monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("influstat.sets.significance.answer.climbed", interrupted)
+    with pytest.warns(ist.errors.DoubtfulResult, match="Interrupted: the bracket"):
+        found = fitted(copper).inference().breakdown(2)
+    assert (found.lower, found.upper, found.limit) == (2, 4, "interrupted")
+
+
+def test_the_path_ends_at_refits():
+    fit = fitted(ccard)
+    found = fit.inference().breakdown("OWNRENT")
+    path = found.path()
+    assert path["refit"].iloc[0] == found.value
+    without = fit.inference().leave_one_out(rows=found.effects.first_order.argsort()[-1:])
+    upper_or_lower = without.upper if "upper" in found.question else without.lower
+    place = fit.names.index("OWNRENT")
+    assert path["refit"].iloc[1] == pytest.approx(found.value + upper_or_lower[0, place], rel=1e-9)
+    assert list(path["stands"]) == [k < found.lower for k in path.index]
 
 
 # -- no small set is below ------------------------------------------------------------------------------

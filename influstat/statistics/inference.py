@@ -273,7 +273,7 @@ class Inference(Tabled):
         return significance_breakdown(
             self.fit,
             coefficient,
-            judge(self.fit, self.setting, self.use_t, self.level, self.without, self._changes),
+            judge(self.fit, self.setting, self.use_t, self.level, self._without, self._changes),
             opposite=flag("reversed", reversed),
             groups=groups,
             budget=Budget(real_number("budget_seconds", budget_seconds, at_least=0.0)),
@@ -281,7 +281,7 @@ class Inference(Tabled):
             search=flag("search", search),
         )
 
-    def without(self, rows: NDArray[np.intp]) -> Inference:
+    def _without(self, rows: NDArray[np.intp]) -> Inference:
         """Return the inference of the refit without these rows, positions; other fits are as they are."""
         if not len(rows):
             return self
