@@ -276,6 +276,18 @@ def test_without_a_theorem_only_sets_are_found(risk, why):
     assert limits == (-np.inf, np.inf)
 
 
+def test_a_coefficient_that_a_lasso_drops_is_at_0():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    x, y = X[:, 1:] + [[0.0]], Y - X @ [0.0, 1.4]
+    estimator = linear_model.Lasso(alpha=0.1, tol=1e-12).fit(x, y)
+    answer = ist.from_sklearn(estimator, x, y).breakdown(0)
+    kept = np.setdiff1d(np.arange(30), answer.positions)
+    assert (
+        answer.value_without == linear_model.Lasso(alpha=0.1, tol=1e-12).fit(x[kept], y[kept]).coef_[0] == 0.0
+    )
+    assert answer.proof == "none"
+
+
 def test_a_level_that_leaves_with_its_rows_is_no_flip():
     x = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     fit = ist.Fit.minimise(

@@ -160,7 +160,7 @@ class Breakdown(Tabled):
         lines += [_line(text, self._count(name)) for name, text in METHODS.items() if name in self.counts]
         lines.append(_line("found, verified by refit", self._found()))
         lines.append(_line("proven", self._proven()))
-        if self.unidentified is not None:
+        if self.unidentified is not None and self.unidentified < (self.upper or self.total // 2):
             what = self._called(self.unidentified)
             lines.append(
                 f"  without some {self.unidentified} {what} the quantity is not determined: not a flip"

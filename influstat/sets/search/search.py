@@ -246,5 +246,8 @@ def _refitted(asked: Question, units: Units) -> Refit:
     whole = removal.determined is None and bool(np.isfinite(removal.theta).all())
     error = float(removal.certificate.error(asked.a[None])[0, 0]) if whole else np.nan
     beyond = asked.sign * (asked.at - value)
-    certain = error if np.isfinite(error) else CLEAR * abs(asked.value - asked.at)
-    return Refit(units, value, error, bool(removal.converged[0]) and beyond >= certain, "")
+    if np.isfinite(error):
+        flips = beyond >= error
+    else:  # an absolute-value penalty brings coefficients to 0 itself
+        flips = beyond >= CLEAR * abs(asked.value - asked.at) or value == asked.at
+    return Refit(units, value, error, bool(removal.converged[0]) and flips, "")
