@@ -296,6 +296,8 @@ def test_a_level_that_leaves_with_its_rows_is_no_flip():
     answer = fit.breakdown("level")
     assert answer.upper is None
     assert answer.unidentified == 1
+    reach = fit.reach("level", k=1)  # of those without which there is one
+    assert reach.proven == pytest.approx(reach.attained, rel=tolerance.SOLVED)
     assert "without some 1 row the quantity is not determined: not a flip" in str(answer)
 
 
