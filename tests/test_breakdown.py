@@ -94,7 +94,7 @@ def test_counts_and_brackets_of_known_data(name, coefficient):
 @pytest.mark.parametrize(
     ("name", "coefficient", "rows"),
     [
-        ("statecrime", "poverty", [4, 8, 16, 22, 26, 30, 39, 43]),
+        pytest.param("statecrime", "poverty", [4, 8, 16, 22, 26, 30, 39, 43], marks=pytest.mark.slow),
         ("statecrime", "hs_grad", [8]),
         ("stackloss", "WATERTEMP", [3, 9, 11, 12, 13, 20]),
         ("stackloss", "ACIDCONC", [6, 7, 8]),
@@ -276,6 +276,18 @@ def test_without_a_theorem_only_sets_are_found(risk, why):
     assert limits == (-np.inf, np.inf)
 
 
+def test_a_coefficient_that_a_lasso_drops_is_at_0():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    x, y = X[:, 1:] + [[0.0]], Y - X @ [0.0, 1.4]
+    estimator = linear_model.Lasso(alpha=0.1, tol=1e-12).fit(x, y)
+    answer = ist.from_sklearn(estimator, x, y).breakdown(0)
+    kept = np.setdiff1d(np.arange(30), answer.positions)
+    assert (
+        answer.value_without == linear_model.Lasso(alpha=0.1, tol=1e-12).fit(x[kept], y[kept]).coef_[0] == 0.0
+    )
+    assert answer.proof == "none"
+
+
 def test_a_level_that_leaves_with_its_rows_is_no_flip():
     x = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     fit = ist.Fit.minimise(
@@ -284,6 +296,8 @@ def test_a_level_that_leaves_with_its_rows_is_no_flip():
     answer = fit.breakdown("level")
     assert answer.upper is None
     assert answer.unidentified == 1
+    reach = fit.reach("level", k=1)  # of those without which there is one
+    assert reach.proven == pytest.approx(reach.attained, rel=tolerance.SOLVED)
     assert "without some 1 row the quantity is not determined: not a flip" in str(answer)
 
 
@@ -329,10 +343,11 @@ def test_a_coefficient_that_is_not_determined_is_refused():
 
 
 def test_the_check_sees_a_false_bracket(monkeypatch):
-    true = fit_of("stackloss").breakdown("ACIDCONC")
-    assert checks.check_breakdown(fit_of("stackloss"), "ACIDCONC", size=3).passed
+    fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0])
+    true = fit.breakdown(0)
+    assert checks.check_breakdown(fit, 0).passed
     false = replace(true, lower=true.upper + 1, positions=np.array([0, 1]))
     monkeypatch.setattr("influstat.checks.breakdown.breakdown", lambda *_, **__: false)
-    report = checks.check_breakdown(fit_of("stackloss"), "ACIDCONC", size=3)
+    report = checks.check_breakdown(fit, 0)
     assert [finding.law for finding in report.failures] == ["lower", "upper", "order"]
-    assert report["lower"].where == "units [6, 7, 8]"
+    assert report["lower"].where == "units [3, 4]"

@@ -118,7 +118,7 @@ class _Work:
                 return
             found = self.search.refit(np.array([unit]))
             stands = self.asked.sign * (found.value - self.asked.at) > found.error
-            if not (found.status or stands):
+            if not (found.lost or stands):  # a refit that failed says nothing
                 return
         self.known = Proven(2, "each alone", self.known.limit)
 

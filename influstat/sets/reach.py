@@ -129,13 +129,13 @@ def _one_by_one(asked: Question) -> list[tuple[Refit | None, float]]:
     places = np.flatnonzero(asked.units.sums(asked.fit.risk.weights) > 0.0)
     removal = collect(asked.fit, units, "exact", whole=True)
     values = removal.solution @ asked.a + asked.shift
+    lost = np.zeros(len(values), dtype=np.bool_)  # not determined without the unit: no value to reach
     if removal.determined is not None:
-        values = np.where(removal.determined.of(asked.a[None])[:, 0], values, np.nan)
-    known = np.isfinite(values)
-    error = (
-        removal.certificate.error(asked.a[None])[:, 0] if not asked.unproven else np.full(len(values), np.inf)
-    )
-    error = np.where(np.isnan(error), np.inf, error)
+        lost = ~removal.determined.of(asked.a[None])[:, 0]
+    known = np.isfinite(values) & ~lost
+    error = np.full(len(values), np.inf)
+    if not asked.unproven and (known | lost).all():  # a refit that failed may have any value
+        error = np.nan_to_num(removal.certificate.error(asked.a[None])[:, 0], nan=np.inf)
     sides: list[tuple[Refit | None, float]] = []
     for sign in (-1.0, 1.0):
         best = int(np.argmax(np.where(known, sign * values, -np.inf)))

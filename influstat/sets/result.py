@@ -122,19 +122,11 @@ class Breakdown(Tabled):
         """
         import pandas as pd
 
-        lines = [
-            (text, self.counts[name], np.nan, "estimate")
-            for name, text in METHODS.items()
-            if name in self.counts
-        ]
-        lines.append(
-            ("found", self.upper, self.value_without, "verified by refit" if self.upper else "none found")
-        )
-        lines.append(("lower", self.lower, np.nan, f"proven ({self.proof})"))
-        frame = pd.DataFrame(lines, columns=["account", "count", "value_without", "status"]).set_index(
-            "account"
-        )
-        return frame.astype({"count": "Int64"})
+        found = (self.upper, self.value_without, "verified by refit" if self.upper else "none found")
+        lines = {name: (number, np.nan, "estimate") for name, number in self.counts.items()}
+        lines.update(found=found, lower=(self.lower, np.nan, f"proven ({self.proof})"))
+        columns = ["count", "value_without", "status"]
+        return pd.DataFrame.from_dict(lines, orient="index", columns=columns).astype({"count": "Int64"})
 
     def path(self) -> pd.DataFrame:
         """Return the quantity without the k largest first-order effects, k = 0, 1, ..., by three accounts.
@@ -177,7 +169,7 @@ class Breakdown(Tabled):
         lines += [_line(text, self._count(name)) for name, text in METHODS.items() if name in self.counts]
         lines.append(_line("found, verified by refit", self._found()))
         lines.append(_line("proven", self._proven()))
-        if self.unidentified is not None:
+        if self.unidentified is not None and self.unidentified < (self.upper or self.total // 2):
             what = self._called(self.unidentified)
             lines.append(
                 f"  without some {self.unidentified} {what} the quantity is not determined: not a flip"

@@ -178,7 +178,8 @@ class Quick:
             second = radius * (self.lengths_B * stretched + null.cross) + radius**2 * curved
             if self.leverage.rows and not null.folded and null.concordance == 0.0:
                 # B_i, C_i and A_i point along z_i: the second-order part has the sign of f_i
-                second = np.where(self.f > 0.0, second, radius * (null.cross + null.slack * self.lengths_B))
+                own = radius * null.cross + self.lengths_B * null.slack / np.where(usable, 1.0 - lam, 1.0)
+                second = np.where(self.f > 0.0, second, own)
             safe = finite & (self.f + second < null.N0 - null.margin)
         return np.asarray(self.leverage.open[~safe])
 

@@ -48,35 +48,39 @@ def _by_downdates(problem: Problem, free: Mask, most: int, budget: Budget) -> li
     eta = risk.linear_predictor(problem.theta)
     h = risk.rows.weighted(risk.loss.second(risk.y, eta))
     anchor = Anchor(risk.design, h, risk.penalty.hessian(problem.theta), give_up=False)
-    z = np.empty((len(rows), risk.shape[1]))
-    whole = np.empty_like(z)
+    z = np.empty(risk.shape)
     for block, x in risk.design.dense_blocks():
-        whole[block] = anchor.whiten(x.T).T
-    z[:] = whole[rows]
-    h = h[rows]
+        z[block] = anchor.whiten(x.T).T
+    z, h = z[rows], h[rows]
     r = -risk.rows.weighted(risk.loss.first(risk.y, eta))[rows]
     a = anchor.whiten(problem.a[:, None])[:, 0]
-    H, along, squares = np.eye(len(a)), z @ a, np.einsum("ij,ij->i", z, z)
+    H, along, left = np.eye(len(a)), z @ a, 1.0 - h * np.einsum("ij,ij->i", z, z)
+    left[(left <= ALONE) | ~free] = np.inf  # these have no effect, since they stay
     distance, gone = float(problem.a @ problem.theta) - problem.at, list[int]()
-    stays = ~free
+    effect = np.empty_like(r)
     while len(gone) < most and not budget.out:
-        left = 1.0 - h * squares
-        usable = (left > ALONE) & ~stays
-        effect = np.where(usable, along * r / np.where(usable, left, 1.0), -np.inf)
+        np.multiply(along, r, out=effect)
+        effect /= left
         j = int(np.argmax(effect))
         if not effect[j] > 0.0:
             return []
         distance -= float(effect[j])
         gone.append(j)
-        stays[j] = True
         if distance <= 0.0:
             return gone
         image = H @ z[j]
         c, part = z @ image, h[j] / left[j]
-        r = r + h * c * (r[j] / left[j])
-        along = along + c * (along[j] * part)
-        squares = squares + c * c * part
         H += np.outer(image, image) * part
+        residual = r[j] / left[j]
+        along += np.multiply(c, along[j] * part, out=effect)
+        np.multiply(h, c, out=effect)  # h_i c_i
+        c *= effect
+        c *= part
+        left -= c
+        effect *= residual
+        r += effect
+        left[left <= ALONE] = np.inf
+        left[j] = np.inf
     return None
 
 

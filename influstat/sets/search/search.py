@@ -46,6 +46,8 @@ class Refit:
         Whether the value is at the threshold or beyond, by more than the error.
     status : str
         Why there is no value, "" where there is one.
+    lost : bool
+        Whether that is because the rows left do not determine the quantity, so that nothing can flip.
     """
 
     units: Units
@@ -53,6 +55,7 @@ class Refit:
     error: float
     flips: bool
     status: str
+    lost: bool = False
 
 
 class Search:
@@ -79,7 +82,7 @@ class Search:
         found = self._seen[key]
         if found.flips and (self.upper is None or len(units) < self.upper):
             self.best = found
-        if found.status and (self.failed is None or len(units) < len(self.failed.units)):
+        if found.lost and (self.failed is None or len(units) < len(self.failed.units)):
             self.failed = found
         return found
 
@@ -241,10 +244,14 @@ def _refitted(asked: Question, units: Units) -> Refit:
     theta = removal.solution[0]
     known = removal.determined is None or bool(removal.determined.of(asked.a[None])[0, 0])
     if not known or not np.isfinite(theta).all():
-        return Refit(units, np.nan, np.nan, False, removal.status[0] or "it is not determined")
+        why = removal.status[0] or "the quantity is not determined"
+        return Refit(units, np.nan, np.nan, False, why, lost=not known)
     value = float(asked.a @ theta) + asked.shift
     whole = removal.determined is None and bool(np.isfinite(removal.theta).all())
     error = float(removal.certificate.error(asked.a[None])[0, 0]) if whole else np.nan
     beyond = asked.sign * (asked.at - value)
-    certain = error if np.isfinite(error) else CLEAR * abs(asked.value - asked.at)
-    return Refit(units, value, error, bool(removal.converged[0]) and beyond >= certain, "")
+    if np.isfinite(error):
+        flips = beyond >= error
+    else:  # an absolute-value penalty brings coefficients to 0 itself
+        flips = beyond >= CLEAR * abs(asked.value - asked.at) or value == asked.at
+    return Refit(units, value, error, bool(removal.converged[0]) and flips, "")
