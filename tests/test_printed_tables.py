@@ -38,6 +38,7 @@ RESULTS = {
     "hinge removal": HINGE.leave_one_out,
     "suspects": lambda: ist.find_mislabelled(FIT),
     "breakdown": lambda: FIT.breakdown("dose", budget_seconds=0.0),
+    "breakdown of significance": lambda: FIT.inference("HC0").breakdown("dose", budget_seconds=0.0),
     "breakdowns": lambda: ist.breakdown_table(FIT, budget_seconds=0.0),
     "reach": lambda: FIT.reach("dose", k=1),
     "report": lambda: FIT.removal_report(TABLE.iloc[:1], CLASSES[:1], top=3),
@@ -51,7 +52,7 @@ def test_results_print_as_their_tables(name):
     assert repr(result) == str(result)
     assert len(lines) <= LINES + 5
     shown = [str(label) for label in frame.index[: LINES // 2]]
-    if name == "breakdown":  # which has sentences of its own
+    if name.startswith("breakdown of") or name == "breakdown":  # which has sentences of its own
         return
     if name != "report":  # which has words of its own for its columns
         assert all(str(column) in str(result) for column in frame.columns[: COLUMNS // 2])
