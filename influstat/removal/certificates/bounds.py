@@ -15,6 +15,7 @@ import numpy as np
 from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.input.validation import FloatArray, choice
 from influstat.losses.alone import where_known
+from influstat.losses.base import Loss
 from influstat.minimise.minimum import Minimum
 from influstat.removal.certificates.theorem import Certificate
 from influstat.risks.contract import Risk
@@ -92,13 +93,11 @@ def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     risk, groups = as_linear(fit.risk), certificate.groups
     if risk is None:
         return np.full(len(groups.members), np.nan)
-    bound = certificate.error_of_members()
-    result = np.empty_like(bound)
-    for k in range(len(groups)):
-        place = slice(int(groups.starts[k]), int(groups.starts[k + 1]))
-        theta = certificate.theta[k : k + 1]
-        result[place] = loss_error(fit, risk, groups[k], theta, bound[None, place])[0]
-    return result
+    members, theta = groups.members, certificate.theta[groups.owners]
+    x, offset, y = risk.design.rows(members), risk.offset[members], risk.y[members]
+    size = np.einsum("mp,mp->m", _sizes(fit, theta), np.abs(x)) + np.abs(offset) + np.abs(y)
+    eta, start = np.einsum("mp,mp->m", theta, x) + offset, x @ fit.theta + offset
+    return _rise(risk.loss, y, eta, start, certificate.error_of_members(), unit_rounding(x.shape[1]) * size)
 
 
 def loss_error(
@@ -106,12 +105,16 @@ def loss_error(
 ) -> FloatArray:
     """Turn bounds on predictors (k, m) into bounds on losses without a penalty's share, of that shape."""
     # A convex loss changes at most by its rise at the ends of the interval; rounding of both losses is added.
-    loss, y = tests.loss, tests.y[rows]
-    block, offset = tests.design.rows(rows), tests.offset[rows]
-    eta = theta @ block.T + offset
-    start = block @ fit.theta + offset
+    y, offset, block = tests.y[rows], tests.offset[rows], tests.design.rows(rows)
+    eta, start = theta @ block.T + offset, block @ fit.theta + offset
     size = _sizes(fit, theta) @ np.abs(block).T + np.abs(offset) + np.abs(y)
-    slip = unit_rounding(block.shape[1]) * size
+    return _rise(tests.loss, y, eta, start, bound, unit_rounding(block.shape[1]) * size)
+
+
+def _rise(
+    loss: Loss, y: FloatArray, eta: FloatArray, start: FloatArray, bound: FloatArray, slip: FloatArray
+) -> FloatArray:
+    """Bound the error of l(eta) - l(start) where eta is within `bound` and both are rounded by `slip`."""
     bound = bound + 2.0 * slip
     value = partial(where_known, loss.value, y)
     with np.errstate(over="ignore", invalid="ignore"):  # nan where not certified

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, NotConverged
 from influstat.input.groups import Groups, Indices
+from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
@@ -52,7 +53,7 @@ class ExactRefit(Method):
         theta, norms = np.empty((p, k)), np.empty(k)
         done, status = np.zeros(k, dtype=np.bool_), [""] * k
         start = 0
-        for part in groups.blocks(at_once(p), MEMBERS):
+        for part in progress(list(groups.blocks(at_once(p), MEMBERS)), "refits"):
             place = slice(start, start + len(part))
             start = place.stop
             remainder = Remainder(self.expansion, part)
@@ -65,7 +66,8 @@ class ExactRefit(Method):
             norms[place] = found.norms / self.expansion.risk.total_weight
         left = np.flatnonzero(~done)
         start = 0
-        for part in blocks(self.expansion.risk, groups.take(left)) if left.size else ():
+        again = list(blocks(self.expansion.risk, groups.take(left))) if left.size else []
+        for part in progress(again, "refits summed over all rows"):
             chosen = left[start : start + len(part)]
             start += len(part)
             found_again = self._summed(part, theta[:, chosen])
