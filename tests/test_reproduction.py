@@ -140,3 +140,21 @@ def test_degrees_of_freedom_set_by_hand_are_refused():
     model.df_resid = 2.0
     with pytest.raises(NotStationary, match="degrees of freedom .*says 2 where they give 3"):
         ist.from_statsmodels(model.fit())
+
+
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")  # how far polishing moved it
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
+@pytest.mark.parametrize("model", [sm.OLS, sm.GLM])
+@pytest.mark.parametrize("design", ["dummy trap", "zero column", "repeated", "far from 0"])
+def test_columns_that_depend_on_each_other_are_counted_as_the_library_does(design, model):
+    rng = np.random.default_rng(0)
+    z, one = rng.normal(size=24), np.ones(24)
+    X = {
+        "dummy trap": np.c_[np.eye(3)[np.arange(24) % 3], one, z],
+        "zero column": np.c_[one, z, 0 * z],
+        "repeated": np.c_[one, z, z],
+        "far from 0": np.c_[one, 1e7 + z, 2.0 * (1e7 + z)],
+    }[design]
+    fit = ist.from_statsmodels(model(z + rng.normal(size=24), X).fit(), polish=True)
+    truth = sm.OLS(fit.risk.y, np.c_[X[:, :3], z] if design == "dummy trap" else np.c_[one, z]).fit()
+    np.testing.assert_allclose(fit.predict(X), truth.fittedvalues, atol=1e-6)

@@ -127,12 +127,20 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     theirs = _said(lambda: results.df_resid)
     allowed = _columns_counted(model, risk, theta)
     if total - theirs not in allowed:
-        rank = float(np.linalg.matrix_rank(np.asarray(model.exog, dtype=np.float64)))
-        missing = float(np.shape(model.exog)[-1]) - rank  # by numpy's rule, which the library follows
-        allowed = allowed | {rank} | {count - missing for count in allowed}
+        columns = float(np.shape(model.exog)[-1])
+        for rank in _ranks(np.asarray(model.exog, dtype=np.float64)):
+            allowed = allowed | {rank} | {count - (columns - rank) for count in allowed}
     nearest = min(allowed, key=lambda count: abs(total - count - theirs))
     name = "residual degrees of freedom (df_resid)"
     yield Quantity(name, theirs, total - nearest, 1e-9 * max(total, 1.0), BY_HAND)
+
+
+def _ranks(X: FloatArray) -> set[float]:
+    """Return the ranks of X by the two rules of statsmodels: numpy's, of X and of its singular values."""
+    X = X.reshape(len(X), -1)
+    values = np.linalg.svd(X, compute_uv=False)
+    least = float(np.finfo(np.float64).eps) * values.max(initial=0.0)
+    return {float(np.sum(values > least * size)) for size in (max(X.shape), len(values))}
 
 
 def _columns_counted(model: Any, risk: Any, theta: FloatArray) -> set[float]:

@@ -68,6 +68,10 @@ def from_statsmodels(
         protocol is "fixed", but "folded" for `fit_regularized` of OLS, WLS and GLM, because these
         minimise a mean: so refits with the same alpha agree.
 
+        Where the likelihood is not convex (links that are not canonical, inverse Gaussian, Tweedie, robust
+        norms that bend back) a removal is the local minimum connected with theta: a refit of the library's,
+        which starts elsewhere, may end in another.
+
         `inference`, `covariance` and `diagnostics` start from the covariance, scale, copies of rows and kind
         of information that the results were fitted with.
 
