@@ -227,6 +227,9 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
     room = SUMS * (abs(deviance) + n * unit) + 2.0 * rounding
     freedom = _said(lambda: results.df_resid)
     expected, estimated = _scale_of(model, linear, eta, deviance, freedom)
+    finished = _said(lambda: results.converged) == 1.0
+    if estimated and not finished:  # the scale is of means before the last step, of any size then
+        expected = np.nan
     spare = 2.0 * rounding / freedom if estimated and freedom > 0 else 0.0
     yield Quantity("scale", scale, expected, SCALE * abs(expected) + spare)
     yield Quantity("deviance", _said(lambda: results.deviance), deviance, room)
@@ -239,7 +242,7 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
     if not estimated and type(model.family).__name__ != "Gaussian":  # whose loglike has another scale
         ended = -n * _said(lambda: results.mle_retvals["fopt"])
         yield Quantity("log-likelihood at which its iterations ended", ended, ours, allowed)
-    if _said(lambda: results.converged) == 1.0:
+    if finished:
         ended = _said(lambda: results.fit_history["deviance"][-1])
         if str(getattr(results, "method", "")).upper() == "IRLS":
             ended *= unit  # that history is in units of the scale
