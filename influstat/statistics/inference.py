@@ -146,19 +146,21 @@ class Inference(ShortRepr):
         freedom = parts.freedom
         if self._by_clusters:
             freedom = np.zeros_like(freedom)
-        table, df = self.table, self.degrees_of_freedom
-        error = parts.variance / (2.0 * table.standard_errors)
-        t = (parts.theta - table.t_values * error) / table.standard_errors
+        table, df, theta = self.table, self.degrees_of_freedom, parts.theta
+        error = parts.variance  # n by p each: worked on in place
+        error /= 2.0 * table.standard_errors
+        t = theta - table.t_values * error
+        t /= table.standard_errors
         density = slope(lambda x: 2.0 * tail(x, df), np.abs(table.t_values))
         p = density * np.sign(table.t_values) * t
         width = critical(df, self.level) * error
         if np.isfinite(df):
-            p = p + np.outer(freedom, slope(lambda x: 2.0 * tail(np.abs(table.t_values), x), df))
+            p += np.outer(freedom, slope(lambda x: 2.0 * tail(np.abs(table.t_values), x), df))
             bend = slope(lambda x: critical(x, self.level), df)
-            width = width + np.outer(freedom, bend * table.standard_errors)
-        return InferenceTable(
-            error, t, p, parts.theta - width, parts.theta + width, self.fit.names, self.fit.row_labels
-        )
+            width += np.outer(freedom, bend * table.standard_errors)
+        lower = theta - width
+        theta += width
+        return InferenceTable(error, t, p, lower, theta, self.fit.names, self.fit.row_labels)
 
     def removal(self) -> InferenceTable:
         """Return the changes on removal to first order, after minus before: minus the derivative."""

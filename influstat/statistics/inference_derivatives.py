@@ -92,9 +92,11 @@ class CaseDerivatives:
         """Return the derivatives of theta, its variances and its degrees of freedom."""
         variance = self._model() if self.setting.kind == "model" else self._sandwich()
         variance[:, ~self.determined] = np.nan
+        freedom = self.freedom
+        del self.scores, self.X
         theta = self.theta @ self.change.T
         theta[:, ~self.determined] = np.nan
-        return Derivatives(theta, variance, self.freedom)
+        return Derivatives(theta, variance, freedom)
 
     # -- pieces ----------------------------------------------------------------------------------------
 
