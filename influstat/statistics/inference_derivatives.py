@@ -106,11 +106,14 @@ class CaseDerivatives:
 
     def _hessian_form(self, left: FloatArray, right: FloatArray) -> FloatArray:
         """Return left_j' dS_i right_j at [i, j] for the columns of two matrices (p, m)."""
-        product = (self.X @ left) * (self.X @ right)
-        result = self.curvature[:, None] * product
-        result += self.part[:, None] * np.einsum("kj,kj->j", left, self.penalty @ right)
-        result += self._along_theta(self.bend[:, None] * product)
-        return np.asarray(result)
+        product = self.X @ left
+        product *= self.X @ right
+        result = self._along_theta(self.bend[:, None] * product)
+        product *= self.curvature[:, None]
+        result += product
+        if self.part.any():
+            result += self.part[:, None] * np.einsum("kj,kj->j", left, self.penalty @ right)
+        return result
 
     @cached_property
     def count(self) -> FloatArray:
@@ -150,8 +153,10 @@ class CaseDerivatives:
             parts = zip(signs, self.setting.clusters, strict=False)
             return np.asarray(sum(sign * self._clustered(projected, one) for sign, one in parts))
         weighted = row_factors(self.fit, self.setting)[:, None] * projected
+        result = self._moving_scores(weighted)
         explicit = weighted * projected
-        result = explicit + self._moving_scores(weighted)
+        result += explicit
+        del weighted
         if self.setting.kind in ("HC2", "HC3"):
             result += self._moving_leverages(projected)
         return self._scaled(explicit.sum(axis=0), result, None)
@@ -166,12 +171,16 @@ class CaseDerivatives:
 
     def _moving_scores(self, weighted: FloatArray) -> FloatArray:
         """Return 2 sum_m weighted_mj dT_mj: the scores and C move with theta and S."""
-        moved = 2.0 * weighted * self.second[:, None] * (self.X @ self.columns)
+        moved = self.X @ self.columns
+        moved *= weighted
+        moved *= 2.0 * self.second[:, None]
         result = self._along_theta(moved)
+        del moved
         shares = self.penalty_share * weighted.sum(axis=0)
-        result += 2.0 * shares * (self.theta @ self.penalty @ self.columns)
-        result -= 2.0 * self._hessian_form(self.inverse @ (self.scores.T @ weighted), self.columns)
-        return np.asarray(result)
+        if self.penalty.any():
+            result += self.theta @ (2.0 * shares * (self.penalty @ self.columns))
+        result -= self._hessian_form(self.inverse @ (self.scores.T @ (2.0 * weighted)), self.columns)
+        return result
 
     def _moving_leverages(self, projected: FloatArray) -> FloatArray:
         """Return sum_m T_mj^2 times the change of its factor 1 / (1 - h_m) or 1 / (1 - h_m)^2."""
