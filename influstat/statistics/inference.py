@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InflustatError, InvalidArgument, Unsupported
+from influstat.errors import DoubtfulResult, InflustatError, InvalidArgument, Unsupported
 from influstat.input.groups import one_by_one, read_rows
 from influstat.input.printing import Tabled
 from influstat.input.progress import progress
@@ -20,13 +21,14 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
 from influstat.statistics.covariance import covariance_of
-from influstat.statistics.deletion import NO_FREEDOM, Deletion, deleted_dispersion
+from influstat.statistics.deletion import LEVERAGE_ONE, NO_FREEDOM, Deletion, deleted_dispersion
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.sandwich import clusters_left, count, rows_at_one
 from influstat.statistics.setting import CLUSTERED, CovarianceSetting, read_setting
+from influstat.statistics.without_rows import WithoutRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,19 +155,21 @@ class Inference(Tabled):
         freedom = parts.freedom
         if self._by_clusters:
             freedom = np.zeros_like(freedom)
-        table, df = self.table, self.degrees_of_freedom
-        error = parts.variance / (2.0 * table.standard_errors)
-        t = (parts.theta - table.t_values * error) / table.standard_errors
+        table, df, theta = self.table, self.degrees_of_freedom, parts.theta
+        error = parts.variance  # n by p each: worked on in place
+        error /= 2.0 * table.standard_errors
+        t = theta - table.t_values * error
+        t /= table.standard_errors
         density = slope(lambda x: 2.0 * tail(x, df), np.abs(table.t_values))
         p = density * np.sign(table.t_values) * t
         width = critical(df, self.level) * error
         if np.isfinite(df):
-            p = p + np.outer(freedom, slope(lambda x: 2.0 * tail(np.abs(table.t_values), x), df))
+            p += np.outer(freedom, slope(lambda x: 2.0 * tail(np.abs(table.t_values), x), df))
             bend = slope(lambda x: critical(x, self.level), df)
-            width = width + np.outer(freedom, bend * table.standard_errors)
-        return InferenceTable(
-            error, t, p, parts.theta - width, parts.theta + width, self.fit.names, self.fit.row_labels
-        )
+            width += np.outer(freedom, bend * table.standard_errors)
+        lower = theta - width
+        theta += width
+        return InferenceTable(error, t, p, lower, theta, self.fit.names, self.fit.row_labels)
 
     def removal(self) -> InferenceTable:
         """Return the changes on removal to first order, after minus before: minus the derivative."""
@@ -207,45 +211,70 @@ class Inference(Tabled):
         quadratic = linear is not None and linear.quadratic
         closed = quadratic and self.setting.kind == "model"
         after, status = self._closed(chosen) if closed else self._refitted(chosen)
+        alone = [k for k, text in status.items() if closed and text == LEVERAGE_ONE]
+        if alone:  # what such a row does not determine is that of its refit
+            after[:, alone], found = self._refitted(chosen[alone])
+            status.update((alone[k], text) for k, text in found.items())
         if status:
             first = min(status)
             doubt(
-                f"{len(status)} of {len(chosen)} rows have no inference without them and nan instead, the "
+                f"{len(status)} of {len(chosen)} rows have no inference without them, or not of every "
+                "coefficient, and nan instead, the "
                 f"first {self.fit.row_labels[chosen[first]]} ({status[first].rstrip('.')}). `status` has all "
                 "reasons.",
             )
-        changes = (new - getattr(self.table, name) for name, new in zip(QUANTITIES, after, strict=True))
+        for place, name in enumerate(QUANTITIES):  # in place: there may be many rows
+            after[place] -= getattr(self.table, name)
         reasons = tuple(status.get(k, "") for k in range(len(chosen)))
-        return InferenceTable.of(changes, self.fit.names, self.fit.row_labels[chosen], reasons)
+        return InferenceTable.of(after, self.fit.names, self.fit.row_labels[chosen], reasons)
 
     def _refitted(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the quantities without each row, shape (5, k, p), each covariance computed anew."""
         removal = collect(self.fit, one_by_one(rows, self.fit.row_labels), "exact")
         after = np.full((5, *removal.theta.shape), np.nan)
         status = {k: text for k, text in enumerate(removal.status) if text}
-        for k, row in enumerate(progress(rows, "inference without each row")):
-            if k in status:
+        done = np.array([k for k in range(len(rows)) if k not in status], dtype=np.intp)
+        if done.size and WithoutRows.serves(self.fit, self.setting):
+            theta = removal.theta[done]
+            variance, left = WithoutRows(self.fit, self.setting).variances(rows[done], theta)
+            freedom: Any = np.where(left > 0, left, np.nan)[:, None] if self.use_t else np.inf
+            after[:, done] = quantities(theta, variance, freedom, self.level)
+        at = removal.theta if removal.determined is None else removal.determined.solution
+        left_over = np.flatnonzero(np.isnan(after).any(axis=(0, 2)))
+        for k in progress(left_over.tolist(), "inference without each row"):
+            lost = np.isnan(removal.theta[k])
+            if lost.all():
                 continue
-            weights = self.fit.risk.weights.copy()
-            weights[row] = 0.0
             try:
-                fit = Minimum(self.fit.risk.reweighted(weights), removal.theta[k], tolerance=np.inf)
-                found = Inference(fit, self.setting.without(row), self.use_t, self.level).table
+                after[:, k] = self._alone(int(rows[k]), at[k], int(np.count_nonzero(lost)))
             except InflustatError as error:
                 status[k] = str(error)
-                continue
-            after[:, k] = [getattr(found, name) for name in QUANTITIES]
         return after, status
+
+    def _alone(self, row: int, theta: FloatArray, lost: int) -> list[FloatArray]:
+        """Return the quantities without one row, at its refit, which does not determine some coefficients."""
+        weights = self.fit.risk.weights.copy()
+        weights[row] = 0.0
+        fit = Minimum(self.fit.risk.reweighted(weights), theta, tolerance=np.inf)
+        setting = self.setting.without(row)
+        if setting.parameters is not None:
+            setting = replace(setting, parameters=setting.parameters - (lost - len(self.fit.lost)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtfulResult)  # of what is lost, which the status says
+            found = Inference(fit, setting, self.use_t, self.level).table
+        return [getattr(found, name) for name in QUANTITIES]
 
     def _closed(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the same for squared error and phi S^-1, by Sherman and Morrison."""
         leverage = Leverage(self.fit)
         counts = self.setting.counts
         phi = dispersion_from(leverage, counts, given=self.setting.dispersion)
-        n, p = self.fit.risk.shape
-        after, status = np.full((5, n, p), np.nan), {}
-        for block in Deletion(leverage, phi.squares).blocks():
-            status.update(block.reasons())
+        after, status = np.full((5, len(rows), self.fit.risk.shape[1]), np.nan), {}
+        known, done = ~np.isnan(leverage.inverse_diagonal), 0
+        for block in Deletion(leverage, phi.squares).blocks(rows):
+            place = slice(done, done + len(block.left))
+            done = place.stop
+            found = block.reasons()
             without = deleted_dispersion(phi, block, counts)
             theta = self.fit.theta + block.change @ leverage.to_theta.T
             variance = without[:, None] * block.inverse_diagonal(leverage.to_theta)
@@ -253,12 +282,11 @@ class Inference(Tabled):
             if self.use_t:
                 used = block.freedom if self.setting.parameters is None else self.setting.parameters
                 freedom = (phi.observations - counts[block.rows] - used)[:, None]
-            after[:, block.rows] = quantities(theta, variance, freedom, self.level)
-            known = ~np.isnan(leverage.inverse_diagonal)
-            for row in np.flatnonzero(np.isnan(after[0, block.rows][:, known]).any(axis=1)).tolist():
-                status.setdefault(row + block.rows.start, NO_FREEDOM)
-        kept = {int(row): k for k, row in enumerate(rows)}
-        return after[:, rows], {kept[row]: text for row, text in status.items() if row in kept}
+            after[:, place] = quantities(theta, variance, freedom, self.level)
+            lost = np.isnan(after[0, place][:, known]).any(axis=1)
+            for k in np.flatnonzero(lost | np.isin(block.rows, list(found))).tolist():
+                status[k + place.start] = found.get(int(block.rows[k]), NO_FREEDOM)
+        return after, status
 
 
 def inference(
