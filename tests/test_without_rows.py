@@ -36,7 +36,7 @@ def test_many_refits_at_once_are_each_refit_alone(case, kind, monkeypatch):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-8 * np.abs(other).max())
 
 
-@pytest.mark.parametrize("kind", ["nonrobust", "HC0", "HC1"])
+@pytest.mark.parametrize("kind", ["nonrobust", "HC0"])
 @pytest.mark.parametrize("family", ["Poisson", "Gamma"])
 def test_inference_without_a_row_is_that_of_the_library_s_refit(kind, family):
     rng = np.random.default_rng(0)
@@ -56,8 +56,10 @@ def test_inference_without_a_row_is_that_of_the_library_s_refit(kind, family):
         np.testing.assert_allclose(found.p_values[row], part.pvalues - whole.pvalues, rtol=1e-5, atol=1e-10)
 
 
-@pytest.mark.parametrize("kind", ["nonrobust", "HC1"])
-@pytest.mark.parametrize("model", [sm.OLS, sm.Poisson])
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [(sm.OLS, "nonrobust"), (sm.OLS, "HC1"), (sm.Poisson, "nonrobust"), (sm.Poisson, "HC0")],
+)
 def test_a_row_that_alone_has_a_dummy_loses_that_coefficient_alone(model, kind):
     rng = np.random.default_rng(1)
     X = np.column_stack([np.ones(30), rng.normal(size=30), np.arange(30) == 4])
