@@ -189,6 +189,22 @@ def test_refits_and_certificates_are_those_of_sums_over_all_rows(
     assert np.median(loo.certificate.reach[size > 0] / size[size > 0]) < 1e-6
 
 
+@pytest.mark.parametrize(("name", "settings"), CASES[:3], ids=str)
+def test_inference_without_rows_is_that_of_sums_over_all_rows(expanding, monkeypatch, name, settings):
+    case = next(case for case in EXPANDED if case.name == name)
+    problem = make_problem(case, 3000, 3, 8, **settings)
+    inference = ist.Fit.minimise(problem.risk()).inference()
+    rows = np.arange(0, 3000, 30)
+    found = inference.leave_one_out(rows=rows)
+    monkeypatch.undo()
+    truth = inference.leave_one_out(rows=rows)
+    table = inference.to_frame()
+    for quantity, column in (("standard_errors", 0), ("p_values", 2)):
+        scale = np.abs(table.iloc[:, column].to_numpy())
+        off = np.abs(getattr(found, quantity) - getattr(truth, quantity))
+        assert (off <= 10.0 * planning.TOLERANCE * np.maximum(scale, 1e-3)).all()
+
+
 def test_what_the_expansion_is_too_coarse_for_is_summed(expanding, monkeypatch):
     """A row of high leverage moves theta too far for it: its refit is that of sums over all rows."""
     rng = np.random.default_rng(2)

@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
 from influstat.input.design import BLOCK_ENTRIES
+from influstat.input.groups import one_by_one
+from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.dispersion import DEVIANCE, dispersion_of
+from influstat.statistics.expanded_variances import ExpandedVariances
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.sandwich import ONE
 from influstat.statistics.setting import CovarianceSetting
@@ -65,7 +68,7 @@ class WithoutRows:
     """
 
     def __init__(self, fit: Minimum, setting: CovarianceSetting) -> None:
-        self.setting = setting
+        self.setting, self._fit = setting, fit
         self.risk = require_linear(fit.risk, "inference without rows")
         self.leverage = Leverage(fit, setting.information)
         p = len(self.leverage.theta)
@@ -90,10 +93,15 @@ class WithoutRows:
         tuple of ndarray
             nan for rows without which something is not determined, or has no variance of this kind.
         """
-        parts = [slice(k, k + TOGETHER) for k in range(0, len(rows), TOGETHER)]
-        found = [self._of_block(rows[part], theta[part]) for part in parts]
-        variance, freedom = zip(*found, strict=True)
-        return np.concatenate(variance), np.concatenate(freedom)
+        variance, freedom = np.full(theta.shape, np.nan), np.full(len(rows), np.nan)
+        groups = one_by_one(rows, self._fit.row_labels)
+        expanded = ExpandedVariances.of(self._fit, self.setting, groups)
+        if expanded is not None:
+            variance, freedom = expanded.variances(groups, theta)
+        left = np.flatnonzero(np.isnan(variance).any(axis=1))
+        for part in progress([left[k : k + TOGETHER] for k in range(0, len(left), TOGETHER)], "inference"):
+            variance[part], freedom[part] = self._of_block(rows[part], theta[part])
+        return variance, freedom
 
     def _of_block(self, rows: NDArray[np.intp], theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         setting, to_theta = self.setting, self.leverage.to_theta
