@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from influstat.errors import IndefiniteHessian, InvalidArgument, SingularHessian
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.labels import label_text
 from influstat.input.progress import progress
-from influstat.input.validation import choice
+from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, named_column, require_fit
@@ -113,6 +113,7 @@ def _linear_method(
 
 def plan_of(fit: Minimum, groups: Groups) -> Plan:
     """Return how `prepare` goes about exact refits."""
+    fit, _ = _coordinates(fit)
     n, p = fit.risk.shape
     risk, k = as_linear(fit.risk), len(groups)
     if risk is None:
@@ -126,15 +127,23 @@ def plan_of(fit: Minimum, groups: Groups) -> Plan:
 
 def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     """Yield the removals of consecutive blocks."""
-    chart = fit.chart
-    prepared = prepare(fit.regular, groups, method)
+    inner, lift = _coordinates(fit)
+    prepared = prepare(inner, groups, method)
     parts = list(blocks(fit.risk, groups, prepared.at_once))
     for part in progress(parts, "removals"):
-        found = _removed(prepared, part, fit.regular.risk.shape[1])
-        if chart is not None:
-            moved = fit.theta[:, None] + chart.coordinates.lift(found.theta)
+        found = _removed(prepared, part, inner.risk.shape[1])
+        if lift is not None:
+            moved = fit.theta[:, None] + lift(found.theta)
             found = Outcome(moved, found.converged, found.status)
         yield _removal(fit, method, part, found)
+
+
+def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArray] | None]:
+    """Return the minimum in the coordinates to work in, and what takes changes there back to theta."""
+    space, chart = fit.row_space, fit.chart
+    if space is not None:
+        return Minimum(space.risk, space.start, tolerance=np.inf), space.lift
+    return fit.regular, None if chart is None else chart.coordinates.lift
 
 
 def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Removal:

@@ -18,7 +18,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal.active_set import active_set_changes
 from influstat.removal.certificates import bounds
-from influstat.removal.certificates.certify import certify
+from influstat.removal.certificates.certify import certify, certify_in
 from influstat.removal.certificates.theorem import Certificate
 from influstat.removal.determined import Determined
 from influstat.removal.entering import enters, lasso_of, with_entering
@@ -205,6 +205,8 @@ class Removal(Tabled):
         (|l3| <= c l2), rows that determine a coefficient alone, coefficients too far from the true ones.
         """
         lasso, theta = lasso_of(self.fit.risk), self.theta
+        if self.fit.row_space is not None:
+            return certify_in(self.fit.row_space, self.groups, theta)
         if lasso is None:
             return certify(self.fit.risk, self.fit.theta, self.groups, theta)
         changes = self.active_set_changes()  # the theorem is about smooth risks: those signs and columns

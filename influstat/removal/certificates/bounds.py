@@ -21,20 +21,25 @@ from influstat.removal.certificates.theorem import Certificate
 from influstat.risks.contract import Risk
 from influstat.risks.linear import PREDICTIONS, LinearRisk, as_linear
 
+AT_ONCE = 2**24  # entries of unit vectors made at a time: 128 MiB
 TINY = float(np.finfo(np.float64).tiny)
 
 
 def theta_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     """Return bounds on |theta - true theta|, shape (k, p); `Removal.theta_bound` says more."""
-    theta = certificate.theta
-    bound = certificate.error(np.eye(theta.shape[1]))
-    return bound + EPSILON * (np.abs(theta) + np.abs(fit.theta))
+    theta = certificate.coefficients
+    p = theta.shape[1]
+    bound = EPSILON * (np.abs(theta) + np.abs(fit.theta))
+    for start in range(0, p, max(1, AT_ONCE // p)):  # unit vectors of all at once would be p x p
+        units = np.arange(start, min(start + max(1, AT_ONCE // p), p))
+        bound[:, units] += certificate.error(np.eye(len(units), p, k=start))
+    return bound
 
 
 def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: str, offset: Any) -> FloatArray:
     """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
     choice("kind", kind, PREDICTIONS)
-    risk, theta = as_linear(fit.risk), certificate.theta
+    risk, theta = as_linear(fit.risk), certificate.coefficients
     with np.errstate(over="ignore", invalid="ignore"):
         eta = np.asarray(fit.predictions(theta.T, X, offset=offset).T)
         if risk is None:
@@ -80,7 +85,7 @@ def loss_bound(
         return np.full(again.shape, np.nan)
     with np.errstate(over="ignore", invalid="ignore"):
         predictor = certificate.error(rows.design.rows(slice(None)))
-        bound = loss_error(fit, rows, np.arange(len(rows.y)), certificate.theta, predictor)
+        bound = loss_error(fit, rows, np.arange(len(rows.y)), certificate.coefficients, predictor)
         carried = rows.protocol.carried(rows.total_weight)  # what the loss of a new row holds of the penalty
         if carried:
             bound += carried * _penalty_error(fit, certificate, risk)[:, None]
@@ -93,7 +98,7 @@ def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     risk, groups = as_linear(fit.risk), certificate.groups
     if risk is None:
         return np.full(len(groups.members), np.nan)
-    members, theta = groups.members, certificate.theta[groups.owners]
+    members, theta = groups.members, certificate.coefficients[groups.owners]
     x, offset, y = risk.design.rows(members), risk.offset[members], risk.y[members]
     size = np.einsum("mp,mp->m", _sizes(fit, theta), np.abs(x)) + np.abs(offset) + np.abs(y)
     eta, start = np.einsum("mp,mp->m", theta, x) + offset, x @ fit.theta + offset
@@ -138,11 +143,11 @@ def _sizes(fit: Minimum, theta: FloatArray) -> FloatArray:
 
 def _penalty_error(fit: Minimum, certificate: Certificate, risk: LinearRisk) -> FloatArray:
     """Return a bound on |P(theta) - P(true theta)| and the rounding of P, shape (k,)."""
-    penalty, theta = risk.penalty, np.ascontiguousarray(certificate.theta.T)
+    penalty, theta = risk.penalty, np.ascontiguousarray(certificate.coefficients.T)
     if not np.count_nonzero(penalty.gradient_scale(np.ones(len(theta)))):
         return np.zeros(theta.shape[1])  # no penalty
     linear = certificate.error_each(penalty.gradient(theta).T)
     quadratic = 0.5 * certificate.growth * certificate.reach**2 / certificate.penalty_left
     size = np.abs(penalty.value(theta)) + abs(penalty.value(fit.theta))
-    size += [np.abs(one) @ penalty.gradient_scale(one) for one in certificate.theta]
+    size += [np.abs(one) @ penalty.gradient_scale(one) for one in certificate.coefficients]
     return np.asarray(linear + quadratic + unit_rounding(len(theta)) * size)
