@@ -43,8 +43,10 @@ class RowSpace:
         P.
     strength : float
         Kappa.
-    factor : ndarray, shape (n, n)
-        L, lower.
+    basis : ndarray of int, shape (m,)
+        Rows whose X_P span the space: all but repeated ones and those that are 0.
+    factor : ndarray, shape (m, m)
+        L, lower, of those rows.
     relative : float
         What rounding of X X' and L can do to rows in the coordinates, relative to their length.
     """
@@ -53,6 +55,7 @@ class RowSpace:
     theta: FloatArray
     penalised: NDArray[np.bool_]
     strength: float
+    basis: NDArray[np.intp]
     factor: FloatArray
     relative: float
 
@@ -65,7 +68,7 @@ class RowSpace:
         result = np.empty((len(x), len(self.factor) + len(self._free)))
         for part in _parts(len(x), x.shape[1]):
             inner = self.outer.design.dot(np.ascontiguousarray((x[part] * self.penalised).T))
-            result[part, : len(self.factor)] = self._solve(inner).T
+            result[part, : len(self.factor)] = self._solve(inner[self.basis]).T
             result[part, len(self.factor) :] = x[part][:, self._free]
         return result
 
@@ -78,23 +81,24 @@ class RowSpace:
 
     def lift(self, u: FloatArray) -> FloatArray:
         """Return the change of theta, (p,) or (p, k), that belongs to u, (r,) or (r, k)."""
-        n = len(self.factor)
-        back = solve_triangular(self.factor, u[:n], lower=True, trans="T", check_finite=False)
+        m = len(self.factor)
+        back = np.zeros((self.outer.shape[0], *u.shape[1:]))
+        back[self.basis] = solve_triangular(self.factor, u[:m], lower=True, trans="T", check_finite=False)
         theta = self.outer.design.transpose_dot(back)
-        theta[self._free] = u[n:]
+        theta[self._free] = u[m:]
         return np.asarray(theta)
 
     @cached_property
     def risk(self) -> LinearRisk:
         """The same risk as a function of u, with n rows and r coefficients."""
-        outer, n = self.outer, len(self.factor)
-        z = np.empty((n, n + len(self._free)))
-        for part in _parts(n, outer.shape[1]):
+        outer, m = self.outer, len(self.factor)
+        z = np.empty((outer.shape[0], m + len(self._free)))
+        for part in _parts(*outer.shape):
             z[part] = self.rows(outer.design.rows(part))
         names = [f"combination {k}" for k in range(z.shape[1])]
         start = self.rows(self.theta[None])[0]
-        start[n:] = 0.0  # unpenalised
-        penalty = L2(self.strength, unpenalised=range(n, z.shape[1])).placed(tuple(names), intercept=False)
+        start[m:] = 0.0  # unpenalised
+        penalty = L2(self.strength, unpenalised=range(m, z.shape[1])).placed(tuple(names), intercept=False)
         rows = replace(outer.rows, design=Design(z, names=names), offset=outer.linear_predictor(self.theta))
         return outer.moved(rows, Moved(penalty, start, np.eye(z.shape[1])))
 
@@ -126,7 +130,8 @@ def row_space_of(risk: Risk, theta: FloatArray) -> RowSpace | None:
     Returns
     -------
     RowSpace or None
-        None for other penalties than one ridge strength, and where rows depend on each other.
+        None for other penalties than one ridge strength, and where rows depend on each other that are not
+        the same.
     """
     linear, (n, p) = as_linear(risk), risk.shape
     if linear is None or p <= LARGEST or n > LARGEST or not isinstance(linear.penalty, L2):
@@ -135,13 +140,18 @@ def row_space_of(risk: Risk, theta: FloatArray) -> RowSpace | None:
     penalised = strengths > 0
     if not penalised.any() or (~penalised).sum() + n > LARGEST:
         return None
-    gram = np.empty((n, n))
+    gram, seen, signs = np.empty((n, n)), dict[bytes, int](), False
     for part in _parts(n, p):
-        gram[:, part] = linear.design.dot(np.ascontiguousarray((linear.design.rows(part) * penalised).T))
+        rows = linear.design.rows(part) * penalised
+        signs |= bool((rows < 0).any())
+        gram[:, part] = linear.design.dot(np.ascontiguousarray(rows.T))
+        for place, row in enumerate(rows):
+            if row.any():
+                seen.setdefault(row.tobytes(), part.start + place)
+    basis = np.array(sorted(seen.values()), dtype=np.intp)
+    gram = gram[np.ix_(basis, basis)]
     gram = (gram + gram.T) / 2.0
     size = np.sqrt(gram.diagonal())
-    if not (size > 0).all():
-        return None
     scaled = gram / size / size[:, None]
     smallest = float(np.linalg.eigvalsh(scaled)[0])
     if smallest < SMALLEST:
@@ -150,8 +160,10 @@ def row_space_of(risk: Risk, theta: FloatArray) -> RowSpace | None:
         factor = size[:, None] * cholesky(scaled, lower=True, check_finite=False)
     except LinAlgError:
         return None
-    relative = n * unit_rounding(linear.design.most_in_row) / smallest
-    return RowSpace(linear, theta, penalised, float(strengths.max()), factor, relative)
+    # The norm of |X| |X|', scaled like X X', which it is where no entry is negative.
+    norm = float(n) if signs else float(scaled.sum(axis=0).max())
+    relative = norm * unit_rounding(linear.design.most_in_row) / smallest
+    return RowSpace(linear, theta, penalised, float(strengths.max()), basis, factor, relative)
 
 
 def _parts(n: int, p: int) -> list[slice]:
