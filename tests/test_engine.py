@@ -145,7 +145,7 @@ def test_without_the_fourth_tensor_more_is_left_out():
 def expanding(monkeypatch):
     """Sums over all rows are so dear that every plan expands them."""
     monkeypatch.setattr(planning, "SMALL", 0.0)
-    monkeypatch.setattr(planning, "_sweep", lambda n, p: 1e15)
+    monkeypatch.setattr(planning, "_sweep", lambda n, p: 1e9)
 
 
 def lengths(fit, delta):
@@ -229,6 +229,14 @@ def test_what_the_expansion_is_too_coarse_for_is_summed(expanding, monkeypatch):
         change = alone.theta - fit.theta
         assert lengths(fit, loo.delta[row] - change) <= planning.TOLERANCE * lengths(fit, change)
     assert loo.certificate.certified.all()
+
+
+def test_what_will_take_hours_is_said_before_it_starts(monkeypatch):
+    problem = make_problem(LOSSES[1], 30, 2, 0)
+    fit = ist.Fit.minimise(problem.risk())
+    monkeypatch.setattr(planning, "SWEEPS", 1e12)
+    with pytest.warns(ist.errors.DoubtfulResult, match=r"will take about .* hours.*Ask for fewer"):
+        fit.leave_one_out()
 
 
 def test_a_plan_says_what_will_be_done():

@@ -19,7 +19,7 @@ from influstat.input.warning import doubt
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.determined import Determined, partial_refit
-from influstat.removal.engine.plan import Plan, planned
+from influstat.removal.engine.plan import Plan, planned, seconds_of
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks
 from influstat.removal.methods.active_set import ActiveSetRefit
@@ -35,6 +35,7 @@ from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
 NOT_DONE = "not done"
+LONG = 1e12  # operations below which nobody waits an hour, on any machine
 OWN_PRODUCTS = 100.0  # products with the Hessian in a Newton iteration by conjugate gradients
 METHODS = ("exact", "newton", "second_order", "influence")
 
@@ -104,7 +105,9 @@ def _linear_method(
     if method == "newton":
         return NewtonStep(expansion, groups)
     if risk.shape[1] > LARGEST_FACTORED:
-        return OwnRefit(risk, fit.theta)
+        own = OwnRefit(risk, fit.theta)
+        own.operations = _own_refits(risk, len(groups)).operations
+        return own
     try:
         return ExactRefit(expansion, groups)
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share, not hopeless
@@ -121,14 +124,33 @@ def plan_of(fit: Minimum, groups: Groups) -> Plan:
     if risk.quadratic and p <= LARGEST_FACTORED:
         return Plan(k, order=0, kept=0, swept=0, operations=8.0 * (n + k) * p**2)
     if p > LARGEST_FACTORED:
-        return Plan(k, order=1, kept=0, swept=k, operations=k * OWN_PRODUCTS * 4.0 * n * p)
+        return _own_refits(risk, k)
     return planned(Expansion(risk, fit.theta), groups)[0]
+
+
+def _own_refits(risk: LinearRisk, k: int) -> Plan:
+    n, p = risk.shape
+    stored = min(p, risk.design.most_in_row)
+    return Plan(k, order=1, kept=0, swept=k, operations=k * OWN_PRODUCTS * 4.0 * n * stored)
+
+
+def _say_if_long(prepared: Method) -> None:
+    """Warn before removals that would take more than an hour are begun."""
+    if prepared.operations < LONG:
+        return
+    hours = seconds_of(prepared.operations) / 3600.0
+    if hours > 1.0:
+        doubt(
+            f"These removals will take about {hours:.1f} hours (ist.removal.plan). Ask for fewer with rows= "
+            'or groups=, or use method="newton", whose bounds need no refit. An interrupt keeps what is done.'
+        )
 
 
 def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     """Yield the removals of consecutive blocks."""
     inner, lift = _coordinates(fit)
     prepared = prepare(inner, groups, method)
+    _say_if_long(prepared)
     parts = list(blocks(fit.risk, groups, prepared.at_once))
     for part in progress(parts, "removals"):
         found = _removed(prepared, part, inner.risk.shape[1])

@@ -41,7 +41,9 @@ class ExactRefit(Method):
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
         self.expansion = expansion
         self._newton = NewtonStep(expansion, groups)
-        self._rows = expanded_rows(expansion, groups)
+        plan, anchor = planned(expansion, groups)
+        self.operations = plan.operations
+        self._rows = None if anchor is None or plan.order == 2 else AllRows.planned(expansion, anchor, plan)
         if self._rows is not None:  # so that the few that the expansion leaves share their sums
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
 
@@ -168,9 +170,3 @@ def own_newton(expansion: Expansion, rows: Indices, start: FloatArray) -> FloatA
         return minimise(part, start=start).theta
     except NotConverged:  # a loss with sharp bends is easier from zero, through its smoother forms
         return minimise(part).theta
-
-
-def expanded_rows(expansion: Expansion, groups: Groups) -> AllRows | None:
-    """Return the sum over all rows, expanded as it costs least, or None where it is better taken as it is."""
-    plan, anchor = planned(expansion, groups)
-    return None if anchor is None or plan.order == 2 else AllRows.planned(expansion, anchor, plan)
