@@ -155,9 +155,10 @@ def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     for part in progress(parts, "removals"):
         found = _removed(prepared, part, inner.risk.shape[1])
         if lift is not None:
-            moved = fit.theta[:, None] + lift(found.theta)
-            found = Outcome(moved, found.converged, found.status)
-        yield _removal(fit, method, part, found)
+            moved = Outcome(fit.theta[:, None] + lift(found.theta), found.converged, found.status)
+            yield _removal(fit, method, part, moved, np.ascontiguousarray(found.theta.T))
+        else:
+            yield _removal(fit, method, part, found)
 
 
 def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArray] | None]:
@@ -168,7 +169,9 @@ def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArr
     return fit.regular, None if chart is None else chart.coordinates.lift
 
 
-def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Removal:
+def _removal(
+    fit: Minimum, method: str, groups: Groups, found: Outcome, inner: FloatArray | None = None
+) -> Removal:
     """Return the removals of one block, those that leave something undetermined refitted for the rest."""
     theta, status = np.ascontiguousarray(found.theta.T), list(found.status)
     converged, norm = found.converged.copy(), found.gradient_norm
@@ -181,14 +184,18 @@ def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Remov
         if again is not None:
             theta[k], coordinates[k], status[k] = again.theta, again.coordinates, again.reason
             converged[k], norm = exact, None
+            if inner is not None:
+                inner[k] = np.nan  # found in coordinates of its own
     if all(one is None or one.full for one in coordinates):
-        return Removal(fit, method, groups, theta, converged, tuple(status), norm, found.entering)
+        known = theta, converged, tuple(status), norm, found.entering
+        return Removal(fit, method, groups, *known, inner=inner)
     solution = theta.copy()
     for row, one in zip(theta, coordinates, strict=True):
         if one is not None:
             row[~one.determined] = np.nan
     determined = Determined(solution, tuple(coordinates))
-    return Removal(fit, method, groups, theta, converged, tuple(status), None, found.entering, determined)
+    known = theta, converged, tuple(status), None, found.entering
+    return Removal(fit, method, groups, *known, determined, inner)
 
 
 def _removed(prepared: Method, groups: Groups, p: int) -> Outcome:
@@ -239,6 +246,7 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
     parts = list(in_blocks(fit, groups, method) if whole else marked_blocks(fit, groups, method))
     measured = [part.measured_norm for part in parts if part.measured_norm is not None]
     partly = any(part.determined is not None for part in parts)
+    inner = [part.inner for part in parts if part.inner is not None]
     return Removal(
         fit,
         method,
@@ -249,7 +257,16 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
         np.concatenate(measured) if len(measured) == len(parts) else None,
         _stacked([part.entering for part in parts if part.entering is not None], len(groups)),
         Determined.joined(parts) if partly else None,
+        _filled(inner, len(groups)),
     )
+
+
+def _filled(parts: list[FloatArray], k: int) -> FloatArray | None:
+    """Return the parts as one, nan for removals not done; None where there are none."""
+    if not parts:
+        return None
+    found = np.concatenate(parts)
+    return np.concatenate([found, np.full((k - len(found), found.shape[1]), np.nan)])
 
 
 def _stacked(parts: list[Any], k: int) -> Any:

@@ -79,6 +79,15 @@ class RowSpace:
         """Return the u, shape (k, r), of changes of theta (k, p) that lie in the row space."""
         return self.rows(delta)  # Q has orthonormal columns
 
+    def sizes(self, u: FloatArray) -> FloatArray:
+        """Return the size of the terms of theta, shape (k, p), for coordinates u (k, r)."""
+        m, design = len(self.factor), self.outer.design
+        back = np.zeros((design.shape[0], len(u)))
+        back[self.basis] = solve_triangular(
+            self.factor, u[:, :m].T, lower=True, trans="T", check_finite=False
+        )
+        return np.abs(self.theta) + design.absolute_transpose_dot(np.abs(back)).T
+
     def lift(self, u: FloatArray) -> FloatArray:
         """Return the change of theta, (p,) or (p, k), that belongs to u, (r,) or (r, k)."""
         m = len(self.factor)

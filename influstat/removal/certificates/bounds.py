@@ -30,6 +30,8 @@ def theta_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     theta = certificate.coefficients
     p = theta.shape[1]
     bound = EPSILON * (np.abs(theta) + np.abs(fit.theta))
+    if certificate.coordinates is not None:  # from which theta is computed
+        bound = bound + unit_rounding(certificate.theta.shape[1]) * certificate.sizes
     for start in range(0, p, max(1, AT_ONCE // p)):  # unit vectors of all at once would be p x p
         units = np.arange(start, min(start + max(1, AT_ONCE // p), p))
         bound[:, units] += certificate.error(np.eye(len(units), p, k=start))
@@ -46,7 +48,7 @@ def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: st
             return np.full(eta.shape, np.nan)
         rows = np.ascontiguousarray(fit.prediction_gradients(X)[0].T)
         start = np.asarray(fit.predict(X, offset=offset))
-        size = _sizes(fit, theta) @ np.abs(rows).T
+        size = np.maximum(certificate.sizes, np.abs(fit.theta)) @ np.abs(rows).T
         if offset is not None:
             size += np.abs(np.asarray(offset, dtype=np.float64))
         slip = unit_rounding(rows.shape[1]) * size
@@ -85,7 +87,7 @@ def loss_bound(
         return np.full(again.shape, np.nan)
     with np.errstate(over="ignore", invalid="ignore"):
         predictor = certificate.error(rows.design.rows(slice(None)))
-        bound = loss_error(fit, rows, np.arange(len(rows.y)), certificate.coefficients, predictor)
+        bound = loss_error(fit, rows, certificate, predictor)
         carried = rows.protocol.carried(rows.total_weight)  # what the loss of a new row holds of the penalty
         if carried:
             bound += carried * _penalty_error(fit, certificate, risk)[:, None]
@@ -100,19 +102,19 @@ def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
         return np.full(len(groups.members), np.nan)
     members, theta = groups.members, certificate.coefficients[groups.owners]
     x, offset, y = risk.design.rows(members), risk.offset[members], risk.y[members]
-    size = np.einsum("mp,mp->m", _sizes(fit, theta), np.abs(x)) + np.abs(offset) + np.abs(y)
+    sizes = np.maximum(certificate.sizes, np.abs(fit.theta))[groups.owners]
+    size = np.einsum("mp,mp->m", sizes, np.abs(x)) + np.abs(offset) + np.abs(y)
     eta, start = np.einsum("mp,mp->m", theta, x) + offset, x @ fit.theta + offset
     return _rise(risk.loss, y, eta, start, certificate.error_of_members(), unit_rounding(x.shape[1]) * size)
 
 
-def loss_error(
-    fit: Minimum, tests: LinearRisk, rows: Any, theta: FloatArray, bound: FloatArray
-) -> FloatArray:
+def loss_error(fit: Minimum, tests: LinearRisk, certificate: Certificate, bound: FloatArray) -> FloatArray:
     """Turn bounds on predictors (k, m) into bounds on losses without a penalty's share, of that shape."""
     # A convex loss changes at most by its rise at the ends of the interval; rounding of both losses is added.
-    y, offset, block = tests.y[rows], tests.offset[rows], tests.design.rows(rows)
+    y, offset, block, theta = tests.y, tests.offset, tests.design.rows(slice(None)), certificate.coefficients
     eta, start = theta @ block.T + offset, block @ fit.theta + offset
-    size = _sizes(fit, theta) @ np.abs(block).T + np.abs(offset) + np.abs(y)
+    sizes = np.maximum(certificate.sizes, np.abs(fit.theta))
+    size = sizes @ np.abs(block).T + np.abs(offset) + np.abs(y)
     return _rise(tests.loss, y, eta, start, bound, unit_rounding(block.shape[1]) * size)
 
 
@@ -134,11 +136,6 @@ def _rise(
 def _inf_if_unknown(error: FloatArray, bound: FloatArray) -> FloatArray:
     """Return the error, but inf where it came out as inf - inf though the predictor has a bound."""
     return np.where(np.isnan(error) & ~np.isnan(bound), np.inf, error)
-
-
-def _sizes(fit: Minimum, theta: FloatArray) -> FloatArray:
-    """Return the larger of |theta_k| and |theta-hat|, entry by entry, shape (k, p)."""
-    return np.asarray(np.maximum(np.abs(theta), np.abs(fit.theta)))
 
 
 def _penalty_error(fit: Minimum, certificate: Certificate, risk: LinearRisk) -> FloatArray:

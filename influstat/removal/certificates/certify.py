@@ -22,6 +22,7 @@ from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.plan import cheapest
 from influstat.removal.engine.tensors import packed_size
 from influstat.removal.expansion import Expansion
+from influstat.risks.chart import Chart
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.row_space import RowSpace
@@ -35,14 +36,10 @@ Chosen = NDArray[np.intp]
 _Largest = tuple[NDArray[np.intp], FloatArray]
 
 
-def certify_in(space: RowSpace, groups: Groups, theta: FloatArray) -> Certificate:
-    """Return the certificate of theta (k, p), proven in coordinates of the rows; in whose norm it is."""
-    delta = theta - space.theta
-    known = np.isfinite(delta).all(axis=1)
-    u = np.full((len(delta), len(space.start)), np.nan)
-    u[known] = space.inverse(delta[known])
-    found = certify(space.risk, space.start, groups, u, noise=space.noise())
-    return replace(found, coordinates=space, reported=theta)
+def certify_in(there: RowSpace | Chart, groups: Groups, u: FloatArray, theta: FloatArray) -> Certificate:
+    """Return the certificate of theta (k, p), proven in other coordinates, in which it is u (k, r)."""
+    found = certify(there.risk, there.start, groups, u, noise=there.noise())
+    return replace(found, coordinates=there, reported=theta)
 
 
 def certify(

@@ -74,6 +74,7 @@ from influstat.input.groups import Groups
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor, Downdate
+from influstat.risks.chart import Chart
 from influstat.risks.linear import LinearRisk
 from influstat.risks.row_space import RowSpace
 
@@ -144,13 +145,19 @@ class Certificate(ShortRepr):
     own: NDArray[np.bool_]  # which anchor holds, shape (k,)
     anchor: Anchor | None  # C of the shared one
     own_anchors: dict[int, Anchor]  # those of `own` that were kept; others are made again when asked for
-    coordinates: RowSpace | None = None  # where theta and its risk are those of other coordinates
+    coordinates: RowSpace | Chart | None = None  # where theta and its risk are those of other coordinates
     reported: FloatArray | None = None  # then the coefficients that were reported, shape (k, p)
 
     @property
     def coefficients(self) -> FloatArray:
         """The coefficients that were reported, shape (k, p)."""
         return self.theta if self.reported is None else self.reported
+
+    @property
+    def sizes(self) -> FloatArray:
+        """What rounding of the coefficients is relative to, shape (k, p)."""
+        size = np.abs(self.coefficients)
+        return size if self.coordinates is None else np.maximum(size, self.coordinates.sizes(self.theta))
 
     def _there(self, functionals: FloatArray) -> FloatArray:
         """Return the functionals (m, p) in the coordinates in which the bounds are proven, (m, r)."""
