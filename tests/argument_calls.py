@@ -131,7 +131,13 @@ def calls():
         }),
         **methods("Scores", scores, {"to_frame": {"what": "removal"}, "top": {"k": 2, "column": 0}}),
         **methods("InputScores", ist.input_influence(fit, XT, YT), {"effect": {"steps": np.ones((N, 3))}}),
-        **methods("Inference", inference, {"leave_one_out": {"rows": [0, 1]}}),
+        **methods("Inference", inference, {
+            "leave_one_out": {"rows": [0, 1]}, "leave_groups_out": {"groups": GROUPS},
+            "without": {"rows": [0, 1]},
+        }),
+        **methods("InferenceWithout", inference.without([0]), {
+            "change": {"quantity": "p_values"}, "to_frame": {"quantity": None, "what": "after"},
+        }),
         **methods("InferenceTable", inference.table, {"to_frame": {"quantity": "standard_errors"}}),
         **methods("Functional", functional, {
             "leave_one_out": {"method": "exact", "rows": [0, 1]}, "standard_errors": {"kind": "model"},

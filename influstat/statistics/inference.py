@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
 from influstat.input.groups import one_by_one, read_rows
-from influstat.input.printing import Tabled
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
@@ -24,6 +23,7 @@ from influstat.statistics.deletion import NO_FREEDOM, Deletion, deleted_dispersi
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
+from influstat.statistics.inference_without import InferenceOfSets
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.sandwich import clusters_left, count, rows_at_one
 from influstat.statistics.setting import CLUSTERED, CovarianceSetting, read_setting
@@ -40,7 +40,7 @@ PENALISED = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inference(Tabled):
+class Inference(InferenceOfSets):
     """Inference about the coefficients of one fit, with one covariance.
 
     Attributes
