@@ -10,6 +10,10 @@ import statsmodels.api as sm
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument
 from tests.argument_calls import N, X, Y
+from tests.statsmodels_data import ALL
+from tests.statsmodels_models import CASES
+from tests.test_inference_of_results import DIFFERENCED, WRONG_HESSIAN
+from tests.test_inference_of_results import table_of as refitted_table
 from tests.tolerance import CLOSED_FORM, STANDARD_ERRORS
 
 ROWS = 90
@@ -101,6 +105,22 @@ def test_inference_without_a_set_is_that_of_the_refit(model, kind):
         close(changes.loc[name].to_numpy(), refit - table_of(whole))
     one = inference.without(SETS["set"])
     np.testing.assert_allclose(one.to_frame(), levels.loc["set"], rtol=CLOSED_FORM, atol=CLOSED_FORM)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [case for case in CASES if case.name not in WRONG_HESSIAN], ids=str)
+def test_every_model_of_the_table_has_the_inference_of_its_refit(case):
+    results = case.refitted()
+    if not hasattr(results, "bse"):
+        pytest.skip("fit_regularized without standard errors of its own")
+    rows = np.array([3, 50, 51, 120, 121, 122])
+    found = ist.from_statsmodels(results, **case.settings).inference().without(rows).to_frame().to_numpy()
+    refit = case.refitted(np.delete(ALL, rows))
+    truth = refitted_table(refit)
+    size = np.maximum(1.0, np.abs(truth).max(axis=0))
+    # Fits that statsmodels' own optimisers stop, and Hessians that it differences: see where the table is.
+    tolerance = max(DIFFERENCED.get(case.name, 0.0), case.tolerance)
+    np.testing.assert_array_less(np.abs(found[:, 1:] - truth) / size, tolerance)
 
 
 def test_rows_left_out_keep_their_places_in_time():
