@@ -68,6 +68,7 @@ def of_a_fit(fit):
             "columns": None, "method": "newton", "deleted_scale": True, "information": "observed",
             **STATISTICS,
         },
+        "flags": {"rules": "R", "method": "newton"},
         "inference": {
             "kind": "HAC", "groups": None, "use_t": None, "level": 0.9, **STATISTICS, **COVARIANCE,
         },
