@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -66,8 +65,14 @@ class InferenceWithout(Tabled):
     table_with: InferenceTable
     status: tuple[str, ...]
 
-    def change(self, quantity: str) -> FloatArray:
-        """Return the change of one quantity, after minus before.
+    def before(self, quantity: str) -> FloatArray:
+        """Return a quantity with all rows, shape (p,); which, as for `after`."""
+        if _named(quantity) == "estimates":
+            return self.estimates_with
+        return np.asarray(getattr(self.table_with, quantity))
+
+    def after(self, quantity: str) -> FloatArray:
+        """Return a quantity without each set of rows.
 
         Parameters
         ----------
@@ -83,7 +88,13 @@ class InferenceWithout(Tabled):
         InvalidArgument
             There is no such quantity.
         """
-        return self._values(quantity, "change")
+        if _named(quantity) == "estimates":
+            return self.estimates
+        return np.asarray(getattr(self.table, quantity))
+
+    def change(self, quantity: str) -> FloatArray:
+        """Return the change of a quantity, `after` minus `before`, of the shape of `after`."""
+        return np.asarray(self.after(quantity) - self.before(quantity))
 
     def to_frame(self, quantity: str | None = None, *, what: str = "after") -> pd.DataFrame:
         """Return the table as a pandas DataFrame.
@@ -110,12 +121,13 @@ class InferenceWithout(Tabled):
         import pandas as pd
 
         choice("what", what, ("after", "change"))
+        values = self.change if what == "change" else self.after
         names, labels = list(self.table.names), index_of(self.groups.labels)
         if quantity is not None:
-            values = self._values(quantity, what).reshape(len(self.groups), -1)
-            frame = pd.DataFrame(values, index=labels, columns=names)
+            found = values(quantity).reshape(len(self.groups), -1)
+            frame = pd.DataFrame(found, index=labels, columns=names)
         else:
-            columns = {name: self._values(name, what).ravel() for name in ALL}
+            columns = {name: values(name).ravel() for name in ALL}
             lines = pd.Index(names)
             if self.estimates.ndim > 1:
                 lines = pd.MultiIndex.from_product([labels, names], names=["without", "coefficient"])
@@ -123,12 +135,10 @@ class InferenceWithout(Tabled):
         frame.attrs.update(status=self.status, note=self.table_with.note)
         return frame
 
-    def _values(self, quantity: str, what: str) -> FloatArray:
-        if choice("quantity", quantity, ALL) == "estimates":
-            after, before = self.estimates, self.estimates_with
-        else:
-            after, before = getattr(self.table, quantity), getattr(self.table_with, quantity)
-        return np.asarray(after - before if what == "change" else after)
+
+def _named(quantity: str) -> str:
+    choice("quantity", quantity, ALL)
+    return quantity
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -189,7 +199,8 @@ class InferenceOfSets(Tabled):
         b   1.0
         """
         chosen = read_groups(named_column(self.fit, groups), self.fit.row_labels)
-        return self._without_sets(chosen, chosen.named)
+        found = self.without_each(chosen)
+        return _announced(replace(found, status=chosen.named(found.status)))
 
     def without(self, rows: Any) -> InferenceWithout:
         """Return estimates, standard errors, t and p values and limits without a set of rows.
@@ -227,15 +238,13 @@ class InferenceOfSets(Tabled):
         if len(chosen) == len(labels):
             raise InvalidArgument("rows", "leave a row in", f"holds all {len(labels)} rows", "Name fewer.")
         name = labels[chosen] if len(chosen) == 1 else np.array([f"{len(chosen)} rows"])
-        found = self._without_sets(Groups(chosen, np.array([0, len(chosen)], dtype=np.intp), name), tuple)
+        found = self.without_each(Groups(chosen, np.array([0, len(chosen)], dtype=np.intp), name))
         values = [getattr(found.table, one)[0] for one in QUANTITIES]
         table = InferenceTable.of(values, self.fit.names)
-        return replace(found, estimates=found.estimates[0], table=table)
+        return _announced(replace(found, estimates=found.estimates[0], table=table))
 
-    def _without_sets(
-        self, groups: Groups, named: Callable[[list[str]], tuple[str, ...]]
-    ) -> InferenceWithout:
-        """Return all of it without each of the groups; `named` says of reasons whose they are."""
+    def without_each(self, groups: Groups) -> InferenceWithout:
+        """Return all of it without each of the groups that were read, and warn of nothing."""
         removal = collect(self.fit, groups, "exact")
         after, status = np.full((5, *removal.theta.shape), np.nan), list(removal.status)
         for k in progress(range(len(groups)), "inference without each group"):
@@ -246,15 +255,8 @@ class InferenceOfSets(Tabled):
             except InflustatError as error:
                 reason = str(error)
             status[k] = status[k] or reason
-        reasons = named(status)
-        bad = [text for text in reasons if text]
-        if bad:
-            doubt(
-                f"Something is nan without {len(bad)} of {len(groups)} sets of rows (`status` says why). "
-                f"{bad[0]}"
-            )
-        table = InferenceTable.of(after, self.fit.names, groups.labels, reasons)
-        return InferenceWithout(groups, removal.theta, table, self.fit.theta, self.table, reasons)
+        table = InferenceTable.of(after, self.fit.names, groups.labels, tuple(status))
+        return InferenceWithout(groups, removal.theta, table, self.fit.theta, self.table, tuple(status))
 
     def _at_refit(self, rows: NDArray[np.intp], theta: FloatArray) -> tuple[list[FloatArray], str]:
         """Return the five quantities at the refit without the rows, and why some known ones are nan."""
@@ -277,3 +279,12 @@ class InferenceOfSets(Tabled):
         else:
             reason = NO_FREEDOM
         return [getattr(table, name) for name in QUANTITIES], reason
+
+
+def _announced(found: InferenceWithout) -> InferenceWithout:
+    """Return it; warn once where something is nan, with the first reason."""
+    bad = [text for text in found.status if text]
+    if bad:
+        many = len(found.status)
+        doubt(f"Something is nan without {len(bad)} of {many} sets of rows (`status` says why). {bad[0]}")
+    return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.collinearity import variance_inflation
 from influstat.statistics.flags import flags, outlier_test
+from influstat.statistics.inference import Inference
+from influstat.statistics.report import CoefficientReport
+from influstat.statistics.reporting import coefficient_report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +57,55 @@ class RowQuestions(Minimum):
         (['d'], "Cook's distance > median of F(p, n - p) (Cook 1977; R), here 0.5851")
         """
         return flags(self, rules, method=method)
+
+    def report(
+        self, coefficient: Any, *, top: int = 8, groups: Any = None, inference: Inference | None = None
+    ) -> CoefficientReport:
+        """Return the table of an appendix: one coefficient without each of the rows that move it most.
+
+        Parameters
+        ----------
+        coefficient : str or int
+            Its name, or its position.
+        top : int
+            How many rows or groups to show: first those without a Newton step, then those that move the
+            coefficient most by it.
+        groups : array_like, str, list, dict or splitter, optional
+            Leave these groups out, given as in `leave_groups_out`, instead of every row alone.
+        inference : Inference, optional
+            The covariance and the level to report by, such as ``fit.inference("HC3", level=0.9)``; the
+            fit's own when left out.
+
+        Returns
+        -------
+        CoefficientReport
+            Leverage, Cook's distance, estimate, standard error, confidence interval, p value and flags
+            without each of them, everything estimated anew. It prints as a table, also in notebooks;
+            `to_frame()` has the numbers, `table()` the text, `plot()` draws the forest plot.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            There is no such coefficient, or the rows do not determine it; top is not a whole number above 0;
+            groups are not as for `leave_groups_out`; the inference is about another fit.
+        Unsupported
+            The loss says nothing of the variance of y, and no covariance is chosen that needs none.
+
+        Warns
+        -----
+        DoubtfulResult
+            A line has nan: `status` says why.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0], row_labels=list("abcd"))
+        >>> frame = fit.report("x0", top=1).to_frame()          # the mean of 1, 3 and 2; 1 / sqrt(3)
+        >>> frame[["hat_diag", "estimates", "standard_errors", "flags"]].round(4)
+           hat_diag  estimates  standard_errors                     flags
+        d      0.25        2.0           0.5774  dfbetas, dffits, cooks_d
+        """
+        return coefficient_report(self, coefficient, top=top, groups=groups, by=inference)
 
     def outlier_test(self) -> pd.DataFrame:
         """Return p values of the studentised residuals, plain and adjusted for testing every row.
