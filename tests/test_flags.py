@@ -178,6 +178,18 @@ def test_copies_of_a_row_leave_together():
     np.testing.assert_allclose(found["p_values"], truth, rtol=SOLVED)
 
 
+def test_rows_without_weight_are_no_tests():
+    weights = np.array([1.0, 0, 2, 1, 1, 0.5, 1, 1])
+    found = ist.Ridge(lam=0.0).fit(X, Y, weights=weights).outlier_test()
+    kept = weights > 0
+    truth = sm.WLS(Y[kept], X[kept], weights=weights[kept]).fit()
+    names = ["p_values", "bonferroni", "holm", "fdr_bh"]
+    without = ist.from_statsmodels(truth).outlier_test()
+    np.testing.assert_allclose(found.loc[kept, names], without[names], rtol=SOLVED)
+    assert found.loc[~kept, names].isna().all(axis=None)
+    assert found.attrs["status"][1].startswith("it has no weight")
+
+
 # -- columns ------------------------------------------------------------------------------------------------
 
 

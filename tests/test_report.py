@@ -176,6 +176,17 @@ def test_small_p_values_and_levels():
     assert "90 % interval" in report.table()
 
 
+def test_rows_are_called_as_their_index_is():
+    both = pd.MultiIndex.from_product([["a", "b"], range(N // 2)], names=["firm", "year"])
+    table = pd.DataFrame({"y": Y, "x": X[:, 1]}, index=both)
+    report = ist.from_statsmodels(sm.OLS.from_formula("y ~ x", table).fit()).report("x", top=2)
+    assert report.to_frame().index.names == ["firm", "year"]
+    assert set(report.table().index[1:]) <= {str(label) for label in both}
+    days = pd.date_range("2020-02-01", periods=2).repeat(N // 2)
+    by_day = ist.Ridge(lam=0.0).fit(X, Y).report("x1", groups=days)
+    assert sorted(by_day.table().index) == ["2020-02-01", "2020-02-02", "all rows"]
+
+
 @WITH_PLOTS
 def test_its_forest_plot_has_every_line_and_interval():
     import matplotlib.pyplot as plt

@@ -47,6 +47,7 @@ from influstat.statistics.leverage import Leverage
 if TYPE_CHECKING:
     import pandas as pd
 
+WEIGHTLESS = "it has no weight: the fit is the same without it, and it is not tested"
 MEASURES = ("dfbetas", "dffits", "cov_ratio", "cooks_d", "hat_diag")
 
 
@@ -120,12 +121,14 @@ def outlier_test(fit: Minimum) -> pd.DataFrame:
     import pandas as pd
 
     frame = diagnostics(fit, ["student_resid"])
-    residuals = frame["student_resid"].to_numpy()
+    residuals, weightless = frame["student_resid"].to_numpy(), fit.risk.weights == 0.0
     p = 2.0 * tail(np.abs(residuals), _freedom(fit))
+    p[weightless] = np.nan  # nor do they count among the tests
     columns = {"student_resid": residuals, "p_values": p}
     columns |= {name: adjust(p) for name, adjust in ADJUSTMENTS.items()}
     found = pd.DataFrame(columns, index=index_of(fit.row_labels))
-    found.attrs["status"] = frame.attrs["status"]
+    reasons = zip(frame.attrs["status"], weightless, strict=True)
+    found.attrs["status"] = tuple(text or (WEIGHTLESS if none else "") for text, none in reasons)
     return found
 
 

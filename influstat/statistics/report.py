@@ -93,7 +93,6 @@ class CoefficientReport(Tabled):
         """
         import pandas as pd
 
-        k = len(self.groups)
         columns = {TITLES[name]: ["", *map(_short, values)] for name, values in self.measures.items()}
         all_of = {name: [self.whole[name], *self.values[name]] for name in SHOWN}
         limits = zip(all_of["lower"], all_of["upper"], strict=True)
@@ -104,7 +103,7 @@ class CoefficientReport(Tabled):
             "p": [f"{p:.4f}" if p >= 0.0001 else "< 0.0001" if p >= 0.0 else "-" for p in all_of["p_values"]],
             "flags": ["", *self.flags],
         }
-        return pd.DataFrame(columns, index=["all rows", *(str(self.groups.labels[j]) for j in range(k))])
+        return pd.DataFrame(columns, index=["all rows", *self._lines()])
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the estimates and their intervals as a forest plot: all rows on top, then each line.
@@ -130,7 +129,7 @@ class CoefficientReport(Tabled):
         drawn: Axes = plots.coefficient_forest(
             self.whole["estimates"],
             self.values["estimates"],
-            row_labels=[str(label) for label in self.groups.labels.tolist()],
+            row_labels=self._lines(),
             interval=(self.whole["lower"], self.whole["upper"]),
             intervals_without=np.column_stack([self.values["lower"], self.values["upper"]]),
             name=f"{self.coefficient}, {100.0 * self.made_by.level:g} % intervals",
@@ -153,15 +152,20 @@ class CoefficientReport(Tabled):
         heading, *notes = (f"<p>{escape(line)}</p>" for line in self._around())
         return "\n".join([heading, self.table().to_html(), *notes])
 
+    def _lines(self) -> list[str]:
+        """Return what the rows or groups are called, dates without their hours if none has any."""
+        index = index_of(self.groups.labels)
+        return list(map(str, index if index.nlevels > 1 else index.astype(str)))
+
     def _around(self) -> list[str]:
         """Return the heading, and the notes below the table."""
-        made_by, labels = self.made_by, self.groups.labels
+        made_by = self.made_by
         things = "rows" if self.groups.single else "groups"
         freedom = made_by.degrees_of_freedom
         by = "normal" if np.isinf(freedom) else f"t with {freedom:g} degrees of freedom for all rows"
         notes = [f"Estimated anew without each, with the {made_by.kind!r} covariance ({by})."]
         notes += [made_by.note] if made_by.note else []
-        notes += [f"{label}: {text}" for label, text in zip(labels, self.status, strict=True) if text]
+        notes += [f"{label}: {text}" for label, text in zip(self._lines(), self.status, strict=True) if text]
         n = len(made_by.fit.row_labels)
         return [
             f"{self.coefficient} with all {n} rows, and without each of the {things} that move it",

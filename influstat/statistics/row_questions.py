@@ -116,7 +116,7 @@ class RowQuestions(Minimum):
             One line per row: student_resid (as in `diagnostics`), p_values (two-sided), and adjusted for the
             number of rows: bonferroni, holm (both keep the probability of a single false outlier below the
             level) and fdr_bh (keeps the expected share of false ones among those found, Benjamini and
-            Hochberg 1995). nan with its reason in `attrs["status"]`.
+            Hochberg 1995). nan with its reason in `attrs["status"]`; rows without weight are not tested.
 
         Raises
         ------
