@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
 from influstat.input.groups import one_by_one, read_rows
+from influstat.input.printing import Tabled
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
@@ -40,7 +41,7 @@ PENALISED = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inference(InferenceOfSets):
+class Inference(InferenceOfSets, Tabled):
     """Inference about the coefficients of one fit, with one covariance.
 
     Attributes

@@ -142,7 +142,7 @@ def _named(quantity: str) -> str:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class InferenceOfSets(Tabled):
+class InferenceOfSets:
     """The questions to `Inference` about sets of rows; its attributes are described there."""
 
     fit: Minimum
