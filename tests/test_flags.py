@@ -124,6 +124,17 @@ def test_every_column_says_its_rule_and_every_row_its_status():
     assert frame.index.name == "state"
 
 
+def test_the_limits_are_said():
+    said = {rules: fit_of_crime().flags(rules).attrs["rules"] for rules in ("R", "size-adjusted")}
+    limits = {
+        rules: [float(text.rpartition(" ")[2]) for text in one.values()][4:] for rules, one in said.items()
+    }
+    truth = [1.0, 3 * np.sqrt(5 / 46), 15 / 46, stats.f.median(5, 46), 15 / 51]
+    np.testing.assert_allclose(limits["R"], truth, rtol=5e-4)  # four digits are written
+    truth = [2 / np.sqrt(51), 2 * np.sqrt(5 / 51), 15 / 51, 4 / 51, 10 / 51]
+    np.testing.assert_allclose(limits["size-adjusted"], truth, rtol=5e-4)
+
+
 def test_p_of_a_penalised_fit_is_its_effective_degrees_of_freedom():
     fit = ist.Ridge(lam=2.0, protocol="fixed").fit(X, Y)
     freedom = fit.diagnostics("hat_diag")["hat_diag"].sum()

@@ -9,6 +9,8 @@ import statsmodels.api as sm
 
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.statistics.setting import CLUSTERED, ROBUST_REGRESSION
+from influstat.statistics.setting import KINDS as KINDS_OF_COVARIANCES
 from tests.argument_calls import N, X, Y
 from tests.statsmodels_data import ALL
 from tests.statsmodels_models import CASES
@@ -146,6 +148,31 @@ def test_sets_of_one_row_are_rows(kind, protocol):
     for name in ("standard_errors", "t_values", "p_values", "lower", "upper"):
         np.testing.assert_allclose(sets.change(name), getattr(rows, name), rtol=0, atol=STANDARD_ERRORS)
     np.testing.assert_array_equal(sets.estimates, fit.leave_one_out(rows=[3, 20]).theta)
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "protocol"),
+    [
+        ("Ridge", LINEAR, "folded"),
+        ("Logistic", LABELS, "fixed"),
+        pytest.param("Ridge", LINEAR, "fixed", marks=pytest.mark.slow),
+        pytest.param("Logistic", LABELS, "folded", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS_OF_COVARIANCES)
+def test_every_covariance_without_a_set_is_that_of_a_fit_to_the_rows_left(kind, protocol, model, y):
+    """Under "folded" a ninth of the rows takes a ninth of the penalty along."""
+    every, rows = np.arange(ROWS), np.arange(80)
+    lam = 0.0 if kind in ROBUST_REGRESSION and model == "Ridge" else 0.3
+
+    def inference(chosen, lam):
+        fit = getattr(ist, model)(lam=lam, protocol=protocol).fit(DESIGN[chosen], y[chosen])
+        settings = {"groups": CLUSTERS[chosen]} if kind in CLUSTERED else {}
+        return fit.inference(kind, **settings | ({"lags": 2} if kind == "HAC" else {}))
+
+    found = inference(every, lam).without(every[80:]).to_frame()
+    truth = inference(rows, lam * 80 / 90 if protocol == "folded" else lam).to_frame()
+    np.testing.assert_allclose(found[truth.columns], truth, rtol=STANDARD_ERRORS, atol=STANDARD_ERRORS)
 
 
 def test_copies_leave_with_their_counts():
