@@ -141,6 +141,16 @@ def test_p_of_a_penalised_fit_is_its_effective_degrees_of_freedom():
     assert fit.flags().attrs["rules"]["hat_diag"].endswith(f"here {3.0 * freedom / N:.4g}")
 
 
+def test_rows_without_weight_do_not_count():
+    weights = np.array([1.0, 0, 2, 1, 1, 0.5, 1, 1])
+    kept = weights > 0
+    every = ist.Ridge(lam=0.0).fit(X, Y, weights=weights).flags()
+    some = ist.Ridge(lam=0.0).fit(X[kept], Y[kept], weights=weights[kept]).flags()
+    assert every.attrs["rules"] == some.attrs["rules"]
+    np.testing.assert_array_equal(every[kept], some)
+    assert not every[~kept].any(axis=None)
+
+
 def test_rows_without_measures_are_not_flagged_and_say_why():
     alone = np.column_stack([X, np.arange(N) == 3])
     with pytest.warns(DoubtfulResult, match="rows have measures that do not exist"):
