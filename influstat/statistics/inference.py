@@ -25,6 +25,7 @@ from influstat.statistics.deletion import LEVERAGE_ONE, NO_FREEDOM, Deletion, de
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
+from influstat.statistics.inference_without import InferenceOfSets
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.sandwich import clusters_left, count, rows_at_one
 from influstat.statistics.setting import CLUSTERED, CovarianceSetting, read_setting
@@ -42,7 +43,7 @@ PENALISED = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inference(Tabled):
+class Inference(InferenceOfSets, Tabled):
     """Inference about the coefficients of one fit, with one covariance.
 
     Attributes

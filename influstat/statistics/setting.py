@@ -88,9 +88,10 @@ class CovarianceSetting:
     group_freedom: bool = True
     factor_parameters: float | None = None
 
-    def without(self, row: int) -> CovarianceSetting:
-        """Return the setting of the fit without a row: its observations are gone, its place is kept."""
-        left = np.arange(len(self.counts)) != row
+    def without(self, rows: int | NDArray[np.intp]) -> CovarianceSetting:
+        """Return the setting of the fit without rows: their observations are gone, their places are kept."""
+        left = np.ones(len(self.counts), dtype=np.bool_)
+        left[rows] = False
         plain = None if self.factor_counts is None else self.factor_counts * left
         return replace(self, counts=self.counts * left, factor_counts=plain)
 
