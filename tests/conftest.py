@@ -15,7 +15,8 @@ IN_CI = bool(os.environ.get("CI"))
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("dev", deadline=None)
-settings.load_profile("ci" if IN_CI else "dev")
+PROFILE = "ci" if IN_CI else "dev"
+settings.load_profile(PROFILE)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,9 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if "not slow" in (config.getoption("markexpr") or ""):
         os.environ[QUICK] = "1"
         phases = [phase for phase in Phase if phase is not Phase.explain]
-        settings.register_profile(
-            "quick", settings.get_profile(settings.get_current_profile_name()), phases=phases
-        )
+        settings.register_profile("quick", settings.get_profile(PROFILE), phases=phases)
         settings.load_profile("quick")
 
 
