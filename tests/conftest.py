@@ -1,6 +1,8 @@
 """What all tests share: the hypothesis profile and the folder of real data."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
         phases = [phase for phase in Phase if phase is not Phase.explain]
         settings.register_profile("quick", settings.get_profile(PROFILE), phases=phases)
         settings.load_profile("quick")
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_closed() -> Iterator[None]:
+    """Leave no figure open to the next test of the process, where a change of backend would warn of it."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")
