@@ -159,6 +159,7 @@ def test_targets_that_a_loss_refuses_are_left_out(risk, levels):
     assert set(levels.y.tolist()) <= {0.0, 1.0, 2.0}
 
 
+@pytest.mark.slow
 def test_all_targets_that_a_loss_takes_are_drawn():
     find(strategies.risks(loss=LEVELS), lambda risk: set(risk.y.tolist()) == {0.0, 1.0, 2.0}, settings=SEARCH)
 
