@@ -116,6 +116,25 @@ def test_the_remainder_bounds_what_the_expansion_leaves_out(problem, seed, kept,
     assert (moved.max(axis=0) <= found.path * (1.0 + 1e-9)).all()
 
 
+@pytest.mark.parametrize("fourth", [False, True])
+def test_far_away_the_remainder_grows_with_the_curvature(fourth):
+    """Rows that are all alike attain the bound but for the power of the exponential: e^3 is not left out."""
+    n, far = 50, 3.0
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.PoissonLoss(), np.ones((n, 1)), np.arange(n) % 3.0))
+    expansion = Expansion(fit.risk, fit.theta)
+    anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
+    rows = AllRows(expansion, anchor, np.arange(0), fourth=fourth)
+    groups, theta = read_rows([0], np.arange(n)), fit.theta[:, None] + far
+    found = rows.at(groups, expansion.left(groups), theta, fourth=fourth)
+    missing = np.abs(anchor.whiten(found.gradient - Remainder(expansion, groups).gradients(theta)))[0, 0]
+    assert missing <= found.remainder[0]
+    assert missing > found.remainder[0] / np.exp(far)
+    hessian, left_out = rows.hessians(groups, expansion.left(groups), theta, fourth=fourth)
+    mean = float(np.exp(theta[0, 0]))
+    off = abs(hessian[0, 0, 0] - float(anchor.whiten(anchor.whiten(np.array([[(n - 1) * mean]])).T)[0, 0]))
+    assert left_out[0] / np.exp(far) < off <= left_out[0]
+
+
 def test_without_the_fourth_tensor_more_is_left_out():
     """The remainder is not so wide that anything would pass: it falls as the displacement to its power."""
     problem = make_problem(EXPANDED[0], 200, 3, 1)
@@ -193,7 +212,9 @@ def test_refits_and_certificates_are_those_of_sums_over_all_rows(
 def test_inference_without_rows_is_that_of_sums_over_all_rows(expanding, monkeypatch, name, settings):
     case = next(case for case in EXPANDED if case.name == name)
     problem = make_problem(case, 3000, 3, 8, **settings)
-    inference = ist.Fit.minimise(problem.risk()).inference()
+    X = problem.X.copy()
+    X[:90:30] *= 8.0  # rows that move theta too far for the expansion are summed
+    inference = ist.Fit.minimise(problem.risk(X=X)).inference()
     rows = np.arange(0, 3000, 30)
     found = inference.leave_one_out(rows=rows)
     monkeypatch.undo()

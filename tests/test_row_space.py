@@ -90,6 +90,21 @@ def test_repeated_and_empty_rows_span_nothing_more(monkeypatch):
     np.testing.assert_allclose(loo.theta, truth.theta, rtol=0, atol=1e3 * STOP * np.abs(truth.theta).max())
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_nearly_repeated_rows_have_wider_bounds_that_hold(seed, monkeypatch):
+    problem = wide()
+    X, rng = problem.X.copy(), np.random.default_rng(seed)
+    X[:8] = X[8:16] + 3e-4 * rng.normal(size=(8, P))
+    fit = ist.Fit.minimise(problem.risk(X=X))
+    assert fit.row_space is not None
+    loo = fit.leave_one_out()
+    bound = loo.theta_bound()
+    assert loo.certificate.certified.all()
+    monkeypatch.undo()
+    truth = ist.Fit(fit.risk, fit.theta, tolerance=1e-9).leave_one_out()
+    assert (np.abs(loo.theta - truth.theta) <= bound + truth.theta_bound()).all()
+
+
 def test_other_penalties_keep_the_other_way():
     problem = wide()
     fit = ist.Fit.minimise(problem.risk(penalty=ist.Quadratic(np.linspace(1.0, 2.0, P))))
