@@ -1,14 +1,18 @@
 """Every public result that has a table prints as that table, shortened."""
 
 import inspect
+import re
 import sys
 import warnings
+from dataclasses import dataclass
+from html import unescape
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import influstat as ist
+from influstat.errors import InvalidArgument
 from influstat.input.printing import COLUMNS, LINES, Tabled, short
 
 RNG = np.random.default_rng(8)
@@ -57,6 +61,32 @@ def test_results_print_as_their_tables(name):
         assert any(line.split()[0] == label for line in lines), label
     cut = not own and (frame.shape[0] > LINES or frame.shape[1] > COLUMNS)
     assert (f"{frame.shape[0]} rows, {frame.shape[1]} columns: to_frame() has them all." in lines) == cut
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_notebooks_show_the_same_table(name):
+    result = RESULTS[name]()
+    html = result._repr_html_() if hasattr(result, "_repr_html_") else None
+    if name == "report":  # of losses: prints lines of its own
+        return
+    assert html.count("<table") == 1
+    cells = {unescape(cell) for cell in re.findall(r"<th>(.*?)</th>", html)}
+    assert set(map(str, result.to_frame().index[:3])) <= cells
+
+
+def test_a_result_without_a_table_has_no_html():
+    labels = np.where(CLASSES == 1, 1, -1)
+    assert ist.SmoothedSVC(lam=1.0, t=0.5).fit(TABLE, labels).inference("HC0")._repr_html_() is not None
+    assert Empty()._repr_html_() is None
+    assert repr(Empty()) == "Empty(x=1)"
+
+
+@dataclass(frozen=True, repr=False)
+class Empty(Tabled):
+    x: int = 1
+
+    def to_frame(self):
+        raise InvalidArgument("x", "have a table", "has none", "Ask for nothing.")
 
 
 def test_every_result_with_a_table_is_among_these():
