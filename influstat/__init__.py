@@ -31,6 +31,9 @@ from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2, Linear, Penalty, Quadratic, SmoothedL1, Toward
 from influstat.risks.softmax import SoftmaxRisk
+from influstat.sets.reach import Reach
+from influstat.sets.result import Breakdown
+from influstat.sets.table import BreakdownTable, breakdown_table
 from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solution, Solver, Taylor
 from influstat.statistics.effects import average_marginal_effect, odds_ratio
 from influstat.statistics.functionals import Functional, contrast, functional, predicted_mean
@@ -38,6 +41,8 @@ from influstat.statistics.functionals import Functional, contrast, functional, p
 __all__ = [
     "L2",
     "BlackBoxRisk",
+    "Breakdown",
+    "BreakdownTable",
     "Cholesky",
     "ConjugateGradient",
     "CrossValidation",
@@ -61,6 +66,7 @@ __all__ = [
     "PseudoHuberLoss",
     "Quadratic",
     "Ranking",
+    "Reach",
     "Removal",
     "RemovalReport",
     "Ridge",
@@ -80,6 +86,7 @@ __all__ = [
     "Taylor",
     "Toward",
     "average_marginal_effect",
+    "breakdown_table",
     "checks",
     "contrast",
     "cross_validate",

@@ -2,7 +2,8 @@
 
 Data flow one way: a minimum gives its Hessian, its influence functions and what happens without rows.
 Those rooms take a `Minimum`; `Fit` stands above them and only hands itself over. What it is asked in the
-terms of regression diagnostics and inference is in `statistics/questions.py`.
+terms of regression diagnostics and inference is in `statistics/questions.py`, what about sets of rows in
+`sets/questions.py`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from influstat.influence.influence import Influence
 from influstat.removal.leave_out import announced, leave_groups_out, leave_one_out
 from influstat.removal.report import RemovalReport, removal_report
 from influstat.removal.result import Removal
+from influstat.sets.questions import SetQuestions
 from influstat.solvers import Solver
 from influstat.statistics.questions import StatisticalQuestions
 
 
-class Fit(StatisticalQuestions):
+class Fit(StatisticalQuestions, SetQuestions):
     """A minimiser theta of a risk, with its data: the start of every question about rows.
 
     Parameters

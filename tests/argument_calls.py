@@ -27,6 +27,7 @@ WAYS = {"kind": "linear"}
 STATISTICS = {"dispersion": 1.0, "frequency": False}
 COVARIANCE = {"correction": None, "information": "observed", "kernel": "bartlett", "lags": 1}
 CHECK = {"seed": 0, "laws": None}
+LIMITS = {"groups": None, "budget_seconds": 0.0, "largest": 2, "search": False}
 ANY = settings(database=None, phases=[Phase.generate])  # any draw will do: no simpler one is looked for
 
 
@@ -63,6 +64,10 @@ def fits():
 
 def of_a_fit(fit):
     return {
+        "breakdown": {"coefficient": 1, "at": 0.1, **LIMITS},
+        "breakdown_of_loss": {"X": XT[:1], "y": YT[:1], "offset": np.zeros(1), "above": 0.5, **LIMITS},
+        "breakdown_of_prediction": {"X": XT[:1], "offset": np.zeros(1), "at": 0.1, **LIMITS},
+        "reach": {"coefficient": 1, "k": 1, "groups": None, "budget_seconds": 0.0},
         "covariance": {"kind": "HAC", "groups": None, **STATISTICS, **COVARIANCE},
         "diagnostics": {
             "columns": None, "method": "newton", "deleted_scale": True, "information": "observed",
@@ -228,6 +233,9 @@ def of_functions(fit, logistic):
             "fit": fit, "folds": None, "method": "exact", "certified": False,
         }),
         "cross_validate_lam": (ist.cross_validate_lam, {"fit": fit, "lams": [0.5, 1.0]}),
+        "breakdown_table": (ist.breakdown_table, {
+            "fit": fit, "coefficients": [1], "at": 0.1, "groups": None, "budget_seconds": 0.0,
+        }),
         "find_mislabelled": (ist.find_mislabelled, {
             "fit": logistic, "X": XT, "y": LT, "by": "validation", "method": "exact",
         }),
@@ -257,6 +265,10 @@ def of_functions(fit, logistic):
         "removal.plan": (ist.removal.plan, {"fit": fit, "groups": None}),
         "removal.stream": (lambda **arguments: list(ist.removal.stream(**arguments)), {
             "fit": fit, "groups": None, "method": "exact",
+        }),
+        "checks.check_breakdown": (checks.check_breakdown, {
+            "fit": fit, "coefficient": 1, "at": 0.1, "groups": None, "size": 1, "most": 5,
+            "budget_seconds": 0.0, **CHECK,
         }),
         "checks.check_fit": (checks.check_fit, {
             "fit": fit, "convex": True, "seed": 0, "laws": ["definite"],

@@ -30,7 +30,8 @@ REAL = ("Fraction", "Decimal")
 OF_OTHERS = {
     # What users implement, and what implements it.
     "Loss", "DifferencedLoss", "Risk", "Penalty", "Solver", "Curvature",
-    "CrossValidation", "InputScores", "Ranking", "Removal", "RemovalReport", "Scores", "Solution", "Suspects",
+    "Breakdown", "BreakdownTable", "CrossValidation", "InputScores", "Ranking", "Reach",
+    "Removal", "RemovalReport", "Scores", "Solution", "Suspects",
     "Functional", "LossChanges", "Finding", "Report", "Dataset", "Drawn", "Reproduction", "Split",
     "Agreement",
 }  # fmt: skip

@@ -4,6 +4,7 @@ What is checked are laws that need no second implementation: derivatives are tho
 below them, rows add up to the whole, a weight's derivative is that of a refit. NumPy and SciPy only.
 """
 
+from influstat.checks.breakdown import BREAKDOWN_LAWS, check_breakdown
 from influstat.checks.fit import FIT_LAWS, check_fit
 from influstat.checks.influence import INFLUENCE_LAWS, check_influence
 from influstat.checks.laws import laws
@@ -14,6 +15,7 @@ from influstat.checks.risk import RISK_LAWS, check_risk
 from influstat.checks.solver import SOLVER_LAWS, check_solver
 
 __all__ = [
+    "BREAKDOWN_LAWS",
     "FIT_LAWS",
     "INFLUENCE_LAWS",
     "LOSS_LAWS",
@@ -22,6 +24,7 @@ __all__ = [
     "SOLVER_LAWS",
     "Finding",
     "Report",
+    "check_breakdown",
     "check_fit",
     "check_influence",
     "check_loss",

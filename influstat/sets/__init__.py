@@ -1,0 +1,1 @@
+"""How few rows, or clusters, flip a conclusion: sets that are found, and proofs that none is smaller."""

@@ -1,0 +1,199 @@
+"""The answer to one question: counts, a proof from below, a search from above, until they meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError
+from influstat.input.warning import doubt
+from influstat.sets.budget import Budget
+from influstat.sets.null_fit import NullFit, null_fit
+from influstat.sets.proofs.order import PROVERS
+from influstat.sets.proofs.quick import Quick
+from influstat.sets.proofs.two_groups import two_groups
+from influstat.sets.question import Question, labels_of
+from influstat.sets.result import Breakdown
+from influstat.sets.search.counts import Counts, count
+from influstat.sets.search.greedy import greedy
+from influstat.sets.search.search import Search
+
+SEARCHING = 0.5  # share of the budget for the search; the rest is for proofs
+MOST_ALONE = 200  # units that are refitted one by one where the quick certificate proves nothing
+
+
+@dataclass(frozen=True)
+class Proven:
+    """No set of less than `lower` units flips: how that is known, and why no more is."""
+
+    lower: int = 1
+    proof: str = "none"
+    limit: str = ""
+    nodes: int = 0
+
+
+def breakdown(asked: Question, *, budget: Budget, largest: int | None, search: bool) -> Breakdown:
+    """Return the bracket of one question."""
+    return _Work(asked, budget, largest).run(search)
+
+
+class _Work:
+    """The making of one answer."""
+
+    def __init__(self, asked: Question, budget: Budget, largest: int | None) -> None:
+        self.asked, self.budget = asked, budget
+        self.weighted = asked.units.sums(asked.fit.risk.weights) > 0.0
+        self.total = int(np.sum(self.weighted))
+        self.most = self.total - 1 if largest is None else min(largest, self.total - 1)
+        self.known = Proven(limit=asked.unproven)
+        self.null = self._null()
+        self.quick = None if self.null is None else Quick(self.null)
+        self.search = Search(asked, self.null, budget.part(SEARCHING))
+        self.effects = Counts.of(asked)
+        self.counts: dict[str, int | None] = {}
+        self.orders: dict[str, NDArray[np.intp]] = {}
+
+    def _null(self) -> NullFit | None:
+        if self.asked.problem is None:
+            return None
+        try:
+            return null_fit(self.asked.problem)
+        except InflustatError as error:
+            self.known = replace(self.known, limit=self.known.limit or f"no fit under the null: {error}")
+            return None
+
+    def run(self, search: bool) -> Breakdown:
+        """Return the answer; an interrupt leaves what is known so far."""
+        self._count()
+        try:
+            if self.null is not None and not self.asked.unproven:
+                self._prove()
+            if search and not self.budget.out:
+                self._search()
+            if self.null is not None and not self.asked.unproven:
+                self._prove_more()
+        except KeyboardInterrupt:
+            self.known = replace(self.known, limit="interrupted")
+            doubt("Interrupted: the bracket is what was found and proven until then.")
+        return self._answer()
+
+    # -- counts --------------------------------------------------------------------------------------
+
+    def _count(self) -> None:
+        distance = abs(self.asked.value - self.asked.at)
+        self.counts["first_order"] = count(self.effects.first_order, distance)
+        if self.effects.rescaled is not None:
+            self.counts["rescaled"] = count(self.effects.rescaled, distance)
+        if self.quick is not None:
+            self.counts["score"] = self.quick.score_count()
+
+    # -- from below ----------------------------------------------------------------------------------
+
+    def _prove(self) -> None:
+        assert self.quick is not None
+        assert self.null is not None
+        pair = two_groups(self.null)
+        if pair is not None:
+            proven, found = min(pair[0], self.most), pair[1]
+            self.known = Proven(proven + 1, "two groups" if proven else "none")
+            if len(found) <= self.most:
+                self.search.offer([found])
+            return
+        proven = self.quick.largest(self.most)
+        self.known = Proven(proven + 1, self.quick.kind if proven else "none", self.quick.limit)
+        if proven == 0 and self.most >= 1:
+            self._alone()
+
+    def _alone(self) -> None:
+        """Refit without each unit that might flip alone, where there are few."""
+        assert self.null is not None
+        assert self.quick is not None
+        doubtful = self.quick.doubtful()
+        if len(doubtful) > MOST_ALONE:
+            return
+        for unit in doubtful:
+            if self.budget.out:
+                return
+            found = self.search.refit(np.array([unit]))
+            stands = self.asked.sign * (found.value - self.asked.at) > found.error
+            if not (found.lost or stands):  # a refit that failed says nothing
+                return
+        self.known = Proven(2, "each alone", self.known.limit)
+
+    def _prove_more(self) -> None:
+        """Let each prover raise the bound, one unit after the other."""
+        assert self.null is not None
+        for name, prover in PROVERS.items():
+            while self._open() and not self.budget.out:
+                attempt = prover(self.null, self.known.lower, self.budget)
+                nodes = self.known.nodes + attempt.nodes
+                self.search.offer(attempt.sets)
+                if not attempt.proven:
+                    limit = attempt.limit or self.known.limit
+                    self.known = replace(self.known, nodes=nodes, limit=limit)
+                    break
+                self.known = Proven(self.known.lower + 1, name, "", nodes)
+
+    def _open(self) -> bool:
+        upper = self.search.upper
+        return self.known.lower <= self.most and (upper is None or self.known.lower < upper)
+
+    # -- from above ----------------------------------------------------------------------------------
+
+    def _search(self) -> None:
+        search, lower = self.search, self.known.lower
+        if search.upper == lower:
+            self._greedy()
+            return
+        if self.null is None:
+            search.prefix_by_refits(self.effects.first_order, self.most)
+            return
+        for effects in (self.effects.first_order, self.effects.rescaled, self.null.f):
+            if effects is not None:
+                search.prefix(effects, self.most)
+        order = self._greedy()
+        starts = [order] if len(order) else []
+        if search.best is None:
+            search.up(lower, self.most, starts)
+        search.down(lower, starts)
+
+    def _greedy(self) -> NDArray[np.intp]:
+        assert self.search.downdates is not None
+        assert self.asked.problem is not None
+        found = greedy(self.asked.problem, self.search.downdates, self.most, self.search.budget)
+        order = np.array(found or [], dtype=np.intp)
+        if found is not None:
+            self.counts["greedy"] = len(order) or None
+        self.search.offer([order])
+        return order
+
+    # -- the answer ----------------------------------------------------------------------------------
+
+    def _answer(self) -> Breakdown:
+        asked, best, known = self.asked, self.search.best, self.known
+        upper = None if best is None else len(best.units)
+        failed = self.search.failed
+        exact = upper == known.lower
+        return Breakdown(
+            question=f"Sign of {asked.quantity}" if asked.at == 0.0 else asked.quantity,
+            value=asked.value,
+            at=asked.at,
+            side="above" if asked.sign > 0 else "below",
+            units="clusters" if asked.clusters else "rows",
+            total=self.total,
+            counts=self.counts,
+            upper=upper,
+            removed=() if best is None else labels_of(asked.units, best.units),
+            positions=np.zeros(0, dtype=np.intp) if best is None else best.units,
+            value_without=np.nan if best is None else best.value,
+            lower=known.lower,
+            exact=exact,
+            proof=known.proof,
+            limit="" if exact else known.limit,
+            nodes=known.nodes,
+            unidentified=None if failed is None else len(failed.units),
+            asked=asked,
+            effects=self.effects,
+        )

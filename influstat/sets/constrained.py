@@ -1,0 +1,132 @@
+"""The minimiser of a risk under one linear constraint, with whitened coordinates around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.symmetric import Matrix
+from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
+from influstat.input.design import Design
+from influstat.input.validation import FloatArray
+from influstat.minimise.descent import TOLERANCE, Descent
+from influstat.removal.certificates.anchor import Anchor
+from influstat.risks.linear import LinearRisk
+from influstat.risks.penalties.moved import Moved
+
+STEPS = 200  # of Newton's method, at most
+HALVINGS = 5  # of the way to a threshold that Newton's method does not reach at once
+REFINEMENTS = 3  # of t0 where the Hessian is constant, and of u: each gains as many digits as the factor has
+
+
+@dataclass(frozen=True, eq=False)
+class Constrained:
+    """t0 = argmin {F(t): a't = at}, and coordinates t = t0 + (a't - at) u + V'g (`null_fit` has the terms).
+
+    Attributes
+    ----------
+    theta, u : ndarray, shape (p,)
+        t0, and the direction with a'u = 1 and V S0 u = 0.
+    basis : ndarray, shape (p - 1, p)
+        V, with V a = 0 and V S0 V' = I.
+    h : ndarray, shape (n,)
+        w_i l2_i at t0.
+    relative : float
+        Relative error of lengths that V measures.
+    """
+
+    theta: FloatArray
+    u: FloatArray
+    basis: FloatArray
+    h: FloatArray
+    relative: float
+
+
+def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) -> Constrained:
+    """Return the minimum under a't = at, sought from `near`, shape (p,).
+
+    Returns
+    -------
+    Constrained
+
+    Raises
+    ------
+    SingularHessian
+        The rows do not determine a direction of {a't = 0}.
+    NoMinimiser, NotConverged, IndefiniteHessian
+        There is no finite minimum.
+    """
+    squares = risk.design.square_sums(risk.weights)
+    scale = np.sqrt(np.where(squares > 0, squares, 1.0))  # units must not decide what is rounding
+    along, nuisance = _coordinates(a, scale)
+    theta = near + (at - float(a @ near)) * along
+    if not risk.quadratic and nuisance.shape[1]:
+        theta = _approached(risk, a, at, near, nuisance, HALVINGS)
+    h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(theta)))
+    basis, relative = _whitened(risk, theta, h, nuisance)
+    for _ in range(REFINEMENTS * risk.quadratic):
+        theta = theta - basis.T @ (basis @ (risk.gradient(theta) * risk.total_weight))
+    theta = theta + (at - float(a @ theta)) * along
+    hessian, u = risk.penalty.hessian(theta), along
+    for _ in range(REFINEMENTS):
+        image = risk.design.transpose_dot(h * risk.design.dot(u)) + hessian.dot(u)
+        u = u - basis.T @ (basis @ image)
+    return Constrained(theta, u, basis, h, relative)
+
+
+def _approached(
+    risk: LinearRisk, a: FloatArray, at: float, near: FloatArray, nuisance: FloatArray, halvings: int
+) -> FloatArray:
+    """Return the minimum under a't = at, shape (p,), by way of thresholds between where that is too far."""
+    distance = at - float(a @ near)
+    try:
+        return _minimised(risk, near + distance * _direction(risk, a, near), nuisance)
+    except (NotConverged, SingularHessian, IndefiniteHessian):
+        if not halvings:
+            raise
+    middle = _approached(risk, a, at - 0.5 * distance, near, nuisance, halvings - 1)
+    return _approached(risk, a, at, middle, nuisance, halvings - 1)
+
+
+def _direction(risk: LinearRisk, a: FloatArray, near: FloatArray) -> FloatArray:
+    """Return S^-1 a / (a'S^-1 a) at `near`, shape (p,): how the minimum moves with the threshold."""
+    u = CholeskyInverse(risk.curvature(near).to_dense(), risk.names).solve(a)
+    return np.asarray(u / float(a @ u))
+
+
+def _minimised(risk: LinearRisk, theta: FloatArray, nuisance: FloatArray) -> FloatArray:
+    """Return the minimum along the nuisance directions from theta, shape (p,)."""
+    design, offset = Design(risk.design.dot(nuisance)), risk.linear_predictor(theta)
+    rows = replace(risk.rows, design=design, offset=offset)
+    inner = risk.moved(rows, Moved(risk.penalty, theta, nuisance))
+    found = Descent(inner, np.zeros(nuisance.shape[1])).minimum(STEPS, TOLERANCE).theta
+    return np.asarray(theta + nuisance @ found)
+
+
+def _whitened(
+    risk: LinearRisk, theta: FloatArray, h: FloatArray, nuisance: FloatArray
+) -> tuple[FloatArray, float]:
+    """Return V, shape (d, p), and the relative error of lengths measured by it."""
+    if not nuisance.shape[1]:
+        return np.zeros((0, len(theta))), 0.0
+    penalty = nuisance.T @ risk.penalty.hessian(theta).dot(nuisance)
+    design = Design(risk.design.dot(nuisance))
+    anchor = Anchor(design, h, Matrix((penalty + penalty.T) / 2.0), give_up=False)
+    return anchor.whiten(nuisance.T), anchor.relative
+
+
+def _coordinates(a: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return a direction with a'along = 1, shape (p,), and a basis of {a't = 0}, shape (p, p - 1)."""
+    # Householder's reflection takes a, in columns of one length, to an axis: the others are the basis. For
+    # one coefficient these are the other coefficients themselves, with not a digit lost.
+    unit = a / scale
+    length = float(np.linalg.norm(unit))
+    unit = unit / length
+    pivot = int(np.argmax(np.abs(unit)))
+    mirror = unit.copy()
+    mirror[pivot] += np.copysign(1.0, unit[pivot])
+    reflection = np.eye(len(a)) - np.outer(mirror, mirror) * (2.0 / (mirror @ mirror))
+    nuisance = np.delete(reflection, pivot, axis=1) / scale[:, None]
+    return unit / length / scale, nuisance

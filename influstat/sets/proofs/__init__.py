@@ -1,0 +1,1 @@
+"""Proofs that no set of so many units flips a conclusion."""

@@ -1,0 +1,133 @@
+"""How much of the information on the nuisance any k units can hold: bounds on the largest eigenvalue of A_S.
+
+With the rows whitened, all of them together hold I. Three bounds hold for every S of at most k units, and the
+least of them is taken (`null_fit` has the terms):
+
+1. Trace: lambda(A_S) <= sum_S lambda(A_i), the sum of the k largest leverages.
+2. Fourth moment: for |v| = 1 and a_i = v'A_i v, Cauchy and Schwarz give
+       sum_S a_i <= k^1/2 (sum_all a_i^2)^1/2 <= (k q4)^1/2,     q4 >= max_{|v| = 1} sum_i (v'A_i v)^2.
+   With x = vec(vv'), |x| = 1 and i'x = |v|^2 = 1 for i = vec(I), sum_i (v'A_i v)^2 = x'Mx, M = sum vec(A_i)
+   vec(A_i)', and x'Mx = x'(M - t ii')x + t <= lambda(M - t ii') + t for every t: the least over t is taken.
+   This sees that k rows of ordinary length point into many directions, and is worth most in the middle.
+3. Gershgorin: A_S has the eigenvalues of the Gram matrix of the rows in S, G_ij = (h_i h_j)^1/2 z_i'z_j, and
+   none is above the largest sum of |G_ij| over a row: max_i (G_ii + its k - 1 largest |G_ij|), rows alone.
+
+The penalty's part, where it leaves with the rows, is in 1 already and is added to 2 and 3.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import eigvalsh
+from scipy.linalg.blas import dsyrk
+from scipy.optimize import minimize_scalar
+
+from influstat.algebra.rounding import unit_rounding
+from influstat.input.validation import FloatArray
+from influstat.sets.null_fit import NullFit
+from influstat.sets.proofs.sums import largest_sum
+
+MOST_DIRECTIONS = 40  # for the fourth moment, whose matrix has d (d + 1) / 2 rows
+MOST_ROWS = 2000  # for Gershgorin's table, whose cost is n^2 d
+LONGEST_TABLE = 400
+BLOCK_ENTRIES = 2**20
+
+
+class LeverageBounds:
+    """Bounds on lambda(A_S) for one null fit; each table is made when it is first needed."""
+
+    def __init__(self, null: NullFit) -> None:
+        self.null = null
+        self.open = np.flatnonzero(null.open)
+        self.lev = null.lev[self.open]
+        self.rows = null.units.single  # else clusters: traces and fourth moments of their blocks
+        largest = float(np.linalg.eigvalsh(null.penalty)[-1]) if null.folded and null.d else 0.0
+        self.gone = null.units.sums(null.share)[self.open] * largest
+
+    def other(self, k: int) -> float:
+        """Return the smaller of bounds 2 and 3 for any k open units; inf where there are none."""
+        if self.null.d < 2:  # the trace is the eigenvalue itself
+            return float("inf")
+        table = self.gershgorin
+        bound = min(float(np.sqrt(k * self.fourth)), float(table[k - 1]) if k <= len(table) else np.inf)
+        return bound + largest_sum(self.gone, k)
+
+    def rounded(self, bound: float, k: int) -> float:
+        """Return a bound on lambda(A_S) that holds for computed leverages too."""
+        rounding = unit_rounding(self.null.d + k) + self.null.relative
+        return bound * (1.0 + rounding) + rounding
+
+    @cached_property
+    def fourth(self) -> float:
+        """q4 of the module's docstring; inf where it is not looked for."""
+        null = self.null
+        if null.d > MOST_DIRECTIONS:
+            return float("inf")
+        return quartic(self._blocks(), null.d)
+
+    def _blocks(self) -> list[FloatArray]:
+        """Return blocks of vec(A_i), penalty left out, in coordinates of symmetric matrices."""
+        null, step = self.null, max(1, BLOCK_ENTRIES // self.null.d**2)
+        members = null.units.take(null.open)
+        if self.rows:
+            rows = members.members
+            parts = (rows[k : k + step] for k in range(0, len(rows), step))
+            return [vectors(null.z[part]) * null.h[part, None] for part in parts]
+        return [
+            np.sum(vectors(null.z[members[k]]) * null.h[members[k], None], axis=0)[None]
+            for k in range(len(members))
+        ]
+
+    @cached_property
+    def gershgorin(self) -> FloatArray:
+        """Bound 3 for k = 1, 2, ...; empty where it is not looked for."""
+        null = self.null
+        if not self.rows or len(self.open) > MOST_ROWS:
+            return np.zeros(0)
+        rows = null.units.members[self.open]
+        roots = null.z[rows] * np.sqrt(null.h[rows])[:, None]
+        n, length = len(rows), min(len(rows), LONGEST_TABLE)
+        table = np.zeros(length)
+        step = max(1, BLOCK_ENTRIES // max(n, 1))
+        for start in range(0, n, step):
+            gram = np.abs(roots[start : start + step] @ roots.T)
+            own = gram[np.arange(len(gram)), np.arange(start, start + len(gram))].copy()
+            gram[np.arange(len(gram)), np.arange(start, start + len(gram))] = 0.0
+            top = -np.sort(-np.partition(gram, n - length, axis=1)[:, n - length :], axis=1)
+            sums = own[:, None] + np.concatenate(
+                [np.zeros((len(gram), 1)), np.cumsum(top[:, : length - 1], axis=1)], axis=1
+            )
+            table = np.maximum(table, sums.max(axis=0))
+        return table
+
+
+def vectors(z: FloatArray) -> FloatArray:
+    """Return vec(z z') of every row in coordinates of symmetric matrices, shape (n, d (d + 1) / 2)."""
+    first, second = np.triu_indices(z.shape[1])
+    return np.asarray(z[:, first] * z[:, second] * np.where(first == second, 1.0, np.sqrt(2.0)))
+
+
+def quartic(blocks: list[FloatArray], d: int) -> float:
+    """Return q4 for blocks of vec(A_i): a bound on max over |v| = 1 of sum_i (v'A_i v)^2, rounded up."""
+    size = d * (d + 1) // 2
+    matrix = np.zeros((size, size), order="F")
+    count = 0
+    for block in blocks:
+        matrix = dsyrk(1.0, block.T, beta=1.0, c=matrix, overwrite_c=True)
+        count += len(block)
+    matrix = np.triu(matrix) + np.triu(matrix, 1).T
+    first, second = np.triu_indices(d)
+    identity = np.where(first == second, 1.0, 0.0)
+    outer = np.outer(identity, identity)
+    trace = float(np.trace(matrix))
+    if not np.isfinite(trace):
+        return float("inf")
+
+    def bound(t: float) -> float:
+        return float(eigvalsh(matrix - t * outer, subset_by_index=[size - 1, size - 1])[0]) + t
+
+    best = minimize_scalar(bound, bounds=(0.0, trace), method="bounded", options={"maxiter": 25})
+    rounding = (unit_rounding(count) + unit_rounding(size)) * (trace + d * abs(float(best.x)))
+    return float(min(best.fun, bound(0.0))) + rounding

@@ -1,0 +1,248 @@
+"""The quick certificate: no k units flip the conclusion, whatever the number of coefficients.
+
+**Statement.** `null_fit` has the terms. Let S be a set of at most k units that flips: N(T) <= 0. Bounds over
+all such S, each the least of a few:
+
+    Lam >= lambda(A_S)   `leverage_bounds`; at 1 or above nothing is proven: S may leave no information
+    Cmax >= |C_S|        sum of the k largest |C_i|; (Lam sum_S r^2 / h)^1/2 where no penalty leaves
+    Bmax >= |B_S|        sum of the k largest |B_i|; (Lam sum_S h xi^2)^1/2 likewise
+
+(Cauchy and Schwarz: C_S = sum (h^1/2 z)(r / h^1/2), and the first factor has the squared norm lambda(A_S).)
+
+1. *Ball.* Along a unit vector v the second derivative of F_T at g = t v is at least
+   sum_all h zeta^2 e^(-c t |zeta|) + penalty - Lam, zeta = z'v, as l2 falls by at most e^(-c|d|). The weights
+   h zeta^2 and the penalty add up to 1, so by Jensen it is at least e^(-c R3 t) - Lam for any R3 >=
+   sum h |zeta|^3; that sum is at most max |z|, and (sum h zeta^4)^1/2 by Cauchy and Schwarz. The first
+   derivative starts at no less than -Cmax, hence
+
+       |g_T| <= r,  r = Cmax / (1 - Lam) for squared error,
+       r = least root of (1 - e^(-c R3 t)) / (c R3) - Lam t = Cmax otherwise; none: nothing is proven.
+
+2. *Test 1.* |sum_T xi rho| <= rem = r^2 c lambda(sum h |xi| gamma(c |z| r) zz'), with
+   gamma(x) = (e^x - 1 - x) / x^2, so that N(T) >= N0 - sum_S (f_i + r |B_i|) - rem: no S flips if the k
+   largest f + r |B| add up to less than N0 - rem.
+3. *Test 2.* The envelope (`envelope`).
+4. *Conditioning.* By 2, a set that flips has sum_S (f_i + r |B_i|) >= N0 - rem. So all bounds may be taken
+   over those S alone that do (`largest_among`), which gives a smaller r, and so on. N(T) > 0 is also proven
+   where the k largest f add up to less than N0 - rem - r Bmax. (The largest f_S + r |B|_S less the largest
+   f_S would be no bound on the second-order part: two different sets may attain them.)
+
+As all bounds are over at most k units, a proof for k is one for every smaller number, and the largest is
+found by doubling and bisection. Floating point: `need` is N0 less the margins, r includes `slack`, and all
+lengths are enlarged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from influstat.algebra.rounding import unit_rounding
+from influstat.input.validation import FloatArray
+from influstat.sets.null_fit import NullFit
+from influstat.sets.proofs.candidates import Candidates
+from influstat.sets.proofs.envelope import Demand, Envelope
+from influstat.sets.proofs.leverage_bounds import LeverageBounds
+from influstat.sets.proofs.remainder import Remainder
+from influstat.sets.proofs.sums import largest_among, largest_sum
+
+START = 8  # part of what test 1 proves, by which the first step of both tests goes beyond
+FAR = 3.0  # times another bound: so much is not gained by conditioning
+ROUNDS = 6  # of conditioning: each gains less than the one before
+GAIN = 1e-2  # of the radius, below which another round is not worth it
+ENOUGH = ""  # why a proof succeeded: there is nothing to say
+
+
+@dataclass(frozen=True)
+class Ball:
+    """Bounds over the sets that could flip: Lam, r, Bmax and what remains of higher order."""
+
+    lam: float
+    radius: float
+    B: float
+    remainder: float
+
+
+class Quick:
+    """The quick certificate of one null fit."""
+
+    def __init__(self, null: NullFit) -> None:
+        self.null, self.leverage = null, LeverageBounds(null)
+        chosen = self.leverage.open
+        self.f, self.B, self.C = null.f[chosen], null.B[chosen], null.C[chosen]
+        self.lengths_B, self.lengths_C = np.linalg.norm(self.B, axis=1), np.linalg.norm(self.C, axis=1)
+        self.units = Candidates(
+            self.f, self.lengths_B, self.lengths_C, self.leverage.lev, null.r2h[chosen], null.x2[chosen]
+        )
+        self.ordered = -np.sort(-self.f)
+        self.sums = np.cumsum(np.maximum(self.ordered, 0.0))
+        self.limit = ENOUGH  # why the last k was not proven
+        self.kind = "score"  # by what the last proof was
+        self.remainder = Remainder(null)
+
+    def score_count(self) -> int | None:
+        """Return the least k whose k largest f reach N0, None where no k that leaves a unit does."""
+        found = int(np.searchsorted(self.sums, self.null.N0))
+        return found + 1 if found + 1 < len(self.sums) else None
+
+    def largest(self, most: int | None = None) -> int:
+        """Return the largest k, at most `most`, of which it is proven that no k units flip the conclusion."""
+        top = len(self.f) if most is None else min(most, len(self.f))
+        top = min(top, int(np.searchsorted(self.sums, self.null.N0)))  # beyond, f alone reaches N0
+        low = top
+        while low and not self._first_test(low):  # cheap, and not far below what the rest proves
+            low //= 2
+        step, high = max(1, low // START), top + 1
+        while low + step < high and self.proven(low + step):
+            low, step = low + step, 2 * step
+        high = min(high, low + step)
+        why = self.limit
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.proven(middle):
+                low = middle
+            else:
+                high, why = middle, self.limit
+        self.limit = why or f"the {low + 1} largest first-order parts alone reach it"
+        return low
+
+    def proven(self, k: int) -> bool:
+        """Tell whether it is proven that no k units, nor fewer, flip the conclusion."""
+        k, ball = min(k, len(self.f)), None
+        for found, ball in self.rounds(k):
+            if found:
+                self.kind = "score"
+                return True
+            if ball is not None and self.envelope.proves_again(k, self._demand(ball)):
+                self.kind = "envelope"
+                return True
+        if ball is None:
+            return False
+        self.limit = f"terms of second order are too large for {k} units"
+        if self.envelope.proves(k, self._demand(ball)):
+            self.kind = "envelope"
+            return True
+        return False
+
+    def _first_test(self, k: int) -> bool:
+        """Tell whether test 1 alone proves it."""
+        return any(found for found, _ in self.rounds(min(k, len(self.f))))
+
+    def rounds(self, k: int) -> Iterator[tuple[bool, Ball | None]]:
+        """Yield, round after round of conditioning, whether test 1 proves it, and the bounds."""
+        null, self.limit = self.null, ENOUGH
+        first = float(self.sums[k - 1]) * (1.0 + unit_rounding(k)) if k else 0.0
+        if not first < null.N0 - null.margin:
+            self.limit = f"the {k} largest first-order parts alone reach it"
+        if self.limit or k == 0 or null.d == 0:  # nothing of second order
+            yield not self.limit, None
+            return
+        near, radius = self.units.of(k), np.inf
+        given, least = near.f, -np.inf
+        for _ in range(ROUNDS):
+            ball = self._ball(k, near, given, least)
+            if ball is None:
+                return
+            need = self._need(ball)
+            given, least = near.f + ball.radius * near.B, need
+            yield largest_sum(given, k) < need or first < need - ball.radius * ball.B, ball
+            if ball.radius > (1.0 - GAIN) * radius:
+                return
+            radius = ball.radius
+
+    def doubtful(self) -> NDArray[np.intp]:
+        """Return the units of which it is not proven here that none flips the conclusion alone."""
+        null = self.null
+        lam = self.leverage.lev * (1.0 + null.relative) + 2.0 * null.relative
+        stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d)
+        C = self.lengths_C * stretched + null.slack
+        usable = lam < 1.0
+        if null.concordance == 0.0:
+            radius = np.where(usable, C / np.where(usable, 1.0 - lam, 1.0), np.inf)
+        else:
+            radius = np.array(
+                [
+                    self._radius(*pair) or np.inf if pair[1] < 1.0 else np.inf
+                    for pair in zip(C, lam, strict=True)
+                ]
+            )
+        finite = np.isfinite(radius)
+        curved = self.remainder.curved(float(np.max(radius[finite], initial=0.0)))
+        with np.errstate(invalid="ignore", over="ignore"):
+            second = radius * (self.lengths_B * stretched + null.cross) + radius**2 * curved
+            if self.leverage.rows and not null.folded and null.concordance == 0.0:
+                # B_i, C_i and A_i point along z_i: the second-order part has the sign of f_i
+                own = radius * null.cross + self.lengths_B * null.slack / np.where(usable, 1.0 - lam, 1.0)
+                second = np.where(self.f > 0.0, second, own)
+            safe = finite & (self.f + second < null.N0 - null.margin)
+        return np.asarray(self.leverage.open[~safe])
+
+    # -- the parts -----------------------------------------------------------------------------------
+
+    def _need(self, ball: Ball) -> float:
+        """Return what first and second order together would have to take away, rounded down."""
+        null = self.null
+        return null.N0 - null.margin - ball.radius * null.cross - ball.remainder
+
+    def _ball(self, k: int, near: Candidates, given: FloatArray, least: float) -> Ball | None:
+        null = self.null
+        trace, other = largest_sum(near.lev, k), self.leverage.other(k)
+        lam = other if trace > FAR * other else min(other, largest_among(near.lev, k, given, least))
+        lam = self.leverage.rounded(lam, k)
+        if not lam < 1.0 - null.relative:
+            self.limit = f"{k} units may carry all information on the other coefficients"
+            return None
+
+        def length(lengths: FloatArray, squares: FloatArray) -> float:
+            bound = largest_among(lengths, k, given, least)
+            if null.folded or not lam * largest_sum(squares, k) < FAR**2 * bound**2:
+                return bound
+            return min(bound, float(np.sqrt(lam * largest_among(squares, k, given, least))))
+
+        stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d + k)
+        radius = self._radius(length(near.C, near.r2h) * stretched + null.slack, lam + null.relative)
+        if radius is None:
+            self.limit = f"the loss bends too much within reach of {k} units"
+            return None
+        radius *= stretched
+        return Ball(lam, radius, length(near.B, near.x2) * stretched, self.remainder.rest(radius))
+
+    def _radius(self, C: float, lam: float) -> float | None:
+        """Return r of the module's docstring, None where there is none."""
+        bend = self.null.concordance * self.remainder.third
+        if bend == 0.0:
+            return C / (1.0 - lam)
+        if not np.isfinite(bend):
+            return None
+
+        def left(t: float) -> float:
+            return float(-np.expm1(-bend * t) / bend - lam * t - C)
+
+        top = -np.log(lam) / bend if lam > 0.0 else 745.0 / bend
+        if not left(top) > 0.0:
+            return None
+        root = float(brentq(left, 0.0, top, xtol=1e-14 * top)) * (1.0 + 1e-9)
+        return root if left(root) > 0.0 else top
+
+    def _demand(self, ball: Ball) -> Demand:
+        """Return what test 2 has to exclude."""
+        null, radius = self.null, ball.radius
+        return Demand(
+            need=null.N0 - null.margin,
+            lam=ball.lam + null.relative,
+            radius=radius,
+            curved=self.remainder.curved(radius),
+            bend=self.remainder.bend(radius),
+            cross=null.cross,
+            slack=null.slack,
+        )
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """Test 2 for these units."""
+        return Envelope(self.f, self.B, self.C, self.ordered)

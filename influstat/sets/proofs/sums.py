@@ -1,0 +1,79 @@
+"""The largest sum of k of many numbers, also over those sets alone that could flip the conclusion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from influstat.algebra.rounding import unit_rounding
+from influstat.input.validation import FloatArray
+
+TRIED = 7  # multipliers: each one proves something, the best of a few is within a percent of the best of all
+
+
+def largest_sum(values: FloatArray, k: int) -> float:
+    """Return the largest sum of at most k of the values, 0 for none of them; rounded up.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from influstat.sets.proofs.sums import largest_sum
+    >>> round(largest_sum(np.array([3.0, -1.0, 2.0]), 2), 9), round(largest_sum(np.array([-1.0]), 1), 9)
+    (5.0, 0.0)
+    """
+    if k <= 0:
+        return 0.0
+    top = values if k >= len(values) else np.partition(values, len(values) - k)[len(values) - k :]
+    return float(np.sum(top, where=top > 0.0)) * (1.0 + unit_rounding(min(k, len(values))))
+
+
+def largest_places(values: FloatArray, k: int) -> FloatArray:
+    """Return where the at most k largest values above 0 stand, unsorted."""
+    places = np.arange(len(values)) if k >= len(values) else np.argpartition(values, len(values) - k)[-k:]
+    return np.asarray(places[values[places] > 0.0])
+
+
+def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -> float:
+    """Return a bound on the sum of the values over some sets of at most k: those of a given sum.
+
+    Parameters
+    ----------
+    values : ndarray, shape (m,)
+        What is summed, none below 0.
+    k : int
+        Size of the sets.
+    given, least : ndarray, shape (m,), and float
+        Only sets S with sum_S given >= least count; -inf lets every set in.
+
+    Returns
+    -------
+    float
+        min over mu >= 0 of the largest sum of values + mu given, less mu least: for such sets that sum less
+        `least` is not negative, so that every mu gives a bound.
+    """
+    best = largest_sum(values, k)
+    if not np.isfinite(best) or least <= 0.0:  # the empty set is in, or nothing to gain
+        return best
+    if not np.max(given, initial=0.0) > 0.0:
+        return 0.0  # no set has such a sum
+    scale = float(np.max(values, initial=0.0)) / float(np.max(given))
+    if scale == 0.0:
+        return best
+    # The bound is convex in mu with slope that sum less `least`, S being its set: bisect log(mu) by the sign
+    # of that.
+    low, high = -7.0, 7.0
+    for _ in range(TRIED):
+        middle = 0.5 * (low + high)
+        mu = scale * np.exp(middle)
+        tilted = values + mu * given
+        places = largest_places(tilted, k)
+        size = float(np.sum(np.abs(tilted[places]))) + mu * least
+        best = min(best, float(np.sum(tilted[places])) - mu * least + unit_rounding(k) * size)
+        if float(np.sum(given[places])) >= least:
+            high = middle
+        else:
+            low = middle
+    return max(best, 0.0)  # it is below 0 where no set has such a sum at all

@@ -1,0 +1,223 @@
+"""`Reach`: how far k units can move a quantity, attained by refits and proven to be the limit.
+
+No set of at most k units moves the quantity beyond q where the conclusion "on this side of q" stands without
+every such set: the same proofs, asked for many thresholds q, and bisected. Attained limits come from the same
+search: at the best value so far as the threshold, a set that flips it is better still.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError
+from influstat.input.printing import Tabled
+from influstat.removal.leave_out import collect
+from influstat.sets.budget import Budget
+from influstat.sets.null_fit import null_fit
+from influstat.sets.proofs.enumeration import enumeration
+from influstat.sets.proofs.quick import Quick
+from influstat.sets.question import Question, labels_of
+from influstat.sets.search.counts import Counts, largest_first
+from influstat.sets.search.search import Refit, Search
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROUNDS = 30  # of better and better sets
+FIRST_STEP = 0.02  # beyond what is attained, of the distance from the value: where a proof is first tried
+DOUBLINGS = 30  # of that step, before nothing is proven
+HALVINGS = 12  # of the step that contains the limit
+SETS = 30_000  # counted one by one at one threshold
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reach(Tabled):
+    """The values that a quantity can take without at most k units.
+
+    Attributes
+    ----------
+    quantity : str
+        Its name.
+    k : int
+        How many units may leave.
+    value : float
+        With all rows.
+    attained : tuple of float
+        The least and the largest value of refits without at most k units that were found.
+    positions : tuple of ndarray of int
+        The sets that attain them, by position.
+    removed : tuple of tuple
+        What their units are called.
+    proven : tuple of float
+        No set of at most k units moves the quantity below the first or above the second; -inf and inf where
+        nothing is proven.
+    limit : str
+        Why nothing is proven, "" where something is.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
+    >>> reach = fit.reach("mean", k=1)
+    >>> reach.attained                          # without the 3, and without a -1
+    (0.25..., 1.25...)
+    """
+
+    HEADING = "Values of {0.quantity} without at most {0.k} of its units ({0.value:.6g} with all)"
+
+    quantity: str
+    k: int
+    value: float
+    attained: tuple[float, float]
+    positions: tuple[NDArray[np.intp], NDArray[np.intp]]
+    removed: tuple[tuple[Any, ...], tuple[Any, ...]]
+    proven: tuple[float, float]
+    limit: str
+    asked: Question = field(repr=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a line for the least and one for the largest value.
+
+        Returns
+        -------
+        DataFrame
+            Columns "attained", "proven" and "units", how many units the set has.
+        """
+        import pandas as pd
+
+        columns = {
+            "attained": self.attained,
+            "proven": self.proven,
+            "units": [len(units) for units in self.positions],
+        }
+        return pd.DataFrame(columns, index=["least", "largest"])
+
+
+def reach(asked: Question, k: int, *, budget: Budget) -> Reach:
+    """Return how far at most k units move the quantity of the question, whose threshold does not count."""
+    if k == 1:
+        sides = _one_by_one(asked)
+    else:
+        sides = [
+            _Side(asked, sign, k, budget.part(share)).limits() for sign, share in ((-1.0, 0.5), (1.0, 1.0))
+        ]
+    (least, low), (most, high) = sides
+    shown = [np.zeros(0, dtype=np.intp) if found is None else found.units for found in (least, most)]
+    return Reach(
+        quantity=asked.quantity,
+        k=k,
+        value=asked.value,
+        attained=(
+            asked.value if least is None else least.value,
+            asked.value if most is None else most.value,
+        ),
+        positions=(shown[0], shown[1]),
+        removed=(labels_of(asked.units, shown[0]), labels_of(asked.units, shown[1])),
+        proven=(low, high),
+        limit=asked.unproven,
+        asked=asked,
+    )
+
+
+def _one_by_one(asked: Question) -> list[tuple[Refit | None, float]]:
+    """Return the two extremes of the refits without each unit, and the same with what is certified."""
+    units = asked.units.take(asked.units.sums(asked.fit.risk.weights) > 0.0)
+    places = np.flatnonzero(asked.units.sums(asked.fit.risk.weights) > 0.0)
+    removal = collect(asked.fit, units, "exact", whole=True)
+    values = removal.solution @ asked.a + asked.shift
+    lost = np.zeros(len(values), dtype=np.bool_)  # not determined without the unit: no value to reach
+    if removal.determined is not None:
+        lost = ~removal.determined.of(asked.a[None])[:, 0]
+    known = np.isfinite(values) & ~lost
+    error = np.full(len(values), np.inf)
+    if not asked.unproven and (known | lost).all():  # a refit that failed may have any value
+        error = np.nan_to_num(removal.certificate.error(asked.a[None])[:, 0], nan=np.inf)
+    sides: list[tuple[Refit | None, float]] = []
+    for sign in (-1.0, 1.0):
+        best = int(np.argmax(np.where(known, sign * values, -np.inf)))
+        found = Refit(places[[best]], float(values[best]), float(error[best]), True, "")
+        limit = float(np.max(np.where(known, sign * values + error, -np.inf), initial=sign * asked.value))
+        further = known.any() and sign * (found.value - asked.value) > 0.0
+        sides.append((found if further else None, sign * limit))
+    return sides
+
+
+class _Side:
+    """One end of the reach: sign -1 for the least value, 1 for the largest."""
+
+    def __init__(self, asked: Question, sign: float, k: int, budget: Budget) -> None:
+        self.asked, self.sign, self.k, self.budget = asked, sign, k, budget
+
+    def limits(self) -> tuple[Refit | None, float]:
+        """Return the best set and the proven limit."""
+        searching = self.budget.part(0.5)
+        best = self._first()
+        for _ in range(ROUNDS):
+            if best is None or searching.out:
+                break
+            better = self._better(best, searching)
+            if better is None:
+                break
+            best = better
+        attained = self.asked.value if best is None else best.value
+        return best, self._proven(attained)
+
+    def _first(self) -> Refit | None:
+        """Return the refit without the k largest first-order effects, None where it moves the other way."""
+        asked = self.asked.moved(self.asked.value + self.sign)  # any threshold on that side
+        effects = Counts.of(asked).first_order
+        units = largest_first(effects, self.k)
+        found = Search(asked, None, self.budget).refit(units[effects[units] > 0.0])
+        return found if self.sign * (found.value - self.asked.value) > 0.0 else None
+
+    def _better(self, best: Refit, budget: Budget) -> Refit | None:
+        """Return a set of at most k units that moves the quantity further, None where none is found."""
+        asked = self.asked.moved(best.value)
+        if asked.problem is None:
+            return None
+        try:
+            search = Search(asked, null_fit(asked.problem), budget)
+        except InflustatError:
+            return None
+        search.look(self.k, [best.units])
+        found = search.best
+        return found if found is not None and self.sign * (found.value - best.value) > 0.0 else None
+
+    def _proven(self, attained: float) -> float:
+        """Return the proven limit, infinite where there is none."""
+        if self.asked.unproven:
+            return self.sign * np.inf
+        step = FIRST_STEP * (abs(attained - self.asked.value) or 1e-3 * (1.0 + abs(attained)))
+        inner, outer = 0.0, step
+        for _ in range(DOUBLINGS):
+            if self._stands(attained + self.sign * outer):
+                break
+            inner, outer = outer, 2.0 * outer
+            if self.budget.out:
+                return self.sign * np.inf
+        else:
+            return self.sign * np.inf
+        for _ in range(HALVINGS):
+            if self.budget.out:
+                break
+            middle = 0.5 * (inner + outer)
+            inner, outer = (inner, middle) if self._stands(attained + self.sign * middle) else (middle, outer)
+        return attained + self.sign * outer
+
+    def _stands(self, at: float) -> bool:
+        """Tell whether it is proven that no k units move the quantity to `at` or beyond."""
+        problem = self.asked.moved(at).problem
+        if problem is None:
+            return False
+        try:
+            null = null_fit(problem)
+        except InflustatError:
+            return False
+        if Quick(null).proven(self.k):
+            return True
+        sizes = range(1, self.k + 1)
+        return all(enumeration(null, size, self.budget, most=SETS).proven for size in reversed(sizes))

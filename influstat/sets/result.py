@@ -1,0 +1,203 @@
+"""`Breakdown`: how few units flip a conclusion, by several accounts, found and proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.input.printing import Tabled
+from influstat.sets.budget import Budget
+from influstat.sets.question import Question
+from influstat.sets.search.counts import Counts, largest_first
+from influstat.sets.search.search import Search
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METHODS = {
+    "first_order": "first order (AMIP)",
+    "rescaled": "first order / (1 - h)",
+    "score": "first order at the null",
+    "greedy": "greedy",
+}
+WIDTH = max(len("found, verified by refit"), *map(len, METHODS.values())) + 2
+SHOWN = 100  # sizes of sets in a path, evenly chosen where there are more
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Breakdown(Tabled):
+    """The fewest rows, or clusters, whose removal flips one conclusion of a fit.
+
+    A small number is a property of the data and the model together: no test for outliers, and no p value. A
+    set flips the conclusion where the refit without it has the quantity at the threshold or beyond.
+
+    Attributes
+    ----------
+    question : str
+        The conclusion in words.
+    value : float
+        The quantity with all rows.
+    at : float
+        The threshold.
+    side : {"above", "below"}
+        Where the value is.
+    units : {"rows", "clusters"}
+        What is counted: those of weight above 0.
+    total : int
+        How many there are.
+    counts : dict of str to int or None
+        "first_order": how many of the largest first-order effects add up to the distance (zaminfluence's
+        rule); "rescaled": each divided by 1 - leverage; "score": how many of the largest first-order parts
+        under the null; "greedy": one unit after the other with all exact effects anew. None: it says that no
+        set does it. An account that was not asked, or not finished in time, is left out.
+    upper : int or None
+        Size of the smallest set found. It was removed and refitted.
+    removed, positions : tuple
+        That set: what its units are called, and where they stand.
+    value_without : float
+        The quantity refitted without it.
+    lower : int
+        Proven: no set of less than `lower` units flips the conclusion.
+    exact : bool
+        Whether lower = upper.
+    proof : str
+        The kind of proof of `lower`; "none" where it is 1.
+    limit : str
+        Why no more is proven.
+    nodes : int
+        Parts into which the proof was split.
+    unidentified : int or None
+        The smallest set met in the search without which the quantity is not determined; never a flip.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
+    >>> print(fit.breakdown("mean"))
+    Sign of mean, +0.8: fewest rows whose removal brings it to 0 or below, of 5
+      first order (AMIP)        none        linear extrapolation never reaches 0
+      first order / (1 - h)     2
+      first order at the null   2
+      greedy                    2
+      found, verified by refit  2 (40 %)
+      proven                    no 1 row does it: 2 is exact (score)
+    """
+
+    question: str
+    value: float
+    at: float
+    side: str
+    units: str
+    total: int
+    counts: Mapping[str, int | None]
+    upper: int | None
+    removed: tuple[Any, ...]
+    positions: NDArray[np.intp]
+    value_without: float
+    lower: int
+    exact: bool
+    proof: str
+    limit: str
+    nodes: int
+    unidentified: int | None
+    asked: Question = field(repr=False)
+    effects: Counts = field(repr=False)
+
+    @property
+    def fraction(self) -> float:
+        """Upper over all units; nan where no set was found."""
+        return np.nan if self.upper is None else self.upper / self.total
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one line per account: its count, the value it belongs to, and whether that is verified.
+
+        Returns
+        -------
+        DataFrame
+            Columns "count" (nullable), "value_without" (refits only) and "status".
+        """
+        import pandas as pd
+
+        found = (self.upper, self.value_without, "verified by refit" if self.upper else "none found")
+        lines = {name: (number, np.nan, "estimate") for name, number in self.counts.items()}
+        lines.update(found=found, lower=(self.lower, np.nan, f"proven ({self.proof})"))
+        columns = ["count", "value_without", "status"]
+        return pd.DataFrame.from_dict(lines, orient="index", columns=columns).astype({"count": "Int64"})
+
+    def path(self) -> pd.DataFrame:
+        """Return the quantity without the k largest first-order effects, k = 0, 1, ..., by three accounts.
+
+        Returns
+        -------
+        DataFrame
+            Index k; "first_order": the sum of the effects; "refit": the refit without the same units;
+            "stands": whether it is proven that no k units flip the conclusion. Up to the larger of `upper`
+            and the first-order count, at most about 100 of the k.
+        """
+        import pandas as pd
+
+        most = max(self.upper or 1, self.counts.get("first_order") or 1, self.lower)
+        most = min(most, self.total - 1)
+        order = largest_first(self.effects.first_order, most)
+        ks = np.unique(np.linspace(0, most, min(most + 1, SHOWN)).round().astype(int))
+        moved = np.concatenate([[0.0], np.cumsum(self.effects.first_order[order])])
+        search = Search(self.asked, None, Budget(np.inf))
+        refits = [self.value if k == 0 else search.refit(order[:k]).value for k in ks]
+        columns = {
+            "first_order": self.value - self.asked.sign * moved[ks],
+            "refit": refits,
+            "stands": ks < self.lower,
+        }
+        return pd.DataFrame(columns, index=pd.Index(ks, name="k"))
+
+    def __repr__(self) -> str:
+        """Return the counts, the set found and what is proven, a line each."""
+        lines = [self._heading()]
+        lines += [_line(text, self._count(name)) for name, text in METHODS.items() if name in self.counts]
+        lines.append(_line("found, verified by refit", self._found()))
+        lines.append(_line("proven", self._proven()))
+        if self.unidentified is not None and self.unidentified < (self.upper or self.total // 2):
+            what = self._called(self.unidentified)
+            lines.append(
+                f"  without some {self.unidentified} {what} the quantity is not determined: not a flip"
+            )
+        return "\n".join(lines)
+
+    def _heading(self) -> str:
+        beyond = "below" if self.side == "above" else "above"
+        return (
+            f"{self.question}, {self.value:+.4g}: fewest {self.units} whose removal brings it to {self.at:g} "
+            f"or {beyond}, of {self.total}"
+        )
+
+    def _count(self, name: str) -> str:
+        number = self.counts[name]
+        if number is not None:
+            return str(number)
+        why = f"linear extrapolation never reaches {self.at:g}" if name in ("first_order", "rescaled") else ""
+        return f"none{'' if not why else '        ' + why}"
+
+    def _found(self) -> str:
+        return "none" if self.upper is None else f"{self.upper} ({100.0 * self.fraction:.3g} %)"
+
+    def _proven(self) -> str:
+        k = self.lower - 1
+        if self.exact and k < 1:
+            return "no smaller set exists: 1 is exact"
+        if k < 1:
+            return f"nothing: {self.limit}" if self.limit else "nothing"
+        text = f"no {k} {self._called(k)} {'does' if k == 1 else 'do'} it"
+        if self.exact:
+            return f"{text}: {self.lower} is exact ({self.proof})"
+        return f"{text} ({self.proof}); {self.limit}" if self.limit else f"{text} ({self.proof})"
+
+    def _called(self, k: int) -> str:
+        return self.units[:-1] if k == 1 else self.units
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:<{WIDTH}}{text}"

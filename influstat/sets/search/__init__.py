@@ -1,0 +1,1 @@
+"""Sets that may flip a conclusion, each verified by a refit."""

@@ -1,0 +1,147 @@
+"""The bounds that proofs of breakdowns are made of, each against what it bounds."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from influstat.sets.null_fit import null_fit
+from influstat.sets.proofs.candidates import KEPT, MORE, Candidates
+from influstat.sets.proofs.envelope import Demand, Envelope
+from influstat.sets.proofs.leverage_bounds import LeverageBounds, quartic, vectors
+from influstat.sets.proofs.quick import Quick
+from influstat.sets.proofs.remainder import Remainder, gamma
+from influstat.sets.proofs.sums import largest_among, largest_sum
+from influstat.sets.question import coefficient_of, question
+from influstat.sets.search.without import Downdates
+from tests.breakdown_cases import problem
+from tests.budget import examples
+
+SEEDS = st.integers(0, 10**6)
+
+
+def top(values, k):
+    return np.sort(np.maximum(values, 0.0))[-k:].sum()
+
+
+def null_of(fit):
+    name, a = coefficient_of(fit, -1)
+    return null_fit(question(fit, name, a).problem)
+
+
+@given(seed=SEEDS, k=st.integers(1, 4))
+@examples(40, deadline=None)
+def test_conditioned_sums_bound_every_set_that_counts(seed, k):
+    rng = np.random.default_rng(seed)
+    values, given_, least = rng.exponential(size=8), rng.normal(size=8), rng.exponential()
+    sums = [
+        values[list(chosen)].sum()
+        for size in range(k + 1)
+        for chosen in combinations(range(8), size)
+        if given_[list(chosen)].sum() >= least
+    ]
+    bound = largest_among(values, k, given_, least)
+    assert bound >= max(sums, default=0.0)
+    assert bound <= largest_sum(values, k)
+    assert largest_sum(values, k) >= top(values, k)
+
+
+@given(seed=SEEDS, k=st.integers(1, 12), mix=st.lists(st.floats(0.0, 3.0), min_size=6, max_size=6))
+@examples(40, deadline=None)
+def test_candidates_bound_every_mixture(seed, k, mix):
+    rng = np.random.default_rng(seed)
+    m = 20 * (KEPT * 12 + MORE)
+    arrays = [rng.normal(size=m), *rng.exponential(size=(5, m))]
+    units = Candidates(*arrays)
+    near = units.of(k)
+    assert len(near.f) < m
+    mixed = [factor * array for factor, array in zip(mix, arrays, strict=True)]
+    fields = [near.f, near.B, near.C, near.lev, near.r2h, near.x2]
+    reduced = [factor * array for factor, array in zip(mix, fields, strict=True)]
+    assert largest_sum(np.sum(reduced, axis=0), k) >= top(np.sum(mixed, axis=0), k)
+
+
+@given(seed=SEEDS, d=st.integers(1, 2), k=st.integers(1, 8))
+@examples(20, deadline=None)
+def test_the_envelope_lies_above_what_units_take(seed, d, k):
+    rng = np.random.default_rng(seed)
+    m = 400
+    f, B, C = rng.normal(size=m), 0.02 * rng.normal(size=(m, d)), 0.02 * rng.normal(size=(m, d))
+    envelope = Envelope(f, B, C, -np.sort(-f))
+    settings = {"lam": 0.2, "radius": 1.0, "curved": 0.0, "bend": 0.0, "cross": 0.0, "slack": 0.0}
+    first = top(f, k)
+    needs = first * np.geomspace(1.0, 100.0, 60)
+    least = next(need for need in needs if envelope.proves(k, Demand(need=need, **settings)))
+    t = envelope.balance * np.exp(envelope.place[0])  # of that proof
+    axis = np.linspace(-3.0, 3.0, 25)
+    for b in np.stack(np.meshgrid(*[axis] * d), axis=-1).reshape(-1, d):
+        assert top(f - (t * B + C / t) @ b, k) < least + 0.8 * b @ b
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(10) // 2])
+@given(seed=SEEDS, protocol=st.sampled_from(["fixed", "folded"]))
+@examples(15, deadline=None)
+def test_leverages_of_sets_are_bounded(groups, seed, protocol):
+    fit = problem(seed, "squared", protocol=protocol, strength=1.0, n=10, p=4)
+    name, a = coefficient_of(fit, -1)
+    null = null_fit(question(fit, name, a, groups=groups).problem)
+    bounds = LeverageBounds(null)
+    for k in (1, 2, 3):
+        largest = 0.0
+        for chosen in combinations(range(len(null.units)), k):
+            rows = null.units.take(np.array(chosen)).members
+            A = (null.z[rows] * null.h[rows, None]).T @ null.z[rows] + null.share[rows].sum() * null.penalty
+            largest = max(largest, np.linalg.eigvalsh(A)[-1])
+        assert largest <= bounds.rounded(bounds.other(k), k)
+        assert largest <= bounds.rounded(largest_sum(bounds.lev, k), k)
+
+
+@given(seed=SEEDS, d=st.integers(2, 4))
+@examples(20, deadline=None)
+def test_the_fourth_moment_is_bounded(seed, d):
+    rng = np.random.default_rng(seed)
+    z, directions = rng.normal(size=(20, d)), rng.normal(size=(200, d))
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    moments = ((z @ directions.T) ** 4).sum(axis=0)
+    bound = quartic([vectors(z[:12]), vectors(z[12:])], d)
+    assert moments.max() <= bound <= (np.linalg.norm(z, axis=1) ** 4).sum() * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "poisson"])
+@given(seed=SEEDS, protocol=st.sampled_from(["fixed", "folded"]))
+@examples(10, deadline=None)
+def test_the_null_fit_without_a_row_is_within_the_ball(loss, seed, protocol):
+    fit = problem(seed, loss, protocol=protocol, strength=1.0, n=14, p=3)
+    null = null_of(fit)
+    quick = Quick(null)
+    bounds = [ball for _, ball in quick.rounds(1) if ball is not None][:1]  # before any conditioning
+    for row in np.flatnonzero(null.open):
+        removed = np.arange(14) == row
+        again = null_fit(null.problem, removed=removed)
+        g = np.linalg.lstsq(null.basis.T, again.theta - null.theta, rcond=None)[0]
+        found = Downdates(null).without(removed)
+        assert pytest.approx(again.N0, rel=1e-5, abs=1e-7 * np.abs(null.f).sum()) == found.N
+        for ball in bounds:
+            assert np.linalg.norm(g) <= ball.radius
+            second = again.N0 - (null.N0 - null.f[row])
+            assert abs(second) <= ball.radius * np.linalg.norm(null.B[row]) + ball.remainder + null.margin
+
+
+def test_gamma_is_bounded_from_above_and_tight():
+    x = np.array([0.0, 1e-9, 1e-3, 9.99e-3, 1.01e-2, 0.1, 1.0, 10.0])
+    exact = [float(sum(np.longdouble(v) ** j / factorial(j + 2) for j in range(60))) for v in x]
+    assert (gamma(x) >= exact).all()
+    assert np.allclose(gamma(x), exact, rtol=1e-5, atol=0)  # the series is cut off at x^2
+    assert gamma(np.array(1e4)) == np.inf
+
+
+def factorial(n):
+    return float(np.prod(np.arange(1, n + 1, dtype=float)))
+
+
+def test_nothing_is_left_of_squared_error():
+    null = null_of(problem(0, "squared", n=9, p=3))
+    left = Remainder(null)
+    assert (left.rest(1.0), left.bend(1.0), left.curved(1.0)) == (0.0, 0.0, 0.0)
