@@ -73,6 +73,7 @@ def of_a_fit(fit):
             "columns": None, "method": "newton", "deleted_scale": True, "information": "observed",
             **STATISTICS,
         },
+        "flags": {"rules": "R", "method": "newton"},
         "inference": {
             "kind": "HAC", "groups": None, "use_t": None, "level": 0.9, **STATISTICS, **COVARIANCE,
         },
@@ -84,6 +85,7 @@ def of_a_fit(fit):
         "predict": {**NEW, **WAYS},
         "prediction_gradients": {**NEW, **WAYS},
         "predictions": {"theta": fit.theta, **NEW, **WAYS},
+        "report": {"coefficient": fit.names[0], "top": 2, "groups": None, "inference": None},
         "removal_report": {**TESTS, "top": 2, "groups": None},
         "test_rows": TESTS,
         "minimise": {"risk": fit.risk, "start": None, "max_iterations": 20, "reader": None},
@@ -137,10 +139,16 @@ def calls():
         **methods("Scores", scores, {"to_frame": {"what": "removal"}, "top": {"k": 2, "column": 0}}),
         **methods("InputScores", ist.input_influence(fit, XT, YT), {"effect": {"steps": np.ones((N, 3))}}),
         **methods("Inference", inference, {
-            "leave_one_out": {"rows": [0, 1]},
+            "leave_one_out": {"rows": [0, 1]}, "leave_groups_out": {"groups": GROUPS},
+            "without": {"rows": [0, 1]},
             "breakdown": {"coefficient": 1, "reversed": False, **LIMITS},
         }),
+        **methods("InferenceWithout", inference.without([0]), {
+            "change": {"quantity": "p_values"}, "to_frame": {"quantity": None, "what": "after"},
+            "after": {"quantity": "p_values"}, "before": {"quantity": "p_values"},
+        }),
         **methods("InferenceTable", inference.table, {"to_frame": {"quantity": "standard_errors"}}),
+        "CoefficientReport.plot": (drawn(fit.report("b", top=2).plot), {"ax": None}),
         **methods("Functional", functional, {
             "leave_one_out": {"method": "exact", "rows": [0, 1]}, "standard_errors": {"kind": "model"},
         }),
@@ -295,6 +303,19 @@ def first_of(strategy):
     return call
 
 
+def drawn(function):
+    """Return a call that leaves no figure behind."""
+
+    @wraps(function)
+    def call(**arguments):
+        try:
+            return function(**arguments)
+        finally:
+            plt.close("all")
+
+    return call
+
+
 def of_parts():
     """Return the functions of plots, data sets, experiments and strategies."""
     plot = {
@@ -336,16 +357,6 @@ def of_parts():
             "checked": [1, 2], "found": {"a": [0.1, 0.2]}, "total_rows": 8, "title": None, "ax": None,
         },
     }  # fmt: skip
-
-    def drawn(function):
-        @wraps(function)
-        def call(**arguments):
-            try:
-                return function(**arguments)
-            finally:
-                plt.close("all")
-
-        return call
 
     table = {f"plots.{name}": (drawn(getattr(plots, name)), arguments) for name, arguments in plot.items()}
     data = datasets.Dataset(X, Y, tuple(NAMES), np.arange(N), "here")

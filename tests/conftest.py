@@ -1,6 +1,8 @@
 """What all tests share: the hypothesis profile and the folder of real data."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ IN_CI = bool(os.environ.get("CI"))
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("dev", deadline=None)
-settings.load_profile("ci" if IN_CI else "dev")
+PROFILE = "ci" if IN_CI else "dev"
+settings.load_profile(PROFILE)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,10 +26,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if "not slow" in (config.getoption("markexpr") or ""):
         os.environ[QUICK] = "1"
         phases = [phase for phase in Phase if phase is not Phase.explain]
-        settings.register_profile(
-            "quick", settings.get_profile(settings.get_current_profile_name()), phases=phases
-        )
+        settings.register_profile("quick", settings.get_profile(PROFILE), phases=phases)
         settings.load_profile("quick")
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_closed() -> Iterator[None]:
+    """Leave no figure open to the next test of the process, where a change of backend would warn of it."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

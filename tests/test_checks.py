@@ -98,7 +98,7 @@ def test_a_report_reads_well_and_asserts():
     assert not report.passed
     assert [finding.law for finding in report.failures] == ["second derivative"]
     text = str(report)
-    assert "Halved(): 1 of 11 laws do not hold" in text.splitlines()[0]
+    assert "Halved(): 1 of 12 laws do not hold" in text.splitlines()[0]
     assert "ok    first derivative" in text
     assert "FAIL  second derivative" in text
     assert "is 1, must be 2; off by a factor 0.50 everywhere" in text

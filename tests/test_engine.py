@@ -116,6 +116,25 @@ def test_the_remainder_bounds_what_the_expansion_leaves_out(problem, seed, kept,
     assert (moved.max(axis=0) <= found.path * (1.0 + 1e-9)).all()
 
 
+@pytest.mark.parametrize("fourth", [False, True])
+def test_far_away_the_remainder_grows_with_the_curvature(fourth):
+    """Rows that are all alike attain the bound but for the power of the exponential: e^3 is not left out."""
+    n, far = 50, 3.0
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.PoissonLoss(), np.ones((n, 1)), np.arange(n) % 3.0))
+    expansion = Expansion(fit.risk, fit.theta)
+    anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
+    rows = AllRows(expansion, anchor, np.arange(0), fourth=fourth)
+    groups, theta = read_rows([0], np.arange(n)), fit.theta[:, None] + far
+    found = rows.at(groups, expansion.left(groups), theta, fourth=fourth)
+    missing = np.abs(anchor.whiten(found.gradient - Remainder(expansion, groups).gradients(theta)))[0, 0]
+    assert missing <= found.remainder[0]
+    assert missing > found.remainder[0] / np.exp(far)
+    hessian, left_out = rows.hessians(groups, expansion.left(groups), theta, fourth=fourth)
+    mean = float(np.exp(theta[0, 0]))
+    off = abs(hessian[0, 0, 0] - float(anchor.whiten(anchor.whiten(np.array([[(n - 1) * mean]])).T)[0, 0]))
+    assert left_out[0] / np.exp(far) < off <= left_out[0]
+
+
 def test_without_the_fourth_tensor_more_is_left_out():
     """The remainder is not so wide that anything would pass: it falls as the displacement to its power."""
     problem = make_problem(EXPANDED[0], 200, 3, 1)
@@ -145,7 +164,7 @@ def test_without_the_fourth_tensor_more_is_left_out():
 def expanding(monkeypatch):
     """Sums over all rows are so dear that every plan expands them."""
     monkeypatch.setattr(planning, "SMALL", 0.0)
-    monkeypatch.setattr(planning, "_sweep", lambda n, p: 1e15)
+    monkeypatch.setattr(planning, "_sweep", lambda n, p: 1e9)
 
 
 def lengths(fit, delta):
@@ -189,6 +208,24 @@ def test_refits_and_certificates_are_those_of_sums_over_all_rows(
     assert np.median(loo.certificate.reach[size > 0] / size[size > 0]) < 1e-6
 
 
+@pytest.mark.parametrize(("name", "settings"), CASES[:3], ids=str)
+def test_inference_without_rows_is_that_of_sums_over_all_rows(expanding, monkeypatch, name, settings):
+    case = next(case for case in EXPANDED if case.name == name)
+    problem = make_problem(case, 3000, 3, 8, **settings)
+    X = problem.X.copy()
+    X[:90:30] *= 40.0  # rows that move theta too far for the expansion are summed
+    inference = ist.Fit.minimise(problem.risk(X=X)).inference()
+    rows = np.arange(0, 3000, 30)
+    found = inference.leave_one_out(rows=rows)
+    monkeypatch.undo()
+    truth = inference.leave_one_out(rows=rows)
+    table = inference.to_frame()
+    for quantity, column in (("standard_errors", 0), ("p_values", 2)):
+        scale = np.abs(table.iloc[:, column].to_numpy())
+        off = np.abs(getattr(found, quantity) - getattr(truth, quantity))
+        assert (off <= 10.0 * planning.TOLERANCE * np.maximum(scale, 1e-3)).all()
+
+
 def test_what_the_expansion_is_too_coarse_for_is_summed(expanding, monkeypatch):
     """A row of high leverage moves theta too far for it: its refit is that of sums over all rows."""
     rng = np.random.default_rng(2)
@@ -213,6 +250,14 @@ def test_what_the_expansion_is_too_coarse_for_is_summed(expanding, monkeypatch):
         change = alone.theta - fit.theta
         assert lengths(fit, loo.delta[row] - change) <= planning.TOLERANCE * lengths(fit, change)
     assert loo.certificate.certified.all()
+
+
+def test_what_will_take_hours_is_said_before_it_starts(monkeypatch):
+    problem = make_problem(LOSSES[1], 30, 2, 0)
+    fit = ist.Fit.minimise(problem.risk())
+    monkeypatch.setattr(planning, "SWEEPS", 1e12)
+    with pytest.warns(ist.errors.DoubtfulResult, match=r"will take about .* hours.*Ask for fewer"):
+        fit.leave_one_out()
 
 
 def test_a_plan_says_what_will_be_done():

@@ -70,6 +70,7 @@ def test_a_victim_counts_as_flipped_when_its_loss_passes_that_of_a_coin(attacks)
     assert any(attack.flipped for attack in attacks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0, 10])
 @pytest.mark.parametrize("mismatch", [domain_mismatch, stand_in_mismatch])
 def test_the_rows_kept_of_the_subgroup_rank_in_the_top_five(mismatch, kept):
@@ -126,6 +127,7 @@ def test_the_table_is_that_of_the_docstring():
         assert numbers[2 * (data == "spambase") :][:2] == [mean, deviation]
 
 
+@pytest.mark.slow
 def test_the_loss_without_the_row_finds_flipped_labels_of_spambase_first():
     spam = load_spambase()
     X = np.log1p(spam.X)
@@ -148,6 +150,7 @@ def test_the_loss_without_the_row_finds_flipped_labels_of_spambase_first():
         assert (np.diff(search.mean(score)) > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mismatch", [domain_mismatch, stand_in_mismatch])
 def test_kept_says_which_negative_row_stays(mismatch):
     one, other = (mismatch(kept=kept).members for kept in (0, 10))

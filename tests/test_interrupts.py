@@ -27,7 +27,7 @@ def _interrupted(monkeypatch):
 
     class Interrupted:
         def __init__(self, method):
-            self.method, self.calls, self.at_once = method, 0, DONE
+            self.method, self.calls, self.at_once, self.operations = method, 0, DONE, 0.0
 
         def remove(self, groups):
             self.calls += 1

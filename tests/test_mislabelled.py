@@ -207,6 +207,7 @@ def of_ordered():
 SEVERAL = {"softmax": of_softmax, "MNLogit": of_mnlogit, "OrderedModel": of_ordered}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEVERAL)
 def test_several_classes_have_their_losses_and_the_likeliest_other_class(name):
     fit, codes, losses, refit, called = SEVERAL[name]()

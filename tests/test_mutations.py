@@ -144,6 +144,26 @@ WRONG_LOSSES = {
         "self-concordance",
         "does not hold for c = 1",
     ),
+    "fourth of the wrong sign": (
+        altered(Signed, fourth=lambda self, y, eta: -Signed.fourth(self, y, eta)),
+        "fourth derivative",
+        "not the derivative of `third`",
+    ),
+    "too small a bound of l4": (
+        altered(Hinge, 0.5, higher_bounds=(1.0, 8.0)),
+        "fourth derivative",
+        "|l4| <= 1 l2 does not hold",
+    ),
+    "too small a bound of l5": (
+        altered(ist.PseudoHuberLoss, 0.5, higher_bounds=(12.0, 60.0)),
+        "fourth derivative",
+        "|l5| <= 60 l2 does not hold",
+    ),
+    "no bound of l5": (
+        altered(Signed, higher_bounds=(1.0, float("inf"))),
+        "fourth derivative",
+        "leave it out",
+    ),
     "mean of another loss": (
         altered(ist.PoissonLoss, mean=lambda self, eta: eta),
         "mean",

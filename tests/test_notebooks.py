@@ -113,6 +113,7 @@ def test_notebook_07_runs_on_a_table_with_a_category_that_occurs_once(tmp_path, 
     with (
         pytest.warns(DoubtfulResult, match="leverage is 1"),
         pytest.warns(DoubtfulResult, match="removals hold coefficients that are nan"),
+        pytest.warns(DoubtfulResult, match="1 of 38 rows have no inference .* the others are"),
     ):
         found = run_notebook_07(table, "wage ~ school + C(town) + years", tmp_path, monkeypatch)
     assert found["left_out"] == 1

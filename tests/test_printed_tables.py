@@ -1,14 +1,18 @@
 """Every public result that has a table prints as that table, shortened."""
 
 import inspect
+import re
 import sys
 import warnings
+from dataclasses import dataclass
+from html import unescape
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import influstat as ist
+from influstat.errors import InvalidArgument
 from influstat.input.printing import COLUMNS, LINES, Tabled, short
 
 RNG = np.random.default_rng(8)
@@ -24,6 +28,7 @@ RESULTS = {
     "table": lambda: FIT.inference("HC0").table,
     "changes of standard errors": lambda: FIT.inference("HC0").leave_one_out(),
     "first-order changes of them": lambda: FIT.inference("HC0").removal(),
+    "inference without rows": lambda: FIT.inference("HC0").without([0, 1]),
     "odds ratio": lambda: ist.odds_ratio(FIT),
     "marginal effect": lambda: ist.average_marginal_effect(FIT),
     "contrast": lambda: ist.contrast(FIT, [1.0, -1.0]),
@@ -42,6 +47,7 @@ RESULTS = {
     "breakdowns": lambda: ist.breakdown_table(FIT, budget_seconds=0.0),
     "reach": lambda: FIT.reach("dose", k=1),
     "report": lambda: FIT.removal_report(TABLE.iloc[:1], CLASSES[:1], top=3),
+    "report of a coefficient": lambda: FIT.report("dose", top=3),
 }
 
 
@@ -52,14 +58,41 @@ def test_results_print_as_their_tables(name):
     assert repr(result) == str(result)
     assert len(lines) <= LINES + 5
     shown = [str(label) for label in frame.index[: LINES // 2]]
+    own = name.startswith("report")  # has words of its own for its columns, and shows every line
     if name.startswith("breakdown of") or name == "breakdown":  # which has sentences of its own
         return
-    if name != "report":  # which has words of its own for its columns
+    if not own:
         assert all(str(column) in str(result) for column in frame.columns[: COLUMNS // 2])
     for label in shown:
         assert any(line.split()[0] == label for line in lines), label
-    cut = frame.shape[0] > LINES or frame.shape[1] > COLUMNS
+    cut = not own and (frame.shape[0] > LINES or frame.shape[1] > COLUMNS)
     assert (f"{frame.shape[0]} rows, {frame.shape[1]} columns: to_frame() has them all." in lines) == cut
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_notebooks_show_the_same_table(name):
+    result = RESULTS[name]()
+    html = result._repr_html_() if hasattr(result, "_repr_html_") else None
+    if name == "report":  # of losses: prints lines of its own
+        return
+    assert html.count("<table") == 1
+    cells = {unescape(cell) for cell in re.findall(r"<th>(.*?)</th>", html)}
+    assert set(map(str, result.to_frame().index[:3])) <= cells
+
+
+def test_a_result_without_a_table_has_no_html():
+    labels = np.where(CLASSES == 1, 1, -1)
+    assert ist.SmoothedSVC(lam=1.0, t=0.5).fit(TABLE, labels).inference("HC0")._repr_html_() is not None
+    assert Empty()._repr_html_() is None
+    assert repr(Empty()) == "Empty(x=1)"
+
+
+@dataclass(frozen=True, repr=False)
+class Empty(Tabled):
+    x: int = 1
+
+    def to_frame(self):
+        raise InvalidArgument("x", "have a table", "has none", "Ask for nothing.")
 
 
 def test_every_result_with_a_table_is_among_these():

@@ -1,7 +1,10 @@
 """Progress: every item once, a bar only where somebody looks and tqdm is there."""
 
 import builtins
+import io
 import sys
+from functools import partial
+from time import sleep
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 
 from influstat.input import progress as module
-from influstat.input.progress import SHORT, progress
+from influstat.input.progress import QUICK, progress
 
 
 class Bar(list):
@@ -45,15 +48,27 @@ def test_every_item_comes_once_and_in_order(items):
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_bar_on_a_terminal_for_long_loops_only():
-    assert list(progress(range(SHORT), "refits")) == list(range(SHORT))
-    assert Bar.calls == [{"desc": "refits", "total": SHORT, "leave": False}]
-    list(progress(range(SHORT - 1), "refits"))
+def test_a_bar_on_a_terminal():
+    assert list(progress(range(3), "refits")) == list(range(3))
+    assert Bar.calls == [{"desc": "refits", "total": 3, "leave": False, "delay": QUICK}]
+    list(progress([1], "a single step has no parts to show"))
     assert len(Bar.calls) == 1
     assert list(progress(iter(range(5)), "blocks", total=1000)) == list(range(5))
     assert Bar.calls[1]["total"] == 1000
     list(progress(iter(range(5)), "of unknown length"))
     assert Bar.calls[2]["total"] is None
+
+
+def test_what_is_quick_shows_nothing_and_what_is_slow_does(monkeypatch):
+    tqdm = pytest.importorskip("tqdm")
+    monkeypatch.setattr(module, "sys", looked_at(True))
+    for pause, shown in ((0.0, False), (0.03, True)):
+        screen = io.StringIO()
+        monkeypatch.setattr("tqdm.auto.tqdm", partial(tqdm.tqdm, file=screen, mininterval=0.0))
+        monkeypatch.setattr(module, "QUICK", 0.1)
+        for _ in progress(range(10), "refits"):
+            sleep(pause)
+        assert ("refits" in screen.getvalue()) == shown
 
 
 @pytest.mark.usefixtures("terminal")

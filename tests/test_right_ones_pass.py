@@ -27,12 +27,14 @@ def test_right_losses_pass(case, seed):
     check_loss(case.loss, width=min(1.0, case.plain.width), seed=seed).assert_ok()
 
 
+@pytest.mark.slow
 @examples(500, suppress_health_check=SLOW)
 @given(strategies.losses(smooth=False).flatmap(lambda loss: strategies.risks(loss=loss)), st.integers(0, 999))
 def test_right_risks_pass_500_times(risk, seed):
     check_risk(risk, seed=seed).assert_ok()
 
 
+@pytest.mark.slow
 @examples(500, suppress_health_check=SLOW)
 @given(strategies.fits(columns=(1, 3)), st.integers(0, 999))
 def test_right_fits_and_influences_pass_500_times(fit, seed):
@@ -165,6 +167,7 @@ def test_a_derivative_that_is_judged_by_a_wrong_one_says_so():
     assert "settle" not in report["first derivative"].cause
 
 
+@pytest.mark.slow
 def test_right_black_boxes_pass():
     rng = np.random.default_rng(0)
     network = Perceptron(rng.normal(size=(12, 2)), np.resize([-1.0, 1.0], 12), 2)

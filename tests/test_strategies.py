@@ -152,17 +152,16 @@ NOT_ZERO = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2, targets=lambda y: y 
 LEVELS = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2, targets=lambda y: np.isin(y, [0, 1, 2]))
 
 
-def test_targets_that_a_loss_refuses_are_left_out():
-    seen = set()
+@few
+@given(strategies.risks(loss=NOT_ZERO), strategies.risks(loss=LEVELS))
+def test_targets_that_a_loss_refuses_are_left_out(risk, levels):
+    assert (risk.y != 0).all()
+    assert set(levels.y.tolist()) <= {0.0, 1.0, 2.0}
 
-    @few
-    @given(strategies.risks(loss=NOT_ZERO), strategies.risks(loss=LEVELS))
-    def drawn(risk, levels):
-        assert (risk.y != 0).all()
-        seen.update(levels.y.tolist())
 
-    drawn()
-    assert seen == {0.0, 1.0, 2.0}
+@pytest.mark.slow
+def test_all_targets_that_a_loss_takes_are_drawn():
+    find(strategies.risks(loss=LEVELS), lambda risk: set(risk.y.tolist()) == {0.0, 1.0, 2.0}, settings=SEARCH)
 
 
 @pytest.mark.parametrize(("loss", "low", "high"), [(EXPONENTIAL, 0.0, 4.0), (SHARES, 0.0, 1.0)])

@@ -70,6 +70,17 @@ class Coordinates:
             theta[self.constant] -= self.center @ theta
         return theta
 
+    def lift_size(self, u: FloatArray) -> FloatArray:
+        """Return how large the terms of `lift` are, of the same shape: what its rounding is relative to."""
+        size = np.asarray(np.abs(self.transform) @ np.abs(u))
+        if self.constant >= 0:
+            size[self.constant] += np.abs(self.center) @ size
+        return size
+
+    def rows_size(self, x: FloatArray) -> FloatArray:
+        """Return |x - center| |T| of every row x of (k, p), shape (k, r): what `rows` rounds relative to."""
+        return np.asarray(np.abs(_centred(x, self.center, self.constant)) @ np.abs(self.transform))
+
     @property
     def full(self) -> bool:
         """Whether every direction is felt, so that every coefficient is determined."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from influstat.checks.compare import compare
+from influstat.checks.higher_laws import fourth_derivative
 from influstat.checks.noise import fewest_digits
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.checks.sample import TARGETS, Sample
@@ -294,5 +295,6 @@ LAWS: dict[str, Callable[[Any, Sample], Finding]] = {
     "convexity": _convexity,
     "bounded below": _bounded,
     "self-concordance": _self_concordance,
+    "fourth derivative": fourth_derivative,
     "mean": _mean,
 }

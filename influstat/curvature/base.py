@@ -103,9 +103,13 @@ class Hessian(LinearOperator):
     def to_dense(self) -> FloatArray:
         """Return H as a new array, shape (p, p), Fortran order."""
 
+    def cholesky(self) -> CholeskyInverse:
+        """Return H^-1 by Cholesky's factorisation of H, or raise SingularHessian or IndefiniteHessian."""
+        return CholeskyInverse(self.to_dense(), self.names)
+
     def factored(self) -> Factored:
         """Return H^-1 by a factorisation, or raise SingularHessian or IndefiniteHessian with the reason."""
-        return CholeskyInverse(self.to_dense(), self.names)
+        return self.cholesky()
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H, shape (p,)."""

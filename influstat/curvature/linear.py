@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -80,14 +81,12 @@ class Curvature(Hessian):
     def factored(self) -> Factored:
         """Return H^-1: of the Gram matrix, or of the rows where that has too few digits left."""
         failure: SingularHessian | None = None
-        dense = self.to_dense()
-        finite = bool(np.isfinite(dense.diagonal()).all())  # before the factorisation overwrites it
         try:
-            inverse = CholeskyInverse(dense, self.names)
+            inverse = self.cholesky()
             if inverse.reciprocal_condition > PLAIN:
                 return inverse
         except SingularHessian as error:
-            if not finite:
+            if not np.isfinite(self.diagonal()).all():
                 raise  # squares beyond float64: the rows themselves would not help
             failure = error
         found = self.coordinates() if self.shape[0] <= LARGEST else None
@@ -96,6 +95,14 @@ class Curvature(Hessian):
         if failure is not None:
             raise failure
         return inverse
+
+    def cholesky(self) -> CholeskyInverse:
+        """Return H^-1 by Cholesky's factorisation of the Gram matrix, made once."""
+        return self._cholesky
+
+    @cached_property
+    def _cholesky(self) -> CholeskyInverse:
+        return CholeskyInverse(self.to_dense(), self.names)
 
     def coordinates(self) -> Coordinates | None:
         """Return coordinates in which the rows are orthonormal, and what they leave undetermined.
@@ -141,6 +148,8 @@ class Curvature(Hessian):
     def damped(self, damping: float) -> Curvature:
         """Return H + damping * I; the same as adding a multiple of the identity operator."""
         damping = real_number("damping", damping, at_least=0.0)
+        if damping == 0.0:
+            return self
         return Curvature(self.design, self.second, self.share, self.ridge.shifted(damping))
 
     def bound(self) -> float:

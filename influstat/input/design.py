@@ -153,6 +153,11 @@ class Design:
             yield rows, self.rows(rows)
 
     @cached_property
+    def most_in_row(self) -> int:
+        """The largest number of entries of a row that are stored: p, or fewer where the data are sparse."""
+        return int(np.diff(self._data.indptr).max()) if self.sparse else self.shape[1]
+
+    @cached_property
     def constant_column(self) -> int:
         """Position of a column that is the same, not 0, in every row; -1 where there is none."""
         if self.intercept:

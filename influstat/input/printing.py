@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from difflib import get_close_matches
+from html import escape
 from typing import Any
 
 from influstat.errors import InflustatError
@@ -12,6 +13,19 @@ from influstat.errors import InflustatError
 LONGEST = 60  # characters of one attribute
 MOST = 8  # names in one message
 LINES, COLUMNS = 10, 8  # of a table that is printed
+SHOWN: dict[str, Any] = {
+    "max_rows": LINES,
+    "max_cols": COLUMNS,
+    "float_format": lambda number: f"{number:.6g}",
+}
+
+
+def _remarks(frame: Any) -> tuple[str, str]:
+    """Return what is said below a table: how much of it is not shown, and its note."""
+    rows, columns = frame.shape
+    cut = rows > LINES or columns > COLUMNS
+    more = f"{rows} rows, {columns} columns: to_frame() has them all." if cut else ""
+    return more, str(frame.attrs.get("note", ""))
 
 
 class ShortRepr:
@@ -60,13 +74,17 @@ class Tabled(ShortRepr):
             frame, heading = self.to_frame(), self.HEADING.format(self)
         except (InflustatError, ImportError):
             return super().__repr__()
-        text = frame.to_string(
-            max_rows=LINES, min_rows=LINES, max_cols=COLUMNS, float_format=lambda number: f"{number:.6g}"
-        )
-        rows, columns = frame.shape
-        cut = rows > LINES or columns > COLUMNS
-        more = f"{rows} rows, {columns} columns: to_frame() has them all." if cut else ""
-        return "\n".join(part for part in (heading, text, more, frame.attrs.get("note", "")) if part)
+        text = frame.to_string(min_rows=LINES, **SHOWN)
+        return "\n".join(part for part in (heading, text, *_remarks(frame)) if part)
+
+    def _repr_html_(self) -> str | None:
+        """Return the same for a notebook; None where there is no table."""
+        try:
+            frame, heading = self.to_frame(), self.HEADING.format(self)
+        except (InflustatError, ImportError):
+            return None
+        remarks = "".join(f"<p>{escape(part)}</p>" for part in _remarks(frame) if part)
+        return f"<p><b>{escape(heading)}</b></p>{frame.to_html(**SHOWN)}{remarks}"
 
 
 def short(value: Any) -> str:

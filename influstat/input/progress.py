@@ -8,17 +8,24 @@ from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 
-SHORT = 100  # loops of fewer steps show nothing
+QUICK = 1.0  # seconds: what takes less shows nothing
 
 
 def progress(items: Iterable[Item], description: str, *, total: int | None = None) -> Iterator[Item]:
-    """Yield the items; show a bar on a terminal or in a notebook where tqdm is installed."""
+    """Yield the items; show a bar on a terminal or in a notebook where tqdm is installed.
+
+    Whether there is one depends on time alone, so that few long steps are shown and many short ones are not.
+
+    Returns
+    -------
+    iterator
+    """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    if total is not None and total < SHORT:
-        return iter(items)
     bar = _bar()
-    return iter(items) if bar is None else iter(bar(items, desc=description, total=total, leave=False))
+    if bar is None or total == 1:
+        return iter(items)
+    return iter(bar(items, desc=description, total=total, leave=False, delay=QUICK))
 
 
 def _bar() -> Any:

@@ -154,7 +154,10 @@ class Descent:
     def _factor(self, curvature: Any) -> CholeskyInverse:
         """Factor H; where rows too far out leave it singular, with some of its diagonal added."""
         try:
-            inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
+            if as_linear(self.risk) is None:  # a caller's own curvature need only be dense
+                inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
+            else:
+                inverse = curvature.cholesky()
         except IndefiniteHessian as error:
             if self.steps == 0 and self.convex:  # the loss, or the start, is not what it should be
                 raise IndefiniteHessian(

@@ -31,11 +31,10 @@ from influstat.risks.chart import Chart, chart_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.protocol import described
+from influstat.risks.row_space import RowSpace, row_space_of
 
 STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
-# and the largest Newton step left, in units of what removing a typical row does to theta: a library's own
-# refits without a row are no nearer than that either
-ALLOWED = 1e-2
+ALLOWED = 1e-2  # and Newton step left, in units of a typical removal: a library's own refits are no nearer
 
 
 class Minimum:
@@ -158,6 +157,11 @@ class Minimum:
         For one linear predictor per row it is [X' diag(w_i l2_i) X + kappa D] / W.
         """
         return self.risk.curvature(self.theta)
+
+    @cached_property
+    def row_space(self) -> RowSpace | None:
+        """Coordinates of the rows where there are too many coefficients to factor; None elsewhere."""
+        return row_space_of(self.risk, self.theta)
 
     @cached_property
     def chart(self) -> Chart | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,12 @@ from influstat.errors import IndefiniteHessian, InvalidArgument, SingularHessian
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.labels import label_text
 from influstat.input.progress import progress
-from influstat.input.validation import choice
+from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.determined import Determined, partial_refit
-from influstat.removal.engine.plan import Plan, planned
+from influstat.removal.engine.plan import Plan, planned, seconds_of
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks
 from influstat.removal.methods.active_set import ActiveSetRefit
@@ -35,6 +35,7 @@ from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
 NOT_DONE = "not done"
+LONG = 1e12  # operations below which nobody waits an hour, on any machine
 OWN_PRODUCTS = 100.0  # products with the Hessian in a Newton iteration by conjugate gradients
 METHODS = ("exact", "newton", "second_order", "influence")
 
@@ -104,7 +105,9 @@ def _linear_method(
     if method == "newton":
         return NewtonStep(expansion, groups)
     if risk.shape[1] > LARGEST_FACTORED:
-        return OwnRefit(risk, fit.theta)
+        own = OwnRefit(risk, fit.theta)
+        own.operations = _own_refits(risk, len(groups)).operations
+        return own
     try:
         return ExactRefit(expansion, groups)
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share, not hopeless
@@ -113,6 +116,7 @@ def _linear_method(
 
 def plan_of(fit: Minimum, groups: Groups) -> Plan:
     """Return how `prepare` goes about exact refits."""
+    fit, _ = _coordinates(fit)
     n, p = fit.risk.shape
     risk, k = as_linear(fit.risk), len(groups)
     if risk is None:
@@ -120,24 +124,54 @@ def plan_of(fit: Minimum, groups: Groups) -> Plan:
     if risk.quadratic and p <= LARGEST_FACTORED:
         return Plan(k, order=0, kept=0, swept=0, operations=8.0 * (n + k) * p**2)
     if p > LARGEST_FACTORED:
-        return Plan(k, order=1, kept=0, swept=k, operations=k * OWN_PRODUCTS * 4.0 * n * p)
+        return _own_refits(risk, k)
     return planned(Expansion(risk, fit.theta), groups)[0]
+
+
+def _own_refits(risk: LinearRisk, k: int) -> Plan:
+    n, p = risk.shape
+    stored = min(p, risk.design.most_in_row)
+    return Plan(k, order=1, kept=0, swept=k, operations=k * OWN_PRODUCTS * 4.0 * n * stored)
+
+
+def _say_if_long(prepared: Method) -> None:
+    """Warn before removals that would take more than an hour are begun."""
+    if prepared.operations < LONG:
+        return
+    hours = seconds_of(prepared.operations) / 3600.0
+    if hours > 1.0:
+        doubt(
+            f"These removals will take about {hours:.1f} hours (ist.removal.plan). Ask for fewer with rows= "
+            'or groups=, or use method="newton", whose bounds need no refit. An interrupt keeps what is done.'
+        )
 
 
 def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     """Yield the removals of consecutive blocks."""
-    chart = fit.chart
-    prepared = prepare(fit.regular, groups, method)
+    inner, lift = _coordinates(fit)
+    prepared = prepare(inner, groups, method)
+    _say_if_long(prepared)
     parts = list(blocks(fit.risk, groups, prepared.at_once))
     for part in progress(parts, "removals"):
-        found = _removed(prepared, part, fit.regular.risk.shape[1])
-        if chart is not None:
-            moved = fit.theta[:, None] + chart.coordinates.lift(found.theta)
-            found = Outcome(moved, found.converged, found.status)
-        yield _removal(fit, method, part, found)
+        found = _removed(prepared, part, inner.risk.shape[1])
+        if lift is not None:
+            moved = Outcome(fit.theta[:, None] + lift(found.theta), found.converged, found.status)
+            yield _removal(fit, method, part, moved, np.ascontiguousarray(found.theta.T))
+        else:
+            yield _removal(fit, method, part, found)
 
 
-def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Removal:
+def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArray] | None]:
+    """Return the minimum in the coordinates to work in, and what takes changes there back to theta."""
+    space, chart = fit.row_space, fit.chart
+    if space is not None:
+        return Minimum(space.risk, space.start, tolerance=np.inf), space.lift
+    return fit.regular, None if chart is None else chart.coordinates.lift
+
+
+def _removal(
+    fit: Minimum, method: str, groups: Groups, found: Outcome, inner: FloatArray | None = None
+) -> Removal:
     """Return the removals of one block, those that leave something undetermined refitted for the rest."""
     theta, status = np.ascontiguousarray(found.theta.T), list(found.status)
     converged, norm = found.converged.copy(), found.gradient_norm
@@ -150,14 +184,18 @@ def _removal(fit: Minimum, method: str, groups: Groups, found: Outcome) -> Remov
         if again is not None:
             theta[k], coordinates[k], status[k] = again.theta, again.coordinates, again.reason
             converged[k], norm = exact, None
+            if inner is not None:
+                inner[k] = np.nan  # found in coordinates of its own
     if all(one is None or one.full for one in coordinates):
-        return Removal(fit, method, groups, theta, converged, tuple(status), norm, found.entering)
+        known = theta, converged, tuple(status), norm, found.entering
+        return Removal(fit, method, groups, *known, inner=inner)
     solution = theta.copy()
     for row, one in zip(theta, coordinates, strict=True):
         if one is not None:
             row[~one.determined] = np.nan
     determined = Determined(solution, tuple(coordinates))
-    return Removal(fit, method, groups, theta, converged, tuple(status), None, found.entering, determined)
+    known = theta, converged, tuple(status), None, found.entering
+    return Removal(fit, method, groups, *known, determined, inner)
 
 
 def _removed(prepared: Method, groups: Groups, p: int) -> Outcome:
@@ -208,6 +246,7 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
     parts = list(in_blocks(fit, groups, method) if whole else marked_blocks(fit, groups, method))
     measured = [part.measured_norm for part in parts if part.measured_norm is not None]
     partly = any(part.determined is not None for part in parts)
+    inner = [part.inner for part in parts if part.inner is not None]
     return Removal(
         fit,
         method,
@@ -218,7 +257,16 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
         np.concatenate(measured) if len(measured) == len(parts) else None,
         _stacked([part.entering for part in parts if part.entering is not None], len(groups)),
         Determined.joined(parts) if partly else None,
+        _filled(inner, len(groups)),
     )
+
+
+def _filled(parts: list[FloatArray], k: int) -> FloatArray | None:
+    """Return the parts as one, nan for removals not done; None where there are none."""
+    if not parts:
+        return None
+    found = np.concatenate(parts)
+    return np.concatenate([found, np.full((k - len(found), found.shape[1]), np.nan)])
 
 
 def _stacked(parts: list[Any], k: int) -> Any:

@@ -18,7 +18,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal.active_set import active_set_changes
 from influstat.removal.certificates import bounds
-from influstat.removal.certificates.certify import certify
+from influstat.removal.certificates.certify import certify, certify_in
 from influstat.removal.certificates.theorem import Certificate
 from influstat.removal.determined import Determined
 from influstat.removal.entering import enters, lasso_of, with_entering
@@ -69,6 +69,7 @@ class Removal(Tabled):
     measured_norm: FloatArray | None = field(default=None, repr=False)  # where the method knows it
     entering: Any = field(default=None, repr=False)
     determined: Determined | None = field(default=None, repr=False)  # where something is not
+    inner: FloatArray | None = field(default=None, repr=False)  # in the coordinates it was found in, (k, r)
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -205,6 +206,9 @@ class Removal(Tabled):
         (|l3| <= c l2), rows that determine a coefficient alone, coefficients too far from the true ones.
         """
         lasso, theta = lasso_of(self.fit.risk), self.theta
+        there = self.fit.row_space or self.fit.chart
+        if there is not None and self.inner is not None:
+            return certify_in(there, self.groups, self.inner, self.solution)
         if lasso is None:
             return certify(self.fit.risk, self.fit.theta, self.groups, theta)
         changes = self.active_set_changes()  # the theorem is about smooth risks: those signs and columns
@@ -224,7 +228,8 @@ class Removal(Tabled):
         ndarray, shape (k, p)
             nan where not certified.
         """
-        return bounds.theta_bound(self.fit, self.certificate)
+        bound = bounds.theta_bound(self.fit, self.certificate)
+        return np.where(np.isnan(self.theta), np.nan, bound)
 
     def prediction_bound(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return certified bounds on |prediction_change - true change|.
@@ -247,7 +252,10 @@ class Removal(Tabled):
         >>> bool((abs(error) <= newton.prediction_bound([[1.0]])).all())
         True
         """
-        return bounds.prediction_bound(self.fit, self.certificate, X, kind=kind, offset=offset)
+        bound = bounds.prediction_bound(self.fit, self.certificate, X, kind=kind, offset=offset)
+        if self.determined is None:
+            return bound
+        return np.where(self.determined.of(self.fit.prediction_gradients(X)[0].T), bound, np.nan)
 
     def loss_bound(
         self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None
@@ -274,7 +282,8 @@ class Removal(Tabled):
         tests = self.fit.test_rows(X, y, offset=offset)
         again = self.loss_change(X, y, offset=offset, linear=False)
         reported = self.loss_change(X, y, offset=offset, linear=linear)
-        return bounds.loss_bound(self.fit, self.certificate, tests, again=again, reported=reported)
+        found = bounds.loss_bound(self.fit, self.certificate, tests, again=again, reported=reported)
+        return self._known(found, tests)
 
     def held_out_bound(self) -> FloatArray:
         """Return certified bounds on |l_j(theta) - l_j(true theta)| for the removed rows j themselves.

@@ -67,7 +67,7 @@ def plan(fit: Minimum, groups: Any = None) -> Plan:
     '4 refits by gradients summed over all rows'
     """
     chosen = _chosen(fit, groups)
-    return plan_of(fit.regular, chosen)
+    return plan_of(fit, chosen)
 
 
 def _chosen(fit: Minimum, groups: Any) -> Groups:

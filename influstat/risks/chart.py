@@ -14,6 +14,7 @@ import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.coordinates import Coordinates
+from influstat.algebra.rounding import unit_rounding
 from influstat.curvature.base import Factored
 from influstat.curvature.linear import LARGEST
 from influstat.errors import IndefiniteHessian, SingularHessian
@@ -61,6 +62,37 @@ class Chart:
         if penalty.flat(p).shape[1] == p:
             return L2()
         return Moved(penalty, self.theta, self.coordinates.lift(np.eye(self.coordinates.transform.shape[1])))
+
+    def rows(self, x: FloatArray) -> FloatArray:
+        """Return the coordinates (k, r) of rows x, or of gradients of linear quantities, (k, p)."""
+        return self.coordinates.rows(x)
+
+    def sizes(self, u: FloatArray) -> FloatArray:
+        """Return the size of the terms of theta, shape (k, p), for coordinates u (k, r)."""
+        return np.abs(self.theta) + self.coordinates.lift_size(u.T).T
+
+    def noise(self) -> float:
+        """Bound the error of gradients in u by that of rows and offsets in these coordinates, in |.|_(S^-1).
+
+        Rows z are right to (r + 16) epsilon |x - center| |T|, and offsets to (p + 16) epsilon |x|'|theta|;
+        a row's slope feels an error of its predictor l2 times; and S is W times the identity.
+
+        Returns
+        -------
+        float
+        """
+        outer, inner = self.outer, self.risk
+        eta = inner.offset
+        first = np.abs(inner.weights * inner.loss.first(inner.y, eta))
+        second = np.abs(inner.weights * inner.loss.second(inner.y, eta))
+        total = 0.0
+        for rows, block in outer.design.dense_blocks():
+            wrong = unit_rounding(inner.shape[1]) * np.linalg.norm(self.coordinates.rows_size(block), axis=1)
+            slip = np.abs(block) @ np.abs(self.theta) + np.abs(outer.offset[rows])
+            slip *= unit_rounding(outer.shape[1])
+            lengths = np.linalg.norm(self.coordinates.rows(block), axis=1)
+            total += float(first[rows] @ wrong + second[rows] @ (lengths * (slip + wrong)))
+        return 2.0 * total / float(np.sqrt(outer.total_weight))
 
     @cached_property
     def start(self) -> FloatArray:

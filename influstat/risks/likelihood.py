@@ -95,9 +95,10 @@ class _RowDerivatives:
                 right, left = theta.copy(), theta.copy()
                 right[k] += multiple * STEP * unit[k]
                 left[k] -= multiple * STEP * unit[k]
-                change = self.likelihood.gradients(right) - self.likelihood.gradients(left)
+                with np.errstate(invalid="ignore"):  # beyond float64 at both ends: nan, which is no Hessian
+                    change = self.likelihood.gradients(right) - self.likelihood.gradients(left)
                 ends.append(change / (right[k] - left[k]))
-            with np.errstate(invalid="ignore"):  # beyond float64 at both ends: nan, which is no Hessian
+            with np.errstate(invalid="ignore"):
                 slope = (4.0 * ends[0] - ends[1]) / 3.0
             yield slope
 

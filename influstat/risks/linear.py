@@ -117,6 +117,7 @@ class LinearRisk:
     ) -> None:
         self.loss, self.rows, self.penalty = loss, rows, penalty
         self.protocol, self.test_protocol = protocol, test_protocol
+        self._last: tuple[FloatArray, Curvature] | None = None  # one factor serves all who ask at that theta
         # Whether R is a quadratic function, so that one Newton step is exact: declared, never guessed.
         self.quadratic = constant_second(loss) is not None and penalty.constant_hessian
 
@@ -211,12 +212,19 @@ class LinearRisk:
         return (total + self.penalty.gradient_scale(theta)) / self.total_weight
 
     def curvature(self, theta: FloatArray) -> Curvature:
-        """Return the Hessian H(theta) as an operator."""
+        """Return the Hessian H(theta) as an operator; the same one again for the theta last asked for."""
+        if self._last is not None and np.array_equal(self._last[0], theta):
+            return self._last[1]
         second = self.loss.second(self.y, self.linear_predictor(theta))
         second = np.where((self.weights > 0) | np.isfinite(second), second, 0.0)  # 0 inf is 0
         share = self.weights / self.total_weight
         ridge = self.penalty.hessian(theta).scaled(1.0 / self.total_weight)
-        return Curvature(self.design, second, share, ridge)
+        self._last = theta.copy(), Curvature(self.design, second, share, ridge)
+        return self._last[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: not the factor, which is made again when it is asked for."""
+        return {**self.__dict__, "_last": None}
 
     # -- single rows: g_i = l1_i x_i + s grad P / W -------------------------------------------------
 

@@ -125,7 +125,9 @@ def _regular(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
         clusters = setting.clusters[0]
         groups = clusters_left(fit, clusters)
         share = (groups - 1.0) / groups if setting.correction else 1.0
-        every = collect(fit, read_groups(clusters, fit.risk.shape[0]), "exact", whole=True)
+        named = read_groups(clusters, fit.risk.shape[0])
+        present = named.take(named.sums(fit.risk.weights) > 0)  # the others count in no mean either
+        every = collect(fit, present, "exact", whole=True)
         return share * _squared_changes(every, setting.kind.startswith("centred"))
     if setting.kind in ROBUST_REGRESSION:
         return _huber(fit, setting)

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.input.validation import FloatArray
 from influstat.statistics.dispersion import Dispersion
@@ -35,7 +37,7 @@ class DeletedBlock:
 
     Attributes
     ----------
-    rows : slice
+    rows : slice or ndarray of int
         Which rows.
     coordinates : ndarray, shape (k, p)
         y_i = U'x_i.
@@ -57,7 +59,7 @@ class DeletedBlock:
         w_i l2_i / left: S_-i^-1 is (S - part K)^-1 + update (U moved)(U moved)'.
     """
 
-    rows: slice
+    rows: Any
     coordinates: FloatArray
     change: FloatArray
     squares: FloatArray
@@ -76,8 +78,10 @@ class DeletedBlock:
     def reasons(self) -> dict[int, str]:
         """Return why rows cannot be left out, by position."""
         bad = np.flatnonzero(np.isnan(self.log_determinant))
+        place = bad + self.rows.start if isinstance(self.rows, slice) else self.rows[bad]
         return {
-            int(k) + self.rows.start: LEVERAGE_ONE if self.left[k] >= -CERTAIN else NOT_A_MINIMUM for k in bad
+            int(row): LEVERAGE_ONE if self.left[k] >= -CERTAIN else NOT_A_MINIMUM
+            for row, k in zip(place, bad, strict=True)
         }
 
 
@@ -109,13 +113,13 @@ class Deletion:
         self.part = leverage.penalty_part(risk.weights)
         self._slope: FloatArray = leverage.transform.T @ risk.penalty.gradient(leverage.theta)
 
-    def blocks(self) -> Iterator[DeletedBlock]:
-        """Yield the rows, each left out alone, a few thousand at a time."""
+    def blocks(self, chosen: NDArray[np.intp] | None = None) -> Iterator[DeletedBlock]:
+        """Yield the rows, or those chosen, each left out alone, a few thousand at a time."""
         leverage, risk = self.leverage, self.leverage.risk
         share, slope = leverage.penalty_share, self._slope
         leaves = bool(self.part.any() and share.any())  # whether a part of the penalty goes with a row
         same = np.ptp(self.part) == 0.0  # all rows take the same part: one line serves for them all
-        for rows, y in leverage.blocks():
+        for rows, y in leverage.blocks(chosen):
             weight, first, second = risk.weights[rows], leverage.first[rows], leverage.second[rows]
             part = self.part[:1, None] if same else self.part[rows, None]
             kept = 1.0 - part * share  # the Hessian with the rest of the penalty

@@ -9,6 +9,9 @@ counts. All residuals have the sign of y minus its mean.
 - hat_diag: leverage h_i = w_i l2_i x_i'S^-1 x_i.
 - resid_response: y_i - mu_i; resid_pearson: r_i, the same over the root of its variance function, times
   sqrt(w_i); resid_deviance: d_i = +- sqrt(2 w_i [l(y_i, mu_i) - l(y_i, y_i)]). All at dispersion 1.
+- resid_std: standard error of resid_pearson, sqrt(phi (1 - h_i)).
+- resid_press: y_i less its mean at theta_-i, the prediction error without the row (Allen 1974); for least
+  squares e_i / (1 - h_i).
 - cooks_d: (theta - theta_-i)'S(theta - theta_-i) / (phi edf).
 - standard_resid, standard_resid_deviance: r_i or d_i / sqrt(phi (1 - h_i)), internally studentised.
 - student_resid: +- sqrt(d_i^2 + h_i r_i^2 / (1 - h_i)) / sqrt(phi_-i), externally studentised (Williams 1987,
@@ -74,18 +77,19 @@ from influstat.statistics.leverage import Leverage
 from influstat.statistics.likelihood_diagnostics import GENERAL, GeneralMeasures
 from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting, WithoutRow
 from influstat.statistics.refits import refitted_scale
-from influstat.statistics.residuals import deviance_residuals, has_deviance
+from influstat.statistics.residuals import deviance_residuals, has_deviance, residuals_lacking
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CHEAP = ("cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits", "cov_ratio")
 PER_COEFFICIENT = {"dfbetas": "dfb_", "dfbeta": "dfbeta_"}
-RESIDUALS = ("resid_response", "resid_pearson", "resid_deviance", "standard_resid_deviance")
-COLUMNS = (*CHEAP, *RESIDUALS, "likelihood_displacement", *PER_COEFFICIENT)
-WITHOUT_SCALE = ("hat_diag", "resid_response", "dfbeta")
+RESIDUALS = ("resid_response", "resid_pearson", "resid_std", "resid_deviance", "standard_resid_deviance")
+COLUMNS = (*CHEAP, *RESIDUALS, "resid_press", "likelihood_displacement", *PER_COEFFICIENT)
+WITHOUT_SCALE = ("hat_diag", "resid_response", "resid_press", "dfbeta")
 WITHOUT_ROW = ("student_resid", "dffits", "cov_ratio", "dfbetas")  # hang on the dispersion without the row
 METHODS = ("newton", "exact")
+ALL = "all"  # whatever there is
 
 
 def diagnostics(
@@ -101,15 +105,16 @@ def diagnostics(
     """Return measures of every row; see `Fit.diagnostics`, and above for what each means."""
     choice("method", method, METHODS)
     choice("deleted_scale", deleted_scale, (True, False))
-    chosen = _chosen(columns)
+    chosen, whatever = _chosen(columns), columns is None or (isinstance(columns, str) and columns == ALL)
     given = dispersions.check_dispersion(fit.stated.dispersion if dispersion is None else dispersion)
     by = fit.stated.information if information is None else information
     try:
         leverage = Leverage(fit, by)
     except Unsupported:
-        if columns is not None and not set(chosen) <= set(GENERAL):
+        if not whatever and not set(chosen) <= set(GENERAL):
             raise
-        return _general_table(fit, tuple(name for name in chosen if name in GENERAL), method, given)
+        some = tuple(name for name in chosen if name in GENERAL)
+        return _general_table(fit, some, whatever, method, given)
     counts = dispersions.counts_of(fit, frequency)
     setting = LinearSetting(fit, leverage, None, None, counts, deleted_scale)
     try:
@@ -118,9 +123,11 @@ def diagnostics(
             known = replace(known, value=np.nan)
         setting = replace(setting, dispersion=known, spread=_spread(leverage, known, given))
     except Unsupported:
-        if columns is not None and not set(chosen) <= set(WITHOUT_SCALE):
+        if not whatever and not set(chosen) <= set(WITHOUT_SCALE):
             raise
         chosen = tuple(name for name in chosen if name in WITHOUT_SCALE)
+    if whatever:
+        chosen = tuple(name for name in chosen if name not in residuals_lacking(leverage.risk))
     return _table(setting, chosen, method, given, by)
 
 
@@ -139,13 +146,18 @@ def _spread(leverage: Leverage, phi: Dispersion, given: Any) -> Dispersion:
 def _chosen(columns: Sequence[str] | str | None) -> tuple[str, ...]:
     if columns is None:
         return CHEAP
+    if isinstance(columns, str) and columns == ALL:
+        return COLUMNS
     names = (columns,) if isinstance(columns, str) else columns
     if not isinstance(names, Sequence):
         raise InvalidType("columns", "be a name or a sequence of names", f"is {columns!r}", "Pass a list.")
     for name in names:
         if name not in COLUMNS:
             raise InvalidArgument(
-                "columns", f"hold names out of {', '.join(COLUMNS)}", f"holds {name!r}", "Correct it."
+                "columns",
+                f"hold names out of {', '.join(COLUMNS)}",
+                f"holds {name!r}",
+                f"Correct it, or pass columns={ALL!r}.",
             )
     if not names or len(set(names)) < len(names):
         raise InvalidArgument("columns", "name each column once", f"is {columns!r}", "Correct it.")
@@ -181,10 +193,13 @@ def _table(
     return _framed(setting.fit, table, labels, reasons)
 
 
-def _general_table(fit: Minimum, chosen: tuple[str, ...], method: str, dispersion: Any) -> pd.DataFrame:
-    """Compute the columns that need no leverage."""
+def _general_table(
+    fit: Minimum, chosen: tuple[str, ...], whatever: bool, method: str, dispersion: Any
+) -> pd.DataFrame:
+    """Compute the columns that need no leverage, or whatever of them can be had."""
     removal = leave_one_out(fit, method=method)
     measures = GeneralMeasures(fit, removal, dispersion)
+    chosen = (measures.available(chosen) if whatever else ()) or chosen
     labels = _labels(fit.names, chosen)
     values = [getattr(measures, name)().reshape(fit.risk.shape[0], -1) for name in chosen]
     reasons = {row: text for row, text in enumerate(removal.status) if text}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,28 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InflustatError, InvalidArgument, Unsupported
-from influstat.input.groups import Groups, one_by_one, read_rows
+from influstat.errors import DoubtfulResult, InflustatError, Unsupported
+from influstat.input.groups import one_by_one, read_rows
 from influstat.input.printing import Tabled
 from influstat.input.progress import progress
-from influstat.input.settings import flag
-from influstat.input.validation import FloatArray, real_number, whole_number
+from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
-from influstat.sets.budget import Budget
-from influstat.sets.result import Breakdown
-from influstat.sets.significance.breakdown import significance_breakdown
 from influstat.statistics.covariance import covariance_of
-from influstat.statistics.deletion import NO_FREEDOM, Deletion, deleted_dispersion
+from influstat.statistics.deletion import LEVERAGE_ONE, NO_FREEDOM, Deletion, deleted_dispersion
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
+from influstat.statistics.inference_of_fragility import InferenceOfFragility
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
-from influstat.statistics.judge import judge
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.sandwich import clusters_left, count
 from influstat.statistics.setting import CLUSTERED, CovarianceSetting
+from influstat.statistics.without_rows import WithoutRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +41,7 @@ PENALISED = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inference(Tabled):
+class Inference(InferenceOfFragility, Tabled):
     """Inference about the coefficients of one fit, with one covariance.
 
     Attributes
@@ -156,19 +154,21 @@ class Inference(Tabled):
         freedom = parts.freedom
         if self._by_clusters:
             freedom = np.zeros_like(freedom)
-        table, df = self.table, self.degrees_of_freedom
-        error = parts.variance / (2.0 * table.standard_errors)
-        t = (parts.theta - table.t_values * error) / table.standard_errors
+        table, df, theta = self.table, self.degrees_of_freedom, parts.theta
+        error = parts.variance  # n by p each: worked on in place
+        error /= 2.0 * table.standard_errors
+        t = theta - table.t_values * error
+        t /= table.standard_errors
         density = slope(lambda x: 2.0 * tail(x, df), np.abs(table.t_values))
         p = density * np.sign(table.t_values) * t
         width = critical(df, self.level) * error
         if np.isfinite(df):
-            p = p + np.outer(freedom, slope(lambda x: 2.0 * tail(np.abs(table.t_values), x), df))
+            p += np.outer(freedom, slope(lambda x: 2.0 * tail(np.abs(table.t_values), x), df))
             bend = slope(lambda x: critical(x, self.level), df)
-            width = width + np.outer(freedom, bend * table.standard_errors)
-        return InferenceTable(
-            error, t, p, parts.theta - width, parts.theta + width, self.fit.names, self.fit.row_labels
-        )
+            width += np.outer(freedom, bend * table.standard_errors)
+        lower = theta - width
+        theta += width
+        return InferenceTable(error, t, p, lower, theta, self.fit.names, self.fit.row_labels)
 
     def removal(self) -> InferenceTable:
         """Return the changes on removal to first order, after minus before: minus the derivative."""
@@ -210,126 +210,70 @@ class Inference(Tabled):
         quadratic = linear is not None and linear.quadratic
         closed = quadratic and self.setting.kind == "model"
         after, status = self._closed(chosen) if closed else self._refitted(chosen)
+        alone = [k for k, text in status.items() if closed and text == LEVERAGE_ONE]
+        if alone:  # what such a row does not determine is that of its refit
+            after[:, alone], found = self._refitted(chosen[alone])
+            status.update((alone[k], text) for k, text in found.items())
         if status:
             first = min(status)
             doubt(
-                f"{len(status)} of {len(chosen)} rows have no inference without them and nan instead, the "
+                f"{len(status)} of {len(chosen)} rows have no inference without them, or not of every "
+                "coefficient, and nan instead, the "
                 f"first {self.fit.row_labels[chosen[first]]} ({status[first].rstrip('.')}). `status` has all "
                 "reasons.",
             )
-        changes = (new - getattr(self.table, name) for name, new in zip(QUANTITIES, after, strict=True))
+        for place, name in enumerate(QUANTITIES):  # in place: there may be many rows
+            after[place] -= getattr(self.table, name)
         reasons = tuple(status.get(k, "") for k in range(len(chosen)))
-        return InferenceTable.of(changes, self.fit.names, self.fit.row_labels[chosen], reasons)
-
-    def breakdown(
-        self,
-        coefficient: Any,
-        *,
-        reversed: bool = False,  # noqa: A002  the word for it
-        groups: Any = None,
-        budget_seconds: float = 10.0,
-        largest: int | None = None,
-        search: bool = True,
-    ) -> Breakdown:
-        """Return how few rows a coefficient's significance hangs on: the smallest set found, and a proof.
-
-        Parameters
-        ----------
-        coefficient : str or int
-            Name or position.
-        reversed : bool
-            False: significance at this inference's level is lost where the coefficient has it, else gained
-            with its sign. True: it is gained with the other sign.
-        groups : array_like, shape (n,), str, optional
-            As in `Fit.breakdown`. For clustered kinds the clusters themselves leave, named 0, 1, ... in
-            sorted order.
-        budget_seconds, largest, search
-            As in `Fit.breakdown`.
-
-        Returns
-        -------
-        Breakdown
-            `value` is the confidence limit in question, the nearer one to 0 or, if reversed, the other.
-
-        Raises
-        ------
-        InvalidArgument, InvalidType, NotStationary
-            As in `Fit.breakdown`; or the coefficient has no confidence limits, or one that is 0.
-
-        Notes
-        -----
-        Quantiles are those of the rows left, n - k - p. Proofs are for squared error without a penalty: by
-        the model-based covariance with its variance estimated, and for significance lost by HC0, HC1 and
-        one-way clusters. For others `lower` is 1 and `limit` says why.
-
-        Examples
-        --------
-        >>> import influstat as ist
-        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [1.0, 2.0, 2.5, 3.0, 3.5], names=["mean"])
-        >>> found = fit.inference().breakdown("mean")
-        >>> found.upper, found.lower, found.removed      # 1, 2, 2.5: the interval holds 0
-        (2, 2, (3, 4))
-        """
-        return significance_breakdown(
-            self.fit,
-            coefficient,
-            judge(self.fit, self.setting, self.use_t, self.level, self._without, self._changes),
-            opposite=flag("reversed", reversed),
-            groups=groups,
-            budget=Budget(real_number("budget_seconds", budget_seconds, at_least=0.0)),
-            largest=None if largest is None else whole_number("largest", largest, at_least=1),
-            search=flag("search", search),
-        )
-
-    def _without(self, rows: NDArray[np.intp]) -> Inference:
-        """Return the inference of the refit without these rows, positions; other fits are as they are."""
-        if not len(rows):
-            return self
-        group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
-        removal = collect(self.fit, group, "exact", whole=True)
-        if removal.status[0]:
-            raise InvalidArgument("rows", "leave a fit", f"leave none: {removal.status[0]}", "Keep some.")
-        weights = self.fit.risk.weights.copy()
-        weights[rows] = 0.0
-        fit = Minimum(self.fit.risk.reweighted(weights), removal.theta[0], tolerance=np.inf)
-        return Inference(fit, self.setting.without(rows), self.use_t, self.level)
-
-    def _changes(self, position: int) -> tuple[FloatArray, FloatArray] | None:
-        """Return the first-order changes of a coefficient's limits, None where they are not known."""
-        try:
-            found = self.removal()
-        except InflustatError:
-            return None
-        return found.lower[:, position], found.upper[:, position]
+        return InferenceTable.of(after, self.fit.names, self.fit.row_labels[chosen], reasons)
 
     def _refitted(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the quantities without each row, shape (5, k, p), each covariance computed anew."""
         removal = collect(self.fit, one_by_one(rows, self.fit.row_labels), "exact")
         after = np.full((5, *removal.theta.shape), np.nan)
         status = {k: text for k, text in enumerate(removal.status) if text}
-        for k, row in enumerate(progress(rows, "inference without each row")):
-            if k in status:
+        done = np.array([k for k in range(len(rows)) if k not in status], dtype=np.intp)
+        if done.size and WithoutRows.serves(self.fit, self.setting):
+            theta = removal.theta[done]
+            variance, left = WithoutRows(self.fit, self.setting).variances(rows[done], theta)
+            freedom: Any = np.where(left > 0, left, np.nan)[:, None] if self.use_t else np.inf
+            after[:, done] = quantities(theta, variance, freedom, self.level)
+        at = removal.theta if removal.determined is None else removal.determined.solution
+        left_over = np.flatnonzero(np.isnan(after).any(axis=(0, 2)))
+        for k in progress(left_over.tolist(), "inference without each row"):
+            lost = np.isnan(removal.theta[k])
+            if lost.all():
                 continue
-            weights = self.fit.risk.weights.copy()
-            weights[row] = 0.0
             try:
-                fit = Minimum(self.fit.risk.reweighted(weights), removal.theta[k], tolerance=np.inf)
-                found = Inference(fit, self.setting.without(row), self.use_t, self.level).table
+                after[:, k] = self._alone(int(rows[k]), at[k], int(np.count_nonzero(lost)))
             except InflustatError as error:
                 status[k] = str(error)
-                continue
-            after[:, k] = [getattr(found, name) for name in QUANTITIES]
         return after, status
+
+    def _alone(self, row: int, theta: FloatArray, lost: int) -> list[FloatArray]:
+        """Return the quantities without one row, at its refit, which does not determine some coefficients."""
+        weights = self.fit.risk.weights.copy()
+        weights[row] = 0.0
+        fit = Minimum(self.fit.risk.reweighted(weights), theta, tolerance=np.inf)
+        setting = self.setting.without(row)
+        if setting.parameters is not None:
+            setting = replace(setting, parameters=setting.parameters - (lost - len(self.fit.lost)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtfulResult)  # of what is lost, which the status says
+            found = Inference(fit, setting, self.use_t, self.level).table
+        return [getattr(found, name) for name in QUANTITIES]
 
     def _closed(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the same for squared error and phi S^-1, by Sherman and Morrison."""
         leverage = Leverage(self.fit)
         counts = self.setting.counts
         phi = dispersion_from(leverage, counts, given=self.setting.dispersion)
-        n, p = self.fit.risk.shape
-        after, status = np.full((5, n, p), np.nan), {}
-        for block in Deletion(leverage, phi.squares).blocks():
-            status.update(block.reasons())
+        after, status = np.full((5, len(rows), self.fit.risk.shape[1]), np.nan), {}
+        known, done = ~np.isnan(leverage.inverse_diagonal), 0
+        for block in Deletion(leverage, phi.squares).blocks(rows):
+            place = slice(done, done + len(block.left))
+            done = place.stop
+            found = block.reasons()
             without = deleted_dispersion(phi, block, counts)
             theta = self.fit.theta + block.change @ leverage.to_theta.T
             variance = without[:, None] * block.inverse_diagonal(leverage.to_theta)
@@ -337,9 +281,8 @@ class Inference(Tabled):
             if self.use_t:
                 used = block.freedom if self.setting.parameters is None else self.setting.parameters
                 freedom = (phi.observations - counts[block.rows] - used)[:, None]
-            after[:, block.rows] = quantities(theta, variance, freedom, self.level)
-            known = ~np.isnan(leverage.inverse_diagonal)
-            for row in np.flatnonzero(np.isnan(after[0, block.rows][:, known]).any(axis=1)).tolist():
-                status.setdefault(row + block.rows.start, NO_FREEDOM)
-        kept = {int(row): k for k, row in enumerate(rows)}
-        return after[:, rows], {kept[row]: text for row, text in status.items() if row in kept}
+            after[:, place] = quantities(theta, variance, freedom, self.level)
+            lost = np.isnan(after[0, place][:, known]).any(axis=1)
+            for k in np.flatnonzero(lost | np.isin(block.rows, list(found))).tolist():
+                status[k + place.start] = found.get(int(block.rows[k]), NO_FREEDOM)
+        return after, status

@@ -18,7 +18,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import Unsupported
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
@@ -36,7 +35,7 @@ class Derivatives(ShortRepr):
     Attributes
     ----------
     theta, variance : ndarray, shape (n, p)
-        Of theta, and of the diagonal of its covariance.
+        Of theta, and of the diagonal of its covariance; nan for coefficients that are not determined.
     freedom : ndarray, shape (n,)
         Of N - edf.
     """
@@ -63,37 +62,41 @@ class CaseDerivatives:
     """
 
     def __init__(self, fit: Minimum, setting: CovarianceSetting) -> None:
-        if fit.chart is not None and not fit.chart.coordinates.full:
-            raise Unsupported(
-                "fit",
-                "determine every coefficient for derivatives of its inference",
-                "has columns that depend on each other",
-                "Ask for inference().leave_one_out(), or drop the columns that are not needed.",
-            )
         self.fit, self.setting = fit, setting
+        require_linear(fit.risk, "derivatives of its inference")
         leverage = self.leverage = Leverage(fit)
-        risk, eta = require_linear(fit.risk, "derivatives of its inference"), leverage.linear_predictor
+        risk, eta = leverage.risk, leverage.linear_predictor  # in coordinates in which S has an inverse
         self.X: FloatArray = risk.design.rows(slice(None))
         self.weights: FloatArray = risk.weights
-        self.penalty = risk.penalty.hessian(fit.theta).dense()
+        self.penalty = leverage.penalty
         self.part = leverage.penalty_part(risk.weights)
         self.penalty_share = risk.protocol.carried(risk.total_weight)
         self.scores = leverage.first[:, None] * self.X
-        self.scores += self.penalty_share * risk.penalty.gradient(fit.theta)
-        self.inverse = leverage.covariance
+        self.scores += self.penalty_share * risk.penalty.gradient(leverage.theta)
+        self.inverse = leverage.inverse
         self.theta: FloatArray = -self.weights[:, None] * (self.scores @ self.inverse)
         self.bend = self.weights * risk.loss.third(risk.y, eta)
         self.curvature = self.weights * leverage.second
         self.second = leverage.second  # of the scores, whichever information S is by
         if setting.information == "expected":
             expected = self.leverage = Leverage(fit, "expected")
-            self.inverse, self.curvature = expected.covariance, self.weights * expected.second
+            self.inverse, self.curvature = expected.inverse, self.weights * expected.second
             self.bend = self.weights * slope_in_eta(lambda eta: expected_second(risk, eta), eta)
+        found = None if fit.chart is None else fit.chart.coordinates
+        self.determined = np.ones(len(fit.theta), dtype=np.bool_) if found is None else found.determined
+        # theta = change u, so that its covariances are by the columns of C change'
+        self.change = np.eye(len(fit.theta)) if found is None else found.lift(np.eye(len(self.inverse)))
+        self.columns = self.inverse @ self.change.T
 
     def all(self) -> Derivatives:
         """Return the derivatives of theta, its variances and its degrees of freedom."""
         variance = self._model() if self.setting.kind == "model" else self._sandwich()
-        return Derivatives(self.theta, variance, self.freedom)
+        variance[:, ~self.determined] = np.nan
+        freedom = self.freedom
+        del self.scores, self.X
+        theta = self.theta @ self.change.T
+        theta[:, ~self.determined] = np.nan
+        return Derivatives(theta, variance, freedom)
 
     # -- pieces ----------------------------------------------------------------------------------------
 
@@ -103,11 +106,14 @@ class CaseDerivatives:
 
     def _hessian_form(self, left: FloatArray, right: FloatArray) -> FloatArray:
         """Return left_j' dS_i right_j at [i, j] for the columns of two matrices (p, m)."""
-        product = (self.X @ left) * (self.X @ right)
-        result = self.curvature[:, None] * product
-        result += self.part[:, None] * np.einsum("kj,kj->j", left, self.penalty @ right)
-        result += self._along_theta(self.bend[:, None] * product)
-        return np.asarray(result)
+        product = self.X @ left
+        product *= self.X @ right
+        result = self._along_theta(self.bend[:, None] * product)
+        product *= self.curvature[:, None]
+        result += product
+        if self.part.any():
+            result += self.part[:, None] * np.einsum("kj,kj->j", left, self.penalty @ right)
+        return result
 
     @cached_property
     def count(self) -> FloatArray:
@@ -128,7 +134,7 @@ class CaseDerivatives:
     def _model(self) -> FloatArray:
         """Phi C: dphi C_jj - phi C_j'dS C_j."""
         phi = dispersion(self.leverage, self.setting.counts, given=self.setting.dispersion)
-        result = -phi.value * self._hessian_form(self.inverse, self.inverse)
+        result = -phi.value * self._hessian_form(self.columns, self.columns)
         if phi.estimated:
             slope = 2.0 * self.leverage.first
             if self.setting.dispersion != DEVIANCE:
@@ -136,19 +142,21 @@ class CaseDerivatives:
             squares = phi.parts + self._along_theta((self.weights * slope)[:, None])[:, 0]
             freedom = phi.squares / phi.value
             change = (squares - phi.value * self.freedom) / freedom
-            result += change[:, None] * np.diag(self.inverse)
+            result += change[:, None] * np.einsum("jk,kj->j", self.change, self.columns)
         return result
 
     def _sandwich(self) -> FloatArray:
         """Return k sum of squares of T = g'C, each term times its factor."""
-        projected = self.scores @ self.inverse
+        projected = self.scores @ self.columns
         if self.setting.clusters:
             signs = (1.0, 1.0, -1.0)
             parts = zip(signs, self.setting.clusters, strict=False)
             return np.asarray(sum(sign * self._clustered(projected, one) for sign, one in parts))
         weighted = row_factors(self.fit, self.setting)[:, None] * projected
+        result = self._moving_scores(weighted)
         explicit = weighted * projected
-        result = explicit + self._moving_scores(weighted)
+        result += explicit
+        del weighted
         if self.setting.kind in ("HC2", "HC3"):
             result += self._moving_leverages(projected)
         return self._scaled(explicit.sum(axis=0), result, None)
@@ -163,12 +171,16 @@ class CaseDerivatives:
 
     def _moving_scores(self, weighted: FloatArray) -> FloatArray:
         """Return 2 sum_m weighted_mj dT_mj: the scores and C move with theta and S."""
-        moved = 2.0 * weighted * self.second[:, None] * (self.X @ self.inverse)
+        moved = self.X @ self.columns
+        moved *= weighted
+        moved *= 2.0 * self.second[:, None]
         result = self._along_theta(moved)
+        del moved
         shares = self.penalty_share * weighted.sum(axis=0)
-        result += 2.0 * shares * (self.theta @ self.penalty @ self.inverse)
-        result -= 2.0 * self._hessian_form(self.inverse @ (self.scores.T @ weighted), self.inverse)
-        return np.asarray(result)
+        if self.penalty.any():
+            result += self.theta @ (2.0 * shares * (self.penalty @ self.columns))
+        result -= self._hessian_form(self.inverse @ (self.scores.T @ (2.0 * weighted)), self.columns)
+        return result
 
     def _moving_leverages(self, projected: FloatArray) -> FloatArray:
         """Return sum_m T_mj^2 times the change of its factor 1 / (1 - h_m) or 1 / (1 - h_m)^2."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
@@ -28,10 +26,10 @@ def judge(
     setting: CovarianceSetting,
     use_t: bool,
     level: float,
-    without: Callable[[NDArray[np.intp]], Any],
+    limits: Callable[[NDArray[np.intp], int], tuple[float, float]],
     changes: Callable[[int], tuple[FloatArray, FloatArray] | None],
 ) -> Judge:
-    """Return the judge; `without` gives the inference without rows, `changes` those of limits to first order.
+    """Return the judge; `limits` gives limits without rows, `changes` theirs to first order.
 
     Returns
     -------
@@ -41,13 +39,6 @@ def judge(
 
     def quantile(freedom: float) -> float:
         return float(critical(freedom if use_t else np.inf, level))
-
-    def limits(rows: NDArray[np.intp], position: int) -> tuple[float, float]:
-        try:
-            table = without(rows).table
-        except InflustatError:
-            return np.nan, np.nan
-        return float(table.lower[position]), float(table.upper[position])
 
     unproven = _unproven(fit, setting, use_t)
     reference: Reference | RobustReference

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import eigh, solve_triangular
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import Unsupported
+from influstat.input.design import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray, choice
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk, require_linear
@@ -108,10 +111,16 @@ class Leverage:
             total += moved.T @ (self._curvature[rows, None] * moved)
         return total
 
-    def blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield (rows, y): the rows in these coordinates, a few thousand at a time."""
-        for rows, block in self.risk.design.dense_blocks():
-            yield rows, block @ self.transform
+    def blocks(self, chosen: NDArray[np.intp] | None = None) -> Iterator[tuple[Any, FloatArray]]:
+        """Yield (rows, y): the rows, or those chosen, in these coordinates, a few thousand at a time."""
+        if chosen is None:
+            for rows, block in self.risk.design.dense_blocks():
+                yield rows, block @ self.transform
+            return
+        step = max(1, BLOCK_ENTRIES // (2 * self.risk.shape[1]))
+        for start in range(0, len(chosen), step):
+            part = chosen[start : start + step]
+            yield part, self.risk.design.rows(part) @ self.transform
 
     @cached_property
     def values(self) -> FloatArray:

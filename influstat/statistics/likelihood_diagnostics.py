@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,13 @@ class GeneralMeasures:
                 "Pass dispersion=.",
             )
         return known
+
+    def available(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of the names that can be had: without a dispersion only what needs none."""
+        with suppress(Unsupported):
+            _ = self._phi
+            return names
+        return tuple(name for name in names if name == "dfbeta")
 
     def dfbeta(self) -> FloatArray:
         """Return theta - theta_-i, before minus after."""

@@ -117,6 +117,18 @@ class LinearMeasures:
         """Return Pearson residuals at dispersion 1."""
         return np.asarray(self.setting.phi.pearson[self.block.rows] / self.unit)
 
+    def resid_std(self) -> FloatArray:
+        """Return the standard errors of Pearson residuals."""
+        left = np.where(np.isnan(self.block.log_determinant), np.nan, 1.0 - self.leverage)
+        return np.asarray(np.sqrt(self.setting.phi.value * left) / self.unit)
+
+    def resid_press(self) -> FloatArray:
+        """Return y minus its mean without the row."""
+        leverage, rows = self.setting.leverage, self.block.rows
+        eta = leverage.linear_predictor.copy()
+        eta[rows] += np.einsum("ij,ij->i", self.block.coordinates, self.block.change)
+        return np.asarray(residuals.response_residuals(leverage.risk, eta)[rows])
+
     def resid_deviance(self) -> FloatArray:
         """Return deviance residuals at dispersion 1."""
         return np.asarray(self._deviance() / self.unit)

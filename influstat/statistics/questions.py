@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import Minimum
 from influstat.statistics.covariance import covariance
 from influstat.statistics.diagnostics import diagnostics
 from influstat.statistics.inference import Inference
 from influstat.statistics.read_inference import inference
+from influstat.statistics.row_questions import RowQuestions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class StatisticalQuestions(Minimum):
+class StatisticalQuestions(RowQuestions):
     """A minimum that answers for its rows and coefficients as regression software does."""
 
     def diagnostics(
@@ -35,8 +35,9 @@ class StatisticalQuestions(Minimum):
         ----------
         columns : sequence of str, optional
             Out of "cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits",
-            "cov_ratio" (these when left out), "resid_response", "resid_pearson", "resid_deviance",
-            "standard_resid_deviance", and "dfbetas", "dfbeta", "likelihood_displacement", which cost more.
+            "cov_ratio" (these when left out), "resid_response", "resid_pearson", "resid_std",
+            "resid_deviance", "standard_resid_deviance", "resid_press", and "dfbetas", "dfbeta",
+            "likelihood_displacement", which cost more; or "all" for all that this fit has.
             `influstat.statistics.diagnostics` defines each.
         method : {"newton", "exact"}
             How theta_-i, the fit without the row, is found for the columns that need it: by a Newton step

@@ -74,6 +74,16 @@ def response_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
     return np.asarray(risk.y - risk.loss.mean(eta))
 
 
+def residuals_lacking(risk: LinearRisk) -> set[str]:
+    """Return which residuals there are none of: a loss may have no deviance, and no mean."""
+    lacking = set() if has_deviance(risk.loss) else {"resid_deviance", "standard_resid_deviance"}
+    try:
+        risk.loss.mean(np.zeros(len(risk.y)))
+    except Unsupported:
+        lacking |= {"resid_response", "resid_press"}
+    return lacking
+
+
 def root_of_unit(loss: Any) -> float:
     """Return the loss's units over those of y, for residuals: sqrt(2) for (y - eta)^2."""
     return float(np.sqrt(constant_second(loss) or 1.0))

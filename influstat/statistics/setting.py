@@ -88,8 +88,8 @@ class CovarianceSetting:
     group_freedom: bool = True
     factor_parameters: float | None = None
 
-    def without(self, rows: Any) -> CovarianceSetting:
-        """Return the setting of the fit without a row or rows: their place is kept, nothing of theirs."""
+    def without(self, rows: int | NDArray[np.intp]) -> CovarianceSetting:
+        """Return the setting of the fit without rows: their observations are gone, their places are kept."""
         left = np.ones(len(self.counts), dtype=np.bool_)
         left[rows] = False
         plain = None if self.factor_counts is None else self.factor_counts * left

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from influstat.adapters.reproduction import require_reproduced
 from influstat.adapters.separation import explain_separation
 from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.active_columns import active_columns
@@ -67,6 +68,10 @@ def from_statsmodels(
         protocol is "fixed", but "folded" for `fit_regularized` of OLS, WLS and GLM, because these
         minimise a mean: so refits with the same alpha agree.
 
+        Where the likelihood is not convex (links that are not canonical, inverse Gaussian, Tweedie, robust
+        norms that bend back) a removal is the local minimum connected with theta: a refit of the library's,
+        which starts elsewhere, may end in another.
+
         `inference`, `covariance` and `diagnostics` start from the covariance, scale, copies of rows and kind
         of information that the results were fitted with.
 
@@ -115,10 +120,23 @@ def from_statsmodels(
     lasso = None if linear is None else active_l1(linear.penalty)
     reader = (lasso and active_columns(inner.model, names)) or formula_reader(inner.model, names)
     fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
-    if hasattr(inner, "mu") and not polish:  # the means that a GLM had before its last iteration
-        require_same_predictions("results", fit.risk, fit.theta, inner.mu, kind="mean", allowed=LAST_STEP)
+    if not polish:
+        _require_predictions(inner, fit)
+    # A solution that was cut off has the sums of the whole one in some of its numbers, of itself in others.
+    require_reproduced(inner, fit.risk, [mapped.theta, fit.theta] if polish else [fit.theta])
     fit.stated = stated_inference(inner, fit, drop, polish)
     return fit
+
+
+def _require_predictions(results: Any, fit: Fit) -> None:
+    """Raise unless the library's predictions for its own rows are ours; some have none of these rows."""
+    kind = type(results.model).__name__
+    if hasattr(results, "mu"):  # the means that a GLM had before its last iteration
+        require_same_predictions("results", fit.risk, fit.theta, results.mu, kind="mean", allowed=LAST_STEP)
+    elif kind in ("OLS", "WLS", "RLM") and hasattr(results, "fittedvalues"):
+        require_same_predictions("results", fit.risk, fit.theta, results.fittedvalues, kind="eta")
+    elif kind in ("Logit", "Probit", "Poisson"):
+        require_same_predictions("results", fit.risk, fit.theta, results.predict(), kind="mean")
 
 
 def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing: Any) -> reading.Mapped:

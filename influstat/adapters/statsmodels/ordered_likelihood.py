@@ -72,12 +72,14 @@ class OrderedLikelihoods:
         result = np.empty((len(self.X), len(theta)))
         result[:, :k] = (at_high - at_low)[:, None] * self.X
         # c_j moves by 1 with the first threshold, by the increment with each log increment up to its own.
-        moves = np.concatenate([[1.0], np.exp(theta[k + 1 :])])
+        with np.errstate(over="ignore"):  # thresholds on their way to infinity
+            moves = np.concatenate([[1.0], np.exp(theta[k + 1 :])])
         order = np.arange(self.classes - 1)
         upper = order <= self.codes[:, None]
         lower = order <= self.codes[:, None] - 1
         upper &= (self.codes < self.classes - 1)[:, None]  # the last class has no upper threshold
-        result[:, k:] = -moves * (at_high[:, None] * upper - at_low[:, None] * lower)
+        with np.errstate(invalid="ignore"):
+            result[:, k:] = -moves * (at_high[:, None] * upper - at_low[:, None] * lower)
         return result
 
     def rounding(self, theta: FloatArray) -> float:
@@ -88,8 +90,21 @@ class OrderedLikelihoods:
         """Return the squared scores summed: the information identity gives the order of size."""
         return np.asarray(np.sum(self.gradients(theta) ** 2, axis=0))
 
-    def contrasts(self, rows: NDArray[np.intp]) -> None:
-        """Return None: thresholds move with the exponential of their coefficients."""
+    def contrasts(self, rows: NDArray[np.intp]) -> FloatArray:
+        """Return c_k - eta and eta - c_{k-1} of every row: no probability falls where none of them does.
+
+        In slopes and thresholds, (m, p), which are here the exponentials of coefficients: along a direction
+        of those that lets every interval grow, every row's loss falls wherever one starts.
+
+        Returns
+        -------
+        ndarray, shape (m, p)
+        """
+        X, codes, steps = self.X[rows], self.codes[rows], np.eye(self.classes - 1)
+        below, above = codes < self.classes - 1, codes > 0  # has an upper threshold, a lower one
+        upper = np.hstack([-X[below], steps[codes[below]]])
+        lower = np.hstack([X[above], -steps[codes[above] - 1]])
+        return np.concatenate([upper, lower])
 
     def class_losses(self) -> ClassLosses:
         """Return what every row would lose in each of the ordered classes, called by their codes."""

@@ -15,32 +15,40 @@ import numpy as np
 from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.input.validation import FloatArray, choice
 from influstat.losses.alone import where_known
+from influstat.losses.base import Loss
 from influstat.minimise.minimum import Minimum
 from influstat.removal.certificates.theorem import Certificate
 from influstat.risks.contract import Risk
 from influstat.risks.linear import PREDICTIONS, LinearRisk, as_linear
 
+AT_ONCE = 2**24  # entries of unit vectors made at a time: 128 MiB
 TINY = float(np.finfo(np.float64).tiny)
 
 
 def theta_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     """Return bounds on |theta - true theta|, shape (k, p); `Removal.theta_bound` says more."""
-    theta = certificate.theta
-    bound = certificate.error(np.eye(theta.shape[1]))
-    return bound + EPSILON * (np.abs(theta) + np.abs(fit.theta))
+    theta = certificate.coefficients
+    p = theta.shape[1]
+    bound = EPSILON * (np.abs(theta) + np.abs(fit.theta))
+    if certificate.coordinates is not None:  # from which theta is computed
+        bound = bound + unit_rounding(certificate.theta.shape[1]) * certificate.sizes
+    for start in range(0, p, max(1, AT_ONCE // p)):  # unit vectors of all at once would be p x p
+        units = np.arange(start, min(start + max(1, AT_ONCE // p), p))
+        bound[:, units] += certificate.error(np.eye(len(units), p, k=start))
+    return bound
 
 
 def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: str, offset: Any) -> FloatArray:
     """Return bounds on the error of predictions, shape (k, m); `Removal.prediction_bound` says more."""
     choice("kind", kind, PREDICTIONS)
-    risk, theta = as_linear(fit.risk), certificate.theta
+    risk, theta = as_linear(fit.risk), certificate.coefficients
     with np.errstate(over="ignore", invalid="ignore"):
         eta = np.asarray(fit.predictions(theta.T, X, offset=offset).T)
         if risk is None:
             return np.full(eta.shape, np.nan)
         rows = np.ascontiguousarray(fit.prediction_gradients(X)[0].T)
         start = np.asarray(fit.predict(X, offset=offset))
-        size = _sizes(fit, theta) @ np.abs(rows).T
+        size = np.maximum(certificate.sizes, np.abs(fit.theta)) @ np.abs(rows).T
         if offset is not None:
             size += np.abs(np.asarray(offset, dtype=np.float64))
         slip = unit_rounding(rows.shape[1]) * size
@@ -79,7 +87,7 @@ def loss_bound(
         return np.full(again.shape, np.nan)
     with np.errstate(over="ignore", invalid="ignore"):
         predictor = certificate.error(rows.design.rows(slice(None)))
-        bound = loss_error(fit, rows, np.arange(len(rows.y)), certificate.theta, predictor)
+        bound = loss_error(fit, rows, certificate, predictor)
         carried = rows.protocol.carried(rows.total_weight)  # what the loss of a new row holds of the penalty
         if carried:
             bound += carried * _penalty_error(fit, certificate, risk)[:, None]
@@ -92,26 +100,28 @@ def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     risk, groups = as_linear(fit.risk), certificate.groups
     if risk is None:
         return np.full(len(groups.members), np.nan)
-    bound = certificate.error_of_members()
-    result = np.empty_like(bound)
-    for k in range(len(groups)):
-        place = slice(int(groups.starts[k]), int(groups.starts[k + 1]))
-        theta = certificate.theta[k : k + 1]
-        result[place] = loss_error(fit, risk, groups[k], theta, bound[None, place])[0]
-    return result
+    members, theta = groups.members, certificate.coefficients[groups.owners]
+    x, offset, y = risk.design.rows(members), risk.offset[members], risk.y[members]
+    sizes = np.maximum(certificate.sizes, np.abs(fit.theta))[groups.owners]
+    size = np.einsum("mp,mp->m", sizes, np.abs(x)) + np.abs(offset) + np.abs(y)
+    eta, start = np.einsum("mp,mp->m", theta, x) + offset, x @ fit.theta + offset
+    return _rise(risk.loss, y, eta, start, certificate.error_of_members(), unit_rounding(x.shape[1]) * size)
 
 
-def loss_error(
-    fit: Minimum, tests: LinearRisk, rows: Any, theta: FloatArray, bound: FloatArray
-) -> FloatArray:
+def loss_error(fit: Minimum, tests: LinearRisk, certificate: Certificate, bound: FloatArray) -> FloatArray:
     """Turn bounds on predictors (k, m) into bounds on losses without a penalty's share, of that shape."""
     # A convex loss changes at most by its rise at the ends of the interval; rounding of both losses is added.
-    loss, y = tests.loss, tests.y[rows]
-    block, offset = tests.design.rows(rows), tests.offset[rows]
-    eta = theta @ block.T + offset
-    start = block @ fit.theta + offset
-    size = _sizes(fit, theta) @ np.abs(block).T + np.abs(offset) + np.abs(y)
-    slip = unit_rounding(block.shape[1]) * size
+    y, offset, block, theta = tests.y, tests.offset, tests.design.rows(slice(None)), certificate.coefficients
+    eta, start = theta @ block.T + offset, block @ fit.theta + offset
+    sizes = np.maximum(certificate.sizes, np.abs(fit.theta))
+    size = sizes @ np.abs(block).T + np.abs(offset) + np.abs(y)
+    return _rise(tests.loss, y, eta, start, bound, unit_rounding(block.shape[1]) * size)
+
+
+def _rise(
+    loss: Loss, y: FloatArray, eta: FloatArray, start: FloatArray, bound: FloatArray, slip: FloatArray
+) -> FloatArray:
+    """Bound the error of l(eta) - l(start) where eta is within `bound` and both are rounded by `slip`."""
     bound = bound + 2.0 * slip
     value = partial(where_known, loss.value, y)
     with np.errstate(over="ignore", invalid="ignore"):  # nan where not certified
@@ -128,18 +138,13 @@ def _inf_if_unknown(error: FloatArray, bound: FloatArray) -> FloatArray:
     return np.where(np.isnan(error) & ~np.isnan(bound), np.inf, error)
 
 
-def _sizes(fit: Minimum, theta: FloatArray) -> FloatArray:
-    """Return the larger of |theta_k| and |theta-hat|, entry by entry, shape (k, p)."""
-    return np.asarray(np.maximum(np.abs(theta), np.abs(fit.theta)))
-
-
 def _penalty_error(fit: Minimum, certificate: Certificate, risk: LinearRisk) -> FloatArray:
     """Return a bound on |P(theta) - P(true theta)| and the rounding of P, shape (k,)."""
-    penalty, theta = risk.penalty, np.ascontiguousarray(certificate.theta.T)
+    penalty, theta = risk.penalty, np.ascontiguousarray(certificate.coefficients.T)
     if not np.count_nonzero(penalty.gradient_scale(np.ones(len(theta)))):
         return np.zeros(theta.shape[1])  # no penalty
     linear = certificate.error_each(penalty.gradient(theta).T)
     quadratic = 0.5 * certificate.growth * certificate.reach**2 / certificate.penalty_left
     size = np.abs(penalty.value(theta)) + abs(penalty.value(fit.theta))
-    size += [np.abs(one) @ penalty.gradient_scale(one) for one in certificate.theta]
+    size += [np.abs(one) @ penalty.gradient_scale(one) for one in certificate.coefficients]
     return np.asarray(linear + quadratic + unit_rounding(len(theta)) * size)

@@ -22,8 +22,10 @@ from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.plan import cheapest
 from influstat.removal.engine.tensors import packed_size
 from influstat.removal.expansion import Expansion
+from influstat.risks.chart import Chart
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.row_space import RowSpace
 
 LARGEST = 4000  # coefficients: a dense Hessian and its eigenvalues are needed
 OWN_WORK = 1e12  # floating-point operations that Hessians of single removals may cost in all
@@ -34,13 +36,28 @@ Chosen = NDArray[np.intp]
 _Largest = tuple[NDArray[np.intp], FloatArray]
 
 
-def certify(risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray) -> Certificate:
-    """Return the certificate of theta (k, p), any coefficients without each group; `at` is theta-hat (p,)."""
+def certify_in(there: RowSpace | Chart, groups: Groups, u: FloatArray, theta: FloatArray) -> Certificate:
+    """Return the certificate of theta (k, p), proven in other coordinates, in which it is u (k, r)."""
+    found = certify(there.risk, there.start, groups, u, noise=there.noise())
+    return replace(found, coordinates=there, reported=theta)
+
+
+def certify(
+    risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray, *, noise: float = 0.0
+) -> Certificate:
+    """Return the certificate of theta (k, p), any coefficients without each group; `at` is theta-hat (p,).
+
+    `noise` bounds an error of all gradients, in the norm of the inverse Hessian.
+
+    Returns
+    -------
+    Certificate
+    """
     linear = as_linear(risk)
     if linear is None:
         return uncertified(groups, theta, f"{type(risk).__name__} is not a LinearRisk")
     why = _impossible(linear)
-    return uncertified(groups, theta, why) if why else _Work(linear, at, groups, theta).run()
+    return uncertified(groups, theta, why) if why else _Work(linear, at, groups, theta, noise).run()
 
 
 def _impossible(risk: LinearRisk) -> str:
@@ -63,8 +80,11 @@ def _impossible(risk: LinearRisk) -> str:
 class _Work:
     """The making of one certificate: arrays filled removal by removal."""
 
-    def __init__(self, risk: LinearRisk, at: FloatArray, groups: Groups, theta: FloatArray) -> None:
+    def __init__(
+        self, risk: LinearRisk, at: FloatArray, groups: Groups, theta: FloatArray, noise: float
+    ) -> None:
         k = len(groups)
+        self._noise = noise
         self.risk, self.at, self.groups, self.theta = risk, at, groups, theta
         self.c, self.c_penalty = risk.loss.self_concordance, risk.penalty.self_concordance
         gone = groups.sums(risk.weights)
@@ -162,7 +182,7 @@ class _Work:
         """Return the theorem's constants; nan where the headroom is nan."""
         relative = 2.0 * anchor.relative / headroom
         stretch = (1.0 + relative) / np.sqrt(headroom)
-        noise = (anchor.largest_norm(measured.error) + measured.remainder) * stretch
+        noise = (anchor.largest_norm(measured.error) + measured.remainder + self._noise) * stretch
         norms, kept_norms = self._norms(anchor)
         # A penalty whose Hessian changes counts like rows x_j = e_j with a constant of their own.
         units = self.c_penalty * np.max(anchor.unit_norms) if self.c_penalty else 0.0

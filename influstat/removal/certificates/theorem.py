@@ -74,7 +74,9 @@ from influstat.input.groups import Groups
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor, Downdate
+from influstat.risks.chart import Chart
 from influstat.risks.linear import LinearRisk
+from influstat.risks.row_space import RowSpace
 
 BLOCK_ENTRIES = 2**21  # in each array that is worked on: 16 MiB
 
@@ -143,6 +145,23 @@ class Certificate(ShortRepr):
     own: NDArray[np.bool_]  # which anchor holds, shape (k,)
     anchor: Anchor | None  # C of the shared one
     own_anchors: dict[int, Anchor]  # those of `own` that were kept; others are made again when asked for
+    coordinates: RowSpace | Chart | None = None  # where theta and its risk are those of other coordinates
+    reported: FloatArray | None = None  # then the coefficients that were reported, shape (k, p)
+
+    @property
+    def coefficients(self) -> FloatArray:
+        """The coefficients that were reported, shape (k, p)."""
+        return self.theta if self.reported is None else self.reported
+
+    @property
+    def sizes(self) -> FloatArray:
+        """What rounding of the coefficients is relative to, shape (k, p)."""
+        size = np.abs(self.coefficients)
+        return size if self.coordinates is None else np.maximum(size, self.coordinates.sizes(self.theta))
+
+    def _there(self, functionals: FloatArray) -> FloatArray:
+        """Return the functionals (m, p) in the coordinates in which the bounds are proven, (m, r)."""
+        return functionals if self.coordinates is None else self.coordinates.rows(functionals)
 
     @property
     def certified(self) -> NDArray[np.bool_]:
@@ -151,6 +170,7 @@ class Certificate(ShortRepr):
 
     def error(self, functionals: FloatArray) -> FloatArray:
         """Return bounds on |a'(theta - T)| for the rows a of `functionals` (m, p), shape (k, m), or nan."""
+        functionals = self._there(functionals)
         result = np.full((len(self.groups), len(functionals)), np.nan)
         if self.anchor is not None:
             whitened = self.anchor.whiten(functionals.T)
@@ -163,6 +183,7 @@ class Certificate(ShortRepr):
 
     def error_each(self, functionals: FloatArray) -> FloatArray:
         """Return bounds on |a_k'(theta_k - T_k)|, shape (k,), from one functional per removal (k, p)."""
+        functionals = self._there(functionals)
         result = np.full(len(self.groups), np.nan)
         if self.anchor is not None:
             for chosen, downdate in self._downdates(self.anchor):

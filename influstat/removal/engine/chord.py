@@ -17,7 +17,6 @@ from influstat.removal.inverse import Downdated
 SETTLED = 0.1 * TOLERANCE  # of |u|: the gradient found, then, is not what the refit is inexact by
 STALLED = 0.5  # contraction above which another step would not help
 SWEEPS = 12
-FAR = 5.0  # c |x_j'delta| beyond which the expansion is not asked, nor a minimum believed
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +97,8 @@ def _iterate(
 
 
 def _proven(rows: AllRows, found: Expanded, size: FloatArray, headroom: FloatArray) -> NDArray[np.bool_]:
-    """Tell which are within TOLERANCE of the refit, whose Hessian is at least (1 - h) e^-FAR C."""
+    """Tell which are within TOLERANCE of the refit: the Hessian there is at least (1 - h) e^(-c path) C."""
     c = rows.expansion.risk.loss.self_concordance
-    error = (size + found.remainder) / headroom
-    return (error <= TOLERANCE * found.moved) & (c * found.path <= FAR)
+    with np.errstate(over="ignore"):
+        error = (size + found.remainder) * np.exp(c * found.path) / headroom
+    return np.asarray(error <= TOLERANCE * found.moved)

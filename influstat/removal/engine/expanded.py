@@ -29,7 +29,7 @@ from influstat.input.validation import FloatArray
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.engine.plan import Plan
-from influstat.removal.engine.tensors import Tensors
+from influstat.removal.engine.tensors import Tensors, packed, unpacked
 from influstat.removal.expansion import Expansion
 
 AT_ONCE = 2**21  # entries of packed products worked on together: 16 MiB
@@ -128,6 +128,42 @@ class AllRows:
         shift[place[place >= 0], groups.owners[place >= 0]] = 0.0  # of rows that leave
         path = np.maximum(self.largest * moved, np.max(np.abs(shift), axis=0, initial=0.0))
         return Expanded(gradient, self.remainders(moved, fourth=fourth), moved, path)
+
+    def hessians(
+        self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the Hessians of what is left at columns of theta, in coordinates u, and what is missing.
+
+        Returns
+        -------
+        ndarray, shape (K, p, p)
+            Without the groups; the penalty's Hessian is that at theta-hat.
+        ndarray, shape (K,)
+            A bound on the largest eigenvalue of what the expansion leaves out, where C is the identity.
+        """
+        expansion, risk, p = self.expansion, self.expansion.risk, len(theta)
+        delta = theta - expansion.theta[:, None]
+        u = self.anchor.coordinates(delta)
+        products = self._tensors.first_order(u, fourth=fourth)
+        kept_z = self.anchor.whiten(self._kept_x.T)
+        bend = risk.loss.second(self._kept_y, self._kept_eta + self._kept_x @ delta) - self._kept_second
+        products += packed(kept_z) @ (self._kept_weights * bend)
+        members = groups.members
+        x = risk.design.rows(members)
+        moved = np.einsum("mp,pm->m", x, delta[:, groups.owners])
+        second = risk.weights[members] * risk.loss.second(risk.y[members], expansion.eta[members] + moved)
+        own = packed(self.anchor.whiten(x.T)) * second
+        products -= own if groups.single else np.add.reduceat(own, groups.starts[:-1], axis=1)
+        result = unpacked(products, p) + self._whitened(expansion.data_hessian)
+        result += left[:, None, None] * self._whitened(expansion.penalty_hessian.dense())
+        far = self.largest * np.linalg.norm(u, axis=0)
+        with np.errstate(over="ignore"):
+            growth = np.where(self._c * far < WILD, np.exp(self._c * far), np.inf)
+            missing = self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2
+            return result, np.asarray(growth * missing)
+
+    def _whitened(self, matrix: FloatArray) -> FloatArray:
+        return self.anchor.whiten(self.anchor.whiten(matrix).T)
 
     def _rest(self, shift: FloatArray) -> FloatArray:
         """Return w (l1(eta + d) - l1 - l2 d) of the kept rows, shape (kept, K)."""

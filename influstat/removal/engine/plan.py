@@ -61,12 +61,7 @@ class Plan:
 
     def seconds(self) -> float:
         """Return how long that takes, from the speed of one product of matrices measured now."""
-        a = np.ones((256, 256), order="F")
-        dgemm(1.0, a, a)  # the first call starts threads
-        start = perf_counter()
-        for _ in range(8):
-            dgemm(1.0, a, a)
-        return self.operations * (perf_counter() - start) / (8 * 2.0 * 256**3)
+        return seconds_of(self.operations)
 
     def __str__(self) -> str:
         """Say it in a sentence."""
@@ -80,6 +75,16 @@ class Plan:
             way = f"sums expanded once to derivatives of order {self.order}, but for {self.kept} rows"
             way += f"; about {self.swept} of them need the sums themselves"
         return f"{self.removals} refits by {way}: about {self.seconds():.2g} s"
+
+
+def seconds_of(operations: float) -> float:
+    """Return how long so many operations take, by products of matrices that are timed now."""
+    a = np.ones((256, 256), order="F")
+    dgemm(1.0, a, a)  # the first call starts threads
+    start = perf_counter()
+    for _ in range(8):
+        dgemm(1.0, a, a)
+    return operations * (perf_counter() - start) / (8 * 2.0 * 256**3)
 
 
 def sums(groups: Groups, n: int, p: int) -> Plan:

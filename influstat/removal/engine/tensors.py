@@ -44,6 +44,14 @@ def _triangle(p: int) -> Iterator[tuple[int, slice]]:
         start += p - a
 
 
+def unpacked(products: FloatArray, p: int) -> FloatArray:
+    """Return the symmetric matrices (k, p, p) that are packed in columns."""
+    result = np.empty((products.shape[1], p, p))
+    for a, places in _triangle(p):
+        result[:, a, a:] = result[:, a:, a] = products[places].T
+    return result
+
+
 class Tensors:
     """T3 and, if wanted, T4 of rows z_j with weights a_j and b_j.
 
@@ -72,6 +80,16 @@ class Tensors:
             self._third += (z * a) @ products.T
             if self._fourth is not None:
                 self._fourth += (products * b) @ products.T
+
+    def first_order(self, u: FloatArray, *, fourth: bool) -> FloatArray:
+        """Return T3[u], with `fourth` plus T4[u, u] / 2, for every u of (p, k): packed symmetric matrices."""
+        result = self._third.T @ u
+        if fourth:
+            assert self._fourth is not None  # the plan has asked for it
+            products = packed(u)
+            products *= self._twice
+            result += self._fourth @ products / 2.0
+        return np.asarray(result)
 
     def second_order(self, u: FloatArray, *, fourth: bool) -> FloatArray:
         """Return T3[u, u] / 2, with `fourth` plus T4[u, u, u] / 6, for every column of u (p, k)."""

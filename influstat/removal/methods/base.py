@@ -26,9 +26,13 @@ class Outcome:
 
 
 class Method:
-    """A way to find theta without rows; `at_once` removals are handed over together."""
+    """A way to find theta without rows; `at_once` removals are handed over together.
+
+    `operations` are those of all removals, counted beforehand; 0 where they are few or not known.
+    """
 
     at_once = BLOCK
+    operations = 0.0
 
     def remove(self, groups: Groups) -> Outcome:
         """Return theta without each group of one block."""

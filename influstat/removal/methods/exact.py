@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, NotConverged
 from influstat.input.groups import Groups, Indices
+from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
@@ -40,7 +41,9 @@ class ExactRefit(Method):
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
         self.expansion = expansion
         self._newton = NewtonStep(expansion, groups)
-        self._rows = expanded_rows(expansion, groups)
+        plan, anchor = planned(expansion, groups)
+        self.operations = plan.operations
+        self._rows = None if anchor is None or plan.order == 2 else AllRows.planned(expansion, anchor, plan)
         if self._rows is not None:  # so that the few that the expansion leaves share their sums
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
 
@@ -52,7 +55,7 @@ class ExactRefit(Method):
         theta, norms = np.empty((p, k)), np.empty(k)
         done, status = np.zeros(k, dtype=np.bool_), [""] * k
         start = 0
-        for part in groups.blocks(at_once(p), MEMBERS):
+        for part in progress(list(groups.blocks(at_once(p), MEMBERS)), "refits"):
             place = slice(start, start + len(part))
             start = place.stop
             remainder = Remainder(self.expansion, part)
@@ -65,7 +68,8 @@ class ExactRefit(Method):
             norms[place] = found.norms / self.expansion.risk.total_weight
         left = np.flatnonzero(~done)
         start = 0
-        for part in blocks(self.expansion.risk, groups.take(left)) if left.size else ():
+        again = list(blocks(self.expansion.risk, groups.take(left))) if left.size else []
+        for part in progress(again, "refits summed over all rows"):
             chosen = left[start : start + len(part)]
             start += len(part)
             found_again = self._summed(part, theta[:, chosen])
@@ -166,9 +170,3 @@ def own_newton(expansion: Expansion, rows: Indices, start: FloatArray) -> FloatA
         return minimise(part, start=start).theta
     except NotConverged:  # a loss with sharp bends is easier from zero, through its smoother forms
         return minimise(part).theta
-
-
-def expanded_rows(expansion: Expansion, groups: Groups) -> AllRows | None:
-    """Return the sum over all rows, expanded as it costs least, or None where it is better taken as it is."""
-    plan, anchor = planned(expansion, groups)
-    return None if anchor is None or plan.order == 2 else AllRows.planned(expansion, anchor, plan)

@@ -1,0 +1,308 @@
+"""What a library says of its own fit, compared with what its data and coefficients give here.
+
+Log-likelihood, deviance, scale, numbers of observations and of residual degrees of freedom, and the value at
+which the library's iterations ended. The first are computed by statsmodels when they are asked for, from data
+that may have been changed since; scale, history and degrees of freedom are kept from the fit. Quantities are
+compared only where their definition is known exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import NotStationary
+from influstat.input.validation import FloatArray
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.statistics.dispersion import pearson_residuals
+from influstat.statistics.residuals import has_deviance, unit_deviance
+
+SUMS = 1e-6  # of a log-likelihood or deviance, and of each row's unit: a fit's last iteration moves it less
+SCALE = 1e-4  # relative: Pearson's statistic follows the last iteration to first order
+ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of the terms of a linear predictor
+LEAST_SQUARES = ("OLS", "WLS", "GLS")
+CHANGED = "Its data, weights or coefficients were changed after the fit, or this number was"
+BY_HAND = (
+    "Rows or columns were changed after the fit, or this number was set by hand (columns taken out "
+    "beforehand belong into the design)"
+)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number of the library and ours, and how far apart they may be.
+
+    Attributes
+    ----------
+    name : str
+        As the library calls it.
+    theirs, ours, room : float
+        Theirs, ours, and the difference that rounding and the fit's last iteration explain.
+    cause : str
+        What makes them differ, as a sentence without its end.
+    """
+
+    name: str
+    theirs: float
+    ours: float
+    room: float
+    cause: str = CHANGED
+
+    @property
+    def same(self) -> bool:
+        """Whether the two are the same number; what is not finite there says nothing."""
+        comparable = np.isfinite(self.theirs) and np.isfinite(self.ours) and np.isfinite(self.room)
+        return not comparable or abs(self.theirs - self.ours) <= self.room
+
+
+def require_reproduced(results: Any, risk: Any, thetas: Sequence[FloatArray]) -> None:
+    """Raise unless what the results say of themselves is what one of thetas gives on the risk read from them.
+
+    Parameters
+    ----------
+    results : statsmodels results
+        Without their wrapper.
+    risk : Risk
+        What was read from them.
+    thetas : sequence of ndarray, each of shape (p,)
+        Theta as the library left it, first; and as it was finished, if it was.
+
+    Raises
+    ------
+    NotStationary
+        A number differs; the message has its name, theirs, ours and the likely cause.
+    """
+    for candidates in zip(*(_quantities(results, risk, theta) for theta in thetas), strict=True):
+        if not any(quantity.same for quantity in candidates):
+            first = candidates[0]
+            raise NotStationary(
+                "results",
+                f"say the {first.name} that its own data and coefficients give",
+                f"says {first.theirs:.10g} where they give {first.ours:.10g}",
+                f"{first.cause}: fit it again.",
+            )
+
+
+def _quantities(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
+    """Yield what can be compared, what costs nothing first."""
+    kind = type(results.model).__name__
+    if kind == "QuantReg" or type(results).__name__.startswith("Regularized"):
+        return  # ours is another loss; nothing but coefficients is kept
+    yield from _counts(results, risk, theta)
+    linear = as_linear(risk)
+    if linear is not None and kind in (*LEAST_SQUARES, "RLM"):
+        yield _of_columns(results, linear)
+    if linear is None:
+        yield from _of_likelihood(results, risk, -float(risk.weights @ risk.row_losses(theta)), 0.0)
+    elif kind in LEAST_SQUARES:
+        yield from _of_least_squares(results, linear, theta)
+    elif hasattr(results.model, "freq_weights"):
+        yield from _of_glm(results, linear, theta)
+    elif kind != "RLM":  # whose scale the risk is made with
+        yield from _of_discrete(results, linear, theta)
+
+
+def _said(get: Callable[[], Any]) -> float:
+    """Return a number of the library, nan where it has none."""
+    try:
+        with np.errstate(all="ignore"):
+            value = get()
+        return float(np.squeeze(np.asarray(value, dtype=np.float64)))
+    except (AttributeError, NotImplementedError, TypeError, ValueError, KeyError, IndexError):
+        return np.nan
+
+
+def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
+    """Yield the numbers of observations and of residual degrees of freedom."""
+    model = results.model
+    n = float(np.shape(model.endog)[0])
+    yield Quantity("number of observations (nobs)", _said(lambda: results.nobs), n, 0.0)
+    if type(model).__name__ == "GLMGam" or not type(model).__module__.startswith("statsmodels."):
+        return  # effective ones; a user's own definition
+    copies = getattr(model, "freq_weights", None)
+    total = n if copies is None else float(np.sum(copies))
+    theirs = _said(lambda: results.df_resid)
+    allowed = _columns_counted(model, risk, theta)
+    if total - theirs not in allowed:
+        columns = float(np.shape(model.exog)[-1])
+        for rank in _ranks(np.asarray(model.exog, dtype=np.float64)):
+            allowed = allowed | {rank} | {count - (columns - rank) for count in allowed}
+    nearest = min(allowed, key=lambda count: abs(total - count - theirs))
+    name = "residual degrees of freedom (df_resid)"
+    yield Quantity(name, theirs, total - nearest, 1e-9 * max(total, 1.0), BY_HAND)
+
+
+def _ranks(X: FloatArray) -> set[float]:
+    """Return the ranks of X by the two rules of statsmodels: numpy's, of X and of its singular values."""
+    X = X.reshape(len(X), -1)
+    values = np.linalg.svd(X, compute_uv=False)
+    least = float(np.finfo(np.float64).eps) * values.max(initial=0.0)
+    return {float(np.sum(values > least * size)) for size in (max(X.shape), len(values))}
+
+
+def _columns_counted(model: Any, risk: Any, theta: FloatArray) -> set[float]:
+    """Return the numbers of coefficients that statsmodels subtracts: of the mean, or with what else it has.
+
+    Extra parameters (a dispersion, thresholds) are counted by some of its models and not by others; an L1
+    fit counts those that are not zero, or all.
+
+    Returns
+    -------
+    set of float
+    """
+    counted = {float(len(theta)), float(np.shape(model.exog)[-1])}
+    if as_linear(risk) is not None:
+        return counted
+    return counted | {float(len(theta) - int(getattr(model, "k_extra", 0) or 0))}
+
+
+def _of_columns(results: Any, linear: LinearRisk) -> Quantity:
+    """Return u'Nu of N = (X'WX)^-1, or its pseudo-inverse, as the fit has kept it, and |X N u|^2 of X now.
+
+    With u_j = 1 / sqrt(N_jj): the sum of the correlations of the coefficients.
+
+    Returns
+    -------
+    Quantity
+    """
+    name = "sum of the correlations of its coefficients (normalized_cov_params)"
+    kept = np.asarray(getattr(results, "normalized_cov_params", None), dtype=np.float64)
+    if kept.ndim != 2 or not (kept.diagonal() > 0).all():
+        return Quantity(name, np.nan, np.nan, 0.0)
+    u = 1.0 / np.sqrt(kept.diagonal())
+    ours = float(linear.weights @ linear.design.dot(kept @ u) ** 2)
+    condition = float(kept.diagonal() @ linear.design.square_sums(linear.weights))
+    room = (SUMS + ROUNDING * condition) * float(u @ np.abs(kept) @ u)
+    return Quantity(name, float(u @ kept @ u), ours, room)
+
+
+def _rounding(linear: LinearRisk, theta: FloatArray, eta: FloatArray) -> float:
+    """Return what rounding in the linear predictors makes of the sum of losses."""
+    spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset) + np.abs(linear.y)
+    step = ROUNDING * spread
+    first, second = linear.loss.first(linear.y, eta), linear.loss.second(linear.y, eta)
+    return float(np.nansum(linear.weights * (np.abs(first) * step + np.abs(second) * step**2)))
+
+
+def _of_least_squares(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Quantity]:
+    """Yield sigma^2 and the log-likelihood at its maximum in sigma^2."""
+    eta, model = linear.linear_predictor(theta), results.model
+    n = float(linear.shape[0])
+    squares = float(linear.weights @ linear.loss.value(linear.y, eta))
+    rounding = _rounding(linear, theta, eta)
+    freedom = _said(lambda: results.df_resid)
+    if not freedom > 0 or not squares > 0:
+        freedom = squares = np.nan
+    room = SUMS * squares + rounding
+    theirs, ours = _said(lambda: results.scale), squares / freedom
+    if str(getattr(results, "cov_type", "")).startswith("fixed"):  # from 0.15 on theirs is the fixed one
+        fixed = _said(lambda: results.cov_kwds["scale"])
+        ours = fixed if abs(theirs - fixed) < abs(theirs - ours) else ours
+    yield Quantity("scale", theirs, ours, room / freedom)
+    if room > 0.01 * squares:  # a perfect fit: its logarithm is that of rounding
+        squares = np.nan
+    factor = getattr(model, "cholsigmainv", None)
+    if factor is None:
+        with np.errstate(divide="ignore"):
+            determinant = 0.5 * float(np.sum(np.log(linear.weights)))
+    else:
+        factor = np.asarray(factor, dtype=np.float64)
+        determinant = float(np.sum(np.log(factor if factor.ndim == 1 else np.diagonal(factor))))
+    ours = -0.5 * n * (np.log(2.0 * np.pi * squares / n) + 1.0) + determinant
+    allowed = n * room / squares + SUMS * (abs(ours) + n)
+    yield Quantity("log-likelihood (llf)", _said(lambda: results.llf), ours, allowed)
+
+
+def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Quantity]:
+    """Yield scale, deviance, log-likelihood and the deviance at which the iterations ended."""
+    model, eta = results.model, linear.linear_predictor(theta)
+    n, scale = np.shape(model.endog)[0], _said(lambda: results.scale)
+    unit, rounding = scale if scale > 0 else 1.0, _rounding(linear, theta, eta)
+    deviance = np.nan
+    if has_deviance(linear.loss):
+        deviance = float(linear.weights @ unit_deviance(linear, eta))
+    room = SUMS * (abs(deviance) + n * unit) + 2.0 * rounding
+    freedom = _said(lambda: results.df_resid)
+    expected, estimated = _scale_of(model, linear, eta, deviance, freedom)
+    finished = _said(lambda: results.converged) == 1.0
+    if estimated and not finished:  # the scale is of means before the last step, of any size then
+        expected = np.nan
+    spare = 2.0 * rounding / freedom if estimated and freedom > 0 else 0.0
+    yield Quantity("scale", scale, expected, SCALE * abs(expected) + spare)
+    yield Quantity("deviance", _said(lambda: results.deviance), deviance, room)
+    mean = np.asarray(linear.loss.mean(eta), dtype=np.float64)[:n]
+    with np.errstate(all="ignore"):
+        at = _profiled_scale(model, mean, unit)
+        ours = _said(lambda: model.loglike_mu(mu=mean, scale=at))
+    allowed = SUMS * (abs(ours) + n) + room / unit
+    yield Quantity("log-likelihood (llf)", _said(lambda: results.llf), ours, allowed)
+    if not estimated and type(model.family).__name__ != "Gaussian":  # whose loglike has another scale
+        ended = -n * _said(lambda: results.mle_retvals["fopt"])
+        yield Quantity("log-likelihood at which its iterations ended", ended, ours, allowed)
+    if finished:
+        ended = _said(lambda: results.fit_history["deviance"][-1])
+        if str(getattr(results, "method", "")).upper() == "IRLS":
+            ended *= unit  # that history is in units of the scale
+        wide = room + SCALE * abs(deviance) if estimated else room
+        yield Quantity("deviance at which its iterations ended", ended, deviance, wide)
+
+
+def _profiled_scale(model: Any, mean: FloatArray, scale: float) -> float:
+    """Return the scale in the log-likelihood: for Gaussian errors around a line that of its maximum."""
+    link = model.family.link
+    if type(model.family).__name__ != "Gaussian" or getattr(link, "power", None) != 1.0:
+        return scale
+    weights = np.asarray(model.iweights, dtype=np.float64)
+    squares = (np.asarray(model.endog, dtype=np.float64) - mean) ** 2
+    return float(weights @ squares / np.sum(model.freq_weights))
+
+
+def _scale_of(
+    model: Any, linear: LinearRisk, eta: FloatArray, deviance: float, freedom: float
+) -> tuple[float, bool]:
+    """Return the scale by the model's own rule, nan where that is not known, and whether it is estimated."""
+    rule = model.scaletype
+    if rule is not None and not isinstance(rule, str):
+        return float(rule), False
+    family = type(model.family).__name__
+    if rule is None and family in ("Binomial", "Poisson", "NegativeBinomial"):
+        return 1.0, False
+    if not freedom > 0:
+        return np.nan, True
+    if rule is not None and rule.lower() == "dev":
+        return deviance / freedom, True
+    if np.any(np.asarray(model.n_trials) != 1):
+        return np.nan, True  # statsmodels leaves the trials out of it
+    return float(np.sum(pearson_residuals(linear, eta) ** 2)) / freedom, True
+
+
+def _of_discrete(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Quantity]:
+    """Yield those of binary and count models."""
+    eta = linear.linear_predictor(theta)
+    ours = -float(linear.weights @ linear.loss.value(linear.y, eta))
+    if type(results.model).__name__ in ("Logit", "Probit") and not np.isin(linear.y, (0.0, 1.0)).all():
+        ours = np.nan  # of proportions the library has another one
+    penalty = linear.penalty.value(theta)
+    yield from _of_likelihood(results, linear, ours, penalty, rounding=_rounding(linear, theta, eta))
+
+
+def _of_likelihood(
+    results: Any, risk: Any, ours: float, penalty: float, *, rounding: float = 0.0
+) -> Iterator[Quantity]:
+    """Yield scale, log-likelihood and objective where the iterations ended, of models at scale 1."""
+    n, theirs = float(risk.shape[0]), _said(lambda: results.llf)
+    room = SUMS * (abs(ours) + n) + rounding
+    yield Quantity("scale", _said(lambda: results.scale), 1.0, 0.0)
+    yield Quantity("log-likelihood (llf)", theirs, ours, room)
+    if not np.isfinite(ours):  # then at least theirs of now against theirs of the fit
+        ours, room = theirs, SUMS * (abs(theirs) + n)
+    ended = _said(lambda: results.mle_retvals["fopt"]) * n
+    yield Quantity(
+        "objective at which its iterations ended (mle_retvals['fopt'] times nobs)",
+        ended,
+        penalty - ours,
+        room + SUMS * abs(penalty),
+    )

@@ -1,0 +1,100 @@
+"""Model-based variances of theta without each of many rows, from sums over all rows that are expanded once.
+
+At theta_-i the Hessian of the rows left is, in coordinates u in which that of all rows is the identity,
+I + T3[u] + T4[u, u] / 2 less row i's own part (see `removal.engine.expanded`): its inverse costs p^3 a row,
+whatever the number of rows. Where the dispersion is known that is the covariance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.algebra.symmetric import Symmetric
+from influstat.input.groups import Groups
+from influstat.input.progress import progress
+from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.removal.engine.chord import at_once
+from influstat.removal.engine.expanded import AllRows
+from influstat.removal.engine.plan import planned
+from influstat.removal.expansion import Expansion
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.statistics.dispersion import dispersion_of
+from influstat.statistics.leverage import expected_second
+from influstat.statistics.setting import CovarianceSetting
+
+SHARP = 1e-8  # of the Hessian: what the expansion may leave out; other rows are summed
+HEADROOM = 1e-6  # smallest eigenvalue of the Hessian left below which a row is looked at alone
+
+
+class ExpandedVariances:
+    """The variances without single rows, and their degrees of freedom."""
+
+    def __init__(self, rows: AllRows, setting: CovarianceSetting) -> None:
+        self._rows, self._setting = rows, setting
+        expansion = rows.expansion
+        penalty: Symmetric = expansion.penalty_hessian
+        p = len(expansion.theta)
+        self._units = rows.anchor.whiten(np.eye(p))
+        self._penalty = rows.anchor.whiten(rows.anchor.whiten(penalty.dense()).T)
+        self._known = dispersion_of(expansion.risk.loss, setting.dispersion) or 1.0
+
+    @classmethod
+    def of(cls, fit: Minimum, setting: CovarianceSetting, groups: Groups) -> ExpandedVariances | None:
+        """Return them where they are worth it and cover this covariance, else None."""
+        risk = as_linear(fit.risk)
+        if risk is None or fit.chart is not None or setting.kind != "model":
+            return None
+        if risk.quadratic or dispersion_of(risk.loss, setting.dispersion) is None:
+            return None
+        expansion = Expansion(risk, fit.theta)
+        if not risk.penalty.constant_hessian or not _observed(expansion, setting):
+            return None
+        plan, anchor = planned(expansion, groups)
+        if anchor is None or plan.order == 2:
+            return None
+        return cls(AllRows.planned(expansion, anchor, plan), setting)
+
+    def variances(self, groups: Groups, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the variances, shape (k, p), and N - edf, shape (k,), at theta, shape (k, p).
+
+        Returns
+        -------
+        tuple of ndarray
+            nan for rows that the expansion is not sharp enough for.
+        """
+        variance, freedom = np.full(theta.shape, np.nan), np.full(len(groups), np.nan)
+        size, start = at_once(theta.shape[1]), 0
+        for part in progress(list(groups.blocks(size, size)), "inference without each row"):
+            place = slice(start, start + len(part))
+            start = place.stop
+            variance[place], freedom[place] = self._block(part, theta[place])
+        return variance, freedom
+
+    def _block(self, groups: Groups, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        expansion, counts = self._rows.expansion, self._setting.counts
+        usable: NDArray[np.bool_] = np.asarray(np.isfinite(theta).all(axis=1))
+        columns = np.ascontiguousarray(np.where(usable[:, None], theta, expansion.theta).T)
+        left = expansion.left(groups)
+        hessian, missing = self._rows.hessians(groups, left, columns, fourth=self._rows.has_fourth)
+        values, vectors = np.linalg.eigh(hessian)
+        usable &= (missing <= SHARP * values[:, 0]) & (values[:, 0] > HEADROOM)
+        inverse = (vectors / np.where(usable[:, None], values, 1.0)[:, None, :]) @ vectors.swapaxes(1, 2)
+        edf = len(expansion.theta) - left * np.einsum("kab,ab->k", inverse, self._penalty)
+        total = float(counts.sum()) - counts[groups.members]
+        along = vectors.swapaxes(1, 2) @ self._units
+        variance = np.einsum("kaj,kaj->kj", along, along / np.where(usable[:, None], values, 1.0)[:, :, None])
+        variance *= self._known
+        used = edf if self._setting.parameters is None else self._setting.parameters
+        variance[~usable] = np.nan
+        return variance, np.where(usable, total - used, np.nan)
+
+
+def _observed(expansion: Expansion, setting: CovarianceSetting) -> bool:
+    """Return whether the covariance's curvature is that of the loss itself."""
+    if setting.information == "observed":
+        return True
+    risk: LinearRisk = expansion.risk
+    expected = risk.weights * expected_second(risk, expansion.eta)
+    return bool(np.allclose(expected, expansion.second, rtol=1e-12, atol=0.0))  # a canonical link, or none is

@@ -1,0 +1,103 @@
+"""How few rows significance hangs on: a question to `Inference`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError
+from influstat.input.groups import Groups
+from influstat.input.settings import flag
+from influstat.input.validation import FloatArray, real_number, whole_number
+from influstat.sets.budget import Budget
+from influstat.sets.result import Breakdown
+from influstat.sets.significance.breakdown import significance_breakdown
+from influstat.statistics.inference_table import InferenceTable
+from influstat.statistics.inference_without import InferenceOfSets
+from influstat.statistics.judge import judge
+
+
+class InferenceOfFragility(InferenceOfSets):
+    """The question to `Inference` about the fewest rows; its attributes are described there."""
+
+    def removal(self) -> InferenceTable:
+        """Return the changes on removal to first order."""
+        raise NotImplementedError
+
+    def breakdown(
+        self,
+        coefficient: Any,
+        *,
+        reversed: bool = False,  # noqa: A002  the word for it
+        groups: Any = None,
+        budget_seconds: float = 10.0,
+        largest: int | None = None,
+        search: bool = True,
+    ) -> Breakdown:
+        """Return how few rows a coefficient's significance hangs on: the smallest set found, and a proof.
+
+        Parameters
+        ----------
+        coefficient : str or int
+            Name or position.
+        reversed : bool
+            False: significance at this inference's level is lost where the coefficient has it, else gained
+            with its sign. True: it is gained with the other sign.
+        groups : array_like, shape (n,), str, optional
+            As in `Fit.breakdown`. For clustered kinds the clusters themselves leave, named 0, 1, ... in
+            sorted order.
+        budget_seconds, largest, search
+            As in `Fit.breakdown`.
+
+        Returns
+        -------
+        Breakdown
+            `value` is the confidence limit in question, the nearer one to 0 or, if reversed, the other.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType, NotStationary
+            As in `Fit.breakdown`; or the coefficient has no confidence limits, or one that is 0.
+
+        Notes
+        -----
+        Quantiles are those of the rows left, n - k - p. Proofs are for squared error without a penalty: by
+        the model-based covariance with its variance estimated, and for significance lost by HC0, HC1 and
+        one-way clusters. For others `lower` is 1 and `limit` says why.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [1.0, 2.0, 2.5, 3.0, 3.5], names=["mean"])
+        >>> found = fit.inference().breakdown("mean")
+        >>> found.upper, found.lower, found.removed      # 1, 2, 2.5: the interval holds 0
+        (2, 2, (3, 4))
+        """
+        return significance_breakdown(
+            self.fit,
+            coefficient,
+            judge(self.fit, self.setting, self.use_t, self.level, self._limits, self._changes),
+            opposite=flag("reversed", reversed),
+            groups=groups,
+            budget=Budget(real_number("budget_seconds", budget_seconds, at_least=0.0)),
+            largest=None if largest is None else whole_number("largest", largest, at_least=1),
+            search=flag("search", search),
+        )
+
+    def _limits(self, rows: NDArray[np.intp], position: int) -> tuple[float, float]:
+        """Return a coefficient's limits without these rows, nan where there are none."""
+        if not len(rows):
+            return float(self.table.lower[position]), float(self.table.upper[position])
+        group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
+        found = self.without_each(group)
+        return float(found.after("lower")[0, position]), float(found.after("upper")[0, position])
+
+    def _changes(self, position: int) -> tuple[FloatArray, FloatArray] | None:
+        """Return the first-order changes of a coefficient's limits, None where they are not known."""
+        try:
+            found = self.removal()
+        except InflustatError:
+            return None
+        return found.lower[:, position], found.upper[:, position]

@@ -1,0 +1,185 @@
+"""`CoefficientReport`: one coefficient with and without the rows or groups that move it most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from influstat.input.groups import Groups
+from influstat.input.labels import index_of
+from influstat.input.printing import Tabled
+from influstat.input.validation import FloatArray
+from influstat.statistics.inference import Inference
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+SHOWN = ("estimates", "standard_errors", "lower", "upper", "p_values")
+TITLES = {"hat_diag": "leverage", "cooks_d": "Cook's distance"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CoefficientReport(Tabled):
+    """One coefficient without each of k rows or groups, those that move it most first.
+
+    Attributes
+    ----------
+    coefficient : str
+        Its name.
+    groups : Groups
+        `groups.labels[j]` is the row or group of line j, `groups[j]` are its rows by position.
+    measures : dict of str to ndarray, shape (k,)
+        "hat_diag" and "cooks_d" of each row or group, where the fit has them.
+    values : dict of str to ndarray, shape (k,)
+        "estimates", "standard_errors", "lower", "upper" (confidence limits) and "p_values" without it,
+        everything estimated anew; nan where there is no such fit.
+    whole : dict of str to float
+        The same with all rows.
+    flags : tuple of str
+        Which rules of `Fit.flags` flag the row, and whether the sign or the significance of the coefficient
+        changes without it (whether its confidence interval covers 0).
+    status : tuple of str
+        "" for a line like any other, else why it has nan.
+    made_by : Inference
+        The covariance, distribution and level behind standard errors, p values and limits.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0], row_labels=list("abcd"), names=["m"])
+    >>> fit.report("m", top=1).table()["95 % interval"].tolist()     # 15 / 4 +- ..., 2 +- 4.30 / sqrt(3)
+    ['-1.9688 to 9.4688', '-0.48414 to 4.4841']
+    """
+
+    coefficient: str
+    groups: Groups
+    measures: dict[str, FloatArray]
+    values: dict[str, FloatArray]
+    whole: dict[str, float]
+    flags: tuple[str, ...]
+    status: tuple[str, ...]
+    made_by: Inference
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers as a pandas DataFrame, one line per row or group.
+
+        Returns
+        -------
+        DataFrame
+            Columns hat_diag and cooks_d (where there are such), estimates, standard_errors, lower, upper,
+            p_values, flags and status. `attrs["all_rows"]` has the estimate with all rows, and what belongs
+            to it.
+        """
+        import pandas as pd
+
+        columns: dict[str, Any] = {**self.measures, **self.values}
+        columns |= {"flags": list(self.flags), "status": list(self.status)}
+        frame = pd.DataFrame(columns, index=index_of(self.groups.labels))
+        frame.attrs["all_rows"] = dict(self.whole)
+        return frame
+
+    def table(self) -> pd.DataFrame:
+        """Return the table as it is printed: text, the line of all rows first, for `to_latex` and the like.
+
+        Returns
+        -------
+        DataFrame of str
+            Leverage, Cook's distance, estimate, standard error, confidence interval, p value and flags.
+        """
+        import pandas as pd
+
+        columns = {TITLES[name]: ["", *map(_short, values)] for name, values in self.measures.items()}
+        all_of = {name: [self.whole[name], *self.values[name]] for name in SHOWN}
+        limits = zip(all_of["lower"], all_of["upper"], strict=True)
+        columns |= {
+            "estimate": list(map(_number, all_of["estimates"])),
+            "standard error": list(map(_number, all_of["standard_errors"])),
+            f"{100.0 * self.made_by.level:g} % interval": [_interval(*pair) for pair in limits],
+            "p": [f"{p:.4f}" if p >= 0.0001 else "< 0.0001" if p >= 0.0 else "-" for p in all_of["p_values"]],
+            "flags": ["", *self.flags],
+        }
+        return pd.DataFrame(columns, index=["all rows", *self._lines()])
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the estimates and their intervals as a forest plot: all rows on top, then each line.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; a new figure when left out.
+
+        Returns
+        -------
+        Axes
+            As `influstat.plots.coefficient_forest` draws it.
+
+        Raises
+        ------
+        InvalidArgument
+            No line has an estimate, or ax is no Axes.
+        MissingDependency
+            matplotlib is not installed.
+        """
+        plots = import_module("influstat.plots")  # on demand: it stands above, and needs matplotlib
+        drawn: Axes = plots.coefficient_forest(
+            self.whole["estimates"],
+            self.values["estimates"],
+            row_labels=self._lines(),
+            interval=(self.whole["lower"], self.whole["upper"]),
+            intervals_without=np.column_stack([self.values["lower"], self.values["upper"]]),
+            name=f"{self.coefficient}, {100.0 * self.made_by.level:g} % intervals",
+            ax=ax,
+        )
+        return drawn
+
+    def __repr__(self) -> str:
+        """Return the table as text, under what it is about and above what belongs to it."""
+        table = self.table()
+        width = max(map(len, ["flags", *self.flags]))  # pandas writes text to the right
+        table["flags"] = table["flags"].str.ljust(width)
+        table.columns = [*table.columns[:-1], "flags".ljust(width)]
+        heading, *notes = self._around()
+        lines = [heading, *table.to_string().splitlines(), *notes]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        """Return the same for notebooks."""
+        heading, *notes = (f"<p>{escape(line)}</p>" for line in self._around())
+        return "\n".join([heading, self.table().to_html(), *notes])
+
+    def _lines(self) -> list[str]:
+        """Return what the rows or groups are called, dates without their hours if none has any."""
+        index = index_of(self.groups.labels)
+        return list(map(str, index if index.nlevels > 1 else index.astype(str)))
+
+    def _around(self) -> list[str]:
+        """Return the heading, and the notes below the table."""
+        made_by = self.made_by
+        things = "rows" if self.groups.single else "groups"
+        freedom = made_by.degrees_of_freedom
+        by = "normal" if np.isinf(freedom) else f"t with {freedom:g} degrees of freedom for all rows"
+        notes = [f"Estimated anew without each, with the {made_by.kind!r} covariance ({by})."]
+        notes += [made_by.note] if made_by.note else []
+        notes += [f"{label}: {text}" for label, text in zip(self._lines(), self.status, strict=True) if text]
+        n = len(made_by.fit.row_labels)
+        return [
+            f"{self.coefficient} with all {n} rows, and without each of the {things} that move it",
+            *notes,
+        ]
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:#.5g}"
+
+
+def _short(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:#.3g}"
+
+
+def _interval(lower: float, upper: float) -> str:
+    return "-" if np.isnan(lower) else f"{lower:#.5g} to {upper:#.5g}"

@@ -1,0 +1,172 @@
+"""What goes into a `CoefficientReport`: which rows or groups, their measures, and what flags them.
+
+For rows `hat_diag` and `cooks_d` are those of `Fit.diagnostics`. For groups `hat_diag` is the sum of the
+leverages, the trace of the group's block of the hat matrix (MacKinnon, Nielsen and Webb 2023), and `cooks_d`
+Cook's distance of the group left out and refitted, (theta - theta_-g)'S(theta - theta_-g) / (phi edf) (Cook
+and Weisberg 1982, section 3.6), with S, phi and edf as in `influstat.statistics.diagnostics`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, Unsupported
+from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.labels import label_text
+from influstat.input.printing import nearest_first, short
+from influstat.input.validation import FloatArray, whole_number
+from influstat.input.warning import doubt
+from influstat.minimise.minimum import Minimum, named_column
+from influstat.removal.leave_out import collect
+from influstat.risks.linear import require_linear
+from influstat.statistics.diagnostics import diagnostics
+from influstat.statistics.dispersion import counts_of
+from influstat.statistics.dispersion import dispersion as dispersion_from
+from influstat.statistics.flags import RULES, flags
+from influstat.statistics.inference import Inference
+from influstat.statistics.leverage import Leverage
+from influstat.statistics.read_inference import inference
+from influstat.statistics.report import SHOWN, CoefficientReport
+
+SIGN, SIGNIFICANCE = "sign changes", "significance changes"
+Measures = dict[str, FloatArray]
+Marks = NDArray[np.bool_]
+
+
+def coefficient_report(
+    fit: Minimum, coefficient: Any, *, top: int, groups: Any, by: Inference | None
+) -> CoefficientReport:
+    """Return the report; `Fit.report` says more."""
+    j, many = _position(fit, coefficient), whole_number("top", top, at_least=1)
+    made_by = _checked(fit, by)
+    everything = (
+        read_rows(None, fit.row_labels)
+        if groups is None
+        else read_groups(named_column(fit, groups), fit.row_labels)
+    )
+    size = np.abs(collect(fit, everything, "newton", whole=True).delta[:, j])
+    # Removals without a Newton step come first: something is the matter with them.
+    found = made_by.without_each(everything.take(_largest(size)[:many]))
+    order = _largest(np.abs(found.change("estimates")[:, j]))
+    chosen = found.groups.take(order)
+    values = {name: found.after(name)[order, j] for name in SHOWN}
+    whole = {name: float(found.before(name)[j]) for name in SHOWN}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DoubtfulResult)  # of rows not shown; those shown have a status
+        if groups is None:
+            measures, marks, reasons = _of_rows(fit, chosen.members, fit.names[j])
+        else:
+            measures, marks, reasons = _of_groups(fit, chosen, found.estimates[order])
+    lost = np.isnan(values["lower"])
+    status = [found.status[k] if gone else why for k, gone, why in zip(order, lost, reasons, strict=True)]
+    bad = [f"without {label_text(chosen.labels[k])}: {text}" for k, text in enumerate(status) if text]
+    if bad:
+        doubt(f"{len(bad)} of {len(chosen)} lines of the report hold a nan (`status` says why), {bad[0]}")
+    marks |= _crossings(values, whole)
+    return CoefficientReport(
+        fit.names[j], chosen, measures, values, whole, _in_words(marks, len(chosen)), tuple(status), made_by
+    )
+
+
+def _largest(sizes: FloatArray) -> NDArray[np.intp]:
+    """Return the positions of the largest sizes, nan before all others."""
+    return np.argsort(-np.where(np.isnan(sizes), np.inf, sizes), kind="stable")
+
+
+def _position(fit: Minimum, coefficient: Any) -> int:
+    """Return the position of a coefficient, given by name or position, that the fit determines; or raise."""
+    if isinstance(coefficient, str):
+        found = [k for k, name in enumerate(fit.names) if name == coefficient]
+        if len(found) != 1:
+            was = f"is {short(coefficient)}, which {len(found)} of them have; there are "
+            raise InvalidArgument(
+                "coefficient",
+                "be the name of one coefficient, or its position",
+                was + nearest_first(coefficient, fit.names),
+                "Pass one of these, or a position.",
+            )
+        position = found[0]
+    else:
+        position = whole_number("coefficient", coefficient, at_least=0)
+        if position >= len(fit.names):
+            need = f"be a name or a position below {len(fit.names)}"
+            raise InvalidArgument("coefficient", need, f"is {position}", "Pass a smaller one.")
+    if fit.names[position] in fit.lost:
+        raise InvalidArgument(
+            "coefficient",
+            "be one that the rows determine",
+            f"is {fit.names[position]!r}, whose column depends on others",
+            f"Drop one of {', '.join(fit.lost[:5])}, and fit again.",
+        )
+    return position
+
+
+def _checked(fit: Minimum, by: Inference | None) -> Inference:
+    """Return the inference to report by: the fit's own where nothing is said."""
+    if by is None:
+        return inference(fit)
+    if not isinstance(by, Inference):
+        raise InvalidType("inference", "be an Inference", f"is {short(by)}", 'Pass fit.inference("HC3").')
+    if by.fit is not fit:
+        was = "is about another one"
+        raise InvalidArgument("inference", "be about this fit", was, "Pass what fit.inference() returns.")
+    return by
+
+
+def _of_rows(fit: Minimum, rows: NDArray[np.intp], name: str) -> tuple[Measures, dict[str, Marks], list[str]]:
+    """Return leverage and Cook's distance of the rows, what R's rules flag, and why something is nan."""
+    measures: Measures = {}
+    marks: dict[str, Marks] = {}
+    reasons = [""] * len(rows)
+    with suppress(Unsupported):
+        frame = diagnostics(fit)
+        known = [column for column in ("hat_diag", "cooks_d") if column in frame]
+        measures = {column: frame[column].to_numpy()[rows] for column in known}
+        missing: Marks = np.isnan(np.array(list(measures.values()))).any(axis=0)
+        reasons = [frame.attrs["status"][row] if missing[k] else "" for k, row in enumerate(rows)]
+        flagged = flags(fit)
+        columns = {f"dfb_{name}": "dfbetas"} | {one: one for one in RULES["R"] if one in flagged}
+        marks = {mark: flagged[column].to_numpy()[rows] for column, mark in columns.items()}
+    return measures, marks, reasons
+
+
+def _of_groups(
+    fit: Minimum, groups: Groups, theta: FloatArray
+) -> tuple[Measures, dict[str, Marks], list[str]]:
+    """Return the same of groups whose refits are theta, (k, p): of R's rules that about Cook's distance."""
+    measures: Measures = {}
+    marks: dict[str, Marks] = {}
+    with suppress(Unsupported):
+        leverage = Leverage(fit, fit.stated.information)
+        measures["hat_diag"] = groups.sums(leverage.values)
+        phi = dispersion_from(leverage, counts_of(fit, None), given=fit.stated.dispersion)
+        risk, freedom = require_linear(fit.risk, "leverages"), leverage.effective_degrees_of_freedom
+        delta = (theta - fit.theta).T
+        moved = risk.design.dot(np.ascontiguousarray(delta))
+        squares = (risk.weights * leverage.second) @ moved**2
+        squares += np.einsum("jk,jk->k", delta, risk.penalty.hessian(fit.theta).dense() @ delta)
+        measures["cooks_d"] = squares / (phi.value * freedom)
+        rows = int((leverage.values > 0.0).sum())
+        if rows > freedom:
+            marks["cooks_d"] = measures["cooks_d"] > RULES["R"]["cooks_d"].limit(rows, freedom)
+    return measures, marks, [""] * len(groups)
+
+
+def _crossings(values: Measures, whole: dict[str, float]) -> dict[str, Marks]:
+    """Return where the estimate changes its sign, and where its interval comes to cover 0 or ceases to."""
+    covers = (values["lower"] <= 0.0) & (values["upper"] >= 0.0)
+    covered = whole["lower"] <= 0.0 <= whole["upper"]
+    return {
+        SIGN: np.asarray(values["estimates"] * whole["estimates"] < 0.0),
+        SIGNIFICANCE: np.asarray((covers != covered) & ~np.isnan(values["lower"])),
+    }
+
+
+def _in_words(marks: dict[str, Marks], k: int) -> tuple[str, ...]:
+    """Return the names of the marks that each of the k lines has."""
+    return tuple(", ".join(name for name, marked in marks.items() if marked[i]) for i in range(k))

@@ -1,0 +1,78 @@
+"""Certificates where the coefficients will not do: columns far from 0, powers of years, the dummy trap."""
+
+import numpy as np
+import pytest
+
+import influstat as ist
+
+RNG = np.random.default_rng(0)
+N = 40
+YEAR = 1980.0 + np.arange(N)
+NEAR = RNG.normal(size=(N, 2))
+GROUP = np.eye(3)[np.arange(N) % 3]
+
+# Each design, and the same column space in coordinates that are harmless.
+DESIGNS = {
+    "far from 0": (
+        np.column_stack([np.ones(N), NEAR + 1e9]),
+        np.column_stack([np.ones(N), (NEAR + 1e9) - 1e9]),
+    ),
+    "powers of years": (
+        np.column_stack([np.ones(N), YEAR, YEAR**2, YEAR**3]),
+        np.column_stack([((YEAR - 1999.5) / 20.0) ** k for k in range(4)]),
+    ),
+    "the dummy trap": (
+        np.column_stack([np.ones(N), GROUP, NEAR[:, 0]]),
+        np.column_stack([GROUP, NEAR[:, 0]]),
+    ),
+}
+LOSSES = {
+    "squared error": (ist.SquaredError(), RNG.normal(size=N)),
+    "logistic": (ist.LogisticLoss(), (RNG.random(N) < 0.5).astype(float)),
+    "Poisson": (ist.PoissonLoss(), RNG.poisson(2.0, N).astype(float)),
+}
+
+
+def fitted(design, form, y, other):
+    """Return the minimum; where columns depend on each other, one of them, as a library might leave it."""
+    risk = ist.LinearRisk(form, DESIGNS[design][0], y)
+    if design == "the dummy trap":
+        return ist.Fit(risk, np.concatenate([[0.0], other.theta]))
+    return ist.Fit.minimise(risk)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")  # of coefficients not determined
+def test_predictions_without_rows_are_within_their_bounds(design, loss):
+    X, plain = DESIGNS[design]
+    form, y = LOSSES[loss]
+    other = ist.Fit.minimise(ist.LinearRisk(form, plain, y))
+    fit = fitted(design, form, y, other)
+    assert fit.chart is not None
+    assert other.chart is None
+    for method in ("exact", "newton"):
+        loo, truth = fit.leave_one_out(method=method), other.leave_one_out()
+        assert loo.certificate.certified.all()
+        bound, floor = loo.prediction_bound(X), truth.prediction_bound(plain)
+        # Both fits are rounded: so are the predictions of all rows that their changes are taken from.
+        rounding = 64.0 * np.finfo(float).eps * (np.abs(X) @ np.abs(np.nan_to_num(loo.solution)).T).max()
+        off = np.abs(loo.prediction_change(X) - truth.prediction_change(plain))
+        assert (off <= bound + floor + rounding).all()
+        losses = np.abs(loo.loss_change(X, y) - truth.loss_change(plain, y))
+        size = rounding * np.max(np.abs(form.first(y, other.predict(plain))) + 1.0)
+        assert (losses <= loo.loss_bound(X, y) + truth.loss_bound(plain, y) + size).all()
+    # The proof is sharp: the exact refits' bounds are a small part of what removals change.
+    limit = fit.leave_one_out().prediction_bound(X)
+    assert np.median(limit) < 1e-2 * np.median(np.abs(truth.prediction_change(plain)))
+
+
+def test_bounds_are_nan_for_what_is_not_determined():
+    form, y = LOSSES["squared error"]
+    other = ist.Fit.minimise(ist.LinearRisk(form, DESIGNS["the dummy trap"][1], y))
+    with pytest.warns(ist.errors.DoubtfulResult):
+        loo = fitted("the dummy trap", form, y, other).leave_one_out()
+    assert np.isnan(loo.theta_bound()[:, :4]).all()
+    assert np.isfinite(loo.theta_bound()[:, 4]).all()
+    assert np.isnan(loo.prediction_bound([[0.0, 1.0, 0.0, 0.0, 0.0]])).all()
+    assert np.isfinite(loo.prediction_bound([[1.0, 1.0, 0.0, 0.0, 0.0]])).all()

@@ -1,0 +1,160 @@
+"""What a statsmodels fit says of itself is reproduced on entry: over the whole table, true and tampered."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
+
+import influstat as ist
+from influstat.errors import NotStationary
+from tests.statsmodels_models import CASES
+
+SAID = "say the {}.* its own data and coefficients give, but it says .* where they give"
+NAMES = {
+    "nobs": "number of observations",
+    "df_resid": "residual degrees of freedom",
+    "scale": "scale",
+    "llf": "log-likelihood",
+    "deviance": "deviance",
+}
+# Not compared: the scale that RLM's risk is made with; degrees of freedom of a penalty or a user's own.
+OTHERWISE = {("RLM", "scale"), ("GLMGam", "df_resid"), ("a user's", "df_resid"), ("RLM", "llf")}
+
+
+def own_copy(case):
+    """Return results with data of their own, without the wrapper."""
+    return copy.deepcopy(getattr(case.refitted(), "_results", case.refitted()))
+
+
+def says(results, name):
+    try:
+        with np.errstate(all="ignore"):
+            return float(getattr(results, name))
+    except (AttributeError, NotImplementedError, TypeError):
+        return np.nan
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_another_number_than_ours_is_refused_by_its_name(case):
+    truth = own_copy(case)
+    kind = type(truth)
+    for name, called in NAMES.items():
+        skipped = any(case.name.startswith(start) and name == other for start, other in OTHERWISE)
+        if skipped or kind.__name__.startswith("Regularized") or not np.isfinite(says(truth, name)):
+            continue
+        results = copy.copy(truth)
+        results.__dict__.pop(name, None)
+        results.__class__ = type(kind.__name__, (kind,), {name: says(truth, name) * 1.01 + 1.0})
+        with pytest.raises(NotStationary, match=SAID.format(called)):
+            ist.from_statsmodels(results, **case.settings)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("polish", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_row_changed_in_place_after_the_fit_is_refused(case, polish):
+    results = own_copy(case)
+    results.model.exog[0] += np.arange(results.model.exog.shape[1])[::-1]
+    if polish and not hasattr(results, "scale"):
+        pytest.skip("nothing but coefficients is kept: polishing moves them, and says so")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ist.errors.DoubtfulResult)  # that polishing moves theta far
+        with pytest.raises(ist.errors.InflustatError):
+            ist.from_statsmodels(results, polish=polish, **case.settings)
+
+
+LINES = ("OLS", "OLS, HC3 covariance", "WLS", "GLS, diagonal")  # whose minimum stays when y nears its means
+CURVES = ("GLM ", "Logit", "Poisson")
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name in LINES or case.name.startswith(CURVES)], ids=str
+)
+def test_targets_changed_so_that_the_minimum_stays_are_refused(case):
+    results = own_copy(case)
+    means = results.fittedvalues if case.name in LINES else results.predict()
+    assert results.scale  # once asked for, it is kept: least squares have nothing else of their targets
+    y = results.model.endog
+    y[:] = 0.5 * (y + means)
+    with pytest.raises(NotStationary, match=SAID.format("(scale|deviance|log-likelihood|objective)")):
+        ist.from_statsmodels(results, **case.settings)
+
+
+def test_weights_changed_so_that_the_minimum_stays_are_refused():
+    rng = np.random.default_rng(1)
+    X, y = sm.add_constant(rng.normal(size=(30, 2))), rng.normal(size=30)
+    results = sm.WLS(y, X, weights=rng.uniform(0.5, 2.0, 30)).fit()
+    results.model.weights *= 2.0
+    with pytest.raises(NotStationary, match=SAID.format("(sum of the correlations|scale)")):
+        ist.from_statsmodels(results)
+
+
+@pytest.mark.parametrize("family", ["Poisson", "Gaussian", "Gamma"])
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_default_tolerances_and_other_units_pass(family, unit):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(60, 2))
+    mean = np.exp(0.5 + x @ [0.3, -0.4])
+    y = rng.poisson(mean) if family == "Poisson" else unit * mean * rng.gamma(4.0, 0.25, 60)
+    kind = getattr(sm.families, family)
+    for scale in (None, "X2", "dev", 2.5):
+        model = sm.GLM(y, sm.add_constant(x), family=kind(sm.families.links.Log()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ist.errors.DoubtfulResult)  # a tolerance of 1e-8, of y of 1e-6
+            ist.from_statsmodels(model.fit(scale=scale), polish=True)
+
+
+def test_a_perfect_fit_says_rounding_and_passes():
+    x = np.arange(8.0)
+    ist.from_statsmodels(sm.OLS(2.0 + x / 3.0, sm.add_constant(x)).fit())
+
+
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")  # how far polishing moved it
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
+@pytest.mark.parametrize("make", [smf.ols, smf.wls, smf.glm], ids=["ols", "wls", "glm"])
+def test_a_solution_that_was_cut_off_passes_once_it_is_polished(make):
+    nile = sm.datasets.nile.load_pandas().data
+    results = make("volume ~ year + I(year**2) + I(year**3)", nile).fit()
+    fit = ist.from_statsmodels(results, polish=True)
+    x = (nile.year - nile.year.mean()) / 28.0
+    truth = sm.OLS(nile.volume, np.vander(x, 4)).fit()
+    np.testing.assert_allclose(fit.predict(nile), truth.fittedvalues, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_number_of_a_poisson_fit_is_refused(name):
+    case = next(case for case in CASES if case.name == "GLM Poisson log, exposure")
+    results = own_copy(case)
+    kind = type(results)
+    results.__dict__.pop(name, None)
+    results.__class__ = type(kind.__name__, (kind,), {name: 7.0})
+    with pytest.raises(NotStationary, match=SAID.format(NAMES[name])):
+        ist.from_statsmodels(results)
+
+
+def test_degrees_of_freedom_set_by_hand_are_refused():
+    model = sm.OLS([1.0, 3.0, 2.0, 5.0], [[1.0], [1.0], [1.0], [1.0]])
+    model.df_resid = 2.0
+    with pytest.raises(NotStationary, match="degrees of freedom .*says 2 where they give 3"):
+        ist.from_statsmodels(model.fit())
+
+
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")  # how far polishing moved it
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
+@pytest.mark.parametrize("model", [sm.OLS, sm.GLM])
+@pytest.mark.parametrize("design", ["dummy trap", "zero column", "repeated", "far from 0"])
+def test_columns_that_depend_on_each_other_are_counted_as_the_library_does(design, model):
+    rng = np.random.default_rng(0)
+    z, one = rng.normal(size=24), np.ones(24)
+    X = {
+        "dummy trap": np.c_[np.eye(3)[np.arange(24) % 3], one, z],
+        "zero column": np.c_[one, z, 0 * z],
+        "repeated": np.c_[one, z, z],
+        "far from 0": np.c_[one, 1e7 + z, 2.0 * (1e7 + z)],
+    }[design]
+    fit = ist.from_statsmodels(model(z + rng.normal(size=24), X).fit(), polish=True)
+    truth = sm.OLS(fit.risk.y, np.c_[X[:, :3], z] if design == "dummy trap" else np.c_[one, z]).fit()
+    np.testing.assert_allclose(fit.predict(X), truth.fittedvalues, atol=1e-6)
