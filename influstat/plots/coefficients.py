@@ -72,7 +72,7 @@ def coefficient_forest(
     ends = _ends(interval, intervals_without, len(values))
     kept = base.drawn(labels, without=values)
     values, labels, ends = values[kept], labels[kept], ends[np.append(True, kept)]
-    ax = base.one_axes(ax, height=0.9 + 0.24 * len(values))
+    ax = base.one_axes(ax, height=1.1 + 0.3 * len(values))
     flips = np.sign(values) * np.sign(centre) < 0
     ax.axvline(0.0, color=base.GREY, linewidth=0.8)
     ax.axvline(centre, color=base.BLACK, linewidth=0.8, linestyle="--")

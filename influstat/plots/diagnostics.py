@@ -68,7 +68,7 @@ def influence_index(
     kept = base.drawn(labels, values=y)
     x, y, labels = np.flatnonzero(kept).astype(np.float64), y[kept], labels[kept]
     chosen = base.largest(np.abs(y), outliers)
-    ax = base.one_axes(ax, height=2.3)
+    ax = base.one_axes(ax, height=3.1)
     ax.vlines(x, 0.0, y, color=base.BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=len(y) > 2000)
     ax.axhline(0.0, color=base.GREY, linewidth=0.6)
     ax.plot(x[chosen], y[chosen], "o", color=base.ORANGE, markersize=3.5)

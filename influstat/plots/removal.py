@@ -56,7 +56,7 @@ def predicted_against_exact(
     title : str, optional
         Above the axes.
     ax : Axes, optional
-        Where to draw; a new figure of 3.3 inches when left out.
+        Where to draw; a new figure of 4.4 inches when left out.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def predicted_against_exact(
     x = base.column("exact", exact, len(y), holes=True)
     style = _Style(len(y), row_labels, classes, outliers, quantity, reference)
     kept = style.keep(predicted=y, exact=x)
-    ax = base.one_axes(ax, height=3.1)
+    ax = base.one_axes(ax, height=4.1)
     _draw([(ax, title, y[kept])], x[kept], style)
     return ax
 
@@ -156,7 +156,7 @@ def solver_panels(
     style = _Style(len(x), row_labels, classes, outliers, quantity, reference)
     columns = whole_number("columns", columns, at_least=1)
     kept = style.keep(exact=x, **{f"predictions[{name!r}]": y for name, y in panels.items()})
-    axes = base.several_axes(ax, len(panels), columns=columns, height=3.1)
+    axes = base.several_axes(ax, len(panels), columns=columns, height=4.1)
     _draw([(one, name, y[kept]) for one, (name, y) in zip(axes, panels.items(), strict=True)], x[kept], style)
     return axes
 
