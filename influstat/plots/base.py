@@ -262,7 +262,7 @@ def largest(
 
 
 def tidy(ax: Axes, *, xlabel: str, ylabel: str, title: str | None = None, pad: float = 6.0) -> None:
-    """Label the axes, in one style for all plots; long labels are wrapped, `pad` points left for the title."""
+    """Label the axes, in one style for all plots; long labels are wrapped, titles `pad` points above."""
     frame = ax.get_window_extent()
     width, height = (72.0 / ax.figure.dpi * size for size in (frame.width, frame.height))
     ax.set_xlabel(wrapped(xlabel, width, TEXT), fontsize=TEXT)

@@ -79,9 +79,9 @@ def influence_index(
     Examples
     --------
     >>> from influstat import plots
-    >>> ax = plots.influence_index([0.1, 0.9, 0.2], name="leverage", threshold=0.5, threshold_name="2p/n")
+    >>> ax = plots.influence_index([0.1, 0.9, 0.2], name="leverage", outliers=1, threshold=0.5)
     >>> ax.get_ylabel(), [text.get_text() for text in ax.texts]
-    ('leverage', ['2p/n\\n= 0.5', '1'])
+    ('leverage', ['0.5', '1'])
     """
     name, unit, title = text("name", name), text("unit", unit), optional_text("title", title)
     threshold_name = optional_text("threshold_name", threshold_name)
@@ -171,7 +171,8 @@ def influence_panels(
         _stems(one, values, kept, labels, outliers, 0.0, limit, threshold_name)
         for one, values in zip(axes, panels.values(), strict=True)
     ]
-    low, high = (pick(ends) for pick, ends in zip((min, max), zip(*(a.get_ylim() for a in axes)), strict=True))
+    limits = np.array([one.get_ylim() for one in axes])
+    low, high = float(limits.min()), float(limits.max())
     for k, (one, panel) in enumerate(zip(axes, panels, strict=True)):
         one.set_ylim(low, high)
         last = k >= len(axes) - columns  # the lowest panel of its column

@@ -56,12 +56,17 @@ class Quantiles:
 def residual_quantiles(fit: Minimum, *, simulations: int, level: float, seed: int) -> Quantiles:
     """Return the studentised residuals of a fit, their quantiles and the envelope.
 
+    Returns
+    -------
+    Quantiles
+
     Examples
     --------
     >>> import influstat as ist
+    >>> from influstat.statistics.envelope import residual_quantiles
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0])
     >>> found = residual_quantiles(fit, simulations=19, level=0.9, seed=0)
-    >>> found.distribution, found.quantiles.round(3)        # t of 2 degrees of freedom at 2.625 / 4.25 - 1/2 ..
+    >>> found.distribution, found.quantiles.round(3)     # t, 2 degrees of freedom
     ('t', array([-1.275, -0.262,  0.262,  1.275]))
     """
     risk = require_linear(fit.risk, "studentised residuals")
@@ -76,7 +81,9 @@ def residual_quantiles(fit: Minimum, *, simulations: int, level: float, seed: in
     drawn = _simulated(fit, known, simulations, seed) if k else []
     enough = len(drawn) > 0.5 * simulations
     ends = (0.5 - 0.5 * level, 0.5 + 0.5 * level)
-    envelope = np.quantile(drawn, ends, axis=0).T if enough else None
+    envelope: FloatArray | None = None
+    if enough:
+        envelope = np.asarray(np.quantile(np.array(drawn), ends, axis=0).T, dtype=np.float64)
     distribution = "normal" if np.isinf(lowest) else "t"
     return Quantiles(residuals, quantiles, distribution, envelope, len(drawn) if enough else 0)
 
