@@ -372,7 +372,8 @@ def of_parts():
             "shape": None, "ax": None,
         },
         "predicted_against_exact": {
-            "predicted": ROW, "exact": ROW + 0.1, "classes": None, "quantity": "q", "reference": None, **NAMED,
+            "predicted": ROW, "exact": ROW + 0.1, "classes": None, "quantity": "q", "reference": None,
+            **NAMED,
         },
         "solver_panels": {
             "predictions": {"a": ROW}, "exact": ROW, "row_labels": None, "classes": None, "outliers": 1,

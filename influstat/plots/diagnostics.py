@@ -98,14 +98,16 @@ def influence_bubble(
     )  # fmt: skip
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
     if p is not None:
-        lines.upright(ax, 2.0 * p / n, f"2p/n = {2.0 * p / n:.3g}")
+        lines.upright(ax, 2.0 * p / n, f"2 p / n = {2.0 * p / n:.3g}")
     if beyond is not None:
         lines.level(ax, beyond, f"{beyond:g}")
         lines.level(ax, -beyond, f"-{beyond:g}")
     ax.margins(x=0.12, y=0.15)
     note = ax.text(0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, fontsize=base.SMALL)
     gaps = 2.0 + 0.5 * np.sqrt(area)
-    base.label_points(ax, h, r, labels, chosen, gaps=gaps, box=note)
+    heights = [0.0] if beyond is None else [0.0, beyond, -beyond]
+    obstacles = lines.along(ax, heights=heights, places=[] if p is None else [2.0 * p / n])
+    base.label_points(ax, h, r, labels, chosen, gaps=gaps, obstacles=obstacles, box=note)
     pad = lines.ABOVE if p is not None else 6.0
     base.tidy(ax, xlabel=base.counted("leverage", kept), ylabel=residual_name, title=title, pad=pad)
     return ax

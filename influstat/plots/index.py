@@ -195,6 +195,8 @@ def _stems(
     limit_name: str | None,
 ) -> str:
     """Draw the stems of the rows that are kept, their names and the threshold; return a note on it."""
+    from matplotlib.ticker import MaxNLocator
+
     x, y, names = np.flatnonzero(kept).astype(np.float64), values[kept], labels[kept]
     far = np.abs(y - origin)
     chosen = base.largest(far, outliers)
@@ -202,16 +204,19 @@ def _stems(
     ax.vlines(x, origin, y, color=base.BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=many)
     ax.axhline(origin, color=base.GREY, linewidth=0.6)
     ax.plot(x[chosen], y[chosen], "o", color=base.ORANGE, markersize=3.5)
-    note = ""
+    note, heights = "", [origin]
     if limit is not None:
-        said = f"{limit_name}\n= {limit:.3g}" if limit_name else f"{limit:.3g}"
+        start = f"{origin:g} + " if origin else ""
+        said = f"{start}{limit_name} = {origin + limit:.3g}" if limit_name else f"{origin + limit:.3g}"
         if abs(limit) > BEYOND * far.max() > 0.0:
-            note = f"all within {limit:.3g}" + (f" ({limit_name})" if limit_name else "")
+            note = f"all within {limit:.3g} of {origin:g}" + (f" ({limit_name})" if limit_name else "")
         else:
-            lines.level(ax, origin + limit, said)
-            if (y < origin).any():
-                lines.level(ax, origin - limit, "")
+            heights += [origin + limit] + ([origin - limit] if (y < origin).any() else [])
+            for k, height in enumerate(heights[1:]):
+                lines.level(ax, height, "" if k else said)
     ax.margins(x=0.02, y=0.14)
-    stems = [np.column_stack([x, origin + part * (y - origin)]) for part in np.linspace(0.0, 1.0, 9)]
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    stems = [lines.along(ax, heights=heights)]
+    stems += [np.column_stack([x, origin + part * (y - origin)]) for part in np.linspace(0.0, 1.0, 9)]
     base.label_points(ax, x, y, names, chosen, obstacles=np.vstack(stems))
     return note

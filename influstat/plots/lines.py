@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from influstat.input.validation import FloatArray
 from influstat.plots import base
+from influstat.plots.wording import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DARK = "#595959"  # of names of lines: grey as the lines, dark enough to read
 ABOVE = 20.0  # points between axes and title that leave room for the name of an upright line
+DENSE = 60  # points that stand for a line
+WIDE = 66.0  # points: longer names of thresholds are wrapped
 FEWEST = 10  # different places on the horizontal axis that a local mean needs
 
 
 def level(ax: Axes, height: float, name: str) -> None:
     """Draw a horizontal threshold, its name outside the axes on the right, where no point can be."""
+    name = wrapped(name, WIDE, base.SMALL)
     ax.axhline(height, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
     ax.text(
         1.01, height, name, transform=ax.get_yaxis_transform(), va="center", ha="left",
@@ -35,10 +40,19 @@ def upright(ax: Axes, place: float, name: str) -> None:
     )  # fmt: skip
 
 
-def local_mean(ax: Axes, x: FloatArray, y: FloatArray) -> None:
-    """Draw a local mean of y (lowess with two thirds of the points), where x has enough places for one."""
+def along(ax: Axes, *, heights: Sequence[float] = (), places: Sequence[float] = ()) -> FloatArray:
+    """Return points along lines through the whole axes, shape (m, 2), for names to avoid."""
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    across, up = np.linspace(left, right, DENSE), np.linspace(low, high, DENSE)
+    parts = [np.column_stack([across, np.full(DENSE, height)]) for height in heights]
+    parts += [np.column_stack([np.full(DENSE, place), up]) for place in places]
+    return np.vstack([np.zeros((0, 2)), *parts])
+
+
+def local_mean(ax: Axes, x: FloatArray, y: FloatArray) -> bool:
+    """Draw a local mean of y (lowess with two thirds of the points); tell whether x has places for one."""
     if len(np.unique(x)) < FEWEST:
-        return
+        return False
     from statsmodels.nonparametric.smoothers_lowess import lowess
 
     # Without steps that down-weight outliers: of 0s and 1s these would drop the rarer kind. A step of 1 %
@@ -46,4 +60,5 @@ def local_mean(ax: Axes, x: FloatArray, y: FloatArray) -> None:
     with np.errstate(all="ignore"):
         found = lowess(y, x, it=0, delta=0.01 * float(np.ptp(x)))
     found = found[np.isfinite(found).all(axis=1)]
-    ax.plot(found[:, 0], found[:, 1], color=base.ORANGE, linewidth=1.5, label="local mean", zorder=3)
+    ax.plot(found[:, 0], found[:, 1], color=base.ORANGE, linewidth=1.5, zorder=3)
+    return True

@@ -87,14 +87,15 @@ def residuals_against_fitted(
     ax = base.one_axes(ax, size=size)
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
     base.scatter(ax, x, y, base.classes_of(None, len(x)))
-    if smooth:
-        lines.local_mean(ax, x, y)
+    curve = smooth and lines.local_mean(ax, x, y)
     if beyond is not None:
         lines.level(ax, beyond, f"{beyond:g}")
         lines.level(ax, -beyond, f"-{beyond:g}")
     ax.margins(x=0.06, y=0.12)
-    base.label_points(ax, x, y, labels, chosen)
-    base.tidy(ax, xlabel=base.counted(fitted_name, kept), ylabel=name, title=title)
+    heights = [0.0] if beyond is None else [0.0, beyond, -beyond]
+    base.label_points(ax, x, y, labels, chosen, obstacles=lines.along(ax, heights=heights))
+    xlabel = base.counted(fitted_name, kept) + ("\n(curve: local mean)" if curve else "")
+    base.tidy(ax, xlabel=xlabel, ylabel=name, title=title)
     return ax
 
 
@@ -281,7 +282,7 @@ def leverage_contours(
         curve = np.sqrt(height * p * (1.0 - grid) / grid)
         _contour(ax, grid, curve, f"{height:g}")
     base.label_points(ax, h, r, labels, base.largest(distance, outliers))
-    xlabel = base.counted("leverage", kept) + "\ndashed: contours of Cook's distance"
+    xlabel = base.counted("leverage", kept) + "\n(dashed: contours of Cook's distance)"
     base.tidy(ax, xlabel=xlabel, ylabel=residual_name, title=title)
     return ax
 

@@ -88,9 +88,9 @@ def coefficient_slope(
     ax.margins(x=0.08, y=0.12)
     limits = {"xlim": ax.get_xlim(), "ylim": ax.get_ylim()}  # the points', which 0 may lie far from
     ax.axline((0.0, 0.0), slope=rise, color=base.BLACK, linewidth=1.0, zorder=1)
-    if smooth:
-        lines.local_mean(ax, across, up)
+    curve = smooth and lines.local_mean(ax, across, up)
     ax.set(**limits)
     base.label_points(ax, across, up, labels, chosen)
-    base.tidy(ax, xlabel=base.counted(xlabel, kept), ylabel=ylabel, title=title)
+    note = f"(line: slope {rise:.3g}{'; curve: local mean' if curve else ''})"
+    base.tidy(ax, xlabel=f"{base.counted(xlabel, kept)}\n{note}", ylabel=ylabel, title=title)
     return ax

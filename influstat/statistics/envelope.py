@@ -67,7 +67,7 @@ def residual_quantiles(fit: Minimum, *, simulations: int, level: float, seed: in
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0])
     >>> found = residual_quantiles(fit, simulations=19, level=0.9, seed=0)
     >>> found.distribution, found.quantiles.round(3)     # t, 2 degrees of freedom
-    ('t', array([-1.275, -0.262,  0.262,  1.275]))
+    ('t', array([-1.409, -0.342,  0.342,  1.409]))
     """
     risk = require_linear(fit.risk, "studentised residuals")
     residuals = np.where(risk.weights > 0.0, _studentised(fit), np.nan)
@@ -77,7 +77,8 @@ def residual_quantiles(fit: Minimum, *, simulations: int, level: float, seed: in
     shares = (np.arange(1, k + 1) - start) / (k + 1.0 - 2.0 * start)
     freedom = np.broadcast_to(residual_freedom(fit), residuals.shape)[known]
     lowest = float(freedom.min(initial=np.inf))
-    quantiles = ndtri(shares) if np.isinf(lowest) else stdtrit(lowest, shares)
+    of_shares = ndtri(shares) if np.isinf(lowest) else stdtrit(lowest, shares)
+    quantiles = np.asarray(of_shares, dtype=np.float64)
     drawn = _simulated(fit, known, simulations, seed) if k else []
     enough = len(drawn) > 0.5 * simulations
     ends = (0.5 - 0.5 * level, 0.5 + 0.5 * level)

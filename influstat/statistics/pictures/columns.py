@@ -11,7 +11,9 @@ from influstat.errors import Unsupported
 from influstat.input.labels import index_of
 from influstat.input.settings import flag
 from influstat.input.validation import whole_number
+from influstat.losses.base import constant_second
 from influstat.removal.leave_out import announced, leave_groups_out
+from influstat.risks.linear import require_linear
 from influstat.statistics.inference import Inference, inference
 from influstat.statistics.partial import added_variable, partial_residuals
 from influstat.statistics.pictures.base import Pictures, drawing
@@ -69,18 +71,19 @@ class ColumnPictures(Pictures):
         >>> X = [[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]
         >>> fit = ist.Ridge(lam=0.0).fit(X, [1.0, 3.0, 8.0], names=["one", "x"])
         >>> ax = fit.plot.added_variable("x")
-        >>> ax.get_xlabel(), round(ax.lines[0].get_slope(), 9)       # (8 - 1) / 2
-        ('x | others', 3.5)
+        >>> ax.get_ylabel(), round(ax.lines[0].get_slope(), 9)       # (8 - 1) / 2
+        ('response | others', 3.5)
         """
         names, j = whole_number("names", names, at_least=0), position_of(self._fit, column, "column")
         x, y = added_variable(self._fit, j)
+        squared = constant_second(require_linear(self._fit.risk, "residuals").loss) is not None
         with drawing() as plots:
             drawn: Axes = plots.coefficient_slope(
                 x,
                 y,
                 float(self._fit.theta[j]),
                 xlabel=f"{self._fit.names[j]} | others",
-                ylabel="response | others",
+                ylabel="response | others" if squared else "working response | others",
                 row_labels=self._fit.row_labels,
                 outliers=names,
                 title=title,
