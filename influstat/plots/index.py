@@ -207,7 +207,7 @@ def _stems(
     note, heights = "", [origin]
     if limit is not None:
         start = f"{origin:g} + " if origin else ""
-        said = f"{start}{limit_name} = {origin + limit:.3g}" if limit_name else f"{origin + limit:.3g}"
+        said = f"{start}{limit_name}\n= {origin + limit:.3g}" if limit_name else f"{origin + limit:.3g}"
         if abs(limit) > BEYOND * far.max() > 0.0:
             note = f"all within {limit:.3g} of {origin:g}" + (f" ({limit_name})" if limit_name else "")
         else:
@@ -215,7 +215,7 @@ def _stems(
             for k, height in enumerate(heights[1:]):
                 lines.level(ax, height, "" if k else said)
     ax.margins(x=0.02, y=0.14)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
     stems = [lines.along(ax, heights=heights)]
     stems += [np.column_stack([x, origin + part * (y - origin)]) for part in np.linspace(0.0, 1.0, 9)]
     base.label_points(ax, x, y, names, chosen, obstacles=np.vstack(stems))

@@ -9,7 +9,7 @@ import numpy as np
 
 from influstat.input.validation import FloatArray
 from influstat.plots import base
-from influstat.plots.wording import wrapped
+from influstat.plots.wording import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 DARK = "#595959"  # of names of lines: grey as the lines, dark enough to read
 ABOVE = 20.0  # points between axes and title that leave room for the name of an upright line
 DENSE = 60  # points that stand for a line
-WIDE = 66.0  # points: longer names of thresholds are wrapped
+WIDE = 110.0  # points: longer names of thresholds are shortened
 FEWEST = 10  # different places on the horizontal axis that a local mean needs
 
 
 def level(ax: Axes, height: float, name: str) -> None:
     """Draw a horizontal threshold, its name outside the axes on the right, where no point can be."""
-    name = wrapped(name, WIDE, base.SMALL)
+    first, *others = name.split("\n")
+    name = "\n".join([shortened(first, WIDE, base.SMALL), *others])
     ax.axhline(height, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
     ax.text(
         1.01, height, name, transform=ax.get_yaxis_transform(), va="center", ha="left",

@@ -278,10 +278,13 @@ def leverage_contours(
     right, (low, high) = max(1.12 * float(h.max()), 1e-12), ax.get_ylim()
     ax.set(xlim=(min(0.0, float(h.min())), right), ylim=(low, high))
     grid = np.linspace(0.0, min(right, 1.0), 401)[1:-1]
+    obstacles = [np.zeros((0, 2))]
     for height in heights:
         curve = np.sqrt(height * p * (1.0 - grid) / grid)
         _contour(ax, grid, curve, f"{height:g}")
-    base.label_points(ax, h, r, labels, base.largest(distance, outliers))
+        obstacles += [np.column_stack([grid, side * curve]) for side in (1.0, -1.0)]
+    chosen = base.largest(distance, outliers)
+    base.label_points(ax, h, r, labels, chosen, obstacles=np.vstack(obstacles))
     xlabel = base.counted("leverage", kept) + "\n(dashed: contours of Cook's distance)"
     base.tidy(ax, xlabel=xlabel, ylabel=residual_name, title=title)
     return ax

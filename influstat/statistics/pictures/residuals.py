@@ -12,7 +12,7 @@ from influstat.risks.linear import require_linear
 from influstat.statistics.diagnostics import RESIDUALS
 from influstat.statistics.envelope import residual_quantiles
 from influstat.statistics.pictures.base import NAMES, Pictures, drawing
-from influstat.statistics.residuals import has_deviance, root_of_unit
+from influstat.statistics.residuals import has_deviance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +90,7 @@ class ResidualPictures(Pictures):
         with drawing() as plots:
             drawn: Axes = plots.residuals_against_fitted(
                 risk.linear_predictor(self._fit.theta),
-                values / root_of_unit(risk.loss) if plain else values,
+                values,
                 name=said,
                 fitted_name="fitted value" if constant_second(risk.loss) is not None else "linear predictor",
                 smooth=smooth,
