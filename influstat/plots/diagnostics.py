@@ -83,7 +83,7 @@ def influence_bubble(
     if (d < 0).any():
         found = f"is {np.nanmin(d):.3g} somewhere"
         raise InvalidArgument("cooks_distance", "be at least 0", found, "Pass Cook's distances.")
-    beyond = None if limit is None else real_number("limit", limit, above=0.0)
+    beyond = None if limit is None else lines.place("limit", limit, above=0.0)
     n, labels = max(int((h != 0.0).sum()), 1), base.labels_of(row_labels, len(h))
     kept = base.drawn(labels, leverage=h, residual=r, cooks_distance=d)
     h, r, d, labels = h[kept], r[kept], d[kept], labels[kept]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.settings import optional_text, text
-from influstat.input.validation import FloatArray, real_number, whole_number
+from influstat.input.validation import FloatArray, whole_number
 from influstat.plots import base, lines
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def influence_index(
     name, unit, title = text("name", name), text("unit", unit), optional_text("title", title)
     threshold_name = optional_text("threshold_name", threshold_name)
     y = base.column("values", values, holes=True)
-    limit = None if threshold is None else real_number("threshold", threshold)
-    start = real_number("origin", origin)
+    limit = None if threshold is None else lines.place("threshold", threshold)
+    start = lines.place("origin", origin)
     labels = base.labels_of(row_labels, len(y))
     kept = base.drawn(labels, values=y)
     whole_number("outliers", outliers, at_least=0)
@@ -157,7 +157,7 @@ def influence_panels(
         raise InvalidArgument("measures", "name at least one measure", "is empty", "Pass {name: values}.")
     name, title = text("name", name), optional_text("title", title)
     threshold_name = optional_text("threshold_name", threshold_name)
-    limit = None if threshold is None else real_number("threshold", threshold)
+    limit = None if threshold is None else lines.place("threshold", threshold)
     panels: dict[str, FloatArray] = {}
     for one, values in given.items():
         length = len(next(iter(panels.values()))) if panels else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from influstat.input.validation import FloatArray
+from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, real_number
 from influstat.plots import base
 from influstat.plots.wording import shortened
 
@@ -18,7 +19,17 @@ DARK = "#595959"  # of names of lines: grey as the lines, dark enough to read
 ABOVE = 20.0  # points between axes and title that leave room for the name of an upright line
 DENSE = 60  # points that stand for a line
 WIDE = 110.0  # points: longer names of thresholds are shortened
+FURTHEST = 1e100  # beyond, squares and products of places leave float64
 FEWEST = 10  # different places on the horizontal axis that a local mean needs
+
+
+def place(argument: str, value: Any, *, above: float | None = None) -> float:
+    """Return a number that a line can be drawn at, or raise naming `argument`."""
+    number = real_number(argument, value, above=above)
+    if abs(number) > FURTHEST:
+        need = f"be at most {FURTHEST:g} in size to be drawn"
+        raise InvalidArgument(argument, need, f"is {number:g}", "Change its units.")
+    return number
 
 
 def level(ax: Axes, height: float, name: str) -> None:

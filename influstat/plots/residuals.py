@@ -79,7 +79,7 @@ def residuals_against_fitted(
     title, smooth = optional_text("title", title), flag("smooth", smooth)
     x = base.column("fitted", fitted, holes=True)
     y = base.column("residuals", residuals, len(x), holes=True)
-    beyond = None if limit is None else real_number("limit", limit, above=0.0)
+    beyond = None if limit is None else lines.place("limit", limit, above=0.0)
     labels = base.labels_of(row_labels, len(x))
     kept = base.drawn(labels, fitted=x, residuals=y)
     x, y, labels = x[kept], y[kept], labels[kept]
@@ -264,7 +264,7 @@ def leverage_contours(
     title, residual_name = optional_text("title", title), text("residual_name", residual_name)
     h = base.column("leverage", leverage, holes=True)
     r = base.column("residual", residual, len(h), holes=True)
-    p = real_number("coefficients", coefficients, above=0.0)
+    p = lines.place("coefficients", coefficients, above=0.0)
     heights = [real_number(f"levels[{k}]", one, above=0.0) for k, one in enumerate(entries("levels", levels))]
     labels = base.labels_of(row_labels, len(h))
     kept = base.drawn(labels, leverage=h, residual=r)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.input.settings import flag, optional_text, text
-from influstat.input.validation import real_number
 from influstat.plots import base, lines
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def coefficient_slope(
     title, smooth = optional_text("title", title), flag("smooth", smooth)
     across = base.column("x", x, holes=True)
     up = base.column("y", y, len(across), holes=True)
-    rise = real_number("slope", slope)
+    rise = lines.place("slope", slope)
     labels = base.labels_of(row_labels, len(across))
     kept = base.drawn(labels, x=across, y=up)
     across, up, labels = across[kept], up[kept], labels[kept]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KINDS = (*(name for name in RESIDUALS if name != "resid_std"), "standard_resid", "student_resid")
+MOST = 10_000  # simulations: more would say nothing more
 STANDARDISED = ("standard_resid", "student_resid", "standard_resid_deviance")
 
 
@@ -119,7 +120,8 @@ class ResidualPictures(Pictures):
         Parameters
         ----------
         simulations : int
-            How many data sets are drawn from the fitted model, and fitted, for the envelope; 0 for none.
+            How many data sets are drawn from the fitted model, and fitted, for the envelope, at most 10,000;
+            0 for none.
         level : float
             Which share of the simulated residuals of each rank the envelope holds, between 0 and 1.
         seed : int
@@ -161,7 +163,7 @@ class ResidualPictures(Pictures):
         't quantile\n(band: 95 % of 19 simulations)'
         """
         names = whole_number("names", names, at_least=0)
-        many = whole_number("simulations", simulations, at_least=0)
+        many = whole_number("simulations", simulations, at_least=0, at_most=MOST)
         share = real_number("level", level, above=0.0)
         if share >= 1.0:
             raise InvalidArgument("level", "be between 0 and 1", f"is {share:g}", "Pass 0.95, say.")
