@@ -26,6 +26,9 @@ TESTS = {"X": XT, "y": YT, "offset": np.zeros(M)}
 WAYS = {"kind": "linear"}
 STATISTICS = {"dispersion": 1.0, "frequency": False}
 COVARIANCE = {"correction": None, "information": "observed", "kernel": "bartlett", "lags": 1}
+SHOWN = {"title": None, "size": None, "ax": None}
+NAMED = {"row_labels": None, "outliers": 1, **SHOWN}
+LIMIT = {"threshold": 1.0, "threshold_name": "t"}
 CHECK = {"seed": 0, "laws": None}
 LIMITS = {"groups": None, "budget_seconds": 0.0, "largest": 2, "search": False}
 ANY = settings(database=None, phases=[Phase.generate])  # any draw will do: no simpler one is looked for
@@ -148,7 +151,8 @@ def calls():
             "after": {"quantity": "p_values"}, "before": {"quantity": "p_values"},
         }),
         **methods("InferenceTable", inference.table, {"to_frame": {"quantity": "standard_errors"}}),
-        "CoefficientReport.plot": (drawn(fit.report("b", top=2).plot), {"ax": None}),
+        "CoefficientReport.plot": (drawn(fit.report("b", top=2).plot), SHOWN),
+        **{name: (drawn(call), values) for name, (call, values) in of_pictures(fit).items()},
         **methods("Functional", functional, {
             "leave_one_out": {"method": "exact", "rows": [0, 1]}, "standard_errors": {"kind": "model"},
         }),
@@ -164,6 +168,23 @@ def calls():
         **of_a_risk(softmax.risk, softmax.theta), "test_rows": {"X": XT, "y": [0, 1, 2], "offset": None},
     })  # fmt: skip
     return table | of_settings() | of_functions(fit, logistic) | of_parts()
+
+
+def of_pictures(fit):
+    """Return the pictures of a fit."""
+    shown = {"names": 1, **SHOWN}
+    return methods("FitPlots", fit.plot, {
+        "bubble": shown, "cooks_contours": shown,
+        "index": {"measure": "hat_diag", "rules": "R", **shown},
+        "dfbetas": {"coefficients": ["a"], "rules": "R", "columns": 1, **shown},
+        "residuals": {"kind": None, "smooth": True, **shown},
+        "qq": {"simulations": 2, "level": 0.9, "seed": 0, **shown},
+        "added_variable": {"column": "b", **shown},
+        "component_residual": {"column": "b", "smooth": True, **shown},
+        "forest": {"coefficient": "b", "groups": None, "inference": None, **shown},
+        "groups": {"groups": GROUPS, "coefficient": "b", "method": "newton", **shown},
+        "predicted_against_exact": {**TESTS, "method": "influence", **shown},
+    })  # fmt: skip
 
 
 def of_settings():
@@ -321,14 +342,32 @@ def of_parts():
     plot = {
         "coefficient_forest": {
             "estimate": 1.0, "without": ROW, "row_labels": None, "interval": (0.0, 2.0),
-            "intervals_without": None, "name": "x", "ax": None,
+            "intervals_without": None, "name": "x", **SHOWN,
         },
         "influence_index": {
-            "values": ROW, "name": "x", "row_labels": None, "outliers": 1, "threshold": 1.0, "ax": None,
+            "values": ROW, "name": "x", "origin": 0.0, "unit": "row", **NAMED, **LIMIT,
+        },
+        "influence_panels": {
+            "measures": {"a": ROW}, "name": "x", "columns": 1, **NAMED, **LIMIT,
+        },
+        "residuals_against_fitted": {
+            "fitted": ROW, "residuals": ROW, "name": "r", "fitted_name": "f", "smooth": True, "limit": 2.0,
+            **NAMED,
+        },
+        "residual_quantiles": {
+            "residuals": ROW, "quantiles": ROW, "envelope": np.column_stack([ROW - 1.0, ROW + 1.0]),
+            "name": "r", "quantile_name": "q", "note": "n", **NAMED,
+        },
+        "leverage_contours": {
+            "leverage": ROW / 10, "residual": ROW, "coefficients": 2.0, "levels": (0.5, 1.0),
+            "residual_name": "r", **NAMED,
+        },
+        "coefficient_slope": {
+            "x": ROW, "y": ROW, "slope": 1.0, "xlabel": "x", "ylabel": "y", "smooth": True, **NAMED,
         },
         "influence_bubble": {
-            "leverage": ROW / 10, "residual": ROW, "cooks_distance": ROW, "row_labels": None, "outliers": 1,
-            "coefficients": 2.0, "residual_name": "r", "ax": None,
+            "leverage": ROW / 10, "residual": ROW, "cooks_distance": ROW, "coefficients": 2.0,
+            "residual_name": "r", "limit": 2.0, **NAMED,
         },
         "influence_against_distance": {
             "distance": ROW, "influence": ROW, "classes": None, "row_labels": None, "outliers": 1,
@@ -346,8 +385,8 @@ def of_parts():
             "shape": None, "ax": None,
         },
         "predicted_against_exact": {
-            "predicted": ROW, "exact": ROW + 0.1, "row_labels": None, "classes": None, "outliers": 1,
-            "quantity": "q", "reference": None, "title": None, "ax": None,
+            "predicted": ROW, "exact": ROW + 0.1, "classes": None, "quantity": "q", "reference": None,
+            **NAMED,
         },
         "solver_panels": {
             "predictions": {"a": ROW}, "exact": ROW, "row_labels": None, "classes": None, "outliers": 1,

@@ -51,6 +51,28 @@ CALLS = {
         ),
         1,
     ),
+    "influence_panels": (
+        lambda ax: plots.influence_panels({"a": EXACT, "b": PREDICTED}, threshold=1.0, ax=ax),
+        2,
+    ),
+    "residuals_against_fitted": (
+        lambda ax: plots.residuals_against_fitted(EXACT, PREDICTED, row_labels=LABELS, limit=2.0, ax=ax),
+        1,
+    ),
+    "residual_quantiles": (
+        lambda ax: plots.residual_quantiles(
+            EXACT, np.sort(EXACT), envelope=np.sort(EXACT)[:, None] + [-0.1, 0.1], note="band", ax=ax
+        ),
+        1,
+    ),
+    "leverage_contours": (
+        lambda ax: plots.leverage_contours(abs(EXACT) / 4, EXACT, 3, title="a", ax=ax),
+        1,
+    ),
+    "coefficient_slope": (
+        lambda ax: plots.coefficient_slope(EXACT, PREDICTED, 0.8, smooth=True, row_labels=LABELS, ax=ax),
+        1,
+    ),
     "search_curves": (
         lambda ax: plots.search_curves([1, 2, 3], {"a": RNG.random((4, 3)), "b": [0.1, 0.2, 0.3]}, ax=ax),
         1,

@@ -14,6 +14,7 @@ import pytest
 import influstat as ist
 from influstat import checks, datasets, experiments, plots, strategies
 from influstat.errors import DoubtfulResult, InflustatError
+from influstat.statistics.pictures import FitPlots
 from tests.argument_calls import calls
 from tests.odd_values import odd_values
 
@@ -138,7 +139,7 @@ def public_callables():
         value = getattr(ist, name)
         if inspect.isclass(value) and name not in OF_OTHERS and inspect.signature(value).parameters:
             names.append(name)
-    for kind in (ist.Fit, ist.Removal, ist.Influence, ist.Scores, ist.InputScores, ist.Functional):
+    for kind in (ist.Fit, ist.Removal, ist.Influence, ist.Scores, ist.InputScores, ist.Functional, FitPlots):
         for name, method in inspect.getmembers(kind, callable):
             if not name.startswith("_") and len(inspect.signature(method).parameters) > 1:
                 names.append(f"{kind.__name__}.{name}")

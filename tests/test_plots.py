@@ -32,7 +32,7 @@ def test_a_new_figure_where_no_axes_are_given(name):
     assert len(result) == count
     assert all(isinstance(ax, Axes) for ax in result)
     assert all(ax.figure is result[0].figure for ax in result)
-    assert result[0].figure.get_size_inches()[0] <= 7.0
+    assert result[0].figure.get_size_inches()[0] <= 9.3
     result[0].figure.canvas.draw()
 
 
@@ -148,11 +148,11 @@ def test_the_power_of_ten_is_beside_the_label(count):
 @pytest.mark.parametrize(
     ("draw", "width"),
     [
-        (lambda: plots.solver_panels({"a": PREDICTED}, EXACT), 3.3),
-        (lambda: plots.solver_panels({"a": PREDICTED, "b": EXACT}, EXACT), 6.93),
-        (lambda: plots.solver_panels({"a": PREDICTED, "b": EXACT}, EXACT, columns=1), 3.3),
-        (lambda: plots.factor_panels(EXACT, {"a": PREDICTED}, same_label=CLASSES), 3.3),
-        (lambda: plots.factor_panels(EXACT, dict.fromkeys("abc", PREDICTED), same_label=CLASSES), 6.93),
+        (lambda: plots.solver_panels({"a": PREDICTED}, EXACT), 4.4),
+        (lambda: plots.solver_panels({"a": PREDICTED, "b": EXACT}, EXACT), 9.24),
+        (lambda: plots.solver_panels({"a": PREDICTED, "b": EXACT}, EXACT, columns=1), 4.4),
+        (lambda: plots.factor_panels(EXACT, {"a": PREDICTED}, same_label=CLASSES), 4.4),
+        (lambda: plots.factor_panels(EXACT, dict.fromkeys("abc", PREDICTED), same_label=CLASSES), 9.24),
     ],
 )
 def test_the_width_follows_the_panels(draw, width):

@@ -137,7 +137,7 @@ def table(record: Figure5) -> list[Line]:
 def draw(record: Figure5) -> Any:
     """Draw Figure 5 and return the matplotlib Figure: logistic, SVC folded, as published, and fixed."""
     species = np.where(record.split.y > 0, "versicolor", "virginica")
-    axes = several_axes(None, 4, columns=2, height=2.4)
+    axes = several_axes(None, 4, columns=2, height=3.2)
     for ax, title, distance, influence in (
         (axes[0], "logistic regression", record.logistic_distance, record.logistic_influence),
         (axes[1], "SVC, penalty folded", record.svc_distance, record.svc_influence_folded),

@@ -257,7 +257,7 @@ def rounded_choice(record: Figure4) -> int:
 
 def draw(record: Figure4) -> Any:
     """Draw Figure 4 for test row 133 and return the matplotlib Figure."""
-    axes = several_axes(None, 4, columns=2, height=3.1)
+    axes = several_axes(None, 4, columns=2, height=4.1)
     eta = np.linspace(-0.5, 2.5, 301)
     for t, style, colour in zip((0.001, 0.1, 0.5), ("-", "--", ":"), CYCLE, strict=False):
         smoothed = t * np.logaddexp(0.0, (1.0 - eta) / t)

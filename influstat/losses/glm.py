@@ -12,6 +12,7 @@ from influstat.input.validation import FloatArray, vector
 from influstat.losses import glm_families as families
 from influstat.losses import glm_links as links
 from influstat.losses.base import Bell
+from influstat.losses.drawing import Draw
 from influstat.losses.glm_families import Family
 from influstat.losses.glm_links import InverseLink
 
@@ -92,6 +93,11 @@ class GLMLoss(Bell):
         """Return 1 where the family has no scale, None where its scale is to be estimated."""
         known = (families.Binomial, families.Poisson, families.NegativeBinomial)
         return 1.0 if isinstance(self.family, known) else None
+
+    @property
+    def draw(self) -> Draw | None:
+        """Return what draws random targets around their means; None where the family has no density."""
+        return self.family.draw
 
     @np.errstate(all="ignore")
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ from scipy.special import gammaln, xlogy
 
 from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray
+from influstat.losses import drawing
 
 Derivatives = tuple[FloatArray, FloatArray, FloatArray]
 
@@ -57,6 +58,11 @@ class Family(Protocol):
         """Return which targets there are."""
         ...
 
+    @property
+    def draw(self) -> drawing.Draw | None:
+        """Return what draws random targets (`influstat.losses.drawing`); None where there is no density."""
+        ...
+
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f(y; mu) at scale 1."""
         ...
@@ -75,6 +81,7 @@ class Gaussian:
     """-(y - mu)^2 / 2 - log(2 pi) / 2."""
 
     support = ANY
+    draw = staticmethod(drawing.normal)
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
@@ -94,6 +101,7 @@ class Binomial:
     """y log mu + (1 - y) log(1 - mu), y a proportion; a row of n trials has weight n."""
 
     support = PROPORTIONS
+    draw = staticmethod(drawing.proportions)
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f, up to the binomial coefficient."""
@@ -122,6 +130,7 @@ class Poisson:
     """y log mu - mu - log y!."""
 
     support = COUNTS
+    draw = staticmethod(drawing.counts)
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
@@ -141,6 +150,7 @@ class Gamma:
     """-y / mu - log mu."""
 
     support = POSITIVE
+    draw = staticmethod(drawing.gamma)
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
@@ -160,6 +170,7 @@ class InverseGaussian:
     """-(y - mu)^2 / (2 y mu^2) - log(2 pi y^3) / 2."""
 
     support = POSITIVE
+    draw = staticmethod(drawing.inverse_gaussian)
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
@@ -180,6 +191,10 @@ class NegativeBinomial:
 
     alpha: float
     support = COUNTS
+
+    def draw(self, mean: FloatArray, precision: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return random targets."""
+        return drawing.negative_binomial(mean, precision, rng, alpha=self.alpha)
 
     def log_likelihood(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return log f."""
@@ -208,6 +223,7 @@ class Tweedie:
     """The quasi-likelihood with variance mu^power (power not 1 or 2): it has no density in closed form."""
 
     power: float
+    draw = None
 
     @property
     def support(self) -> Support:

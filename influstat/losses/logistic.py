@@ -18,8 +18,14 @@ class _Logistic(Bell):
     self_concordance = 1.0  # since l3 = -l2 tanh(eta / 2)
     dispersion = 1.0  # the loss is the negative log-likelihood
 
+    _other: float  # the label that is not 1
+
     def _sign(self, y: FloatArray) -> FloatArray:
         raise NotImplementedError
+
+    def draw(self, mean: FloatArray, precision: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return random labels, with the mean as the probability of label 1."""
+        return np.where(rng.random(np.shape(mean)) < mean, 1.0, self._other)
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return log(1 + e^(s eta)): nothing cancels."""
@@ -62,6 +68,8 @@ class LogisticLoss(_Logistic):
     0.0
     """
 
+    _other = 0.0
+
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64 if it holds only 0 and 1."""
         return two_labels(y, (0.0, 1.0), "Recode y to 0/1, or use Logistic(labels=(-1, 1)) for -1/+1.")
@@ -80,6 +88,8 @@ class SignedLogisticLoss(_Logistic):
     >>> float(ist.SignedLogisticLoss().first(1.0, 0.0))
     -0.5
     """
+
+    _other = -1.0
 
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64 if it holds only -1 and +1."""

@@ -11,6 +11,7 @@ from scipy.special import xlogy
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, vector
 from influstat.losses.base import Bell
+from influstat.losses.drawing import counts
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class PoissonLoss(Bell):
             was = f"holds {targets[row]:g} at row {row}"
             raise InvalidArgument("y", "hold counts or rates of at least 0", was, "Correct it.")
         return targets
+
+    draw = staticmethod(counts)
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return e^eta - y eta."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from influstat.input.validation import FloatArray
 from influstat.losses.base import Location
+from influstat.losses.drawing import normal
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class SquaredError(Location):
     quadratic = 2.0
     self_concordance = 0.0  # the third derivative vanishes
     dispersion = None  # the variance is to be estimated (phi = 2 sigma^2, as there is no factor 1/2)
+
+    def draw(self, mean: FloatArray, precision: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return normal targets; the dispersion is twice their variance."""
+        return normal(mean, 2.0 * precision, rng)
 
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return (y - eta)^2."""

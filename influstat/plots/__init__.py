@@ -7,21 +7,29 @@ common form of colour blindness; classes also differ in their markers.
 """
 
 from influstat.plots.coefficients import coefficient_forest
-from influstat.plots.diagnostics import influence_bubble, influence_index
+from influstat.plots.diagnostics import influence_bubble
 from influstat.plots.factors import factor_panels, influence_against_distance
 from influstat.plots.images import helpful_and_harmful_images, image_panels
+from influstat.plots.index import influence_index, influence_panels
 from influstat.plots.removal import predicted_against_exact, solver_panels
+from influstat.plots.residuals import leverage_contours, residual_quantiles, residuals_against_fitted
 from influstat.plots.search import search_curves
+from influstat.plots.slopes import coefficient_slope
 
 __all__ = [
     "coefficient_forest",
+    "coefficient_slope",
     "factor_panels",
     "helpful_and_harmful_images",
     "image_panels",
     "influence_against_distance",
     "influence_bubble",
     "influence_index",
+    "influence_panels",
+    "leverage_contours",
     "predicted_against_exact",
+    "residual_quantiles",
+    "residuals_against_fitted",
     "search_curves",
     "solver_panels",
 ]

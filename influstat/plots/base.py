@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency
-from influstat.input.validation import FloatArray, any_array, first_not_finite, numeric_array, whole_number
+from influstat.input.printing import short
+from influstat.input.settings import entries
+from influstat.input.validation import (
+    FloatArray,
+    any_array,
+    first_not_finite,
+    numeric_array,
+    real_number,
+    whole_number,
+)
 from influstat.input.warning import doubt
 from influstat.plots.placing import Placing
 from influstat.plots.wording import shortened, wrapped
@@ -24,12 +33,14 @@ SKY, YELLOW, AMBER, BLACK, GREY = "#56B4E9", "#F0E442", "#E69F00", "#000000", "#
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, BLACK)
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 
-PANEL = 3.3  # inches: the width of one column of a two-column page
-SMALL = 7  # points: names of single rows, panel titles in a row of panels
-TEXT = 8  # points: labels of axes, titles
-NAME_WIDTH = 110.0  # points: longer names of rows are shortened
+PANEL = 4.4  # inches: the width of one panel
+SMALL = 9  # points: names of single rows, panel titles in a row of panels
+TEXT = 10  # points: labels of axes, titles
+NAME_WIDTH = 140.0  # points: longer names of rows are shortened
 
 Class = tuple[str, NDArray[np.bool_], str, str]  # name, mask of its rows, colour, marker
+
+WIDEST = 100.0  # inches: what is larger was meant as pixels
 
 # Why a diagnostic of a row can be nan.
 LEVERAGE_ONE = (
@@ -50,10 +61,29 @@ def pyplot() -> Any:
     return plt
 
 
-def one_axes(ax: Axes | None, *, height: float = 2.7) -> Axes:
-    """Return the axes to draw on: the caller's, or those of a new figure of one column's width."""
+def figure_size(size: Any, ax: Any, usual: tuple[float, float]) -> tuple[float, float]:
+    """Return width and height of a new figure in inches: the caller's, or the usual ones; or raise."""
+    if size is None:
+        return usual
+    if ax is not None:
+        was = f"is {short(size)}"
+        raise InvalidArgument("size", "be left out where ax is given", was, "Set the size of that figure.")
+    given = entries("size", size)
+    if len(given) != 2:
+        was = f"has {len(given)} entries"
+        raise InvalidArgument("size", "be a width and a height in inches", was, "Pass (6, 4), say.")
+    width, height = (real_number(f"size[{k}]", one, at_least=1.0) for k, one in enumerate(given))
+    if max(width, height) > WIDEST:
+        was = f"is {short(size)}"
+        raise InvalidArgument("size", f"be at most {WIDEST:g} inches", was, "Pass inches, not pixels.")
+    return width, height
+
+
+def one_axes(ax: Axes | None, *, height: float = 3.5, size: Any = None) -> Axes:
+    """Return the axes to draw on: the caller's, or those of a new figure of one panel's width."""
+    inches = figure_size(size, ax, (PANEL, height))
     if ax is None:
-        _, ax = pyplot().subplots(figsize=(PANEL, height), layout="constrained")
+        _, ax = pyplot().subplots(figsize=inches, layout="constrained")
     elif not hasattr(ax, "get_window_extent"):
         found, remedy = f"is a {type(ax).__name__}", "Pass one, or leave it out."
         raise InvalidArgument("ax", "be a matplotlib Axes", found, remedy)
@@ -61,7 +91,13 @@ def one_axes(ax: Axes | None, *, height: float = 2.7) -> Axes:
 
 
 def several_axes(
-    ax: Any, count: int, *, columns: int | None = None, height: float = 2.5, width: float | None = None
+    ax: Any,
+    count: int,
+    *,
+    columns: int | None = None,
+    height: float = 3.3,
+    width: float | None = None,
+    size: Any = None,
 ) -> NDArray[Any]:
     """Return `count` axes to draw on, as a flat array: the caller's, or those of a new figure, row by row."""
     columns = count if columns is None else min(whole_number("columns", columns, at_least=1), count)
@@ -69,11 +105,12 @@ def several_axes(
         rows = -(-count // columns)
         if width is None:  # of one column of a page, or of both
             width = PANEL if columns == 1 else 2.1 * PANEL
-        size = (width, height * rows)
-        figure, grid = pyplot().subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+        inches = figure_size(size, ax, (width, height * rows))
+        figure, grid = pyplot().subplots(rows, columns, figsize=inches, layout="constrained", squeeze=False)
         for extra in grid.flat[count:]:
             figure.delaxes(extra)
         return np.asarray(grid.flat[:count])
+    figure_size(size, ax, (PANEL, height))
     axes = np.asarray(ax, dtype=object).ravel()
     if len(axes) != count or not all(hasattr(one, "get_window_extent") for one in axes):
         need, remedy = f"hold {count} matplotlib Axes", "Make them with plt.subplots."
@@ -114,6 +151,13 @@ def drawn(labels: NDArray[Any], **columns: FloatArray) -> NDArray[np.bool_]:
             f"{LEVERAGE_ONE}"
         )
     return np.asarray(~missing)
+
+
+def counted(xlabel: str, kept: NDArray[np.bool_], unit: str = "row") -> str:
+    """Return the label of the horizontal axis, with a note of how many rows are not drawn, if any."""
+    left, n = int(np.sum(~kept)), len(kept)
+    some = f"{left} of {n} {unit}s {'is' if left == 1 else 'are'} nan and not drawn"
+    return f"{xlabel}\n({some})" if left else xlabel
 
 
 def named_values(argument: str, value: Any) -> dict[str, Any]:
@@ -217,14 +261,14 @@ def largest(
     return np.asarray(order[values[order] > above])
 
 
-def tidy(ax: Axes, *, xlabel: str, ylabel: str, title: str | None = None) -> None:
-    """Label the axes, in one style for all plots; long labels are wrapped."""
+def tidy(ax: Axes, *, xlabel: str, ylabel: str, title: str | None = None, pad: float = 6.0) -> None:
+    """Label the axes, in one style for all plots; long labels are wrapped, titles `pad` points above."""
     frame = ax.get_window_extent()
     width, height = (72.0 / ax.figure.dpi * size for size in (frame.width, frame.height))
     ax.set_xlabel(wrapped(xlabel, width, TEXT), fontsize=TEXT)
     ax.set_ylabel(wrapped(ylabel, height, TEXT), fontsize=TEXT)
     if title:
-        ax.set_title(wrapped(title, width, TEXT), fontsize=TEXT)
+        ax.set_title(wrapped(title, width, TEXT), fontsize=TEXT, pad=pad)
     ax.tick_params(labelsize=SMALL)
     for axis in (ax.xaxis, ax.yaxis):
         axis.get_offset_text().set_fontsize(SMALL)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
-from influstat.input.settings import text
+from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray, numeric_array, real_number
 from influstat.plots import base
 from influstat.plots.wording import text_width, wrapped
@@ -24,6 +24,8 @@ def coefficient_forest(
     interval: Any = None,
     intervals_without: Any = None,
     name: str = "coefficient",
+    title: str | None = None,
+    size: Any = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one coefficient as a forest plot: all rows on top, then without each influential row.
@@ -40,6 +42,10 @@ def coefficient_forest(
         Lower and upper end of the confidence interval with all rows, and without each row.
     name : str
         What the coefficient is called, with its unit.
+    title : str, optional
+        Above the axes.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
     ax : Axes, optional
         Where to draw.
 
@@ -67,12 +73,13 @@ def coefficient_forest(
     ['all rows', 'without household 4835', 'without household 7']
     """
     centre, name = real_number("estimate", estimate), text("name", name)
+    title = optional_text("title", title)
     values = base.column("without", without, holes=True)
     labels = base.labels_of(row_labels, len(values))
     ends = _ends(interval, intervals_without, len(values))
     kept = base.drawn(labels, without=values)
     values, labels, ends = values[kept], labels[kept], ends[np.append(True, kept)]
-    ax = base.one_axes(ax, height=0.9 + 0.24 * len(values))
+    ax = base.one_axes(ax, height=1.1 + 0.3 * len(values), size=size)
     flips = np.sign(values) * np.sign(centre) < 0
     ax.axvline(0.0, color=base.GREY, linewidth=0.8)
     ax.axvline(centre, color=base.BLACK, linewidth=0.8, linestyle="--")
@@ -87,7 +94,8 @@ def coefficient_forest(
     ax.set_yticks(range(len(lines)), lines)
     ax.set_ylim(len(values) + 0.6, -0.6)
     left = whole - max(text_width(line, base.SMALL) for line in lines)
-    base.tidy(ax, xlabel=wrapped(name, max(left - 20.0, 40.0), base.TEXT), ylabel="")
+    below = wrapped(name, max(left - 20.0, 40.0), base.TEXT)
+    base.tidy(ax, xlabel=base.counted(below, kept, "line"), ylabel="", title=title)
     ax.tick_params(axis="y", labelsize=base.SMALL, length=0)
     return ax
 

@@ -1,4 +1,4 @@
-"""The classical pictures of a fit's rows: influence index plot and bubble plot."""
+"""The bubble plot: residual, leverage and Cook's distance of every row in one picture."""
 
 from __future__ import annotations
 
@@ -7,79 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
-from influstat.input.settings import text
+from influstat.input.settings import optional_text, text
 from influstat.input.validation import real_number
-from influstat.plots import base
+from influstat.plots import base, lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-def influence_index(
-    values: Any,
-    *,
-    name: str = "Cook's distance",
-    row_labels: Any = None,
-    outliers: int = 3,
-    threshold: float | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw one number per row as a stem over the row's position, the largest named.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        Any diagnostic: Cook's distance, leverage, DFBETA, studentised residual, `Scores.removal`.
-    name : str
-        What it is, with its unit.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
-    outliers : int
-        How many rows of largest absolute value are marked and, where there is room, named.
-    threshold : float, optional
-        Draws a line there, and at its negative where values are negative too.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        The values are not a vector of numbers, hold inf or nothing but nan, or labels do not match.
-
-    Warns
-    -----
-    DoubtfulResult
-        Some values are nan, such as the Cook's distance of a row of leverage 1: these rows have no stem.
-
-    Examples
-    --------
-    >>> from influstat import plots
-    >>> plots.influence_index([0.1, 0.9, 0.2], name="leverage").get_ylabel()
-    'leverage'
-    """
-    name = text("name", name)
-    y = base.column("values", values, holes=True)
-    level = None if threshold is None else real_number("threshold", threshold)
-    labels = base.labels_of(row_labels, len(y))
-    kept = base.drawn(labels, values=y)
-    x, y, labels = np.flatnonzero(kept).astype(np.float64), y[kept], labels[kept]
-    chosen = base.largest(np.abs(y), outliers)
-    ax = base.one_axes(ax, height=2.3)
-    ax.vlines(x, 0.0, y, color=base.BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=len(y) > 2000)
-    ax.axhline(0.0, color=base.GREY, linewidth=0.6)
-    ax.plot(x[chosen], y[chosen], "o", color=base.ORANGE, markersize=3.5)
-    if level is not None:
-        for line in (level, -level) if (y < 0).any() else (level,):
-            ax.axhline(line, color=base.GREY, linewidth=0.8, linestyle="--")
-    ax.margins(x=0.02, y=0.12)
-    stems = np.vstack([np.column_stack([x, part * y]) for part in np.linspace(0.0, 1.0, 9)])
-    base.label_points(ax, x, y, labels, chosen, obstacles=stems)
-    base.tidy(ax, xlabel="row", ylabel=name)
-    return ax
 
 
 def influence_bubble(
@@ -91,6 +24,9 @@ def influence_bubble(
     outliers: int = 3,
     coefficients: float | None = None,
     residual_name: str = "studentised residual",
+    limit: float | None = None,
+    title: str | None = None,
+    size: Any = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw residual against leverage, each row a circle whose area is its Cook's distance.
@@ -104,9 +40,16 @@ def influence_bubble(
     outliers : int
         How many rows of largest Cook's distance are coloured and, where there is room, named.
     coefficients : float, optional
-        p, or the effective number; draws the usual line at twice the mean leverage, 2 p / n.
+        p, or the effective number; draws the usual line at twice the mean leverage, 2 p / n. Rows of
+        leverage 0 (those without weight) do not count among the n.
     residual_name : str
         Which residual it is.
+    limit : float, optional
+        Draws lines at plus and minus this residual.
+    title : str, optional
+        Above the axes.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
     ax : Axes, optional
         Where to draw.
 
@@ -122,7 +65,8 @@ def influence_bubble(
     Warns
     -----
     DoubtfulResult
-        Some rows hold a nan, such as the Cook's distance of a row of leverage 1: they are not drawn.
+        Some rows hold a nan, such as the Cook's distance of a row of leverage 1: they are not drawn, and
+        counted below the axis.
 
     Examples
     --------
@@ -131,7 +75,7 @@ def influence_bubble(
     >>> ax.get_xlabel(), ax.texts[1].get_text()
     ('leverage', 'b')
     """
-    residual_name = text("residual_name", residual_name)
+    residual_name, title = text("residual_name", residual_name), optional_text("title", title)
     h = base.column("leverage", leverage, holes=True)
     r = base.column("residual", residual, len(h), holes=True)
     d = base.column("cooks_distance", cooks_distance, len(h), holes=True)
@@ -139,11 +83,12 @@ def influence_bubble(
     if (d < 0).any():
         found = f"is {np.nanmin(d):.3g} somewhere"
         raise InvalidArgument("cooks_distance", "be at least 0", found, "Pass Cook's distances.")
-    n, labels = len(h), base.labels_of(row_labels, len(h))
+    beyond = None if limit is None else lines.place("limit", limit, above=0.0)
+    n, labels = max(int((h != 0.0).sum()), 1), base.labels_of(row_labels, len(h))
     kept = base.drawn(labels, leverage=h, residual=r, cooks_distance=d)
     h, r, d, labels = h[kept], r[kept], d[kept], labels[kept]
     chosen = base.largest(d, outliers)
-    ax = base.one_axes(ax)
+    ax = base.one_axes(ax, size=size)
     area = 4.0 + 260.0 * d / (d.max() or 1.0)
     colours = np.full(len(h), base.BLUE, dtype=object)
     colours[chosen] = base.ORANGE
@@ -153,10 +98,16 @@ def influence_bubble(
     )  # fmt: skip
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
     if p is not None:
-        ax.axvline(2.0 * p / n, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
+        lines.upright(ax, 2.0 * p / n, f"2 p / n = {2.0 * p / n:.3g}")
+    if beyond is not None:
+        lines.level(ax, beyond, f"{beyond:g}")
+        lines.level(ax, -beyond, f"-{beyond:g}")
     ax.margins(x=0.12, y=0.15)
     note = ax.text(0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, fontsize=base.SMALL)
     gaps = 2.0 + 0.5 * np.sqrt(area)
-    base.label_points(ax, h, r, labels, chosen, gaps=gaps, box=note)
-    base.tidy(ax, xlabel="leverage", ylabel=residual_name)
+    heights = [0.0] if beyond is None else [0.0, beyond, -beyond]
+    obstacles = lines.along(ax, heights=heights, places=[] if p is None else [2.0 * p / n])
+    base.label_points(ax, h, r, labels, chosen, gaps=gaps, obstacles=obstacles, box=note)
+    pad = lines.ABOVE if p is not None else 6.0
+    base.tidy(ax, xlabel=base.counted("leverage", kept), ylabel=residual_name, title=title, pad=pad)
     return ax

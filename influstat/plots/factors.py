@@ -129,7 +129,7 @@ def factor_panels(
     y = base.column("true", true)
     same = _same(same_label, len(y))
     columns = {name: base.column(f"variants[{name!r}]", values, len(y)) for name, values in panels.items()}
-    axes = base.several_axes(ax, len(panels), height=2.5)
+    axes = base.several_axes(ax, len(panels), height=3.3)
     classes = [
         ("same label as the test row", same, base.BLUE, base.MARKERS[0]),
         ("other label", ~same, base.ORANGE, base.MARKERS[1]),
@@ -143,7 +143,7 @@ def factor_panels(
             one.axline((0.0, 0.0), slope=1.0, color=base.BLACK, linestyle="--", linewidth=0.8, zorder=1)
         base.tidy(one, xlabel=name, ylabel="-I with all factors, eq. (17)" if one is axes[0] else "")
         base.scientific(one)
-    axes[0].legend(fontsize=base.SMALL - 0.5, loc="best", frameon=False, handletextpad=0.1, borderpad=0.1)
+    axes[0].legend(fontsize=base.SMALL, loc="best", frameon=False, handletextpad=0.1, borderpad=0.1)
     return axes
 
 

@@ -62,7 +62,7 @@ def image_panels(
     names = _one_each("titles", titles, count)
     colours = [base.GREY] * count if frames is None else _colours(frames, count)
     columns = min(count if columns is None else whole_number("columns", columns, at_least=1), count)
-    axes = base.several_axes(ax, count, columns=columns, height=1.25, width=max(1.15 * columns, 1.6))
+    axes = base.several_axes(ax, count, columns=columns, height=1.6, width=max(1.5 * columns, 2.1))
     for one, picture, title, colour in zip(axes, pictures, names, colours, strict=True):
         one.imshow(picture, cmap="gray_r", interpolation="nearest")
         one.set_title(str(title), fontsize=base.SMALL)
@@ -124,7 +124,7 @@ def helpful_and_harmful_images(
     effect = base.column("change", change, n)
     labels = base.labels_of(row_labels, n)
     k = min(whole_number("k", k, at_least=1), n)
-    axes = base.several_axes(ax, 2 * k, columns=k, height=1.25, width=max(1.15 * k, 1.6))
+    axes = base.several_axes(ax, 2 * k, columns=k, height=1.6, width=max(1.5 * k, 2.1))
     for line, kind, chosen, colour in (
         (axes[:k], "helpful", base.largest(effect, k), base.BLUE),
         (axes[k:], "harmful", base.largest(-effect, k), base.ORANGE),

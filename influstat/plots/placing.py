@@ -62,6 +62,9 @@ class Placing:
             size = np.array([extent.width / self.ax.bbox.width, extent.height / self.ax.bbox.height])
             put(self.box, emptiest(within, size)[0])
             taken.append(self.box.get_window_extent(renderer))
+        ours = {id(text) for text in (*self.names, self.box)}
+        others = (text for text in self.ax.texts if id(text) not in ours and text.get_visible())
+        taken += [text.get_window_extent(renderer) for text in others]
         named = self.ax.transData.transform(np.array([name.xy for name in self.names]).reshape(-1, 2))
         for name, gap, place in zip(self.names, self.gaps, named, strict=True):
             shown = self.ax.bbox.contains(*place)

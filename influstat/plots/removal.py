@@ -31,6 +31,7 @@ def predicted_against_exact(
     quantity: str = "test loss",
     reference: str | None = None,
     title: str | None = None,
+    size: Any = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the predicted change on removal of each row against that of an exact refit.
@@ -55,8 +56,10 @@ def predicted_against_exact(
         What `exact` is, for the horizontal axis: the default is "exact change of the <quantity>".
     title : str, optional
         Above the axes.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
     ax : Axes, optional
-        Where to draw; a new figure of 3.3 inches when left out.
+        Where to draw; a new figure of 4.4 inches when left out.
 
     Returns
     -------
@@ -91,7 +94,7 @@ def predicted_against_exact(
     x = base.column("exact", exact, len(y), holes=True)
     style = _Style(len(y), row_labels, classes, outliers, quantity, reference)
     kept = style.keep(predicted=y, exact=x)
-    ax = base.one_axes(ax, height=3.1)
+    ax = base.one_axes(ax, height=4.1, size=size)
     _draw([(ax, title, y[kept])], x[kept], style)
     return ax
 
@@ -156,7 +159,7 @@ def solver_panels(
     style = _Style(len(x), row_labels, classes, outliers, quantity, reference)
     columns = whole_number("columns", columns, at_least=1)
     kept = style.keep(exact=x, **{f"predictions[{name!r}]": y for name, y in panels.items()})
-    axes = base.several_axes(ax, len(panels), columns=columns, height=3.1)
+    axes = base.several_axes(ax, len(panels), columns=columns, height=4.1)
     _draw([(one, name, y[kept]) for one, (name, y) in zip(axes, panels.items(), strict=True)], x[kept], style)
     return axes
 

@@ -66,6 +66,11 @@ class Rule:
     text: str
     limit: Callable[[int, float], Any]
 
+    @property
+    def symbol(self) -> str:
+        """The limit as a formula in n and p: what the text has between the sign and its source."""
+        return self.text.split(" > ")[1].rsplit(" (", 1)[0]
+
 
 BELSLEY = "Belsley, Kuh and Welsch 1980"
 RULES = {
@@ -92,6 +97,22 @@ def flags(fit: Minimum, rules: str = "R", *, method: str = "newton") -> pd.DataF
     """Return which rows each rule flags; `Fit.flags` says more."""
     import pandas as pd
 
+    chosen, limits = rules_of(fit, rules)
+    frame = diagnostics(fit, MEASURES, method=method)
+    columns, said = {}, {}
+    for name in frame.columns:
+        measure = name if name in chosen else "dfbetas"
+        values = frame[name].to_numpy()
+        size = np.abs(1.0 - values if measure == "cov_ratio" else values)
+        columns[name] = size > limits[measure]  # nan is not above anything
+        said[name] = f"{chosen[measure].text}, here {limits[measure]:.4g}"
+    found = pd.DataFrame(columns, index=frame.index)
+    found.attrs.update(rules=said, status=frame.attrs["status"])
+    return found
+
+
+def rules_of(fit: Minimum, rules: str) -> tuple[dict[str, Rule], dict[str, float]]:
+    """Return the rules of that name and their limits for this fit, both by measure; or raise."""
     chosen = RULES[choice("rules", rules, tuple(RULES))]
     leverage = Leverage(fit, fit.stated.information)
     rows, freedom = int((leverage.values > 0.0).sum()), leverage.effective_degrees_of_freedom
@@ -102,18 +123,7 @@ def flags(fit: Minimum, rules: str = "R", *, method: str = "newton") -> pd.DataF
             f"has {rows} and {freedom:g}",
             "Look at fit.diagnostics().",
         )
-    frame = diagnostics(fit, MEASURES, method=method)
-    columns, said = {}, {}
-    for name in frame.columns:
-        measure = name if name in chosen else "dfbetas"
-        rule = chosen[measure]
-        values = frame[name].to_numpy()
-        size = np.abs(1.0 - values if measure == "cov_ratio" else values)
-        columns[name] = size > rule.limit(rows, freedom)  # nan is not above anything
-        said[name] = f"{rule.text}, here {rule.limit(rows, freedom):.4g}"
-    found = pd.DataFrame(columns, index=frame.index)
-    found.attrs.update(rules=said, status=frame.attrs["status"])
-    return found
+    return chosen, {name: float(rule.limit(rows, freedom)) for name, rule in chosen.items()}
 
 
 def outlier_test(fit: Minimum) -> pd.DataFrame:
@@ -122,7 +132,7 @@ def outlier_test(fit: Minimum) -> pd.DataFrame:
 
     frame = diagnostics(fit, ["student_resid"])
     residuals, weightless = frame["student_resid"].to_numpy(), fit.risk.weights == 0.0
-    p = 2.0 * tail(np.abs(residuals), _freedom(fit))
+    p = 2.0 * tail(np.abs(residuals), residual_freedom(fit))
     p[weightless] = np.nan  # nor do they count among the tests
     columns = {"student_resid": residuals, "p_values": p}
     columns |= {name: adjust(p) for name, adjust in ADJUSTMENTS.items()}
@@ -132,7 +142,7 @@ def outlier_test(fit: Minimum) -> pd.DataFrame:
     return found
 
 
-def _freedom(fit: Minimum) -> Any:
+def residual_freedom(fit: Minimum) -> Any:
     """Return the degrees of freedom of each studentised residual, shape (n,); inf: it is a normal one."""
     leverage = Leverage(fit, fit.stated.information)
     counts = counts_of(fit, None)

@@ -9,6 +9,7 @@ from influstat.input.validation import FloatArray
 from influstat.statistics.covariance import covariance
 from influstat.statistics.diagnostics import diagnostics
 from influstat.statistics.inference import Inference
+from influstat.statistics.pictures import FitPlots
 from influstat.statistics.read_inference import inference
 from influstat.statistics.row_questions import RowQuestions
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 class StatisticalQuestions(RowQuestions):
     """A minimum that answers for its rows and coefficients as regression software does."""
+
+    @property
+    def plot(self) -> FitPlots:
+        """The standard pictures of this fit: ``fit.plot.bubble()``, ``fit.plot.index("cooks_d")``, ...
+
+        `FitPlots` lists them. Drawing needs matplotlib (``pip install 'influstat[plot]'``).
+        """
+        return FitPlots(self)
 
     def diagnostics(
         self,

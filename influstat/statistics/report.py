@@ -105,11 +105,15 @@ class CoefficientReport(Tabled):
         }
         return pd.DataFrame(columns, index=["all rows", *self._lines()])
 
-    def plot(self, *, ax: Axes | None = None) -> Axes:
+    def plot(self, *, title: str | None = None, size: Any = None, ax: Axes | None = None) -> Axes:
         """Draw the estimates and their intervals as a forest plot: all rows on top, then each line.
 
         Parameters
         ----------
+        title : str, optional
+            Above the axes.
+        size : pair of float, optional
+            Width and height of a new figure in inches.
         ax : Axes, optional
             Where to draw; a new figure when left out.
 
@@ -121,7 +125,7 @@ class CoefficientReport(Tabled):
         Raises
         ------
         InvalidArgument
-            No line has an estimate, or ax is no Axes.
+            No line has an estimate, ax is no Axes, or size no pair of inches.
         MissingDependency
             matplotlib is not installed.
         """
@@ -133,6 +137,8 @@ class CoefficientReport(Tabled):
             interval=(self.whole["lower"], self.whole["upper"]),
             intervals_without=np.column_stack([self.values["lower"], self.values["upper"]]),
             name=f"{self.coefficient}, {100.0 * self.made_by.level:g} % intervals",
+            title=title,
+            size=size,
             ax=ax,
         )
         return drawn

@@ -42,7 +42,7 @@ def coefficient_report(
     fit: Minimum, coefficient: Any, *, top: int, groups: Any, by: Inference | None
 ) -> CoefficientReport:
     """Return the report; `Fit.report` says more."""
-    j, many = _position(fit, coefficient), whole_number("top", top, at_least=1)
+    j, many = position_of(fit, coefficient), whole_number("top", top, at_least=1)
     made_by = _checked(fit, by)
     everything = (
         read_rows(None, fit.row_labels)
@@ -78,27 +78,27 @@ def _largest(sizes: FloatArray) -> NDArray[np.intp]:
     return np.argsort(-np.where(np.isnan(sizes), np.inf, sizes), kind="stable")
 
 
-def _position(fit: Minimum, coefficient: Any) -> int:
+def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -> int:
     """Return the position of a coefficient, given by name or position, that the fit determines; or raise."""
     if isinstance(coefficient, str):
         found = [k for k, name in enumerate(fit.names) if name == coefficient]
         if len(found) != 1:
             was = f"is {short(coefficient)}, which {len(found)} of them have; there are "
             raise InvalidArgument(
-                "coefficient",
+                argument,
                 "be the name of one coefficient, or its position",
                 was + nearest_first(coefficient, fit.names),
                 "Pass one of these, or a position.",
             )
         position = found[0]
     else:
-        position = whole_number("coefficient", coefficient, at_least=0)
+        position = whole_number(argument, coefficient, at_least=0)
         if position >= len(fit.names):
             need = f"be a name or a position below {len(fit.names)}"
-            raise InvalidArgument("coefficient", need, f"is {position}", "Pass a smaller one.")
+            raise InvalidArgument(argument, need, f"is {position}", "Pass a smaller one.")
     if fit.names[position] in fit.lost:
         raise InvalidArgument(
-            "coefficient",
+            argument,
             "be one that the rows determine",
             f"is {fit.names[position]!r}, whose column depends on others",
             f"Drop one of {', '.join(fit.lost[:5])}, and fit again.",

@@ -1,0 +1,76 @@
+"""Lines that say what they are: thresholds with their names at the edge, and a local mean of points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray, real_number
+from influstat.plots import base
+from influstat.plots.wording import shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DARK = "#595959"  # of names of lines: grey as the lines, dark enough to read
+ABOVE = 20.0  # points between axes and title that leave room for the name of an upright line
+DENSE = 60  # points that stand for a line
+WIDE = 110.0  # points: longer names of thresholds are shortened
+FURTHEST = 1e100  # beyond, squares and products of places leave float64
+FEWEST = 10  # different places on the horizontal axis that a local mean needs
+
+
+def place(argument: str, value: Any, *, above: float | None = None) -> float:
+    """Return a number that a line can be drawn at, or raise naming `argument`."""
+    number = real_number(argument, value, above=above)
+    if abs(number) > FURTHEST:
+        need = f"be at most {FURTHEST:g} in size to be drawn"
+        raise InvalidArgument(argument, need, f"is {number:g}", "Change its units.")
+    return number
+
+
+def level(ax: Axes, height: float, name: str) -> None:
+    """Draw a horizontal threshold, its name outside the axes on the right, where no point can be."""
+    first, *others = name.split("\n")
+    name = "\n".join([shortened(first, WIDE, base.SMALL), *others])
+    ax.axhline(height, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
+    ax.text(
+        1.01, height, name, transform=ax.get_yaxis_transform(), va="center", ha="left",
+        fontsize=base.SMALL, color=DARK,
+    )  # fmt: skip
+
+
+def upright(ax: Axes, place: float, name: str) -> None:
+    """Draw a vertical threshold, its name above the axes; the title then needs `ABOVE`."""
+    ax.axvline(place, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
+    ax.text(
+        place, 1.01, name, transform=ax.get_xaxis_transform(), va="bottom", ha="center",
+        fontsize=base.SMALL, color=DARK,
+    )  # fmt: skip
+
+
+def along(ax: Axes, *, heights: Sequence[float] = (), places: Sequence[float] = ()) -> FloatArray:
+    """Return points along lines through the whole axes, shape (m, 2), for names to avoid."""
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    across, up = np.linspace(left, right, DENSE), np.linspace(low, high, DENSE)
+    parts = [np.column_stack([across, np.full(DENSE, height)]) for height in heights]
+    parts += [np.column_stack([np.full(DENSE, place), up]) for place in places]
+    return np.vstack([np.zeros((0, 2)), *parts])
+
+
+def local_mean(ax: Axes, x: FloatArray, y: FloatArray) -> bool:
+    """Draw a local mean of y (lowess with two thirds of the points); tell whether x has places for one."""
+    if len(np.unique(x)) < FEWEST:
+        return False
+    from statsmodels.nonparametric.smoothers_lowess import lowess
+
+    # Without steps that down-weight outliers: of 0s and 1s these would drop the rarer kind. A step of 1 %
+    # of the range between local fits keeps many rows quick.
+    with np.errstate(all="ignore"):
+        found = lowess(y, x, it=0, delta=0.01 * float(np.ptp(x)))
+    found = found[np.isfinite(found).all(axis=1)]
+    ax.plot(found[:, 0], found[:, 1], color=base.ORANGE, linewidth=1.5, zorder=3)
+    return True

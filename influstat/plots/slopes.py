@@ -1,0 +1,95 @@
+"""Points that show one coefficient as a slope: added-variable and component-plus-residual plots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from influstat.input.settings import flag, optional_text, text
+from influstat.plots import base, lines
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def coefficient_slope(
+    x: Any,
+    y: Any,
+    slope: float,
+    *,
+    row_labels: Any = None,
+    outliers: int = 3,
+    xlabel: str = "x",
+    ylabel: str = "y",
+    smooth: bool = False,
+    title: str | None = None,
+    size: Any = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw points with a line of a given slope through 0, such as those of an added-variable plot.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n,)
+        Of each row.
+    slope : float
+        Of the line through (0, 0): the coefficient.
+    row_labels : array_like, shape (n,), optional
+        What the rows are called; positions when left out.
+    outliers : int
+        How many rows are named, where there is room: those that turn the line most, by
+        |x - mean(x)| |y - slope x|.
+    xlabel, ylabel : str
+        What the axes are, with their units.
+    smooth : bool
+        Draw the local mean of the points too (lowess with two thirds of them).
+    title : str, optional
+        Above the axes.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The arrays differ in length, or hold inf or no row without a nan; the slope is no number.
+
+    Warns
+    -----
+    DoubtfulResult
+        Some rows hold a nan: they are not drawn, and counted below the axis.
+
+    Examples
+    --------
+    >>> from influstat import plots
+    >>> ax = plots.coefficient_slope([-1.0, 1.0, 0.0], [-2.5, 1.5, 0.0], 2.0, outliers=0)
+    >>> ax.lines[0].get_slope()
+    2.0
+    """
+    xlabel, ylabel = text("xlabel", xlabel), text("ylabel", ylabel)
+    title, smooth = optional_text("title", title), flag("smooth", smooth)
+    across = base.column("x", x, holes=True)
+    up = base.column("y", y, len(across), holes=True)
+    rise = lines.place("slope", slope)
+    labels = base.labels_of(row_labels, len(across))
+    kept = base.drawn(labels, x=across, y=up)
+    across, up, labels = across[kept], up[kept], labels[kept]
+    pull = np.abs(across - across.mean()) * np.abs(up - rise * across)
+    chosen = base.largest(pull, outliers)
+    ax = base.one_axes(ax, size=size)
+    base.scatter(ax, across, up, base.classes_of(None, len(across)))
+    ax.margins(x=0.08, y=0.12)
+    limits = {"xlim": ax.get_xlim(), "ylim": ax.get_ylim()}  # the points', which 0 may lie far from
+    ax.axline((0.0, 0.0), slope=rise, color=base.BLACK, linewidth=1.0, zorder=1)
+    curve = smooth and lines.local_mean(ax, across, up)
+    ax.set(**limits)
+    base.label_points(ax, across, up, labels, chosen)
+    note = f"(line: slope {rise:.3g}{'; curve: local mean' if curve else ''})"
+    base.tidy(ax, xlabel=f"{base.counted(xlabel, kept)}\n{note}", ylabel=ylabel, title=title)
+    return ax

@@ -1,0 +1,79 @@
+"""What the pictures of a fit share: the room of plots when it is needed, and columns of diagnostics."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.input.printing import short
+from influstat.input.settings import text
+from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.statistics.diagnostics import COLUMNS, PER_COEFFICIENT, diagnostics
+
+NAMES = {
+    "cooks_d": "Cook's distance",
+    "standard_resid": "standardised residual",
+    "hat_diag": "leverage",
+    "dffits_internal": "DFFITS, internal",
+    "student_resid": "studentised residual",
+    "dffits": "DFFITS",
+    "cov_ratio": "COVRATIO",
+    "resid_response": "residual, y - mean",
+    "resid_pearson": "Pearson residual",
+    "resid_std": "standard error of the residual",
+    "resid_deviance": "deviance residual",
+    "standard_resid_deviance": "standardised deviance residual",
+    "resid_press": "PRESS residual",
+    "likelihood_displacement": "likelihood displacement",
+}
+SINGLE = tuple(name for name in COLUMNS if name not in PER_COEFFICIENT)
+
+
+class Pictures:
+    """What draws: a fit.
+
+    Parameters
+    ----------
+    fit : Fit
+        Whose rows are drawn.
+    """
+
+    def __init__(self, fit: Minimum) -> None:
+        self._fit = fit
+
+    def __repr__(self) -> str:
+        """Say which pictures there are."""
+        pictures = sorted(name for name in dir(self) if not name.startswith("_"))
+        return f"plots of {self._fit!r}: {', '.join(f'.{name}()' for name in pictures)}"
+
+    def _columns(self, *names: str) -> list[FloatArray]:
+        """Return columns of the diagnostics, each of shape (n,)."""
+        frame = diagnostics(self._fit, list(names))
+        return [frame[name].to_numpy() for name in names]
+
+    def _measure(self, measure: Any) -> tuple[FloatArray, str, str]:
+        """Return one column of the diagnostics, its name in words, and of which kind it is; or raise."""
+        name = text("measure", measure)
+        if name in SINGLE:
+            return self._columns(name)[0], NAMES[name], name
+        for kind, prefix in PER_COEFFICIENT.items():
+            known = [prefix + one for one in self._fit.names]
+            if known.count(name) == 1:
+                k = known.index(name)
+                values = diagnostics(self._fit, [kind]).to_numpy()[:, k]
+                return values, f"{kind.upper()} of {self._fit.names[k]}", kind
+        need = f"be one of {', '.join(SINGLE)}, or dfb_ or dfbeta_ before the name of one coefficient"
+        raise InvalidArgument("measure", need, f"is {short(name)}", "Pass one of these.")
+
+
+@contextmanager
+def drawing() -> Iterator[Any]:
+    """Give the room of plots, which stands above; rows that are nan were announced by their measures."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DoubtfulResult)
+        yield import_module("influstat.plots")

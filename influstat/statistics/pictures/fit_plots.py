@@ -1,0 +1,25 @@
+"""`FitPlots`: the standard pictures of a fit in one call each."""
+
+from __future__ import annotations
+
+from influstat.statistics.pictures.columns import ColumnPictures
+from influstat.statistics.pictures.losses import LossPictures
+from influstat.statistics.pictures.residuals import ResidualPictures
+from influstat.statistics.pictures.rows import RowPictures
+
+
+class FitPlots(RowPictures, ResidualPictures, ColumnPictures, LossPictures):
+    """The standard pictures of a fit; `fit.plot` is one of these.
+
+    Every picture takes `names` (how many rows to name), `title`, `size` (width and height of a new figure in
+    inches) and `ax` (where to draw), and returns the Axes. A row whose number is nan is left out, and how
+    many are is written below the axis. The functions of `influstat.plots` draw the same from plain arrays.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0], row_labels=list("abcd"))
+    >>> ax = fit.plot.index("cooks_d", names=1)
+    >>> ax.get_ylabel(), [text.get_text() for text in ax.texts][-1]
+    ("Cook's distance", 'd')
+    """
