@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -14,3 +16,22 @@ def unit_rounding(terms: int) -> float:
     # leaves room for the rounding of the terms themselves. Errors grow as the root of `terms` where they
     # have mean zero, but rows that repeat each other round alike.
     return float((16.0 + terms) * EPSILON)
+
+
+@dataclass(frozen=True)
+class Blur:
+    """How far rows in other coordinates are off, in a norm in which sum_j w_j l2_j z_j z_j' is at most 1.
+
+    Attributes
+    ----------
+    base : float
+        Bound on the error of a gradient at u = 0 in that norm.
+    slope : float
+        What |u| adds to it.
+    relative : float
+        Root of sum_j w_j l2_j |dz_j|^2: half the relative error of the Hessian.
+    """
+
+    base: float = 0.0
+    slope: float = 0.0
+    relative: float = 0.0

@@ -14,7 +14,7 @@ import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.coordinates import Coordinates
-from influstat.algebra.rounding import unit_rounding
+from influstat.algebra.rounding import Blur, unit_rounding
 from influstat.curvature.base import Factored
 from influstat.curvature.linear import LARGEST
 from influstat.errors import IndefiniteHessian, SingularHessian
@@ -71,28 +71,30 @@ class Chart:
         """Return the size of the terms of theta, shape (k, p), for coordinates u (k, r)."""
         return np.abs(self.theta) + self.coordinates.lift_size(u.T).T
 
-    def noise(self) -> float:
-        """Bound the error of gradients in u by that of rows and offsets in these coordinates, in |.|_(S^-1).
+    def blur(self) -> Blur:
+        """Bound the errors of rows and offsets in these coordinates.
 
-        Rows z are right to (r + 16) epsilon |x - center| |T|, and offsets to (p + 16) epsilon |x|'|theta|;
-        a row's slope feels an error of its predictor l2 times; and S is W times the identity.
+        Rows z are right to (r + 16) epsilon |x - center| |T|, and offsets to (p + 16) epsilon |x|'|theta|; a
+        row's slope feels an error of its predictor l2 times; and S is W times the identity.
 
         Returns
         -------
-        float
+        Blur
         """
         outer, inner = self.outer, self.risk
-        eta = inner.offset
-        first = np.abs(inner.weights * inner.loss.first(inner.y, eta))
-        second = np.abs(inner.weights * inner.loss.second(inner.y, eta))
-        total = 0.0
+        first = np.abs(inner.weights * inner.loss.first(inner.y, inner.offset))
+        second = np.abs(inner.weights * inner.loss.second(inner.y, inner.offset))
+        base = slope = square = 0.0
         for rows, block in outer.design.dense_blocks():
             wrong = unit_rounding(inner.shape[1]) * np.linalg.norm(self.coordinates.rows_size(block), axis=1)
             slip = np.abs(block) @ np.abs(self.theta) + np.abs(outer.offset[rows])
             slip *= unit_rounding(outer.shape[1])
-            lengths = np.linalg.norm(self.coordinates.rows(block), axis=1)
-            total += float(first[rows] @ wrong + second[rows] @ (lengths * (slip + wrong)))
-        return 2.0 * total / float(np.sqrt(outer.total_weight))
+            lengths = np.linalg.norm(self.coordinates.rows(block), axis=1) + wrong
+            base += float(first[rows] @ wrong + second[rows] @ (lengths * slip))
+            slope += float(second[rows] @ (lengths * wrong))
+            square += float(second[rows] @ wrong**2)
+        total = outer.total_weight
+        return Blur(2.0 * base / np.sqrt(total), 2.0 * slope / total, np.sqrt(square / total))
 
     @cached_property
     def start(self) -> FloatArray:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
-from influstat.algebra.rounding import unit_rounding
+from influstat.algebra.rounding import Blur, unit_rounding
 from influstat.curvature.linear import LARGEST
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
@@ -111,21 +111,21 @@ class RowSpace:
         rows = replace(outer.rows, design=Design(z, names=names), offset=outer.linear_predictor(self.theta))
         return outer.moved(rows, Moved(penalty, start, np.eye(z.shape[1])))
 
-    def noise(self) -> float:
-        """Bound the error of gradients in u by that of the coordinates, in the norm of the inverse Hessian.
+    def blur(self) -> Blur:
+        """Bound the errors of rows in these coordinates.
 
         Rows z and the penalty's unit matrix are right to `relative`, and the Hessian is at least kappa on v.
 
         Returns
         -------
-        float
+        Blur
         """
         inner = self.risk
-        eta = inner.offset
-        slopes = np.abs(inner.weights * inner.loss.first(inner.y, eta))
+        slopes = np.abs(inner.weights * inner.loss.first(inner.y, inner.offset))
         lengths = np.sqrt(inner.design.row_square_norms())
         pull = self.strength * float(np.linalg.norm(self.rows(self.theta[None])[0, : len(self.factor)]))
-        return 2.0 * self.relative * (float(slopes @ lengths) + pull) / float(np.sqrt(self.strength))
+        base = 2.0 * self.relative * (float(slopes @ lengths) + pull) / float(np.sqrt(self.strength))
+        return Blur(base, 4.0 * self.relative, self.relative)
 
     @cached_property
     def start(self) -> FloatArray:

@@ -9,6 +9,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.rounding import Blur
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.progress import progress
@@ -30,6 +31,10 @@ from influstat.risks.row_space import RowSpace
 LARGEST = 4000  # coefficients: a dense Hessian and its eigenvalues are needed
 OWN_WORK = 1e12  # floating-point operations that Hessians of single removals may cost in all
 KEPT_ENTRIES = 2**24  # of factors of such Hessians that are kept: 128 MiB
+LARGEST_BLUR = 1e-2  # of rows in coordinates of their own, beyond which nothing is proven there
+BLURRED = "rows have too few digits in the coordinates that this design needs"
+NO_BLUR = Blur()
+DEPENDENT = "columns depend on each other to rounding, and whether they do so exactly cannot be proven"
 LOOSE = 2.0  # reach / q beyond which a removal's own Hessian is tried
 
 Chosen = NDArray[np.intp]
@@ -38,16 +43,18 @@ _Largest = tuple[NDArray[np.intp], FloatArray]
 
 def certify_in(there: RowSpace | Chart, groups: Groups, u: FloatArray, theta: FloatArray) -> Certificate:
     """Return the certificate of theta (k, p), proven in other coordinates, in which it is u (k, r)."""
-    found = certify(there.risk, there.start, groups, u, noise=there.noise())
+    if len(there.start) < theta.shape[1] and isinstance(there, Chart):
+        return uncertified(groups, theta, DEPENDENT)
+    found = certify(there.risk, there.start, groups, u, blur=there.blur())
     return replace(found, coordinates=there, reported=theta)
 
 
 def certify(
-    risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray, *, noise: float = 0.0
+    risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray, *, blur: Blur = NO_BLUR
 ) -> Certificate:
     """Return the certificate of theta (k, p), any coefficients without each group; `at` is theta-hat (p,).
 
-    `noise` bounds an error of all gradients, in the norm of the inverse Hessian.
+    `blur` says how far the rows of the risk are off those that are meant.
 
     Returns
     -------
@@ -56,8 +63,8 @@ def certify(
     linear = as_linear(risk)
     if linear is None:
         return uncertified(groups, theta, f"{type(risk).__name__} is not a LinearRisk")
-    why = _impossible(linear)
-    return uncertified(groups, theta, why) if why else _Work(linear, at, groups, theta, noise).run()
+    why = _impossible(linear) or (BLURRED if blur.relative > LARGEST_BLUR else "")
+    return uncertified(groups, theta, why) if why else _Work(linear, at, groups, theta, blur).run()
 
 
 def _impossible(risk: LinearRisk) -> str:
@@ -81,10 +88,10 @@ class _Work:
     """The making of one certificate: arrays filled removal by removal."""
 
     def __init__(
-        self, risk: LinearRisk, at: FloatArray, groups: Groups, theta: FloatArray, noise: float
+        self, risk: LinearRisk, at: FloatArray, groups: Groups, theta: FloatArray, blur: Blur
     ) -> None:
         k = len(groups)
-        self._noise = noise
+        self._blur = blur
         self.risk, self.at, self.groups, self.theta = risk, at, groups, theta
         self.c, self.c_penalty = risk.loss.self_concordance, risk.penalty.self_concordance
         gone = groups.sums(risk.weights)
@@ -160,11 +167,19 @@ class _Work:
         groups, left = self.groups.take(chosen), self.left[chosen]
         downdate = Downdate(anchor, groups)
         whitened = anchor.whiten(measured.gradient)
-        headroom = np.where(downdate.headroom > 64.0 * anchor.relative, downdate.headroom, np.nan)
+        headroom = np.where(
+            downdate.headroom > 64.0 * (anchor.relative + self._blur.relative), downdate.headroom, np.nan
+        )
         free = self.risk.penalty.hessian(self.at).zero
         mismatch = np.zeros(len(left)) if free else np.abs(np.log(left / kept))
         constants = self._constants(
-            anchor, groups, measured, headroom, norm=downdate.each(whitened), mismatch=mismatch
+            anchor,
+            groups,
+            self.theta[chosen],
+            measured,
+            headroom,
+            norm=downdate.each(whitened),
+            mismatch=mismatch,
         )
         self._record(chosen, constants, downdate.solve_each(whitened).T, own=False)
         self.found.penalty_left[chosen] = kept
@@ -173,6 +188,7 @@ class _Work:
         self,
         anchor: Anchor,
         groups: Groups,
+        theta: FloatArray,
         measured: Measured,
         headroom: FloatArray,
         *,
@@ -180,9 +196,11 @@ class _Work:
         mismatch: FloatArray,
     ) -> Constants:
         """Return the theorem's constants; nan where the headroom is nan."""
-        relative = 2.0 * anchor.relative / headroom
+        relative = 2.0 * (anchor.relative + 2.0 * self._blur.relative) / headroom
         stretch = (1.0 + relative) / np.sqrt(headroom)
-        noise = (anchor.largest_norm(measured.error) + measured.remainder + self._noise) * stretch
+        moved = np.linalg.norm(anchor.coordinates((theta - self.at).T), axis=0)
+        blurred = self._blur.base + self._blur.slope * moved
+        noise = (anchor.largest_norm(measured.error) + measured.remainder + blurred) * stretch
         norms, kept_norms = self._norms(anchor)
         # A penalty whose Hessian changes counts like rows x_j = e_j with a constant of their own.
         units = self.c_penalty * np.max(anchor.unit_norms) if self.c_penalty else 0.0
@@ -248,7 +266,8 @@ class _Work:
         measured = measure(Expansion(self.risk, self.theta[k]), anchor, groups, self.theta[chosen], left)
         whitened = anchor.whiten(measured.gradient)
         norm = np.linalg.norm(whitened, axis=0)
-        constants = self._constants(anchor, groups, measured, np.ones(1), norm=norm, mismatch=np.zeros(1))
+        at = self.theta[chosen]
+        constants = self._constants(anchor, groups, at, measured, np.ones(1), norm=norm, mismatch=np.zeros(1))
         self._record(chosen, constants, whitened.T, own=True)
         if self.found.own[k]:
             self.found.penalty_left[k] = left[0]
