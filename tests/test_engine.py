@@ -277,3 +277,11 @@ def test_a_plan_says_what_will_be_done():
     assert str(ist.removal.plan(squared)).startswith("30000 refits by a closed form")
     huber = ist.Fit.minimise(ist.LinearRisk(ist.HuberLoss(), X[:500], y[:500], penalty=ist.L2(1.0)))
     assert ist.removal.plan(huber).order == 2  # no constants: every sum is taken as it is
+
+
+def test_bounds_without_a_fourth_derivative_are_not_used():
+    class Half(ist.LogisticLoss):
+        fourth = None
+
+    assert higher_bounds(Half()) is None
+    assert higher_bounds(ist.LogisticLoss()) == (1.0, 1.0)

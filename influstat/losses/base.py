@@ -91,7 +91,7 @@ def has_estimated_derivatives(loss: Any) -> bool:
 def higher_bounds(loss: Any) -> tuple[float, float] | None:
     """Return (c4, c5) of a loss that declares them and its fourth derivative, else None."""
     bounds: tuple[float, float] | None = getattr(loss, "higher_bounds", None)
-    return bounds
+    return bounds if callable(getattr(loss, "fourth", None)) else None
 
 
 class Bell:
