@@ -41,7 +41,8 @@ class Removal(Tabled):
         The coefficients without them; nan where there are none, or where the rows left do not determine
         one: the others, predictions and losses are then those of the refit.
     converged : ndarray of bool, shape (k,)
-        Whether `theta` is an exact minimiser; False for approximations that are not exact.
+        Whether `theta` is an exact minimiser; False for approximations that are not exact. Of very many
+        removals it is exact to 1e-8 of `delta` in the norm of the Hessian, proven (see `removal.plan`).
     status : tuple of str
         "" for a removal like any other, else why its theta is nan, or which coefficients are.
     entering : scipy.sparse.csr_array, shape (k, q), or None
@@ -106,7 +107,7 @@ class Removal(Tabled):
         """|grad| at `theta` of the risk without the rows, shape (k,), mean scale (divided by W).
 
         0 at an exact minimiser. An approximation is measured when this is first asked: two products
-        with X for all removals together.
+        with X for all removals together. A bound where sums over all rows were expanded.
         """
         if self.measured_norm is not None:
             return self.measured_norm
