@@ -12,7 +12,7 @@ from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.tolerance import CHANGES, CLOSED_FORM, INVERTED, SOLVED, SUMS
 
-RTOL = 1e-9  # of theta: what issue 3 asks of the engine
+RTOL = 1e-9  # of theta: refits of other libraries stop no nearer than that
 
 
 def assert_minimisers(removal, plain, rows, rtol=RTOL):

@@ -1,8 +1,10 @@
 """Time removals against loops of refits: python tests/benchmarks/removal.py [figure2] [logistic] ...
 
-Targets on 2 cores (issue 3): Figure 2 (n = 9084, p = 784), all rows to |grad| <= 1e-12 in 60 s, 50 times
-faster than a loop of L-BFGS refits, at most 1 GB above the data; n = 3000, p = 100: 10 times faster than
-warm-started Newton refits; ridge n = 100,000, p = 200: at most 2 times two GEMMs, faster than RidgeCV.
+Targets on 2 cores: Figure 2 (n = 9084, p = 784), all rows to |grad| <= 1e-12, 50 times faster than a loop of
+L-BFGS refits, at most 1 GB above the data; n = 3000, p = 100: 40 times faster than warm-started Newton refits;
+logistic, p = 20: n = 20,000 and 100,000 at least 20 and 100 times faster than with every gradient summed, a
+million rows in 60 s and 1 GiB, at most 12 times as long for 10 times n; ridge n = 100,000, p = 200: all
+residuals at most 1.5 times, all coefficients at most 4 times two GEMMs.
 """
 
 import resource
@@ -78,7 +80,7 @@ def logistic():
     one, theta = seconds(lambda: [refit(i) for i in range(20)], 3)
     error = np.abs(loo.theta[:20] - theta).max()
     print(f"logistic 3000 x 100: {time:.2f} s, largest |grad R| {loo.gradient_norm.max():.1e}")
-    print(f"  Newton refits {one * 150:.1f} s, ratio {one * 150 / time:.0f} (target 10), off by {error:.1e}")
+    print(f"  Newton refits {one * 150:.1f} s, ratio {one * 150 / time:.0f} (target 40), off by {error:.1e}")
 
 
 def ridge():
@@ -93,7 +95,7 @@ def ridge():
     other = RidgeCV(alphas=[1.0], store_cv_results=True, fit_intercept=False)
     other_time, _ = seconds(lambda: other.fit(X, y), 3)
     error = np.abs(result.row_losses - other.cv_results_[:, 0]).max()
-    print(f"ridge 100,000 x 200: {time:.2f} s, {time / products:.2f} times two GEMMs (target 2)")
+    print(f"ridge 100,000 x 200: {time:.2f} s, {time / products:.2f} times two GEMMs (target 1.5)")
     print(
         f"  RidgeCV {other_time:.2f} s, ratio {other_time / time:.1f} (target 1), losses off by {error:.1e}"
     )
