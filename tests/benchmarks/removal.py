@@ -1,7 +1,7 @@
 """Time removals against loops of refits: python tests/benchmarks/removal.py [figure2] [logistic] ...
 
 Targets on 2 cores: Figure 2 (n = 9084, p = 784), all rows to |grad| <= 1e-12, 50 times faster than a loop of
-L-BFGS refits, at most 1 GB above the data; n = 3000, p = 100: 40 times faster than warm-started Newton refits;
+L-BFGS refits, at most 1 GB above the data; n = 3000, p = 100: 40 times faster than warm Newton refits;
 logistic, p = 20: n = 20,000 and 100,000 at least 20 and 100 times faster than with every gradient summed, a
 million rows in 60 s and 1 GiB, at most 12 times as long for 10 times n; ridge n = 100,000, p = 200: all
 residuals at most 1.5 times, all coefficients at most 4 times two GEMMs.
