@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import influstat as ist
+from tests.extended import LONG
 from tests.tolerance import CLOSED_FORM
 
 RNG = np.random.default_rng(0)
@@ -53,6 +54,21 @@ def test_predictions_without_rows_are_within_their_bounds(design, loss):
     # The proof is sharp: the exact refits' bounds are a small part of what removals change.
     limit = fit.leave_one_out().prediction_bound(X)
     assert np.median(limit) < 1e-2 * np.median(np.abs(truth.prediction_change(plain)))
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_rows_are_off_in_their_coordinates_by_no_more_than_is_said(design):
+    X, _ = DESIGNS[design]
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, LOSSES["squared error"][1]))
+    chart, blur = fit.chart, fit.chart.blur()
+    found = chart.coordinates
+    exact = X.astype(LONG) - X[:, [found.constant]].astype(LONG) * found.center.astype(LONG)
+    wrong = (chart.risk.design.rows(slice(None)) - exact @ found.transform.astype(LONG)).astype(float)
+    loss, y, eta = chart.risk.loss, chart.risk.y, chart.risk.offset
+    first, second = loss.first(y, eta), loss.second(y, eta)
+    assert 0.0 < np.sqrt(np.sum(second[:, None] * wrong**2) / N) <= blur.relative
+    assert np.linalg.norm(first @ wrong) / np.sqrt(N) <= blur.base
+    assert blur.relative < 1e-2
 
 
 def test_dependent_columns_are_not_certified():

@@ -6,13 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.algebra.packed import contracted, packed
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.groups import read_groups, read_rows
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.certificates.expanded import ExpandedRows
+from influstat.removal.engine import chord
 from influstat.removal.engine import plan as planning
-from influstat.removal.engine.expanded import AllRows
-from influstat.removal.engine.tensors import Tensors, contracted, packed
+from influstat.removal.engine.expanded import AllRows, Expanded
+from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.methods.exact import ExactRefit
 from tests.budget import examples
@@ -133,6 +136,35 @@ def test_far_away_the_remainder_grows_with_the_curvature(fourth):
     mean = float(np.exp(theta[0, 0]))
     off = abs(hessian[0, 0, 0] - float(anchor.whiten(anchor.whiten(np.array([[(n - 1) * mean]])).T)[0, 0]))
     assert left_out[0] / np.exp(far) < off <= left_out[0]
+
+
+def small_expansion(kept):
+    """Return a fit's expansion with so many rows kept as they are."""
+    fit = ist.Fit.minimise(make_problem(EXPANDED[0], 60, 2, 5).risk())
+    expansion = Expansion(fit.risk, fit.theta)
+    anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
+    return fit, AllRows(expansion, anchor, np.arange(kept), fourth=True)
+
+
+def test_a_refit_is_proven_by_the_curvature_at_its_end():
+    """The same gradient proves less the farther theta has gone: curvature may have fallen as e^(-c path)."""
+    _, rows = small_expansion(60)
+    one = np.ones(2)
+    found = Expanded(np.zeros((2, 2)), np.zeros(2), moved=one, path=np.array([0.0, 3.0]))
+    proven = chord._proven(rows, found, 0.5 * planning.TOLERANCE * one, headroom=one)
+    assert proven.tolist() == [True, False]
+    narrow = chord._proven(rows, found, 0.5 * planning.TOLERANCE * one, headroom=0.1 * one)
+    assert not narrow.any()
+
+
+def test_certificates_count_the_rounding_of_the_sums_that_are_expanded():
+    fit, rows = small_expansion(60)  # every row kept: nothing is left out but by rounding
+    groups, theta = read_rows([0, 1], np.arange(60)), fit.theta + np.full((2, 2), 0.1)
+    measured, sharp = ExpandedRows(rows).measure(groups, theta, np.ones(2))
+    moved = np.linalg.norm(rows.anchor.coordinates((theta - fit.theta).T), axis=0)
+    assert sharp.all()
+    assert (measured.remainder >= rows.anchor.relative * moved).all()
+    assert (measured.remainder > 0.0).all()
 
 
 def test_without_the_fourth_tensor_more_is_left_out():

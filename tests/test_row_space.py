@@ -117,7 +117,7 @@ def test_coordinates_are_those_of_the_rows():
     space = fit.row_space
     u = np.random.default_rng(0).normal(size=(len(space.start), 3))
     theta = space.lift(u)
-    np.testing.assert_allclose(space.inverse(theta.T), u.T, rtol=1e-9, atol=1e-9)  # Q is orthonormal
+    np.testing.assert_allclose(space.rows(theta.T), u.T, rtol=1e-9, atol=1e-9)  # Q is orthonormal
     rows = problem.with_ones(problem.X)
     np.testing.assert_allclose(space.risk.design.rows(slice(None)) @ u, rows @ theta, rtol=1e-10, atol=1e-9)
     at = space.start + u[:, 0]

@@ -118,7 +118,7 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
 
 def _labels_are_other_numbers(row_labels: NDArray[Any]) -> bool:
     """Tell whether rows are called by numbers that are not their positions."""
-    if getattr(row_labels, "names", None) is not None and len(row_labels.names) > 1:  # type: ignore[attr-defined]
+    if getattr(row_labels, "names", None) is not None and len(row_labels.names) > 1:  # type: ignore[attr-defined]  # an index
         return False
     if row_labels.dtype.kind not in "iuf":
         return False

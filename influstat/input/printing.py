@@ -66,7 +66,7 @@ class Tabled(ShortRepr):
 
     def to_frame(self) -> Any:
         """Return the whole table as a pandas DataFrame."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover - each has its own
 
     def __repr__(self) -> str:
         """Return the heading, the first and last lines of the table, and its note where it has one."""

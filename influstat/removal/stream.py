@@ -59,6 +59,11 @@ def plan(fit: Minimum, groups: Any = None) -> Plan:
     Plan
         Print it for a sentence; nothing is refitted.
 
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        fit is no Fit, or groups are not usable: as for `Fit.leave_groups_out`.
+
     Examples
     --------
     >>> import influstat as ist

@@ -80,7 +80,10 @@ class Chart:
         Returns
         -------
         Blur
+            Without bound where directions were given up: other digits might have kept them.
         """
+        if not self.coordinates.full:
+            return Blur(relative=np.inf)
         outer, inner = self.outer, self.risk
         first = np.abs(inner.weights * inner.loss.first(inner.y, inner.offset))
         second = np.abs(inner.weights * inner.loss.second(inner.y, inner.offset))

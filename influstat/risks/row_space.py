@@ -75,10 +75,6 @@ class RowSpace:
     def _solve(self, columns: FloatArray) -> FloatArray:
         return np.asarray(solve_triangular(self.factor, columns, lower=True, check_finite=False))
 
-    def inverse(self, delta: FloatArray) -> FloatArray:
-        """Return the u, shape (k, r), of changes of theta (k, p) that lie in the row space."""
-        return self.rows(delta)  # Q has orthonormal columns
-
     def sizes(self, u: FloatArray) -> FloatArray:
         """Return the size of the terms of theta, shape (k, p), for coordinates u (k, r)."""
         m, design = len(self.factor), self.outer.design

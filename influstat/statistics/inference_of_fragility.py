@@ -24,7 +24,7 @@ class InferenceOfFragility(InferenceOfSets):
 
     def removal(self) -> InferenceTable:
         """Return the changes on removal to first order."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover - `Inference` has it
 
     def breakdown(
         self,

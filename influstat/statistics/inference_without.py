@@ -153,7 +153,7 @@ class InferenceOfSets:
     @cached_property
     def table(self) -> InferenceTable:
         """What is said of each coefficient."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover - `Inference` has it
 
     def leave_groups_out(self, groups: Any) -> InferenceWithout:
         """Return estimates, standard errors, t and p values and limits without each group of rows.

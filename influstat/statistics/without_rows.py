@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.packed import packed, unpacked
 from influstat.errors import Unsupported
 from influstat.input.design import BLOCK_ENTRIES
 from influstat.input.groups import one_by_one
@@ -104,12 +105,12 @@ class WithoutRows:
         return variance, freedom
 
     def _of_block(self, rows: NDArray[np.intp], theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        setting, to_theta = self.setting, self.leverage.to_theta
+        setting, to_theta, p = self.setting, self.leverage.to_theta, len(self.leverage.theta)
         known = np.asarray(np.isfinite(theta).all(axis=1), dtype=np.bool_)
         theta = np.where(known[:, None], theta, 0.0)
         sums = self._sums(rows, theta)
         penalty = self._penalties(rows, theta)
-        values, vectors = np.linalg.eigh(self._square(sums.hessian) + penalty)
+        values, vectors = np.linalg.eigh(unpacked(sums.hessian, p) + penalty)
         known &= values[:, 0] > CERTAIN * np.maximum(values[:, -1], 1.0)
         inverse = (vectors / np.where(known[:, None], values, 1.0)[:, None, :]) @ vectors.swapaxes(1, 2)
         edf = values.shape[1] - np.einsum("kab,kab->k", inverse, penalty)
@@ -120,19 +121,11 @@ class WithoutRows:
             if setting.kind in POWERS:
                 sums = self._sums(rows, theta, inverse)
                 known &= ~sums.alone
-            square = inverse @ self._square(sums.middle) @ inverse
+            square = inverse @ unpacked(sums.middle, p) @ inverse
             square *= self._factor(rows, edf)[:, None, None]
         variance = np.einsum("ja,kab,jb->kj", to_theta, square, to_theta, optimize=True)
         used = edf if setting.parameters is None else setting.parameters
         return np.where(known[:, None], variance, np.nan), total - used
-
-    def _square(self, columns: FloatArray) -> FloatArray:
-        """Return symmetric matrices (k, p, p) of their upper triangles (q, k)."""
-        p = len(self.leverage.theta)
-        result = np.empty((columns.shape[1], p, p))
-        result[:, self.upper[0], self.upper[1]] = columns.T
-        result[:, self.upper[1], self.upper[0]] = columns.T
-        return result
 
     def _penalties(self, rows: NDArray[np.intp], theta: FloatArray) -> FloatArray:
         """Return the Hessian of the penalty that stays without each row, in these coordinates."""
@@ -173,7 +166,7 @@ class WithoutRows:
         for start in range(0, risk.shape[0], step):
             part = slice(start, min(start + step, risk.shape[0]))
             y = inner.rows(part) @ self.leverage.transform
-            products = self._products(y)
+            products = packed(y.T).T
             eta = risk.design.rows(part) @ theta.T + risk.offset[part, None]
             weight = np.repeat(risk.weights[part, None], len(rows), axis=1)
             own = (rows >= part.start) & (rows < part.stop)
@@ -194,14 +187,6 @@ class WithoutRows:
                 terms /= np.where(left < ONE, 1.0, left) ** POWERS[setting.kind]
             sums.middle[:] += products.T @ terms
         return sums
-
-    def _products(self, y: FloatArray) -> FloatArray:
-        """Return the upper triangle of y y' of every row, shape (rows, q)."""
-        result, done, p = np.empty((len(y), len(self.twice))), 0, y.shape[1]
-        for j in range(p):
-            np.multiply(y[:, j : j + 1], y[:, j:], out=result[:, done : done + p - j])
-            done += p - j
-        return result
 
     def _second(self, targets: FloatArray, eta: FloatArray) -> FloatArray:
         """Return l2, or its expectation, shape (rows, k)."""

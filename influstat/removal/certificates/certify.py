@@ -9,6 +9,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.packed import packed_size
 from influstat.algebra.rounding import Blur
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
@@ -21,7 +22,6 @@ from influstat.removal.certificates.measured import Measured, Quadratic, measure
 from influstat.removal.certificates.theorem import Certificate, Constants, own_anchor, runs, uncertified
 from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.plan import cheapest
-from influstat.removal.engine.tensors import packed_size
 from influstat.removal.expansion import Expansion
 from influstat.risks.chart import Chart
 from influstat.risks.contract import Risk
@@ -32,9 +32,11 @@ LARGEST = 4000  # coefficients: a dense Hessian and its eigenvalues are needed
 OWN_WORK = 1e12  # floating-point operations that Hessians of single removals may cost in all
 KEPT_ENTRIES = 2**24  # of factors of such Hessians that are kept: 128 MiB
 LARGEST_BLUR = 1e-2  # of rows in coordinates of their own, beyond which nothing is proven there
-BLURRED = "rows have too few digits in the coordinates that this design needs"
+BLURRED = (
+    "rows have too few digits in the coordinates that this design needs, or columns depend on each other to "
+    "rounding, and whether they do so exactly cannot be proven"
+)
 NO_BLUR = Blur()
-DEPENDENT = "columns depend on each other to rounding, and whether they do so exactly cannot be proven"
 LOOSE = 2.0  # reach / q beyond which a removal's own Hessian is tried
 
 Chosen = NDArray[np.intp]
@@ -43,8 +45,6 @@ _Largest = tuple[NDArray[np.intp], FloatArray]
 
 def certify_in(there: RowSpace | Chart, groups: Groups, u: FloatArray, theta: FloatArray) -> Certificate:
     """Return the certificate of theta (k, p), proven in other coordinates, in which it is u (k, r)."""
-    if len(there.start) < theta.shape[1] and isinstance(there, Chart):
-        return uncertified(groups, theta, DEPENDENT)
     found = certify(there.risk, there.start, groups, u, blur=there.blur())
     return replace(found, coordinates=there, reported=theta)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.packed import packed_size
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.engine.expanded import AT_ONCE, AllRows, Expanded
 from influstat.removal.engine.plan import TOLERANCE
-from influstat.removal.engine.tensors import packed_size
 from influstat.removal.inverse import Downdated
 
 SETTLED = 0.1 * TOLERANCE  # of |u|: the gradient found, then, is not what the refit is inexact by

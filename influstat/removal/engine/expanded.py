@@ -24,12 +24,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.packed import packed, unpacked
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.engine.plan import Plan
-from influstat.removal.engine.tensors import Tensors, packed, unpacked
+from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion
 
 AT_ONCE = 2**21  # entries of packed products worked on together: 16 MiB
@@ -95,7 +96,7 @@ class AllRows:
         step = max(16, AT_ONCE // (p * (p + 1)))
         weights = np.where(self._others, risk.weights, 0.0)
         third = weights * risk.loss.third(risk.y, eta)
-        fourth = weights * risk.loss.fourth(risk.y, eta)  # type: ignore[attr-defined]
+        fourth = weights * risk.loss.fourth(risk.y, eta)  # type: ignore[attr-defined]  # as `higher_bounds` says
         for rows, block in risk.design.dense_blocks():
             for start in range(0, len(block), step):
                 part = slice(start, start + step)

@@ -8,12 +8,12 @@ from time import perf_counter
 import numpy as np
 from scipy.linalg.blas import dgemm
 
+from influstat.algebra.packed import packed_size
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.engine.tensors import packed_size
 from influstat.removal.expansion import Expansion
 
 TOLERANCE = 1e-8  # of |theta_k - theta-hat|: what an expansion may leave out of a refit, proven

@@ -6,50 +6,12 @@ coordinates are kept once: p (p + 1) / 2 *packed* products, row after row of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
+from influstat.algebra.packed import contracted, packed, packed_size, triangle
 from influstat.input.validation import FloatArray
-
-
-def packed_size(p: int) -> int:
-    """Return how many products of two of p coordinates there are."""
-    return p * (p + 1) // 2
-
-
-def packed(z: FloatArray) -> FloatArray:
-    """Return z_a z_b for all a <= b of every column of z (p, k), shape (p (p + 1) / 2, k)."""
-    products = np.empty((packed_size(len(z)), z.shape[1]))
-    for a, places in _triangle(len(z)):
-        np.multiply(z[a:], z[a], out=products[places])
-    return products
-
-
-def contracted(products: FloatArray, u: FloatArray) -> FloatArray:
-    """Return M_k u_k for symmetric matrices M_k, packed in columns, and the columns of u (p, k)."""
-    result = np.zeros_like(u)
-    for a, places in _triangle(len(u)):
-        part = products[places]
-        result[a] += np.einsum("bk,bk->k", part, u[a:])
-        result[a + 1 :] += part[1:] * u[a]
-    return result
-
-
-def _triangle(p: int) -> Iterator[tuple[int, slice]]:
-    """Yield each row a of the upper triangle and where its products a <= b stand."""
-    start = 0
-    for a in range(p):
-        yield a, slice(start, start + p - a)
-        start += p - a
-
-
-def unpacked(products: FloatArray, p: int) -> FloatArray:
-    """Return the symmetric matrices (k, p, p) that are packed in columns."""
-    result = np.empty((products.shape[1], p, p))
-    for a, places in _triangle(p):
-        result[:, a, a:] = result[:, a:, a] = products[places].T
-    return result
 
 
 class Tensors:
@@ -73,7 +35,7 @@ class Tensors:
         self._fourth = np.zeros((size, size)) if fourth else None
         # A packed product stands for itself and its mirror image.
         self._twice = np.full((size, 1), 2.0)
-        for _, places in _triangle(p):
+        for _, places in triangle(p):
             self._twice[places.start] = 1.0
         for z, a, b in blocks:
             products = packed(z)

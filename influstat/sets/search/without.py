@@ -87,7 +87,7 @@ class Downdates:
         null, rows = self.null, self.null.units.members
         z, h = null.z[rows], null.h[rows]
         matrix = np.eye(null.d) - z[removed].T @ (z[removed] * h[removed, None])
-        left = 1.0 - h * np.einsum("ij,ij->i", z @ np.linalg.inv(matrix), z)
+        left = 1.0 - h * np.einsum("ij,ji->i", z, np.linalg.solve(matrix, z.T))
         usable = (left > ALONE) & null.open & ~removed
         return np.where(usable, found.N - found.f / np.where(usable, left, 1.0), np.inf)
 

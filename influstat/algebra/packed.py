@@ -1,0 +1,48 @@
+"""Symmetric matrices whose upper triangles are kept once, row after row: p (p + 1) / 2 *packed* products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from influstat.input.validation import FloatArray
+
+
+def packed_size(p: int) -> int:
+    """Return how many products of two of p coordinates there are."""
+    return p * (p + 1) // 2
+
+
+def packed(z: FloatArray) -> FloatArray:
+    """Return z_a z_b for all a <= b of every column of z (p, k), shape (p (p + 1) / 2, k)."""
+    products = np.empty((packed_size(len(z)), z.shape[1]))
+    for a, places in triangle(len(z)):
+        np.multiply(z[a:], z[a], out=products[places])
+    return products
+
+
+def contracted(products: FloatArray, u: FloatArray) -> FloatArray:
+    """Return M_k u_k for symmetric matrices M_k, packed in columns, and the columns of u (p, k)."""
+    result = np.zeros_like(u)
+    for a, places in triangle(len(u)):
+        part = products[places]
+        result[a] += np.einsum("bk,bk->k", part, u[a:])
+        result[a + 1 :] += part[1:] * u[a]
+    return result
+
+
+def triangle(p: int) -> Iterator[tuple[int, slice]]:
+    """Yield each row a of the upper triangle and where its products a <= b stand."""
+    start = 0
+    for a in range(p):
+        yield a, slice(start, start + p - a)
+        start += p - a
+
+
+def unpacked(products: FloatArray, p: int) -> FloatArray:
+    """Return the symmetric matrices (k, p, p) that are packed in columns."""
+    result = np.empty((products.shape[1], p, p))
+    for a, places in triangle(p):
+        result[:, a, a:] = result[:, a:, a] = products[places].T
+    return result
