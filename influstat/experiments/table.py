@@ -49,7 +49,7 @@ def same(quantity: str, stated: object, found: object) -> Line:
 
 
 def as_text(title: str, lines: Sequence[Line]) -> str:
-    """Return the table as text: title, heading, one line per number, its columns as wide as what they hold."""
+    """Return the table as text: title, heading, one line per number; columns as wide as what they hold."""
     rows = [("quantity", "stated", "found", "")]
     rows += [(line.quantity, line.stated, line.found, "yes" if line.agrees else "NO") for line in lines]
     widths = [max(least, *(len(row[k]) for row in rows)) for k, least in enumerate(WIDTHS)]
