@@ -88,7 +88,7 @@ def test_everything_is_finite(case):
 
 @each_loss
 def test_complex_step_where_the_loss_is_a_polynomial(case):
-    # logaddexp and expit know no complex numbers; the 480 digits above serve for those losses.
+    # softplus knows no complex numbers; the 480 digits above serve for those losses.
     if case.c:
         with pytest.raises(TypeError):
             case.loss.value(1.0, np.array([1.0 + 1e-30j]))
