@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,14 @@ def standard_errors(risk: Any, removals: float) -> float:
 
 
 def verified_fit(
-    risk: Any, theta: FloatArray, reader: Reader | None, *, polish: bool, library: str, known: str = ""
+    risk: Any,
+    theta: FloatArray,
+    reader: Reader | None,
+    *,
+    polish: bool,
+    library: str,
+    known: str = "",
+    check: Callable[[Fit], None] = lambda fit: None,
 ) -> Fit:
     """Return the fit, polished if asked, or raise saying how far theta is from the minimum.
 
@@ -62,6 +70,8 @@ def verified_fit(
         What the messages call the library.
     known : str
         What is known about the way in which theta was found, for the messages.
+    check : callable
+        Raises where the fit contradicts what the library says of its own; nothing is warned of then.
 
     Returns
     -------
@@ -84,10 +94,12 @@ def verified_fit(
     """
     left = remaining_step(risk, theta)
     if polish:
-        return polished(risk, theta, reader, left, known or CHANGED)
+        return polished(risk, theta, reader, left, known or CHANGED, check)
     if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
+        fit = Fit(risk, theta, tolerance=np.inf, reader=reader)
+        check(fit)
         warn_of_separation(risk, theta)
-        return Fit(risk, theta, tolerance=np.inf, reader=reader)
+        return fit
     explain_separation(risk, theta)
     raise NotStationary(
         "results",
@@ -101,8 +113,15 @@ def verified_fit(
     )
 
 
-def polished(risk: Any, theta: FloatArray, reader: Reader | None, left: float, causes: str) -> Fit:
-    """Return the minimum that Newton's method finds from theta, and say how far that was if it was far."""
+def polished(
+    risk: Any,
+    theta: FloatArray,
+    reader: Reader | None,
+    left: float,
+    causes: str,
+    check: Callable[[Fit], None] = lambda fit: None,
+) -> Fit:
+    """Return the minimum that Newton's method finds from theta, checked; say how far it was if it was far."""
     try:
         chart = chart_of(risk, theta)
         if chart is None or chart.coordinates.full:
@@ -113,6 +132,7 @@ def polished(risk: Any, theta: FloatArray, reader: Reader | None, left: float, c
     except InflustatError:
         explain_separation(risk, theta)
         raise
+    check(fit)
     distance = standard_errors(risk, left)
     if distance > NOTICED or left > MIXED_UP:
         far = "far" if distance == np.inf else f"about {distance:.2g} standard errors"

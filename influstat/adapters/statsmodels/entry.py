@@ -119,11 +119,14 @@ def from_statsmodels(
     linear = as_linear(mapped.risk)
     lasso = None if linear is None else active_l1(linear.penalty)
     reader = (lasso and active_columns(inner.model, names)) or formula_reader(inner.model, names)
-    fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels")
-    if not polish:
-        _require_predictions(inner, fit)
-    # A solution that was cut off has the sums of the whole one in some of its numbers, of itself in others.
-    require_reproduced(inner, fit.risk, [mapped.theta, fit.theta] if polish else [fit.theta])
+
+    def check(fit: Fit) -> None:
+        if not polish:
+            _require_predictions(inner, fit)
+        # A solution that was cut off has the sums of the whole one in some numbers, of itself in others.
+        require_reproduced(inner, fit.risk, [mapped.theta, fit.theta] if polish else [fit.theta])
+
+    fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels", check=check)
     fit.stated = stated_inference(inner, fit, drop, polish)
     return fit
 
