@@ -97,14 +97,21 @@ def readable(app, what, name, obj, options, lines):
             lines[k] = "".join(parts)
 
 
+def keep_outputs_inside(app):
+    """Let the pictures of code cells lie in the folder of the site, not beside it."""
+    folder = str(app.outdir / "_outputs")
+    app.env.mystnb_config = app.env.mystnb_config.copy(output_folder=folder)
+
+
 def setup(app):
-    """Register the formulas, and the reading of docstrings."""
+    """Register the formulas, the reading of docstrings, and where outputs go."""
     app.add_html_math_renderer(
         "mathml",
         inline_renderers=(lambda translator, node: mathml(translator, node, "inline"), None),
         block_renderers=(lambda translator, node: mathml(translator, node, "block"), None),
     )
     app.connect("autodoc-process-docstring", readable, priority=900)  # after numpydoc
+    app.connect("builder-inited", keep_outputs_inside, priority=900)  # after myst_nb
 
 
 html_math_renderer = "mathml"
