@@ -11,7 +11,7 @@ import influstat as ist
 from influstat.statistics.pictures.fit_plots import FitPlots
 from tests.scikit_learn_models import MODELS
 from tests.site_links import faults
-from tests.statsmodels_models import CASES
+from tests.statsmodels_models import CASES, HOLDS_SCALE
 
 PAGES = Path(__file__).parents[1] / "notebooks"
 
@@ -28,6 +28,8 @@ def page(name):
 def test_the_table_of_models_has_every_model_that_is_tested(heading, cases):
     section = page("supported_models.md").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     named = re.findall(r"^\| (.+?)(?: \(rows flagged: \d+\))? \|", section, flags=re.MULTILINE)[1:]
+    if not HOLDS_SCALE and heading == "statsmodels":  # its robust regressions are tested from 0.15 on
+        named = [name for name in named if not name.startswith("RLM ")]
     assert named == [case.name for case in cases]
 
 
