@@ -12,7 +12,8 @@ from sphinx.ext import autosummary
 
 import influstat
 
-os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+# The kernels of the pages inherit it: with another backend their pictures would not be shown.
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 project = "influstat"
 author = "The influstat developers"
