@@ -1,4 +1,4 @@
-"""The command line: `python -m influstat` shows the library at work; `reproduce` redoes the paper."""
+"""The command line: `python -m influstat` answers one question; `reproduce` redoes the paper."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from time import perf_counter
 
 from influstat.errors import DatasetError, MissingDependency
-from influstat.experiments import demonstration
 from influstat.experiments.catalogue import FIGURES
+from influstat.experiments.first_minute import first_minute
+from influstat.experiments.solver_tables import solver_tables
 from influstat.plots import base as plots
 from influstat.version import version
 
 DESCRIPTION = """\
-Influence functions of regularised linear models, checked against exact refits.
+Which rows drive a coefficient, and what happens without them?
 
-Without a command: fit ridge, logistic regression and a smoothed SVC to data bundled with statsmodels
-(no network), solve with four solvers, compare with exact leave-one-out, and name the most helpful and
-most harmful rows."""
+Without a command: ask this of a regression on data bundled with statsmodels (no network), and show how
+to ask it of your own."""
 
 REPRODUCE = """\
 Compute the paper's figures, print each number beside the one stated for a right implementation, and
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "reproduce":
             return _reproduce(options.figure, options.out, draw=not options.no_png)
-        return _demonstrate()
+        return _show_solvers() if options.solvers else _show_first_minute()
     except (DatasetError, MissingDependency) as error:
         print(f"influstat: {error}", file=sys.stderr)
         return 2
@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"influstat {version()}")
+    parser.add_argument(
+        "--solvers",
+        action="store_true",
+        help="instead: three models, four ways to solve for influences, beside exact leave-one-out",
+    )
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     reproduce = commands.add_parser(
         "reproduce",
@@ -97,9 +102,16 @@ def _reproduce(figure: str, folder: Path, *, draw: bool) -> int:
     return 0
 
 
-def _demonstrate() -> int:
+def _show_first_minute() -> int:
+    print(first_minute(), end="\n\n")
+    print("How influences are solved for: python -m influstat --solvers")
+    print("The paper's figures:           python -m influstat reproduce --help")
+    return 0
+
+
+def _show_solvers() -> int:
     start = perf_counter()
-    for text in demonstration.demonstrations():
+    for text in solver_tables():
         print(text, end="\n\n")
     print(f"{perf_counter() - start:.1f} s. The paper's figures: python -m influstat reproduce --help")
     return 0

@@ -4,11 +4,14 @@ import re
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
+import statsmodels.api as sm
 
 from influstat import __main__ as command
 from influstat.errors import MissingDependency
-from influstat.experiments import demonstration
+from influstat.experiments import first_minute, solver_tables
 
 
 def run(*arguments, environment=None):
@@ -20,12 +23,58 @@ def run(*arguments, environment=None):
 
 @pytest.fixture(scope="module")
 def shown():
-    return list(demonstration.demonstrations())
+    return list(solver_tables.solver_tables())
 
 
-def test_without_a_command_it_shows_three_models(monkeypatch, capsys):
-    monkeypatch.setattr(demonstration, "demonstrations", lambda: iter(["first", "second"]))
+def test_without_a_command_it_answers_a_question(capsys):
     assert command.main([]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Which rows drive this coefficient, and what happens without them?\n")
+    for words in ("How to read it:", "Certificate:", "--solvers", "reproduce"):
+        assert words in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_its_table_is_that_of_refits(capsys):
+    command.main([])
+    line = r"^  without (.+?)  +(\S+) +(\S+) +(\S+) +(\S+) to (\S+) "
+    found = re.findall(line, capsys.readouterr().out, flags=re.MULTILINE)
+    table = sm.datasets.statecrime.load_pandas().data
+    whole = sm.OLS.from_formula(first_minute.FORMULA, table).fit().params["single"]
+    assert len(found) == first_minute.TOP
+    for state, _, change, estimate, *limits in found:
+        refit = sm.OLS.from_formula(first_minute.FORMULA, table.drop(index=state)).fit()
+        numbers = [refit.params["single"] - whole, refit.params["single"], *refit.conf_int().loc["single"]]
+        assert [float(number) for number in (change, estimate, *limits)] == np.round(numbers, 3).tolist()
+
+
+def test_its_sentences_are_true():
+    """The sign and the significance hang on no single state, and every state is certified."""
+    fit = first_minute.state_crime()
+    limits = fit.report("single", top=51).to_frame()
+    assert len(limits) == 51
+    assert (limits["lower"] > 0.0).all()
+    text = first_minute.first_minute()
+    assert "This holds for 51 of 51 states." in text
+    assert "District of Columbia moves\nthe coefficient 3.9 times as far" in text  # 0.2457 / 0.0632
+    assert "39 % of its\nsize" in text  # 0.2457 / 0.6374
+
+
+def test_the_lines_for_your_own_fit_run(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(rng.normal(size=(30, 3)), columns=["y", "x", "z"])
+    table.to_csv(tmp_path / "my.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    text = first_minute.first_minute()
+    lines = [line[4:] for line in text.splitlines() if re.match(r"    \S", line)]
+    assert len(lines) == 5
+    exec("\n".join(lines), {})
+    assert "'HC3' covariance" in capsys.readouterr().out
+
+
+def test_the_solver_tables_stand_under_an_option(monkeypatch, capsys):
+    monkeypatch.setattr(command, "solver_tables", lambda: iter(["first", "second"]))
+    assert command.main(["--solvers"]) == 0
     assert capsys.readouterr().out.startswith("first\n\nsecond\n\n")
 
 
@@ -37,9 +86,9 @@ def test_each_table_has_four_solvers_and_named_rows(shown):
     for text in shown:
         for heading in ("solver", "residual", "Pearson", "slope", "largest error", "seconds"):
             assert heading in text
-        for solver in demonstration.solvers():
+        for solver in solver_tables.solvers():
             assert re.search(rf"^  {re.escape(solver)} +\d\.\de[-+]\d\d ", text, re.MULTILINE)
-        rows = text.splitlines()[-demonstration.TOP :]
+        rows = text.splitlines()[-solver_tables.TOP :]
         assert all(
             re.fullmatch(r"  \D.+?( +[-+]\d\.\d\de[-+]\d\d){2}    \w.+?( +[-+]\S+){2}", row) for row in rows
         )
@@ -54,11 +103,11 @@ def test_lines_fit_narrow_terminals(shown):
 
 @pytest.mark.slow
 def test_solvers_agree_as_far_as_their_residuals_say():
-    for task in demonstration.tasks():
+    for task in solver_tables.tasks():
         split = task.split
         fit = task.model.fit(split.X, split.y)
         exact = fit.leave_one_out().loss_change(split.X_test, split.y_test)[:, 0]
-        lines, scores = demonstration.compare(fit, split, exact)
+        lines, scores = solver_tables.compare(fit, split, exact)
         explicit, cg, taylor, lissa = lines
         assert explicit.residual < 1e-12
         assert cg.residual < 1e-9
@@ -122,7 +171,7 @@ def test_wrong_arguments_are_refused_with_the_usage(arguments, capsys):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--help"], ["reproduce"]),
+        (["--help"], ["reproduce", "--solvers"]),
         (["reproduce", "--help"], ["figure1", "figure2", "figure3", "figure4", "figure5", "all", "--no-png"]),
     ],
 )

@@ -1,9 +1,11 @@
-"""Progress: every item once, a bar only where somebody looks and tqdm is there."""
+"""Progress: every item once, a bar only where somebody looks and tqdm is there, else a line now and then."""
 
 import builtins
 import io
 import sys
 from functools import partial
+from itertools import count
+from pathlib import Path
 from time import sleep
 from types import SimpleNamespace
 from typing import ClassVar
@@ -13,6 +15,8 @@ import pytest
 
 from influstat.input import progress as module
 from influstat.input.progress import QUICK, progress
+
+ROOT = Path(module.__file__).parents[2]  # where the kernel starts, so that it finds this source tree
 
 
 class Bar(list):
@@ -71,8 +75,7 @@ def test_what_is_quick_shows_nothing_and_what_is_slow_does(monkeypatch):
         assert ("refits" in screen.getvalue()) == shown
 
 
-@pytest.mark.usefixtures("terminal")
-def test_without_tqdm_it_is_silent(monkeypatch):
+def without_tqdm(monkeypatch):
     real = builtins.__import__
 
     def refuse(name, *arguments, **options):
@@ -81,13 +84,81 @@ def test_without_tqdm_it_is_silent(monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_without_tqdm_there_is_no_bar(monkeypatch):
+    without_tqdm(monkeypatch)
+    assert module._bar() is None
     assert list(progress(range(300), "refits")) == list(range(300))
     assert Bar.calls == []
 
 
-def test_where_nobody_looks_it_is_silent(monkeypatch):
-    monkeypatch.setattr(module, "sys", looked_at(False))
-    assert module._bar() is None
-    monkeypatch.setattr(module, "sys", looked_at(False, ipykernel=object()))
+def test_who_looks_at_a_bar(monkeypatch):
     pytest.importorskip("tqdm")
+    monkeypatch.setattr(module, "sys", looked_at(False))
+    assert module._bar() is None  # a log
+    monkeypatch.setattr(module, "sys", looked_at(True))
+    assert module._bar() is not None
+    monkeypatch.setattr(module, "sys", looked_at(False, ipykernel=object()))
     assert module._bar() is not None  # a notebook
+
+
+@pytest.fixture
+def log(monkeypatch):
+    """A log as standard error, and a clock that goes on by 20 seconds whenever it is read."""
+    written, clock = io.StringIO(), count(0.0, 20.0)
+    monkeypatch.setattr(module, "sys", SimpleNamespace(stderr=written, modules={}))
+    monkeypatch.setattr(module, "monotonic", lambda: next(clock))
+    return written
+
+
+def test_a_log_has_a_line_every_half_minute(log):
+    assert list(progress(range(5), "refits")) == list(range(5))
+    assert log.getvalue().splitlines() == [
+        "refits: 1 of 5 (20 %) after 40 s, about 160 s left",
+        "refits: 3 of 5 (60 %) after 80 s, about 53 s left",
+    ]
+
+
+def test_a_log_of_a_loop_of_unknown_length(log):
+    assert list(progress(iter(range(3)), "blocks")) == [0, 1, 2]
+    assert log.getvalue() == "blocks: 1 after 40 s\n"
+
+
+def test_a_terminal_without_tqdm_has_the_lines_too(log, monkeypatch):
+    without_tqdm(monkeypatch)
+    monkeypatch.setattr(log, "isatty", lambda: True)
+    list(progress(range(2), "refits"))
+    assert log.getvalue() == "refits: 1 of 2 (50 %) after 40 s, about 40 s left\n"
+
+
+def test_a_quick_loop_leaves_no_line_in_a_log(monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr(module, "sys", SimpleNamespace(stderr=written, modules={}))
+    list(progress(range(1000), "refits"))
+    assert written.getvalue() == ""
+
+
+def test_without_a_standard_error_it_is_silent(monkeypatch):
+    monkeypatch.setattr(module, "sys", SimpleNamespace(stderr=None, modules={}))
+    assert list(progress(range(3), "refits")) == [0, 1, 2]
+
+
+@pytest.mark.slow
+def test_a_notebook_has_a_bar_made_of_widgets_and_no_text():
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    for package in ("ipywidgets", "tqdm", "ipykernel"):
+        pytest.importorskip(package)
+    source = (
+        "import warnings; warnings.simplefilter('error')\n"
+        "from time import sleep\n"
+        "from influstat.input.progress import progress\n"
+        "print(sum(sleep(0.4) or k for k in progress(range(4), 'refits')))"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(ROOT)}}).execute()
+    outputs = notebook.cells[0].outputs
+    assert [output["text"] for output in outputs if output["output_type"] == "stream"] == ["6\n"]
+    (bar,) = [output for output in outputs if output["output_type"] == "display_data"]
+    assert "application/vnd.jupyter.widget-view+json" in bar["data"]

@@ -1,30 +1,44 @@
-"""Progress of long loops: tqdm where it is installed, silent otherwise."""
+"""Progress of long loops: a bar where somebody looks, a line now and then in a log."""
 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sized
+from time import monotonic
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 
-QUICK = 1.0  # seconds: what takes less shows nothing
+QUICK = 1.0  # seconds: what takes less shows no bar
+EVERY = 30.0  # seconds between two lines, and before the first
 
 
 def progress(items: Iterable[Item], description: str, *, total: int | None = None) -> Iterator[Item]:
-    """Yield the items; show a bar on a terminal or in a notebook where tqdm is installed.
+    """Yield the items, and say on standard error how far the loop is.
 
-    Whether there is one depends on time alone, so that few long steps are shown and many short ones are not.
+    Whether anything is shown depends on time alone, so that few long steps are shown and many short ones are
+    not. On a terminal and in a notebook it is tqdm's bar, which vanishes when the loop is done. Where tqdm
+    is missing, or standard error is a file or a pipe, in which a bar would leave a heap of carriage returns,
+    it is one line every half minute.
 
     Returns
     -------
     iterator
+
+    Examples
+    --------
+    >>> from influstat.input.progress import progress
+    >>> sum(progress(range(4), "refits"))
+    6
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    bar = _bar()
-    if bar is None or total == 1:
+    if sys.stderr is None or total == 1:  # no console at all, as under pythonw; or no parts to show
         return iter(items)
+    bar = _bar()
+    if bar is None:
+        return _with_lines(items, description, total)
     return iter(bar(items, desc=description, total=total, leave=False, delay=QUICK))
 
 
@@ -33,7 +47,29 @@ def _bar() -> Any:
     if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
         return None
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a notebook without ipywidgets has its bar as text
+            from tqdm.auto import tqdm
     except ImportError:
         return None
     return tqdm
+
+
+def _with_lines(items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+    """Yield the items; write a line whenever EVERY seconds have passed since the last one."""
+    start = last = monotonic()
+    for done, item in enumerate(items):
+        now = monotonic()
+        if now - last >= EVERY:
+            last = now
+            print(_line(description, done, total, now - start), file=sys.stderr, flush=True)
+        yield item
+
+
+def _line(description: str, done: int, total: int | None, seconds: float) -> str:
+    """Return how far a loop is, and about how long it will take if it goes on like this."""
+    if total is None or done == 0:
+        return f"{description}: {done} after {seconds:.0f} s"
+    left = seconds / done * max(total - done, 0)
+    share = 100 * done // total
+    return f"{description}: {done} of {total} ({share} %) after {seconds:.0f} s, about {left:.0f} s left"

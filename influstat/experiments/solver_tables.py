@@ -1,4 +1,4 @@
-"""What `python -m influstat` shows: three models, four solvers, exact leave-one-out; no network."""
+"""What `python -m influstat --solvers` shows: three models, four solvers, exact leave-one-out; no network."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def compare(fit: Fit, split: Split, exact: FloatArray) -> tuple[list[SolverLine]
     return lines, all_scores[0]
 
 
-def demonstrations() -> Iterator[str]:
+def solver_tables() -> Iterator[str]:
     """Yield one readable table per task, of at most 100 characters a line."""
     for task in tasks():
         split = task.split
