@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from influstat.input import progress as module
-from influstat.input.progress import QUICK, progress
+from influstat.input.progress import QUICK, Clock, progress
 
 
 class Bar(list):
@@ -91,3 +91,35 @@ def test_where_nobody_looks_it_is_silent(monkeypatch):
     monkeypatch.setattr(module, "sys", looked_at(False, ipykernel=object()))
     pytest.importorskip("tqdm")
     assert module._bar() is not None  # a notebook
+
+
+# -- seconds -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(60.0, "of 60 s, not 3, but 8"), (np.inf, ", not 3, but 8")])
+def test_a_clock_shows_the_time_and_what_is_known(monkeypatch, seconds, shown):
+    tqdm = pytest.importorskip("tqdm")
+    monkeypatch.setattr(module, "sys", looked_at(True))
+    monkeypatch.setattr(module, "QUICK", 0.05)
+    screen = io.StringIO()
+    monkeypatch.setattr("tqdm.auto.tqdm", partial(tqdm.tqdm, file=screen, mininterval=0.0))
+    clock = Clock("breakdown of slope", seconds)
+    clock.show()
+    assert screen.getvalue() == ""
+    clock.known = "not 3, but 8"
+    sleep(0.1)
+    clock.show()
+    assert "breakdown of slope" in screen.getvalue()
+    assert shown in screen.getvalue()
+    clock.started -= 1e6  # long after the time is over
+    clock.show()
+    assert "100%" in screen.getvalue() or seconds == np.inf
+    clock.close()
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_clock_of_little_time_shows_nothing():
+    clock = Clock("breakdown", QUICK)
+    clock.show()
+    clock.close()
+    assert Bar.calls == []

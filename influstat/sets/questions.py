@@ -40,7 +40,8 @@ class SetQuestions(Minimum):
         groups : array_like, shape (n,), str, optional
             One label per row, or the column of a formula's table that has them: whole clusters leave.
         budget_seconds : float
-            Time for search and proofs beyond the quick certificate; 0 for that alone.
+            Time for search and proofs beyond the quick certificate; 0 for that alone. A bar shows it and what
+            is known so far; an interrupt returns that.
         largest : int, optional
             Do not look beyond sets of this size.
         search : bool
@@ -184,7 +185,7 @@ class SetQuestions(Minimum):
         k : int
             How many units may leave.
         budget_seconds : float
-            Time for search and proofs.
+            Time for search and proofs; an interrupt returns what is attained and proven so far.
 
         Returns
         -------

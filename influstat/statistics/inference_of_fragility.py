@@ -46,8 +46,8 @@ class InferenceOfFragility(InferenceOfSets):
             False: significance at this inference's level is lost where the coefficient has it, else gained
             with its sign. True: it is gained with the other sign.
         groups : array_like, shape (n,), str, optional
-            As in `Fit.breakdown`. For clustered kinds the clusters themselves leave, named 0, 1, ... in
-            sorted order.
+            As in `Fit.breakdown`. For clustered kinds the clusters themselves leave (two-way: the first
+            ones), by their own labels.
         budget_seconds, largest, search
             As in `Fit.breakdown`.
 

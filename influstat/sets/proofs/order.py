@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,10 +60,10 @@ def by_many_cones(null: NullFit, safe: int, flips: int, budget: Budget) -> Itera
 def _bisected(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
     if not null.problem.risk.quadratic:
         return
-    problem, deadline = Slopes.at(null), monotonic() + CONES * budget.left
-    while safe + 1 < flips and monotonic() < deadline:
+    problem, part = Slopes.at(null), budget.part(CONES)
+    while safe + 1 < flips and not part.out:
         k = (safe + flips) // 2
-        found = Cover(problem, k).proven(deadline)
+        found = Cover(problem, k).proven(part)
         safe, flips = (k, flips) if found.proven else (safe, k)
         limit = PART.format(k) if found.start.size else ""
         yield Reached(safe, (found.start,) if found.start.size else (), found.cones, limit)
@@ -72,8 +71,7 @@ def _bisected(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[
 
 def by_rows(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
     """Yield what branch and bound proves."""
-    deadline = monotonic() + budget.left
-    for proven, found in climbed(null.problem, safe, flips, deadline):
+    for proven, found in climbed(null.problem, safe, flips, budget):
         yield Reached(proven, (found.removed,) if found.flips else (), found.nodes, found.limit)
 
 

@@ -21,7 +21,6 @@ candidate until it is refitted.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -32,6 +31,7 @@ from numpy.typing import NDArray
 from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
+from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.quick import Quick
@@ -112,7 +112,7 @@ class Node:
 
 
 def branch_and_bound(
-    problem: Problem, k: int, deadline: float, conclusion: Conclusion | None = None
+    problem: Problem, k: int, budget: Budget, conclusion: Conclusion | None = None
 ) -> Branched:
     """Return whether any k units flip the conclusion.
 
@@ -122,8 +122,8 @@ def branch_and_bound(
         What is asked.
     k : int
         How many units may leave.
-    deadline : float
-        Of time.monotonic(), at which the answer is None.
+    budget : Budget
+        The time, after which the answer is None.
     conclusion : Conclusion, optional
         The sign when left out.
 
@@ -139,14 +139,14 @@ def branch_and_bound(
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0], [1.0]], [2.0, 2.0, 1.0, -2.5])
     >>> units = one_by_one(np.arange(4), fit.row_labels)
     >>> problem = Problem(fit.risk, fit.theta, np.array([1.0]), 0.0, units)
-    >>> [branch_and_bound(problem, k, np.inf).flips for k in (1, 2)]
+    >>> [branch_and_bound(problem, k, Budget(np.inf)).flips for k in (1, 2)]
     [False, True]
     """
-    return _Tree(problem, Sign() if conclusion is None else conclusion, deadline).settled(k)
+    return _Tree(problem, Sign() if conclusion is None else conclusion, budget).settled(k)
 
 
 def climbed(
-    problem: Problem, safe: int, flips: int, deadline: float, conclusion: Conclusion | None = None
+    problem: Problem, safe: int, flips: int, budget: Budget, conclusion: Conclusion | None = None
 ) -> Iterator[tuple[int, Branched]]:
     """Yield the number of units that is proven, and the last answer, from `safe` towards `flips`.
 
@@ -154,11 +154,9 @@ def climbed(
     the one before, and one too far costs all the time.
     """
     step = 1
-    while safe + 1 < flips and time.monotonic() < deadline:
+    while safe + 1 < flips and not budget.out:
         k = min(safe + step, flips - 1)
-        left = deadline - time.monotonic()
-        until = deadline if k == safe + 1 else time.monotonic() + FAR * left
-        found = branch_and_bound(problem, k, until, conclusion)
+        found = branch_and_bound(problem, k, budget if k == safe + 1 else budget.part(FAR), conclusion)
         if found.flips is False:
             safe, step = k, 2 * step if found.nodes <= EASY else 1
         elif k == safe + 1:
@@ -173,8 +171,8 @@ def climbed(
 class _Tree:
     """The nodes of one problem."""
 
-    def __init__(self, problem: Problem, asked: Conclusion, deadline: float) -> None:
-        self.problem, self.asked, self.deadline = problem, asked, deadline
+    def __init__(self, problem: Problem, asked: Conclusion, budget: Budget) -> None:
+        self.problem, self.asked, self.budget = problem, asked, budget
         self.nodes, self.limit = 0, ""
 
     def settled(self, k: int) -> Branched:
@@ -182,7 +180,7 @@ class _Tree:
         nothing = np.zeros(len(self.problem.units), dtype=np.bool_)
         stack = [Node(nothing, nothing, k, None)]
         while stack:
-            if time.monotonic() > self.deadline:
+            if self.budget.out:
                 self.limit = TIME
                 break
             node = stack.pop()

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from time import monotonic
 from typing import Protocol
 
 import numpy as np
@@ -19,11 +18,12 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
-from influstat.sets.budget import Budget
+from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.significant import Significant
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
+from influstat.sets.proofs.order import CONES
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.rows import Conclusion, climbed
 from influstat.sets.significance.model_based import Lose
@@ -111,17 +111,22 @@ class Bracketing:
     def run(self, search: bool) -> Bracket:
         """Return the bracket; an interrupt leaves what is known so far."""
         try:
-            if self.provable:
-                self._prove_quickly()
-            if search and not self.budget.out:
-                self._search(self.budget.part(SEARCHING))
-            if self.provable and not self.budget.out:
-                self._prove_by_cones()
-                self._prove_by_rows()
+            with self.budget.shown("significance"):
+                self._run(search)
         except KeyboardInterrupt:
-            self.known.limit = "interrupted"
+            self.budget.stop()
+            self.known.limit = INTERRUPTED
             doubt("Interrupted: the bracket is what was found and proven until then.")
         return self.known
+
+    def _run(self, search: bool) -> None:
+        if self.provable:
+            self._prove_quickly()
+        if search and not self.budget.out:
+            self._search(self.budget.part(SEARCHING))
+        if self.provable and not self.budget.out:
+            self._prove_by_cones()
+            self._prove_by_rows()
 
     @property
     def upper(self) -> int | None:
@@ -133,6 +138,10 @@ class Bracketing:
     def _raise(self, k: int, proof: str) -> None:
         if k + 1 > self.known.lower:
             self.known.lower, self.known.proof, self.known.limit = k + 1, proof, ""
+            self._say()
+
+    def _say(self) -> None:
+        self.budget.say_bracket(self.known.lower, self.upper)
 
     @property
     def _flips(self) -> int:
@@ -168,11 +177,11 @@ class Bracketing:
         if null is None or not isinstance(conclusion, Lose) or null.d > MOST_NUISANCES:
             return
         problems = [Significant.at(null, conclusion.reference, part) for part in PARTS]
-        safe, flips, deadline = self.known.lower - 1, self._flips, monotonic() + 0.5 * self.budget.left
-        while safe + 1 < flips and monotonic() < deadline:
+        safe, flips, part = self.known.lower - 1, self._flips, self.budget.part(CONES)
+        while safe + 1 < flips and not part.out:
             k, proven = (safe + flips) // 2, False
             for problem in problems:
-                found = Cover(problem, k).proven(deadline)
+                found = Cover(problem, k).proven(part)
                 self.known.nodes += found.cones
                 proven = bool(found.proven)
                 if proven:
@@ -185,8 +194,8 @@ class Bracketing:
 
     def _prove_by_rows(self) -> None:
         assert self.problem is not None
-        start, deadline = self.known.lower - 1, monotonic() + self.budget.left
-        for safe, found in climbed(self.problem, start, self._flips, deadline, self.conclusion):
+        start = self.known.lower - 1
+        for safe, found in climbed(self.problem, start, self._flips, self.budget, self.conclusion):
             self.known.nodes += found.nodes
             self._raise(safe, "branch and bound")
             self.known.limit = found.limit or self.known.limit
@@ -204,6 +213,7 @@ class Bracketing:
         if not value <= 0.0:  # nan: there is no such limit, which is not a flip
             return False
         self.known.best, self.known.value = np.sort(units), value
+        self._say()
         return True
 
     def _search(self, budget: Budget) -> None:

@@ -39,8 +39,8 @@ class Judge:
         What t values are compared with, or what is nearest to it where nothing is proven.
     unproven : str
         Why there are none, "" where there are.
-    clusters : ndarray of int, shape (n,), or None
-        The clusters that leave together, None for rows.
+    clusters : ndarray, shape (n,), or None
+        What the cluster of each row is called, where clusters leave together; None for rows.
     limits : callable
         From removed rows (ndarray of int, positions) and a coefficient's position to its lower and upper
         confidence limit without them; nan where there are none.
@@ -52,7 +52,7 @@ class Judge:
     text: str
     reference: Reference | RobustReference
     unproven: str
-    clusters: NDArray[np.intp] | None
+    clusters: NDArray[Any] | None
     limits: Callable[[NDArray[np.intp], int], tuple[float, float]]
     effects: Callable[[int], tuple[FloatArray, FloatArray] | None]
 
