@@ -91,7 +91,7 @@ class InferenceOfFragility(InferenceOfSets):
         if not len(rows):
             return float(self.table.lower[position]), float(self.table.upper[position])
         group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
-        found = self.without_each(group)
+        found = self.without_each(group, whole=True)  # an interrupt of one refit is one of the search
         return float(found.after("lower")[0, position]), float(found.after("upper")[0, position])
 
     def _changes(self, position: int) -> tuple[FloatArray, FloatArray] | None:
