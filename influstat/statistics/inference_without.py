@@ -244,7 +244,7 @@ class InferenceOfSets:
         return _announced(replace(found, estimates=found.estimates[0], table=table))
 
     def without_each(self, groups: Groups, *, whole: bool = False) -> InferenceWithout:
-        """Return all of it without each of the groups that were read, warning of nothing (`whole`: of `collect`)."""
+        """Return all of it without each of the groups, and warn of nothing; `collect` has `whole`."""
         removal = collect(self.fit, groups, "exact", whole=whole)
         after, status = np.full((5, *removal.theta.shape), np.nan), list(removal.status)
         for k in progress(range(len(groups)), "inference without each group"):
