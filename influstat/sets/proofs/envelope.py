@@ -39,7 +39,7 @@ HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
 WORK = 3e8  # additions of the search, in units of n d^2: many trials for few rows
 BLOCK = 32  # units of nearly the same f that share s
 NEAR = 3  # times k: units of largest f that do not
-FEWEST, MOST = 12, 72
+FEWEST, FEW, MOST = 12, 24, 72
 STEPS = (0.25, 0.15, 0.4)  # first ones of log t, log rank and log sigma
 LEAST_STEP = 0.05
 SLOW = 0.1  # of what is left: a smaller gain of one round shortens the steps
@@ -137,16 +137,28 @@ class Envelope:
         Of `null_fit`.
     ordered : ndarray, shape (m,)
         f, largest first.
+    place : ndarray, shape (3,), optional
+        Where to look first: what was best for similar units, near to which fewer trials find as much.
     """
 
-    def __init__(self, f: FloatArray, B: FloatArray, C: FloatArray, ordered: FloatArray) -> None:
+    def __init__(
+        self,
+        f: FloatArray,
+        B: FloatArray,
+        C: FloatArray,
+        ordered: FloatArray,
+        place: FloatArray | None = None,
+    ) -> None:
         self.ordered, self.d = ordered, B.shape[1]
         self.parts = Parts.of(f, np.concatenate([B, C], axis=1))
         size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
         self.usable = min(size) > 0.0
         self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
-        self.trials = int(np.clip(WORK / (B.shape[0] * B.shape[1] ** 2), FEWEST, MOST))
-        self.place = np.log([1.0, START_RANK, WIDTHS[3]])
+        self.trials = int(
+            np.clip(WORK / (B.shape[0] * B.shape[1] ** 2), FEWEST, MOST if place is None else FEW)
+        )
+        self.place = np.log([1.0, START_RANK, WIDTHS[3]]) if place is None else place
+        self.nearest = self.place  # the best place so far, whether it proved something or not
 
     def proves_again(self, k: int, demand: Demand) -> bool:
         """Tell whether what was the last proof is one here too."""
@@ -182,8 +194,9 @@ class Envelope:
                 if value < found:
                     place, found = moved, value
                 if found < 0.0:
-                    self.place = place
+                    self.place = self.nearest = place
                     return True
+            self.nearest = place
             if before - found < SLOW * found:
                 steps = steps / 2.0
         return False

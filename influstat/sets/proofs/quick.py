@@ -71,8 +71,10 @@ class Ball:
 class Quick:
     """The quick certificate of one null fit."""
 
-    def __init__(self, null: NullFit, leverage: LeverageBounds | None = None) -> None:
-        self.null = null
+    def __init__(
+        self, null: NullFit, leverage: LeverageBounds | None = None, place: FloatArray | None = None
+    ) -> None:
+        self.null, self.place = null, place  # the latter of the envelope, from a similar null fit
         self.leverage = LeverageBounds(null) if leverage is None else leverage  # of the same rows
         chosen = self.leverage.open
         self.f, self.B, self.C = null.f[chosen], null.B[chosen], null.C[chosen]
@@ -246,4 +248,4 @@ class Quick:
     @cached_property
     def envelope(self) -> Envelope:
         """Test 2 for these units."""
-        return Envelope(self.f, self.B, self.C, self.ordered)
+        return Envelope(self.f, self.B, self.C, self.ordered, self.place)

@@ -174,6 +174,9 @@ class _Tree:
     def __init__(self, problem: Problem, asked: Conclusion, budget: Budget) -> None:
         self.problem, self.asked, self.budget = problem, asked, budget
         self.nodes, self.limit = 0, ""
+        # What was best at the last node is a good guess at the next one.
+        self.taken: float | None = None
+        self.place: FloatArray | None = None
 
     def settled(self, k: int) -> Branched:
         """Return the answer for k."""
@@ -193,7 +196,7 @@ class _Tree:
                     self.limit = ROUNDING
                     break
                 return self._answer(True, node.removed)
-            view = _view_not_proven(self.asked, null, node.left) if node.left and null.open.any() else None
+            view = self._not_proven(null, node.left) if node.left and null.open.any() else None
             if view is None:
                 continue
             alone = self.asked.without_one(null) if node.left == 1 else None
@@ -222,6 +225,20 @@ class _Tree:
         self.limit = UNIDENTIFIED
         return None
 
+    def _not_proven(self, null: NullFit, k: int) -> NullFit | None:
+        """Return None if the quick certificate proves k for one of the views, else the last of them."""
+        view, leverage = null, LeverageBounds(null, k, self.taken)
+        proven = False
+        for view in self.asked.views(null, k, leverage):
+            quick = Quick(view, leverage, self.place)
+            proven = quick.proven(k)
+            if "envelope" in quick.__dict__:
+                self.place = quick.envelope.nearest
+            if proven:
+                break
+        self.taken = leverage.taken
+        return None if proven else view
+
     def _one_more(self, node: Node, null: NullFit, alone: FloatArray) -> NDArray[np.bool_] | None:
         """Return the node's set with one unit more if that flips, by the null fit without it."""
         falls = np.flatnonzero(null.open & ~(alone > 0.0))
@@ -232,15 +249,6 @@ class _Tree:
             if without is not None and not self.asked.stands(without):
                 return removed
         return None
-
-
-def _view_not_proven(asked: Conclusion, null: NullFit, k: int) -> NullFit | None:
-    """Return None if the quick certificate proves k for one of the views, else the last of them."""
-    view, leverage = null, LeverageBounds(null)
-    for view in asked.views(null, k, leverage):
-        if Quick(view, leverage).proven(k):
-            return None
-    return view
 
 
 def _children(node: Node, null: NullFit, unit: int) -> list[Node]:
