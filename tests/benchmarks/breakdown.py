@@ -65,10 +65,8 @@ def of_quick(n: int, p: int) -> None:
     downdates, budget = Downdates(null), Budget(60.0)
     steps = [least(lambda k=k: greedy(null.problem, downdates, k, budget)) for k in (1, 1 + STEPS)]
     each = (steps[1] - steps[0]) / STEPS / product
-    print(
-        f"{n:>7} {p:>3} {1e3 * unit:8.2f} ms: {of_counts / unit:6.1f} {quick / unit:7.1f} ({most}) {each:6.1f}",
-        flush=True,
-    )
+    ratios = f"{of_counts / unit:6.1f} {quick / unit:7.1f} ({most}) {each:6.1f}"
+    print(f"{n:>7} {p:>3} {1e3 * unit:8.2f} ms: {ratios}", flush=True)
 
 
 def of_cones(n: int) -> None:

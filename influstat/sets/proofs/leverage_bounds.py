@@ -131,7 +131,7 @@ def vectors(z: FloatArray) -> FloatArray:
 
 
 def quartic(blocks: list[FloatArray], d: int, t: float | None = None) -> tuple[float, float]:
-    """Return a bound on max over |v| = 1 of sum_i (v'A_i v)^2 from blocks of vec(A_i), rounded up, and its t."""
+    """Return a bound on max over |v| = 1 of sum_i (v'A_i v)^2 from blocks of vec(A_i), and its t."""
     size = d * (d + 1) // 2
     matrix = np.zeros((size, size), order="F")
     count = 0
