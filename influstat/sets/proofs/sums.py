@@ -8,8 +8,8 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 
 TRIED = 7  # multipliers: each one proves something, the best of a few is within a percent of the best of all
-AGAIN = 4  # of them around the best of a similar sum
-WIDE, NARROW = 3.5, 0.8  # first steps of the logarithm of the multiplier
+AGAIN = 5  # of them around the best of a similar sum
+WIDE, NARROW = 3.5, 1.0  # first steps of the logarithm of the multiplier
 
 
 def largest_sum(values: FloatArray, k: int) -> float:
