@@ -130,25 +130,6 @@ def test_robust_significance_of_a_large_table(coefficient, lower, upper):
     assert lower <= found.lower <= found.upper <= upper
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("coefficient", "lower", "upper"), [("physlm", 200, 218), ("hlthf", 27, 27), ("hlthg", 111, 112)]
-)
-def test_signs_of_a_large_table(coefficient, lower, upper):
-    found = health().breakdown(coefficient, budget_seconds=20.0)
-    assert lower <= found.lower <= found.upper <= upper
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("coefficient", "lower", "upper"), [("educ", 41, 51), ("age", 58, 157)])
-def test_signs_of_a_large_logistic_fit(coefficient, lower, upper):
-    data = sm.datasets.fair.load_pandas().data
-    X = sm.add_constant(data.drop(columns="affairs"))
-    fit = sm.Logit((data["affairs"] > 0) * 1.0, X).fit(disp=0, method="newton", tol=1e-12)
-    found = ist.from_statsmodels(fit).breakdown(coefficient, budget_seconds=20.0)
-    assert lower <= found.lower <= found.upper <= upper
-
-
 FIRES = [
     ("FFMC", 3, 3), ("DMC", 3, 3), ("DC", 6, 6), ("ISI", 8, 10), ("temp", 1, 1), ("RH", 5, 5),
     ("wind", 8, 15), ("rain", 1, 1),

@@ -18,7 +18,7 @@ from influstat.sets.proofs.rows import climbed
 
 FEW, SOME = 4, 6  # nuisance coefficients: the number of cones grows like 2^d at least
 PART = "weights that {} units keep in part do it"
-CONES = 0.5  # share of the budget for them; the rest is for the rows
+CONES = 0.5  # share of the budget for them, and for a factor; the rest is for the rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ Prover = Callable[[NullFit, int, int, Budget], Iterator[Reached]]
 
 def by_absorbing(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
     """Yield what the quick certificate proves with a factor of many levels absorbed."""
-    for proven in climbed_without_levels(null, safe, flips, budget):
+    for proven in climbed_without_levels(null, safe, flips, budget.part(CONES)):
         yield Reached(proven)
 
 
