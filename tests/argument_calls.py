@@ -155,6 +155,7 @@ def calls():
         **{name: (drawn(call), values) for name, (call, values) in of_pictures(fit).items()},
         **methods("Functional", functional, {
             "leave_one_out": {"method": "exact", "rows": [0, 1]}, "standard_errors": {"kind": "model"},
+            "breakdown": {"which": 0, "at": 0.1, **LIMITS},
         }),
         **methods("Suspects", ist.find_mislabelled(logistic), {"top": {"k": 2}}),
         "Fit": (ist.Fit, {"risk": fit.risk, "theta": fit.theta, "tolerance": 1e-6, "reader": None}),

@@ -10,6 +10,8 @@ import statsmodels.api as sm
 import influstat as ist
 from influstat import checks, datasets
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, NotStationary, Unsupported
+from influstat.sets import reach as reach_room
+from influstat.sets.search.search import Search
 from tests import tolerance
 
 FAIR = " + ".join(["rate_marriage", "age", "yrs_married", "children", "religious", "educ", "occupation"])
@@ -43,9 +45,9 @@ def fit_of(name):
 # First order, rescaled, at the null, greedy, found, proven at least; None where an account says "none".
 COUNTS = {
     ("statecrime", "urban"): (2, 1, 2, 1, 1, 1),
-    ("statecrime", "poverty"): (None, None, 14, 8, 8, 2),
+    ("statecrime", "poverty"): (None, None, 14, 8, 8, 8),
     ("statecrime", "hs_grad"): (None, 1, 8, 1, 1, 1),
-    ("statecrime", "single"): (None, None, 17, 11, 11, 2),
+    ("statecrime", "single"): (None, None, 17, 11, 11, 11),
     ("stackloss", "AIRFLOW"): (None, None, 14, 12, 10, 10),
     ("stackloss", "WATERTEMP"): (None, None, 10, 6, 6, 6),
     ("stackloss", "ACIDCONC"): (9, 5, 5, 4, 3, 3),
@@ -54,24 +56,36 @@ COUNTS = {
     ("longley", "UNEMP"): (None, None, 11, 6, 5, 5),
     ("longley", "ARMED"): (None, None, 10, 6, 6, 6),
     ("longley", "POP"): (1, 1, 1, 1, 1, 1),
-    ("engel", "income"): (None, None, 169, 167, 167, 57),
+    ("engel", "income"): (None, None, 169, 167, 167, 167),
     ("ccard", "AGE"): (1, 1, 1, 1, 1, 1),
-    ("ccard", "INCOME"): (None, None, 19, 16, 16, 6),
+    ("ccard", "INCOME"): (None, None, 19, 16, 16, 16),
     ("ccard", "OWNRENT"): (2, 2, 2, 2, 2, 2),
-    ("fair", "rate_marriage"): (1410, 1399, 523, 378, 378, 214),
+    ("fair", "rate_marriage"): (1410, 1399, 523, 378, 378, 255),
     ("fair", "age"): (20, 20, 20, 19, 19, 19),
     ("fair", "yrs_married"): (6, 6, 6, 6, 6, 6),
     ("fair", "children"): (8, 8, 8, 8, 8, 8),
-    ("fair", "religious"): (172, 171, 146, 132, 132, 107),
+    ("fair", "religious"): (172, 171, 146, 132, 132, 120),
+    ("randhie", "physlm"): (252, 251, 222, 218, 218, 199),
+    ("randhie", "hlthf"): (27, 27, 27, 27, 27, 27),
     ("randhie", "hlthg"): (114, 114, 113, 112, 112, 110),
     ("randhie", "hlthp"): (27, 27, 25, 24, 24, 24),
     ("spector", "TUCE"): (3, 2, 2, 2, 2, 2),
+    ("spector", "GPA"): (None, None, 6, 6, 5, 3),
+    ("spector", "PSI"): (None, None, 8, 5, 5, 4),
+    ("fair, any", "educ"): (57, 57, 52, 51, 51, 41),
+    ("fair, any", "age"): (196, 195, 160, 157, 157, 58),
     ("fair, any", "children"): (2, 2, 2, 2, 2, 2),
     ("fair, any", "occupation_husb"): (12, 12, 12, 12, 12, 12),
     ("randhie, counts", "hlthf"): (7, 7, 7, 7, 7, 7),
 }
 SLOW = {"engel", "fair", "randhie", "fair, any", "randhie, counts"}
-FEW = [("stackloss", "AIRFLOW"), ("statecrime", "poverty"), ("statecrime", "single")]  # all sets of some size
+FEW = [
+    ("spector", "GPA"),
+    ("spector", "PSI"),
+    ("stackloss", "AIRFLOW"),
+    ("statecrime", "poverty"),
+    ("statecrime", "single"),
+]  # all sets of some size
 
 
 @pytest.mark.parametrize(
@@ -211,6 +225,84 @@ def test_an_interrupt_leaves_the_bracket(monkeypatch):
     with pytest.warns(DoubtfulResult, match="Interrupted: the bracket is what was found and proven"):
         answer = fit_of("statecrime").breakdown("poverty")
     assert (answer.upper, answer.lower, answer.limit) == (8, 2, "interrupted")
+
+
+def interrupted_at(call, method):
+    """Return a method that works so many times before the user interrupts it."""
+    calls = []
+
+    def counted(*arguments, **settings):
+        calls.append(0)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return method(*arguments, **settings)
+
+    return counted
+
+
+@pytest.mark.parametrize("call", [1, 4, 15])
+def test_an_interrupt_leaves_the_reach_so_far(monkeypatch, call):
+    fit = fit_of("statecrime")
+    whole = fit.reach("single", k=2)
+    monkeypatch.setattr("influstat.sets.reach._Side._stands", interrupted_at(call, reach_room._Side._stands))
+    with pytest.warns(DoubtfulResult, match="Interrupted: the limits are what was attained and proven"):
+        part = fit.reach("single", k=2)
+    assert part.limit == "interrupted"
+    assert part.attained == (whole.attained[0], part.value if call < 15 else whole.attained[1])
+    assert part.proven[0] == pytest.approx(whole.proven[0], abs=0.1) or call == 1
+    assert part.proven[0] <= whole.proven[0]
+    assert part.proven[1] >= whole.proven[1]
+    assert np.isfinite(part.proven).tolist() == [call > 1, call == 15]
+
+
+def test_an_interrupt_of_the_refits_one_by_one_leaves_nothing(monkeypatch):
+    monkeypatch.setattr("influstat.sets.reach.collect", interrupted_at(1, None))
+    with pytest.warns(DoubtfulResult, match="Interrupted"):
+        reach = fit_of("statecrime").reach("single", k=1)
+    assert (reach.attained, reach.proven) == ((reach.value,) * 2, (-np.inf, np.inf))
+
+
+def test_an_interrupt_ends_the_table(monkeypatch):
+    monkeypatch.setattr("influstat.sets.search.search.Search.down", interrupted_at(2, Search.down))
+    with pytest.warns(DoubtfulResult, match="Interrupted"):
+        table = ist.breakdown_table(fit_of("stackloss"), coefficients=[3, 2, 1])
+    assert [one.limit == "interrupted" for one in table.results.values()] == [False, True]
+    assert table.status == {"AIRFLOW": "not done: interrupted before"}
+
+
+def test_an_interrupt_of_one_end_is_one_of_the_other(monkeypatch):
+    monkeypatch.setattr("influstat.sets.breakdown.Search.down", interrupted_at(1, None))
+    fit = fit_of("statecrime")
+    row = sm.datasets.statecrime.load_pandas().data.iloc[[20]]
+    with pytest.warns(DoubtfulResult, match="Interrupted") as said:
+        answer = fit.breakdown_of_loss(row, row["murder"], above=9.0)
+    assert answer.limit == "interrupted"
+    assert len(said) == 1
+
+
+def test_a_bar_shows_what_is_known(monkeypatch):
+    shown = []
+
+    class Bar:
+        def __init__(self, *_, **options):
+            self.n = 0.0
+            shown.append(options["desc"])
+
+        def set_postfix_str(self, text, refresh):
+            shown.append(text)
+
+        def update(self, seconds):
+            self.n += seconds
+
+        def close(self):
+            shown.append("closed")
+
+    monkeypatch.setattr("influstat.input.progress._bar", lambda: Bar)
+    answer = fit_of("stackloss").breakdown("WATERTEMP")
+    assert shown[0] == "breakdown of WATERTEMP"
+    assert shown[-1] == "closed"
+    assert f"not 5, but {answer.upper}" not in shown  # it is over then
+    assert any(text.startswith("not ") and text.endswith("but 6") for text in shown)
 
 
 # -- predictions and losses ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from scipy import stats
 
 import influstat as ist
 from influstat.input.groups import one_by_one, read_groups
+from influstat.sets.budget import Budget
 from influstat.sets.cones.cover import Cover, largest_proven
 from influstat.sets.cones.significant import Significant
 from influstat.sets.cones.slopes import Slopes
@@ -25,7 +26,7 @@ from influstat.sets.significance.squares import Reference
 from tests.breakdown_cases import flipping, problem
 from tests.budget import examples
 
-FOREVER = np.inf
+FOREVER = Budget(np.inf)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -140,8 +141,8 @@ def test_fractional_flips_are_said():
 
 def test_no_time_is_no_proof():
     found = asked(fitted(statecrime), "single")
-    assert Cover(Slopes.at(null_fit(found)), 10).proven(-np.inf).proven is None
-    assert branch_and_bound(found, 10, -np.inf).flips is None
+    assert Cover(Slopes.at(null_fit(found)), 10).proven(Budget(0.0)).proven is None
+    assert branch_and_bound(found, 10, Budget(0.0)).flips is None
 
 
 SIGNIFICANCE = [
@@ -183,6 +184,22 @@ def test_what_is_not_proven_says_so():
     assert "not lost" in found.limit
 
 
+def test_clusters_are_named_by_their_own_labels():
+    table = sm.datasets.grunfeld.load_pandas().data
+    fit = ist.from_statsmodels(sm.OLS.from_formula("invest ~ value + capital", table).fit())
+    named = fit.inference("cluster", groups="firm").breakdown("capital", budget_seconds=1.0)
+    codes = np.unique(table["firm"])
+    assert named.units == "clusters"
+    assert list(named.removed) == codes[named.positions].tolist()
+    assert all(isinstance(one, str) for one in named.removed)
+    kept = ~table["firm"].isin(named.removed)
+    again = sm.OLS.from_formula("invest ~ value + capital", table[kept]).fit(
+        cov_type="cluster", cov_kwds={"groups": table["firm"][kept]}, use_t=True
+    )
+    low = again.conf_int().loc["capital"]
+    assert low[0] <= 0.0 <= low[1]
+
+
 def test_ties_are_not_proven():
     # Without the last row the slope is 0 up to rounding: y is made orthogonal to what the others leave of x.
     rng = np.random.default_rng(8)
@@ -205,6 +222,18 @@ def test_an_interrupt_leaves_the_bracket_so_far(monkeypatch):
     with pytest.warns(ist.errors.DoubtfulResult, match="Interrupted: the bracket"):
         found = fitted(copper).inference().breakdown(2)
     assert (found.lower, found.upper, found.limit) == (2, 4, "interrupted")
+
+
+def test_an_interrupted_refit_ends_the_search_of_a_significance(monkeypatch):
+    inference = fitted(copper).inference()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("influstat.removal.leave_out.prepare", interrupted)
+    with pytest.warns(ist.errors.DoubtfulResult, match="Interrupted: the bracket"):
+        found = inference.breakdown(2)
+    assert (found.upper, found.limit) == (None, "interrupted")
 
 
 def test_the_path_ends_at_refits():

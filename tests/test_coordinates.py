@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.algebra import coordinates as module
 from influstat.algebra.coordinates import coordinates
 from influstat.risks.chart import chart_of
 from tests.budget import examples
@@ -161,3 +162,23 @@ def test_every_question_of_dependent_columns_is_that_of_fewer_columns():
     for folds in (None, clusters):
         found, truth = ist.cross_validate(fit, folds), ist.cross_validate(plain, folds)
         np.testing.assert_allclose(found.row_losses, truth.row_losses, rtol=INVERTED)
+
+
+def test_where_divide_and_conquer_does_not_end_the_older_iteration_does(monkeypatch):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(30, 4))
+    x[:, 3] = x[:, 1] - x[:, 2]
+    y = rng.normal(size=30)
+    risk, theta = ist.LinearRisk(ist.SquaredError(), x, y), np.linalg.lstsq(x, y, rcond=None)[0]
+    expected = chart_of(risk, theta).coordinates
+    real = module.svd
+
+    def fails(matrix, lapack_driver="gesdd", **settings):
+        if lapack_driver == "gesdd":
+            raise np.linalg.LinAlgError("SVD did not converge")
+        return real(matrix, lapack_driver=lapack_driver, **settings)
+
+    monkeypatch.setattr(module, "svd", fails)
+    found = chart_of(risk, theta).coordinates
+    assert found.determined.tolist() == expected.determined.tolist() == [True, False, False, False]
+    assert np.abs(found.rows(x)) == pytest.approx(np.abs(expected.rows(x)), abs=SOLVED)

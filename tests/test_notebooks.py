@@ -28,8 +28,8 @@ def outputs(path):
     return [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
 
 
-def test_they_are_numbered_one_to_ten():
-    assert [path.name[:3] for path in NOTEBOOKS] == [f"{k:02d}_" for k in range(1, 11)]
+def test_they_are_numbered_one_to_eleven():
+    assert [path.name[:3] for path in NOTEBOOKS] == [f"{k:02d}_" for k in range(1, 12)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

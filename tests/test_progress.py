@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from influstat.input import progress as module
-from influstat.input.progress import QUICK, progress
+from influstat.input.progress import QUICK, Clock, progress
 
 ROOT = Path(module.__file__).parents[2]  # where the kernel starts, so that it finds this source tree
 
@@ -162,3 +162,53 @@ def test_a_notebook_has_a_bar_made_of_widgets_and_no_text():
     assert [output["text"] for output in outputs if output["output_type"] == "stream"] == ["6\n"]
     (bar,) = [output for output in outputs if output["output_type"] == "display_data"]
     assert "application/vnd.jupyter.widget-view+json" in bar["data"]
+
+
+# -- seconds -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(60.0, "of 60 s, not 3, but 8"), (np.inf, ", not 3, but 8")])
+def test_a_clock_shows_the_time_and_what_is_known(monkeypatch, seconds, shown):
+    tqdm = pytest.importorskip("tqdm")
+    monkeypatch.setattr(module, "sys", looked_at(True))
+    monkeypatch.setattr(module, "QUICK", 0.05)
+    screen = io.StringIO()
+    monkeypatch.setattr("tqdm.auto.tqdm", partial(tqdm.tqdm, file=screen, mininterval=0.0))
+    clock = Clock("breakdown of slope", seconds)
+    clock.show()
+    assert screen.getvalue() == ""
+    clock.known = "not 3, but 8"
+    sleep(0.1)
+    clock.show()
+    assert "breakdown of slope" in screen.getvalue()
+    assert shown in screen.getvalue()
+    clock.started -= 1e6  # long after the time is over
+    clock.show()
+    assert "100%" in screen.getvalue() or seconds == np.inf
+    clock.close()
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_clock_of_little_time_shows_nothing():
+    clock = Clock("breakdown", QUICK)
+    clock.show()
+    clock.close()
+    assert Bar.calls == []
+
+
+@pytest.mark.parametrize(("seconds", "of"), [(90.0, " of 90 s"), (np.inf, " s")])
+def test_a_clock_writes_a_line_every_half_minute_to_a_log(log, seconds, of):
+    clock = Clock("breakdown of slope", seconds)
+    clock.known = "not 3, but 8"
+    for _ in range(4):
+        clock.show()
+    clock.close()
+    lines = [f"breakdown of slope: {k}{of}, not 3, but 8" for k in (40, 80)]
+    assert log.getvalue().splitlines() == lines
+
+
+def test_a_clock_without_a_standard_error_is_silent(monkeypatch):
+    monkeypatch.setattr(module, "sys", SimpleNamespace(stderr=None, modules={}))
+    clock = Clock("breakdown", 60.0)
+    clock.show()
+    clock.close()

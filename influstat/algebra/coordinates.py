@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import svd
+from scipy.linalg import LinAlgError, svd
 
 from influstat.input.validation import FloatArray
 
@@ -127,7 +127,10 @@ def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
     for block in _gathered(moved(), STACKED * p):
         triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block * scale]), mode="r"))
         count += len(block)
-    _, values, vectors = svd(triangle, full_matrices=True)
+    try:
+        _, values, vectors = svd(triangle, full_matrices=True)
+    except LinAlgError:  # divide and conquer does not always end; the older iteration does
+        _, values, vectors = svd(triangle, full_matrices=True, lapack_driver="gesvd")
     values = np.concatenate([values, np.zeros(p - len(values))])
     kept = values > max(count, p) * EPSILON * values[0]
     transform = scale[:, None] * vectors[kept].T / values[kept]

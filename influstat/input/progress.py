@@ -12,6 +12,8 @@ Item = TypeVar("Item")
 
 QUICK = 1.0  # seconds: what takes less shows no bar
 EVERY = 30.0  # seconds between two lines, and before the first
+SECONDS = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s{postfix}"
+WITHOUT_END = "{desc}: {elapsed}{postfix}"
 
 
 def progress(items: Iterable[Item], description: str, *, total: int | None = None) -> Iterator[Item]:
@@ -40,6 +42,55 @@ def progress(items: Iterable[Item], description: str, *, total: int | None = Non
     if bar is None:
         return _with_lines(items, description, total)
     return iter(bar(items, desc=description, total=total, leave=False, delay=QUICK))
+
+
+class Clock:
+    """A bar of the seconds that some work may take: for work that does not know how many steps it has.
+
+    In a log it is a line every half minute.
+
+    Parameters
+    ----------
+    description : str
+        What is done.
+    seconds : float
+        How long it may take; where that is infinite, only the time that went by is shown.
+
+    Attributes
+    ----------
+    known : str
+        What is shown beside the bar.
+    """
+
+    def __init__(self, description: str, seconds: float) -> None:
+        self.known, self.started, self.seconds = "", monotonic(), seconds
+        self._description, self._last = description, self.started
+        self.silent = sys.stderr is None or not seconds > QUICK
+        bar = None if self.silent else _bar()
+        layout = (
+            {"total": seconds, "bar_format": SECONDS}
+            if seconds < float("inf")
+            else {"bar_format": WITHOUT_END}
+        )
+        self.bar = None if bar is None else bar(desc=description, leave=False, delay=QUICK, **layout)
+
+    def show(self) -> None:
+        """Move the bar to the present time, or write a line if it is time for one."""
+        now = monotonic()
+        if self.bar is not None:
+            self.bar.set_postfix_str(self.known, refresh=False)
+            self.bar.update(min(now - self.started, self.seconds) - self.bar.n)
+        elif not self.silent and now - self._last >= EVERY:
+            self._last = now
+            of = f" of {self.seconds:.0f}" if self.seconds < float("inf") else ""
+            known = f", {self.known}" if self.known else ""
+            line = f"{self._description}: {now - self.started:.0f}{of} s{known}"
+            print(line, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.close()
 
 
 def _bar() -> Any:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError
 from influstat.input.warning import doubt
-from influstat.sets.budget import Budget
+from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.null_fit import NullFit, null_fit
 from influstat.sets.proofs.order import PROVERS
 from influstat.sets.proofs.quick import Quick
@@ -68,16 +68,25 @@ class _Work:
         """Return the answer; an interrupt leaves what is known so far."""
         self._count()
         try:
-            if self.null is not None and not self.asked.unproven:
-                self._prove()
-            if search and not self.budget.out:
-                self._search()
-            if self.null is not None and not self.asked.unproven:
-                self._prove_more()
+            with self.budget.shown(f"breakdown of {self.asked.quantity}"):
+                self._run(search)
         except KeyboardInterrupt:
-            self.known = replace(self.known, limit="interrupted")
+            self.budget.stop()
+            self.known = replace(self.known, limit=INTERRUPTED)
             doubt("Interrupted: the bracket is what was found and proven until then.")
         return self._answer()
+
+    def _run(self, search: bool) -> None:
+        if self.null is not None and not self.asked.unproven:
+            self._prove()
+            self._say()
+        if search and not self.budget.out:
+            self._search()
+        if self.null is not None and not self.asked.unproven:
+            self._prove_more()
+
+    def _say(self) -> None:
+        self.budget.say_bracket(self.known.lower, self.search.upper)
 
     # -- counts --------------------------------------------------------------------------------------
 
@@ -129,6 +138,7 @@ class _Work:
             if not self._open() or self.budget.out:
                 return
             flips = self.most + 1 if self.search.upper is None else self.search.upper
+            self._say()
             for attempt in prover(self.null, self.known.lower - 1, flips, self.budget):
                 higher = attempt.safe + 1 > self.known.lower
                 self.known = Proven(
@@ -140,6 +150,7 @@ class _Work:
                 self.search.offer(attempt.sets)
                 if attempt.sets:
                     self.search.down(self.known.lower, list(attempt.sets))
+                self._say()
 
     def _open(self) -> bool:
         upper = self.search.upper

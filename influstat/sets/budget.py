@@ -1,9 +1,23 @@
-"""How long an answer may take, and whether it was cut short."""
+"""How long an answer may take, whether it was cut short, and the bar that shows it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
+
+from influstat.input.progress import Clock
+
+INTERRUPTED = "interrupted"  # why no more is known
+
+
+@dataclass
+class Watch:
+    """What a budget and its parts share: an interrupt ends all of them, and there is one bar."""
+
+    stopped: bool = False
+    clock: Clock | None = None
 
 
 @dataclass
@@ -18,8 +32,8 @@ class Budget:
     """
 
     seconds: float
+    watch: Watch = field(default_factory=Watch)
     started: float = field(default_factory=monotonic)
-    stopped: bool = False
 
     @property
     def left(self) -> float:
@@ -28,9 +42,37 @@ class Budget:
 
     @property
     def out(self) -> bool:
-        """Whether nothing more should be begun."""
-        return self.stopped or self.left <= 0.0
+        """Whether nothing more should be begun; asking moves the bar."""
+        if self.watch.clock is not None:
+            self.watch.clock.show()
+        return self.watch.stopped or self.left <= 0.0
 
     def part(self, share: float) -> Budget:
         """Return a budget of this share of what is left."""
-        return Budget(0.0 if self.stopped else share * self.left)
+        return Budget(share * self.left, self.watch)
+
+    def stop(self) -> None:
+        """Let this budget and all its parts be out."""
+        self.watch.stopped = True
+
+    def say(self, known: str) -> None:
+        """Show what is known so far beside the bar."""
+        if self.watch.clock is not None:
+            self.watch.clock.known = known
+
+    def say_bracket(self, lower: int, upper: int | None) -> None:
+        """Show which sizes are proven not to flip a conclusion, and which one does."""
+        self.say(f"not {lower - 1}" + ("" if upper is None else f", but {upper}"))
+
+    @contextmanager
+    def shown(self, description: str) -> Iterator[None]:
+        """Show the time that goes by as a bar, unless one is shown already."""
+        if self.watch.clock is not None:
+            yield
+            return
+        self.watch.clock = Clock(description, self.left)
+        try:
+            yield
+        finally:
+            self.watch.clock.close()
+            self.watch.clock = None

@@ -210,6 +210,9 @@ class _Work:
         self, problem: Problem, risk: LinearRisk, kept: Mask, free: Mask, found: Constrained
     ) -> None:
         self.problem, self.risk, self.kept, self.free, self.found = problem, risk, kept, free, found
+        members = problem.units.members
+        self.in_order = len(members) == len(kept) and bool((members == np.arange(len(kept))).all())
+        self.all_free = bool(free.all())
 
     def filled(self) -> NullFit:
         """Return it."""
@@ -269,8 +272,14 @@ class _Work:
     def _sums(self, rows: FloatArray) -> FloatArray:
         """Return the sum over each unit that may leave, 0 for the others; shape (m, ...)."""
         units = self.problem.units
-        sums = rows[units.members] if units.single else units.sums(rows)
-        sums[~self.free] = 0.0
+        if not units.single:
+            sums = units.sums(rows)
+        elif self.in_order:
+            sums = rows.copy()
+        else:
+            sums = rows[units.members]
+        if not self.all_free:
+            sums[~self.free] = 0.0
         return sums
 
     def _leverages(

@@ -40,7 +40,8 @@ class SetQuestions(Minimum):
         groups : array_like, shape (n,), str, optional
             One label per row, or the column of a formula's table that has them: whole clusters leave.
         budget_seconds : float
-            Time for search and proofs beyond the quick certificate; 0 for that alone.
+            Time for search and proofs beyond the quick certificate; 0 for that alone. A bar shows it and what
+            is known so far; an interrupt returns that.
         largest : int, optional
             Do not look beyond sets of this size.
         search : bool
@@ -62,7 +63,9 @@ class SetQuestions(Minimum):
         Notes
         -----
         Proofs need a loss with a finite `self_concordance` (squared error, logistic and Poisson losses,
-        canonical GLMs) and quadratic penalties; for others `lower` is 1 and `limit` says why. Units of
+        canonical GLMs) and quadratic penalties; for others `lower` is 1 and `limit` says why. In least
+        squares columns of zeros and ones that are the levels of a factor are absorbed, so that many of them
+        are no hindrance. Units of
         weight 0 are never counted; a set without which the coefficient is not determined is no flip.
 
         Examples
@@ -184,7 +187,7 @@ class SetQuestions(Minimum):
         k : int
             How many units may leave.
         budget_seconds : float
-            Time for search and proofs.
+            Time for search and proofs; an interrupt returns what is attained and proven so far.
 
         Returns
         -------

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError
 from influstat.input.printing import Tabled
+from influstat.input.warning import doubt
 from influstat.removal.leave_out import collect
-from influstat.sets.budget import Budget
+from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs.enumeration import enumeration
 from influstat.sets.proofs.quick import Quick
@@ -56,7 +57,7 @@ class Reach(Tabled):
         No set of at most k units moves the quantity below the first or above the second; -inf and inf where
         nothing is proven.
     limit : str
-        Why nothing is proven, "" where something is.
+        Why nothing is proven, or no more; "" where the proofs came to their end.
 
     Examples
     --------
@@ -99,13 +100,20 @@ class Reach(Tabled):
 
 def reach(asked: Question, k: int, *, budget: Budget) -> Reach:
     """Return how far at most k units move the quantity of the question, whose threshold does not count."""
-    if k == 1:
-        sides = _one_by_one(asked)
-    else:
-        sides = [
-            _Side(asked, sign, k, budget.part(share)).limits() for sign, share in ((-1.0, 0.5), (1.0, 1.0))
-        ]
-    (least, low), (most, high) = sides
+    limit = asked.unproven
+    sides = [_Side(asked, sign, k) for sign in (-1.0, 1.0)]
+    try:
+        with budget.shown(f"reach of {asked.quantity}"):
+            if k == 1:
+                _one_by_one(asked, sides)
+            else:
+                for side, share in zip(sides, (0.5, 1.0), strict=True):
+                    side.look(budget.part(share))
+    except KeyboardInterrupt:
+        budget.stop()
+        limit = INTERRUPTED
+        doubt("Interrupted: the limits are what was attained and proven until then.")
+    least, most = (side.best for side in sides)
     shown = [np.zeros(0, dtype=np.intp) if found is None else found.units for found in (least, most)]
     return Reach(
         quantity=asked.quantity,
@@ -117,14 +125,14 @@ def reach(asked: Question, k: int, *, budget: Budget) -> Reach:
         ),
         positions=(shown[0], shown[1]),
         removed=(labels_of(asked.units, shown[0]), labels_of(asked.units, shown[1])),
-        proven=(low, high),
-        limit=asked.unproven,
+        proven=(sides[0].proven, sides[1].proven),
+        limit=limit,
         asked=asked,
     )
 
 
-def _one_by_one(asked: Question) -> list[tuple[Refit | None, float]]:
-    """Return the two extremes of the refits without each unit, and the same with what is certified."""
+def _one_by_one(asked: Question, sides: list[_Side]) -> None:
+    """Fill in the two extremes of the refits without each unit, and the same with what is certified."""
     units = asked.units.take(asked.units.sums(asked.fit.risk.weights) > 0.0)
     places = np.flatnonzero(asked.units.sums(asked.fit.risk.weights) > 0.0)
     removal = collect(asked.fit, units, "exact", whole=True)
@@ -136,42 +144,47 @@ def _one_by_one(asked: Question) -> list[tuple[Refit | None, float]]:
     error = np.full(len(values), np.inf)
     if not asked.unproven and (known | lost).all():  # a refit that failed may have any value
         error = np.nan_to_num(removal.certificate.error(asked.a[None])[:, 0], nan=np.inf)
-    sides: list[tuple[Refit | None, float]] = []
-    for sign in (-1.0, 1.0):
+    for side in sides:
+        sign = side.sign
         best = int(np.argmax(np.where(known, sign * values, -np.inf)))
         found = Refit(places[[best]], float(values[best]), float(error[best]), True, "")
         limit = float(np.max(np.where(known, sign * values + error, -np.inf), initial=sign * asked.value))
-        further = known.any() and sign * (found.value - asked.value) > 0.0
-        sides.append((found if further else None, sign * limit))
-    return sides
+        if known.any() and sign * (found.value - asked.value) > 0.0:
+            side.best = found
+        side.proven = sign * limit
 
 
 class _Side:
-    """One end of the reach: sign -1 for the least value, 1 for the largest."""
+    """One end of the reach: sign -1 for the least value, 1 for the largest.
 
-    def __init__(self, asked: Question, sign: float, k: int, budget: Budget) -> None:
-        self.asked, self.sign, self.k, self.budget = asked, sign, k, budget
+    `best` is the best set so far, and `proven` the limit so far, so that an interrupt leaves both.
+    """
 
-    def limits(self) -> tuple[Refit | None, float]:
-        """Return the best set and the proven limit."""
-        searching = self.budget.part(0.5)
-        best = self._first()
+    def __init__(self, asked: Question, sign: float, k: int) -> None:
+        self.asked, self.sign, self.k = asked, sign, k
+        self.best: Refit | None = None
+        self.proven = sign * np.inf
+
+    def look(self, budget: Budget) -> None:
+        """Look for better and better sets, then for a limit that is proven."""
+        searching = budget.part(0.5)
+        self.best = self._first(searching)
         for _ in range(ROUNDS):
-            if best is None or searching.out:
+            if self.best is None or searching.out:
                 break
-            better = self._better(best, searching)
+            budget.say(f"attained {self.best.value:.6g}")
+            better = self._better(self.best, searching)
             if better is None:
                 break
-            best = better
-        attained = self.asked.value if best is None else best.value
-        return best, self._proven(attained)
+            self.best = better
+        self._prove(self.asked.value if self.best is None else self.best.value, budget)
 
-    def _first(self) -> Refit | None:
+    def _first(self, budget: Budget) -> Refit | None:
         """Return the refit without the k largest first-order effects, None where it moves the other way."""
         asked = self.asked.moved(self.asked.value + self.sign)  # any threshold on that side
         effects = Counts.of(asked).first_order
         units = largest_first(effects, self.k)
-        found = Search(asked, None, self.budget).refit(units[effects[units] > 0.0])
+        found = Search(asked, None, budget).refit(units[effects[units] > 0.0])
         return found if self.sign * (found.value - self.asked.value) > 0.0 else None
 
     def _better(self, best: Refit, budget: Budget) -> Refit | None:
@@ -187,28 +200,32 @@ class _Side:
         found = search.best
         return found if found is not None and self.sign * (found.value - best.value) > 0.0 else None
 
-    def _proven(self, attained: float) -> float:
-        """Return the proven limit, infinite where there is none."""
+    def _prove(self, attained: float, budget: Budget) -> None:
+        """Bring the proven limit towards what is attained."""
         if self.asked.unproven:
-            return self.sign * np.inf
+            return
         step = FIRST_STEP * (abs(attained - self.asked.value) or 1e-3 * (1.0 + abs(attained)))
         inner, outer = 0.0, step
         for _ in range(DOUBLINGS):
-            if self._stands(attained + self.sign * outer):
+            if self._stands(attained + self.sign * outer, budget):
                 break
             inner, outer = outer, 2.0 * outer
-            if self.budget.out:
-                return self.sign * np.inf
+            if budget.out:
+                return
         else:
-            return self.sign * np.inf
+            return
         for _ in range(HALVINGS):
-            if self.budget.out:
-                break
+            self.proven = attained + self.sign * outer
+            if budget.out:
+                return
             middle = 0.5 * (inner + outer)
-            inner, outer = (inner, middle) if self._stands(attained + self.sign * middle) else (middle, outer)
-        return attained + self.sign * outer
+            if self._stands(attained + self.sign * middle, budget):
+                outer = middle
+            else:
+                inner = middle
+        self.proven = attained + self.sign * outer
 
-    def _stands(self, at: float) -> bool:
+    def _stands(self, at: float, budget: Budget) -> bool:
         """Tell whether it is proven that no k units move the quantity to `at` or beyond."""
         problem = self.asked.moved(at).problem
         if problem is None:
@@ -220,4 +237,4 @@ class _Side:
         if Quick(null).proven(self.k):
             return True
         sizes = range(1, self.k + 1)
-        return all(enumeration(null, size, self.budget, most=SETS).proven for size in reversed(sizes))
+        return all(enumeration(null, size, budget, most=SETS).proven for size in reversed(sizes))

@@ -208,5 +208,28 @@ class Breakdown(Tabled):
         return self.units[:-1] if k == 1 else self.units
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class JudgedBreakdown(Breakdown):
+    """A `Breakdown` whose quantity is evaluated at refits: a confidence limit, or a function of theta.
+
+    Attributes
+    ----------
+    limit_without : callable
+        From units (ndarray of int) to how far the quantity is on its side without them.
+    """
+
+    limit_without: Callable[[NDArray[np.intp]], float]
+
+    def path(self) -> pd.DataFrame:
+        """Return the quantity without the k largest first-order effects; `Breakdown.path` says more.
+
+        Returns
+        -------
+        DataFrame
+        """
+        turn = 1.0 if self.side == "above" else -1.0
+        return self.path_by(turn, lambda units: self.at + turn * self.limit_without(units))
+
+
 def _line(name: str, text: str) -> str:
     return f"  {name:<{WIDTH}}{text}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from influstat.errors import InvalidArgument
 from influstat.input.printing import Tabled
+from influstat.input.progress import progress
 from influstat.input.settings import entries
 from influstat.input.validation import real_number
 from influstat.minimise.minimum import Minimum, require_fit
@@ -19,6 +20,8 @@ from influstat.sets.result import Breakdown
 
 if TYPE_CHECKING:
     import pandas as pd
+
+NOT_ASKED = "not done: interrupted before"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -120,9 +123,13 @@ def breakdown_table(
     chosen = require_fit(fit).names if coefficients is None else entries("coefficients", coefficients)
     seconds = real_number("budget_seconds", budget_seconds, at_least=0.0)
     results, status = dict[str, Breakdown](), dict[str, str]()
-    for position, coefficient in enumerate(chosen):
+    interrupted = False
+    for position, coefficient in enumerate(progress(chosen, "coefficients")):
         given = position if coefficients is None else coefficient
         name, a = coefficient_of(fit, given)
+        if interrupted:
+            status[name] = NOT_ASKED
+            continue
         try:
             asked = question(fit, name, a, at=at, groups=groups)
         except InvalidArgument as error:
@@ -130,5 +137,7 @@ def breakdown_table(
                 raise
             status[name] = str(error)
         else:
-            results[name] = breakdown(asked, budget=Budget(seconds), largest=None, search=True)
+            budget = Budget(seconds)
+            results[name] = breakdown(asked, budget=budget, largest=None, search=True)
+            interrupted = budget.watch.stopped
     return BreakdownTable(results, status)

@@ -21,7 +21,7 @@ from influstat.input.validation import real_number, vector
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
 from influstat.sets.breakdown import breakdown
-from influstat.sets.budget import Budget
+from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.question import Question, question
 from influstat.sets.result import Breakdown
 
@@ -90,6 +90,8 @@ def loss_breakdown(
     wording = f"Loss of row {label_text(risk.row_labels[0])} {side} {level:g}, prediction"
     answer = min(found, key=lambda one: (one.lower, one.upper or np.inf))
     answer = replace(answer, question=wording)
+    if budget.watch.stopped:
+        answer = replace(answer, limit=INTERRUPTED)
     best = min(found, key=lambda one: one.upper or np.inf)
     crossed = best.upper is not None and (excess(best.value_without) > -NEARER * abs(level)) == inside
     if not crossed:  # none is found, or it went through the interval and is above the level again

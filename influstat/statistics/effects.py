@@ -16,6 +16,7 @@ from influstat.influence.user_columns import user_columns
 from influstat.input.validation import FloatArray, choice, real_number, vector
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.linear import require_linear
+from influstat.sets.functions import Line
 from influstat.statistics.functionals import Functional
 
 ELASTICITIES = ("eyex", "dyex", "eydx")
@@ -232,7 +233,9 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     evaluate = partial(_odds, directions)
     value = evaluate(fit.theta, fit.risk.weights)
     names = tuple(change.label for change in changes)
-    return Functional(fit, names, "odds ratio", value, directions * value, np.zeros(len(changes)), evaluate)
+    lines = tuple(Line(direction, 0.0, _log_odds, "log odds") for direction in directions.T)
+    nothing = np.zeros(len(changes))
+    return Functional(fit, names, "odds ratio", value, directions * value, nothing, evaluate, lines=lines)
 
 
 # Quantities as functions of theta and of the weights of the rows left, which pickle as local ones would not.
@@ -242,6 +245,10 @@ def _average(effects: _Effects, fixed: Any, theta: FloatArray, kept: FloatArray)
 
 def _odds(directions: FloatArray, theta: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(np.exp(theta @ directions))
+
+
+def _log_odds(ratio: float) -> float:
+    return float(np.log(ratio)) if ratio > 0.0 else float("nan")
 
 
 def _one_direction(change: Change) -> FloatArray:

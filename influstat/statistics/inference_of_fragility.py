@@ -46,8 +46,8 @@ class InferenceOfFragility(InferenceOfSets):
             False: significance at this inference's level is lost where the coefficient has it, else gained
             with its sign. True: it is gained with the other sign.
         groups : array_like, shape (n,), str, optional
-            As in `Fit.breakdown`. For clustered kinds the clusters themselves leave, named 0, 1, ... in
-            sorted order.
+            As in `Fit.breakdown`. For clustered kinds the clusters themselves leave (two-way: the first
+            ones), by their own labels.
         budget_seconds, largest, search
             As in `Fit.breakdown`.
 
@@ -91,7 +91,7 @@ class InferenceOfFragility(InferenceOfSets):
         if not len(rows):
             return float(self.table.lower[position]), float(self.table.upper[position])
         group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
-        found = self.without_each(group)
+        found = self.without_each(group, whole=True)  # an interrupt of one refit is one of the search
         return float(found.after("lower")[0, position]), float(found.after("upper")[0, position])
 
     def _changes(self, position: int) -> tuple[FloatArray, FloatArray] | None:

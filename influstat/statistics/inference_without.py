@@ -243,9 +243,9 @@ class InferenceOfSets:
         table = InferenceTable.of(values, self.fit.names)
         return _announced(replace(found, estimates=found.estimates[0], table=table))
 
-    def without_each(self, groups: Groups) -> InferenceWithout:
-        """Return all of it without each of the groups that were read, and warn of nothing."""
-        removal = collect(self.fit, groups, "exact")
+    def without_each(self, groups: Groups, *, whole: bool = False) -> InferenceWithout:
+        """Return all of it without each of the groups, and warn of nothing; `collect` has `whole`."""
+        removal = collect(self.fit, groups, "exact", whole=whole)
         after, status = np.full((5, *removal.theta.shape), np.nan), list(removal.status)
         for k in progress(range(len(groups)), "inference without each group"):
             if np.isnan(removal.theta[k]).all():

@@ -35,7 +35,7 @@ def judge(
     -------
     Judge
     """
-    clusters = setting.clusters[0] if setting.kind in CLUSTERED else None
+    clusters = setting.cluster_labels[0][setting.clusters[0]] if setting.kind in CLUSTERED else None
 
     def quantile(freedom: float) -> float:
         return float(critical(freedom if use_t else np.inf, level))

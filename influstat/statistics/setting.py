@@ -47,6 +47,8 @@ class CovarianceSetting:
         How many observations each row stands for.
     clusters : tuple of ndarray of int, each of shape (n,)
         The cluster of every row, 0, 1, ...; two-way: by the first, by the second, by both.
+    cluster_labels : tuple of ndarray
+        What the caller calls them, in that order; of both together none.
     dispersion : float, "X2", "dev" or None
         The variance of y at unit weight where the caller knows it, or how it is estimated.
     information : {"observed", "expected"}
@@ -87,6 +89,7 @@ class CovarianceSetting:
     penalty_in_scores: bool = False
     group_freedom: bool = True
     factor_parameters: float | None = None
+    cluster_labels: tuple[NDArray[Any], ...] = ()
 
     def without(self, rows: int | NDArray[np.intp]) -> CovarianceSetting:
         """Return the setting of the fit without rows: their observations are gone, their places are kept."""
@@ -133,10 +136,11 @@ def read_setting(
         choice("correction", correction, (True, False))
     elif own and stated.correction is not None:
         correction = stated.correction
+    clusters, labels = _clusters(fit, chosen, groups)
     return CovarianceSetting(
         chosen,
         counts_of(fit, frequency),
-        _clusters(fit, chosen, groups),
+        clusters,
         check_dispersion(stated.dispersion if dispersion is None else dispersion),
         (stated.information if chosen == "model" else "observed") if information is None else information,
         _lag_weights(fit, chosen, lags, kernel, own),
@@ -146,6 +150,7 @@ def read_setting(
         stated.penalty_in_scores,
         stated.group_freedom,
         stated.factor_parameters if own and frequency is None else None,
+        labels,
     )
 
 
@@ -158,14 +163,16 @@ def _no_idle(argument: str, value: Any, kind: str, kinds: tuple[str, ...]) -> No
         )
 
 
-def _clusters(fit: Minimum, kind: str, groups: Any) -> tuple[NDArray[np.intp], ...]:
-    """Return the cluster of every row, for two-way clusters by either and by both."""
+def _clusters(
+    fit: Minimum, kind: str, groups: Any
+) -> tuple[tuple[NDArray[np.intp], ...], tuple[NDArray[Any], ...]]:
+    """Return the cluster of every row, for two-way clusters by either and by both, and their labels."""
     if kind not in CLUSTERED:
         if groups is not None:
             raise InvalidArgument(
                 "groups", f"be left out for {kind!r}", "is given", 'Ask for kind="cluster", or leave it out.'
             )
-        return ()
+        return (), ()
     n = fit.risk.shape[0]
     two = ", or two columns of them" if kind in TWO_WAY else ""
     need = f"have one label per row ({n}) for {kind!r}{two}"
@@ -174,18 +181,19 @@ def _clusters(fit: Minimum, kind: str, groups: Any) -> tuple[NDArray[np.intp], .
         raise InvalidArgument("groups", need, "is None", "Pass the cluster of each row.")
     labels = one_per_row("groups", given, fit.row_labels)
     if labels.shape == (n, 2) and kind in TWO_WAY:
-        first, second = (_codes(labels[:, k].tolist(), fit, need) for k in (0, 1))
+        (names, first), (other, second) = (_codes(labels[:, k].tolist(), fit, need) for k in (0, 1))
         both = first * (second.max() + 1) + second
-        return first, second, np.unique(both, return_inverse=True)[1]
-    return (_codes(labels[:, 0].tolist() if labels.shape == (n, 1) else given, fit, need),)
+        return (first, second, np.unique(both, return_inverse=True)[1]), (names, other)
+    found, codes = _codes(labels[:, 0].tolist() if labels.shape == (n, 1) else given, fit, need)
+    return (codes,), (found,)
 
 
-def _codes(labels: Any, fit: Minimum, need: str) -> NDArray[np.intp]:
-    """Return clusters 0, 1, ... of the rows; refuse missing labels and a single cluster."""
+def _codes(labels: Any, fit: Minimum, need: str) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the clusters' labels, and 0, 1, ... for the rows; refuse missing ones and a single cluster."""
     found, codes = read_clusters(labels, fit.row_labels, need=need)
     if len(found) < 2:
         raise InvalidArgument("groups", "hold at least 2 clusters", "holds 1", "Use HC1 or HC3.")
-    return codes
+    return found, codes
 
 
 def _lag_weights(fit: Minimum, kind: str, lags: Any, kernel: Any, own: bool) -> FloatArray | None:

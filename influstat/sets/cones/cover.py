@@ -41,7 +41,6 @@ of the sizes that the margin sums, and no cone is cut more often than that.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,6 +49,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from influstat.input.validation import FloatArray
+from influstat.sets.budget import Budget
 
 DEPTH = 60  # cuts after which a cone is a line up to rounding: the fractional flip lies inside it
 STEPS = 40  # multipliers proposed for one cone before it is cut: many more help rarely, and cost as much
@@ -115,15 +115,15 @@ class Cover:
         self.first = np.zeros(problem.multipliers)
         self.first[0] = 1.0
 
-    def proven(self, deadline: float) -> Covering:
-        """Return whether multipliers are found for cones that cover everything, until time.monotonic()."""
+    def proven(self, budget: Budget) -> Covering:
+        """Return whether multipliers are found for cones that cover everything, in this time."""
         cones = [(corners, 0) for corners in self._orthants()]
         for generator in {tuple(row) for corners, _ in cones for row in corners}:
             if self.multipliers(np.array([generator])) is None:
                 return Covering(False, 0, self._flip(np.array(generator)))
         count = 0
         while cones:
-            if time.monotonic() > deadline:
+            if budget.out:
                 return Covering(None, count, NOWHERE)
             corners, depth = cones.pop()
             count += 1
@@ -201,7 +201,7 @@ def shortest_vector(vectors: FloatArray) -> FloatArray:
 
 
 def largest_proven(
-    problem: Multiplied, safe: int, flips: int, deadline: float
+    problem: Multiplied, safe: int, flips: int, budget: Budget
 ) -> tuple[int, tuple[NDArray[np.intp], ...]]:
     """Return the largest k that cones prove, and the starts for a search that were met above it.
 
@@ -211,8 +211,8 @@ def largest_proven(
         The sign (`Slopes`) or the significance.
     safe, flips : int
         No `safe` units flip the conclusion, `flips` do: only what lies between is tried.
-    deadline : float
-        Of time.monotonic().
+    budget : Budget
+        The time.
 
     Returns
     -------
@@ -229,14 +229,14 @@ def largest_proven(
     >>> from influstat.sets.cones.slopes import Slopes
     >>> x, y = np.ones(4), np.array([2.0, 2.0, 1.0, -2.5])
     >>> problem = Slopes.of(x, np.empty((4, 0)), y, np.ones(4))
-    >>> largest_proven(problem, 0, 4, np.inf)[0]
+    >>> largest_proven(problem, 0, 4, Budget(np.inf))[0]
     1
     """
     starts = []
     while safe + 1 < flips:
         k = (safe + flips) // 2
-        found = Cover(problem, k).proven(deadline)
-        if found.proven is None and time.monotonic() > deadline:
+        found = Cover(problem, k).proven(budget)
+        if found.proven is None and budget.out:
             break
         if found.proven:
             safe = k

@@ -1,6 +1,6 @@
 """The units that can be among the k largest by one of several accounts, and k stand-ins for all others.
 
-Sums of the k largest are asked of many mixtures of the same few arrays. A unit that is below the (4 k)-th
+Sums of the k largest are asked of many mixtures of the same few arrays. A unit that is below the (3 k)-th
 largest in every array is replaced by one that is exactly there in all: with k of these every such sum, of any
 mixture with positive factors, is bounded from above, and usually unchanged.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from influstat.input.validation import FloatArray
 
-KEPT = 4  # times k, and a few more, of each array
+KEPT = 3  # times k, and a few more, of each array
 MORE = 64
 WORTH = 0.5  # part of the units above which all of them are kept
 

@@ -20,6 +20,15 @@ s_i), as max(x, 0) <= (x + s)^2 / (4 s). With m = f - tau the test is a quadrati
 Any t, tau and s prove it. Here t balances C and B, tau is the f of a rank near k, and s_i^2 = m_i^2 +
 |D_i|^2 sigma^2 / d: units near rank k are bent over the width over which b moves them. (t, rank, sigma) are
 searched, from where the last proof was found.
+
+*Better s.* For given t and tau the largest value over b is convex in all 1 / s_i together, and at the least
+one s_i^2 is the mean of (m_i - D_i'b)^2 over some distribution of b, of mean mu and covariance P say:
+
+    s_i^2 = (m_i - D_i'mu)^2 + D_i'P D_i.
+
+The quadratic is highest at -M^-1 v / 2, the mean of b, and flat along M^-1, where M is small. So mu and P are
+moved towards these and the test is made again (P = c M^-1 is what an interior point method has, c log det M
+being its barrier), P shrinking a little each time.
 """
 
 from __future__ import annotations
@@ -39,9 +48,12 @@ HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
 WORK = 3e8  # additions of the search, in units of n d^2: many trials for few rows
 BLOCK = 32  # units of nearly the same f that share s
 NEAR = 3  # times k: units of largest f that do not
-FEWEST, MOST = 12, 72
+FEWEST, FEW, MOST = 12, 24, 72
 STEPS = (0.25, 0.15, 0.4)  # first ones of log t, log rank and log sigma
 LEAST_STEP = 0.05
+LEAST_BEND = 1e-3  # of |m|: s is not less
+MOVES = 12  # of mu and P
+SHRINKING = 0.8  # of the trace of P, each time it is moved
 SLOW = 0.1  # of what is left: a smaller gain of one round shortens the steps
 
 
@@ -79,6 +91,13 @@ class Part:
     both: FloatArray  # sums of (B, C), shape (b, 2 d)
     squares: FloatArray  # means of |B|^2, B'C and |C|^2, shape (3, b)
     grams: FloatArray | None  # sums of products of (B, C), shape (b, 4 d^2); None for single units
+
+    def along(self, direction: FloatArray, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return means over each of e'direction and e'matrix e for e = (B, C), shape (b,) each."""
+        linear = self.both @ direction / self.count
+        if self.grams is None:
+            return linear, np.einsum("ij,ij->i", self.both @ matrix, self.both)
+        return linear, np.asarray(self.grams @ matrix.ravel()) / self.count
 
     def gram(self, weights: FloatArray) -> FloatArray:
         """Return the weighted sum of products of (B, C), shape (2 d, 2 d)."""
@@ -137,16 +156,28 @@ class Envelope:
         Of `null_fit`.
     ordered : ndarray, shape (m,)
         f, largest first.
+    place : ndarray, shape (3,), optional
+        Where to look first: what was best for similar units, near to which fewer trials find as much.
     """
 
-    def __init__(self, f: FloatArray, B: FloatArray, C: FloatArray, ordered: FloatArray) -> None:
+    def __init__(
+        self,
+        f: FloatArray,
+        B: FloatArray,
+        C: FloatArray,
+        ordered: FloatArray,
+        place: FloatArray | None = None,
+    ) -> None:
         self.ordered, self.d = ordered, B.shape[1]
         self.parts = Parts.of(f, np.concatenate([B, C], axis=1))
         size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
         self.usable = min(size) > 0.0
         self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
-        self.trials = int(np.clip(WORK / (B.shape[0] * B.shape[1] ** 2), FEWEST, MOST))
-        self.place = np.log([1.0, START_RANK, WIDTHS[3]])
+        self.trials = int(
+            np.clip(WORK / (B.shape[0] * B.shape[1] ** 2), FEWEST, MOST if place is None else FEW)
+        )
+        self.place = np.log([1.0, START_RANK, WIDTHS[3]]) if place is None else place
+        self.nearest = self.place  # the best place so far, whether it proved something or not
 
     def proves_again(self, k: int, demand: Demand) -> bool:
         """Tell whether what was the last proof is one here too."""
@@ -168,7 +199,7 @@ class Envelope:
                 found, best = value, place
         if not found < HOPELESS * demand.need:
             return False
-        return self._searched(k, best, found, demand)
+        return self._moved(k, best, demand) or self._searched(k, best, found, demand)
 
     def _searched(self, k: int, place: FloatArray, found: float, demand: Demand) -> bool:
         """Search around a place that almost proves it, one number after the other."""
@@ -182,39 +213,71 @@ class Envelope:
                 if value < found:
                     place, found = moved, value
                 if found < 0.0:
-                    self.place = place
+                    self.place = self.nearest = place
                     return True
+            self.nearest = place
             if before - found < SLOW * found:
                 steps = steps / 2.0
         return False
 
+    def _moved(self, k: int, place: FloatArray, demand: Demand) -> bool:
+        """Move the mean and the covariance that make s, from 0 and a multiple of 1."""
+        width, d = float(np.exp(np.clip(place[2], -9.0, 9.0))), self.d
+        mean, spread, found = np.zeros(d), width**2 / d * np.eye(d), np.inf
+        for _ in range(MOVES):
+            before = found
+            found, highest, inverse = self._value(k, place, demand, mean, spread)
+            if found < 0.0:
+                self.place = self.nearest = place
+                return True
+            if inverse is None or not found < (1.0 - SLOW) * before:
+                return False
+            spread = 0.5 * spread + 0.5 * SHRINKING * float(np.trace(spread) / np.trace(inverse)) * inverse
+            mean = 0.5 * mean + 0.5 * highest
+        return False
+
     def _excess(self, k: int, place: FloatArray, demand: Demand) -> float:
         """Return the quadratic at its highest place, rounded up: below 0 proves it."""
+        return self._value(k, place, demand)[0]
+
+    def _value(
+        self, k: int, place: FloatArray, demand: Demand, mean: FloatArray | None = None,
+        spread: FloatArray | None = None,
+    ) -> tuple[float, FloatArray, FloatArray | None]:  # fmt: skip
+        """Return that, where it is highest, and with a mean and spread of b M^-1; None where M is not > 0."""
         relative, rank, width = (float(number) for number in np.exp(np.clip(place, -9.0, 9.0)))
         t, d = relative * self.balance, self.d
         tau = max(float(self.ordered[min(max(round(rank * k), 1), len(self.ordered)) - 1]), 0.0)
-        near, far = self.parts.split(NEAR * k)
         value, gram, sums = k * tau, np.zeros((2 * d, 2 * d)), np.zeros(2 * d)
-        for part in (near, far):
+        mixed = np.concatenate([t * np.eye(d), np.eye(d) / t])  # D = (B, C) mixed
+        for part in self.parts.split(NEAR * k):
             m = part.f - tau
-            BB, BC, CC = part.squares
-            s = np.maximum(t * t * BB + 2.0 * BC + CC / t**2, 0.0)  # |D|^2
-            s = np.maximum(np.sqrt(m * m + s * (width**2 / d)), np.finfo(np.float64).tiny)
-            above, quarters = np.maximum(m + s, 0.0), 0.25 / s  # s >= |m|
+            if mean is None or spread is None:
+                BB, BC, CC = part.squares
+                squares = m * m + (t * t * BB + 2.0 * BC + CC / t**2) * (width**2 / d)  # |D|^2
+            else:
+                linear, quadratic = part.along(
+                    mixed @ mean, mixed @ (spread + np.outer(mean, mean)) @ mixed.T
+                )
+                squares = m * m - 2.0 * m * linear + quadratic
+            floor = LEAST_BEND * np.abs(m) + np.finfo(np.float64).tiny
+            s = np.maximum(np.sqrt(np.maximum(squares, 0.0)), floor)
+            above, quarters = m + s, 0.25 / s
             value += float(np.sum(part.count * above * above * quarters))
             gram += part.gram(quarters)
             sums += 2.0 * (above * quarters) @ part.both
-        mixed = np.concatenate([t * np.eye(d), np.eye(d) / t])  # D = (B, C) mixed
         v = sums @ mixed
         size = t * t * float(np.trace(gram[:d, :d])) + float(np.trace(gram[d:, d:])) / t**2
         rounding = unit_rounding(len(self.ordered) + d)
         left = 1.0 - demand.rho(t) - 2.0 * rounding * (1.0 + size)
         need = demand.rounded_need(t)
         try:
-            solved = cho_solve(cho_factor(left * np.eye(d) - mixed.T @ gram @ mixed, lower=True), v)
+            factor = cho_factor(left * np.eye(d) - mixed.T @ gram @ mixed, lower=True)
         except LinAlgError:
-            return abs(need) + value
+            return abs(need) + value, v, None
+        solved = cho_solve(factor, v)
         quarter = float(v @ solved) / 4.0
         if not quarter >= 0.0:
-            return abs(need) + value
-        return value + quarter - need + 16.0 * rounding * (value + quarter + abs(need))
+            return abs(need) + value, v, None
+        found = value + quarter - need + 16.0 * rounding * (value + quarter + abs(need))
+        return found, -0.5 * solved, None if mean is None else cho_solve(factor, np.eye(d))

@@ -37,10 +37,20 @@ SMALL = 64  # rows of a matrix
 
 
 class LeverageBounds:
-    """Bounds on lambda(A_S) for one null fit; each table is made when it is first needed."""
+    """Bounds on lambda(A_S) for one null fit; each table is made when it is first needed.
 
-    def __init__(self, null: NullFit) -> None:
-        self.null = null
+    Parameters
+    ----------
+    null : NullFit
+        The null fit.
+    most : int
+        The largest k for which bound 3 is looked for.
+    taken : float, optional
+        t of bound 2, from a similar null fit: any one proves it. The best is looked for when left out.
+    """
+
+    def __init__(self, null: NullFit, most: int = LONGEST_TABLE, taken: float | None = None) -> None:
+        self.null, self.most, self.taken = null, most, taken
         self.open = np.flatnonzero(null.open)
         self.lev = null.lev[self.open]
         self.rows = null.units.single  # else clusters: traces and fourth moments of their blocks
@@ -75,7 +85,8 @@ class LeverageBounds:
         null = self.null
         if null.d > MOST_DIRECTIONS:
             return float("inf")
-        return quartic(self._blocks(), null.d)
+        bound, self.taken = quartic(self._blocks(), null.d, self.taken)
+        return bound
 
     def _blocks(self) -> list[FloatArray]:
         """Return blocks of vec(A_i), penalty left out, in coordinates of symmetric matrices."""
@@ -98,7 +109,7 @@ class LeverageBounds:
             return np.zeros(0)
         rows = null.units.members[self.open]
         roots = null.z[rows] * np.sqrt(null.h[rows])[:, None]
-        n, length = len(rows), min(len(rows), LONGEST_TABLE)
+        n, length = len(rows), min(len(rows), self.most)
         table = np.zeros(length)
         step = max(1, BLOCK_ENTRIES // max(n, 1))
         for start in range(0, n, step):
@@ -119,8 +130,8 @@ def vectors(z: FloatArray) -> FloatArray:
     return np.asarray(z[:, first] * z[:, second] * np.where(first == second, 1.0, np.sqrt(2.0)))
 
 
-def quartic(blocks: list[FloatArray], d: int) -> float:
-    """Return q4 for blocks of vec(A_i): a bound on max over |v| = 1 of sum_i (v'A_i v)^2, rounded up."""
+def quartic(blocks: list[FloatArray], d: int, t: float | None = None) -> tuple[float, float]:
+    """Return a bound on max over |v| = 1 of sum_i (v'A_i v)^2 from blocks of vec(A_i), and its t."""
     size = d * (d + 1) // 2
     matrix = np.zeros((size, size), order="F")
     count = 0
@@ -133,14 +144,16 @@ def quartic(blocks: list[FloatArray], d: int) -> float:
     outer = np.outer(identity, identity)
     trace = float(np.trace(matrix))
     if not np.isfinite(trace):
-        return float("inf")
+        return float("inf"), 0.0
 
     def bound(t: float) -> float:
         return largest_eigenvalue(matrix - t * outer) + t
 
-    best = minimize_scalar(bound, bounds=(0.0, trace), method="bounded", options={"maxiter": 25})
-    rounding = (unit_rounding(count) + unit_rounding(size)) * (trace + d * abs(float(best.x)))
-    return float(min(best.fun, bound(0.0))) + rounding
+    if t is None:
+        best = minimize_scalar(bound, bounds=(0.0, trace), method="bounded", options={"maxiter": 25})
+        t = float(best.x)
+    rounding = (unit_rounding(count) + unit_rounding(size)) * (trace + d * abs(t))
+    return min(bound(t), bound(0.0)) + rounding, t
 
 
 def largest_eigenvalue(matrix: FloatArray) -> float:

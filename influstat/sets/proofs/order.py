@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,13 @@ from influstat.sets.budget import Budget
 from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.slopes import Slopes
 from influstat.sets.null_fit import NullFit
+from influstat.sets.proofs.absorbing import climbed_without_levels
 from influstat.sets.proofs.enumeration import enumeration
 from influstat.sets.proofs.rows import climbed
 
 FEW, SOME = 4, 6  # nuisance coefficients: the number of cones grows like 2^d at least
 PART = "weights that {} units keep in part do it"
-CONES = 0.5  # share of the budget for them; the rest is for the rows
+CONES = 0.5  # share of the budget for them, and for a factor; the rest is for the rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,12 @@ class Reached:
 Prover = Callable[[NullFit, int, int, Budget], Iterator[Reached]]
 
 
+def by_absorbing(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
+    """Yield what the quick certificate proves with a factor of many levels absorbed."""
+    for proven in climbed_without_levels(null, safe, flips, budget.part(CONES)):
+        yield Reached(proven)
+
+
 def by_cones(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
     """Yield what cones prove for squared error and few nuisance coefficients."""
     return _bisected(null, safe, flips, budget) if null.d <= FEW else iter(())
@@ -61,10 +67,10 @@ def by_many_cones(null: NullFit, safe: int, flips: int, budget: Budget) -> Itera
 def _bisected(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
     if not null.problem.risk.quadratic:
         return
-    problem, deadline = Slopes.at(null), monotonic() + CONES * budget.left
-    while safe + 1 < flips and monotonic() < deadline:
+    problem, part = Slopes.at(null), budget.part(CONES)
+    while safe + 1 < flips and not part.out:
         k = (safe + flips) // 2
-        found = Cover(problem, k).proven(deadline)
+        found = Cover(problem, k).proven(part)
         safe, flips = (k, flips) if found.proven else (safe, k)
         limit = PART.format(k) if found.start.size else ""
         yield Reached(safe, (found.start,) if found.start.size else (), found.cones, limit)
@@ -72,8 +78,7 @@ def _bisected(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[
 
 def by_rows(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
     """Yield what branch and bound proves."""
-    deadline = monotonic() + budget.left
-    for proven, found in climbed(null.problem, safe, flips, deadline):
+    for proven, found in climbed(null.problem, safe, flips, budget):
         yield Reached(proven, (found.removed,) if found.flips else (), found.nodes, found.limit)
 
 
@@ -87,6 +92,7 @@ def by_enumeration(null: NullFit, safe: int, flips: int, budget: Budget) -> Iter
 
 
 PROVERS: tuple[tuple[str, Prover], ...] = (
+    ("absorbed factor", by_absorbing),
     ("cones", by_cones),
     ("enumeration", by_enumeration),
     ("cones", by_many_cones),

@@ -71,8 +71,10 @@ class Ball:
 class Quick:
     """The quick certificate of one null fit."""
 
-    def __init__(self, null: NullFit, leverage: LeverageBounds | None = None) -> None:
-        self.null = null
+    def __init__(
+        self, null: NullFit, leverage: LeverageBounds | None = None, place: FloatArray | None = None
+    ) -> None:
+        self.null, self.place = null, place  # the latter of the envelope, from a similar null fit
         self.leverage = LeverageBounds(null) if leverage is None else leverage  # of the same rows
         chosen = self.leverage.open
         self.f, self.B, self.C = null.f[chosen], null.B[chosen], null.C[chosen]
@@ -85,6 +87,7 @@ class Quick:
         self.limit = ENOUGH  # why the last k was not proven
         self.kind = "score"  # by what the last proof was
         self.remainder = Remainder(null)
+        self.near: dict[str, list[float]] = {}  # multipliers of conditioned sums, of the last k
 
     def score_count(self) -> int | None:
         """Return the least k whose k largest f reach N0, None where no k that leaves a unit does."""
@@ -193,25 +196,36 @@ class Quick:
     def _ball(self, k: int, near: Candidates, given: FloatArray, least: float) -> Ball | None:
         null = self.null
         trace, other = largest_sum(near.lev, k), self.leverage.other(k)
-        lam = other if trace > FAR * other else min(other, largest_among(near.lev, k, given, least))
+        lam = (
+            other
+            if trace > FAR * other
+            else min(other, largest_among(near.lev, k, given, least, self._near("lev")))
+        )
         lam = self.leverage.rounded(lam, k)
         if not lam < 1.0 - null.relative:
             self.limit = f"{k} units may carry all information on the other coefficients"
             return None
 
-        def length(lengths: FloatArray, squares: FloatArray) -> float:
-            bound = largest_among(lengths, k, given, least)
+        def length(name: str, lengths: FloatArray, squares: FloatArray) -> float:
+            bound = largest_among(lengths, k, given, least, self._near(name))
             if null.folded or not lam * largest_sum(squares, k) < FAR**2 * bound**2:
                 return bound
-            return min(bound, float(np.sqrt(lam * largest_among(squares, k, given, least))))
+            return min(
+                bound,
+                float(np.sqrt(lam * largest_among(squares, k, given, least, self._near(f"{name}, squares")))),
+            )
 
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d + k)
-        radius = self._radius(length(near.C, near.r2h) * stretched + null.slack, lam + null.relative)
+        radius = self._radius(length("C", near.C, near.r2h) * stretched + null.slack, lam + null.relative)
         if radius is None:
             self.limit = f"the loss bends too much within reach of {k} units"
             return None
         radius *= stretched
-        return Ball(lam, radius, length(near.B, near.x2) * stretched, self.remainder.rest(radius))
+        return Ball(lam, radius, length("B", near.B, near.x2) * stretched, self.remainder.rest(radius))
+
+    def _near(self, name: str) -> list[float]:
+        """Return where the best multiplier of this sum was last, as a list to write to."""
+        return self.near.setdefault(name, [])
 
     def _radius(self, C: float, lam: float) -> float | None:
         """Return r of the module's docstring, None where there is none."""
@@ -246,4 +260,4 @@ class Quick:
     @cached_property
     def envelope(self) -> Envelope:
         """Test 2 for these units."""
-        return Envelope(self.f, self.B, self.C, self.ordered)
+        return Envelope(self.f, self.B, self.C, self.ordered, self.place)

@@ -37,7 +37,7 @@ class Remainder:
             return longest
         step = max(1, 2**20 // null.d**2)
         parts = (slice(k, k + step) for k in range(0, len(null.h), step))
-        fourth = quartic([vectors(null.z[p]) * np.sqrt(null.h[p])[:, None] for p in parts], null.d)
+        fourth, _ = quartic([vectors(null.z[p]) * np.sqrt(null.h[p])[:, None] for p in parts], null.d)
         return min(longest, float(np.sqrt(fourth)) * (1.0 + 2.0 * null.relative))
 
     @cached_property

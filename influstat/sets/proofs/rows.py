@@ -21,7 +21,6 @@ candidate until it is refitted.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -32,6 +31,7 @@ from numpy.typing import NDArray
 from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
+from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.quick import Quick
@@ -112,7 +112,7 @@ class Node:
 
 
 def branch_and_bound(
-    problem: Problem, k: int, deadline: float, conclusion: Conclusion | None = None
+    problem: Problem, k: int, budget: Budget, conclusion: Conclusion | None = None
 ) -> Branched:
     """Return whether any k units flip the conclusion.
 
@@ -122,8 +122,8 @@ def branch_and_bound(
         What is asked.
     k : int
         How many units may leave.
-    deadline : float
-        Of time.monotonic(), at which the answer is None.
+    budget : Budget
+        The time, after which the answer is None.
     conclusion : Conclusion, optional
         The sign when left out.
 
@@ -139,14 +139,14 @@ def branch_and_bound(
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0], [1.0], [1.0]], [2.0, 2.0, 1.0, -2.5])
     >>> units = one_by_one(np.arange(4), fit.row_labels)
     >>> problem = Problem(fit.risk, fit.theta, np.array([1.0]), 0.0, units)
-    >>> [branch_and_bound(problem, k, np.inf).flips for k in (1, 2)]
+    >>> [branch_and_bound(problem, k, Budget(np.inf)).flips for k in (1, 2)]
     [False, True]
     """
-    return _Tree(problem, Sign() if conclusion is None else conclusion, deadline).settled(k)
+    return _Tree(problem, Sign() if conclusion is None else conclusion, budget).settled(k)
 
 
 def climbed(
-    problem: Problem, safe: int, flips: int, deadline: float, conclusion: Conclusion | None = None
+    problem: Problem, safe: int, flips: int, budget: Budget, conclusion: Conclusion | None = None
 ) -> Iterator[tuple[int, Branched]]:
     """Yield the number of units that is proven, and the last answer, from `safe` towards `flips`.
 
@@ -154,11 +154,9 @@ def climbed(
     the one before, and one too far costs all the time.
     """
     step = 1
-    while safe + 1 < flips and time.monotonic() < deadline:
+    while safe + 1 < flips and not budget.out:
         k = min(safe + step, flips - 1)
-        left = deadline - time.monotonic()
-        until = deadline if k == safe + 1 else time.monotonic() + FAR * left
-        found = branch_and_bound(problem, k, until, conclusion)
+        found = branch_and_bound(problem, k, budget if k == safe + 1 else budget.part(FAR), conclusion)
         if found.flips is False:
             safe, step = k, 2 * step if found.nodes <= EASY else 1
         elif k == safe + 1:
@@ -173,16 +171,19 @@ def climbed(
 class _Tree:
     """The nodes of one problem."""
 
-    def __init__(self, problem: Problem, asked: Conclusion, deadline: float) -> None:
-        self.problem, self.asked, self.deadline = problem, asked, deadline
+    def __init__(self, problem: Problem, asked: Conclusion, budget: Budget) -> None:
+        self.problem, self.asked, self.budget = problem, asked, budget
         self.nodes, self.limit = 0, ""
+        # What was best at the last node is a good guess at the next one.
+        self.taken: float | None = None
+        self.place: FloatArray | None = None
 
     def settled(self, k: int) -> Branched:
         """Return the answer for k."""
         nothing = np.zeros(len(self.problem.units), dtype=np.bool_)
         stack = [Node(nothing, nothing, k, None)]
         while stack:
-            if time.monotonic() > self.deadline:
+            if self.budget.out:
                 self.limit = TIME
                 break
             node = stack.pop()
@@ -195,7 +196,7 @@ class _Tree:
                     self.limit = ROUNDING
                     break
                 return self._answer(True, node.removed)
-            view = _view_not_proven(self.asked, null, node.left) if node.left and null.open.any() else None
+            view = self._not_proven(null, node.left) if node.left and null.open.any() else None
             if view is None:
                 continue
             alone = self.asked.without_one(null) if node.left == 1 else None
@@ -224,6 +225,20 @@ class _Tree:
         self.limit = UNIDENTIFIED
         return None
 
+    def _not_proven(self, null: NullFit, k: int) -> NullFit | None:
+        """Return None if the quick certificate proves k for one of the views, else the last of them."""
+        view, leverage = null, LeverageBounds(null, k, self.taken)
+        proven = False
+        for view in self.asked.views(null, k, leverage):
+            quick = Quick(view, leverage, self.place)
+            proven = quick.proven(k)
+            if "envelope" in quick.__dict__:
+                self.place = quick.envelope.nearest
+            if proven:
+                break
+        self.taken = leverage.taken
+        return None if proven else view
+
     def _one_more(self, node: Node, null: NullFit, alone: FloatArray) -> NDArray[np.bool_] | None:
         """Return the node's set with one unit more if that flips, by the null fit without it."""
         falls = np.flatnonzero(null.open & ~(alone > 0.0))
@@ -234,15 +249,6 @@ class _Tree:
             if without is not None and not self.asked.stands(without):
                 return removed
         return None
-
-
-def _view_not_proven(asked: Conclusion, null: NullFit, k: int) -> NullFit | None:
-    """Return None if the quick certificate proves k for one of the views, else the last of them."""
-    view, leverage = null, LeverageBounds(null)
-    for view in asked.views(null, k, leverage):
-        if Quick(view, leverage).proven(k):
-            return None
-    return view
 
 
 def _children(node: Node, null: NullFit, unit: int) -> list[Node]:

@@ -8,6 +8,8 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 
 TRIED = 7  # multipliers: each one proves something, the best of a few is within a percent of the best of all
+AGAIN = 5  # of them around the best of a similar sum
+WIDE, NARROW = 3.5, 1.0  # first steps of the logarithm of the multiplier
 
 
 def largest_sum(values: FloatArray, k: int) -> float:
@@ -36,7 +38,9 @@ def largest_places(values: FloatArray, k: int) -> FloatArray:
     return np.asarray(places[values[places] > 0.0])
 
 
-def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -> float:
+def largest_among(
+    values: FloatArray, k: int, given: FloatArray, least: float, near: list[float] | None = None
+) -> float:
     """Return a bound on the sum of the values over some sets of at most k: those of a given sum.
 
     Parameters
@@ -47,6 +51,8 @@ def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -
         Size of the sets.
     given, least : ndarray, shape (m,), and float
         Only sets S with sum_S given >= least count; -inf lets every set in.
+    near : list of float, optional
+        The logarithm of the multiplier that was best for a similar sum, or empty; it is replaced.
 
     Returns
     -------
@@ -64,16 +70,18 @@ def largest_among(values: FloatArray, k: int, given: FloatArray, least: float) -
         return best
     # The bound is convex in mu with slope that sum less `least`, S being its set: bisect log(mu) by the sign
     # of that.
-    low, high = -7.0, 7.0
-    for _ in range(TRIED):
-        middle = 0.5 * (low + high)
-        mu = scale * np.exp(middle)
+    known = bool(near)
+    place, step = (near[0], NARROW) if near else (0.0, WIDE)
+    for _ in range(AGAIN if known else TRIED):
+        mu = scale * np.exp(place)
         tilted = values + mu * given
         places = largest_places(tilted, k)
         size = float(np.sum(np.abs(tilted[places]))) + mu * least
-        best = min(best, float(np.sum(tilted[places])) - mu * least + unit_rounding(k) * size)
-        if float(np.sum(given[places])) >= least:
-            high = middle
-        else:
-            low = middle
+        bound = float(np.sum(tilted[places])) - mu * least + unit_rounding(k) * size
+        if bound < best:
+            best = bound
+            if near is not None:
+                near[:] = [place]
+        place += -step if float(np.sum(given[places])) >= least else step
+        step *= 0.5
     return max(best, 0.0)  # it is below 0 where no set has such a sum at all

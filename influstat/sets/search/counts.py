@@ -9,10 +9,11 @@ import numpy as np
 from influstat.errors import InflustatError
 from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray
+from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
 from influstat.sets.question import Question
-from influstat.sets.search.without import Units
+from influstat.sets.search.without import ALONE, Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +37,23 @@ class Counts:
         fit, units = asked.fit, asked.units
         effect = -asked.sign * Influence(fit).on(asked.a).removal
         summed = effect[units.members] if units.single else units.sums(effect)
-        return cls(summed, None if asked.clusters else _rescaled(asked))
+        return cls(summed, None if asked.clusters else _rescaled(asked, summed))
 
 
-def _rescaled(asked: Question) -> FloatArray | None:
+def _rescaled(asked: Question, effects: FloatArray) -> FloatArray | None:
     """Return the Newton steps: the first-order effects over 1 - h, 0 without a row that must stay."""
-    if as_linear(asked.fit.risk) is None:
+    risk = as_linear(asked.fit.risk)
+    if risk is None:
         return None
+    alone = risk.protocol.carried(risk.total_weight) == 0.0  # else part of the penalty's Hessian leaves too
+    if alone and asked.fit.chart is None and asked.units.single and not asked.unproven:
+        h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(asked.fit.theta)))
+        try:
+            anchor = Anchor(risk.design, h, risk.penalty.hessian(asked.fit.theta), give_up=False)
+        except InflustatError:
+            return None
+        left = 1.0 - anchor.leverages[asked.units.members]
+        return np.where(left > ALONE, effects / np.where(left > ALONE, left, 1.0), 0.0)
     try:
         steps = collect(asked.fit, asked.units, "newton").delta @ asked.a
     except InflustatError:

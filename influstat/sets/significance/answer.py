@@ -7,10 +7,9 @@ refitted, with all the inference anew; nothing but refits counts as found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from time import monotonic
 from typing import Protocol
 
 import numpy as np
@@ -19,20 +18,23 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
-from influstat.sets.budget import Budget
+from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.significant import Significant
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
+from influstat.sets.proofs.order import CONES
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.rows import Conclusion, climbed
 from influstat.sets.significance.model_based import Lose
+from influstat.sets.significance.pulled import Pulled
 
 Units = NDArray[np.intp]
 PARTS = (1.0, 0.85, 1.15, 0.7)  # of the balance between D0 and RSS: tau of the cones
 MOST_NUISANCES = 4  # of cones for significance, which have twice as many multipliers
 FAILURES = 3  # sizes in a row without a set, at which the search stops
 TURNS = 12  # of one alternation: it repeats itself after a few
+THINNED = 40  # units of a set that are tried alone
 SEARCHING = 0.5  # share of the budget for the search; the rest is for proofs
 
 
@@ -111,17 +113,22 @@ class Bracketing:
     def run(self, search: bool) -> Bracket:
         """Return the bracket; an interrupt leaves what is known so far."""
         try:
-            if self.provable:
-                self._prove_quickly()
-            if search and not self.budget.out:
-                self._search(self.budget.part(SEARCHING))
-            if self.provable and not self.budget.out:
-                self._prove_by_cones()
-                self._prove_by_rows()
+            with self.budget.shown("significance"):
+                self._run(search)
         except KeyboardInterrupt:
-            self.known.limit = "interrupted"
+            self.budget.stop()
+            self.known.limit = INTERRUPTED
             doubt("Interrupted: the bracket is what was found and proven until then.")
         return self.known
+
+    def _run(self, search: bool) -> None:
+        if self.provable:
+            self._prove_quickly()
+        if search and not self.budget.out:
+            self._search(self.budget.part(SEARCHING))
+        if self.provable and not self.budget.out:
+            self._prove_by_cones()
+            self._prove_by_rows()
 
     @property
     def upper(self) -> int | None:
@@ -133,6 +140,10 @@ class Bracketing:
     def _raise(self, k: int, proof: str) -> None:
         if k + 1 > self.known.lower:
             self.known.lower, self.known.proof, self.known.limit = k + 1, proof, ""
+            self._say()
+
+    def _say(self) -> None:
+        self.budget.say_bracket(self.known.lower, self.upper)
 
     @property
     def _flips(self) -> int:
@@ -168,11 +179,11 @@ class Bracketing:
         if null is None or not isinstance(conclusion, Lose) or null.d > MOST_NUISANCES:
             return
         problems = [Significant.at(null, conclusion.reference, part) for part in PARTS]
-        safe, flips, deadline = self.known.lower - 1, self._flips, monotonic() + 0.5 * self.budget.left
-        while safe + 1 < flips and monotonic() < deadline:
+        safe, flips, part = self.known.lower - 1, self._flips, self.budget.part(CONES)
+        while safe + 1 < flips and not part.out:
             k, proven = (safe + flips) // 2, False
             for problem in problems:
-                found = Cover(problem, k).proven(deadline)
+                found = Cover(problem, k).proven(part)
                 self.known.nodes += found.cones
                 proven = bool(found.proven)
                 if proven:
@@ -185,8 +196,8 @@ class Bracketing:
 
     def _prove_by_rows(self) -> None:
         assert self.problem is not None
-        start, deadline = self.known.lower - 1, monotonic() + self.budget.left
-        for safe, found in climbed(self.problem, start, self._flips, deadline, self.conclusion):
+        start = self.known.lower - 1
+        for safe, found in climbed(self.problem, start, self._flips, self.budget, self.conclusion):
             self.known.nodes += found.nodes
             self._raise(safe, "branch and bound")
             self.known.limit = found.limit or self.known.limit
@@ -204,32 +215,45 @@ class Bracketing:
         if not value <= 0.0:  # nan: there is no such limit, which is not a flip
             return False
         self.known.best, self.known.value = np.sort(units), value
+        self._say()
         return True
 
     def _search(self, budget: Budget) -> None:
         orders = [] if self.effects is None else [np.argsort(-self.effects, kind="stable")]
         if self.null is None or self.conclusion is None:
             for order in orders:
-                self._prefix(order, lambda units: bool(self.limit_without(units) > 0.0), budget)
+                self._prefix(order, budget)
+            self._thin(budget)
             return
         orders.append(np.argsort(-self.conclusion.taken(self.null), kind="stable"))
         for order in orders:
-            self._prefix(order, self._stands, budget)
-        starts = [self._greedy(budget)]
-        failures = 0
+            self._prefix(order, budget)
+        starts, failures = [self._greedy(budget)], 0
+        k = max(self.known.lower, 1)
+        while self.upper is None and k < self.most and not budget.out:
+            self._look(k, starts)
+            k = min(2 * k, self.most)
         k = (self.upper or self.most + 1) - 1
         while k >= self.known.lower and failures < FAILURES and not budget.out:
-            before = self.upper
-            previous = [] if self.known.best is None else [self.known.best]
-            for start in [np.zeros(0, dtype=np.intp), *previous, *starts]:
-                self._alternate(k, start[:k])
-                if self.upper != before:
-                    break
-            failures = 0 if self.upper != before else failures + 1
+            failures = 0 if self._look(k, starts) else failures + 1
             k = min(k, self.upper or k) - 1
-        for units in self._exchanged(budget):
-            if self.offer(units):
-                break
+        self._thin(budget)
+
+    def _look(self, k: int, starts: list[Units]) -> bool:
+        """Look for a set of k units; tell whether one was found."""
+        before = self.upper
+        previous = [] if self.known.best is None else [self.known.best]
+        for start in [np.zeros(0, dtype=np.intp), *previous, *starts]:
+            self._alternate(k, start[:k])
+            if self.upper != before:
+                return True
+        return False
+
+    def _thin(self, budget: Budget) -> None:
+        """Leave units of the best set in, one after the other, as long as it still falls."""
+        kept = 0
+        while self.known.best is not None and kept < min(len(self.known.best), THINNED) and not budget.out:
+            kept += not self.offer(np.delete(self.known.best, kept))
 
     def _without(self, units: Units) -> NullFit | None:
         assert self.problem is not None
@@ -241,18 +265,20 @@ class Bracketing:
             return None
 
     def _stands(self, units: Units) -> bool:
+        if self.conclusion is None or isinstance(self.conclusion, Pulled):
+            return not self.limit_without(units) <= 0.0
         null = self._without(units)
-        return null is None or self.conclusion is None or self.conclusion.stands(null)
+        return null is None or self.conclusion.stands(null)
 
-    def _prefix(self, order: Units, stands: Callable[[Units], bool], budget: Budget) -> None:
+    def _prefix(self, order: Units, budget: Budget) -> None:
         """Offer the shortest beginning of the order that flips by this account."""
         top = min(len(order), self.most)
         low, high = 0, 1
-        while high < top and stands(order[:high]) and not budget.out:
+        while high < top and self._stands(order[:high]) and not budget.out:
             low, high = high, min(2 * high, top)
         while high - low > 1 and not budget.out:
             middle = (low + high) // 2
-            low, high = (middle, high) if stands(order[:middle]) else (low, middle)
+            low, high = (middle, high) if self._stands(order[:middle]) else (low, middle)
         self.offer(order[:high])
 
     def _greedy(self, budget: Budget) -> Units:
@@ -266,7 +292,10 @@ class Bracketing:
             usable = np.where(null.open & np.isfinite(taken), taken, -np.inf)
             gone.append(int(np.argmax(usable)))
             null = self._without(np.array(gone))
-            if null is not None and not self.conclusion.stands(null):
+            decides = not isinstance(self.conclusion, Pulled)
+            if null is not None and not (
+                self.conclusion.stands(null) if decides else self._stands(np.array(gone))
+            ):
                 break
         found = np.array(gone, dtype=np.intp)
         self.offer(found)
@@ -287,14 +316,3 @@ class Bracketing:
             # A conclusion that only stands in for the true one leads here, but cannot tell.
             if not (self.provable and self._stands(units)) and self.offer(units):
                 return
-
-    def _exchanged(self, budget: Budget) -> Iterator[Units]:
-        """Yield the best set without one unit, and with another in its place one smaller, if few."""
-        best = self.known.best
-        if best is None or len(best) < 2:
-            return
-        for j in range(min(len(best), 40)):
-            if budget.out:
-                return
-            rest = np.delete(best, j)
-            yield rest

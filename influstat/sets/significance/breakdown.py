@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,13 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
 from influstat.sets.question import Question, coefficient_of, labels_of, question
-from influstat.sets.result import Breakdown
+from influstat.sets.result import Breakdown, JudgedBreakdown
 from influstat.sets.search.counts import Counts, count
 from influstat.sets.significance.answer import Bracketing, Searched
 from influstat.sets.significance.model_based import Lose, Oppose
+from influstat.sets.significance.pulled import Pulled
 from influstat.sets.significance.robust import RobustLose, RobustOppose, RobustReference
 from influstat.sets.significance.squares import Reference
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ONE_SIDED = "by robust standard errors it is only proven that significance is not lost"
 
@@ -39,8 +37,8 @@ class Judge:
         What t values are compared with, or what is nearest to it where nothing is proven.
     unproven : str
         Why there are none, "" where there are.
-    clusters : ndarray of int, shape (n,), or None
-        The clusters that leave together, None for rows.
+    clusters : ndarray, shape (n,), or None
+        What the cluster of each row is called, where clusters leave together; None for rows.
     limits : callable
         From removed rows (ndarray of int, positions) and a coefficient's position to its lower and upper
         confidence limit without them; nan where there are none.
@@ -52,7 +50,7 @@ class Judge:
     text: str
     reference: Reference | RobustReference
     unproven: str
-    clusters: NDArray[np.intp] | None
+    clusters: NDArray[Any] | None
     limits: Callable[[NDArray[np.intp], int], tuple[float, float]]
     effects: Callable[[int], tuple[FloatArray, FloatArray] | None]
 
@@ -122,7 +120,7 @@ def significance_breakdown(
     known = Bracketing(asked.problem, conclusion, unproven, limit_without, effects, most, budget).run(search)
     zero = np.zeros(len(asked.units))
     side, best = "upper" if upper else "lower", known.best
-    return SignificanceBreakdown(
+    return JudgedBreakdown(
         question=f"{_event(asked, limit, opposite)} of {name} by {judge.text} ({side} limit)",
         value=limits[int(upper)],
         at=0.0,
@@ -146,23 +144,6 @@ def significance_breakdown(
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SignificanceBreakdown(Breakdown):
-    """A `Breakdown` whose quantity is a confidence limit."""
-
-    limit_without: Callable[[NDArray[np.intp]], float]
-
-    def path(self) -> pd.DataFrame:
-        """Return the limit without the k largest first-order effects; `Breakdown.path` says more.
-
-        Returns
-        -------
-        DataFrame
-        """
-        turn = 1.0 if self.side == "above" else -1.0
-        return self.path_by(turn, lambda units: turn * self.limit_without(units))
-
-
 def _event(asked: Question, limit: Limit, opposite: bool) -> str:
     if opposite:
         return "Significance with the other sign"
@@ -173,10 +154,12 @@ def _conclusion(asked: Question, judge: Judge, limit: Limit, opposite: bool) -> 
     """Return the conclusion that stands now, and why nothing can be proven about it ("" if something can)."""
     reference = judge.reference
     reason = judge.unproven or asked.unproven or _unsuited(asked)
-    if asked.problem is None or not asked.problem.risk.quadratic:
+    if asked.problem is None:
         return None, reason
     holds = not opposite and limit.side == asked.sign
     side = 1.0 if opposite else -1.0
+    if not asked.problem.risk.quadratic:
+        return Pulled(1.0 if holds or opposite else -1.0), reason
     if isinstance(reference, RobustReference):
         return (
             (RobustLose(reference), reason) if holds else (RobustOppose(reference, side), reason or ONE_SIDED)

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence
 from influstat.influence.scores import Scores
 from influstat.input.labels import index_of
-from influstat.input.printing import Tabled
+from influstat.input.printing import Tabled, nearest_first, short
 from influstat.input.progress import progress
-from influstat.input.validation import FloatArray
+from influstat.input.settings import flag
+from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.removal.entering import enters
 from influstat.removal.leave_out import announced, leave_one_out
+from influstat.sets.budget import Budget
+from influstat.sets.functions import Line, function_breakdown, line_breakdown
+from influstat.sets.result import Breakdown
 from influstat.statistics.covariance import quadratic_forms
 
 if TYPE_CHECKING:
@@ -90,6 +95,8 @@ class Functional(Tabled):
         (theta, weights) -> q, shape (m,): for q that average over the fit's own rows, those weights count.
     own_part : ndarray, shape (n, m), or None
         For such q, the influence of each row as one of those averaged over, theta held fixed.
+    lines : tuple of Line
+        For q that are monotone functions of a combination of the coefficients, one of these each; else empty.
 
     Examples
     --------
@@ -109,6 +116,7 @@ class Functional(Tabled):
     gradient_error: FloatArray
     evaluate: Evaluate
     own_part: FloatArray | None = None
+    lines: tuple[Line, ...] = ()
 
     def influence(self) -> Scores:
         """Return the influence of each row: -a'H^-1 g_i, plus its own part in an average.
@@ -157,6 +165,63 @@ class Functional(Tabled):
         status = tuple((text or NOT_DETERMINED) * bool(no) for text, no in zip(reasons, lost, strict=True))
         return FunctionalChange(values, removal.labels, self.labels, status)
 
+    def breakdown(
+        self,
+        which: Any = 0,
+        *,
+        at: float,
+        groups: Any = None,
+        budget_seconds: float = 10.0,
+        largest: int | None = None,
+        search: bool = True,
+    ) -> Breakdown:
+        """Return how few rows bring one of the quantities to the threshold or beyond.
+
+        Parameters
+        ----------
+        which : int or str
+            Position or label of the quantity.
+        at : float
+            The threshold: 1 for an odds ratio, 0 for a difference.
+        groups, budget_seconds, largest, search
+            As in `Fit.breakdown`.
+
+        Returns
+        -------
+        Breakdown
+            For a contrast, an odds ratio or a predicted mean it is that of a combination of the coefficients,
+            with proofs, and `value`, `at` and `value_without` are in its units (log odds, the linear
+            predictor). For any other function of theta a set is found by refits and nothing is proven.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType, NotStationary
+            As in `Fit.breakdown`; there is no such quantity.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
+        >>> found = ist.functional(fit, lambda theta: theta[0] ** 3).breakdown(at=0.0)
+        >>> found.upper, found.lower, found.limit[:8]
+        (2, 1, 'no proof')
+        """
+        k = _position(which, self.labels)
+        seconds = real_number("budget_seconds", budget_seconds, at_least=0.0)
+        settings = {
+            "at": real_number("at", at),
+            "groups": groups,
+            "budget": Budget(seconds),
+            "largest": None if largest is None else whole_number("largest", largest, at_least=1),
+            "search": flag("search", search),
+        }
+        name = self.labels[k] if self.labels[k] == self.quantity else f"{self.quantity} {self.labels[k]}"
+        if self.lines:
+            return line_breakdown(self.fit, name, self.lines[k], **settings)
+        effects = self.influence().removal[:, k]
+        evaluate = partial(_one_of, self.evaluate, k)
+        return function_breakdown(self.fit, name, evaluate, self.gradient[:, k], effects, **settings)
+
     def standard_errors(self, kind: str | None = None, **settings: Any) -> FloatArray:
         """Return sqrt(a'Va), the delta method with rows averaged over held fixed; `Fit.covariance` has more.
 
@@ -177,3 +242,19 @@ class Functional(Tabled):
         import pandas as pd
 
         return pd.DataFrame(self._columns, index=list(self.labels))
+
+
+def _one_of(evaluate: Evaluate, k: int, theta: FloatArray, weights: FloatArray) -> float:
+    return float(evaluate(theta, weights)[k])
+
+
+def _position(which: Any, labels: tuple[str, ...]) -> int:
+    """Return where the quantity stands."""
+    if isinstance(which, str):
+        if labels.count(which) == 1:
+            return labels.index(which)
+        raise InvalidArgument(
+            "which", "be the label of one quantity, or its position",
+            f"is {short(which)}; the labels are {nearest_first(which, labels)}", "Pass one of these.",
+        )  # fmt: skip
+    return whole_number("which", which, at_least=0, at_most=len(labels) - 1)

@@ -7,15 +7,22 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
+from influstat.algebra.rounding import EPSILON
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import difference_scale
 from influstat.input.printing import short
 from influstat.input.settings import text, texts
-from influstat.input.validation import FloatArray, check_finite, numeric_array
+from influstat.input.validation import FloatArray, check_finite, numeric_array, vector
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.gradients import gradient_of
+from influstat.risks.linear import as_linear
+from influstat.sets.functions import Line
 from influstat.statistics.functionals.base import Functional
+
+FARTHER = (1.0, 10.0, 100.0, 1e4, 1e8)  # linear predictors between which one is looked for
+NEAR = 1e-9  # of a mean: so near to it the root of a continuous function comes
 
 
 def functional(
@@ -118,6 +125,7 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
         np.ascontiguousarray(lines.T),
         np.zeros(len(lines)),
         partial(_combined, lines),
+        lines=tuple(Line(line, 0.0, _same, "a combination of coefficients") for line in lines),
     )
 
 
@@ -161,6 +169,7 @@ def predicted_mean(fit: Minimum, X: Any, *, offset: Any = None) -> Functional:
         np.asarray(gradient),
         np.zeros(gradient.shape[1]),
         partial(_means, fit, X, offset),
+        lines=_predictors(fit, X, offset),
     )
 
 
@@ -175,6 +184,40 @@ def _combined(lines: FloatArray, theta: FloatArray, weights: FloatArray) -> Floa
 
 def _means(fit: Minimum, X: Any, offset: Any, theta: FloatArray, weights: FloatArray) -> FloatArray:
     return fit.predictions(theta, X, kind="mean", offset=offset)
+
+
+def _same(value: float) -> float:
+    return value
+
+
+def _predictors(fit: Minimum, X: Any, offset: Any) -> tuple[Line, ...]:
+    """Return the linear predictors of new rows, none for risks whose means are no functions of one each."""
+    risk = as_linear(fit.risk)
+    if risk is None:
+        return ()
+    rows, _ = fit.prediction_gradients(X, offset=offset)
+    known = fit.offset_of(X, offset)
+    shifts = np.zeros(rows.shape[1]) if known is None else vector("offset", known, rows.shape[1])
+    inverse = partial(_predictor, risk.loss)
+    lines = zip(rows.T, shifts, strict=True)
+    return tuple(Line(np.asarray(row), float(shift), inverse, "linear predictor") for row, shift in lines)
+
+
+def _predictor(loss: Any, mean: float) -> float:
+    """Return the linear predictor at which a loss has this mean, nan where none has."""
+
+    def excess(eta: float) -> float:
+        return float(loss.mean(np.array([eta]))[0]) - mean
+
+    with np.errstate(all="ignore"):
+        for far in FARTHER:
+            for ends in ((-far, far), (1.0 / far, far), (-far, -1.0 / far)):  # inverse links have a pole at 0
+                values = [excess(end) for end in ends]
+                if np.isfinite(values).all() and values[0] * values[1] <= 0.0:
+                    root = brentq(excess, *ends, xtol=1e-300, rtol=4.0 * EPSILON, disp=False)
+                    if abs(excess(root)) <= NEAR * max(1.0, abs(mean)):  # else the pole itself
+                        return float(root)
+    return float("nan")
 
 
 def _labels(labels: Sequence[str] | None, m: int, quantity: str) -> tuple[str, ...]:

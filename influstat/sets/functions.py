@@ -1,0 +1,151 @@
+"""Conclusions about functions of theta: monotone ones of a line are thresholds, of others sets are found.
+
+q = m(a'theta + shift) with m monotone is on one side of `at` exactly where a'theta + shift is on one side of
+m^-1(at): an odds ratio, a predicted mean. For any other smooth q(theta) the effects order the units, the
+tangent at theta gives a breakdown whose set is tried, and only refits count; nothing is proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
+from influstat.input.groups import Groups
+from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
+from influstat.removal.leave_out import collect
+from influstat.sets.breakdown import breakdown
+from influstat.sets.budget import Budget
+from influstat.sets.question import Question, labels_of, question
+from influstat.sets.result import Breakdown, JudgedBreakdown
+from influstat.sets.search.counts import Counts, count
+from influstat.sets.significance.answer import Bracketing
+from influstat.sets.thresholds import NEARER
+
+NOT_DERIVED = "no proof: it is no monotone function of one combination of the coefficients"
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """q = m(a'theta + shift), m monotone.
+
+    Attributes
+    ----------
+    a : ndarray, shape (p,)
+        The combination of the coefficients.
+    shift : float
+        What is added, an offset.
+    inverse : callable
+        m^-1, from a value of q to a'theta + shift; nan where no value of m is that.
+    called : str
+        What a'theta + shift is called.
+    """
+
+    a: FloatArray
+    shift: float
+    inverse: Callable[[float], float]
+    called: str
+
+
+def line_breakdown(
+    fit: Minimum, name: str, line: Line, *, at: float, groups: Any, budget: Budget, largest: int | None,
+    search: bool,
+) -> Breakdown:  # fmt: skip
+    """Return how few units bring a'theta + shift across m^-1(at)."""
+    place = line.inverse(at)
+    if not np.isfinite(place):
+        raise InvalidArgument(
+            "at", f"be a value that {name} can have", f"is {at:g}", "Choose another threshold."
+        )
+    value = float(line.a @ fit.theta) + line.shift
+    if place != at:  # m^-1 is rounded: a little nearer, so that proofs stay valid
+        place += float(np.sign(value - place)) * NEARER * abs(place)
+    asked = question(fit, name, line.a, shift=line.shift, at=place, groups=groups)
+    found = breakdown(asked, budget=budget, largest=largest, search=search)
+    return replace(found, question=f"{name} against {at:g}, {line.called}")
+
+
+def function_breakdown(
+    fit: Minimum, name: str, evaluate: Callable[[FloatArray, FloatArray], float], gradient: FloatArray,
+    effects: FloatArray, *, at: float, groups: Any, budget: Budget, largest: int | None, search: bool,
+) -> Breakdown:  # fmt: skip
+    """Return the smallest set found whose refit has q at `at` or beyond; nothing is proven.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    name : str
+        What q is called.
+    evaluate : callable
+        From theta and the weights of the rows left to q.
+    gradient : ndarray, shape (p,)
+        Of q at theta.
+    effects : ndarray, shape (n,)
+        What the removal of each row adds to q to first order.
+    at, groups, budget, largest, search
+        As in `Fit.breakdown`.
+
+    Returns
+    -------
+    Breakdown
+    """
+    weights = fit.risk.weights
+    value = float(evaluate(fit.theta, weights))
+    asked = question(fit, name, gradient, shift=value - float(gradient @ fit.theta), at=at, groups=groups)
+    total = int(np.sum(asked.units.sums(weights) > 0.0))
+    most = total - 1 if largest is None else min(largest, total - 1)
+
+    def limit_without(units: NDArray[np.intp]) -> float:
+        return asked.sign * (_refitted(asked, units, evaluate) - at)
+
+    towards = -asked.sign * asked.units.sums(effects)
+    bracketing = Bracketing(None, None, NOT_DERIVED, limit_without, towards, most, budget)
+    if search:
+        tangent = breakdown(asked, budget=budget.part(0.5), largest=most, search=True)
+        bracketing.offer(tangent.positions)
+    known = bracketing.run(search)
+    best = known.best
+    return JudgedBreakdown(
+        question=name,
+        value=value,
+        at=at,
+        side="above" if asked.sign > 0 else "below",
+        units="clusters" if asked.clusters else "rows",
+        total=total,
+        counts={"first_order": count(towards, abs(value - at))},
+        upper=None if best is None else len(best),
+        removed=() if best is None else labels_of(asked.units, best),
+        positions=np.zeros(0, dtype=np.intp) if best is None else best,
+        value_without=at + asked.sign * known.value,
+        lower=1,
+        exact=best is not None and len(best) == 1,
+        proof="none",
+        limit="" if best is not None and len(best) == 1 else known.limit,
+        nodes=0,
+        unidentified=None,
+        asked=asked,
+        effects=Counts(towards, None),
+        limit_without=limit_without,
+    )
+
+
+def _refitted(asked: Question, units: NDArray[np.intp], evaluate: Callable[..., float]) -> float:
+    """Return q without the units, nan where there is no refit or the rows left do not determine it."""
+    rows = asked.units.take(units).members
+    weights = asked.fit.risk.weights.copy()
+    weights[rows] = 0.0
+    if not weights.any():
+        return np.nan
+    group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
+    removal = collect(asked.fit, group, "exact", whole=True)
+    theta = removal.solution[0]
+    known = removal.determined is None or bool(removal.determined.of(asked.a[None])[0, 0])
+    if not (known and removal.converged[0] and np.isfinite(theta).all()):
+        return np.nan
+    return float(evaluate(theta, weights))
