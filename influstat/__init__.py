@@ -15,7 +15,8 @@ from influstat.curvature.linear import Curvature
 from influstat.fit import Fit
 from influstat.influence.influence import Influence
 from influstat.influence.inputs import InputScores, input_influence
-from influstat.influence.scores import Ranking, Scores
+from influstat.influence.scores import Scores
+from influstat.input.ranking import Ranking
 from influstat.losses.base import Loss
 from influstat.losses.hinge import SmoothedHinge, SquaredHinge
 from influstat.losses.logistic import LogisticLoss, SignedLogisticLoss

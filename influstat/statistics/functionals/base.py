@@ -5,6 +5,7 @@ Each is a `Functional`: its value, its gradient in theta, and how it is evaluate
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.errors import DoubtfulResult
 from influstat.influence.influence import Influence
 from influstat.influence.scores import Scores
 from influstat.input.labels import index_of
-from influstat.input.printing import Tabled
 from influstat.input.progress import progress
+from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal.entering import enters
@@ -33,7 +35,7 @@ Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FunctionalChange(Tabled):
+class FunctionalChange(Ranked):
     """What becomes of m quantities when each of k rows is removed.
 
     Attributes
@@ -67,9 +69,13 @@ class FunctionalChange(Tabled):
 
         return pd.DataFrame(self.change, index=index_of(self.row_labels), columns=list(self.labels))
 
+    def moves(self) -> Moves:
+        """Return `change`, a column for each quantity."""
+        return Moves(self.change, self.row_labels, self.labels, self.HEADING)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Functional(Tabled):
+class Functional(Ranked):
     """m smooth quantities q of a fit.
 
     Attributes
@@ -177,3 +183,13 @@ class Functional(Tabled):
         import pandas as pd
 
         return pd.DataFrame(self._columns, index=list(self.labels))
+
+    def moves(self) -> Moves:
+        """Return the first-order changes without each row, a column for each quantity: `influence`."""
+        return self.influence().moves()
+
+    def in_short(self) -> str:
+        """Return which rows move it most to first order, in one line."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtfulResult)  # influence() says it where it is asked
+            return f"Without each row, to first order: {self.moves().in_short()}"
