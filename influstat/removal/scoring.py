@@ -21,6 +21,7 @@ from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum
+from influstat.numerics.watched import called
 from influstat.risks.classes import REACH, tells_apart
 from influstat.risks.linear import LinearRisk, require_linear
 
@@ -97,7 +98,7 @@ def scorer_of(fit: Minimum, scoring: Any) -> Scorer:
             predicted = linear_predictor if mean is None else mean(linear_predictor)
 
             def of(rows: NDArray[np.intp]) -> tuple[float, str]:
-                found = _number(scoring(risk.y[rows], predicted[rows]))
+                found = _number(called("scoring", scoring, y=risk.y[rows], prediction=predicted[rows]))
                 return found, "it is nan" if np.isnan(found) else ""
 
             return of
