@@ -92,6 +92,7 @@ def of_a_fit(fit):
         "predictions": {"theta": fit.theta, **NEW, **WAYS},
         "report": {"coefficient": fit.names[0], "top": 2, "groups": None, "inference": None},
         "removal_report": {**TESTS, "top": 2, "groups": None},
+        "summary": {"inference": None, "title": None},
         "test_rows": TESTS,
         "minimise": {"risk": fit.risk, "start": None, "max_iterations": 20, "reader": None},
     }  # fmt: skip

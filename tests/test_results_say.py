@@ -137,8 +137,8 @@ def test_pandas_that_leaves_names_of_an_index_alone_gets_them_escaped(monkeypatc
     assert printing.latex(frame) == r"a\_b"
     assert printing.latex(frame, escape=False) == "a_b"
     every = "".join(map(chr, printing.SPECIAL))
-    assert printing._escaped(every) == "".join(printing.SPECIAL.values())
-    assert printing._escaped(3) == 3
+    assert printing.escaped(every) == "".join(printing.SPECIAL.values())
+    assert printing.escaped(3) == 3
 
 
 def test_without_jinja2_the_extra_is_named(monkeypatch):

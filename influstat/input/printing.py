@@ -141,12 +141,12 @@ def latex(frame: Any, **settings: Any) -> str:
         )
     given = {"escape": True, "float_format": SHOWN["float_format"], **settings}
     if given["escape"] and not hasattr(frame.style, "format_index_names"):
-        frame = frame.rename_axis(index=_escaped, columns=_escaped)  # pandas does so itself from 3.0 on
+        frame = frame.rename_axis(index=escaped, columns=escaped)  # pandas does so itself from 3.0 on
     written: str = frame.to_latex(**given)
     return written
 
 
-def _escaped(name: Any) -> Any:
+def escaped(name: Any) -> Any:
     """Return the name of an index with the special characters of LaTeX escaped."""
     return name.translate(SPECIAL) if isinstance(name, str) else name
 
