@@ -262,6 +262,10 @@ def of_functions(fit, logistic):
             "fit": fit, "folds": None, "method": "exact", "certified": False,
             "scoring": "neg_max_error",
         }),
+        "prediction_intervals": (ist.prediction_intervals, {
+            "fit": fit, "X": XT, "level": 0.5, "method": "plus", "folds": GROUPS, "refits": "exact",
+            "offset": np.zeros(M),
+        }),
         "cross_validate_lam": (ist.cross_validate_lam, {"fit": fit, "lams": [0.5, 1.0]}),
         "breakdown_table": (ist.breakdown_table, {
             "fit": fit, "coefficients": [1], "at": 0.1, "groups": None, "budget_seconds": 0.0,

@@ -46,6 +46,7 @@ RESULTS = {
     "cross-validation": lambda: ist.cross_validate(FIT, np.arange(30) % 4),
     "cross-validation row by row": lambda: ist.cross_validate(FIT),
     "scores": lambda: FIT.influence().on_theta(),
+    "prediction intervals": lambda: ist.prediction_intervals(WIDE, np.eye(12), level=0.5),
     "scores on themselves": lambda: FIT.influence().on_self(),
     "removal": FIT.leave_one_out,
     "removal of groups": lambda: FIT.leave_groups_out(np.arange(30) % 3),

@@ -13,7 +13,12 @@ from influstat.input import printing
 from influstat.input.ranking import Ranking
 from tests.test_printed_tables import CLASSES, FIT, RESULTS, TABLE
 
-WITHOUT_ROWS = {"ranking", "breakdowns", "reach"}  # which are about no rows, or the answer itself
+WITHOUT_ROWS = {
+    "ranking",
+    "breakdowns",
+    "reach",
+    "prediction intervals",
+}  # which are about no rows, or the answer itself
 SIDELESS = {"suspects", "flags"}
 
 

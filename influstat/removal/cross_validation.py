@@ -11,6 +11,7 @@ from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
+from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.expansion import Expansion
 from influstat.removal.held_out import CrossValidation
@@ -89,14 +90,9 @@ def cross_validate(
     weights = require_fit(fit).risk.weights
     choice("method", method, METHODS)
     certified = flag("certified", certified)
-    if folds is None:
-        groups = read_rows(None, fit.row_labels)
-    else:
-        groups = read_groups(named_column(fit, folds, "folds"), fit.row_labels, "folds")
-    if np.bincount(groups.members).max() > 1:
-        raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
+    groups = read_folds(fit, folds)
     score = None if scoring is None else scorer_of(fit, scoring)
-    linear_predictor, losses, bound = np.full((3, len(weights)), np.nan)
+    linear_predictor, bound = np.full((2, len(weights)), np.nan)
     _linear(fit)
     inner = fit if certified else fit.regular  # losses are the same in any coordinates of theta
     risk = _linear(inner)
@@ -106,8 +102,7 @@ def cross_validate(
         status = _closed_form(inner, expansion, groups, linear_predictor)
     else:
         status = _by_removal(inner, groups, method, linear_predictor, bound if certified else None)
-    known = ~np.isnan(linear_predictor)
-    losses[known] = risk.loss.value(risk.y[known], linear_predictor[known])
+    losses = where_known(risk.loss.value, risk.y, linear_predictor)
     if inner is not fit:
         _in_coefficients(fit, groups, method, status)
     with np.errstate(invalid="ignore"):  # a fold of weight 0 has no mean
@@ -132,6 +127,34 @@ def cross_validate(
         scores,
         name,
     )
+
+
+def read_folds(fit: Minimum, folds: Any) -> Groups:
+    """Return the folds that a caller gave, each row alone for None; or raise."""
+    if folds is None:
+        return read_rows(None, fit.row_labels)
+    groups = read_groups(named_column(fit, folds, "folds"), fit.row_labels, "folds")
+    if np.bincount(groups.members).max() > 1:
+        raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
+    return groups
+
+
+def held_out(risk: LinearRisk, part: Removal) -> FloatArray:
+    """Return the linear predictors of the rows removed, by the fits without them; nan where there is none.
+
+    Returns
+    -------
+    ndarray, shape (rows removed,)
+        In the order of `groups.members`.
+    """
+    rows = part.groups.members
+    x = risk.design.rows(rows)
+    eta = np.einsum("mp,mp->m", x, part.solution[part.groups.owners])
+    eta += _let_in(risk, part)
+    if part.determined is not None:
+        known = part.determined.of(x)[part.groups.owners, np.arange(len(rows))]
+        eta = np.where(known, eta, np.nan)
+    return np.asarray(eta + risk.offset[rows])
 
 
 def _in_coefficients(fit: Minimum, groups: Groups, method: str, status: list[str]) -> None:
@@ -172,13 +195,7 @@ def _by_removal(
     for part in marked_blocks(fit, groups, method):
         status += part.status
         rows = part.groups.members
-        x = risk.design.rows(rows)
-        eta = np.einsum("mp,mp->m", x, part.solution[part.groups.owners])
-        eta += _let_in(risk, part)
-        if part.determined is not None:
-            known = part.determined.of(x)[part.groups.owners, np.arange(len(rows))]
-            eta = np.where(known, eta, np.nan)
-        predictor[rows] = eta + risk.offset[rows]  # nan: no refit without that fold; its status says why
+        predictor[rows] = held_out(risk, part)  # nan: no refit without that fold; its status says why
         if bound is not None:
             bound[rows] = part.held_out_bound()
     return status

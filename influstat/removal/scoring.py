@@ -19,7 +19,7 @@ from influstat.input.groups import Groups
 from influstat.input.printing import nearest_first, short
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
-from influstat.losses.alone import where_known
+from influstat.losses.alone import mean_of
 from influstat.minimise.minimum import Minimum
 from influstat.numerics.watched import called
 from influstat.risks.classes import REACH, tells_apart
@@ -91,7 +91,7 @@ def _number(found: Any) -> float:
 def scorer_of(fit: Minimum, scoring: Any) -> Scorer:
     """Return the scorer that a caller named, or whose function this is; or raise."""
     risk = require_linear(fit.risk, "scores")
-    mean = _mean_of(risk.loss)
+    mean = mean_of(risk.loss)
     if callable(scoring):
 
         def by_function(linear_predictor: FloatArray) -> OfRows:
@@ -194,15 +194,6 @@ def _estimator(linear_predictor: FloatArray, classes: NDArray[Any] | None, mean:
             return np.asarray(labels[(predicted[rows] > 0.5).astype(np.intp)])
 
     return Probabilistic() if mean is not None and _probability(mean) else Classifier()
-
-
-def _mean_of(loss: Any) -> Callable[[FloatArray], FloatArray] | None:
-    """Return the mean as a function of the linear predictor, None where the loss models none."""
-    try:
-        loss.mean(np.zeros(1))
-    except Unsupported:
-        return None
-    return lambda eta: np.asarray(where_known(lambda _, known: loss.mean(known), eta, eta))
 
 
 def _probability(mean: Any) -> bool:
