@@ -49,6 +49,7 @@ RESULTS = {
     "prediction intervals": lambda: ist.prediction_intervals(WIDE, np.eye(12), level=0.5),
     "scores on themselves": lambda: FIT.influence().on_self(),
     "removal": FIT.leave_one_out,
+    "loss changes": lambda: ist.removal.loss_changes(FIT, TABLE.iloc[:2], CLASSES[:2]),
     "removal of groups": lambda: FIT.leave_groups_out(np.arange(30) % 3),
     "removal in many columns": WIDE.leave_one_out,
     "hinge removal": HINGE.leave_one_out,

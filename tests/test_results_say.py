@@ -150,3 +150,32 @@ def test_without_jinja2_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingDependency, match=r"jinja2, .* pip install 'influstat\[tables\]'"):
         FIT.leave_one_out().to_latex()
+
+
+# -- what costs too much, or does not exist, is not said ----------------------------------------------------
+
+
+def test_influence_says_its_moves_where_they_are_quickly_known():
+    text = repr(FIT.influence())
+    assert text.startswith("Influence functions of Fit(LogisticLoss(), 30 rows, 2 coefficients")
+    assert text.endswith(f" by Cholesky(damping=0.0); theta: {FIT.influence().on_theta().in_short()}")
+    slow = repr(FIT.influence(solver=ist.LiSSA(depth=10**9)))
+    assert slow.endswith("; ask on_theta(), on_loss(X, y), on_prediction(X), ...")
+    saddle = ist.Fit(ist.BlackBoxRisk(lambda theta: theta[0] ** 2 - theta[1] ** 2 + CLASSES * 0.0, 2), [0, 0])
+    assert repr(saddle.influence()).endswith("; ask on_theta(), on_loss(X, y), on_prediction(X), ...")
+    assert saddle.influence()._repr_html_() is None
+
+
+def test_inference_of_large_data_says_no_moves(monkeypatch):
+    inference = FIT.inference("HC0")
+    moves = inference.removal().moves("t_values").in_short()
+    assert inference.in_short() == f"t values without each row, to first order: {moves}"
+    assert FIT.inference("jackknife").in_short() == ""  # which has no derivatives
+    monkeypatch.setattr("influstat.statistics.inference.QUICK", 50)
+    assert inference.in_short() == ""
+
+
+def test_a_functional_says_its_first_order_moves():
+    found = ist.odds_ratio(FIT)
+    assert found.in_short() == f"Without each row, to first order: {found.influence().in_short()}"
+    assert found.in_short() in str(found)

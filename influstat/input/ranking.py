@@ -76,8 +76,9 @@ class Moves:
         several, title = len(self.columns) > 1, self.title
         chosen = None if column is None and several else position_of(column, self.columns)
         if chosen is None:
-            places = self._furthest(side)
-            size = self._relative(side)[np.arange(len(places)), places]
+            relative = self._relative(side)
+            places = np.argmax(relative, axis=1)  # the column that each row moves furthest
+            size = relative[np.arange(len(places)), places]
         else:
             places = np.full(len(self.labels), chosen, dtype=np.intp)
             size = _turned(self.values[:, chosen], side)
@@ -102,17 +103,13 @@ class Moves:
         return ". ".join([*parts, *([f"Largest: {text}"] if text else [])])
 
     def _relative(self, side: str | None) -> FloatArray:
-        """Return the moves over the root mean square of their column, shape (k, m), nan and 0/0 as -inf."""
+        """Return the moves over the root mean square of their column, shape (k, m), nan as -inf."""
         finite = np.where(np.isfinite(self.values), self.values, 0.0)
         largest = np.max(np.abs(finite), axis=0, initial=0.0)
         scale = np.where(largest > 0.0, largest, 1.0)  # first, so that no square is beyond float64
         scale = scale * np.sqrt(np.mean((finite / scale) ** 2, axis=0))
         sizes = _turned(self.values, side) / np.where(scale > 0.0, scale, 1.0)
         return np.where(np.isnan(sizes), -np.inf, sizes)
-
-    def _furthest(self, side: str | None) -> NDArray[np.intp]:
-        """Return which column each row moves furthest, shape (k,)."""
-        return np.asarray(np.argmax(self._relative(side), axis=1))
 
 
 def _turned(values: FloatArray, side: str | None) -> FloatArray:
@@ -160,7 +157,7 @@ class Ranking(FrameLike):
 
     labels: NDArray[Any]
     position: NDArray[np.intp]
-    change: FloatArray
+    change: NDArray[Any]
     title: str
     columns: tuple[Any, ...] | None = None
     note: str = ""

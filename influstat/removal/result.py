@@ -318,6 +318,9 @@ class Removal(Ranked):
 
     def moves(self) -> Moves:
         """Return `delta`, and the columns that come in, a column for each coefficient."""
-        frame, units = self.to_frame(), self.groups.units
+        units = self.groups.units
         title = f"Change of each coefficient without the {units}, after minus before ({self.method})"
+        if self.entering is None:
+            return Moves(self.delta, self.labels, self.fit.names, title, units)
+        frame = self.to_frame()
         return Moves(frame.to_numpy(), self.labels, list(frame.columns), title, units)

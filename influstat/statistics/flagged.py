@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.input.frame_like import FrameLike
 from influstat.input.labels import index_labels
@@ -51,7 +52,7 @@ class Flags(FrameLike):
 
     def shown(self) -> pd.DataFrame:
         """Return the rows that some rule flags, those of the most rules first."""
-        return self.table.iloc[self.top(len(self.table)).position]
+        return _lines(self.table, self._flagged()[0])
 
     def top(self, k: int = 5) -> Ranking:
         """Return the k rows that the most rules flag: how many, and which.
@@ -72,18 +73,23 @@ class Flags(FrameLike):
             k is not a whole number above 0.
         """
         k = whole_number("k", k, at_least=1)
-        marks = self.table.to_numpy(dtype=np.bool_)
-        number, names = marks.sum(axis=1), self.table.columns
-        order = np.argsort(-number, kind="stable")[:k]
-        order = order[number[order] > 0]
-        which = [", ".join(names[marks[row]]) for row in order]
+        order, number = (found[:k] for found in self._flagged())
+        names = self.table.columns
+        which = [", ".join(names[marks]) for marks in self.table.to_numpy(dtype=np.bool_)[order]]
         labels, title = index_labels(self.table.index), "Rules that flag each row"
-        return Ranking(labels[order], order, number[order], title, called="rules", more={"flags": which})
+        return Ranking(labels[order], order, number, title, called="rules", more={"flags": which})
+
+    def _flagged(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the positions of the rows that are flagged, those by most rules first, and by how many."""
+        number = self.table.to_numpy(dtype=np.bool_).sum(axis=1)
+        order = np.argsort(-number, kind="stable")[: np.count_nonzero(number)]
+        return order, number[order]
 
     def in_short(self) -> str:
         """Return how many rows are flagged, and by which rules, in one line."""
-        counts = {name: int(marks.sum()) for name, marks in self.table.items()}
-        flagged = int(self.table.any(axis=1).sum())
+        marks = self.table.to_numpy(dtype=np.bool_)
+        counts = dict(zip(self.table.columns, marks.sum(axis=0).tolist(), strict=True))
+        flagged = int(marks.any(axis=1).sum())
         by = ", ".join(f"{name} {number}" for name, number in counts.items() if number)
         return f"{flagged} of {len(self.table)} rows flagged" + (f": {by}" if by else "")
 
@@ -117,11 +123,11 @@ class OutlierTest(FrameLike):
 
     def shown(self) -> pd.DataFrame:
         """Return the rows of the largest residuals."""
-        return self.table.iloc[self.moves().top(LINES).position]
+        return _lines(self.table, self.moves().top(LINES).position)
 
     def moves(self) -> Moves:
         """Return the studentised residuals."""
-        residuals = self.table[["student_resid"]].to_numpy()
+        residuals = self.table["student_resid"].to_numpy()[:, None]
         labels = index_labels(self.table.index)
         return Moves(residuals, labels, ["student_resid"], "Studentised residuals", called="student_resid")
 
@@ -152,3 +158,10 @@ class OutlierTest(FrameLike):
     def in_short(self) -> str:
         """Return how many rows are tested, and the three largest residuals, in one line."""
         return self.moves().in_short().replace(" done", " tested")
+
+
+def _lines(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
+    """Return some lines of a table, without its attributes: pandas copies all statuses with them."""
+    import pandas as pd
+
+    return pd.DataFrame(table.to_numpy()[rows], index=table.index[rows], columns=table.columns)

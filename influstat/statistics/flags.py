@@ -34,6 +34,7 @@ from scipy.special import fdtri
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import index_of
+from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
@@ -136,7 +137,7 @@ def outlier_test(fit: Minimum) -> OutlierTest:
     columns |= {name: adjust(p) for name, adjust in ADJUSTMENTS.items()}
     found = pd.DataFrame(columns, index=index_of(fit.row_labels))
     reasons = zip(frame.attrs["status"], weightless, strict=True)
-    found.attrs["status"] = tuple(text or (WEIGHTLESS if none else "") for text, none in reasons)
+    found.attrs["status"] = Reasons(text or (WEIGHTLESS if none else "") for text, none in reasons)
     return OutlierTest(found)
 
 
