@@ -261,3 +261,12 @@ REFUSED = [
 def test_what_is_refused(make, arguments, error, sentence):
     with pytest.raises(error, match=f"^{sentence}"):
         ist.prediction_intervals(make(), **{"X": NEW, **arguments})
+
+
+def test_folds_of_rows_without_weight_alone_leave_nothing_to_judge_by():
+    weights = np.ones(25)
+    weights[:2] = 0.0
+    fit = ist.Ridge(lam=1.0, protocol="fixed").fit(X, Y, weights=weights)
+    with pytest.warns(DoubtfulResult, match="^0 rows are too few"):
+        found = ist.prediction_intervals(fit, NEW, folds=[[0], [1]])
+    assert np.all(np.isinf(limits_of(found)))

@@ -32,7 +32,7 @@ def test_the_first_of_the_top_is_the_largest(name):
     if name in SIDELESS:
         assert np.all(np.diff(three.change) <= 0)
         return
-    if three.columns is None:
+    if three.about is None:
         assert np.all(np.diff(np.abs(three.change)) <= 0)
     if name not in ("outlier test",):
         first = result.top(3, column=0)

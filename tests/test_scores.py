@@ -45,6 +45,7 @@ def test_a_ranking_is_used_as_a_frame():
     assert ranking.index.tolist() == ["w", "x"]
     assert ranking["change"].tolist() == ranking.change.tolist() == [3.0, -1.0]
     assert ranking.loc["x", "position"] == 2
+    assert ranking.columns.tolist() == ["position", "change"]
     assert len(ranking) == 2
     assert "change" in ranking
     assert "loss" not in ranking

@@ -96,7 +96,7 @@ class Moves:
         done = k - int(np.count_nonzero(lost.all(axis=1))) if self.values.size else k
         parts = [f"{done} of {k} {self.units} done" + (f", {bad} with nan" if bad else "")]
         found = self.top(STANDING_OUT)
-        of = [""] * len(found.labels) if found.columns is None else [f" ({name})" for name in found.columns]
+        of = [""] * len(found.labels) if found.about is None else [f" ({name})" for name in found.about]
         moves = zip(found.labels.tolist(), found.change, of, strict=True)
         sign = "+" if self.called == "change" else ""
         text = ", ".join(f"{label} {change:{sign}.4g}{name}" for label, change, name in moves)
@@ -130,7 +130,7 @@ class Ranking(FrameLike):
         The moves, after minus before.
     title : str
         What moves.
-    columns : tuple or None
+    about : tuple or None
         Which column each line is about, where none was chosen among several.
     note : str
         How to read the signs, "" where there is nothing to add.
@@ -159,7 +159,7 @@ class Ranking(FrameLike):
     position: NDArray[np.intp]
     change: NDArray[Any]
     title: str
-    columns: tuple[Any, ...] | None = None
+    about: tuple[Any, ...] | None = None
     note: str = ""
     called: str = "change"
     more: Mapping[str, Any] = field(default_factory=dict)
@@ -168,7 +168,7 @@ class Ranking(FrameLike):
         """Return "position", "column" where several were compared, "change" and `more`, by label."""
         import pandas as pd
 
-        named = {} if self.columns is None else {"column": list(self.columns)}
+        named = {} if self.about is None else {"column": list(self.about)}
         table = {"position": self.position, **named, self.called: self.change, **self.more}
         frame = pd.DataFrame(table, index=index_of(self.labels))
         frame.attrs["note"] = self.note

@@ -108,8 +108,9 @@ def prediction_intervals(
     level : float
         Between 0 and 1.
     method : {"plus", "jackknife", "minmax"}
-        "plus" (jackknife+, with folds CV+) holds a new target with probability 2 level - 1 at least, and in
-        practice about level; "minmax" with probability level at least; "jackknife" without a guarantee.
+        "plus" (jackknife+) holds a new target with probability 2 level - 1 at least, by folds (CV+) up to
+        sqrt(2 / n) less, and in practice about level; "minmax", each row left out alone, with probability
+        level at least; "jackknife" without a guarantee.
     folds : array_like, shape (n,), list, dict, splitter or str, optional
         As in `cross_validate`: rows are left out by folds, which is CV+; each alone when left out.
     refits : {"exact", "newton"}
@@ -140,8 +141,9 @@ def prediction_intervals(
     With n rows and k = ceil(level (n + 1)), "plus" is [k-th largest mu_-i(x) - R_i, k-th smallest
     mu_-i(x) + R_i] with R_i = |y_i - mu_-i(x_i)|; `influstat.removal.intervals` has the others.
     The guarantees are for rows that are exchangeable with the new one (Barber, Candes, Ramdas and Tibshirani
-    2021, Annals of Statistics 49, theorems 1, 2 and 4): rows count alike whatever their weight, and rows
-    without weight do not count. All coefficients without a row are found once; predictions take O(n m p).
+    2021, Predictive inference with the jackknife+, Annals of Statistics 49): rows count alike whatever their
+    weight, and rows without weight do not count. All coefficients without a row are found once; predictions
+    take O(n m p).
 
     Examples
     --------
@@ -175,7 +177,7 @@ def prediction_intervals(
             f"{place_of(share / (1.0 - share), 0)} rows, or a level of at most {n / (n + 1.0):.6g}."
         )
     lower, upper = np.full(m, -np.inf), np.full(m, np.inf)
-    step = max(1, BLOCK_ENTRIES // n)
+    step = max(1, BLOCK_ENTRIES // max(n, 1))
     for start in range(0, m if place <= n else 0, step):
         block = slice(start, min(start + step, m))
         own = prediction[block]

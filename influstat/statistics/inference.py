@@ -133,7 +133,7 @@ class Inference(InferenceOfFragility, Tabled):
         """Return which rows move t values most, to first order, in one line where that is quickly known."""
         if self.fit.risk.shape[0] * self.fit.risk.shape[1] > QUICK:
             return ""
-        with warnings.catch_warnings(), suppress(InflustatError):
+        with warnings.catch_warnings(), suppress(InflustatError), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", DoubtfulResult)  # removal() says it where it is asked
             return f"t values without each row, to first order: {self.removal().moves('t_values').in_short()}"
         return ""
