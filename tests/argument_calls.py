@@ -260,7 +260,7 @@ def of_functions(fit, logistic):
         "contrast": (ist.contrast, {"fit": fit, "coefficients": [1.0, 0.0, 0.0], "labels": None}),
         "cross_validate": (ist.cross_validate, {
             "fit": fit, "folds": None, "method": "exact", "certified": False,
-            "scoring": "neg_max_error",
+            "scoring": "neg_mean_absolute_error",
         }),
         "prediction_intervals": (ist.prediction_intervals, {
             "fit": fit, "X": XT, "level": 0.5, "method": "plus", "folds": GROUPS, "refits": "exact",

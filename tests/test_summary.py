@@ -161,6 +161,7 @@ def test_every_form_is_written_and_notes_are_escaped():
     assert "<table" in made.as_html()
     assert "age_in_years," in made.as_csv()
     assert made._repr_html_() == made.as_html()
+    assert "it has &lt;influstat.risks" in " ".join(WITHOUT["black box"]().summary().as_html().split("<br/>"))
 
 
 def test_columns_kept_by_a_lasso():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
+from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -58,16 +59,22 @@ def summary(fit: Minimum, *, by: Inference | None, title: str | None) -> Summary
 
 
 def _with_escaped_notes() -> Summary:
-    """Return an empty summary; statsmodels writes notes into LaTeX as they are, though not its tables."""
+    """Return an empty summary; statsmodels writes notes into LaTeX and html as they are, though no tables."""
     from statsmodels.iolib.summary import Summary
 
     class Escaped(Summary):  # type: ignore[misc]  # statsmodels has no types
-        """A summary whose notes have the special characters of LaTeX escaped."""
+        """A summary whose notes have the special characters of LaTeX and html escaped."""
 
         def as_latex(self) -> str:
+            return str(self._with(escaped(self.extra_txt)).as_latex())
+
+        def as_html(self) -> str:
+            return str(self._with(escape(self.extra_txt)).as_html())
+
+        def _with(self, notes: str) -> Summary:
             plain = Summary()
-            plain.tables, plain.extra_txt = self.tables, escaped(self.extra_txt)
-            return str(plain.as_latex())
+            plain.tables, plain.extra_txt = self.tables, notes
+            return plain
 
     return Escaped()
 
