@@ -179,3 +179,19 @@ def test_a_functional_says_its_first_order_moves():
     found = ist.odds_ratio(FIT)
     assert found.in_short() == f"Without each row, to first order: {found.influence().in_short()}"
     assert found.in_short() in str(found)
+
+
+def test_tables_by_row_say_what_they_hold():
+    inference = FIT.inference("HC0")
+    said = {
+        "Change without each row, estimated anew, after minus before": inference.leave_one_out(),
+        "First-order change without each row, after minus before": inference.removal(),
+        "Derivative in the case weight of each row": inference.derivative(),
+        "Without each": inference.leave_groups_out(np.arange(30) % 3).table,
+    }
+    for what, table in said.items():
+        lines = str(table).splitlines()
+        assert lines[0] == f"{what}: standard errors"
+        assert lines[1] == table.in_short()
+        assert table.top(1, by="p_values").title == f"{what}: p values"
+    assert str(inference.table).split()[0] == "standard_errors"

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 DIFFERENTIABLE = ("model", "infinitesimal jackknife", "HC0", "HC1", "HC2", "HC3", "cluster")
 QUICK = 200_000  # entries of X, of which first-order changes are known while nobody waits
+ANEW = "Change without each row, estimated anew, after minus before"
 PENALISED = (
     "Of a penalised fit: estimates are shrunken, and standard errors are those of the shrunken estimates. t "
     "and p values and limits leave the bias out: they are no tests of an unpenalised model's coefficients."
@@ -186,13 +187,15 @@ class Inference(InferenceOfFragility, Tabled):
             width += np.outer(freedom, bend * table.standard_errors)
         lower = theta - width
         theta += width
-        return InferenceTable(error, t, p, lower, theta, self.fit.names, self.fit.row_labels)
+        values, what = (error, t, p, lower, theta), "Derivative in the case weight of each row"
+        return InferenceTable.of(values, self.fit.names, self.fit.row_labels, what=what)
 
     def removal(self) -> InferenceTable:
         """Return the changes on removal to first order, after minus before: minus the derivative."""
         found = self.derivative()
         values = (-getattr(found, name) for name in QUANTITIES)
-        return InferenceTable.of(values, found.names, found.row_labels)
+        what = "First-order change without each row, after minus before"
+        return InferenceTable.of(values, found.names, found.row_labels, what=what)
 
     def leave_one_out(self, *, rows: Any = None) -> InferenceTable:
         """Return the changes when each row is removed and everything is estimated anew, shape (k, p).
@@ -243,7 +246,7 @@ class Inference(InferenceOfFragility, Tabled):
         for place, name in enumerate(QUANTITIES):  # in place: there may be many rows
             after[place] -= getattr(self.table, name)
         reasons = tuple(status.get(k, "") for k in range(len(chosen)))
-        return InferenceTable.of(after, self.fit.names, self.fit.row_labels[chosen], reasons)
+        return InferenceTable.of(after, self.fit.names, self.fit.row_labels[chosen], reasons, ANEW)
 
     def _refitted(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the quantities without each row, shape (5, k, p), each covariance computed anew."""

@@ -36,6 +36,8 @@ class InferenceTable(Ranked):
         "" for a row like any other, else why it has nan; empty where nothing was left out.
     note : str
         What the p values and limits are not ("" where they are the usual ones); `attrs["note"]` of the frame.
+    what : str
+        What is said by row, "" of values.
 
     Examples
     --------
@@ -45,7 +47,7 @@ class InferenceTable(Ranked):
     array([2.081666])
     """
 
-    HEADING = ""
+    HEADING = "{0.heading}"
 
     standard_errors: FloatArray
     t_values: FloatArray
@@ -56,6 +58,7 @@ class InferenceTable(Ranked):
     row_labels: NDArray[Any] | None = None
     status: tuple[str, ...] = ()
     note: str = ""
+    what: str = ""
 
     @classmethod
     def of(
@@ -64,10 +67,16 @@ class InferenceTable(Ranked):
         names: tuple[str, ...],
         row_labels: NDArray[Any] | None = None,
         status: tuple[str, ...] = (),
+        what: str = "",
     ) -> InferenceTable:
         """Return the table of the five quantities in their order."""
         errors, t_values, p_values, lower, upper = values
-        return cls(errors, t_values, p_values, lower, upper, names, row_labels, status)
+        return cls(errors, t_values, p_values, lower, upper, names, row_labels, status, what=what)
+
+    @property
+    def heading(self) -> str:
+        """What is printed of it: one quantity by row, "" of values, which are all shown."""
+        return f"{self.what}: standard errors" if self.what else ""
 
     def to_frame(self, quantity: str = "standard_errors") -> pd.DataFrame:
         """Return the table, or one quantity of it.
@@ -102,7 +111,7 @@ class InferenceTable(Ranked):
         if self.row_labels is None:
             labels = np.array(self.names, dtype=object)
             return Moves(values[:, None], labels, [quantity], words.capitalize(), "coefficients", self.note)
-        title = f"Change of {words} without the row, after minus before"
+        title = f"{self.what}: {words}"
         return Moves(values, self.row_labels, self.names, title)
 
     def top(

@@ -284,7 +284,7 @@ class InferenceOfSets:
             except InflustatError as error:
                 reason = str(error)
             status[k] = status[k] or reason
-        table = InferenceTable.of(after, self.fit.names, groups.labels, tuple(status))
+        table = InferenceTable.of(after, self.fit.names, groups.labels, tuple(status), "Without each")
         return InferenceWithout(groups, removal.theta, table, self.fit.theta, self.table, tuple(status))
 
     def _at_refit(self, rows: NDArray[np.intp], theta: FloatArray) -> tuple[list[FloatArray], str]:

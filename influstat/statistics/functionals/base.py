@@ -48,6 +48,8 @@ class FunctionalChange(Ranked):
         The quantities.
     status : tuple of str
         "" for a row like any other, else why it has nan.
+    method : str
+        How the coefficients without it were found.
 
     Examples
     --------
@@ -57,11 +59,12 @@ class FunctionalChange(Ranked):
     array([ 2., -2.])
     """
 
-    HEADING = "Change without each row, after minus before"
+    HEADING = "Change without each row, after minus before ({0.method})"
     change: FloatArray
     row_labels: NDArray[Any]
     labels: tuple[str, ...]
     status: tuple[str, ...]
+    method: str
 
     def to_frame(self) -> pd.DataFrame:
         """Return the changes, rows by quantities."""
@@ -71,7 +74,7 @@ class FunctionalChange(Ranked):
 
     def moves(self) -> Moves:
         """Return `change`, a column for each quantity."""
-        return Moves(self.change, self.row_labels, self.labels, self.HEADING)
+        return Moves(self.change, self.row_labels, self.labels, self.HEADING.format(self))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,7 +164,7 @@ class Functional(Ranked):
         lost = np.isnan(values).any(axis=1)
         reasons = [LETS_IN if new else text for new, text in zip(lets_in, removal.status, strict=True)]
         status = tuple((text or NOT_DETERMINED) * bool(no) for text, no in zip(reasons, lost, strict=True))
-        return FunctionalChange(values, removal.labels, self.labels, status)
+        return FunctionalChange(values, removal.labels, self.labels, status, method)
 
     def standard_errors(self, kind: str | None = None, **settings: Any) -> FloatArray:
         """Return sqrt(a'Va), the delta method with rows averaged over held fixed; `Fit.covariance` has more.
