@@ -1,5 +1,6 @@
 """What all tests share: the hypothesis profile and the folder of real data."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
         phases = [phase for phase in Phase if phase is not Phase.explain]
         settings.register_profile("quick", settings.get_profile(PROFILE), phases=phases)
         settings.load_profile("quick")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the thousands of collected items out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -78,6 +78,7 @@ def test_the_text_marks_what_does_not_agree_and_says_why():
     first, second = as_text("Title", lines).splitlines()[2:]
     assert first.endswith("yes")
     assert second.endswith("NO")
+    assert len(first) <= 100
 
     class Record:
         class split:  # noqa: N801 - stands in for a record's field
@@ -89,6 +90,13 @@ def test_the_text_marks_what_does_not_agree_and_says_why():
         "Data: somebody",
     ]
     assert "dropped" not in entry.text(Record(), lines[:1])
+
+
+def test_columns_are_as_wide_as_what_they_hold():
+    long = Line("LiSSA, ten repeats", "0.994 to 0.997", "0.9787 to 0.9965, 77 of 100 in", False)
+    _, heading, first, second = as_text("Title", [same("rows", 1, 1), long]).splitlines()
+    assert first.index("yes") == second.index("NO")
+    assert heading.index("found") == second.index("0.9787")
 
 
 def test_every_figure_has_a_title_a_table_and_a_drawing():

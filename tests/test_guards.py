@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 import influstat as ist
 from influstat import checks
 from influstat.adapters.scikit_learn import check
-from influstat.algebra import rounding
+from influstat.algebra import downdate, rounding
 from influstat.algebra.symmetric import Diagonal
 from influstat.checks import first_order_laws, second_order_laws
 from influstat.errors import NoMinimiser, NotStationary
@@ -331,7 +331,7 @@ def whole_scales(self, groups):
 
 def members_without_root(self, whitened):
     """Return the norms as if M were the identity."""
-    self._inverse_root = np.ones_like(self._inverse_root)
+    self._gain = self._curvature[self._first]
     return MEMBERS(self, whitened)
 
 
@@ -345,7 +345,7 @@ def all_clusters(fit, clusters):
     return len(np.unique(clusters))
 
 
-MEMBERS = anchor.Downdate.members
+MEMBERS = downdate.Downdate.members
 NORMS = cached_property(norms_as_they_come)
 NORMS.__set_name__(anchor.Anchor, "row_norms")
 A_32ND = lambda terms: (16.0 + terms) * EPSILON / 32.0  # noqa: E731
@@ -361,7 +361,7 @@ GUARDS = [
     Guard("refined", small_coefficients_keep_their_digits_in_closed_form, quadratic, "REFINED", 0),
     Guard("scales", removals_are_done_by_the_size_of_what_is_left, Expansion, "scales", whole_scales),
     Guard("rounding of sums", sums_are_within_their_rounding, rounding, "unit_rounding", A_32ND),
-    Guard("members", rows_removed_have_the_bound_of_rows, anchor.Downdate, "members", members_without_root),
+    Guard("members", rows_removed_have_the_bound_of_rows, downdate.Downdate, "members", members_without_root),
     Guard("norms", norms_of_rows_are_rounded_up, anchor.Anchor, "row_norms", NORMS),
     Guard("slip of losses", changes_of_losses_are_within_their_rounding, bounds, "unit_rounding", NOTHING),
     Guard("slip of predictions", predictions_are_within_their_rounding, bounds, "unit_rounding", NOTHING),

@@ -11,7 +11,7 @@ from influstat.curvature import row_recursion
 from influstat.errors import Diverged, DoubtfulResult, IndefiniteHessian, Unsupported
 from influstat.input.design import Design
 from influstat.solvers.lissa import _Draws
-from tests.budget import examples
+from tests.budget import examples, some
 from tests.tolerance import CLOSED_FORM, INVERTED, SOLVED
 
 
@@ -163,7 +163,7 @@ def test_the_seed_decides_the_answer():
     assert not np.allclose(first.value, other.value, rtol=1e-6)
 
 
-@pytest.mark.parametrize("ridge", RIDGES)
+@pytest.mark.parametrize("ridge", some(RIDGES))
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_its_expectation_is_the_taylor_series(ridge, batch_size):
     curvature = curvature_of(ridge=ridge)

@@ -70,10 +70,15 @@ def type_checking_only(node):
 
 
 @cache
-def all_imports(node):
+def nodes_of(tree):
+    return list(ast.walk(tree))
+
+
+@cache
+def all_imports(tree):
     """Return every name that is imported anywhere: inside functions and for type checking too."""
     names = []
-    for child in ast.walk(node):
+    for child in nodes_of(tree):
         if isinstance(child, ast.Import):
             names += [alias.name for alias in child.names]
         elif isinstance(child, ast.ImportFrom):
@@ -98,6 +103,7 @@ def module_level_imports_of(tree):
     return module_level_imports(tree.body)
 
 
+@cache
 def file_of(name):
     """Return the file of the package that an imported name, `a.b.c` of `from a.b import c`, comes from."""
     parts = name.split(".")[1:]
@@ -157,23 +163,43 @@ def test_every_part_has_a_place_in_the_order():
     assert set(IMPORTED_BY) <= set(ORDER)
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_imports_run_one_way(path):
-    part = part_of(path)
-    if part == "__init__":  # hands out names; the parts that it loads on demand are no imports of its own
-        imported = {part_of(other) for other in files_imported(path, module_level_imports_of)}
-    else:
-        imported = {part_of(other) for other in files_imported(path)} - {part}
-        assert imported <= set(ORDER[: ORDER.index(part)])
-    for outer in imported & set(IMPORTED_BY):
-        assert part in IMPORTED_BY[outer]
+def parts_imported(path):
+    if part_of(path) == "__init__":  # the parts that it loads on demand are no imports of its own
+        return {part_of(other) for other in files_imported(path, module_level_imports_of)}
+    return {part_of(other) for other in files_imported(path)} - {part_of(path)}
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) != "__init__"], ids=relative)
-def test_modules_of_the_package_are_imported_at_module_level(path):
-    inside = Counter(name for name in all_imports(tree_of(path)) if name.startswith("influstat"))
-    outside = Counter(name for name in module_level_imports_of(tree_of(path)) if name.startswith("influstat"))
-    assert inside == outside
+def test_imports_run_one_way():
+    inner = [path for path in FILES if part_of(path) != "__init__"]
+    upward = {
+        (relative(path), part)
+        for path in inner
+        for part in parts_imported(path) - set(ORDER[: ORDER.index(part_of(path))])
+    }
+    assert upward == set()
+
+
+def test_outer_parts_are_imported_by_few():
+    others = {
+        (relative(path), outer)
+        for path in FILES
+        for outer in parts_imported(path) & set(IMPORTED_BY)
+        if part_of(path) not in IMPORTED_BY[outer]
+    }
+    assert others == set()
+
+
+def test_modules_of_the_package_are_imported_at_module_level():
+    def own(names):
+        return Counter(name for name in names if name.startswith("influstat"))
+
+    inside = {
+        relative(path)
+        for path in FILES
+        if part_of(path) != "__init__"
+        and own(all_imports(tree_of(path))) != own(module_level_imports_of(tree_of(path)))
+    }
+    assert inside == set()
 
 
 # -- shape --------------------------------------------------------------------------------------------------
@@ -249,19 +275,20 @@ def test_the_two_rules_see_what_they_forbid(rule, source):
     ("rule", "home"), [(tells_kinds_apart, KINDS_OF_RISKS), (compares_protocols, WHAT_LEAVES)]
 )
 def test_one_file_knows_it(rule, home):
-    found = {relative(path) for path in FILES if any(map(rule, ast.walk(tree_of(path))))}
+    found = {relative(path) for path in FILES if any(map(rule, nodes_of(tree_of(path))))}
     assert found == {home}
 
 
 # -- optional packages --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_optional_packages_are_imported_where_they_are_used(path):
-    names = module_level_imports_of(tree_of(path))
-    tops = {name.split(".")[0] for name in names}
-    allowed = {"hypothesis"} if part_of(path) == "strategies" else set()
-    assert tops & set(HEAVY) <= allowed
+def test_optional_packages_are_imported_where_they_are_used():
+    heavy = {
+        (part_of(path), top)
+        for path in FILES
+        for top in {name.split(".")[0] for name in module_level_imports_of(tree_of(path))} & set(HEAVY)
+    }
+    assert heavy == {("strategies", "hypothesis")}
 
 
 @pytest.mark.parametrize(

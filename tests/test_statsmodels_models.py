@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from tests.budget import spread
 from tests.statsmodels_models import CASES, HOLDS_SCALE, markdown, measured
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", spread(CASES), ids=str)
 def test_removal_is_what_the_library_s_refit_shows(case):
     line = measured(case)
     assert abs(line.slope - 1.0) < case.slope_within
@@ -15,6 +16,7 @@ def test_removal_is_what_the_library_s_refit_shows(case):
     assert 0.95 < line.first_order < 1.1  # rows with leverage move more than to first order
 
 
+@pytest.mark.slow
 def test_the_table_is_as_long_as_promised_and_prints():
     assert len({case.name for case in CASES}) == len(CASES) >= 40
     text = markdown()

@@ -60,9 +60,19 @@ class CholeskyInverse:
         value, columns = self.solve(rhs), rhs.reshape(len(rhs), -1)
         return value, self.product(value.reshape(columns.shape)) - columns, columns
 
+    def whiten(self, columns: FloatArray) -> FloatArray:
+        """Return z with z'z = v'H^-1 v of every column v, shape (p, m): one triangular solve."""
+        return np.asarray(dtrsm(1.0, self._both, self.scale[:, None] * columns, lower=1, overwrite_b=1))
+
+    def unwhiten(self, whitened: FloatArray) -> FloatArray:
+        """Return H^-1 v from the z of every v, shape (p, m): the other triangular solve."""
+        value = dtrsm(1.0, self._both, whitened, lower=1, trans_a=1)
+        value *= self.scale[:, None]
+        return np.asarray(value)
+
     def square_norms(self, rows: FloatArray) -> FloatArray:
-        """Return x'H^-1 x for every row x, shape (k,): one triangular solve."""
-        whitened = dtrsm(1.0, self._both, (rows * self.scale).T, lower=1, overwrite_b=1)
+        """Return x'H^-1 x for every row x, shape (k,)."""
+        whitened = self.whiten(rows.T)
         return np.asarray(np.einsum("pk,pk->k", whitened, whitened))
 
     def product(self, columns: FloatArray) -> FloatArray:

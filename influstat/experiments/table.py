@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-WIDTHS = (46, 22, 24)  # of quantity, stated, found: with the verdict, lines of at most 100 characters
+WIDTHS = (46, 22, 24)  # of quantity, stated, found, at least: most lines have 100 characters then
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,14 @@ def same(quantity: str, stated: object, found: object) -> Line:
 
 
 def as_text(title: str, lines: Sequence[Line]) -> str:
-    """Return the table as text of at most 100 characters a line: title, heading, one line per number."""
-    first, second, third = WIDTHS
-    text = [title, f"{'quantity':<{first}} {'stated':<{second}} found"]
-    for line in lines:
-        verdict = "yes" if line.agrees else "NO"
-        text.append(f"{line.quantity:<{first}} {line.stated:<{second}} {line.found:<{third}} {verdict}")
-    return "\n".join(text)
+    """Return the table as text: title, heading, one line per number; columns as wide as what they hold."""
+    rows = [("quantity", "stated", "found", "")]
+    rows += [(line.quantity, line.stated, line.found, "yes" if line.agrees else "NO") for line in lines]
+    widths = [max(least, *(len(row[k]) for row in rows)) for k, least in enumerate(WIDTHS)]
+    text = [
+        " ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows
+    ]
+    return "\n".join([title, *(line.rstrip() for line in text)])
 
 
 def _like(stated: str, value: float) -> str:

@@ -130,13 +130,13 @@ class Design:
         block[:, -1] = 1.0
         return block
 
-    def blocks(self) -> Iterator[tuple[slice, Any]]:
-        """Yield (rows, block): float64 row blocks, or the whole matrix at once when sparse."""
+    def blocks(self, largest: int | None = None) -> Iterator[tuple[slice, Any]]:
+        """Yield (rows, block): float64 row blocks of `largest` rows at most; sparse data whole, at once."""
         n, p = self.shape
         if self.sparse:
             yield slice(0, n), self._data
             return
-        step = max(1, BLOCK_ENTRIES // p)
+        step = max(1, min(BLOCK_ENTRIES // p, largest or n))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
             yield rows, self._block(self._data[rows])

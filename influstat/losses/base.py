@@ -162,8 +162,26 @@ class NoMean:
 
 
 def softplus(x: FloatArray) -> FloatArray:
-    """Return log(1 + e^x), of the shape of x, without overflow and without cancellation."""
-    result: FloatArray = np.logaddexp(0.0, x)
+    """Return log(1 + e^x) of real x, of its shape, without overflow and without cancellation."""
+    result: FloatArray = np.maximum(x, 0.0) + np.log1p(np.exp(-np.fabs(x)))
+    return result
+
+
+def sigmoid(x: FloatArray, times: FloatArray | float = 1.0) -> FloatArray:
+    """Return times / (1 + e^-x), of the shape of x and times together.
+
+    One exponential: scipy's `expit` takes five to ten times as long, and sums over all rows without each of
+    them spend most of their time here. Below -709, where the result is subnormal, it is 0.
+
+    Returns
+    -------
+    ndarray, or a scalar of scalars
+    """
+    with np.errstate(over="ignore"):  # e^-x is inf there, and the result 0
+        below: FloatArray = np.exp(-x)
+    below += 1.0
+    fits = np.ndim(below) > 0 and np.broadcast_shapes(np.shape(below), np.shape(times)) == np.shape(below)
+    result: FloatArray = np.divide(times, below, out=below if fits else None)
     return result
 
 

@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import expit, ndtr
+from scipy.special import ndtr
 
 from influstat.input.validation import FloatArray
+from influstat.losses.base import root_of_slope, sigmoid
 from influstat.losses.glm_families import Derivatives
 
 STEP = 1e-3  # of differences with an error of order STEP^4; rounding adds about 1e-13 / STEP^2
@@ -62,7 +63,7 @@ class PowerLink(InverseLink):
 
 def _logit(eta: FloatArray) -> Derivatives:
     """Return s, s t and s (t^2 - 2 s) with s = mu (1 - mu) and t = 1 - 2 mu."""
-    slope, tilt = expit(eta) * expit(-eta), -np.tanh(eta / 2.0)
+    slope, tilt = root_of_slope(eta) ** 2, -np.tanh(eta / 2.0)
     return slope, slope * tilt, slope * (tilt**2 - 2.0 * slope)
 
 
@@ -95,7 +96,7 @@ def _complementary_log_log(eta: FloatArray) -> Derivatives:
 _CLOSED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Any], Derivatives]]] = {
     "Log": (np.exp, lambda eta: -np.expm1(eta), lambda eta: (np.exp(eta),) * 3),
     "LogC": (lambda eta: -np.expm1(eta), np.exp, lambda eta: (-np.exp(eta),) * 3),
-    "Logit": (expit, lambda eta: expit(-eta), _logit),
+    "Logit": (sigmoid, lambda eta: sigmoid(-eta), _logit),
     "Probit": (ndtr, lambda eta: ndtr(-eta), _probit),
     "Cauchy": (_angle, lambda eta: _angle(-eta), _cauchy),
     "CLogLog": (

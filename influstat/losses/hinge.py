@@ -7,10 +7,9 @@ from math import ceil, log10
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from influstat.input.validation import FloatArray, real_number
-from influstat.losses.base import Bell, NoMean, root_of_slope, softplus, two_labels
+from influstat.losses.base import Bell, NoMean, root_of_slope, sigmoid, softplus, two_labels
 
 
 class _Signed(NoMean):
@@ -71,7 +70,7 @@ class SmoothedHinge(Bell, _Signed):
 
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -y sigma(u)."""
-        return -y * expit(self._scaled_margin(y, eta))
+        return sigmoid(self._scaled_margin(y, eta), -y)
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return sigma(u) sigma(-u) / t."""

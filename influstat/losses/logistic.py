@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from influstat.input.validation import FloatArray
-from influstat.losses.base import Bell, softplus, two_labels
+from influstat.losses.base import Bell, root_of_slope, sigmoid, softplus, two_labels
 
 
 class _Logistic(Bell):
@@ -38,11 +37,11 @@ class _Logistic(Bell):
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return s sigma(s eta)."""
         sign = self._sign(y)
-        return sign * expit(sign * eta)
+        return sigmoid(sign * eta, sign)
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return sigma(eta) sigma(-eta)."""
-        return expit(eta) * expit(-eta)
+        return root_of_slope(eta) ** 2
 
     def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -sigma(eta) sigma(-eta) tanh(eta / 2)."""
@@ -50,11 +49,11 @@ class _Logistic(Bell):
 
     def mean(self, eta: FloatArray) -> FloatArray:
         """Return sigma(eta), the probability of label 1."""
-        return expit(eta)
+        return sigmoid(eta)
 
     def mean_derivative(self, eta: FloatArray) -> FloatArray:
         """Return sigma(eta) sigma(-eta)."""
-        return expit(eta) * expit(-eta)
+        return root_of_slope(eta) ** 2
 
 
 @dataclass(frozen=True)

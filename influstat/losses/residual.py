@@ -11,11 +11,10 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, real_number
-from influstat.losses.base import AnyTarget, Bell, NoMean, root_of_slope, softplus
+from influstat.losses.base import AnyTarget, Bell, NoMean, root_of_slope, sigmoid, softplus
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ class SmoothedCheck(Bell, NoMean, AnyTarget):
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return sigma(-u) - quantile."""
         u = (y - eta) / self.t
-        return np.asarray((1.0 - self.quantile) * expit(-u) - self.quantile * expit(u))
+        return np.asarray(sigmoid(-u, 1.0 - self.quantile) - sigmoid(u, self.quantile))
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return sigma(u) sigma(-u) / t."""

@@ -111,6 +111,9 @@ class Remainder:
         self.factors = expansion.left(groups)
         order = np.argsort(groups.members, kind="stable")
         self._rows, self._columns = groups.members[order], groups.owners[order]
+        # Rows at a time: what is computed of each row and removal stays in cache where products with X are
+        # too short (p small) to hide its way to memory.
+        self._tile = min(max(128, expansion.risk.shape[1]), 512)
 
     def gradients_at_center(self) -> FloatArray:
         """Return grad F_k(theta-hat) for every k, shape (p, K)."""
@@ -130,7 +133,7 @@ class Remainder:
             return result
         risk = self.expansion.risk
         result = self.factors * risk.penalty.gradient(theta)
-        for rows, block in risk.design.blocks():
+        for rows, block in risk.design.blocks(self._tile):
             eta = block @ theta
             eta += risk.offset[rows, None]
             slopes = risk.loss.first(risk.y[rows, None], eta)
@@ -144,7 +147,7 @@ class Remainder:
         """Return max_j |x_j'(theta_k - theta-hat)| over the rows left, shape (K,)."""
         result = np.zeros(theta.shape[1])
         delta = theta - self.expansion.theta[:, None]
-        for rows, block in self.expansion.risk.design.blocks():
+        for rows, block in self.expansion.risk.design.blocks(self._tile):
             moved = np.abs(block @ delta)
             gone = slice(*np.searchsorted(self._rows, [rows.start, rows.stop]))
             moved[self._rows[gone] - rows.start, self._columns[gone]] = 0.0

@@ -1,4 +1,4 @@
-"""The inverse Hessian without a group: one factorisation of S, and Sherman-Morrison-Woodbury.
+"""The inverse Hessian without a group: one factorisation of S, less what leaves.
 
 Without row i, with h_i = w_i l2_i x_i'S^-1 x_i its leverage,
 S_-i^-1 = S^-1 + w_i l2_i S^-1 x_i x_i'S^-1 / (1 - h_i); S has the share of the penalty that stays.
@@ -6,16 +6,13 @@ S_-i^-1 = S^-1 + w_i l2_i S^-1 x_i x_i'S^-1 / (1 - h_i); S has the share of the 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh, lu_factor, lu_solve
 
 from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.downdate import Downdate
 from influstat.algebra.pencil import both_diagonal
-from influstat.errors import IndefiniteHessian, SingularHessian
-from influstat.input.groups import Groups
+from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion
 
@@ -53,21 +50,38 @@ class SharedInverse:
         self.penalty.add_to(matrix, factor)
         return matrix
 
+    def whiten(self, columns: FloatArray, factors: FloatArray) -> FloatArray:
+        """Return z with z_k'z_k = v_k'(A + c_k K)^-1 v_k for every column v_k, shape (p, K).
+
+        nan where A + c_k K is not positive definite.
+
+        Returns
+        -------
+        ndarray, shape (p, K)
+        """
+        if self.common:
+            return self._cholesky.whiten(columns)
+        return np.asarray(self._roots(factors) * (self._vectors.T @ columns))
+
+    def unwhiten(self, whitened: FloatArray, factors: FloatArray) -> FloatArray:
+        """Return (A + c_k K)^-1 v_k from the z of every column v_k, shape (p, K)."""
+        if self.common:
+            return self._cholesky.unwhiten(whitened)
+        return np.asarray(self._vectors @ (self._roots(factors) * whitened))
+
+    def _roots(self, factors: FloatArray) -> FloatArray:
+        """Return the diagonal of (I - (1 - c_k) diag(m))^-1/2 for every c_k, shape (p, K)."""
+        left = 1.0 - (1.0 - factors) * self._ratios[:, None]
+        return np.asarray(1.0 / np.sqrt(np.where(left > 0, left, np.nan)))
+
     def solve(self, rhs: FloatArray, factors: FloatArray) -> FloatArray:
         """Return (A + c_k K)^-1 rhs_k for every column k, shape (p, K)."""
-        if self.common:
-            return self._cholesky.solve(rhs)
-        inner = self._vectors.T @ rhs
-        inner /= 1.0 - (1.0 - factors) * self._ratios[:, None]
-        return np.asarray(self._vectors @ inner)
+        return self.unwhiten(self.whiten(rhs, factors), factors)
 
     def square_norms(self, rows: FloatArray, factors: FloatArray) -> FloatArray:
         """Return x_k'(A + c_k K)^-1 x_k for every row x_k of (K, p), shape (K,)."""
-        if self.common:
-            return self._cholesky.square_norms(rows)
-        inner = rows @ self._vectors
-        inner *= inner
-        return np.asarray(np.sum(inner / (1.0 - (1.0 - factors)[:, None] * self._ratios), axis=1))
+        whitened = self.whiten(rows.T, factors)
+        return np.asarray(np.einsum("pk,pk->k", whitened, whitened))
 
 
 class Downdated:
@@ -82,111 +96,30 @@ class Downdated:
     ) -> None:
         self.shared, self.factors = shared, factors
         self._expansion, self._groups = expansion, groups
-        kind = _Rows if groups.single else _Sets
-        self._corrections: Any = kind(expansion, shared, groups, factors)
-        self.hard: NDArray[np.bool_] = self._corrections.hard
-        self.headroom: FloatArray = self._corrections.headroom  # 1 - h, shape (K,), where not hard
+        rows = groups.members
+        curvature = expansion.second[rows]
+        self._whitened = shared.whiten(expansion.risk.design.rows(rows).T, factors[groups.owners])
+        self._downdate = Downdate(self._whitened, curvature, groups, least=HARD)
+        self.headroom = self._downdate.headroom  # 1 - h, shape (K,), where not hard
+        concave = np.logical_or.reduceat(curvature < 0, groups.starts[:-1])
+        self.hard: NDArray[np.bool_] = ~(self.headroom > HARD) | concave
 
     def center(self, gradients: FloatArray) -> FloatArray:
         """Return S_-k^-1 grad F_k(theta-hat) for every k, shape (p, K), from those gradients."""
-        # Single rows with one share of the penalty have S^-1 x_k already, and S^-1 grad F is one column.
+        # Single rows with one share of the penalty have the z of x_k already, and grad F is one column.
         if not (self.shared.common and self._groups.single):
             return self.solve(gradients)
-        rows = self._groups.members
         share = float(self.factors[0])
         whole = self._expansion.gradient - (1.0 - share) * self._expansion.penalty_gradient
-        value = self._corrections.solved * -self._expansion.first[rows]
-        value += self.shared.solve(whole[:, None], self.factors)
-        self._corrections.apply(value, gradients, slice(None))
-        return np.asarray(value)
+        value = self._whitened * -self._expansion.first[self._groups.members]
+        value += self.shared.whiten(whole[:, None], self.factors[:1])
+        return self._solve(value, slice(None))
 
-    def solve(self, rhs: FloatArray, columns: Any = slice(None)) -> FloatArray:
+    def solve(self, rhs: FloatArray, columns: Indices | slice = slice(None)) -> FloatArray:
         """Return S_-k^-1 rhs_k for the removals `columns` (positions), shape (p, len(columns))."""
-        value = self.shared.solve(rhs, self.factors[columns])
-        self._corrections.apply(value, rhs, columns)
+        return self._solve(self.shared.whiten(rhs, self.factors[columns]), columns)
+
+    def _solve(self, whitened: FloatArray, columns: Indices | slice) -> FloatArray:
+        value = self.shared.unwhiten(self._downdate.solve_each(whitened, columns), self.factors[columns])
+        value[:, self.hard[columns]] = np.nan
         return value
-
-
-class _Rows:
-    """Sherman-Morrison, one row each."""
-
-    def __init__(
-        self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
-    ) -> None:
-        self._x = np.ascontiguousarray(expansion.risk.design.rows(groups.members).T)
-        self.solved = shared.solve(self._x, factors)
-        curvature = expansion.second[groups.members]
-        self.headroom = 1.0 - curvature * np.einsum("pk,pk->k", self._x, self.solved)
-        self.hard = ~((self.headroom > HARD) & (curvature >= 0))
-        self._gain = np.where(self.hard, np.nan, curvature / np.where(self.hard, 1.0, self.headroom))
-
-    def apply(self, value: FloatArray, rhs: FloatArray, columns: Any) -> None:
-        """Add to S^-1 rhs what turns it into S_-k^-1 rhs."""
-        along = np.einsum("pk,pk->k", self._x[:, columns], value)
-        value += self.solved[:, columns] * (self._gain[columns] * along)
-
-
-class _Sets:
-    """Woodbury for groups of at most p rows; a factorisation of its own for each larger one."""
-
-    def __init__(
-        self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
-    ) -> None:
-        self.hard = np.zeros(len(groups), dtype=np.bool_)
-        self.headroom = np.ones(len(groups))
-        self._parts: list[Any] = []
-        for k in range(len(groups)):
-            x = expansion.risk.design.rows(groups[k])
-            curvature = expansion.second[groups[k]]
-            kind = _Woodbury if len(x) <= x.shape[1] else _Refactored
-            part = kind(x, curvature, shared, factors[k]) if (curvature >= 0).all() else None
-            self.headroom[k] = 0.0 if part is None else part.smallest
-            self.hard[k] = not self.headroom[k] > HARD
-            self._parts.append(None if self.hard[k] else part)
-
-    def apply(self, value: FloatArray, rhs: FloatArray, columns: Any) -> None:
-        """Turn S^-1 rhs into S_-k^-1 rhs."""
-        for position, k in enumerate(np.arange(len(self.hard))[columns]):
-            part = self._parts[k]
-            if part is None:
-                value[:, position] = np.nan
-            else:
-                part.apply(value[:, position], rhs[:, position])
-
-
-class _Woodbury:
-    """S_-k^-1 = S^-1 + S^-1 X' (I - C X S^-1 X')^-1 C X S^-1 for the rows X and curvatures C of a group."""
-
-    def __init__(self, x: FloatArray, curvature: FloatArray, shared: SharedInverse, factor: float) -> None:
-        self._x, self._curvature = x, curvature
-        self._solved = shared.solve(np.ascontiguousarray(x.T), np.full(len(x), factor))
-        inner = x @ self._solved
-        root = np.sqrt(curvature)
-        leverage = root[:, None] * inner * root
-        self.smallest = 1.0 - float(eigvalsh(leverage + leverage.T)[-1]) / 2.0
-        if self.smallest > HARD:
-            self._factors = lu_factor(np.eye(len(x)) - curvature[:, None] * inner)
-
-    def apply(self, value: FloatArray, _rhs: FloatArray) -> None:
-        """Turn S^-1 rhs, one column, into S_-k^-1 rhs."""
-        value += self._solved @ lu_solve(self._factors, self._curvature * (self._x @ value))
-
-
-class _Refactored:
-    """S_-k itself, as S less the group's own part, for groups of more rows than coefficients."""
-
-    smallest: float
-
-    def __init__(self, x: FloatArray, curvature: FloatArray, shared: SharedInverse, factor: float) -> None:
-        whole = shared.matrix(factor)
-        scaled = x * np.sqrt(curvature)[:, None]
-        left = whole - scaled.T @ scaled
-        try:
-            self.smallest = float(eigvalsh(left, whole, subset_by_index=(0, 0))[0])
-            self._inverse = CholeskyInverse(np.asfortranarray(left))
-        except (np.linalg.LinAlgError, SingularHessian, IndefiniteHessian):
-            self.smallest = 0.0
-
-    def apply(self, value: FloatArray, rhs: FloatArray) -> None:
-        """Write S_-k^-1 rhs, one column, into `value`."""
-        value[:] = self._inverse.solve(rhs)

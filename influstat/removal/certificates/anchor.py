@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigvalsh, solve_triangular
 from scipy.linalg.blas import dtrmm
 
+from influstat.algebra.downdate import Downdate
 from influstat.algebra.rounding import unit_rounding
 from influstat.algebra.symmetric import Symmetric
 from influstat.errors import SingularHessian
@@ -86,6 +87,11 @@ class Anchor:
             norms[rows] = np.linalg.norm(self.whiten(block.T), axis=0)
         return norms * (1.0 + self.relative)
 
+    def downdate(self, groups: Groups) -> Downdate:
+        """Return C without each of the groups, in the whitened coordinates."""
+        rows = groups.members
+        return Downdate(self.whiten(self.design.rows(rows).T), self.weights[rows], groups)
+
     def whiten(self, vectors: FloatArray) -> FloatArray:
         """Return z of each column, shape (p, m): |v|_{C^-1} = |z|."""
         scaled = self._scale[:, None] * vectors
@@ -117,81 +123,3 @@ class Anchor:
         one_by_one = size @ self.unit_norms
         together = np.linalg.norm(self._scale * size) / np.sqrt(self._smallest)
         return float(min(one_by_one, together))
-
-
-class Downdate:
-    """B_S = C - sum_{j in S} weights_j x_j x_j' for several disjoint or overlapping sets S, by Woodbury.
-
-    With the whitened columns K = z_S sqrt(weights_S): B_S^-1 = C^-1/2 (I + K M^-1 K') C^-1/2 and M = I - K'K;
-    its smallest eigenvalue is the `headroom` 1 - h_S, shape (k,), not above 0 where C without the set is
-    singular, and B_S >= (1 - h_S) C.
-    """
-
-    def __init__(self, anchor: Anchor, groups: Groups) -> None:
-        self._groups = groups
-        self._columns = anchor.whiten(anchor.design.rows(groups.members).T)
-        self._columns *= np.sqrt(anchor.weights[groups.members])
-        self.headroom = 1.0 - self._sums(np.sum(self._columns**2, axis=0))
-        self._roots: dict[int, FloatArray] = {}
-        for k in np.flatnonzero(groups.sizes > 1).tolist():
-            self.headroom[k] = self._factor(k)
-        safe = np.where(self.headroom > 0, self.headroom, np.nan)
-        self._inverse_root = np.where(groups.sizes == 1, 1.0 / np.sqrt(safe), 1.0)[groups.owners]
-
-    def _place(self, k: int) -> slice:
-        return slice(int(self._groups.starts[k]), int(self._groups.starts[k + 1]))
-
-    def _factor(self, k: int) -> float:
-        """Factor M of one group; return its smallest eigenvalue."""
-        part = self._columns[:, self._place(k)]
-        matrix = np.eye(part.shape[1]) - part.T @ part
-        smallest = float(eigvalsh(matrix)[0])
-        if smallest > 0:
-            try:
-                self._roots[k] = cholesky(matrix, lower=True, check_finite=False)
-            except LinAlgError:
-                return 0.0
-        return smallest
-
-    def _sums(self, values: FloatArray) -> FloatArray:
-        return np.asarray(np.add.reduceat(values, self._groups.starts[:-1], axis=0))
-
-    def _times_root(self, values: FloatArray, *, transposed: bool = False) -> FloatArray:
-        """Return M^-1/2 (Cholesky form) applied within each group to values of shape (s,) or (s, m)."""
-        result = values * (self._inverse_root if values.ndim == 1 else self._inverse_root[:, None])
-        for k, root in self._roots.items():
-            place = self._place(k)
-            result[place] = solve_triangular(
-                root, result[place], lower=True, trans="T" if transposed else "N", check_finite=False
-            )
-        return np.asarray(result)
-
-    def common(self, whitened: FloatArray) -> FloatArray:
-        """Return |a|_{B_S^-1} for every set and every column a, shape (k, m), from the z of a (p, m)."""
-        extra = self._times_root(self._columns.T @ whitened)
-        return np.asarray(np.sqrt(np.sum(whitened**2, axis=0) + self._sums(extra**2)))
-
-    def each(self, whitened: FloatArray) -> FloatArray:
-        """Return |v_S|_{B_S^-1} for one column v_S per set, shape (k,), from the z (p, k)."""
-        extra = self._times_root(self._inner(whitened))
-        return np.asarray(np.sqrt(np.sum(whitened**2, axis=0) + self._sums(extra**2)))
-
-    def members(self, whitened: FloatArray) -> FloatArray:
-        """Return |v_j|_{B_S^-1} for one column v_j per row removed, shape (s,), S being the row's own set."""
-        squares = np.sum(whitened**2, axis=0)
-        extra = (np.sum(self._columns * whitened, axis=0) * self._inverse_root) ** 2
-        for k, root in self._roots.items():
-            place = self._place(k)
-            inner = self._columns[:, place].T @ whitened[:, place]
-            inner = solve_triangular(root, inner, lower=True, check_finite=False)
-            extra[place] = np.sum(inner**2, axis=0)
-        return np.asarray(np.sqrt(squares + extra))
-
-    def solve_each(self, whitened: FloatArray) -> FloatArray:
-        """Return u with a'B_S^-1 v_S = z_a'u for one column v_S per set, shape (p, k), from the z (p, k)."""
-        inner = self._times_root(self._times_root(self._inner(whitened)), transposed=True)
-        moved = np.add.reduceat(self._columns * inner, self._groups.starts[:-1], axis=1)
-        return np.asarray(whitened + moved)
-
-    def _inner(self, whitened: FloatArray) -> FloatArray:
-        return np.asarray(np.sum(self._columns * whitened[:, self._groups.owners], axis=0))

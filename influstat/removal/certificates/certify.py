@@ -16,7 +16,7 @@ from influstat.input.groups import Groups
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
-from influstat.removal.certificates.anchor import Anchor, Downdate
+from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import Measured, Quadratic, measure
 from influstat.removal.certificates.theorem import Certificate, Constants, own_anchor, runs, uncertified
@@ -165,7 +165,7 @@ class _Work:
 
     def _shared_run(self, anchor: Anchor, kept: float, chosen: Chosen, measured: Measured) -> None:
         groups, left = self.groups.take(chosen), self.left[chosen]
-        downdate = Downdate(anchor, groups)
+        downdate = anchor.downdate(groups)
         whitened = anchor.whiten(measured.gradient)
         headroom = np.where(
             downdate.headroom > 64.0 * (anchor.relative + self._blur.relative), downdate.headroom, np.nan

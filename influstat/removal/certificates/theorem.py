@@ -70,10 +70,11 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.downdate import Downdate
 from influstat.input.groups import Groups
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
-from influstat.removal.certificates.anchor import Anchor, Downdate
+from influstat.removal.certificates.anchor import Anchor
 from influstat.risks.chart import Chart
 from influstat.risks.linear import LinearRisk
 from influstat.risks.row_space import RowSpace
@@ -225,7 +226,7 @@ class Certificate(ShortRepr):
         wanted = np.flatnonzero(self.certified & ~self.own)
         width = max(columns, self.theta.shape[1])
         for chosen in runs(self.groups, wanted, width=width, members=width):
-            yield chosen, Downdate(anchor, self.groups.take(chosen))
+            yield chosen, anchor.downdate(self.groups.take(chosen))
 
     def _with_own(self) -> list[int]:
         return [int(k) for k in np.flatnonzero(self.certified & self.own)]

@@ -18,9 +18,9 @@ from influstat.removal.methods.base import Method, Outcome, without
 from influstat.removal.methods.general import left_over
 from influstat.removal.methods.newton_step import NewtonStep, anew
 
-REFINED = (
-    1  # steps where shares of the penalty differ: their coordinates round relative to the largest change
-)
+# Steps where shares of the penalty differ, whose coordinates round relative to the largest change, and for
+# sets of rows, which take whole directions from the whitened Hessian.
+REFINED = 1
 REFINEMENTS = 4  # of a removal that is solved by itself
 ILL_CONDITIONED = 1e-6  # below, the Gram matrix has too few digits: one step with the rows' own residuals
 
@@ -39,7 +39,7 @@ class ClosedForm(Method):
         inverse = Downdated(expansion, self._newton.shared, groups, remainder.factors)
         center = remainder.gradients_at_center()
         delta = -inverse.center(center)
-        for _ in range(0 if self._newton.shared.common else REFINED):
+        for _ in range(0 if self._newton.shared.common and groups.single else REFINED):
             delta -= inverse.solve(self._gradients(remainder, center, delta))
         gradients = self._gradients(remainder, center, delta)
         if self._newton.shared.reciprocal_condition < ILL_CONDITIONED:
