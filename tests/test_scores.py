@@ -84,8 +84,10 @@ def test_one_of_several_quantities_is_chosen_by_position_or_label():
     assert [tuple(row) for row in scores([[1.0], [2.0]]).top(1)] == [(1, 1, 2.0)]
 
 
+@pytest.mark.parametrize("block", [3, 2**20])
 @pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
-def test_without_a_column_moves_count_in_root_mean_squares_of_theirs(unit):
+def test_without_a_column_moves_count_in_root_mean_squares_of_theirs(unit, block, monkeypatch):
+    monkeypatch.setattr("influstat.input.ranking.BLOCK_ENTRIES", block)
     values = np.array([[1.0, -1.0], [2.0, 8.0], [-9.0, 1.0], [np.nan, np.nan]]) * [unit, 1.0]
     ranking = scores(values, columns=("age", "dose")).top(3)
     size = np.abs(np.array([[1.0, -1.0], [2.0, 8.0], [-9.0, 1.0]]))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SIDES = {"rise": 1.0, "fall": -1.0}
+BLOCK_ENTRIES = 2**20  # of a table that are compared at once
 STANDING_OUT = 3  # moves that a result mentions when it is printed
 
 
@@ -76,9 +77,7 @@ class Moves:
         several, title = len(self.columns) > 1, self.title
         chosen = None if column is None and several else position_of(column, self.columns)
         if chosen is None:
-            relative = self._relative(side)
-            places = np.argmax(relative, axis=1)  # the column that each row moves furthest
-            size = relative[np.arange(len(places)), places]
+            places, size = self._furthest(side)
         else:
             places = np.full(len(self.labels), chosen, dtype=np.intp)
             size = _turned(self.values[:, chosen], side)
@@ -102,14 +101,36 @@ class Moves:
         text = ", ".join(f"{label} {change:{sign}.4g}{name}" for label, change, name in moves)
         return ". ".join([*parts, *([f"Largest: {text}"] if text else [])])
 
-    def _relative(self, side: str | None) -> FloatArray:
-        """Return the moves over the root mean square of their column, shape (k, m), nan as -inf."""
-        finite = np.where(np.isfinite(self.values), self.values, 0.0)
-        largest = np.max(np.abs(finite), axis=0, initial=0.0)
+    def _furthest(self, side: str | None) -> tuple[NDArray[np.intp], FloatArray]:
+        """Return the column that each row moves furthest, and how far, in root mean squares of the column.
+
+        Returns
+        -------
+        tuple of ndarray, each of shape (k,)
+            Moves that are nan are -inf. The table is read block by block: there may be many test rows.
+        """
+        k, m = self.values.shape
+        step = max(1, BLOCK_ENTRIES // max(m, 1))
+        blocks = [slice(start, start + step) for start in range(0, k, step)]
+        largest, squares = np.zeros((2, m))
+        for rows in blocks:
+            np.maximum(largest, np.abs(_finite(self.values[rows])).max(axis=0), out=largest)
         scale = np.where(largest > 0.0, largest, 1.0)  # first, so that no square is beyond float64
-        scale = scale * np.sqrt(np.mean((finite / scale) ** 2, axis=0))
-        sizes = _turned(self.values, side) / np.where(scale > 0.0, scale, 1.0)
-        return np.where(np.isnan(sizes), -np.inf, sizes)
+        for rows in blocks:
+            squares += np.sum((_finite(self.values[rows]) / scale) ** 2, axis=0)
+        scale = np.where(squares > 0.0, scale * np.sqrt(squares / max(k, 1)), 1.0)
+        places, size = np.zeros(k, dtype=np.intp), np.full(k, -np.inf)
+        for rows in blocks:
+            relative = _turned(self.values[rows], side) / scale
+            relative[np.isnan(relative)] = -np.inf
+            places[rows] = np.argmax(relative, axis=1)
+            size[rows] = np.max(relative, axis=1)
+        return places, size
+
+
+def _finite(values: FloatArray) -> FloatArray:
+    """Return the values, 0 in place of those that are not finite."""
+    return np.where(np.isfinite(values), values, 0.0)
 
 
 def _turned(values: FloatArray, side: str | None) -> FloatArray:
