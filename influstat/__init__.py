@@ -15,7 +15,8 @@ from influstat.curvature.linear import Curvature
 from influstat.fit import Fit
 from influstat.influence.influence import Influence
 from influstat.influence.inputs import InputScores, input_influence
-from influstat.influence.scores import Ranking, Scores
+from influstat.influence.scores import Scores
+from influstat.input.ranking import Ranking
 from influstat.losses.base import Loss
 from influstat.losses.hinge import SmoothedHinge, SquaredHinge
 from influstat.losses.logistic import LogisticLoss, SignedLogisticLoss
@@ -24,7 +25,14 @@ from influstat.losses.poisson import PoissonLoss
 from influstat.losses.residual import HuberLoss, PseudoHuberLoss, SmoothedCheck
 from influstat.losses.squared import SquaredError
 from influstat.models.linear import HingeSVC, Logistic, Ridge, SmoothedSVC
-from influstat.removal import CrossValidation, Removal, cross_validate, cross_validate_lam
+from influstat.removal import (
+    CrossValidation,
+    PredictionIntervals,
+    Removal,
+    cross_validate,
+    cross_validate_lam,
+    prediction_intervals,
+)
 from influstat.removal.report import RemovalReport
 from influstat.risks.black_box import BlackBoxRisk
 from influstat.risks.contract import Risk
@@ -63,6 +71,7 @@ __all__ = [
     "NumericalLoss",
     "Penalty",
     "PoissonLoss",
+    "PredictionIntervals",
     "PseudoHuberLoss",
     "Quadratic",
     "Ranking",
@@ -100,6 +109,7 @@ __all__ = [
     "negative_curvature_rows",
     "odds_ratio",
     "predicted_mean",
+    "prediction_intervals",
 ]
 
 # Parts that are loaded when they are first asked for, as `ist.plots`: they need more time, or more packages.

@@ -28,6 +28,8 @@ STATISTICS = {"dispersion": 1.0, "frequency": False}
 COVARIANCE = {"correction": None, "information": "observed", "kernel": "bartlett", "lags": 1}
 SHOWN = {"title": None, "size": None, "ax": None}
 NAMED = {"row_labels": None, "outliers": 1, **SHOWN}
+TOP = {"top": {"k": 2, "column": 0, "side": "rise"}, "to_latex": {}}
+BY = {"top": {**TOP["top"], "by": "t_values"}, "to_latex": {}}
 LIMIT = {"threshold": 1.0, "threshold_name": "t"}
 CHECK = {"seed": 0, "laws": None}
 LIMITS = {"groups": None, "budget_seconds": 0.0, "largest": 2, "search": False}
@@ -90,6 +92,7 @@ def of_a_fit(fit):
         "predictions": {"theta": fit.theta, **NEW, **WAYS},
         "report": {"coefficient": fit.names[0], "top": 2, "groups": None, "inference": None},
         "removal_report": {**TESTS, "top": 2, "groups": None},
+        "summary": {"inference": None, "title": None},
         "test_rows": TESTS,
         "minimise": {"risk": fit.risk, "start": None, "max_iterations": 20, "reader": None},
     }  # fmt: skip
@@ -134,30 +137,34 @@ def calls():
             "loss_change": {**TESTS, "linear": None},
             "loss_bound": {**TESTS, "linear": None},
             "prediction_change": {**NEW, **WAYS},
-            "prediction_bound": {**NEW, **WAYS},
+            "prediction_bound": {**NEW, **WAYS}, **TOP,
         }),
         **methods("Influence", fit.influence(), {
-            "on": {"gradient": np.ones(3)}, "on_loss": TESTS, "on_prediction": {**NEW, **WAYS},
+            "on": {"gradient": np.ones(3)}, "on_loss": TESTS, "on_prediction": {**NEW, **WAYS}, **TOP,
         }),
-        **methods("Scores", scores, {"to_frame": {"what": "removal"}, "top": {"k": 2, "column": 0}}),
-        **methods("InputScores", ist.input_influence(fit, XT, YT), {"effect": {"steps": np.ones((N, 3))}}),
+        **methods("Scores", scores, {"to_frame": {"what": "removal"}, **TOP}),
+        **methods("InputScores", ist.input_influence(fit, XT, YT), {
+            "effect": {"steps": np.ones((N, 3))}, **TOP,
+        }),
         **methods("Inference", inference, {
             "leave_one_out": {"rows": [0, 1]}, "leave_groups_out": {"groups": GROUPS},
             "without": {"rows": [0, 1]},
-            "breakdown": {"coefficient": 1, "reversed": False, **LIMITS},
+            "breakdown": {"coefficient": 1, "reversed": False, **LIMITS}, **BY,
         }),
         **methods("InferenceWithout", inference.without([0]), {
             "change": {"quantity": "p_values"}, "to_frame": {"quantity": None, "what": "after"},
-            "after": {"quantity": "p_values"}, "before": {"quantity": "p_values"},
+            "after": {"quantity": "p_values"}, "before": {"quantity": "p_values"}, **BY,
         }),
-        **methods("InferenceTable", inference.table, {"to_frame": {"quantity": "standard_errors"}}),
+        **methods("InferenceTable", inference.table, {"to_frame": {"quantity": "standard_errors"}, **BY}),
         "CoefficientReport.plot": (drawn(fit.report("b", top=2).plot), SHOWN),
         **{name: (drawn(call), values) for name, (call, values) in of_pictures(fit).items()},
         **methods("Functional", functional, {
             "leave_one_out": {"method": "exact", "rows": [0, 1]}, "standard_errors": {"kind": "model"},
-            "breakdown": {"which": 0, "at": 0.1, **LIMITS},
+            "breakdown": {"which": 0, "at": 0.1, **LIMITS}, **TOP,
         }),
         **methods("Suspects", ist.find_mislabelled(logistic), {"top": {"k": 2}}),
+        **methods("Flags", fit.flags(), {"top": {"k": 2}}),
+        **methods("OutlierTest", fit.outlier_test(), {"top": {"k": 2, "side": "fall"}}),
         "Fit": (ist.Fit, {"risk": fit.risk, "theta": fit.theta, "tolerance": 1e-6, "reader": None}),
         "Influence": (ist.Influence, {"fit": fit, "solver": None}),
     }  # fmt: skip
@@ -254,6 +261,11 @@ def of_functions(fit, logistic):
         "contrast": (ist.contrast, {"fit": fit, "coefficients": [1.0, 0.0, 0.0], "labels": None}),
         "cross_validate": (ist.cross_validate, {
             "fit": fit, "folds": None, "method": "exact", "certified": False,
+            "scoring": "neg_mean_absolute_error",
+        }),
+        "prediction_intervals": (ist.prediction_intervals, {
+            "fit": fit, "X": XT, "level": 0.5, "method": "plus", "folds": GROUPS, "refits": "exact",
+            "offset": np.zeros(M),
         }),
         "cross_validate_lam": (ist.cross_validate_lam, {"fit": fit, "lams": [0.5, 1.0]}),
         "breakdown_table": (ist.breakdown_table, {

@@ -32,7 +32,7 @@ OF_OTHERS = {
     # What users implement, and what implements it.
     "Loss", "DifferencedLoss", "Risk", "Penalty", "Solver", "Curvature",
     "Breakdown", "BreakdownTable", "CrossValidation", "InputScores", "Ranking", "Reach",
-    "Removal", "RemovalReport", "Scores", "Solution", "Suspects",
+    "PredictionIntervals", "Removal", "RemovalReport", "Scores", "Solution", "Suspects",
     "Functional", "LossChanges", "Finding", "Report", "Dataset", "Drawn", "Reproduction", "Split",
     "Agreement",
 }  # fmt: skip

@@ -47,7 +47,7 @@ def fit_of_crime():
 
 def starred(fit):
     """Return the rows that are flagged, as R's stars are kept: {measure: positions}, dfb by position."""
-    frame = fit.flags()
+    frame = fit.flags().to_frame()
     coefficients = [f"dfb_{j}" for j in range(len(fit.theta))]
     frame.columns = [*coefficients, *frame.columns[len(coefficients) :]]
     assert {str(kind) for kind in frame.dtypes} == {"bool"}
@@ -112,7 +112,7 @@ def test_size_adjusted_rules_are_their_definitions():
         "cooks_d": theirs.cooks_distance[0] > 4 / n,
         "hat_diag": theirs.hat_matrix_diag > 2 * p / n,
     }  # fmt: skip
-    pd.testing.assert_frame_equal(frame, pd.DataFrame(truth, index=results.model.data.row_labels))
+    pd.testing.assert_frame_equal(frame.to_frame(), pd.DataFrame(truth, index=results.model.data.row_labels))
     assert frame.any(axis=1).loc[["District of Columbia", "Louisiana"]].all()
 
 

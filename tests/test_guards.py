@@ -23,7 +23,7 @@ from influstat.checks import first_order_laws, second_order_laws
 from influstat.errors import NoMinimiser, NotStationary
 from influstat.input.groups import read_groups, read_rows
 from influstat.minimise import descent, existence
-from influstat.removal import cross_validation
+from influstat.removal import cross_validation_lam
 from influstat.removal.certificates import anchor, bounds
 from influstat.removal.expansion import Expansion
 from influstat.removal.methods import exact, quadratic
@@ -371,11 +371,11 @@ GUARDS = [
     Guard(
         "alone",
         a_row_that_alone_determines_a_coefficient_has_no_cross_validated_loss,
-        cross_validation,
+        cross_validation_lam,
         "ALONE",
         -np.inf,
     ),
-    Guard("typical", cross_validated_losses_whatever_the_units, cross_validation, "_typical", np.mean),
+    Guard("typical", cross_validated_losses_whatever_the_units, cross_validation_lam, "_typical", np.mean),
     Guard("surprise", a_small_gradient_in_small_units_is_refused, check, "SURPRISE", np.inf),
     Guard(
         "unsettled values", differences_that_cannot_tell_excuse_nothing, first_order_laws, "unsettled", NONE

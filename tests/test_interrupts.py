@@ -96,6 +96,11 @@ RESULTS = {
     "Influence": lambda fit: fit.influence(),
     "Scores": lambda fit: fit.influence().on_theta(),
     "Ranking": lambda fit: fit.influence().on_loss(X[:1], LABELS[:1]).top(2),
+    "Flags": lambda fit: fit.flags(),
+    "OutlierTest": lambda fit: fit.outlier_test(),
+    "PredictionIntervals": lambda fit: ist.prediction_intervals(
+        ist.Ridge(lam=1.0).fit(X, LABELS), X[:2], level=0.5
+    ),
     "Removal": lambda fit: fit.leave_one_out(method="newton"),
     "Certificate": lambda fit: fit.leave_one_out(method="newton").certificate,
     "RemovalReport": lambda fit: fit.removal_report(X[:1], LABELS[:1]),

@@ -157,10 +157,10 @@ def test_every_table_joins_the_callers(index):
 
 def test_integer_labels_of_columns_come_first():
     scores = ist.Ridge().fit(X.to_numpy(), Y).influence().on_prediction(X.set_axis([1, 0, *range(2, N)]))
-    assert scores.top(1, column=0).largest == scores.top(1, column=0).largest
+    assert scores.top(1, column=0).index.tolist() == scores.top(1, column=0).labels.tolist()
     np.testing.assert_array_equal(scores.columns[:2], [1, 0])
     best = int(np.argmax(scores.removal[:, 1]))
-    assert scores.top(1, column=0).largest[0][1] == best
+    assert scores.top(1, column=0, side="rise").position.tolist() == [best]
 
 
 def test_groups_are_read_without_labels_too():

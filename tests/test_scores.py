@@ -30,47 +30,77 @@ def test_removal_is_minus_the_share_times_the_derivative():
         assert found.row_labels.tolist() == ["a", "b", "c"]
 
 
-def test_the_largest_rise_and_fall_come_first():
-    ranking = scores([0.0, 3.0, -1.0, 2.0, -5.0], labels=list("vwxyz")).top(2)
-    assert ranking.largest == ranking.helpful == [("w", 1, 3.0), ("y", 3, 2.0)]
-    assert ranking.smallest == ranking.harmful == [("z", 4, -5.0), ("x", 2, -1.0)]
-    assert type(ranking.largest[0][0]) is str
-    assert type(ranking.largest[0][1]) is int
-    assert type(ranking.largest[0][2]) is float
+def test_the_largest_moves_come_first_whatever_their_sign():
+    found = scores([0.0, 3.0, -1.0, 2.0, -5.0], labels=list("vwxyz"))
+    ranking = found.top(3)
+    assert [tuple(row) for row in ranking] == [("z", 4, -5.0), ("w", 1, 3.0), ("y", 3, 2.0)]
+    assert [row.Index for row in found.top(2, side="rise")] == ["w", "y"]
+    assert [row.Index for row in found.top(2, side="fall")] == ["z", "x"]
+
+
+def test_a_ranking_is_used_as_a_frame():
+    ranking = scores([0.0, 3.0, -1.0], labels=list("vwx")).top()
+    frame = pd.DataFrame({"position": [1, 2], "change": [3.0, -1.0]}, index=list("wx"))
+    pd.testing.assert_frame_equal(ranking.to_frame(), frame)
+    assert ranking.index.tolist() == ["w", "x"]
+    assert ranking["change"].tolist() == ranking.change.tolist() == [3.0, -1.0]
+    assert ranking.loc["x", "position"] == 2
+    assert ranking.columns.tolist() == ["position", "change"]
+    assert len(ranking) == 2
+    assert "change" in ranking
+    assert "loss" not in ranking
+    assert ranking[ranking["change"] > 0].index.tolist() == ["w"]
+    np.testing.assert_array_equal(np.asarray(ranking), frame.to_numpy())
+    with pytest.raises(AttributeError, match="'Ranking' object has no attribute 'helpful'"):
+        _ = ranking.helpful
+    with pytest.raises(AttributeError, match="'Ranking' object has no attribute '_no'"):
+        _ = ranking._no
 
 
 def test_ties_keep_the_order_of_the_rows():
-    ranking = scores([1.0, -2.0, 1.0, 1.0, -2.0]).top(2)
-    assert [row for _, row, _ in ranking.largest] == [0, 2]
-    assert [row for _, row, _ in ranking.smallest] == [1, 4]
+    found = scores([1.0, -2.0, 1.0, 1.0, -2.0])
+    assert found.top(4).position.tolist() == [1, 4, 0, 2]
 
 
 @pytest.mark.parametrize("k", [1, 3, 100])
-def test_rows_without_an_effect_of_that_sign_are_not_listed(k):
-    ranking = scores([0.0, np.nan, 2.0, -0.0, np.nan, 1.0]).top(k)
-    assert [row for _, row, _ in ranking.largest] == [2, 5][:k]
-    assert ranking.smallest == []
-    assert "most harmful (loss falls without the row)\n  none" in str(ranking)
+def test_rows_without_an_effect_are_not_listed(k):
+    found = scores([0.0, np.nan, 2.0, -0.0, np.nan, 1.0])
+    assert found.top(k).position.tolist() == [2, 5][:k]
+    assert len(found.top(k, side="fall")) == 0
 
 
 def test_a_row_of_weight_zero_has_no_effect_to_rank():
     found = scores([1.0, 0.0], share=[1.0, 0.0])
     assert found.values[1] == 3.0
-    assert [row for _, row, _ in found.top().largest] == [0]
-    assert found.top().smallest == []
+    assert found.top().position.tolist() == [0]
 
 
 def test_one_of_several_quantities_is_chosen_by_position_or_label():
     several = scores([[1.0, -1.0, 5.0], [2.0, -3.0, 4.0]], columns=("age", "dose", 7))
-    assert several.top(1, column=0).largest == several.top(1, column="age").largest == [(1, 1, 2.0)]
-    assert several.top(1, column=2).largest == [(0, 0, 5.0)]
-    assert several.top(1, column="dose").smallest == [(1, 1, -3.0)]
-    assert scores([[1.0], [2.0]]).top(1).largest == [(1, 1, 2.0)]
+    for column in (0, "age"):
+        assert [tuple(row) for row in several.top(1, column=column)] == [(1, 1, 2.0)]
+    assert [tuple(row) for row in several.top(1, column=2)] == [(0, 0, 5.0)]
+    assert [tuple(row) for row in several.top(1, column="dose")] == [(1, 1, -3.0)]
+    assert [tuple(row) for row in scores([[1.0], [2.0]]).top(1)] == [(1, 1, 2.0)]
+
+
+@pytest.mark.parametrize("block", [3, 2**20])
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_without_a_column_moves_count_in_root_mean_squares_of_theirs(unit, block, monkeypatch):
+    monkeypatch.setattr("influstat.input.ranking.BLOCK_ENTRIES", block)
+    values = np.array([[1.0, -1.0], [2.0, 8.0], [-9.0, 1.0], [np.nan, np.nan]]) * [unit, 1.0]
+    ranking = scores(values, columns=("age", "dose")).top(3)
+    size = np.abs(np.array([[1.0, -1.0], [2.0, 8.0], [-9.0, 1.0]]))
+    size /= np.sqrt(np.sum(size**2, axis=0))
+    order = np.argsort(-size.max(axis=1))
+    assert ranking.position.tolist() == order.tolist()
+    assert ranking["column"].tolist() == [("age", "dose")[j] for j in size.argmax(axis=1)[order]]
+    np.testing.assert_array_equal(ranking.change, values[order, size.argmax(axis=1)[order]])
 
 
 SEVERAL = scores([[1.0, -1.0, 5.0], [2.0, -3.0, 4.0]], columns=("age", "dose", "dose"))
 BAD_CHOICES = [
-    ({}, InvalidArgument, r"column must choose one of the 3 quantities, but it is None"),
+    ({"side": "up"}, InvalidArgument, "side must be 'rise' or 'fall'"),
     ({"column": 3}, InvalidArgument, "column must be below 3, but it is 3"),
     ({"column": -1}, InvalidArgument, "column must be at least 0"),
     ({"column": 1.0}, InvalidType, "column must be a whole number"),
@@ -94,17 +124,22 @@ def test_a_choice_that_does_not_exist_is_refused(wrong, error, sentence):
 def test_rankings_are_readable():
     found = scores([1.25, -0.5, 1e-8], labels=["Ann", "Bob", "Cid"])
     assert str(found.top(2)) == (
-        "most helpful (loss grows without the row)\n"
-        "  Ann  +1.25\n"
-        "  Cid  +1e-08\n"
-        "most harmful (loss falls without the row)\n"
-        "  Bob  -0.5"
+        "First-order change of loss without the row, after minus before, the largest first\n"
+        "     position  change\n"
+        "Ann         0    1.25\n"
+        "Bob         1    -0.5\n"
+        "Positive: the loss grows without the row, so the row helps."
     )
-    other = scores([1.25, -0.5], quantity="linear prediction")
-    assert str(other.top(1)).splitlines()[::2] == [
-        "largest rise of the linear prediction",
-        "largest fall of the linear prediction",
-    ]
+    other = scores([[1.25, 1.0], [-0.5, 2.0]], quantity="theta", columns=("age", "dose"))
+    heading = "First-order change of theta without the row, after minus before: age, the largest first"
+    assert str(other.top(1, column="age")).splitlines()[0] == heading
+    assert other.in_short() == "2 of 2 rows done. Largest: 0 +1.25 (age), 1 +2 (dose)"
+
+
+def test_a_result_says_how_much_is_nan():
+    found = scores([[np.nan, 1.0], [np.nan, np.nan], [2.0, 3.0]], columns=("age", "dose"))
+    assert found.in_short() == "2 of 3 rows done, 2 with nan. Largest: 2 +2 (age), 0 +1 (dose)"
+    assert scores([0.0]).in_short() == "1 of 1 rows done"
 
 
 # -- tables and labels --------------------------------------------------------------------------------
@@ -149,7 +184,7 @@ def test_labels_of_every_kind_come_through(name):
     table = found.to_frame()
     assert list(table.index) == expected
     assert list(table.columns) == expected
-    assert {label for label, _, _ in found.top(3, column=0).largest} <= set(expected)
+    assert set(found.top(3, column=0).index) <= set(expected)
     assert ist.Ridge(lam=1.0).fit(frame.to_numpy(), y).row_labels.tolist() == expected
 
 

@@ -157,5 +157,5 @@ def test_labels_of_other_rows_functionals_and_integer_columns():
     assert pickle.loads(pickle.dumps(contrast)).value == contrast.value
     scores = fit.influence().on_theta()
     for place, label in enumerate((3, 0)):  # the label, not the position
-        best = scores.top(1, column=label).largest[0]
-        assert best[0] == index[int(np.argmax(scores.removal[:, place]))]
+        best = scores.top(1, column=label, side="rise").index
+        assert best.tolist() == [index[int(np.argmax(scores.removal[:, place]))]]

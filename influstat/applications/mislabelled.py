@@ -16,25 +16,25 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.influence.influence import Influence
+from influstat.input.frame_like import FrameLike
 from influstat.input.groups import one_by_one
 from influstat.input.labels import index_of
-from influstat.input.printing import Tabled
+from influstat.input.ranking import Ranking
 from influstat.input.reader import TableReader
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.models.hinge import HingeFit
 from influstat.removal.leave_out import announced, collect
-from influstat.risks.classes import ClassLosses, ClassRisk
+from influstat.risks.classes import ClassLosses, ClassRisk, tells_apart
 from influstat.risks.linear import LinearRisk, as_linear
 
 BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
-REACH = 4.0  # of the linear predictors at which a loss is asked which way it falls
 BLOCK_ENTRIES = 2**22  # coefficients without a row that are held at once: 32 MiB
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Suspects(Tabled):
-    """All training rows, ranked by how much their label surprises the rest.
+class Suspects(FrameLike):
+    """All training rows, ranked by how much their label surprises the rest: a table used as a DataFrame.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Suspects(Tabled):
     np.int64(2)
     """
 
-    HEADING = "Rows whose labels are suspect, the most suspect first ({0.by})"
+    HEADING = "Rows whose labels are suspect ({0.by}), the most suspect first"
 
     score: FloatArray
     row_labels: NDArray[Any]
@@ -69,11 +69,34 @@ class Suspects(Tabled):
         """Positions of the rows, the most suspect first, shape (n,); ties in the order of the rows."""
         return np.argsort(-self.score, kind="stable")
 
-    def top(self, k: int = 10) -> list[tuple[Any, int, float]]:
-        """Return (label, position, score) of the k most suspect rows."""
-        k = whole_number("k", k, at_least=1)
-        labels = self.row_labels.tolist()
-        return [(labels[i], int(i), float(self.score[i])) for i in self.order[:k]]
+    def top(self, k: int = 10) -> Ranking:
+        """Return the k most suspect rows.
+
+        Parameters
+        ----------
+        k : int
+            How many; fewer where there are fewer.
+
+        Returns
+        -------
+        Ranking
+            Columns "position", "score" and "proposed" by row label, the most suspect first.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            k is not a whole number above 0.
+        """
+        chosen = self.order[: whole_number("k", k, at_least=1)]
+        more = {"proposed": self.proposed[chosen]}
+        title = self.HEADING.format(self).removesuffix(", the most suspect first")
+        return Ranking(self.row_labels[chosen], chosen, self.score[chosen], title, called="score", more=more)
+
+    def in_short(self) -> str:
+        """Return how many rows there are, how many have no fit without them, and the three most suspect."""
+        lost = int(np.isneginf(self.score).sum())
+        first = ", ".join(f"{row.Index} {row.score:.4g}" for row in self.top(3))
+        return f"{len(self.score) - lost} of {len(self.score)} rows done. Most suspect: {first}"
 
     def to_frame(self) -> Any:
         """Return a DataFrame of position, score and proposed class by row label, the most suspect first."""
@@ -152,8 +175,10 @@ def find_mislabelled(
     >>> import influstat as ist
     >>> X = [[-2.0], [-1.0], [-1.5], [1.0], [2.0], [1.5]]
     >>> fit = ist.Logistic(lam=0.1).fit(X, [0, 0, 1, 1, 1, 1], row_labels=list("abcdef"))
-    >>> [label for label, _, _ in ist.find_mislabelled(fit).top(1)]
-    ['c']
+    >>> print(ist.find_mislabelled(fit).top(1))
+    Rows whose labels are suspect (leave_one_out), the largest first
+       position   score  proposed
+    c         2 3.16408         0
     """
     choice("by", by, BY)
     choice("method", method, ("exact", "newton"))
@@ -189,7 +214,7 @@ def _classes_of(fit: Any) -> ClassLosses:
         remedy = "Use ist.SmoothedSVC with a small t; its ranking is that of the hinge."
         raise Unsupported("fit", "have a smooth loss", "is an exact hinge fit", remedy)
     risk = as_linear(require_fit(fit).risk)
-    if risk is not None and np.unique(risk.y).size == 2 and _judges(risk):
+    if risk is not None and tells_apart(risk.loss, risk.y):
         return _of_two(risk, getattr(fit.reader, "classes", None))
     found = fit.risk.class_losses() if isinstance(fit.risk, ClassRisk) else None
     if found is None:
@@ -209,13 +234,6 @@ def _of_two(risk: LinearRisk, names: Any) -> ClassLosses:
 
     called = labels if names is None else np.asarray(names)
     return ClassLosses(called, np.searchsorted(labels, risk.y), losses)
-
-
-def _judges(risk: LinearRisk) -> bool:
-    """Return whether the loss falls throughout, to one side for the one label, to the other for the other."""
-    eta = np.linspace(-REACH, REACH, 61)
-    low, high = (np.full(eta.shape, label) for label in np.unique(risk.y))
-    return not ((risk.loss.first(low, eta) < 0).any() or (risk.loss.first(high, eta) > 0).any())
 
 
 def _blocks(fit: Minimum) -> Iterator[NDArray[np.intp]]:

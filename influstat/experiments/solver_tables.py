@@ -21,7 +21,7 @@ from influstat.models.linear import Logistic, Ridge, SmoothedSVC
 from influstat.solvers import Cholesky, ConjugateGradient, LiSSA, Solver, Taylor
 
 TOP = 5
-KINDS = ("helpful", "harmful")
+KINDS = {"helpful": "rise", "harmful": "fall"}  # of the loss, without the row
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,9 @@ def _table(task: Task, fit: Fit, lines: list[SolverLine], seconds: float) -> lis
 
 def _rows(scores: Scores, exact: FloatArray) -> list[str]:
     """Return the most helpful and most harmful rows beside each other, predicted and exact."""
-    ranking = scores.top(TOP)
+    rankings = [scores.top(TOP, side=side) for side in KINDS.values()]
     text = ["", "  " + "    ".join(f"{f'most {kind}':<22}{'-I/n':>11}{'exact':>11}" for kind in KINDS)]
-    for pair in zip(ranking.helpful, ranking.harmful, strict=True):
-        cells = [f"{name:<22}{change:>+11.2e}{exact[row]:>+11.2e}" for name, row, change in pair]
+    for pair in zip(*rankings, strict=True):
+        cells = [f"{row.Index:<22}{row.change:>+11.2e}{exact[row.position]:>+11.2e}" for row in pair]
         text.append("  " + "    ".join(cells))
     return text

@@ -8,14 +8,17 @@ training rows.
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from influstat.errors import InvalidArgument
+from influstat.errors import DoubtfulResult, InflustatError, InvalidArgument
 from influstat.influence.scores import Scores
 from influstat.input.parts import require_parts
+from influstat.input.ranking import Ranking
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum, require_fit
@@ -61,6 +64,22 @@ class Influence:
         require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
         self.fit, self.solver = require_fit(fit), solver
 
+    def __repr__(self) -> str:
+        """Say of what, by which solver, and which rows move theta most where that is quickly known."""
+        said = "ask on_theta(), on_loss(X, y), on_prediction(X), ..."
+        if isinstance(self.solver, Cholesky):
+            with warnings.catch_warnings(), suppress(InflustatError):
+                warnings.simplefilter("ignore", DoubtfulResult)  # on_theta() says it where it is asked
+                said = f"theta: {self.on_theta().in_short()}"
+        return f"Influence functions of {self.fit!r} by {self.solver!r}; {said}"
+
+    def _repr_html_(self) -> str | None:
+        """Return the table of `to_frame` for a notebook; None where there is none."""
+        try:
+            return self.on_theta()._repr_html_()
+        except InflustatError:
+            return None
+
     @property
     def _partial(self) -> bool:
         """Whether some coefficients are not determined."""
@@ -82,6 +101,18 @@ class Influence:
         else:
             values, solution = self._from_gradients(np.eye(p))
         return self._scores(values, self.fit.names, "theta", solution)
+
+    def to_frame(self) -> Any:
+        """Return the first-order changes of the coefficients on removal as a DataFrame: `on_theta`."""
+        return self.on_theta().to_frame()
+
+    def to_latex(self, **settings: Any) -> str:
+        """Return that table in LaTeX; settings are those of `pandas.DataFrame.to_latex`."""
+        return self.on_theta().to_latex(**settings)
+
+    def top(self, k: int = 5, *, column: Any = None, side: str | None = None) -> Ranking:
+        """Return the k rows that move the coefficients most, to first order, as `Scores.top` does."""
+        return self.on_theta().top(k, column=column, side=side)
 
     def on_loss(self, X: Any, y: Any = None, *, offset: Any = None) -> Scores:
         """Return the influence on the loss of test rows, -g_te' H^-1 g_i: eq. 10.

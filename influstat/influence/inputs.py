@@ -20,7 +20,8 @@ from influstat.influence.changes import slopes_of
 from influstat.influence.influence import Influence
 from influstat.influence.user_columns import user_columns
 from influstat.input.groups import read_rows
-from influstat.input.printing import ShortRepr
+from influstat.input.labels import index_of
+from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.linear import LinearRisk, as_linear
@@ -28,7 +29,7 @@ from influstat.solvers import Solution, Solver
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class InputScores(ShortRepr):
+class InputScores(Ranked):
     """The derivative of one quantity in the inputs of each chosen training row.
 
     Attributes
@@ -45,6 +46,8 @@ class InputScores(ShortRepr):
         What the q columns are called.
     solution : Solution
         The solve with H behind the values.
+    row_labels : ndarray, shape (k,)
+        What the training rows are called.
 
     Examples
     --------
@@ -59,11 +62,24 @@ class InputScores(ShortRepr):
     rows: NDArray[np.intp]
     names: tuple[str, ...]
     solution: Solution
+    row_labels: NDArray[Any]
+
+    HEADING = "Derivative of the loss in the inputs of each row, per unit of x"
 
     @property
     def gradient(self) -> FloatArray:
         """(w_i / W) values: d loss / d x_i, shape (k, q), after minus before per unit of x."""
         return np.asarray(self.share[:, None] * self.values)
+
+    def to_frame(self) -> Any:
+        """Return `gradient` as a pandas DataFrame: rows labelled, one column per input."""
+        import pandas as pd
+
+        return pd.DataFrame(self.gradient, index=index_of(self.row_labels), columns=list(self.names))
+
+    def moves(self) -> Moves:
+        """Return `gradient`, a column for each input."""
+        return Moves(self.gradient, self.row_labels, self.names, "Derivative of the loss per unit of x")
 
     def effect(self, steps: Any) -> FloatArray:
         """Return the first-order change of the loss when each row's inputs move by its step.
@@ -150,10 +166,10 @@ def input_influence(
     inputs = risk.shape[1] - risk.design.intercept
     values = np.outer(-first, solution.value[:inputs])
     values -= np.outer(second * (design @ solution.value), fit.theta[:inputs])
-    share = risk.weights[chosen] / risk.total_weight
+    share, labels = risk.weights[chosen] / risk.total_weight, risk.row_labels[chosen]
     user = user_columns(fit)
     if user is None:
-        return InputScores(values, share, chosen, tuple(risk.names[:inputs]), solution)
+        return InputScores(values, share, chosen, tuple(risk.names[:inputs]), solution, labels)
     slopes = slopes_of(user)
     if not slopes:
         raise Unsupported(
@@ -163,7 +179,7 @@ def input_influence(
             "Compare refits with other categories.",
         )
     per_unit = [np.einsum("ij,ij->i", values, slope[chosen, :inputs]) for slope in slopes.values()]
-    return InputScores(np.column_stack(per_unit), share, chosen, tuple(slopes), solution)
+    return InputScores(np.column_stack(per_unit), share, chosen, tuple(slopes), solution, labels)
 
 
 def _linear_risk(fit: Any) -> LinearRisk:

@@ -55,6 +55,11 @@ class Groups(ShortRepr):
         return len(self.members) == len(self)
 
     @property
+    def units(self) -> str:
+        """What the groups are, in words: "rows" where each is one row, else "groups"."""
+        return "rows" if self.single else "groups"
+
+    @property
     def owners(self) -> Indices:
         """The group of each member, shape (M,)."""
         return np.repeat(np.arange(len(self)), self.sizes)

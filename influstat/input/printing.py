@@ -6,13 +6,19 @@ from collections.abc import Iterable
 from dataclasses import fields
 from difflib import get_close_matches
 from html import escape
+from importlib.util import find_spec
 from typing import Any
 
-from influstat.errors import InflustatError
+from influstat.errors import InflustatError, MissingDependency
 
 LONGEST = 60  # characters of one attribute
 MOST = 8  # names in one message
 LINES, COLUMNS = 10, 8  # of a table that is printed
+SPECIAL = {ord(one): f"\\{one}" for one in "&%$#_{}"} | {
+    ord("~"): r"\textasciitilde{}",
+    ord("^"): r"\textasciicircum{}",
+    ord("\\"): r"\textbackslash{}",
+}
 SHOWN: dict[str, Any] = {
     "max_rows": LINES,
     "max_cols": COLUMNS,
@@ -57,6 +63,7 @@ class Tabled(ShortRepr):
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0], row_labels=["low", "high"], names=["mean"])
     >>> print(fit.leave_one_out())
     Change of each coefficient without the rows, after minus before (exact)
+    2 of 2 rows done. Largest: low +1, high -1
          mean
     low     1
     high   -1
@@ -68,23 +75,80 @@ class Tabled(ShortRepr):
         """Return the whole table as a pandas DataFrame."""
         raise NotImplementedError  # pragma: no cover - each has its own
 
+    def to_latex(self, **settings: Any) -> str:
+        """Return the table of `to_frame` in LaTeX, special characters of names escaped.
+
+        Parameters
+        ----------
+        **settings
+            Of `pandas.DataFrame.to_latex`, such as ``caption=`` and ``label=``.
+
+        Returns
+        -------
+        str
+            A tabular environment with the rules of LaTeX's package booktabs, numbers to six digits.
+
+        Raises
+        ------
+        MissingDependency
+            jinja2, by which pandas writes LaTeX, is not installed.
+        """
+        return latex(self.to_frame(), **settings)
+
+    def shown(self) -> Any:
+        """Return what of the table is printed, shortened: all of it, unless only some of its lines matter."""
+        return self.to_frame()
+
+    def in_short(self) -> str:
+        """Return a line on how much was done and what stands out, "" where there is no such line."""
+        return ""
+
     def __repr__(self) -> str:
         """Return the heading, the first and last lines of the table, and its note where it has one."""
         try:
-            frame, heading = self.to_frame(), self.HEADING.format(self)
+            frame, *above = self.shown(), self.HEADING.format(self), self.in_short()
         except (InflustatError, ImportError):
             return super().__repr__()
-        text = frame.to_string(min_rows=LINES, **SHOWN)
-        return "\n".join(part for part in (heading, text, *_remarks(frame)) if part)
+        text = frame.to_string(min_rows=LINES, **SHOWN) if len(frame) else ""
+        return "\n".join(part for part in (*above, text, *_remarks(frame)) if part)
 
     def _repr_html_(self) -> str | None:
         """Return the same for a notebook; None where there is no table."""
         try:
-            frame, heading = self.to_frame(), self.HEADING.format(self)
+            frame, heading, above = self.shown(), self.HEADING.format(self), self.in_short()
         except (InflustatError, ImportError):
             return None
-        remarks = "".join(f"<p>{escape(part)}</p>" for part in _remarks(frame) if part)
-        return f"<p><b>{escape(heading)}</b></p>{frame.to_html(**SHOWN)}{remarks}"
+        said, *remarks = (f"<p>{escape(part)}</p>" if part else "" for part in (above, *_remarks(frame)))
+        return f"<p><b>{escape(heading)}</b></p>{said}{frame.to_html(**SHOWN)}{''.join(remarks)}"
+
+
+def latex(frame: Any, **settings: Any) -> str:
+    """Return a DataFrame in LaTeX, special characters escaped; settings are those of its `to_latex`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    MissingDependency
+        jinja2 is not installed.
+    """
+    if find_spec("jinja2") is None:
+        raise MissingDependency(
+            "LaTeX is written through jinja2, which is not installed. Run pip install 'influstat[tables]', "
+            "or use to_frame()."
+        )
+    given = {"escape": True, "float_format": SHOWN["float_format"], **settings}
+    if given["escape"] and not hasattr(frame.style, "format_index_names"):
+        frame = frame.rename_axis(index=escaped, columns=escaped)  # pandas does so itself from 3.0 on
+    written: str = frame.to_latex(**given)
+    return written
+
+
+def escaped(name: Any) -> Any:
+    """Return the name of an index with the special characters of LaTeX escaped."""
+    return name.translate(SPECIAL) if isinstance(name, str) else name
 
 
 def short(value: Any) -> str:

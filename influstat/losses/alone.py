@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.validation import FloatArray
 from influstat.losses.numerical import NumericalLoss
 
@@ -68,3 +69,12 @@ def where_known(function: Any, y: FloatArray, eta: FloatArray) -> FloatArray:
     known = ~unknown
     result[known] = function(np.broadcast_to(y, eta.shape)[known], eta[known])
     return result
+
+
+def mean_of(loss: Any) -> Callable[[FloatArray], FloatArray] | None:
+    """Return the mean as a function of the linear predictor, nan where that is; None if the loss has none."""
+    try:
+        loss.mean(np.zeros(1))
+    except Unsupported:
+        return None
+    return lambda eta: where_known(lambda _, known: loss.mean(known), eta, eta)

@@ -43,6 +43,8 @@ class Stated:
         though the whole penalty stays when rows go.
     group_freedom : bool
         Whether clustered covariances have the number of clusters less 1 as degrees of freedom.
+    origin : str
+        What it is a fit of: a model of another library, or of the paper, with what tells it apart.
     doubt : str
         What of the maker's inference is not reproduced, and what stands in its place; "" if nothing.
     standard_errors : ndarray, shape (p,), or None
@@ -69,4 +71,5 @@ class Stated:
     penalty_in_scores: bool = False
     group_freedom: bool = True
     doubt: str = ""
+    origin: str = ""
     standard_errors: FloatArray | None = None

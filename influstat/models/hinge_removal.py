@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of, paired_with
-from influstat.input.printing import Tabled
+from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HingeRemoval(Tabled):
+class HingeRemoval(Ranked):
     """The coefficients of k refits of `HingeSVC`, each without one row.
 
     Attributes
@@ -135,6 +135,10 @@ class HingeRemoval(Tabled):
         frame = pd.DataFrame(self.delta, index=index_of(self.labels), columns=list(self.data.names))
         frame.attrs["status"] = self.status
         return frame
+
+    def moves(self) -> Moves:
+        """Return `delta`, a column for each coefficient."""
+        return Moves(self.delta, self.labels, self.data.names, self.HEADING)
 
 
 def hinge_losses(data: LinearRisk, tests: LinearRisk, theta: FloatArray) -> FloatArray:

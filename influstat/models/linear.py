@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from influstat.fit import Fit
@@ -102,7 +102,9 @@ class _Model:
         risk = self.risk(X, y, weights=weights, offset=offset, names=names, row_labels=row_labels)
         if self._classifies:
             require_two_classes(risk.y, risk.weights)
-        return Fit.minimise(risk)
+        fit = Fit.minimise(risk)
+        fit.stated = replace(fit.stated, origin=f"{type(self).__name__}, lam={self.lam:g}")
+        return fit
 
 
 @dataclass(frozen=True, kw_only=True)

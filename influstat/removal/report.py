@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
+from influstat.influence.scores import HELPS
 from influstat.input.groups import read_groups, read_rows
 from influstat.input.labels import index_of
+from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, whole_number
 from influstat.minimise.minimum import Minimum, named_column
 from influstat.removal.leave_out import collect
@@ -27,7 +29,7 @@ ORDERS = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RemovalReport:
+class RemovalReport(Ranked):
     """Changes of one loss, after minus before, when rows or groups leave: one line for each removal.
 
     Attributes
@@ -57,6 +59,8 @@ class RemovalReport:
     (array(['b', 'a', 'c'], dtype='<U1'), array([ 0.44, -0.36,  0.  ]))
     """
 
+    HEADING = "Change of {0.subject}, {0.loss:.6g} before any removal"
+
     labels: NDArray[Any]
     changes: dict[str, FloatArray]
     bounds: dict[str, FloatArray]
@@ -76,6 +80,15 @@ class RemovalReport:
         columns["status"] = list(self.status)
         return pd.DataFrame(columns, index=index_of(self.labels))
 
+    def moves(self) -> Moves:
+        """Return the changes of the loss, a column for each order of approximation."""
+        values = np.column_stack(list(self.changes.values()))
+        return Moves(values, self.labels, list(self.changes), self.HEADING.format(self), "removals", HELPS)
+
+    def top(self, k: int = 5, *, column: Any = "exact", side: str | None = None) -> Ranking:
+        """Return the k removals, of those shown, that move the loss most, by one order of approximation."""
+        return super().top(k, column=column, side=side)
+
     def __repr__(self) -> str:
         """Return the table as text, with what its columns mean below it."""
         header, cells = ["without"], [[str(label) for label in self.labels]]
@@ -90,7 +103,7 @@ class RemovalReport:
         notes = [f"{label}: {text}" for label, text in zip(self.labels, self.status, strict=True) if text]
         return "\n".join(
             [
-                f"Change of {self.subject}, {self.loss:.6g} before any removal",
+                self.HEADING.format(self),
                 *lines,
                 "Positive: the loss grows without it. +- at most: certified distance to the true change.",
                 *notes,

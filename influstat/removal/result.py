@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of, paired_with
-from influstat.input.printing import Tabled
+from influstat.input.ranking import Moves, Ranked
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
@@ -26,7 +26,7 @@ from influstat.removal.gradients import gradients_without
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Removal(Tabled):
+class Removal(Ranked):
     """The coefficients after each of k removals.
 
     Attributes
@@ -315,3 +315,12 @@ class Removal(Tabled):
         for j in np.unique(self.entering.indices):
             frame[lasso.excluded.names[j]] = self.entering[:, [j]].toarray()[:, 0]
         return frame
+
+    def moves(self) -> Moves:
+        """Return `delta`, and the columns that come in, a column for each coefficient."""
+        units = self.groups.units
+        title = f"Change of each coefficient without the {units}, after minus before ({self.method})"
+        if self.entering is None:
+            return Moves(self.delta, self.labels, self.fit.names, title, units)
+        frame = self.to_frame()
+        return Moves(frame.to_numpy(), self.labels, list(frame.columns), title, units)

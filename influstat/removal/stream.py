@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.influence.scores import HELPS
 from influstat.input.groups import Groups, read_groups, read_rows
-from influstat.input.printing import ShortRepr
+from influstat.input.labels import index_of
+from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.engine.plan import Plan
@@ -82,21 +84,53 @@ def _chosen(fit: Minimum, groups: Any) -> Groups:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LossChanges(ShortRepr):
+class LossChanges(Ranked):
     """Changes of test losses on k removals, and how exact each is.
 
     Attributes
     ----------
     change : ndarray, shape (k, m)
         Loss after minus before; positive: the row helps.
-    gradient_norm, converged, status
+    gradient_norm, converged, status, method
         As in `Removal`.
+    groups : Groups
+        Which rows each removal leaves out, and what it is called.
+    row_labels : ndarray, shape (m,)
+        What the test rows are called.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0], row_labels=["low", "high"])
+    >>> print(ist.removal.loss_changes(fit, [[1.0]], [2.5]))
+    Change of the loss of each test row without the rows, after minus before (exact)
+    2 of 2 rows done. Largest: high +2
+         0
+    low  0
+    high 2
     """
+
+    HEADING = "Change of the loss of each test row without the rows, after minus before ({0.method})"
 
     change: FloatArray
     gradient_norm: FloatArray
     converged: NDArray[np.bool_]
     status: tuple[str, ...]
+    method: str
+    groups: Groups
+    row_labels: NDArray[Any]
+
+    def to_frame(self) -> Any:
+        """Return `change` as a pandas DataFrame: removals labelled, one column per test row."""
+        import pandas as pd
+
+        labels, columns = index_of(self.groups.labels), self.row_labels.tolist()
+        return pd.DataFrame(self.change, index=labels, columns=columns)
+
+    def moves(self) -> Moves:
+        """Return `change`, a column for each test row."""
+        columns, units = self.row_labels.tolist(), self.groups.units
+        return Moves(self.change, self.groups.labels, columns, self.HEADING.format(self), units, HELPS)
 
 
 def loss_changes(
@@ -128,11 +162,18 @@ def loss_changes(
     >>> ist.removal.loss_changes(fit, [[1.0]], [2.0]).change.ravel().round(9)  # .5^2 - .667^2, 1.5^2 - ...
     array([-0.19444444,  1.80555556])
     """
+    chosen, labels = _chosen(fit, groups), fit.test_rows(X, y, offset=offset).row_labels
     parts = [
         (part.loss_change(X, y, offset=offset), part.gradient_norm, part.converged, part.status)
-        for part in marked_blocks(fit, _chosen(fit, groups), method)
+        for part in marked_blocks(fit, chosen, method)
     ]
     values, norms, converged, status = zip(*parts, strict=True)
     return LossChanges(
-        np.concatenate(values), np.concatenate(norms), np.concatenate(converged), sum(status, start=())
+        np.concatenate(values),
+        np.concatenate(norms),
+        np.concatenate(converged),
+        sum(status, start=()),
+        method,
+        chosen,
+        labels,
     )

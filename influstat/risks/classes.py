@@ -12,6 +12,8 @@ from scipy.special import logsumexp
 
 from influstat.input.validation import FloatArray
 
+REACH = 4.0  # of the linear predictors at which a loss is asked which way it falls
+
 
 @dataclass(frozen=True, eq=False)
 class ClassLosses:
@@ -54,6 +56,29 @@ class ClassRisk(Protocol):
     def class_losses(self) -> ClassLosses | None:
         """Return the losses in every class; None where y holds no classes."""
         ...
+
+
+def tells_apart(loss: Any, y: FloatArray) -> bool:
+    """Tell whether a loss of targets y is that of a classifier: two labels, and it falls to one side each.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> from influstat.risks.classes import tells_apart
+    >>> y = np.array([0.0, 1.0])
+    >>> tells_apart(ist.LogisticLoss(), y), tells_apart(ist.SquaredError(), y)
+    (True, False)
+    """
+    labels = np.unique(y)
+    if labels.size != 2:
+        return False
+    eta = np.linspace(-REACH, REACH, 61)
+    low, high = (np.full(eta.shape, label) for label in labels)
+    return not ((loss.first(low, eta) < 0).any() or (loss.first(high, eta) > 0).any())
 
 
 def softmax_losses(X: FloatArray, coefficients: FloatArray) -> FloatArray:

@@ -150,6 +150,11 @@ class SoftmaxRisk:
         self.row_labels = rows.row_labels
         self.shape = (rows.design.shape[0], len(self.names))
 
+    @property
+    def penalty(self) -> L2:
+        """The total penalty on every class's coefficients."""
+        return self._penalty
+
     def _like(self, rows: Rows, y: NDArray[np.intp], penalty: L2) -> SoftmaxRisk:
         part = object.__new__(type(self))
         part.__dict__.update(self.__dict__)

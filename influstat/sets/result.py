@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.input.printing import Tabled
+from influstat.input.ranking import Moves, Ranked
 from influstat.sets.budget import Budget
 from influstat.sets.question import Question
 from influstat.sets.search.counts import Counts, largest_first
@@ -29,7 +29,7 @@ SHOWN = 100  # sizes of sets in a path, evenly chosen where there are more
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Breakdown(Tabled):
+class Breakdown(Ranked):
     """The fewest rows, or clusters, whose removal flips one conclusion of a fit.
 
     A small number is a property of the data and the model together: no test for outliers, and no p value. A
@@ -127,6 +127,13 @@ class Breakdown(Tabled):
         lines.update(found=found, lower=(self.lower, np.nan, f"proven ({self.proof})"))
         columns = ["count", "value_without", "status"]
         return pd.DataFrame.from_dict(lines, orient="index", columns=columns).astype({"count": "Int64"})
+
+    def moves(self) -> Moves:
+        """Return the first-order changes of the quantity without each unit."""
+        turn = 1.0 if self.side == "above" else -1.0
+        title = "First-order change of the quantity without each of the " + self.units
+        values = -turn * self.effects.first_order[:, None]
+        return Moves(values, self.asked.units.labels, [self.question], title, self.units)
 
     def path(self) -> pd.DataFrame:
         """Return the quantity without the k largest first-order effects, k = 0, 1, ..., by three accounts.

@@ -56,6 +56,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.labels import index_of
+from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
 from influstat.losses.base import constant_second
@@ -214,7 +215,7 @@ def _framed(
 
     columns = [label for some in labels.values() for label in some]
     frame = pd.DataFrame(table, index=index_of(fit.row_labels), columns=columns, copy=False)
-    frame.attrs["status"] = tuple(reasons.get(row, "") for row in range(len(table)))
+    frame.attrs["status"] = Reasons(reasons.get(row, "") for row in range(len(table)))
     if reasons:
         row = min(reasons)
         doubt(

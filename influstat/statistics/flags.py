@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from scipy.special import fdtri
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import index_of
+from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
@@ -41,11 +42,9 @@ from influstat.statistics.deletion import Deletion, freedom_left
 from influstat.statistics.diagnostics import diagnostics
 from influstat.statistics.dispersion import counts_of
 from influstat.statistics.dispersion import dispersion as dispersion_from
+from influstat.statistics.flagged import Flags, OutlierTest
 from influstat.statistics.inference_table import tail
 from influstat.statistics.leverage import Leverage
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WEIGHTLESS = "it has no weight: the fit is the same without it, and it is not tested"
 MEASURES = ("dfbetas", "dffits", "cov_ratio", "cooks_d", "hat_diag")
@@ -93,7 +92,7 @@ RULES = {
 }
 
 
-def flags(fit: Minimum, rules: str = "R", *, method: str = "newton") -> pd.DataFrame:
+def flags(fit: Minimum, rules: str = "R", *, method: str = "newton") -> Flags:
     """Return which rows each rule flags; `Fit.flags` says more."""
     import pandas as pd
 
@@ -108,7 +107,7 @@ def flags(fit: Minimum, rules: str = "R", *, method: str = "newton") -> pd.DataF
         said[name] = f"{chosen[measure].text}, here {limits[measure]:.4g}"
     found = pd.DataFrame(columns, index=frame.index)
     found.attrs.update(rules=said, status=frame.attrs["status"])
-    return found
+    return Flags(rules, found)
 
 
 def rules_of(fit: Minimum, rules: str) -> tuple[dict[str, Rule], dict[str, float]]:
@@ -126,7 +125,7 @@ def rules_of(fit: Minimum, rules: str) -> tuple[dict[str, Rule], dict[str, float
     return chosen, {name: float(rule.limit(rows, freedom)) for name, rule in chosen.items()}
 
 
-def outlier_test(fit: Minimum) -> pd.DataFrame:
+def outlier_test(fit: Minimum) -> OutlierTest:
     """Return p values of the studentised residuals; `Fit.outlier_test` says more."""
     import pandas as pd
 
@@ -138,8 +137,8 @@ def outlier_test(fit: Minimum) -> pd.DataFrame:
     columns |= {name: adjust(p) for name, adjust in ADJUSTMENTS.items()}
     found = pd.DataFrame(columns, index=index_of(fit.row_labels))
     reasons = zip(frame.attrs["status"], weightless, strict=True)
-    found.attrs["status"] = tuple(text or (WEIGHTLESS if none else "") for text, none in reasons)
-    return found
+    found.attrs["status"] = Reasons(text or (WEIGHTLESS if none else "") for text, none in reasons)
+    return OutlierTest(found)
 
 
 def residual_freedom(fit: Minimum) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from influstat.errors import DoubtfulResult, InflustatError, Unsupported
 from influstat.input.groups import one_by_one, read_rows
 from influstat.input.printing import Tabled
 from influstat.input.progress import progress
+from influstat.input.ranking import Ranking
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DIFFERENTIABLE = ("model", "infinitesimal jackknife", "HC0", "HC1", "HC2", "HC3", "cluster")
+QUICK = 200_000  # entries of X, of which first-order changes are known while nobody waits
+ANEW = "Change without each row, estimated anew, after minus before"
 PENALISED = (
     "Of a penalised fit: estimates are shrunken, and standard errors are those of the shrunken estimates. t "
     "and p values and limits leave the bias out: they are no tests of an unpenalised model's coefficients."
@@ -120,6 +124,21 @@ class Inference(InferenceOfFragility, Tabled):
         """Return the table, one line per coefficient."""
         return self.table.to_frame()
 
+    def top(
+        self, k: int = 5, *, column: Any = None, side: str | None = None, by: str | None = None
+    ) -> Ranking:
+        """Return the k rows whose removal moves standard errors (or `by`) most; `InferenceTable.top`."""
+        return self.leave_one_out().top(k, column=column, side=side, by=by)
+
+    def in_short(self) -> str:
+        """Return which rows move t values most, to first order, in one line where that is quickly known."""
+        if self.fit.risk.shape[0] * self.fit.risk.shape[1] > QUICK:
+            return ""
+        with warnings.catch_warnings(), suppress(InflustatError), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", DoubtfulResult)  # removal() says it where it is asked
+            return f"t values without each row, to first order: {self.removal().moves('t_values').in_short()}"
+        return ""
+
     def derivative(self) -> InferenceTable:
         """Return the derivatives in the case weight of each row.
 
@@ -168,13 +187,15 @@ class Inference(InferenceOfFragility, Tabled):
             width += np.outer(freedom, bend * table.standard_errors)
         lower = theta - width
         theta += width
-        return InferenceTable(error, t, p, lower, theta, self.fit.names, self.fit.row_labels)
+        values, what = (error, t, p, lower, theta), "Derivative in the case weight of each row"
+        return InferenceTable.of(values, self.fit.names, self.fit.row_labels, what=what)
 
     def removal(self) -> InferenceTable:
         """Return the changes on removal to first order, after minus before: minus the derivative."""
         found = self.derivative()
         values = (-getattr(found, name) for name in QUANTITIES)
-        return InferenceTable.of(values, found.names, found.row_labels)
+        what = "First-order change without each row, after minus before"
+        return InferenceTable.of(values, found.names, found.row_labels, what=what)
 
     def leave_one_out(self, *, rows: Any = None) -> InferenceTable:
         """Return the changes when each row is removed and everything is estimated anew, shape (k, p).
@@ -225,7 +246,7 @@ class Inference(InferenceOfFragility, Tabled):
         for place, name in enumerate(QUANTITIES):  # in place: there may be many rows
             after[place] -= getattr(self.table, name)
         reasons = tuple(status.get(k, "") for k in range(len(chosen)))
-        return InferenceTable.of(after, self.fit.names, self.fit.row_labels[chosen], reasons)
+        return InferenceTable.of(after, self.fit.names, self.fit.row_labels[chosen], reasons, ANEW)
 
     def _refitted(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the quantities without each row, shape (5, k, p), each covariance computed anew."""

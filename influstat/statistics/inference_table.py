@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from influstat.input.labels import index_of
-from influstat.input.printing import Tabled
+from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, choice
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ STEP = float(np.finfo(np.float64).eps) ** 0.2  # relative step of a five-point d
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class InferenceTable(Tabled):
+class InferenceTable(Ranked):
     """Five quantities of every coefficient: their values, shape (p,), or changes by row, shape (k, p).
 
     Attributes
@@ -36,6 +36,8 @@ class InferenceTable(Tabled):
         "" for a row like any other, else why it has nan; empty where nothing was left out.
     note : str
         What the p values and limits are not ("" where they are the usual ones); `attrs["note"]` of the frame.
+    what : str
+        What is said by row, "" of values.
 
     Examples
     --------
@@ -45,7 +47,7 @@ class InferenceTable(Tabled):
     array([2.081666])
     """
 
-    HEADING = ""
+    HEADING = "{0.heading}"
 
     standard_errors: FloatArray
     t_values: FloatArray
@@ -56,6 +58,7 @@ class InferenceTable(Tabled):
     row_labels: NDArray[Any] | None = None
     status: tuple[str, ...] = ()
     note: str = ""
+    what: str = ""
 
     @classmethod
     def of(
@@ -64,10 +67,16 @@ class InferenceTable(Tabled):
         names: tuple[str, ...],
         row_labels: NDArray[Any] | None = None,
         status: tuple[str, ...] = (),
+        what: str = "",
     ) -> InferenceTable:
         """Return the table of the five quantities in their order."""
         errors, t_values, p_values, lower, upper = values
-        return cls(errors, t_values, p_values, lower, upper, names, row_labels, status)
+        return cls(errors, t_values, p_values, lower, upper, names, row_labels, status, what=what)
+
+    @property
+    def heading(self) -> str:
+        """What is printed of it: one quantity by row, "" of values, which are all shown."""
+        return f"{self.what}: standard errors" if self.what else ""
 
     def to_frame(self, quantity: str = "standard_errors") -> pd.DataFrame:
         """Return the table, or one quantity of it.
@@ -93,6 +102,45 @@ class InferenceTable(Tabled):
         return pd.DataFrame(
             getattr(self, quantity), index=index_of(self.row_labels), columns=list(self.names)
         )
+
+    def moves(self, by: str | None = None) -> Moves:
+        """Return the changes of a quantity by row; of values, the quantity by coefficient."""
+        usual = "t_values" if self.row_labels is None else QUANTITIES[0]
+        quantity = usual if by is None else choice("by", by, QUANTITIES)
+        values, words = getattr(self, quantity), quantity.replace("_", " ")
+        if self.row_labels is None:
+            labels = np.array(self.names, dtype=object)
+            return Moves(values[:, None], labels, [quantity], words.capitalize(), "coefficients", self.note)
+        title = f"{self.what}: {words}"
+        return Moves(values, self.row_labels, self.names, title)
+
+    def top(
+        self, k: int = 5, *, column: Any = None, side: str | None = None, by: str | None = None
+    ) -> Ranking:
+        """Return the k rows that move a quantity of inference most, the largest first.
+
+        Parameters
+        ----------
+        k, column, side
+            As in `Scores.top`; a column is a coefficient.
+        by : {"standard_errors", "t_values", "p_values", "lower", "upper"}, optional
+            What moves: standard errors when left out. Of values, which have no rows, the k coefficients
+            whose t value (or which of these) is furthest from 0.
+
+        Returns
+        -------
+        Ranking
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            There is no such column, side or quantity, or k is not a whole number above 0.
+        """
+        return self.moves(by).top(k, column, side)
+
+    def in_short(self) -> str:
+        """Return which rows move standard errors most, in one line; nothing of values."""
+        return "" if self.row_labels is None else self.moves().in_short()
 
 
 QUANTITIES = tuple(field.name for field in fields(InferenceTable))[:5]

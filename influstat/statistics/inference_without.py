@@ -14,8 +14,8 @@ from influstat.errors import DoubtfulResult, InflustatError, InvalidArgument
 from influstat.input.chosen import read_positions
 from influstat.input.groups import Groups, read_groups
 from influstat.input.labels import index_of
-from influstat.input.printing import Tabled
 from influstat.input.progress import progress
+from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum, named_column
@@ -31,7 +31,7 @@ NO_FREEDOM = "without it no degrees of freedom are left"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class InferenceWithout(Tabled):
+class InferenceWithout(Ranked):
     """Estimates and what inference says of them without each of k sets of rows.
 
     Attributes
@@ -134,6 +134,35 @@ class InferenceWithout(Tabled):
             frame = pd.DataFrame(columns, index=lines)
         frame.attrs.update(status=self.status, note=self.table_with.note)
         return frame
+
+    def moves(self, by: str = "estimates") -> Moves:
+        """Return the changes of a quantity, a line for each set of rows, a column for each coefficient."""
+        title = f"Change of {_named(by).replace('_', ' ')} without the rows, after minus before"
+        values = self.change(by).reshape(len(self.groups), -1)
+        return Moves(values, self.groups.labels, self.table.names, title, "sets of rows")
+
+    def top(
+        self, k: int = 5, *, column: Any = None, side: str | None = None, by: str = "estimates"
+    ) -> Ranking:
+        """Return the k sets of rows that move a quantity most, the largest first.
+
+        Parameters
+        ----------
+        k, column, side
+            As in `Scores.top`; a column is a coefficient.
+        by : {"estimates", "standard_errors", "t_values", "p_values", "lower", "upper"}
+            What moves.
+
+        Returns
+        -------
+        Ranking
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            There is no such column, side or quantity, or k is not a whole number above 0.
+        """
+        return self.moves(by).top(k, column, side)
 
 
 def _named(quantity: str) -> str:
@@ -255,7 +284,7 @@ class InferenceOfSets:
             except InflustatError as error:
                 reason = str(error)
             status[k] = status[k] or reason
-        table = InferenceTable.of(after, self.fit.names, groups.labels, tuple(status))
+        table = InferenceTable.of(after, self.fit.names, groups.labels, tuple(status), "Without each")
         return InferenceWithout(groups, removal.theta, table, self.fit.theta, self.table, tuple(status))
 
     def _at_refit(self, rows: NDArray[np.intp], theta: FloatArray) -> tuple[list[FloatArray], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from influstat.input.settings import optional_text
 from influstat.input.validation import FloatArray
 from influstat.statistics.covariance import covariance
 from influstat.statistics.diagnostics import diagnostics
@@ -12,9 +13,11 @@ from influstat.statistics.inference import Inference
 from influstat.statistics.pictures import FitPlots
 from influstat.statistics.read_inference import inference
 from influstat.statistics.row_questions import RowQuestions
+from influstat.statistics.summary import summary
 
 if TYPE_CHECKING:
     import pandas as pd
+    from statsmodels.iolib.summary import Summary
 
 
 class StatisticalQuestions(RowQuestions):
@@ -27,6 +30,46 @@ class StatisticalQuestions(RowQuestions):
         `FitPlots` lists them. Drawing needs matplotlib (``pip install 'influstat[plot]'``).
         """
         return FitPlots(self)
+
+    def summary(self, *, inference: Inference | None = None, title: str | None = None) -> Summary:
+        """Return what was fitted, the table of coefficients, and what deserves a look, in statsmodels' form.
+
+        Parameters
+        ----------
+        inference : Inference, optional
+            The covariance and the level to report by, such as ``fit.inference("HC3", level=0.9)``; the
+            fit's own when left out.
+        title : str, optional
+            Above the tables.
+
+        Returns
+        -------
+        statsmodels.iolib.summary.Summary
+            It prints, also in notebooks, and has `as_text`, `as_html`, `as_latex`, `as_csv` and `tables`:
+            what was fitted (model, loss, penalty, protocol, covariance, rows, scale); the coefficients of
+            `Fit.inference`, or their estimates alone where the fit has no standard errors, which a note then
+            says; rows that `Fit.flags` flags; the Newton step that is left (0 at the minimum); and for how
+            many rows a bound on the error of the Newton step without them is proven, where X has at most
+            50,000 entries (else ask for ``fit.leave_one_out(method="newton").certificate``).
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            inference is none of this fit, or title is no text.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> X, y = [[1.0]] * 4, [1.0, 3.0, 2.0, 9.0]
+        >>> fit = ist.Ridge(lam=0.0).fit(X, y, row_labels=list("abcd"), names=["mean"])
+        >>> print(fit.summary().tables[1])
+        ==============================================================================
+                         coef    std err          t      P>|t|      [0.025      0.975]
+        ------------------------------------------------------------------------------
+        mean           3.7500      1.797      2.087      0.128      -1.969       9.469
+        ==============================================================================
+        """
+        return summary(self, by=inference, title=optional_text("title", title))
 
     def diagnostics(
         self,

@@ -11,7 +11,8 @@ import numpy as np
 
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of
-from influstat.input.printing import Tabled
+from influstat.input.printing import latex
+from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
 from influstat.statistics.inference import Inference
 
@@ -24,7 +25,7 @@ TITLES = {"hat_diag": "leverage", "cooks_d": "Cook's distance"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CoefficientReport(Tabled):
+class CoefficientReport(Ranked):
     """One coefficient without each of k rows or groups, those that move it most first.
 
     Attributes
@@ -83,8 +84,19 @@ class CoefficientReport(Tabled):
         frame.attrs["all_rows"] = dict(self.whole)
         return frame
 
+    def moves(self) -> Moves:
+        """Return the changes of the estimate."""
+        change = (self.values["estimates"] - self.whole["estimates"])[:, None]
+        units = self.groups.units
+        title = f"Change of {self.coefficient} without the {units}, after minus before"
+        return Moves(change, self.groups.labels, [self.coefficient], title, units)
+
+    def to_latex(self, **settings: Any) -> str:
+        """Return the table as it is printed in LaTeX; settings are those of `pandas.DataFrame.to_latex`."""
+        return latex(self.table(), **settings)
+
     def table(self) -> pd.DataFrame:
-        """Return the table as it is printed: text, the line of all rows first, for `to_latex` and the like.
+        """Return the table as it is printed: text, the line of all rows first.
 
         Returns
         -------
@@ -166,7 +178,6 @@ class CoefficientReport(Tabled):
     def _around(self) -> list[str]:
         """Return the heading, and the notes below the table."""
         made_by = self.made_by
-        things = "rows" if self.groups.single else "groups"
         freedom = made_by.degrees_of_freedom
         by = "normal" if np.isinf(freedom) else f"t with {freedom:g} degrees of freedom for all rows"
         notes = [f"Estimated anew without each, with the {made_by.kind!r} covariance ({by})."]
@@ -174,7 +185,7 @@ class CoefficientReport(Tabled):
         notes += [f"{label}: {text}" for label, text in zip(self._lines(), self.status, strict=True) if text]
         n = len(made_by.fit.row_labels)
         return [
-            f"{self.coefficient} with all {n} rows, and without each of the {things} that move it",
+            f"{self.coefficient} with all {n} rows, and without each of the {self.groups.units} that move it",
             *notes,
         ]
 

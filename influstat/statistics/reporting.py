@@ -43,7 +43,7 @@ def coefficient_report(
 ) -> CoefficientReport:
     """Return the report; `Fit.report` says more."""
     j, many = position_of(fit, coefficient), whole_number("top", top, at_least=1)
-    made_by = _checked(fit, by)
+    made_by = checked(fit, by)
     everything = (
         read_rows(None, fit.row_labels)
         if groups is None
@@ -106,7 +106,7 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
     return position
 
 
-def _checked(fit: Minimum, by: Inference | None) -> Inference:
+def checked(fit: Minimum, by: Inference | None) -> Inference:
     """Return the inference to report by: the fit's own where nothing is said."""
     if by is None:
         return inference(fit)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.collinearity import variance_inflation
+from influstat.statistics.flagged import Flags, OutlierTest
 from influstat.statistics.flags import flags, outlier_test
 from influstat.statistics.inference import Inference
 from influstat.statistics.report import CoefficientReport
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class RowQuestions(Minimum):
     """A minimum that says which of its rows deserve a look."""
 
-    def flags(self, rules: str = "R", *, method: str = "newton") -> pd.DataFrame:
+    def flags(self, rules: str = "R", *, method: str = "newton") -> Flags:
         """Return which rows deserve a look, by rules of thumb about leverage, Cook's distance, DFBETAS, ...
 
         Parameters
@@ -31,10 +32,11 @@ class RowQuestions(Minimum):
 
         Returns
         -------
-        DataFrame of bool
+        Flags
             One line per row, one column per measure: dfb_<name> for each coefficient, dffits, cov_ratio,
-            cooks_d, hat_diag. A measure that is nan is not flagged; `attrs["status"]` says of every row ""
-            or why. `attrs["rules"]` has the rule of each column in words, with its limit here.
+            cooks_d, hat_diag. It is used as a DataFrame of bool, and prints the rows that are flagged. A
+            measure that is nan is not flagged; `attrs["status"]` says of every row "" or why.
+            `attrs["rules"]` has the rule of each column in words, with its limit here.
 
         Raises
         ------
@@ -107,16 +109,17 @@ class RowQuestions(Minimum):
         """
         return coefficient_report(self, coefficient, top=top, groups=groups, by=inference)
 
-    def outlier_test(self) -> pd.DataFrame:
+    def outlier_test(self) -> OutlierTest:
         """Return p values of the studentised residuals, plain and adjusted for testing every row.
 
         Returns
         -------
-        DataFrame
+        OutlierTest
             One line per row: student_resid (as in `diagnostics`), p_values (two-sided), and adjusted for the
             number of rows: bonferroni, holm (both keep the probability of a single false outlier below the
             level) and fdr_bh (keeps the expected share of false ones among those found, Benjamini and
-            Hochberg 1995). nan with its reason in `attrs["status"]`; rows without weight are not tested.
+            Hochberg 1995). It is used as a DataFrame, and prints the largest. nan with its reason in
+            `attrs["status"]`; rows without weight are not tested.
 
         Raises
         ------

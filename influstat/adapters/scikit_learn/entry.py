@@ -108,6 +108,13 @@ def from_sklearn(
     if protocol is not None:
         objective = replace(objective, protocol=choice("protocol", protocol, PROTOCOLS))
     check.warn_of_balanced_weights(source.estimator)
+    fit = _fit(source, objective, smoothing, polish)
+    fit.stated = replace(fit.stated, origin=f"{type(source.estimator).__name__} of scikit-learn")
+    return fit
+
+
+def _fit(source: Source, objective: Objective, smoothing: float | None, polish: bool) -> Fit:
+    """Return the fit of an estimator that was read."""
     if objective.loss is None:
         return _smoothed(source, objective, smoothing)
     if smoothing is not None:

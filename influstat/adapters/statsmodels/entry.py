@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from influstat.adapters.reproduction import require_reproduced
@@ -127,8 +128,17 @@ def from_statsmodels(
         require_reproduced(inner, fit.risk, [mapped.theta, fit.theta] if polish else [fit.theta])
 
     fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels", check=check)
-    fit.stated = stated_inference(inner, fit, drop, polish)
+    fit.stated = replace(stated_inference(inner, fit, drop, polish), origin=_origin(inner))
     return fit
+
+
+def _origin(results: Any) -> str:
+    """Return the model's name, and the family and link of a GLM."""
+    model = results.model
+    text = f"{type(model).__name__} of statsmodels"
+    if not hasattr(model, "family"):
+        return text
+    return f"{text}, {type(model.family).__name__}, {type(model.family.link).__name__}"
 
 
 def _require_predictions(results: Any, fit: Fit) -> None:

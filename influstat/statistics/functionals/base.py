@@ -5,6 +5,7 @@ Each is a `Functional`: its value, its gradient in theta, and how it is evaluate
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument
+from influstat.errors import DoubtfulResult, InvalidArgument
 from influstat.influence.influence import Influence
 from influstat.influence.scores import Scores
 from influstat.input.labels import index_of
-from influstat.input.printing import Tabled, nearest_first, short
+from influstat.input.printing import nearest_first, short
 from influstat.input.progress import progress
+from influstat.input.ranking import Moves, Ranked
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.minimise.minimum import Minimum
@@ -38,7 +40,7 @@ Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FunctionalChange(Tabled):
+class FunctionalChange(Ranked):
     """What becomes of m quantities when each of k rows is removed.
 
     Attributes
@@ -51,6 +53,8 @@ class FunctionalChange(Tabled):
         The quantities.
     status : tuple of str
         "" for a row like any other, else why it has nan.
+    method : str
+        How the coefficients without it were found.
 
     Examples
     --------
@@ -60,11 +64,12 @@ class FunctionalChange(Tabled):
     array([ 2., -2.])
     """
 
-    HEADING = "Change without each row, after minus before"
+    HEADING = "Change without each row, after minus before ({0.method})"
     change: FloatArray
     row_labels: NDArray[Any]
     labels: tuple[str, ...]
     status: tuple[str, ...]
+    method: str
 
     def to_frame(self) -> pd.DataFrame:
         """Return the changes, rows by quantities."""
@@ -72,9 +77,13 @@ class FunctionalChange(Tabled):
 
         return pd.DataFrame(self.change, index=index_of(self.row_labels), columns=list(self.labels))
 
+    def moves(self) -> Moves:
+        """Return `change`, a column for each quantity."""
+        return Moves(self.change, self.row_labels, self.labels, self.HEADING.format(self))
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Functional(Tabled):
+class Functional(Ranked):
     """m smooth quantities q of a fit.
 
     Attributes
@@ -163,7 +172,7 @@ class Functional(Tabled):
         lost = np.isnan(values).any(axis=1)
         reasons = [LETS_IN if new else text for new, text in zip(lets_in, removal.status, strict=True)]
         status = tuple((text or NOT_DETERMINED) * bool(no) for text, no in zip(reasons, lost, strict=True))
-        return FunctionalChange(values, removal.labels, self.labels, status)
+        return FunctionalChange(values, removal.labels, self.labels, status, method)
 
     def breakdown(
         self,
@@ -242,6 +251,16 @@ class Functional(Tabled):
         import pandas as pd
 
         return pd.DataFrame(self._columns, index=list(self.labels))
+
+    def moves(self) -> Moves:
+        """Return the first-order changes without each row, a column for each quantity: `influence`."""
+        return self.influence().moves()
+
+    def in_short(self) -> str:
+        """Return which rows move it most to first order, in one line."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtfulResult)  # influence() says it where it is asked
+            return f"Without each row, to first order: {self.moves().in_short()}"
 
 
 def _one_of(evaluate: Evaluate, k: int, theta: FloatArray, weights: FloatArray) -> float:

@@ -1,0 +1,55 @@
+"""`FrameLike`: results that are tables, and can be used as the DataFrame that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.input.printing import Tabled
+
+
+class FrameLike(Tabled):
+    """A result that answers as its table does: columns by name, `index`, `loc`, `iloc`, `to_csv`, ...
+
+    What changes a DataFrame in place changes nothing here: each question is about a new one.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0], row_labels=["low", "high"])
+    >>> ranking = fit.influence().on_prediction([[1.0]]).top(2)
+    >>> ranking["change"].round(9).tolist(), ranking.index.tolist(), [row.position for row in ranking]
+    ([0.5, -0.5], ['low', 'high'], [0, 1])
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the table has under this name."""
+        if name.startswith("_"):  # of protocols, such as that of pickle
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        try:
+            return getattr(self.to_frame(), name)
+        except AttributeError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a column, or the rows that a mask chooses, as of a DataFrame."""
+        return self.to_frame()[key]
+
+    def __contains__(self, key: Any) -> bool:
+        """Tell whether there is a column of this name."""
+        return key in self.to_frame()
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.to_frame())
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield each row as a named tuple, `Index` its label: rows, where a DataFrame yields its columns."""
+        return iter(self.to_frame().itertuples(name="Row"))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the entries as an array, as NumPy asks for them."""
+        return np.asarray(self.to_frame(), dtype=dtype)

@@ -1,0 +1,112 @@
+"""`CrossValidation`: what rows are predicted to be, and lose, by fits that have not seen them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from influstat.input.groups import Groups
+from influstat.input.labels import index_of
+from influstat.input.ranking import Moves, Ranked
+from influstat.input.validation import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CrossValidation(Ranked):
+    """Losses of rows that the coefficients have not seen.
+
+    Attributes
+    ----------
+    row_losses : ndarray, shape (n,)
+        l(y_i, x_i'theta + o_i) at the theta found without row i's fold, without any share of the
+        penalty; nan for rows in no fold, or whose fold has no refit.
+    fold_losses : ndarray, shape (k,)
+        Weighted mean of the losses of each fold's rows.
+    mean : float
+        Weighted mean over all rows in a fold; nan if one of them has no refit.
+    error_bound : ndarray, shape (n,)
+        Certified bound on the error of `row_losses`; nan where there is none, or none was asked for.
+    folds : Groups
+        Which rows were held out together.
+    method : str
+        How theta without a fold was found.
+    status : tuple of str, length k
+        "" or why a fold has no refit, or no score.
+    linear_predictor : ndarray, shape (n,)
+        x_i'theta + o_i at that theta; nan as `row_losses`.
+    scores : ndarray, shape (k,), or None
+        The score of each fold, where `scoring` was given: larger is better for scikit-learn's.
+    scoring : str
+        What it is called, "" without one.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit([[1.0], [1.0], [1.0]], [1.0, 2.0, 6.0])
+    >>> print(ist.cross_validate(fit, ["a", "a", "b"]))     # (1 - 6)^2 and (2 - 6)^2; (6 - 1.5)^2
+    Rows held out by 2 folds, refits by 'exact': mean loss 20.4167
+    2 of 2 folds done. Largest: a 20.5, b 20.25
+       rows  loss status
+    a     2  20.5
+    b     1 20.25
+    """
+
+    HEADING = "Rows held out by {0.count} folds, refits by {0.method!r}: {0.summary}"
+
+    row_losses: FloatArray
+    fold_losses: FloatArray
+    mean: float
+    error_bound: FloatArray
+    folds: Groups
+    method: str
+    status: tuple[str, ...]
+    linear_predictor: FloatArray
+    scores: FloatArray | None = None
+    scoring: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many folds there are."""
+        return len(self.folds)
+
+    @property
+    def score_mean(self) -> float:
+        """Mean of the scores of the folds, each fold alike; nan without scores."""
+        return np.nan if self.scores is None else float(np.mean(self.scores))
+
+    @property
+    def score_std(self) -> float:
+        """Standard deviation of the scores over the folds, divided by k as `numpy.std` does."""
+        return np.nan if self.scores is None else float(np.std(self.scores))
+
+    @property
+    def summary(self) -> str:
+        """The mean loss, and mean and standard deviation of the score where there is one, in words."""
+        text = f"mean loss {self.mean:.6g}"
+        if self.scores is None:
+            return text
+        return f"{text}, {self.scoring} {self.score_mean:.6g} (standard deviation {self.score_std:.3g})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a line for each fold.
+
+        Returns
+        -------
+        DataFrame
+            Columns "rows" (how many), "loss" (weighted mean), "score" where there are scores, and "status".
+        """
+        import pandas as pd
+
+        scores = {} if self.scores is None else {"score": self.scores}
+        columns = {"rows": self.folds.sizes, "loss": self.fold_losses, **scores, "status": list(self.status)}
+        return pd.DataFrame(columns, index=index_of(self.folds.labels))
+
+    def moves(self) -> Moves:
+        """Return the losses of the folds: levels, no changes."""
+        title = "Loss of the rows of each fold under the fit without it"
+        return Moves(self.fold_losses[:, None], self.folds.labels, ["loss"], title, "folds", called="loss")
