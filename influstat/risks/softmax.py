@@ -18,6 +18,7 @@ from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
 from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, choice, coefficients
 from influstat.losses.squared import SquaredError
+from influstat.risks.class_predictors import ClassPredictors
 from influstat.risks.classes import ClassLosses, softmax_losses
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.penalties import L2
@@ -252,6 +253,20 @@ class SoftmaxRisk:
     def class_losses(self) -> ClassLosses:
         """Return what every row would lose in each class."""
         return ClassLosses(np.array(self.classes, dtype=object), self.y, self._losses_in_classes)
+
+    def class_predictors(self) -> ClassPredictors:
+        """Return the rows with one predictor for each class."""
+        return ClassPredictors(
+            self.design,
+            self.y,
+            self.weights,
+            self.total_weight,
+            len(self.classes),
+            reference=False,
+            strengths=self._strengths,
+            gauge=self._gauge,
+            protocol=self.protocol,
+        )
 
     def _losses_in_classes(self, theta: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
         by_class = theta.reshape(-1, len(self.classes), self.design.shape[1])

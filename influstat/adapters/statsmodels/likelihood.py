@@ -73,6 +73,12 @@ class ScoredLikelihoods:
 
         return ClassLosses(labels, np.argmax(self.model.wendog, axis=1), losses)
 
+    def softmax_classes(self) -> tuple[NDArray[np.intp], int] | None:
+        """Return those of MNLogit; None for other models."""
+        if type(self.model).__name__ != "MNLogit":
+            return None
+        return np.argmax(self.model.wendog, axis=1), int(self.model.J)
+
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> ScoredLikelihoods:
         """Return the same model on other rows."""
         name = type(self.model).__name__
