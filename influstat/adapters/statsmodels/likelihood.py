@@ -13,9 +13,8 @@ from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.glm import offset_of
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
 from influstat.input.validation import FloatArray, vector
-from influstat.risks.classes import ClassLosses, softmax_losses
+from influstat.risks.classes import ClassLosses, class_contrasts, softmax_losses
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
-from influstat.risks.softmax import class_contrasts
 
 EXPONENTIAL_MEAN = ("NegativeBinomialP", "GeneralizedPoisson")
 NUMERICAL = float(np.finfo(np.float64).eps) ** 0.2  # step of fourth-order differences

@@ -84,8 +84,9 @@ def probability_errors(
         )
         value, first = _probability(after), _probability(before)
         error = np.maximum(np.abs(value - least), np.abs(most - value))
-        error += _probability(before - slip * others) - _probability(before + slip * others) + TINY
-        error += 2.0 * unit_rounding(K) * (value + first)
+        for reported in (after, before):  # which are right to their predictors' rounding
+            error += _probability(reported - slip * others) - _probability(reported + slip * others)
+        error += 2.0 * unit_rounding(K) * (value + first) + TINY
         found[:, :, a] = error
     return found.reshape(len(theta), -1)
 

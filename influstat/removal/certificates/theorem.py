@@ -46,6 +46,8 @@ For `shared`, |x_j|* <= |x_j|_{C^-1} / sqrt(1 - h) with 1 - h the smallest eigen
 K = C^-1/2 X_S' (w l2)^1/2 (for one row, h is its leverage), since B = C^1/2 (I - KK') C^1/2 >= (1 - h) C.
 This replaces the norms in rho, rho', eps0 and eps1, which need all rows for each S; |a|* and |G|* are exact.
 
+Rows of several predictors, one per class, have the same theorem with other norms (`softmax`).
+
 **Losses and means.** With b = bound on |x'theta - x'T|, a convex l changes by at most
 max(l(eta + b), l(eta - b)) - l(eta): upwards it takes its maximum at an end of the interval, and
 downwards l(eta) - l(eta + e) <= l(eta - e) - l(eta). A folded loss has P / W besides:
