@@ -27,6 +27,14 @@ class SoftmaxProblem:
     folded: bool
     reference: bool
 
+    @classmethod
+    def of(cls, rows):
+        """Return the numbers of a `ClassPredictors` with one strength."""
+        X, strength = rows.design.rows(slice(None)), float(rows.strengths.max())
+        free = rows.strengths[-1] == 0 < strength
+        leaves = rows.protocol.carried(rows.total_weight) > 0
+        return cls(X, rows.y, rows.classes, rows.weights, strength, free, leaves, rows.reference)
+
     def risk(self):
         """Return the library's risk."""
         if self.reference:

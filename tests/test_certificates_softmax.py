@@ -89,13 +89,27 @@ def test_no_error_of_anything_drawn_is_beyond_its_bound(drawn, seed):
 # -- the constants, from their definitions ----------------------------------------------------------------
 
 
-def plain_problem(seed=0, n=40, K=3, q=3, *, reference=False, folded=True, strength=1.0):
+def plain_problem(seed=0, n=40, K=3, q=3, *, reference=False, folded=True, strength=1.0, common=None):
+    """Return an ordinary problem; with `common` most rows are of that class."""
     rng = np.random.default_rng(seed)
     X = np.column_stack([rng.normal(size=(n, q - 1)), np.ones(n)])
-    y = np.argmax(X @ rng.normal(size=(q, K)) + rng.gumbel(size=(n, K)), axis=1)
+    eta = X @ rng.normal(size=(q, K))
+    if common is not None:
+        eta[:, common] += 2.0
+    y = np.argmax(eta + rng.gumbel(size=(n, K)), axis=1)
     y[:K] = np.arange(K)
     weights = np.ones(n) if reference else rng.uniform(0.5, 2.0, n)
     return SoftmaxProblem(X, y, K, weights, strength, True, folded and not reference, reference)
+
+
+def norms_by_definition(C, X, K, first):
+    """Return the largest |(e_a - e_b) (x) x|_{C^-1} of every row x over pairs of classes."""
+    unit = np.eye(K)
+    contrasts = np.array(
+        [np.kron(unit[a] - unit[b], x)[first:] for x in X for a in range(K) for b in range(K)]
+    )
+    norms = np.sqrt(np.einsum("mp,mp->m", contrasts, np.linalg.solve(C, contrasts.T).T))
+    return norms.reshape(len(X), K * K).max(axis=1)
 
 
 def constants_by_definition(problem, certificate, k):
@@ -103,7 +117,9 @@ def constants_by_definition(problem, certificate, k):
     point, group = certificate.point, certificate.groups[k]
     theta, X, n, K = certificate.theta[k], problem.X, len(problem.y), problem.K
     first = X.shape[1] if problem.reference else 0
-    pi, after = (probabilities(point.rows.predictors(at))[0] for at in (point.theta, theta))
+    own = certificate.own[k]
+    center = theta if own else point.theta
+    pi, after = (probabilities(point.rows.predictors(at))[0] for at in (center, theta))
     weights = problem.weights.copy()
     weights[group] = 0.0
     truth = SoftmaxTruth(problem)
@@ -114,19 +130,16 @@ def constants_by_definition(problem, certificate, k):
     def hessian(w):
         return truth._hessian(w, pi, certificate.penalty_left[k] * strengths, gauge)[first:, first:]
 
-    B, C = hessian(weights), hessian(problem.weights)
-    contrasts = [
-        np.kron(np.eye(K)[a] - np.eye(K)[b], x)[first:] for x in X for a in range(K) for b in range(K)
-    ]
-    norms = np.sqrt(np.einsum("mp,mp->m", contrasts, np.linalg.solve(C, np.transpose(contrasts)).T))
-    norms = norms.reshape(n, K * K).max(axis=1)
-    spare = np.min(np.linalg.eigvals(np.linalg.solve(C, B)).real)
-    leverages = problem.weights * 0.5 * (1.0 - (pi**2).sum(axis=1)) * norms**2
+    B = hessian(weights)
+    C = B if own else hessian(problem.weights)
+    norms = norms_by_definition(C, X, K, first)
+    spare = 1.0 if own else np.min(np.linalg.eigvals(np.linalg.solve(C, B)).real)
+    leverages = (weights if own else problem.weights) * 0.5 * (1.0 - (pi**2).sum(axis=1)) * norms**2
     order = np.argsort(leverages)
     lost = order[np.cumsum(leverages[order]) <= 1e-3]
     stay = np.setdiff1d(np.arange(n), group)
     kept = np.setdiff1d(stay, lost)
-    away = point.rows.predictors(theta) - point.rows.predictors(point.theta)
+    away = point.rows.predictors(theta) - point.rows.predictors(center)
     G = (weights[:, None] * (after - truth.hot)).T.astype(float) @ X
     blocks = point.rows.by_class(theta)
     G = (G + left * strengths * blocks + gauge * blocks.sum(axis=0)).ravel()[first:]
@@ -147,17 +160,31 @@ def constants_by_definition(problem, certificate, k):
 
 @pytest.mark.parametrize("reference", [False, True])
 @pytest.mark.parametrize("groups", [[[0], [1], [7]], [[0, 1, 2], [3, 4]]], ids=["rows", "groups"])
-def test_radii_are_those_of_the_definitions(reference, groups):
+@pytest.mark.parametrize("own_work", [0.0, 1e12], ids=["shared", "own"])
+def test_radii_are_those_of_the_definitions(reference, groups, own_work, monkeypatch):
+    monkeypatch.setattr("influstat.removal.certificates.certify.OWN_WORK", own_work)
+    monkeypatch.setattr("influstat.removal.certificates.certify.LOOSE", 0.0)
     problem = plain_problem(reference=reference)
     fit = ist.Fit.minimise(problem.risk())
     for method in ("newton", "influence"):
         certificate = fit.leave_groups_out(groups, method=method).certificate
         assert certificate.certified.all()
-        assert not certificate.own.all()
-        for k in np.flatnonzero(~certificate.own):
+        assert certificate.own.any() == (own_work > 0)
+        for k in range(len(groups)):
             truth = constants_by_definition(problem, certificate, k)
-            assert certificate.first_radius[k] == pytest.approx(truth.first_radius()[0], rel=1e-6)
-            assert certificate.second_radius[k] == pytest.approx(truth.second_radius()[0], rel=1e-6)
+            assert certificate.first_radius[k] == pytest.approx(truth.first_radius()[0], rel=1e-5)
+            assert certificate.second_radius[k] == pytest.approx(truth.second_radius()[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("reference", [False, True])
+@pytest.mark.parametrize("common", range(3))
+def test_rows_count_by_their_largest_contrast(common, reference):
+    problem = plain_problem(reference=reference, common=common)
+    anchor = ist.Fit.minimise(problem.risk()).leave_one_out(method="newton").certificate.anchor
+    C = anchor.gradients(anchor.coordinates(np.eye(problem.risk().shape[1])))
+    norms = norms_by_definition(C, problem.X, problem.K, problem.X.shape[1] if reference else 0)
+    np.testing.assert_allclose(anchor.row_norms, norms, rtol=1e-9)
+    assert (anchor.row_norms >= norms * (1.0 - 1e-12)).all()
 
 
 def test_two_classes_have_the_certificates_of_the_logistic_loss():
