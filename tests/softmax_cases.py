@@ -84,20 +84,14 @@ class SoftmaxTruth:
 
     def minimiser(self, gone, start, steps=100):
         """Return the minimiser without the rows, nan where it is not found: Newton's method, damped."""
-        problem, X = self.problem, self.X
-        weights = self.weights.copy()
-        weights[gone] = 0
-        left = weights.sum() / self.weights.sum() if problem.folded else LONG(1)
-        penalty = left * problem.penalty
-        gauge = np.where(problem.penalty == 0, self.weights.sum(), LONG(0)) * (not problem.reference)
-        first = X.shape[1] if problem.reference else 0
+        X, parts = self.X, self._left(gone)
+        weights, penalty, gauge = parts
+        first = X.shape[1] if self.problem.reference else 0
         theta, damping = np.asarray(start, dtype=LONG), 0.0
         for _ in range(steps):
             blocks = theta.reshape(-1, X.shape[1])
-            pi, value = self._value(theta, weights, penalty, gauge)
-            slopes = weights[:, None] * (pi - self.hot)
-            gradient = (slopes.T @ X).ravel()[first:]
-            gradient = gradient + (penalty * blocks + gauge * blocks.sum(axis=0)).ravel()
+            pi, value = self._value(theta, *parts)
+            gradient = self.gradient(gone, theta)
             size = ((weights[:, None] * (pi + self.hot)).T @ np.abs(X)).ravel()[first:]
             size = size + (penalty * np.abs(blocks) + gauge * np.abs(blocks).sum(axis=0)).ravel()
             spread = np.abs(X) @ np.abs(blocks).sum(axis=0)
@@ -112,13 +106,29 @@ class SoftmaxTruth:
             except np.linalg.LinAlgError:
                 damping = max(10 * damping, 1e-8)
                 continue
-            after = self._value(theta - step, weights, penalty, gauge)[1]
+            after = self._value(theta - step, *parts)[1]
             if after <= value + 16 * EPSILON * np.abs(value):
                 theta = theta - step
                 damping = damping / 100 if damping > 1e-8 else 0.0
             else:
                 damping = max(10 * damping, 1e-8)
         return np.full(len(theta), LONG(np.nan))
+
+    def _left(self, gone):
+        """Return the weights, and the strengths of the penalty and of what fixes the level, without rows."""
+        weights = self.weights.copy()
+        weights[gone] = 0
+        left = weights.sum() / self.weights.sum() if self.problem.folded else LONG(1)
+        gauge = np.where(self.problem.penalty == 0, self.weights.sum(), LONG(0))
+        return weights, left * self.problem.penalty, gauge * (not self.problem.reference)
+
+    def gradient(self, gone, theta):
+        """Return the gradient without the rows, sum scale, at theta (p,)."""
+        weights, penalty, gauge = self._left(gone)
+        blocks = theta.reshape(-1, self.X.shape[1])
+        pi = self._value(theta, weights, penalty, gauge)[0]
+        slopes = ((weights[:, None] * (pi - self.hot)).T @ self.X)[self.problem.reference :]
+        return (slopes + penalty * blocks + gauge * blocks.sum(axis=0)).ravel()
 
     def _value(self, theta, weights, penalty, gauge):
         eta = self.eta(theta, self.X)
