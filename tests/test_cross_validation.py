@@ -151,7 +151,7 @@ def test_losses_without_a_certified_bound_are_counted_with_the_reason():
     X, y = np.column_stack([half, 1 - half, np.ones(12)]), rng.normal(size=12)
     fit = ist.from_sklearn(LinearRegression(fit_intercept=False).fit(X, y), X, y)
     with pytest.warns(
-        ist.errors.DoubtfulResult, match="12 of 12 losses have no certified bound .* depend on"
+        ist.errors.DoubtfulResult, match="12 of 12 losses have no certified .* depend on"
     ):
         found = ist.cross_validate(fit, certified=True)
     assert np.isnan(found.error_bound).all()
