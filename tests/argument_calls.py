@@ -27,7 +27,7 @@ WAYS = {"kind": "linear"}
 STATISTICS = {"dispersion": 1.0, "frequency": False}
 COVARIANCE = {"correction": None, "information": "observed", "kernel": "bartlett", "lags": 1}
 SHOWN = {"title": None, "size": None, "ax": None}
-NAMED = {"row_labels": None, "outliers": 1, **SHOWN}
+NAMED = {"row_labels": None, "names": 1, **SHOWN}
 LIMIT = {"threshold": 1.0, "threshold_name": "t"}
 CHECK = {"seed": 0, "laws": None}
 LIMITS = {"groups": None, "budget_seconds": 0.0, "largest": 2, "search": False}
@@ -370,7 +370,7 @@ def of_parts():
             "residual_name": "r", "limit": 2.0, **NAMED,
         },
         "influence_against_distance": {
-            "distance": ROW, "influence": ROW, "classes": None, "row_labels": None, "outliers": 1,
+            "distance": ROW, "influence": ROW, "classes": None, "row_labels": None, "names": 1,
             "title": None, "quantity": "q", "ax": None,
         },
         "factor_panels": {
@@ -389,7 +389,7 @@ def of_parts():
             **NAMED,
         },
         "solver_panels": {
-            "predictions": {"a": ROW}, "exact": ROW, "row_labels": None, "classes": None, "outliers": 1,
+            "predictions": {"a": ROW}, "exact": ROW, "row_labels": None, "classes": None, "names": 1,
             "quantity": "q", "reference": None, "columns": 1, "ax": None,
         },
         "search_curves": {

@@ -26,7 +26,13 @@ CALLS = {
         3,
     ),
     "influence_against_distance": (
-        lambda ax: plots.influence_against_distance(EXACT, PREDICTED, classes=CLASSES, outliers=2, ax=ax),
+        lambda ax: plots.influence_against_distance(EXACT, PREDICTED, classes=CLASSES, names=2, ax=ax),
+        1,
+    ),
+    "influence_pairs": (
+        lambda ax: plots.influence_pairs(
+            EXACT, PREDICTED, distances=np.column_stack([EXACT, PREDICTED]), names=2, ax=ax
+        ),
         1,
     ),
     "factor_panels": (
@@ -36,6 +42,7 @@ CALLS = {
         2,
     ),
     "image_panels": (lambda ax: plots.image_panels(IMAGES[:3], ["x", "y", "z"], ax=ax), 3),
+    "image_difference": (lambda ax: plots.image_difference(IMAGES[0], IMAGES[1], ax=ax), 1),
     "helpful_and_harmful_images": (
         lambda ax: plots.helpful_and_harmful_images(IMAGES, EXACT, k=2, row_labels=LABELS, ax=ax),
         4,

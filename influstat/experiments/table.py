@@ -13,7 +13,7 @@ WIDTHS = (46, 22, 24)  # of quantity, stated, found: with the verdict, lines of 
 
 @dataclass(frozen=True)
 class Line:
-    """One number of the paper's experiments as stated, and as found here, to the same digits."""
+    """One number of the paper's experiments as stated, if it is, and as found here, to the same digits."""
 
     quantity: str
     stated: str
@@ -48,13 +48,19 @@ def same(quantity: str, stated: object, found: object) -> Line:
     return Line(quantity, str(stated), str(found), stated == found)
 
 
+def unstated(quantity: str, found: float) -> Line:
+    """Show a number that is not stated anywhere, and so neither agrees nor disagrees."""
+    return Line(quantity, "", f"{found:.4g}", True)
+
+
 def as_text(title: str, lines: Sequence[Line]) -> str:
     """Return the table as text of at most 100 characters a line: title, heading, one line per number."""
     first, second, third = WIDTHS
     text = [title, f"{'quantity':<{first}} {'stated':<{second}} found"]
     for line in lines:
-        verdict = "yes" if line.agrees else "NO"
-        text.append(f"{line.quantity:<{first}} {line.stated:<{second}} {line.found:<{third}} {verdict}")
+        verdict = "" if not line.stated else "yes" if line.agrees else "NO"
+        told = f"{line.quantity:<{first}} {line.stated:<{second}} {line.found:<{third}} {verdict}"
+        text.append(told.rstrip())
     return "\n".join(text)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from influstat.errors import InvalidArgument
 from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray, numeric_array, real_number
-from influstat.plots import base
+from influstat.plots import base, points
 from influstat.plots.wording import text_width, wrapped
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def coefficient_forest(
         ax.plot([value], [place], marker, color=colour, markersize=4)
     # What the axes and their labels may take, in points, without matplotlib's default margins.
     whole = 72.0 / ax.figure.dpi * ax.get_window_extent().width / 0.775
-    lines = ["all rows", *(f"without {base.row_name(label, width=0.4 * whole)}" for label in labels)]
+    lines = ["all rows", *(f"without {points.row_name(label, width=0.4 * whole)}" for label in labels)]
     ax.set_yticks(range(len(lines)), lines)
     ax.set_ylim(len(values) + 0.6, -0.6)
     left = whole - max(text_width(line, base.SMALL) for line in lines)

@@ -24,11 +24,13 @@ MARGIN = 0.03  # of the axes: between the box of numbers and the spines
 SPOTS = ((0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0), (0.0, 0.5), (1.0, 0.5), (0.5, 1.0), (0.5, 0.0))
 # Of a name, from its point: right and above first.
 DIRECTIONS = ((1, 1), (-1, 1), (1, -1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0))
-STEPS = (0.0, 8.0, 18.0, 30.0)  # points further out; a thin line then leads back to the point
+STEPS = (0.0, 8.0, 18.0, 30.0, 44.0)  # points further out; a thin line then leads back to the point
 ALIGN_X = {-1: "right", 0: "center", 1: "left"}
 ALIGN_Y = {-1: "top", 0: "center", 1: "bottom"}
 
 OVER_TEXT, OUTSIDE_FIGURE, OUTSIDE_AXES, OVER_NAMED = 1e6, 1e4, 1e3, 1e2  # over another point: 1
+NEARER = 3.0  # for each point nearer to a name than its own, up to some: so it would seem to be theirs
+SOME = 10
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Placing:
     names: Sequence[Annotation]  # most important first; one over another, or cut off, is not drawn
     gaps: FloatArray  # distance of each name from its point, in points
     box: Text | None = None  # put into the emptiest corner, or at the emptiest side
+    count: int = 0  # how many of the obstacles, the first ones, are points that a name could belong to
 
     def install(self) -> None:
         """Let the axes call `draw` first whenever they are drawn: an artist that itself shows nothing."""
@@ -55,12 +58,14 @@ class Placing:
     def draw(self, renderer: Any) -> None:
         """Move the texts to where there is room."""
         points = self.ax.transData.transform(self.obstacles)
-        taken: list[BboxBase] = []
+        legend = self.ax.get_legend()
+        taken = [] if legend is None else [legend.get_window_extent(renderer)]
         if self.box is not None and self.box.get_visible():
             within = self.ax.transAxes.inverted().transform(points)
             extent = self.box.get_window_extent(renderer)
             size = np.array([extent.width / self.ax.bbox.width, extent.height / self.ax.bbox.height])
-            put(self.box, emptiest(within, size)[0])
+            filled = [_filled(extent.transformed(self.ax.transAxes.inverted())) for extent in taken]
+            put(self.box, emptiest(np.vstack([within, *filled]), size)[0])
             taken.append(self.box.get_window_extent(renderer))
         ours = {id(text) for text in (*self.names, self.box)}
         others = (text for text in self.ax.texts if id(text) not in ours and text.get_visible())
@@ -96,6 +101,7 @@ class Placing:
                 low = place + pixel * reach * direction + size * (np.array(direction) - 1) / 2
                 rectangle = Bbox([low, low + size])
                 cost = 0.1 * step + min(rectangle.padded(pixel).count_contains(points), 90)
+                cost += NEARER * _nearer(rectangle, place, points[: self.count])
                 cost += OVER_NAMED * rectangle.padded(2.0 * pixel).count_contains(named)
                 for weight, frame in frames:
                     cost += weight * (not (frame.contains(*rectangle.min) and frame.contains(*rectangle.max)))
@@ -108,6 +114,24 @@ class Placing:
             return False
         taken.append(rectangle)
         return True
+
+
+def _nearer(rectangle: BboxBase, own: FloatArray, points: FloatArray) -> int:
+    """Return how many points are nearer to a rectangle than its own point is, at most `SOME`."""
+    low, high = np.array(rectangle.min), np.array(rectangle.max)
+
+    def squared(places: FloatArray) -> FloatArray:
+        outside = np.maximum(np.maximum(low - places, places - high), 0.0)
+        return np.asarray(np.sum(outside**2, axis=-1))
+
+    # Its own point is as near as itself, up to rounding of pixels.
+    return min(int(np.sum(squared(points) < squared(own) - 1e-6)), SOME)
+
+
+def _filled(box: BboxBase) -> FloatArray:
+    """Return points all over a rectangle, shape (m, 2)."""
+    across, up = np.linspace(box.x0, box.x1, 9), np.linspace(box.y0, box.y1, 9)
+    return np.column_stack([one.ravel() for one in np.meshgrid(across, up)])
 
 
 def emptiest(points: FloatArray, size: FloatArray) -> tuple[tuple[float, float], int]:

@@ -82,7 +82,7 @@ class LossPictures(Pictures):
                 predicted.sum(axis=1),
                 exact.sum(axis=1),
                 row_labels=self._fit.row_labels,
-                outliers=names,
+                names=names,
                 title=title,
                 size=size,
                 ax=ax,
