@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import influstat as ist
 from influstat import plots
 
 RNG = np.random.default_rng(8)
@@ -13,8 +14,11 @@ LABELS = np.array([f"row {chr(97 + i)}" for i in range(N)])
 CLASSES = np.arange(N) % 2
 IMAGES = RNG.integers(0, 255, (N, 16))
 
+FIT = ist.Ridge(lam=0.0).fit(np.ones((N, 1)), EXACT + 0.5, names=["mean"])
+
 # name -> (function of ax, number of axes)
 CALLS = {
+    "breakdown": (lambda ax: plots.breakdown(FIT.breakdown("mean"), ax=ax), 1),
     "predicted_against_exact": (
         lambda ax: plots.predicted_against_exact(
             PREDICTED, EXACT, row_labels=LABELS, classes=CLASSES, title="a", ax=ax

@@ -16,9 +16,11 @@ from influstat.plots.pairs import influence_pairs
 from influstat.plots.removal import predicted_against_exact, solver_panels
 from influstat.plots.residuals import leverage_contours, residual_quantiles, residuals_against_fitted
 from influstat.plots.search import search_curves
+from influstat.plots.sets import breakdown
 from influstat.plots.slopes import coefficient_slope
 
 __all__ = [
+    "breakdown",
     "coefficient_forest",
     "coefficient_slope",
     "factor_panels",

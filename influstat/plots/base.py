@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,9 +93,8 @@ def for_notebooks(*, dpi: float = 100.0, retina: bool = True) -> None:
         from IPython import get_ipython
 
         if get_ipython() is not None:
-            from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-            set_matplotlib_formats("retina" if twice else "png")
+            inline: Any = import_module("matplotlib_inline.backend_inline")
+            inline.set_matplotlib_formats("retina" if twice else "png")
 
 
 def figure_size(size: Any, ax: Any, usual: tuple[float, float]) -> tuple[float, float]:
@@ -234,6 +234,11 @@ def labels_of(row_labels: Any, length: int, *, argument: str = "row_labels") -> 
     return labels
 
 
+def width_of(ax: Axes) -> float:
+    """Return the width of the axes in points."""
+    return 72.0 / float(ax.figure.dpi) * float(ax.get_window_extent().width)
+
+
 def tidy(ax: Axes, *, xlabel: str, ylabel: str, title: str | None = None, pad: float = 6.0) -> None:
     """Label the axes, in one style for all plots; long labels are wrapped, titles `pad` points above."""
     frame = ax.get_window_extent()
@@ -250,10 +255,10 @@ def tidy(ax: Axes, *, xlabel: str, ylabel: str, title: str | None = None, pad: f
 
 def scientific(ax: Axes) -> None:
     """Write small and large tick labels with one common power of ten, few enough not to collide."""
-    for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
-        if axis.get_scale() == "linear":
-            ax.ticklabel_format(style="sci", axis=name, scilimits=(-2, 3), useMathText=True)
-            ax.locator_params(axis=name, nbins=5)
+    both: tuple[tuple[Literal["x", "y"], str], ...] = (("x", ax.get_xscale()), ("y", ax.get_yscale()))
+    for name in (name for name, scale in both if scale == "linear"):
+        ax.ticklabel_format(style="sci", axis=name, scilimits=(-2, 3), useMathText=True)
+        ax.locator_params(axis=name, nbins=5)
     # Right of the axis, not under its end, where the axis' label can be.
     power = ax.xaxis.get_offset_text()
     power.set_x(1.01)

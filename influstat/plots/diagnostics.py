@@ -89,11 +89,11 @@ def influence_bubble(
     h, r, d, labels = h[kept], r[kept], d[kept], labels[kept]
     chosen = points.largest(d, names)
     ax = base.one_axes(ax, size=size)
-    area = 4.0 + 260.0 * d / (d.max() or 1.0)
+    area = 10.0 + 500.0 * d / (d.max() or 1.0)
     colours = np.full(len(h), base.BLUE, dtype=object)
     colours[chosen] = base.ORANGE
     ax.scatter(
-        h, r, s=area, c=colours.tolist(), alpha=0.45, linewidths=0.5, edgecolors="white",
+        h, r, s=area, c=colours.tolist(), alpha=0.45, linewidths=0.6, edgecolors=colours.tolist(),
         rasterized=len(h) > 2000,
     )  # fmt: skip
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)

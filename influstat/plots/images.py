@@ -255,11 +255,11 @@ def _pictures(images: Any, shape: Any) -> NDArray[Any]:
 
 def _one_picture(argument: str, picture: Any, shape: Any) -> NDArray[Any]:
     """Return one picture as a matrix, or raise."""
-    pixels = numeric_array(argument, picture)
+    pixels = np.asarray(numeric_array(argument, picture))
     if pixels.ndim not in (1, 2):
         need = "be one picture, a vector of pixels or a matrix"
         raise InvalidArgument(argument, need, f"has shape {pixels.shape}", "Pass one row.")
-    return _pictures(pixels[None], shape)[0]
+    return np.asarray(_pictures(pixels[None], shape)[0])
 
 
 def _height_and_width(shape: Any) -> tuple[int, int]:

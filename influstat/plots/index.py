@@ -108,7 +108,7 @@ def influence_panels(
     names: int = 3,
     threshold: float | None = None,
     threshold_name: str | None = None,
-    columns: int | None = None,
+    columns: int = 2,
     title: str | None = None,
     size: Any = None,
     ax: Any = None,
@@ -123,8 +123,8 @@ def influence_panels(
         What the values are, with their unit.
     row_labels, names, threshold, threshold_name
         As for `influence_index`, in each panel.
-    columns : int, optional
-        Panels beside each other in a new figure; two when left out.
+    columns : int
+        Panels beside each other in a new figure.
     title : str, optional
         Above the figure.
     size : pair of float, optional
@@ -166,7 +166,7 @@ def influence_panels(
         panels[one] = base.column(f"measures[{one!r}]", values, length, holes=True)
     labels = base.labels_of(row_labels, len(next(iter(panels.values()))))
     whole_number("names", names, at_least=0)
-    columns = min(2 if columns is None else whole_number("columns", columns, at_least=1), len(panels))
+    columns = min(whole_number("columns", columns, at_least=1), len(panels))
     kept = base.drawn(labels, **{f"measures[{one!r}]": values for one, values in panels.items()})
     axes = base.several_axes(ax, len(panels), columns=columns, height=2.4, size=size)
     notes = [

@@ -46,6 +46,11 @@ def level(ax: Axes, height: float, name: str) -> None:
 def upright(ax: Axes, place: float, name: str) -> None:
     """Draw a vertical threshold, its name above the axes; the title then needs `ABOVE`."""
     ax.axvline(place, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
+    name_upright(ax, place, name)
+
+
+def name_upright(ax: Axes, place: float, name: str) -> None:
+    """Write the name of a vertical line above the axes."""
     ax.text(
         place, 1.01, name, transform=ax.get_xaxis_transform(), va="bottom", ha="center",
         fontsize=base.SMALL, color=base.DARK,

@@ -59,7 +59,7 @@ class Placing:
         """Move the texts to where there is room."""
         points = self.ax.transData.transform(self.obstacles)
         legend = self.ax.get_legend()
-        taken = [] if legend is None else [legend.get_window_extent(renderer)]
+        taken: list[BboxBase] = [] if legend is None else [legend.get_window_extent(renderer)]
         if self.box is not None and self.box.get_visible():
             within = self.ax.transAxes.inverted().transform(points)
             extent = self.box.get_window_extent(renderer)

@@ -124,7 +124,7 @@ def label_points(
     distances = np.full(len(x), 4.0) if gaps is None else gaps
     names = []
     # A name of less than half the width has room on one side of its point at least.
-    width = max(0.45 * 72.0 / ax.figure.dpi * ax.get_window_extent().width, 40.0)
+    width = max(0.45 * base.width_of(ax), 40.0)
     for i in chosen:
         text = ax.annotate(
             row_name(labels[i], width=width),

@@ -245,7 +245,7 @@ def _where_right(ax: Axes) -> None:
     """Draw the line of equal changes, named where it leaves the axes on the right if these are not narrow."""
     ax.axline((0.0, 0.0), slope=1.0, color=base.GREY, linestyle="--", linewidth=0.8, zorder=1)
     (_, right), (low, high) = ax.get_xlim(), ax.get_ylim()
-    if ax.get_window_extent().width * 72.0 / ax.figure.dpi < NARROW:
+    if base.width_of(ax) < NARROW:
         return
     ax.text(
         1.01, (right - low) / (high - low), "y = x", transform=ax.transAxes, ha="left", va="center",

@@ -281,7 +281,7 @@ def leverage_contours(
     obstacles = [np.zeros((0, 2))]
     for height in heights:
         curve = np.sqrt(height * p * (1.0 - grid) / grid)
-        _contour(ax, grid, curve, f"{height:g}")
+        _contour(ax, grid, curve, height)
         obstacles += [np.column_stack([grid, side * curve]) for side in (1.0, -1.0)]
     chosen = points.largest(distance, names)
     points.label_points(ax, h, r, labels, chosen, obstacles=np.vstack(obstacles))
@@ -290,14 +290,13 @@ def leverage_contours(
     return ax
 
 
-def _contour(ax: Axes, x: FloatArray, y: FloatArray, name: str) -> None:
+def _contour(ax: Axes, x: FloatArray, y: FloatArray, height: float) -> None:
     """Draw y and -y over x, each with its name where it leaves the axes on the right."""
     low, high = ax.get_ylim()
-    for side in (1.0, -1.0):
-        ax.plot(x, side * y, color=base.ORANGE, linewidth=0.9, linestyle="--", zorder=1)
-    end = float(y[-1]) if y[-1] < high else -float(y[-1])
-    if low < end < high:
-        ax.text(
-            1.01, end, name, transform=ax.get_yaxis_transform(), va="center", ha="left",
-            fontsize=base.SMALL, color=base.DARK,
-        )  # fmt: skip
+    for curve in (y, -y):
+        ax.plot(x, curve, color=base.ORANGE, linewidth=0.9, linestyle="--", zorder=1)
+        if low < curve[-1] < high:
+            ax.text(
+                1.01, float(curve[-1]), f"{height:g}", transform=ax.get_yaxis_transform(), va="center",
+                ha="left", fontsize=base.SMALL, color=base.DARK,
+            )  # fmt: skip

@@ -1,0 +1,153 @@
+"""Several standard pictures in one figure: the four of R's plot of a fit, and index plots of measures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
+from influstat.input.settings import entries, optional_text
+from influstat.input.validation import whole_number
+from influstat.statistics.pictures.base import drawing
+from influstat.statistics.pictures.residuals import MOST, ResidualPictures
+from influstat.statistics.pictures.rows import RowPictures
+
+MEASURES = ("cooks_d", "student_resid", "hat_diag")
+
+
+class PanelPictures(RowPictures, ResidualPictures):
+    """Figures of several pictures."""
+
+    def overview(
+        self,
+        *,
+        simulations: int = 99,
+        seed: int = 0,
+        names: int = 3,
+        title: str | None = None,
+        size: Any = None,
+        ax: Any = None,
+    ) -> NDArray[Any]:
+        """Draw the four pictures of R's ``plot(fit)``: residuals, quantiles, spread, and leverage.
+
+        Parameters
+        ----------
+        simulations, seed
+            As for `qq`.
+        names : int
+            How many rows are named in each panel, where there is room.
+        title : str, optional
+            Above the figure.
+        size : pair of float, optional
+            Width and height of a new figure in inches.
+        ax : sequence of Axes, optional
+            One per panel.
+
+        Returns
+        -------
+        ndarray of Axes, shape (4,)
+            Those of `residuals`, `qq`, `scale_location` and `cooks_contours`.
+
+        Raises
+        ------
+        Unsupported
+            The risk has no linear predictor, or its loss no variance.
+        InvalidArgument, InvalidType
+            An argument is not as above.
+
+        Warns
+        -----
+        DoubtfulResult
+            Some rows have measures that do not exist: they are not drawn.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0], row_labels=list("abcd"))
+        >>> [ax.get_title() for ax in fit.plot.overview(simulations=0)]
+        ['residuals', 'quantiles', 'spread', 'leverage']
+        """
+        names, title = whole_number("names", names, at_least=0), optional_text("title", title)
+        (
+            whole_number("simulations", simulations, at_least=0, at_most=MOST),
+            whole_number("seed", seed, at_least=0),
+        )
+        self._columns(
+            "student_resid", "standard_resid_deviance"
+        )  # refuses, if it must, before a figure is made
+        with drawing() as plots:
+            axes: NDArray[Any] = plots.base.several_axes(ax, 4, columns=2, height=3.8, size=size)
+            plots.base.figure_title(axes, title)
+        self.residuals(names=names, title="residuals", ax=axes[0])
+        self.qq(simulations=simulations, seed=seed, names=names, title="quantiles", ax=axes[1])
+        self.scale_location(names=names, title="spread", ax=axes[2])
+        self.cooks_contours(names=names, title="leverage", ax=axes[3])
+        return axes
+
+    def indices(
+        self,
+        measures: Any = MEASURES,
+        *,
+        rules: str | None = "R",
+        names: int = 3,
+        title: str | None = None,
+        size: Any = None,
+        ax: Any = None,
+    ) -> NDArray[Any]:
+        """Draw index plots of several measures below each other, each in its own scale.
+
+        Parameters
+        ----------
+        measures : list of str
+            As for `index`, which draws each.
+        rules : {"R", "size-adjusted"}, optional
+            Whose thresholds are drawn, as `Fit.flags` has them; None for no lines.
+        names : int
+            How many of the largest are marked and, where there is room, named, in each panel.
+        title : str, optional
+            Above the figure.
+        size : pair of float, optional
+            Width and height of a new figure in inches.
+        ax : sequence of Axes, optional
+            One per panel.
+
+        Returns
+        -------
+        ndarray of Axes
+            In the order of the measures.
+
+        Raises
+        ------
+        Unsupported
+            This fit has no such measure.
+        InvalidArgument, InvalidType
+            There are no measures or no such measure, or an argument is not as above.
+
+        Warns
+        -----
+        DoubtfulResult
+            Some rows have measures that do not exist: they are not drawn.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0], row_labels=list("abcd"))
+        >>> [ax.get_ylabel() for ax in fit.plot.indices()]
+        ["Cook's distance", 'studentised residual', 'leverage']
+        """
+        names, title = whole_number("names", names, at_least=0), optional_text("title", title)
+        chosen = entries("measures", measures)
+        if not chosen:
+            raise InvalidArgument("measures", "name at least one", "is empty", 'Pass ["cooks_d"], say.')
+        for one in chosen:
+            self._measure(one)  # what is refused is refused before a figure is made
+            self._limit("", rules)
+        with drawing() as plots:
+            axes: NDArray[Any] = plots.base.several_axes(ax, len(chosen), columns=1, height=2.2, size=size)
+            plots.base.figure_title(axes, title)
+        for one, measure in zip(axes, chosen, strict=True):
+            self.index(measure, rules=rules, names=names, ax=one)
+            if one is not axes[-1] and one.get_xlabel() == "row":
+                one.set_xlabel("")
+        return axes
