@@ -223,5 +223,5 @@ def _stems(
     stems += [np.column_stack([x, origin + part * (y - origin)]) for part in np.linspace(0.0, 1.0, 9)]
     tall = [np.column_stack([x[chosen], origin + part * (y[chosen] - origin)]) for part in FINE]
     stems += tall  # names are of tall stems, which a name must not slip across between two points
-    points.label_points(ax, x, y, called, chosen, obstacles=np.vstack(stems), rim=False)
+    points.label_points(ax, x, y, called, chosen, obstacles=np.vstack(stems), stems=True)
     return note

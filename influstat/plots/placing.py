@@ -106,10 +106,12 @@ class Placing:
                 for weight, frame in frames:
                     cost += weight * (not (frame.contains(*rectangle.min) and frame.contains(*rectangle.max)))
                 cost += OVER_TEXT * rectangle.padded(pixel).count_overlaps(taken)
-                candidates.append((cost, reach * direction, direction, rectangle))
-        cost, offset, (right, up), rectangle = min(candidates, key=lambda candidate: candidate[0])
+                candidates.append((cost, reach * direction, direction, rectangle, step))
+        cost, offset, (right, up), rectangle, step = min(candidates, key=lambda candidate: candidate[0])
         name.set_position((float(offset[0]), float(offset[1])))
         name.set(horizontalalignment=ALIGN_X[right], verticalalignment=ALIGN_Y[up])
+        if name.arrow_patch is not None:
+            name.arrow_patch.set_visible(step > 0.0)
         if cost >= OUTSIDE_FIGURE:
             return False
         taken.append(rectangle)

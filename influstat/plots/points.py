@@ -32,7 +32,8 @@ def classes_of(classes: Any, length: int) -> list[Class]:
     if len(kinds) > len(base.CYCLE):
         need = f"hold at most {len(base.CYCLE)} kinds"
         raise InvalidArgument("classes", need, f"holds {len(kinds)}", "Merge or drop some.")
-    return [(str(kind), given == kind, base.CYCLE[k], base.MARKERS[k]) for k, kind in enumerate(kinds)]
+    names = [f"{kind:g}" if isinstance(kind, float) else str(kind) for kind in kinds]
+    return [(names[k], given == kind, base.CYCLE[k], base.MARKERS[k]) for k, kind in enumerate(kinds)]
 
 
 def marker_size(count: int) -> float:
@@ -111,13 +112,14 @@ def label_points(
     gaps: FloatArray | None = None,
     obstacles: FloatArray | None = None,
     box: Text | None = None,
-    rim: bool = True,
+    stems: bool = False,
 ) -> None:
     """Write the names of the chosen points beside them, where they cover least.
 
     `gaps` are the distances to keep, in points, `obstacles` points to keep free beside all (x, y),
-    `box` a text to put into a free corner first; with `rim` names have a white rim, which would cut
-    through lines. A name with no place but over another is not drawn.
+    `box` a text to put into a free corner first. Names have a white rim and are nearer to their point than
+    to any other where they can be; not so those of `stems`, which a rim would cut through, and of which the
+    named ones have marks. A name with no place but over another is not drawn.
     """
     from matplotlib.patheffects import withStroke
 
@@ -135,7 +137,7 @@ def label_points(
             arrowprops={
                 "arrowstyle": "-", "color": base.DARK, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2.5,
             },
-            path_effects=[withStroke(linewidth=2.0, foreground="white")] if rim else None,
+            path_effects=None if stems else [withStroke(linewidth=2.0, foreground="white")],
             zorder=4,
         )  # fmt: skip
         text.set_in_layout(False)  # long names do not shrink the axes
@@ -144,7 +146,7 @@ def label_points(
         box.set_in_layout(False)
     points = np.column_stack([x, y])
     points = points if obstacles is None else np.vstack([points, obstacles])
-    Placing(ax, points, names, distances[chosen], box, count=len(x)).install()
+    Placing(ax, points, names, distances[chosen], box, count=0 if stems else len(x)).install()
 
 
 def largest(
