@@ -175,7 +175,7 @@ def of_pictures(fit, logistic):
     """Return the pictures of a fit."""
     shown = {"names": 1, **SHOWN}
     two = {"distance": {"X": XT, "y": LT, "offset": np.zeros(M), **shown}}
-    return methods("FitPlots of two classes", logistic.plot, two) | methods("FitPlots", fit.plot, {
+    return methods("FitPlots", logistic.plot, two) | methods("FitPlots", fit.plot, {
         "bubble": shown, "cooks_contours": shown,
         "index": {"measure": "hat_diag", "rules": "R", **shown},
         "dfbetas": {"coefficients": ["a"], "rules": "R", "columns": 1, **shown},
