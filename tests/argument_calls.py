@@ -194,6 +194,8 @@ def of_pictures(fit, logistic):
         "solvers": {**TESTS, "solvers": None, "columns": 1, **shown},
         "removal_report": {**TESTS, "top": 3, "groups": None, "columns": 1, **shown},
         "scale_location": {"smooth": True, **shown},
+        "added_variables": {"coefficients": ["b"], "columns": 1, **shown},
+        "component_residuals": {"coefficients": ["b"], "smooth": True, "columns": 1, **shown},
         "overview": {"simulations": 2, "seed": 0, **shown},
         "indices": {"measures": ["hat_diag"], "rules": "R", **shown},
     })  # fmt: skip

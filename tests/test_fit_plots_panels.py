@@ -179,3 +179,22 @@ def test_wrong_measures_leave_no_figure(measures, sentence):
     with pytest.raises(InvalidArgument, match=sentence):
         FITS["OLS"].plot.indices(measures)
     assert not plt.get_fignums()
+
+
+@each_fit
+@pytest.mark.parametrize("picture", ["added_variable", "component_residual"])
+def test_slopes_have_a_panel_per_coefficient_without_the_constant(name, picture):
+    fit = FITS[name]
+    many = getattr(fit.plot, {"added_variable": "added_variables"}.get(picture, "component_residuals"))
+    for given, expected in ((None, ["a", "b", "c"]), (["c", 1], ["c", fit.names[1]])):
+        axes = many(given, names=1)
+        alone = [getattr(fit.plot, picture)(one, names=1) for one in expected]
+        assert [ax.get_xlabel() for ax in axes] == [ax.get_xlabel() for ax in alone]
+        for ours, theirs in zip(axes, alone, strict=True):
+            assert np.array_equal(points(ours), points(theirs))
+            assert named(ours) == named(theirs)
+    for wrong in (["age"], []):
+        plt.close("all")
+        with pytest.raises(InvalidArgument, match="coefficients"):
+            many(wrong)
+        assert not plt.get_fignums()

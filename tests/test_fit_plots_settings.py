@@ -32,6 +32,8 @@ PANELS = {
     "helpful_and_harmful": 2,
     "overview": 4,
     "indices": 3,
+    "added_variables": 3,
+    "component_residuals": 3,
 }
 PICTURES = {
     "bubble": {}, "index": {}, "dfbetas": {"coefficients": ["a"]}, "cooks_contours": {}, "residuals": {},
@@ -39,7 +41,7 @@ PICTURES = {
     "forest": {"coefficient": "a"}, "groups": {"groups": np.arange(N) % 5, "coefficient": "a"},
     "predicted_against_exact": TESTS, "loss_change": TESTS, "solvers": TESTS, "removal_report": TESTS,
     "distance": TESTS, "helpful_and_harmful": {"images": IMAGES, **TESTS}, "overview": {"simulations": 3},
-    "indices": {}, "scale_location": {},
+    "indices": {}, "scale_location": {}, "added_variables": {}, "component_residuals": {},
 }  # fmt: skip
 each_picture = pytest.mark.parametrize("picture", PICTURES)
 

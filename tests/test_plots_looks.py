@@ -89,6 +89,24 @@ def test_a_name_is_nearer_to_its_point_than_to_any_other():
     assert np.argmin(away) == 1
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_line_to_a_name_crosses_no_other_name(seed):
+    rng = np.random.default_rng(seed)
+    exact = np.sort(rng.normal(size=150))
+    predicted = exact + 0.002 * rng.normal(size=150)
+    predicted[60:64] += 0.05 + 0.02 * rng.random(4)
+    labels = [f"a row of number {k}" for k in range(150)]
+    texts = drawn_texts(plots.predicted_against_exact(predicted, exact, names=4, row_labels=labels))
+    names = [(text, extent) for text, extent in texts if hasattr(text, "xy")]
+    assert len(names) == 4
+    for text, extent in names:
+        place, middle = text.axes.transData.transform(text.xy), 0.5 * (extent.p0 + extent.p1)
+        if not text.arrow_patch.get_visible():
+            continue
+        line = middle + np.linspace(0.0, 1.0, 41)[:, None] * (place - middle)
+        assert not any(other.count_contains(line) for _, other in texts if other is not extent)
+
+
 def test_names_of_stems_have_no_rim_that_would_cut_them():
     names = [text for text in plots.influence_index(EXACT).texts if hasattr(text, "xy")]
     assert names

@@ -6,7 +6,7 @@ Only then are the limits, the size and the layout of the axes final.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ ALIGN_X = {-1: "right", 0: "center", 1: "left"}
 ALIGN_Y = {-1: "top", 0: "center", 1: "bottom"}
 
 OVER_TEXT, OUTSIDE_FIGURE, OUTSIDE_AXES, OVER_NAMED = 1e6, 1e4, 1e3, 1e2  # over another point: 1
+CROSSING = 50.0  # for each text that the line to a name crosses
 NEARER = 3.0  # for each point nearer to a name than its own, up to some: so it would seem to be theirs
 SOME = 10
 
@@ -59,18 +60,19 @@ class Placing:
         """Move the texts to where there is room."""
         points = self.ax.transData.transform(self.obstacles)
         legend = self.ax.get_legend()
-        taken: list[BboxBase] = [] if legend is None else [legend.get_window_extent(renderer)]
+        texts: list[BboxBase] = [] if legend is None else [legend.get_window_extent(renderer)]
         if self.box is not None and self.box.get_visible():
             within = self.ax.transAxes.inverted().transform(points)
             extent = self.box.get_window_extent(renderer)
             size = np.array([extent.width / self.ax.bbox.width, extent.height / self.ax.bbox.height])
-            filled = [_filled(extent.transformed(self.ax.transAxes.inverted())) for extent in taken]
+            filled = [_filled(extent.transformed(self.ax.transAxes.inverted())) for extent in texts]
             put(self.box, emptiest(np.vstack([within, *filled]), size)[0])
-            taken.append(self.box.get_window_extent(renderer))
+            texts.append(self.box.get_window_extent(renderer))
         ours = {id(text) for text in (*self.names, self.box)}
         others = (text for text in self.ax.texts if id(text) not in ours and text.get_visible())
-        taken += [text.get_window_extent(renderer) for text in others]
+        texts += [text.get_window_extent(renderer) for text in others]
         named = self.ax.transData.transform(np.array([name.xy for name in self.names]).reshape(-1, 2))
+        taken = _Taken(texts)
         for name, gap, place in zip(self.names, self.gaps, named, strict=True):
             shown = self.ax.bbox.contains(*place)
             name.set_visible(shown and self._move(name, gap, place, points, named, taken, renderer))
@@ -82,7 +84,7 @@ class Placing:
         place: FloatArray,
         points: FloatArray,
         named: FloatArray,
-        taken: list[BboxBase],
+        taken: _Taken,
         renderer: Any,
     ) -> bool:
         """Put one name where it covers least; tell whether it covers no other text and is in the figure."""
@@ -105,7 +107,7 @@ class Placing:
                 cost += OVER_NAMED * rectangle.padded(2.0 * pixel).count_contains(named)
                 for weight, frame in frames:
                     cost += weight * (not (frame.contains(*rectangle.min) and frame.contains(*rectangle.max)))
-                cost += OVER_TEXT * rectangle.padded(pixel).count_overlaps(taken)
+                cost += taken.cost(rectangle, place, step, pixel)
                 candidates.append((cost, reach * direction, direction, rectangle, step))
         cost, offset, (right, up), rectangle, step = min(candidates, key=lambda candidate: candidate[0])
         name.set_position((float(offset[0]), float(offset[1])))
@@ -114,8 +116,39 @@ class Placing:
             name.arrow_patch.set_visible(step > 0.0)
         if cost >= OUTSIDE_FIGURE:
             return False
-        taken.append(rectangle)
+        taken.add(rectangle, place, step)
         return True
+
+
+@dataclass
+class _Taken:
+    """Places of texts, and of lines that lead from texts to their points."""
+
+    texts: list[BboxBase]
+    leaders: list[FloatArray] = field(default_factory=list)
+
+    def cost(self, rectangle: BboxBase, place: FloatArray, step: float, pixel: float) -> float:
+        """Return what a name at a rectangle costs, for texts and lines that it or its line would cover."""
+        cost = OVER_TEXT * rectangle.padded(pixel).count_overlaps(self.texts)
+        cost += CROSSING * sum(rectangle.count_contains(leader) > 0 for leader in self.leaders)
+        if step > 0.0:
+            line = _leader(rectangle, place)
+            cost += CROSSING * sum(text.count_contains(line) > 0 for text in self.texts)
+        return cost
+
+    def add(self, rectangle: BboxBase, place: FloatArray, step: float) -> None:
+        """Take a place for a name, and for the line to its point if there is one."""
+        self.texts.append(rectangle)
+        if step > 0.0:
+            self.leaders.append(_leader(rectangle, place))
+
+
+def _leader(rectangle: BboxBase, place: FloatArray) -> FloatArray:
+    """Return points on the line from the middle of a name to its point, without those in the name."""
+    middle = 0.5 * (np.array(rectangle.min) + np.array(rectangle.max))
+    line = middle + np.linspace(0.0, 1.0, 41)[:, None] * (place - middle)
+    low, high = np.array(rectangle.min), np.array(rectangle.max)
+    return np.asarray(line[~((line >= low) & (line <= high)).all(axis=1)])
 
 
 def _nearer(rectangle: BboxBase, own: FloatArray, points: FloatArray) -> int:
