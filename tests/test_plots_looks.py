@@ -107,6 +107,16 @@ def test_the_line_to_a_name_crosses_no_other_name(seed):
         assert not any(other.count_contains(line) for _, other in texts if other is not extent)
 
 
+def test_a_ring_is_around_each_point_whose_name_is_drawn():
+    ax = plots.predicted_against_exact(np.where(np.arange(60) < 50, 1.0, 0.0), np.zeros(60), names=50)
+    drawn_texts(ax)  # of fifty names at one point most have no room
+    names = [text for text in ax.texts if hasattr(text, "xy")]
+    rings = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [ring.get_visible() for ring in rings] == [name.get_visible() for name in names]
+    assert [(ring.get_xdata()[0], ring.get_ydata()[0]) for ring in rings] == [name.xy for name in names]
+    assert 0 < sum(name.get_visible() for name in names) < 50
+
+
 def test_names_of_stems_have_no_rim_that_would_cut_them():
     names = [text for text in plots.influence_index(EXACT).texts if hasattr(text, "xy")]
     assert names

@@ -15,6 +15,7 @@ from influstat.input.validation import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
     from matplotlib.text import Annotation, Text
     from matplotlib.transforms import BboxBase
 
@@ -43,6 +44,7 @@ class Placing:
     names: Sequence[Annotation]  # most important first; one over another, or cut off, is not drawn
     gaps: FloatArray  # distance of each name from its point, in points
     box: Text | None = None  # put into the emptiest corner, or at the emptiest side
+    rings: Sequence[Line2D] = ()  # around the points of the names, if any: shown where the name is
     count: int = 0  # how many of the obstacles, the first ones, are points that a name could belong to
 
     def install(self) -> None:
@@ -76,6 +78,8 @@ class Placing:
         for name, gap, place in zip(self.names, self.gaps, named, strict=True):
             shown = self.ax.bbox.contains(*place)
             name.set_visible(shown and self._move(name, gap, place, points, named, taken, renderer))
+        for ring, name in zip(self.rings, self.names, strict=False):
+            ring.set_visible(name.get_visible())
 
     def _move(
         self,

@@ -118,13 +118,13 @@ def label_points(
 
     `gaps` are the distances to keep, in points, `obstacles` points to keep free beside all (x, y),
     `box` a text to put into a free corner first. Names have a white rim and are nearer to their point than
-    to any other where they can be; not so those of `stems`, which a rim would cut through, and of which the
-    named ones have marks. A name with no place but over another is not drawn.
+    to any other where they can be, and that point has a ring; not so those of `stems`, which a rim would cut
+    through, and of which the named ones have marks. A name with no place but over another is not drawn.
     """
     from matplotlib.patheffects import withStroke
 
-    distances = np.full(len(x), 4.0) if gaps is None else gaps
-    names = []
+    distances = np.full(len(x), 5.0) if gaps is None else gaps
+    names, rings = [], []
     # A name of less than half the width has room on one side of its point at least.
     width = max(0.45 * base.width_of(ax), 40.0)
     for i in chosen:
@@ -142,11 +142,18 @@ def label_points(
         )  # fmt: skip
         text.set_in_layout(False)  # long names do not shrink the axes
         names.append(text)
+        if gaps is None and not stems:
+            size = np.sqrt(marker_size(len(x))) + 2.5
+            rings += ax.plot(
+                [x[i]], [y[i]], "o", markersize=size, markerfacecolor="none", markeredgecolor=base.BLACK,
+                color=base.BLACK, markeredgewidth=0.6, zorder=3,
+            )  # fmt: skip
     if box is not None:
         box.set_in_layout(False)
     points = np.column_stack([x, y])
     points = points if obstacles is None else np.vstack([points, obstacles])
-    Placing(ax, points, names, distances[chosen], box, count=0 if stems else len(x)).install()
+    count = 0 if stems else len(x)
+    Placing(ax, points, names, distances[chosen], box, rings, count).install()
 
 
 def largest(
