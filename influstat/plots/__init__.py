@@ -1,4 +1,4 @@
-"""Pictures of influence and removal: plain arrays in, matplotlib Axes out.
+"""Pictures of influence and removal: plain arrays (of `breakdown`, a result) in, matplotlib Axes out.
 
 Every function draws on `ax` (or, where it draws several panels, on a sequence of Axes), makes its own
 where none is given, and returns what it drew on. matplotlib is imported when a function is called; it
