@@ -164,7 +164,7 @@ def _table(result: BreakdownTable, title: str | None, size: Any, ax: Axes | None
     ax.set_yticks(range(len(names)), names)
     units = next(iter(result.results.values())).units if result.results else "rows"
     _table_key(ax)
-    base.tidy(ax, xlabel=f"{units} whose removal flips the sign", ylabel="", title=title, pad=ABOVE)
+    base.tidy(ax, xlabel=f"{units} whose removal flips the conclusion", ylabel="", title=title, pad=ABOVE)
     ax.tick_params(axis="y", labelsize=base.SMALL, length=0)
     return ax
 
