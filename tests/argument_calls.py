@@ -27,7 +27,7 @@ WAYS = {"kind": "linear"}
 STATISTICS = {"dispersion": 1.0, "frequency": False}
 COVARIANCE = {"correction": None, "information": "observed", "kernel": "bartlett", "lags": 1}
 SHOWN = {"title": None, "size": None, "ax": None}
-NAMED = {"row_labels": None, "outliers": 1, **SHOWN}
+NAMED = {"row_labels": None, "names": 1, **SHOWN}
 TOP = {"top": {"k": 2, "column": 0, "side": "rise"}, "to_latex": {}}
 BY = {"top": {**TOP["top"], "by": "t_values"}, "to_latex": {}}
 LIMIT = {"threshold": 1.0, "threshold_name": "t"}
@@ -157,7 +157,8 @@ def calls():
         }),
         **methods("InferenceTable", inference.table, {"to_frame": {"quantity": "standard_errors"}, **BY}),
         "CoefficientReport.plot": (drawn(fit.report("b", top=2).plot), SHOWN),
-        **{name: (drawn(call), values) for name, (call, values) in of_pictures(fit).items()},
+        "Breakdown.plot": (drawn(fit.breakdown("b", budget_seconds=0.0).plot), SHOWN),
+        **{name: (drawn(call), values) for name, (call, values) in of_pictures(fit, logistic).items()},
         **methods("Functional", functional, {
             "leave_one_out": {"method": "exact", "rows": [0, 1]}, "standard_errors": {"kind": "model"},
             "breakdown": {"which": 0, "at": 0.1, **LIMITS}, **TOP,
@@ -178,10 +179,11 @@ def calls():
     return table | of_settings() | of_functions(fit, logistic) | of_parts()
 
 
-def of_pictures(fit):
+def of_pictures(fit, logistic):
     """Return the pictures of a fit."""
     shown = {"names": 1, **SHOWN}
-    return methods("FitPlots", fit.plot, {
+    two = {"distance": {"X": XT, "y": LT, "offset": np.zeros(M), **shown}}
+    return methods("FitPlots", logistic.plot, two) | methods("FitPlots", fit.plot, {
         "bubble": shown, "cooks_contours": shown,
         "index": {"measure": "hat_diag", "rules": "R", **shown},
         "dfbetas": {"coefficients": ["a"], "rules": "R", "columns": 1, **shown},
@@ -192,6 +194,18 @@ def of_pictures(fit):
         "forest": {"coefficient": "b", "groups": None, "inference": None, **shown},
         "groups": {"groups": GROUPS, "coefficient": "b", "method": "newton", **shown},
         "predicted_against_exact": {**TESTS, "method": "influence", **shown},
+        "loss_change": {**TESTS, "method": "influence", **shown},
+        "helpful_and_harmful": {
+            **TESTS, "images": np.arange(4.0 * N).reshape(N, 4), "method": "influence", "shape": (2, 2),
+            **shown,
+        },
+        "solvers": {**TESTS, "solvers": None, "columns": 1, **shown},
+        "removal_report": {**TESTS, "top": 3, "groups": None, "columns": 1, **shown},
+        "scale_location": {"smooth": True, **shown},
+        "added_variables": {"coefficients": ["b"], "columns": 1, **shown},
+        "component_residuals": {"coefficients": ["b"], "smooth": True, "columns": 1, **shown},
+        "overview": {"simulations": 2, "seed": 0, **shown},
+        "indices": {"measures": ["hat_diag"], "rules": "R", **shown},
     })  # fmt: skip
 
 
@@ -353,6 +367,7 @@ def drawn(function):
 def of_parts():
     """Return the functions of plots, data sets, experiments and strategies."""
     plot = {
+        "breakdown": {"result": fits()["ridge"].breakdown("b", budget_seconds=0.0), **SHOWN},
         "coefficient_forest": {
             "estimate": 1.0, "without": ROW, "row_labels": None, "interval": (0.0, 2.0),
             "intervals_without": None, "name": "x", **SHOWN,
@@ -383,30 +398,37 @@ def of_parts():
             "residual_name": "r", "limit": 2.0, **NAMED,
         },
         "influence_against_distance": {
-            "distance": ROW, "influence": ROW, "classes": None, "row_labels": None, "outliers": 1,
-            "title": None, "quantity": "q", "ax": None,
+            "distance": ROW, "influence": ROW, "classes": None, "quantity": "q", "unit": "cm", **NAMED,
+        },
+        "influence_pairs": {
+            "first": ROW, "second": ROW, "distances": np.column_stack([ROW, ROW]), "models": ("a", "b"),
+            "quantity": "q", **NAMED,
         },
         "factor_panels": {
-            "true": ROW, "variants": {"a": ROW}, "same_label": ROW > 3, "equal_units": (), "ax": None,
+            "true": ROW, "variants": {"a": ROW}, "same_label": ROW > 3, "equal_units": (), **NAMED,
         },
+        "for_notebooks": {"dpi": 100.0, "retina": True},
         "image_panels": {
             "images": np.eye(4), "titles": list("abcd"), "shape": (2, 2), "columns": 2, "frames": None,
-            "ax": None,
+            **SHOWN,
+        },
+        "image_difference": {
+            "before": [0.0, 1.0], "after": [1.0, 1.0], "shape": (1, 2), "unit": "u", **SHOWN,
         },
         "helpful_and_harmful_images": {
             "images": np.eye(4), "change": [1.0, -1.0, 2.0, 0.0], "k": 1, "row_labels": None,
-            "shape": None, "ax": None,
+            "shape": None, **SHOWN,
         },
         "predicted_against_exact": {
             "predicted": ROW, "exact": ROW + 0.1, "classes": None, "quantity": "q", "reference": None,
-            **NAMED,
+            "agreement": "slope", "equal": True, **NAMED,
         },
         "solver_panels": {
-            "predictions": {"a": ROW}, "exact": ROW, "row_labels": None, "classes": None, "outliers": 1,
-            "quantity": "q", "reference": None, "columns": 1, "ax": None,
+            "predictions": {"a": ROW}, "exact": ROW, "classes": None, "quantity": "q", "reference": None,
+            "agreement": "slope", "columns": 1, **NAMED,
         },
         "search_curves": {
-            "checked": [1, 2], "found": {"a": [0.1, 0.2]}, "total_rows": 8, "title": None, "ax": None,
+            "checked": [1, 2], "found": {"a": [0.1, 0.2]}, "total_rows": 8, **SHOWN,
         },
     }  # fmt: skip
 

@@ -150,9 +150,7 @@ def test_losses_without_a_certified_bound_are_counted_with_the_reason():
     half = np.arange(12) % 2
     X, y = np.column_stack([half, 1 - half, np.ones(12)]), rng.normal(size=12)
     fit = ist.from_sklearn(LinearRegression(fit_intercept=False).fit(X, y), X, y)
-    with pytest.warns(
-        ist.errors.DoubtfulResult, match="12 of 12 losses have no certified .* depend on"
-    ):
+    with pytest.warns(ist.errors.DoubtfulResult, match="12 of 12 losses have no certified .* depend on"):
         found = ist.cross_validate(fit, certified=True)
     assert np.isnan(found.error_bound).all()
     assert np.isfinite(found.row_losses).all()

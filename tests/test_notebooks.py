@@ -58,7 +58,7 @@ def test_none_holds_a_path_or_an_address_of_one_machine(path):
     text = path.read_text(encoding="utf-8")
     pictures = re.sub(r'"image/png": "[^"]*"', "", text)
     assert not re.search(r"/work/|/tmp/|/home/|/root/| at 0x[0-9a-f]{6}", pictures)
-    assert len(text) < 400_000
+    assert len(text) < 600_000  # figures are of twice the dots, for sharp screens
 
 
 def own_table():
