@@ -2,7 +2,6 @@
 
 from functools import cache, wraps
 
-import matplotlib.pyplot as plt
 import numpy as np
 import statsmodels.api as sm
 from hypothesis import Phase, find, settings
@@ -10,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 import influstat as ist
 from influstat import checks, datasets, experiments, plots, strategies
+from tests.argument_calls_of_plots import ROW, SHOWN, drawn, of_plots
 
 N, M = 8, 3
 RNG = np.random.default_rng(0)
@@ -18,7 +18,6 @@ Y = (X @ [0.5, 1.0, -1.0] + RNG.normal(size=N)).round(1)
 LABELS = (RNG.permutation(N) % 2).astype(float)
 XT, YT, LT = X[:M] + 0.1, Y[:M] + 0.1, LABELS[:M]
 GROUPS = np.arange(N) // 2
-ROW = np.arange(float(N))
 NAMES = ["a", "b", "c"]
 ROWS = {"weights": np.ones(N), "offset": np.zeros(N), "names": NAMES, "row_labels": list("abcdefgh")}
 NEW = {"X": XT, "offset": np.zeros(M)}
@@ -26,11 +25,8 @@ TESTS = {"X": XT, "y": YT, "offset": np.zeros(M)}
 WAYS = {"kind": "linear"}
 STATISTICS = {"dispersion": 1.0, "frequency": False}
 COVARIANCE = {"correction": None, "information": "observed", "kernel": "bartlett", "lags": 1}
-SHOWN = {"title": None, "size": None, "ax": None}
-NAMED = {"row_labels": None, "names": 1, **SHOWN}
 TOP = {"top": {"k": 2, "column": 0, "side": "rise"}, "to_latex": {}}
 BY = {"top": {**TOP["top"], "by": "t_values"}, "to_latex": {}}
-LIMIT = {"threshold": 1.0, "threshold_name": "t"}
 CHECK = {"seed": 0, "laws": None}
 LIMITS = {"groups": None, "budget_seconds": 0.0, "largest": 2, "search": False}
 ANY = settings(database=None, phases=[Phase.generate])  # any draw will do: no simpler one is looked for
@@ -351,88 +347,12 @@ def first_of(strategy):
     return call
 
 
-def drawn(function):
-    """Return a call that leaves no figure behind."""
-
-    @wraps(function)
-    def call(**arguments):
-        try:
-            return function(**arguments)
-        finally:
-            plt.close("all")
-
-    return call
-
-
 def of_parts():
     """Return the functions of plots, data sets, experiments and strategies."""
-    plot = {
-        "breakdown": {"result": fits()["ridge"].breakdown("b", budget_seconds=0.0), **SHOWN},
-        "coefficient_forest": {
-            "estimate": 1.0, "without": ROW, "row_labels": None, "interval": (0.0, 2.0),
-            "intervals_without": None, "name": "x", **SHOWN,
-        },
-        "influence_index": {
-            "values": ROW, "name": "x", "origin": 0.0, "unit": "row", **NAMED, **LIMIT,
-        },
-        "influence_panels": {
-            "measures": {"a": ROW}, "name": "x", "columns": 1, **NAMED, **LIMIT,
-        },
-        "residuals_against_fitted": {
-            "fitted": ROW, "residuals": ROW, "name": "r", "fitted_name": "f", "smooth": True, "limit": 2.0,
-            **NAMED,
-        },
-        "residual_quantiles": {
-            "residuals": ROW, "quantiles": ROW, "envelope": np.column_stack([ROW - 1.0, ROW + 1.0]),
-            "name": "r", "quantile_name": "q", "note": "n", **NAMED,
-        },
-        "leverage_contours": {
-            "leverage": ROW / 10, "residual": ROW, "coefficients": 2.0, "levels": (0.5, 1.0),
-            "residual_name": "r", **NAMED,
-        },
-        "coefficient_slope": {
-            "x": ROW, "y": ROW, "slope": 1.0, "xlabel": "x", "ylabel": "y", "smooth": True, **NAMED,
-        },
-        "influence_bubble": {
-            "leverage": ROW / 10, "residual": ROW, "cooks_distance": ROW, "coefficients": 2.0,
-            "residual_name": "r", "limit": 2.0, **NAMED,
-        },
-        "influence_against_distance": {
-            "distance": ROW, "influence": ROW, "classes": None, "quantity": "q", "unit": "cm", **NAMED,
-        },
-        "influence_pairs": {
-            "first": ROW, "second": ROW, "distances": np.column_stack([ROW, ROW]), "models": ("a", "b"),
-            "quantity": "q", **NAMED,
-        },
-        "factor_panels": {
-            "true": ROW, "variants": {"a": ROW}, "same_label": ROW > 3, "equal_units": (), **NAMED,
-        },
-        "for_notebooks": {"dpi": 100.0, "retina": True},
-        "image_panels": {
-            "images": np.eye(4), "titles": list("abcd"), "shape": (2, 2), "columns": 2, "frames": None,
-            **SHOWN,
-        },
-        "image_difference": {
-            "before": [0.0, 1.0], "after": [1.0, 1.0], "shape": (1, 2), "unit": "u", **SHOWN,
-        },
-        "helpful_and_harmful_images": {
-            "images": np.eye(4), "change": [1.0, -1.0, 2.0, 0.0], "k": 1, "row_labels": None,
-            "shape": None, **SHOWN,
-        },
-        "predicted_against_exact": {
-            "predicted": ROW, "exact": ROW + 0.1, "classes": None, "quantity": "q", "reference": None,
-            "agreement": "slope", "equal": True, **NAMED,
-        },
-        "solver_panels": {
-            "predictions": {"a": ROW}, "exact": ROW, "classes": None, "quantity": "q", "reference": None,
-            "agreement": "slope", "columns": 1, **NAMED,
-        },
-        "search_curves": {
-            "checked": [1, 2], "found": {"a": [0.1, 0.2]}, "total_rows": 8, **SHOWN,
-        },
-    }  # fmt: skip
-
-    table = {f"plots.{name}": (drawn(getattr(plots, name)), arguments) for name, arguments in plot.items()}
+    table = {
+        f"plots.{name}": (drawn(getattr(plots, name)), arguments)
+        for name, arguments in of_plots(fits()["ridge"]).items()
+    }
     data = datasets.Dataset(X, Y, tuple(NAMES), np.arange(N), "here")
     split = experiments.split_rows(data, np.arange(5), np.arange(5, N))
     return table | {

@@ -290,8 +290,9 @@ def test_sessions_of_notebooks_draw_larger_and_sharper(monkeypatch):
         plots.for_notebooks()
         plots.for_notebooks(retina=False)
         assert asked == ["retina", "png"]
-        with pytest.raises(InvalidArgument, match="dpi must be greater than 0"):
-            plots.for_notebooks(dpi=0)
+        for dots, sentence in ((0, "dpi must be at least 10"), (1e9, "dpi must be at most 2400 dots")):
+            with pytest.raises(InvalidArgument, match=sentence):
+                plots.for_notebooks(dpi=dots)
 
 
 def test_titles_stand_above_all_panels():

@@ -60,6 +60,9 @@ def pyplot() -> Any:
     return plt
 
 
+LEAST_DPI, MOST_DPI = 10.0, 2400.0  # fewer show no letter, and more fill the memory
+
+
 def for_notebooks(*, dpi: float = 100.0, retina: bool = True) -> None:
     """Let this session draw larger, sharper figures: for the first cell of a notebook.
 
@@ -76,7 +79,7 @@ def for_notebooks(*, dpi: float = 100.0, retina: bool = True) -> None:
     Raises
     ------
     InvalidArgument, InvalidType
-        The dots per inch are no number above 0.
+        The dots per inch are no number from 10 to 2400.
     MissingDependency
         matplotlib is not installed.
 
@@ -87,7 +90,10 @@ def for_notebooks(*, dpi: float = 100.0, retina: bool = True) -> None:
     >>> plots.influence_index([0.2, 0.9, 0.1]).figure.dpi
     100.0
     """
-    dots, twice = real_number("dpi", dpi, above=0.0), flag("retina", retina)
+    dots, twice = real_number("dpi", dpi, at_least=LEAST_DPI), flag("retina", retina)
+    if dots > MOST_DPI:
+        too_many = f"be at most {MOST_DPI:g} dots per inch"
+        raise InvalidArgument("dpi", too_many, f"is {dots:g}", "Printers use 300 to 600.")
     pyplot().rcParams["figure.dpi"] = dots
     with suppress(ImportError):
         from IPython import get_ipython
