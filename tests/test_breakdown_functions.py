@@ -10,6 +10,8 @@ from statsmodels.tools.sm_exceptions import DomainWarning
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument
 
+pytestmark = pytest.mark.usefixtures("own_seconds")
+
 SPECTOR = sm.datasets.spector.load_pandas().data
 CRIME = sm.datasets.statecrime.load_pandas().data
 CRIME_X = sm.add_constant(CRIME[["urban", "poverty", "hs_grad", "single"]])

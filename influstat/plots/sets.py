@@ -89,7 +89,7 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
     if result.upper is not None:
         ax.plot(
             [result.upper], [result.value_without], "D", color=base.ORANGE, markersize=6, linestyle="",
-            label=f"found: {result.upper} {result.units}", zorder=4,
+            label=f"found: {_counted(result.upper, result.units)}", zorder=4,
         )  # fmt: skip
         shown = np.append(shown, result.value_without)
     low, high = np.nanmin(shown), np.nanmax(shown)
@@ -97,8 +97,7 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
     lines.level(ax, at, f"threshold\n{at:g}")
     if result.lower > 1:
         beyond = low if result.side == "above" else high
-        what = "1 row" if result.lower == 2 else f"{result.lower - 1} rows"
-        what = what.replace("row", result.units[:-1])
+        what = _counted(result.lower - 1, result.units)
         _band(ax, 0.0, result.lower - 1.0, at, beyond, f"proven: {what} cannot get here")
     ax.set(xlim=(0.0, max(float(k[-1]), result.upper or 0, 1.0) * 1.04), ylim=(low, high))
     _key(ax)
@@ -107,6 +106,11 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
     xlabel = _noted(ax, f"{result.units} removed, largest first-order effect first", said)
     base.tidy(ax, xlabel=xlabel, ylabel=_quantity(result), title=title or result.question, pad=ABOVE)
     return ax
+
+
+def _counted(number: int, units: str) -> str:
+    """Return how many rows or clusters, in words: 1 row, 2 rows."""
+    return f"{number} {units if number != 1 else units[:-1]}"
 
 
 def _reached(result: Reach, title: str | None, ax: Axes) -> Axes:
