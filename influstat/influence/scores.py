@@ -146,7 +146,7 @@ class Scores(Tabled):
 
         def first(effect: FloatArray) -> list[tuple[Any, int, float]]:
             order = np.argsort(-effect, kind="stable")[:k]  # nan, if any, comes last
-            return [(_plain(self.row_labels[i]), int(i), float(change[i])) for i in order if effect[i] > 0]
+            return [(plain(self.row_labels[i]), int(i), float(change[i])) for i in order if effect[i] > 0]
 
         quantity = self.quantity
         if quantity == "theta":
@@ -216,6 +216,6 @@ class Scores(Tabled):
         )
 
 
-def _plain(label: Any) -> Any:
+def plain(label: Any) -> Any:
     """Return a NumPy number or text as the Python object that it stands for."""
     return label.item() if isinstance(label, np.generic) else label

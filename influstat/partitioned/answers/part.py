@@ -1,0 +1,143 @@
+"""`Ask` and `Part`: one question put to the rows of one partition, and its answer there."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.input.labels import index_of
+from influstat.input.validation import FloatArray
+from influstat.partitioned.block import Block
+from influstat.partitioned.part import PartMinimum
+from influstat.partitioned.recipe import Recipe
+
+Indices = NDArray[np.intp]
+Table = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Left:
+    """Rows of one partition that ask for sums over all of them: their data, and where they are."""
+
+    partition: int
+    rows: Indices  # within the partition
+    positions: Indices  # among all rows
+    block: Block
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The answer for some rows of one partition.
+
+    Attributes
+    ----------
+    partition : int
+        Which.
+    positions : ndarray of int, shape (k,)
+        Where the rows are among all.
+    labels : ndarray, shape (k,)
+        What they are called.
+    table : dict of ndarrays of shape (k,)
+        The columns of the answer.
+    left : Left or None
+        Rows that it lacks.
+    """
+
+    partition: int
+    positions: Indices
+    labels: NDArray[Any]
+    table: Table
+    left: Left | None = None
+
+    def frame(self) -> Any:
+        """Return the rows as a DataFrame, labelled, with their positions."""
+        import pandas as pd
+
+        return pd.DataFrame({"position": self.positions, **self.table}, index=index_of(self.labels))
+
+
+class Question(ABC):
+    """What is asked of every row, with all that it needs to know of the others: p-sized, and picklable.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        The columns that can be ranked: effects, or measures.
+    quantity : str
+        What changes.
+    """
+
+    columns: tuple[str, ...]
+    quantity: str
+
+    @abstractmethod
+    def table(self, minimum: PartMinimum) -> tuple[Table, Indices | None]:
+        """Return the columns for all rows of a partition, and which rows are left for sums over all."""
+
+    def heading(self, column: str) -> str:
+        """Return what the column is called in a ranking."""
+        return f"coefficient of {column}" if self.quantity == "theta" else self.quantity
+
+    def empty(self) -> Table:
+        """Return the columns without rows."""
+        return {name: np.empty(0) for name in self.columns}
+
+
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """A question for one partition.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        How its rows become a risk, W known.
+    theta : ndarray, shape (p,)
+        The minimiser.
+    hessian : Hessian
+        H(theta) over all rows, mean scale.
+    starts : ndarray of int
+        Position of the first row of every partition.
+    question : Question
+        What is asked.
+    """
+
+    recipe: Recipe
+    theta: FloatArray
+    hessian: Any
+    starts: Indices
+    question: Question
+
+    def __call__(self, partition: int, block: Block) -> Part:
+        """Return the answer for the rows of the partition."""
+        start = int(self.starts[partition])
+        risk = self.recipe.risk(block, start)
+        if risk is None:
+            return Part(
+                partition, np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), self.question.empty()
+            )
+        table, left = self.question.table(PartMinimum(risk, self.theta, self.hessian))
+        positions = np.arange(start, start + len(block))
+        if left is None or not left.size:
+            return Part(partition, positions, risk.row_labels, table)
+        kept = np.ones(len(block), dtype=np.bool_)
+        kept[left] = False
+        lacking = Left(partition, left, positions[left], block.take(left))
+        rest = {name: values[kept] for name, values in table.items()}
+        return Part(partition, positions[kept], risk.row_labels[kept], rest, lacking)
+
+
+def joined(parts: Iterable[Part]) -> Part:
+    """Return parts of one partition as one, in the order of the rows."""
+    known = [part for part in parts if len(part.positions)]
+    if len(known) == 1:
+        return known[0]
+    positions = np.concatenate([part.positions for part in known])
+    order = np.argsort(positions)
+    labels = np.concatenate([part.labels for part in known])[order]
+    table = {name: np.concatenate([part.table[name] for part in known])[order] for name in known[0].table}
+    return Part(known[0].partition, positions[order], labels, table)

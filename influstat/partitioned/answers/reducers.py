@@ -1,0 +1,220 @@
+"""What an answer is reduced to without being held: rows of largest effect, counts in bins, sums by group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.influence.scores import Ranking, plain
+from influstat.input.validation import FloatArray
+from influstat.partitioned.answers.part import Left, Part
+from influstat.partitioned.block import Block
+from influstat.partitioned.runners.base import Summable, added
+
+Reducer = Callable[[Part], Any]
+
+
+@dataclass(eq=False)
+class Extremes(Summable):
+    """The rows of the k largest values above 0, the largest first, ties in the order of the rows."""
+
+    k: int
+    values: FloatArray
+    positions: NDArray[np.intp]
+    labels: list[Any]
+
+    def plus(self, other: Extremes) -> Extremes:
+        """Return those of both."""
+        values = np.concatenate([self.values, other.values])
+        positions = np.concatenate([self.positions, other.positions])
+        labels = self.labels + other.labels
+        order = np.lexsort((positions, -values))[: self.k]
+        return Extremes(self.k, values[order], positions[order], [labels[i] for i in order])
+
+    @classmethod
+    def of(cls, k: int, effect: FloatArray, part: Part) -> Extremes:
+        """Return those of one part."""
+        order = np.argsort(-effect, kind="stable")[:k]  # nan comes last
+        order = order[effect[order] > 0]
+        labels = [plain(part.labels[i]) for i in order]
+        return cls(k, effect[order], part.positions[order], labels)
+
+
+@dataclass(eq=False)
+class Both(Summable):
+    """Rows of the largest effects of either sign."""
+
+    largest: Extremes
+    smallest: Extremes
+
+    def plus(self, other: Both) -> Both:
+        """Return those of both."""
+        return Both(self.largest.plus(other.largest), self.smallest.plus(other.smallest))
+
+    def ranking(self, quantity: str) -> Ranking:
+        """Return them as a ranking."""
+        large, small = self.largest, self.smallest
+        up = zip(large.labels, large.positions.tolist(), large.values.tolist(), strict=True)
+        down = zip(small.labels, small.positions.tolist(), (-small.values).tolist(), strict=True)
+        return Ranking(list(up), list(down), quantity)
+
+
+@dataclass(frozen=True)
+class Top:
+    """The rows whose values of each column are largest and smallest."""
+
+    k: int
+    columns: tuple[str, ...]
+
+    def __call__(self, part: Part) -> Columnwise:
+        """Return those of one part."""
+        found = {}
+        for name in self.columns:
+            values = part.table[name]
+            found[name] = Both(Extremes.of(self.k, values, part), Extremes.of(self.k, -values, part))
+        return Columnwise(found)
+
+
+@dataclass(eq=False)
+class Columnwise(Summable):
+    """One sum for each of several columns, or groups."""
+
+    of: dict[Any, Any]
+
+    def plus(self, other: Columnwise) -> Columnwise:
+        """Return the sums of both, name by name."""
+        for name, value in other.of.items():
+            self.of[name] = added(self.of.get(name), value)
+        return self
+
+
+@dataclass(eq=False)
+class Moments(Summable):
+    """Count, sum, sum of squares, least and most of finite values, and how many are nan."""
+
+    count: int
+    nan: int
+    total: float
+    squares: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: FloatArray) -> Moments:
+        """Return those of an array."""
+        known = values[~np.isnan(values)]
+        least, most = np.min(known, initial=np.inf), np.max(known, initial=-np.inf)
+        squares = float(known @ known)
+        return cls(
+            known.size, values.size - known.size, float(known.sum()), squares, float(least), float(most)
+        )
+
+    def plus(self, other: Moments) -> Moments:
+        """Return those of both."""
+        return Moments(
+            self.count + other.count,
+            self.nan + other.nan,
+            self.total + other.total,
+            self.squares + other.squares,
+            min(self.least, other.least),
+            max(self.most, other.most),
+        )
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Moments of columns over all rows, or over the rows of each group."""
+
+    columns: tuple[str, ...]
+    by: Callable[[NDArray[Any]], Any] | None = None  # from labels to groups
+
+    def __call__(self, part: Part) -> Columnwise:
+        """Return those of one part: {(group, column): Moments}."""
+        n = len(part.positions)
+        keys = np.zeros(n, dtype=np.intp) if self.by is None else np.asarray(self.by(part.labels))
+        groups, owners = np.unique(keys, return_inverse=True)
+        found = {}
+        for j, group in enumerate(groups.tolist()):
+            rows = owners == j
+            for name in self.columns:
+                found[group, name] = Moments.of(part.table[name][rows])
+        return Columnwise(found)
+
+
+@dataclass(eq=False)
+class Counts(Summable):
+    """How many values lie in each bin."""
+
+    counts: NDArray[np.intp]
+
+    def plus(self, other: Counts) -> Counts:
+        """Return the counts of both."""
+        return Counts(self.counts + other.counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Counts of one column between edges."""
+
+    column: str
+    edges: FloatArray
+
+    def __call__(self, part: Part) -> Counts:
+        """Return the counts of one part."""
+        values = part.table[self.column]
+        return Counts(np.histogram(values[~np.isnan(values)], self.edges)[0])
+
+
+@dataclass(eq=False)
+class Held(Summable):
+    """Values that are held: those of a column between two limits."""
+
+    values: list[FloatArray]
+
+    def plus(self, other: Held) -> Held:
+        """Return the values of both."""
+        self.values += other.values
+        return self
+
+
+@dataclass(frozen=True)
+class Between:
+    """The values of one column in [low, high]."""
+
+    column: str
+    low: float
+    high: float
+
+    def __call__(self, part: Part) -> Held:
+        """Return those of one part."""
+        values = part.table[self.column]
+        return Held([values[(values >= self.low) & (values <= self.high)]])
+
+
+@dataclass(eq=False)
+class WithLeft(Summable):
+    """A reduced answer, and the rows that it lacks."""
+
+    reduced: Any
+    left: list[Left] = field(default_factory=list)
+
+    def plus(self, other: WithLeft) -> WithLeft:
+        """Return both together."""
+        return WithLeft(added(self.reduced, other.reduced), self.left + other.left)
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """A question for one partition, reduced where it is answered."""
+
+    ask: Callable[[int, Block], Part]
+    reducer: Reducer
+
+    def __call__(self, partition: int, block: Block) -> WithLeft:
+        """Return the reduced answer."""
+        part = self.ask(partition, block)
+        return WithLeft(self.reducer(part), [] if part.left is None else [part.left])

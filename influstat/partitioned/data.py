@@ -1,0 +1,174 @@
+"""`partitions`: the one entry for rows that are read a partition at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.printing import short
+from influstat.input.validation import whole_number
+from influstat.partitioned.runners.base import Runner, Serial, Threads
+from influstat.partitioned.sources.arrays import ArraySource
+from influstat.partitioned.sources.base import Columns, Source, read_names
+from influstat.partitioned.sources.chunks import ChunkSource
+
+KINDS = (
+    "be arrays, memory maps, a csr_array, the path of a Parquet file or folder, a dask "
+    "array or dataframe, or a callable that returns an iterator of chunks"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Partitions:
+    """Rows in partitions, and who works on them; made by `influstat.partitions`.
+
+    Attributes
+    ----------
+    source : Source
+        Where the rows are.
+    runner : Runner
+        Who reads and works on them.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> ist.partitions(np.ones((4, 2)), np.ones(4), rows=2, runner="serial")
+    Partitions(ArraySource of 2 columns, Serial of 1)
+    """
+
+    source: Source
+    runner: Runner
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns of X are called."""
+        return self.source.names
+
+    def __repr__(self) -> str:
+        kind, runner = type(self.source).__name__, type(self.runner).__name__
+        return f"Partitions({kind} of {len(self.names)} columns, {runner} of {self.runner.workers})"
+
+
+def partitions(
+    data: Any,
+    y: Any = None,
+    *,
+    columns: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    labels: Any = None,
+    rows: Any = None,
+    runner: Any = None,
+) -> Partitions:
+    """Return rows that are read a partition at a time: beyond memory, or on several machines.
+
+    Parameters
+    ----------
+    data : see below
+        - ndarray, `np.memmap` or scipy.sparse, shape (n, p), cut into partitions of `rows` rows. float32
+          stays float32 until it is worked on; the file of a memory map is read piece by piece.
+        - path of a Parquet file or of a folder of them (also a list of paths): a row group is a partition.
+        - dask.array (cut along rows) or dask.dataframe.
+        - a callable that returns a new iterator of chunks each time it is called: (X, y), (X, y, weights),
+          a dict of arrays, or a DataFrame.
+    y : array_like of shape (n,), dask.array, or str
+        Targets; the name of their column where the data are a table.
+    columns : sequence of str, optional
+        Of a table, the columns of X; all that are not named otherwise when left out. Of arrays, their names.
+    weights, offset, labels : array_like of shape (n,), or str, optional
+        w_i >= 0 (default 1), o_i (default 0) and what rows are called: positions over all partitions where
+        left out; of a dask.dataframe "index" is its index, and so it is where divisions are known.
+    rows : int or list of int, optional
+        Rows of a partition (or of each), for arrays; about 16 MiB of X when left out.
+    runner : {"serial", "threads"}, int, or dask.distributed.Client, optional
+        One thread; as many as there are processors (or as `int` says), the default; or a cluster's workers.
+
+    Returns
+    -------
+    Partitions
+        What `ist.Logistic(lam=1.0).fit`, other models and `ist.PartitionedRisk` take in place of X and y.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The parts do not belong together; a column does not exist; the client is closed.
+    MissingDependency
+        Parquet or a dask client is asked for, and the package is not installed.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> X, y = np.array([[1.0], [1.0], [1.0]]), np.array([1.0, 3.0, 5.0])
+    >>> data = ist.partitions(X, y, rows=2)             # two partitions, of two rows and of one
+    >>> fit = ist.Ridge(lam=1.0).fit(data)
+    >>> fit.theta                                       # 9 / (3 + 1)
+    array([2.25])
+    """
+    source = _source(data, y, columns, weights, offset, labels, rows)
+    return Partitions(source, _runner(runner, source))
+
+
+def _source(data: Any, y: Any, columns: Any, weights: Any, offset: Any, labels: Any, rows: Any) -> Source:
+    extra = {"weights": weights, "offset": offset, "labels": labels}
+    if isinstance(data, Source):
+        return data
+    if callable(data):
+        _not_with_chunks(rows, extra)
+        return ChunkSource(data, None if y is None else _columns(y, columns, **extra))
+    if isinstance(data, np.ndarray) or sp.issparse(data):
+        if y is None:
+            raise InvalidArgument("y", "be given with arrays", "is left out", "Pass their targets.")
+        named = read_names(columns)
+        if rows is not None and np.ndim(rows) == 0:
+            rows = whole_number("rows", rows, at_least=1)
+        arrays = {name: None if value is None else _array(value) for name, value in extra.items()}
+        return ArraySource(data, _array(y), rows=rows, names=named, **arrays)
+    raise InvalidType("data", KINDS, f"is {short(data)}", "Convert it, e.g. with np.asarray.")
+
+
+def _array(value: Any) -> Any:
+    return value if isinstance(value, np.ndarray) else np.asarray(value)
+
+
+def _not_with_chunks(rows: Any, extra: dict[str, Any]) -> None:
+    given = [
+        name
+        for name, value in {"rows": rows, **extra}.items()
+        if not (value is None or isinstance(value, str))
+    ]
+    if given:
+        raise InvalidArgument(
+            given[0], "be left out with a callable", "is given", "Let the chunks hold it, or name its column."
+        )
+
+
+def _columns(y: Any, columns: Any, **extra: Any) -> Columns:
+    """Return which columns of a table are what, all of them named by text."""
+    for name, value in {"y": y, **extra}.items():
+        if not (isinstance(value, str) or (value is None and name != "y")):
+            raise InvalidType(name, "name a column of the table", f"is {short(value)}", "Pass its name.")
+    return Columns(y, read_names(columns), **extra)
+
+
+def _runner(runner: Any, source: Source) -> Runner:
+    found: Runner
+    if isinstance(runner, Runner):
+        found = runner
+    elif runner is None or (isinstance(runner, str) and runner == "threads"):
+        found = Threads()
+    elif isinstance(runner, str) and runner == "serial":
+        found = Serial()
+    elif isinstance(runner, int) and not isinstance(runner, bool):
+        found = Threads(whole_number("runner", runner, at_least=1))
+    else:
+        raise InvalidType(
+            "runner",
+            'be "serial", "threads", a number of threads, or a dask client',
+            f"is {short(runner)}",
+            "Pass one of these.",
+        )
+    return Serial() if source.in_order else found

@@ -1,0 +1,198 @@
+"""`PartitionedRisk`: the risk of `LinearRisk` for rows that are read a partition at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from influstat.algebra.symmetric import Symmetric
+from influstat.curvature.dense import DenseCurvature
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.parts import require_parts
+from influstat.input.printing import short
+from influstat.input.validation import FloatArray, choice
+from influstat.losses.base import Loss, constant_second
+from influstat.partitioned.block import Block
+from influstat.partitioned.data import Partitions
+from influstat.partitioned.recipe import Recipe
+from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sums import Counted, Newton, NewtonSums
+from influstat.risks.penalties import L2, Penalty
+from influstat.risks.penalties.base import no_penalty
+from influstat.risks.protocol import Protocol
+
+
+class PartitionedRisk:
+    """R(theta) = (1/W) [sum_i w_i l(y_i, x_i'theta + o_i) + P(theta)] of rows in partitions, mean scale.
+
+    Each theta costs one pass over the data, which brings value, gradient and Hessian together.
+
+    Parameters
+    ----------
+    loss : Loss
+        The pointwise loss.
+    data : Partitions
+        The rows, from `influstat.partitions`.
+    penalty : Penalty, optional
+        The total penalty P; none when left out.
+    intercept : bool
+        Append an unpenalised column of ones, last in theta.
+    protocol, test_protocol : {"fixed", "folded"}
+        As for `LinearRisk`.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        A part is not usable; of rows, the message names partition and row.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> data = ist.partitions(np.array([[1.0], [1.0]]), np.array([1.0, 3.0]), rows=1)
+    >>> risk = ist.PartitionedRisk(ist.SquaredError(), data, penalty=ist.L2(2.0))
+    >>> risk.value(np.array([1.0]))         # ((1-1)^2 + (3-1)^2 + 1^2) / 2
+    2.5
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        data: Partitions,
+        *,
+        penalty: Penalty | None = None,
+        intercept: bool = False,
+        protocol: str = "fixed",
+        test_protocol: str | None = None,
+    ) -> None:
+        require_parts("loss", loss, Loss, need="be a pointwise loss", example="ist.LogisticLoss()")
+        if not isinstance(data, Partitions):
+            raise InvalidType("data", "be partitions", f"is {short(data)}", "Make them: ist.partitions(...).")
+        if not (penalty is None or isinstance(penalty, Penalty)):
+            raise no_penalty("penalty", penalty)
+        read = Protocol.read("protocol", protocol)
+        of_tests = read if test_protocol is None else Protocol.read("test_protocol", test_protocol)
+        recipe = Recipe(loss, data.names, choice("intercept", intercept, (True, False)), L2(), read, of_tests)
+        placed = (L2() if penalty is None else penalty).placed(recipe.names, intercept=recipe.intercept)
+        self._set(data, replace(recipe, penalty=placed))
+
+    def _set(self, data: Partitions, recipe: Recipe) -> None:
+        self.data, self.recipe = data, recipe
+        self.loss, self.penalty, self.protocol = recipe.loss, recipe.penalty, recipe.protocol
+        self.names = recipe.names
+        self.quadratic = constant_second(self.loss) is not None and self.penalty.constant_hessian
+        self._last: tuple[FloatArray, NewtonSums] | None = None
+
+    def _with(self, data: Partitions, recipe: Recipe, counted: Counted) -> PartitionedRisk:
+        other = object.__new__(PartitionedRisk)
+        other._set(data, recipe)
+        other.__dict__["counted"] = counted
+        return other
+
+    def with_loss(self, loss: Loss) -> PartitionedRisk:
+        """Return the risk of the same rows with another loss for the same targets."""
+        return self._with(self.data, replace(self.recipe, loss=loss), self.counted)
+
+    def without(self, partition: int, row: int, weight: float) -> PartitionedRisk:
+        """Return the risk without one row (by its place in its partition), its penalty as protocols say."""
+        counted, total = self.counted, self.counted.weight
+        factor = self.protocol.after(total, total - weight)
+        penalty = self.penalty if factor == 1.0 else self.penalty.scaled(factor)
+        data = Partitions(_Without(self.data.source, partition, row), self.data.runner)
+        left = replace(counted, weight=total - weight)
+        return self._with(data, replace(self.recipe, penalty=penalty), left)
+
+    # -- passes over the data ------------------------------------------------------------------------
+
+    def sums(self, theta: FloatArray) -> NewtonSums:
+        """Return value, gradient and Hessian at theta, sum scale, without the penalty: one pass."""
+        if self._last is None or not np.array_equal(self._last[0], theta):
+            work = Newton(self.recipe.summed(), theta.copy(), True)
+            found = self.data.runner.reduce(self.data.source, work)
+            self.__dict__.setdefault("counted", found.counted)
+            self._last = theta.copy(), found
+        return self._last[1]
+
+    @cached_property
+    def counted(self) -> Counted:
+        """How many rows each partition has, and their weight: read in the first pass."""
+        found: Counted = self.sums(np.zeros(len(self.names))).counted
+        return found
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, p): rows and coefficients."""
+        return int(self.counted.rows.sum()), len(self.names)
+
+    @property
+    def total_weight(self) -> float:
+        """W, the sum of the weights."""
+        return self._checked_weight(self.counted)
+
+    def _checked_weight(self, counted: Counted) -> float:
+        if not counted.rows.sum() >= 2:
+            raise InvalidArgument(
+                "data", "have at least 2 rows", f"has {counted.rows.sum()}", "Influence compares rows."
+            )
+        if not 0.0 < counted.weight < np.inf:
+            raise InvalidArgument(
+                "weights",
+                "have a positive, finite sum",
+                f"sums to {counted.weight:g}",
+                "Weigh some row above 0.",
+            )
+        return counted.weight
+
+    # -- the risk, in mean scale ---------------------------------------------------------------------
+
+    def value(self, theta: FloatArray) -> float:
+        """Return R(theta)."""
+        return float((self.sums(theta).value + self.penalty.value(theta)) / self.total_weight)
+
+    def gradient(self, theta: FloatArray) -> FloatArray:
+        """Return grad R(theta), shape (p,)."""
+        return (self.sums(theta).gradient + self.penalty.gradient(theta)) / self.total_weight
+
+    def gradient_scale(self, theta: FloatArray) -> FloatArray:
+        """Return the size that each entry of the gradient would have without cancellation, shape (p,)."""
+        return (self.sums(theta).scale + self.penalty.gradient_scale(theta)) / self.total_weight
+
+    def curvature(self, theta: FloatArray) -> DenseCurvature:
+        """Return the Hessian H(theta), p x p."""
+        matrix = np.array(self.sums(theta).hessian, order="F")
+        penalty: Symmetric = self.penalty.hessian(theta)
+        penalty.add_to(matrix)
+        matrix /= self.total_weight
+        return DenseCurvature(matrix, self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class _Without(Source):
+    """A source in which one row has no weight."""
+
+    inner: Source
+    partition: int
+    row: int
+
+    def __post_init__(self) -> None:
+        for name in ("names", "everywhere", "in_order"):
+            object.__setattr__(self, name, getattr(self.inner, name))
+
+    def partitions(self) -> int:
+        return self.inner.partitions()
+
+    def place(self, partition: int) -> str:
+        return self.inner.place(partition)
+
+    def read(self, partition: int) -> Block:
+        block = self.inner.read(partition)
+        if partition != self.partition:
+            return block
+        weights = np.ones(len(block)) if block.weights is None else np.array(block.weights, dtype=np.float64)
+        weights[self.row] = 0.0
+        return replace(block, weights=weights)
+
+    def identity(self) -> tuple[Any, ...]:
+        return (*self.inner.identity(), self.partition, self.row)

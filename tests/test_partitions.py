@@ -1,0 +1,277 @@
+"""Rows in partitions give the numbers of rows in memory, however they are cut and whoever works on them."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import influstat as ist
+from influstat.partitioned.block import Block
+from influstat.partitioned.data import Partitions
+from influstat.partitioned.runners.base import Serial, Threads, spans
+from influstat.partitioned.sources.base import Source
+
+FEW = settings(max_examples=4)  # each draw fits twice; the slow law at the end draws many
+CLOSE = {"rtol": 1e-12, "atol": 1e-12}  # sums in another order: a few float64 epsilons times the condition
+N, P = 60, 3
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(N, P)).astype(np.float32)
+ETA = X.astype(float) @ [1.0, -0.5, 0.2]
+LABELS = (RNG.random(N) < 1.0 / (1.0 + np.exp(-ETA))).astype(float)
+Y = ETA + RNG.normal(size=N)
+COUNTS = RNG.poisson(np.exp(0.3 * ETA)).astype(float)
+WEIGHTS, OFFSET = RNG.random(N) + 0.5, 0.1 * RNG.normal(size=N)
+XT, YT, LT = X[:4] + 0.1, Y[:4], LABELS[:4]
+
+MODELS = {
+    "ridge": (ist.Ridge(lam=1.0), Y, YT),
+    "ridge fixed": (ist.Ridge(lam=1.0, intercept=True, protocol="fixed"), Y, YT),
+    "logistic": (ist.Logistic(lam=0.5), LABELS, LT),
+    "signed": (ist.Logistic(lam=0.5, labels=(-1, 1), intercept=True), 2 * LABELS - 1, 2 * LT - 1),
+    "svc": (ist.SmoothedSVC(lam=1.0, t=0.05), 2 * LABELS - 1, 2 * LT - 1),
+}
+LOSSES = {
+    "poisson": (ist.PoissonLoss(), COUNTS),
+    "huber": (ist.PseudoHuberLoss(1.0), Y),
+}
+
+
+class Pieces(Source):
+    """Partitions as they come: of float32 and float64, with weights or without, empty ones."""
+
+    def __init__(self, blocks, names):
+        self._blocks, self.names = blocks, names
+        self.everywhere = False
+
+    def partitions(self):
+        return len(self._blocks)
+
+    def read(self, partition):
+        return self._blocks[partition]
+
+    def identity(self):
+        return (len(self._blocks),)
+
+
+@st.composite
+def cuts(draw, n=N):
+    """Sizes of partitions: many of one row, some empty."""
+    inner = draw(st.lists(st.integers(0, n), max_size=12))
+    return np.diff([0, *sorted(inner), n])
+
+
+def pieces(sizes, y, weights=None, offset=None, wide=()):
+    blocks, start = [], 0
+    for k, size in enumerate(sizes):
+        rows = slice(start, start + size)
+        start += size
+        x = X[rows].astype(np.float64) if k in wide else X[rows]
+        parts = [None if one is None else one[rows] for one in (weights, offset)]
+        blocks.append(Block(x, y[rows], *parts))
+    return Partitions(Pieces(blocks, tuple(f"x{j}" for j in range(P))), Serial())
+
+
+def same(answer, scores):
+    frame = answer.to_frame()
+    assert list(frame.columns) == ["position", *map(str, scores.columns)]
+    np.testing.assert_array_equal(frame["position"], np.arange(N))
+    np.testing.assert_allclose(frame.drop(columns="position"), scores.removal.reshape(N, -1), **CLOSE)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@FEW
+@given(sizes=cuts(), wide=st.sets(st.integers(0, 5)))
+def test_models_and_influence_are_those_in_memory(name, sizes, wide):
+    model, y, yt = MODELS[name]
+    fit = model.fit(pieces(sizes, y, WEIGHTS, OFFSET, wide))
+    whole = model.fit(X, y, weights=WEIGHTS, offset=OFFSET)
+    assert fit.names == whole.names
+    np.testing.assert_allclose(fit.theta, whole.theta, **CLOSE)
+    np.testing.assert_allclose(fit.hessian.to_dense(), whole.hessian.to_dense(), **CLOSE)
+    parts, memory = fit.influence(), whole.influence()
+    same(parts.on_theta(), memory.on_theta())
+    same(parts.on_loss(XT, yt), memory.on_loss(XT, yt))
+    same(parts.on_self(), memory.on_self())
+    same(parts.on_prediction(XT), memory.on_prediction(XT))
+    np.testing.assert_allclose(fit.predict(XT), whole.predict(XT), **CLOSE)
+    np.testing.assert_allclose(fit.loss(XT, yt), whole.loss(XT, yt), **CLOSE)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@FEW
+@given(sizes=cuts())
+def test_other_losses_are_those_in_memory(name, sizes):
+    loss, y = LOSSES[name]
+    penalty = ist.L2(1.0) + ist.Linear([0.1, 0.0, 0.0])
+    risk = ist.PartitionedRisk(loss, pieces(sizes, y, WEIGHTS), penalty=penalty, test_protocol="folded")
+    fit = ist.PartitionedFit.minimise(risk)
+    whole = ist.Fit.minimise(
+        ist.LinearRisk(loss, X, y, weights=WEIGHTS, penalty=penalty, test_protocol="folded")
+    )
+    np.testing.assert_allclose(fit.theta, whole.theta, **CLOSE)
+    same(fit.influence().on_loss(XT, y[:4]), whole.influence().on_loss(XT, y[:4]))
+
+
+def logistic(rows=7, **settings):
+    return ist.Logistic(lam=0.5).fit(ist.partitions(X, LABELS, rows=rows, **settings))
+
+
+WHOLE = ist.Logistic(lam=0.5).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("runner", ["serial", "threads", 3, Serial(), Threads(1)])
+def test_runners_agree_to_the_last_bit(runner):
+    fit, other = logistic(runner=runner), logistic(runner="serial")
+    np.testing.assert_array_equal(fit.theta, other.theta)
+    assert fit.influence().on_loss(XT, LT).to_frame().equals(other.influence().on_loss(XT, LT).to_frame())
+
+
+def mapped(tmp_path, offset=0):
+    """Return X and y as memory maps, X behind a header of so many bytes."""
+    for name, values in (("x", X), ("y", LABELS)):
+        (tmp_path / name).write_bytes(b"\0" * offset + values.tobytes())
+    return (
+        np.memmap(tmp_path / "x", np.float32, "r", offset, X.shape),
+        np.memmap(tmp_path / "y", np.float64, "r", offset, LABELS.shape),
+    )
+
+
+def chunks():
+    for rows in np.array_split(np.arange(N), 7):
+        yield X[rows], LABELS[rows]
+
+
+def frames():
+    import pandas as pd
+
+    table = pd.DataFrame(X, columns=["x0", "x1", "x2"]).assign(y=LABELS, id=np.arange(N))
+    for k in range(0, N, 9):  # the order of columns does not matter: they have names
+        part = table.iloc[k : k + 9]
+        yield part[part.columns[::-1]] if k else part
+
+
+SOURCES = {
+    "array": lambda path: ist.partitions(X, LABELS, rows=11),
+    "sizes": lambda path: ist.partitions(X, LABELS, rows=[1, 0, 49, 10]),
+    "memory map": lambda path: ist.partitions(*mapped(path), rows=11),
+    "header": lambda path: ist.partitions(*mapped(path, offset=24), rows=11),
+    "part of a map": lambda path: ist.partitions(*(one[:] for one in mapped(path)), rows=11),
+    "sparse": lambda path: ist.partitions(sp.csr_matrix(X), LABELS, rows=11),
+    "chunks": lambda path: ist.partitions(chunks),
+    "lists of chunks": lambda path: ist.partitions(lambda: [{"X": X, "y": LABELS, "weights": np.ones(N)}]),
+    "frames": lambda path: ist.partitions(frames, "y", labels="id"),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_source_gives_the_same_fit_and_ranking(kind, tmp_path):
+    fit = ist.Logistic(lam=0.5).fit(SOURCES[kind](tmp_path))
+    np.testing.assert_allclose(fit.theta, WHOLE.theta, **CLOSE)
+    ranking = fit.influence().on_loss(XT[:1], LT[:1]).top(3)
+    other = WHOLE.influence().on_loss(XT[:1], LT[:1]).top(3)
+    assert [one[:2] for one in ranking.largest] == [one[:2] for one in other.largest]
+    assert [one[:2] for one in ranking.smallest] == [one[:2] for one in other.smallest]
+
+
+def test_float32_stays_float32_until_it_is_worked_on(tmp_path):
+    for kind in ("array", "memory map", "sparse", "chunks", "frames"):
+        assert SOURCES[kind](tmp_path).source.block(0).X.dtype == np.float32
+
+
+def test_labels_are_kept():
+    names = np.array([f"row {k}" for k in range(N)])
+    fit = logistic(labels=names)
+    assert fit.influence().on_self().to_frame().index.tolist() == names.tolist()
+    assert fit.influence().on_self().top(2).largest[0][0].startswith("row ")
+
+
+@FEW
+@given(sizes=cuts(), k=st.integers(1, 70))
+def test_top_rows_are_those_of_all_rows_at_once(sizes, k):
+    fit = ist.Ridge(lam=1.0).fit(pieces(sizes, np.round(Y)))
+    whole = ist.Ridge(lam=1.0).fit(X, np.round(Y))
+    found = fit.influence().on_theta().top_of_each(k)
+    for j, name in enumerate(fit.names):
+        for side in ("largest", "smallest"):
+            ours, theirs = (
+                getattr(one, side) for one in (found[name], whole.influence().on_theta().top(k, column=j))
+            )
+            np.testing.assert_allclose([one[2] for one in ours], [one[2] for one in theirs], **CLOSE)
+            assert {one[1] for one in ours} == {one[1] for one in theirs}
+
+
+@FEW
+@given(sizes=cuts())
+def test_reductions_are_those_of_the_held_column(sizes):
+    fit = ist.Ridge(lam=1.0).fit(pieces(sizes, Y))
+    answer = fit.influence().on_theta()
+    column = answer.to_frame()["x1"].to_numpy()
+    q = [0.0, 0.1, 0.5, 1.0]
+    np.testing.assert_array_equal(
+        answer.quantiles(q, column="x1"), np.quantile(column, q, method="inverted_cdf")
+    )
+    counts, edges = answer.histogram(7, column="x1")
+    np.testing.assert_array_equal(counts, np.histogram(column, edges)[0])
+    assert counts.sum() == N
+    line = answer.summary().loc[(0, "x1")]
+    known = [N, 0, column.sum(), column.mean(), column.std(ddof=1), column.min(), column.max()]
+    np.testing.assert_allclose(line, known, **CLOSE)
+    of_groups = answer.summary(by=lambda labels: labels % 2).loc[(1, "x1"), "sum"]
+    np.testing.assert_allclose(of_groups, column[1::2].sum(), **CLOSE)
+
+
+def test_quantiles_count_in_finer_bins_where_a_bin_cannot_be_held(monkeypatch):
+    monkeypatch.setattr("influstat.partitioned.answers.answer.HELD", 4)
+    monkeypatch.setattr("influstat.partitioned.answers.answer.BINS", 3)
+    fit = logistic()
+    answer = fit.influence().on_self()
+    column = answer.to_frame()["own loss"].to_numpy()
+    q = np.linspace(0, 1, 9)
+    np.testing.assert_array_equal(answer.quantiles(q), np.quantile(column, q, method="inverted_cdf"))
+
+
+def test_spans_hang_on_the_number_of_partitions_alone():
+    for count in (1, 63, 64, 65, 1000):
+        found = spans(count)
+        assert [k for span in found for k in span] == list(range(count))
+        assert len(found) <= 64
+
+
+# -- coefficients from elsewhere --------------------------------------------------------------------------
+
+
+def test_given_coefficients_are_checked_and_polished():
+    risk = ist.PartitionedRisk(
+        ist.LogisticLoss(), ist.partitions(X, LABELS, rows=7), penalty=ist.L2(1.0), protocol="folded"
+    )
+    np.testing.assert_array_equal(ist.PartitionedFit(risk, WHOLE.theta).theta, WHOLE.theta)
+    with pytest.raises(ist.errors.NotStationary, match="pass polish=True"):
+        ist.PartitionedFit(risk, WHOLE.theta + 0.01)
+    polished = ist.PartitionedFit(risk, WHOLE.theta + 0.01, polish=True)
+    np.testing.assert_allclose(polished.theta, WHOLE.theta, **CLOSE)
+    assert ist.PartitionedFit(risk, WHOLE.theta + 0.01, tolerance=np.inf).stationarity > 1e-6
+
+
+def test_a_fit_says_what_it_is():
+    text = repr(logistic())
+    assert "60 rows in 9 partitions, 3 coefficients" in text
+    assert repr(ist.partitions(X, Y, runner="serial")) == "Partitions(ArraySource of 3 columns, Serial of 1)"
+    assert "loss: 0, 1, 2, 3; 9 partitions" in repr(logistic().influence().on_loss(XT, LT))
+
+
+def test_columns_far_from_0_are_announced():
+    far = np.column_stack([np.ones(N), 1e6 + X[:, 0].astype(float), X[:, 1]])
+    with pytest.warns(ist.errors.DoubtfulResult, match="Subtract their means"):
+        ist.Ridge(lam=1e-9).fit(ist.partitions(far, Y))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+@given(sizes=cuts(), wide=st.sets(st.integers(0, 5)))
+def test_models_are_those_in_memory_however_they_are_cut(name, sizes, wide):
+    model, y, yt = MODELS[name]
+    fit = model.fit(pieces(sizes, y, None, OFFSET, wide))
+    whole = model.fit(X, y, offset=OFFSET)
+    np.testing.assert_allclose(fit.theta, whole.theta, **CLOSE)
+    same(fit.influence().on_loss(XT, yt), whole.influence().on_loss(XT, yt))
