@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.curvature.base import Hessian
 from influstat.curvature.linear import PLAIN
@@ -22,6 +23,7 @@ from influstat.partitioned.answers.part import Ask, Question
 from influstat.partitioned.influence import PartitionedInfluence
 from influstat.partitioned.part import PartMinimum
 from influstat.partitioned.recipe import Recipe
+from influstat.partitioned.removal.leave_out import PartitionedRemoval
 from influstat.partitioned.risk import PartitionedRisk
 from influstat.risks.protocol import described
 from influstat.solvers import Solver
@@ -185,11 +187,19 @@ class PartitionedFit:
         """Return the influence functions of this fit; `solver` as in `Fit.influence`."""
         return PartitionedInfluence(self, solver)
 
+    def leave_one_out(self, *, method: str = "exact") -> PartitionedRemoval:
+        """Return what happens without each row alone, by the methods of `Fit.leave_one_out`, with bounds."""
+        return PartitionedRemoval(self, method)
+
+    @cached_property
+    def starts(self) -> NDArray[np.intp]:
+        """Position of the first row of every partition."""
+        counts = self.risk.counted.rows
+        return np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
+
     def answer(self, question: Question, finish: Finisher | None = None) -> Answer:
         """Return the answer to a question of every row, to be reduced or written."""
-        counts = self.risk.counted.rows
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
-        ask = Ask(self.recipe, self.theta, self.hessian, starts, question)
+        ask = Ask(self.recipe, self.theta, self.hessian, self.starts, question)
         return Answer(self.risk.data, ask, self.risk.data.source.identity(), finish)
 
     def _sampled(self) -> Any:

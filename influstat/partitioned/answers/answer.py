@@ -11,7 +11,7 @@ from influstat.errors import InvalidArgument
 from influstat.influence.scores import Ranking
 from influstat.input.printing import nearest_first
 from influstat.input.validation import FloatArray, vector, whole_number
-from influstat.partitioned.answers.part import Ask, Left, Part, Question, joined
+from influstat.partitioned.answers.part import Ask, Failed, Left, Part, Question, joined
 from influstat.partitioned.answers.reducers import (
     Between,
     Columnwise,
@@ -88,6 +88,8 @@ class Answer:
             assert self.finish is not None  # only such questions leave rows
             for part in self.finish(found.left):
                 total = added(total, reducer(part))
+                found.failed = found.failed.plus(part.failed)
+        found.failed.warn()
         return total
 
     def top(self, k: int = 5, *, column: Any = None) -> Ranking:
@@ -221,6 +223,14 @@ class Answer:
     def parts(self, partitions: Any = None) -> Iterator[Part]:
         """Yield the answer of one partition after the other, whole, only a few at a time in memory."""
         wanted = range(len(self.ask.starts)) if partitions is None else partitions
+        failed = Failed()
+        for part in self._whole(wanted):
+            failed = failed.plus(part.failed)
+            yield part
+        failed.warn()
+
+    def _whole(self, wanted: Any) -> Iterator[Part]:
+        """Yield the parts, rows left over finished for several partitions together."""
         wave: list[Part] = []
         for part in self.data.runner.map(self.data.source, self.ask, wanted):
             if part.left is None and not wave:

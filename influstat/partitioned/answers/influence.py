@@ -26,8 +26,9 @@ class OnQuantities(Question):
     solution: Solution  # value of shape (p, m)
     what: str
 
-    def table(self, minimum: PartMinimum) -> tuple[Table, Indices | None]:
+    def table(self, minimum: PartMinimum, positions: Indices) -> tuple[Table, Indices | None]:
         """Return the scores of all rows of a partition."""
+        del positions
         values = np.negative(minimum.risk.row_gradients_dot(minimum.theta, self.solution.value))
         scores = Scores(
             values,
@@ -48,8 +49,9 @@ class OnSelf(Question):
     columns: tuple[str, ...] = ("own loss",)
     quantity: str = "loss"
 
-    def table(self, minimum: PartMinimum) -> tuple[Table, Indices | None]:
+    def table(self, minimum: PartMinimum, positions: Indices) -> tuple[Table, Indices | None]:
         """Return the scores of all rows of a partition."""
+        del positions
         scores = Influence(minimum).on_self()
         return _columns(self.columns, getattr(scores, self.what)[:, None]), None
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from influstat.input.labels import index_of
 from influstat.input.validation import FloatArray
+from influstat.input.warning import doubt
 from influstat.partitioned.block import Block
 from influstat.partitioned.part import PartMinimum
 from influstat.partitioned.recipe import Recipe
@@ -54,11 +55,36 @@ class Part:
     table: Table
     left: Left | None = None
 
+    @property
+    def failed(self) -> Failed:
+        """How many rows have no effects, and the first reason."""
+        texts = self.table.get("status", np.empty(0, dtype=object))
+        bad = np.flatnonzero(texts != "")
+        return Failed(len(bad), str(texts[bad[0]]) if bad.size else "")
+
     def frame(self) -> Any:
         """Return the rows as a DataFrame, labelled, with their positions."""
         import pandas as pd
 
         return pd.DataFrame({"position": self.positions, **self.table}, index=index_of(self.labels))
+
+
+@dataclass(frozen=True)
+class Failed:
+    """How many rows have no answer, and why the first has none."""
+
+    count: int = 0
+    reason: str = ""
+
+    def plus(self, other: Failed) -> Failed:
+        """Return both together."""
+        return Failed(self.count + other.count, self.reason or other.reason)
+
+    def warn(self) -> None:
+        """Say so once."""
+        if self.count:
+            first = f"The first: {self.reason}"
+            doubt(f"{self.count} rows have no answer: their effects are nan, `status` says why. {first}")
 
 
 class Question(ABC):
@@ -76,8 +102,8 @@ class Question(ABC):
     quantity: str
 
     @abstractmethod
-    def table(self, minimum: PartMinimum) -> tuple[Table, Indices | None]:
-        """Return the columns for all rows of a partition, and which rows are left for sums over all."""
+    def table(self, minimum: PartMinimum, positions: Indices) -> tuple[Table, Indices | None]:
+        """Return the columns for the rows of a partition, and which are left for sums over all partitions."""
 
     def heading(self, column: str) -> str:
         """Return what the column is called in a ranking."""
@@ -120,8 +146,8 @@ class Ask:
             return Part(
                 partition, np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), self.question.empty()
             )
-        table, left = self.question.table(PartMinimum(risk, self.theta, self.hessian))
         positions = np.arange(start, start + len(block))
+        table, left = self.question.table(PartMinimum(risk, self.theta, self.hessian), positions)
         if left is None or not left.size:
             return Part(partition, positions, risk.row_labels, table)
         kept = np.ones(len(block), dtype=np.bool_)

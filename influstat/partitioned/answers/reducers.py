@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.influence.scores import Ranking, plain
 from influstat.input.validation import FloatArray
-from influstat.partitioned.answers.part import Left, Part
+from influstat.partitioned.answers.part import Failed, Left, Part
 from influstat.partitioned.block import Block
 from influstat.partitioned.runners.base import Summable, added
 
@@ -201,10 +201,12 @@ class WithLeft(Summable):
 
     reduced: Any
     left: list[Left] = field(default_factory=list)
+    failed: Failed = field(default_factory=Failed)
 
     def plus(self, other: WithLeft) -> WithLeft:
         """Return both together."""
-        return WithLeft(added(self.reduced, other.reduced), self.left + other.left)
+        failed = self.failed.plus(other.failed)
+        return WithLeft(added(self.reduced, other.reduced), self.left + other.left, failed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,4 +219,4 @@ class Reduced:
     def __call__(self, partition: int, block: Block) -> WithLeft:
         """Return the reduced answer."""
         part = self.ask(partition, block)
-        return WithLeft(self.reducer(part), [] if part.left is None else [part.left])
+        return WithLeft(self.reducer(part), [] if part.left is None else [part.left], part.failed)
