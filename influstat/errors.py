@@ -175,3 +175,14 @@ class DoubtfulResult(UserWarning):
     >>> issubclass(ist.errors.DoubtfulResult, UserWarning)
     True
     """
+
+
+class PartitionError(InflustatError, OSError):
+    """A partition could not be read, or its answer not written; the message names it.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> issubclass(ist.errors.PartitionError, OSError)
+    True
+    """

@@ -15,6 +15,7 @@ from influstat.partitioned.runners.base import Runner, Serial, Threads
 from influstat.partitioned.sources.arrays import ArraySource
 from influstat.partitioned.sources.base import Columns, Source, read_names
 from influstat.partitioned.sources.chunks import ChunkSource
+from influstat.partitioned.sources.parquet import ParquetSource, are_paths
 
 KINDS = (
     "be arrays, memory maps, a csr_array, the path of a Parquet file or folder, a dask "
@@ -116,8 +117,11 @@ def _source(data: Any, y: Any, columns: Any, weights: Any, offset: Any, labels: 
     extra = {"weights": weights, "offset": offset, "labels": labels}
     if isinstance(data, Source):
         return data
+    if are_paths(data):
+        _only_names(rows, extra, "a table")
+        return ParquetSource(data, _columns(y, columns, **extra))
     if callable(data):
-        _not_with_chunks(rows, extra)
+        _only_names(rows, extra, "a callable")
         return ChunkSource(data, None if y is None else _columns(y, columns, **extra))
     if isinstance(data, np.ndarray) or sp.issparse(data):
         if y is None:
@@ -134,16 +138,15 @@ def _array(value: Any) -> Any:
     return value if isinstance(value, np.ndarray) else np.asarray(value)
 
 
-def _not_with_chunks(rows: Any, extra: dict[str, Any]) -> None:
+def _only_names(rows: Any, extra: dict[str, Any], what: str) -> None:
     given = [
         name
         for name, value in {"rows": rows, **extra}.items()
         if not (value is None or isinstance(value, str))
     ]
     if given:
-        raise InvalidArgument(
-            given[0], "be left out with a callable", "is given", "Let the chunks hold it, or name its column."
-        )
+        need = f"be left out, or name a column, with {what}"
+        raise InvalidArgument(given[0], need, "is given", "Let the data hold it, and name its column.")
 
 
 def _columns(y: Any, columns: Any, **extra: Any) -> Columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,10 @@ import numpy as np
 from influstat.errors import InvalidArgument
 from influstat.influence.scores import Ranking
 from influstat.input.printing import nearest_first
+from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, vector, whole_number
+from influstat.partitioned.answers.fingerprint import fingerprint
+from influstat.partitioned.answers.parquet import Folder, Writing
 from influstat.partitioned.answers.part import Ask, Failed, Left, Part, Question, joined
 from influstat.partitioned.answers.reducers import (
     Between,
@@ -25,6 +29,7 @@ from influstat.partitioned.answers.reducers import (
 )
 from influstat.partitioned.data import Partitions
 from influstat.partitioned.runners.base import added
+from influstat.partitioned.sources.parquet import pyarrow_parquet, read_path
 
 HELD = 2**20  # values that quantiles may hold: 8 MiB
 BINS = 4096
@@ -231,9 +236,13 @@ class Answer:
 
     def _whole(self, wanted: Any) -> Iterator[Part]:
         """Yield the parts, rows left over finished for several partitions together."""
+        yield from self._waves(self.data.runner.map(self.data.source, self.ask, wanted))
+
+    def _waves(self, found: Iterator[Any]) -> Iterator[Any]:
+        """Yield what is finished as it comes, and parts that leave rows once these are finished."""
         wave: list[Part] = []
-        for part in self.data.runner.map(self.data.source, self.ask, wanted):
-            if part.left is None and not wave:
+        for part in found:
+            if getattr(part, "left", None) is None:
                 yield part
                 continue
             wave.append(part)
@@ -249,6 +258,47 @@ class Answer:
         assert self.finish is not None  # only such questions leave rows
         finished = {part.partition: part for part in self.finish(left)}
         return [joined([part, finished[part.partition]]) if part.left else part for part in wave]
+
+    def to_parquet(self, path: Any) -> Path:
+        """Write the answer as a folder of Parquet files, one a partition, with labels and positions.
+
+        Asked again with the same path, after an interrupt, a crash or a full disk, it goes on from the
+        partitions that are finished. Read it with ``pandas.read_parquet`` or ``dask.dataframe.read_parquet``.
+
+        Parameters
+        ----------
+        path : str or path
+            A new or empty folder, or one that holds a part of this very answer.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InvalidArgument
+            The folder holds something else: another question's answer, or other files.
+        PartitionError
+            It cannot be written to, or the disk is full.
+        MissingDependency
+            pyarrow is not installed.
+        """
+        pyarrow_parquet()
+        token = fingerprint([self.describe, self.ask.recipe, self.ask.theta, self.question.key()])
+        folder = Folder(str(read_path(path)), token)
+        count = len(self.ask.starts)
+        described = {"quantity": self.question.quantity, "columns": list(self.columns), "partitions": count}
+        folder.prepare(described)
+        wanted = [k for k in range(count) if not folder.finished(k)]
+        failed, work = Failed(), Writing(self.ask, folder)
+        results = progress(self._waves(self.data.runner.map(self.data.source, work, wanted)), "partitions")
+        for done in results:
+            failed = failed.plus(done.failed)
+            if isinstance(done, Part):
+                folder.write(done)
+        failed.warn()
+        return Path(folder.path)
 
     def to_frame(self) -> Any:
         """Return the whole answer as a DataFrame, indexed by the labels of the rows: n rows are then held."""

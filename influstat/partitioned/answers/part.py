@@ -105,6 +105,10 @@ class Question(ABC):
     def table(self, minimum: PartMinimum, positions: Indices) -> tuple[Table, Indices | None]:
         """Return the columns for the rows of a partition, and which are left for sums over all partitions."""
 
+    def key(self) -> Any:
+        """Return what tells this question from others of the same fit."""
+        return self
+
     def heading(self, column: str) -> str:
         """Return what the column is called in a ranking."""
         return f"coefficient of {column}" if self.quantity == "theta" else self.quantity

@@ -147,6 +147,10 @@ class LeaveOut(Question):
         """What changes."""
         return self.reading.quantity
 
+    def key(self) -> Any:
+        """Return method and what is shown: sums follow from the fit."""
+        return self.method, self.reading
+
     def empty(self) -> Table:
         """Return the columns without rows."""
         names = list(self.columns)
