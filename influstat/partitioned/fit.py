@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -20,11 +21,13 @@ from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
 from influstat.partitioned.answers.answer import Answer, Finisher
 from influstat.partitioned.answers.part import Ask, Question
+from influstat.partitioned.diagnostics import diagnostics
 from influstat.partitioned.influence import PartitionedInfluence
 from influstat.partitioned.part import PartMinimum
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.removal.leave_out import PartitionedRemoval
 from influstat.partitioned.risk import PartitionedRisk
+from influstat.partitioned.runners.base import Work
 from influstat.risks.protocol import described
 from influstat.solvers import Solver
 
@@ -190,6 +193,38 @@ class PartitionedFit:
     def leave_one_out(self, *, method: str = "exact") -> PartitionedRemoval:
         """Return what happens without each row alone, by the methods of `Fit.leave_one_out`, with bounds."""
         return PartitionedRemoval(self, method)
+
+    def diagnostics(
+        self,
+        columns: Sequence[str] | str | None = None,
+        *,
+        dispersion: float | str | None = None,
+        frequency: bool | None = None,
+        deleted_scale: bool = True,
+        information: str | None = None,
+    ) -> Answer:
+        """Return leverages, residuals, Cook's distances and other measures of every row.
+
+        Parameters as for `Fit.diagnostics`, with Newton steps for what happens without a row; all but
+        "likelihood_displacement" can be had.
+
+        Returns
+        -------
+        Answer
+            One column a measure, and "status": why a row has nan.
+        """
+        return diagnostics(
+            self,
+            columns,
+            dispersion=dispersion,
+            frequency=frequency,
+            deleted_scale=deleted_scale,
+            information=information,
+        )
+
+    def reduce(self, work: Work) -> Any:
+        """Return the sum of work over all partitions: one pass."""
+        return self.risk.data.runner.reduce(self.risk.data.source, work)
 
     @cached_property
     def starts(self) -> NDArray[np.intp]:
