@@ -48,6 +48,13 @@ def test_row_groups_are_partitions_and_columns_go_by_name(folder):
     np.testing.assert_allclose(few.theta, ist.Logistic(lam=0.5).fit(X[:, [2, 0]], LABELS).theta, **CLOSE)
 
 
+def test_the_index_of_a_table_is_no_column_of_the_rows(tmp_path):
+    TABLE.set_index("id").to_parquet(tmp_path / "file.parquet")
+    fit = ist.Logistic(lam=0.5).fit(ist.partitions(tmp_path / "file.parquet", "y", labels="id"))
+    assert fit.names == ("a", "b", "c")
+    assert fit.influence().on_self().to_frame().index.tolist() == TABLE["id"].tolist()
+
+
 def answers(fit):
     return {
         "influence": fit.influence().on_loss(XT, LT),

@@ -37,6 +37,10 @@ class Block:
         """Return k."""
         return int(np.shape(self.X)[0])
 
+    def placed(self, place: str) -> Block:
+        """Return the block that knows what its partition is called."""
+        return replace(self, place=place)
+
     def checked(self, columns: int) -> Block:
         """Return the block, or raise where its parts do not belong together."""
         shape = np.shape(self.X)

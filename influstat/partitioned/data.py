@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,16 @@ from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import short
 from influstat.input.validation import whole_number
 from influstat.partitioned.runners.base import Runner, Serial, Threads
+from influstat.partitioned.runners.cluster import Cluster, is_client
 from influstat.partitioned.sources.arrays import ArraySource
 from influstat.partitioned.sources.base import Columns, Source, read_names
 from influstat.partitioned.sources.chunks import ChunkSource
+from influstat.partitioned.sources.dask_collections import (
+    DaskArraySource,
+    DaskFrameSource,
+    frame_labels,
+    kind_of,
+)
 from influstat.partitioned.sources.parquet import ParquetSource, are_paths
 
 KINDS = (
@@ -120,6 +127,17 @@ def _source(data: Any, y: Any, columns: Any, weights: Any, offset: Any, labels: 
     if are_paths(data):
         _only_names(rows, extra, "a table")
         return ParquetSource(data, _columns(y, columns, **extra))
+    kind = kind_of(data)
+    if kind == "array":
+        if y is None:
+            raise InvalidArgument("y", "be given with arrays", "is left out", "Pass their targets.")
+        if rows is not None:
+            raise InvalidArgument("rows", "be left out with dask arrays", "is given", "Call X.rechunk.")
+        return DaskArraySource(data, y, names=read_names(columns), **extra)
+    if kind == "dataframe":
+        _only_names(rows, extra, "a table")
+        extra["labels"], of_index = frame_labels(data, labels)
+        return DaskFrameSource(data, replace(_columns(y, columns, **extra), index=of_index))
     if callable(data):
         _only_names(rows, extra, "a callable")
         return ChunkSource(data, None if y is None else _columns(y, columns, **extra))
@@ -165,6 +183,8 @@ def _runner(runner: Any, source: Source) -> Runner:
         found = Threads()
     elif isinstance(runner, str) and runner == "serial":
         found = Serial()
+    elif is_client(runner):
+        found = Cluster(runner)
     elif isinstance(runner, int) and not isinstance(runner, bool):
         found = Threads(whole_number("runner", runner, at_least=1))
     else:

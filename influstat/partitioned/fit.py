@@ -234,7 +234,7 @@ class PartitionedFit:
 
     def answer(self, question: Question, finish: Finisher | None = None) -> Answer:
         """Return the answer to a question of every row, to be reduced or written."""
-        ask = Ask(self.recipe, self.theta, self.hessian, self.starts, question)
+        ask = Ask(self.recipe, self.theta, self.hessian, self.starts, self.risk.counted.rows, question)
         return Answer(self.risk.data, ask, self.risk.data.source.identity(), finish)
 
     def _sampled(self) -> Any:

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, Unsupported
 from influstat.influence.scores import Ranking
 from influstat.input.printing import nearest_first
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, vector, whole_number
 from influstat.partitioned.answers.fingerprint import fingerprint
+from influstat.partitioned.answers.lazy import lazy_frame
 from influstat.partitioned.answers.parquet import Folder, Writing
 from influstat.partitioned.answers.part import Ask, Failed, Left, Part, Question, joined
 from influstat.partitioned.answers.reducers import (
@@ -33,7 +34,8 @@ from influstat.partitioned.sources.parquet import pyarrow_parquet, read_path
 
 HELD = 2**20  # values that quantiles may hold: 8 MiB
 BINS = 4096
-WAVE = 16  # partitions whose rows left over are finished together
+WAVE = 16  # partitions whose rows left over are finished together,
+HELD_ENTRIES = 2**24  # unless their answers are as large as this: 128 MiB
 
 
 class Finisher(Protocol):
@@ -239,19 +241,21 @@ class Answer:
         yield from self._waves(self.data.runner.map(self.data.source, self.ask, wanted))
 
     def _waves(self, found: Iterator[Any]) -> Iterator[Any]:
-        """Yield what is finished as it comes, and parts that leave rows once these are finished."""
-        wave: list[Part] = []
+        """Yield parts in order; those that leave rows wait for others, whose rows share the passes."""
+        wave: list[Any] = []
+        held = 0
         for part in found:
-            if getattr(part, "left", None) is None:
+            if part.left is None and not wave:
                 yield part
                 continue
             wave.append(part)
-            if len(wave) == WAVE:
+            held += part.entries
+            if len(wave) == WAVE or held >= HELD_ENTRIES:
                 yield from self._finished(wave)
-                wave = []
+                wave, held = [], 0
         yield from self._finished(wave)
 
-    def _finished(self, wave: list[Part]) -> list[Part]:
+    def _finished(self, wave: list[Any]) -> list[Any]:
         left = [part.left for part in wave if part.left is not None]
         if not left:
             return wave
@@ -299,6 +303,29 @@ class Answer:
                 folder.write(done)
         failed.warn()
         return Path(folder.path)
+
+    def to_dask(self) -> Any:
+        """Return the answer as a lazy dask.dataframe, one partition each; labels are its index.
+
+        Returns
+        -------
+        dask.dataframe.DataFrame
+
+        Raises
+        ------
+        Unsupported
+            Some rows may ask for sums over all partitions, which no partition can do alone.
+        MissingDependency
+            dask.dataframe is not installed.
+        """
+        if self.question.leaves:
+            raise Unsupported(
+                "method",
+                "answer each partition by itself for a lazy dataframe",
+                "may leave rows for sums over all partitions",
+                "Use to_parquet(path), and read it with dask.dataframe.read_parquet.",
+            )
+        return lazy_frame(self.data.source, self.ask)
 
     def to_frame(self) -> Any:
         """Return the whole answer as a DataFrame, indexed by the labels of the rows: n rows are then held."""

@@ -130,6 +130,8 @@ class Written:
     partition: int
     rows: int
     failed: Failed
+    left: None = None  # no row waits
+    entries: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,6 +56,11 @@ class Part:
     left: Left | None = None
 
     @property
+    def entries(self) -> int:
+        """How many numbers it holds."""
+        return len(self.positions) * len(self.table)
+
+    @property
     def failed(self) -> Failed:
         """How many rows have no effects, and the first reason."""
         texts = self.table.get("status", np.empty(0, dtype=object))
@@ -100,6 +105,7 @@ class Question(ABC):
 
     columns: tuple[str, ...]
     quantity: str
+    leaves = False  # whether rows may be left for sums over all partitions
 
     @abstractmethod
     def table(self, minimum: PartMinimum, positions: Indices) -> tuple[Table, Indices | None]:
@@ -130,8 +136,8 @@ class Ask:
         The minimiser.
     hessian : Hessian
         H(theta) over all rows, mean scale.
-    starts : ndarray of int
-        Position of the first row of every partition.
+    starts, rows : ndarray of int
+        Position of the first row of every partition, and how many it has.
     question : Question
         What is asked.
     """
@@ -140,6 +146,7 @@ class Ask:
     theta: FloatArray
     hessian: Any
     starts: Indices
+    rows: Indices
     question: Question
 
     def __call__(self, partition: int, block: Block) -> Part:

@@ -147,6 +147,11 @@ class LeaveOut(Question):
         """What changes."""
         return self.reading.quantity
 
+    @property
+    def leaves(self) -> bool:  # type: ignore[override]
+        """Whether rows may be left: those of leverage near 1, and refits that no expansion reaches."""
+        return self.method in ("exact", "newton")
+
     def key(self) -> Any:
         """Return method and what is shown: sums follow from the fit."""
         return self.method, self.reading

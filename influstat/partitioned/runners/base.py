@@ -77,6 +77,18 @@ class Runner(ABC):
     workers = 1
 
     @abstractmethod
+    def map(self, source: Source, work: Work, partitions: Iterable[int]) -> Iterator[Any]:
+        """Yield work(k, block k) for every partition k, in order, only a few ahead of what is asked for."""
+
+    @abstractmethod
+    def reduce(self, source: Source, work: Work) -> Any:
+        """Return the sum of work(k, block k) over all partitions."""
+
+
+class Here(Runner):
+    """Work that is done in this process."""
+
+    @abstractmethod
     def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Yield function(item) for every item, in order, only a few ahead of what is asked for."""
 
@@ -92,7 +104,7 @@ class Runner(ABC):
         return total
 
 
-class Serial(Runner):
+class Serial(Here):
     """One partition after the other, in this thread."""
 
     def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -100,7 +112,7 @@ class Serial(Runner):
         return map(function, items)
 
 
-class Threads(Runner):
+class Threads(Here):
     """Several threads of this process: NumPy lets them run side by side.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Source(ABC):
         """Return the rows of one partition, which know its name; errors name it."""
         place = self.place(partition)
         try:
-            return replace(self.read(partition), place=place)
+            return self.read(partition).placed(place)
         except InflustatError as error:
             raise of_partition(error, place) from error
 
@@ -72,9 +72,17 @@ class Columns:
     labels: str | None = None
     index: bool = False  # whether the table's index has the labels
 
-    def chosen(self, names: Sequence[str]) -> Columns:
-        """Return the same with the columns of X named, or raise where the table lacks one."""
+    def chosen(self, names: Sequence[str], index: Sequence[str] = ()) -> Columns:
+        """Return the same with the columns of X named, or raise where the table lacks one.
+
+        `index` are columns that a file keeps the index of its table in: they are no columns of X unless named.
+
+        Returns
+        -------
+        Columns
+        """
         special = [one for one in (self.y, self.weights, self.offset, self.labels) if one is not None]
+        special += index
         x = tuple(name for name in names if name not in special) if self.x is None else self.x
         for argument, wanted in (("y", [self.y]), ("columns", x)):
             for name in wanted:
@@ -104,7 +112,7 @@ class Columns:
                 raise missing("columns", name, there)
         table = table.set_axis(there, axis=1)
         for name in self.x:
-            _require_numbers(name, table[name])
+            require_numbers(name, table[name].dtype)
         x = table[list(self.x)]
         types = set(x.dtypes)
         dtype = np.float32 if types == {np.dtype(np.float32)} else np.float64
@@ -120,22 +128,19 @@ class Columns:
         )
 
 
-def _require_numbers(name: str, column: Any) -> None:
-    if column.dtype.kind in "fiub":
+def require_numbers(name: str, dtype: Any) -> None:
+    """Raise unless a column of X has numbers."""
+    if dtype.kind in "fiub":
         return
-    if (
-        str(column.dtype) == "category"
-        or column.dtype.kind in "OUS"
-        or str(column.dtype) in ("str", "string")
-    ):
+    if str(dtype) == "category" or dtype.kind in "OUS" or str(dtype) in ("str", "string"):
         raise InvalidType(
             "columns",
             "hold numbers",
-            f"holds {name!r} of type {column.dtype}",
+            f"holds {name!r} of type {dtype}",
             "Make columns of 0 and 1 of its categories beforehand, with levels fixed for all partitions: a "
             "partition need not hold them all.",
         )
-    raise InvalidType("columns", "hold real numbers", f"holds {name!r} of type {column.dtype}", "Convert it.")
+    raise InvalidType("columns", "hold real numbers", f"holds {name!r} of type {dtype}", "Convert it.")
 
 
 def missing(argument: str, name: str, names: Sequence[str]) -> InvalidArgument:

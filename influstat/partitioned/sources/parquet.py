@@ -54,13 +54,17 @@ class ParquetSource(Source):
         self._files = _files(data)
         self._groups: list[tuple[str, int]] = []
         names: list[str] = []
+        index: list[str] = []
         for path in self._files:
             with _opened(path) as file:
-                names = names or list(file.schema_arrow.names)
+                if not names:
+                    schema = file.schema_arrow
+                    known = (schema.pandas_metadata or {}).get("index_columns", [])
+                    names, index = list(schema.names), [name for name in known if isinstance(name, str)]
                 self._groups += [(path, k) for k in range(file.num_row_groups)]
         if not self._groups:
             raise InvalidArgument("data", "hold rows", "holds none", "Check the files.")
-        self._columns = columns.chosen(names)
+        self._columns = columns.chosen(names, index)
         assert self._columns.x is not None  # `chosen` has named them
         self.names = self._columns.x
 
