@@ -82,10 +82,6 @@ def test_partitions_without_rows_have_no_file(tmp_path):
     assert len(list((tmp_path / "out").glob("part-*"))) == 2
 
 
-class Interrupted(Exception):
-    pass
-
-
 def stopping(monkeypatch, after, error):
     """Let the writing of a file fail after so many."""
     written, write = [], store.Folder._replace
@@ -247,9 +243,9 @@ import numpy as np
 import influstat as ist
 from influstat.partitioned.answers import parquet as store
 write = store.Folder.write
-def slowly(self, part):
-    done = write(self, part)
-    print(part.partition, flush=True)
+def slowly(self, partition, parts):
+    done = write(self, partition, parts)
+    print(partition, flush=True)
     time.sleep(0.2)
     return done
 store.Folder.write = slowly

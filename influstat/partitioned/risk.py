@@ -13,16 +13,20 @@ from influstat.curvature.dense import DenseCurvature
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.parts import require_parts
 from influstat.input.printing import short
-from influstat.input.validation import FloatArray, choice
+from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.losses.base import Loss, constant_second
 from influstat.partitioned.block import Block
 from influstat.partitioned.data import Partitions
+from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.sources.base import Source
 from influstat.partitioned.sums import Counted, Newton, NewtonSums
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.base import no_penalty
 from influstat.risks.protocol import Protocol
+
+NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish
+REMEMBERED = 3  # theta whose sums are kept: Newton's method goes back by one step at most
 
 
 class PartitionedRisk:
@@ -83,7 +87,8 @@ class PartitionedRisk:
         self.loss, self.penalty, self.protocol = recipe.loss, recipe.penalty, recipe.protocol
         self.names = recipe.names
         self.quadratic = constant_second(self.loss) is not None and self.penalty.constant_hessian
-        self._last: tuple[FloatArray, NewtonSums] | None = None
+        self._last: list[tuple[FloatArray, NewtonSums]] = []  # at the last few theta: steps may be taken back
+        self.passes = 0  # over the data
 
     def _with(self, data: Partitions, recipe: Recipe, counted: Counted) -> PartitionedRisk:
         other = object.__new__(PartitionedRisk)
@@ -108,12 +113,33 @@ class PartitionedRisk:
 
     def sums(self, theta: FloatArray) -> NewtonSums:
         """Return value, gradient and Hessian at theta, sum scale, without the penalty: one pass."""
-        if self._last is None or not np.array_equal(self._last[0], theta):
-            work = Newton(self.recipe.summed(), theta.copy(), True)
-            found = self.data.runner.reduce(self.data.source, work)
-            self.__dict__.setdefault("counted", found.counted)
-            self._last = theta.copy(), found
-        return self._last[1]
+        for at, known in self._last:
+            if np.array_equal(at, theta):
+                return known
+        work = Newton(self.recipe.summed(), theta.copy(), True)
+        found: NewtonSums = self.data.runner.reduce(self.data.source, work)
+        self.passes += 1
+        self.__dict__.setdefault("counted", found.counted)
+        self._last = [*self._last[1 - REMEMBERED :], (theta.copy(), found)]
+        return found
+
+    def plan(self, *, passes: int = NEWTON_PASSES) -> PartitionPlan:
+        """Return what a fit costs, before it starts: one partition is read and summed for it now.
+
+        Parameters
+        ----------
+        passes : int
+            Over the data, one for each theta that Newton's method looks at; 8 as a rule.
+
+        Returns
+        -------
+        PartitionPlan
+        """
+        p, source = len(self.names), self.data.source
+        work = Newton(self.recipe.summed(), np.zeros(p), True)
+        cost = Cost(whole_number("passes", passes, at_least=1), passes * (p**2 + 12.0 * p), 8.0 * p**2)
+        partition = next((k for k in range(source.partitions()) if len(source.block(k))), 0)
+        return measured_plan(source, work, partition, cost, source.rows(), self.data.runner.workers)
 
     @cached_property
     def counted(self) -> Counted:

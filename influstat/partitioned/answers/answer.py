@@ -29,6 +29,7 @@ from influstat.partitioned.answers.reducers import (
     WithLeft,
 )
 from influstat.partitioned.data import Partitions
+from influstat.partitioned.plan import PartitionPlan, measured_plan
 from influstat.partitioned.runners.base import added
 from influstat.partitioned.sources.parquet import pyarrow_parquet, read_path
 
@@ -225,6 +226,22 @@ class Answer:
             raise InvalidArgument("column", "name a column of the answer", was, "Pass one of these.")
         return str(column)
 
+    def plan(self) -> PartitionPlan:
+        """Return what a reduction of this answer costs: one partition is read and answered for it now.
+
+        Sums that come before (of refits: "plan" of the removal) are made when the answer is, and not counted;
+        rows that are left for sums over all partitions are.
+
+        Returns
+        -------
+        PartitionPlan
+            Print it for a sentence; `scaled` says what more rows or workers would cost.
+        """
+        first = int(np.flatnonzero(self.ask.rows)[0])
+        rows = int(self.ask.rows.sum())
+        cost = self.question.cost(len(self.ask.theta), rows)
+        return measured_plan(self.data.source, self.ask, first, cost, rows, self.data.runner.workers)
+
     # -- as data -------------------------------------------------------------------------------------
 
     def parts(self, partitions: Any = None) -> Iterator[Part]:
@@ -300,7 +317,7 @@ class Answer:
         for done in results:
             failed = failed.plus(done.failed)
             if isinstance(done, Part):
-                folder.write(done)
+                folder.write(done.partition, [done])
         failed.warn()
         return Path(folder.path)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,24 +93,34 @@ class Folder:
     def _stamp(self, partition: int) -> bytes:
         return f"{self.token} {partition}".encode()
 
-    def write(self, part: Part) -> Written:
-        """Write the answer of one partition; nothing for one without rows."""
-        if len(part.positions):
-            import pyarrow as pa
+    def write(self, partition: int, parts: Iterable[Part]) -> Written:
+        """Write the answer of one partition, a row group for each of its parts; nothing without rows."""
+        known, done = iter(parts), Written(partition, 0, Failed())
+        first = next((part for part in known if len(part.positions)), None)
+        if first is None:
+            return done
+        stamp = self._stamp(partition)
 
-            table = pa.Table.from_pandas(part.frame())
-            stamp = {**(table.schema.metadata or {}), KEY: self._stamp(part.partition)}
-            table = table.replace_schema_metadata(stamp)
-            try:
-                self._replace(
-                    self.file(part.partition), lambda path: pyarrow_parquet().write_table(table, path)
-                )
-            except OSError as error:
-                raise PartitionError(
-                    f"The answer of partition {part.partition} could not be written to {self.path}: {error}. "
-                    "Make room, and ask again: partitions that are finished are kept."
-                ) from error
-        return Written(part.partition, len(part.positions), part.failed)
+        def content(path: str) -> None:
+            nonlocal done
+            table = _stamped(first, stamp)
+            with pyarrow_parquet().ParquetWriter(path, table.schema) as writer:
+                writer.write_table(table)
+                done = done.plus(first)
+                for part in known:
+                    writer.write_table(_stamped(part, stamp))
+                    done = done.plus(part)
+
+        try:
+            self._replace(self.file(partition), content)
+        except OSError as error:
+            if isinstance(error, PartitionError):
+                raise
+            raise PartitionError(
+                f"The answer of partition {partition} could not be written to {self.path}: {error}. "
+                "Make room, and ask again: partitions that are finished are kept."
+            ) from error
+        return done
 
     def _replace(self, path: Path, write: Any) -> None:
         """Write under another name, flush, and rename; leave nothing behind where that fails."""
@@ -133,6 +144,18 @@ class Written:
     left: None = None  # no row waits
     entries: int = 0
 
+    def plus(self, part: Part) -> Written:
+        """Return the same with one more part."""
+        return Written(self.partition, self.rows + len(part.positions), self.failed.plus(part.failed))
+
+
+def _stamped(part: Part, stamp: bytes) -> Any:
+    """Return the part as a table of pyarrow that carries the fingerprint."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(part.frame())
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: stamp})
+
 
 @dataclass(frozen=True, eq=False)
 class Writing:
@@ -143,5 +166,7 @@ class Writing:
 
     def __call__(self, partition: int, block: Block) -> Written | Part:
         """Return what was written, or the part."""
+        if not self.ask.question.leaves:
+            return self.folder.write(partition, self.ask.pieces(partition, block))
         part = self.ask(partition, block)
-        return self.folder.write(part) if part.left is None else part
+        return self.folder.write(partition, [part]) if part.left is None else part

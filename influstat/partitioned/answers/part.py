@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,12 @@ from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.partitioned.block import Block
 from influstat.partitioned.part import PartMinimum
+from influstat.partitioned.plan import Cost
 from influstat.partitioned.recipe import Recipe
 
 Indices = NDArray[np.intp]
+PIECE = 2**22  # entries of an answer made at once where it is reduced or written: 32 MiB,
+FEWEST = 256  # but at least so many rows
 Table = dict[str, NDArray[Any]]
 
 
@@ -111,6 +114,11 @@ class Question(ABC):
     def table(self, minimum: PartMinimum, positions: Indices) -> tuple[Table, Indices | None]:
         """Return the columns for the rows of a partition, and which are left for sums over all partitions."""
 
+    def cost(self, p: int, rows: int) -> Cost:
+        """Return what is known of the cost beforehand: a product with each column."""
+        del rows
+        return Cost(passes=1, operations=2.0 * p * len(self.columns), result_bytes=0.0)
+
     def key(self) -> Any:
         """Return what tells this question from others of the same fit."""
         return self
@@ -151,7 +159,17 @@ class Ask:
 
     def __call__(self, partition: int, block: Block) -> Part:
         """Return the answer for the rows of the partition."""
-        start = int(self.starts[partition])
+        return self._answer(partition, block, 0)
+
+    def pieces(self, partition: int, block: Block) -> Iterator[Part]:
+        """Yield the answer for a few rows after the others, where it has many columns: tests, say."""
+        step = max(FEWEST, PIECE // max(1, len(self.question.columns)))
+        for first in range(0, max(1, len(block)), step):
+            yield self._answer(partition, block.take(slice(first, first + step)), first)
+
+    def _answer(self, partition: int, block: Block, first: int) -> Part:
+        """Return the answer for rows of the partition from the row `first` on."""
+        start = int(self.starts[partition]) + first
         risk = self.recipe.risk(block, start)
         if risk is None:
             return Part(
@@ -163,7 +181,7 @@ class Ask:
             return Part(partition, positions, risk.row_labels, table)
         kept = np.ones(len(block), dtype=np.bool_)
         kept[left] = False
-        lacking = Left(partition, left, positions[left], block.take(left))
+        lacking = Left(partition, first + left, positions[left], block.take(left))
         rest = {name: values[kept] for name, values in table.items()}
         return Part(partition, positions[kept], risk.row_labels[kept], rest, lacking)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.influence.scores import Ranking, plain
 from influstat.input.validation import FloatArray
-from influstat.partitioned.answers.part import Failed, Left, Part
+from influstat.partitioned.answers.part import Ask, Failed, Left, Part
 from influstat.partitioned.block import Block
 from influstat.partitioned.runners.base import Summable, added
 
@@ -213,10 +213,13 @@ class WithLeft(Summable):
 class Reduced:
     """A question for one partition, reduced where it is answered."""
 
-    ask: Callable[[int, Block], Part]
+    ask: Ask
     reducer: Reducer
 
-    def __call__(self, partition: int, block: Block) -> WithLeft:
+    def __call__(self, partition: int, block: Block) -> WithLeft | None:
         """Return the reduced answer."""
-        part = self.ask(partition, block)
-        return WithLeft(self.reducer(part), [] if part.left is None else [part.left], part.failed)
+        total = None
+        for part in self.ask.pieces(partition, block):
+            left = [] if part.left is None else [part.left]
+            total = added(total, WithLeft(self.reducer(part), left, part.failed))
+        return total

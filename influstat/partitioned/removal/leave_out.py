@@ -142,13 +142,13 @@ class PartitionedRemoval:
                 "Give the loss `fourth` and `higher_bounds`, or look at the gradient norms of exact refits.",
             )
         center = None if self.method == "influence" and not reading.bounds else self._center
-        sums, summed = None, False
+        sums, summed, plan = None, False, None
         if self.method in ("exact", "second_order") or reading.bounds:
             sums, plan = self._expanded(bounds=reading.bounds)
             summed = self.method == "exact" and not risk.quadratic and (sums is None or _sweeps(plan, risk))
         if risk.quadratic and self.method in ("exact", "newton") and self._few_digits:
             summed = True
-        question = LeaveOut(self.method, reading, center, sums, summed)
+        question = LeaveOut(self.method, reading, center, sums, summed, plan)
         finish = Finish(risk, self._fit.recipe, self._fit.theta, self._fit.hessian, question)
         found: Answer = self._fit.answer(question, finish)
         return found

@@ -13,11 +13,13 @@ from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.partitioned.answers.part import Indices, Question, Table
 from influstat.partitioned.part import PartMinimum
+from influstat.partitioned.plan import Cost
 from influstat.partitioned.removal.center import Center, PartExpansion
 from influstat.partitioned.removal.expanded import ExpandedSums, every_row
 from influstat.removal.engine.expanded import AllRows
+from influstat.removal.engine.plan import SWEEPS, Plan
 from influstat.removal.engine.tensors import Tensors
-from influstat.removal.methods.base import Outcome
+from influstat.removal.methods.base import BLOCK, Outcome
 from influstat.removal.methods.exact import refits_of
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.newton_step import NewtonStep
@@ -129,6 +131,8 @@ class LeaveOut(Question):
         Sums that are expanded: for exact refits, the second order and bounds.
     summed : bool
         Whether exact refits ask for sums over all partitions, every one.
+    refits : Plan or None
+        How exact refits are found.
     """
 
     method: str
@@ -136,6 +140,7 @@ class LeaveOut(Question):
     center: Center | None
     sums: ExpandedSums | None
     summed: bool
+    refits: Plan | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -151,6 +156,16 @@ class LeaveOut(Question):
     def leaves(self) -> bool:  # type: ignore[override]
         """Whether rows may be left: those of leverage near 1, and refits that no expansion reaches."""
         return self.method in ("exact", "newton")
+
+    def cost(self, p: int, rows: int) -> Cost:
+        """Return what is known of the cost beforehand; refits that are left share passes, 512 each."""
+        known = super().cost(p, rows)
+        swept = 0 if self.refits is None or self.method != "exact" else self.refits.swept
+        operations = 0.0 if self.refits is None else self.refits.operations / rows
+        passes = 1.0 + SWEEPS * np.ceil(swept / BLOCK)
+        return Cost(
+            passes=float(passes), operations=known.operations + operations, result_bytes=8.0 * p * BLOCK
+        )
 
     def key(self) -> Any:
         """Return method and what is shown: sums follow from the fit."""

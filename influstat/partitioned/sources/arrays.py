@@ -90,6 +90,10 @@ class ArraySource(Source):
         """Return how many there are."""
         return len(self._cuts) - 1
 
+    def rows(self) -> int:
+        """Return n."""
+        return int(self._cuts[-1])
+
     def read(self, partition: int) -> Block:
         """Return consecutive rows."""
         rows = slice(int(self._cuts[partition]), int(self._cuts[partition + 1]))

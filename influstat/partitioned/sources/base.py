@@ -56,6 +56,10 @@ class Source(ABC):
         """Return what a partition is called in messages."""
         return f"partition {partition}"
 
+    def rows(self) -> int | None:
+        """Return how many rows there are in all, None where that is not known without reading them."""
+        return None
+
     def lazy(self, partition: int) -> Any:
         """Return a dask Delayed of the block where the data are dask's own, else None."""
         del partition
@@ -75,7 +79,7 @@ class Columns:
     def chosen(self, names: Sequence[str], index: Sequence[str] = ()) -> Columns:
         """Return the same with the columns of X named, or raise where the table lacks one.
 
-        `index` are columns that a file keeps the index of its table in: they are no columns of X unless named.
+        `index` are columns in which a file keeps the index of its table: no columns of X unless named.
 
         Returns
         -------

@@ -53,6 +53,7 @@ class ParquetSource(Source):
     def __init__(self, data: Any, columns: Columns) -> None:
         self._files = _files(data)
         self._groups: list[tuple[str, int]] = []
+        self._rows = 0
         names: list[str] = []
         index: list[str] = []
         for path in self._files:
@@ -61,6 +62,7 @@ class ParquetSource(Source):
                     schema = file.schema_arrow
                     known = (schema.pandas_metadata or {}).get("index_columns", [])
                     names, index = list(schema.names), [name for name in known if isinstance(name, str)]
+                self._rows += file.metadata.num_rows
                 self._groups += [(path, k) for k in range(file.num_row_groups)]
         if not self._groups:
             raise InvalidArgument("data", "hold rows", "holds none", "Check the files.")
@@ -71,6 +73,10 @@ class ParquetSource(Source):
     def partitions(self) -> int:
         """Return how many row groups there are."""
         return len(self._groups)
+
+    def rows(self) -> int:
+        """Return n, which the files know."""
+        return self._rows
 
     def read(self, partition: int) -> Block:
         """Return one row group."""
