@@ -14,9 +14,11 @@ from influstat.minimise.stated import Stated
 from influstat.partitioned.answers.answer import Answer
 from influstat.partitioned.answers.part import Indices, Question, Table
 from influstat.partitioned.block import Block
+from influstat.partitioned.hessian import require_matrix
 from influstat.partitioned.part import PartMinimum
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Summable
+from influstat.partitioned.sums import ArraySum
 from influstat.statistics.diagnostics import (
     ALL,
     WITHOUT_SCALE,
@@ -54,17 +56,6 @@ class PartLeverage(Leverage):
         return self._given
 
 
-@dataclass(eq=False)
-class Gram(Summable):
-    """The sum of w_i l2_i (U'x_i)(U'x_i)'."""
-
-    matrix: FloatArray
-
-    def plus(self, other: Gram) -> Gram:
-        """Return both together."""
-        return Gram(self.matrix + other.matrix)
-
-
 @dataclass(frozen=True, eq=False)
 class Seen:
     """How rows of any partition are seen at the minimum."""
@@ -89,7 +80,7 @@ class GramOf:
     seen: Seen
     transform: FloatArray | None
 
-    def __call__(self, partition: int, block: Block) -> Gram | None:
+    def __call__(self, partition: int, block: Block) -> ArraySum | None:
         """Return it."""
         del partition
         nothing = np.zeros((0, 0)), np.zeros(0)
@@ -97,7 +88,7 @@ class GramOf:
         if leverage is None:
             return None
         matrix = leverage.gram() if self.transform is None else leverage.gram_of(self.transform)
-        return Gram(matrix)
+        return ArraySum(matrix)
 
 
 @dataclass(eq=False)
@@ -185,6 +176,7 @@ def diagnostics(
     information: str | None,
 ) -> Answer:
     """Return measures of every row; see `PartitionedFit.diagnostics`."""
+    require_matrix(fit.hessian, "diagnostics")
     choice("deleted_scale", deleted_scale, (True, False))
     if frequency is not None:
         choice("frequency", frequency, (True, False))
@@ -234,8 +226,8 @@ def _coordinates(fit: Any, seen: Seen) -> tuple[FloatArray, FloatArray]:
     penalty = fit.risk.penalty.hessian(fit.theta).dense()
 
     def gram_of(transform: FloatArray | None) -> FloatArray:
-        found: Gram = fit.reduce(GramOf(seen, transform))
-        return found.matrix
+        found: ArraySum = fit.reduce(GramOf(seen, transform))
+        return found.values
 
     return coordinates_of(gram_of(None), penalty, fit.names, gram_of)
 

@@ -13,7 +13,8 @@ from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.partitioned.answers.answer import Answer
 from influstat.partitioned.answers.influence import OnQuantities, OnSelf, read_what
 from influstat.partitioned.answers.part import Question
-from influstat.solvers import Cholesky, Inverse, Solver
+from influstat.partitioned.hessian import require_matrix
+from influstat.solvers import Cholesky, ConjugateGradient, Inverse, Solver
 
 
 class PartitionedInfluence:
@@ -27,7 +28,8 @@ class PartitionedInfluence:
     fit : PartitionedFit
         The minimiser.
     solver : Solver, optional
-        How H^-1 a is found; `Cholesky()` when left out.
+        How H^-1 a is found; `Cholesky()` when left out, and beyond 4,000 coefficients `ConjugateGradient()`,
+        each of whose steps is a pass over the data. The measured residuals are in `answer.question.solution`.
 
     Examples
     --------
@@ -39,7 +41,8 @@ class PartitionedInfluence:
     """
 
     def __init__(self, fit: Any, solver: Solver | None = None) -> None:
-        solver = Cholesky() if solver is None else solver
+        if solver is None:
+            solver = ConjugateGradient() if fit.risk.by_products else Cholesky()
         require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
         self._fit, self._solver = fit, solver
 
@@ -49,6 +52,7 @@ class PartitionedInfluence:
 
     def on_theta(self, *, what: str = "removal") -> Answer:
         """Return the influence on each coefficient: eq. 9, in units of theta; one column each."""
+        require_matrix(self._fit.hessian, "influence on every coefficient")
         return self._answer(np.eye(len(self._fit.theta)), self._fit.names, "theta", what)
 
     def on_loss(self, X: Any, y: Any = None, *, offset: Any = None, what: str = "removal") -> Answer:
@@ -93,6 +97,7 @@ class PartitionedInfluence:
 
     def on_self(self, *, what: str = "removal") -> Answer:
         """Return each row's influence on its own loss, with the share of the penalty that leaves with it."""
+        require_matrix(self._fit.hessian, "influence on every row's own loss")
         found: Answer = self._fit.answer(OnSelf(read_what(what)))
         return found
 

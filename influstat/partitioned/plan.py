@@ -80,7 +80,7 @@ class PartitionPlan:
         return (
             f"{self.passes:g} passes over {self.rows:.3g} rows: {self.bytes_moved / 1e9:.3g} GB read, "
             f"{self.operations:.2g} operations, {self.memory / 1e6:.3g} MB a worker; about "
-            f"{self.seconds:.2g} s with {self.workers}, {self.read_seconds / self.workers:.2g} s of them to read"
+            f"{self.seconds:.2g} s with {self.workers} ({self.read_seconds / self.workers:.2g} s reading)"
         )
 
 

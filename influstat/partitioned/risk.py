@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from influstat.algebra.symmetric import Symmetric
+from influstat.curvature.base import Hessian
 from influstat.curvature.dense import DenseCurvature
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.parts import require_parts
 from influstat.input.printing import short
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.losses.base import Loss, constant_second
+from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.partitioned.block import Block
 from influstat.partitioned.data import Partitions
+from influstat.partitioned.hessian import SummedHessian
 from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.sources.base import Source
@@ -25,6 +28,7 @@ from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.base import no_penalty
 from influstat.risks.protocol import Protocol
 
+HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
 NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish
 REMEMBERED = 3  # theta whose sums are kept: Newton's method goes back by one step at most
 
@@ -86,6 +90,15 @@ class PartitionedRisk:
         self.data, self.recipe = data, recipe
         self.loss, self.penalty, self.protocol = recipe.loss, recipe.penalty, recipe.protocol
         self.names = recipe.names
+        p = len(self.names)
+        self.by_products = p > LARGEST_FACTORED and bool(np.mean(self.penalty.axes(p)) > HELD_BY_PENALTY)
+        if p > LARGEST_FACTORED and not self.by_products:
+            raise Unsupported(
+                "penalty",
+                f"hold almost all of more than {LARGEST_FACTORED} coefficients: nothing is factored then",
+                f"holds {np.sum(self.penalty.axes(p))} of {p}",
+                "Penalise them, e.g. penalty=ist.L2(1.0).",
+            )
         self.quadratic = constant_second(self.loss) is not None and self.penalty.constant_hessian
         self._last: list[tuple[FloatArray, NewtonSums]] = []  # at the last few theta: steps may be taken back
         self.passes = 0  # over the data
@@ -116,7 +129,7 @@ class PartitionedRisk:
         for at, known in self._last:
             if np.array_equal(at, theta):
                 return known
-        work = Newton(self.recipe.summed(), theta.copy(), True)
+        work = Newton(self.recipe.summed(), theta.copy(), not self.by_products)
         found: NewtonSums = self.data.runner.reduce(self.data.source, work)
         self.passes += 1
         self.__dict__.setdefault("counted", found.counted)
@@ -136,8 +149,10 @@ class PartitionedRisk:
         PartitionPlan
         """
         p, source = len(self.names), self.data.source
-        work = Newton(self.recipe.summed(), np.zeros(p), True)
-        cost = Cost(whole_number("passes", passes, at_least=1), passes * (p**2 + 12.0 * p), 8.0 * p**2)
+        work = Newton(self.recipe.summed(), np.zeros(p), not self.by_products)
+        square = 0.0 if self.by_products else float(p**2)
+        count = whole_number("passes", passes, at_least=1)
+        cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
         partition = next((k for k in range(source.partitions()) if len(source.block(k))), 0)
         return measured_plan(source, work, partition, cost, source.rows(), self.data.runner.workers)
 
@@ -185,12 +200,15 @@ class PartitionedRisk:
         """Return the size that each entry of the gradient would have without cancellation, shape (p,)."""
         return (self.sums(theta).scale + self.penalty.gradient_scale(theta)) / self.total_weight
 
-    def curvature(self, theta: FloatArray) -> DenseCurvature:
-        """Return the Hessian H(theta), p x p."""
-        matrix = np.array(self.sums(theta).hessian, order="F")
+    def curvature(self, theta: FloatArray) -> Hessian:
+        """Return the Hessian H(theta), p x p: a matrix, or beyond 4,000 coefficients its products."""
         penalty: Symmetric = self.penalty.hessian(theta)
+        sums, total = self.sums(theta), self.total_weight
+        if self.by_products:
+            return SummedHessian(self.data, self.recipe.summed(), theta.copy(), sums, penalty, total)
+        matrix = np.array(sums.hessian, order="F")
         penalty.add_to(matrix)
-        matrix /= self.total_weight
+        matrix /= total
         return DenseCurvature(matrix, self.names)
 
 

@@ -35,6 +35,17 @@ class Counted(Summable):
 
 
 @dataclass(eq=False)
+class ArraySum(Summable):
+    """An array that is added up."""
+
+    values: FloatArray
+
+    def plus(self, other: ArraySum) -> ArraySum:
+        """Return both together."""
+        return ArraySum(self.values + other.values)
+
+
+@dataclass(eq=False)
 class NewtonSums(Summable):
     """What a Newton step asks of the rows at one theta, in sum scale and without the penalty."""
 
@@ -95,6 +106,6 @@ class Newton:
             risk.gradient_scale(self.theta),
             hessian,
             curvature.diagonal() if hessian is None else hessian.diagonal().copy(),
-            bool((curvature.second >= 0).all()),
+            curvature.convex,
             counted,
         )

@@ -13,6 +13,7 @@ from influstat.input.settings import flag
 from influstat.input.validation import choice
 from influstat.losses.base import constant_second, higher_bounds
 from influstat.partitioned.answers.answer import Answer
+from influstat.partitioned.hessian import require_matrix
 from influstat.partitioned.removal.center import Center, center_of
 from influstat.partitioned.removal.expanded import Around, ExpandedSums, Scan, expanded_sums, plan_of, scan_of
 from influstat.partitioned.removal.finish import Finish
@@ -47,6 +48,7 @@ class PartitionedRemoval:
     """
 
     def __init__(self, fit: Any, method: str = "exact") -> None:
+        require_matrix(fit.hessian, "removals")
         self._fit, self.method = fit, str(choice("method", method, METHODS))
         self._sums: dict[bool, tuple[ExpandedSums | None, Plan]] = {}
 
