@@ -10,7 +10,8 @@ import scipy.sparse as sp
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import short
-from influstat.input.validation import whole_number
+from influstat.input.tables import as_array
+from influstat.input.validation import any_array, numeric_array, whole_number
 from influstat.partitioned.runners.base import Runner, Serial, Threads
 from influstat.partitioned.runners.cluster import Cluster, is_client
 from influstat.partitioned.sources.arrays import ArraySource
@@ -145,15 +146,26 @@ def _source(data: Any, y: Any, columns: Any, weights: Any, offset: Any, labels: 
         if y is None:
             raise InvalidArgument("y", "be given with arrays", "is left out", "Pass their targets.")
         named = read_names(columns)
-        if rows is not None and np.ndim(rows) == 0:
+        if isinstance(rows, (list, tuple)) or np.ndim(rows):
+            rows = [whole_number("rows", one, at_least=0) for one in rows]
+        elif rows is not None:
             rows = whole_number("rows", rows, at_least=1)
-        arrays = {name: None if value is None else _array(value) for name, value in extra.items()}
-        return ArraySource(data, _array(y), rows=rows, names=named, **arrays)
+        arrays = {name: None if value is None else _array(name, value) for name, value in extra.items()}
+        return ArraySource(_matrix(data), _array("y", y), rows=rows, names=named, **arrays)
     raise InvalidType("data", KINDS, f"is {short(data)}", "Convert it, e.g. with np.asarray.")
 
 
-def _array(value: Any) -> Any:
-    return value if isinstance(value, np.ndarray) else np.asarray(value)
+def _matrix(data: Any) -> Any:
+    """Return X of numbers as it is, or raise; entries are looked at when they are read."""
+    if data.ndim != 2 or data.shape[1] == 0:
+        was = f"has shape {data.shape}"
+        raise InvalidArgument("data", "be two-dimensional (rows, columns)", was, "Pass a matrix.")
+    return data if data.dtype.kind in "fiub" or sp.issparse(data) else numeric_array("data", data)
+
+
+def _array(name: str, value: Any) -> Any:
+    """Return one entry per row, an ndarray as it is: it may lie in a file."""
+    return value if isinstance(value, np.ndarray) else any_array(name, as_array(name, value))
 
 
 def _only_names(rows: Any, extra: dict[str, Any], what: str) -> None:

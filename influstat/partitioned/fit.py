@@ -13,6 +13,7 @@ from influstat.curvature.base import Hessian
 from influstat.curvature.linear import PLAIN
 from influstat.errors import InvalidType, NotStationary
 from influstat.input.printing import short
+from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, vector, whole_number
 from influstat.input.warning import doubt
 from influstat.minimise.descent import stationarity
@@ -72,7 +73,7 @@ class PartitionedFit:
         self.risk = risk
         descended: Any = risk  # it offers what Newton's method asks of a `Risk`, and no arrays of n rows
         self.theta: FloatArray = vector("theta", theta, len(risk.names), per="coefficient")
-        if polish:
+        if flag("polish", polish):
             self.theta = minimise(descended, start=self.theta).theta
         self.theta.flags.writeable = False
         self.stationarity: float = stationarity(descended, self.theta)

@@ -151,7 +151,7 @@ class PartitionedRisk:
         p, source = len(self.names), self.data.source
         work = Newton(self.recipe.summed(), np.zeros(p), not self.by_products)
         square = 0.0 if self.by_products else float(p**2)
-        count = whole_number("passes", passes, at_least=1)
+        count = whole_number("passes", passes, at_least=1, at_most=10**6)
         cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
         partition = next((k for k in range(source.partitions()) if len(source.block(k))), 0)
         return measured_plan(source, work, partition, cost, source.rows(), self.data.runner.workers)

@@ -233,7 +233,8 @@ def measured(
         measures = LinearMeasures(setting, block, without)
         first = 0
         for name, some in labels.items():
-            values = getattr(measures, name)()
+            with np.errstate(over="ignore"):  # a dispersion of nearly 0
+                values = getattr(measures, name)()
             table[block.rows, first : first + len(some)] = values.reshape(-1, len(some))
             first += len(some)
     asked = np.array([name in PER_COEFFICIENT for name, some in labels.items() for _ in some])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from influstat.errors import InvalidArgument, Unsupported
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.influence.scores import Ranking
-from influstat.input.printing import nearest_first
+from influstat.input.printing import nearest_first, short
 from influstat.input.progress import progress
-from influstat.input.validation import FloatArray, vector, whole_number
+from influstat.input.validation import FloatArray, numeric_array, vector, whole_number
 from influstat.partitioned.answers.fingerprint import fingerprint
 from influstat.partitioned.answers.lazy import lazy_frame
 from influstat.partitioned.answers.parquet import Folder, Writing
@@ -126,7 +126,7 @@ class Answer:
         found: Columnwise = self.reduce(Top(whole_number("k", k, at_least=1), self.columns))
         return {name: found.of[name].ranking(self.question.heading(name)) for name in self.columns}
 
-    def summary(self, by: Callable[[Any], Any] | None = None) -> Any:
+    def summary(self, by: Any = None) -> Any:
         """Return count, number of nan, sum, mean, standard deviation, least and most of every column.
 
         Parameters
@@ -141,11 +141,28 @@ class Answer:
         """
         import pandas as pd
 
+        if by is not None:
+            self._require_groups(by)
         found: dict[Any, Moments] = self.reduce(Totals(self.columns, by)).of
         lines = {key: _line(moments) for key, moments in found.items()}
         frame = pd.DataFrame.from_dict(lines, orient="index")
         frame.index = pd.MultiIndex.from_tuples(list(lines), names=["group", "column"])
         return frame.sort_index(kind="stable")
+
+    def _require_groups(self, by: Any) -> None:
+        """Raise unless `by` makes groups of the labels of two rows."""
+        first = int(np.flatnonzero(self.ask.rows)[0])
+        labels = self.ask(first, self.data.source.block(first).take(slice(0, 2))).labels
+        need, remedy = (
+            "return one group for each of an array of labels",
+            "Pass such a function, or leave it out.",
+        )
+        try:
+            groups = np.asarray(by(labels))
+        except Exception as error:  # a caller's own function may raise anything
+            raise InvalidType("by", need, f"raises {type(error).__name__}: {error}", remedy) from error
+        if groups.shape != labels.shape:
+            raise InvalidArgument("by", need, f"returns {short(groups)}", remedy)
 
     def histogram(self, bins: Any = 50, *, column: Any = None) -> tuple[Any, FloatArray]:
         """Return counts and edges of the values of one column, as `np.histogram`.
@@ -162,11 +179,16 @@ class Answer:
         ndarray of int, shape (b,), and ndarray, shape (b + 1,)
         """
         name = self._column(column)
-        if np.ndim(bins):
+        if isinstance(bins, (list, tuple, np.ndarray)):
             edges = vector("bins", bins)
+            if len(edges) < 2 or not (np.diff(edges) > 0).all():
+                remedy = "Sort them, or pass a number of bins."
+                raise InvalidArgument("bins", "be edges that increase", f"is {short(bins)}", remedy)
         else:
             known = self._moments(name)
-            edges = np.linspace(known.least, known.most, whole_number("bins", bins, at_least=1) + 1)
+            edges = np.linspace(
+                known.least, known.most, whole_number("bins", bins, at_least=1, at_most=10**6) + 1
+            )
         return self.reduce(Histogram(name, edges)).counts, edges
 
     def quantiles(self, q: Any, *, column: Any = None) -> FloatArray:
@@ -185,9 +207,9 @@ class Answer:
         -------
         ndarray, of the shape of q
         """
-        levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
+        levels = np.atleast_1d(numeric_array("q", q)).ravel()
         if not ((levels >= 0) & (levels <= 1)).all():
-            raise InvalidArgument("q", "lie between 0 and 1", f"is {q!r}", "Divide percentages by 100.")
+            raise InvalidArgument("q", "lie between 0 and 1", f"is {short(q)}", "Divide percentages by 100.")
         name = self._column(column)
         known = self._moments(name)
         if not known.count:

@@ -70,8 +70,11 @@ class ArraySource(Source):
     ) -> None:
         n, p = X.shape
         self.names = names or tuple(f"x{j}" for j in range(p))
+        if len(self.names) != p:
+            was = f"has {len(self.names)}"
+            raise InvalidArgument("columns", f"have one name per column of X ({p})", was, "Correct it.")
         step = max(1, ENTRIES // max(1, p)) if rows is None else rows
-        self._cuts = np.concatenate([[0], np.cumsum(step)]) if np.ndim(step) else _even(n, int(step))
+        self._cuts = _even(n, step) if isinstance(step, int) else np.cumsum([0, *step])
         if self._cuts[-1] != n:
             raise InvalidArgument(
                 "rows", f"add up to the rows of X ({n})", f"adds up to {self._cuts[-1]}", "Correct it."

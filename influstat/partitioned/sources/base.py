@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from influstat.errors import InflustatError, InvalidArgument, InvalidType
 from influstat.input.printing import nearest_first, short
+from influstat.input.settings import texts
 from influstat.partitioned.block import Block, of_partition
 
 
@@ -157,9 +158,9 @@ def read_names(columns: Any) -> tuple[str, ...] | None:
     """Return the names of the columns of X, None where they are to be all that are left."""
     if columns is None:
         return None
-    if isinstance(columns, str) or not all(isinstance(name, str) for name in columns):
+    if isinstance(columns, str):
         raise InvalidType("columns", "be a sequence of names", f"is {short(columns)}", "Pass a list of str.")
-    return tuple(columns)
+    return tuple(texts("columns", columns))
 
 
 def csr(matrix: Any) -> Any:
