@@ -177,8 +177,8 @@ def test_reductions_are_those_of_the_held_column(sizes):
 
 
 def test_quantiles_count_in_finer_bins_where_a_bin_cannot_be_held(monkeypatch):
-    monkeypatch.setattr("influstat.partitioned.answers.answer.HELD", 4)
-    monkeypatch.setattr("influstat.partitioned.answers.answer.BINS", 3)
+    monkeypatch.setattr("influstat.partitioned.answers.reductions.HELD", 4)
+    monkeypatch.setattr("influstat.partitioned.answers.reductions.BINS", 3)
     fit = logistic()
     answer = fit.influence().on_self()
     column = answer.to_frame()["own loss"].to_numpy()

@@ -20,8 +20,9 @@ from influstat.minimise.descent import stationarity
 from influstat.minimise.minimum import ALLOWED, STATIONARITY
 from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
-from influstat.partitioned.answers.answer import Answer, Finisher
+from influstat.partitioned.answers.answer import Answer
 from influstat.partitioned.answers.part import Ask, Question
+from influstat.partitioned.answers.reductions import Finisher
 from influstat.partitioned.diagnostics import diagnostics
 from influstat.partitioned.influence import PartitionedInfluence
 from influstat.partitioned.part import PartMinimum

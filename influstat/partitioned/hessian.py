@@ -11,6 +11,7 @@ from influstat.algebra.symmetric import Symmetric
 from influstat.curvature.base import Hessian
 from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray
+from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.partitioned.block import Block
 from influstat.partitioned.data import Partitions
 from influstat.partitioned.recipe import Recipe
@@ -73,13 +74,13 @@ class SummedHessian(Hessian):
         return np.asarray((found.values + self._penalty.dot(vectors)) / self._total)
 
     def to_dense(self) -> FloatArray:
-        """Raise: p x p numbers are too many."""
-        raise Unsupported(
-            "solver",
-            f"do without the matrix of {self.shape[0]} coefficients",
-            "asks for it",
-            "Use ist.ConjugateGradient().",
-        )
+        """Return H by products with the unit vectors, or raise where p x p numbers are too many."""
+        p = self.shape[0]
+        if p > LARGEST_FACTORED:
+            need = f"do without the matrix of {p} coefficients"
+            raise Unsupported("solver", need, "asks for it", "Use ist.ConjugateGradient().")
+        dense = np.array(self.matmat(np.eye(p)), order="F")
+        return np.asfortranarray((dense + dense.T) / 2.0)  # symmetric up to rounding
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal, shape (p,)."""
