@@ -22,7 +22,7 @@ def of_partitions(X, y, labels, tests):
     return {
         "partitions": (ist.partitions, {
             "data": X, "y": y, "columns": None, "weights": np.ones(n), "offset": number, "labels": number,
-            "rows": 3, "runner": "serial",
+            "levels": None, "rows": 3, "runner": "serial",
         }),
         "PartitionedRisk": (ist.PartitionedRisk, {
             "loss": ist.LogisticLoss(), "data": data, "penalty": ist.L2(1.0), "intercept": False,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +67,18 @@ def test_other_losses_are_those_in_memory(name, sizes):
     )
     np.testing.assert_allclose(fit.theta, whole.theta, **CLOSE)
     same(fit.influence().on_loss(XT, y[:4]), whole.influence().on_loss(XT, y[:4]))
+
+
+@pytest.mark.parametrize("family", ["Gamma", "Binomial", "Gaussian"])
+def test_glm_families_are_those_in_memory(family):
+    made = getattr(sm.families, family)(*([sm.families.links.Log()] if family == "Gamma" else []))
+    y = {"Gamma": np.exp(Y), "Binomial": LABELS, "Gaussian": Y}[family]
+    whole = ist.from_statsmodels(sm.GLM(y, X.astype(float), family=made).fit(tol=1e-12), polish=True)
+    risk = ist.PartitionedRisk(whole.risk.loss, pieces([20, 0, 40], y))
+    fit = ist.PartitionedFit.minimise(risk)
+    np.testing.assert_allclose(fit.theta, whole.theta, rtol=1e-9, atol=1e-10)
+    exact, memory = fit.leave_one_out().delta().to_frame(), whole.leave_one_out().delta
+    np.testing.assert_allclose(exact[list(fit.names)], memory, rtol=1e-7, atol=1e-9)
 
 
 def logistic(rows=7, **settings):

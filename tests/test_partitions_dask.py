@@ -73,6 +73,24 @@ def test_frames_are_read_by_name_and_keep_their_index():
     check(fitted(frame, "y", labels="index"))
 
 
+def test_models_take_collections_and_paths_as_they_are(tmp_path):
+    frame = dd.from_pandas(TABLE.assign(w=WEIGHTS), npartitions=3)
+    whole = ist.Logistic(lam=0.5).fit(X, LABELS, weights=WEIGHTS)
+    TABLE.assign(w=WEIGHTS).to_parquet(tmp_path / "rows.parquet")
+    for data in (frame, tmp_path / "rows.parquet"):
+        fit = ist.Logistic(lam=0.5).fit(data, "y", weights="w")
+        assert fit.names == ("a", "b", "c")
+        np.testing.assert_allclose(fit.theta, whole.theta, **CLOSE)
+    np.testing.assert_allclose(ist.Logistic(lam=0.5).fit(*arrays()).theta, WHOLE.theta, **CLOSE)
+
+
+def test_new_rows_must_name_their_columns_alike():
+    fit = fitted(dd.from_pandas(TABLE, npartitions=5), "y")
+    np.testing.assert_allclose(fit.predict(TABLE[["a", "b", "c"]][:3]), WHOLE.predict(X[:3]), **CLOSE)
+    with pytest.raises(InvalidArgument, match="X must name its columns as the training rows do"):
+        fit.predict(TABLE[["b", "a", "c"]][:3])
+
+
 def test_a_lazy_answer_is_a_dataframe():
     frame = dd.from_pandas(TABLE, npartitions=5)
     fit = fitted(frame, "y")
@@ -141,7 +159,9 @@ def test_categories_in_some_partitions_only():
     from dask import delayed
 
     frame = dd.from_delayed([delayed(part) for part in parts], meta=TABLE[:0], verify_meta=False)
-    with pytest.raises(InvalidType, match="columns.*'b' of type category.*levels fixed for all partitions"):
+    with pytest.raises(
+        InvalidType, match="columns.*'b' of type category..*levels={column.*fixed for all partitions"
+    ):
         fitted(frame, "y")
 
 

@@ -276,3 +276,39 @@ def test_a_killed_run_goes_on_from_what_it_has_written(tmp_path):
     found = pd.concat([pd.read_parquet(file) for file in sorted(path.glob("*.parquet"))])
     whole = ist.Ridge(lam=1.0).fit(x, x[:, 0] % 3).leave_one_out().delta
     np.testing.assert_allclose(found[["x0", "x1", "x2"]], whole, **CLOSE)
+
+
+LEVELS = {"d": ["x", "y", "z"]}
+
+
+def test_categories_have_levels_that_are_fixed_for_all_partitions(tmp_path):
+    letters = np.array(["x"] * 20 + ["z", "y"] * 20)
+    table = TABLE.drop(columns=["b", "id"]).assign(d=letters)
+    for name, kind in (("text", str), ("category", "category")):
+        pq.write_table(
+            pa.Table.from_pandas(table.assign(d=table["d"].astype(kind))), tmp_path / name, row_group_size=15
+        )
+        fit = ist.Logistic(lam=0.5).fit(ist.partitions(tmp_path / name, "y", levels=LEVELS))
+        assert fit.names == ("a", "c", "d[T.y]", "d[T.z]")
+        design = np.column_stack([X[:, [0, 2]], letters == "y", letters == "z"]).astype(float)
+        np.testing.assert_allclose(fit.theta, ist.Logistic(lam=0.5).fit(design, LABELS).theta, **CLOSE)
+    few = {"d": ["x", "y"]}
+    with pytest.raises(InvalidArgument, match="levels of partition 1.*hold every category of 'd'.*lacks 'z'"):
+        ist.Logistic(lam=0.5).fit(ist.partitions(tmp_path / "text", "y", levels=few))
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"),
+    [
+        ({"q": ["x", "y"]}, "levels must name columns of the table, but it is 'q'"),
+        ({"a": ["x"]}, "levels must be a dict from names"),
+        ({"a": ["x", "x"]}, "levels must be a dict from names"),
+        ({"a": "xy"}, "levels must be a dict from names"),
+        (["a"], "levels must be a dict from names"),
+    ],
+)
+def test_levels_that_are_none(levels, message, folder):
+    with pytest.raises((InvalidArgument, InvalidType), match=message):
+        ist.partitions(folder, "y", levels=levels)
+    with pytest.raises(InvalidArgument, match="levels must be left out with arrays"):
+        ist.partitions(X, LABELS, levels=LEVELS)

@@ -15,7 +15,7 @@ from influstat.losses.hinge import SmoothedHinge
 from influstat.losses.logistic import LogisticLoss, SignedLogisticLoss
 from influstat.losses.squared import SquaredError
 from influstat.models.hinge import HingeSVC
-from influstat.partitioned.data import Partitions
+from influstat.partitioned.data import Partitions, beyond_memory, partitions
 from influstat.partitioned.fit import PartitionedFit
 from influstat.partitioned.risk import PartitionedRisk
 from influstat.risks.linear import LinearRisk
@@ -100,8 +100,10 @@ class _Model:
         Parameters
         ----------
         X : array_like, DataFrame or scipy.sparse, shape (n, p), or Partitions
-            Rows, without an intercept column; or rows in partitions, which bring all the rest.
-        y : array_like, shape (n,)
+            Rows, without an intercept column; or rows in partitions, which bring all the rest. A dask array
+            or dataframe, or the path of Parquet files, stands for `influstat.partitions` of it: y, weights
+            and offset may then be the names of columns.
+        y : array_like, shape (n,), or str
             Targets, in the model's own coding.
         weights, offset : array_like, shape (n,), optional
             w_i >= 0 and o_i.
@@ -120,6 +122,9 @@ class _Model:
         NoMinimiser, SingularHessian, NotConverged
             There is no finite minimiser, no unique one, or none was found.
         """
+        if beyond_memory(X):
+            X = partitions(X, y, columns=names, weights=weights, offset=offset, labels=row_labels)
+            return self._fit_partitions(X, {})
         if isinstance(X, Partitions):
             others = {"y": y, "weights": weights, "offset": offset, "names": names, "row_labels": row_labels}
             return self._fit_partitions(X, {name: one for name, one in others.items() if one is not None})

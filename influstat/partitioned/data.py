@@ -15,8 +15,9 @@ from influstat.input.validation import any_array, numeric_array, whole_number
 from influstat.partitioned.runners.base import Runner, Serial, Threads
 from influstat.partitioned.runners.cluster import Cluster, is_client
 from influstat.partitioned.sources.arrays import ArraySource
-from influstat.partitioned.sources.base import Columns, Source, read_names
+from influstat.partitioned.sources.base import Source
 from influstat.partitioned.sources.chunks import ChunkSource
+from influstat.partitioned.sources.columns import Columns, read_levels, read_names
 from influstat.partitioned.sources.dask_collections import (
     DaskArraySource,
     DaskFrameSource,
@@ -70,6 +71,7 @@ def partitions(
     weights: Any = None,
     offset: Any = None,
     labels: Any = None,
+    levels: Any = None,
     rows: Any = None,
     runner: Any = None,
 ) -> Partitions:
@@ -91,6 +93,9 @@ def partitions(
     weights, offset, labels : array_like of shape (n,), or str, optional
         w_i >= 0 (default 1), o_i (default 0) and what rows are called: positions over all partitions where
         left out; of a dask.dataframe "index" is its index, and so it is where divisions are known.
+    levels : dict of lists, optional
+        Of columns of a table that hold categories: all of them, the same for every partition, of which the
+        first is the reference. The others become columns of 0 and 1, called "colour[T.red]".
     rows : int or list of int, optional
         Rows of a partition (or of each), for arrays; about 16 MiB of X when left out.
     runner : {"serial", "threads"}, int, or dask.distributed.Client, optional
@@ -117,17 +122,22 @@ def partitions(
     >>> fit.theta                                       # 9 / (3 + 1)
     array([2.25])
     """
-    source = _source(data, y, columns, weights, offset, labels, rows)
+    extra = {"weights": weights, "offset": offset, "labels": labels}
+    source = _source(data, y, columns, read_levels(levels), rows, extra)
     return Partitions(source, _runner(runner, source))
 
 
-def _source(data: Any, y: Any, columns: Any, weights: Any, offset: Any, labels: Any, rows: Any) -> Source:
-    extra = {"weights": weights, "offset": offset, "labels": labels}
+def beyond_memory(data: Any) -> bool:
+    """Tell whether `data` is a dask collection, or the path of files, whose rows nobody wants in memory."""
+    return bool(kind_of(data)) or are_paths(data)
+
+
+def _source(data: Any, y: Any, columns: Any, levels: Any, rows: Any, extra: dict[str, Any]) -> Source:
     if isinstance(data, Source):
         return data
     if are_paths(data):
         _only_names(rows, extra, "a table")
-        return ParquetSource(data, _columns(y, columns, **extra))
+        return ParquetSource(data, _columns(y, columns, levels, **extra))
     kind = kind_of(data)
     if kind == "array":
         if y is None:
@@ -137,11 +147,13 @@ def _source(data: Any, y: Any, columns: Any, weights: Any, offset: Any, labels: 
         return DaskArraySource(data, y, names=read_names(columns), **extra)
     if kind == "dataframe":
         _only_names(rows, extra, "a table")
-        extra["labels"], of_index = frame_labels(data, labels)
-        return DaskFrameSource(data, replace(_columns(y, columns, **extra), index=of_index))
+        extra["labels"], of_index = frame_labels(data, extra["labels"])
+        return DaskFrameSource(data, replace(_columns(y, columns, levels, **extra), index=of_index))
     if callable(data):
         _only_names(rows, extra, "a callable")
-        return ChunkSource(data, None if y is None else _columns(y, columns, **extra))
+        return ChunkSource(data, None if y is None else _columns(y, columns, levels, **extra))
+    if levels:
+        raise InvalidArgument("levels", "be left out with arrays", "is given", "Arrays hold numbers alone.")
     if isinstance(data, np.ndarray) or sp.issparse(data):
         if y is None:
             raise InvalidArgument("y", "be given with arrays", "is left out", "Pass their targets.")
@@ -179,12 +191,12 @@ def _only_names(rows: Any, extra: dict[str, Any], what: str) -> None:
         raise InvalidArgument(given[0], need, "is given", "Let the data hold it, and name its column.")
 
 
-def _columns(y: Any, columns: Any, **extra: Any) -> Columns:
+def _columns(y: Any, columns: Any, levels: Any, **extra: Any) -> Columns:
     """Return which columns of a table are what, all of them named by text."""
     for name, value in {"y": y, **extra}.items():
         if not (isinstance(value, str) or (value is None and name != "y")):
             raise InvalidType(name, "name a column of the table", f"is {short(value)}", "Pass its name.")
-    return Columns(y, read_names(columns), **extra)
+    return Columns(y, read_names(columns), levels=levels, **extra)
 
 
 def _runner(runner: Any, source: Source) -> Runner:

@@ -55,6 +55,7 @@ class Recipe:
     penalty: Penalty
     protocol: Protocol
     test_protocol: Protocol
+    named: bool = False  # whether a table names the columns
     total_weight: float = field(default=1.0)  # W; 1 makes mean scale sum scale
 
     @property
@@ -95,6 +96,8 @@ class Recipe:
             if n == 0:
                 return None
             design = Design(block.X, intercept=self.intercept, names=self.columns)
+            if self.named:
+                design.columns = list(self.columns)
             y = read_targets(self.loss, block.y, n)
             weights = np.ones(n) if block.weights is None else nonnegative_weights(block.weights, n)
             offset = np.zeros(n) if block.offset is None else vector("offset", block.offset, n)

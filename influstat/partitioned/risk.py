@@ -82,7 +82,8 @@ class PartitionedRisk:
             raise no_penalty("penalty", penalty)
         read = Protocol.read("protocol", protocol)
         of_tests = read if test_protocol is None else Protocol.read("test_protocol", test_protocol)
-        recipe = Recipe(loss, data.names, choice("intercept", intercept, (True, False)), L2(), read, of_tests)
+        constant = choice("intercept", intercept, (True, False))
+        recipe = Recipe(loss, data.names, constant, L2(), read, of_tests, named=data.source.named)
         placed = (L2() if penalty is None else penalty).placed(recipe.names, intercept=recipe.intercept)
         self._set(data, replace(recipe, penalty=placed))
 
@@ -221,7 +222,7 @@ class _Without(Source):
     row: int
 
     def __post_init__(self) -> None:
-        for name in ("names", "everywhere", "in_order"):
+        for name in ("names", "named", "everywhere", "in_order"):
             object.__setattr__(self, name, getattr(self.inner, name))
 
     def partitions(self) -> int:

@@ -1,14 +1,14 @@
 """Rows beyond memory: python tests/benchmarks/partitions.py [rows ...] [--folder DIR] [--exact ROWS].
 
 For each number of rows (1e6 and 1e7 by default; 1e8 makes a file of 20 GB, only where 40 GB are free) a
-float32 memory map of 50 columns is made. A logistic fit, and the 100 rows of most influence on a test loss and
-on one coefficient, are found in a process of their own, whose peak of resident memory is reported. The file
-is deleted.
+float32 memory map of 50 columns is made. A logistic fit, and the 100 rows of most influence on a test loss
+and on one coefficient, are found in a process of their own, whose peak of resident memory is reported. The
+file is deleted.
 
 Yardsticks in the same run: reading the file once, and one worker against two. Targets: less than 2 GB
-resident, a pass at most twice as long as reading the file from the disk, seconds per row constant within 30 %,
-two workers at least 1.6 times one. `--exact` leaves every row out of so many rows x 10 columns, with bounds,
-to Parquet.
+resident, a pass at most twice as long as reading the file from the disk, seconds per row constant within
+30 %, two workers at least 1.6 times one. `--exact` leaves every row out of so many rows x 10 columns, with
+bounds, to Parquet.
 """
 
 import argparse

@@ -11,7 +11,8 @@ import scipy.sparse as sp
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import short
 from influstat.partitioned.block import Block
-from influstat.partitioned.sources.base import Columns, Source, csr
+from influstat.partitioned.sources.base import Source, csr
+from influstat.partitioned.sources.columns import Columns
 
 FORMS = "(X, y), (X, y, weights), a dict of these, or a DataFrame where y names its column"
 
@@ -42,8 +43,7 @@ class ChunkSource(Source):
             if not hasattr(first, "columns"):
                 raise _no_chunk(first)
             self._columns = columns.chosen([str(name) for name in first.columns])
-            assert self._columns.x is not None
-            self.names = self._columns.x
+            self.names, self.named = self._columns.names, True
         else:
             x = self._block(first).X
             named = getattr(x, "columns", None)

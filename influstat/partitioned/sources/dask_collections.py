@@ -10,7 +10,8 @@ import numpy as np
 from influstat.errors import InvalidArgument
 from influstat.input.printing import short
 from influstat.partitioned.block import Block
-from influstat.partitioned.sources.base import Columns, Source, require_numbers
+from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.columns import Columns
 
 INDEX = "index"
 
@@ -121,14 +122,14 @@ class DaskFrameSource(_Lazy):
         Which columns are what; labels may be "index".
     """
 
+    named = True
+
     def __init__(self, frame: Any, columns: Columns) -> None:
         from dask.delayed import delayed
 
         columns = columns.chosen([str(name) for name in frame.columns])
-        assert columns.x is not None  # `chosen` has named them
-        for name in columns.x:
-            require_numbers(name, frame.dtypes[name])
-        self.names = columns.x
+        columns.require_numbers(frame.dtypes)
+        self.names = columns.names
         wanted = frame[columns.wanted]
         make = delayed(columns.block, pure=True)
         self._blocks = [make(part) for part in wanted.to_delayed()]

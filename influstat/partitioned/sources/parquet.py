@@ -12,7 +12,8 @@ from influstat.errors import InvalidArgument, InvalidType, MissingDependency, Pa
 from influstat.input.printing import short
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.arrays import file_stamp
-from influstat.partitioned.sources.base import Columns, Source
+from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.columns import Columns
 
 EXTRA = 'Install the extra: pip install "influstat[dask]".'
 
@@ -50,6 +51,8 @@ class ParquetSource(Source):
         Which columns are what.
     """
 
+    named = True
+
     def __init__(self, data: Any, columns: Columns) -> None:
         self._files = _files(data)
         self._groups: list[tuple[str, int]] = []
@@ -67,8 +70,7 @@ class ParquetSource(Source):
         if not self._groups:
             raise InvalidArgument("data", "hold rows", "holds none", "Check the files.")
         self._columns = columns.chosen(names, index)
-        assert self._columns.x is not None  # `chosen` has named them
-        self.names = self._columns.x
+        self.names = self._columns.names
 
     def partitions(self) -> int:
         """Return how many row groups there are."""
