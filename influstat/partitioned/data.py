@@ -158,7 +158,7 @@ def _source(data: Any, y: Any, columns: Any, levels: Any, rows: Any, extra: dict
         if y is None:
             raise InvalidArgument("y", "be given with arrays", "is left out", "Pass their targets.")
         named = read_names(columns)
-        if isinstance(rows, (list, tuple)) or np.ndim(rows):
+        if isinstance(rows, (list, tuple)) or (isinstance(rows, np.ndarray) and rows.ndim == 1):
             rows = [whole_number("rows", one, at_least=0) for one in rows]
         elif rows is not None:
             rows = whole_number("rows", rows, at_least=1)

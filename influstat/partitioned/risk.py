@@ -30,6 +30,7 @@ from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
 NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish
+MOST_NAMED = 5  # coefficients in a message
 REMEMBERED = 3  # theta whose sums are kept: Newton's method goes back by one step at most
 
 
@@ -130,7 +131,7 @@ class PartitionedRisk:
         for at, known in self._last:
             if np.array_equal(at, theta):
                 return known
-        work = Newton(self.recipe.summed(), theta.copy(), not self.by_products)
+        work = Newton(self.recipe.summed(), theta.copy(), not self.by_products, self._free(theta))
         found: NewtonSums = self.data.runner.reduce(self.data.source, work)
         self.passes += 1
         self.__dict__.setdefault("counted", found.counted)
@@ -156,6 +157,22 @@ class PartitionedRisk:
         cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
         partition = next((k for k in range(source.partitions()) if len(source.block(k))), 0)
         return measured_plan(source, work, partition, cost, source.rows(), self.data.runner.workers)
+
+    def _free(self, theta: FloatArray) -> FloatArray | None:
+        """Return the part of theta that no penalty feels; None where rows cannot be separated along it."""
+        if self.by_products or not getattr(self.loss, "convex", True):
+            return None
+        flat = self.penalty.flat(len(theta))
+        direction: FloatArray = flat @ (flat.T @ theta)
+        return direction if direction.any() else None
+
+    def separated(self, theta: FloatArray) -> list[str]:
+        """Return the names of columns along which the risk falls for ever, as theta shows; [] otherwise."""
+        direction = self._free(theta)
+        if direction is None or not self.sums(theta).separated:
+            return []
+        moved = np.abs(direction) * np.sqrt(np.abs(self.sums(np.zeros(len(theta))).diagonal))
+        return [self.names[j] for j in np.argsort(-moved, kind="stable")[:MOST_NAMED] if moved[j] > 0]
 
     @cached_property
     def counted(self) -> Counted:

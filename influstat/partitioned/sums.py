@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
+from influstat.minimise.existence import falls_for_ever
 from influstat.partitioned.block import Block, of_partition
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Summable
@@ -55,6 +56,7 @@ class NewtonSums(Summable):
     hessian: FloatArray | None
     diagonal: FloatArray
     convex: bool  # whether no row has negative curvature
+    separated: bool  # whether every row's loss falls for ever along the free part of theta
     counted: Counted
 
     def plus(self, other: NewtonSums) -> NewtonSums:
@@ -66,6 +68,7 @@ class NewtonSums(Summable):
         if self.hessian is not None and other.hessian is not None:
             self.hessian += other.hessian
         self.convex = self.convex and other.convex
+        self.separated = self.separated and other.separated
         self.counted = self.counted.plus(other.counted)
         return self
 
@@ -77,6 +80,7 @@ class Newton:
     recipe: Recipe  # in sum scale
     theta: FloatArray
     dense: bool  # whether the Hessian is wanted as a matrix
+    free: FloatArray | None = None  # the part of theta that no penalty feels, where it may separate rows
 
     def __call__(self, partition: int, block: Block) -> NewtonSums:
         """Return the sums of one partition's rows."""
@@ -85,7 +89,7 @@ class Newton:
         if risk is None:
             counted = Counted(np.zeros(1, dtype=np.intp), 0.0, np.inf, -np.inf)
             matrix = np.zeros((p, p)) if self.dense else None
-            return NewtonSums(0.0, np.zeros(p), np.zeros(p), matrix, np.zeros(p), True, counted)
+            return NewtonSums(0.0, np.zeros(p), np.zeros(p), matrix, np.zeros(p), True, True, counted)
         if not self.theta.any():  # the first look at these rows
             try:
                 require_own_rows(risk.loss, risk.y)
@@ -107,5 +111,6 @@ class Newton:
             hessian,
             curvature.diagonal() if hessian is None else hessian.diagonal().copy(),
             curvature.convex,
+            self.free is not None and falls_for_ever(risk, self.free),
             counted,
         )

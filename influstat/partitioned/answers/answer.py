@@ -107,7 +107,8 @@ class Answer(Reductions):
         Parameters
         ----------
         path : str or path
-            A new or empty folder, or one that holds a part of this very answer.
+            A new or empty folder, or one that holds a part of this very answer. The workers of a client write
+            to it themselves: all of them must see it.
 
         Returns
         -------

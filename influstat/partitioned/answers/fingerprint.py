@@ -13,7 +13,8 @@ import scipy.sparse as sp
 def fingerprint(value: Any) -> str:
     """Return 64 hexadecimal digits that tell `value` from others.
 
-    Arrays go by type, shape and bytes, dataclasses by their fields, everything else by its repr.
+    Arrays go by type, shape and bytes, dataclasses by their fields, functions by their name and code, everything
+    else by its repr.
 
     Returns
     -------
@@ -51,5 +52,8 @@ def _pieces(value: Any) -> Any:
         yield from _pieces([list(getattr(value, "columns", ())), value.to_numpy()])
     elif isinstance(value, np.ndarray):
         yield from _pieces(value.tolist())
+    elif hasattr(value, "__code__"):
+        yield from _pieces([value.__module__, value.__qualname__, value.__code__.co_code])
+        yield from _pieces([value.__code__.co_consts])
     else:
         yield repr(value).encode()
