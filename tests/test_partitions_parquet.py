@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType, PartitionError
 from influstat.partitioned.answers import parquet as store
+from influstat.partitioned.answers.fingerprint import fingerprint
 from tests.partition_cases import CLOSE, LABELS, LT, XT, N, X, pieces
 
 pq = pytest.importorskip("pyarrow.parquet")
@@ -141,6 +143,26 @@ def test_half_written_and_foreign_files_are_not_taken_for_finished(folder, tmp_p
     assert not list(path.glob("*.unfinished"))
 
 
+def test_fingerprints_tell_questions_apart_in_any_process():
+    def power(k):
+        return lambda y, eta: (y - eta) ** k
+
+    values = [
+        ist.L2(1.0), ist.L2(2.0), power(2), power(4), np.zeros(2), np.zeros((2, 1)), np.zeros(2, dtype="f4"),
+        ["ab", "c"], ["a", "bc"], None, "None", TABLE, TABLE + TABLE, ist.NumericalLoss(power(2)),
+        ist.NumericalLoss(power(4)), sp.csr_array(X[:2]), np.array([None, 1]),
+    ]  # fmt: skip
+    prints = [fingerprint(value) for value in values]
+    assert len(set(prints)) == len(values)
+    assert prints[2] == fingerprint(power(2))  # another function of the same code and enclosed values
+    code = "import influstat as ist; from influstat.partitioned.answers.fingerprint import fingerprint as f; "
+    code += "print(f([ist.SmoothedHinge(0.1), ist.L2(1.0), lambda y: y + 1]))"
+    runs = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in "ab"
+    }
+    assert len(runs) == 1
+
+
 def test_the_folder_of_another_question_is_refused(folder, tmp_path):
     fit = logistic(folder)
     fit.influence().on_loss(XT, LT).to_parquet(tmp_path / "out")
@@ -242,6 +264,7 @@ import sys, time
 import numpy as np
 import influstat as ist
 from influstat.partitioned.answers import parquet as store
+from influstat.partitioned.answers.fingerprint import fingerprint
 write = store.Folder.write
 def slowly(self, partition, parts):
     done = write(self, partition, parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ import scipy.sparse as sp
 def fingerprint(value: Any) -> str:
     """Return 64 hexadecimal digits that tell `value` from others.
 
-    Arrays go by type, shape and bytes, dataclasses by their fields, functions by their name and code, everything
-    else by its repr.
+    Arrays go by type, shape and bytes, dataclasses by their fields, functions by name, code and what they
+    enclose, everything else by its repr.
 
     Returns
     -------
@@ -53,7 +54,11 @@ def _pieces(value: Any) -> Any:
     elif isinstance(value, np.ndarray):
         yield from _pieces(value.tolist())
     elif hasattr(value, "__code__"):
-        yield from _pieces([value.__module__, value.__qualname__, value.__code__.co_code])
-        yield from _pieces([value.__code__.co_consts])
+        enclosed = [cell.cell_contents for cell in value.__closure__ or ()]
+        yield from _pieces([value.__module__, value.__qualname__, value.__code__])
+        yield from _pieces([enclosed, value.__defaults__])
+    elif isinstance(value, CodeType):  # whose repr holds an address
+        yield value.co_code
+        yield from _pieces(value.co_consts)
     else:
         yield repr(value).encode()
