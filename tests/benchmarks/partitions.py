@@ -1,4 +1,4 @@
-"""Rows beyond memory: python tests/benchmarks/partitions.py [rows ...] [--folder DIR] [--exact ROWS].
+"""Rows beyond memory: python tests/benchmarks/partitions.py [rows ...] [--workers 1 2] [--exact ROWS].
 
 For each number of rows (1e6 and 1e7 by default; 1e8 makes a file of 20 GB, only where 40 GB are free) a
 float32 memory map of 50 columns is made. A logistic fit, and the 100 rows of most influence on a test loss
@@ -134,6 +134,7 @@ def main():
     parser.add_argument("rows", nargs="*", type=float, default=[1e6, 1e7])
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--exact", type=float, default=0)
+    parser.add_argument("--workers", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--child", nargs=4)
     arguments = parser.parse_args()
     if arguments.child:
@@ -150,7 +151,7 @@ def main():
             make(folder, n, COLUMNS)
             forget(folder / "x")
             print(f"{n} rows: reading the file once {seconds(lambda: read_once(folder / 'x'))[0]:.3g} s")  # noqa: B023
-            for workers in (1, 2):
+            for workers in arguments.workers:
                 found = in_process("fit", folder, n, workers)
                 report(f"{n} rows, {workers} threads, {found['pass'] / n * 1e9:.0f} ns a row and pass", found)
         finally:
