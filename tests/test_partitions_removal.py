@@ -79,7 +79,7 @@ def test_bounds_hold(name, method):
             assert np.nanmax(bound) < 1e-9
 
 
-def large(n=4000, p=4, seed=0):
+def large(n, p=4, seed=0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, p))
     y = (rng.random(n) < 1 / (1 + np.exp(-x @ rng.normal(size=p)))).astype(float)
@@ -88,11 +88,12 @@ def large(n=4000, p=4, seed=0):
 
 @pytest.mark.parametrize("intercept", [False, True])
 def test_expanded_refits_are_exact_to_their_tolerance(intercept):
-    x, y = large()
+    x, y = large(n=1500)
     model = ist.Logistic(lam=0.5, intercept=intercept)
-    fit = model.fit(ist.partitions(x, y, rows=[1, 999, 0, 2000, 1000]))
+    fit = model.fit(ist.partitions(x, y, rows=[1, 499, 0, 600, 400]))
     whole = model.fit(x, y)
-    with mock.patch.object(planning, "SMALL", 1e7):
+    # So that expanding pays, though few rows have far larger leverages than many: the least kept.
+    with mock.patch.multiple(planning, SMALL=1e6, KEPT=(0, 64)):
         removal = fit.leave_one_out()
         assert removal.plan.order > 2
         assert removal.plan.swept < len(y)
@@ -104,7 +105,7 @@ def test_expanded_refits_are_exact_to_their_tolerance(intercept):
     assert (error <= 10 * planning.TOLERANCE * size + 1e-14).all()
     bound = frame[[f"bound of {name}" for name in names]].to_numpy()
     assert (np.abs(frame[names].to_numpy() - exact.delta) <= bound).all()
-    assert (np.linalg.norm(bound, axis=1) <= 1e-5 * size + 1e-12).all()
+    assert (np.linalg.norm(bound, axis=1) <= 1e-4 * size + 1e-12).all()
 
 
 def test_rows_that_the_expansion_leaves_are_summed(monkeypatch):
