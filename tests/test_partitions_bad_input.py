@@ -100,6 +100,14 @@ def test_each_has_its_sentence(name):
         call()
 
 
+@pytest.mark.parametrize("name", ["position", "status"])
+def test_columns_called_as_the_answers_own_are_refused(name):
+    fitted = fit(ist.partitions(X, Y, columns=["a", "b", name]))
+    with pytest.raises(InvalidArgument, match=f"columns must leave .* to the answer.*has '{name}'"):
+        fitted.leave_one_out(method="newton").delta()
+    assert fitted.influence().on_self().columns == ("own loss",)
+
+
 def test_chunks_that_change_between_passes_are_noticed():
     counts = iter([3, 3, 3, 2, 2, 2])
 

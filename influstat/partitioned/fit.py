@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.curvature.base import Hessian
 from influstat.curvature.linear import PLAIN
-from influstat.errors import InvalidType, NotStationary
+from influstat.errors import InvalidArgument, InvalidType, NotStationary
 from influstat.input.printing import short
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, vector, whole_number
@@ -238,6 +238,15 @@ class PartitionedFit:
 
     def answer(self, question: Question, finish: Finisher | None = None) -> Answer:
         """Return the answer to a question of every row, to be reduced or written."""
+        own = sorted(set(question.empty()) - set(question.columns) | {"position"})
+        twice = [name for name in question.columns if name in (*own, "status")]
+        if twice:
+            raise InvalidArgument(
+                "columns",
+                f"leave {', '.join(map(repr, own))} to the answer, whose own columns are called so",
+                f"has {twice[0]!r}",
+                "Rename that column of the data, or that test row.",
+            )
         ask = Ask(self.recipe, self.theta, self.hessian, self.starts, self.risk.counted.rows, question)
         return Answer(self.risk.data, ask, self.risk.data.source.identity(), finish)
 

@@ -117,13 +117,18 @@ def measured_plan(
     -------
     PartitionPlan
     """
-    tracemalloc.start()
+    traced = tracemalloc.is_tracing()  # by the caller
+    if not traced:
+        tracemalloc.start()
     try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
         block = source.block(partition)
         work(partition, block)
-        memory = tracemalloc.get_traced_memory()[1]
+        memory = tracemalloc.get_traced_memory()[1] - before
     finally:
-        tracemalloc.stop()
+        if not traced:
+            tracemalloc.stop()
     start = perf_counter()
     block = source.block(partition)
     read = perf_counter() - start

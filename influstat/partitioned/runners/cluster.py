@@ -48,7 +48,7 @@ class Cluster(Runner):
 
     def map(self, source: Source, work: Work, partitions: Iterable[int]) -> Iterator[Any]:
         """Yield work(k, block k) for every partition k, in order."""
-        return self._results(work, partitions, lambda shared, k: self._one(source, shared, work, k))
+        return self._results(work, partitions, lambda shared, k: self._one(source, shared, k))
 
     def reduce(self, source: Source, work: Work) -> Any:
         """Return the sum of work(k, block k) over all partitions, folded in spans as everywhere."""
@@ -56,25 +56,23 @@ class Cluster(Runner):
         def begin(shared: Any, span: range) -> Any:
             if source.everywhere and source.lazy(span[0]) is None:
                 return self._client.submit(_span, source, shared, span, pure=False)
-            return self._chain([self._one(source, shared, work, k) for k in span])
+            return self._chain([self._one(source, shared, k) for k in span])
 
         total = None
         for part in self._results(work, spans(source.partitions()), begin):
             total = added(total, part)
         return total
 
-    def _one(self, source: Source, shared: Any, work: Work, partition: int) -> Any:
-        """Return the future of one partition."""
-        del work
+    def _one(self, source: Source, shared: Any, partition: int) -> Any:
+        """Return the future of one partition; rows of this process are sent."""
         lazy = source.lazy(partition)
-        if lazy is not None:
-            block = self._client.compute(lazy)
-            return self._client.submit(_apply, shared, partition, block, source.place(partition), pure=False)
-        if source.everywhere:
+        if lazy is None and source.everywhere:
             return self._client.submit(_read, source, shared, partition, pure=False)
-        return self._client.submit(
-            _apply, shared, partition, source.block(partition), source.place(partition), pure=False
-        )
+        if lazy is None:
+            block = self._client.scatter(source.block(partition), hash=False)
+        else:
+            block = self._client.compute(lazy)
+        return self._client.submit(_apply, shared, partition, block, source.place(partition), pure=False)
 
     def _chain(self, parts: list[Any]) -> Any:
         total = parts[0]
