@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.partitioned.answers import answer as answering
 from influstat.removal.engine import plan as planning
 from tests.partition_cases import CLOSE, COUNTS, LOSSES, MODELS, OFFSET, WEIGHTS, XT, N, X, Y, cuts, pieces
 
@@ -176,3 +177,40 @@ def test_counts_and_test_rows_of_the_same_name():
     rows = pd.DataFrame(XT, columns=["x0", "x1", "x2"], index=["a"] * 4)
     answer = fit.leave_one_out(method="newton").prediction_change(rows, kind="mean")
     assert answer.columns == ("a (0)", "a (1)", "a (2)", "a (3)")
+
+
+def test_closed_forms_of_few_digits_are_refined_with_the_rows_themselves():
+    far = np.column_stack([np.ones(N), 1e3 + X[:, 0].astype(float), X[:, 1]])
+    model = ist.Ridge(lam=0.0, protocol="fixed")
+    fit, whole = model.fit(pieces([20, 40], Y, rows=far)), model.fit(far, Y)
+    question = fit.leave_one_out().delta().question
+    assert question.summed
+    delta, memory = effects(fit.leave_one_out().delta()), whole.leave_one_out().delta
+    np.testing.assert_allclose(delta, memory, rtol=1e-8, atol=1e-9 * np.abs(memory).max())
+
+
+def test_proofs_of_few_digits_are_refused_and_refits_are_summed(monkeypatch):
+    x, y = large(n=60, p=3)
+    x[:, 1] = x[:, 0] + 1e-8 * x[:, 1]
+    model = ist.Logistic(lam=1e-12)
+    with pytest.warns(ist.errors.DoubtfulResult, match="reciprocal condition"):
+        fit = model.fit(ist.partitions(x, y, rows=25))
+    monkeypatch.setattr(planning, "SMALL", 0.0)
+    with pytest.raises(ist.errors.SingularHessian):
+        fit.leave_one_out().delta(bounds=True)
+    removal = fit.leave_one_out()
+    assert (removal.plan.order, removal.plan.swept) == (2, 60)
+    changes = removal.prediction_change(x[:3]).to_frame()
+    assert (changes["gradient_norm"] < 1e-7).all()  # of Gram matrices that have lost all but a few digits
+    memory = model.fit(x, y).leave_one_out().prediction_change(x[:3])
+    np.testing.assert_allclose(changes[["0", "1", "2"]], memory, rtol=1e-3, atol=1e-5)
+
+
+def test_parts_are_given_out_in_order_and_few_are_held(monkeypatch):
+    monkeypatch.setattr(answering, "WAVE", 2)
+    fit, whole, _ = fitted("logistic", [10] * 6)
+    removal = fit.leave_one_out().delta()
+    assert [part.partition for part in removal.parts()] == list(range(6))
+    np.testing.assert_allclose(effects(removal), whole.leave_one_out().delta, **CLOSE)
+    (one,) = removal.parts([4])
+    assert one.positions.tolist() == list(range(40, 50))

@@ -18,7 +18,7 @@ from influstat.partitioned.removal.center import Center, center_of
 from influstat.partitioned.removal.expanded import Around, ExpandedSums, Scan, expanded_sums, plan_of, scan_of
 from influstat.partitioned.removal.finish import Finish
 from influstat.partitioned.removal.question import LeaveOut, OfLoss, OfPrediction, OfTheta, Reading
-from influstat.removal.engine.plan import Plan
+from influstat.removal.engine.plan import Plan, sums
 from influstat.removal.leave_out import METHODS
 from influstat.removal.methods.quadratic import ILL_CONDITIONED
 from influstat.risks.linear import PREDICTIONS
@@ -113,25 +113,29 @@ class PartitionedRemoval:
     def _expanded(self, *, bounds: bool) -> tuple[ExpandedSums | None, Plan]:
         """Return the sums that are expanded, None where none are needed, and the plan."""
         if bounds not in self._sums:
-            risk = self._fit.risk
-            n, p = risk.shape
-            scan: Scan | None
-            if self.method == "second_order":
-                scan = scan_of(self._around, risk)
-                plan = Plan(n, order=3, kept=0, swept=0, operations=2.0 * n * p**3)
-            elif risk.quadratic and not bounds:
-                plan, scan = Plan(n, order=0, kept=0, swept=0, operations=8.0 * n * p**2), None
-            else:
-                plan, scan = plan_of(self._around, risk, bounds=bounds)
-            wanted = scan is not None and plan.order > 2
             try:
-                found = expanded_sums(self._around, risk, plan, scan) if wanted and scan is not None else None
+                self._sums[bounds] = self._expand(bounds=bounds)
             except SingularHessian:
                 if bounds or self.method == "second_order":
                     raise
-                found = None  # too few digits for proofs: sums over all rows
-            self._sums[bounds] = found, plan
+                n, p = self._fit.risk.shape  # too few digits for proofs: sums over all rows
+                self._sums[bounds] = None, sums(n, n, p)
         return self._sums[bounds]
+
+    def _expand(self, *, bounds: bool) -> tuple[ExpandedSums | None, Plan]:
+        risk = self._fit.risk
+        n, p = risk.shape
+        scan: Scan | None
+        if self.method == "second_order":
+            scan = scan_of(self._around, risk)
+            plan = Plan(n, order=3, kept=0, swept=0, operations=2.0 * n * p**3)
+        elif risk.quadratic and not bounds:
+            plan, scan = Plan(n, order=0, kept=0, swept=0, operations=8.0 * n * p**2), None
+        else:
+            plan, scan = plan_of(self._around, risk, bounds=bounds)
+        if scan is None or plan.order <= 2:
+            return None, plan
+        return expanded_sums(self._around, risk, plan, scan), plan
 
     def _answer(self, reading: Reading) -> Answer:
         risk = self._fit.risk
@@ -144,13 +148,15 @@ class PartitionedRemoval:
                 "Give the loss `fourth` and `higher_bounds`, or look at the gradient norms of exact refits.",
             )
         center = None if self.method == "influence" and not reading.bounds else self._center
-        sums, summed, plan = None, False, None
+        expanded, summed, plan = None, False, None
         if self.method in ("exact", "second_order") or reading.bounds:
-            sums, plan = self._expanded(bounds=reading.bounds)
-            summed = self.method == "exact" and not risk.quadratic and (sums is None or _sweeps(plan, risk))
+            expanded, plan = self._expanded(bounds=reading.bounds)
+            summed = (
+                self.method == "exact" and not risk.quadratic and (expanded is None or _sweeps(plan, risk))
+            )
         if risk.quadratic and self.method in ("exact", "newton") and self._few_digits:
             summed = True
-        question = LeaveOut(self.method, reading, center, sums, summed, plan)
+        question = LeaveOut(self.method, reading, center, expanded, summed, plan)
         finish = Finish(risk, self._fit.recipe, self._fit.theta, self._fit.hessian, question)
         found: Answer = self._fit.answer(question, finish)
         return found
