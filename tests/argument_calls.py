@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 import influstat as ist
 from influstat import checks, datasets, experiments, plots, strategies
+from tests.argument_calls_of_partitions import of_partitions
 from tests.argument_calls_of_plots import ROW, SHOWN, drawn, of_plots
 
 N, M = 8, 3
@@ -172,6 +173,7 @@ def calls():
     table |= methods("SoftmaxRisk", softmax.risk, {
         **of_a_risk(softmax.risk, softmax.theta), "test_rows": {"X": XT, "y": [0, 1, 2], "offset": None},
     })  # fmt: skip
+    table |= of_partitions(X, Y, LABELS, TESTS)
     return table | of_settings() | of_functions(fit, logistic) | of_parts()
 
 

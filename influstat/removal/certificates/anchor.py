@@ -28,14 +28,24 @@ class Anchor:
     """C = X' diag(weights) X + the penalty's Hessian, sum scale, with the norms of all rows in C^-1.
 
     Weights are w_j l2_j >= 0, shape (n,); with `give_up` the rows of least leverage may be left out of lower
-    bounds on the curvature. `relative` is what rounding can do to norms and inner products. A C that is
+    bounds on the curvature. `summed` is X' diag(weights) X over all rows, and their number, where `design`
+    has only some of them. `relative` is what rounding can do to norms and inner products. A C that is
     singular to working precision raises SingularHessian.
     """
 
-    def __init__(self, design: Design, weights: FloatArray, penalty: Symmetric, *, give_up: bool) -> None:
-        n, p = design.shape
+    def __init__(
+        self,
+        design: Design,
+        weights: FloatArray,
+        penalty: Symmetric,
+        *,
+        give_up: bool,
+        summed: tuple[FloatArray, int] | None = None,
+    ) -> None:
+        p = design.shape[1]
         self.design, self.weights = design, weights
-        matrix = design.gram(weights)
+        gram, n = (design.gram(weights), design.shape[0]) if summed is None else summed
+        matrix = gram.copy(order="F")
         penalty.add_to(matrix)
         diagonal = matrix.diagonal().copy()
         if not (np.isfinite(matrix).all() and (diagonal > 0).all()):
