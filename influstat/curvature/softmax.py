@@ -59,11 +59,12 @@ class SoftmaxCurvature(Hessian):
     def to_dense(self) -> FloatArray:
         """Return H as a new array in Fortran order, symmetric to the last bit."""
         q, K = self.design.shape[1], self.P.shape[1]
-        dense = np.empty(self.shape, order="F")
+        dense, rest = np.empty(self.shape, order="F"), sum_of_others(self.P)
         for k in range(K):
             for other in range(k + 1):
                 same = float(k == other)
-                block = self.design.gram(self.share * self.P[:, k] * (same - self.P[:, other]))
+                factor = rest[:, k] if k == other else -self.P[:, other]
+                block = self.design.gram(self.share * self.P[:, k] * factor)
                 block.flat[:: q + 1] += self.gauge + same * self.ridge
                 dense[k * q : (k + 1) * q, other * q : (other + 1) * q] = block
                 dense[other * q : (other + 1) * q, k * q : (k + 1) * q] = block
@@ -71,5 +72,14 @@ class SoftmaxCurvature(Hessian):
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H."""
-        parts = [self.design.square_sums(self.share * p * (1.0 - p)) for p in self.P.T]
+        products = (self.P * sum_of_others(self.P)).T
+        parts = [self.design.square_sums(self.share * product) for product in products]
         return np.concatenate([part + self.gauge + self.ridge for part in parts])
+
+
+def sum_of_others(values: FloatArray) -> FloatArray:
+    """Return for each entry of a row, shape (n, K) or (n, K, m), the sum of the others: no cancellation."""
+    others = np.zeros_like(values)
+    np.cumsum(values[:, :-1], axis=1, out=others[:, 1:])
+    others[:, :-1] += np.cumsum(values[:, :0:-1], axis=1)[:, ::-1]
+    return others

@@ -203,8 +203,9 @@ class Removal(Ranked):
     def certificate(self) -> Certificate:
         """What is proven about the distance to the true coefficients, measured when first asked.
 
-        `certificate.status` says per removal why there is none: a loss without self-concordance
-        (|l3| <= c l2), rows that determine a coefficient alone, coefficients too far from the true ones.
+        Risks of one linear predictor per row, softmax risks and MNLogit have one. `certificate.status` says
+        per removal why there is none: a loss without self-concordance (|l3| <= c l2), rows that determine a
+        coefficient alone, coefficients too far from the true ones.
         """
         lasso, theta = lasso_of(self.fit.risk), self.theta
         there = self.fit.row_space or self.fit.chart
@@ -236,7 +237,7 @@ class Removal(Ranked):
         """Return certified bounds on |prediction_change - true change|.
 
         Parameters as for `prediction_change`; the mean must be monotone in the linear predictor, as it
-        is for every loss here that has one and can be certified.
+        is for every loss here that has one and can be certified, or the probabilities of a softmax risk.
 
         Returns
         -------

@@ -85,3 +85,14 @@ def softmax_losses(X: FloatArray, coefficients: FloatArray) -> FloatArray:
     """Return log sum_l e^(eta_il) - eta_ik for rows (k, q) and coefficients (k, K, q): shape (k, K)."""
     eta = np.einsum("ij,ikj->ik", X, coefficients)
     return np.asarray(logsumexp(eta, axis=1, keepdims=True) - eta)
+
+
+def class_contrasts(X: FloatArray, y: NDArray[np.intp], count: int) -> FloatArray:
+    """Return e_y x' - e_k x' for each row and every other class k, shape (n (K - 1), K q)."""
+    blocks = []
+    for step in range(1, count):
+        block = np.zeros((len(X), count, X.shape[1]))
+        block[np.arange(len(X)), y] = X
+        block[np.arange(len(X)), (y + step) % count] = -X
+        blocks.append(block.reshape(len(X), -1))
+    return np.concatenate(blocks)

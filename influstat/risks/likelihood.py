@@ -17,6 +17,7 @@ from influstat.curvature.dense import DenseCurvature
 from influstat.errors import Unsupported
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, choice, vector
+from influstat.risks.class_predictors import ClassPredictors
 from influstat.risks.classes import ClassLosses
 from influstat.risks.protocol import Protocol
 from influstat.risks.rows import read_weights
@@ -45,6 +46,9 @@ class RowLikelihoods(Interface):
 
     def class_losses(self) -> ClassLosses | None:
         """Return what every row would lose in each class; None where y holds no classes."""
+
+    def softmax_classes(self) -> tuple[NDArray[np.intp], int] | None:
+        """Return the rows' classes and their number if losses are softmax ones, with theta 0 for class 0."""
 
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> RowLikelihoods:
         """Return the same likelihood of other rows, or raise Unsupported."""
@@ -192,6 +196,24 @@ class LikelihoodRisk:
     def class_losses(self) -> ClassLosses | None:
         """Return what every row would lose in each class; None where y holds no classes."""
         return self.likelihood.class_losses()
+
+    def class_predictors(self) -> ClassPredictors | None:
+        """Return the rows with one predictor for each class; None where the losses are others."""
+        found = self.likelihood.softmax_classes()
+        if found is None:
+            return None
+        free = np.zeros(self.design.shape[1])
+        return ClassPredictors(
+            self.design,
+            found[0],
+            self.weights,
+            self.total_weight,
+            found[1],
+            reference=True,
+            strengths=free,
+            gauge=free,
+            protocol=self.protocol,
+        )
 
     def reweighted(self, weights: Any) -> LikelihoodRisk:
         """Return the risk of the same rows with other weights; a weight of 0 leaves a row out."""

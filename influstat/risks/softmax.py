@@ -18,7 +18,8 @@ from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
 from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, choice, coefficients
 from influstat.losses.squared import SquaredError
-from influstat.risks.classes import ClassLosses, softmax_losses
+from influstat.risks.class_predictors import ClassPredictors
+from influstat.risks.classes import ClassLosses, class_contrasts, softmax_losses
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.penalties import L2
 from influstat.risks.protocol import Protocol
@@ -253,6 +254,22 @@ class SoftmaxRisk:
         """Return what every row would lose in each class."""
         return ClassLosses(np.array(self.classes, dtype=object), self.y, self._losses_in_classes)
 
+    def class_predictors(self) -> ClassPredictors | None:
+        """Return the rows with one predictor per class; None from a derived class: its losses may differ."""
+        if type(self) is not SoftmaxRisk:
+            return None
+        return ClassPredictors(
+            self.design,
+            self.y,
+            self.weights,
+            self.total_weight,
+            len(self.classes),
+            reference=False,
+            strengths=self._strengths,
+            gauge=self._gauge,
+            protocol=self.protocol,
+        )
+
     def _losses_in_classes(self, theta: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
         by_class = theta.reshape(-1, len(self.classes), self.design.shape[1])
         return softmax_losses(
@@ -300,17 +317,6 @@ class SoftmaxRisk:
         gradients = np.einsum("mkl,mj->ljmk", slopes, design.rows(slice(None)))
         labels = np.array([f"{row}: {name}" for row in design.row_labels for name in self.classes], object)
         return gradients.reshape(self.shape[1], -1), labels
-
-
-def class_contrasts(X: FloatArray, y: NDArray[np.intp], count: int) -> FloatArray:
-    """Return e_y x' - e_k x' for each row and every other class k, shape (n (K - 1), K q)."""
-    blocks = []
-    for step in range(1, count):
-        block = np.zeros((len(X), count, X.shape[1]))
-        block[np.arange(len(X)), y] = X
-        block[np.arange(len(X)), (y + step) % count] = -X
-        blocks.append(block.reshape(len(X), -1))
-    return np.concatenate(blocks)
 
 
 def _positions(y: FloatArray, count: int) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""Certificates on real data, every row: python -m tests.benchmarks.certificates [mnist].
+"""Certificates on real data, every row: python -m tests.benchmarks.certificates [mnist | classes].
 
 For each fit and method: the share of rows certified, violations against exact refits (0 is the target),
 the median of bound / |effect| and of bound / |error|, seconds and, for MNIST (n = 9084, p = 784), memory.
@@ -15,10 +15,13 @@ import numpy as np
 
 import influstat as ist
 from influstat import datasets
+from influstat.risks.class_predictors import class_predictors_of
 from tests.extended import LONG, Truth
+from tests.softmax_cases import SoftmaxProblem, SoftmaxTruth
 
 EXTENDED_WORK = 5e7  # rows judged in extended precision are at most this over n p
 METHODS = ("influence", "newton", "second_order", "exact")
+METHODS_OF_CLASSES = ("influence", "newton", "exact")
 
 
 def standardised(X, rows=slice(None)):
@@ -78,6 +81,24 @@ def mnist():
         yield f"MNIST 1 against 7, {model}", model.fit(X[train], y[train]), X[~train], y[~train]
 
 
+def several_classes():
+    """Yield softmax fits of scikit-learn's iris and wine, and statsmodels' MNLogit of three parties."""
+    import statsmodels.api as sm
+    from sklearn.datasets import load_iris, load_wine
+    from sklearn.linear_model import LogisticRegression
+
+    for name, load in (("Iris", load_iris), ("Wine", load_wine)):
+        X, y = load(return_X_y=True)
+        X = standardised(X)
+        model = LogisticRegression(tol=1e-10, max_iter=10_000).fit(X, y)
+        yield f"{name}, {model}", ist.from_sklearn(model, X, y), X[::15], y[::15]
+    data = sm.datasets.anes96.load_pandas()
+    X = sm.add_constant(data.exog[["logpopul", "selfLR", "age", "educ", "income"]]).to_numpy(float)
+    y = np.digitize(data.endog, [2, 5])  # Democrats, independents, Republicans
+    results = sm.MNLogit(y, X).fit(disp=0, method="newton", maxiter=100)
+    yield "anes96, MNLogit of three parties", ist.from_statsmodels(results), X[::50], y[::50]
+
+
 def judge(name, fit, X, y):
     """Print one line per method."""
     print(name, fit, sep="\n  ")
@@ -90,7 +111,7 @@ def judge(name, fit, X, y):
     first_call = perf_counter() - start
     refits_beyond, refits = beyond_in_extended_precision(fit, exact, X, y)
     print(f"  refits beyond their bounds in extended precision: {refits_beyond} of {refits}", flush=True)
-    for method in METHODS:
+    for method in METHODS if class_predictors_of(fit.risk) is None else METHODS_OF_CLASSES:
         removal = exact if method == "exact" else fit.leave_one_out(method=method)
         start = perf_counter()
         bound = removal.loss_bound(X, y)
@@ -126,6 +147,8 @@ def beyond_in_extended_precision(fit, exact, X, y):
     n, p = fit.risk.shape
     hardest = np.argsort(-np.where(np.isnan(newton), np.inf, newton).max(axis=1))
     hardest = hardest[: int(EXTENDED_WORK / (n * p))]
+    if class_predictors_of(fit.risk) is not None:
+        return beyond_of_classes(fit, exact, hardest, X, y), len(hardest) * len(y)
     truth = Truth.of_risk(fit.risk, loss_name(fit.risk.loss))
     rows = fit.risk.test_rows(X, y).design.rows(slice(None))
     before = truth.losses(fit.theta.astype(LONG)[None], rows, y)
@@ -136,6 +159,18 @@ def beyond_in_extended_precision(fit, exact, X, y):
         error = np.abs(effect[row] - (truth.losses(true, rows, y) - before)[0])
         beyond += int(np.sum(error > bound[row]))
     return beyond, len(hardest) * len(rows)
+
+
+def beyond_of_classes(fit, exact, hardest, X, y):
+    """Return how many loss changes of the refits without these rows are beyond their bounds."""
+    truth = SoftmaxTruth(SoftmaxProblem.of(class_predictors_of(fit.risk)))
+    rows = class_predictors_of(fit.test_rows(X, y)).design.rows(slice(None))
+    bound, effect, beyond = exact.loss_bound(X, y), exact.loss_change(X, y), 0
+    before = truth.losses(fit.theta.astype(LONG), rows, y)
+    for row in hardest:
+        true = truth.losses(truth.minimiser([row], exact.theta[row]), rows, y)
+        beyond += int(np.sum(np.abs(effect[row] - (true - before)) > bound[row]))
+    return beyond
 
 
 def yardstick(n, p):
@@ -149,7 +184,8 @@ def yardstick(n, p):
 
 
 def main():
-    sources = [mnist] if "mnist" in sys.argv[1:] else [forest_fires, iris, spambase]
+    named = {"mnist": [mnist], "classes": [several_classes]}
+    sources = next((named[name] for name in named if name in sys.argv[1:]), [forest_fires, iris, spambase])
     for source in sources:
         for case in source():
             judge(*case)

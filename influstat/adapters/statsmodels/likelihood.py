@@ -13,9 +13,8 @@ from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.glm import offset_of
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
 from influstat.input.validation import FloatArray, vector
-from influstat.risks.classes import ClassLosses, softmax_losses
+from influstat.risks.classes import ClassLosses, class_contrasts, softmax_losses
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
-from influstat.risks.softmax import class_contrasts
 
 EXPONENTIAL_MEAN = ("NegativeBinomialP", "GeneralizedPoisson")
 NUMERICAL = float(np.finfo(np.float64).eps) ** 0.2  # step of fourth-order differences
@@ -72,6 +71,12 @@ class ScoredLikelihoods:
             return softmax_losses(X[rows], np.pad(free, ((0, 0), (1, 0), (0, 0))))
 
         return ClassLosses(labels, np.argmax(self.model.wendog, axis=1), losses)
+
+    def softmax_classes(self) -> tuple[NDArray[np.intp], int] | None:
+        """Return those of MNLogit; None for other models."""
+        if type(self.model).__name__ != "MNLogit":
+            return None
+        return np.argmax(self.model.wendog, axis=1), int(self.model.J)
 
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> ScoredLikelihoods:
         """Return the same model on other rows."""

@@ -106,6 +106,9 @@ class OrderedLikelihoods:
         lower = np.hstack([X[above], -steps[codes[above] - 1]])
         return np.concatenate([upper, lower])
 
+    def softmax_classes(self) -> None:
+        """Return None: one predictor, between thresholds."""
+
     def class_losses(self) -> ClassLosses:
         """Return what every row would lose in each of the ordered classes, called by their codes."""
 

@@ -29,8 +29,8 @@ class Anchor:
 
     Weights are w_j l2_j >= 0, shape (n,); with `give_up` the rows of least leverage may be left out of lower
     bounds on the curvature. `summed` is X' diag(weights) X over all rows, and their number, where `design`
-    has only some of them. `relative` is what rounding can do to norms and inner products. A C that is
-    singular to working precision raises SingularHessian.
+    has only some of them, or where rows have several predictors. `relative` is what rounding can do to norms
+    and inner products. A C that is singular to working precision raises SingularHessian.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class Anchor:
         give_up: bool,
         summed: tuple[FloatArray, int] | None = None,
     ) -> None:
-        p = design.shape[1]
         self.design, self.weights = design, weights
         gram, n = (design.gram(weights), design.shape[0]) if summed is None else summed
+        p = len(gram)
         matrix = gram.copy(order="F")
         penalty.add_to(matrix)
         diagonal = matrix.diagonal().copy()

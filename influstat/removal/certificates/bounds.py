@@ -17,9 +17,12 @@ from influstat.input.validation import FloatArray, choice
 from influstat.losses.alone import where_known
 from influstat.losses.base import Loss
 from influstat.minimise.minimum import Minimum
+from influstat.removal.certificates.class_bounds import loss_errors, member_errors, probability_errors
 from influstat.removal.certificates.theorem import Certificate
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import PREDICTIONS, LinearRisk, as_linear
+from influstat.risks.penalties import Penalty, Quadratic
 
 AT_ONCE = 2**24  # entries of unit vectors made at a time: 128 MiB
 TINY = float(np.finfo(np.float64).tiny)
@@ -44,7 +47,7 @@ def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: st
     risk, theta = as_linear(fit.risk), certificate.coefficients
     with np.errstate(over="ignore", invalid="ignore"):
         eta = np.asarray(fit.predictions(theta.T, X, offset=offset).T)
-        if risk is None:
+        if certificate.point is None:
             return np.full(eta.shape, np.nan)
         rows = np.ascontiguousarray(fit.prediction_gradients(X)[0].T)
         start = np.asarray(fit.predict(X, offset=offset))
@@ -53,7 +56,13 @@ def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: st
             size += np.abs(np.asarray(offset, dtype=np.float64))
         slip = unit_rounding(rows.shape[1]) * size
         bound = certificate.error(rows) + 2.0 * slip
-        return bound if kind == "linear" else _mean_error(risk, eta, start, bound, slip)
+        if kind == "linear":
+            return bound
+        if risk is not None:
+            return _mean_error(risk, eta, start, bound, slip)
+        classes = class_predictors_of(fit.risk)
+        assert classes is not None  # nothing else has a certificate
+        return _inf_if_unknown(probability_errors(certificate, fit.theta, classes, rows), bound)
 
 
 def _mean_error(
@@ -82,22 +91,33 @@ def loss_bound(
     -------
     ndarray, shape (k, m)
     """
-    risk, rows = as_linear(fit.risk), as_linear(tests)
-    if risk is None or rows is None:
-        return np.full(again.shape, np.nan)
+    risk, rows, classes = as_linear(fit.risk), as_linear(tests), class_predictors_of(tests)
     with np.errstate(over="ignore", invalid="ignore"):
-        predictor = certificate.error(rows.design.rows(slice(None)))
-        bound = loss_error(fit, rows, certificate, predictor)
-        carried = rows.protocol.carried(rows.total_weight)  # what the loss of a new row holds of the penalty
-        if carried:
-            bound += carried * _penalty_error(fit, certificate, risk)[:, None]
-        bound += 4.0 * EPSILON * np.abs(again)
-        return _inf_if_unknown(bound + np.abs(reported - again), predictor)
+        if risk is not None and rows is not None:
+            bound = loss_error(fit, rows, certificate, certificate.error(rows.design.rows(slice(None))))
+            carried = rows.protocol.carried(rows.total_weight)
+            penalty: Penalty = risk.penalty
+        elif certificate.point is not None and classes is not None:
+            bound = loss_errors(certificate, fit.theta, classes)
+            carried = classes.protocol.carried(classes.total_weight)
+            penalty = Quadratic(classes.penalty.entries)
+        else:
+            return np.full(again.shape, np.nan)
+        if carried:  # what the loss of a new row holds of the penalty
+            bound += carried * _penalty_error(fit, certificate, penalty)[:, None]
+        bound += 4.0 * EPSILON * np.abs(again) + np.abs(reported - again)
+        return np.where(certificate.certified[:, None] & np.isnan(bound), np.inf, bound)
 
 
 def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     """Return bounds on the error of removed rows' losses; `Removal.held_out_bound` says more."""
     risk, groups = as_linear(fit.risk), certificate.groups
+    classes = class_predictors_of(fit.risk)
+    if classes is not None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            error = member_errors(certificate, fit.theta, classes)
+        certified = certificate.certified[groups.owners]
+        return np.where(certified & np.isnan(error), np.inf, error)
     if risk is None:
         return np.full(len(groups.members), np.nan)
     members, theta = groups.members, certificate.coefficients[groups.owners]
@@ -138,9 +158,9 @@ def _inf_if_unknown(error: FloatArray, bound: FloatArray) -> FloatArray:
     return np.where(np.isnan(error) & ~np.isnan(bound), np.inf, error)
 
 
-def _penalty_error(fit: Minimum, certificate: Certificate, risk: LinearRisk) -> FloatArray:
+def _penalty_error(fit: Minimum, certificate: Certificate, penalty: Penalty) -> FloatArray:
     """Return a bound on |P(theta) - P(true theta)| and the rounding of P, shape (k,)."""
-    penalty, theta = risk.penalty, np.ascontiguousarray(certificate.coefficients.T)
+    theta = np.ascontiguousarray(certificate.coefficients.T)
     if not np.count_nonzero(penalty.gradient_scale(np.ones(len(theta)))):
         return np.zeros(theta.shape[1])  # no penalty
     linear = certificate.error_each(penalty.gradient(theta).T)

@@ -15,17 +15,17 @@ from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
-from influstat.losses.base import has_estimated_derivatives
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.expanded import ExpandedRows
-from influstat.removal.certificates.measured import Measured, Quadratic, measure
-from influstat.removal.certificates.theorem import Certificate, Constants, own_anchor, runs, uncertified
+from influstat.removal.certificates.linear import LinearPoint
+from influstat.removal.certificates.measured import Measured
+from influstat.removal.certificates.softmax import SoftmaxPoint
+from influstat.removal.certificates.theorem import Certificate, Constants, Point, runs, uncertified
 from influstat.removal.engine.expanded import AllRows
-from influstat.removal.engine.plan import cheapest
-from influstat.removal.expansion import Expansion
 from influstat.risks.chart import Chart
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
-from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.linear import as_linear
 from influstat.risks.row_space import RowSpace
 
 LARGEST = 4000  # coefficients: a dense Hessian and its eigenvalues are needed
@@ -60,11 +60,17 @@ def certify(
     -------
     Certificate
     """
-    linear = as_linear(risk)
-    if linear is None:
-        return uncertified(groups, theta, f"{type(risk).__name__} is not a LinearRisk")
-    why = _impossible(linear) or (BLURRED if blur.relative > LARGEST_BLUR else "")
-    return uncertified(groups, theta, why) if why else _Work(linear, at, groups, theta, blur).run()
+    linear, classes = as_linear(risk), class_predictors_of(risk)
+    point: Point
+    if linear is not None:
+        point = LinearPoint(linear, at)
+    elif classes is not None:
+        point = SoftmaxPoint(classes, at)
+    else:
+        why = f"{type(risk).__name__} is not a LinearRisk, nor a softmax risk"
+        return uncertified(groups, theta, why)
+    why = _impossible(point) or (BLURRED if blur.relative > LARGEST_BLUR else "")
+    return uncertified(groups, theta, why) if why else _Work(point, groups, theta, blur).run()
 
 
 def certify_expanded(
@@ -80,25 +86,17 @@ def certify_expanded(
     Certificate
     """
     risk, at = rows.expansion.risk, rows.expansion.theta
-    why = _impossible(risk)
+    point = LinearPoint(risk, at)
+    why = _impossible(point)
     if why:
         return uncertified(groups, theta, why)
-    return _Work(risk, at, groups, theta, NO_BLUR).run_expanded(rows, kept, largest)
+    return _Work(point, groups, theta, NO_BLUR).run_expanded(rows, kept, largest)
 
 
-def _impossible(risk: LinearRisk) -> str:
+def _impossible(point: Point) -> str:
     """Return why nothing of this risk can be certified, "" where something can."""
-    if not np.isfinite(risk.loss.self_concordance):
-        return f"{risk.loss!r} has no finite self_concordance"
-    if has_estimated_derivatives(risk.loss):
-        return (
-            f"{risk.loss!r} computes its derivatives, and their errors are estimated, not proven: give a "
-            "loss class with derivatives of its own"
-        )
-    if not np.isfinite(risk.penalty.self_concordance):
-        return f"{risk.penalty!r} has no finite self_concordance"
-    p = risk.shape[1]
-    return (
+    p = point.shape[1]
+    return point.impossible() or (
         f"{p} coefficients are more than {LARGEST}, the most whose Hessian is factored" if p > LARGEST else ""
     )
 
@@ -106,18 +104,16 @@ def _impossible(risk: LinearRisk) -> str:
 class _Work:
     """The making of one certificate: arrays filled removal by removal."""
 
-    def __init__(
-        self, risk: LinearRisk, at: FloatArray, groups: Groups, theta: FloatArray, blur: Blur
-    ) -> None:
+    def __init__(self, point: Point, groups: Groups, theta: FloatArray, blur: Blur) -> None:
         k = len(groups)
         self._blur = blur
-        self.risk, self.at, self.groups, self.theta = risk, at, groups, theta
-        self.c, self.c_penalty = risk.loss.self_concordance, risk.penalty.self_concordance
-        gone = groups.sums(risk.weights)
-        self.left = np.asarray(risk.protocol.left(gone, risk.total_weight))
-        self.emptied = gone >= risk.total_weight
+        self.point, self.groups, self.theta = point, groups, theta
+        self.c, self.c_penalty = point.concordance, point.penalty_concordance
+        gone = groups.sums(point.weights)
+        self.left = np.asarray(point.protocol.left(gone, point.total_weight))
+        self.emptied = gone >= point.total_weight
         self.status, self.q = [""] * k, np.full(k, inf)
-        self.found = uncertified(groups, theta, "", risk)  # its arrays are filled in
+        self.found = uncertified(groups, theta, "", point)  # its arrays are filled in
         self.found.penalty_left[:] = self.left
         self.anchor: Anchor | None = None
         self._outside: tuple[Anchor, tuple[_Largest, _Largest]] | None = None
@@ -152,31 +148,19 @@ class _Work:
     def _shared(self, wanted: Chosen) -> None:
         if not wanted.size:
             return
-        risk = self.risk
         kept = float(np.mean(self.left[wanted]))
-        second = risk.loss.second(risk.y, risk.linear_predictor(self.at))
-        penalty = risk.penalty.hessian(self.at).scaled(kept)
         try:
-            self.anchor = Anchor(risk.design, risk.weights * second, penalty, give_up=self.c > 0)
+            self.anchor = self.point.anchor(kept)
         except SingularHessian as error:
             for k in wanted:
                 self.status[k] = str(error)
             return
-        p = risk.shape[1]
-        if risk.quadratic:
-            quadratic = Quadratic(risk, self.at)
-            for chosen in self._runs(wanted, width=p):
-                measured = quadratic.measure(self.groups.take(chosen), self.theta[chosen], self.left[chosen])
-                self._shared_run(self.anchor, kept, chosen, measured)
-            return
-        expansion, groups = Expansion(risk, self.at), self.groups.take(wanted)
-        plan = cheapest(expansion, self.anchor, groups)
-        if plan.order > 2:
-            rows = AllRows.planned(expansion, self.anchor, plan)
-            wanted = self._expanded(self.anchor, kept, wanted, ExpandedRows(rows))
-        for chosen in self._runs(wanted, width=max(risk.shape)):
-            groups = self.groups.take(chosen)
-            measured = measure(expansion, self.anchor, groups, self.theta[chosen], self.left[chosen])
+        expanded = self.point.expanded(self.anchor, self.groups.take(wanted))
+        if expanded is not None:
+            wanted = self._expanded(self.anchor, kept, wanted, expanded)
+        measure = self.point.measuring(self.anchor)
+        for chosen in self._runs(wanted, width=self.point.width):
+            measured = measure(self.groups.take(chosen), self.theta[chosen], self.left[chosen])
             self._shared_run(self.anchor, kept, chosen, measured)
 
     def _runs(self, wanted: Chosen, *, width: int) -> Iterator[Chosen]:
@@ -201,8 +185,7 @@ class _Work:
         headroom = np.where(
             downdate.headroom > 64.0 * (anchor.relative + self._blur.relative), downdate.headroom, np.nan
         )
-        free = self.risk.penalty.hessian(self.at).zero
-        mismatch = np.zeros(len(left)) if free else np.abs(np.log(left / kept))
+        mismatch = np.zeros(len(left)) if self.point.unpenalised else np.abs(np.log(left / kept))
         constants = self._constants(
             anchor,
             groups,
@@ -229,7 +212,7 @@ class _Work:
         """Return the theorem's constants; nan where the headroom is nan."""
         relative = 2.0 * (anchor.relative + 2.0 * self._blur.relative) / headroom
         stretch = (1.0 + relative) / np.sqrt(headroom)
-        moved = np.linalg.norm(anchor.coordinates((theta - self.at).T), axis=0)
+        moved = np.linalg.norm(anchor.coordinates((theta - self.point.theta).T), axis=0)
         blurred = self._blur.base + self._blur.slope * moved
         noise = (anchor.largest_norm(measured.error) + measured.remainder + blurred) * stretch
         norms, kept_norms = self._norms(anchor)
@@ -251,7 +234,7 @@ class _Work:
     def _norms(self, anchor: Anchor) -> tuple[_Largest, _Largest]:
         """Return the largest norms of rows that count, and of those of them that are not given up."""
         if self._outside is None or self._outside[0] is not anchor:
-            norms = np.where(self.risk.weights > 0, anchor.row_norms, 0.0)
+            norms = np.where(self.point.weights > 0, anchor.row_norms, 0.0)
             most = int(np.max(self.groups.sizes)) + 1
             kept = np.where(anchor.kept, norms, 0.0)
             self._outside = anchor, (_largest(norms, most), _largest(kept, most))
@@ -277,7 +260,7 @@ class _Work:
     # -- single removals around the Hessian at their own coefficients ----------------------------------
 
     def _own(self, usable: Chosen) -> None:
-        n, p = self.risk.shape
+        n, p = self.point.shape
         affordable = int(OWN_WORK / (4.0 * n * p**2 + 4.0 * p**3))
         reach = self.found.reach
         looseness = reach[usable] / self.q[usable]  # nan where there is no certificate yet
@@ -292,13 +275,13 @@ class _Work:
 
     def _own_one(self, k: int) -> None:
         chosen = np.array([k])
-        groups, left = self.groups.take(chosen), self.left[chosen]
-        anchor = own_anchor(self.risk, groups[0], self.theta[k], left[0])
-        measured = measure(Expansion(self.risk, self.theta[k]), anchor, groups, self.theta[chosen], left)
+        groups, left, theta = self.groups.take(chosen), self.left[chosen], self.theta[chosen]
+        point = self.point.around(theta[0])
+        anchor = point.anchor(left[0], groups[0])
+        measured = point.measure(anchor, groups, theta, left)
         whitened = anchor.whiten(measured.gradient)
-        norm = np.linalg.norm(whitened, axis=0)
-        at = self.theta[chosen]
-        constants = self._constants(anchor, groups, at, measured, np.ones(1), norm=norm, mismatch=np.zeros(1))
+        norm, none = np.linalg.norm(whitened, axis=0), np.zeros(1)
+        constants = self._constants(anchor, groups, theta, measured, np.ones(1), norm=norm, mismatch=none)
         self._record(chosen, constants, whitened.T, own=True)
         if self.found.own[k]:
             self.found.penalty_left[k] = left[0]

@@ -46,6 +46,8 @@ For `shared`, |x_j|* <= |x_j|_{C^-1} / sqrt(1 - h) with 1 - h the smallest eigen
 K = C^-1/2 X_S' (w l2)^1/2 (for one row, h is its leverage), since B = C^1/2 (I - KK') C^1/2 >= (1 - h) C.
 This replaces the norms in rho, rho', eps0 and eps1, which need all rows for each S; |a|* and |G|* are exact.
 
+Rows of several predictors, one per class, have the same theorem with other norms (`softmax`).
+
 **Losses and means.** With b = bound on |x'theta - x'T|, a convex l changes by at most
 max(l(eta + b), l(eta - b)) - l(eta): upwards it takes its maximum at an end of the interval, and
 downwards l(eta) - l(eta + e) <= l(eta - e) - l(eta). A folded loss has P / W besides:
@@ -63,20 +65,23 @@ predictions and losses adds its own u.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.downdate import Downdate
-from influstat.input.groups import Groups
+from influstat.input.groups import Groups, Indices
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.certificates.expanded import ExpandedRows
+from influstat.removal.certificates.measured import Measured
 from influstat.risks.chart import Chart
-from influstat.risks.linear import LinearRisk
+from influstat.risks.protocol import Protocol as PenaltyProtocol
 from influstat.risks.row_space import RowSpace
 
 BLOCK_ENTRIES = 2**21  # in each array that is worked on: 16 MiB
@@ -128,11 +133,49 @@ def ball(q: FloatArray, rho: FloatArray, tau: FloatArray) -> FloatArray:
         return np.where(z < 1, reach * phi, inf)
 
 
+class Point(Protocol):
+    """A risk with all its rows, sum scale, around coefficients: what a certificate asks of it."""
+
+    theta: FloatArray  # shape (p,)
+    shape: tuple[int, int]  # (n, p)
+    weights: FloatArray  # w_j, shape (n,)
+    total_weight: float  # W
+    protocol: PenaltyProtocol
+    concordance: float  # c of the losses
+    penalty_concordance: float  # and of the penalty
+    width: int  # numbers per removal that measuring takes
+
+    def impossible(self) -> str:
+        """Return why nothing can be certified, "" where something can."""
+
+    @property
+    def unpenalised(self) -> bool:
+        """Whether there is no penalty that could leave with a row."""
+
+    def around(self, theta: FloatArray) -> Point:
+        """Return the same risk around other coefficients."""
+
+    def anchor(self, kept: float, without: Indices | None = None) -> Anchor:
+        """Return the Hessian here, with this share of the penalty, of all rows or without some."""
+
+    def functionals(self, rows: Indices) -> FloatArray:
+        """Return the gradients of the c predictors that the loss of a row is about, shape (s, c, p)."""
+
+    def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
+        """Return what measures removals whose anchor is here: from groups, theta (k, p), shares left (k,)."""
+
+    def measure(self, anchor: Anchor, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:
+        """Measure by sums over all rows."""
+
+    def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
+        """Return what measures by sums that are expanded once, where that is cheaper; else None."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Certificate(ShortRepr):
     """Balls around the coefficients after each of k removals that hold the true ones."""
 
-    risk: LinearRisk | None  # with all rows; None where nothing can be proven about it
+    point: Point | None  # all rows at theta-hat; None where nothing can be proven about them
     groups: Groups
     theta: FloatArray  # the reported coefficients, shape (k, p)
     status: tuple[str, ...]  # "" for a certified removal, else why it is not
@@ -171,56 +214,78 @@ class Certificate(ShortRepr):
 
     def error(self, functionals: FloatArray) -> FloatArray:
         """Return bounds on |a'(theta - T)| for the rows a of `functionals` (m, p), shape (k, m), or nan."""
+        return _largest(*self.interval(functionals))
+
+    def interval(self, functionals: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the ends between which a'(T - theta) lies, each of shape (k, m), or nan."""
         functionals = self._there(functionals)
-        result = np.full((len(self.groups), len(functionals)), np.nan)
+        norms, along = np.full((2, len(self.groups), len(functionals)), np.nan)
         if self.anchor is not None:
             whitened = self.anchor.whiten(functionals.T)
             for chosen, downdate in self._downdates(self.anchor, len(functionals)):
-                along = self.shift[chosen] @ whitened
-                result[chosen] = self._bound(chosen[:, None], downdate.common(whitened), along)
+                along[chosen] = self.shift[chosen] @ whitened
+                norms[chosen] = downdate.common(whitened)
         for k in self._with_own():
-            result[k] = self._own_error(k, functionals)
-        return result
+            norms[k], along[k] = self._own_norms(k, functionals)
+        return self._ends(np.arange(len(self.groups))[:, None], norms, along)
 
     def error_each(self, functionals: FloatArray) -> FloatArray:
         """Return bounds on |a_k'(theta_k - T_k)|, shape (k,), from one functional per removal (k, p)."""
         functionals = self._there(functionals)
-        result = np.full(len(self.groups), np.nan)
+        norms, along = np.full((2, len(self.groups)), np.nan)
         if self.anchor is not None:
             for chosen, downdate in self._downdates(self.anchor):
                 whitened = self.anchor.whiten(functionals[chosen].T)
-                along = np.sum(self.shift[chosen].T * whitened, axis=0)
-                result[chosen] = self._bound(chosen, downdate.each(whitened), along)
+                along[chosen] = np.sum(self.shift[chosen].T * whitened, axis=0)
+                norms[chosen] = downdate.each(whitened)
         for k in self._with_own():
-            result[k] = self._own_error(k, functionals[k : k + 1])[0]
-        return result
+            norms[[k]], along[[k]] = self._own_norms(k, functionals[k : k + 1])
+        return _largest(*self._ends(np.arange(len(self.groups)), norms, along))
 
     def error_of_members(self) -> FloatArray:
         """Return bounds on |x_j'(theta_k - T_k)| for the removed rows j of each k, in their order, (s,)."""
+        return _largest(*self.interval_of_members())[:, 0]
+
+    def interval_of_members(self) -> tuple[FloatArray, FloatArray]:
+        """Return the ends of `interval` for the c predictors of each removed row, shape (s, c)."""
         groups = self.groups
-        result = np.full(len(groups.members), np.nan)
-        if self.risk is None:
-            return result
-        design = self.risk.design
+        if self.point is None:
+            nowhere = np.full((len(groups.members), 1), np.nan)
+            return nowhere, nowhere
+        width = self.point.functionals(groups.members[:1]).shape[1]
+        norms, along = np.full((2, len(groups.members), width), np.nan)
         if self.anchor is not None:
             for chosen, downdate in self._downdates(self.anchor):
                 part = groups.take(chosen)
-                owners = chosen[part.owners]
-                whitened = self.anchor.whiten(design.rows(part.members).T)
-                along = np.sum(self.shift[owners].T * whitened, axis=0)
-                result[_places(groups, chosen)] = self._bound(owners, downdate.members(whitened), along)
+                owners = np.repeat(chosen[part.owners], width)
+                whitened = self.anchor.whiten(self._of_rows(part.members).T)
+                place = _places(groups, chosen)
+                along[place] = np.sum(self.shift[owners].T * whitened, axis=0).reshape(-1, width)
+                norms[place] = downdate.members(whitened).reshape(-1, width)
         for k in self._with_own():
-            result[_places(groups, np.array([k]))] = self._own_error(k, design.rows(groups[k]))
-        return result
+            place = _places(groups, np.array([k]))
+            found = self._own_norms(k, self._of_rows(groups[k]))
+            norms[place], along[place] = (one.reshape(-1, width) for one in found)
+        return self._ends(groups.owners[:, None], norms, along)
 
-    def _bound(self, chosen: NDArray[np.intp], norms: FloatArray, along: FloatArray) -> FloatArray:
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # a = 0 times an infinite radius; the other is finite
+    def _of_rows(self, rows: Indices) -> FloatArray:
+        assert self.point is not None  # a removal is certified only where something was proven
+        return self.point.functionals(rows).reshape(-1, self.theta.shape[1])
+
+    def _ends(
+        self, chosen: NDArray[np.intp], norms: FloatArray, along: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the smaller of the two intervals of the theorem, from |a|* and a'B^-1 G."""
+        with np.errstate(over="ignore", invalid="ignore"):  # 0 times an infinite radius; the other is finite
             norms = norms * (1.0 + self.relative[chosen])
-            second = np.abs(along) + norms * self.second_radius[chosen]
-            bound = np.fmin(norms * self.first_radius[chosen], second)
-        return np.where(np.isnan(bound), inf, bound)  # |a|* beyond float64
+            first, second = norms * self.first_radius[chosen], norms * self.second_radius[chosen]
+            low, high = np.fmax(-first, -along - second), np.fmin(first, second - along)
+        known = self.certified[chosen]
+        # |a|* beyond float64: nothing finite is proven.
+        return (
+            np.where(known & np.isnan(low), -inf, np.where(known, low, np.nan)),
+            np.where(known & np.isnan(high), inf, np.where(known, high, np.nan)),
+        )
 
     def _downdates(self, anchor: Anchor, columns: int = 1) -> Iterator[tuple[NDArray[np.intp], Downdate]]:
         wanted = np.flatnonzero(self.certified & ~self.own)
@@ -231,16 +296,20 @@ class Certificate(ShortRepr):
     def _with_own(self) -> list[int]:
         return [int(k) for k in np.flatnonzero(self.certified & self.own)]
 
-    def _own_error(self, k: int, functionals: FloatArray) -> FloatArray:
+    def _own_norms(self, k: int, functionals: FloatArray) -> tuple[FloatArray, FloatArray]:
         anchor = self.own_anchors.get(k)
         if anchor is None:
-            assert self.risk is not None  # a removal is `own` only where something was proven
-            anchor = own_anchor(self.risk, self.groups[k], self.theta[k], self.penalty_left[k])
+            assert self.point is not None  # a removal is `own` only where something was proven
+            anchor = self.point.around(self.theta[k]).anchor(self.penalty_left[k], self.groups[k])
         whitened = anchor.whiten(functionals.T)
-        return self._bound(np.array([k]), np.linalg.norm(whitened, axis=0), self.shift[k] @ whitened)
+        return np.linalg.norm(whitened, axis=0), self.shift[k] @ whitened
 
 
-def uncertified(groups: Groups, theta: FloatArray, why: str, risk: LinearRisk | None = None) -> Certificate:
+def _largest(low: FloatArray, high: FloatArray) -> FloatArray:
+    return np.maximum(np.abs(low), np.abs(high))
+
+
+def uncertified(groups: Groups, theta: FloatArray, why: str, point: Point | None = None) -> Certificate:
     """Return the certificate of removals of which nothing is proven (yet), for one reason."""
     k = len(groups)
     first, second, reach = np.full((3, k), inf)
@@ -248,7 +317,7 @@ def uncertified(groups: Groups, theta: FloatArray, why: str, risk: LinearRisk | 
     left, growth = np.ones((2, k))
     status, own = (f"not certified: {why}",) * k, np.zeros(k, dtype=np.bool_)
     radii = first, second, shift, reach
-    return Certificate(risk, groups, theta, status, *radii, left, growth, relative, own, None, {})
+    return Certificate(point, groups, theta, status, *radii, left, growth, relative, own, None, {})
 
 
 def _places(groups: Groups, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -263,11 +332,3 @@ def runs(groups: Groups, wanted: NDArray[np.intp], *, width: int, members: int) 
     for part in groups.take(wanted).blocks(at_once, rows) if wanted.size else ():
         yield wanted[done : done + len(part)]
         done += len(part)
-
-
-def own_anchor(risk: LinearRisk, group: NDArray[np.intp], theta: FloatArray, kept: float) -> Anchor:
-    """Return the Hessian without the group at theta itself; `kept` is the share of the penalty."""
-    weights = risk.weights * risk.loss.second(risk.y, risk.linear_predictor(theta))
-    weights[group] = 0.0
-    curved = risk.loss.self_concordance > 0
-    return Anchor(risk.design, weights, risk.penalty.hessian(theta).scaled(kept), give_up=curved)

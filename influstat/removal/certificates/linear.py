@@ -1,0 +1,88 @@
+"""What certificates need of a risk with one linear predictor per row, around one point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from influstat.input.groups import Groups, Indices
+from influstat.input.validation import FloatArray
+from influstat.losses.base import has_estimated_derivatives
+from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.certificates.expanded import ExpandedRows
+from influstat.removal.certificates.measured import Measured, Quadratic, measure
+from influstat.removal.engine.expanded import AllRows
+from influstat.removal.engine.plan import cheapest
+from influstat.removal.expansion import Expansion
+from influstat.risks.linear import LinearRisk
+
+
+class LinearPoint:
+    """A `LinearRisk` around theta (p,), as `theorem.Point` asks."""
+
+    def __init__(self, risk: LinearRisk, theta: FloatArray) -> None:
+        self.risk, self.theta = risk, theta
+        self.shape, self.weights, self.total_weight = risk.shape, risk.weights, risk.total_weight
+        self.protocol = risk.protocol
+        self.concordance = risk.loss.self_concordance
+        self.penalty_concordance = risk.penalty.self_concordance
+        self.width = risk.shape[1] if risk.quadratic else max(risk.shape)
+
+    def impossible(self) -> str:
+        """Return why nothing can be certified, "" where something can."""
+        loss, penalty = self.risk.loss, self.risk.penalty
+        if not np.isfinite(self.concordance):
+            return f"{loss!r} has no finite self_concordance"
+        if has_estimated_derivatives(loss):
+            return (
+                f"{loss!r} computes its derivatives, and their errors are estimated, not proven: give a "
+                "loss class with derivatives of its own"
+            )
+        return "" if np.isfinite(self.penalty_concordance) else f"{penalty!r} has no finite self_concordance"
+
+    @property
+    def unpenalised(self) -> bool:
+        """Whether there is no penalty that could leave with a row."""
+        return self.risk.penalty.hessian(self.theta).zero
+
+    def around(self, theta: FloatArray) -> LinearPoint:
+        """Return the same risk around other coefficients."""
+        return LinearPoint(self.risk, theta)
+
+    @cached_property
+    def _expansion(self) -> Expansion:
+        return Expansion(self.risk, self.theta)
+
+    def anchor(self, kept: float, without: Indices | None = None) -> Anchor:
+        """Return the Hessian here, with this share of the penalty, of all rows or without some."""
+        risk = self.risk
+        weights = risk.weights * risk.loss.second(risk.y, risk.linear_predictor(self.theta))
+        if without is not None:
+            weights[without] = 0.0
+        penalty = risk.penalty.hessian(self.theta).scaled(kept)
+        return Anchor(risk.design, weights, penalty, give_up=self.concordance > 0)
+
+    def functionals(self, rows: Indices) -> FloatArray:
+        """Return x_j of the rows, shape (s, 1, p)."""
+        return self.risk.design.rows(rows)[:, None]
+
+    def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
+        """Return what measures many removals around this point."""
+        if self.risk.quadratic:
+            return Quadratic(self.risk, self.theta).measure
+        return lambda groups, theta, left: self.measure(anchor, groups, theta, left)
+
+    def measure(self, anchor: Anchor, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:
+        """Measure by sums over all rows."""
+        return measure(self._expansion, anchor, groups, theta, left)
+
+    def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
+        """Return what measures by sums that are expanded once, where that is cheaper; else None."""
+        if self.risk.quadratic:
+            return None
+        plan = cheapest(self._expansion, anchor, groups)
+        if plan.order <= 2:
+            return None
+        return ExpandedRows(AllRows.planned(self._expansion, anchor, plan))

@@ -1,0 +1,128 @@
+"""`ClassPredictors`: risks whose rows have one linear predictor per class, whatever fixes their level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol as Interface
+from typing import runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.algebra.symmetric import Diagonal
+from influstat.input.design import Design
+from influstat.input.validation import FloatArray
+from influstat.risks.contract import Risk
+from influstat.risks.protocol import Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class ClassPredictors:
+    """A softmax risk in sum scale: the losses are log sum_b e^(eta_jb) - eta_jy with eta_jb = x_j'theta_b.
+
+    theta holds the coefficients of one class after the other, of all K or, with a `reference`, of all but
+    class 0, whose are 0.
+
+    Attributes
+    ----------
+    design : Design, shape (n, q)
+        The rows x_j.
+    y : ndarray of int, shape (n,)
+        Their classes, 0 to K - 1.
+    weights : ndarray, shape (n,)
+        w_j.
+    total_weight : float
+        W.
+    classes : int
+        K.
+    reference : bool
+        Whether class 0 has the coefficients 0.
+    strengths, gauge : ndarray, shape (q,)
+        The penalty is half of strengths_i theta_bi^2, summed, and what fixes the level of coefficients is
+        half of gauge_i (sum_b theta_bi)^2, summed; that part never leaves with a row.
+    protocol : Protocol
+        What leaves with a row.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> risk = ist.SoftmaxRisk([[1.0], [2.0]], [0, 1], penalty=ist.L2(1.0))
+    >>> risk.class_predictors().predictors(np.array([0.5, 1.0]))
+    array([[0.5, 1. ],
+           [1. , 2. ]])
+    """
+
+    design: Design
+    y: NDArray[np.intp]
+    weights: FloatArray
+    total_weight: float
+    classes: int
+    reference: bool
+    strengths: FloatArray
+    gauge: FloatArray
+    protocol: Protocol
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and coefficients."""
+        return self.design.shape[0], (self.classes - self.reference) * self.design.shape[1]
+
+    @cached_property
+    def penalty(self) -> Diagonal:
+        """The penalty's Hessian, without the gauge."""
+        return Diagonal(np.tile(self.strengths, self.classes - self.reference))
+
+    def by_class(self, theta: FloatArray) -> FloatArray:
+        """Return the coefficients of all classes, shape (..., K, q), of theta (..., p)."""
+        blocks = theta.reshape(*theta.shape[:-1], -1, self.design.shape[1])
+        return np.concatenate([np.zeros_like(blocks[..., :1, :]), blocks], -2) if self.reference else blocks
+
+    def coefficients(self, blocks: FloatArray) -> FloatArray:
+        """Return what has one block per class, shape (K, q, ...), as what has one entry per coefficient."""
+        own = blocks[1:] if self.reference else blocks
+        return np.asarray(own.reshape(-1, *blocks.shape[2:]))
+
+    def predictors(self, theta: FloatArray) -> FloatArray:
+        """Return eta, shape (n, K), or (n, K, k) of theta (k, p)."""
+        blocks = self.by_class(theta)
+        columns = np.moveaxis(blocks, -1, 0)  # (q, K) or (q, k, K)
+        if theta.ndim == 1:
+            return self.design.dot(np.ascontiguousarray(columns))
+        columns = np.ascontiguousarray(np.swapaxes(columns, 1, 2))
+        found = self.design.dot(columns.reshape(len(columns), -1))
+        return found.reshape(len(found), self.classes, len(theta))
+
+    def functionals(self, x: FloatArray, own: NDArray[np.intp]) -> FloatArray:
+        """Return the gradients of eta_b - eta_own in theta for rows x (m, q), all b: shape (m, K, p)."""
+        m, K = len(x), self.classes
+        found = np.zeros((m, K, K, x.shape[1]))
+        every, rows = np.arange(K), np.arange(m)
+        found[:, every, every] = x[:, None]
+        found[rows, :, own] -= x[:, None]
+        return found[:, :, 1:].reshape(m, K, -1) if self.reference else found.reshape(m, K, -1)
+
+
+@runtime_checkable
+class HasClassPredictors(Interface):
+    """A risk whose rows may have one linear predictor per class.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> from influstat.risks.class_predictors import HasClassPredictors
+    >>> isinstance(ist.SoftmaxRisk([[1.0], [1.0]], [0, 1], penalty=ist.L2(1.0)), HasClassPredictors)
+    True
+    """
+
+    def class_predictors(self) -> ClassPredictors | None:
+        """Return the rows with their predictors; None where they have others."""
+        ...
+
+
+def class_predictors_of(risk: Risk) -> ClassPredictors | None:
+    """Return the rows of a softmax risk with their predictors, else None."""
+    # What wraps such a risk and hands on its methods may have other losses: the class itself has to say it.
+    if isinstance(risk, HasClassPredictors) and hasattr(type(risk), "class_predictors"):
+        return risk.class_predictors()
+    return None
