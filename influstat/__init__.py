@@ -29,6 +29,7 @@ from influstat.partitioned.answers.answer import Answer
 from influstat.partitioned.data import Partitions, partitions
 from influstat.partitioned.fit import PartitionedFit
 from influstat.partitioned.influence import PartitionedInfluence
+from influstat.partitioned.removal.leave_out import PartitionedRemoval
 from influstat.partitioned.risk import PartitionedRisk
 from influstat.removal import (
     CrossValidation,
@@ -77,6 +78,7 @@ __all__ = [
     "NumericalLoss",
     "PartitionedFit",
     "PartitionedInfluence",
+    "PartitionedRemoval",
     "PartitionedRisk",
     "Partitions",
     "Penalty",

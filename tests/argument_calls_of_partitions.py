@@ -49,6 +49,7 @@ def of_partitions(X, y, labels, tests):
         "PartitionedInfluence.on": (influence.on, {"gradient": np.ones(3), "what": "removal"}),
         "PartitionedInfluence.on_loss": (influence.on_loss, {**known, "what": "removal"}),
         "PartitionedInfluence.on_prediction": (influence.on_prediction, {**new, "what": "removal"}),
+        "PartitionedRemoval": (ist.PartitionedRemoval, {"fit": fit, "method": "newton"}),
         "PartitionedRemoval.delta": (removal.delta, {"bounds": False}),
         "PartitionedRemoval.loss_change": (removal.loss_change, {**known, "bounds": False}),
         "PartitionedRemoval.prediction_change": (removal.prediction_change, {**new, "bounds": False}),

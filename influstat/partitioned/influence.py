@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidArgument
 from influstat.input.parts import require_parts
-from influstat.input.printing import short
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.partitioned.answers.answer import Answer
 from influstat.partitioned.answers.influence import OnQuantities, OnSelf, read_what
 from influstat.partitioned.answers.part import Question
 from influstat.partitioned.hessian import require_matrix
-from influstat.partitioned.risk import PartitionedRisk
+from influstat.partitioned.risk import require_partitioned_fit
 from influstat.solvers import Cholesky, ConjugateGradient, Inverse, Solver
 
 
@@ -43,9 +42,7 @@ class PartitionedInfluence:
     """
 
     def __init__(self, fit: Any, solver: Solver | None = None) -> None:
-        if not isinstance(getattr(fit, "risk", None), PartitionedRisk):
-            remedy = "Fit one, e.g. ist.Ridge(lam=1.0).fit(ist.partitions(X, y))."
-            raise InvalidType("fit", "be a PartitionedFit", f"is {short(fit)}", remedy)
+        require_partitioned_fit(fit)
         if solver is None:
             solver = ConjugateGradient() if fit.risk.by_products else Cholesky()
         require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")

@@ -258,3 +258,10 @@ class _Without(Source):
 
     def identity(self) -> tuple[Any, ...]:
         return (*self.inner.identity(), self.partition, self.row)
+
+
+def require_partitioned_fit(fit: Any) -> None:
+    """Raise unless `fit` is a fit of partitions."""
+    if not isinstance(getattr(fit, "risk", None), PartitionedRisk):
+        remedy = "Fit one, e.g. ist.Ridge(lam=1.0).fit(ist.partitions(X, y))."
+        raise InvalidType("fit", "be a PartitionedFit", f"is {short(fit)}", remedy)

@@ -18,6 +18,7 @@ from influstat.partitioned.removal.center import Center, center_of
 from influstat.partitioned.removal.expanded import Around, ExpandedSums, Scan, expanded_sums, plan_of, scan_of
 from influstat.partitioned.removal.finish import Finish
 from influstat.partitioned.removal.question import LeaveOut, OfLoss, OfPrediction, OfTheta, Reading
+from influstat.partitioned.risk import require_partitioned_fit
 from influstat.removal.engine.plan import Plan, sums
 from influstat.removal.leave_out import METHODS
 from influstat.removal.methods.quadratic import ILL_CONDITIONED
@@ -48,6 +49,7 @@ class PartitionedRemoval:
     """
 
     def __init__(self, fit: Any, method: str = "exact") -> None:
+        require_partitioned_fit(fit)
         require_matrix(fit.hessian, "removals")
         self._fit, self.method = fit, str(choice("method", method, METHODS))
         self._sums: dict[bool, tuple[ExpandedSums | None, Plan]] = {}
