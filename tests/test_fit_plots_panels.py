@@ -8,12 +8,10 @@ from matplotlib.colors import to_hex
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument, Unsupported
 from influstat.plots import base
-from tests.fit_plot_cases import FITS, RNG, N, X, frame, heights, largest, named, points, stems
+from tests.fit_plot_cases import FITS, RNG, N, X, frame, heights, largest, named, named_fits, points, stems
 
-each_fit = pytest.mark.parametrize("name", FITS)
-each_fit_of_any_target = pytest.mark.parametrize(
-    "name", [name for name in FITS if not name.startswith("Gamma")]
-)
+each_fit = pytest.mark.parametrize("name", named_fits())
+each_fit_of_any_target = pytest.mark.parametrize("name", named_fits(but="Gamma"))
 NEW, Y = frame(X)[:4] + 0.1, [1.0, 1.0, 0.0, 1.0]
 IMAGES = RNG.integers(0, 255, (N, 9))
 
