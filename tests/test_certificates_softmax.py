@@ -54,7 +54,7 @@ def errors(removal, truth, true, X, y):
         yield kind, found - np.array(change), removal.prediction_bound(rows, kind=kind)
 
 
-@examples(200)
+@examples(120)
 @pytest.mark.filterwarnings("ignore:.*removals hold coefficients that are nan")
 @given(softmax_problems(), st.integers(0, 10**6))
 def test_no_error_of_anything_drawn_is_beyond_its_bound(drawn, seed):
@@ -172,8 +172,12 @@ def test_radii_are_those_of_the_definitions(reference, groups, own_work, monkeyp
         assert certificate.own.any() == (own_work > 0)
         for k in range(len(groups)):
             truth = constants_by_definition(problem, certificate, k)
-            assert certificate.first_radius[k] == pytest.approx(truth.first_radius()[0], rel=1e-5)
-            assert certificate.second_radius[k] == pytest.approx(truth.second_radius()[0], rel=1e-5)
+            for found, expected in (
+                (certificate.first_radius[k], truth.first_radius()[0]),
+                (certificate.second_radius[k], truth.second_radius()[0]),
+            ):
+                assert found == pytest.approx(expected, rel=1e-4, abs=1e-9)  # rounding is added to it
+                assert found >= expected * (1.0 - 1e-9)
 
 
 @pytest.mark.parametrize("reference", [False, True])
@@ -216,8 +220,9 @@ def test_ordinary_rows_are_all_certified_and_sharply(reference):
     problem = plain_problem(n=80, reference=reference)
     fit = ist.Fit.minimise(problem.risk())
     X, y = problem.tests(problem.X), problem.y
-    exact = fit.leave_one_out()
-    change, removals = exact.loss_change(X, y), {m: fit.leave_one_out(method=m) for m in METHODS}
+    removals = {method: fit.leave_one_out(method=method, rows=range(0, 80, 4)) for method in METHODS}
+    exact = removals["exact"]
+    change = exact.loss_change(X, y)
     assert all(removal.certificate.certified.all() for removal in removals.values())
     assert np.median(removals["newton"].loss_bound(X, y) / np.abs(change)) < 0.1
     assert np.median(exact.loss_bound(X, y) / np.abs(change)) < 1e-6

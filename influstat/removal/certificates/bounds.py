@@ -98,9 +98,12 @@ def loss_bound(
             carried = rows.protocol.carried(rows.total_weight)
             penalty: Penalty = risk.penalty
         elif certificate.point is not None and classes is not None:
-            bound = loss_errors(certificate, fit.theta, classes)
+            again, bound = loss_errors(certificate, fit.theta, classes)
             carried = classes.protocol.carried(classes.total_weight)
             penalty = Quadratic(classes.penalty.entries)
+            if carried:
+                change = penalty.value(certificate.coefficients.T) - penalty.value(fit.theta)
+                again += carried * change[:, None]
         else:
             return np.full(again.shape, np.nan)
         if carried:  # what the loss of a new row holds of the penalty

@@ -21,32 +21,38 @@ AT_ONCE = 2**24  # entries of functionals made at a time: 128 MiB
 TINY = float(np.finfo(np.float64).tiny)
 
 
-def loss_errors(certificate: Certificate, start: FloatArray, tests: ClassPredictors) -> FloatArray:
-    """Return bounds on the error of changes of test losses from `start` (p,), without a penalty's share.
+def loss_errors(
+    certificate: Certificate, start: FloatArray, tests: ClassPredictors
+) -> tuple[FloatArray, FloatArray]:
+    """Return changes of test losses from `start` (p,), without a penalty's share, and bounds on their error.
+
+    The changes are evaluated here, since what was reported may come from another library, which may lose
+    digits that this knows nothing of.
 
     Returns
     -------
-    ndarray, shape (k, m)
+    tuple of ndarray, each of shape (k, m)
     """
     m, p = len(tests.y), certificate.theta.shape[1]
     step = max(1, AT_ONCE // (tests.classes * p))
     parts = (np.arange(start, min(start + step, m)) for start in range(0, m, step))
     found = [_loss_errors(certificate, start, tests, part) for part in parts]
-    return np.concatenate(found, axis=1)
+    changes, errors = (np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True))
+    return changes, errors
 
 
 def _loss_errors(
     certificate: Certificate, start: FloatArray, tests: ClassPredictors, part: Indices
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     x, theta, K = tests.design.rows(part), certificate.theta, tests.classes
     functionals = tests.functionals(x, tests.y[part]).reshape(len(x) * K, -1)
     low, high = (end.reshape(-1, len(x), K) for end in certificate.interval(functionals))
     after, before = ((at @ functionals.T).reshape(-1, len(x), K) for at in (theta, start[None]))
-    return _rise(after, before, low, high, _slip(tests, np.maximum(np.abs(theta), np.abs(start)), x))
+    return _changes(after, before, low, high, _slip(tests, np.maximum(np.abs(theta), np.abs(start)), x))
 
 
 def member_errors(certificate: Certificate, start: FloatArray, rows: ClassPredictors) -> FloatArray:
-    """Return the same for the removed rows themselves, shape (s,)."""
+    """Return the bounds for the removed rows themselves, shape (s,)."""
     members, owners = certificate.groups.members, certificate.groups.owners
     x, y, theta = rows.design.rows(members), rows.y[members], certificate.theta[owners]
     functionals = rows.functionals(x, y)
@@ -54,7 +60,7 @@ def member_errors(certificate: Certificate, start: FloatArray, rows: ClassPredic
     after, before = (np.einsum("sbp,sp->sb", functionals, at) for at in (theta, np.tile(start, (len(x), 1))))
     size = np.maximum(np.abs(theta), np.abs(start))
     slip = unit_rounding(x.shape[1]) * np.einsum("skq,sq->sk", rows.by_class(size), np.abs(x)).max(axis=1)
-    return _rise(after, before, low, high, slip)
+    return _changes(after, before, low, high, slip)[1]
 
 
 def probability_errors(
@@ -86,7 +92,7 @@ def probability_errors(
         error = np.maximum(np.abs(value - least), np.abs(most - value))
         for reported in (after, before):  # which are right to their predictors' rounding
             error += _probability(reported - slip * others) - _probability(reported + slip * others)
-        error += 2.0 * unit_rounding(K) * (value + first) + TINY
+        error += 2.0 * unit_rounding(K) * (most + value + first) + TINY
         found[:, :, a] = error
     return found.reshape(len(theta), -1)
 
@@ -101,13 +107,14 @@ def _slip(rows: ClassPredictors, size: FloatArray, x: FloatArray) -> FloatArray:
     return np.asarray(unit_rounding(x.shape[1]) * largest)
 
 
-def _rise(
+def _changes(
     after: FloatArray, before: FloatArray, low: FloatArray, high: FloatArray, slip: FloatArray
-) -> FloatArray:
-    """Bound the error of losses, of differences (..., K) within intervals, all predictors off by `slip`."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return changes of losses, of differences (..., K) off by `slip`, and bounds over the intervals."""
     value, first = logsumexp(after, axis=-1), logsumexp(before, axis=-1)
     rise = np.maximum(logsumexp(after + high, axis=-1) - value, value - logsumexp(after + low, axis=-1))
-    # A loss moves by at most the range of its predictors' errors, twice for each of the two losses here and
-    # of those reported, and is then rounded itself.
+    # Each of the two losses moves by at most the range of its predictors' errors, twice that for room, and is
+    # then rounded itself.
     rounding = 8.0 * slip + 2.0 * unit_rounding(after.shape[-1]) * (1.0 + np.abs(value) + np.abs(first))
-    return np.asarray(np.maximum(rise, 0.0) + rounding + 8.0 * EPSILON * np.abs(rise))
+    error = np.maximum(rise, 0.0) + rounding + 8.0 * EPSILON * np.abs(rise)
+    return np.asarray(value - first), np.asarray(error)
