@@ -264,7 +264,8 @@ def test_many_test_rows_are_judged_a_few_at_a_time(monkeypatch):
     X, y = problem.tests(problem.X), problem.y
     whole = removal.loss_bound(X, y)
     monkeypatch.setattr(class_bounds, "AT_ONCE", 1)
-    np.testing.assert_allclose(removal.loss_bound(X, y), whole, rtol=1e-12)
+    # Products of other shapes round otherwise, by the condition of the Hessian.
+    np.testing.assert_allclose(removal.loss_bound(X, y), whole, rtol=1e-9)
 
 
 def test_without_a_margin_for_rounding_some_errors_are_beyond_their_bounds(monkeypatch):
