@@ -25,6 +25,12 @@ from influstat.losses.poisson import PoissonLoss
 from influstat.losses.residual import HuberLoss, PseudoHuberLoss, SmoothedCheck
 from influstat.losses.squared import SquaredError
 from influstat.models.linear import HingeSVC, Logistic, Ridge, SmoothedSVC
+from influstat.partitioned.answers.answer import Answer
+from influstat.partitioned.data import Partitions, partitions
+from influstat.partitioned.fit import PartitionedFit
+from influstat.partitioned.influence import PartitionedInfluence
+from influstat.partitioned.removal.leave_out import PartitionedRemoval
+from influstat.partitioned.risk import PartitionedRisk
 from influstat.removal import (
     CrossValidation,
     PredictionIntervals,
@@ -48,6 +54,7 @@ from influstat.statistics.functionals import Functional, contrast, functional, p
 
 __all__ = [
     "L2",
+    "Answer",
     "BlackBoxRisk",
     "Breakdown",
     "BreakdownTable",
@@ -69,6 +76,11 @@ __all__ = [
     "LogisticLoss",
     "Loss",
     "NumericalLoss",
+    "PartitionedFit",
+    "PartitionedInfluence",
+    "PartitionedRemoval",
+    "PartitionedRisk",
+    "Partitions",
     "Penalty",
     "PoissonLoss",
     "PredictionIntervals",
@@ -108,6 +120,7 @@ __all__ = [
     "input_influence",
     "negative_curvature_rows",
     "odds_ratio",
+    "partitions",
     "predicted_mean",
     "prediction_intervals",
 ]

@@ -1,7 +1,7 @@
 """The exceptions and warnings of influstat: one small tree, one form of sentence.
 
 Every error that a caller can cause names the argument, says what it must be, what it was, and
-what to do about it. All of them inherit from `ValueError`, `TypeError` or `ImportError`, so code
+what to do about it. All of them inherit from `ValueError`, `TypeError`, `ImportError` or `OSError`, so code
 that already catches those keeps working.
 """
 
@@ -173,5 +173,16 @@ class DoubtfulResult(UserWarning):
     --------
     >>> import influstat as ist
     >>> issubclass(ist.errors.DoubtfulResult, UserWarning)
+    True
+    """
+
+
+class PartitionError(InflustatError, OSError):
+    """A partition could not be read, or its answer not written; the message names it.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> issubclass(ist.errors.PartitionError, OSError)
     True
     """

@@ -2,7 +2,6 @@
 
 from functools import cache, wraps
 
-import matplotlib.pyplot as plt
 import numpy as np
 import statsmodels.api as sm
 from hypothesis import Phase, find, settings
@@ -10,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 import influstat as ist
 from influstat import checks, datasets, experiments, plots, strategies
+from tests.argument_calls_of_partitions import of_partitions
+from tests.argument_calls_of_plots import ROW, SHOWN, drawn, of_plots
 
 N, M = 8, 3
 RNG = np.random.default_rng(0)
@@ -18,7 +19,6 @@ Y = (X @ [0.5, 1.0, -1.0] + RNG.normal(size=N)).round(1)
 LABELS = (RNG.permutation(N) % 2).astype(float)
 XT, YT, LT = X[:M] + 0.1, Y[:M] + 0.1, LABELS[:M]
 GROUPS = np.arange(N) // 2
-ROW = np.arange(float(N))
 NAMES = ["a", "b", "c"]
 ROWS = {"weights": np.ones(N), "offset": np.zeros(N), "names": NAMES, "row_labels": list("abcdefgh")}
 NEW = {"X": XT, "offset": np.zeros(M)}
@@ -26,11 +26,8 @@ TESTS = {"X": XT, "y": YT, "offset": np.zeros(M)}
 WAYS = {"kind": "linear"}
 STATISTICS = {"dispersion": 1.0, "frequency": False}
 COVARIANCE = {"correction": None, "information": "observed", "kernel": "bartlett", "lags": 1}
-SHOWN = {"title": None, "size": None, "ax": None}
-NAMED = {"row_labels": None, "outliers": 1, **SHOWN}
 TOP = {"top": {"k": 2, "column": 0, "side": "rise"}, "to_latex": {}}
 BY = {"top": {**TOP["top"], "by": "t_values"}, "to_latex": {}}
-LIMIT = {"threshold": 1.0, "threshold_name": "t"}
 CHECK = {"seed": 0, "laws": None}
 LIMITS = {"groups": None, "budget_seconds": 0.0, "largest": 2, "search": False}
 ANY = settings(database=None, phases=[Phase.generate])  # any draw will do: no simpler one is looked for
@@ -157,7 +154,8 @@ def calls():
         }),
         **methods("InferenceTable", inference.table, {"to_frame": {"quantity": "standard_errors"}, **BY}),
         "CoefficientReport.plot": (drawn(fit.report("b", top=2).plot), SHOWN),
-        **{name: (drawn(call), values) for name, (call, values) in of_pictures(fit).items()},
+        "Breakdown.plot": (drawn(fit.breakdown("b", budget_seconds=0.0).plot), SHOWN),
+        **{name: (drawn(call), values) for name, (call, values) in of_pictures(fit, logistic).items()},
         **methods("Functional", functional, {
             "leave_one_out": {"method": "exact", "rows": [0, 1]}, "standard_errors": {"kind": "model"},
             "breakdown": {"which": 0, "at": 0.1, **LIMITS}, **TOP,
@@ -175,13 +173,15 @@ def calls():
     table |= methods("SoftmaxRisk", softmax.risk, {
         **of_a_risk(softmax.risk, softmax.theta), "test_rows": {"X": XT, "y": [0, 1, 2], "offset": None},
     })  # fmt: skip
+    table |= of_partitions(X, Y, LABELS, TESTS)
     return table | of_settings() | of_functions(fit, logistic) | of_parts()
 
 
-def of_pictures(fit):
+def of_pictures(fit, logistic):
     """Return the pictures of a fit."""
     shown = {"names": 1, **SHOWN}
-    return methods("FitPlots", fit.plot, {
+    two = {"distance": {"X": XT, "y": LT, "offset": np.zeros(M), **shown}}
+    return methods("FitPlots", logistic.plot, two) | methods("FitPlots", fit.plot, {
         "bubble": shown, "cooks_contours": shown,
         "index": {"measure": "hat_diag", "rules": "R", **shown},
         "dfbetas": {"coefficients": ["a"], "rules": "R", "columns": 1, **shown},
@@ -192,6 +192,18 @@ def of_pictures(fit):
         "forest": {"coefficient": "b", "groups": None, "inference": None, **shown},
         "groups": {"groups": GROUPS, "coefficient": "b", "method": "newton", **shown},
         "predicted_against_exact": {**TESTS, "method": "influence", **shown},
+        "loss_change": {**TESTS, "method": "influence", **shown},
+        "helpful_and_harmful": {
+            **TESTS, "images": np.arange(4.0 * N).reshape(N, 4), "method": "influence", "shape": (2, 2),
+            **shown,
+        },
+        "solvers": {**TESTS, "solvers": None, "columns": 1, **shown},
+        "removal_report": {**TESTS, "top": 3, "groups": None, "columns": 1, **shown},
+        "scale_location": {"smooth": True, **shown},
+        "added_variables": {"coefficients": ["b"], "columns": 1, **shown},
+        "component_residuals": {"coefficients": ["b"], "smooth": True, "columns": 1, **shown},
+        "overview": {"simulations": 2, "seed": 0, **shown},
+        "indices": {"measures": ["hat_diag"], "rules": "R", **shown},
     })  # fmt: skip
 
 
@@ -337,80 +349,12 @@ def first_of(strategy):
     return call
 
 
-def drawn(function):
-    """Return a call that leaves no figure behind."""
-
-    @wraps(function)
-    def call(**arguments):
-        try:
-            return function(**arguments)
-        finally:
-            plt.close("all")
-
-    return call
-
-
 def of_parts():
     """Return the functions of plots, data sets, experiments and strategies."""
-    plot = {
-        "coefficient_forest": {
-            "estimate": 1.0, "without": ROW, "row_labels": None, "interval": (0.0, 2.0),
-            "intervals_without": None, "name": "x", **SHOWN,
-        },
-        "influence_index": {
-            "values": ROW, "name": "x", "origin": 0.0, "unit": "row", **NAMED, **LIMIT,
-        },
-        "influence_panels": {
-            "measures": {"a": ROW}, "name": "x", "columns": 1, **NAMED, **LIMIT,
-        },
-        "residuals_against_fitted": {
-            "fitted": ROW, "residuals": ROW, "name": "r", "fitted_name": "f", "smooth": True, "limit": 2.0,
-            **NAMED,
-        },
-        "residual_quantiles": {
-            "residuals": ROW, "quantiles": ROW, "envelope": np.column_stack([ROW - 1.0, ROW + 1.0]),
-            "name": "r", "quantile_name": "q", "note": "n", **NAMED,
-        },
-        "leverage_contours": {
-            "leverage": ROW / 10, "residual": ROW, "coefficients": 2.0, "levels": (0.5, 1.0),
-            "residual_name": "r", **NAMED,
-        },
-        "coefficient_slope": {
-            "x": ROW, "y": ROW, "slope": 1.0, "xlabel": "x", "ylabel": "y", "smooth": True, **NAMED,
-        },
-        "influence_bubble": {
-            "leverage": ROW / 10, "residual": ROW, "cooks_distance": ROW, "coefficients": 2.0,
-            "residual_name": "r", "limit": 2.0, **NAMED,
-        },
-        "influence_against_distance": {
-            "distance": ROW, "influence": ROW, "classes": None, "row_labels": None, "outliers": 1,
-            "title": None, "quantity": "q", "ax": None,
-        },
-        "factor_panels": {
-            "true": ROW, "variants": {"a": ROW}, "same_label": ROW > 3, "equal_units": (), "ax": None,
-        },
-        "image_panels": {
-            "images": np.eye(4), "titles": list("abcd"), "shape": (2, 2), "columns": 2, "frames": None,
-            "ax": None,
-        },
-        "helpful_and_harmful_images": {
-            "images": np.eye(4), "change": [1.0, -1.0, 2.0, 0.0], "k": 1, "row_labels": None,
-            "shape": None, "ax": None,
-        },
-        "predicted_against_exact": {
-            "predicted": ROW, "exact": ROW + 0.1, "classes": None, "quantity": "q", "reference": None,
-            **NAMED,
-        },
-        "solver_panels": {
-            "predictions": {"a": ROW}, "exact": ROW, "row_labels": None, "classes": None, "outliers": 1,
-            "quantity": "q", "reference": None, "columns": 1, "ax": None,
-        },
-        "search_curves": {
-            "checked": [1, 2], "found": {"a": [0.1, 0.2]}, "total_rows": 8, "title": None, "ax": None,
-        },
-    }  # fmt: skip
-
-    table = {f"plots.{name}": (drawn(getattr(plots, name)), arguments) for name, arguments in plot.items()}
+    table = {
+        f"plots.{name}": (drawn(getattr(plots, name)), arguments)
+        for name, arguments in of_plots(fits()["ridge"]).items()
+    }
     data = datasets.Dataset(X, Y, tuple(NAMES), np.arange(N), "here")
     split = experiments.split_rows(data, np.arange(5), np.arange(5, N))
     return table | {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import statsmodels.api as sm
 from sklearn.linear_model import LogisticRegression
 
@@ -75,3 +76,10 @@ def largest(fit, sizes, count=3):
 def heights(ax):
     """Return the heights of the dashed horizontal lines."""
     return sorted(float(line.get_ydata()[0]) for line in ax.lines if line.get_linestyle() == "--")
+
+
+def named_fits(*, but=()):
+    """Return the names of the fits as parameters; those but OLS, Logit and the Poisson GLM are slow."""
+    quick = ("OLS", "Logit", "Poisson")
+    names = [name for name in FITS if not name.startswith(but)] if but else list(FITS)
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]

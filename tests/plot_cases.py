@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import influstat as ist
 from influstat import plots
 
 RNG = np.random.default_rng(8)
@@ -13,8 +14,11 @@ LABELS = np.array([f"row {chr(97 + i)}" for i in range(N)])
 CLASSES = np.arange(N) % 2
 IMAGES = RNG.integers(0, 255, (N, 16))
 
+FIT = ist.Ridge(lam=0.0).fit(np.ones((N, 1)), EXACT + 0.5, names=["mean"])
+
 # name -> (function of ax, number of axes)
 CALLS = {
+    "breakdown": (lambda ax: plots.breakdown(FIT.breakdown("mean"), ax=ax), 1),
     "predicted_against_exact": (
         lambda ax: plots.predicted_against_exact(
             PREDICTED, EXACT, row_labels=LABELS, classes=CLASSES, title="a", ax=ax
@@ -26,7 +30,13 @@ CALLS = {
         3,
     ),
     "influence_against_distance": (
-        lambda ax: plots.influence_against_distance(EXACT, PREDICTED, classes=CLASSES, outliers=2, ax=ax),
+        lambda ax: plots.influence_against_distance(EXACT, PREDICTED, classes=CLASSES, names=2, ax=ax),
+        1,
+    ),
+    "influence_pairs": (
+        lambda ax: plots.influence_pairs(
+            EXACT, PREDICTED, distances=np.column_stack([EXACT, PREDICTED]), names=2, ax=ax
+        ),
         1,
     ),
     "factor_panels": (
@@ -36,6 +46,7 @@ CALLS = {
         2,
     ),
     "image_panels": (lambda ax: plots.image_panels(IMAGES[:3], ["x", "y", "z"], ax=ax), 3),
+    "image_difference": (lambda ax: plots.image_difference(IMAGES[0], IMAGES[1], ax=ax), 1),
     "helpful_and_harmful_images": (
         lambda ax: plots.helpful_and_harmful_images(IMAGES, EXACT, k=2, row_labels=LABELS, ax=ax),
         4,

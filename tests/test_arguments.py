@@ -35,6 +35,7 @@ OF_OTHERS = {
     "PredictionIntervals", "Removal", "RemovalReport", "Scores", "Solution", "Suspects",
     "Functional", "LossChanges", "Finding", "Report", "Dataset", "Drawn", "Reproduction", "Split",
     "Agreement",
+    "Answer", "Partitions",
 }  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from influstat.sets import reach as reach_room
 from influstat.sets.search.search import Search
 from tests import tolerance
 
+pytestmark = pytest.mark.usefixtures("own_seconds")
+
 FAIR = " + ".join(["rate_marriage", "age", "yrs_married", "children", "religious", "educ", "occupation"])
 FAIR += " + occupation_husb"
 HIE = "lncoins + idp + lpi + fmde + physlm + disea + hlthg + hlthf + hlthp"

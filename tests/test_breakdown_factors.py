@@ -21,6 +21,8 @@ from influstat.sets.question import coefficient_of, question
 from tests.breakdown_cases import flipping
 from tests.budget import examples
 
+pytestmark = pytest.mark.usefixtures("own_seconds")
+
 seeds = st.integers(0, 2**32 - 1)
 
 

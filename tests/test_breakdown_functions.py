@@ -8,7 +8,9 @@ import statsmodels.api as sm
 from statsmodels.tools.sm_exceptions import DomainWarning
 
 import influstat as ist
-from influstat.errors import InvalidArgument
+from influstat.errors import DoubtfulResult, InvalidArgument
+
+pytestmark = pytest.mark.usefixtures("own_seconds")
 
 SPECTOR = sm.datasets.spector.load_pandas().data
 CRIME = sm.datasets.statecrime.load_pandas().data
@@ -102,6 +104,17 @@ def test_any_other_function_has_a_set_and_no_proof():
     path = found.path()
     assert path["refit"].iloc[0] == found.value
     assert not path["stands"].iloc[1:].any()
+
+
+def test_an_interrupt_of_the_tangent_is_one_of_the_whole(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("influstat.sets.search.search.Search.down", interrupted)
+    with pytest.warns(DoubtfulResult, match="Interrupted") as said:
+        found = ist.functional(squares(), lambda t: t[2] / (1.0 + t[1] ** 2)).breakdown(at=0.0)
+    assert len(said) == 1
+    assert (found.limit, found.lower) == ("interrupted", 1)
 
 
 def test_an_effect_averages_over_the_rows_left():

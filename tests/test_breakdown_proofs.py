@@ -26,6 +26,8 @@ from influstat.sets.significance.squares import Reference
 from tests.breakdown_cases import flipping, problem
 from tests.budget import examples
 
+pytestmark = pytest.mark.usefixtures("own_seconds")
+
 FOREVER = Budget(np.inf)
 seeds = st.integers(0, 2**32 - 1)
 

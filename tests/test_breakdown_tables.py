@@ -9,6 +9,8 @@ import influstat as ist
 from influstat import datasets
 from tests.robust_tables import table
 
+pytestmark = pytest.mark.usefixtures("own_seconds")
+
 CONTROLS = ["lncoins", "idp", "lpi", "fmde", "physlm", "disea", "hlthg", "hlthf", "hlthp"]
 
 

@@ -20,7 +20,6 @@ from influstat.risks.class_predictors import class_predictors_of
 from tests.budget import examples
 from tests.extended import LONG
 from tests.softmax_cases import METHODS, SoftmaxProblem, SoftmaxTruth, softmax_problems
-from tests.tolerance import CLOSED_FORM, SUMS
 
 
 @np.errstate(all="ignore")  # no minimum: steps go anywhere, and that removal has no truth
@@ -288,7 +287,8 @@ def test_many_test_rows_are_judged_a_few_at_a_time(monkeypatch):
     X, y = problem.tests(problem.X), problem.y
     whole = removal.loss_bound(X, y)
     monkeypatch.setattr(class_bounds, "AT_ONCE", 1)
-    np.testing.assert_allclose(removal.loss_bound(X, y), whole, rtol=CLOSED_FORM, atol=SUMS)
+    # Products of other shapes round otherwise, by the condition of the Hessian.
+    np.testing.assert_allclose(removal.loss_bound(X, y), whole, rtol=1e-9)
 
 
 def test_without_a_margin_for_rounding_some_errors_are_beyond_their_bounds(monkeypatch):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.linear_model import TweedieRegressor
+from sklearn.linear_model import LinearRegression, TweedieRegressor
 
 import influstat as ist
 from tests.cases import LOSSES, make_problem
@@ -143,3 +143,14 @@ def test_half_the_squared_error_is_validated_with_its_own_curvature():
     np.testing.assert_allclose(
         ist.cross_validate_lam(fit, [10.0]), [np.mean(np.square(errors))], rtol=INVERTED
     )
+
+
+def test_losses_without_a_certified_bound_are_counted_with_the_reason():
+    rng = np.random.default_rng(0)
+    half = np.arange(12) % 2
+    X, y = np.column_stack([half, 1 - half, np.ones(12)]), rng.normal(size=12)
+    fit = ist.from_sklearn(LinearRegression(fit_intercept=False).fit(X, y), X, y)
+    with pytest.warns(ist.errors.DoubtfulResult, match="12 of 12 losses have no certified .* depend on"):
+        found = ist.cross_validate(fit, certified=True)
+    assert np.isnan(found.error_bound).all()
+    assert np.isfinite(found.row_losses).all()

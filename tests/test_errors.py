@@ -18,7 +18,7 @@ PARTS = ("lam", "be at least 0", "is -1", "Pass lam=0 for none.")
 def test_every_error_is_ours_and_also_the_one_python_would_raise(kind):
     assert issubclass(kind, errors.InflustatError)
     if kind is not errors.InflustatError:
-        assert issubclass(kind, (ValueError, TypeError, ImportError))
+        assert issubclass(kind, (ValueError, TypeError, ImportError, OSError))
 
 
 def test_a_wrong_type_is_a_type_error_and_the_rest_are_not():

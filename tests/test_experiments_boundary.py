@@ -80,5 +80,11 @@ def test_influence_by_the_formula(record):
 def test_the_drawing(record):
     figure = draw(record)
     assert [ax.get_title() for ax in figure.axes] == [
-        "logistic regression", "SVC, penalty folded", "SVC, as published", "SVC, penalty fixed",
+        "logistic regression", "the same rows joined", "SVC, penalty fixed",
+        "SVC, penalty folded", "SVC, as published",
     ]  # fmt: skip
+    left, middle, right = figure.axes[:3]
+    assert left.get_ylim() == middle.get_ylim() == right.get_ylim()
+    joined = np.array(middle.collections[0].get_segments())
+    assert np.array_equal(joined[:, 0, 1], record.logistic_influence)
+    assert np.array_equal(joined[:, 1, 1], record.svc_influence)

@@ -179,4 +179,13 @@ def test_factors(factor_record):
 
 def test_the_drawing_of_the_factors(factor_record):
     figure = factors.draw(factor_record)
-    assert [ax.get_xlabel() for ax in figure.axes] == list(factor_record.variants)
+    labels = [ax.get_xlabel().split("\n")[0] for ax in figure.axes]
+    assert labels == [r"without $\sigma$", "without $H^{-1}$", "without both"]
+    left = figure.axes[0]
+    reach = np.max(np.abs(factor_record.true))
+    assert left.get_xscale() == "symlog"  # linear as far as the line of slope 1 goes, so that it is straight
+    assert left.xaxis.get_transform().linthresh == pytest.approx(reach)
+    dashed = next(line for line in left.lines if line.get_linestyle() == "--")
+    assert np.array_equal(dashed.get_xdata(), dashed.get_ydata())
+    assert [ax.get_legend() for ax in figure.axes] == [None] * 3  # above the panels, where no point is
+    assert len(figure.legends) == 1

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from influstat.errors import InflustatError, InvalidArgument
-from influstat.experiments.attack import attack_training_set, standardised_fit
+from influstat.experiments.attack import Attack, attack_training_set, standardised_fit
+from influstat.experiments.attack import draw as draw_attack
 from influstat.experiments.mislabelled import search_mislabelled
 from influstat.experiments.mismatch import domain_mismatch, stand_in_mismatch
 
@@ -108,3 +109,18 @@ def test_a_fit_at_hand_gives_the_same_attack_and_lists_are_as_good_as_arrays():
     found, by_list = search(), search(y=LABELS.astype(int).tolist())
     np.testing.assert_array_equal(found.found["loss"], by_list.found["loss"])
     assert np.isfinite(found.found["loss"]).all()
+
+
+def test_an_attack_is_drawn_with_how_it_changed_the_image():
+    images = np.arange(32.0).reshape(2, 16)
+    changed = images[1] + np.where(np.arange(16) % 3 == 0, 5.0, 0.0)
+    attack = Attack(np.array([1]), changed[None], 0.1, 0.8, 0.6, 0.7, flipped=True)
+    axes = draw_attack(attack, images, images[0] + 1.0).axes
+    shown = [np.asarray(ax.images[0].get_array()).ravel() for ax in axes[:4]]
+    for found, expected in zip(
+        shown, (images[0] + 1.0, images[1], changed, changed - images[1]), strict=True
+    ):
+        assert np.array_equal(found, expected)
+    assert [ax.get_title() for ax in axes[:4]] == [
+        "the victim", "a training image", "the same, attacked", "the change",
+    ]  # fmt: skip

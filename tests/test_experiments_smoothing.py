@@ -20,7 +20,8 @@ def record(data_dir):
 
 def test_every_number_comes_out_but_the_one_of_an_inexact_fit(record):
     lines = table(record)
-    assert len(lines) == 20
+    assert len(lines) == 24
+    assert len([line for line in lines if line.stated]) == 20
     missed = [(line.quantity, line.stated, line.found) for line in lines if not line.agrees]
     assert missed == [("as figure, t = 0.01 (paper: libsvm's fit)", "0.8602", "0.8603")]
 
@@ -105,3 +106,8 @@ def test_as_figure_at_exact_fits():
 def test_the_drawing(record):
     figure = draw(record)
     assert [len(ax.collections) > 0 for ax in figure.axes] == [False, True, True, True]
+    lines = table(record)
+    for ax, t in zip(figure.axes[2:], (0.01, 0.1), strict=True):
+        (stated,) = [line.found for line in lines if line.quantity == f"t = {t:g}: row 133"]
+        assert ax.texts[0].get_text().startswith(f"correlation {stated}\n")
+        assert ax.get_title() == f"t = {t:g}"

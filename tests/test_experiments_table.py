@@ -1,6 +1,7 @@
 """Agreement statistics against their definitions, and the judging of stated numbers."""
 
 import doctest
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from scipy import stats
 from influstat.errors import InvalidArgument
 from influstat.experiments import agreement, figure1, figure4, figure4_as_figure, figure5
 from influstat.experiments.catalogue import FIGURES, Reproduction
-from influstat.experiments.table import Line, as_text, below, number, same, within
+from influstat.experiments.table import Line, as_text, below, number, same, unstated, within
 
 
 def test_agreement_is_what_scipy_computes():
@@ -97,6 +98,14 @@ def test_columns_are_as_wide_as_what_they_hold():
     _, heading, first, second = as_text("Title", [same("rows", 1, 1), long]).splitlines()
     assert first.index("yes") == second.index("NO")
     assert heading.index("found") == second.index("0.9787")
+
+
+def test_a_number_that_is_stated_nowhere_is_shown_and_not_counted():
+    lines = [number("first", "1.0", 1.0), unstated("second", 2.5)]
+    record = SimpleNamespace(split=SimpleNamespace(source="somebody"))
+    told = Reproduction("Title", lambda: record, lambda record: lines, {}).text(record, lines).splitlines()
+    assert told[-2] == "1 of 1 agree."
+    assert told[-3].split() == ["second", "2.5"]
 
 
 def test_every_figure_has_a_title_a_table_and_a_drawing():

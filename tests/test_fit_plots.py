@@ -7,9 +7,23 @@ from scipy import stats
 
 import influstat as ist
 from influstat.errors import Unsupported
-from tests.fit_plot_cases import ETA, FITS, RNG, WEIGHTS, N, X, frame, heights, largest, named, points, stems
+from tests.fit_plot_cases import (
+    ETA,
+    FITS,
+    RNG,
+    WEIGHTS,
+    N,
+    X,
+    frame,
+    heights,
+    largest,
+    named,
+    named_fits,
+    points,
+    stems,
+)
 
-each_fit = pytest.mark.parametrize("name", FITS)
+each_fit = pytest.mark.parametrize("name", named_fits())
 
 
 @pytest.fixture(autouse=True)

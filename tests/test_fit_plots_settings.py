@@ -23,17 +23,32 @@ def _close_figures():
 
 # -- what all share ---------------------------------------------------------------------------------------
 
+TESTS = {"X": frame(X)[:2], "y": [0.0, 1.0]}
+IMAGES = RNG.integers(0, 255, (N, 4))
+PANELS = {
+    "dfbetas": 1,
+    "solvers": 2,
+    "removal_report": 4,
+    "helpful_and_harmful": 2,
+    "overview": 4,
+    "indices": 3,
+    "added_variables": 3,
+    "component_residuals": 3,
+}
 PICTURES = {
     "bubble": {}, "index": {}, "dfbetas": {"coefficients": ["a"]}, "cooks_contours": {}, "residuals": {},
     "qq": {"simulations": 5}, "added_variable": {"column": "a"}, "component_residual": {"column": "a"},
     "forest": {"coefficient": "a"}, "groups": {"groups": np.arange(N) % 5, "coefficient": "a"},
-    "predicted_against_exact": {"X": frame(X)[:2], "y": [0.0, 1.0]},
+    "predicted_against_exact": TESTS, "loss_change": TESTS, "solvers": TESTS, "removal_report": TESTS,
+    "distance": TESTS, "helpful_and_harmful": {"images": IMAGES, **TESTS}, "overview": {"simulations": 3},
+    "indices": {}, "scale_location": {}, "added_variables": {}, "component_residuals": {},
 }  # fmt: skip
 each_picture = pytest.mark.parametrize("picture", PICTURES)
 
 
 def draw(picture, fit=None, **settings):
-    method = getattr((FITS["OLS"] if fit is None else fit).plot, picture)
+    usual = FITS["Logit" if picture == "distance" else "OLS"]  # a boundary is between two classes
+    method = getattr((usual if fit is None else fit).plot, picture)
     return np.atleast_1d(method(**{**PICTURES[picture], **settings}))[0]
 
 
@@ -48,9 +63,12 @@ def test_title_size_names_and_ax(picture):
     titles = [ax.get_title(), ax.figure.get_suptitle()]
     assert "a title" in titles
     assert ax.figure.get_size_inches() == pytest.approx([6.0, 4.5])
-    assert picture == "forest" or len(named(ax)) == 1
-    mine = plt.subplots()[1]
-    assert draw(picture, ax=[mine] if picture == "dfbetas" else mine) is mine
+    assert picture in ("forest", "helpful_and_harmful") or len(named(ax)) == 1
+    count = PANELS.get(picture, 0)
+    mine = plt.subplots(1, max(count, 1), squeeze=False)[1][0]
+    few = {"names": 1} if picture == "helpful_and_harmful" else {}
+    assert draw(picture, ax=mine if count else mine[0], **few) is mine[0]
+    assert len(plt.get_fignums()) == 2
 
 
 @each_picture

@@ -326,7 +326,7 @@ class Guard:
 
 def whole_scales(self, groups):
     """Return the scales with the rows removed still in them."""
-    return np.repeat(self._gradient_scale[:, None], len(groups), axis=1)
+    return np.repeat(self.gradient_scale[:, None], len(groups), axis=1)
 
 
 def members_without_root(self, whitened):

@@ -12,6 +12,7 @@ from influstat.algebra.symmetric import Matrix
 from influstat.curvature.base import Hessian
 from influstat.curvature.dense import DenseCurvature
 from influstat.errors import InvalidArgument, SingularHessian, Unsupported
+from influstat.partitioned.hessian import SummedHessian
 from influstat.solvers.base import as_operator
 from tests.solver_cases import CASES, close, each_exact_solver, each_solver, rows_alike
 from tests.tolerance import ROUNDING
@@ -81,7 +82,19 @@ def black_box(skew=0.0, calls=None):
     return risk.curvature(np.ones(P)), (H + smoothing()) / 12
 
 
+def summed():
+    """Return the Hessian of rows in partitions by its products, and its matrix."""
+    rng = np.random.default_rng(4)
+    X, theta = rng.standard_normal((15, P)), 0.2 * rng.standard_normal(P)
+    data = ist.partitions(X, np.zeros(15), rows=4, columns=list(NAMES), runner="serial")
+    risk = ist.PartitionedRisk(ist.PoissonLoss(), data, penalty=ist.L2(1.5))
+    penalty = risk.penalty.hessian(theta)
+    found = SummedHessian(data, risk.recipe.summed(), theta, risk.sums(theta), penalty, 15.0)
+    return found, ((X.T * np.exp(X @ theta)) @ X + 1.5 * np.eye(P)) / 15
+
+
 KINDS = {
+    "summed": summed,
     "linear": lambda: linear(np.linspace(0.1, 1.0, P)),
     "linear, sparse": lambda: linear(np.linspace(0.1, 1.0, P), sp.csr_array),
     "linear, smoothing": lambda: linear(Matrix(smoothing())),

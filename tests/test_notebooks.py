@@ -28,8 +28,8 @@ def outputs(path):
     return [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
 
 
-def test_they_are_numbered_one_to_eleven():
-    assert [path.name[:3] for path in NOTEBOOKS] == [f"{k:02d}_" for k in range(1, 12)]
+def test_they_are_numbered_one_to_twelve():
+    assert [path.name[:3] for path in NOTEBOOKS] == [f"{k:02d}_" for k in range(1, 13)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -58,7 +58,7 @@ def test_none_holds_a_path_or_an_address_of_one_machine(path):
     text = path.read_text(encoding="utf-8")
     pictures = re.sub(r'"image/png": "[^"]*"', "", text)
     assert not re.search(r"/work/|/tmp/|/home/|/root/| at 0x[0-9a-f]{6}", pictures)
-    assert len(text) < 400_000
+    assert len(text) < 600_000  # figures are of twice the dots, for sharp screens
 
 
 def own_table():
@@ -121,8 +121,8 @@ def test_notebook_07_runs_on_a_table_with_a_category_that_occurs_once(tmp_path, 
     assert 5 not in found["drawn"].index
     assert abs(found["change"][5]) < 1e-12  # it determines its town's coefficient alone, and moves no other
     assert len(found["change"]) == 38
-    assert np.isfinite(found["estimates"]).all()
-    assert np.isfinite(found["errors"]).all()
+    numbers = found["report"].to_frame()[["estimates", "standard_errors", "p_values"]]
+    assert np.isfinite(numbers).all(axis=None)
     assert len(found["by_group"]) == 10
 
 

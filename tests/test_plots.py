@@ -22,7 +22,7 @@ def _close_figures():
 
 
 def test_every_plot_is_in_the_table():
-    assert set(CALLS) == set(plots.__all__)
+    assert set(CALLS) | {"for_notebooks"} == set(plots.__all__)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -74,12 +74,13 @@ def test_something_else_than_axes_is_refused(name):
 
 
 def test_slope_error_and_outliers_are_written():
-    ax = plots.predicted_against_exact(PREDICTED, EXACT, row_labels=LABELS, outliers=1)
+    ax = plots.predicted_against_exact(PREDICTED, EXACT, row_labels=LABELS, names=1)
     slope = np.polyfit(EXACT, PREDICTED, 1)[0]
     worst = int(np.argmax(np.abs(PREDICTED - EXACT)))
     texts = [text.get_text() for text in ax.texts]
     error = np.abs(PREDICTED - EXACT)[worst]
-    assert texts == [f"slope {slope:.3f}\nlargest error {error:.2g}\n(row {LABELS[worst]})", LABELS[worst]]
+    summary = f"slope {slope:.3f}\nlargest error {error:.2g}\n(row {LABELS[worst]})"
+    assert texts == [summary, "y = x", LABELS[worst]]
     drawn = np.asarray(ax.collections[0].get_offsets())
     assert np.array_equal(drawn, np.column_stack([EXACT, PREDICTED]))
     assert ax.get_xlim() == ax.get_ylim()
@@ -88,7 +89,7 @@ def test_slope_error_and_outliers_are_written():
 
 
 def test_equal_changes_have_no_slope():
-    ax = plots.predicted_against_exact([0.1, 0.2], [0.0, 0.0], outliers=0)
+    ax = plots.predicted_against_exact([0.1, 0.2], [0.0, 0.0], names=0)
     assert ax.texts[0].get_text().startswith("slope none")
 
 
@@ -106,7 +107,7 @@ def test_only_errors_that_can_be_seen_are_named(error, named):
     exact = np.linspace(-1.0, 1.0, 30)
     predicted = exact.copy()
     predicted[[3, 20]] -= error
-    ax = plots.predicted_against_exact(predicted, exact, outliers=3)
+    ax = plots.predicted_against_exact(predicted, exact, names=3)
     assert len([text for text in ax.texts if hasattr(text, "xy")]) == named
 
 
@@ -167,8 +168,11 @@ def test_the_true_influence_is_named():
 @pytest.mark.parametrize("same", [CLASSES == 1, CLASSES, CLASSES.astype(float), [bool(c) for c in CLASSES]])
 def test_same_label_tells_the_classes_apart(same):
     ax = plots.factor_panels(EXACT, {"a": PREDICTED}, same_label=same)[0]
-    assert np.array_equal(ax.collections[0].get_offsets()[:, 1], EXACT[CLASSES == 1])
-    assert np.array_equal(ax.collections[1].get_offsets()[:, 1], EXACT[CLASSES == 0])
+    drawn = ax.collections[0]
+    colours = np.array([to_hex(colour).upper() for colour in drawn.get_facecolor()])
+    for colour, label in ((base.BLUE, 1), (base.ORANGE, 0)):
+        shown = np.sort(drawn.get_offsets()[colours == colour, 1])
+        assert np.array_equal(shown, np.sort(EXACT[label == CLASSES]))
 
 
 @pytest.mark.parametrize("figure_name", ["predicted_against_exact", "influence_index"])
@@ -223,7 +227,7 @@ def test_pictures_need_not_be_square():
 
 def test_the_bubble_area_is_proportional_to_cooks_distance():
     distance = np.array([0.0, 1.0, 2.0])
-    ax = plots.influence_bubble([0.1, 0.2, 0.3], [1.0, 0.0, -1.0], distance, outliers=1)
+    ax = plots.influence_bubble([0.1, 0.2, 0.3], [1.0, 0.0, -1.0], distance, names=1)
     area = ax.collections[0].get_sizes()
     assert (area[2] - area[0]) == pytest.approx(2.0 * (area[1] - area[0]))
     assert [text.get_text() for text in ax.texts] == ["area: Cook's distance", "2"]

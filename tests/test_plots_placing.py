@@ -56,11 +56,11 @@ CROWDED = {
         [],
     ),
     "many names among points": (
-        lambda: plots.predicted_against_exact(*SQUARE, row_labels=LONG, outliers=14),
+        lambda: plots.predicted_against_exact(*SQUARE, row_labels=LONG, names=14),
         [],
     ),
     "more names than room": (
-        lambda: plots.predicted_against_exact(ONE_SPOT, np.zeros(60), outliers=50),
+        lambda: plots.predicted_against_exact(ONE_SPOT, np.zeros(60), names=50),
         [],
     ),
     "small axes": (
@@ -74,7 +74,7 @@ CROWDED = {
         ["14", "15", "16"],
     ),
     "long names at the edges": (
-        lambda: index(outlying(0.1 * ACROSS, [0, 29], to=1.0), outliers=2, threshold=0.5),
+        lambda: index(outlying(0.1 * ACROSS, [0, 29], to=1.0), names=2, threshold=0.5),
         ["0", "29"],
     ),
     "bubbles": (
@@ -130,13 +130,13 @@ def test_names_cover_no_point_that_is_named_and_stay_in_the_figure(crowded):
 def test_texts_follow_limits_that_are_set_afterwards():
     ax = plots.predicted_against_exact(outlying(ACROSS, [3]), ACROSS)
     ax.set(xlim=(-0.1, 0.1), ylim=(-0.1, 0.1))
-    assert [text.get_text().split()[0] for text, _ in drawn_texts(ax)] == ["slope"]  # row 3 is outside
+    assert [text.get_text().split()[0] for text, _ in drawn_texts(ax)] == ["slope", "y"]  # row 3 is outside
     ax.set(xlim=(-2.0, 2.0), ylim=(-2.0, 2.0))
-    assert [text.get_text().split()[0] for text, _ in drawn_texts(ax)] == ["slope", "3"]
+    assert [text.get_text().split()[0] for text, _ in drawn_texts(ax)] == ["slope", "y", "3"]
 
 
 def test_the_box_leaves_the_corner_of_the_outlier_and_lies_under_points():
     ax = plots.predicted_against_exact(outlying(ACROSS, [3]), ACROSS)
-    (box, _), _ = drawn_texts(ax)
+    (box, _), *_ = drawn_texts(ax)
     assert box.get_position() == pytest.approx((0.97, 0.03))
     assert box.get_zorder() < ax.collections[0].get_zorder()

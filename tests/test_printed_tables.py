@@ -111,7 +111,8 @@ class Empty(Tabled):
 def test_every_result_with_a_table_is_among_these():
     modules = [module for name, module in sys.modules.items() if name.startswith("influstat.")]
     classes = {value for module in modules for value in vars(module).values() if inspect.isclass(value)}
-    with_table = {value for value in classes if hasattr(value, "to_frame")} - BASES
+    lazy = {ist.Answer}  # whose repr computes nothing
+    with_table = {value for value in classes if hasattr(value, "to_frame")} - BASES - lazy
     assert with_table == {type(make()) for make in RESULTS.values()}
 
 

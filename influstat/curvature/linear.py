@@ -62,6 +62,11 @@ class Curvature(Hessian):
         self.share = share
         self.ridge: Symmetric = Diagonal(ridge) if isinstance(ridge, np.ndarray) else ridge
 
+    @property
+    def convex(self) -> bool:
+        """Whether no row has negative curvature."""
+        return bool((self.second >= 0).all())
+
     def _matmat(self, vectors: FloatArray) -> FloatArray:
         """Return H @ vectors in one pass over the rows."""
         weights = self.share * self.second
@@ -164,7 +169,7 @@ class Curvature(Hessian):
     def evidently_definite(self, level: float) -> bool:
         """Tell whether H is a sum of l2 >= 0 terms and a penalty that counts on every coefficient."""
         counts = self.ridge.diagonal() > level * self.diagonal()
-        return self.ridge.terms == 1 and bool((self.second >= 0).all() and counts.all())
+        return self.ridge.terms == 1 and self.convex and bool(counts.all())
 
     def product(self, count: int) -> Product:
         """Return the function V -> H V that is cheapest for so many products: assembled, or through X."""

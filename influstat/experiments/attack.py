@@ -26,6 +26,8 @@ from influstat.input.validation import (
     whole_number,
 )
 from influstat.models.linear import Logistic
+from influstat.plots import image_difference, image_panels
+from influstat.plots.base import several_axes
 
 LARGEST_GREY = 255.0
 
@@ -126,6 +128,16 @@ def attack_training_set(
         newton_step=float(tests.row_losses(fit.theta + step)[0]) - before,
         flipped=bool(is_right[0] and not is_right[1]),
     )
+
+
+def draw(attack: Attack, images: Any, test_image: Any) -> Any:
+    """Draw the victim and one training image before, after, and how it was changed; return the Figure."""
+    axes = several_axes(None, 4, columns=4, height=2.0)
+    row = attack.rows[0]
+    pictures = np.array([test_image, images[row], attack.images[0]], dtype=np.float64)
+    image_panels(pictures, ["the victim", "a training image", "the same, attacked"], ax=axes[:3])
+    image_difference(images[row], attack.images[0], title="the change", ax=axes[3])
+    return axes[0].figure
 
 
 def standardised_fit(images: Any, labels: Any, *, lam: float = 1000.0) -> Fit:

@@ -16,8 +16,9 @@ from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.hinge import HingeSVC
 from influstat.models.linear import Logistic, SmoothedSVC
-from influstat.plots import influence_against_distance
-from influstat.plots.base import several_axes
+from influstat.plots import influence_against_distance, influence_pairs
+from influstat.plots.base import TEXT, several_axes
+from influstat.plots.lines import ABOVE
 from influstat.solvers import Cholesky
 
 LOGISTIC_LAM = 5.0
@@ -135,19 +136,28 @@ def table(record: Figure5) -> list[Line]:
 
 
 def draw(record: Figure5) -> Any:
-    """Draw Figure 5 and return the matplotlib Figure: logistic, SVC folded, as published, and fixed."""
+    """Draw Figure 5 as in the paper, and below the SVC whose rows take their share of the penalty along."""
     species = np.where(record.split.y > 0, "versicolor", "virginica")
-    axes = several_axes(None, 4, columns=2, height=3.2)
+    axes = several_axes(None, 5, columns=3, height=3.4)
+    influence_pairs(
+        record.logistic_influence,
+        record.svc_influence,
+        distances=np.column_stack([record.logistic_distance, record.svc_distance]),
+        models=("logistic", "SVC"),
+        ax=axes[1],
+    )
     for ax, title, distance, influence in (
         (axes[0], "logistic regression", record.logistic_distance, record.logistic_influence),
-        (axes[1], "SVC, penalty folded", record.svc_distance, record.svc_influence_folded),
-        (axes[2], "SVC, as published", record.svc_distance_published, record.svc_influence_published),
-        (axes[3], "SVC, penalty fixed", record.svc_distance, record.svc_influence),
+        (axes[2], "SVC, penalty fixed", record.svc_distance, record.svc_influence),
+        (axes[3], "SVC, penalty folded", record.svc_distance, record.svc_influence_folded),
+        (axes[4], "SVC, as published", record.svc_distance_published, record.svc_influence_published),
     ):
-        influence_against_distance(distance, influence, classes=species, title=title, ax=ax)
-        ax.set_xlabel("distance to the boundary (cm)")
-    for ax in axes[1:]:
-        ax.get_legend().remove()
-    for ax in axes[1::2]:
+        influence_against_distance(distance, influence, unit="cm", classes=species, title=title, ax=ax)
+        if ax is not axes[0]:
+            ax.get_legend().remove()
+    axes[1].set_title("the same rows joined", fontsize=TEXT, pad=ABOVE)  # as high as its neighbours'
+    for ax in axes[[0, 2]]:
+        ax.set_ylim(axes[1].get_ylim())
+    for ax in axes[[1, 2, 4]]:
         ax.set_ylabel("")
     return axes[0].figure

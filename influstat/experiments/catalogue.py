@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from influstat.experiments import boundary, digits, digits_published, factors, forest_fires, smoothing
@@ -33,8 +34,9 @@ class Reproduction:
 
     def text(self, record: Any, lines: list[Line]) -> str:
         """Return the table as text, with how many numbers agree, why some do not, and the data."""
-        count = f"{sum(line.agrees for line in lines)} of {len(lines)} agree."
-        note = f" {self.note}" if self.note and not all(line.agrees for line in lines) else ""
+        judged = [line.agrees for line in lines if line.stated]
+        count = f"{sum(judged)} of {len(judged)} agree."
+        note = f" {self.note}" if self.note and not all(judged) else ""
         tail = textwrap.fill(count + note, 100)
         return f"{as_text(self.title, lines)}\n{tail}\nData: {record.split.source}"
 
@@ -53,7 +55,13 @@ def _plain(name: str, module: Any) -> Reproduction:
 
 
 FIGURES: dict[str, Reproduction] = {
-    "figure1": _plain("figure1", forest_fires),
+    "figure1": replace(
+        _plain("figure1", forest_fires),
+        drawings={
+            "figure1": forest_fires.draw,
+            "figure1_published_frame": partial(forest_fires.draw, published=True),
+        },
+    ),
     "figure2": Reproduction(
         digits.TITLE,
         digits.figure2,

@@ -129,7 +129,11 @@ def table(record: Figure3) -> list[Line]:
 
 def draw(record: Figure3) -> Any:
     """Draw Figure 3 and return the matplotlib Figure."""
-    units = ("without sigma",)
-    axes = factor_panels(record.true, record.variants, same_label=record.same_label, equal_units=units)
-    axes[0].set_ylabel("-I of eq. (17)")
+    shown = {_in_symbols(name): values for name, values in record.variants.items()}
+    units = (_in_symbols("without sigma"),)
+    axes = factor_panels(record.true, shown, same_label=record.same_label, equal_units=units)
     return axes[0].figure
+
+
+def _in_symbols(name: str) -> str:
+    return name.replace("sigma", r"$\sigma$").replace("H^-1", "$H^{-1}$")

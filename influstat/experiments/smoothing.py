@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.datasets import first_available, load_bundled_iris_pair, load_iris_pair
-from influstat.experiments.comparison import pearson
+from influstat.experiments.comparison import agreement, pearson
 from influstat.experiments.split import Split, folded_and_fixed, loss_change_at, removal, split_rows
-from influstat.experiments.table import Line, number, same
+from influstat.experiments.table import Line, number, same, unstated
 from influstat.fit import Fit
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.models.hinge import HingeFit, HingeSVC
 from influstat.models.linear import SmoothedSVC
 from influstat.plots import predicted_against_exact
-from influstat.plots.base import CYCLE, several_axes, tidy
+from influstat.plots.base import CYCLE, SMALL, several_axes, tidy
 from influstat.solvers import Cholesky
 
 LAM = 2.0
@@ -236,6 +236,8 @@ def table(record: Figure4) -> list[Line]:
         predicted, loo = predictions[t], record.hinge_loo
         note = f", damped 1e-4, slopes {slopes}" if t == 0.0 else ""
         lines.append(number(f"t = {t:g}{note}: row 133", one_row, pearson(predicted[:, 0], loo[:, 0])))
+        slope = agreement(predicted[:, 0], loo[:, 0]).slope
+        lines.append(unstated("  slope of predicted on exact", slope))
         lines.append(number("  all 900 pairs", pairs, pearson(predicted.ravel(), loo.ravel())))
         if own:
             found = pearson(predicted[:, 0], record.own_loo[t][:, 0])
@@ -256,23 +258,24 @@ def rounded_choice(record: Figure4) -> int:
 
 
 def draw(record: Figure4) -> Any:
-    """Draw Figure 4 for test row 133 and return the matplotlib Figure."""
+    """Draw Figure 4 for test row 133, with correlations as in the paper, and return the matplotlib Figure."""
     axes = several_axes(None, 4, columns=2, height=4.1)
     eta = np.linspace(-0.5, 2.5, 301)
     for t, style, colour in zip((0.001, 0.1, 0.5), ("-", "--", ":"), CYCLE, strict=False):
         smoothed = t * np.logaddexp(0.0, (1.0 - eta) / t)
         axes[0].plot(eta, smoothed, style, color=colour, linewidth=1.2, label=f"t = {t:g}")
-    tidy(axes[0], xlabel="y eta", ylabel="smoothed hinge")
-    axes[0].legend(fontsize=7, frameon=False)
+    tidy(axes[0], xlabel=r"$y\,\eta$", ylabel="loss", title="the smoothed hinge")
+    axes[0].legend(fontsize=SMALL, frameon=False)
     species = np.where(record.split.y > 0, "versicolor", "virginica")
     panels = {
-        "t = 0, forced (dual slopes, damped)": record.unsmoothed_dual,
+        "t = 0, where no second derivative exists": record.unsmoothed_dual,
         "t = 0.01": record.removals[0.01],
         "t = 0.1": record.removals[0.1],
     }
     for ax, (title, predicted) in zip(axes[1:], panels.items(), strict=True):
         predicted_against_exact(
             predicted[:, 0], record.hinge_loo[:, 0], row_labels=record.split.row_labels, classes=species,
-            outliers=1, quantity="hinge loss", title=title, ax=ax,
+            names=1, quantity="hinge loss", agreement="correlation", equal=ax is not axes[1], title=title,
+            ax=ax,
         )  # fmt: skip
     return axes[0].figure

@@ -13,7 +13,7 @@ WIDTHS = (46, 22, 24)  # of quantity, stated, found, at least: most lines have 1
 
 @dataclass(frozen=True)
 class Line:
-    """One number of the paper's experiments as stated, and as found here, to the same digits."""
+    """One number of the paper's experiments as stated, if it is, and as found here, to the same digits."""
 
     quantity: str
     stated: str
@@ -48,10 +48,17 @@ def same(quantity: str, stated: object, found: object) -> Line:
     return Line(quantity, str(stated), str(found), stated == found)
 
 
+def unstated(quantity: str, found: float) -> Line:
+    """Show a number that is not stated anywhere, and so neither agrees nor disagrees."""
+    return Line(quantity, "", f"{found:.4g}", True)
+
+
 def as_text(title: str, lines: Sequence[Line]) -> str:
     """Return the table as text: title, heading, one line per number; columns as wide as what they hold."""
     rows = [("quantity", "stated", "found", "")]
-    rows += [(line.quantity, line.stated, line.found, "yes" if line.agrees else "NO") for line in lines]
+    for line in lines:
+        verdict = "" if not line.stated else "yes" if line.agrees else "NO"
+        rows.append((line.quantity, line.stated, line.found, verdict))
     widths = [max(least, *(len(row[k]) for row in rows)) for k, least in enumerate(WIDTHS)]
     text = [
         " ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows

@@ -14,7 +14,6 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from influstat.algebra.cholesky import CholeskyInverse
-from influstat.curvature.linear import Curvature
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
@@ -144,7 +143,7 @@ class Descent:
         linear = as_linear(self.risk)
         constant = linear is not None and linear.quadratic
         if self.by_products:
-            self.definite = bool((curvature.second >= 0).all())
+            self.definite = curvature.convex
             rtol = LEAST_RTOL if constant else max(LEAST_RTOL, min(0.1, self.measure**0.5))
             return _conjugate_gradient_direction(curvature, self.gradient, rtol)
         if self.inverse is None or not constant:
@@ -228,12 +227,14 @@ def _absolute(matrix: FloatArray) -> FloatArray:
 
 def _by_conjugate_gradients(risk: Risk) -> bool:
     linear = as_linear(risk)
-    if linear is None or risk.shape[1] <= LARGEST_FACTORED:
+    if linear is None:
+        return bool(getattr(risk, "by_products", False))
+    if risk.shape[1] <= LARGEST_FACTORED:
         return False
     return bool(np.mean(linear.penalty.axes(risk.shape[1])) > 0.9)
 
 
-def _conjugate_gradient_direction(curvature: Curvature, gradient: FloatArray, rtol: float) -> FloatArray:
+def _conjugate_gradient_direction(curvature: Any, gradient: FloatArray, rtol: float) -> FloatArray:
     """Return -H^-1 grad up to a relative residual of rtol: a descent direction all the same."""
     diagonal = curvature.diagonal()
     inverse = 1.0 / np.where(diagonal > 0, diagonal, 1.0)

@@ -33,6 +33,7 @@ class Existence:
 
     def __init__(self, risk: Any) -> None:
         self._require_minimum = getattr(risk, "require_minimum", lambda: None)
+        self._separated: Any = getattr(risk, "separated", lambda _: [])
 
     def require(self) -> None:
         """Raise where it is plain from the start that there is no minimum, or no unique one."""
@@ -50,6 +51,9 @@ class Existence:
 
     def refuse_separating(self, theta: FloatArray) -> None:
         """Raise NoMinimiser if theta itself points where the risk falls for ever."""
+        names = self._separated(theta)
+        if names:
+            _raise_no_minimiser(names)
 
     def flight(self, theta: FloatArray) -> FloatArray | None:
         """Return a direction (p,) along which the risk falls for ever; None where none is known."""
@@ -187,10 +191,7 @@ class LinearExistence(Existence):
         if (grows_up & grows_down).any():
             return None
         along = self._flat.T @ theta
-        predictor = self._columns @ along
-        small = 1e-7 * np.max(np.abs(predictor), initial=0.0)
-        towards = np.where(grows_down, predictor, -predictor)  # > 0 where the row's loss falls
-        return np.asarray(self._flat @ along) if (towards > small).all() else None
+        return np.asarray(self._flat @ along) if _all_fall(self._columns @ along, grows_down) else None
 
     @property
     def one_way(self) -> Mask:
@@ -228,6 +229,20 @@ def existence_of(risk: Risk) -> Existence:
     if linear is not None:
         return LinearExistence(linear)
     return ContrastExistence(risk) if getattr(risk, "contrasts", None) else Existence(risk)
+
+
+def falls_for_ever(risk: LinearRisk, direction: FloatArray) -> bool:
+    """Tell whether every weighted row's loss falls for ever along a direction (p,)."""
+    grows_up, grows_down = _growth(risk)
+    if (grows_up & grows_down).any():
+        return False
+    return _all_fall(risk.design.dot(direction)[risk.weights > 0], grows_down)
+
+
+def _all_fall(predictor: FloatArray, grows_down: Mask) -> bool:
+    small = 1e-7 * np.max(np.abs(predictor), initial=0.0)
+    towards = np.where(grows_down, predictor, -predictor)  # > 0 where the row's loss falls
+    return bool((towards > small).all())
 
 
 def _growth(risk: LinearRisk) -> tuple[Mask, Mask]:

@@ -104,8 +104,8 @@ def _surely_convex(risk: Risk) -> bool:
 
 def _easier(risk: Risk) -> list[Risk]:
     """Return the same risk with the smoother losses that its own offers to pass through."""
-    linear = as_linear(risk)
-    if linear is None:
+    with_loss = getattr(risk, "with_loss", None)
+    if with_loss is None:
         return []
-    losses: tuple[Loss, ...] = getattr(linear.loss, "continuation", tuple)()
-    return [linear.with_loss(loss) for loss in losses]
+    losses: tuple[Loss, ...] = getattr(getattr(risk, "loss", None), "continuation", tuple)()
+    return [with_loss(loss) for loss in losses]

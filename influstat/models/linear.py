@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
+import numpy as np
+
+from influstat.errors import InvalidArgument
 from influstat.fit import Fit
 from influstat.input.validation import choice, real_number, require_two_classes
 from influstat.losses.base import Loss
@@ -12,6 +15,9 @@ from influstat.losses.hinge import SmoothedHinge
 from influstat.losses.logistic import LogisticLoss, SignedLogisticLoss
 from influstat.losses.squared import SquaredError
 from influstat.models.hinge import HingeSVC
+from influstat.partitioned.data import Partitions, beyond_memory, partitions
+from influstat.partitioned.fit import PartitionedFit
+from influstat.partitioned.risk import PartitionedRisk
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2
 from influstat.risks.protocol import PROTOCOLS
@@ -64,6 +70,10 @@ class _Model:
             row_labels=row_labels,
         )
 
+    @overload
+    def fit(self, X: Partitions) -> PartitionedFit: ...
+
+    @overload
     def fit(
         self,
         X: Any,
@@ -73,14 +83,27 @@ class _Model:
         offset: Any = None,
         names: Any = None,
         row_labels: Any = None,
-    ) -> Fit:
+    ) -> Fit: ...
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        names: Any = None,
+        row_labels: Any = None,
+    ) -> Fit | PartitionedFit:
         """Minimise the risk.
 
         Parameters
         ----------
-        X : array_like, DataFrame or scipy.sparse, shape (n, p)
-            Rows, without an intercept column.
-        y : array_like, shape (n,)
+        X : array_like, DataFrame or scipy.sparse, shape (n, p), or Partitions
+            Rows, without an intercept column; or rows in partitions, which bring all the rest. A dask array
+            or dataframe, or the path of Parquet files, stands for `influstat.partitions` of it: y, weights
+            and offset may then be the names of columns.
+        y : array_like, shape (n,), or str
             Targets, in the model's own coding.
         weights, offset : array_like, shape (n,), optional
             w_i >= 0 and o_i.
@@ -89,7 +112,7 @@ class _Model:
 
         Returns
         -------
-        Fit
+        Fit, or PartitionedFit
             With |grad R| at most 1e-12 relative to its terms.
 
         Raises
@@ -99,12 +122,35 @@ class _Model:
         NoMinimiser, SingularHessian, NotConverged
             There is no finite minimiser, no unique one, or none was found.
         """
+        if beyond_memory(X):
+            X = partitions(X, y, columns=names, weights=weights, offset=offset, labels=row_labels)
+            return self._fit_partitions(X, {})
+        if isinstance(X, Partitions):
+            others = {"y": y, "weights": weights, "offset": offset, "names": names, "row_labels": row_labels}
+            return self._fit_partitions(X, {name: one for name, one in others.items() if one is not None})
         risk = self.risk(X, y, weights=weights, offset=offset, names=names, row_labels=row_labels)
         if self._classifies:
             require_two_classes(risk.y, risk.weights)
         fit = Fit.minimise(risk)
         fit.stated = replace(fit.stated, origin=f"{type(self).__name__}, lam={self.lam:g}")
         return fit
+
+    def _fit_partitions(self, data: Partitions, others: dict[str, Any]) -> PartitionedFit:
+        if others:
+            name = next(iter(others))
+            raise InvalidArgument(
+                name, "be left out with partitions", "is given", "Pass it to ist.partitions(...) instead."
+            )
+        risk = PartitionedRisk(
+            self._loss(),
+            data,
+            penalty=L2(self._strength()),
+            intercept=self.intercept,
+            protocol=self.protocol,
+        )
+        if self._classifies:
+            require_two_classes(np.array([risk.counted.least, risk.counted.most]), np.ones(2))
+        return PartitionedFit.minimise(risk)
 
 
 @dataclass(frozen=True, kw_only=True)

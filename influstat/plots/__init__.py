@@ -1,4 +1,4 @@
-"""Pictures of influence and removal: plain arrays in, matplotlib Axes out.
+"""Pictures of influence and removal: plain arrays (of `breakdown`, a result) in, matplotlib Axes out.
 
 Every function draws on `ax` (or, where it draws several panels, on a sequence of Axes), makes its own
 where none is given, and returns what it drew on. matplotlib is imported when a function is called; it
@@ -6,25 +6,32 @@ comes with `pip install 'influstat[plot]'`. Colours are those of Okabe and Ito, 
 common form of colour blindness; classes also differ in their markers.
 """
 
+from influstat.plots.base import for_notebooks
 from influstat.plots.coefficients import coefficient_forest
 from influstat.plots.diagnostics import influence_bubble
 from influstat.plots.factors import factor_panels, influence_against_distance
-from influstat.plots.images import helpful_and_harmful_images, image_panels
+from influstat.plots.images import helpful_and_harmful_images, image_difference, image_panels
 from influstat.plots.index import influence_index, influence_panels
+from influstat.plots.pairs import influence_pairs
 from influstat.plots.removal import predicted_against_exact, solver_panels
 from influstat.plots.residuals import leverage_contours, residual_quantiles, residuals_against_fitted
 from influstat.plots.search import search_curves
+from influstat.plots.sets import breakdown
 from influstat.plots.slopes import coefficient_slope
 
 __all__ = [
+    "breakdown",
     "coefficient_forest",
     "coefficient_slope",
     "factor_panels",
+    "for_notebooks",
     "helpful_and_harmful_images",
+    "image_difference",
     "image_panels",
     "influence_against_distance",
     "influence_bubble",
     "influence_index",
+    "influence_pairs",
     "influence_panels",
     "leverage_contours",
     "predicted_against_exact",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency
 from influstat.input.printing import short
-from influstat.input.settings import entries
+from influstat.input.settings import entries, flag
 from influstat.input.validation import (
     FloatArray,
     any_array,
@@ -20,25 +22,22 @@ from influstat.input.validation import (
     whole_number,
 )
 from influstat.input.warning import doubt
-from influstat.plots.placing import Placing
-from influstat.plots.wording import shortened, wrapped
+from influstat.plots.wording import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.text import Text
 
 # Okabe and Ito (2008), "Color universal design": told apart with every common colour blindness.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, YELLOW, AMBER, BLACK, GREY = "#56B4E9", "#F0E442", "#E69F00", "#000000", "#7F7F7F"
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, BLACK)
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+DARK = "#595959"  # of names of lines: grey as the lines, dark enough to read
 
 PANEL = 4.4  # inches: the width of one panel
 SMALL = 9  # points: names of single rows, panel titles in a row of panels
 TEXT = 10  # points: labels of axes, titles
-NAME_WIDTH = 140.0  # points: longer names of rows are shortened
-
-Class = tuple[str, NDArray[np.bool_], str, str]  # name, mask of its rows, colour, marker
+APART = 0.1  # inches above and below a panel: titles do not touch the powers of the row above
 
 WIDEST = 100.0  # inches: what is larger was meant as pixels
 
@@ -59,6 +58,49 @@ def pyplot() -> Any:
             "Install it with `pip install 'influstat[plot]'`."
         ) from None
     return plt
+
+
+LEAST_DPI, MOST_DPI = 10.0, 2400.0  # fewer show no letter, and more fill the memory
+
+
+def for_notebooks(*, dpi: float = 100.0, retina: bool = True) -> None:
+    """Let this session draw larger, sharper figures: for the first cell of a notebook.
+
+    IPython shows figures at 72 dots per inch where it is not told otherwise: one panel is then some 340
+    pixels wide.
+
+    Parameters
+    ----------
+    dpi : float
+        Dots per inch of new figures, which are 4.4 inches wide, or 9.2 where panels are side by side.
+    retina : bool
+        In a notebook, store twice as many dots for screens that have them; the figures look as large.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The dots per inch are no number from 10 to 2400.
+    MissingDependency
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from influstat import plots
+    >>> plots.for_notebooks(dpi=100)
+    >>> plots.influence_index([0.2, 0.9, 0.1]).figure.dpi
+    100.0
+    """
+    dots, twice = real_number("dpi", dpi, at_least=LEAST_DPI), flag("retina", retina)
+    if dots > MOST_DPI:
+        too_many = f"be at most {MOST_DPI:g} dots per inch"
+        raise InvalidArgument("dpi", too_many, f"is {dots:g}", "Printers use 300 to 600.")
+    pyplot().rcParams["figure.dpi"] = dots
+    with suppress(ImportError):
+        from IPython import get_ipython
+
+        if get_ipython() is not None:
+            inline: Any = import_module("matplotlib_inline.backend_inline")
+            inline.set_matplotlib_formats("retina" if twice else "png")
 
 
 def figure_size(size: Any, ax: Any, usual: tuple[float, float]) -> tuple[float, float]:
@@ -106,16 +148,35 @@ def several_axes(
         if width is None:  # of one column of a page, or of both
             width = PANEL if columns == 1 else 2.1 * PANEL
         inches = figure_size(size, ax, (width, height * rows))
-        figure, grid = pyplot().subplots(rows, columns, figsize=inches, layout="constrained", squeeze=False)
-        for extra in grid.flat[count:]:
-            figure.delaxes(extra)
-        return np.asarray(grid.flat[:count])
+        figure = pyplot().figure(figsize=inches, layout="constrained")
+        figure.get_layout_engine().set(h_pad=APART)
+        grid = figure.add_gridspec(rows, 2 * columns)  # half columns: a last row can be centred
+        missing = rows * columns - count
+        made = np.empty(count, dtype=object)
+        for k in range(count):
+            row, place = divmod(k, columns)
+            start = 2 * place + (missing if row == rows - 1 else 0)
+            made[k] = figure.add_subplot(grid[row, start : start + 2])
+        return made
     figure_size(size, ax, (PANEL, height))
     axes = np.asarray(ax, dtype=object).ravel()
     if len(axes) != count or not all(hasattr(one, "get_window_extent") for one in axes):
         need, remedy = f"hold {count} matplotlib Axes", "Make them with plt.subplots."
         raise InvalidArgument("ax", need, f"holds {len(axes)} objects", remedy)
     return axes
+
+
+def beside(columns: Any, count: int) -> int:
+    """Return how many panels stand beside each other: the caller's number, or all up to 3, 2 of 4, else 3."""
+    if columns is not None:
+        return whole_number("columns", columns, at_least=1)
+    return 2 if count == 4 else min(count, 3)
+
+
+def figure_title(axes: NDArray[Any], title: str | None) -> None:
+    """Write a title above all panels."""
+    if title:
+        axes[0].figure.suptitle(title, fontsize=TEXT + 1)
 
 
 def column(name: str, values: Any, length: int | None = None, *, holes: bool = False) -> FloatArray:
@@ -179,86 +240,9 @@ def labels_of(row_labels: Any, length: int, *, argument: str = "row_labels") -> 
     return labels
 
 
-def classes_of(classes: Any, length: int) -> list[Class]:
-    """Return (name, mask, colour, marker) of each class; one unnamed class where none are given."""
-    if classes is None:
-        return [("", np.ones(length, dtype=np.bool_), BLUE, MARKERS[0])]
-    given = labels_of(classes, length, argument="classes")
-    kinds = np.unique(given)
-    if len(kinds) > len(CYCLE):
-        need = f"hold at most {len(CYCLE)} kinds"
-        raise InvalidArgument("classes", need, f"holds {len(kinds)}", "Merge or drop some.")
-    return [(str(kind), given == kind, CYCLE[k], MARKERS[k]) for k, kind in enumerate(kinds)]
-
-
-def marker_size(count: int) -> float:
-    """Return the area of one marker in square points: the smaller, the more there are."""
-    return float(np.clip(400.0 / np.sqrt(count), 5.0, 24.0))
-
-
-def scatter(ax: Axes, x: FloatArray, y: FloatArray, classes: list[Class]) -> None:
-    """Draw points, coloured and shaped by class; many points become pixels, so that files stay small."""
-    size = marker_size(len(x))
-    for name, mask, colour, marker in classes:
-        ax.scatter(
-            x[mask], y[mask], s=size, color=colour, marker=marker, alpha=0.6, linewidths=0,
-            label=name or None, rasterized=len(x) > 2000, zorder=2,
-        )  # fmt: skip
-
-
-def row_name(label: Any, *, width: float = NAME_WIDTH) -> str:
-    """Return what a row is called, short enough to stand in a plot."""
-    return shortened(str(label), min(width, NAME_WIDTH), SMALL)
-
-
-def label_points(
-    ax: Axes,
-    x: FloatArray,
-    y: FloatArray,
-    labels: NDArray[Any],
-    chosen: NDArray[np.intp],
-    *,
-    gaps: FloatArray | None = None,
-    obstacles: FloatArray | None = None,
-    box: Text | None = None,
-) -> None:
-    """Write the names of the chosen points beside them, with a white rim, where they cover least.
-
-    `gaps` are the distances to keep, in points, `obstacles` points to keep free beside all (x, y),
-    `box` a text to put into a free corner first. A name with no place but over another is not drawn.
-    """
-    from matplotlib.patheffects import withStroke
-
-    distances = np.full(len(x), 4.0) if gaps is None else gaps
-    names = []
-    # A name of less than half the width has room on one side of its point at least.
-    width = max(0.45 * 72.0 / ax.figure.dpi * ax.get_window_extent().width, 40.0)
-    for i in chosen:
-        text = ax.annotate(
-            row_name(labels[i], width=width),
-            (x[i], y[i]),
-            xytext=(distances[i], distances[i]),
-            textcoords="offset points",
-            fontsize=SMALL,
-            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2.5},
-            path_effects=[withStroke(linewidth=2.0, foreground="white")],
-            zorder=4,
-        )
-        text.set_in_layout(False)  # long names do not shrink the axes
-        names.append(text)
-    if box is not None:
-        box.set_in_layout(False)
-    points = np.column_stack([x, y])
-    points = points if obstacles is None else np.vstack([points, obstacles])
-    Placing(ax, points, names, distances[chosen], box).install()
-
-
-def largest(
-    values: FloatArray, count: int, *, above: float = 0.0, argument: str = "outliers"
-) -> NDArray[np.intp]:
-    """Return the positions of the largest values beyond `above`, shape (k,), k <= count, largest first."""
-    order = np.argsort(-values, kind="stable")[: whole_number(argument, count, at_least=0)]
-    return np.asarray(order[values[order] > above])
+def width_of(ax: Axes) -> float:
+    """Return the width of the axes in points."""
+    return 72.0 / float(ax.figure.dpi) * float(ax.get_window_extent().width)
 
 
 def tidy(ax: Axes, *, xlabel: str, ylabel: str, title: str | None = None, pad: float = 6.0) -> None:
@@ -277,8 +261,10 @@ def tidy(ax: Axes, *, xlabel: str, ylabel: str, title: str | None = None, pad: f
 
 def scientific(ax: Axes) -> None:
     """Write small and large tick labels with one common power of ten, few enough not to collide."""
-    ax.ticklabel_format(style="sci", axis="both", scilimits=(-2, 3), useMathText=True)
-    ax.locator_params(axis="both", nbins=5)
+    both: tuple[tuple[Literal["x", "y"], str], ...] = (("x", ax.get_xscale()), ("y", ax.get_yscale()))
+    for name in (name for name, scale in both if scale == "linear"):
+        ax.ticklabel_format(style="sci", axis=name, scilimits=(-2, 3), useMathText=True)
+        ax.locator_params(axis=name, nbins=5)
     # Right of the axis, not under its end, where the axis' label can be.
     power = ax.xaxis.get_offset_text()
     power.set_x(1.01)

@@ -9,7 +9,7 @@ import numpy as np
 from influstat.errors import InvalidArgument
 from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray, numeric_array, real_number
-from influstat.plots import base
+from influstat.plots import base, lines, points
 from influstat.plots.wording import text_width, wrapped
 
 if TYPE_CHECKING:
@@ -89,13 +89,14 @@ def coefficient_forest(
             ax.plot(ends[place], [place, place], color=colour, linewidth=1.2)
         ax.plot([value], [place], marker, color=colour, markersize=4)
     # What the axes and their labels may take, in points, without matplotlib's default margins.
-    whole = 72.0 / ax.figure.dpi * ax.get_window_extent().width / 0.775
-    lines = ["all rows", *(f"without {base.row_name(label, width=0.4 * whole)}" for label in labels)]
-    ax.set_yticks(range(len(lines)), lines)
+    whole = base.width_of(ax) / 0.775
+    texts = ["all rows", *(f"without {points.row_name(label, width=0.4 * whole)}" for label in labels)]
+    ax.set_yticks(range(len(texts)), texts)
     ax.set_ylim(len(values) + 0.6, -0.6)
-    left = whole - max(text_width(line, base.SMALL) for line in lines)
+    left = whole - max(text_width(line, base.SMALL) for line in texts)
     below = wrapped(name, max(left - 20.0, 40.0), base.TEXT)
-    base.tidy(ax, xlabel=base.counted(below, kept, "line"), ylabel="", title=title)
+    lines.name_upright(ax, centre, f"all rows: {centre:.3g}")
+    base.tidy(ax, xlabel=base.counted(below, kept, "line"), ylabel="", title=title, pad=lines.ABOVE)
     ax.tick_params(axis="y", labelsize=base.SMALL, length=0)
     return ax
 

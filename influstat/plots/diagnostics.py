@@ -9,7 +9,7 @@ import numpy as np
 from influstat.errors import InvalidArgument
 from influstat.input.settings import optional_text, text
 from influstat.input.validation import real_number
-from influstat.plots import base, lines
+from influstat.plots import base, lines, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ def influence_bubble(
     cooks_distance: Any,
     *,
     row_labels: Any = None,
-    outliers: int = 3,
+    names: int = 3,
     coefficients: float | None = None,
     residual_name: str = "studentised residual",
     limit: float | None = None,
@@ -37,7 +37,7 @@ def influence_bubble(
         Of each row, for instance from statsmodels' ``get_influence``.
     row_labels : array_like, shape (n,), optional
         What the rows are called; positions when left out.
-    outliers : int
+    names : int
         How many rows of largest Cook's distance are coloured and, where there is room, named.
     coefficients : float, optional
         p, or the effective number; draws the usual line at twice the mean leverage, 2 p / n. Rows of
@@ -87,13 +87,13 @@ def influence_bubble(
     n, labels = max(int((h != 0.0).sum()), 1), base.labels_of(row_labels, len(h))
     kept = base.drawn(labels, leverage=h, residual=r, cooks_distance=d)
     h, r, d, labels = h[kept], r[kept], d[kept], labels[kept]
-    chosen = base.largest(d, outliers)
+    chosen = points.largest(d, names)
     ax = base.one_axes(ax, size=size)
-    area = 4.0 + 260.0 * d / (d.max() or 1.0)
+    area = 10.0 + 500.0 * d / (d.max() or 1.0)
     colours = np.full(len(h), base.BLUE, dtype=object)
     colours[chosen] = base.ORANGE
     ax.scatter(
-        h, r, s=area, c=colours.tolist(), alpha=0.45, linewidths=0.5, edgecolors="white",
+        h, r, s=area, c=colours.tolist(), alpha=0.45, linewidths=0.6, edgecolors=colours.tolist(),
         rasterized=len(h) > 2000,
     )  # fmt: skip
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
@@ -107,7 +107,7 @@ def influence_bubble(
     gaps = 2.0 + 0.5 * np.sqrt(area)
     heights = [0.0] if beyond is None else [0.0, beyond, -beyond]
     obstacles = lines.along(ax, heights=heights, places=[] if p is None else [2.0 * p / n])
-    base.label_points(ax, h, r, labels, chosen, gaps=gaps, obstacles=obstacles, box=note)
+    points.label_points(ax, h, r, labels, chosen, gaps=gaps, obstacles=obstacles, box=note)
     pad = lines.ABOVE if p is not None else 6.0
     base.tidy(ax, xlabel=base.counted("leverage", kept), ylabel=residual_name, title=title, pad=pad)
     return ax

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.settings import entries, optional_text, text
-from influstat.plots import base
+from influstat.input.validation import FloatArray
+from influstat.plots import base, lines, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+FLAT = 5.0  # times as large as y: then a line of slope 1 would seem to be upright
 
 
 def influence_against_distance(
@@ -22,9 +25,11 @@ def influence_against_distance(
     *,
     classes: Any = None,
     row_labels: Any = None,
-    outliers: int = 0,
-    title: str | None = None,
+    names: int = 0,
     quantity: str = "influence on the test loss",
+    unit: str | None = None,
+    title: str | None = None,
+    size: Any = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the influence of each row against its distance to the decision boundary (Figure 5).
@@ -37,10 +42,16 @@ def influence_against_distance(
         `Scores.values` or `.removal` of one quantity.
     classes : array_like, shape (n,), optional
         Colours and markers the points.
-    row_labels, outliers
-        The rows of largest |influence| to name, and what they are called.
-    title, quantity : str, optional
-        Above and beside the axes.
+    row_labels, names
+        What the rows are called, and how many of largest |influence| are named, where there is room.
+    quantity : str
+        What the influence is on.
+    unit : str, optional
+        That of the distance.
+    title : str, optional
+        Above the axes.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
     ax : Axes, optional
         Where to draw.
 
@@ -52,7 +63,12 @@ def influence_against_distance(
     Raises
     ------
     InvalidArgument, InvalidType
-        The arrays differ in length or are not finite.
+        The arrays differ in length, or hold inf or no row without a nan.
+
+    Warns
+    -----
+    DoubtfulResult
+        Some rows hold a nan: they are not drawn, and counted below the axis.
 
     Examples
     --------
@@ -61,19 +77,24 @@ def influence_against_distance(
     >>> ax.get_xlabel()
     'distance to the boundary'
     """
-    quantity, title = text("quantity", quantity), optional_text("title", title)
-    x = base.column("distance", distance)
-    y = base.column("influence", influence, len(x))
-    labels, groups = base.labels_of(row_labels, len(x)), base.classes_of(classes, len(x))
-    chosen = base.largest(np.abs(y), outliers)
-    ax = base.one_axes(ax)
+    quantity, unit, title = (
+        text("quantity", quantity),
+        optional_text("unit", unit),
+        optional_text("title", title),
+    )
+    x = base.column("distance", distance, holes=True)
+    y = base.column("influence", influence, len(x), holes=True)
+    labels, groups = base.labels_of(row_labels, len(x)), points.classes_of(classes, len(x))
+    kept = base.drawn(labels, distance=x, influence=y)
+    x, y, labels, groups = x[kept], y[kept], labels[kept], points.of_rows(groups, kept)
+    chosen = points.largest(np.abs(y), names)
+    ax = base.one_axes(ax, size=size)
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
-    ax.axvline(0.0, color=base.GREY, linewidth=0.8, linestyle="--", zorder=1)
-    base.scatter(ax, x, y, groups)
-    base.label_points(ax, x, y, labels, chosen)
-    if classes is not None:
-        ax.legend(fontsize=base.SMALL, frameon=False, handletextpad=0.2)
-    base.tidy(ax, xlabel="distance to the boundary", ylabel=quantity, title=title)
+    lines.upright(ax, 0.0, "boundary")
+    points.scatter(ax, x, y, groups, key=classes is not None)
+    points.label_points(ax, x, y, labels, chosen)
+    xlabel = base.counted(f"distance to the boundary{f' ({unit})' if unit else ''}", kept)
+    base.tidy(ax, xlabel=xlabel, ylabel=quantity, title=title, pad=lines.ABOVE)
     return ax
 
 
@@ -83,6 +104,10 @@ def factor_panels(
     *,
     same_label: Any,
     equal_units: Collection[str] = (),
+    row_labels: Any = None,
+    names: int = 0,
+    title: str | None = None,
+    size: Any = None,
     ax: Any = None,
 ) -> NDArray[Any]:
     """Draw the true influence against variants that leave out a factor of eq. (17) (Figure 3).
@@ -96,7 +121,15 @@ def factor_panels(
     same_label : array_like of bool, shape (n,)
         Whether the row has the label of the test row: booleans, or 0 and 1.
     equal_units : collection of str
-        The variants in the units of the true influence: these panels get the line of slope 1.
+        The variants in the units of the true influence: these panels get the line where both are equal.
+        One that is larger by far has a horizontal axis that is linear as far as the true influence reaches,
+        and logarithmic beyond, so that the line is not hidden in the vertical axis.
+    row_labels, names
+        What the rows are called, and how many of largest |true| are named in each panel.
+    title : str, optional
+        Above the figure.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
     ax : sequence of Axes, optional
         One per variant.
 
@@ -109,7 +142,12 @@ def factor_panels(
     ------
     InvalidArgument, InvalidType
         There are no variants, equal_units names others, same_label holds something else than
-        booleans, or arrays or axes do not match.
+        booleans, or arrays or axes do not match, or hold inf or no row without a nan.
+
+    Warns
+    -----
+    DoubtfulResult
+        Some rows hold a nan: they are not drawn in any panel, and counted below.
 
     Examples
     --------
@@ -126,25 +164,48 @@ def factor_panels(
     if unknown:
         need = f"name variants out of {list(panels)}"
         raise InvalidArgument("equal_units", need, f"names {sorted(unknown)}", "Pass a list of names.")
-    y = base.column("true", true)
-    same = _same(same_label, len(y))
-    columns = {name: base.column(f"variants[{name!r}]", values, len(y)) for name, values in panels.items()}
-    axes = base.several_axes(ax, len(panels), height=3.3)
+    title, y = optional_text("title", title), base.column("true", true, holes=True)
+    same, labels = _same(same_label, len(y)), base.labels_of(row_labels, len(y))
+    columns = {
+        name: base.column(f"variants[{name!r}]", values, len(y), holes=True)
+        for name, values in panels.items()
+    }
+    kept = base.drawn(labels, true=y, **{f"variants[{name!r}]": x for name, x in columns.items()})
+    y, labels, same = y[kept], labels[kept], same[kept]
+    chosen = points.largest(np.abs(y), names)
+    axes = base.several_axes(ax, len(panels), height=3.5, size=size)
+    base.figure_title(axes, title)
     classes = [
         ("same label as the test row", same, base.BLUE, base.MARKERS[0]),
         ("other label", ~same, base.ORANGE, base.MARKERS[1]),
     ]
     for one, (name, x) in zip(axes, columns.items(), strict=True):
-        base.scatter(one, x, y, classes)
+        points.scatter(one, x[kept], y, classes)
         one.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
         one.axvline(0.0, color=base.GREY, linewidth=0.6, zorder=1)
+        xlabel = base.counted(name, kept)
         if name in equal_units:
-            one.set_autoscale_on(False)
-            one.axline((0.0, 0.0), slope=1.0, color=base.BLACK, linestyle="--", linewidth=0.8, zorder=1)
-        base.tidy(one, xlabel=name, ylabel="-I with all factors, eq. (17)" if one is axes[0] else "")
+            xlabel += f"\n({_where_equal(one, x[kept], y)})"
+        points.label_points(one, x[kept], y, labels, chosen)
+        base.tidy(one, xlabel=xlabel, ylabel="-I with all factors, eq. (17)" if one is axes[0] else "")
         base.scientific(one)
-    axes[0].legend(fontsize=base.SMALL, loc="best", frameon=False, handletextpad=0.1, borderpad=0.1)
+    points.key_above(axes, classes, new=ax is None)
     return axes
+
+
+def _where_equal(ax: Axes, x: FloatArray, y: FloatArray) -> str:
+    """Draw the line of slope 1, and let it be seen where x is much larger than y; return what is drawn."""
+    reach = float(np.max(np.abs(y)))
+    said = "dashed: y = x"
+    if float(np.max(np.abs(x))) > FLAT * reach > 0.0:
+        ax.set_xscale("symlog", linthresh=reach, linscale=2.0)
+        powers = [10.0 ** np.floor(np.log10(size)) for size in (reach, float(np.max(np.abs(x))))]
+        ax.set_xticks(np.unique([sign * power for sign in (-1.0, 0.0, 1.0) for power in powers]), minor=False)
+        said += "; logarithmic beyond"
+    ax.set_autoscale_on(False)
+    ends = np.array([-reach, reach])
+    ax.plot(ends, ends, color=base.BLACK, linestyle="--", linewidth=1.0, zorder=3)
+    return said
 
 
 def _same(same_label: Any, length: int) -> NDArray[np.bool_]:

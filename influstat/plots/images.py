@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.input.settings import entries
+from influstat.input.settings import entries, optional_text, text
 from influstat.input.validation import numeric_array, whole_number
-from influstat.plots import base
+from influstat.plots import base, points
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PASS_SHAPE = "Pass shape=(height, width)."
 
@@ -24,6 +27,8 @@ def image_panels(
     shape: tuple[int, int] | None = None,
     columns: int | None = None,
     frames: Sequence[str] | None = None,
+    title: str | None = None,
+    size: Any = None,
     ax: Any = None,
 ) -> NDArray[Any]:
     """Draw rows of grey levels as pictures, one panel each, dark on white.
@@ -38,8 +43,14 @@ def image_panels(
         Height and width; square when left out and `images` does not tell.
     columns : int, optional
         Pictures beside each other in a new figure; all when left out.
-    frames, ax : sequence of str, sequence of Axes, optional
-        Colour of each frame, and where to draw: one per picture.
+    frames : sequence of str, optional
+        Colour of each frame.
+    title : str, optional
+        Above the figure.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
+    ax : sequence of Axes, optional
+        Where to draw: one per picture.
 
     Returns
     -------
@@ -59,16 +70,84 @@ def image_panels(
     """
     pictures = _pictures(images, shape)
     count = len(pictures)
-    names = _one_each("titles", titles, count)
+    names, title = _one_each("titles", titles, count), optional_text("title", title)
     colours = [base.GREY] * count if frames is None else _colours(frames, count)
     columns = min(count if columns is None else whole_number("columns", columns, at_least=1), count)
-    axes = base.several_axes(ax, count, columns=columns, height=1.6, width=max(1.5 * columns, 2.1))
-    for one, picture, title, colour in zip(axes, pictures, names, colours, strict=True):
+    axes = base.several_axes(ax, count, columns=columns, height=1.6, width=max(1.5 * columns, 2.1), size=size)
+    base.figure_title(axes, title)
+    for one, picture, name, colour in zip(axes, pictures, names, colours, strict=True):
         one.imshow(picture, cmap="gray_r", interpolation="nearest")
-        one.set_title(str(title), fontsize=base.SMALL)
+        one.set_title(str(name), fontsize=base.SMALL)
         one.set(xticks=[], yticks=[])
         one.spines[:].set(color=colour, linewidth=0.8 if frames is None else 1.8)
     return axes
+
+
+def image_difference(
+    before: Any,
+    after: Any,
+    *,
+    shape: tuple[int, int] | None = None,
+    unit: str = "grey levels",
+    title: str | None = None,
+    size: Any = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how a picture was changed, after minus before, with the scale of the change beside it.
+
+    Parameters
+    ----------
+    before, after : array_like, shape (p,) or (height, width)
+        Grey levels of one picture.
+    shape : (int, int), optional
+        Height and width; square when left out and the pictures do not tell.
+    unit : str
+        Of the difference.
+    title : str, optional
+        Above the picture.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        Blue where the picture got darker, orange where it got lighter, white where nothing changed.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The pictures differ in shape, or are not square and `shape` is not given.
+
+    Examples
+    --------
+    >>> from influstat import plots
+    >>> ax = plots.image_difference([0, 9, 9, 0], [0, 4, 9, 3])
+    >>> ax.images[0].get_array().tolist()
+    [[0.0, -5.0], [0.0, 3.0]]
+    """
+    unit, title = text("unit", unit), optional_text("title", title)
+    first, second = (_one_picture(name, one, shape) for name, one in (("before", before), ("after", after)))
+    if first.shape != second.shape:
+        need, was = f"have the shape of before, {first.shape}", f"has shape {second.shape}"
+        raise InvalidArgument("after", need, was, "Pass the same picture, changed.")
+    from matplotlib.colors import LinearSegmentedColormap
+
+    change = second.astype(np.float64) - first
+    ax = base.one_axes(ax, height=2.2, size=size if size is not None or ax is not None else (2.6, 2.2))
+    colours = LinearSegmentedColormap.from_list("change", [base.ORANGE, "white", base.BLUE])
+    reach = float(np.max(np.abs(change))) or 1.0
+    shown = ax.imshow(change, cmap=colours, vmin=-reach, vmax=reach, interpolation="nearest")
+    if title:
+        ax.set_title(title, fontsize=base.SMALL)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(color=base.GREY, linewidth=0.8)
+    bar = ax.figure.colorbar(shown, ax=ax, shrink=0.8)
+    bar.set_ticks([-reach, 0.0, reach], labels=[f"{-reach:.3g}", "0", f"+{reach:.3g}"])
+    bar.set_label(unit, fontsize=base.SMALL)
+    bar.ax.tick_params(labelsize=base.SMALL)
+    return ax
 
 
 def helpful_and_harmful_images(
@@ -78,6 +157,8 @@ def helpful_and_harmful_images(
     k: int = 5,
     row_labels: Any = None,
     shape: tuple[int, int] | None = None,
+    title: str | None = None,
+    size: Any = None,
     ax: Any = None,
 ) -> NDArray[Any]:
     r"""Draw the k most helpful rows (first line) and the k most harmful ones (second line).
@@ -98,6 +179,10 @@ def helpful_and_harmful_images(
         What the rows are called; positions when left out.
     shape : (int, int), optional
         Height and width; square when left out and `images` does not tell.
+    title : str, optional
+        Above the figure.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
     ax : sequence of 2 k Axes, optional
         In the order of those returned.
 
@@ -109,7 +194,12 @@ def helpful_and_harmful_images(
     Raises
     ------
     InvalidArgument, InvalidType
-        Arrays or axes do not match.
+        Arrays or axes do not match, or no row has a change that is a number.
+
+    Warns
+    -----
+    DoubtfulResult
+        The change of some rows is nan: they are not drawn, and counted above the figure.
 
     Examples
     --------
@@ -121,17 +211,20 @@ def helpful_and_harmful_images(
     """
     pictures = _pictures(images, shape)
     n = len(pictures)
-    effect = base.column("change", change, n)
-    labels = base.labels_of(row_labels, n)
+    effect = base.column("change", change, n, holes=True)
+    labels, title = base.labels_of(row_labels, n), optional_text("title", title)
+    kept = base.drawn(labels, change=effect)
+    effect = np.where(kept, effect, 0.0)  # neither helpful nor harmful
     k = min(whole_number("k", k, at_least=1), n)
-    axes = base.several_axes(ax, 2 * k, columns=k, height=1.6, width=max(1.5 * k, 2.1))
+    axes = base.several_axes(ax, 2 * k, columns=k, height=1.6, width=max(1.5 * k, 2.1), size=size)
+    base.figure_title(axes, base.counted(title or "", kept).strip())
     for line, kind, chosen, colour in (
-        (axes[:k], "helpful", base.largest(effect, k), base.BLUE),
-        (axes[k:], "harmful", base.largest(-effect, k), base.ORANGE),
+        (axes[:k], "helpful", points.largest(effect, k), base.BLUE),
+        (axes[k:], "harmful", points.largest(-effect, k), base.ORANGE),
     ):
         filled = len(chosen)
         if filled:
-            titles = [f"row {base.row_name(labels[i])}\n{effect[i]:+.2g}" for i in chosen]
+            titles = [f"row {points.row_name(labels[i])}\n{effect[i]:+.2g}" for i in chosen]
             image_panels(pictures[chosen], titles, frames=[colour] * filled, ax=line[:filled])
         for empty in line[filled:]:
             empty.set(xticks=[], yticks=[])
@@ -158,6 +251,15 @@ def _pictures(images: Any, shape: Any) -> NDArray[Any]:
         need = f"be a height and width of {p} pixels"
         raise InvalidArgument("shape", need, f"is {height} x {width}", PASS_SHAPE)
     return pixels.reshape(-1, height, width)
+
+
+def _one_picture(argument: str, picture: Any, shape: Any) -> NDArray[Any]:
+    """Return one picture as a matrix, or raise."""
+    pixels = np.asarray(numeric_array(argument, picture))
+    if pixels.ndim not in (1, 2):
+        need = "be one picture, a vector of pixels or a matrix"
+        raise InvalidArgument(argument, need, f"has shape {pixels.shape}", "Pass one row.")
+    return np.asarray(_pictures(pixels[None], shape)[0])
 
 
 def _height_and_width(shape: Any) -> tuple[int, int]:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray, whole_number
-from influstat.plots import base, lines
+from influstat.plots import base, lines, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+FINE = np.linspace(0.0, 1.0, 41)  # along a stem
+FEW, ROOM = 8, 36.0  # so many or fewer stems are named on the axis, in so many points each
 BEYOND = 2.5  # a threshold further out, in units of the largest value, would flatten all stems
 
 
@@ -24,7 +26,7 @@ def influence_index(
     *,
     name: str = "Cook's distance",
     row_labels: Any = None,
-    outliers: int = 3,
+    names: int = 3,
     threshold: float | None = None,
     threshold_name: str | None = None,
     origin: float = 0.0,
@@ -43,7 +45,7 @@ def influence_index(
         What it is, with its unit.
     row_labels : array_like, shape (n,), optional
         What the rows are called; positions when left out.
-    outliers : int
+    names : int
         How many rows furthest from the origin are marked and, where there is room, named.
     threshold : float, optional
         Draws a line this far above the origin, and below it where values are below too. One that is far
@@ -79,7 +81,7 @@ def influence_index(
     Examples
     --------
     >>> from influstat import plots
-    >>> ax = plots.influence_index([0.1, 0.9, 0.2], name="leverage", outliers=1, threshold=0.5)
+    >>> ax = plots.influence_index([0.1, 0.9, 0.2], name="leverage", names=1, threshold=0.5)
     >>> ax.get_ylabel(), [text.get_text() for text in ax.texts]
     ('leverage', ['0.5', '1'])
     """
@@ -90,9 +92,9 @@ def influence_index(
     start = lines.place("origin", origin)
     labels = base.labels_of(row_labels, len(y))
     kept = base.drawn(labels, values=y)
-    whole_number("outliers", outliers, at_least=0)
+    whole_number("names", names, at_least=0)
     ax = base.one_axes(ax, height=3.1, size=size)
-    note = _stems(ax, y, kept, labels, outliers, start, limit, threshold_name)
+    note = _stems(ax, y, kept, labels, names, start, limit, threshold_name)
     xlabel = base.counted(unit, kept, unit)
     base.tidy(ax, xlabel=f"{xlabel}\n{note}" if note else xlabel, ylabel=name, title=title)
     return ax
@@ -103,7 +105,7 @@ def influence_panels(
     *,
     name: str = "DFBETAS",
     row_labels: Any = None,
-    outliers: int = 3,
+    names: int = 3,
     threshold: float | None = None,
     threshold_name: str | None = None,
     columns: int = 2,
@@ -119,7 +121,7 @@ def influence_panels(
         What a panel is called -> its values.
     name : str
         What the values are, with their unit.
-    row_labels, outliers, threshold, threshold_name
+    row_labels, names, threshold, threshold_name
         As for `influence_index`, in each panel.
     columns : int
         Panels beside each other in a new figure.
@@ -163,24 +165,23 @@ def influence_panels(
         length = len(next(iter(panels.values()))) if panels else None
         panels[one] = base.column(f"measures[{one!r}]", values, length, holes=True)
     labels = base.labels_of(row_labels, len(next(iter(panels.values()))))
-    whole_number("outliers", outliers, at_least=0)
-    columns = whole_number("columns", columns, at_least=1)
+    whole_number("names", names, at_least=0)
+    columns = min(whole_number("columns", columns, at_least=1), len(panels))
     kept = base.drawn(labels, **{f"measures[{one!r}]": values for one, values in panels.items()})
     axes = base.several_axes(ax, len(panels), columns=columns, height=2.4, size=size)
     notes = [
-        _stems(one, values, kept, labels, outliers, 0.0, limit, threshold_name)
+        _stems(one, values, kept, labels, names, 0.0, limit, threshold_name)
         for one, values in zip(axes, panels.values(), strict=True)
     ]
     limits = np.array([one.get_ylim() for one in axes])
     low, high = float(limits.min()), float(limits.max())
     for k, (one, panel) in enumerate(zip(axes, panels, strict=True)):
         one.set_ylim(low, high)
-        last = k >= len(axes) - columns  # the lowest panel of its column
+        last = k // columns == (len(axes) - 1) // columns
         xlabel = base.counted("row", kept) if last else ""
         xlabel = f"{xlabel}\n{notes[k]}" if last and notes[k] else xlabel
         base.tidy(one, xlabel=xlabel, ylabel=name if k % columns == 0 else "", title=panel)
-    if title:
-        axes[0].figure.suptitle(title, fontsize=base.TEXT + 1)
+    base.figure_title(axes, title)
     return axes
 
 
@@ -189,7 +190,7 @@ def _stems(
     values: FloatArray,
     kept: NDArray[np.bool_],
     labels: NDArray[Any],
-    outliers: int,
+    names: int,
     origin: float,
     limit: float | None,
     limit_name: str | None,
@@ -197,9 +198,9 @@ def _stems(
     """Draw the stems of the rows that are kept, their names and the threshold; return a note on it."""
     from matplotlib.ticker import MaxNLocator
 
-    x, y, names = np.flatnonzero(kept).astype(np.float64), values[kept], labels[kept]
+    x, y, called = np.flatnonzero(kept).astype(np.float64), values[kept], labels[kept]
     far = np.abs(y - origin)
-    chosen = base.largest(far, outliers)
+    chosen = points.largest(far, names)
     many = len(y) > 2000
     ax.vlines(x, origin, y, color=base.BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=many)
     ax.axhline(origin, color=base.GREY, linewidth=0.6)
@@ -213,10 +214,14 @@ def _stems(
         else:
             heights += [origin + limit] + ([origin - limit] if (y < origin).any() else [])
             for k, height in enumerate(heights[1:]):
-                lines.level(ax, height, "" if k else said)
+                lines.level(ax, height, f"{height:.3g}" if k else said)
     ax.margins(x=0.02, y=0.14)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
+    if len(labels) <= FEW and not np.array_equal(labels, np.arange(len(labels))):
+        ax.set_xticks(np.arange(len(labels)), [points.row_name(label, width=ROOM) for label in labels])
     stems = [lines.along(ax, heights=heights)]
     stems += [np.column_stack([x, origin + part * (y - origin)]) for part in np.linspace(0.0, 1.0, 9)]
-    base.label_points(ax, x, y, names, chosen, obstacles=np.vstack(stems))
+    tall = [np.column_stack([x[chosen], origin + part * (y[chosen] - origin)]) for part in FINE]
+    stems += tall  # names are of tall stems, which a name must not slip across between two points
+    points.label_points(ax, x, y, called, chosen, obstacles=np.vstack(stems), stems=True)
     return note

@@ -15,7 +15,7 @@ from influstat.plots.wording import shortened
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DARK = "#595959"  # of names of lines: grey as the lines, dark enough to read
+
 ABOVE = 20.0  # points between axes and title that leave room for the name of an upright line
 DENSE = 60  # points that stand for a line
 WIDE = 110.0  # points: longer names of thresholds are shortened
@@ -39,16 +39,21 @@ def level(ax: Axes, height: float, name: str) -> None:
     ax.axhline(height, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
     ax.text(
         1.01, height, name, transform=ax.get_yaxis_transform(), va="center", ha="left",
-        fontsize=base.SMALL, color=DARK,
+        fontsize=base.SMALL, color=base.DARK,
     )  # fmt: skip
 
 
 def upright(ax: Axes, place: float, name: str) -> None:
     """Draw a vertical threshold, its name above the axes; the title then needs `ABOVE`."""
     ax.axvline(place, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
+    name_upright(ax, place, name)
+
+
+def name_upright(ax: Axes, place: float, name: str) -> None:
+    """Write the name of a vertical line above the axes."""
     ax.text(
         place, 1.01, name, transform=ax.get_xaxis_transform(), va="bottom", ha="center",
-        fontsize=base.SMALL, color=DARK,
+        fontsize=base.SMALL, color=base.DARK,
     )  # fmt: skip
 
 

@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.settings import optional_text, text
-from influstat.input.validation import FloatArray, whole_number
-from influstat.plots import base
+from influstat.input.settings import flag, optional_text, text
+from influstat.input.validation import FloatArray, choice, whole_number
+from influstat.plots import base, points
 from influstat.plots.placing import widened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
+ROUNDING = 1e-12  # of the largest change: such errors belong to no row
+NARROW = 150.0  # points: there the numbers need all of the width
 VISIBLE = 1.0 / 200.0  # of the range of the axes: smaller errors cannot be seen (one pixel)
 
 
@@ -27,16 +29,18 @@ def predicted_against_exact(
     *,
     row_labels: Any = None,
     classes: Any = None,
-    outliers: int = 3,
+    names: int = 3,
     quantity: str = "test loss",
     reference: str | None = None,
+    agreement: str = "slope",
+    equal: bool = True,
     title: str | None = None,
     size: Any = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the predicted change on removal of each row against that of an exact refit.
 
-    The 45-degree line is where predictions are right; the slope of least squares (predicted on exact)
+    The dashed line is where predictions are right; the slope of least squares (predicted on exact)
     and the largest error are written where no point is, because a correlation hides a wrong scale.
 
     Parameters
@@ -47,13 +51,18 @@ def predicted_against_exact(
         What the rows are called; positions when left out.
     classes : array_like, shape (n,), optional
         Colours and markers the points, for instance the labels of the rows.
-    outliers : int
+    names : int
         How many rows with the largest errors are named, at most: an error of less than 1/200 of the
         range of the axes names none, and neither does one whose name would lie over another.
     quantity : str
         What changes, with its unit.
     reference : str, optional
         What `exact` is, for the horizontal axis: the default is "exact change of the <quantity>".
+    agreement : {"slope", "correlation"}
+        What is written of predicted and exact beside the largest error: the slope, or Pearson's correlation.
+    equal : bool
+        Whether both axes have the same limits. Without it each spans its own values, so that predictions
+        that are too large by orders of magnitude can be told apart.
     title : str, optional
         Above the axes.
     size : pair of float, optional
@@ -64,7 +73,7 @@ def predicted_against_exact(
     Returns
     -------
     Axes
-        Exact on the horizontal axis, predicted on the vertical one, in equal scales.
+        Exact on the horizontal axis, predicted on the vertical one.
 
     Raises
     ------
@@ -76,7 +85,7 @@ def predicted_against_exact(
     Warns
     -----
     DoubtfulResult
-        Some rows hold a nan, having no refit: they are not drawn.
+        Some rows hold a nan, having no refit: they are not drawn, and counted below the axis.
 
     Examples
     --------
@@ -92,7 +101,7 @@ def predicted_against_exact(
     title = optional_text("title", title)
     y = base.column("predicted", predicted, holes=True)
     x = base.column("exact", exact, len(y), holes=True)
-    style = _Style(len(y), row_labels, classes, outliers, quantity, reference)
+    style = _Style(len(y), row_labels, classes, names, quantity, reference, agreement, flag("equal", equal))
     kept = style.keep(predicted=y, exact=x)
     ax = base.one_axes(ax, height=4.1, size=size)
     _draw([(ax, title, y[kept])], x[kept], style)
@@ -105,10 +114,13 @@ def solver_panels(
     *,
     row_labels: Any = None,
     classes: Any = None,
-    outliers: int = 1,
+    names: int = 1,
     quantity: str = "test loss",
     reference: str | None = None,
-    columns: int = 2,
+    agreement: str = "slope",
+    columns: int | None = None,
+    title: str | None = None,
+    size: Any = None,
     ax: Any = None,
 ) -> NDArray[Any]:
     """Draw one panel of predicted against exact changes per solver, all in the same scales.
@@ -119,13 +131,17 @@ def solver_panels(
         Name of a solver -> its predicted changes.
     exact : array_like, shape (n,)
         Changes by exact refits, or another reference.
-    row_labels, classes, outliers, quantity
+    row_labels, classes, names, quantity, agreement
         As for `predicted_against_exact`.
     reference : str, optional
         What `exact` is where no row was refitted, for instance "-I/n, explicit solution": it is
         written at the horizontal axis in place of "exact change of the <quantity>".
-    columns : int
-        Panels beside each other in a new figure.
+    columns : int, optional
+        Panels beside each other in a new figure: all of up to three, two of four, else three.
+    title : str, optional
+        Above the figure.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
     ax : sequence of Axes, optional
         One per solver.
 
@@ -142,7 +158,7 @@ def solver_panels(
     Warns
     -----
     DoubtfulResult
-        Some rows hold a nan, in one panel or as a reference: they are not drawn in any.
+        Some rows hold a nan, in one panel or as a reference: they are not drawn in any, and counted below.
 
     Examples
     --------
@@ -156,10 +172,12 @@ def solver_panels(
         raise InvalidArgument("predictions", "name at least one solver", "is empty", "Pass {'CG': changes}.")
     x = base.column("exact", exact, holes=True)
     panels = {name: base.column(f"predictions[{name!r}]", y, len(x), holes=True) for name, y in given.items()}
-    style = _Style(len(x), row_labels, classes, outliers, quantity, reference)
-    columns = whole_number("columns", columns, at_least=1)
+    style = _Style(len(x), row_labels, classes, names, quantity, reference, agreement, equal=True)
+    title, beside = optional_text("title", title), base.beside(columns, len(panels))
     kept = style.keep(exact=x, **{f"predictions[{name!r}]": y for name, y in panels.items()})
-    axes = base.several_axes(ax, len(panels), columns=columns, height=4.1)
+    height = 4.1 if beside < 3 else 3.2
+    axes = base.several_axes(ax, len(panels), columns=beside, height=height, size=size)
+    base.figure_title(axes, title)
     _draw([(one, name, y[kept]) for one, (name, y) in zip(axes, panels.items(), strict=True)], x[kept], style)
     return axes
 
@@ -168,43 +186,71 @@ class _Style:
     """What all panels of one figure share: the arguments of the public functions, checked for n rows."""
 
     def __init__(
-        self, n: int, labels: Any, classes: Any, outliers: int, quantity: str, reference: str | None
+        self,
+        n: int,
+        labels: Any,
+        classes: Any,
+        names: int,
+        quantity: str,
+        reference: str | None,
+        agreement: str,
+        equal: bool,
     ) -> None:
         self.labels = base.labels_of(labels, n)
-        self.classes = base.classes_of(classes, n)
-        self.outliers = whole_number("outliers", outliers, at_least=0)
+        self.classes = points.classes_of(classes, n)
+        self.names = whole_number("names", names, at_least=0)
+        self.agreement, self.equal = choice("agreement", agreement, ("slope", "correlation")), equal
         quantity, reference = text("quantity", quantity), optional_text("reference", reference)
         self.xlabel = reference or f"exact change of the {quantity}"
 
     def keep(self, **columns: FloatArray) -> NDArray[np.bool_]:
-        """Return which rows can be drawn, and keep the names and classes of these."""
+        """Return which rows can be drawn, keep the names and classes of these, and count the others."""
         kept = base.drawn(self.labels, **columns)
         self.labels = self.labels[kept]
-        self.classes = [(name, mask[kept], colour, marker) for name, mask, colour, marker in self.classes]
+        self.classes = points.of_rows(self.classes, kept)
+        self.xlabel = base.counted(self.xlabel, kept)
         return kept
 
 
 def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, style: _Style) -> None:
     """Draw panels of (axes, title, predictions), all in one range with room for their boxes."""
     everything = np.concatenate([x, *(y for _, _, y in panels)])
-    low, high = float(everything.min()), float(everything.max())
-    margin = 0.06 * (high - low) or 1.0
-    low, high = low - margin, high + margin
-    boxes = [_box(ax, _summary(y, x, style.labels)) for ax, _, y in panels]
-    points = [np.column_stack([x, y]) for _, _, y in panels]
-    top = max(widened(*pair, low, high) for pair in zip(boxes, points, strict=True))
+    low, high = _range(everything)
+    boxes = [_box(ax, _summary(y, x, style)) for ax, _, y in panels]
+    drawn = [np.column_stack([x, y]) for _, _, y in panels]
+    top = max(widened(*pair, low, high) for pair in zip(boxes, drawn, strict=True))
     for box, (ax, title, y) in zip(boxes, panels, strict=True):
-        ax.axline((0.0, 0.0), slope=1.0, color=base.GREY, linestyle="--", linewidth=0.8, zorder=1)
-        ax.set(xlim=(low, top), ylim=(low, top))
-        ax.set_aspect("equal", adjustable="box")
-        base.scatter(ax, x, y, style.classes)
+        if style.equal:
+            ax.set(xlim=(low, top), ylim=(low, top))
+            ax.set_aspect("equal", adjustable="box")
+        else:
+            ax.set(xlim=_range(x), ylim=_range(y))
+        _where_right(ax)
+        points.scatter(ax, x, y, style.classes, key=bool(style.classes[0][0]))
         error = np.abs(y - x)
-        chosen = base.largest(error, style.outliers, above=VISIBLE * (top - low))
-        base.label_points(ax, x, y, style.labels, chosen, box=box)
-        if any(name for name, *_ in style.classes):
-            ax.legend(fontsize=base.SMALL, loc="best", frameon=False, handletextpad=0.2)
+        chosen = points.largest(error, style.names, above=VISIBLE * float(np.ptp(ax.get_ylim())))
+        points.label_points(ax, x, y, style.labels, chosen, box=box)
         base.tidy(ax, xlabel=style.xlabel, ylabel="predicted change", title=title)
         base.scientific(ax)
+
+
+def _range(values: FloatArray) -> tuple[float, float]:
+    """Return limits of an axis that holds the values."""
+    low, high = float(values.min()), float(values.max())
+    margin = 0.06 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _where_right(ax: Axes) -> None:
+    """Draw the line of equal changes, named where it leaves the axes on the right if these are not narrow."""
+    ax.axline((0.0, 0.0), slope=1.0, color=base.GREY, linestyle="--", linewidth=0.8, zorder=1)
+    (_, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    if base.width_of(ax) < NARROW:
+        return
+    ax.text(
+        1.01, (right - low) / (high - low), "y = x", transform=ax.transAxes, ha="left", va="center",
+        fontsize=base.SMALL, color=base.DARK,
+    )  # fmt: skip
 
 
 def _box(ax: Axes, text: str) -> Text:
@@ -215,13 +261,30 @@ def _box(ax: Axes, text: str) -> Text:
     )  # fmt: skip
 
 
-def _summary(predicted: FloatArray, exact: FloatArray, labels: NDArray[Any]) -> str:
+def _summary(predicted: FloatArray, exact: FloatArray, style: _Style) -> str:
+    """Return slope or correlation, and the largest error with its row, unless that is of rounding only."""
     error = np.abs(predicted - exact)
     worst = int(np.argmax(error))
-    centred = exact - exact.mean()
-    spread, slope = float(centred @ centred), "none"
-    if spread != 0.0:
-        value = float(centred @ predicted) / spread
-        slope = f"{value:.3f}" if abs(value) < 100.0 else f"{value:.3g}"
-    size = f"{error[worst]:.2g}" if error[worst] < 100.0 else f"{error[worst]:.3g}"
-    return f"slope {slope}\nlargest error {size}\n(row {base.row_name(labels[worst])})"
+    first = f"{style.agreement} {_number(_agreement(predicted, exact, style.agreement), 3)}"
+    if error[worst] <= ROUNDING * float(np.max(np.abs(exact))):
+        return f"{first}\nequal up to rounding"
+    return (
+        f"{first}\nlargest error {_number(float(error[worst]), 2)}\n"
+        f"(row {points.row_name(style.labels[worst])})"
+    )
+
+
+def _agreement(predicted: FloatArray, exact: FloatArray, kind: str) -> float:
+    """Return the slope of predicted on exact, or their correlation; nan where there is none."""
+    x, y = exact - exact.mean(), predicted - predicted.mean()
+    scale = float(x @ x) if kind == "slope" else float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / scale if scale > 0.0 else np.nan
+
+
+def _number(value: float, digits: int) -> str:
+    """Return a slope or an error in words."""
+    if np.isnan(value):
+        return "none"
+    if digits == 3 and abs(value) < 100.0:
+        return f"{value:.3f}"
+    return f"{value:.{digits if abs(value) < 100.0 else 3}g}"

@@ -10,7 +10,7 @@ import numpy as np
 from influstat.errors import InvalidArgument
 from influstat.input.settings import entries, flag, optional_text, text
 from influstat.input.validation import FloatArray, numeric_array, real_number
-from influstat.plots import base, lines
+from influstat.plots import base, lines, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ def residuals_against_fitted(
     residuals: Any,
     *,
     row_labels: Any = None,
-    outliers: int = 3,
+    names: int = 3,
     name: str = "residual",
     fitted_name: str = "fitted value",
     smooth: bool = True,
@@ -38,7 +38,7 @@ def residuals_against_fitted(
         Of each row.
     row_labels : array_like, shape (n,), optional
         What the rows are called; positions when left out.
-    outliers : int
+    names : int
         How many rows of largest absolute residual are named, where there is room.
     name, fitted_name : str
         Which residuals and which fitted values they are.
@@ -71,7 +71,7 @@ def residuals_against_fitted(
     Examples
     --------
     >>> from influstat import plots
-    >>> ax = plots.residuals_against_fitted([1.0, 2.0, 3.0], [0.1, -0.3, 0.2], outliers=1)
+    >>> ax = plots.residuals_against_fitted([1.0, 2.0, 3.0], [0.1, -0.3, 0.2], names=1)
     >>> ax.get_xlabel(), [text.get_text() for text in ax.texts]
     ('fitted value', ['1'])
     """
@@ -83,17 +83,17 @@ def residuals_against_fitted(
     labels = base.labels_of(row_labels, len(x))
     kept = base.drawn(labels, fitted=x, residuals=y)
     x, y, labels = x[kept], y[kept], labels[kept]
-    chosen = base.largest(np.abs(y), outliers)
+    chosen = points.largest(np.abs(y), names)
     ax = base.one_axes(ax, size=size)
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
-    base.scatter(ax, x, y, base.classes_of(None, len(x)))
+    points.scatter(ax, x, y, points.classes_of(None, len(x)))
     curve = smooth and lines.local_mean(ax, x, y)
     if beyond is not None:
         lines.level(ax, beyond, f"{beyond:g}")
         lines.level(ax, -beyond, f"-{beyond:g}")
     ax.margins(x=0.06, y=0.12)
     heights = [0.0] if beyond is None else [0.0, beyond, -beyond]
-    base.label_points(ax, x, y, labels, chosen, obstacles=lines.along(ax, heights=heights))
+    points.label_points(ax, x, y, labels, chosen, obstacles=lines.along(ax, heights=heights))
     xlabel = base.counted(fitted_name, kept) + ("\n(curve: local mean)" if curve else "")
     base.tidy(ax, xlabel=xlabel, ylabel=name, title=title)
     return ax
@@ -105,7 +105,7 @@ def residual_quantiles(
     *,
     envelope: Any = None,
     row_labels: Any = None,
-    outliers: int = 3,
+    names: int = 3,
     name: str = "studentised residual",
     quantile_name: str = "normal quantile",
     note: str = "",
@@ -126,7 +126,7 @@ def residual_quantiles(
         Between which numbers each sorted residual is expected.
     row_labels : array_like, shape (n,), optional
         What the rows are called; positions when left out.
-    outliers : int
+    names : int
         How many rows of largest absolute residual are named, where there is room.
     name, quantile_name : str
         Which residuals they are, and of which distribution the quantiles.
@@ -158,7 +158,7 @@ def residual_quantiles(
     Examples
     --------
     >>> from influstat import plots
-    >>> ax = plots.residual_quantiles([2.0, -1.0, 0.1], [-0.8, 0.0, 0.8], row_labels=list("abc"), outliers=1)
+    >>> ax = plots.residual_quantiles([2.0, -1.0, 0.1], [-0.8, 0.0, 0.8], row_labels=list("abc"), names=1)
     >>> ax.collections[0].get_offsets().tolist(), ax.texts[0].get_text()
     ([[-0.8, -1.0], [0.0, 0.1], [0.8, 2.0]], 'a')
     """
@@ -173,7 +173,7 @@ def residual_quantiles(
     if (np.diff(x) < 0).any():
         raise InvalidArgument("quantiles", "be sorted", "falls somewhere", "Sort them.")
     band = None if envelope is None else _band(envelope, len(y))
-    chosen = base.largest(np.abs(y), outliers)
+    chosen = points.largest(np.abs(y), names)
     ax = base.one_axes(ax, size=size, height=4.0)
     ends = np.array([x[0], x[-1]])
     ax.plot(ends, ends, color=base.GREY, linewidth=0.8, linestyle="--", zorder=1)
@@ -183,11 +183,11 @@ def residual_quantiles(
         outside = (y < band[:, 0]) | (y > band[:, 1])
     colours = np.where(outside, base.ORANGE, base.BLUE)
     ax.scatter(
-        x, y, s=base.marker_size(len(x)), c=colours.tolist(), alpha=0.7, linewidths=0,
+        x, y, s=points.marker_size(len(x)), c=colours.tolist(), alpha=0.7, linewidths=0,
         rasterized=len(x) > 2000, zorder=2,
     )  # fmt: skip
     ax.margins(x=0.08, y=0.08)
-    base.label_points(ax, x, y, labels, chosen)
+    points.label_points(ax, x, y, labels, chosen)
     xlabel = base.counted(quantile_name, kept)
     base.tidy(ax, xlabel=f"{xlabel}\n{note}" if note else xlabel, ylabel=name, title=title)
     return ax
@@ -210,7 +210,7 @@ def leverage_contours(
     *,
     levels: Sequence[float] = (0.5, 1.0),
     row_labels: Any = None,
-    outliers: int = 3,
+    names: int = 3,
     residual_name: str = "standardised residual",
     title: str | None = None,
     size: Any = None,
@@ -228,7 +228,7 @@ def leverage_contours(
         Which Cook's distances have a contour.
     row_labels : array_like, shape (n,), optional
         What the rows are called; positions when left out.
-    outliers : int
+    names : int
         How many rows of largest Cook's distance are named, where there is room.
     residual_name : str
         Which residual it is.
@@ -257,7 +257,7 @@ def leverage_contours(
     Examples
     --------
     >>> from influstat import plots
-    >>> ax = plots.leverage_contours([0.1, 0.5], [0.3, -2.0], 1, row_labels=["a", "b"], outliers=1)
+    >>> ax = plots.leverage_contours([0.1, 0.5], [0.3, -2.0], 1, row_labels=["a", "b"], names=1)
     >>> [text.get_text() for text in ax.texts]          # 4 x 0.5 / 0.5
     ['0.5', '1', 'b']
     """
@@ -273,7 +273,7 @@ def leverage_contours(
         distance = np.nan_to_num(r**2 * h / ((1.0 - h) * p), nan=0.0, posinf=np.inf)
     ax = base.one_axes(ax, size=size)
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
-    base.scatter(ax, h, r, base.classes_of(None, len(h)))
+    points.scatter(ax, h, r, points.classes_of(None, len(h)))
     ax.margins(x=0.06, y=0.12)
     right, (low, high) = max(1.12 * float(h.max()), 1e-12), ax.get_ylim()
     ax.set(xlim=(min(0.0, float(h.min())), right), ylim=(low, high))
@@ -281,23 +281,22 @@ def leverage_contours(
     obstacles = [np.zeros((0, 2))]
     for height in heights:
         curve = np.sqrt(height * p * (1.0 - grid) / grid)
-        _contour(ax, grid, curve, f"{height:g}")
+        _contour(ax, grid, curve, height)
         obstacles += [np.column_stack([grid, side * curve]) for side in (1.0, -1.0)]
-    chosen = base.largest(distance, outliers)
-    base.label_points(ax, h, r, labels, chosen, obstacles=np.vstack(obstacles))
+    chosen = points.largest(distance, names)
+    points.label_points(ax, h, r, labels, chosen, obstacles=np.vstack(obstacles))
     xlabel = base.counted("leverage", kept) + "\n(dashed: contours of Cook's distance)"
     base.tidy(ax, xlabel=xlabel, ylabel=residual_name, title=title)
     return ax
 
 
-def _contour(ax: Axes, x: FloatArray, y: FloatArray, name: str) -> None:
+def _contour(ax: Axes, x: FloatArray, y: FloatArray, height: float) -> None:
     """Draw y and -y over x, each with its name where it leaves the axes on the right."""
     low, high = ax.get_ylim()
-    for side in (1.0, -1.0):
-        ax.plot(x, side * y, color=base.ORANGE, linewidth=0.9, linestyle="--", zorder=1)
-    end = float(y[-1]) if y[-1] < high else -float(y[-1])
-    if low < end < high:
-        ax.text(
-            1.01, end, name, transform=ax.get_yaxis_transform(), va="center", ha="left",
-            fontsize=base.SMALL, color=lines.DARK,
-        )  # fmt: skip
+    for curve in (y, -y):
+        ax.plot(x, curve, color=base.ORANGE, linewidth=0.9, linestyle="--", zorder=1)
+        if low < curve[-1] < high:
+            ax.text(
+                1.01, float(curve[-1]), f"{height:g}", transform=ax.get_yaxis_transform(), va="center",
+                ha="left", fontsize=base.SMALL, color=base.DARK,
+            )  # fmt: skip

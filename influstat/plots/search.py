@@ -22,6 +22,7 @@ def search_curves(
     *,
     total_rows: float | None = None,
     title: str | None = None,
+    size: Any = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the share of mislabelled rows found against the number of rows checked, per ranking.
@@ -37,6 +38,8 @@ def search_curves(
         Draws what checking in random order finds on average, checked / total_rows.
     title : str, optional
         Above the axes.
+    size : pair of float, optional
+        Width and height of a new figure in inches.
     ax : Axes, optional
         Where to draw.
 
@@ -67,7 +70,7 @@ def search_curves(
         need = f"hold 1 to {len(base.CYCLE)} rankings"
         raise InvalidArgument("found", need, f"holds {len(given)}", "Leave some out.")
     shares = {name: _shares(f"found[{name!r}]", curves, len(x)) for name, curves in given.items()}
-    ax = base.one_axes(ax)
+    ax = base.one_axes(ax, size=size)
     for k, (name, y) in enumerate(shares.items()):
         mean = y.mean(axis=0)
         colour, marker = base.CYCLE[k], base.MARKERS[k]

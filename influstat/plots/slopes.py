@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.input.settings import flag, optional_text, text
-from influstat.plots import base, lines
+from influstat.plots import base, lines, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ def coefficient_slope(
     slope: float,
     *,
     row_labels: Any = None,
-    outliers: int = 3,
+    names: int = 3,
     xlabel: str = "x",
     ylabel: str = "y",
     smooth: bool = False,
@@ -37,7 +37,7 @@ def coefficient_slope(
         Of the line through (0, 0): the coefficient.
     row_labels : array_like, shape (n,), optional
         What the rows are called; positions when left out.
-    outliers : int
+    names : int
         How many rows are named, where there is room: those that turn the line most, by
         |x - mean(x)| |y - slope x|.
     xlabel, ylabel : str
@@ -68,7 +68,7 @@ def coefficient_slope(
     Examples
     --------
     >>> from influstat import plots
-    >>> ax = plots.coefficient_slope([-1.0, 1.0, 0.0], [-2.5, 1.5, 0.0], 2.0, outliers=0)
+    >>> ax = plots.coefficient_slope([-1.0, 1.0, 0.0], [-2.5, 1.5, 0.0], 2.0, names=0)
     >>> ax.lines[0].get_slope()
     2.0
     """
@@ -81,15 +81,15 @@ def coefficient_slope(
     kept = base.drawn(labels, x=across, y=up)
     across, up, labels = across[kept], up[kept], labels[kept]
     pull = np.abs(across - across.mean()) * np.abs(up - rise * across)
-    chosen = base.largest(pull, outliers)
+    chosen = points.largest(pull, names)
     ax = base.one_axes(ax, size=size)
-    base.scatter(ax, across, up, base.classes_of(None, len(across)))
+    points.scatter(ax, across, up, points.classes_of(None, len(across)))
     ax.margins(x=0.08, y=0.12)
     limits = {"xlim": ax.get_xlim(), "ylim": ax.get_ylim()}  # the points', which 0 may lie far from
     ax.axline((0.0, 0.0), slope=rise, color=base.BLACK, linewidth=1.0, zorder=1)
     curve = smooth and lines.local_mean(ax, across, up)
     ax.set(**limits)
-    base.label_points(ax, across, up, labels, chosen)
+    points.label_points(ax, across, up, labels, chosen)
     note = f"(line: slope {rise:.3g}{'; curve: local mean' if curve else ''})"
     base.tidy(ax, xlabel=f"{base.counted(xlabel, kept)}\n{note}", ylabel=ylabel, title=title)
     return ax

@@ -67,8 +67,8 @@ def cross_validate(
     Warns
     -----
     DoubtfulResult
-        Some rows have no loss, because their fold has no refit, or some folds no score; it says how many
-        and why.
+        Some rows have no loss, because their fold has no refit; or, if asked for, no certified bound; or some
+        folds no score. It says how many and why.
 
     Notes
     -----
@@ -111,6 +111,8 @@ def cross_validate(
     mean = float(weights[held] @ losses[held] / weights[held].sum())
     status = status if folds is None else list(groups.named(status, "Fold", but=NOT_DONE))
     _warn_of_no_refits(status, losses, groups)
+    if certified:
+        _warn_of_no_bounds(fit, groups, method, losses, bound)
     scores, name = None, ""
     if score is not None:
         scores, reasons = score.of_folds(linear_predictor, groups)
@@ -175,6 +177,20 @@ def _warn_of_no_refits(status: list[str], losses: FloatArray, groups: Groups) ->
             f"{len(reasons)} of {len(groups)} folds hold rows that nothing predicts without the fold, so "
             f"that `mean` is nan (`status` says why). The first: {reasons[0]} np.nanmean(row_losses) is the "
             "mean over the others."
+        )
+
+
+def _warn_of_no_bounds(
+    fit: Minimum, groups: Groups, method: str, losses: FloatArray, bound: FloatArray
+) -> None:
+    """Say once how many losses have no certified bound, and why the first has none."""
+    lost = np.flatnonzero((np.isnan(bound) & ~np.isnan(losses))[groups.members])
+    if lost.size:
+        first = groups.take([int(groups.owners[lost[0]])])
+        (part,) = marked_blocks(fit, first, method)
+        doubt(
+            f"{len(lost)} of {len(groups.members)} losses have no certified bound on their error "
+            f"(`error_bound` is nan there). The first: {part.certificate.status[0]}."
         )
 
 

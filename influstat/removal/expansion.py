@@ -8,6 +8,7 @@ that the protocol leaves.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from influstat.algebra.rounding import EPSILON, LONG_EPSILON, unit_rounding
 from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
+from influstat.removal.methods.general import left_over
 from influstat.risks.linear import LinearRisk
 
 ROUNDED = 32.0  # epsilon: slopes at theta-hat, near it and of rows removed, each right to a few
@@ -35,10 +37,15 @@ class Expansion:
     @cached_property
     def data_gradient(self) -> FloatArray:
         """X'(w l1), shape (p,), added in extended precision: what one row changes would drown in rounding."""
+        found: FloatArray = self.long_gradient().astype(np.float64)
+        return found
+
+    def long_gradient(self) -> Any:
+        """Return the same before it is rounded to float64."""
         total = np.zeros(len(self.theta), dtype=np.longdouble)
         for rows, block in self.risk.design.dense_blocks():
             total += np.einsum("kp,k->p", block, self.first[rows], dtype=np.longdouble)
-        return total.astype(np.float64)
+        return total
 
     @cached_property
     def slope_error(self) -> FloatArray:
@@ -47,7 +54,11 @@ class Expansion:
         What is left are the slopes' own errors, sum_j w_j |x_jk| (32 epsilon |l1_j| + l2_j u_p (|x_j|'|theta|
         + |o_j| + |y_j|)); twice, for the rows. A slope that differs from that at theta-hat is as exact.
         """
-        risk, (n, p) = self.risk, self.risk.shape
+        return self.slope_error_of(self.risk.shape[0])
+
+    def slope_error_of(self, n: int) -> FloatArray:
+        """Return the part that these rows have in it, of n in all."""
+        risk, p = self.risk, self.risk.shape[1]
         slip = risk.design.absolute_dot(np.abs(self.theta)) + np.abs(risk.offset) + np.abs(risk.y)
         size = (ROUNDED * EPSILON + n * LONG_EPSILON) * np.abs(self.first)
         size += unit_rounding(p) * self.second * slip
@@ -66,6 +77,14 @@ class Expansion:
         self.penalty_hessian.add_to(matrix, factor)
         return matrix
 
+    def remainder(self, groups: Groups) -> Remainder:
+        """Return the objectives without each group."""
+        return Remainder(self, groups)
+
+    def left_over(self, rows: Indices) -> Any:
+        """Return the risk without the rows, to be minimised by itself."""
+        return left_over(self.risk, rows)
+
     def own_slopes(self, groups: Groups) -> FloatArray:
         """Return sum_{i in S_k} w_i l1_i x_i for every group, shape (p, K)."""
         x = self.risk.design.rows(groups.members)
@@ -83,7 +102,8 @@ class Expansion:
         return np.abs(self.first) + np.abs(self.second) * spread
 
     @cached_property
-    def _gradient_scale(self) -> FloatArray:
+    def gradient_scale(self) -> FloatArray:
+        """The size of each entry of the gradient without cancellation, shape (p,)."""
         total = self.risk.design.absolute_transpose_dot(self._row_sizes)
         return total + self.risk.penalty.gradient_scale(self.theta)
 
@@ -98,7 +118,7 @@ class Expansion:
             removed = np.abs(design.rows(groups.members))
             removed *= self._row_sizes[groups.members][:, None]
             scale[:] = removed.T
-        total = self._gradient_scale[:, None]
+        total = self.gradient_scale[:, None]
         np.subtract(total, scale, out=scale)
         return np.asarray(np.maximum(scale, 1e-12 * total + np.finfo(np.float64).tiny))
 
@@ -128,7 +148,7 @@ class Remainder:
         if not known.all():  # a caller's own loss never sees a nan
             result = np.full(theta.shape, np.nan)
             if known.any():
-                part = Remainder(self.expansion, self.groups.take(known))
+                part = self.expansion.remainder(self.groups.take(known))
                 result[:, known] = part.gradients(theta[:, known])
             return result
         risk = self.expansion.risk

@@ -130,12 +130,19 @@ class LinearRisk:
         protocol: Protocol | None = None,
     ) -> LinearRisk:
         """Return this risk with other parts, which have been checked already."""
-        part = object.__new__(LinearRisk)
         kept = self.test_protocol
-        part._set(
+        return LinearRisk.of_parts(
             loss or self.loss, rows or self.rows, penalty or self.penalty, protocol or self.protocol, kept
         )
-        return part
+
+    @classmethod
+    def of_parts(
+        cls, loss: Loss, rows: Rows, penalty: Penalty, protocol: Protocol, test_protocol: Protocol
+    ) -> LinearRisk:
+        """Return the risk of parts that have been checked already, the penalty placed."""
+        risk = object.__new__(cls)
+        risk._set(loss, rows, penalty, protocol, test_protocol)
+        return risk
 
     def moved(self, rows: Rows, penalty: Penalty) -> LinearRisk:
         """Return the risk as a function of other coefficients: rows and penalty in theirs."""

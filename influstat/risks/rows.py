@@ -59,7 +59,7 @@ class Rows:
             raise InvalidArgument("X", "have at least 2 rows", f"has {n}", "Influence compares rows.")
         check = check_order if isinstance(X, Design) else check_labels  # a Design's own labels stand
         _require_one_order(design, check, y=y, weights=weights, offset=offset)
-        targets = _targets(loss, y, n)
+        targets = read_targets(loss, y, n)
         w = np.ones(n) if weights is None else read_weights(weights, n)
         o = np.zeros(n) if offset is None else vector("offset", offset, n)
         return cls(design, targets, w, o, _row_labels(row_labels, design, y), float(w.sum()))
@@ -78,7 +78,7 @@ class Rows:
             y, offset = paired("y", y, labels, of="X"), paired("offset", offset, labels, of="X")
         o = np.zeros(n) if offset is None else vector("offset", offset, n)
         return Rows(
-            design, _targets(loss, y, n), np.ones(n), o, _row_labels(None, design, y), self.total_weight
+            design, read_targets(loss, y, n), np.ones(n), o, _row_labels(None, design, y), self.total_weight
         )
 
     def reweighted(self, weights: Any) -> Rows:
@@ -98,14 +98,20 @@ class Rows:
             return np.where(self.weights > 0, self.weights * values, 0.0)
 
 
-def read_weights(weights: Any, n: int) -> FloatArray:
-    """Return n finite weights, none negative and not all 0, or raise."""
+def nonnegative_weights(weights: Any, n: int) -> FloatArray:
+    """Return n finite weights, none negative, or raise."""
     result = vector("weights", weights, n)
     if (result < 0).any():
         row = int(np.argmax(result < 0))
         raise InvalidArgument(
             "weights", "be at least 0", f"has {result[row]:g} at row {row}", "Use 0 to leave a row out."
         )
+    return result
+
+
+def read_weights(weights: Any, n: int) -> FloatArray:
+    """Return n finite weights, none negative and not all 0, or raise."""
+    result = nonnegative_weights(weights, n)
     if not result.any():
         raise InvalidArgument("weights", "have a positive entry", "is all zero", "Weigh some row above 0.")
     with np.errstate(over="ignore"):
@@ -159,7 +165,8 @@ def _require_one_order(design: Design, check: Callable[..., None], **vectors: An
             labels, of = index_labels(value.index), argument
 
 
-def _targets(loss: Loss, y: Any, n: int) -> FloatArray:
+def read_targets(loss: Loss, y: Any, n: int) -> FloatArray:
+    """Return n targets as the loss needs them, or raise."""
     targets = returned_array("check_targets", loss.check_targets(as_array("y", y)))
     if targets.shape != (n,):
         raise InvalidArgument(

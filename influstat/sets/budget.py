@@ -33,7 +33,11 @@ class Budget:
 
     seconds: float
     watch: Watch = field(default_factory=Watch)
-    started: float = field(default_factory=monotonic)
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look at the clock."""
+        self.started = monotonic()
 
     @property
     def left(self) -> float:

@@ -20,7 +20,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.sets.breakdown import breakdown
-from influstat.sets.budget import Budget
+from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.question import Question, labels_of, question
 from influstat.sets.result import Breakdown, JudgedBreakdown
 from influstat.sets.search.counts import Counts, count
@@ -105,12 +105,14 @@ def function_breakdown(
         return asked.sign * (_refitted(asked, units, evaluate) - at)
 
     towards = -asked.sign * asked.units.sums(effects)
-    bracketing = Bracketing(None, None, NOT_DERIVED, limit_without, towards, most, budget)
+    called = f"breakdown of {name}"
+    bracketing = Bracketing(None, None, NOT_DERIVED, limit_without, towards, most, budget, called)
     if search:
         tangent = breakdown(asked, budget=budget.part(0.5), largest=most, search=True)
         bracketing.offer(tangent.positions)
     known = bracketing.run(search)
     best = known.best
+    exact = best is not None and len(best) == 1
     return JudgedBreakdown(
         question=name,
         value=value,
@@ -124,9 +126,9 @@ def function_breakdown(
         positions=np.zeros(0, dtype=np.intp) if best is None else best,
         value_without=at + asked.sign * known.value,
         lower=1,
-        exact=best is not None and len(best) == 1,
+        exact=exact,
         proof="none",
-        limit="" if best is not None and len(best) == 1 else known.limit,
+        limit="" if exact else INTERRUPTED if budget.watch.stopped else known.limit,
         nodes=0,
         unidentified=None,
         asked=asked,

@@ -18,6 +18,7 @@ from influstat.input.printing import Tabled
 from influstat.input.warning import doubt
 from influstat.removal.leave_out import collect
 from influstat.sets.budget import INTERRUPTED, Budget
+from influstat.sets.drawn import Drawn
 from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs.enumeration import enumeration
 from influstat.sets.proofs.quick import Quick
@@ -28,6 +29,7 @@ from influstat.sets.search.search import Refit, Search
 if TYPE_CHECKING:
     import pandas as pd
 
+SHOWN = 100  # sizes of sets in a path, evenly chosen where there are more
 ROUNDS = 30  # of better and better sets
 FIRST_STEP = 0.02  # beyond what is attained, of the distance from the value: where a proof is first tried
 DOUBLINGS = 30  # of that step, before nothing is proven
@@ -36,7 +38,7 @@ SETS = 30_000  # counted one by one at one threshold
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Reach(Tabled):
+class Reach(Tabled, Drawn):
     """The values that a quantity can take without at most k units.
 
     Attributes
@@ -96,6 +98,33 @@ class Reach(Tabled):
             "units": [len(units) for units in self.positions],
         }
         return pd.DataFrame(columns, index=["least", "largest"])
+
+    def path(self) -> pd.DataFrame:
+        """Return the quantity without the up to j largest first-order effects towards each side, j = 0 to k.
+
+        Returns
+        -------
+        DataFrame
+            Index j; "least_first_order" and "largest_first_order": the sums of the effects; "least_refit" and
+            "largest_refit": the refits without the same units, nan where there is none. At most about 100 of
+            the j.
+        """
+        import pandas as pd
+
+        sizes = np.unique(np.linspace(0, self.k, min(self.k + 1, SHOWN)).round().astype(int))
+        search, columns = Search(self.asked, None, Budget(np.inf)), dict[str, list[float]]()
+        for side, sign in (("least", -1.0), ("largest", 1.0)):
+            # Effects are turned towards a threshold: any on that side.
+            effects = Counts.of(self.asked.moved(self.value + sign)).first_order
+            order = largest_first(effects, self.k)
+            order = order[effects[order] > 0.0]
+            columns[f"{side}_first_order"] = [
+                self.value + sign * float(effects[order[:j]].sum()) for j in sizes
+            ]
+            columns[f"{side}_refit"] = [
+                self.value if not len(order[:j]) else search.refit(order[:j]).value for j in sizes
+            ]
+        return pd.DataFrame(columns, index=pd.Index(sizes, name="k"))
 
 
 def reach(asked: Question, k: int, *, budget: Budget) -> Reach:

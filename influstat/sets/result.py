@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from influstat.input.ranking import Moves, Ranked
 from influstat.sets.budget import Budget
+from influstat.sets.drawn import Drawn
 from influstat.sets.question import Question
 from influstat.sets.search.counts import Counts, largest_first
 from influstat.sets.search.search import Search
@@ -29,7 +30,7 @@ SHOWN = 100  # sizes of sets in a path, evenly chosen where there are more
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Breakdown(Ranked):
+class Breakdown(Ranked, Drawn):
     """The fewest rows, or clusters, whose removal flips one conclusion of a fit.
 
     A small number is a property of the data and the model together: no test for outliers, and no p value. A

@@ -15,6 +15,7 @@ from influstat.input.validation import real_number
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.sets.breakdown import breakdown
 from influstat.sets.budget import Budget
+from influstat.sets.drawn import Drawn
 from influstat.sets.question import coefficient_of, question
 from influstat.sets.result import Breakdown
 
@@ -25,7 +26,7 @@ NOT_ASKED = "not done: interrupted before"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BreakdownTable(Tabled):
+class BreakdownTable(Tabled, Drawn):
     """How few units flip the sign of each coefficient.
 
     Attributes

@@ -73,7 +73,7 @@ from influstat.statistics.deletion import (
     freedom_left,
     one_step_dispersion,
 )
-from influstat.statistics.dispersion import Dispersion
+from influstat.statistics.dispersion import Dispersion, Totals
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.likelihood_diagnostics import GENERAL, GeneralMeasures
 from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting, WithoutRow
@@ -106,7 +106,10 @@ def diagnostics(
     """Return measures of every row; see `Fit.diagnostics`, and above for what each means."""
     choice("method", method, METHODS)
     choice("deleted_scale", deleted_scale, (True, False))
-    chosen, whatever = _chosen(columns), columns is None or (isinstance(columns, str) and columns == ALL)
+    chosen, whatever = (
+        chosen_measures(columns),
+        columns is None or (isinstance(columns, str) and columns == ALL),
+    )
     given = dispersions.check_dispersion(fit.stated.dispersion if dispersion is None else dispersion)
     by = fit.stated.information if information is None else information
     try:
@@ -119,10 +122,7 @@ def diagnostics(
     counts = dispersions.counts_of(fit, frequency)
     setting = LinearSetting(fit, leverage, None, None, counts, deleted_scale)
     try:
-        known = dispersions.dispersion(leverage, counts, given=given)
-        if known.value == 0.0:  # a perfect fit: nothing can be measured in units of its residuals
-            known = replace(known, value=np.nan)
-        setting = replace(setting, dispersion=known, spread=_spread(leverage, known, given))
+        setting = scaled(setting, given)
     except Unsupported:
         if not whatever and not set(chosen) <= set(WITHOUT_SCALE):
             raise
@@ -132,19 +132,49 @@ def diagnostics(
     return _table(setting, chosen, method, given, by)
 
 
-def _spread(leverage: Leverage, phi: Dispersion, given: Any) -> Dispersion:
+def scaled(
+    setting: LinearSetting, given: Any, totals: Totals | None = None, deviance: float | None = None
+) -> LinearSetting:
+    """Return the setting with its dispersions, or raise Unsupported where the loss has no variance.
+
+    Parameters
+    ----------
+    setting : LinearSetting
+        Fit, leverages and counts.
+    given : float, "X2", "dev" or None
+        As of `dispersion`.
+    totals, deviance : Totals and float, optional
+        Sums over all rows, where the fit has only some of them.
+
+    Returns
+    -------
+    LinearSetting
+    """
+    leverage = setting.leverage
+    known = dispersions.dispersion(leverage, setting.counts, given=given, totals=totals)
+    if known.value == 0.0:  # a perfect fit: nothing can be measured in units of its residuals
+        known = replace(known, value=np.nan)
+    return replace(setting, dispersion=known, spread=_spread(leverage, known, given, deviance))
+
+
+def measured_by_deviance(loss: Any, given: Any) -> bool:
+    """Tell whether R's dispersion by the deviance is one of its own for this loss."""
+    return not (isinstance(given, float) or constant_second(loss) is not None or not has_deviance(loss))
+
+
+def _spread(leverage: Leverage, phi: Dispersion, given: Any, deviance: float | None) -> Dispersion:
     """Return the dispersion by the deviance; phi for squared error, losses without one, and where given."""
-    loss = leverage.risk.loss
-    if isinstance(given, float) or constant_second(loss) is not None or not has_deviance(loss):
+    if not measured_by_deviance(leverage.risk.loss, given):
         return phi
     parts = deviance_residuals(leverage.risk, leverage.linear_predictor) ** 2
-    squares = float(parts.sum())
+    squares = float(parts.sum()) if deviance is None else deviance
     freedom = phi.observations - leverage.effective_degrees_of_freedom
     value = squares / freedom if min(freedom, squares) > 1e-8 * phi.observations else np.nan
     return replace(phi, value=value, estimated=True, parts=parts, squares=squares)
 
 
-def _chosen(columns: Sequence[str] | str | None) -> tuple[str, ...]:
+def chosen_measures(columns: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Return the names that a caller chose, or raise where one does not exist."""
     if columns is None:
         return CHEAP
     if isinstance(columns, str) and columns == ALL:
@@ -169,29 +199,49 @@ def _table(
     setting: LinearSetting, chosen: tuple[str, ...], method: str, given: Any, information: str
 ) -> pd.DataFrame:
     """Compute the columns block by block and label them."""
-    labels = _labels(setting.fit.names, chosen)
-    table = np.empty((setting.fit.risk.shape[0], sum(len(some) for some in labels.values())))
-    reasons: dict[int, str] = {}
     refits = None
     if method == "exact" and not set(chosen) <= {"hat_diag", *RESIDUALS, "standard_resid"}:
         refits = _Refits(setting, chosen, given, information)
-        reasons.update(refits.reasons)
-    for block, without in _blocks(setting, refits, reasons):
-        measures = LinearMeasures(setting, block, without)
-        first = 0
-        for name, some in labels.items():
-            values = getattr(measures, name)()
-            table[block.rows, first : first + len(some)] = values.reshape(-1, len(some))
-            first += len(some)
-    asked = np.array([name in PER_COEFFICIENT for name, some in labels.items() for _ in some])
-    never = asked & np.isnan(table).all(axis=0)  # of coefficients that no row determines
-    _complete(setting, np.asarray(np.isnan(table[:, ~never]).any(axis=1)), reasons)
+    labels, table, reasons, never = measured(setting, chosen, refits)
     if never.any() and setting.fit.lost:
         doubt(
             f"{int(never.sum())} columns are nan: {', '.join(setting.fit.lost[:5])} are not determined, "
             "since columns of X depend on each other."
         )
     return _framed(setting.fit, table, labels, reasons)
+
+
+def measured(
+    setting: LinearSetting, chosen: tuple[str, ...], refits: Any = None
+) -> tuple[dict[str, list[str]], FloatArray, dict[int, str], NDArray[np.bool_]]:
+    """Compute the columns block by block.
+
+    Returns
+    -------
+    dict of lists of str
+        The labels of each name's columns.
+    ndarray, shape (n, columns)
+        The table.
+    dict of int to str
+        Why rows have nan, by position.
+    ndarray of bool, shape (columns,)
+        Which columns belong to coefficients that no row determines.
+    """
+    labels = _labels(setting.fit.names, chosen)
+    table = np.empty((setting.fit.risk.shape[0], sum(len(some) for some in labels.values())))
+    reasons: dict[int, str] = {} if refits is None else dict(refits.reasons)
+    for block, without in _blocks(setting, refits, reasons):
+        measures = LinearMeasures(setting, block, without)
+        first = 0
+        for name, some in labels.items():
+            with np.errstate(over="ignore"):  # a dispersion of nearly 0
+                values = getattr(measures, name)()
+            table[block.rows, first : first + len(some)] = values.reshape(-1, len(some))
+            first += len(some)
+    asked = np.array([name in PER_COEFFICIENT for name, some in labels.items() for _ in some])
+    never = asked & np.isnan(table).all(axis=0)  # of coefficients that no row determines
+    _complete(setting, np.asarray(np.isnan(table[:, ~never]).any(axis=1)), reasons)
+    return labels, table, reasons, never
 
 
 def _general_table(

@@ -163,7 +163,49 @@ def counts_of(fit: Minimum, frequency: Any) -> FloatArray:
     return weights if frequency else (weights > 0).astype(np.float64)
 
 
-def dispersion(leverage: Leverage, counts: FloatArray, *, given: Any = None) -> Dispersion:
+@dataclass(frozen=True)
+class Totals:
+    """Sums over all rows that a dispersion is estimated from.
+
+    Attributes
+    ----------
+    observations : float
+        N.
+    squares : float
+        Q.
+    scale : float
+        The fitted sum of squares, relative to which Q may be rounding.
+    """
+
+    observations: float
+    squares: float
+    scale: float
+
+    def plus(self, other: Totals) -> Totals:
+        """Return the sums over the rows of both."""
+        squares, scale = self.squares + other.squares, self.scale + other.scale
+        return Totals(self.observations + other.observations, squares, scale)
+
+
+def totals_of(leverage: Leverage, counts: FloatArray, parts: FloatArray) -> Totals:
+    """Return the sums over the rows of `leverage`, whose parts of Q are given, shape (n,)."""
+    risk = leverage.risk
+    size = np.abs(leverage.second) * (leverage.linear_predictor**2 + risk.y**2)
+    return Totals(float(counts.sum()), float(parts.sum()), float(risk.weights @ size))
+
+
+def pearson_parts(leverage: Leverage, given: Any) -> tuple[FloatArray, FloatArray]:
+    """Return Pearson residuals, and what each row adds to Q as `given` has it, shape (n,) each."""
+    risk = leverage.risk
+    residuals = pearson_residuals(risk, leverage.linear_predictor)
+    if isinstance(given, str) and given == DEVIANCE:
+        return residuals, risk.weights * unit_deviance(risk, leverage.linear_predictor)
+    return residuals, np.nan_to_num(residuals) ** 2
+
+
+def dispersion(
+    leverage: Leverage, counts: FloatArray, *, given: Any = None, totals: Totals | None = None
+) -> Dispersion:
     """Return phi of a fit, known, given or estimated.
 
     Parameters
@@ -175,6 +217,8 @@ def dispersion(leverage: Leverage, counts: FloatArray, *, given: Any = None) -> 
     given : float, "X2", "dev" or None
         The variance of y at unit weight, or how it is to be estimated: by Pearson's statistic or by the
         deviance. None: as the loss says.
+    totals : Totals, optional
+        The sums, where `leverage` has only some of the rows.
 
     Returns
     -------
@@ -189,11 +233,10 @@ def dispersion(leverage: Leverage, counts: FloatArray, *, given: Any = None) -> 
     """
     risk = leverage.risk
     known = dispersion_of(risk.loss, given)
-    residuals = pearson_residuals(risk, leverage.linear_predictor)
-    parts = np.nan_to_num(residuals) ** 2
-    if isinstance(given, str) and given == DEVIANCE:
-        parts = risk.weights * unit_deviance(risk, leverage.linear_predictor)
-    total, squares = float(counts.sum()), float(parts.sum())
+    residuals, parts = pearson_parts(leverage, given)
+    whole = totals is None
+    totals = totals_of(leverage, counts, parts) if totals is None else totals
+    total, squares = totals.observations, totals.squares
     if known is not None:
         return Dispersion(known, False, total, residuals, parts, squares)
     freedom = total - leverage.effective_degrees_of_freedom
@@ -204,10 +247,15 @@ def dispersion(leverage: Leverage, counts: FloatArray, *, given: Any = None) -> 
             f"has {total:g} and {total - freedom:g}",
             "Pass dispersion=, use fewer columns, or penalise.",
         )
-    scale = float(risk.weights @ (np.abs(leverage.second) * (leverage.linear_predictor**2 + risk.y**2)))
-    if squares <= PERFECT * scale:
+    if whole:
+        warn_if_perfect(totals)
+    return Dispersion(squares / freedom, True, total, residuals, parts, squares)
+
+
+def warn_if_perfect(totals: Totals) -> None:
+    """Warn of a dispersion that is estimated from rounding errors."""
+    if totals.squares <= PERFECT * totals.scale:
         doubt(
             "The fit is perfect up to rounding: its dispersion, and all that is divided by it, is rounding "
             "error. Pass dispersion= if it is known.",
         )
-    return Dispersion(squares / freedom, True, total, residuals, parts, squares)

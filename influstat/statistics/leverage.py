@@ -7,7 +7,7 @@ U^-T diag(1 - c lambda) U^-1: one factorisation serves every row under both prot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -81,19 +81,7 @@ class Leverage:
 
     def _coordinates(self) -> tuple[FloatArray, FloatArray]:
         """Return U and lambda."""
-        design, penalty = self.risk.design, self.penalty
-        gram = design.gram(self._curvature)
-        gram += penalty
-        inverse = CholeskyInverse(gram.copy(order="F"), self.risk.names)  # explains what is wrong with S
-        transform = inverse.scale[:, None] * _inverse_root(inverse.scale * gram * inverse.scale[:, None])
-        if inverse.reciprocal_condition < WELL_CONDITIONED:
-            again = self._gram(transform)
-            again += transform.T @ penalty @ transform
-            transform = transform @ _inverse_root(again)
-        if not penalty.any():
-            return transform, np.zeros(len(penalty))
-        shares, rotation = eigh(transform.T @ penalty @ transform)
-        return transform @ rotation, np.clip(shares, 0.0, None)
+        return coordinates_of(self.gram(), self.penalty, self.risk.names, self.gram_of)
 
     @cached_property
     def to_theta(self) -> FloatArray:
@@ -103,7 +91,11 @@ class Leverage:
         found = self._chart.coordinates
         return np.where(found.determined[:, None], found.lift(self.transform), np.nan)
 
-    def _gram(self, transform: FloatArray) -> FloatArray:
+    def gram(self) -> FloatArray:
+        """Return the sum of w_i l2_i x_i x_i', shape (p, p)."""
+        return self.risk.design.gram(self._curvature)
+
+    def gram_of(self, transform: FloatArray) -> FloatArray:
         """Return the sum of w_i l2_i (U'x_i)(U'x_i)'."""
         total = np.zeros(transform.shape)
         for rows, block in self.risk.design.dense_blocks():
@@ -153,6 +145,42 @@ class Leverage:
     def penalty_part(self, weights: FloatArray) -> FloatArray:
         """Return the part w_i / W of the penalty that leaves with each row: 0 under "fixed"."""
         return weights * self.risk.protocol.carried(self.risk.total_weight)
+
+
+def coordinates_of(
+    gram: FloatArray,
+    penalty: FloatArray,
+    names: tuple[str, ...],
+    gram_of: Callable[[FloatArray], FloatArray],
+) -> tuple[FloatArray, FloatArray]:
+    """Return U and lambda.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (p, p)
+        The sum of w_i l2_i x_i x_i'; written to.
+    penalty : ndarray, shape (p, p)
+        K.
+    names : tuple of str
+        What errors call the coefficients.
+    gram_of : callable
+        From U (p, p) to the sum of w_i l2_i (U'x_i)(U'x_i)'; asked where S is ill-conditioned.
+
+    Returns
+    -------
+    ndarray, shape (p, p), and ndarray, shape (p,)
+    """
+    gram += penalty
+    inverse = CholeskyInverse(gram.copy(order="F"), names)  # explains what is wrong with S
+    transform = inverse.scale[:, None] * _inverse_root(inverse.scale * gram * inverse.scale[:, None])
+    if inverse.reciprocal_condition < WELL_CONDITIONED:
+        again = gram_of(transform)
+        again += transform.T @ penalty @ transform
+        transform = transform @ _inverse_root(again)
+    if not penalty.any():
+        return transform, np.zeros(len(penalty))
+    shares, rotation = eigh(transform.T @ penalty @ transform)
+    return transform @ rotation, np.clip(shares, 0.0, None)
 
 
 def _inverse_root(matrix: FloatArray) -> FloatArray:

@@ -21,6 +21,7 @@ from influstat.removal.certificates.linear import LinearPoint
 from influstat.removal.certificates.measured import Measured
 from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.removal.certificates.theorem import Certificate, Constants, Point, runs, uncertified
+from influstat.removal.engine.expanded import AllRows
 from influstat.risks.chart import Chart
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
@@ -72,6 +73,26 @@ def certify(
     return uncertified(groups, theta, why) if why else _Work(point, groups, theta, blur).run()
 
 
+def certify_expanded(
+    rows: AllRows, groups: Groups, theta: FloatArray, kept: float, largest: _Largest
+) -> Certificate:
+    """Return the certificate of theta (k, p) from sums over all rows that are expanded already.
+
+    `kept` is the share of the penalty in the anchor of `rows`; `largest` are the two rows of largest norm in
+    it, -1 for one that is not among the rows here, with those norms.
+
+    Returns
+    -------
+    Certificate
+    """
+    risk, at = rows.expansion.risk, rows.expansion.theta
+    point = LinearPoint(risk, at)
+    why = _impossible(point)
+    if why:
+        return uncertified(groups, theta, why)
+    return _Work(point, groups, theta, NO_BLUR).run_expanded(rows, kept, largest)
+
+
 def _impossible(point: Point) -> str:
     """Return why nothing of this risk can be certified, "" where something can."""
     p = point.shape[1]
@@ -103,6 +124,18 @@ class _Work:
         with np.errstate(over="ignore", invalid="ignore"):  # coefficients far off: their bounds come out inf
             self._shared(np.flatnonzero(usable & (self.groups.sizes <= self.theta.shape[1])))
             self._own(np.flatnonzero(usable))
+        return self._named()
+
+    def run_expanded(self, rows: AllRows, kept: float, largest: _Largest) -> Certificate:
+        """Fill in what sums that are expanded already can say."""
+        self.anchor, self._outside = rows.anchor, (rows.anchor, (largest, largest))
+        usable = np.isfinite(self.theta).all(axis=1) & ~self.emptied
+        with np.errstate(over="ignore", invalid="ignore"):
+            if usable.any():
+                self._expanded(rows.anchor, kept, np.flatnonzero(usable), ExpandedRows(rows))
+        return self._named()
+
+    def _named(self) -> Certificate:
         for k in np.flatnonzero(np.isinf(self.found.reach)).tolist():
             self.status[k] = "not certified: " + (self.status[k] or self._why_unusable(k))
         return replace(self.found, status=tuple(self.status), anchor=self.anchor)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +28,9 @@ from numpy.typing import NDArray
 from influstat.algebra.packed import packed, unpacked
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.losses.base import higher_bounds
+from influstat.losses.base import constant_second, higher_bounds
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.engine.plan import Plan
+from influstat.removal.engine.plan import Plan, counted_norms
 from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion
 
@@ -45,6 +46,33 @@ class Expanded:
     remainder: FloatArray  # bound on what is missing in it, in the norm of C^-1, shape (K,)
     moved: FloatArray  # |u_k| = |theta_k - theta-hat|_C, shape (K,)
     path: FloatArray  # bound on max_j |x_j'(theta_k - theta-hat)|, rows left that count, shape (K,)
+
+
+@dataclass(frozen=True, eq=False)
+class KeptRows:
+    """Rows whose terms are kept as they are."""
+
+    x: FloatArray  # shape (s, p)
+    y: FloatArray
+    eta: FloatArray  # at theta-hat
+    weights: FloatArray
+
+
+def whitened(
+    expansion: Expansion, anchor: Anchor, others: NDArray[np.bool_], *, fourth: bool
+) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+    """Yield the rows, those of `others` with w l3 and w l4, the rest with 0, in whitened coordinates."""
+    risk, eta = expansion.risk, expansion.eta
+    p = risk.shape[1]
+    step = max(16, AT_ONCE // (p * (p + 1)))
+    weights = np.where(others, risk.weights, 0.0)
+    third: FloatArray = weights * risk.loss.third(risk.y, eta)
+    loss: Any = risk.loss  # which has a fourth derivative, as `higher_bounds` says
+    last = weights * loss.fourth(risk.y, eta) if fourth else third
+    for rows, block in risk.design.dense_blocks():
+        for start in range(0, len(block), step):
+            part = slice(start, start + step)
+            yield anchor.whiten(block[part].T), third[rows][part], last[rows][part]
 
 
 class AllRows:
@@ -64,44 +92,74 @@ class AllRows:
 
     def __init__(self, expansion: Expansion, anchor: Anchor, kept: Indices, *, fourth: bool) -> None:
         risk = expansion.risk
-        bounds = higher_bounds(risk.loss)
+        place = np.full(risk.shape[0], -1)
+        place[kept] = np.arange(len(kept))
+        norms = counted_norms(expansion, anchor)
+        norms[kept] = 0.0
+        tensors = Tensors(whitened(expansion, anchor, norms > 0, fourth=fourth), risk.shape[1], fourth=fourth)
+        rows = KeptRows(risk.design.rows(kept), risk.y[kept], expansion.eta[kept], risk.weights[kept])
+        self._set(expansion, anchor, rows, place, float(np.max(norms, initial=0.0)), tensors)
+
+    def _set(
+        self,
+        expansion: Expansion,
+        anchor: Anchor,
+        kept: KeptRows,
+        place: Indices,
+        largest: float,
+        tensors: Tensors,
+    ) -> None:
+        loss = expansion.risk.loss
+        bounds = higher_bounds(loss) if constant_second(loss) is None else (0.0, 0.0)
         assert bounds is not None  # the plan has asked for it
         self.expansion, self.anchor = expansion, anchor
-        self._c, (self._c4, self._c5) = risk.loss.self_concordance, bounds
-        self._place = np.full(risk.shape[0], -1)  # of each row among those kept
-        self._place[kept] = np.arange(len(kept))
-        self._kept_x = risk.design.rows(kept)
-        self._kept_y, self._kept_eta = risk.y[kept, None], expansion.eta[kept, None]
-        self._kept_weights = risk.weights[kept, None]
-        self._kept_first = risk.loss.first(self._kept_y, self._kept_eta)
-        self._kept_second = risk.loss.second(self._kept_y, self._kept_eta)
-        norms = np.where(risk.weights > 0, anchor.row_norms, 0.0)
-        norms[kept] = 0.0
-        self.largest = float(np.max(norms, initial=0.0))
-        self._others = norms > 0
-        self.has_fourth = fourth
-        self._tensors = Tensors(self._blocks(), risk.shape[1], fourth=fourth)
+        self._c, (self._c4, self._c5) = loss.self_concordance, bounds
+        self._place = place  # of each row among those kept
+        self._kept_x, self._kept_weights = kept.x, kept.weights[:, None]
+        self._kept_y, self._kept_eta = kept.y[:, None], kept.eta[:, None]
+        self._kept_first = loss.first(self._kept_y, self._kept_eta)
+        self._kept_second = loss.second(self._kept_y, self._kept_eta)
+        self.largest, self._tensors, self.has_fourth = largest, tensors, tensors.has_fourth
         self._data_gradient = expansion.data_gradient[:, None]
+
+    @classmethod
+    def shared(
+        cls,
+        expansion: Expansion,
+        anchor: Anchor,
+        kept: KeptRows,
+        place: Indices,
+        largest: float,
+        tensors: Tensors,
+    ) -> AllRows:
+        """Return the sum over all rows for removals of some of them, the rows of `expansion`.
+
+        Parameters
+        ----------
+        expansion, anchor : Expansion and Anchor
+            Of these rows, with sums over all.
+        kept : KeptRows
+            The rows of all that are kept as they are.
+        place : ndarray of int
+            Of each of these rows among those kept, -1 for the others.
+        largest : float
+            The largest |z_j| of all rows that are not kept.
+        tensors : Tensors
+            Sums over all rows that are not kept.
+
+        Returns
+        -------
+        AllRows
+        """
+        rows = object.__new__(cls)
+        rows._set(expansion, anchor, kept, place, largest, tensors)
+        return rows
 
     @classmethod
     def planned(cls, expansion: Expansion, anchor: Anchor, plan: Plan) -> AllRows:
         """Return the sum, expanded as the plan says."""
         kept = np.argsort(-anchor.row_norms, kind="stable")[: plan.kept]
         return cls(expansion, anchor, kept, fourth=plan.order == 4)
-
-    def _blocks(self) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
-        """Yield the rows that are not kept, whitened, with w l3 and w l4."""
-        risk, eta = self.expansion.risk, self.expansion.eta
-        p = risk.shape[1]
-        step = max(16, AT_ONCE // (p * (p + 1)))
-        weights = np.where(self._others, risk.weights, 0.0)
-        third = weights * risk.loss.third(risk.y, eta)
-        fourth = weights * risk.loss.fourth(risk.y, eta)  # type: ignore[attr-defined]  # as `higher_bounds` says
-        for rows, block in risk.design.dense_blocks():
-            for start in range(0, len(block), step):
-                part = slice(start, start + step)
-                whitened = self.anchor.whiten(block[part].T)
-                yield whitened, third[rows][part], fourth[rows][part]
 
     def remainders(self, moved: FloatArray, *, fourth: bool) -> FloatArray:
         """Return the bound on the remainder for displacements of these lengths |u|, inf beyond float64."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg.blas import dgemm
 
 from influstat.algebra.packed import packed_size
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
-from influstat.losses.base import higher_bounds
+from influstat.losses.base import Loss, higher_bounds
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.expansion import Expansion
 
@@ -21,6 +22,7 @@ SLOPE = 150.0  # operations that one evaluation of a loss's slope costs
 SWEEPS = 3.0  # gradients that a refit asks for, from the Newton step on
 SMALL = 2e10  # operations below which all sums are taken over all rows: about a second
 LARGEST_FOURTH = 2**27  # entries of T4: 1 GiB
+Spread = tuple[FloatArray, FloatArray, NDArray[np.intp]]
 KEPT = (0, 64, 128, 256, 512, 1024, 2048)
 
 
@@ -87,17 +89,16 @@ def seconds_of(operations: float) -> float:
     return operations * (perf_counter() - start) / (8 * 2.0 * 256**3)
 
 
-def sums(groups: Groups, n: int, p: int) -> Plan:
-    """Return the plan that sums over all rows for every removal."""
-    k = len(groups)
+def sums(k: int, n: int, p: int) -> Plan:
+    """Return the plan that sums over all rows for each of k removals."""
     return Plan(removals=k, order=2, kept=0, swept=k, operations=k * SWEEPS * _sweep(n, p))
 
 
 def planned(expansion: Expansion, groups: Groups) -> tuple[Plan, Anchor | None]:
     """Return the plan, and the coordinates that it has needed."""
     risk = expansion.risk
-    plan = sums(groups, *risk.shape)
-    if higher_bounds(risk.loss) is None or plan.operations <= SMALL:
+    plan = sums(len(groups), *risk.shape)
+    if not worth_expanding(risk.loss, len(groups), *risk.shape):
         return plan, None
     left = float(np.mean(expansion.left(groups)))
     try:
@@ -110,33 +111,66 @@ def planned(expansion: Expansion, groups: Groups) -> tuple[Plan, Anchor | None]:
 
 def cheapest(expansion: Expansion, anchor: Anchor, groups: Groups) -> Plan:
     """Return the plan of least cost among orders of the expansion and numbers of rows kept."""
-    n, p = expansion.risk.shape
-    best = sums(groups, n, p)
-    bounds = higher_bounds(expansion.risk.loss)
-    if bounds is None or best.operations <= SMALL:
-        return best
+    if not worth_expanding(expansion.risk.loss, len(groups), *expansion.risk.shape):
+        return sums(len(groups), *expansion.risk.shape)
+    norms = counted_norms(expansion, anchor)
+    lengths = lengths_of(expansion, groups, norms)
+    spread = -np.sort(-norms)[: KEPT[-1] + 1], lengths, np.ones(len(lengths), dtype=np.intp)
+    return cheapest_of(expansion.risk.loss, len(groups), expansion.risk.shape, spread)
+
+
+def worth_expanding(loss: Loss, removals: int, n: int, p: int) -> bool:
+    """Tell whether sums over all rows cost so much that expanding them is looked at, and can be."""
+    return higher_bounds(loss) is not None and sums(removals, n, p).operations > SMALL
+
+
+def counted_norms(expansion: Expansion, anchor: Anchor) -> FloatArray:
+    """Return |z_j| of every row, 0 for rows without weight."""
+    return np.where(expansion.risk.weights > 0, anchor.row_norms, 0.0)
+
+
+def cheapest_of(loss: Loss, removals: int, shape: tuple[int, int], spread: Spread) -> Plan:
+    """Return the plan of least cost.
+
+    Parameters
+    ----------
+    loss : Loss
+        With higher bounds.
+    removals : int
+        How many groups leave.
+    shape : tuple of int
+        (n, p).
+    spread : tuple of three ndarrays
+        The largest norms of rows, at least ``KEPT[-1] + 1`` of them where there are so many, from the largest
+        on; lengths |u| that removals move, and how many move so far.
+
+    Returns
+    -------
+    Plan
+    """
+    n, p = shape
+    best, bounds = sums(removals, n, p), higher_bounds(loss)
+    assert bounds is not None  # `worth_expanding` has asked for it
     size = packed_size(p)
-    norms = np.where(expansion.risk.weights > 0, anchor.row_norms, 0.0)
-    lengths = _lengths(expansion, anchor, groups, norms)
-    order = -np.sort(-norms)[: KEPT[-1] + 1]
-    c = expansion.risk.loss.self_concordance
+    c = loss.self_concordance
+    order, lengths, counts = spread
     for kept in KEPT:
         far = (order[kept] if kept < n else 0.0) * lengths
         with np.errstate(over="ignore"):
             third = bounds[0] / 6.0 * np.exp(c * far) * far**2 > TOLERANCE / 2.0
             fourth = bounds[1] / 24.0 * np.exp(c * far) * far**3 > TOLERANCE / 2.0
-        each = len(groups) * SWEEPS * ((4.0 * p + SLOPE) * kept + 2.0 * p * size)
+        each = removals * SWEEPS * ((4.0 * p + SLOPE) * kept + 2.0 * p * size)
         for degree, missed in ((3, third), (4, fourth)):
             build, apply = 2.0 * n * size * p, 0.0
             if degree == 4:
                 if size**2 > LARGEST_FOURTH:
                     continue
                 build += 2.0 * n * size**2
-                apply = np.count_nonzero(third) * SWEEPS * 2.0 * size**2
-            swept = int(np.count_nonzero(missed))
+                apply = np.sum(counts[third]) * SWEEPS * 2.0 * size**2
+            swept = int(np.sum(counts[missed]))
             total = build + each + apply + swept * SWEEPS * _sweep(n, p)
             if total < best.operations:
-                best = Plan(len(groups), degree, min(kept, n), swept, float(total))
+                best = Plan(removals, degree, min(kept, n), swept, float(total))
     return best
 
 
@@ -145,7 +179,7 @@ def _sweep(n: int, p: int) -> float:
     return n * (4.0 * p + SLOPE)
 
 
-def _lengths(expansion: Expansion, anchor: Anchor, groups: Groups, norms: FloatArray) -> FloatArray:
+def lengths_of(expansion: Expansion, groups: Groups, norms: FloatArray) -> FloatArray:
     """Return about how far theta moves without each group, in the norm of the Hessian, shape (K,)."""
     leverage = np.minimum(groups.sums(expansion.second * norms**2), 0.99)
     return np.asarray(groups.sums(np.abs(expansion.first) * norms) / (1.0 - leverage))

@@ -43,6 +43,18 @@ class Tensors:
             if self._fourth is not None:
                 self._fourth += (products * b) @ products.T
 
+    @property
+    def has_fourth(self) -> bool:
+        """Whether T4 is there."""
+        return self._fourth is not None
+
+    def plus(self, other: Tensors) -> Tensors:
+        """Add the sums over other rows to these."""
+        self._third += other._third
+        if self._fourth is not None and other._fourth is not None:
+            self._fourth += other._fourth
+        return self
+
     def first_order(self, u: FloatArray, *, fourth: bool) -> FloatArray:
         """Return T3[u], with `fourth` plus T4[u, u] / 2, for every u of (p, k): packed symmetric matrices."""
         result = self._third.T @ u

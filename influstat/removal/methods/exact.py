@@ -17,14 +17,13 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
-from influstat.removal.engine.chord import at_once, refits
+from influstat.removal.engine.chord import Refits, at_once, refits
 from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.plan import planned
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
 from influstat.removal.methods.base import BLOCK, Method, Outcome, without
-from influstat.removal.methods.general import left_over
 from influstat.removal.methods.newton_step import NewtonStep
 
 FINE = 4e-15  # relative gradient at which a removal is done at once; below STATIONARY once it stalls
@@ -51,21 +50,9 @@ class ExactRefit(Method):
         """Return the minimisers of one block of removals."""
         if self._rows is None:
             return self._summed(groups)
-        p, k = len(self.expansion.theta), len(groups)
-        theta, norms = np.empty((p, k)), np.empty(k)
-        done, status = np.zeros(k, dtype=np.bool_), [""] * k
-        start = 0
-        for part in progress(list(groups.blocks(at_once(p), MEMBERS)), "refits"):
-            place = slice(start, start + len(part))
-            start = place.stop
-            remainder = Remainder(self.expansion, part)
-            inverse = Downdated(self.expansion, self._newton.shared, part, remainder.factors)
-            delta, _ = self._newton.step(remainder, inverse)
-            found = refits(
-                self._rows, part, remainder.factors, inverse, self.expansion.theta[:, None] + delta
-            )
-            theta[:, place], done[place] = found.theta, found.done
-            norms[place] = found.norms / self.expansion.risk.total_weight
+        found = refits_of(self._rows, self._newton, groups)
+        theta, done, norms = found.theta, found.done, found.norms / self.expansion.risk.total_weight
+        status = [""] * len(groups)
         left = np.flatnonzero(~done)
         start = 0
         again = list(blocks(self.expansion.risk, groups.take(left))) if left.size else []
@@ -81,7 +68,7 @@ class ExactRefit(Method):
 
     def _summed(self, groups: Groups, start: FloatArray | None = None) -> Outcome:
         """Return the minimisers of one block, every gradient summed over all rows."""
-        remainder = Remainder(self.expansion, groups)
+        remainder = self.expansion.remainder(groups)
         inverse = Downdated(self.expansion, self._newton.shared, groups, remainder.factors)
         if start is None:
             start = self.expansion.theta[:, None] + self._newton.step(remainder, inverse)[0]
@@ -101,9 +88,26 @@ class ExactRefit(Method):
         """Return |grad F_k| / W; measured anew for those that the chord iteration has not finished."""
         norms = chord.norms
         if chord.left.size:
-            part = Remainder(self.expansion, groups.take(chord.left))
+            part = self.expansion.remainder(groups.take(chord.left))
             norms[chord.left] = np.linalg.norm(part.gradients(chord.theta[:, chord.left]), axis=0)
         return np.asarray(norms / self.expansion.risk.total_weight)
+
+
+def refits_of(rows: AllRows, newton: NewtonStep, groups: Groups) -> Refits:
+    """Return the refits on the expanded sum, from the Newton step on."""
+    expansion, k = rows.expansion, len(groups)
+    p = len(expansion.theta)
+    theta, done, norms = np.empty((p, k)), np.zeros(k, dtype=np.bool_), np.empty(k)
+    start = 0
+    for part in progress(list(groups.blocks(at_once(p), MEMBERS)), "refits"):
+        place = slice(start, start + len(part))
+        start = place.stop
+        remainder = expansion.remainder(part)
+        inverse = Downdated(expansion, newton.shared, part, remainder.factors)
+        delta, _ = newton.step(remainder, inverse)
+        found = refits(rows, part, remainder.factors, inverse, expansion.theta[:, None] + delta)
+        theta[:, place], done[place], norms[place] = found.theta, found.done, found.norms
+    return Refits(theta, done, norms)
 
 
 class Chord:
@@ -134,7 +138,7 @@ class Chord:
 
     def _sweep(self, active: Indices, trial: FloatArray) -> tuple[Indices, FloatArray]:
         """Measure the trial points, keep the better ones, and return those that go on, moved."""
-        gradients = Remainder(self._expansion, self._groups.take(active)).gradients(trial)
+        gradients = self._expansion.remainder(self._groups.take(active)).gradients(trial)
         measure = (np.abs(gradients) / self._scales[:, active]).max(axis=0)
         measure[~np.isfinite(measure)] = np.inf
         rate = measure / np.maximum(self._measure[active], np.finfo(np.float64).tiny)
@@ -158,14 +162,14 @@ class Chord:
         done = np.flatnonzero(self.done)
         if not done.size or risk.loss.self_concordance == 0.0 or not risk.penalty.flat(risk.shape[1]).size:
             return
-        moved = Remainder(self._expansion, self._groups.take(done)).movement(self.theta[:, done])
+        moved = self._expansion.remainder(self._groups.take(done)).movement(self.theta[:, done])
         with np.errstate(invalid="ignore"):
             self.done[done[~(risk.loss.self_concordance * moved <= FAR)]] = False
 
 
 def own_newton(expansion: Expansion, rows: Indices, start: FloatArray) -> FloatArray:
     """Return the minimiser without the rows by Newton's method of its own, or raise why there is none."""
-    part = left_over(expansion.risk, rows)
+    part = expansion.left_over(rows)
     try:
         return minimise(part, start=start).theta
     except NotConverged:  # a loss with sharp bends is easier from zero, through its smoother forms

@@ -22,7 +22,7 @@ class NewtonStep(Method):
 
     def remove(self, groups: Groups) -> Outcome:
         """Return the steps of one block of removals."""
-        remainder = Remainder(self.expansion, groups)
+        remainder = self.expansion.remainder(groups)
         inverse = Downdated(self.expansion, self.shared, groups, remainder.factors)
         delta, status = self.step(remainder, inverse)
         theta = self.expansion.theta[:, None] + delta

@@ -15,7 +15,6 @@ from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.inverse import Downdated
 from influstat.removal.methods.base import Method, Outcome, without
-from influstat.removal.methods.general import left_over
 from influstat.removal.methods.newton_step import NewtonStep, anew
 
 # Steps where shares of the penalty differ, whose coordinates round relative to the largest change, and for
@@ -35,7 +34,7 @@ class ClosedForm(Method):
     def remove(self, groups: Groups) -> Outcome:
         """Return the minimisers of one block of removals."""
         expansion = self.expansion
-        remainder = Remainder(expansion, groups)
+        remainder = expansion.remainder(groups)
         inverse = Downdated(expansion, self._newton.shared, groups, remainder.factors)
         center = remainder.gradients_at_center()
         delta = -inverse.center(center)
@@ -72,7 +71,7 @@ class ClosedForm(Method):
         """Return the step and its final gradient norm from the rows left alone: no cancellation."""
         rows = remainder.groups[k]
         inverse = anew(self.expansion, rows, float(remainder.factors[k]))
-        part = left_over(self.expansion.risk, rows)
+        part = self.expansion.left_over(rows)
         delta = -inverse.solve(center)
         norm = np.inf
         for _ in range(REFINEMENTS):  # with the residuals of the rows themselves, as a refit would

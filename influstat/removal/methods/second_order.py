@@ -52,7 +52,11 @@ class SecondOrder(Method):
 
     def _bend(self, first: FloatArray) -> FloatArray:
         """Return X'(w l3 (X theta')^2) + D^3 P[theta', theta'], shape (p, K)."""
-        result = self.expansion.risk.penalty.third(self.expansion.theta, first)
+        return self.expansion.risk.penalty.third(self.expansion.theta, first) + self.data_bend(first)
+
+    def data_bend(self, first: FloatArray) -> FloatArray:
+        """Return X'(w l3 (X theta')^2), shape (p, K), summed over all rows for every removal."""
+        result = np.zeros_like(first)
         for rows, block in self.expansion.risk.design.blocks():
             moved = block @ first
             moved *= moved

@@ -48,7 +48,7 @@ HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
 WORK = 3e8  # additions of the search, in units of n d^2: many trials for few rows
 BLOCK = 32  # units of nearly the same f that share s
 NEAR = 3  # times k: units of largest f that do not
-FEWEST, FEW, MOST = 12, 24, 72
+FEWEST, FEW, MOST = 12, 24, 36
 STEPS = (0.25, 0.15, 0.4)  # first ones of log t, log rank and log sigma
 LEAST_STEP = 0.05
 LEAST_BEND = 1e-3  # of |m|: s is not less
@@ -169,6 +169,7 @@ class Envelope:
         place: FloatArray | None = None,
     ) -> None:
         self.ordered, self.d = ordered, B.shape[1]
+        self.unit = np.eye(self.d)
         self.parts = Parts.of(f, np.concatenate([B, C], axis=1))
         size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
         self.usable = min(size) > 0.0
@@ -223,7 +224,7 @@ class Envelope:
     def _moved(self, k: int, place: FloatArray, demand: Demand) -> bool:
         """Move the mean and the covariance that make s, from 0 and a multiple of 1."""
         width, d = float(np.exp(np.clip(place[2], -9.0, 9.0))), self.d
-        mean, spread, found = np.zeros(d), width**2 / d * np.eye(d), np.inf
+        mean, spread, found = np.zeros(d), width**2 / d * self.unit, np.inf
         for _ in range(MOVES):
             before = found
             found, highest, inverse = self._value(k, place, demand, mean, spread)
@@ -249,7 +250,7 @@ class Envelope:
         t, d = relative * self.balance, self.d
         tau = max(float(self.ordered[min(max(round(rank * k), 1), len(self.ordered)) - 1]), 0.0)
         value, gram, sums = k * tau, np.zeros((2 * d, 2 * d)), np.zeros(2 * d)
-        mixed = np.concatenate([t * np.eye(d), np.eye(d) / t])  # D = (B, C) mixed
+        mixed = np.concatenate([t * self.unit, self.unit / t])  # D = (B, C) mixed
         for part in self.parts.split(NEAR * k):
             m = part.f - tau
             if mean is None or spread is None:
@@ -272,12 +273,12 @@ class Envelope:
         left = 1.0 - demand.rho(t) - 2.0 * rounding * (1.0 + size)
         need = demand.rounded_need(t)
         try:
-            factor = cho_factor(left * np.eye(d) - mixed.T @ gram @ mixed, lower=True)
+            factor = cho_factor(left * self.unit - mixed.T @ gram @ mixed, lower=True, check_finite=False)
         except LinAlgError:
             return abs(need) + value, v, None
-        solved = cho_solve(factor, v)
+        solved = cho_solve(factor, v, check_finite=False)
         quarter = float(v @ solved) / 4.0
         if not quarter >= 0.0:
             return abs(need) + value, v, None
         found = value + quarter - need + 16.0 * rounding * (value + quarter + abs(need))
-        return found, -0.5 * solved, None if mean is None else cho_solve(factor, np.eye(d))
+        return found, -0.5 * solved, None if mean is None else cho_solve(factor, self.unit)

@@ -7,7 +7,8 @@ all but F
 - if the conclusion does not stand with T, F itself is an answer; if T does not determine the quantity or
   has no null fit, its sets stay open, and in the end nothing is proven;
 - if the quick certificate of the null fit of T proves k' over the open units, no such set flips: closed;
-- with k' = 1 and squared error N without each single unit is known exactly (`null_fit`), and settles it;
+- with k' = 1 and squared error N without each single unit is known exactly (`null_fit`), and settles it; for
+  other losses `Quick.doubtful` proves most units one by one, and the others are looked at;
 - else one open unit is chosen: its sets are those that contain it (F with it, k' - 1) and those that do not
   (E with it, and the same null fit).
 
@@ -73,9 +74,13 @@ class Sign:
         return bool(null.N0 - null.margin > 0.0)
 
     def without_one(self, null: NullFit) -> FloatArray | None:
-        """Return N without each unit, less its margin, for rows and squared error."""
+        """Return N without each unit, less its margin; elsewhere 1 where it is proven to be above 0."""
         found = one_left(null)
-        return None if found is None else found - noise(null)
+        if found is not None:
+            return found - noise(null)
+        doubtful, known = Quick(null).doubtful(), np.ones(len(null.f))
+        known[doubtful] = -np.abs(null.f[doubtful])
+        return known
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,6 +248,9 @@ class _Tree:
         """Return the node's set with one unit more if that flips, by the null fit without it."""
         falls = np.flatnonzero(null.open & ~(alone > 0.0))
         for unit in falls[np.argsort(alone[falls])].tolist():
+            if self.budget.out:
+                self.limit = TIME
+                return None
             removed = node.removed.copy()
             removed[unit] = True
             without = self._null(removed, node.held, null.theta)

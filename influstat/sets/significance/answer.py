@@ -87,6 +87,8 @@ class Bracketing:
         The largest sets that are looked at.
     budget : Budget
         The time.
+    called : str
+        What the bar says is looked for.
     """
 
     def __init__(
@@ -98,9 +100,10 @@ class Bracketing:
         effects: FloatArray | None,
         most: int,
         budget: Budget,
+        called: str,
     ) -> None:
         self.problem, self.conclusion, self.effects = problem, conclusion, effects
-        self.limit_without, self.most, self.budget = limit_without, most, budget
+        self.limit_without, self.most, self.budget, self.called = limit_without, most, budget, called
         self.known = Bracket(limit=unproven)
         self.null: NullFit | None = None
         if problem is not None and conclusion is not None:
@@ -113,7 +116,7 @@ class Bracketing:
     def run(self, search: bool) -> Bracket:
         """Return the bracket; an interrupt leaves what is known so far."""
         try:
-            with self.budget.shown("significance"):
+            with self.budget.shown(self.called):
                 self._run(search)
         except KeyboardInterrupt:
             self.budget.stop()

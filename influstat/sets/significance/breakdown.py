@@ -117,7 +117,9 @@ def significance_breakdown(
     most = total - 1 if largest is None else min(largest, total - 1)
     changes = judge.effects(position)
     effects = None if changes is None else -limit.side * asked.units.sums(changes[int(upper)])
-    known = Bracketing(asked.problem, conclusion, unproven, limit_without, effects, most, budget).run(search)
+    called = f"significance of {name}"
+    work = Bracketing(asked.problem, conclusion, unproven, limit_without, effects, most, budget, called)
+    known = work.run(search)
     zero = np.zeros(len(asked.units))
     side, best = "upper" if upper else "lower", known.best
     return JudgedBreakdown(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from influstat.statistics.pictures.columns import ColumnPictures
+from influstat.statistics.pictures.influences import InfluencePictures
 from influstat.statistics.pictures.losses import LossPictures
-from influstat.statistics.pictures.residuals import ResidualPictures
-from influstat.statistics.pictures.rows import RowPictures
+from influstat.statistics.pictures.panels import PanelPictures
 
 
-class FitPlots(RowPictures, ResidualPictures, ColumnPictures, LossPictures):
+class FitPlots(PanelPictures, InfluencePictures, LossPictures):
     """The standard pictures of a fit; `fit.plot` is one of these.
 
     Every picture takes `names` (how many rows to name), `title`, `size` (width and height of a new figure in

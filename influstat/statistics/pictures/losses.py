@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence
-from influstat.input.validation import choice, whole_number
-from influstat.removal.leave_out import announced, leave_one_out
+from influstat.input.validation import FloatArray, choice, whole_number
+from influstat.input.warning import doubt
+from influstat.removal.report import ORDERS, removal_report
+from influstat.solvers import Cholesky, ConjugateGradient
 from influstat.statistics.pictures.base import Pictures, drawing
+from influstat.statistics.pictures.influences import changes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+DEFAULT = {"factorisation": Cholesky(), "conjugate gradients": ConjugateGradient()}
 
 
 class LossPictures(Pictures):
@@ -72,19 +82,180 @@ class LossPictures(Pictures):
         """
         names, fit = whole_number("names", names, at_least=0), self._fit
         choice("method", method, ("influence", "newton", "second_order"))
-        if method == "influence":
-            predicted = Influence(fit).on_loss(X, y, offset=offset).removal
-        else:
-            predicted = leave_one_out(fit, method=method).loss_change(X, y, offset=offset)
-        exact = announced(leave_one_out(fit)).loss_change(X, y, offset=offset)
+        predicted, exact = (changes(fit, X, y, offset, one) for one in (method, "exact"))
         with drawing() as plots:
             drawn: Axes = plots.predicted_against_exact(
-                predicted.sum(axis=1),
-                exact.sum(axis=1),
+                predicted,
+                exact,
                 row_labels=self._fit.row_labels,
-                outliers=names,
+                names=names,
                 title=title,
                 size=size,
                 ax=ax,
             )
         return drawn
+
+    def solvers(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        solvers: Any = None,
+        offset: Any = None,
+        columns: int | None = None,
+        names: int = 1,
+        title: str | None = None,
+        size: Any = None,
+        ax: Any = None,
+    ) -> NDArray[Any]:
+        """Draw first-order changes of a test loss by several solvers against those of exact refits.
+
+        Parameters
+        ----------
+        X, y : array_like, shapes (m, p) and (m,)
+            Test rows; the sum of their losses is drawn.
+        solvers : mapping of str to Solver, optional
+            What a panel is called -> how H^-1 g is found; a factorisation and conjugate gradients when left
+            out.
+        offset : array_like, shape (m,), optional
+            Offsets of the test rows.
+        columns : int, optional
+            Panels beside each other in a new figure.
+        names : int
+            How many rows of largest error are named in each panel, where there is room.
+        title : str, optional
+            Above the figure.
+        size : pair of float, optional
+            Width and height of a new figure in inches.
+        ax : sequence of Axes, optional
+            One per panel.
+
+        Returns
+        -------
+        ndarray of Axes
+            One per solver, all in one scale.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            There are no solvers, the test rows are not of the fit's columns, or an argument is not as above.
+
+        Warns
+        -----
+        DoubtfulResult
+            Without some rows there is no fit: they are not drawn.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=1.0).fit([[1.0], [2.0], [3.0]], [1.0, 3.0, 2.0])
+        >>> [ax.get_title() for ax in fit.plot.solvers([[1.0]], [2.0])]
+        ['factorisation', 'conjugate gradients']
+        """
+        names, fit = whole_number("names", names, at_least=0), self._fit
+        chosen: Any = DEFAULT if solvers is None else solvers
+        if not isinstance(chosen, Mapping) or not chosen:
+            was = "is empty" if isinstance(chosen, Mapping) else f"is a {type(chosen).__name__}"
+            raise InvalidArgument("solvers", "map names to solvers", was, 'Pass {"LiSSA": ist.LiSSA()}, say.')
+        predicted = {
+            str(name): Influence(fit, one).on_loss(X, y, offset=offset).removal.sum(axis=1)
+            for name, one in chosen.items()
+        }
+        exact = changes(fit, X, y, offset, "exact")
+        with drawing() as plots:
+            drawn: NDArray[Any] = plots.solver_panels(
+                predicted,
+                exact,
+                row_labels=fit.row_labels,
+                names=names,
+                columns=columns,
+                title=title,
+                size=size,
+                ax=ax,
+            )
+        return drawn
+
+    def removal_report(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        top: int = 50,
+        groups: Any = None,
+        offset: Any = None,
+        columns: int | None = None,
+        names: int = 1,
+        title: str | None = None,
+        size: Any = None,
+        ax: Any = None,
+    ) -> NDArray[Any]:
+        """Draw the orders of approximation of `Fit.removal_report` against exact refits, a panel each.
+
+        Parameters
+        ----------
+        X, y, groups, offset
+            As for `Fit.removal_report`.
+        top : int
+            How many removals, those of largest change.
+        columns : int, optional
+            Panels beside each other in a new figure.
+        names : int
+            How many removals of largest error are named in each panel, where there is room.
+        title : str, optional
+            Above the figure.
+        size : pair of float, optional
+            Width and height of a new figure in inches.
+        ax : sequence of Axes, optional
+            One per panel.
+
+        Returns
+        -------
+        ndarray of Axes
+            First order, the Newton step with the loss along its tangent and evaluated anew, and, where the
+            risk has it, second order; all in one scale.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            As `Fit.removal_report`, or an argument is not as above.
+
+        Warns
+        -----
+        DoubtfulResult
+            Some removals have no refit: they are not drawn.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=1.0).fit([[1.0], [2.0], [3.0]], [1.0, 3.0, 2.0])
+        >>> [ax.get_title() for ax in fit.plot.removal_report([[1.0]], [2.0])]
+        ['first order', 'Newton, linear', 'Newton', 'second order']
+        """
+        names = whole_number("names", names, at_least=0)
+        report = removal_report(self._fit, X, y, top=top, groups=groups, offset=offset)
+        called = {name: text for name, text, _, _ in ORDERS if name != "exact"}
+        known = {
+            called[name]: change
+            for name, change in report.changes.items()
+            if name in called and not np.isnan(change).all()
+        }
+        announce_missing(report.changes["exact"])
+        with drawing() as plots:
+            drawn: NDArray[Any] = plots.solver_panels(
+                known,
+                report.changes["exact"],
+                row_labels=report.labels,
+                names=names,
+                columns=columns,
+                title=title,
+                size=size,
+                ax=ax,
+            )
+        return drawn
+
+
+def announce_missing(exact: FloatArray) -> None:
+    """Warn once of removals that have no refit."""
+    missing = int(np.isnan(exact).sum())
+    if missing:
+        doubt(f"{missing} of {len(exact)} removals have no refit: they are not drawn.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from influstat.errors import InvalidArgument
 from influstat.input.settings import flag
 from influstat.input.validation import choice, real_number, whole_number
@@ -97,7 +99,75 @@ class ResidualPictures(Pictures):
                 smooth=smooth,
                 limit=2.0 if kind in STANDARDISED else None,
                 row_labels=self._fit.row_labels,
-                outliers=names,
+                names=names,
+                title=title,
+                size=size,
+                ax=ax,
+            )
+        return drawn
+
+    def scale_location(
+        self,
+        *,
+        smooth: bool = True,
+        names: int = 3,
+        title: str | None = None,
+        size: Any = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw roots of absolute standardised residuals against fitted values, to see where the spread grows.
+
+        Parameters
+        ----------
+        smooth : bool
+            Draw the local mean (lowess with two thirds of the rows): where it rises, so does the spread.
+        names : int
+            How many of the largest are named, where there is room.
+        title : str, optional
+            Above the axes.
+        size : pair of float, optional
+            Width and height of a new figure in inches.
+        ax : Axes, optional
+            Where to draw.
+
+        Returns
+        -------
+        Axes
+            Residuals are `standard_resid_deviance` of `Fit.diagnostics`, as in R; for squared error these
+            are the standardised residuals.
+
+        Raises
+        ------
+        Unsupported
+            The risk has no linear predictor, or its loss no deviance or variance.
+        InvalidArgument, InvalidType
+            An argument is not as above.
+
+        Warns
+        -----
+        DoubtfulResult
+            Some rows have no such residual: they are not drawn.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0], row_labels=list("abcd"))
+        >>> fit.plot.scale_location().get_ylabel()
+        'root of |standardised residual|'
+        """
+        names, smooth = whole_number("names", names, at_least=0), flag("smooth", smooth)
+        risk = require_linear(self._fit.risk, "residuals")
+        squared = constant_second(risk.loss) is not None
+        (values,) = self._columns("standard_resid_deviance")
+        with drawing() as plots:
+            drawn: Axes = plots.residuals_against_fitted(
+                risk.linear_predictor(self._fit.theta),
+                np.sqrt(np.abs(values)),
+                name=f"root of |standardised {'' if squared else 'deviance '}residual|",
+                fitted_name="fitted value" if squared else "linear predictor",
+                smooth=smooth,
+                row_labels=self._fit.row_labels,
+                names=names,
                 title=title,
                 size=size,
                 ax=ax,
@@ -160,7 +230,7 @@ class ResidualPictures(Pictures):
         >>> import influstat as ist
         >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0], row_labels=list("abcd"))
         >>> fit.plot.qq(simulations=19).get_xlabel()
-        't quantile\n(band: 95 % of 19 simulations)'
+        't quantile\n(band: 95 % of 19 simulations; orange: outside)'
         """
         names = whole_number("names", names, at_least=0)
         many = whole_number("simulations", simulations, at_least=0, at_most=MOST)
@@ -169,7 +239,7 @@ class ResidualPictures(Pictures):
             raise InvalidArgument("level", "be between 0 and 1", f"is {share:g}", "Pass 0.95, say.")
         seed = whole_number("seed", seed, at_least=0)
         found = residual_quantiles(self._fit, simulations=many, level=share, seed=seed)
-        note = f"(band: {100.0 * share:g} % of {found.simulations} simulations)"
+        note = f"(band: {100.0 * share:g} % of {found.simulations} simulations; orange: outside)"
         with drawing() as plots:
             drawn: Axes = plots.residual_quantiles(
                 found.residuals,
@@ -178,7 +248,7 @@ class ResidualPictures(Pictures):
                 quantile_name=f"{found.distribution} quantile",
                 note="(no envelope)" if found.envelope is None else note,
                 row_labels=self._fit.row_labels,
-                outliers=names,
+                names=names,
                 title=title,
                 size=size,
                 ax=ax,

@@ -74,7 +74,7 @@ class RowPictures(Pictures):
                 residual,
                 distance,
                 row_labels=self._fit.row_labels,
-                outliers=names,
+                names=names,
                 coefficients=float(np.nansum(leverage)),
                 limit=2.0,
                 title=title,
@@ -93,7 +93,7 @@ class RowPictures(Pictures):
         size: Any = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Draw one measure of every row as a stem over its position.
+        r"""Draw one measure of every row as a stem over its position.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class RowPictures(Pictures):
         >>> import influstat as ist
         >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0], row_labels=list("abcd"))
         >>> [text.get_text() for text in fit.plot.index("dfb_x0", names=1).texts]
-        ['1', '', 'd']
+        ['limit of R\n= 1', '-1', 'd']
         """
         names = whole_number("names", names, at_least=0)
         values, said, kind = self._measure(measure)
@@ -143,7 +143,7 @@ class RowPictures(Pictures):
                 values,
                 name=said,
                 row_labels=self._fit.row_labels,
-                outliers=names,
+                names=names,
                 threshold=limit,
                 threshold_name=name,
                 origin=1.0 if kind == "cov_ratio" else 0.0,
@@ -216,7 +216,7 @@ class RowPictures(Pictures):
             drawn: NDArray[Any] = plots.influence_panels(
                 {self._fit.names[k]: table[:, k] for k in chosen},
                 row_labels=self._fit.row_labels,
-                outliers=names,
+                names=names,
                 threshold=limit,
                 threshold_name=name,
                 columns=columns,
@@ -275,7 +275,7 @@ class RowPictures(Pictures):
                 residual,
                 float(np.nansum(leverage)),
                 row_labels=self._fit.row_labels,
-                outliers=names,
+                names=names,
                 residual_name=NAMES["standard_resid"],
                 title=title,
                 size=size,
@@ -290,7 +290,7 @@ class RowPictures(Pictures):
         with suppress(Unsupported, InvalidArgument):  # no leverages, or not more rows than coefficients
             chosen, limits = rules_of(self._fit, rules)
             symbol = chosen[kind].symbol
-            return limits[kind], None if symbol == f"{limits[kind]:g}" else symbol
+            return limits[kind], f"limit of {rules}" if symbol == f"{limits[kind]:g}" else symbol
         return None, None
 
     def _coefficients(self, coefficients: Any) -> list[int]:

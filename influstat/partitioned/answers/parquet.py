@@ -1,0 +1,172 @@
+"""Answers as a folder of Parquet files: finished partitions are kept, and a rerun goes on from them.
+
+A file is written under another name, flushed and then renamed, so that whatever has its final name is whole.
+It carries the fingerprint of its question, and so does the folder's manifest: what belongs to another
+question is never taken for finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from influstat.errors import InvalidArgument, PartitionError
+from influstat.partitioned.answers.part import Ask, Failed, Part
+from influstat.partitioned.block import Block
+from influstat.partitioned.sources.parquet import pyarrow_parquet
+
+MANIFEST = "influstat.json"
+KEY = b"influstat"
+UNFINISHED = ".unfinished"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where an answer is written.
+
+    Attributes
+    ----------
+    path : str
+        The folder.
+    token : str
+        The fingerprint of question and data.
+    """
+
+    path: str
+    token: str
+
+    def file(self, partition: int) -> Path:
+        """Return the file of a partition."""
+        return Path(self.path) / f"part-{partition:06d}.parquet"
+
+    def prepare(self, described: dict[str, Any]) -> None:
+        """Make the folder, or raise where it cannot be written to or holds something else."""
+        folder = Path(self.path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            manifest = folder / MANIFEST
+            if manifest.exists():
+                self._require_same(json.loads(manifest.read_text(encoding="utf-8")))
+            elif any(folder.iterdir()):
+                was = f"is {self.path!r}, which holds other files"
+                raise InvalidArgument("path", "be a new or empty folder", was, "Choose another folder.")
+            for left in folder.glob(f"*{UNFINISHED}"):
+                left.unlink()
+            text = json.dumps({"question": self.token, **described}, indent=1)
+            self._replace(manifest, lambda path: Path(path).write_text(text, encoding="utf-8"))
+        except OSError as error:
+            raise PartitionError(
+                f"{self.path} cannot be written to: {error}. Choose a folder that can be."
+            ) from error
+        except ValueError as error:
+            if isinstance(error, InvalidArgument):
+                raise
+            raise PartitionError(
+                f"{folder / MANIFEST} cannot be read: {error}. Choose a new folder."
+            ) from error
+
+    def _require_same(self, known: dict[str, Any]) -> None:
+        if known.get("question") != self.token:
+            raise InvalidArgument(
+                "path",
+                "hold the answer to this question, or nothing",
+                f"is {self.path!r}, which holds that to another ({known.get('quantity')}), or of other data",
+                "Choose another folder, or empty this one.",
+            )
+
+    def finished(self, partition: int) -> bool:
+        """Tell whether the partition's answer to this very question is there, whole."""
+        path = self.file(partition)
+        if not path.exists():
+            return False
+        try:
+            found = pyarrow_parquet().read_metadata(path).metadata or {}
+        except (OSError, ValueError):
+            return False
+        return bool(found.get(KEY) == self._stamp(partition))
+
+    def _stamp(self, partition: int) -> bytes:
+        return f"{self.token} {partition}".encode()
+
+    def write(self, partition: int, parts: Iterable[Part]) -> Written:
+        """Write the answer of one partition, a row group for each of its parts; nothing without rows."""
+        known, done = iter(parts), Written(partition, 0, Failed())
+        first = next((part for part in known if len(part.positions)), None)
+        if first is None:
+            return done
+        stamp = self._stamp(partition)
+
+        def content(path: str) -> None:
+            nonlocal done
+            table = _stamped(first, stamp)
+            with pyarrow_parquet().ParquetWriter(path, table.schema) as writer:
+                writer.write_table(table)
+                done = done.plus(first)
+                for part in known:
+                    writer.write_table(_stamped(part, stamp))
+                    done = done.plus(part)
+
+        try:
+            self._replace(self.file(partition), content)
+        except OSError as error:
+            if isinstance(error, PartitionError):
+                raise
+            raise PartitionError(
+                f"The answer of partition {partition} could not be written to {self.path}: {error}. "
+                "Make room, and ask again: partitions that are finished are kept."
+            ) from error
+        return done
+
+    def _replace(self, path: Path, write: Any) -> None:
+        """Write under another name, flush, and rename; leave nothing behind where that fails."""
+        other = path.with_name(f"{path.name}.{uuid4().hex}{UNFINISHED}")
+        try:
+            write(str(other))
+            with other.open("rb+") as file:
+                os.fsync(file.fileno())
+            other.replace(path)
+        finally:
+            other.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written of a partition."""
+
+    partition: int
+    rows: int
+    failed: Failed
+    left: None = None  # no row waits
+    entries: int = 0
+
+    def plus(self, part: Part) -> Written:
+        """Return the same with one more part."""
+        return Written(self.partition, self.rows + len(part.positions), self.failed.plus(part.failed))
+
+
+def _stamped(part: Part, stamp: bytes) -> Any:
+    """Return the part as a table of pyarrow that carries the fingerprint."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(part.frame())
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: stamp})
+
+
+@dataclass(frozen=True, eq=False)
+class Writing:
+    """Answer and write one partition where it is read; one that leaves rows comes back to be finished."""
+
+    ask: Ask
+    folder: Folder
+
+    def __call__(self, partition: int, block: Block) -> Written | Part:
+        """Return what was written, or the part."""
+        if not self.ask.question.leaves:
+            return self.folder.write(partition, self.ask.pieces(partition, block))
+        part = self.ask(partition, block)
+        return self.folder.write(partition, [part]) if part.left is None else part

@@ -1,0 +1,79 @@
+"""`Block`: the rows of one partition as they were read, before a risk has checked them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import InflustatError, InvalidArgument, InvalidType
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The rows of one partition.
+
+    Attributes
+    ----------
+    X : ndarray or scipy.sparse.csr_array, shape (k, p)
+        The rows, in the type that they are kept in: float32 stays float32.
+    y : ndarray, shape (k,)
+        Targets.
+    weights, offset, labels : ndarray of shape (k,), or None
+        None stands for ones, zeros, and positions counted over all partitions.
+    place : str
+        What the partition is called in errors.
+    """
+
+    X: Any
+    y: Any
+    weights: Any = None
+    offset: Any = None
+    labels: Any = None
+    place: str = ""
+
+    def __len__(self) -> int:
+        """Return k."""
+        return int(np.shape(self.X)[0])
+
+    def placed(self, place: str) -> Block:
+        """Return the block that knows what its partition is called."""
+        return replace(self, place=place)
+
+    def checked(self, columns: int) -> Block:
+        """Return the block, or raise where its parts do not belong together."""
+        shape = np.shape(self.X)
+        if len(shape) != 2 or shape[1] != columns:
+            raise InvalidArgument(
+                "X",
+                f"have the {columns} columns of the first partition",
+                f"has shape {shape}",
+                "Make all partitions of the same columns, in the same order.",
+            )
+        for name in ("y", "weights", "offset", "labels"):
+            value = getattr(self, name)
+            if value is not None and np.shape(value)[:1] != shape[:1]:
+                raise InvalidArgument(
+                    name,
+                    f"have one entry per row of X ({shape[0]})",
+                    f"has {np.shape(value)[0] if np.ndim(value) else 'none'}",
+                    "Cut it as X is cut.",
+                )
+        return self
+
+    def take(self, rows: Any) -> Block:
+        """Return the chosen rows."""
+        parts: dict[str, Any] = {
+            name: None if getattr(self, name) is None else np.asarray(getattr(self, name))[rows]
+            for name in ("y", "weights", "offset", "labels")
+        }
+        return replace(self, X=self.X[rows], **parts)
+
+
+def of_partition(error: InflustatError, place: str) -> InflustatError:
+    """Return the error with the partition that it comes from: "X of partition 731 (part-731.parquet)"."""
+    if isinstance(error, (InvalidArgument, InvalidType)):
+        named = f"{error.argument} of {place}"
+        return type(error)(named, error.need, str(error.value), error.remedy)
+    return type(error)(f"{place}: {error}")

@@ -1,0 +1,221 @@
+"""`partitions`: the one entry for rows that are read a partition at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.printing import short
+from influstat.input.tables import as_array
+from influstat.input.validation import any_array, numeric_array, whole_number
+from influstat.partitioned.runners.base import Runner, Serial, Threads
+from influstat.partitioned.runners.cluster import Cluster, is_client
+from influstat.partitioned.sources.arrays import ArraySource
+from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.chunks import ChunkSource
+from influstat.partitioned.sources.columns import Columns, read_levels, read_names
+from influstat.partitioned.sources.dask_collections import (
+    DaskArraySource,
+    DaskFrameSource,
+    frame_labels,
+    kind_of,
+)
+from influstat.partitioned.sources.parquet import ParquetSource, are_paths
+
+KINDS = (
+    "be arrays, memory maps, a csr_array, the path of a Parquet file or folder, a dask "
+    "array or dataframe, or a callable that returns an iterator of chunks"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Partitions:
+    """Rows in partitions, and who works on them; made by `influstat.partitions`.
+
+    Attributes
+    ----------
+    source : Source
+        Where the rows are.
+    runner : Runner
+        Who reads and works on them.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> ist.partitions(np.ones((4, 2)), np.ones(4), rows=2, runner="serial")
+    Partitions(ArraySource of 2 columns, Serial of 1)
+    """
+
+    source: Source
+    runner: Runner
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns of X are called."""
+        return self.source.names
+
+    def __repr__(self) -> str:
+        kind, runner = type(self.source).__name__, type(self.runner).__name__
+        return f"Partitions({kind} of {len(self.names)} columns, {runner} of {self.runner.workers})"
+
+
+def partitions(
+    data: Any,
+    y: Any = None,
+    *,
+    columns: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    labels: Any = None,
+    levels: Any = None,
+    rows: Any = None,
+    runner: Any = None,
+) -> Partitions:
+    """Return rows that are read a partition at a time: beyond memory, or on several machines.
+
+    Parameters
+    ----------
+    data : see below
+        - ndarray, `np.memmap` or scipy.sparse, shape (n, p), cut into partitions of `rows` rows. float32
+          stays float32 until it is worked on; the file of a memory map is read piece by piece.
+        - path of a Parquet file or of a folder of them (also a list of paths): a row group is a partition.
+        - dask.array (cut along rows) or dask.dataframe.
+        - a callable that returns a new iterator of chunks each time it is called: (X, y), (X, y, weights),
+          a dict of arrays, or a DataFrame.
+    y : array_like of shape (n,), dask.array, or str
+        Targets; the name of their column where the data are a table.
+    columns : sequence of str, optional
+        Of a table, the columns of X; all that are not named otherwise when left out. Of arrays, their names.
+    weights, offset, labels : array_like of shape (n,), or str, optional
+        w_i >= 0 (default 1), o_i (default 0) and what rows are called: positions over all partitions where
+        left out; of a dask.dataframe "index" is its index, and so it is where divisions are known.
+    levels : dict of lists, optional
+        Of columns of a table that hold categories: all of them, the same for every partition, of which the
+        first is the reference. The others become columns of 0 and 1, called "colour[T.red]".
+    rows : int or list of int, optional
+        Rows of a partition (or of each), for arrays; about 16 MiB of X when left out.
+    runner : {"serial", "threads"}, int, or dask.distributed.Client, optional
+        One thread; as many as there are processors (or as `int` says), the default; or a cluster's workers.
+
+    Returns
+    -------
+    Partitions
+        What `ist.Logistic(lam=1.0).fit`, other models and `ist.PartitionedRisk` take in place of X and y.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType
+        The parts do not belong together; a column does not exist; the client is closed.
+    MissingDependency
+        Parquet or a dask client is asked for, and the package is not installed.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> X, y = np.array([[1.0], [1.0], [1.0]]), np.array([1.0, 3.0, 5.0])
+    >>> data = ist.partitions(X, y, rows=2)             # two partitions, of two rows and of one
+    >>> fit = ist.Ridge(lam=1.0).fit(data)
+    >>> fit.theta                                       # 9 / (3 + 1)
+    array([2.25])
+    """
+    extra = {"weights": weights, "offset": offset, "labels": labels}
+    source = _source(data, y, columns, read_levels(levels), rows, extra)
+    return Partitions(source, _runner(runner, source))
+
+
+def beyond_memory(data: Any) -> bool:
+    """Tell whether `data` is a dask collection, or the path of files, whose rows nobody wants in memory."""
+    return bool(kind_of(data)) or are_paths(data)
+
+
+def _source(data: Any, y: Any, columns: Any, levels: Any, rows: Any, extra: dict[str, Any]) -> Source:
+    if isinstance(data, Source):
+        return data
+    if are_paths(data):
+        _only_names(rows, extra, "a table")
+        return ParquetSource(data, _columns(y, columns, levels, **extra))
+    kind = kind_of(data)
+    if kind == "array":
+        if y is None:
+            raise InvalidArgument("y", "be given with arrays", "is left out", "Pass their targets.")
+        if rows is not None:
+            raise InvalidArgument("rows", "be left out with dask arrays", "is given", "Call X.rechunk.")
+        return DaskArraySource(data, y, names=read_names(columns), **extra)
+    if kind == "dataframe":
+        _only_names(rows, extra, "a table")
+        extra["labels"], of_index = frame_labels(data, extra["labels"])
+        return DaskFrameSource(data, replace(_columns(y, columns, levels, **extra), index=of_index))
+    if callable(data):
+        _only_names(rows, extra, "a callable")
+        return ChunkSource(data, None if y is None else _columns(y, columns, levels, **extra))
+    if levels:
+        raise InvalidArgument("levels", "be left out with arrays", "is given", "Arrays hold numbers alone.")
+    if isinstance(data, np.ndarray) or sp.issparse(data):
+        if y is None:
+            raise InvalidArgument("y", "be given with arrays", "is left out", "Pass their targets.")
+        named = read_names(columns)
+        if isinstance(rows, (list, tuple)) or (isinstance(rows, np.ndarray) and rows.ndim == 1):
+            rows = [whole_number("rows", one, at_least=0) for one in rows]
+        elif rows is not None:
+            rows = whole_number("rows", rows, at_least=1)
+        arrays = {name: None if value is None else _array(name, value) for name, value in extra.items()}
+        return ArraySource(_matrix(data), _array("y", y), rows=rows, names=named, **arrays)
+    raise InvalidType("data", KINDS, f"is {short(data)}", "Convert it, e.g. with np.asarray.")
+
+
+def _matrix(data: Any) -> Any:
+    """Return X of numbers as it is, or raise; entries are looked at when they are read."""
+    if data.ndim != 2 or data.shape[1] == 0:
+        was = f"has shape {data.shape}"
+        raise InvalidArgument("data", "be two-dimensional (rows, columns)", was, "Pass a matrix.")
+    return data if data.dtype.kind in "fiub" or sp.issparse(data) else numeric_array("data", data)
+
+
+def _array(name: str, value: Any) -> Any:
+    """Return one entry per row, an ndarray as it is: it may lie in a file."""
+    return value if isinstance(value, np.ndarray) else any_array(name, as_array(name, value))
+
+
+def _only_names(rows: Any, extra: dict[str, Any], what: str) -> None:
+    given = [
+        name
+        for name, value in {"rows": rows, **extra}.items()
+        if not (value is None or isinstance(value, str))
+    ]
+    if given:
+        need = f"be left out, or name a column, with {what}"
+        raise InvalidArgument(given[0], need, "is given", "Let the data hold it, and name its column.")
+
+
+def _columns(y: Any, columns: Any, levels: Any, **extra: Any) -> Columns:
+    """Return which columns of a table are what, all of them named by text."""
+    for name, value in {"y": y, **extra}.items():
+        if not (isinstance(value, str) or (value is None and name != "y")):
+            raise InvalidType(name, "name a column of the table", f"is {short(value)}", "Pass its name.")
+    return Columns(y, read_names(columns), levels=levels, **extra)
+
+
+def _runner(runner: Any, source: Source) -> Runner:
+    found: Runner
+    if isinstance(runner, Runner):
+        found = runner
+    elif runner is None or (isinstance(runner, str) and runner == "threads"):
+        found = Threads()
+    elif isinstance(runner, str) and runner == "serial":
+        found = Serial()
+    elif is_client(runner):
+        found = Cluster(runner)
+    elif isinstance(runner, int) and not isinstance(runner, bool):
+        found = Threads(whole_number("runner", runner, at_least=1))
+    else:
+        raise InvalidType(
+            "runner",
+            'be "serial", "threads", a number of threads, or a dask client',
+            f"is {short(runner)}",
+            "Pass one of these.",
+        )
+    return Serial() if source.in_order else found

@@ -1,0 +1,110 @@
+"""`Recipe`: how the rows of a partition become a `LinearRisk`, checked and named on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import InflustatError
+from influstat.input.design import Design
+from influstat.input.labels import called
+from influstat.input.validation import FloatArray, vector
+from influstat.losses.base import Loss
+from influstat.partitioned.block import Block, of_partition
+from influstat.risks.linear import LinearRisk
+from influstat.risks.penalties import L2, Penalty
+from influstat.risks.protocol import Protocol
+from influstat.risks.rows import Rows, nonnegative_weights, read_targets
+
+
+class RememberedRows(Rows):
+    """Rows that keep X theta + offset of the theta last asked for: losses, slopes and curvatures share it."""
+
+    def linear_predictor(self, theta: FloatArray) -> FloatArray:
+        """Return eta = X theta + offset, a copy."""
+        last = self.__dict__.get("_last")
+        if last is None or not np.array_equal(last[0], theta):
+            last = theta.copy(), super().linear_predictor(theta)
+            self.__dict__["_last"] = last
+        return last[1].copy()
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """What all partitions have in common.
+
+    Attributes
+    ----------
+    loss : Loss
+        The pointwise loss.
+    columns : tuple of str
+        Names of the columns of X.
+    intercept : bool
+        Whether an unpenalised column of ones is appended.
+    penalty : Penalty
+        The total penalty, placed.
+    protocol, test_protocol : Protocol
+        What leaves with a row, and what the loss of a new row holds.
+    """
+
+    loss: Loss
+    columns: tuple[str, ...]
+    intercept: bool
+    penalty: Penalty
+    protocol: Protocol
+    test_protocol: Protocol
+    named: bool = False  # whether a table names the columns
+    total_weight: float = field(default=1.0)  # W; 1 makes mean scale sum scale
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return (*self.columns, "intercept") if self.intercept else self.columns
+
+    def of_weight(self, total: float) -> Recipe:
+        """Return the same for answers, once W is known."""
+        return replace(self, total_weight=total)
+
+    def summed(self) -> Recipe:
+        """Return the same for sums over rows alone: no penalty, and sum scale."""
+        return replace(self, penalty=L2(), total_weight=1.0)
+
+    def risk(self, block: Block, start: int = 0) -> LinearRisk | None:
+        """Return the risk of the block's rows, W that of all partitions; None where it has none.
+
+        Parameters
+        ----------
+        block : Block
+            The rows.
+        start : int
+            Position of its first row among all.
+
+        Returns
+        -------
+        LinearRisk or None
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            The rows are not usable: the message names partition and row.
+        """
+        try:
+            block = block.checked(len(self.columns))
+            n = len(block)
+            if n == 0:
+                return None
+            design = Design(block.X, intercept=self.intercept, names=self.columns)
+            if self.named:
+                design.columns = list(self.columns)
+            y = read_targets(self.loss, block.y, n)
+            weights = np.ones(n) if block.weights is None else nonnegative_weights(block.weights, n)
+            offset = np.zeros(n) if block.offset is None else vector("offset", block.offset, n)
+        except InflustatError as error:
+            raise of_partition(error, block.place) from error
+        labels: Any = (
+            np.arange(start, start + n) if block.labels is None else called(np.asarray(block.labels))
+        )
+        rows = RememberedRows(design, y, weights, offset, labels, self.total_weight)
+        return LinearRisk.of_parts(self.loss, rows, self.penalty, self.protocol, self.test_protocol)

@@ -1,0 +1,1 @@
+"""Who carries out work on partitions: one thread, several, or the workers of a Dask client."""

@@ -1,0 +1,133 @@
+"""The workers of a Dask client: Dask runs a lost worker's partitions again, and no answer changes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from typing import Any
+
+from influstat.errors import InflustatError, InvalidArgument, PartitionError
+from influstat.partitioned.block import Block
+from influstat.partitioned.runners.base import Runner, Single, Span, Work, added, spans
+from influstat.partitioned.sources.base import Source
+
+ATTEMPTS = 3  # at one partition, where what it needs was lost with a worker
+AHEAD = 4  # tasks handed over for each thread of the workers
+RUNNING = "running"
+
+
+def is_client(value: Any) -> bool:
+    """Tell whether `value` is a client of dask.distributed, without an import."""
+    return type(value).__module__.partition(".")[0] == "distributed" and hasattr(value, "submit")
+
+
+class Cluster(Runner):
+    """The workers of a client.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client
+        Connected.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._require_running()
+
+    @property
+    def workers(self) -> int:  # type: ignore[override]  # they come and go
+        """How many threads the workers have."""
+        return max(1, sum(int(one) for one in self._client.nthreads().values()))
+
+    def _require_running(self) -> None:
+        if self._client.status != RUNNING:
+            raise InvalidArgument(
+                "runner", "be a client that is connected", f"is {self._client.status}", "Connect it anew."
+            )
+
+    def map(self, source: Source, work: Work, partitions: Iterable[int]) -> Iterator[Any]:
+        """Yield work(k, block k) for every partition k, in order."""
+        return self._results(work, partitions, lambda shared, k: self._one(source, shared, k))
+
+    def reduce(self, source: Source, work: Work) -> Any:
+        """Return the sum of work(k, block k) over all partitions, folded in spans as everywhere."""
+
+        def begin(shared: Any, span: range) -> Any:
+            if source.everywhere and source.lazy(span[0]) is None:
+                return self._client.submit(_span, source, shared, span, pure=False)
+            return self._chain([self._one(source, shared, k) for k in span])
+
+        total = None
+        for part in self._results(work, spans(source.partitions()), begin):
+            total = added(total, part)
+        return total
+
+    def _one(self, source: Source, shared: Any, partition: int) -> Any:
+        """Return the future of one partition; rows of this process are sent."""
+        lazy = source.lazy(partition)
+        if lazy is None and source.everywhere:
+            return self._client.submit(_read, source, shared, partition, pure=False)
+        if lazy is None:
+            block = self._client.scatter(source.block(partition), hash=False)
+        else:
+            block = self._client.compute(lazy)
+        return self._client.submit(_apply, shared, partition, block, source.place(partition), pure=False)
+
+    def _chain(self, parts: list[Any]) -> Any:
+        total = parts[0]
+        for part in parts[1:]:
+            total = self._client.submit(_sum, total, part, pure=False)
+        return total
+
+    def _results(self, work: Work, items: Iterable[Any], begin: Callable[[Any, Any], Any]) -> Iterator[Any]:
+        """Yield the results in order, a few ahead of what is asked for."""
+        self._require_running()
+        shared = self._shared(work)
+        ahead: deque[tuple[Any, Any]] = deque()
+        for item in items:
+            ahead.append((item, begin(shared, item)))
+            if len(ahead) >= AHEAD * self.workers:
+                yield self._result(work, *ahead.popleft(), begin)
+        while ahead:
+            yield self._result(work, *ahead.popleft(), begin)
+
+    def _shared(self, work: Work) -> Any:
+        """Send what all partitions are asked to every worker once."""
+        return self._client.scatter(work, broadcast=True, hash=False)
+
+    def _result(self, work: Work, item: Any, future: Any, begin: Callable[[Any, Any], Any]) -> Any:
+        """Return the result of a future; begin anew where what it needs was lost."""
+        from asyncio import CancelledError as Cancelled
+        from concurrent.futures import CancelledError
+
+        for attempt in range(ATTEMPTS):
+            try:
+                return future.result()
+            except InflustatError:
+                raise
+            except (CancelledError, Cancelled, OSError, RuntimeError, TimeoutError) as error:
+                if self._client.status != RUNNING or attempt + 1 == ATTEMPTS:
+                    raise PartitionError(
+                        f"The dask client or its workers have gone ({type(error).__name__}: {error}). "
+                        "Connect anew and ask again: partitions that are written are kept."
+                    ) from error
+                future = begin(self._shared(work), item)
+        raise AssertionError("not reached")  # pragma: no cover
+
+
+def _apply(work: Work, partition: int, block: Block, place: str) -> Any:
+    return work(partition, block.placed(place))
+
+
+def _read(source: Source, work: Work, partition: int) -> Any:
+    return Single(source, work)(partition)
+
+
+def _span(source: Source, work: Work, partitions: range) -> Any:
+    return Span(source, work)(partitions)
+
+
+def _sum(total: Any, part: Any) -> Any:
+    """Return the sum; a result that Dask may hand out again is not written to."""
+    return added(deepcopy(total), part)

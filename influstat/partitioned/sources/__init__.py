@@ -1,0 +1,1 @@
+"""Where rows come from, a partition at a time: one file a kind."""

@@ -1,0 +1,128 @@
+"""Arrays: in memory, sparse, or mapped from a file that is read piece by piece and never mapped whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
+from influstat.partitioned.block import Block
+from influstat.partitioned.sources.base import Source, csr
+
+ENTRIES = 2**22  # of X in one partition where the caller leaves it open: 16 MiB of float32
+
+
+class MappedFile:
+    """The rows of a `np.memmap`, read from its file: pages of a map would count as memory of this process."""
+
+    def __init__(self, array: np.memmap[Any, Any]) -> None:
+        self.path, self.start = str(array.filename), array.offset
+        self.dtype, self.shape = array.dtype, array.shape
+        self._row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        """Return consecutive rows."""
+        start, stop, _ = rows.indices(self.shape[0])
+        count = (stop - start) * int(np.prod(self.shape[1:], dtype=np.int64))
+        with Path(self.path).open("rb") as file:
+            file.seek(self.start + start * self._row_bytes)
+            found = np.fromfile(file, dtype=self.dtype, count=count)
+        return found.reshape(stop - start, *self.shape[1:])
+
+
+def _rows_of(array: Any) -> Any:
+    """Return what rows are sliced from: the file of a whole memory map, a csr_array, or the array itself."""
+    if sp.issparse(array):
+        return csr(array)
+    mapped = isinstance(array, np.memmap) and array.filename is not None and array.flags.c_contiguous
+    if mapped and isinstance(array.base, np.memmap):
+        mapped = False  # a view of a map: its place in the file is not known
+    return MappedFile(array) if mapped else array
+
+
+class ArraySource(Source):
+    """Arrays cut into partitions of as many rows each.
+
+    Parameters
+    ----------
+    X, y, weights, offset, labels : array_like
+        As those of `Block`, for all rows.
+    rows : int, list of int, or None
+        Rows of a partition, or of each; about 16 MiB of X where it is None.
+    names : tuple of str, or None
+        What the columns are called; x0, x1, ... where it is None.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        labels: Any = None,
+        rows: Any = None,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
+        n, p = X.shape
+        self.names = names or tuple(f"x{j}" for j in range(p))
+        if len(self.names) != p:
+            was = f"has {len(self.names)}"
+            raise InvalidArgument("columns", f"have one name per column of X ({p})", was, "Correct it.")
+        step = max(1, ENTRIES // max(1, p)) if rows is None else rows
+        self._cuts = _even(n, step) if isinstance(step, int) else np.cumsum([0, *step])
+        if self._cuts[-1] != n:
+            raise InvalidArgument(
+                "rows", f"add up to the rows of X ({n})", f"adds up to {self._cuts[-1]}", "Correct it."
+            )
+        parts = {"X": X, "y": y, "weights": weights, "offset": offset, "labels": labels}
+        for name, value in parts.items():
+            if value is not None and np.shape(value)[:1] != (n,):
+                raise InvalidArgument(
+                    name, f"have one entry per row of X ({n})", f"has shape {np.shape(value)}", "Correct it."
+                )
+        self._parts = {name: None if value is None else _rows_of(value) for name, value in parts.items()}
+        known = [part for part in self._parts.values() if part is not None]
+        self.everywhere = all(isinstance(part, MappedFile) for part in known)
+
+    def partitions(self) -> int:
+        """Return how many there are."""
+        return len(self._cuts) - 1
+
+    def rows(self) -> int:
+        """Return n."""
+        return int(self._cuts[-1])
+
+    def read(self, partition: int) -> Block:
+        """Return consecutive rows."""
+        rows = slice(int(self._cuts[partition]), int(self._cuts[partition + 1]))
+        found: dict[str, Any] = {
+            name: None if part is None else part[rows] for name, part in self._parts.items()
+        }
+        return Block(**found)
+
+    def identity(self) -> tuple[Any, ...]:
+        """Return cuts, shapes and types; of files their names and times too."""
+        return (self._cuts, *(_identity(part) for part in self._parts.values()))
+
+
+def _even(n: int, step: int) -> NDArray[np.intp]:
+    return np.append(np.arange(0, n, step), n).astype(np.intp)
+
+
+def _identity(part: Any) -> Any:
+    if part is None:
+        return None
+    if isinstance(part, MappedFile):
+        return part.path, file_stamp(part.path), part.start, str(part.dtype), part.shape
+    return str(part.dtype), part.shape
+
+
+def file_stamp(path: str) -> tuple[int, int]:
+    """Return size and time of the last change of a file."""
+    known = Path(path).stat()
+    return known.st_size, known.st_mtime_ns

@@ -1,0 +1,69 @@
+"""`Source`: what every kind of partitioned data offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import scipy.sparse as sp
+
+from influstat.errors import InflustatError
+from influstat.partitioned.block import Block, of_partition
+
+
+class Source(ABC):
+    """Rows in partitions that are read one at a time, as often as is wanted, and always the same.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What the columns are called.
+    named : bool
+        Whether a table names them, so that tables of new rows must name theirs alike.
+    everywhere : bool
+        Whether other processes can read it too: files can, arrays of this process cannot.
+    in_order : bool
+        Whether partitions must be read one after the other.
+    """
+
+    names: tuple[str, ...]
+    named = False
+    everywhere = True
+    in_order = False
+
+    @abstractmethod
+    def partitions(self) -> int:
+        """Return how many partitions there are; where that is not known, read through them once."""
+
+    @abstractmethod
+    def read(self, partition: int) -> Block:
+        """Return the rows of one partition; it may be empty."""
+
+    def block(self, partition: int) -> Block:
+        """Return the rows of one partition, which know its name; errors name it."""
+        place = self.place(partition)
+        try:
+            return self.read(partition).placed(place)
+        except InflustatError as error:
+            raise of_partition(error, place) from error
+
+    @abstractmethod
+    def identity(self) -> tuple[Any, ...]:
+        """Return what tells these data from others, without reading them."""
+
+    def place(self, partition: int) -> str:
+        """Return what a partition is called in messages."""
+        return f"partition {partition}"
+
+    def rows(self) -> int | None:
+        """Return how many rows there are in all, None where that is not known without reading them."""
+        return None
+
+    def lazy(self, partition: int) -> Any:
+        """Return a dask Delayed of the block where the data are dask's own, else None."""
+        del partition
+
+
+def csr(matrix: Any) -> Any:
+    """Return a sparse matrix in rows, as `csr_array`."""
+    return sp.csr_array(matrix)

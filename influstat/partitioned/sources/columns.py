@@ -1,0 +1,176 @@
+"""`Columns`: which columns of a table are what, the same in every partition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.printing import nearest_first, short
+from influstat.input.settings import texts
+from influstat.input.validation import FloatArray
+from influstat.partitioned.block import Block
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are what; the others are the rows x_i where `x` is None.
+
+    `levels` are the categories of columns that have some: each but the first is a column of 0 and 1, called
+    as a formula would, "colour[T.red]".
+    """
+
+    y: str
+    x: tuple[str, ...] | None = None
+    weights: str | None = None
+    offset: str | None = None
+    labels: str | None = None
+    index: bool = False  # whether the table's index has the labels
+    levels: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+
+    def chosen(self, names: Sequence[str], index: Sequence[str] = ()) -> Columns:
+        """Return the same with the columns of X named, or raise where the table lacks one.
+
+        `index` are columns in which a file keeps the index of its table: no columns of X unless named.
+
+        Returns
+        -------
+        Columns
+        """
+        special = [one for one in (self.y, self.weights, self.offset, self.labels) if one is not None]
+        special += index
+        x = tuple(name for name in names if name not in special) if self.x is None else self.x
+        for argument, wanted in (("y", [self.y]), ("columns", x)):
+            for name in wanted:
+                if name not in names:
+                    raise missing(argument, name, names)
+        for argument in ("weights", "offset", "labels"):
+            name = getattr(self, argument)
+            if name is not None and name not in names:
+                raise missing(argument, name, names)
+        if not x:
+            raise InvalidArgument("columns", "name a column of the rows", "names none", "Name some.")
+        for name, _ in self.levels:
+            if name not in x:
+                raise missing("levels", name, x)
+        return replace(self, x=x)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns of X are called."""
+        assert self.x is not None  # `chosen` has named them
+        known = dict(self.levels)
+        found: list[str] = []
+        for name in self.x:
+            found += [f"{name}[T.{level}]" for level in known[name][1:]] if name in known else [name]
+        return tuple(found)
+
+    def require_numbers(self, dtypes: Any) -> None:
+        """Raise unless the columns of X that have no levels have numbers, by the types of all."""
+        assert self.x is not None  # `chosen` has named them
+        known = dict(self.levels)
+        for name in self.x:
+            if name not in known:
+                _require_numbers(name, dtypes[name])
+
+    @property
+    def wanted(self) -> list[str]:
+        """Every column that is read."""
+        assert self.x is not None  # `chosen` has named them
+        others = (self.y, self.weights, self.offset, self.labels)
+        return list(dict.fromkeys([*self.x, *(name for name in others if name is not None)]))
+
+    def block(self, table: Any) -> Block:
+        """Return the rows of one table, its columns taken by name."""
+        assert self.x is not None
+        there = [str(name) for name in table.columns]
+        for name in self.wanted:
+            if name not in there:
+                raise missing("columns", name, there)
+        table = table.set_axis(there, axis=1)
+        self.require_numbers(table.dtypes)
+        labels = table.index.to_numpy() if self.index else None
+        if self.labels is not None:
+            labels = table[self.labels].to_numpy()
+        numbers: dict[str, Any] = {
+            name: None if column is None else table[column].to_numpy()
+            for name, column in (("weights", self.weights), ("offset", self.offset))
+        }
+        return Block(self._matrix(table), table[self.y].to_numpy(), labels=labels, **numbers)
+
+    def _matrix(self, table: Any) -> Any:
+        """Return X: float32 where all of it is."""
+        assert self.x is not None
+        x = table[list(self.x)]
+        if not self.levels:
+            types = set(x.dtypes)
+            dtype = np.float32 if types == {np.dtype(np.float32)} else np.float64
+            return x.to_numpy(dtype=dtype, na_value=np.nan)
+        known, parts = dict(self.levels), []
+        for name in self.x:
+            if name in known:
+                parts.append(_indicators(name, table[name], known[name]))
+            else:
+                parts.append(table[name].to_numpy(dtype=np.float64, na_value=np.nan)[:, None])
+        return np.column_stack(parts)
+
+
+def _indicators(name: str, column: Any, levels: tuple[Any, ...]) -> FloatArray:
+    """Return a column of 0 and 1 for each level but the first, or raise for a category that is none."""
+    known = column.isin(levels).to_numpy()
+    if not known.all():
+        row = int(np.argmin(known))
+        raise InvalidArgument(
+            "levels",
+            f"hold every category of {name!r}",
+            f"lacks {short(column.iloc[row])} of row {row}",
+            "Add it: levels are fixed for all partitions, which need not hold them all.",
+        )
+    return np.stack([(column == level).to_numpy(dtype=np.float64) for level in levels[1:]], axis=1)
+
+
+def read_levels(levels: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    """Return the categories of columns, at least two each and none twice, or raise."""
+    if levels is None:
+        return ()
+    need = "be a dict from names of columns to lists of at least two categories, each once"
+    if not isinstance(levels, Mapping):
+        raise InvalidType("levels", need, f"is {short(levels)}", "Pass e.g. {'colour': ['blue', 'red']}.")
+    for name, some in levels.items():
+        listed = isinstance(some, (list, tuple)) and isinstance(name, str)
+        if not listed or len(some) < 2 or len(set(map(str, some))) < len(some):
+            raise InvalidArgument("levels", need, f"has {name!r}: {short(some)}", "Correct it.")
+    return tuple((name, tuple(some)) for name, some in levels.items())
+
+
+def _require_numbers(name: str, dtype: Any) -> None:
+    """Raise unless a column of X has numbers."""
+    if dtype.kind in "fiub":
+        return
+    if str(dtype) == "category" or dtype.kind in "OUS" or str(dtype) in ("str", "string"):
+        raise InvalidType(
+            "columns",
+            "hold numbers",
+            f"holds {name!r} of type {dtype}",
+            "Pass its categories as levels={column: [...]}, fixed for all partitions: a partition need not "
+            "hold them all.",
+        )
+    raise InvalidType("columns", "hold real numbers", f"holds {name!r} of type {dtype}", "Convert it.")
+
+
+def missing(argument: str, name: str, names: Sequence[str]) -> InvalidArgument:
+    """Return the error for a column that a table lacks."""
+    was = f"is {name!r}; there are {nearest_first(name, names)}"
+    return InvalidArgument(argument, "name columns of the table", was, "Pass one of these names.")
+
+
+def read_names(columns: Any) -> tuple[str, ...] | None:
+    """Return the names of the columns of X, None where they are to be all that are left."""
+    if columns is None:
+        return None
+    if isinstance(columns, str):
+        raise InvalidType("columns", "be a sequence of names", f"is {short(columns)}", "Pass a list of str.")
+    return tuple(texts("columns", columns))

@@ -1,0 +1,160 @@
+"""dask.array and dask.dataframe: a chunk, or a partition, at a time; the graph says how each is made."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import InvalidArgument
+from influstat.input.printing import short
+from influstat.partitioned.block import Block
+from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.columns import Columns
+
+INDEX = "index"
+
+
+def kind_of(data: Any) -> str:
+    """Return "array" or "dataframe" for a collection of dask's, "" for anything else."""
+    # Told without an import: whoever has made one has dask.
+    if not type(data).__module__.partition(".")[0].startswith("dask"):
+        return ""
+    if hasattr(data, "to_delayed") and hasattr(data, "chunks"):
+        return "array"
+    return "dataframe" if hasattr(data, "divisions") and hasattr(data, "columns") else ""
+
+
+class _Lazy(Source):
+    """Blocks that a graph makes."""
+
+    _blocks: list[Any]
+
+    def partitions(self) -> int:
+        """Return how many there are."""
+        return len(self._blocks)
+
+    def lazy(self, partition: int) -> Any:
+        """Return the Delayed of a block."""
+        return self._blocks[partition]
+
+    def read(self, partition: int) -> Block:
+        """Return a block, made in this thread."""
+        found: Block = self._blocks[partition].compute(scheduler="synchronous")
+        return found
+
+
+class DaskArraySource(_Lazy):
+    """Chunks of rows of a dask.array.
+
+    Parameters
+    ----------
+    X, y, weights, offset, labels : dask.array, or ndarray where the sizes of chunks are known
+        Cut anew as X is cut along its rows.
+    names : tuple of str, or None
+        What the columns are called.
+    """
+
+    def __init__(self, X: Any, y: Any, *, names: tuple[str, ...] | None, **others: Any) -> None:
+        from dask.delayed import delayed
+
+        if X.ndim != 2 or np.isnan(X.shape[1]):
+            was = f"has shape {X.shape}"
+            raise InvalidArgument("data", "have two dimensions, its columns counted", was, "Reshape it.")
+        if X.numblocks[1] > 1:
+            X = X.rechunk({1: -1})
+        parts = {"y": y, **others}
+        known = {name: _aligned(name, part, X) for name, part in parts.items() if part is not None}
+        self.names = names or tuple(f"x{j}" for j in range(int(X.shape[1])))
+        blocks = X.to_delayed().ravel()
+        columns = {name: part.to_delayed().ravel() for name, part in known.items()}
+        make = delayed(Block, pure=True)
+        self._blocks = [
+            make(block, **{name: column[k] for name, column in columns.items()})
+            for k, block in enumerate(blocks)
+        ]
+        self._identity = (X.name, *(part.name for part in known.values()))
+
+    def identity(self) -> tuple[Any, ...]:
+        """Return the names that dask gives to the collections, which follow from how they are made."""
+        return self._identity
+
+
+def _aligned(name: str, part: Any, X: Any) -> Any:
+    """Return one entry per row, cut as X is, or raise."""
+    unknown = bool(np.isnan(X.shape[0]))
+    if kind_of(part) != "array":
+        if unknown:
+            raise InvalidArgument(
+                name,
+                "be a dask array cut as X is, since the sizes of X's chunks are not known",
+                f"is {short(part)}",
+                "Call X.compute_chunk_sizes() first.",
+            )
+        from dask.array import from_array
+
+        cut: Any = from_array
+        part = cut(np.asarray(part), chunks=len(part) or 1)
+    if unknown or np.isnan(part.shape[0]):
+        if part.numblocks[:1] != X.numblocks[:1]:
+            raise InvalidArgument(
+                name,
+                f"have the {X.numblocks[0]} chunks of X's rows, since not all sizes are known",
+                f"has {part.numblocks[0]}",
+                "Call compute_chunk_sizes() on both first.",
+            )
+        return part
+    if part.shape[0] != X.shape[0]:
+        was = f"has {part.shape[0]}"
+        raise InvalidArgument(name, f"have one entry per row of X ({X.shape[0]})", was, "Correct it.")
+    return part.rechunk({0: X.chunks[0]})
+
+
+class DaskFrameSource(_Lazy):
+    """Partitions of a dask.dataframe.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+        The table.
+    columns : Columns
+        Which columns are what; labels may be "index".
+    """
+
+    named = True
+
+    def __init__(self, frame: Any, columns: Columns) -> None:
+        from dask.delayed import delayed
+
+        columns = columns.chosen([str(name) for name in frame.columns])
+        columns.require_numbers(frame.dtypes)
+        self.names = columns.names
+        wanted = frame[columns.wanted]
+        make = delayed(columns.block, pure=True)
+        self._blocks = [make(part) for part in wanted.to_delayed()]
+        self._identity = (str(getattr(wanted, "_name", "")), columns)
+
+    def identity(self) -> tuple[Any, ...]:
+        """Return the name that dask gives to the columns, which follows from how they are made."""
+        return self._identity
+
+
+def frame_labels(frame: Any, labels: str | None) -> tuple[str | None, bool]:
+    """Return the column of labels, and whether the index has them; raise where that is not unique."""
+    divisions = frame.divisions
+    known = bool(getattr(frame, "known_divisions", False))
+    unique = known and all(a < b for a, b in pairwise(divisions[:-1]))
+    if labels is None:
+        return None, unique
+    if labels != INDEX or INDEX in frame.columns:
+        return labels, False
+    if not unique:
+        was = "repeats divisions" if known else "has divisions that are not known"
+        raise InvalidArgument(
+            "labels",
+            "be an index whose partitions do not overlap, so that a label is one row",
+            f"{was}: {short(divisions)}",
+            "Set an index of unique labels (frame.set_index), or name a column; positions are there anyway.",
+        )
+    return None, True

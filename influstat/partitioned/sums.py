@@ -1,0 +1,116 @@
+"""Sums over partitions: each is what the library's own `LinearRisk` of its rows says, added up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InflustatError
+from influstat.input.validation import FloatArray
+from influstat.losses.alone import require_own_rows
+from influstat.minimise.existence import falls_for_ever
+from influstat.partitioned.block import Block, of_partition
+from influstat.partitioned.recipe import Recipe
+from influstat.partitioned.runners.base import Summable
+
+
+@dataclass(eq=False)
+class Counted(Summable):
+    """How many rows there are and what they weigh."""
+
+    rows: NDArray[np.intp]  # of each partition in turn
+    weight: float
+    least: float  # smallest and largest target of the rows of positive weight
+    most: float
+
+    def plus(self, other: Counted) -> Counted:
+        """Return both together."""
+        return Counted(
+            np.concatenate([self.rows, other.rows]),
+            self.weight + other.weight,
+            min(self.least, other.least),
+            max(self.most, other.most),
+        )
+
+
+@dataclass(eq=False)
+class ArraySum(Summable):
+    """An array that is added up."""
+
+    values: FloatArray
+
+    def plus(self, other: ArraySum) -> ArraySum:
+        """Return both together."""
+        return ArraySum(self.values + other.values)
+
+
+@dataclass(eq=False)
+class NewtonSums(Summable):
+    """What a Newton step asks of the rows at one theta, in sum scale and without the penalty."""
+
+    value: float
+    gradient: FloatArray
+    scale: FloatArray
+    hessian: FloatArray | None
+    diagonal: FloatArray
+    convex: bool  # whether no row has negative curvature
+    separated: bool  # whether every row's loss falls for ever along the free part of theta
+    counted: Counted
+
+    def plus(self, other: NewtonSums) -> NewtonSums:
+        """Return both together."""
+        self.value += other.value
+        self.gradient += other.gradient
+        self.scale += other.scale
+        self.diagonal += other.diagonal
+        if self.hessian is not None and other.hessian is not None:
+            self.hessian += other.hessian
+        self.convex = self.convex and other.convex
+        self.separated = self.separated and other.separated
+        self.counted = self.counted.plus(other.counted)
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Newton:
+    """`NewtonSums` of a partition at theta (p,)."""
+
+    recipe: Recipe  # in sum scale
+    theta: FloatArray
+    dense: bool  # whether the Hessian is wanted as a matrix
+    free: FloatArray | None = None  # the part of theta that no penalty feels, where it may separate rows
+
+    def __call__(self, partition: int, block: Block) -> NewtonSums:
+        """Return the sums of one partition's rows."""
+        risk = self.recipe.risk(block)
+        p = len(self.theta)
+        if risk is None:
+            counted = Counted(np.zeros(1, dtype=np.intp), 0.0, np.inf, -np.inf)
+            matrix = np.zeros((p, p)) if self.dense else None
+            return NewtonSums(0.0, np.zeros(p), np.zeros(p), matrix, np.zeros(p), True, True, counted)
+        if not self.theta.any():  # the first look at these rows
+            try:
+                require_own_rows(risk.loss, risk.y)
+            except InflustatError as error:
+                raise of_partition(error, block.place) from error
+        counts = risk.y[risk.weights > 0]
+        counted = Counted(
+            np.array([len(block)]),
+            float(risk.weights.sum()),
+            float(np.min(counts, initial=np.inf)),
+            float(np.max(counts, initial=-np.inf)),
+        )
+        curvature = risk.curvature(self.theta)
+        hessian = curvature.to_dense() if self.dense else None
+        return NewtonSums(
+            risk.value(self.theta),
+            risk.gradient(self.theta),
+            risk.gradient_scale(self.theta),
+            hessian,
+            curvature.diagonal() if hessian is None else hessian.diagonal().copy(),
+            curvature.convex,
+            self.free is not None and falls_for_ever(risk, self.free),
+            counted,
+        )

@@ -1,0 +1,49 @@
+"""`Drawn`: results about sets of rows show themselves as pictures."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Drawn:
+    """A result with a picture of its own.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
+    >>> fit.breakdown("mean").plot().get_ylabel()
+    'mean'
+    """
+
+    def plot(self, *, title: str | None = None, size: Any = None, ax: Axes | None = None) -> Axes:
+        """Draw the result, as `influstat.plots.breakdown` does.
+
+        Parameters
+        ----------
+        title : str, optional
+            Above the axes.
+        size : pair of float, optional
+            Width and height of a new figure in inches.
+        ax : Axes, optional
+            Where to draw; a new figure when left out.
+
+        Returns
+        -------
+        Axes
+            The number of removed rows across, up the quantity; `influstat.plots.breakdown` says more.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            An argument is not as above.
+        MissingDependency
+            matplotlib is not installed.
+        """
+        plots = import_module("influstat.plots")  # on demand: it stands above, and needs matplotlib
+        drawn: Axes = plots.breakdown(self, title=title, size=size, ax=ax)
+        return drawn
