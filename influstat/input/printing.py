@@ -52,6 +52,24 @@ class ShortRepr:
         return f"{type(self).__name__}({shown})"
 
 
+class SizedRepr:
+    """Prints what has a `shape` (rows, coefficients) by its size.
+
+    Examples
+    --------
+    >>> import influstat as ist
+    >>> ist.LinearRisk(ist.SquaredError(), [[1.0], [1.0]], [1.0, 3.0])
+    LinearRisk(2 rows, 1 coefficients)
+    """
+
+    shape: Any
+
+    def __repr__(self) -> str:
+        """Return the kind and the size."""
+        n, p = self.shape
+        return f"{type(self).__name__}({n} rows, {p} coefficients)"
+
+
 class Tabled(ShortRepr):
     """Prints a result as the table that `to_frame` returns, shortened, under a heading.
 

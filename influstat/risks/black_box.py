@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from influstat.curvature.differenced import BlackBoxCurvature
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.labels import own_labels
-from influstat.input.printing import short
+from influstat.input.printing import SizedRepr, short
 from influstat.input.settings import entries
 from influstat.input.validation import (
     FloatArray,
@@ -30,7 +30,7 @@ from influstat.risks.rows import read_labels, read_weights
 Function = Callable[..., Any]
 
 
-class BlackBoxRisk:
+class BlackBoxRisk(SizedRepr):
     """R(theta) = (1/W) [sum_i w_i l_i(theta) + P(theta)] for any smooth l_i, given as one function.
 
     Parameters

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from influstat.curvature.dense import DenseCurvature
 from influstat.errors import Unsupported
 from influstat.input.design import Design
+from influstat.input.printing import SizedRepr
 from influstat.input.validation import FloatArray, choice, vector
 from influstat.risks.class_predictors import ClassPredictors
 from influstat.risks.classes import ClassLosses
@@ -113,7 +114,7 @@ class _RowDerivatives:
         return self._at[what][1]
 
 
-class LikelihoodRisk:
+class LikelihoodRisk(SizedRepr):
     """R(theta) = (1/W) sum_i w_i l_i(theta) with l_i minus the log-likelihood of row i; no penalty.
 
     It satisfies `influstat.Risk` with protocol "fixed". `design` holds the regressors, with which new rows

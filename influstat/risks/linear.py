@@ -11,6 +11,7 @@ from influstat.curvature.linear import Curvature
 from influstat.errors import InvalidType, Unsupported
 from influstat.input.design import Design
 from influstat.input.parts import require_parts
+from influstat.input.printing import SizedRepr
 from influstat.input.validation import FloatArray, choice, coefficients, vector
 from influstat.losses.alone import require_own_rows, where_known
 from influstat.losses.base import Loss, constant_second
@@ -24,7 +25,7 @@ PREDICTIONS = ("linear", "mean")
 
 
 @final
-class LinearRisk:
+class LinearRisk(SizedRepr):
     """R(theta) = (1/W) [sum_i w_i l(y_i, x_i'theta + o_i) + P(theta)], in mean scale.
 
     It cannot be subclassed: what a subclass would change is a loss, a penalty or rows, and each of these is

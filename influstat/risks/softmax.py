@@ -15,6 +15,7 @@ from scipy.special import logsumexp, softmax
 
 from influstat.curvature.softmax import SoftmaxCurvature
 from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
+from influstat.input.printing import SizedRepr
 from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, choice, coefficients
 from influstat.losses.squared import SquaredError
@@ -28,7 +29,7 @@ from influstat.risks.rows import Rows
 _ANY_NUMBER = SquaredError()  # reads targets as numbers; which of them are classes is judged below
 
 
-class SoftmaxRisk:
+class SoftmaxRisk(SizedRepr):
     """R(theta) = (1/W) [sum_i w_i (log sum_k e^(eta_ik) - eta_iy) + (kappa/2) |theta|^2], mean scale.
 
     eta_ik = x_i'theta_k is the linear predictor of class k, and eta_iy that of the row's own class.
