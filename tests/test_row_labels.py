@@ -6,7 +6,7 @@ import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, LeaveOneOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -133,6 +133,36 @@ def test_splitters_and_their_splits():
         np.testing.assert_array_equal(ist.cross_validate(fit, folds).row_losses, expected)
     with pytest.raises(InvalidArgument, match=r"folds\[0\] must be a train and a test set that together"):
         ist.cross_validate(fit, [(np.arange(3), np.arange(3, 6))])
+
+
+@pytest.mark.parametrize("rows", [range(1, N + 1), [*range(5), *range(6, N + 1)], ["same"] * N])
+def test_splitters_mean_positions_whatever_rows_are_called(rows):
+    fit = ist.Ridge(lam=1.0).fit(X.set_axis(rows), Y.to_numpy())
+    plain = ist.Ridge(lam=1.0).fit(X.to_numpy(), Y.to_numpy())
+    for folds in (KFold(4), list(KFold(4).split(X)), LeaveOneOut()):
+        expected = ist.cross_validate(plain, folds).row_losses
+        np.testing.assert_array_equal(ist.cross_validate(fit, folds).row_losses, expected)
+        np.testing.assert_array_equal(fit.leave_groups_out(folds).theta, plain.leave_groups_out(folds).theta)
+
+
+def test_columns_called_by_other_numbers_than_their_places_are_asked_for_by_name():
+    table = X.set_axis([1, 0], axis=1) if X.shape[1] == 2 else X.set_axis([1, 0, 2][: X.shape[1]], axis=1)
+    fit = ist.Ridge(lam=1.0).fit(table, Y.to_numpy())
+    for call in (fit.report, fit.breakdown, lambda one: fit.reach(one, k=1), fit.plot.added_variable):
+        with pytest.raises(
+            InvalidArgument, match="must tell positions .* the name as text, '0'"
+        ):
+            call(0)
+    assert fit.breakdown("0").value == fit.theta[fit.names.index("0")]
+
+
+def test_two_coefficients_of_one_name_are_answered_for_by_position():
+    twins = ist.Ridge(lam=1.0).fit(np.asarray(X)[:, :2], Y.to_numpy(), names=["a", "a"])
+    apart = ist.Ridge(lam=1.0).fit(np.asarray(X)[:, :2], Y.to_numpy(), names=["a", "b"])
+    assert np.array_equal(twins.flags().to_frame(), apart.flags().to_frame())
+    for j in (0, 1):
+        ours, theirs = twins.report(j, top=3).to_frame(), apart.report(j, top=3).to_frame()
+        pd.testing.assert_frame_equal(ours, theirs)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -194,12 +193,12 @@ def _plain(label: Any) -> Any:
 # -- splits -----------------------------------------------------------------------------------------------
 
 
-def test_sets(argument: str, folds: Any, n: int) -> Any:
-    """Return the test sets of a splitter's (train, test) pairs; anything else as it is.
+def test_sets(argument: str, folds: Any, n: int) -> list[Indices] | None:
+    """Return the test sets, by position, of a splitter's (train, test) pairs; None for anything else.
 
     Returns
     -------
-    list of ndarray, or `folds` itself
+    list of ndarray, or None
 
     Raises
     ------
@@ -208,10 +207,8 @@ def test_sets(argument: str, folds: Any, n: int) -> Any:
     """
     if hasattr(folds, "split") and hasattr(folds, "get_n_splits"):
         folds = _splits(argument, folds, n)
-    if isinstance(folds, Iterator):
-        folds = list(folds)
     if not (isinstance(folds, (list, tuple)) and folds and all(_is_split(item) for item in folds)):
-        return folds
+        return None
     for k, (train, test) in enumerate(folds):
         both = np.sort(np.concatenate([np.asarray(train), np.asarray(test)]))
         if not np.array_equal(both, np.arange(n)):
@@ -221,7 +218,7 @@ def test_sets(argument: str, folds: Any, n: int) -> Any:
                 f"holds {len(train)} and {len(test)} of {n} rows",
                 "Pass the test sets alone: all other rows stay in the fit.",
             )
-    return [np.asarray(test) for _, test in folds]
+    return [_positions(f"{argument}[{k}]", np.asarray(test), n) for k, (_, test) in enumerate(folds)]
 
 
 def _splits(argument: str, splitter: Any, n: int) -> list[Any]:

@@ -124,7 +124,11 @@ def read_groups(groups: Any, row_labels: NDArray[Any] | int, argument: str = "gr
     """
     row_labels = np.arange(row_labels) if isinstance(row_labels, int) else row_labels  # n: without labels
     n = len(row_labels)
-    groups = test_sets(argument, groups, n)
+    if isinstance(groups, Iterator):
+        groups = list(groups)
+    sets = test_sets(argument, groups, n)
+    if sets is not None:  # whatever rows are called
+        return _of_positions(range(len(sets)), sets, n, argument)
     if isinstance(groups, dict):
         return _from_rows(groups, row_labels, argument)
     if isinstance(groups, (list, tuple)) and groups and all(_is_rows(item) for item in groups):
@@ -198,18 +202,21 @@ def _from_rows(rows_of: dict[Any, Any], row_labels: NDArray[Any], argument: str)
             "gives one value for each key, as a dict from rows to groups does",
             "Pass pd.Series(groups) for a group of every row, or {name: [rows], ...}.",
         )
-    groups = [
-        read_positions(f"{argument}[{short(name)}]", rows, row_labels) for name, rows in rows_of.items()
-    ]
-    if not groups:
+    sets = [read_positions(f"{argument}[{short(name)}]", rows, row_labels) for name, rows in rows_of.items()]
+    return _of_positions(rows_of, sets, n, argument)
+
+
+def _of_positions(names: Iterable[Any], sets: list[Indices], n: int, argument: str) -> Groups:
+    names = list(names)
+    if not sets:
         raise InvalidArgument(argument, "hold a group", "is empty", "Pass at least one set of rows.")
-    for name, rows in zip(rows_of, groups, strict=True):
+    for name, rows in zip(names, sets, strict=True):
         if len(rows) == n:
             raise InvalidArgument(
                 f"{argument}[{short(name)}]", "leave a row in", f"holds all {n} rows", "Drop that group."
             )
-    starts = np.concatenate([[0], np.cumsum([len(rows) for rows in groups])])
-    return Groups(np.concatenate(groups), starts.astype(np.intp), one_dimensional(argument, list(rows_of)))
+    starts = np.concatenate([[0], np.cumsum([len(rows) for rows in sets])])
+    return Groups(np.concatenate(sets), starts.astype(np.intp), one_dimensional(argument, names))
 
 
 def _is_rows(item: Any) -> bool:

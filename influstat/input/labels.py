@@ -6,6 +6,7 @@ can be joined with the caller's own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -181,3 +182,15 @@ def _by_position(argument: str) -> str:
 def label_text(label: Any) -> str:
     """Return what something is called as it is written in Python: text in quotes, numbers plain."""
     return repr(label.item() if isinstance(label, np.generic) else label)
+
+
+def require_position(argument: str, position: int, names: Sequence[str]) -> None:
+    """Raise where a number is the position of one column and, as text, the name of another."""
+    if str(position) in names and names[position : position + 1] != (str(position),):
+        raise InvalidArgument(
+            argument,
+            "tell positions from names where columns are called by numbers",
+            f"is {position}, and the column called {str(position)!r} stands at position "
+            f"{list(names).index(str(position))}",
+            f"Pass the name as text, {str(position)!r}, or the name at that position, fit.names[{position}].",
+        )

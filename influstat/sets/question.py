@@ -12,7 +12,7 @@ import numpy as np
 from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InvalidArgument, InvalidType, NotStationary
 from influstat.input.groups import Groups, one_by_one, read_clusters
-from influstat.input.labels import index_of
+from influstat.input.labels import index_of, require_position
 from influstat.input.printing import nearest_first, short
 from influstat.input.validation import FloatArray, numeric_array, real_number, vector
 from influstat.losses.base import has_estimated_derivatives
@@ -210,6 +210,7 @@ def coefficient_of(fit: Minimum, coefficient: Any) -> tuple[str, FloatArray]:
             raise InvalidArgument(
                 "coefficient", NEED, f"is {int(coefficient)}", f"Pass a position from 0 to {p - 1}."
             )
+        require_position("coefficient", int(coefficient), names)
         return _axis(names, int(coefficient) % p)
     numeric = isinstance(coefficient, (Sequence, np.ndarray)) or hasattr(coefficient, "to_numpy")
     if not numeric or isinstance(coefficient, bytes):

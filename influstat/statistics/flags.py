@@ -98,14 +98,14 @@ def flags(fit: Minimum, rules: str = "R", *, method: str = "newton") -> Flags:
 
     chosen, limits = rules_of(fit, rules)
     frame = diagnostics(fit, MEASURES, method=method)
-    columns, said = {}, {}
-    for name in frame.columns:
+    above, said = np.zeros(frame.shape, dtype=np.bool_), {}
+    for k, name in enumerate(frame.columns):  # two coefficients may have one name
         measure = name if name in chosen else "dfbetas"
-        values = frame[name].to_numpy()
+        values = frame.iloc[:, k].to_numpy()
         size = np.abs(1.0 - values if measure == "cov_ratio" else values)
-        columns[name] = size > limits[measure]  # nan is not above anything
+        above[:, k] = size > limits[measure]  # nan is not above anything
         said[name] = f"{chosen[measure].text}, here {limits[measure]:.4g}"
-    found = pd.DataFrame(columns, index=frame.index)
+    found = pd.DataFrame(above, index=frame.index, columns=frame.columns)
     found.attrs.update(rules=said, status=frame.attrs["status"])
     return Flags(rules, found)
 

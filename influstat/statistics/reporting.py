@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
-from influstat.input.labels import label_text
+from influstat.input.labels import label_text, require_position
 from influstat.input.printing import nearest_first, short
 from influstat.input.validation import FloatArray, whole_number
 from influstat.input.warning import doubt
@@ -59,7 +59,7 @@ def coefficient_report(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulResult)  # of rows not shown; those shown have a status
         if groups is None:
-            measures, marks, reasons = _of_rows(fit, chosen.members, fit.names[j])
+            measures, marks, reasons = _of_rows(fit, chosen.members, j)
         else:
             measures, marks, reasons = _of_groups(fit, chosen, found.estimates[order])
     lost = np.isnan(values["lower"])
@@ -83,7 +83,7 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
     if isinstance(coefficient, str):
         found = [k for k, name in enumerate(fit.names) if name == coefficient]
         if len(found) != 1:
-            was = f"is {short(coefficient)}, which {len(found)} of them have; there are "
+            was = f"is {short(coefficient)}, which {len(found) or 'none'} of them have; there are "
             raise InvalidArgument(
                 argument,
                 "be the name of one coefficient, or its position",
@@ -96,6 +96,7 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
         if position >= len(fit.names):
             need = f"be a name or a position below {len(fit.names)}"
             raise InvalidArgument(argument, need, f"is {position}", "Pass a smaller one.")
+        require_position(argument, position, fit.names)
     if fit.names[position] in fit.lost:
         raise InvalidArgument(
             argument,
@@ -118,7 +119,7 @@ def checked(fit: Minimum, by: Inference | None) -> Inference:
     return by
 
 
-def _of_rows(fit: Minimum, rows: NDArray[np.intp], name: str) -> tuple[Measures, dict[str, Marks], list[str]]:
+def _of_rows(fit: Minimum, rows: NDArray[np.intp], j: int) -> tuple[Measures, dict[str, Marks], list[str]]:
     """Return leverage and Cook's distance of the rows, what R's rules flag, and why something is nan."""
     measures: Measures = {}
     marks: dict[str, Marks] = {}
@@ -130,8 +131,10 @@ def _of_rows(fit: Minimum, rows: NDArray[np.intp], name: str) -> tuple[Measures,
         missing: Marks = np.isnan(np.array(list(measures.values()))).any(axis=0)
         reasons = [frame.attrs["status"][row] if missing[k] else "" for k, row in enumerate(rows)]
         flagged = flags(fit)
-        columns = {f"dfb_{name}": "dfbetas"} | {one: one for one in RULES["R"] if one in flagged}
-        marks = {mark: flagged[column].to_numpy()[rows] for column, mark in columns.items()}
+        called = flagged.columns.to_numpy() == f"dfb_{fit.names[j]}"
+        own = np.flatnonzero(called)[fit.names[:j].count(fit.names[j])]  # of several with one name, the j-th
+        marks = {"dfbetas": flagged.iloc[:, own].to_numpy()[rows]}
+        marks |= {one: flagged[one].to_numpy()[rows] for one in RULES["R"] if one in flagged}
     return measures, marks, reasons
 
 
