@@ -4,9 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
+import influstat as ist
 from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs.candidates import KEPT, MORE, Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope
@@ -151,3 +153,13 @@ def test_nothing_is_left_of_squared_error():
     null = null_of(problem(0, "squared", n=9, p=3))
     left = Remainder(null)
     assert (left.rest(1.0), left.bend(1.0), left.curved(1.0)) == (0.0, 0.0, 0.0)
+
+
+def test_curvature_that_rounds_below_zero_is_none():
+    """At a null fit far out the mean of a row may be 1e-30, and y - (y - mean) rounds below 0."""
+    rng = np.random.default_rng(2)
+    X, hours = np.column_stack([np.ones(40), rng.normal(size=(40, 2))]), rng.uniform(1, 40, 40)
+    y = rng.poisson(hours * np.exp(-1 + 0.4 * X[:, 1]))
+    results = sm.GLM(y, X, family=sm.families.Poisson(), exposure=hours).fit()
+    found = ist.from_statsmodels(results).reach(1, k=2, budget_seconds=2.0)  # without a warning of NumPy's
+    assert found.proven[0] <= found.attained[0] <= found.attained[1] <= found.proven[1]

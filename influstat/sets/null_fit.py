@@ -218,7 +218,7 @@ class _Work:
         """Return it."""
         risk, design = self.risk, self.risk.design
         theta, u, basis = self.found.theta, self.found.u, self.found.basis
-        h, relative = self.found.h, self.found.relative
+        h, relative = np.maximum(self.found.h, 0.0), self.found.relative  # below 0 by rounding alone
         n, p = risk.shape
         eta = risk.linear_predictor(theta)
         xi, z = design.dot(u), design.dot(np.ascontiguousarray(basis.T))
