@@ -42,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 2 where data or an optional package is missing (as for wrong arguments).
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.solvers and options.command:
+        parser.error(f"--solvers stands alone: drop it, or drop {options.command!r}")
     try:
         if options.command == "reproduce":
             return _reproduce(options.figure, options.out, draw=not options.no_png)
@@ -58,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         epilog=EPILOGUE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"influstat {version()}")
     parser.add_argument(

@@ -182,3 +182,11 @@ def test_help_names_commands_and_figures(arguments, named, capsys):
     out = capsys.readouterr().out
     assert "exit codes" in out
     assert [word for word in named if word not in out] == []
+
+
+@pytest.mark.parametrize("arguments", [["--solvers", "reproduce", "figure1"], ["--solver"]])
+def test_options_are_not_dropped_or_guessed(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "--solver" in capsys.readouterr().err
