@@ -187,6 +187,6 @@ def test_help_names_commands_and_figures(arguments, named, capsys):
 @pytest.mark.parametrize("arguments", [["--solvers", "reproduce", "figure1"], ["--solver"]])
 def test_options_are_not_dropped_or_guessed(arguments, capsys):
     with pytest.raises(SystemExit) as end:
-        main(arguments)
+        command.main(arguments)
     assert end.value.code == 2
     assert "--solver" in capsys.readouterr().err

@@ -143,8 +143,8 @@ def prediction_intervals(
     The guarantees are for rows that are exchangeable with the new one (Barber, Candes, Ramdas and Tibshirani
     2021, Predictive inference with the jackknife+, Annals of Statistics 49): rows count alike whatever their
     weight, and rows without weight do not count. The rule knows no limits of y: an interval for a count may
-    begin below 0, and nothing is lost where it is cut there. All coefficients without a row are found once; predictions
-    take O(n m p).
+    begin below 0, and nothing is lost where it is cut there. All coefficients without a row are found once;
+    predictions take O(n m p).
 
     Examples
     --------
