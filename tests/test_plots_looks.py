@@ -157,7 +157,8 @@ def test_panels_leave_no_hole(count, columns):
     rows = [[c for c, h in zip(centres, heights, strict=True) if h == height] for height in set(heights)]
     assert max(map(len, rows)) == columns
     middle = np.mean([centres[0], centres[min(columns, count) - 1]])
-    assert [np.mean(row) for row in rows] == pytest.approx([middle] * len(rows), abs=1e-6)
+    # Of the figure's width; older versions of matplotlib lay out rows of other lengths by 0.6 % apart.
+    assert [np.mean(row) for row in rows] == pytest.approx([middle] * len(rows), abs=0.01)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e5])
