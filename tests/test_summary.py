@@ -165,6 +165,20 @@ def test_every_form_is_written_and_notes_are_escaped(monkeypatch):
     assert "it has &lt;my own risk&gt;" in " ".join(WITHOUT["black box"]().summary().as_html().split("<br/>"))
 
 
+def test_names_titles_and_row_labels_are_escaped_in_html():
+    far = pd.DataFrame(
+        {"<5 & old": DATA["x"].to_numpy(), "one": 1.0}, index=[f"row <b>{k}" for k in range(60)]
+    )
+    fit = ist.Ridge(lam=0.0).fit(far, np.where(np.arange(60) == 3, 30.0, DATA["y"]))
+    made = fit.summary(title="all <i>")
+    for html in (made.as_html(), made._repr_html_()):
+        for text in ("&lt;5 &amp; old", "row &lt;b&gt;3", "all &lt;i&gt;", "P&gt;|t|"):
+            assert text in html
+        assert not any(raw in html for raw in ("<b>", "<i>", "<5"))
+    assert "<5 & old" in made.as_text()
+    assert "row <b>3" in made.as_text()
+
+
 def test_columns_kept_by_a_lasso():
     fit = ist.from_sklearn(Lasso(alpha=0.1, tol=1e-12).fit(FRAME, DATA["y"]), FRAME, DATA["y"])
     pairs, _ = said(fit.summary())
