@@ -31,6 +31,7 @@ from influstat.statistics.flags import RULES, flags
 from influstat.statistics.inference import Inference
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.read_inference import inference
+from influstat.statistics.refusals import remedied
 from influstat.statistics.report import SHOWN, CoefficientReport
 
 SIGN, SIGNIFICANCE = "sign changes", "significance changes"
@@ -43,7 +44,7 @@ def coefficient_report(
 ) -> CoefficientReport:
     """Return the report; `Fit.report` says more."""
     j, many = position_of(fit, coefficient), whole_number("top", top, at_least=1)
-    made_by = checked(fit, by)
+    made_by = checked(fit, by, 'Call fit.report(name, inference=fit.inference("HC0")).')
     everything = (
         read_rows(None, fit.row_labels)
         if groups is None
@@ -106,10 +107,13 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
     return position
 
 
-def checked(fit: Minimum, by: Inference | None) -> Inference:
-    """Return the inference to report by: the fit's own where nothing is said."""
+def checked(fit: Minimum, by: Inference | None, remedy: str) -> Inference:
+    """Return the inference to report by: the fit's own where nothing is said, which `remedy` avoids."""
     if by is None:
-        return inference(fit)
+        with remedied(remedy):
+            own = inference(fit)
+            own.table  # noqa: B018  some settings are refused only here
+        return own
     if not isinstance(by, Inference):
         raise InvalidType("inference", "be an Inference", f"is {short(by)}", 'Pass fit.inference("HC3").')
     if by.fit is not fit:

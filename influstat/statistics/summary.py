@@ -101,7 +101,7 @@ def _listed(pairs: dict[str, str]) -> list[tuple[str, list[str]]]:
 def _inference(fit: Minimum, by: Inference | None, notes: list[str]) -> Inference | None:
     """Return the inference to show, None where the fit has none; and note what it is, or why it is not."""
     try:
-        inference = checked(fit, by)
+        inference = checked(fit, by, 'Call fit.summary(inference=fit.inference("HC0")).')
         inference.table  # noqa: B018  some settings are refused only here
     except InflustatError as error:
         if by is not None:
@@ -176,7 +176,8 @@ def _flagged(fit: Minimum, notes: list[str]) -> dict[str, str]:
     try:
         found = flags(fit)
     except InflustatError as error:
-        known = any(str(error) in note for note in notes)
+        reason = str(error).removesuffix(getattr(error, "remedy", ""))
+        known = any(reason in note for note in notes)
         notes.append(f"Rows are not flagged{', for the same reason.' if known else f': {error}'}")
         return {"Rows flagged:": "-"}
     rules, flagged = found.shape[1], int(found.any(axis=1).sum())

@@ -30,6 +30,7 @@ from influstat.sets.budget import Budget
 from influstat.sets.functions import Line, function_breakdown, line_breakdown
 from influstat.sets.result import Breakdown
 from influstat.statistics.covariance import quadratic_forms
+from influstat.statistics.refusals import remedied
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -244,7 +245,8 @@ class Functional(Ranked):
 
     @cached_property
     def _columns(self) -> dict[str, FloatArray]:
-        return {"value": self.value, "standard_error": self.standard_errors()}
+        with remedied('standard_errors("HC0") and value need none.'):
+            return {"value": self.value, "standard_error": self.standard_errors()}
 
     def to_frame(self) -> pd.DataFrame:
         """Return value and model-based standard error of each quantity."""
