@@ -20,6 +20,7 @@ from influstat.numerics.gradients import gradient_of
 from influstat.risks.linear import as_linear
 from influstat.sets.functions import Line
 from influstat.statistics.functionals.base import Functional
+from influstat.statistics.functionals.checked import check_function
 
 FARTHER = (1.0, 10.0, 100.0, 1e4, 1e8)  # linear predictors between which one is looked for
 NEAR = 1e-9  # of a mean: so near to it the root of a continuous function comes
@@ -70,6 +71,7 @@ def functional(
     """
     scale = difference_scale(require_fit(fit))
     quantity = text("quantity", quantity)
+    check_function(fit, function)
     gradient = gradient_of(function, fit.theta, scale)
     evaluate = partial(_given, function)
     value = evaluate(fit.theta, fit.risk.weights)
