@@ -260,6 +260,7 @@ def test_risks_without_leverages_have_neither():
     ("arguments", "kind", "sentence"),
     [
         ({"coefficient": "singel"}, InvalidArgument, "coefficient must be the name of one.*'single'"),
+        ({"coefficient": ["single", "urban"]}, InvalidType, "one coefficient.*Ask for one at a time"),
         ({"coefficient": 5}, InvalidArgument, "coefficient must be a name or a position below 5"),
         ({"coefficient": None}, InvalidType, "coefficient must be"),
         ({"coefficient": True}, InvalidType, "coefficient must be"),

@@ -109,7 +109,7 @@ BAD_CHOICES = [
         InvalidArgument,
         r"column must be the label of one quantity \(age, dose, dose\), .*'sex'",
     ),
-    ({"column": "dose"}, InvalidArgument, "column must be .* 'dose', which 2 of them have"),
+    ({"column": "dose"}, InvalidArgument, "column must be .* 'dose', which 2 have"),
     ({"column": 0, "k": 0}, InvalidArgument, "k must be at least 1"),
     ({"column": 0, "k": 2.5}, InvalidType, "k must be a whole number"),
 ]

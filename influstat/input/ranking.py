@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.frame_like import FrameLike
 from influstat.input.labels import index_of
-from influstat.input.printing import Tabled, short
+from influstat.input.printing import Tabled, among
 from influstat.input.validation import FloatArray, choice, whole_number
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def position_of(column: Any, columns: Sequence[Any]) -> int:
             "column",
             f"be the label of one quantity ({', '.join(map(str, columns[:6]))}"
             + (", ...)" if m > 6 else ")"),
-            f"is {short(column)}, which {len(labels)} of them have",
+            among(column, len(labels)),
             "Pass one of these, or a position.",
         )
     position = whole_number("column", column, at_least=0)

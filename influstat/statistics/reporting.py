@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.labels import label_text
-from influstat.input.printing import nearest_first, short
+from influstat.input.printing import among, nearest_first, short
 from influstat.input.validation import FloatArray, whole_number
 from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum, named_column
@@ -84,7 +84,7 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
     if isinstance(coefficient, str):
         found = [k for k, name in enumerate(fit.names) if name == coefficient]
         if len(found) != 1:
-            was = f"is {short(coefficient)}, which {len(found)} of them have; there are "
+            was = f"{among(coefficient, len(found))}; there are "
             raise InvalidArgument(
                 argument,
                 "be the name of one coefficient, or its position",
@@ -92,6 +92,13 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
                 "Pass one of these, or a position.",
             )
         position = found[0]
+    elif hasattr(coefficient, "__iter__"):
+        raise InvalidType(
+            argument,
+            "be the name of one coefficient, or its position",
+            f"is {short(coefficient)}",
+            f"Ask for one at a time: {fit.names[0]!r}, for example.",
+        )
     else:
         position = whole_number(argument, coefficient, at_least=0)
         if position >= len(fit.names):

@@ -177,7 +177,7 @@ class Functional(Ranked):
 
     def breakdown(
         self,
-        which: Any = 0,
+        which: Any = None,
         *,
         at: float,
         groups: Any = None,
@@ -189,8 +189,8 @@ class Functional(Ranked):
 
         Parameters
         ----------
-        which : int or str
-            Position or label of the quantity.
+        which : int or str, optional
+            Position or label of the quantity; may be left out where there is only one.
         at : float
             The threshold: 1 for an odds ratio, 0 for a difference.
         groups, budget_seconds, largest, search
@@ -271,6 +271,12 @@ def _one_of(evaluate: Evaluate, k: int, theta: FloatArray, weights: FloatArray) 
 
 def _position(which: Any, labels: tuple[str, ...]) -> int:
     """Return where the quantity stands."""
+    if which is None:
+        if len(labels) == 1:
+            return 0
+        need, was = f"name one of the {len(labels)} quantities", "is left out; the labels are "
+        example = f"Pass which={labels[0]!r}, for example."
+        raise InvalidArgument("which", need, was + nearest_first("", labels), example)
     if isinstance(which, str):
         if labels.count(which) == 1:
             return labels.index(which)
