@@ -59,18 +59,21 @@ def coefficient_report(
     whole = {name: float(found.before(name)[j]) for name in SHOWN}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulResult)  # of rows not shown; those shown have a status
-        if groups is None:
+        if everything.single:
             measures, marks, reasons = _of_rows(fit, chosen.members, fit.names[j])
+            unflagged = "" if marks else "Fit.flags has no rules for the rows of this fit"
         else:
-            measures, marks, reasons = _of_groups(fit, chosen, found.estimates[order])
+            measures, reasons = _of_groups(fit, chosen, found.estimates[order]), [""] * len(chosen)
+            marks, unflagged = {}, "Fit.flags has rules for single rows, not for groups"
     lost = np.isnan(values["lower"])
     status = [found.status[k] if gone else why for k, gone, why in zip(order, lost, reasons, strict=True)]
     bad = [f"without {label_text(chosen.labels[k])}: {text}" for k, text in enumerate(status) if text]
     if bad:
         doubt(f"{len(bad)} of {len(chosen)} lines of the report hold a nan (`status` says why), {bad[0]}")
     marks |= _crossings(values, whole)
+    words = _in_words(marks, len(chosen))
     return CoefficientReport(
-        fit.names[j], chosen, measures, values, whole, _in_words(marks, len(chosen)), tuple(status), made_by
+        fit.names[j], chosen, measures, values, whole, words, tuple(status), made_by, unflagged
     )
 
 
@@ -146,12 +149,9 @@ def _of_rows(fit: Minimum, rows: NDArray[np.intp], name: str) -> tuple[Measures,
     return measures, marks, reasons
 
 
-def _of_groups(
-    fit: Minimum, groups: Groups, theta: FloatArray
-) -> tuple[Measures, dict[str, Marks], list[str]]:
-    """Return the same of groups whose refits are theta, (k, p): of R's rules that about Cook's distance."""
+def _of_groups(fit: Minimum, groups: Groups, theta: FloatArray) -> Measures:
+    """Return the sum of the leverages and Cook's distance of groups whose refits are theta, (k, p)."""
     measures: Measures = {}
-    marks: dict[str, Marks] = {}
     with suppress(Unsupported):
         leverage = Leverage(fit, fit.stated.information)
         measures["hat_diag"] = groups.sums(leverage.values)
@@ -162,10 +162,7 @@ def _of_groups(
         squares = (risk.weights * leverage.second) @ moved**2
         squares += np.einsum("jk,jk->k", delta, risk.penalty.hessian(fit.theta).dense() @ delta)
         measures["cooks_d"] = squares / (phi.value * freedom)
-        rows = int((leverage.values > 0.0).sum())
-        if rows > freedom:
-            marks["cooks_d"] = measures["cooks_d"] > RULES["R"]["cooks_d"].limit(rows, freedom)
-    return measures, marks, [""] * len(groups)
+    return measures
 
 
 def _crossings(values: Measures, whole: dict[str, float]) -> dict[str, Marks]:
