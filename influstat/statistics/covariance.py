@@ -43,7 +43,7 @@ from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.dispersion import dispersion, dispersion_of
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.refusals import remedied
-from influstat.statistics.sandwich import clusters_left, lost_coefficients, middle, rows_at_one
+from influstat.statistics.sandwich import INSTEAD, clusters_left, lost_coefficients, middle, rows_at_one
 from influstat.statistics.setting import (
     CLUSTER_JACKKNIVES,
     JACKKNIVES,
@@ -111,8 +111,7 @@ def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
         more = f" and {own.size - 1} more" if own.size > 1 else ""
         reasons.append(
             f"Row {fit.row_labels[own[0]]}{more} has leverage 1: it alone determines a coefficient and has "
-            f"no residual, so that {setting.kind} divides 0 by 0. Use HC0 or HC1, or drop the row and its "
-            "column."
+            f"no residual, so that {setting.kind} divides 0 by 0. {INSTEAD}"
         )
     if not reasons:
         reasons.append(f"Without a row or group that {setting.kind} leaves out they are not determined.")
