@@ -18,7 +18,6 @@ from influstat.minimise.minimum import Minimum
 from influstat.minimise.remaining import remaining_step
 from influstat.removal.leave_out import leave_one_out
 from influstat.risks.linear import as_linear
-from influstat.risks.penalties import L2
 from influstat.statistics.dispersion import dispersion
 from influstat.statistics.flags import flags
 from influstat.statistics.inference import Inference
@@ -121,11 +120,10 @@ def _fitted(fit: Minimum, inference: Inference | None) -> tuple[dict[str, str], 
     n, p = risk.shape
     lost = f" ({len(fit.lost)} not determined)" if fit.lost else ""
     penalty = getattr(risk, "penalty", None)
-    none = penalty is None or (isinstance(penalty, L2) and not np.any(penalty.strength))
     left = {
         "Model:": fit.stated.origin or type(risk).__name__,
         "Loss:": short(risk.loss) if hasattr(risk, "loss") else "its own",
-        "Penalty:": "none" if none else short(penalty),
+        "Penalty:": "none" if penalty is None else penalty.in_words(),
         "Protocol:": str(risk.protocol),
         "Covariance:": "-" if inference is None else inference.kind,
     }
