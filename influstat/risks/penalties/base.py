@@ -66,10 +66,8 @@ class Penalty(ABC):
 
     def in_words(self) -> str:
         """Return what it is in a short line, "none" where it is 0 everywhere; strengths on the sum scale."""
-        if not is_dataclass(self):
-            return short(self)
-        fields: Any = self
-        return ShortRepr.__repr__(fields)
+        anything: Any = self
+        return ShortRepr.__repr__(anything) if is_dataclass(type(self)) else short(self)
 
     def third(self, theta: FloatArray, directions: FloatArray) -> FloatArray:
         """Return D^3 P(theta) applied twice to every column of directions, shape (p, k); or Unsupported."""
