@@ -99,3 +99,15 @@ def test_one_cause_is_one_warning(formula, covariance):
     assert [name for name, error in zip(fit.names, errors, strict=True) if np.isnan(error)] == lost
     known = [j for j, name in enumerate(fit.names) if name not in names]
     np.testing.assert_allclose(errors[known], np.asarray(results.bse)[known], rtol=1e-7)
+
+
+def test_a_category_that_occurs_once_is_sent_to_the_model_based_variance():
+    # Where all rows have the same variance 1, the lone row's coefficient has about the standard error 1.
+    fit = ist.from_statsmodels(sm.OLS.from_formula("mean ~ x + lone", TABLE).fit())
+    lone = fit.names.index("lone")
+    advice = "HC0 and HC1 take its residual of 0 .* take .model., or drop the row"
+    with pytest.warns(DoubtfulResult, match=advice):
+        assert np.isnan(fit.inference("HC3").table.standard_errors[lone])
+    model, plain = (fit.inference(kind).table.standard_errors[lone] for kind in ("model", "HC0"))
+    assert 0.7 < model < 1.4
+    assert plain < 0.3 * model

@@ -247,14 +247,29 @@ def test_intercepts_and_constant_columns_have_no_effect_unless_named():
     [
         (lambda fit: ist.odds_ratio(fit, "sex"), "columns must name coefficients of the fit"),
         (lambda fit: ist.odds_ratio(fit, unit=np.inf), "unit must be finite"),
+        (lambda fit: ist.odds_ratio(fit, unit=0.0), "unit must be another number than 0"),
         (lambda fit: ist.contrast(fit, [1.0]), r"coefficients must have shape .4,. or .m, 4."),
         (lambda fit: ist.contrast(fit, [1.0, 2.0, np.nan, 0.0]), "coefficients must be finite"),
         (lambda fit: ist.contrast(fit, np.eye(4), labels=["a"]), "labels must be 4 names"),
         (
             lambda fit: ist.functional(fit, lambda theta: np.outer(theta, theta)),
-            "return a number or a vector",
+            r"function must return a number or an array .* of shape .4,., but it returned shape .4, 4.",
         ),
-        (lambda fit: ist.functional(fit, lambda theta: np.nan), "must be finite"),
+        (lambda fit: ist.functional(fit, lambda theta: np.nan), "function must return finite numbers"),
+        (
+            lambda fit: ist.functional(fit, lambda theta: "a"),
+            r"a float array theta of shape .4,., but it returned 'a'. .*theta.fit.names.index..const...",
+        ),
+        (lambda fit: ist.functional(fit, lambda theta: None), "function must return .* returned None"),
+        (lambda fit: ist.functional(fit, lambda theta: theta[:0]), "function must return .* shape .0,."),
+        (lambda fit: ist.functional(fit, lambda theta: [[1.0], [1.0, 2.0]]), "different lengths"),
+        (lambda fit: ist.functional(fit, lambda theta: theta["dose"]), "raises IndexError.*fit.names.index"),
+        (lambda fit: ist.functional(fit, lambda theta: theta[9]), "raises IndexError.*fit.names.index"),
+        (lambda fit: ist.functional(fit, lambda theta: theta.dose), "raises AttributeError.*fit.names.index"),
+        (
+            lambda fit: ist.functional(fit, lambda theta: theta[theta >= fit.theta]),
+            "function must return arrays of one shape",
+        ),
         (lambda fit: ist.predicted_mean(fit, [[1.0, 2.0]]), "X must have the 4 columns"),
         (lambda fit: ist.average_marginal_effect(fit, ["dose"], discrete=["age"]), "discrete must be among"),
         (lambda fit: ist.average_marginal_effect(fit, offset=[1.0]), "offset must come with X"),
@@ -306,3 +321,39 @@ def test_exposure_and_trials_count_in_the_marginal_effect_as_its_docstring_says(
     slope = binomial.predict() * (1.0 - binomial.predict()) * binomial.params["dose"]
     np.testing.assert_allclose(ours, np.average(slope, weights=COUNTS.trials), rtol=1e-7)
     np.testing.assert_allclose(binomial.get_margeff().margeff, np.mean(slope), rtol=1e-7)
+
+
+def test_weights_are_given_by_name():
+    X, y = binary_data()
+    fit = ist.from_statsmodels(logit(X, y))
+    plain = ist.contrast(fit, [0.0, 1.0, -2.0, 0.0]).value
+    one = {"dose": 1.0, "age": -2}
+    by_name = [one, [one], pd.Series(one), pd.Series(one)[::-1], pd.DataFrame([one])]
+    for weights in (*by_name, pd.Series([0.0, 1.0, -2.0, 0.0])):
+        np.testing.assert_array_equal(ist.contrast(fit, weights).value, plain)
+    assert ist.contrast(fit, [one, {"const": 1.0}], labels=["a", "b"]).value.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("dose - age", "a vector, a dict or a Series of weights, but it is 'dose - age'. Pass {'const': 1.0"),
+        ({"dosis": 1.0}, "names 'dosis', which is none of them; there are 'dose'"),
+        ({"dose": "much"}, "must be a real number"),
+        ({"dose": np.nan}, "must be finite"),
+        (pd.Series([1.0, 2.0], index=["dose", "dose"]), "has 'dose' twice"),
+        ({}, "have a weight other than 0"),
+        ([[1.0, 0.0, 0.0, 0.0], [0.0] * 4], "have a weight other than 0"),
+    ],
+)
+def test_weights_that_make_no_combination_are_refused(given, sentence):
+    X, y = binary_data()
+    with pytest.raises((ist.errors.InvalidArgument, ist.errors.InvalidType), match=sentence):
+        ist.contrast(ist.from_statsmodels(logit(X, y)), given)
+
+
+def test_of_several_quantities_a_breakdown_asks_which():
+    X, y = binary_data()
+    ratios = ist.odds_ratio(ist.from_statsmodels(logit(X, y)))
+    with pytest.raises(ist.errors.InvalidArgument, match="which must name one of the 3 quantities.*'dose'"):
+        ratios.breakdown(at=1.0)

@@ -143,6 +143,31 @@ def test_changes_of_sign_and_significance_are_flagged(y, words):
     assert flags.sort_index().str.contains("sign changes").tolist() == other_sign.tolist()
 
 
+def test_groups_are_not_flagged_by_rules_for_rows():
+    found = crime("nonrobust").report("poverty", groups=REGIONS)
+    assert (found.measures["cooks_d"] > 1.0).any()  # beyond the rule for single rows
+    words = {one for text in found.to_frame()["changes"] for one in text.split(", ")}
+    assert words <= {"", "sign changes", "significance changes"}
+    for text in (repr(found), found._repr_html_()):
+        assert "leverage (sum)" in text
+        assert "No flags: Fit.flags has rules for single rows, not for groups" in text
+        assert " flags" not in text.split("Estimated anew")[0]
+    assert "leverage (sum)" not in crime().report("poverty")._repr_html_()
+
+
+@pytest.mark.parametrize("slope", [0.0, 9.0])  # the sign of none or of some changes without a row
+def test_where_no_rule_is_there_the_footer_says_so(slope):
+    x = np.arange(6.0)
+    results = sm.RLM(slope * x + [*NOISE, 0.1], sm.add_constant(x), M=sm.robust.norms.LeastSquares()).fit()
+    found = ist.from_statsmodels(results).report(1, top=6)
+    changed = any(found.flags)
+    assert changed == (slope == 0.0)
+    assert ("changes" in found.table()) == changed
+    for text in (repr(found), found._repr_html_()):
+        assert "No flags: Fit.flags has no rules for the rows of this fit" in text
+        assert ("neither sign nor significance changes" in text) != changed
+
+
 # -- what it looks like -------------------------------------------------------------------------------------
 
 
@@ -242,7 +267,7 @@ def test_losses_without_variance_have_leverages_alone():
     with pytest.raises(Unsupported, match="loss with a variance"):
         fit.report("x0")
     frame = fit.report("x0", top=2, inference=fit.inference("HC0")).to_frame()
-    assert list(frame) == ["hat_diag", *NUMBERS, "flags", "status"]
+    assert list(frame) == ["hat_diag", *NUMBERS, "changes", "status"]
     groups = fit.report("x0", top=2, groups=GROUPS, inference=fit.inference("HC0")).to_frame()
     assert list(groups) == list(frame)
 
@@ -252,7 +277,7 @@ def test_risks_without_leverages_have_neither():
     fit = ist.from_statsmodels(results)
     for groups in (None, np.arange(40) // 10):
         frame = fit.report(1, top=2, groups=groups).to_frame()
-        assert list(frame)[-7:] == [*NUMBERS, "flags", "status"]
+        assert list(frame)[-7:] == [*NUMBERS, "changes", "status"]
         assert frame["p_values"].notna().all()
 
 
@@ -260,6 +285,7 @@ def test_risks_without_leverages_have_neither():
     ("arguments", "kind", "sentence"),
     [
         ({"coefficient": "singel"}, InvalidArgument, "coefficient must be the name of one.*'single'"),
+        ({"coefficient": ["single", "urban"]}, InvalidType, "one coefficient.*Ask for one at a time"),
         ({"coefficient": 5}, InvalidArgument, "coefficient must be a name or a position below 5"),
         ({"coefficient": None}, InvalidType, "coefficient must be"),
         ({"coefficient": True}, InvalidType, "coefficient must be"),

@@ -8,6 +8,8 @@ import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.influence.scores import Scores
 
+LARGEST = "Largest (in root mean squares of its column):"
+
 
 def scores(removal, *, share=None, labels=None, columns=("q",), quantity="loss"):
     """Return Scores that have this removal effect."""
@@ -109,7 +111,7 @@ BAD_CHOICES = [
         InvalidArgument,
         r"column must be the label of one quantity \(age, dose, dose\), .*'sex'",
     ),
-    ({"column": "dose"}, InvalidArgument, "column must be .* 'dose', which 2 of them have"),
+    ({"column": "dose"}, InvalidArgument, "column must be .* 'dose', which 2 have"),
     ({"column": 0, "k": 0}, InvalidArgument, "k must be at least 1"),
     ({"column": 0, "k": 2.5}, InvalidType, "k must be a whole number"),
 ]
@@ -133,12 +135,12 @@ def test_rankings_are_readable():
     other = scores([[1.25, 1.0], [-0.5, 2.0]], quantity="theta", columns=("age", "dose"))
     heading = "First-order change of theta without the row, after minus before: age, the largest first"
     assert str(other.top(1, column="age")).splitlines()[0] == heading
-    assert other.in_short() == "2 of 2 rows done. Largest: 0 +1.25 (age), 1 +2 (dose)"
+    assert other.in_short() == f"2 of 2 rows done. {LARGEST} 0 +1.25 (age), 1 +2 (dose)"
 
 
 def test_a_result_says_how_much_is_nan():
     found = scores([[np.nan, 1.0], [np.nan, np.nan], [2.0, 3.0]], columns=("age", "dose"))
-    assert found.in_short() == "2 of 3 rows done, 2 with nan. Largest: 2 +2 (age), 0 +1 (dose)"
+    assert found.in_short() == f"2 of 3 rows done, 2 with nan. {LARGEST} 2 +2 (age), 0 +1 (dose)"
     assert scores([0.0]).in_short() == "1 of 1 rows done"
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
-from sklearn.metrics import mean_absolute_error
+from sklearn.metrics import get_scorer_names, mean_absolute_error
 from sklearn.model_selection import KFold, LeaveOneOut, StratifiedKFold, cross_val_score
 from sklearn.svm import LinearSVC
 
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, MissingDependency, Unsupported
+from influstat.removal.scoring import SHORT
 
 RNG = np.random.default_rng(6)
 X = RNG.normal(size=(40, 3))
@@ -111,6 +112,11 @@ RIDGE = ist.Ridge(lam=1.0).fit(X, Y)
 SVC = ist.SmoothedSVC(lam=1.0, t=0.1).fit(X, np.where(CLASSES == "yes", 1, -1))
 REFUSED = [
     (RIDGE, "R2", InvalidArgument, "scoring must name .* is 'R2'; the nearest are 'r2'"),
+    (RIDGE, "rmse", InvalidArgument, ".*the nearest are 'neg_root_mean_squared_error'"),
+    (RIDGE, "neg_MSE", InvalidArgument, ".*the nearest are 'neg_mean_squared_error'"),
+    (RIDGE, "mae", InvalidArgument, ".*the nearest are 'neg_mean_absolute_error'"),
+    (RIDGE, "log-loss", InvalidArgument, ".*the nearest are 'neg_log_loss'"),
+    (RIDGE, "AUC", InvalidArgument, ".*the nearest are 'roc_auc'"),
     (RIDGE, "neg_mean_square_error", InvalidArgument, ".*the nearest are 'neg_mean_squared_error'"),
     (RIDGE, 3, InvalidType, "scoring must be a scorer's name or a function, but it is 3"),
     (RIDGE, "accuracy", Unsupported, "scoring must suit the fit and its folds, but it is accuracy: "),
@@ -162,3 +168,7 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch):
         MissingDependency, match=r"pip install 'influstat\[experiments\]', or pass a function"
     ):
         ist.cross_validate(RIDGE, scoring="r2")
+
+
+def test_short_names_stand_for_scorers_that_exist():
+    assert set(SHORT.values()) <= set(get_scorer_names())

@@ -97,7 +97,7 @@ def test_a_penalised_fit_says_what_p_values_are_not():
     pairs, notes = said(fit.summary())
     assert "Of a penalised fit: estimates are shrunken" in notes
     assert pairs["Model:"] == "Logistic, lam=1"
-    assert pairs["Penalty:"] == "L2(strength=2.0, unpenalised=())"
+    assert pairs["Penalty:"] == "L2, strength 2"
     assert pairs["Protocol:"] == "folded"
     fit = ist.from_sklearn(LogisticRegression(tol=1e-10).fit(FRAME, LABELS), FRAME, LABELS)
     assert said(fit.summary())[0]["Model:"] == "LogisticRegression of scikit-learn"
@@ -107,6 +107,13 @@ WITHOUT = {
     "smoothed hinge": lambda: ist.SmoothedSVC(lam=1.0, t=0.5).fit(FRAME, LABELS),
     "black box": lambda: ist.Fit.minimise(ist.BlackBoxRisk(lambda theta: (theta - DATA["y"]) ** 2, 1)),
     "softmax": lambda: ist.Fit.minimise(ist.SoftmaxRisk(FRAME, np.arange(60) % 3, penalty=ist.L2(1.0))),
+}
+
+
+PENALTY_OF = {
+    "smoothed hinge": "L2, strength 1, 1 unpenalised",
+    "black box": "none",
+    "softmax": "L2, strength 1",
 }
 
 
@@ -122,8 +129,7 @@ def test_without_inference_the_estimates_are_there_and_the_reason(name):
     assert "[1] No standard errors, t and p values and limits of this fit: fit must have a loss" in notes
     assert "Rows are not flagged" in notes
     assert pairs["Scale:"] == pairs["Covariance:"] == pairs["Rows flagged:"] == "-"
-    assert pairs["Penalty:"] == ("none" if name == "black box" else pairs["Penalty:"])
-    assert (name == "softmax") == pairs["Penalty:"].startswith("L2(strength=1.0, unpenalised=()")
+    assert pairs["Penalty:"] == PENALTY_OF[name]
     assert made.as_latex().count("\\begin{tabular}") == 3
 
 
@@ -155,14 +161,28 @@ def test_doubts_are_notes():
 def test_every_form_is_written_and_notes_are_escaped(monkeypatch):
     made = ist.from_statsmodels(RESULTS["OLS"]).summary()
     assert "age\\_in\\_years" in made.as_latex()
-    svc = WITHOUT["smoothed hinge"]().summary()
-    assert "hat\\_diag" in svc.as_latex()
-    assert "hat_diag" in str(svc)
+    soft = WITHOUT["softmax"]().summary()
+    assert "leave\\_one\\_out" in soft.as_latex()
+    assert "leave_one_out" in str(soft)
     assert "<table" in made.as_html()
     assert "age_in_years," in made.as_csv()
     assert made._repr_html_() == made.as_html()
     monkeypatch.setattr(ist.BlackBoxRisk, "__repr__", lambda self: "<my own risk>")
     assert "it has &lt;my own risk&gt;" in " ".join(WITHOUT["black box"]().summary().as_html().split("<br/>"))
+
+
+def test_names_titles_and_row_labels_are_escaped_in_html():
+    far = pd.DataFrame(
+        {"<5 & old": DATA["x"].to_numpy(), "one": 1.0}, index=[f"row <b>{k}" for k in range(60)]
+    )
+    fit = ist.Ridge(lam=0.0).fit(far, np.where(np.arange(60) == 3, 30.0, DATA["y"]))
+    made = fit.summary(title="all <i>")
+    for html in (made.as_html(), made._repr_html_()):
+        for text in ("&lt;5 &amp; old", "row &lt;b&gt;3", "all &lt;i&gt;", "P&gt;|t|"):
+            assert text in html
+        assert not any(raw in html for raw in ("<b>", "<i>", "<5"))
+    assert "<5 & old" in made.as_text()
+    assert "row <b>3" in made.as_text()
 
 
 def test_columns_kept_by_a_lasso():
@@ -185,3 +205,24 @@ OTHER = ist.Ridge(lam=1.0).fit(FRAME, LABELS)
 def test_what_is_refused(arguments, error, sentence):
     with pytest.raises(error, match=f"^{sentence}"):
         ist.from_statsmodels(RESULTS["OLS"]).summary(**arguments)
+
+
+PENALTIES = {
+    "L2, strength 1, 1 unpenalised": ist.L2(1.0, unpenalised=[-1]),
+    "none": ist.L2(0.0) + ist.SmoothedL1(0.0),
+    "L2, strength 1; SmoothedL1, strength 2": ist.L2(1.0) + ist.SmoothedL1(2.0),
+    "Quadratic(S=array of shape (3,))": ist.L2(0.0) + ist.Quadratic([1.0, 2.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("words", PENALTIES)
+def test_penalties_are_said_in_words(words):
+    risk = ist.LinearRisk(ist.SquaredError(), FRAME, DATA["y"], penalty=PENALTIES[words])
+    assert said(ist.Fit.minimise(risk).summary())[0]["Penalty:"] == words
+
+
+def test_an_l1_penalty_says_its_strength_and_its_columns():
+    fit = ist.from_sklearn(Lasso(alpha=0.3, tol=1e-12).fit(FRAME, DATA["y"]), FRAME, DATA["y"])
+    kept = int((fit.theta[:-1] != 0.0).sum())
+    words = f"L1, strength 36, {kept} columns in, {3 - kept} left out"  # 2 * 0.3 * 60 rows of (y - m)^2
+    assert said(fit.summary())[0]["Penalty:"] == words

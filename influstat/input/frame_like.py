@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.errors import Unsupported
 from influstat.input.printing import Tabled
+
+
+class _NoPicture(Unsupported, AttributeError):
+    """A table of which pandas' default picture would be nonsense; an AttributeError, since there is none."""
 
 
 class FrameLike(Tabled):
     """A result that answers as its table does: columns by name, `index`, `loc`, `iloc`, `to_csv`, ...
 
-    What changes a DataFrame in place changes nothing here: each question is about a new one.
+    What changes a DataFrame in place changes nothing here: each question is about a new one. It has no
+    `plot`: lines through rows in the order of a table show nothing, and `PICTURE` says what does.
 
     Examples
     --------
@@ -25,8 +31,17 @@ class FrameLike(Tabled):
     ([0.5, -0.5], ['low', 'high'], [0, 1])
     """
 
+    PICTURE = 'fit.plot.index("dfbeta_<name>") with the name of a coefficient'  # of what each row does
+
     def __getattr__(self, name: str) -> Any:
         """Return what the table has under this name."""
+        if name == "plot":
+            raise _NoPicture(
+                "plot",
+                "be that of a fit or of a table",
+                f"is asked of {type(self).__name__}, which has none",
+                f"Draw {self.PICTURE}; to_frame().plot is pandas' own.",
+            )
         if name.startswith("_"):  # of protocols, such as that of pickle
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         try:

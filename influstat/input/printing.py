@@ -182,6 +182,13 @@ def short(value: Any) -> str:
     return f"{len(value)} entries" if isinstance(value, (list, tuple)) else f"{text[: LONGEST - 3]}..."
 
 
+def among(name: Any, count: int) -> str:
+    """Return that a name is none of those known, or that of several: what completes "but it ..."."""
+    return (
+        f"is {short(name)}, which is none of them" if count == 0 else f"is {short(name)}, which {count} have"
+    )
+
+
 def nearest_first(name: Any, names: Iterable[Any]) -> str:
     """Return the names in words for a message, those that look like `name` first, at most eight."""
     texts = list(dict.fromkeys(map(str, names)))

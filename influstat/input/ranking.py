@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.frame_like import FrameLike
 from influstat.input.labels import index_of
-from influstat.input.printing import Tabled, short
+from influstat.input.printing import Tabled, among
 from influstat.input.validation import FloatArray, choice, whole_number
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SIDES = {"rise": 1.0, "fall": -1.0}
 BLOCK_ENTRIES = 2**20  # of a table that are compared at once
+RELATIVE = "in root mean squares of its column"  # how moves of several columns are compared
 STANDING_OUT = 3  # moves that a result mentions when it is printed
 
 
@@ -55,7 +56,7 @@ class Moves:
     >>> from influstat.input.ranking import Moves
     >>> moves = Moves(np.array([[1.0, -8.0], [3.0, 2.0]]), np.array(["a", "b"]), ["x", "y"], "Change")
     >>> moves.top(2)
-    Change, the largest first
+    Change, the largest first, in root mean squares of its column
       position column  change
     a        0      y      -8
     b        1      x       3
@@ -99,7 +100,8 @@ class Moves:
         moves = zip(found.labels.tolist(), found.change, of, strict=True)
         sign = "+" if self.called == "change" else ""
         text = ", ".join(f"{label} {change:{sign}.4g}{name}" for label, change, name in moves)
-        return ". ".join([*parts, *([f"Largest: {text}"] if text else [])])
+        by = f" ({RELATIVE})" if found.about is not None else ""
+        return ". ".join([*parts, *([f"Largest{by}: {text}"] if text else [])])
 
     def _furthest(self, side: str | None) -> tuple[NDArray[np.intp], FloatArray]:
         """Return the column that each row moves furthest, and how far, in root mean squares of the column.
@@ -174,7 +176,7 @@ class Ranking(FrameLike):
     (['high', 'low'], [2, 0])
     """
 
-    HEADING = "{0.title}, the largest first"
+    HEADING = "{0.title}, {0.ordered}"
 
     labels: NDArray[Any]
     position: NDArray[np.intp]
@@ -184,6 +186,11 @@ class Ranking(FrameLike):
     note: str = ""
     called: str = "change"
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ordered(self) -> str:
+        """How the lines are ordered, in words."""
+        return "the largest first" + (f", {RELATIVE}" if self.about is not None else "")
 
     def to_frame(self) -> pd.DataFrame:
         """Return "position", "column" where several were compared, "change" and `more`, by label."""
@@ -250,7 +257,7 @@ def position_of(column: Any, columns: Sequence[Any]) -> int:
             "column",
             f"be the label of one quantity ({', '.join(map(str, columns[:6]))}"
             + (", ...)" if m > 6 else ")"),
-            f"is {short(column)}, which {len(labels)} of them have",
+            among(column, len(labels)),
             "Pass one of these, or a position.",
         )
     position = whole_number("column", column, at_least=0)

@@ -18,15 +18,38 @@ LEAST = 2.0**-30  # of theta_j: a shorter step would be lost in its digits
 AGREEMENT = 1e-3  # two step lengths of a smooth function agree to about step^2 = 1e-6
 
 
-def differenced(function: Callable[[FloatArray], Any], theta: FloatArray, scale: FloatArray) -> FloatArray:
-    """Return the gradient at theta by five-point central differences, shape (p,) or (p, m)."""
+def differenced(
+    function: Callable[[FloatArray], Any],
+    theta: FloatArray,
+    scale: FloatArray,
+    *,
+    argument: str = "gradient",
+    instead: str = "Pass its gradient instead.",
+) -> FloatArray:
+    """Return the gradient at theta by five-point central differences, shape (p,) or (p, m).
+
+    Parameters
+    ----------
+    function : callable
+        theta, shape (p,), to a number or m numbers.
+    theta, scale : ndarray, shape (p,)
+        Where, and how far each coefficient must move to matter.
+    argument : str
+        What the caller calls the function, for errors.
+    instead : str
+        What the caller can do about a function that is not smooth.
+
+    Returns
+    -------
+    ndarray
+    """
     # Steps are 7e-4 of `scale`, how far each coefficient must move to matter: units change nothing.
-    here = _checked(called("function", function, theta=theta.copy()))
+    here = _checked(argument, called(argument, function, theta=theta.copy()))
     rows: list[FloatArray] = []
     doubtful: list[int] = []
     for j in range(len(theta)):
         step = max(STEP * scale[j], LEAST * abs(theta[j]))
-        near, far = _Pair(function, theta, here, j, step), _Pair(function, theta, here, j, 2.0 * step)
+        near, far = (_Pair(argument, function, theta, here, j, many * step) for many in (1.0, 2.0))
         rows.append((4.0 * near.slope - far.slope) / 3.0)
         size = np.maximum(np.abs(near.slope), np.abs(far.slope))
         rounding = 100.0 * EPSILON * np.maximum(near.size, far.size) / step
@@ -38,7 +61,7 @@ def differenced(function: Callable[[FloatArray], Any], theta: FloatArray, scale:
     if doubtful:
         doubt(
             f"Differences of the function over two step lengths disagree for coefficients {doubtful[:8]}: it "
-            "has a kink or a jump near theta, or too few digits. Pass its gradient instead.",
+            f"has a kink or a jump near theta, or too few digits. {instead}",
         )
     return np.asarray(rows)
 
@@ -47,16 +70,24 @@ class _Pair:
     """What q(theta + step) and q(theta - step) along coefficient j say of its slope and its bend."""
 
     def __init__(
-        self, function: Callable[[FloatArray], Any], theta: FloatArray, here: FloatArray, j: int, step: float
+        self,
+        argument: str,
+        function: Callable[[FloatArray], Any],
+        theta: FloatArray,
+        here: FloatArray,
+        j: int,
+        step: float,
     ) -> None:
         right, left = theta.copy(), theta.copy()
         right[j] += step
         left[j] -= step
         half = (right[j] - left[j]) / 2.0  # as rounded
-        above, below = (_checked(called("function", function, theta=moved)) for moved in (right, left))
+        above, below = (
+            _checked(argument, called(argument, function, theta=moved)) for moved in (right, left)
+        )
         if not above.shape == below.shape == here.shape:
             raise InvalidArgument(
-                "gradient",
+                argument,
                 "return arrays of one shape when it is a function of theta",
                 f"returned shapes {here.shape}, {above.shape} and {below.shape}",
                 "Return a number, or a vector of fixed length.",
@@ -66,14 +97,14 @@ class _Pair:
         self.size = np.maximum(np.abs(above), np.abs(below))
 
 
-def _checked(result: Any) -> FloatArray:
-    array = np.asarray(numeric_array("gradient", result), dtype=np.float64)
+def _checked(argument: str, result: Any) -> FloatArray:
+    array = np.asarray(numeric_array(argument, result), dtype=np.float64)
     if array.ndim > 1:
         raise InvalidArgument(
-            "gradient",
+            argument,
             "return a number or a vector when it is a function of theta",
             f"returned shape {array.shape}",
             "Flatten what it returns.",
         )
-    check_finite("gradient", np.atleast_1d(array))
+    check_finite(argument, np.atleast_1d(array))
     return array

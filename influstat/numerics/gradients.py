@@ -15,6 +15,8 @@ from influstat.input.validation import FloatArray
 from influstat.numerics.differences import differenced
 
 COMPLEX_STEP = 1e-30  # of the coefficient's scale: its square is far below rounding
+FUNCTION = "function"  # what callers call it
+ANEW = "leave_one_out() of it evaluates it anew and needs no gradient."
 EPSILON = float(np.finfo(np.float64).eps)
 TRUST = 1e-5  # relative distance up to which the two derivatives count as the same
 
@@ -34,7 +36,7 @@ class Gradient(ShortRepr):
 def gradient_of(function: Callable[[Any], Any], theta: FloatArray, scale: FloatArray) -> Gradient:
     """Return the gradient at theta, by complex steps where they agree with differences, else by those."""
     # An absolute value, a comparison or a real part inside the function makes the two differ.
-    coarse = _columns(differenced(function, theta, scale), theta)
+    coarse = _columns(differenced(function, theta, scale, argument=FUNCTION, instead=ANEW), theta)
     complex_step = _complex_step(function, theta, scale)
     size = np.abs(coarse * scale[:, None]).max(axis=0)
     if complex_step is not None and complex_step.shape == coarse.shape:
@@ -45,7 +47,7 @@ def gradient_of(function: Callable[[Any], Any], theta: FloatArray, scale: FloatA
             return Gradient(complex_step, 10.0 * EPSILON * size, "complex step")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulResult)  # the coarse differences have said it
-        fine = _columns(differenced(function, theta, scale / 2.0), theta)
+        fine = _columns(differenced(function, theta, scale / 2.0, argument=FUNCTION), theta)
     return Gradient(coarse, np.abs((fine - coarse) * scale[:, None]).max(axis=0), "differences")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency
 from influstat.input.printing import short
-from influstat.input.settings import entries, flag
+from influstat.input.settings import flag
 from influstat.input.validation import (
     FloatArray,
     any_array,
@@ -110,10 +110,12 @@ def figure_size(size: Any, ax: Any, usual: tuple[float, float]) -> tuple[float, 
     if ax is not None:
         was = f"is {short(size)}"
         raise InvalidArgument("size", "be left out where ax is given", was, "Set the size of that figure.")
-    given = entries("size", size)
+    need, remedy = "be a pair of numbers, width and height in inches", "Pass size=(4.0, 3.0), for example."
+    if isinstance(size, (str, bytes)) or not hasattr(size, "__iter__"):
+        raise InvalidType("size", need, f"is {short(size)}", remedy)
+    given = list(size)
     if len(given) != 2:
-        was = f"has {len(given)} entries"
-        raise InvalidArgument("size", "be a width and a height in inches", was, "Pass (6, 4), say.")
+        raise InvalidArgument("size", need, f"has {len(given)} entries", remedy)
     width, height = (real_number(f"size[{k}]", one, at_least=1.0) for k, one in enumerate(given))
     if max(width, height) > WIDEST:
         was = f"is {short(size)}"

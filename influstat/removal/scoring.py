@@ -6,6 +6,7 @@ rows, and the estimator looks up what was predicted for each by the fit without 
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,23 @@ from influstat.risks.classes import REACH, tells_apart
 from influstat.risks.linear import LinearRisk, require_linear
 
 OfRows = Callable[[NDArray[np.intp]], tuple[float, str]]
+SHORT = {  # what scorers are called elsewhere, without signs between the letters, by scikit-learn's names
+    "rmse": "neg_root_mean_squared_error",
+    "mse": "neg_mean_squared_error",
+    "mae": "neg_mean_absolute_error",
+    "mape": "neg_mean_absolute_percentage_error",
+    "medae": "neg_median_absolute_error",
+    "msle": "neg_mean_squared_log_error",
+    "rmsle": "neg_root_mean_squared_log_error",
+    "rsquared": "r2",
+    "auc": "roc_auc",
+    "rocauc": "roc_auc",
+    "acc": "accuracy",
+    "brier": "neg_brier_score",
+    "logloss": "neg_log_loss",
+    "crossentropy": "neg_log_loss",
+    "loglikelihood": "neg_log_loss",
+}
 NO_PREDICTION = "a row of it has no prediction"
 
 
@@ -120,7 +138,8 @@ def _of_scikit_learn(fit: Minimum, risk: LinearRisk, name: str, mean: Any) -> Sc
         ) from error
     names = get_scorer_names()
     if name not in names:
-        was = f"is {name!r}; the nearest are {nearest_first(name, names)}"
+        meant = SHORT.get(re.sub("[^a-z0-9]", "", name.lower().removeprefix("neg_")), name)
+        was = f"is {short(name)}; the nearest are {nearest_first(meant, names)}"
         raise InvalidArgument("scoring", "name a scorer of scikit-learn", was, "Pass one of these.")
     scorer, classes = get_scorer(name), _classes_of(fit, risk)
     y = risk.y if classes is None else classes[np.searchsorted(np.unique(risk.y), risk.y)]

@@ -319,6 +319,6 @@ def require_linear(risk: Risk, what: str) -> LinearRisk:
             "fit",
             f"have one linear predictor per row for {what} (a LinearRisk)",
             f"has a {type(risk).__name__}",
-            "Use fit.influence(), fit.leave_one_out() and fit.covariance(), which need none.",
+            "Use fit.influence() and fit.leave_one_out(), which need none.",
         )
     return linear

@@ -42,7 +42,8 @@ from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.dispersion import dispersion, dispersion_of
 from influstat.statistics.leverage import Leverage
-from influstat.statistics.sandwich import clusters_left, lost_coefficients, middle, rows_at_one
+from influstat.statistics.refusals import remedied
+from influstat.statistics.sandwich import INSTEAD, clusters_left, lost_coefficients, middle, rows_at_one
 from influstat.statistics.setting import (
     CLUSTER_JACKKNIVES,
     JACKKNIVES,
@@ -54,6 +55,9 @@ from influstat.statistics.setting import (
 )
 
 __all__ = ["JACKKNIVES", "KINDS", "SANDWICHES", "CovarianceSetting", "covariance", "covariance_of"]
+
+
+ROBUST = 'fit.covariance("HC0") and fit.inference("HC0") need none; both take dispersion= where it is known.'
 
 
 def covariance(fit: Minimum, kind: str | None = None, **settings: Any) -> FloatArray:
@@ -107,8 +111,7 @@ def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
         more = f" and {own.size - 1} more" if own.size > 1 else ""
         reasons.append(
             f"Row {fit.row_labels[own[0]]}{more} has leverage 1: it alone determines a coefficient and has "
-            f"no residual, so that {setting.kind} divides 0 by 0. Use HC0 or HC1, or drop the row and its "
-            "column."
+            f"no residual, so that {setting.kind} divides 0 by 0. {INSTEAD}"
         )
     if not reasons:
         reasons.append(f"Without a row or group that {setting.kind} leaves out they are not determined.")
@@ -140,7 +143,8 @@ def _regular(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
 def model_dispersion(fit: Minimum, setting: CovarianceSetting) -> float:
     """Return phi, known or estimated."""
     loss = getattr(fit.risk, "loss", fit.risk)
-    known = dispersion_of(loss, setting.dispersion)
+    with remedied(ROBUST):
+        known = dispersion_of(loss, setting.dispersion)
     if known is not None:
         return known
     return dispersion(Leverage(fit, setting.information), setting.counts, given=setting.dispersion).value

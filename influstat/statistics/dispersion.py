@@ -91,8 +91,7 @@ def dispersion_of(loss: Any, given: Any) -> float | None:
             "fit",
             "have a loss with a variance for standard errors and studentised residuals",
             f"has {loss!r}, which says nothing about the variance of y",
-            "Ask for hat_diag, dfbeta or a robust covariance (HC0 to HC3, cluster, jackknife), or pass "
-            "dispersion=.",
+            'fit.diagnostics(["dfbeta"]) needs none, and diagnostics takes dispersion= where it is known.',
         )
     known: float | None = loss.dispersion
     return known
@@ -245,7 +244,7 @@ def dispersion(
             "fit",
             "have more observations than effective degrees of freedom to estimate its dispersion",
             f"has {total:g} and {total - freedom:g}",
-            "Pass dispersion=, use fewer columns, or penalise.",
+            "Use fewer columns or a penalty; diagnostics and inference take dispersion= if it is known.",
         )
     if whole:
         warn_if_perfect(totals)
@@ -257,5 +256,5 @@ def warn_if_perfect(totals: Totals) -> None:
     if totals.squares <= PERFECT * totals.scale:
         doubt(
             "The fit is perfect up to rounding: its dispersion, and all that is divided by it, is rounding "
-            "error. Pass dispersion= if it is known.",
+            "error. fit.diagnostics and fit.inference take dispersion= where it is known.",
         )

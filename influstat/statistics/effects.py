@@ -220,6 +220,8 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     array([3.])
     """
     step = real_number("unit", unit)
+    if step == 0.0:
+        raise InvalidArgument("unit", "be another number than 0", "is 0", "Pass the length of a step.")
     if not has_logistic_mean(require_fit(fit)):
         raise Unsupported(
             "fit",

@@ -41,6 +41,7 @@ class Flags(FrameLike):
     d   True    True      False     True     False
     """
 
+    PICTURE = 'fit.plot.index("cooks_d") or fit.plot.bubble()'
     HEADING = "Rows that rules of {0.rules!r} flag"
 
     rules: str
@@ -113,6 +114,7 @@ class OutlierTest(FrameLike):
     d         6.0622      0.1046
     """
 
+    PICTURE = 'fit.plot.index("student_resid") or fit.plot.qq()'
     HEADING = "Test for outliers: studentised residuals, the largest first, and their p values"
 
     table: pd.DataFrame = field(repr=False)

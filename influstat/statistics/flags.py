@@ -45,8 +45,10 @@ from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.flagged import Flags, OutlierTest
 from influstat.statistics.inference_table import tail
 from influstat.statistics.leverage import Leverage
+from influstat.statistics.refusals import remedied
 
 WEIGHTLESS = "it has no weight: the fit is the same without it, and it is not tested"
+OTHERS = 'fit.diagnostics(["dfbeta"]) and fit.leave_one_out() say what each row moves.'
 MEASURES = ("dfbetas", "dffits", "cov_ratio", "cooks_d", "hat_diag")
 
 
@@ -96,8 +98,9 @@ def flags(fit: Minimum, rules: str = "R", *, method: str = "newton") -> Flags:
     """Return which rows each rule flags; `Fit.flags` says more."""
     import pandas as pd
 
-    chosen, limits = rules_of(fit, rules)
-    frame = diagnostics(fit, MEASURES, method=method)
+    with remedied(OTHERS):
+        chosen, limits = rules_of(fit, rules)
+        frame = diagnostics(fit, MEASURES, method=method)
     above, said = np.zeros(frame.shape, dtype=np.bool_), {}
     for k, name in enumerate(frame.columns):  # two coefficients may have one name
         measure = name if name in chosen else "dfbetas"
@@ -129,7 +132,8 @@ def outlier_test(fit: Minimum) -> OutlierTest:
     """Return p values of the studentised residuals; `Fit.outlier_test` says more."""
     import pandas as pd
 
-    frame = diagnostics(fit, ["student_resid"])
+    with remedied(OTHERS):
+        frame = diagnostics(fit, ["student_resid"])
     residuals, weightless = frame["student_resid"].to_numpy(), fit.risk.weights == 0.0
     p = 2.0 * tail(np.abs(residuals), residual_freedom(fit))
     p[weightless] = np.nan  # nor do they count among the tests

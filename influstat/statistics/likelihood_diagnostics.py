@@ -56,7 +56,7 @@ class GeneralMeasures:
                 "dispersion",
                 "be given where the risk has no linear predictor to estimate it by",
                 "is None",
-                "Pass dispersion=.",
+                "fit.diagnostics takes dispersion= where it is known.",
             )
         return known
 

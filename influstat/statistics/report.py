@@ -43,11 +43,13 @@ class CoefficientReport(Ranked):
         The same with all rows.
     flags : tuple of str
         Which rules of `Fit.flags` flag the row, and whether the sign or the significance of the coefficient
-        changes without it (whether its confidence interval covers 0).
+        changes without it (whether its confidence interval covers 0): these alone where there are no rules.
     status : tuple of str
         "" for a line like any other, else why it has nan.
     made_by : Inference
         The covariance, distribution and level behind standard errors, p values and limits.
+    unflagged : str
+        Why no rule of `Fit.flags` is about the lines, "" where there are such rules.
 
     Examples
     --------
@@ -65,6 +67,7 @@ class CoefficientReport(Ranked):
     flags: tuple[str, ...]
     status: tuple[str, ...]
     made_by: Inference
+    unflagged: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers as a pandas DataFrame, one line per row or group.
@@ -73,13 +76,14 @@ class CoefficientReport(Ranked):
         -------
         DataFrame
             Columns hat_diag and cooks_d (where there are such), estimates, standard_errors, lower, upper,
-            p_values, flags and status. `attrs["all_rows"]` has the estimate with all rows, and what belongs
+            p_values, flags ("changes" where no rule of `Fit.flags` is about the lines: of sign and
+            significance) and status. `attrs["all_rows"]` has the estimate with all rows, and what belongs
             to it.
         """
         import pandas as pd
 
         columns: dict[str, Any] = {**self.measures, **self.values}
-        columns |= {"flags": list(self.flags), "status": list(self.status)}
+        columns |= {"changes" if self.unflagged else "flags": list(self.flags), "status": list(self.status)}
         frame = pd.DataFrame(columns, index=index_of(self.groups.labels))
         frame.attrs["all_rows"] = dict(self.whole)
         return frame
@@ -101,11 +105,13 @@ class CoefficientReport(Ranked):
         Returns
         -------
         DataFrame of str
-            Leverage, Cook's distance, estimate, standard error, confidence interval, p value and flags.
+            Leverage (of groups its sum), Cook's distance, estimate, standard error, confidence interval,
+            p value and flags. Without rules the column "changes" is there where a sign or significance does.
         """
         import pandas as pd
 
-        columns = {TITLES[name]: ["", *map(_short, values)] for name, values in self.measures.items()}
+        titles = TITLES if self.groups.single else TITLES | {"hat_diag": "leverage (sum)"}
+        columns = {titles[name]: ["", *map(_short, values)] for name, values in self.measures.items()}
         all_of = {name: [self.whole[name], *self.values[name]] for name in SHOWN}
         limits = zip(all_of["lower"], all_of["upper"], strict=True)
         columns |= {
@@ -113,8 +119,9 @@ class CoefficientReport(Ranked):
             "standard error": list(map(_number, all_of["standard_errors"])),
             f"{100.0 * self.made_by.level:g} % interval": [_interval(*pair) for pair in limits],
             "p": [f"{p:.4f}" if p >= 0.0001 else "< 0.0001" if p >= 0.0 else "-" for p in all_of["p_values"]],
-            "flags": ["", *self.flags],
         }
+        if not self.unflagged or any(self.flags):
+            columns["changes" if self.unflagged else "flags"] = ["", *self.flags]
         return pd.DataFrame(columns, index=["all rows", *self._lines()])
 
     def plot(self, *, title: str | None = None, size: Any = None, ax: Axes | None = None) -> Axes:
@@ -158,9 +165,11 @@ class CoefficientReport(Ranked):
     def __repr__(self) -> str:
         """Return the table as text, under what it is about and above what belongs to it."""
         table = self.table()
-        width = max(map(len, ["flags", *self.flags]))  # pandas writes text to the right
-        table["flags"] = table["flags"].str.ljust(width)
-        table.columns = [*table.columns[:-1], "flags".ljust(width)]
+        last = table.columns[-1]
+        if last != "p":
+            width = max(map(len, [last, *self.flags]))  # pandas writes text to the right
+            table[last] = table[last].str.ljust(width)
+            table.columns = [*table.columns[:-1], last.ljust(width)]
         heading, *notes = self._around()
         lines = [heading, *table.to_string().splitlines(), *notes]
         return "\n".join(line.rstrip() for line in lines)
@@ -175,6 +184,11 @@ class CoefficientReport(Ranked):
         index = index_of(self.groups.labels)
         return list(map(str, index if index.nlevels > 1 else index.astype(str)))
 
+    def _on_flags(self) -> str:
+        """Return what is said where no rule is about the lines."""
+        none = "" if any(self.flags) else ", and neither sign nor significance changes without any of them"
+        return f"No flags: {self.unflagged}{none}."
+
     def _around(self) -> list[str]:
         """Return the heading, and the notes below the table."""
         made_by = self.made_by
@@ -182,6 +196,7 @@ class CoefficientReport(Ranked):
         by = "normal" if np.isinf(freedom) else f"t with {freedom:g} degrees of freedom for all rows"
         notes = [f"Estimated anew without each, with the {made_by.kind!r} covariance ({by})."]
         notes += [made_by.note] if made_by.note else []
+        notes += [self._on_flags()] if self.unflagged else []
         notes += [f"{label}: {text}" for label, text in zip(self._lines(), self.status, strict=True) if text]
         n = len(made_by.fit.row_labels)
         return [

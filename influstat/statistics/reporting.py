@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.labels import label_text, require_position
-from influstat.input.printing import nearest_first, short
+from influstat.input.printing import among, nearest_first, short
 from influstat.input.validation import FloatArray, whole_number
 from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum, named_column
@@ -31,6 +31,7 @@ from influstat.statistics.flags import RULES, flags
 from influstat.statistics.inference import Inference
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.read_inference import inference
+from influstat.statistics.refusals import remedied
 from influstat.statistics.report import SHOWN, CoefficientReport
 
 SIGN, SIGNIFICANCE = "sign changes", "significance changes"
@@ -43,7 +44,7 @@ def coefficient_report(
 ) -> CoefficientReport:
     """Return the report; `Fit.report` says more."""
     j, many = position_of(fit, coefficient), whole_number("top", top, at_least=1)
-    made_by = checked(fit, by)
+    made_by = checked(fit, by, 'Call fit.report(name, inference=fit.inference("HC0")).')
     everything = (
         read_rows(None, fit.row_labels)
         if groups is None
@@ -58,18 +59,21 @@ def coefficient_report(
     whole = {name: float(found.before(name)[j]) for name in SHOWN}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulResult)  # of rows not shown; those shown have a status
-        if groups is None:
+        if everything.single:
             measures, marks, reasons = _of_rows(fit, chosen.members, j)
+            unflagged = "" if marks else "Fit.flags has no rules for the rows of this fit"
         else:
-            measures, marks, reasons = _of_groups(fit, chosen, found.estimates[order])
+            measures, reasons = _of_groups(fit, chosen, found.estimates[order]), [""] * len(chosen)
+            marks, unflagged = {}, "Fit.flags has rules for single rows, not for groups"
     lost = np.isnan(values["lower"])
     status = [found.status[k] if gone else why for k, gone, why in zip(order, lost, reasons, strict=True)]
     bad = [f"without {label_text(chosen.labels[k])}: {text}" for k, text in enumerate(status) if text]
     if bad:
         doubt(f"{len(bad)} of {len(chosen)} lines of the report hold a nan (`status` says why), {bad[0]}")
     marks |= _crossings(values, whole)
+    words = _in_words(marks, len(chosen))
     return CoefficientReport(
-        fit.names[j], chosen, measures, values, whole, _in_words(marks, len(chosen)), tuple(status), made_by
+        fit.names[j], chosen, measures, values, whole, words, tuple(status), made_by, unflagged
     )
 
 
@@ -83,7 +87,7 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
     if isinstance(coefficient, str):
         found = [k for k, name in enumerate(fit.names) if name == coefficient]
         if len(found) != 1:
-            was = f"is {short(coefficient)}, which {len(found) or 'none'} of them have; there are "
+            was = f"{among(coefficient, len(found))}; there are "
             raise InvalidArgument(
                 argument,
                 "be the name of one coefficient, or its position",
@@ -91,6 +95,13 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
                 "Pass one of these, or a position.",
             )
         position = found[0]
+    elif hasattr(coefficient, "__iter__"):
+        raise InvalidType(
+            argument,
+            "be the name of one coefficient, or its position",
+            f"is {short(coefficient)}",
+            f"Ask for one at a time: {fit.names[0]!r}, for example.",
+        )
     else:
         position = whole_number(argument, coefficient, at_least=0)
         if position >= len(fit.names):
@@ -107,10 +118,13 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
     return position
 
 
-def checked(fit: Minimum, by: Inference | None) -> Inference:
-    """Return the inference to report by: the fit's own where nothing is said."""
+def checked(fit: Minimum, by: Inference | None, remedy: str) -> Inference:
+    """Return the inference to report by: the fit's own where nothing is said, which `remedy` avoids."""
     if by is None:
-        return inference(fit)
+        with remedied(remedy):
+            own = inference(fit)
+            own.table  # noqa: B018  some settings are refused only here
+        return own
     if not isinstance(by, Inference):
         raise InvalidType("inference", "be an Inference", f"is {short(by)}", 'Pass fit.inference("HC3").')
     if by.fit is not fit:
@@ -138,12 +152,9 @@ def _of_rows(fit: Minimum, rows: NDArray[np.intp], j: int) -> tuple[Measures, di
     return measures, marks, reasons
 
 
-def _of_groups(
-    fit: Minimum, groups: Groups, theta: FloatArray
-) -> tuple[Measures, dict[str, Marks], list[str]]:
-    """Return the same of groups whose refits are theta, (k, p): of R's rules that about Cook's distance."""
+def _of_groups(fit: Minimum, groups: Groups, theta: FloatArray) -> Measures:
+    """Return the sum of the leverages and Cook's distance of groups whose refits are theta, (k, p)."""
     measures: Measures = {}
-    marks: dict[str, Marks] = {}
     with suppress(Unsupported):
         leverage = Leverage(fit, fit.stated.information)
         measures["hat_diag"] = groups.sums(leverage.values)
@@ -154,10 +165,7 @@ def _of_groups(
         squares = (risk.weights * leverage.second) @ moved**2
         squares += np.einsum("jk,jk->k", delta, risk.penalty.hessian(fit.theta).dense() @ delta)
         measures["cooks_d"] = squares / (phi.value * freedom)
-        rows = int((leverage.values > 0.0).sum())
-        if rows > freedom:
-            marks["cooks_d"] = measures["cooks_d"] > RULES["R"]["cooks_d"].limit(rows, freedom)
-    return measures, marks, [""] * len(groups)
+    return measures
 
 
 def _crossings(values: Measures, whole: dict[str, float]) -> dict[str, Marks]:

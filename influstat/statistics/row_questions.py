@@ -81,9 +81,10 @@ class RowQuestions(Minimum):
         Returns
         -------
         CoefficientReport
-            Leverage, Cook's distance, estimate, standard error, confidence interval, p value and flags
-            without each of them, everything estimated anew. It prints as a table, also in notebooks;
-            `to_frame()` has the numbers, `table()` the text, `plot()` draws the forest plot.
+            Leverage (of a group the sum of its rows'), Cook's distance, estimate, standard error, confidence
+            interval, p value and, of rows, flags without each of them, everything estimated anew. It prints
+            as a table, also in notebooks; `to_frame()` has the numbers, `table()` the text, `plot()` draws
+            the forest plot.
 
         Raises
         ------

@@ -17,6 +17,10 @@ from influstat.statistics.leverage import Leverage
 from influstat.statistics.setting import BY_LEVERAGE, CovarianceSetting
 
 ONE = 1e-10  # 1 - leverage below which it is 0 up to rounding
+INSTEAD = (
+    'HC0 and HC1 take its residual of 0 for its error, and are far too small there: take "model", or drop '
+    "the row and its column."
+)
 
 
 def count(fit: Minimum, setting: CovarianceSetting) -> tuple[float, float]:
@@ -177,7 +181,7 @@ def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bo
             "kind",
             "be one that does not divide by 1 - leverage",
             f"is {setting.kind} and row {fit.row_labels[own[0]]} has leverage 1",
-            'Use "HC0" or "HC1", or drop that row.',
+            INSTEAD,
         )
     return lost
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
+from copy import deepcopy
 from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -17,7 +18,6 @@ from influstat.minimise.minimum import Minimum
 from influstat.minimise.remaining import remaining_step
 from influstat.removal.leave_out import leave_one_out
 from influstat.risks.linear import as_linear
-from influstat.risks.penalties import L2
 from influstat.statistics.dispersion import dispersion
 from influstat.statistics.flags import flags
 from influstat.statistics.inference import Inference
@@ -48,7 +48,7 @@ def summary(fit: Minimum, *, by: Inference | None, title: str | None) -> Summary
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
         elif str(one.message) not in notes:
             notes.append(str(one.message))
-    made = _with_escaped_notes()
+    made = _escaped()
     # Four columns each: statsmodels writes no LaTeX of tables that have fewer.
     for heading, (left, right), table in ((title or TITLE, above, [coefficients]), ("", below, [])):
         made.add_table_2cols(None, heading, _listed(left), _listed(right), yname="y", xname=[])
@@ -58,25 +58,38 @@ def summary(fit: Minimum, *, by: Inference | None, title: str | None) -> Summary
     return made
 
 
-def _with_escaped_notes() -> Summary:
-    """Return an empty summary; statsmodels writes notes into LaTeX and html as they are, though no tables."""
+def _escaped() -> Summary:
+    """Return an empty summary; statsmodels writes names into html, and notes into LaTeX, as they are."""
     from statsmodels.iolib.summary import Summary
 
     class Escaped(Summary):  # type: ignore[misc]  # statsmodels has no types
-        """A summary whose notes have the special characters of LaTeX and html escaped."""
+        """A summary whose special characters of LaTeX and html are escaped."""
 
         def as_latex(self) -> str:
-            return str(self._with(escaped(self.extra_txt)).as_latex())
+            return str(self._with(self.tables, escaped(self.extra_txt)).as_latex())
 
         def as_html(self) -> str:
-            return str(self._with(escape(self.extra_txt)).as_html())
+            return str(self._with(list(map(_html_table, self.tables)), escape(self.extra_txt)).as_html())
 
-        def _with(self, notes: str) -> Summary:
+        def _repr_html_(self) -> str:
+            return self.as_html()
+
+        def _with(self, tables: list[SimpleTable], notes: str) -> Summary:
             plain = Summary()
-            plain.tables, plain.extra_txt = self.tables, notes
+            plain.tables, plain.extra_txt = tables, notes
             return plain
 
     return Escaped()
+
+
+def _html_table(table: SimpleTable) -> SimpleTable:
+    """Return a copy of a table with its title and cells escaped for html."""
+    safe = deepcopy(table)
+    safe.title = escape(safe.title) if safe.title else safe.title
+    for row in safe:
+        for cell in row:
+            cell.data = escape(cell.data) if isinstance(cell.data, str) else cell.data
+    return safe
 
 
 def _listed(pairs: dict[str, str]) -> list[tuple[str, list[str]]]:
@@ -87,7 +100,7 @@ def _listed(pairs: dict[str, str]) -> list[tuple[str, list[str]]]:
 def _inference(fit: Minimum, by: Inference | None, notes: list[str]) -> Inference | None:
     """Return the inference to show, None where the fit has none; and note what it is, or why it is not."""
     try:
-        inference = checked(fit, by)
+        inference = checked(fit, by, 'Call fit.summary(inference=fit.inference("HC0")).')
         inference.table  # noqa: B018  some settings are refused only here
     except InflustatError as error:
         if by is not None:
@@ -107,11 +120,10 @@ def _fitted(fit: Minimum, inference: Inference | None) -> tuple[dict[str, str], 
     n, p = risk.shape
     lost = f" ({len(fit.lost)} not determined)" if fit.lost else ""
     penalty = getattr(risk, "penalty", None)
-    none = penalty is None or (isinstance(penalty, L2) and not np.any(penalty.strength))
     left = {
         "Model:": fit.stated.origin or type(risk).__name__,
         "Loss:": short(risk.loss) if hasattr(risk, "loss") else "its own",
-        "Penalty:": "none" if none else short(penalty),
+        "Penalty:": "none" if penalty is None else penalty.in_words(),
         "Protocol:": str(risk.protocol),
         "Covariance:": "-" if inference is None else inference.kind,
     }
@@ -162,7 +174,8 @@ def _flagged(fit: Minimum, notes: list[str]) -> dict[str, str]:
     try:
         found = flags(fit)
     except InflustatError as error:
-        known = any(str(error) in note for note in notes)
+        reason = str(error).removesuffix(getattr(error, "remedy", ""))
+        known = any(reason in note for note in notes)
         notes.append(f"Rows are not flagged{', for the same reason.' if known else f': {error}'}")
         return {"Rows flagged:": "-"}
     rules, flagged = found.shape[1], int(found.any(axis=1).sum())

@@ -52,6 +52,15 @@ class ActiveL1(Linear):
             held=self.signs,
         )
 
+    def in_words(self) -> str:
+        """Return its strengths, and of how many columns that are in and that are out."""
+        sizes = np.unique(np.abs(self.slope[self.slope != 0.0]))
+        strength = " to ".join(f"{size:.4g}" for size in sizes[[0, -1][: sizes.size]])
+        of = f"L1, strength {strength}, " if strength else ""
+        within = int(np.count_nonzero(self.signs))
+        out = "" if self.excluded is None else f", {self.excluded.shape[1]} left out"
+        return f"{of}{within} columns in{out}{', none below 0' if self.positive else ''}"
+
     @property
     def signs(self) -> FloatArray:
         """The sign that each active coefficient keeps, 0 where it may have any."""

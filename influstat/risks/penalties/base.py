@@ -7,7 +7,7 @@ is one class in a file of its own in this folder, and one line in ``tests/cases.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import reduce
 from math import inf
 from typing import Any
@@ -18,7 +18,10 @@ from scipy.linalg import null_space
 
 from influstat.algebra.symmetric import Symmetric
 from influstat.errors import InvalidType, Unsupported
+from influstat.input.printing import ShortRepr, short
 from influstat.input.validation import FloatArray
+
+NONE = "none"  # what a penalty of strength 0 is
 
 
 class Penalty(ABC):
@@ -60,6 +63,11 @@ class Penalty(ABC):
     @abstractmethod
     def scaled(self, factor: float) -> Penalty:
         """Return factor times this penalty, factor >= 0."""
+
+    def in_words(self) -> str:
+        """Return what it is in a short line, "none" where it is 0 everywhere; strengths on the sum scale."""
+        anything: Any = self
+        return ShortRepr.__repr__(anything) if is_dataclass(type(self)) else short(self)
 
     def third(self, theta: FloatArray, directions: FloatArray) -> FloatArray:
         """Return D^3 P(theta) applied twice to every column of directions, shape (p, k); or Unsupported."""
@@ -153,6 +161,11 @@ class PenaltySum(Penalty):
     """
 
     parts: tuple[Penalty, ...]
+
+    def in_words(self) -> str:
+        """Return its terms in words, those that are not 0."""
+        said = [text for part in self.parts if (text := part.in_words()) != NONE]
+        return "; ".join(said) or NONE
 
     @property
     def constant_hessian(self) -> bool:

@@ -14,7 +14,7 @@ from influstat.algebra.symmetric import Diagonal
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, real_number
-from influstat.risks.penalties.base import Penalty, summed
+from influstat.risks.penalties.base import NONE, Penalty, summed
 
 
 class Separate(Penalty):
@@ -34,6 +34,13 @@ class Separate(Penalty):
                 "Pass a list, e.g. [-1] or ['intercept'].",
             )
         object.__setattr__(self, "unpenalised", tuple(entries("unpenalised", self.unpenalised)))
+
+    def in_words(self) -> str:
+        """Return its kind, its strength, and how many coefficients it leaves alone."""
+        if self.strength == 0.0:
+            return NONE
+        left = f", {len(self.unpenalised)} unpenalised" if self.unpenalised else ""
+        return f"{type(self).__name__}, strength {self.strength:.4g}{left}"
 
     @abstractmethod
     def _like(self, strength: float, unpenalised: Sequence[int | str]) -> Self:

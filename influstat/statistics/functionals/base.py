@@ -30,6 +30,7 @@ from influstat.sets.budget import Budget
 from influstat.sets.functions import Line, function_breakdown, line_breakdown
 from influstat.sets.result import Breakdown
 from influstat.statistics.covariance import quadratic_forms
+from influstat.statistics.refusals import remedied
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +177,7 @@ class Functional(Ranked):
 
     def breakdown(
         self,
-        which: Any = 0,
+        which: Any = None,
         *,
         at: float,
         groups: Any = None,
@@ -188,8 +189,8 @@ class Functional(Ranked):
 
         Parameters
         ----------
-        which : int or str
-            Position or label of the quantity.
+        which : int or str, optional
+            Position or label of the quantity; may be left out where there is only one.
         at : float
             The threshold: 1 for an odds ratio, 0 for a difference.
         groups, budget_seconds, largest, search
@@ -244,7 +245,8 @@ class Functional(Ranked):
 
     @cached_property
     def _columns(self) -> dict[str, FloatArray]:
-        return {"value": self.value, "standard_error": self.standard_errors()}
+        with remedied('standard_errors("HC0") and value need none.'):
+            return {"value": self.value, "standard_error": self.standard_errors()}
 
     def to_frame(self) -> pd.DataFrame:
         """Return value and model-based standard error of each quantity."""
@@ -269,6 +271,12 @@ def _one_of(evaluate: Evaluate, k: int, theta: FloatArray, weights: FloatArray) 
 
 def _position(which: Any, labels: tuple[str, ...]) -> int:
     """Return where the quantity stands."""
+    if which is None:
+        if len(labels) == 1:
+            return 0
+        need, was = f"name one of the {len(labels)} quantities", "is left out; the labels are "
+        example = f"Pass which={labels[0]!r}, for example."
+        raise InvalidArgument("which", need, was + nearest_first("", labels), example)
     if isinstance(which, str):
         if labels.count(which) == 1:
             return labels.index(which)

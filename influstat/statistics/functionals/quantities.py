@@ -20,6 +20,8 @@ from influstat.numerics.gradients import gradient_of
 from influstat.risks.linear import as_linear
 from influstat.sets.functions import Line
 from influstat.statistics.functionals.base import Functional
+from influstat.statistics.functionals.checked import check_function
+from influstat.statistics.functionals.weights import weights_by_position
 
 FARTHER = (1.0, 10.0, 100.0, 1e4, 1e8)  # linear predictors between which one is looked for
 NEAR = 1e-9  # of a mean: so near to it the root of a continuous function comes
@@ -70,6 +72,7 @@ def functional(
     """
     scale = difference_scale(require_fit(fit))
     quantity = text("quantity", quantity)
+    check_function(fit, function)
     gradient = gradient_of(function, fit.theta, scale)
     evaluate = partial(_given, function)
     value = evaluate(fit.theta, fit.risk.weights)
@@ -84,8 +87,9 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
     ----------
     fit : Fit
         The fit.
-    coefficients : array_like, shape (p,) or (m, p)
-        One combination, or one per line.
+    coefficients : array_like, shape (p,) or (m, p), dict, Series or DataFrame
+        One combination, or one per line. A dict of weights by the names of coefficients, or a Series or the
+        columns of a DataFrame whose labels are names, has 0 for all others; a list of dicts is one per line.
     labels : sequence of str, optional
         Their names.
 
@@ -96,7 +100,7 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
     Raises
     ------
     InvalidArgument, InvalidType
-        There are not p finite numbers per combination.
+        There are not p finite numbers per combination, or all are 0; there is no such coefficient.
 
     Examples
     --------
@@ -105,9 +109,12 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
     >>> q = ist.contrast(fit, [-1.0, 1.0], labels=["b - a"])
     >>> q.labels, q.value.round(12)
     (('b - a',), array([2.]))
+    >>> ist.contrast(fit, {"b": 1.0, "a": -1.0}).value.round(12)
+    array([2.])
     """
     p = len(require_fit(fit).theta)
-    lines = np.atleast_2d(np.asarray(numeric_array("coefficients", coefficients), dtype=np.float64))
+    given = weights_by_position("coefficients", coefficients, fit.names)
+    lines = np.atleast_2d(np.asarray(numeric_array("coefficients", given), dtype=np.float64))
     if lines.ndim != 2 or lines.shape[1] != p or lines.shape[0] == 0:
         raise InvalidArgument(
             "coefficients",
@@ -116,6 +123,9 @@ def contrast(fit: Minimum, coefficients: Any, *, labels: Sequence[str] | None = 
             "Write a 0 for coefficients that take no part.",
         )
     check_finite("coefficients", lines)
+    if not lines.any(axis=1).all():
+        need, was = "have a weight other than 0 in every combination", "has one without"
+        raise InvalidArgument("coefficients", need, was, 'Name a coefficient, as in {"age": 1.0}.')
     names = _labels(labels, len(lines), "contrast")
     return Functional(
         fit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +14,7 @@ from influstat.input.settings import text
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.diagnostics import COLUMNS, PER_COEFFICIENT, diagnostics
+from influstat.statistics.refusals import remedied
 
 NAMES = {
     "cooks_d": "Cook's distance",
@@ -53,8 +54,18 @@ class Pictures:
 
     def _columns(self, *names: str) -> list[FloatArray]:
         """Return columns of the diagnostics, each of shape (n,)."""
-        frame = diagnostics(self._fit, list(names))
+        frame = self._diagnostics(*names)
         return [frame[name].to_numpy() for name in names]
+
+    def _diagnostics(self, *names: str) -> Any:
+        """Return the diagnostics of these names, or raise with a picture that every fit has."""
+        with self._another():
+            return diagnostics(self._fit, list(names))
+
+    def _another(self) -> AbstractContextManager[None]:
+        """Name the picture that every fit has where one is refused for what the fit is."""
+        other = f'fit.plot.index("dfbeta_{self._fit.names[0]}")'
+        return remedied(f"Draw {other}, the change of a coefficient without each row, which every fit has.")
 
     def _measure(self, measure: Any) -> tuple[FloatArray, str, str]:
         """Return one column of the diagnostics, its name in words, and of which kind it is; or raise."""
@@ -65,7 +76,7 @@ class Pictures:
             known = [prefix + one for one in self._fit.names]
             if known.count(name) == 1:
                 k = known.index(name)
-                values = diagnostics(self._fit, [kind]).to_numpy()[:, k]
+                values = self._diagnostics(kind).to_numpy()[:, k]
                 return values, f"{kind.upper()} of {self._fit.names[k]}", kind
         need = f"be one of {', '.join(SINGLE)}, or dfb_ or dfbeta_ before the name of one coefficient"
         raise InvalidArgument("measure", need, f"is {short(name)}", "Pass one of these.")

@@ -238,7 +238,8 @@ class ResidualPictures(Pictures):
         if share >= 1.0:
             raise InvalidArgument("level", "be between 0 and 1", f"is {share:g}", "Pass 0.95, say.")
         seed = whole_number("seed", seed, at_least=0)
-        found = residual_quantiles(self._fit, simulations=many, level=share, seed=seed)
+        with self._another():
+            found = residual_quantiles(self._fit, simulations=many, level=share, seed=seed)
         note = f"(band: {100.0 * share:g} % of {found.simulations} simulations; orange: outside)"
         with drawing() as plots:
             drawn: Axes = plots.residual_quantiles(

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.settings import entries
 from influstat.input.validation import choice, whole_number
-from influstat.statistics.diagnostics import diagnostics
 from influstat.statistics.flags import RULES, rules_of
 from influstat.statistics.pictures.base import NAMES, Pictures, drawing
 from influstat.statistics.reporting import position_of
@@ -211,7 +210,7 @@ class RowPictures(Pictures):
         names = whole_number("names", names, at_least=0)
         chosen = self._coefficients(coefficients)
         limit, name = self._limit("dfbetas", rules)
-        table = diagnostics(self._fit, ["dfbetas"]).to_numpy()
+        table = self._diagnostics("dfbetas").to_numpy()
         with drawing() as plots:
             drawn: NDArray[Any] = plots.influence_panels(
                 {self._fit.names[k]: table[:, k] for k in chosen},
