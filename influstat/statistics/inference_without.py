@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import DoubtfulResult, InflustatError, InvalidArgument
+from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.chosen import read_positions
 from influstat.input.groups import Groups, read_groups
 from influstat.input.labels import index_of
 from influstat.input.progress import progress
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, choice
-from influstat.input.warning import doubt
+from influstat.input.warning import collected, doubt
 from influstat.minimise.minimum import Minimum, named_column
 from influstat.removal.leave_out import collect
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable
@@ -297,8 +296,7 @@ class InferenceOfSets:
         gone = self.fit.regular.risk.shape[1] - fit.regular.risk.shape[1]
         if setting.parameters is not None:
             setting = replace(setting, parameters=setting.parameters - gone)
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always", DoubtfulResult)  # why something is nan: for the status
+        with collected() as said:  # why something is nan: for the status
             table = replace(self, fit=fit, setting=setting).table
         known = np.array([name not in fit.lost for name in fit.names]) & np.isfinite(self.table.lower)
         if not np.isnan(table.lower[known]).any():
