@@ -212,9 +212,11 @@ class InferenceOfSets:
         Notes
         -----
         The coefficients are those of `Fit.leave_groups_out`, and everything else is estimated anew from the
-        rows left: dispersion, leverages, scores, degrees of freedom, the number of clusters. A row left out
-        keeps its place in time ("HAC"). The price is one covariance a group, O(n p^2); of a jackknife as
-        many refits as it has.
+        rows left: dispersion, leverages, scores, degrees of freedom, the number of clusters. The price is one
+        covariance a group, O(n p^2); of a jackknife as many refits as it has.
+
+        "HAC": rows that are removed leave a gap in time, their scores are 0, so that the rows around them
+        stay as many lags apart as they were. Rows lost to missing values before the fit close theirs.
 
         Examples
         --------
@@ -247,6 +249,11 @@ class InferenceOfSets:
         ------
         InvalidArgument, InvalidType
             A row does not exist or is named twice, or these are all rows.
+
+        Notes
+        -----
+        "HAC": rows that are removed leave a gap in time, their scores are 0, so that the rows around them
+        stay as many lags apart as they were. Rows lost to missing values before the fit close theirs.
 
         Warns
         -----
