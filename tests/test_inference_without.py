@@ -141,6 +141,17 @@ def test_rows_left_out_keep_their_places_in_time():
     close(inference.without(range(80, 90)).to_frame().to_numpy(), table_of(shorter))
 
 
+def test_rows_lost_to_missing_values_close_their_gap_in_time():
+    holes = LINEAR.copy()
+    holes[[10, 11, 40]] = np.nan
+    results = sm.OLS(holes, DESIGN, missing="drop").fit(cov_type="HAC", cov_kwds={"maxlags": 3})
+    closed = ist.from_statsmodels(results).inference().table.standard_errors
+    close(closed, results.bse)
+    whole = sm.OLS(LINEAR, DESIGN).fit(cov_type="HAC", cov_kwds={"maxlags": 3})
+    gap = ist.from_statsmodels(whole).inference().without([10, 11, 40]).table.standard_errors
+    assert np.abs(gap / closed - 1.0).max() > 1e-3  # the same rows, but other neighbours
+
+
 @pytest.mark.parametrize("kind", ["model", "HC1", "HC2", "HC3", "HC4", "jackknife", "cluster", "CR2", "H1"])
 @pytest.mark.parametrize("protocol", ["fixed", "folded"])
 def test_sets_of_one_row_are_rows(kind, protocol):

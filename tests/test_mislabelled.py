@@ -71,12 +71,31 @@ def test_flipped_labels_come_first():
     assert (np.diff(frame["score"]) <= 0).all()
 
 
-def test_a_row_without_which_there_is_no_fit_comes_last():
+@pytest.mark.parametrize("by", ["leave_one_out", "self_removal"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_only_row_of_a_class_has_no_score_and_comes_last_with_its_reason(by, classes):
+    X = np.array([[1.0], [2.0], [3.0], [2.5], [1.5]])[: 2 * classes - 1]
+    y = np.array([0, 1, 1, 2, 2])[: 2 * classes - 1]
+    if classes == 2:
+        fit = ist.Logistic(lam=1.0, intercept=True).fit(X, y.astype(float))
+    else:
+        fit = ist.from_sklearn(LogisticRegression(tol=1e-10).fit(X, y), X, y)
+    with pytest.warns(ist.errors.DoubtfulResult, match=f"1 of {len(y)} removals"):
+        suspects = ist.find_mislabelled(fit, by=by)
+    assert np.isnan(suspects.score).tolist() == [True] + [False] * (len(y) - 1)
+    assert suspects.order[-1] == 0  # without it a class less is left
+    frame = suspects.to_frame()
+    assert frame["status"].iloc[-1] == suspects.status[0] != ""
+    assert (frame["status"].iloc[:-1] == "").all()
+    assert 0 not in suspects.top(10).position.tolist()  # unknown is not least suspect
+    assert f"{len(y) - 1} of {len(y)} rows done" in suspects.in_short()
+
+
+def test_scores_that_need_no_refit_have_no_reasons():
     X, y = np.array([[1.0], [2.0], [3.0]]), np.array([0.0, 1.0, 1.0])
-    with pytest.warns(ist.errors.DoubtfulResult, match="1 of 3 removals"):
-        suspects = ist.find_mislabelled(ist.Logistic(lam=1.0, intercept=True).fit(X, y))
-    assert suspects.order[-1] == 0  # without it only one class is left
-    assert suspects.score[0] == -np.inf
+    suspects = ist.find_mislabelled(ist.Logistic(lam=1.0, intercept=True).fit(X, y), by="loss")
+    assert set(suspects.status) == {""}
+    assert not np.isnan(suspects.score).any()
 
 
 @pytest.mark.parametrize(

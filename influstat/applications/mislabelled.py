@@ -7,7 +7,7 @@ training loss (clearly more where the model can fit wrong labels): see `find_mis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from influstat.input.groups import one_by_one
 from influstat.input.labels import index_of
 from influstat.input.ranking import Ranking
 from influstat.input.reader import TableReader
+from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.models.hinge import HingeFit
@@ -29,6 +30,7 @@ from influstat.risks.classes import ClassLosses, ClassRisk, tells_apart
 from influstat.risks.linear import LinearRisk, as_linear
 
 BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")
+UNDETERMINED = "coefficients are not determined, since columns depend on each other"
 BLOCK_ENTRIES = 2**22  # coefficients without a row that are held at once: 32 MiB
 
 
@@ -39,7 +41,8 @@ class Suspects(FrameLike):
     Attributes
     ----------
     score : ndarray, shape (n,)
-        Suspicion of each row, in units of the loss; larger is more suspect.
+        Suspicion of each row, in units of the loss; larger is more suspect. nan where there is no fit
+        without the row, as for the only row of a class: it is unknown, and `order` has it last.
     row_labels : ndarray, shape (n,)
         What the rows are called.
     by : str
@@ -47,6 +50,8 @@ class Suspects(FrameLike):
     proposed : ndarray, shape (n,)
         The most likely class of each row but for its own: of two classes the other one. By the fit without
         the row where suspicion is, else by the fit.
+    status : sequence of str
+        "" for a row with a score, else why it has none.
 
     Examples
     --------
@@ -63,10 +68,11 @@ class Suspects(FrameLike):
     row_labels: NDArray[Any]
     by: str
     proposed: NDArray[Any]
+    status: Sequence[str]
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """Positions of the rows, the most suspect first, shape (n,); ties in the order of the rows."""
+        """Positions of the rows, the most suspect first, those of unknown score last, shape (n,)."""
         return np.argsort(-self.score, kind="stable")
 
     def top(self, k: int = 10) -> Ranking:
@@ -75,7 +81,7 @@ class Suspects(FrameLike):
         Parameters
         ----------
         k : int
-            How many; fewer where there are fewer.
+            How many; fewer where fewer have a score.
 
         Returns
         -------
@@ -87,23 +93,29 @@ class Suspects(FrameLike):
         InvalidArgument, InvalidType
             k is not a whole number above 0.
         """
-        chosen = self.order[: whole_number("k", k, at_least=1)]
+        known = self.order[: len(self.score) - int(np.isnan(self.score).sum())]
+        chosen = known[: whole_number("k", k, at_least=1)]
         more = {"proposed": self.proposed[chosen]}
         title = self.HEADING.format(self).removesuffix(", the most suspect first")
         return Ranking(self.row_labels[chosen], chosen, self.score[chosen], title, called="score", more=more)
 
     def in_short(self) -> str:
         """Return how many rows there are, how many have no fit without them, and the three most suspect."""
-        lost = int(np.isneginf(self.score).sum())
+        lost = int(np.isnan(self.score).sum())
         first = ", ".join(f"{row.Index} {row.score:.4g}" for row in self.top(3))
         return f"{len(self.score) - lost} of {len(self.score)} rows done. Most suspect: {first}"
 
     def to_frame(self) -> Any:
-        """Return a DataFrame of position, score and proposed class by row label, the most suspect first."""
+        """Return position, score, proposed class and status by row label, the most suspect first."""
         import pandas as pd
 
         order = self.order
-        table = {"position": order, "score": self.score[order], "proposed": self.proposed[order]}
+        table: dict[str, Any] = {
+            "position": order,
+            "score": self.score[order],
+            "proposed": self.proposed[order],
+        }
+        table["status"] = [self.status[row] for row in order]
         index = index_of(self.row_labels[order])
         return pd.DataFrame(table, index=index if any(index.names) else index.rename("row"))
 
@@ -135,8 +147,9 @@ def find_mislabelled(
     Returns
     -------
     Suspects
-        Score and order of all rows. A row without which there is no fit ranks last, score -inf. A label
-        cannot be turned over where there are more than two: `proposed` has the most likely other class.
+        Score and order of all rows. A row without which there is no fit, such as the only one of a class, has
+        the score nan and its reason in `status`: it comes last, but may well be mislabelled. A
+        label cannot be turned over where there are more than two: `proposed` has the most likely other class.
 
     Raises
     ------
@@ -191,9 +204,9 @@ def find_mislabelled(
         raise InvalidArgument("X and y", need, f'are given with by="{by}"', "Drop them.")
     rows = np.arange(len(classes.own))
     losses = np.concatenate([classes.at(fit.theta, part) for part in _blocks(fit)])
-    without = losses
+    without, status = losses, Reasons([""] * len(rows))
     if by in ("leave_one_out", "self_removal"):
-        without = _without_each(fit, classes, method)
+        without, status = _without_each(fit, classes, method)
     if by == "self_influence":
         score = -Influence(fit).on_self().values
     elif by == "validation":
@@ -205,7 +218,7 @@ def find_mislabelled(
     others = np.where(np.isnan(without), losses, without)
     others[rows, classes.own] = np.inf
     proposed = classes.labels[np.argmin(others, axis=1)]
-    return Suspects(np.where(np.isnan(score), -np.inf, score), fit.row_labels, by, proposed)
+    return Suspects(score, fit.row_labels, by, proposed, status)
 
 
 def _classes_of(fit: Any) -> ClassLosses:
@@ -244,13 +257,18 @@ def _blocks(fit: Minimum) -> Iterator[NDArray[np.intp]]:
         yield np.arange(start, min(start + step, n))
 
 
-def _without_each(fit: Minimum, classes: ClassLosses, method: str) -> FloatArray:
-    """Return the losses of each row under the fit without it, shape (n, K), nan where there is none."""
+def _without_each(fit: Minimum, classes: ClassLosses, method: str) -> tuple[FloatArray, Reasons]:
+    """Return the losses of each row under the fit without it, (n, K), nan where there is none; and why."""
     result = np.full((len(classes.own), len(classes.labels)), np.nan)
+    status = list[str]()
     for rows in _blocks(fit):
         every = collect(fit, one_by_one(rows, fit.row_labels), method, whole=True)
         without = announced(every).theta
-        found = ~np.isnan(without).any(axis=1)
+        found = np.asarray(~np.isnan(without).any(axis=1))
+        # A coefficient that no row determines has no reason of its own.
+        status += [
+            why or ("" if there else UNDETERMINED) for why, there in zip(every.status, found, strict=True)
+        ]
         if found.any():
             result[rows[found]] = classes.at(without[found], rows[found])
-    return result
+    return result, Reasons(status)

@@ -8,19 +8,18 @@ training rows.
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from influstat.errors import DoubtfulResult, InflustatError, InvalidArgument
+from influstat.errors import InflustatError, InvalidArgument
 from influstat.influence.scores import Scores
 from influstat.input.parts import require_parts
 from influstat.input.ranking import Ranking
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt, unsaid
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.differences import differenced
 from influstat.solvers import Cholesky, Inverse, Solution, Solver
@@ -68,8 +67,7 @@ class Influence:
         """Say of what, by which solver, and which rows move theta most where that is quickly known."""
         said = "ask on_theta(), on_loss(X, y), on_prediction(X), ..."
         if isinstance(self.solver, Cholesky):
-            with warnings.catch_warnings(), suppress(InflustatError):
-                warnings.simplefilter("ignore", DoubtfulResult)  # on_theta() says it where it is asked
+            with unsaid(), suppress(InflustatError):  # on_theta() says it where it is asked
                 said = f"theta: {self.on_theta().in_short()}"
         return f"Influence functions of {self.fit!r} by {self.solver!r}; {said}"
 

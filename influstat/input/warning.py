@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from inspect import currentframe
+from typing import Any
 
 from influstat.errors import DoubtfulResult
 
 # What may lie between a caller and the doubt: this package, and those decorators of Python that it uses.
 BETWEEN = frozenset({"influstat", "functools", "contextlib"})
+_COLLECTED = ContextVar("collected", default=False)  # the package itself listens, not the caller
 
 
 def doubt(message: str) -> None:
@@ -17,3 +22,41 @@ def doubt(message: str) -> None:
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in BETWEEN:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, DoubtfulResult, stacklevel=level)
+
+
+def doubt_once(fit: Any, message: str) -> None:
+    """Warn as `doubt` does, but of one thing about one fit once, however often it is asked.
+
+    What the package itself collects or leaves unsaid does not count.
+    """
+    said: set[str] = vars(fit).setdefault("doubts_said", set())
+    if _COLLECTED.get():
+        doubt(message)
+    elif message not in said:
+        doubt(message)  # where it is an error, it stays one
+        said.add(message)
+
+
+@contextmanager
+def collected() -> Iterator[list[warnings.WarningMessage]]:
+    """Collect the warnings of a block, for notes and reasons, instead of giving them."""
+    with _listening(), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DoubtfulResult)
+        yield said
+
+
+@contextmanager
+def unsaid() -> Iterator[None]:
+    """Leave the doubts of a block unsaid: they are said where they are asked for, or otherwise."""
+    with _listening(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DoubtfulResult)
+        yield
+
+
+@contextmanager
+def _listening() -> Iterator[None]:
+    token = _COLLECTED.set(True)
+    try:
+        yield
+    finally:
+        _COLLECTED.reset(token)

@@ -49,6 +49,9 @@ class Stated:
         What of the maker's inference is not reproduced, and what stands in its place; "" if nothing.
     standard_errors : ndarray, shape (p,), or None
         Those that the maker reports, to compare with.
+    held : tuple of str
+        What was found on all rows before the coefficients, and stays when rows go, though the maker would
+        find it anew: a sentence each.
 
     Examples
     --------
@@ -73,3 +76,4 @@ class Stated:
     doubt: str = ""
     origin: str = ""
     standard_errors: FloatArray | None = None
+    held: tuple[str, ...] = ()

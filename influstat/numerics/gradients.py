@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import DoubtfulResult
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
+from influstat.input.warning import unsaid
 from influstat.numerics.differences import differenced
 
 COMPLEX_STEP = 1e-30  # of the coefficient's scale: its square is far below rounding
@@ -45,8 +45,7 @@ def gradient_of(function: Callable[[Any], Any], theta: FloatArray, scale: FloatA
         # Five-point differences carry about 1e4 epsilons of the function where its slope is nearly 0.
         if np.all(apart <= TRUST * size + 1e4 * EPSILON * here):
             return Gradient(complex_step, 10.0 * EPSILON * size, "complex step")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DoubtfulResult)  # the coarse differences have said it
+    with unsaid():  # the coarse differences have said it
         fine = _columns(differenced(function, theta, scale / 2.0, argument=FUNCTION), theta)
     return Gradient(coarse, np.abs((fine - coarse) * scale[:, None]).max(axis=0), "differences")
 

@@ -14,6 +14,7 @@ from influstat.input.warning import doubt
 from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.expansion import Expansion
+from influstat.removal.held import warn_of_held
 from influstat.removal.held_out import CrossValidation
 from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import METHODS, NOT_DONE, marked_blocks
@@ -67,16 +68,21 @@ def cross_validate(
     Warns
     -----
     DoubtfulResult
-        Some rows have no loss, because their fold has no refit; or, if asked for, no certified bound; or some
-        folds no score. It says how many and why.
+        The fit holds what was found on all rows, which is said once for each fit. Some rows have no loss,
+        because their fold has no refit; or, if asked for, no certified bound; or some folds no score: it says
+        how many and why.
 
     Notes
     -----
     Squared error, rows one by one: y_i - x_i'theta_-i - o_i = e_i / (1 - h_i) (Allen's PRESS, 1974),
     in O(n p^2) for all rows, no coefficients stored.
 
-    Scores are those of `sklearn.model_selection.cross_val_score` on the same splits, whose refits these
-    predictions are. As there, rows count alike in a score, whatever weight they were fitted with.
+    Scores are those of `sklearn.model_selection.cross_val_score` of the final estimator on the same splits,
+    whose refits these predictions are. As there, rows count alike in a score, whatever weight they were
+    fitted with. What was found on all rows is held: a Pipeline's fitted transformers, an alpha or C chosen by
+    cross-validation, the scale of RLM, terms of a formula such as ``center(x)``. `cross_val_score` of the
+    Pipeline, or of the estimator that chooses, finds them anew without each fold; its scores are others,
+    and may be far worse. `fit.stated.held` names what is held.
 
     Examples
     --------
@@ -111,6 +117,7 @@ def cross_validate(
     mean = float(weights[held] @ losses[held] / weights[held].sum())
     status = status if folds is None else list(groups.named(status, "Fold", but=NOT_DONE))
     _warn_of_no_refits(status, losses, groups)
+    warn_of_held(fit, "These losses and scores")
     if certified:
         _warn_of_no_bounds(fit, groups, method, losses, bound)
     scores, name = None, ""

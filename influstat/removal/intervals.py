@@ -28,6 +28,7 @@ from influstat.input.warning import doubt
 from influstat.losses.alone import mean_of
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.cross_validation import held_out, read_folds
+from influstat.removal.held import warn_of_held
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
 from influstat.risks.classes import tells_apart
@@ -133,8 +134,9 @@ def prediction_intervals(
     Warns
     -----
     DoubtfulResult
-        There are too few rows for the level, so that the intervals are infinite; or some rows have no fit
-        without them, and count as if their error were infinite.
+        The fit holds what was found on all rows, which is said once for each fit. There are too few rows for
+        the level, so that the intervals are infinite; or some rows have no fit without them, and count as if
+        their error were infinite.
 
     Notes
     -----
@@ -144,7 +146,9 @@ def prediction_intervals(
     2021, Predictive inference with the jackknife+, Annals of Statistics 49): rows count alike whatever their
     weight, and rows without weight do not count. The rule knows no limits of y: an interval for a count may
     begin below 0, and nothing is lost where it is cut there. All coefficients without a row are found once;
-    predictions take O(n m p).
+    predictions take O(n m p). They need refits that are whole: what was found on all rows and is held
+    (`fit.stated.held`: a Pipeline's fitted transformers, a chosen alpha, the scale of RLM, ...) has seen the
+    rows left out, and intervals may then be too narrow.
 
     Examples
     --------
@@ -170,6 +174,7 @@ def prediction_intervals(
     counted = risk.weights[groups.members] > 0.0
     errors, owners = errors[counted], groups.owners[counted]
     _warn_of_no_refits(parts, errors)
+    warn_of_held(fit, "The errors behind these intervals")
     n, m = len(errors), len(prediction)
     place = place_of(share, n)
     if place > n:

@@ -15,7 +15,7 @@ from influstat.sets.proofs.order import PROVERS
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.two_groups import two_groups
 from influstat.sets.question import Question, labels_of
-from influstat.sets.result import Breakdown
+from influstat.sets.result import Breakdown, why_none
 from influstat.sets.search.counts import Counts, count
 from influstat.sets.search.greedy import greedy
 from influstat.sets.search.search import Search
@@ -74,7 +74,7 @@ class _Work:
             self.budget.stop()
             self.known = replace(self.known, limit=INTERRUPTED)
             doubt("Interrupted: the bracket is what was found and proven until then.")
-        return self._answer()
+        return self._answer(search)
 
     def _run(self, search: bool) -> None:
         if self.null is not None and not self.asked.unproven:
@@ -187,21 +187,22 @@ class _Work:
 
     # -- the answer ----------------------------------------------------------------------------------
 
-    def _answer(self) -> Breakdown:
+    def _answer(self, search: bool) -> Breakdown:
         asked, best, known = self.asked, self.search.best, self.known
         upper = None if best is None else len(best.units)
         failed = self.search.failed
         exact = upper == known.lower
+        units = "clusters" if asked.clusters else "rows"
         return Breakdown(
             question=f"Sign of {asked.quantity}" if asked.at == 0.0 else asked.quantity,
             value=asked.value,
             at=asked.at,
             side="above" if asked.sign > 0 else "below",
-            units="clusters" if asked.clusters else "rows",
+            units=units,
             total=self.total,
             counts=self.counts,
             upper=upper,
-            removed=() if best is None else labels_of(asked.units, best.units),
+            removed=labels_of(asked.units, [] if best is None else best.units),
             positions=np.zeros(0, dtype=np.intp) if best is None else best.units,
             value_without=np.nan if best is None else best.value,
             lower=known.lower,
@@ -210,6 +211,7 @@ class _Work:
             limit="" if exact else known.limit,
             nodes=known.nodes,
             unidentified=None if failed is None else len(failed.units),
+            stopped=why_none(upper, known.lower, self.most, units, search=search, budget=self.search.budget),
             asked=asked,
             effects=self.effects,
         )

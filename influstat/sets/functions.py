@@ -22,7 +22,7 @@ from influstat.removal.leave_out import collect
 from influstat.sets.breakdown import breakdown
 from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.question import Question, labels_of, question
-from influstat.sets.result import Breakdown, JudgedBreakdown
+from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
 from influstat.sets.search.counts import Counts, count
 from influstat.sets.significance.answer import Bracketing
 from influstat.sets.thresholds import NEARER
@@ -113,16 +113,17 @@ def function_breakdown(
     known = bracketing.run(search)
     best = known.best
     exact = best is not None and len(best) == 1
+    units = "clusters" if asked.clusters else "rows"
     return JudgedBreakdown(
         question=name,
         value=value,
         at=at,
         side="above" if asked.sign > 0 else "below",
-        units="clusters" if asked.clusters else "rows",
+        units=units,
         total=total,
         counts={"first_order": count(towards, abs(value - at))},
         upper=None if best is None else len(best),
-        removed=() if best is None else labels_of(asked.units, best),
+        removed=labels_of(asked.units, [] if best is None else best),
         positions=np.zeros(0, dtype=np.intp) if best is None else best,
         value_without=at + asked.sign * known.value,
         lower=1,
@@ -131,6 +132,14 @@ def function_breakdown(
         limit="" if exact else INTERRUPTED if budget.watch.stopped else known.limit,
         nodes=0,
         unidentified=None,
+        stopped=why_none(
+            None if best is None else len(best),
+            known.lower,
+            most,
+            units,
+            search=search,
+            budget=known.searched or budget,
+        ),
         asked=asked,
         effects=Counts(towards, None),
         limit_without=limit_without,

@@ -242,5 +242,5 @@ def _contrast_text(names: tuple[str, ...], a: FloatArray) -> str:
 
 
 def labels_of(units: Groups, chosen: Any) -> Any:
-    """Return the labels of the chosen units as a pandas index has them, in plain Python objects."""
-    return tuple(index_of(units.labels[chosen]).tolist())
+    """Return the labels of the chosen units as a pandas index: what `DataFrame.drop(index=...)` takes."""
+    return index_of(units.labels[np.asarray(chosen, dtype=np.intp)])

@@ -73,8 +73,8 @@ class SetQuestions(Minimum):
         >>> import influstat as ist
         >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
         >>> found = fit.breakdown("mean")
-        >>> found.upper, found.lower, found.removed        # without 2 and 3: (-1 - 1 + 1) / 3
-        (2, 2, (3, 4))
+        >>> found.upper, found.lower, found.removed.tolist()        # without 2 and 3: (-1 - 1 + 1) / 3
+        (2, 2, [3, 4])
         """
         name, a = coefficient_of(self, coefficient)
         budget, most = _limits(budget_seconds, largest)

@@ -8,7 +8,7 @@ search: at the best value so far as the threshold, a set that flips it is better
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +53,8 @@ class Reach(Tabled, Drawn):
         The least and the largest value of refits without at most k units that were found.
     positions : tuple of ndarray of int
         The sets that attain them, by position.
-    removed : tuple of tuple
-        What their units are called.
+    removed : tuple of Index
+        What their units are called, as pandas indices have them: ``table.drop(index=removed[0])``.
     proven : tuple of float
         No set of at most k units moves the quantity below the first or above the second; -inf and inf where
         nothing is proven.
@@ -77,7 +77,7 @@ class Reach(Tabled, Drawn):
     value: float
     attained: tuple[float, float]
     positions: tuple[NDArray[np.intp], NDArray[np.intp]]
-    removed: tuple[tuple[Any, ...], tuple[Any, ...]]
+    removed: tuple[pd.Index, pd.Index]
     proven: tuple[float, float]
     limit: str
     asked: Question = field(repr=False)

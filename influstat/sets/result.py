@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +56,12 @@ class Breakdown(Ranked, Drawn):
         under the null; "greedy": one unit after the other with all exact effects anew. None: it says that no
         set does it. An account that was not asked, or not finished in time, is left out.
     upper : int or None
-        Size of the smallest set found. It was removed and refitted.
-    removed, positions : tuple
-        That set: what its units are called, and where they stand.
+        Size of the smallest set found. It was removed and refitted; None where none was found, though there
+        may be one.
+    removed : Index
+        What the units of that set are called, as a pandas index has them: ``table.drop(index=removed)``.
+    positions : ndarray of int
+        Where they stand.
     value_without : float
         The quantity refitted without it.
     lower : int
@@ -73,6 +76,8 @@ class Breakdown(Ranked, Drawn):
         Parts into which the proof was split.
     unidentified : int or None
         The smallest set met in the search without which the quantity is not determined; never a flip.
+    stopped : str
+        Why no set was found: the time, an interrupt, no search, no more sizes; "" where one was.
 
     Examples
     --------
@@ -96,7 +101,7 @@ class Breakdown(Ranked, Drawn):
     total: int
     counts: Mapping[str, int | None]
     upper: int | None
-    removed: tuple[Any, ...]
+    removed: pd.Index
     positions: NDArray[np.intp]
     value_without: float
     lower: int
@@ -105,6 +110,7 @@ class Breakdown(Ranked, Drawn):
     limit: str
     nodes: int
     unidentified: int | None
+    stopped: str
     asked: Question = field(repr=False)
     effects: Counts = field(repr=False)
 
@@ -176,6 +182,7 @@ class Breakdown(Ranked, Drawn):
         lines = [self._heading()]
         lines += [_line(text, self._count(name)) for name, text in METHODS.items() if name in self.counts]
         lines.append(_line("found, verified by refit", self._found()))
+        lines += [_line("refits hold", text) for text in self.asked.fit.stated.held]
         lines.append(_line("proven", self._proven()))
         if self.unidentified is not None and self.unidentified < (self.upper or self.total // 2):
             what = self._called(self.unidentified)
@@ -199,7 +206,9 @@ class Breakdown(Ranked, Drawn):
         return f"none{'' if not why else '        ' + why}"
 
     def _found(self) -> str:
-        return "none" if self.upper is None else f"{self.upper} ({100.0 * self.fraction:.3g} %)"
+        if self.upper is not None:
+            return f"{self.upper} ({100.0 * self.fraction:.3g} %)"
+        return f"none found: {self.stopped}"
 
     def _proven(self) -> str:
         k = self.lower - 1
@@ -237,6 +246,39 @@ class JudgedBreakdown(Breakdown):
         """
         turn = 1.0 if self.side == "above" else -1.0
         return self.path_by(turn, lambda units: self.at + turn * self.limit_without(units))
+
+
+def why_none(upper: int | None, lower: int, most: int, units: str, *, search: bool, budget: Budget) -> str:
+    """Return why a search found no set; "" where it found one.
+
+    Parameters
+    ----------
+    upper, lower : int or None, int
+        Of the answer.
+    most : int
+        The largest size that was to be looked at.
+    units : str
+        "rows" or "clusters".
+    search : bool
+        Whether there was a search.
+    budget : Budget
+        Its time.
+
+    Returns
+    -------
+    str
+    """
+    if upper is not None:
+        return ""
+    if lower > most:
+        return f"it is proven that no {most} {units[:-1] if most == 1 else units} do it"
+    if budget.watch.stopped:
+        return "interrupted"
+    if not search:
+        return "nothing was searched (search=False), so there may be one"
+    if budget.out:
+        return "the time was over, so there may be one"
+    return f"the search, up to {most} {units[:-1] if most == 1 else units}, came to its end; there may be one"
 
 
 def _line(name: str, text: str) -> str:

@@ -22,7 +22,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
 from influstat.sets.breakdown import breakdown
 from influstat.sets.budget import INTERRUPTED, Budget
-from influstat.sets.question import Question, question
+from influstat.sets.question import Question, labels_of, question
 from influstat.sets.result import Breakdown
 
 DOUBLINGS = 60  # of a step in the linear predictor, before an end of the interval counts as infinite
@@ -96,7 +96,12 @@ def loss_breakdown(
     crossed = best.upper is not None and (excess(best.value_without) > -NEARER * abs(level)) == inside
     if not crossed:  # none is found, or it went through the interval and is above the level again
         nothing = answer.positions[:0]
-        return replace(answer, upper=None, removed=(), positions=nothing, value_without=np.nan, exact=False)
+        gone = labels_of(answer.asked.units, nothing)
+        why = best.stopped or "the set found takes the loss past its least value and beyond the level again"
+        return replace(
+            answer,
+            upper=None, removed=gone, positions=nothing, value_without=np.nan, exact=False, stopped=why,
+        )  # fmt: skip
     return replace(
         answer,
         upper=best.upper,
@@ -104,6 +109,7 @@ def loss_breakdown(
         positions=best.positions,
         value_without=best.value_without,
         exact=best.upper == answer.lower,
+        stopped="",
     )
 
 

@@ -10,7 +10,8 @@ change of theta on removal.
 - HC0: S^-1 (sum_i w_i^2 g_i g_i') S^-1; HC1: N / (N - edf) times it; HC2, HC3, HC4, HC4m, HC5: each term over
   a power of 1 - h_i (`sandwich.row_factors`).
 - HAC: robust to autocorrelation over `lags` neighbouring rows, weighted by a kernel ("bartlett": Newey and
-  West 1987); with correction=True times N / (N - edf). A row left out keeps its place in time.
+  West 1987); with correction=True times N / (N - edf). A row left out leaves a gap in time, its score is 0;
+  rows lost to missing values before the fit close theirs.
 - cluster: S^-1 (sum_c s_c s_c') S^-1, s_c the sum of w_i g_i in cluster c, times
   G / (G - 1) (N - 1) / (N - edf) unless correction=False. Two-way: by the first clusters, plus by the second,
   less by both at once, each with its own factor (Cameron, Gelbach and Miller 2011).

@@ -10,15 +10,15 @@ A loss says how to draw by `draw(mean, precision, rng)`, precision the row's wei
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from influstat.errors import DoubtfulResult, InflustatError
+from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
+from influstat.input.warning import unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk, require_linear
 from influstat.statistics.diagnostics import diagnostics
@@ -116,8 +116,7 @@ def _simulated(fit: Minimum, known: Any, simulations: int, seed: int) -> list[Fl
 
 def _refit(risk: LinearRisk, y: FloatArray, inner: Minimum, fit: Minimum) -> FloatArray | None:
     """Return the studentised residuals of the model fitted to y; None where it cannot be fitted."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DoubtfulResult)
+    with unsaid():
         try:
             moved = risk.moved(replace(risk.rows, y=y), risk.penalty)
             again = Minimum.minimise(moved, start=inner.theta)

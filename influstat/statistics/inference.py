@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import DoubtfulResult, InflustatError, Unsupported
+from influstat.errors import InflustatError, Unsupported
 from influstat.input.groups import one_by_one, read_rows
 from influstat.input.printing import Tabled
 from influstat.input.progress import progress
 from influstat.input.ranking import Ranking
 from influstat.input.validation import FloatArray
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt, unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
@@ -134,8 +133,8 @@ class Inference(InferenceOfFragility, Tabled):
         """Return which rows move t values most, to first order, in one line where that is quickly known."""
         if self.fit.risk.shape[0] * self.fit.risk.shape[1] > QUICK:
             return ""
-        with warnings.catch_warnings(), suppress(InflustatError), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore", DoubtfulResult)  # removal() says it where it is asked
+        # removal() says it where it is asked.
+        with unsaid(), suppress(InflustatError), np.errstate(all="ignore"):
             return f"t values without each row, to first order: {self.removal().moves('t_values').in_short()}"
         return ""
 
@@ -279,8 +278,7 @@ class Inference(InferenceOfFragility, Tabled):
         setting = self.setting.without(row)
         if setting.parameters is not None:
             setting = replace(setting, parameters=setting.parameters - (lost - len(self.fit.lost)))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DoubtfulResult)  # of what is lost, which the status says
+        with unsaid():  # of what is lost, which the status says
             found = Inference(fit, setting, self.use_t, self.level).table
         return [getattr(found, name) for name in QUANTITIES]
 

@@ -72,8 +72,8 @@ class InferenceOfFragility(InferenceOfSets):
         >>> import influstat as ist
         >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [1.0, 2.0, 2.5, 3.0, 3.5], names=["mean"])
         >>> found = fit.inference().breakdown("mean")
-        >>> found.upper, found.lower, found.removed      # 1, 2, 2.5: the interval holds 0
-        (2, 2, (3, 4))
+        >>> found.upper, found.lower, found.removed.tolist()      # 1, 2, 2.5: the interval holds 0
+        (2, 2, [3, 4])
         """
         return significance_breakdown(
             self.fit,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import DoubtfulResult, InflustatError, InvalidArgument
+from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.chosen import read_positions
 from influstat.input.groups import Groups, read_groups
 from influstat.input.labels import index_of
 from influstat.input.progress import progress
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, choice
-from influstat.input.warning import doubt
+from influstat.input.warning import collected, doubt
 from influstat.minimise.minimum import Minimum, named_column
 from influstat.removal.leave_out import collect
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable
@@ -213,9 +212,11 @@ class InferenceOfSets:
         Notes
         -----
         The coefficients are those of `Fit.leave_groups_out`, and everything else is estimated anew from the
-        rows left: dispersion, leverages, scores, degrees of freedom, the number of clusters. A row left out
-        keeps its place in time ("HAC"). The price is one covariance a group, O(n p^2); of a jackknife as
-        many refits as it has.
+        rows left: dispersion, leverages, scores, degrees of freedom, the number of clusters. The price is one
+        covariance a group, O(n p^2); of a jackknife as many refits as it has.
+
+        "HAC": rows that are removed leave a gap in time, their scores are 0, so that the rows around them
+        stay as many lags apart as they were. Rows lost to missing values before the fit close theirs.
 
         Examples
         --------
@@ -248,6 +249,11 @@ class InferenceOfSets:
         ------
         InvalidArgument, InvalidType
             A row does not exist or is named twice, or these are all rows.
+
+        Notes
+        -----
+        "HAC": rows that are removed leave a gap in time, their scores are 0, so that the rows around them
+        stay as many lags apart as they were. Rows lost to missing values before the fit close theirs.
 
         Warns
         -----
@@ -297,8 +303,7 @@ class InferenceOfSets:
         gone = self.fit.regular.risk.shape[1] - fit.regular.risk.shape[1]
         if setting.parameters is not None:
             setting = replace(setting, parameters=setting.parameters - gone)
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always", DoubtfulResult)  # why something is nan: for the status
+        with collected() as said:  # why something is nan: for the status
             table = replace(self, fit=fit, setting=setting).table
         known = np.array([name not in fit.lost for name in fit.names]) & np.isfinite(self.table.lower)
         if not np.isnan(table.lower[known]).any():

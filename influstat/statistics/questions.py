@@ -180,6 +180,11 @@ class StatisticalQuestions(RowQuestions):
         InvalidArgument
             The kind is unknown, an argument does not suit it, or a row that it leaves out cannot be.
 
+        Notes
+        -----
+        "HAC" takes rows that follow each other for neighbours in time: rows lost to missing values before
+        the fit close their gap. Rows that are removed from the fit, or have weight 0, leave one.
+
         Examples
         --------
         >>> import influstat as ist

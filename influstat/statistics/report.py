@@ -38,7 +38,8 @@ class CoefficientReport(Ranked):
         "hat_diag" and "cooks_d" of each row or group, where the fit has them.
     values : dict of str to ndarray, shape (k,)
         "estimates", "standard_errors", "lower", "upper" (confidence limits) and "p_values" without it,
-        everything estimated anew; nan where there is no such fit.
+        everything estimated anew but for what the fit holds (`fit.stated.held`); nan where there is no such
+        fit.
     whole : dict of str to float
         The same with all rows.
     flags : tuple of str
@@ -194,7 +195,9 @@ class CoefficientReport(Ranked):
         made_by = self.made_by
         freedom = made_by.degrees_of_freedom
         by = "normal" if np.isinf(freedom) else f"t with {freedom:g} degrees of freedom for all rows"
-        notes = [f"Estimated anew without each, with the {made_by.kind!r} covariance ({by})."]
+        held = made_by.fit.stated.held
+        anew = "Estimated anew without each" + (" but for what is held" if held else "")
+        notes = [f"{anew}, with the {made_by.kind!r} covariance ({by}).", *held]
         notes += [made_by.note] if made_by.note else []
         notes += [self._on_flags()] if self.unflagged else []
         notes += [f"{label}: {text}" for label, text in zip(self._lines(), self.status, strict=True) if text]

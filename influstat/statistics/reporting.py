@@ -8,19 +8,18 @@ and Weisberg 1982, section 3.6), with S, phi and edf as in `influstat.statistics
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, Unsupported
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.labels import label_text, require_position
 from influstat.input.printing import among, nearest_first, short
 from influstat.input.validation import FloatArray, whole_number
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt, unsaid
 from influstat.minimise.minimum import Minimum, named_column
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import require_linear
@@ -57,8 +56,7 @@ def coefficient_report(
     chosen = found.groups.take(order)
     values = {name: found.after(name)[order, j] for name in SHOWN}
     whole = {name: float(found.before(name)[j]) for name in SHOWN}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DoubtfulResult)  # of rows not shown; those shown have a status
+    with unsaid():  # of rows not shown; those shown have a status
         if everything.single:
             measures, marks, reasons = _of_rows(fit, chosen.members, j)
             unflagged = "" if marks else "Fit.flags has no rules for the rows of this fit"

@@ -13,6 +13,7 @@ import numpy as np
 
 from influstat.errors import DoubtfulResult, InflustatError
 from influstat.input.printing import escaped, short
+from influstat.input.warning import collected
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.remaining import remaining_step
@@ -37,9 +38,9 @@ TITLE, WIDTH = "Summary of the fit", 78
 def summary(fit: Minimum, *, by: Inference | None, title: str | None) -> Summary:
     """Return the summary; `Fit.summary` says more."""
     notes: list[str] = []
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", DoubtfulResult)  # they become notes
+    with collected() as said:  # they become notes
         inference = _inference(fit, by, notes)
+        notes += fit.stated.held
         above = _fitted(fit, inference)
         coefficients = _coefficients(fit, inference)
         below = _flagged(fit, notes), _trusted(fit, notes)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.scikit_learn import check
+from influstat.adapters.scikit_learn.held import held_of
 from influstat.adapters.scikit_learn.kinds import objective_of
 from influstat.adapters.scikit_learn.objectives import Objective
 from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
@@ -84,6 +85,8 @@ def from_sklearn(
     -----
     What was found before the final fit is held: the pipeline's transformers, an alpha or C chosen by
     cross-validation, balanced class weights. Without a row scikit-learn would find them anew.
+    `fit.stated.held` names them, `fit.summary()` and `fit.report()` too, and `cross_validate` warns of them;
+    a transformer that learns nothing from rows, or is frozen, is not among them.
 
     The rule on entry is `influstat.adapters.scikit_learn.check.limit_of`. scikit-learn's default tol of
     1e-4 is coarse for questions about single rows: fit with a smaller one, or pass polish=True.
@@ -109,7 +112,11 @@ def from_sklearn(
         objective = replace(objective, protocol=choice("protocol", protocol, PROTOCOLS))
     check.warn_of_balanced_weights(source.estimator)
     fit = _fit(source, objective, smoothing, polish)
-    fit.stated = replace(fit.stated, origin=f"{type(source.estimator).__name__} of scikit-learn")
+    fit.stated = replace(
+        fit.stated,
+        origin=f"{type(source.estimator).__name__} of scikit-learn",
+        held=held_of(source.estimator, source.translation.transformers),
+    )
     return fit
 
 

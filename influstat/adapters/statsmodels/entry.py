@@ -12,6 +12,7 @@ from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.active_columns import active_columns
 from influstat.adapters.statsmodels.formulas import formula_reader
 from influstat.adapters.statsmodels.glm import DROPS, from_binary_or_poisson, from_geometric, from_glm
+from influstat.adapters.statsmodels.held import held_of
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
@@ -65,7 +66,10 @@ def from_statsmodels(
         trials), and exposure enters as its logarithm through offset=. The loss of a row is minus its
         log-likelihood at scale 1; for OLS, WLS and GLS it is the squared
         error (y - eta)^2, for RLM rho((y - eta) / scale). The scale of RLM, the alpha of a GLM's
-        negative binomial family, and smoothing parameters stay as they are when rows go. The penalty
+        negative binomial family, and smoothing parameters stay as they are when rows go; so do the
+        columns of a formula's terms that learn from all rows, such as ``center(x)`` and ``bs(x, df=4)``,
+        and the knots of GLMGam's smoother. What statsmodels would find anew is named by `fit.stated.held`,
+        by `fit.summary()` and `fit.report()`, and `cross_validate` warns of it. The penalty
         protocol is "fixed", but "folded" for `fit_regularized` of OLS, WLS and GLM, because these
         minimise a mean: so refits with the same alpha agree.
 
@@ -128,7 +132,9 @@ def from_statsmodels(
         require_reproduced(inner, fit.risk, [mapped.theta, fit.theta] if polish else [fit.theta])
 
     fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels", check=check)
-    fit.stated = replace(stated_inference(inner, fit, drop, polish), origin=_origin(inner))
+    fit.stated = replace(
+        stated_inference(inner, fit, drop, polish), origin=_origin(inner), held=held_of(inner)
+    )
     return fit
 
 

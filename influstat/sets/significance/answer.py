@@ -57,6 +57,8 @@ class Bracket:
         The smallest set found, refitted.
     value : float
         The limit without it.
+    searched : Budget or None
+        The time that the search had; None where there was none.
     """
 
     lower: int = 1
@@ -65,6 +67,7 @@ class Bracket:
     nodes: int = 0
     best: Units | None = None
     value: float = np.nan
+    searched: Budget | None = None
 
 
 class Bracketing:
@@ -128,7 +131,8 @@ class Bracketing:
         if self.provable:
             self._prove_quickly()
         if search and not self.budget.out:
-            self._search(self.budget.part(SEARCHING))
+            self.known.searched = self.budget.part(SEARCHING)
+            self._search(self.known.searched)
         if self.provable and not self.budget.out:
             self._prove_by_cones()
             self._prove_by_rows()

@@ -14,7 +14,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
 from influstat.sets.question import Question, coefficient_of, labels_of, question
-from influstat.sets.result import Breakdown, JudgedBreakdown
+from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
 from influstat.sets.search.counts import Counts, count
 from influstat.sets.significance.answer import Bracketing, Searched
 from influstat.sets.significance.model_based import Lose, Oppose
@@ -122,16 +122,17 @@ def significance_breakdown(
     known = work.run(search)
     zero = np.zeros(len(asked.units))
     side, best = "upper" if upper else "lower", known.best
+    units = "rows" if judge.clusters is None and groups is None else "clusters"
     return JudgedBreakdown(
         question=f"{_event(asked, limit, opposite)} of {name} by {judge.text} ({side} limit)",
         value=limits[int(upper)],
         at=0.0,
         side="above" if limit.side > 0 else "below",
-        units="rows" if judge.clusters is None and groups is None else "clusters",
+        units=units,
         total=total,
         counts={} if effects is None else {"first_order": count(effects, abs(limits[int(upper)]))},
         upper=None if best is None else len(best),
-        removed=() if best is None else labels_of(asked.units, best),
+        removed=labels_of(asked.units, [] if best is None else best),
         positions=np.zeros(0, dtype=np.intp) if best is None else best,
         value_without=limit.side * known.value,
         lower=known.lower,
@@ -140,6 +141,14 @@ def significance_breakdown(
         limit="" if best is not None and len(best) == known.lower else known.limit,
         nodes=known.nodes,
         unidentified=None,
+        stopped=why_none(
+            None if best is None else len(best),
+            known.lower,
+            most,
+            units,
+            search=search,
+            budget=known.searched or budget,
+        ),
         asked=asked,
         effects=Counts(zero if effects is None else effects, None),
         limit_without=limit_without,

@@ -5,7 +5,6 @@ Each is a `Functional`: its value, its gradient in theta, and how it is evaluate
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence
 from influstat.influence.scores import Scores
 from influstat.input.labels import index_of
@@ -23,6 +22,7 @@ from influstat.input.progress import progress
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, whole_number
+from influstat.input.warning import unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.removal.entering import enters
 from influstat.removal.leave_out import announced, leave_one_out
@@ -260,8 +260,7 @@ class Functional(Ranked):
 
     def in_short(self) -> str:
         """Return which rows move it most to first order, in one line."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DoubtfulResult)  # influence() says it where it is asked
+        with unsaid():  # influence() says it where it is asked
             return f"Without each row, to first order: {self.moves().in_short()}"
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any
 
-from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.errors import InvalidArgument
 from influstat.input.printing import short
 from influstat.input.settings import text
 from influstat.input.validation import FloatArray
+from influstat.input.warning import unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.diagnostics import COLUMNS, PER_COEFFICIENT, diagnostics
 from influstat.statistics.refusals import remedied
@@ -85,6 +85,5 @@ class Pictures:
 @contextmanager
 def drawing() -> Iterator[Any]:
     """Give the room of plots, which stands above; rows that are nan were announced by their measures."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DoubtfulResult)
+    with unsaid():
         yield import_module("influstat.plots")

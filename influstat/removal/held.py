@@ -1,0 +1,25 @@
+"""The one word about what refits hold, where held-out errors are taken for those of new rows."""
+
+from __future__ import annotations
+
+from influstat.input.warning import doubt_once
+from influstat.minimise.minimum import Minimum
+
+
+def warn_of_held(fit: Minimum, what: str) -> None:
+    """Warn, once for each fit and text, that what is held has seen the rows left out.
+
+    Parameters
+    ----------
+    fit : Fit
+        What it holds is `fit.stated.held`.
+    what : str
+        What is affected, as a plural: "These scores".
+    """
+    if fit.stated.held:
+        doubt_once(
+            fit,
+            f"{what} are not those of whole refits, which may be far worse: rows left out have had a part in "
+            f"what is held. {' '.join(fit.stated.held)} For whole refits, fit the model anew without each "
+            "fold (scikit-learn's cross_val_score of the Pipeline does).",
+        )
