@@ -281,7 +281,7 @@ class Functional(Ranked):
         >>> fit = ist.Logistic(lam=0.0).fit([[1.0]] * 4, [1, 1, 1, 0], names=["treated"])
         >>> ist.odds_ratio(fit, "treated").to_frame().round(4)     # log 3 -+ 1.96 sqrt(1 / 3 + 1)
                  value  standard_error   lower    upper
-        treated    3.0          3.4641  0.3121  28.8414
+        treated    3.0          3.4641  0.3121  28.8406
         """
         import pandas as pd
 
