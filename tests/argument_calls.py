@@ -158,6 +158,7 @@ def calls():
         **{name: (drawn(call), values) for name, (call, values) in of_pictures(fit, logistic).items()},
         **methods("Functional", functional, {
             "leave_one_out": {"method": "exact", "rows": [0, 1]}, "standard_errors": {"kind": "model"},
+            "to_frame": {"level": 0.9},
             "breakdown": {"which": 0, "at": 0.1, **LIMITS}, **TOP,
         }),
         **methods("Suspects", ist.find_mislabelled(logistic), {"top": {"k": 2}}),

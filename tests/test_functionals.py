@@ -30,6 +30,8 @@ from tests.tolerance import (
 
 LIKELIHOODS = LOSSES[:3]
 
+LIMITS = 1e-8  # of two fits that stop at 1e-13, and of quantiles of t by two libraries
+
 
 def binary_data(n=120, seed=2):
     rng = np.random.default_rng(seed)
@@ -180,6 +182,8 @@ def test_average_marginal_effects_of_other_models(model):
         np.testing.assert_allclose(
             q.standard_errors(), results.get_margeff().margeff_se, rtol=STANDARD_ERRORS
         )
+        limits = q.to_frame()[["lower", "upper"]]
+        np.testing.assert_allclose(limits, results.get_margeff().conf_int(), rtol=1e-6)  # cancels in limits
 
 
 def test_predicted_means_and_their_standard_errors_equal_get_prediction():
@@ -205,7 +209,10 @@ def test_contrasts_equal_t_test():
     np.testing.assert_allclose(q.standard_errors("HC3"), robust.sd, rtol=INVERTED)
     frame = q.to_frame()
     assert list(frame.index) == ["dose - age", "other"]
-    assert list(frame.columns) == ["value", "standard_error"]
+    assert list(frame.columns) == ["value", "standard_error", "lower", "upper"]
+    for level in (0.95, 0.8):
+        limits = q.to_frame(level=level)[["lower", "upper"]]
+        np.testing.assert_allclose(limits, theirs.conf_int(alpha=1.0 - level), rtol=LIMITS)
 
 
 def test_odds_ratios_and_refits():
@@ -213,6 +220,11 @@ def test_odds_ratios_and_refits():
     results = logit(X, y)
     q = ist.odds_ratio(ist.from_statsmodels(results), unit=2.0)
     assert q.labels == ("dose", "age", "treated")
+    plain = ist.odds_ratio(q.fit)
+    for level in (0.95, 0.9):
+        theirs = np.exp(results.conf_int(alpha=1.0 - level).to_numpy()[1:])
+        np.testing.assert_allclose(plain.to_frame(level=level)[["lower", "upper"]], theirs, rtol=LIMITS)
+        np.testing.assert_allclose(q.to_frame(level=level)[["lower", "upper"]], theirs**2, rtol=LIMITS)
     np.testing.assert_allclose(q.value, np.exp(2.0 * results.params[1:]), rtol=CLOSED_FORM)
     refit = np.exp(2.0 * logit(X.drop(7), y.drop(7)).params[1:])
     found = q.leave_one_out(rows=[7])
@@ -247,6 +259,7 @@ def test_intercepts_and_constant_columns_have_no_effect_unless_named():
     [
         (lambda fit: ist.odds_ratio(fit, "sex"), "columns must name coefficients of the fit"),
         (lambda fit: ist.odds_ratio(fit, unit=np.inf), "unit must be finite"),
+        (lambda fit: ist.odds_ratio(fit).to_frame(level=1.0), "level must be below 1"),
         (lambda fit: ist.odds_ratio(fit, unit=0.0), "unit must be another number than 0"),
         (lambda fit: ist.contrast(fit, [1.0]), r"coefficients must have shape .4,. or .m, 4."),
         (lambda fit: ist.contrast(fit, [1.0, 2.0, np.nan, 0.0]), "coefficients must be finite"),

@@ -10,6 +10,7 @@ import numpy as np
 from influstat.adapters.separation import explain_separation, warn_of_separation
 from influstat.errors import InflustatError, NotStationary
 from influstat.fit import Fit
+from influstat.input.labels import label_name
 from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
@@ -178,6 +179,7 @@ def require_same_predictions(
         raise NotStationary(
             argument,
             "predict for its own rows what its coefficients say",
-            f"predicts {found[row]:.6g} for row {linear.row_labels[row]} where they give {ours[row]:.6g}",
+            f"predicts {found[row]:.6g} for row {label_name(linear.row_labels[row])} where they give "
+            f"{ours[row]:.6g}",
             "Its coefficients or its data were changed after the fit: fit it again.",
         )

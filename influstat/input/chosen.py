@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.labels import Labels, called, has_index, index_of, paired
+from influstat.input.labels import Labels, called, has_index, index_of, label_text, paired
 from influstat.input.printing import short
 from influstat.input.tables import as_array
 from influstat.input.validation import any_array
@@ -92,7 +93,7 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     known, unknown = np.full(len(given), -1), np.ones(len(given), dtype=np.bool_)
     # What no index can hold, no row is called.
     with suppress(TypeError, ValueError, OverflowError, NotImplementedError):
-        wanted = index_of(called(given, names) if whole else given)
+        wanted = _as_dates(index_of(called(given, names) if whole else given), index)
         if index.nlevels == wanted.nlevels:
             known = index.get_indexer_for(wanted)  # every place of each label
             unknown = ~wanted.isin(index)
@@ -113,6 +114,21 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
             "Pass a mask, or a range of positions.",
         )
     return np.asarray(known, dtype=np.intp)
+
+
+def _as_dates(wanted: Any, index: Any) -> Any:
+    """Return an index of texts as the dates that they are, where rows are called by dates."""
+    import pandas as pd
+
+    if not isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
+        return wanted
+    if not all(isinstance(one, str) for one in wanted):
+        return wanted
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # pandas guesses each format; what is none is refused
+        if isinstance(index, pd.PeriodIndex):
+            return pd.PeriodIndex(wanted, freq=index.freq)
+        return pd.DatetimeIndex(wanted, tz=index.tz)
 
 
 def _labels_are_other_numbers(row_labels: NDArray[Any]) -> bool:
@@ -141,7 +157,7 @@ def _of_numbers(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) ->
     raise InvalidArgument(
         argument,
         "tell positions from row labels where rows are called by other numbers than their places",
-        f"holds {first}, and the row at position {first} is called {_plain(row_labels[first])}",
+        f"holds {first}, and the row at position {first} is called {label_text(row_labels[first])}",
         f"Pass labels as pd.Index([{first}]), positions as fit.row_labels[[{first}]], a mask or a range.",
     )
 
@@ -179,15 +195,11 @@ def _distinct(argument: str, chosen: Indices, row_labels: NDArray[Any] | None) -
     values, counts = np.unique(chosen, return_counts=True)
     if counts.max() > 1:
         row = values[counts.argmax()]
-        name = row if row_labels is None else short(_plain(row_labels[row]))
+        name = row if row_labels is None else short(row_labels[row])
         raise InvalidArgument(
             argument, "name each row once", f"holds {name} {counts.max()} times", "Drop the repeats."
         )
     return chosen
-
-
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
 
 
 # -- splits -----------------------------------------------------------------------------------------------

@@ -7,12 +7,15 @@ can be joined with the caller's own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+
+MIDNIGHT = time()
 
 
 class Labels(np.ndarray[Any, np.dtype[Any]]):
@@ -154,7 +157,7 @@ def check_order(argument: str, value: Any, labels: NDArray[Any], *, of: str) -> 
     raise InvalidArgument(
         argument,
         f"have its labels in the order of {of}",
-        f"has {own.tolist()[row]!r} at row {row}, where {of} has {labels.tolist()[row]!r}",
+        f"has {label_text(own[row])} at row {row}, where {of} has {label_text(labels[row])}",
         f"Put them in one order, or pass {argument}.to_numpy() to pair by position.",
     )
 
@@ -170,7 +173,7 @@ def check_labels(argument: str, value: Any, labels: NDArray[Any], *, of: str) ->
         raise InvalidArgument(
             argument,
             f"have the labels of {of}",
-            f"has {own[row]!r} at row {row}, where {of} has {labels.tolist()[row]!r}",
+            f"has {label_text(own[row])} at row {row}, where {of} has {label_text(labels[row])}",
             _by_position(argument),
         )
 
@@ -179,9 +182,37 @@ def _by_position(argument: str) -> str:
     return f"Give it those labels, or pass {argument}.to_numpy() to pair by position."
 
 
+def label_name(label: Any) -> str:
+    """Return what something is called as tables and pictures show it: midnight is a day, numbers are plain.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from influstat.input.labels import label_name, label_text
+    >>> label_name(pd.Timestamp("2020-01-04")), label_name(np.int64(3)), label_name("a"), label_text("a")
+    ('2020-01-04', '3', 'a', "'a'")
+    """
+    if isinstance(label, np.datetime64):
+        # Of nanoseconds item() is a number, and of NaT it is None.
+        label = label.astype("datetime64[us]").item() or label
+    if isinstance(label, np.generic) and not isinstance(label, np.datetime64):
+        label = label.item()
+    if isinstance(label, datetime) and label == label and label.time() == MIDNIGHT and label.tzinfo is None:
+        return label.date().isoformat()
+    if isinstance(label, tuple):
+        return f"({', '.join(map(label_text, label))})"
+    return str(label)
+
+
 def label_text(label: Any) -> str:
-    """Return what something is called as it is written in Python: text in quotes, numbers plain."""
-    return repr(label.item() if isinstance(label, np.generic) else label)
+    """Return what something is called as sentences have it: text in quotes, all else as `label_name`."""
+    if isinstance(label, (str, bytes)):
+        return repr(label.item() if isinstance(label, np.generic) else label)
+    return label_name(label)
 
 
 def require_position(argument: str, position: int, names: Sequence[str]) -> None:

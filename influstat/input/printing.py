@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
+from datetime import datetime
 from difflib import get_close_matches
 from html import escape
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from influstat.errors import InflustatError, MissingDependency
+from influstat.input.labels import label_text
 
 LONGEST = 60  # characters of one attribute
 MOST = 8  # names in one message
@@ -176,10 +180,20 @@ def short(value: Any) -> str:
         return f"array of shape {tuple(value.shape)}"
     if isinstance(value, dict):
         return f"{len(value)} entries"
-    text = ShortRepr.__repr__(value) if isinstance(value, ShortRepr) else repr(value)
+    text = ShortRepr.__repr__(value) if isinstance(value, ShortRepr) else _plain(value)
     if len(text) <= LONGEST:
         return text
     return f"{len(value)} entries" if isinstance(value, (list, tuple)) else f"{text[: LONGEST - 3]}..."
+
+
+def _plain(value: Any) -> str:
+    """Return the repr without types of NumPy and pandas: plain numbers and text, dates as they are shown."""
+    if isinstance(value, (np.generic, datetime)):
+        return label_text(value)
+    if type(value) in (list, tuple) and any(isinstance(one, (np.generic, datetime)) for one in value):
+        inner = ", ".join(map(_plain, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' * (len(value) == 1)})"
+    return repr(value)
 
 
 def among(name: Any, count: int) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.frame_like import FrameLike
-from influstat.input.labels import index_of
+from influstat.input.labels import index_of, label_name
 from influstat.input.printing import Tabled, among
 from influstat.input.validation import FloatArray, choice, whole_number
 
@@ -96,10 +96,14 @@ class Moves:
         done = k - int(np.count_nonzero(lost.all(axis=1))) if self.values.size else k
         parts = [f"{done} of {k} {self.units} done" + (f", {bad} with nan" if bad else "")]
         found = self.top(STANDING_OUT)
-        of = [""] * len(found.labels) if found.about is None else [f" ({name})" for name in found.about]
+        of = (
+            [""] * len(found.labels)
+            if found.about is None
+            else [f" ({label_name(name)})" for name in found.about]
+        )
         moves = zip(found.labels.tolist(), found.change, of, strict=True)
         sign = "+" if self.called == "change" else ""
-        text = ", ".join(f"{label} {change:{sign}.4g}{name}" for label, change, name in moves)
+        text = ", ".join(f"{label_name(label)} {change:{sign}.4g}{name}" for label, change, name in moves)
         by = f" ({RELATIVE})" if found.about is not None else ""
         return ". ".join([*parts, *([f"Largest{by}: {text}"] if text else [])])
 

@@ -71,6 +71,7 @@ def whole_number(argument: str, value: Any, *, at_least: int, at_most: int | Non
 
 def choice(argument: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     """Return `value` if it is one of `allowed`, or raise naming `argument`."""
+    value = value.item() if isinstance(value, (np.str_, np.bool_)) else value
     if not any(type(value) is type(option) and value == option for option in allowed):
         names = " or ".join(repr(option) for option in allowed)
         raise InvalidArgument(argument, f"be {names}", f"is {short(value)}", "Pass one of these.")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray, whole_number
 from influstat.plots import base
 from influstat.plots.placing import Placing
@@ -99,7 +100,7 @@ def handles(classes: list[Class]) -> list[Any]:
 
 def row_name(label: Any, *, width: float = NAME_WIDTH) -> str:
     """Return what a row is called, short enough to stand in a plot."""
-    return shortened(str(label), min(width, NAME_WIDTH), base.SMALL)
+    return shortened(label_name(label), min(width, NAME_WIDTH), base.SMALL)
 
 
 def label_points(

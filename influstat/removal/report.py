@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import Unsupported
 from influstat.influence.scores import HELPS
 from influstat.input.groups import read_groups, read_rows
-from influstat.input.labels import index_of
+from influstat.input.labels import index_of, label_name
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, whole_number
 from influstat.minimise.minimum import Minimum, named_column
@@ -91,7 +91,7 @@ class RemovalReport(Ranked):
 
     def __repr__(self) -> str:
         """Return the table as text, with what its columns mean below it."""
-        header, cells = ["without"], [[str(label) for label in self.labels]]
+        header, cells = ["without"], [[label_name(label) for label in self.labels]]
         for name, title, _, _ in ORDERS:
             header.append(title)
             cells.append([_signed(value) for value in self.changes[name]])
@@ -100,7 +100,11 @@ class RemovalReport(Ranked):
                 cells.append([_size(value) for value in self.bounds[name]])
         widths = [max(map(len, [title, *column])) for title, column in zip(header, cells, strict=True)]
         lines = [_line(header, widths), *(_line(row, widths) for row in zip(*cells, strict=True))]
-        notes = [f"{label}: {text}" for label, text in zip(self.labels, self.status, strict=True) if text]
+        notes = [
+            f"{label_name(label)}: {text}"
+            for label, text in zip(self.labels, self.status, strict=True)
+            if text
+        ]
         return "\n".join(
             [
                 self.HEADING.format(self),
@@ -165,4 +169,4 @@ def _subject(fit: Minimum, X: Any, y: Any, before: FloatArray) -> str:
     if len(before) > 1:
         return f"the summed loss of {len(before)} test rows"
     label = fit.test_rows(X, y).row_labels[0]
-    return f"the loss of test row {label}"
+    return f"the loss of test row {label_name(label)}"

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
+from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
@@ -36,7 +37,7 @@ def adjusted_sums(fit: Minimum, clusters: NDArray[np.intp], information: str) ->
     risk = leverage.risk
     curvature = risk.weights * leverage.second
     if (curvature < 0).any():
-        row = risk.row_labels[int(np.argmin(curvature))]
+        row = label_name(risk.row_labels[int(np.argmin(curvature))])
         raise Unsupported(
             "kind",
             "be one without roots of the rows' curvatures",

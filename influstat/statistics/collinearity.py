@@ -9,6 +9,7 @@ import numpy as np
 
 from influstat.algebra.coordinates import coordinates
 from influstat.errors import Unsupported
+from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
@@ -25,7 +26,7 @@ def variance_inflation(fit: Minimum) -> pd.Series:
     risk = require_linear(fit.risk, "variance inflation factors")
     curvature = risk.weights * expected_second(risk, risk.linear_predictor(fit.theta))
     if (curvature < 0).any():
-        row = risk.row_labels[int(np.argmin(curvature))]
+        row = label_name(risk.row_labels[int(np.argmin(curvature))])
         raise Unsupported(
             "fit",
             "have rows of positive curvature for variance inflation factors",

@@ -36,6 +36,7 @@ import numpy as np
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument
 from influstat.input.groups import one_by_one, read_groups
+from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.minimum import Minimum
@@ -111,8 +112,8 @@ def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
     if own.size:
         more = f" and {own.size - 1} more" if own.size > 1 else ""
         reasons.append(
-            f"Row {fit.row_labels[own[0]]}{more} has leverage 1: it alone determines a coefficient and has "
-            f"no residual, so that {setting.kind} divides 0 by 0. {INSTEAD}"
+            f"Row {label_name(fit.row_labels[own[0]])}{more} has leverage 1: it alone determines a "
+            f"coefficient and has no residual, so that {setting.kind} divides 0 by 0. {INSTEAD}"
         )
     if not reasons:
         reasons.append(f"Without a row or group that {setting.kind} leaves out they are not determined.")
@@ -190,7 +191,7 @@ def _squared_changes(removal: Any, centred: bool = False) -> FloatArray:
             raise InvalidArgument(
                 "kind",
                 "be one without refits here",
-                f"needs the fit without {label} ({status.rstrip('.')})",
+                f"needs the fit without {label_name(label)} ({status.rstrip('.')})",
                 "Use HC1.",
             )
     delta = removal.delta - removal.delta.mean(axis=0) if centred else removal.delta

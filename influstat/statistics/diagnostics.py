@@ -55,7 +55,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.labels import index_of
+from influstat.input.labels import index_of, label_name
+from influstat.input.printing import short
 from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
@@ -187,7 +188,7 @@ def chosen_measures(columns: Sequence[str] | str | None) -> tuple[str, ...]:
             raise InvalidArgument(
                 "columns",
                 f"hold names out of {', '.join(COLUMNS)}",
-                f"holds {name!r}",
+                f"holds {short(name)}",
                 f"Correct it, or pass columns={ALL!r}.",
             )
     if not names or len(set(names)) < len(names):
@@ -270,8 +271,8 @@ def _framed(
         row = min(reasons)
         doubt(
             f"{len(reasons)} of {len(table)} rows have measures that do not exist and are nan, the first "
-            f"{fit.row_labels[row]} ({reasons[row].rstrip('.')}). The frame's attrs['status'] has every "
-            "row's reason, by position.",
+            f"{label_name(fit.row_labels[row])} ({reasons[row].rstrip('.')}). The frame's attrs['status'] "
+            "has every row's reason, by position.",
         )
     return frame
 

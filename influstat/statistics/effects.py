@@ -237,7 +237,8 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     names = tuple(change.label for change in changes)
     lines = tuple(Line(direction, 0.0, _log_odds, "log odds") for direction in directions.T)
     nothing = np.zeros(len(changes))
-    return Functional(fit, names, "odds ratio", value, directions * value, nothing, evaluate, lines=lines)
+    gradient = directions * value
+    return Functional(fit, names, "odds ratio", value, gradient, nothing, evaluate, lines=lines, on_logs=True)
 
 
 # Quantities as functions of theta and of the weights of the rows left, which pickle as local ones would not.

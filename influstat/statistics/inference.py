@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, Unsupported
 from influstat.input.groups import one_by_one, read_rows
+from influstat.input.labels import label_name
 from influstat.input.printing import Tabled
 from influstat.input.progress import progress
 from influstat.input.ranking import Ranking
@@ -238,9 +239,9 @@ class Inference(InferenceOfFragility, Tabled):
             first = min(status)
             doubt(
                 f"{len(status)} of {len(chosen)} rows have no inference without them, or not of every "
-                "coefficient, and nan instead, the "
-                f"first {self.fit.row_labels[chosen[first]]} ({status[first].rstrip('.')}). `status` has all "
-                "reasons.",
+                "coefficient, and nan instead, the first "
+                f"{label_name(self.fit.row_labels[chosen[first]])} ({status[first].rstrip('.')}). "
+                "`status` has all reasons.",
             )
         for place, name in enumerate(QUANTITIES):  # in place: there may be many rows
             after[place] -= getattr(self.table, name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.input.groups import Groups
-from influstat.input.labels import index_of
+from influstat.input.labels import index_of, label_name
 from influstat.input.printing import latex
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
@@ -181,9 +181,8 @@ class CoefficientReport(Ranked):
         return "\n".join([heading, self.table().to_html(), *notes])
 
     def _lines(self) -> list[str]:
-        """Return what the rows or groups are called, dates without their hours if none has any."""
-        index = index_of(self.groups.labels)
-        return list(map(str, index if index.nlevels > 1 else index.astype(str)))
+        """Return what the rows or groups are called."""
+        return list(map(label_name, self.groups.labels))
 
     def _on_flags(self) -> str:
         """Return what is said where no rule is about the lines."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.design import BLOCK_ENTRIES
+from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
@@ -180,7 +181,7 @@ def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bo
         raise InvalidArgument(
             "kind",
             "be one that does not divide by 1 - leverage",
-            f"is {setting.kind} and row {fit.row_labels[own[0]]} has leverage 1",
+            f"is {setting.kind} and row {label_name(fit.row_labels[own[0]])} has leverage 1",
             INSTEAD,
         )
     return lost

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from influstat.errors import DoubtfulResult, InflustatError
+from influstat.input.labels import label_name
 from influstat.input.printing import escaped, short
 from influstat.input.warning import collected
 from influstat.losses.base import constant_second
@@ -180,7 +181,7 @@ def _flagged(fit: Minimum, notes: list[str]) -> dict[str, str]:
         notes.append(f"Rows are not flagged{', for the same reason.' if known else f': {error}'}")
         return {"Rows flagged:": "-"}
     rules, flagged = found.shape[1], int(found.any(axis=1).sum())
-    first = {f"  {row.Index}": f"{row.rules} of {rules} rules" for row in found.top(NAMED)}
+    first = {f"  {label_name(row.Index)}": f"{row.rules} of {rules} rules" for row in found.top(NAMED)}
     if flagged:
         notes.append("Rows flagged by R's rules, those of most rules first: fit.flags() has which and why.")
     return {"Rows flagged:": f"{flagged} of {len(found)}", **first}

@@ -11,6 +11,7 @@ from influstat.adapters.separation import explain_separation, warn_of_separation
 from influstat.adapters.verification import NOTICED, polished, standard_errors, steepest
 from influstat.errors import NotStationary
 from influstat.fit import Fit
+from influstat.input.labels import label_name
 from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
@@ -186,7 +187,7 @@ def warn_of_kinks(fit: Fit) -> None:
     eta = risk.linear_predictor(fit.theta)
     rows = np.flatnonzero(kink_distance(risk.loss, risk.y, eta) < AT_KINK * (1.0 + np.abs(eta)))
     if rows.size:
-        shown = ", ".join(str(label) for label in risk.row_labels[rows[:5]])
+        shown = ", ".join(label_name(label) for label in risk.row_labels[rows[:5]])
         more = f" and {rows.size - 5} more" if rows.size > 5 else ""
         doubt(
             f"Rows {shown}{more} sit where the second derivative of {type(risk.loss).__name__} jumps: "

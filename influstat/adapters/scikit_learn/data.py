@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.labels import own_labels
+from influstat.input.labels import label_text, own_labels
 from influstat.input.tables import as_array, as_pandas, is_foreign
 from influstat.input.validation import FloatArray, any_array, numeric_array, vector
 
@@ -139,7 +139,7 @@ class Translation:
             raise InvalidArgument(
                 "y",
                 f"hold the estimator's classes only ({', '.join(map(repr, self.classes.tolist()[:6]))})",
-                f"holds {labels[row]!r} at row {row}",
+                f"holds {label_text(labels[row])} at row {row}",
                 "Pass the labels as in the fit, not recoded.",
             )
         return np.asarray(self.codes)[position]

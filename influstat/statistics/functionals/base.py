@@ -30,6 +30,8 @@ from influstat.sets.budget import Budget
 from influstat.sets.functions import Line, function_breakdown, line_breakdown
 from influstat.sets.result import Breakdown
 from influstat.statistics.covariance import quadratic_forms
+from influstat.statistics.inference_table import critical
+from influstat.statistics.read_inference import inference
 from influstat.statistics.refusals import remedied
 
 if TYPE_CHECKING:
@@ -107,6 +109,8 @@ class Functional(Ranked):
         For such q, the influence of each row as one of those averaged over, theta held fixed.
     lines : tuple of Line
         For q that are monotone functions of a combination of the coefficients, one of these each; else empty.
+    on_logs : bool
+        Whether confidence limits are those of log q, as for odds ratios.
 
     Examples
     --------
@@ -127,6 +131,7 @@ class Functional(Ranked):
     evaluate: Evaluate
     own_part: FloatArray | None = None
     lines: tuple[Line, ...] = ()
+    on_logs: bool = False
 
     def influence(self) -> Scores:
         """Return the influence of each row: -a'H^-1 g_i, plus its own part in an average.
@@ -244,15 +249,56 @@ class Functional(Ranked):
         return np.asarray(np.sqrt(squares))
 
     @cached_property
-    def _columns(self) -> dict[str, FloatArray]:
+    def _errors(self) -> FloatArray:
         with remedied('standard_errors("HC0") and value need none.'):
-            return {"value": self.value, "standard_error": self.standard_errors()}
+            return self.standard_errors()
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return value and model-based standard error of each quantity."""
+    def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
+        """Return value, standard error and confidence limits of each quantity, by the fit's own covariance.
+
+        Parameters
+        ----------
+        level : float
+            Of the confidence intervals, between 0 and 1.
+
+        Returns
+        -------
+        DataFrame
+            Columns value, standard_error, lower and upper. The limits are value -+ c standard_error, with
+            c of Student's t or the normal distribution as `Fit.inference` has it; of odds ratios they are
+            those of the log odds, exponentiated.
+
+        Raises
+        ------
+        InvalidArgument, InvalidType
+            level is not between 0 and 1.
+        Unsupported
+            The loss says nothing of the variance of y.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.Logistic(lam=0.0).fit([[1.0]] * 4, [1, 1, 1, 0], names=["treated"])
+        >>> ist.odds_ratio(fit, "treated").to_frame().round(4)     # log 3 -+ 1.96 sqrt(1 / 3 + 1)
+                 value  standard_error   lower    upper
+        treated    3.0          3.4641  0.3121  28.8406
+        """
         import pandas as pd
 
-        return pd.DataFrame(self._columns, index=list(self.labels))
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DoubtfulResult
+            )  # standard errors have said it, or inference() does
+            by = inference(self.fit, level=level)
+        error = self._errors
+        width = critical(by.degrees_of_freedom, by.level) * error
+        if self.on_logs:
+            width = np.exp(width / self.value)
+            lower, upper = self.value / width, self.value * width
+        else:
+            lower, upper = self.value - width, self.value + width
+        columns = {"value": self.value, "standard_error": error, "lower": lower, "upper": upper}
+        return pd.DataFrame(columns, index=list(self.labels))
 
     def moves(self) -> Moves:
         """Return the first-order changes without each row, a column for each quantity: `influence`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import Unsupported
-from influstat.input.labels import index_of
+from influstat.input.labels import label_name
 from influstat.input.settings import flag
 from influstat.input.validation import whole_number
 from influstat.losses.base import constant_second
@@ -278,7 +278,7 @@ class ColumnPictures(Pictures):
             drawn: Axes = plots.influence_index(
                 removal.delta[:, j],
                 name=f"change of {fit.names[j]}",
-                row_labels=np.array(list(map(str, index_of(removal.labels))), dtype=object),
+                row_labels=np.array(list(map(label_name, removal.labels)), dtype=object),
                 names=names,
                 threshold=limit,
                 threshold_name="1 SE" if limit is not None else None,
