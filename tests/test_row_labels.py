@@ -50,6 +50,7 @@ QUESTIONS = {
 each_question = pytest.mark.parametrize("question", QUESTIONS)
 
 
+@pytest.mark.filterwarnings("ignore:These losses and scores are not those of whole refits")
 @pytest.mark.parametrize("kind", FITS)
 @each_question
 def test_pandas_objects_are_paired_by_label_and_arrays_by_position(question, kind):
