@@ -19,7 +19,7 @@ from influstat.influence.scores import Scores
 from influstat.input.parts import require_parts
 from influstat.input.ranking import Ranking
 from influstat.input.validation import FloatArray, check_finite, numeric_array
-from influstat.input.warning import doubt, unsaid
+from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.differences import differenced
 from influstat.solvers import Cholesky, Inverse, Solution, Solver
@@ -265,10 +265,11 @@ class Influence:
         risk = self.fit.risk
         lost = np.isnan(values).any(axis=0) if values.ndim > 1 else np.isnan(values).any()
         if np.any(lost):
-            doubt(
+            doubt_once(
+                self.fit,
                 f"{np.count_nonzero(lost)} of {values[0].size} columns of these influences are nan: "
                 f"{', '.join(self.fit.lost)} are not determined, since columns of X depend on each other. "
-                "Predictions and other sums that the rows determine have their influence."
+                "Predictions and other sums that the rows determine have their influence.",
             )
         return Scores(values, risk.weights / risk.total_weight, risk.row_labels, columns, quantity, solution)
 

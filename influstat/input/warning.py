@@ -24,17 +24,18 @@ def doubt(message: str) -> None:
     warnings.warn(message, DoubtfulResult, stacklevel=level)
 
 
-def doubt_once(fit: Any, message: str) -> None:
-    """Warn as `doubt` does, but of one thing about one fit once, however often it is asked.
+def doubt_once(fit: Any, message: str, about: str = "") -> None:
+    """Warn as `doubt` does, but with one text about one fit once, however often it is asked.
 
+    `about` tells answers apart that the text does not: the method of a removal, the kind of a covariance.
     What the package itself collects or leaves unsaid does not count.
     """
-    said: set[str] = vars(fit).setdefault("doubts_said", set())
+    said: set[tuple[str, str]] = vars(fit).setdefault("doubts_said", set())
     if _COLLECTED.get():
         doubt(message)
-    elif message not in said:
+    elif (message, about) not in said:
         doubt(message)  # where it is an error, it stays one
-        said.add(message)
+        said.add((message, about))
 
 
 @contextmanager

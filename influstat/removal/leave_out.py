@@ -15,7 +15,7 @@ from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.labels import label_text
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt, doubt_once
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, named_column, require_fit
 from influstat.removal.determined import Determined, partial_refit
@@ -53,22 +53,26 @@ def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Rem
 
 
 def announced(removal: Removal) -> Removal:
-    """Return the removals; warn once of those that hold a nan, with the first reason."""
+    """Return the removals; warn once for each fit of those that hold a nan, with the first reason."""
     bad = np.flatnonzero(np.isnan(removal.theta).any(axis=1))
     reasons = [text for k in bad if (text := removal.status[k]) and text != NOT_DONE]
     if reasons:
         first = next(k for k in bad if removal.status[k] == reasons[0])
         single = removal.groups.single
         row = f", row {label_text(removal.fit.row_labels[removal.rows[first]])}" if single else ""
-        doubt(
+        doubt_once(
+            removal.fit,
             f"{len(reasons)} of {len(removal.groups)} removals hold coefficients that are nan (`status` says "
-            f"why). The first{row}: {reasons[0]}"
+            f"why). The first{row}: {reasons[0]}",
+            removal.method,
         )
     elif removal.fit.lost:
-        doubt(
+        doubt_once(
+            removal.fit,
             f"{len(removal.fit.lost)} of {len(removal.fit.names)} coefficients are nan without any row too: "
             f"{', '.join(removal.fit.lost[:5])} are not determined, since columns depend on each other. "
-            "Predictions and losses that the rows determine are right."
+            "Predictions and losses that the rows determine are right.",
+            removal.method,
         )
     return removal
 

@@ -38,7 +38,7 @@ from influstat.errors import InvalidArgument
 from influstat.input.groups import one_by_one, read_groups
 from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt_once
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear, require_linear
@@ -80,7 +80,8 @@ def quadratic_forms(
         lost = np.isnan(square.diagonal())
         square, known = np.nan_to_num(square), np.asarray(~(columns[lost] != 0.0).any(axis=0))
     if not known.all():
-        doubt(f"{np.count_nonzero(~known)} of {len(known)} quantities are nan: they are not determined.")
+        text = f"{np.count_nonzero(~known)} of {len(known)} quantities are nan: they are not determined."
+        doubt_once(fit, text)
     return np.where(known, np.einsum("jm,jk,km->m", at, square, at), np.nan)
 
 
@@ -96,9 +97,10 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     lost |= np.isnan(result.diagonal())
     if lost.any():
         names = [name for name, missing in zip(fit.names, lost, strict=True) if missing]
-        doubt(
+        doubt_once(
+            fit,
             f"The {setting.kind} covariance is nan for {len(names)} of {len(lost)} coefficients: "
-            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}. {_why_lost(fit, setting)}"
+            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}. {_why_lost(fit, setting)}",
         )
         result[lost] = result[:, lost] = np.nan
     return result

@@ -59,7 +59,7 @@ from influstat.input.labels import index_of, label_name
 from influstat.input.printing import short
 from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt_once
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_one_out
@@ -205,9 +205,10 @@ def _table(
         refits = _Refits(setting, chosen, given, information)
     labels, table, reasons, never = measured(setting, chosen, refits)
     if never.any() and setting.fit.lost:
-        doubt(
+        doubt_once(
+            setting.fit,
             f"{int(never.sum())} columns are nan: {', '.join(setting.fit.lost[:5])} are not determined, "
-            "since columns of X depend on each other."
+            "since columns of X depend on each other.",
         )
     return _framed(setting.fit, table, labels, reasons)
 
@@ -269,7 +270,8 @@ def _framed(
     frame.attrs["status"] = Reasons(reasons.get(row, "") for row in range(len(table)))
     if reasons:
         row = min(reasons)
-        doubt(
+        doubt_once(
+            fit,
             f"{len(reasons)} of {len(table)} rows have measures that do not exist and are nan, the first "
             f"{label_name(fit.row_labels[row])} ({reasons[row].rstrip('.')}). The frame's attrs['status'] "
             "has every row's reason, by position.",

@@ -17,7 +17,7 @@ from influstat.input.printing import Tabled
 from influstat.input.progress import progress
 from influstat.input.ranking import Ranking
 from influstat.input.validation import FloatArray
-from influstat.input.warning import doubt, unsaid
+from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
@@ -112,7 +112,8 @@ class Inference(InferenceOfFragility, Tabled):
         """Standard errors, t and p values and confidence limits, each of shape (p,)."""
         variance = np.diag(self.covariance)
         if (variance < 0).any():
-            doubt(
+            doubt_once(
+                self.fit,
                 f"The {self.setting.kind!r} covariance is not positive definite: the variance of "
                 f"{self.fit.names[int(np.argmin(variance))]!r} comes out negative, and its standard error is "
                 "nan. Two-way clusters do so where the clusters are few; cluster one way.",
@@ -237,11 +238,13 @@ class Inference(InferenceOfFragility, Tabled):
             status.update((alone[k], text) for k, text in found.items())
         if status:
             first = min(status)
-            doubt(
+            doubt_once(
+                self.fit,
                 f"{len(status)} of {len(chosen)} rows have no inference without them, or not of every "
                 "coefficient, and nan instead, the first "
                 f"{label_name(self.fit.row_labels[chosen[first]])} ({status[first].rstrip('.')}). "
                 "`status` has all reasons.",
+                self.setting.kind,
             )
         for place, name in enumerate(QUANTITIES):  # in place: there may be many rows
             after[place] -= getattr(self.table, name)

@@ -8,7 +8,7 @@ import numpy as np
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import choice, real_number
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt_once
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
@@ -58,7 +58,8 @@ def _compare_with_reported(found: Inference) -> None:
     far = np.abs(ours[known] / reported[known] - 1.0)
     if far.size and not far.max() <= REPORTED:
         worst = int(np.flatnonzero(known)[np.argmax(far)])
-        doubt(
+        doubt_once(
+            found.fit,
             f"The standard errors reported by the library are others than these, furthest for "
             f"{found.fit.names[worst]!r}: {reported[worst]:.6g} there, {ours[worst]:.6g} here, the "
             f"{found.setting.kind!r} covariance with {found.setting.information} information at theta. Pass "

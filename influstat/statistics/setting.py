@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.groups import one_per_row, read_clusters
 from influstat.input.validation import FloatArray, choice, whole_number
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt_once
 from influstat.minimise.minimum import Minimum, named_column
 from influstat.statistics.dispersion import check_dispersion, counts_of
 from influstat.statistics.leverage import INFORMATION
@@ -126,7 +126,7 @@ def read_setting(
     chosen = stated.kind if kind is None else kind
     choice("kind", chosen, KINDS)
     if kind is None and stated.doubt:
-        doubt(stated.doubt)
+        doubt_once(fit, stated.doubt)
     own = chosen == stated.kind
     if information is not None:
         _no_idle("information", information, chosen, BY_INFORMATION)

@@ -285,10 +285,7 @@ class Functional(Ranked):
         """
         import pandas as pd
 
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DoubtfulResult
-            )  # standard errors have said it, or inference() does
+        with unsaid():  # standard errors have said it, or inference() does
             by = inference(self.fit, level=level)
         error = self._errors
         width = critical(by.degrees_of_freedom, by.level) * error
