@@ -99,6 +99,12 @@ def faults(name, argument, values):
     return found
 
 
+@pytest.fixture(autouse=True)
+def _files_stay_here(tmp_path, monkeypatch):
+    """Odd text for a path is the name of a file in the working folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize("name", table())
 def test_the_calls_work(name):
     call, arguments = table()[name]
