@@ -181,9 +181,21 @@ def test_the_scale_of_rlm_is_said_where_refits_are_claimed() -> None:
     assert scale in repr(report)
     assert scale in report._repr_html_()
     assert f"refits hold               {scale}" in repr(found)
+    assert scale in str(fit.reach("x1", k=1))
 
 
 def test_without_anything_held_nothing_is_added() -> None:
     fit = ist.Ridge(lam=0.0).fit(X, Y)
     assert "Estimated anew without each, with" in repr(fit.report(0, top=2))
     assert "refits hold" not in repr(fit.breakdown(0, budget_seconds=0.0))
+
+
+def test_the_knots_of_a_smoother_are_named_and_a_plain_model_has_nothing_to_say() -> None:
+    from statsmodels.gam.api import BSplines, GLMGam
+
+    smoother = BSplines(X[:, [0]], df=[5], degree=[3])
+    fit = ist.from_statsmodels(GLMGam(Y, np.ones((40, 1)), smoother=smoother, alpha=1.0).fit())
+    assert fit.stated.held == (
+        "The knots of the smoother were placed by all rows, and are held when rows go.",
+    )
+    assert ist.from_statsmodels(sm.GLM(Y, X).fit()).stated.held == ()

@@ -20,6 +20,6 @@ def warn_of_held(fit: Minimum, what: str) -> None:
         doubt_once(
             fit,
             f"{what} are not those of whole refits, which may be far worse: rows left out have had a part in "
-            f"what is held. {' '.join(fit.stated.held)} For whole refits, fit the model anew without each "
-            "fold (scikit-learn's cross_val_score of the Pipeline does).",
+            f"what is held. {' '.join(fit.stated.held)} For whole refits, fit everything anew without each "
+            "fold, as scikit-learn's cross_val_score of a Pipeline does.",
         )

@@ -97,7 +97,10 @@ class Reach(Tabled, Drawn):
             "proven": self.proven,
             "units": [len(units) for units in self.positions],
         }
-        return pd.DataFrame(columns, index=["least", "largest"])
+        frame = pd.DataFrame(columns, index=["least", "largest"])
+        if self.asked.fit.stated.held:
+            frame.attrs["note"] = " ".join(["Refits of the sets:", *self.asked.fit.stated.held])
+        return frame
 
     def path(self) -> pd.DataFrame:
         """Return the quantity without the up to j largest first-order effects towards each side, j = 0 to k.
