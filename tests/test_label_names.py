@@ -24,7 +24,7 @@ NAMES = [
     (pd.Timestamp("2020-01-04", tz="UTC"), "2020-01-04 00:00:00+00:00"),
     (np.datetime64("2020-01-04T00:00:00", "ns"), "2020-01-04"),
     (pd.NaT, "NaT"),
-    (np.datetime64("NaT"), "NaT"),
+    (np.datetime64("NaT", "D"), "NaT"),
     (pd.Period("2020-01", "M"), "2020-01"),
     (np.int64(3), "3"),
     (np.float64(0.5), "0.5"),
