@@ -163,3 +163,11 @@ def test_curvature_that_rounds_below_zero_is_none():
     results = sm.GLM(y, X, family=sm.families.Poisson(), exposure=hours).fit()
     found = ist.from_statsmodels(results).reach(1, k=2, budget_seconds=2.0)  # without a warning of NumPy's
     assert found.proven[0] <= found.attained[0] <= found.attained[1] <= found.proven[1]
+
+
+def test_a_side_to_which_no_unit_moves_a_coefficient_has_no_set():
+    x = np.tile([1.0, 2.0, -1.0, -2.0], 4)
+    X = np.column_stack([x, np.ones(16), np.tile([1.0, -1.0, 2.0, -2.0, 0.5, 0.3, 1.0, -3.0], 2)])
+    found = ist.Logistic(lam=2.0, protocol="fixed").fit(X, (x > 0) * 1.0).reach(0, k=2, budget_seconds=2.0)
+    assert len(found.positions[1]) == 0
+    assert found.attained[1] == found.value

@@ -154,3 +154,17 @@ def test_losses_without_a_certified_bound_are_counted_with_the_reason():
         found = ist.cross_validate(fit, certified=True)
     assert np.isnan(found.error_bound).all()
     assert np.isfinite(found.row_losses).all()
+
+
+@pytest.mark.parametrize("protocol", ["folded", "fixed"])
+def test_rows_alone_in_any_order_and_some_of_them_are_those_of_every_row(protocol):
+    rng = np.random.default_rng(0)
+    X, y, weights = rng.normal(size=(20, 3)), rng.normal(size=20), rng.uniform(0.2, 3.0, 20)
+    X[7, 2] = 1e4  # leverage near 1
+    fit = ist.Ridge(lam=2.0, protocol=protocol).fit(X, y, weights=weights)
+    every, order = ist.cross_validate(fit), rng.permutation(20)
+    for folds in (order, [[i] for i in order]):
+        np.testing.assert_allclose(ist.cross_validate(fit, folds).row_losses, every.row_losses, rtol=SOLVED)
+    some = ist.cross_validate(fit, [[7], [3]]).row_losses
+    np.testing.assert_allclose(some[[3, 7]], every.row_losses[[3, 7]], rtol=SOLVED)
+    assert np.isnan(np.delete(some, [3, 7])).all()

@@ -194,7 +194,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(folder, tmp_path):
         answer.to_parquet(3)
     out = answer.to_parquet(tmp_path / "out")
     (out / store.MANIFEST).write_text("{ half")
-    with pytest.raises(PartitionError, match="influstat.json cannot be read"):
+    with pytest.raises(PartitionError, match="_influstat.json cannot be read"):
         answer.to_parquet(out)
 
 
@@ -354,3 +354,52 @@ def test_what_is_not_installed_is_named(monkeypatch, folder, tmp_path):
     monkeypatch.setitem(sys.modules, "dask.dataframe", None)
     with pytest.raises(ist.errors.MissingDependency, match=r"dask.dataframe.*influstat\[dask\]"):
         fit.influence().on_self().to_dask()
+
+
+def test_other_labels_of_the_same_numbers_are_another_answer(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(-3, 4, (40, 2)).astype(float), rng.integers(0, 5, 40).astype(float)
+
+    def answer(labels, order=slice(None)):
+        data = ist.partitions(X[order], y[order], rows=40, labels=labels)
+        return ist.Ridge(lam=1.0).fit(data).influence().on_theta()
+
+    path = answer(np.arange(40)).to_parquet(tmp_path / "answer")
+    assert len(pd.read_parquet(path)) == 40  # the folder as it is
+    for other in (answer(np.arange(40) + 1000), answer(np.arange(40), slice(None, None, -1))):
+        with pytest.raises(InvalidArgument, match="path must hold the answer to this question"):
+            other.to_parquet(path)
+    answer(np.arange(40)).to_parquet(path)
+    with pytest.raises(PartitionError, match="no form in Parquet"):
+        answer(np.array(["a", 1] * 20, dtype=object)).to_parquet(tmp_path / "mixed")
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '"x"'])
+def test_a_manifest_that_is_no_object_is_named(tmp_path, text):
+    (tmp_path / store.MANIFEST).write_text(text)
+    fit = ist.Ridge(lam=1.0).fit(ist.partitions(np.ones((4, 1)), np.arange(4.0), rows=2))
+    with pytest.raises(PartitionError, match="cannot be read"):
+        fit.influence().on_theta().to_parquet(tmp_path)
+
+
+def test_fingerprints_tell_what_differs():
+    class Own:
+        """Without a repr of its own."""
+
+        def __init__(self, a):
+            self.a = a
+
+        def method(self):
+            return self.a
+
+    pairs = [
+        (lambda x: np.sin(x) + 0, lambda x: np.cos(x) + 0),
+        ([[1, 2]], [[1], 2]),
+        (pd.Series([1, 2]), pd.Series([1, 2], index=[5, 6])),
+        ({"a": np.arange(5000)}, {"a": np.arange(5000)[::-1]}),
+        (Own(1), Own(2)),
+        (Own(1).method, Own(2).method),
+    ]
+    for one, other in pairs:
+        assert fingerprint(one) != fingerprint(other)
+    assert fingerprint(Own(1)) == fingerprint(Own(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 
 import numpy as np
@@ -77,3 +78,17 @@ def test_a_doubt_that_is_an_error_stays_one():
     for _ in range(2):
         with pytest.raises(DoubtfulResult, match="HC0"):
             fit.inference()
+
+
+def test_a_doubt_that_the_caller_ignores_is_not_taken_for_said():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=12), np.arange(12) == 3])
+    fit = ist.Ridge(lam=0.0).fit(X, rng.normal(size=12))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit.diagnostics()
+    with pytest.warns(DoubtfulResult):
+        fit.diagnostics()
+    copied = pickle.loads(pickle.dumps(fit))
+    with pytest.warns(DoubtfulResult):  # what was said of one fit was not said of its copy
+        copied.diagnostics()

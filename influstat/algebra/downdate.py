@@ -32,8 +32,9 @@ class Downdate:
     Attributes
     ----------
     headroom : ndarray, shape (k,)
-        Smallest eigenvalue of I - K_S K_S' (or 1, if that is smaller): 1 - leverage, for one row. B_S >=
-        headroom C. At most 0 where C less the set is singular, or a row of several curves the wrong way.
+        Smallest eigenvalue of I - K_S K_S': 1 - leverage, for one row; at most 1 where all curvature is >= 0,
+        and then B_S >= headroom C. At most 0 where C less the set is singular, or a row of several curves the
+        wrong way.
         Answers for sets whose headroom is at most `least` are nan.
     """
 

@@ -195,7 +195,7 @@ def one_per_row(argument: str, groups: Any, row_labels: NDArray[Any]) -> NDArray
 def _from_rows(rows_of: dict[Any, Any], row_labels: NDArray[Any], argument: str) -> Groups:
     """Return the groups that have these names and rows."""
     n = len(row_labels)
-    if any(np.ndim(rows) == 0 and not isinstance(rows, slice) for rows in rows_of.values()):
+    if any(not isinstance(rows, (slice, list, tuple)) and np.ndim(rows) == 0 for rows in rows_of.values()):
         raise InvalidArgument(
             argument,
             "give the rows of each group, where it is a dict",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import currentframe
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from influstat.errors import DoubtfulResult
 
 # What may lie between a caller and the doubt: this package, and those decorators of Python that it uses.
 BETWEEN = frozenset({"influstat", "functools", "contextlib"})
+_SAID: WeakKeyDictionary[Any, set[tuple[str, str]]] = WeakKeyDictionary()  # of fits: a copy says them again
 _COLLECTED = ContextVar("collected", default=False)  # the package itself listens, not the caller
 
 
@@ -30,12 +33,22 @@ def doubt_once(fit: Any, message: str, about: str = "") -> None:
     `about` tells answers apart that the text does not: the method of a removal, the kind of a covariance.
     What the package itself collects or leaves unsaid does not count.
     """
-    said: set[tuple[str, str]] = vars(fit).setdefault("doubts_said", set())
+    said = _SAID.setdefault(fit, set())
     if _COLLECTED.get():
         doubt(message)
     elif (message, about) not in said:
         doubt(message)  # where it is an error, it stays one
-        said.add((message, about))
+        if not _ignored(message):
+            said.add((message, about))
+
+
+def _ignored(message: str) -> bool:
+    """Tell whether the caller's filters leave a doubt unsaid; those of single modules do not count."""
+    for action, pattern, category, module, _ in warnings.filters:
+        fits = pattern is None or re.match(pattern, message) is not None
+        if fits and module is None and issubclass(DoubtfulResult, category):
+            return action == "ignore"
+    return False
 
 
 @contextmanager

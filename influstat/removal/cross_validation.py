@@ -103,7 +103,8 @@ def cross_validate(
     inner = fit if certified else fit.regular  # losses are the same in any coordinates of theta
     risk = _linear(inner)
     expansion = Expansion(risk, inner.theta)
-    closed = groups.single and risk.quadratic and active_l1(risk.penalty) is None
+    every = np.array_equal(groups.members, np.arange(len(weights)))  # each row alone, in order
+    closed = groups.single and every and risk.quadratic and active_l1(risk.penalty) is None
     if closed and method in ("exact", "newton") and not certified:
         status = _closed_form(inner, expansion, groups, linear_predictor)
     else:

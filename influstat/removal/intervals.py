@@ -180,7 +180,8 @@ def prediction_intervals(
     if place > n:
         doubt(
             f"{n} rows are too few for intervals of level {share:g}: they are infinite. It takes "
-            f"{place_of(share / (1.0 - share), 0)} rows, or a level of at most {n / (n + 1.0):.6g}."
+            f"{place_of(share / (1.0 - share), 0)} rows, or a level of at most "
+            f"{np.floor(1e6 * n / (n + 1.0)) / 1e6:g}."
         )
     lower, upper = np.full(m, -np.inf), np.full(m, np.inf)
     step = max(1, BLOCK_ENTRIES // max(n, 1))

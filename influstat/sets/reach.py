@@ -216,7 +216,10 @@ class _Side:
         asked = self.asked.moved(self.asked.value + self.sign)  # any threshold on that side
         effects = Counts.of(asked).first_order
         units = largest_first(effects, self.k)
-        found = Search(asked, None, budget).refit(units[effects[units] > 0.0])
+        units = units[effects[units] > 0.0]
+        if not units.size:  # no unit moves it to that side, to first order
+            return None
+        found = Search(asked, None, budget).refit(units)
         return found if self.sign * (found.value - self.asked.value) > 0.0 else None
 
     def _better(self, best: Refit, budget: Budget) -> Refit | None:

@@ -14,8 +14,9 @@ import scipy.sparse as sp
 def fingerprint(value: Any) -> str:
     """Return 64 hexadecimal digits that tell `value` from others.
 
-    Arrays go by type, shape and bytes, dataclasses by their fields, functions by name, code and what they
-    enclose, everything else by its repr.
+    Arrays go by type, shape and bytes, dataclasses by their fields, functions by name, code, the names they
+    call and what they enclose, objects without a repr of their own by class and attributes, all else by its
+    repr.
 
     Returns
     -------
@@ -47,18 +48,25 @@ def _pieces(value: Any) -> Any:
         rows = sp.csr_array(value)  # type: ignore[call-overload]  # the stubs know fewer kinds
         yield from _pieces([rows.data, rows.indices, rows.indptr, rows.shape])
     elif isinstance(value, (list, tuple)):
+        yield f"{len(value)} entries".encode()  # so that none slips into the next list
         for one in value:
             yield from _pieces(one)
+    elif isinstance(value, dict):
+        yield from _pieces([list(value), list(value.values())])
     elif hasattr(value, "to_numpy"):  # tables
-        yield from _pieces([list(getattr(value, "columns", ())), value.to_numpy()])
+        axes = [getattr(value, name, None) for name in ("columns", "index")]
+        yield from _pieces([*(None if axis is None else list(axis) for axis in axes), value.to_numpy()])
     elif isinstance(value, np.ndarray):
         yield from _pieces(value.tolist())
     elif hasattr(value, "__code__"):
         enclosed = [cell.cell_contents for cell in value.__closure__ or ()]
-        yield from _pieces([value.__module__, value.__qualname__, value.__code__])
-        yield from _pieces([enclosed, value.__defaults__])
+        yield from _pieces([value.__module__, value.__qualname__, value.__code__, value.__kwdefaults__])
+        yield from _pieces([enclosed, value.__defaults__, getattr(value, "__self__", None)])
     elif isinstance(value, CodeType):  # whose repr holds an address
         yield value.co_code
-        yield from _pieces(value.co_consts)
+        yield from _pieces([value.co_names, value.co_consts])
+    elif hasattr(value, "__dict__") and hex(id(value))[2:] in repr(value).lower():  # an address, as above
+        yield f"{type(value).__module__}.{type(value).__qualname__}".encode()
+        yield from _pieces(vars(value))
     else:
         yield repr(value).encode()

@@ -20,7 +20,7 @@ from influstat.partitioned.answers.part import Ask, Failed, Part
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.parquet import pyarrow_parquet
 
-MANIFEST = "influstat.json"
+MANIFEST = "_influstat.json"  # readers of a folder leave names with _ out
 KEY = b"influstat"
 UNFINISHED = ".unfinished"
 
@@ -52,7 +52,7 @@ class Folder:
             manifest = folder / MANIFEST
             if manifest.exists():
                 self._require_same(json.loads(manifest.read_text(encoding="utf-8")))
-            elif any(folder.iterdir()):
+            elif any(not one.name.endswith(UNFINISHED) for one in folder.iterdir()):
                 was = f"is {self.path!r}, which holds other files"
                 raise InvalidArgument("path", "be a new or empty folder", was, "Choose another folder.")
             for left in folder.glob(f"*{UNFINISHED}"):
@@ -70,7 +70,9 @@ class Folder:
                 f"{folder / MANIFEST} cannot be read: {error}. Choose a new folder."
             ) from error
 
-    def _require_same(self, known: dict[str, Any]) -> None:
+    def _require_same(self, known: Any) -> None:
+        if not isinstance(known, dict):
+            raise ValueError("it holds no object")
         if known.get("question") != self.token:
             raise InvalidArgument(
                 "path",
@@ -153,7 +155,12 @@ def _stamped(part: Part, stamp: bytes) -> Any:
     """Return the part as a table of pyarrow that carries the fingerprint."""
     import pyarrow as pa
 
-    table = pa.Table.from_pandas(part.frame())
+    try:
+        table = pa.Table.from_pandas(part.frame())
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise PartitionError(
+            f"An answer has no form in Parquet: {error}. Make the labels of one kind."
+        ) from error
     return table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: stamp})
 
 

@@ -106,7 +106,7 @@ class ArraySource(Source):
         return Block(**found)
 
     def identity(self) -> tuple[Any, ...]:
-        """Return cuts, shapes and types; of files their names and times too."""
+        """Return cuts and what is in memory; of files their names and times, shapes and types."""
         return (self._cuts, *(_identity(part) for part in self._parts.values()))
 
 
@@ -119,7 +119,7 @@ def _identity(part: Any) -> Any:
         return None
     if isinstance(part, MappedFile):
         return part.path, file_stamp(part.path), part.start, str(part.dtype), part.shape
-    return str(part.dtype), part.shape
+    return part
 
 
 def file_stamp(path: str) -> tuple[int, int]:

@@ -105,8 +105,8 @@ class ChunkSource(Source):
         return Block(kept, **others)
 
     def identity(self) -> tuple[Any, ...]:
-        """Return the number of chunks and the columns: all that is known of a generator."""
-        return self.partitions(), self.names
+        """Return the number of chunks, the columns, and the callable: all that is known of a generator."""
+        return self.partitions(), self.names, self._restart
 
 
 def _no_chunk(chunk: Any) -> InvalidType:
