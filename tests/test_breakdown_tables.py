@@ -58,7 +58,7 @@ LONG = {("wood", "x1"), ("education", "X2"), ("salinity", "X1"), ("salinity", "X
     [pytest.param(*case, marks=[pytest.mark.slow] if case[:2] in LONG else []) for case in SIGNS],
 )
 def test_signs_are_exact(name, coefficient, counts, least, rows):
-    found = least_squares(table(name)).breakdown(coefficient, budget_seconds=30.0)
+    found = least_squares(table(name)).breakdown(coefficient, budget_seconds=12.0)
     assert tuple(found.counts.values()) == counts
     assert (found.lower, found.upper, found.exact) == (least, least, True)
     assert rows is None or found.positions.tolist() == rows
@@ -81,7 +81,7 @@ def test_signs_of_copper_are_exact(coefficient, least):
     ],
 )
 def test_significance_of_small_tables(name, coefficient, lower, upper):
-    found = least_squares(table(name)).inference().breakdown(coefficient, budget_seconds=20.0)
+    found = least_squares(table(name)).inference().breakdown(coefficient, budget_seconds=10.0)
     assert lower <= found.lower <= found.upper <= upper
 
 
@@ -119,7 +119,7 @@ SIGNIFICANCE = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("data", "coefficient", "lower", "upper"), SIGNIFICANCE)
 def test_significance_of_large_tables(data, coefficient, lower, upper):
-    found = data().inference().breakdown(coefficient, budget_seconds=20.0)
+    found = data().inference().breakdown(coefficient, budget_seconds=10.0)
     assert lower <= found.lower <= found.upper <= upper
 
 
@@ -128,7 +128,7 @@ def test_significance_of_large_tables(data, coefficient, lower, upper):
     ("coefficient", "lower", "upper"), [("rate_marriage", 95, 308), ("religious", 44, 94)]
 )
 def test_robust_significance_of_a_large_table(coefficient, lower, upper):
-    found = fair().inference("HC1").breakdown(coefficient, budget_seconds=20.0)
+    found = fair().inference("HC1").breakdown(coefficient, budget_seconds=10.0)
     assert lower <= found.lower <= found.upper <= upper
 
 
@@ -145,7 +145,7 @@ def test_signs_of_forest_fires(coefficient, lower, upper):
     fires = datasets.load_forest_fires()
     frame = pd.DataFrame(fires.X[:, 2:10], columns=[name for name, *_ in FIRES])
     frame.insert(0, "area", np.log1p(fires.y))
-    found = least_squares(frame).breakdown(coefficient, budget_seconds=20.0)
+    found = least_squares(frame).breakdown(coefficient, budget_seconds=10.0)
     assert lower <= found.lower <= found.upper <= upper
 
 
