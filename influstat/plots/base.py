@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency
 from influstat.input.printing import short
-from influstat.input.settings import flag
+from influstat.input.settings import entries, flag
 from influstat.input.validation import (
     FloatArray,
     any_array,
@@ -111,9 +111,10 @@ def figure_size(size: Any, ax: Any, usual: tuple[float, float]) -> tuple[float, 
         was = f"is {short(size)}"
         raise InvalidArgument("size", "be left out where ax is given", was, "Set the size of that figure.")
     need, remedy = "be a pair of numbers, width and height in inches", "Pass size=(4.0, 3.0), for example."
-    if isinstance(size, (str, bytes)) or not hasattr(size, "__iter__"):
-        raise InvalidType("size", need, f"is {short(size)}", remedy)
-    given = list(size)
+    try:
+        given = list(entries("size", size))
+    except (InvalidArgument, InvalidType):
+        raise InvalidType("size", need, f"is {short(size)}", remedy) from None
     if len(given) != 2:
         raise InvalidArgument("size", need, f"has {len(given)} entries", remedy)
     width, height = (real_number(f"size[{k}]", one, at_least=1.0) for k, one in enumerate(given))
