@@ -403,3 +403,10 @@ def test_fingerprints_tell_what_differs():
     for one, other in pairs:
         assert fingerprint(one) != fingerprint(other)
     assert fingerprint(Own(1)) == fingerprint(Own(1))
+
+
+def test_a_folder_left_before_its_manifest_was_whole_is_gone_on_with(tmp_path):
+    (tmp_path / f"{store.MANIFEST}.1234{store.UNFINISHED}").write_text("{")
+    fit = ist.Ridge(lam=1.0).fit(ist.partitions(np.ones((4, 1)), np.arange(4.0), rows=2))
+    assert len(pd.read_parquet(fit.influence().on_theta().to_parquet(tmp_path))) == 4
+    assert not list(tmp_path.glob(f"*{store.UNFINISHED}"))

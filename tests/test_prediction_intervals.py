@@ -1,5 +1,6 @@
 """Prediction intervals: MAPIE's, plain loops of refits, and what is infinite or refused."""
 
+import re
 from math import ceil, floor
 
 import numpy as np
@@ -270,3 +271,13 @@ def test_folds_of_rows_without_weight_alone_leave_nothing_to_judge_by():
     with pytest.warns(DoubtfulResult, match="^0 rows are too few"):
         found = ist.prediction_intervals(fit, NEW, folds=[[0], [1]])
     assert np.all(np.isinf(limits_of(found)))
+
+
+@pytest.mark.parametrize("n", [2, 5, 6, 14])
+def test_the_level_that_few_rows_are_advised_has_finite_intervals(n):
+    fit = ist.Ridge(lam=1.0).fit(np.ones((n, 1)), np.arange(float(n)))
+    with pytest.warns(ist.errors.DoubtfulResult, match="a level of at most") as said:
+        ist.prediction_intervals(fit, [[1.0]], level=0.99)
+    level = float(re.search(r"at most ([0-9.]+[0-9])", str(said[0].message))[1])
+    found = ist.prediction_intervals(fit, [[1.0]], level=level)
+    assert np.isfinite([found.lower, found.upper]).all()

@@ -204,3 +204,11 @@ def test_frames_of_one_column_and_shuffled_clusters_of_a_known_fit():
     fit = ist.from_statsmodels(smf.ols("murder ~ urban + poverty + hs_grad + single", d).fit())
     groups = pd.Series(np.arange(51) // 5, index=d.index).sample(frac=1.0, random_state=1)
     assert fit.leave_groups_out(groups).to_frame()["single"][1] == pytest.approx(-0.2368, abs=5e-5)
+
+
+def test_weights_by_position_are_refused_where_columns_are_called_by_other_numbers():
+    fit = ist.Ridge(lam=1.0).fit(np.asarray(X)[:, :2], Y.to_numpy(), names=["1", "0"])
+    with pytest.raises(InvalidArgument, match="must tell positions from names"):
+        ist.contrast(fit, pd.Series([1.0, 0.0]))
+    by_name = ist.contrast(fit, {"0": 1.0}).value[0]
+    assert by_name == fit.theta[1]

@@ -182,7 +182,7 @@ def _estimator(linear_predictor: FloatArray, classes: NDArray[Any] | None, mean:
         def __sklearn_is_fitted__(self) -> bool:
             return True
 
-    class Regressor(RegressorMixin, Looked):  # type: ignore[misc]
+    class Regressor(RegressorMixin, Looked):  # type: ignore[misc]  # nor are these
         """Predicts the mean."""
 
         def predict(self, rows: NDArray[np.intp]) -> FloatArray:

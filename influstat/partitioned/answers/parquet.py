@@ -72,7 +72,9 @@ class Folder:
 
     def _require_same(self, known: Any) -> None:
         if not isinstance(known, dict):
-            raise ValueError("it holds no object")
+            raise PartitionError(
+                f"{Path(self.path) / MANIFEST} cannot be read: it holds no object. Choose a new folder."
+            )
         if known.get("question") != self.token:
             raise InvalidArgument(
                 "path",

@@ -143,17 +143,17 @@ class LeaveOut(Question):
     refits: Plan | None = None
 
     @property
-    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]  # a field above, read-only here
         """The columns that can be ranked."""
         return self.reading.columns
 
     @property
-    def quantity(self) -> str:  # type: ignore[override]
+    def quantity(self) -> str:  # type: ignore[override]  # a field above, read-only here
         """What changes."""
         return self.reading.quantity
 
     @property
-    def leaves(self) -> bool:  # type: ignore[override]
+    def leaves(self) -> bool:  # type: ignore[override]  # a field above, read-only here
         """Whether rows may be left: those of leverage near 1, and refits that no expansion reaches."""
         return self.method in ("exact", "newton")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.input.labels import has_index
+from influstat.input.labels import has_index, require_position
 from influstat.input.printing import among, nearest_first, short
 from influstat.input.validation import real_number
 
@@ -54,7 +54,11 @@ def weights_by_position(argument: str, given: Any, names: Sequence[str]) -> Any:
         return np.array([_in_order(f"{argument}[{k}]", one, names) for k, one in enumerate(given)])
     if has_index(given):
         labels = given.columns if np.ndim(given) == 2 else given.index
-        if labels.tolist() == list(range(len(labels))):
+        if labels.tolist() == list(
+            range(len(labels))
+        ):  # positions, if not names of others
+            for position in labels.tolist():
+                require_position(argument, position, tuple(names))
             return given
         values = np.atleast_2d(given.to_numpy())
         lines = [_paired(argument, labels.tolist(), line.tolist(), names) for line in values]
