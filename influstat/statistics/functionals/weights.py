@@ -54,9 +54,7 @@ def weights_by_position(argument: str, given: Any, names: Sequence[str]) -> Any:
         return np.array([_in_order(f"{argument}[{k}]", one, names) for k, one in enumerate(given)])
     if has_index(given):
         labels = given.columns if np.ndim(given) == 2 else given.index
-        if labels.tolist() == list(
-            range(len(labels))
-        ):  # positions, if not names of others
+        if labels.tolist() == list(range(len(labels))):  # positions, if not names of others
             for position in labels.tolist():
                 require_position(argument, position, tuple(names))
             return given
