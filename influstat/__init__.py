@@ -28,6 +28,8 @@ from influstat.models.linear import HingeSVC, Logistic, Ridge, SmoothedSVC
 from influstat.partitioned.answers.answer import Answer
 from influstat.partitioned.data import Partitions, partitions
 from influstat.partitioned.fit import PartitionedFit
+from influstat.partitioned.groups.cross_validation import PartitionedCrossValidation
+from influstat.partitioned.groups.leave_out import GroupRemoval
 from influstat.partitioned.influence import PartitionedInfluence
 from influstat.partitioned.removal.leave_out import PartitionedRemoval
 from influstat.partitioned.risk import PartitionedRisk
@@ -65,6 +67,7 @@ __all__ = [
     "DifferencedLoss",
     "Fit",
     "Functional",
+    "GroupRemoval",
     "HingeSVC",
     "HuberLoss",
     "Influence",
@@ -76,6 +79,7 @@ __all__ = [
     "LogisticLoss",
     "Loss",
     "NumericalLoss",
+    "PartitionedCrossValidation",
     "PartitionedFit",
     "PartitionedInfluence",
     "PartitionedRemoval",

@@ -10,9 +10,10 @@ import influstat as ist
 
 def of_partitions(X, y, labels, tests):
     """Return name -> (callable, its arguments by name)."""
-    data = ist.partitions(X, labels, rows=3, runner="serial")
+    data = ist.partitions(X, labels, rows=3, runner="serial", groups=np.arange(len(X)) % 3)
     risk = ist.PartitionedRisk(ist.LogisticLoss(), data, penalty=ist.L2(1.0))
     fit = ist.PartitionedFit.minimise(risk)
+    groups = fit.leave_groups_out(method="newton")
     removal, influence = fit.leave_one_out(method="newton"), fit.influence()
     answer = influence.on_theta()
     folder = Path(tempfile.mkdtemp()) / "answer"
@@ -22,7 +23,7 @@ def of_partitions(X, y, labels, tests):
     return {
         "partitions": (ist.partitions, {
             "data": X, "y": y, "columns": None, "weights": np.ones(n), "offset": number, "labels": number,
-            "levels": None, "rows": 3, "runner": "serial",
+            "groups": number, "levels": None, "rows": 3, "runner": "serial",
         }),
         "PartitionedRisk": (ist.PartitionedRisk, {
             "loss": ist.LogisticLoss(), "data": data, "penalty": ist.L2(1.0), "intercept": False,
@@ -37,6 +38,13 @@ def of_partitions(X, y, labels, tests):
         }),
         "PartitionedFit.influence": (fit.influence, {"solver": None}),
         "PartitionedFit.leave_one_out": (fit.leave_one_out, {"method": "newton"}),
+        "PartitionedFit.leave_groups_out": (fit.leave_groups_out, {"groups": None, "method": "newton"}),
+        "PartitionedFit.cross_validate": (fit.cross_validate, {
+            "folds": np.arange(n) % 3, "method": "newton", "certified": False, "scoring": "r2",
+        }),
+        "GroupRemoval.loss_change": (groups.loss_change, known),
+        "GroupRemoval.prediction_change": (groups.prediction_change, new),
+        "GroupRemoval.top": (groups.top, {"k": 2, "column": "x0", "side": "rise"}),
         "PartitionedFit.diagnostics": (fit.diagnostics, {
             "columns": None, "dispersion": 1.0, "frequency": False, "deleted_scale": True,
             "information": "observed",

@@ -57,12 +57,15 @@ def cuts(draw, n=N):
     return np.diff([0, *sorted(inner), n])
 
 
-def pieces(sizes, y, weights=None, offset=None, wide=(), rows=X):
+def pieces(sizes, y, weights=None, offset=None, wide=(), rows=X, groups=None):
     blocks, start = [], 0
     for k, size in enumerate(sizes):
         part = slice(start, start + size)
         start += size
         x = rows[part].astype(np.float64) if k in wide else rows[part]
         others = [None if one is None else one[part] for one in (weights, offset)]
-        blocks.append(Block(x, y[part], *others))
+        of = None if groups is None else groups[part]
+        if of is not None and k in wide:
+            of = of.astype(float) if of.dtype.kind in "iu" else of.astype(object)
+        blocks.append(Block(x, y[part], *others, groups=of))
     return Partitions(Pieces(blocks, tuple(f"x{j}" for j in range(rows.shape[1]))), Serial())

@@ -31,7 +31,7 @@ REAL = ("Fraction", "Decimal")
 OF_OTHERS = {
     # What users implement, and what implements it.
     "Loss", "DifferencedLoss", "Risk", "Penalty", "Solver", "Curvature",
-    "Breakdown", "BreakdownTable", "CrossValidation", "InputScores", "Ranking", "Reach",
+    "Breakdown", "BreakdownTable", "CrossValidation", "GroupRemoval", "InputScores", "PartitionedCrossValidation", "Ranking", "Reach",
     "PredictionIntervals", "Removal", "RemovalReport", "Scores", "Solution", "Suspects",
     "Functional", "LossChanges", "Finding", "Report", "Dataset", "Drawn", "Reproduction", "Split",
     "Agreement",

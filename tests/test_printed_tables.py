@@ -26,6 +26,9 @@ FIT = ist.Logistic(lam=1.0).fit(TABLE, CLASSES)
 WIDE = ist.Ridge(lam=1.0).fit(RNG.normal(size=(30, 12)), RNG.normal(size=30))
 HINGE = ist.HingeSVC(lam=0.5).fit(TABLE, 2 * CLASSES - 1)
 
+PARTS = ist.Ridge(lam=1.0).fit(
+    ist.partitions(np.random.default_rng(0).normal(size=(30, 2)), np.arange(30.0), groups=np.arange(30) % 3)
+)
 RESULTS = {
     "inference": lambda: FIT.inference("HC0"),
     "table": lambda: FIT.inference("HC0").table,
@@ -52,6 +55,8 @@ RESULTS = {
     "loss changes": lambda: ist.removal.loss_changes(FIT, TABLE.iloc[:2], CLASSES[:2]),
     "removal of groups": lambda: FIT.leave_groups_out(np.arange(30) % 3),
     "removal in many columns": WIDE.leave_one_out,
+    "groups of partitions": PARTS.leave_groups_out,
+    "cross-validation of partitions": lambda: PARTS.cross_validate("groups"),
     "hinge removal": HINGE.leave_one_out,
     "suspects": lambda: ist.find_mislabelled(FIT),
     "breakdown": lambda: FIT.breakdown("dose", budget_seconds=0.0),

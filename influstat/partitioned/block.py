@@ -9,6 +9,8 @@ import numpy as np
 
 from influstat.errors import InflustatError, InvalidArgument, InvalidType
 
+BY_ROW = ("y", "weights", "offset", "labels", "groups")  # what has one entry for each row of X
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -20,8 +22,8 @@ class Block:
         The rows, in the type that they are kept in: float32 stays float32.
     y : ndarray, shape (k,)
         Targets.
-    weights, offset, labels : ndarray of shape (k,), or None
-        None stands for ones, zeros, and positions counted over all partitions.
+    weights, offset, labels, groups : ndarray of shape (k,), or None
+        None stands for ones, zeros, positions counted over all partitions, and no groups.
     place : str
         What the partition is called in errors.
     """
@@ -31,6 +33,7 @@ class Block:
     weights: Any = None
     offset: Any = None
     labels: Any = None
+    groups: Any = None
     place: str = ""
 
     def __len__(self) -> int:
@@ -51,7 +54,7 @@ class Block:
                 f"has shape {shape}",
                 "Make all partitions of the same columns, in the same order.",
             )
-        for name in ("y", "weights", "offset", "labels"):
+        for name in BY_ROW:
             value = getattr(self, name)
             if value is not None and np.shape(value)[:1] != shape[:1]:
                 raise InvalidArgument(
@@ -66,7 +69,7 @@ class Block:
         """Return the chosen rows."""
         parts: dict[str, Any] = {
             name: None if getattr(self, name) is None else np.asarray(getattr(self, name))[rows]
-            for name in ("y", "weights", "offset", "labels")
+            for name in BY_ROW
         }
         return replace(self, X=self.X[rows], **parts)
 

@@ -71,6 +71,7 @@ def partitions(
     weights: Any = None,
     offset: Any = None,
     labels: Any = None,
+    groups: Any = None,
     levels: Any = None,
     rows: Any = None,
     runner: Any = None,
@@ -93,6 +94,8 @@ def partitions(
     weights, offset, labels : array_like of shape (n,), or str, optional
         w_i >= 0 (default 1), o_i (default 0) and what rows are called: positions over all partitions where
         left out; of a dask.dataframe "index" is its index, and so it is where divisions are known.
+    groups : array_like of shape (n,), or str, optional
+        Which group each row is in, for `leave_groups_out` and `cross_validate`.
     levels : dict of lists, optional
         Of columns of a table that hold categories: all of them, the same for every partition, of which the
         first is the reference. The others become columns of 0 and 1, called "colour[T.red]".
@@ -122,7 +125,7 @@ def partitions(
     >>> fit.theta                                       # 9 / (3 + 1)
     array([2.25])
     """
-    extra = {"weights": weights, "offset": offset, "labels": labels}
+    extra = {"weights": weights, "offset": offset, "labels": labels, "groups": groups}
     source = _source(data, y, columns, read_levels(levels), rows, extra)
     return Partitions(source, _runner(runner, source))
 

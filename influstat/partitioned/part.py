@@ -28,18 +28,27 @@ class PartMinimum(Minimum):
         The minimiser over all rows.
     hessian : Hessian
         H(theta) over all rows, mean scale.
+    where : tuple, optional
+        The partition, the block, and the place of its first row in the partition.
     """
 
     # Coordinates of the rows' own would need all of them: ill-conditioned sums are said at the fit.
     row_space = None
     chart = None
 
-    def __init__(self, risk: LinearRisk, theta: FloatArray, hessian: Any) -> None:
+    def __init__(
+        self, risk: LinearRisk, theta: FloatArray, hessian: Any, where: tuple[int, Any, int] | None = None
+    ) -> None:
         self.risk, self.reader, self.stated = risk, None, Stated()
         self.theta = np.array(theta)
         self.theta.flags.writeable = False
         self.stationarity = 0.0
-        self._hessian = hessian
+        self._hessian, self._where = hessian, where
+
+    def codes(self, grouping: Any) -> Any:
+        """Return the group of every row, by a `Grouping`."""
+        assert self._where is not None  # of a partition
+        return grouping.codes(*self._where)
 
     @property
     def regular(self) -> PartMinimum:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -31,6 +32,7 @@ from influstat.risks.protocol import Protocol
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
 NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish
 MOST_NAMED = 5  # coefficients in a message
+Leaving = Callable[[int, Block], Any]  # from partition and block to a mask of the rows that leave
 REMEMBERED = 3  # theta whose sums are kept: Newton's method goes back by one step at most
 
 
@@ -117,10 +119,14 @@ class PartitionedRisk:
 
     def without(self, partition: int, row: int, weight: float) -> PartitionedRisk:
         """Return the risk without one row (by its place in its partition), its penalty as protocols say."""
+        return self.without_rows(_One(partition, row), weight)
+
+    def without_rows(self, leaving: Leaving, weight: float) -> PartitionedRisk:
+        """Return the risk without the rows that `leaving` marks in each block, which weigh so much."""
         counted, total = self.counted, self.counted.weight
         factor = self.protocol.after(total, total - weight)
         penalty = self.penalty if factor == 1.0 else self.penalty.scaled(factor)
-        data = Partitions(_Without(self.data.source, partition, row), self.data.runner)
+        data = Partitions(_Without(self.data.source, leaving), self.data.runner)
         left = replace(counted, weight=total - weight)
         return self._with(data, replace(self.recipe, penalty=penalty), left)
 
@@ -230,13 +236,23 @@ class PartitionedRisk:
         return DenseCurvature(matrix, self.names)
 
 
-@dataclass(frozen=True, eq=False)
-class _Without(Source):
-    """A source in which one row has no weight."""
+@dataclass(frozen=True)
+class _One:
+    """Marks one row, by its place in its partition."""
 
-    inner: Source
     partition: int
     row: int
+
+    def __call__(self, partition: int, block: Block) -> Any:
+        return (np.arange(len(block)) == self.row) & (partition == self.partition)
+
+
+@dataclass(frozen=True, eq=False)
+class _Without(Source):
+    """A source in which some rows have no weight."""
+
+    inner: Source
+    leaving: Leaving
 
     def __post_init__(self) -> None:
         for name in ("names", "named", "everywhere", "in_order"):
@@ -250,14 +266,15 @@ class _Without(Source):
 
     def read(self, partition: int) -> Block:
         block = self.inner.read(partition)
-        if partition != self.partition:
+        gone = self.leaving(partition, block)
+        if not gone.any():
             return block
         weights = np.ones(len(block)) if block.weights is None else np.array(block.weights, dtype=np.float64)
-        weights[self.row] = 0.0
+        weights[gone] = 0.0
         return replace(block, weights=weights)
 
     def identity(self) -> tuple[Any, ...]:
-        return (*self.inner.identity(), self.partition, self.row)
+        return (*self.inner.identity(), self.leaving)
 
 
 def require_partitioned_fit(fit: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,16 @@ from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
 
+class HoldsOutItself(ABC):
+    """A fit whose rows are not in memory, which answers for itself."""
+
+    @abstractmethod
+    def cross_validate(
+        self, folds: Any = None, *, method: str = "exact", certified: bool = False, scoring: Any = None
+    ) -> Any:
+        """Return the losses, as `cross_validate` of its rows would."""
+
+
 def cross_validate(
     fit: Minimum,
     folds: Any = None,
@@ -38,7 +49,8 @@ def cross_validate(
     ----------
     fit : Fit
         The fit with all rows; refits keep its penalty protocol ("fixed": the penalty stays whole;
-        "folded": it shrinks with the weight that leaves).
+        "folded": it shrinks with the weight that leaves). A `PartitionedFit` answers by its own
+        `cross_validate`, which says what differs.
     folds : array_like, shape (n,), list, dict, splitter or str, optional
         As the groups of `Fit.leave_groups_out`, disjoint: labels, sets of rows, a scikit-learn splitter or
         its (train, test) pairs; each row alone when left out.
@@ -93,6 +105,9 @@ def cross_validate(
     >>> ist.cross_validate(fit, ["a", "a", "b"], scoring="neg_mean_absolute_error").scores   # 4.5, 4.5
     array([-4.5, -4.5])
     """
+    if isinstance(fit, HoldsOutItself):
+        own: CrossValidation = fit.cross_validate(folds, method=method, certified=certified, scoring=scoring)
+        return own
     weights = require_fit(fit).risk.weights
     choice("method", method, METHODS)
     certified = flag("certified", certified)

@@ -96,7 +96,7 @@ class Expansion:
         return np.asarray(self.risk.protocol.left(groups.sums(self.risk.weights), self.risk.total_weight))
 
     @cached_property
-    def _row_sizes(self) -> FloatArray:
+    def row_sizes(self) -> FloatArray:
         """w_i (|l1_i| + |l2_i| (|x_i|'|theta| + |o_i|)): how large row i's terms are, see gradient_scale."""
         spread = self.risk.design.absolute_dot(np.abs(self.theta)) + np.abs(self.risk.offset)
         return np.abs(self.first) + np.abs(self.second) * spread
@@ -104,7 +104,7 @@ class Expansion:
     @cached_property
     def gradient_scale(self) -> FloatArray:
         """The size of each entry of the gradient without cancellation, shape (p,)."""
-        total = self.risk.design.absolute_transpose_dot(self._row_sizes)
+        total = self.risk.design.absolute_transpose_dot(self.row_sizes)
         return total + self.risk.penalty.gradient_scale(self.theta)
 
     def scales(self, groups: Groups) -> FloatArray:
@@ -113,10 +113,10 @@ class Expansion:
         scale = np.empty((len(self.theta), len(groups)))
         for k in range(len(groups)) if not groups.single else ():
             rows = groups[k]
-            scale[:, k] = self._row_sizes[rows] @ np.abs(design.rows(rows))
+            scale[:, k] = self.row_sizes[rows] @ np.abs(design.rows(rows))
         if groups.single:
             removed = np.abs(design.rows(groups.members))
-            removed *= self._row_sizes[groups.members][:, None]
+            removed *= self.row_sizes[groups.members][:, None]
             scale[:] = removed.T
         total = self.gradient_scale[:, None]
         np.subtract(total, scale, out=scale)

@@ -86,15 +86,20 @@ class Scorer:
                 reasons[k] = NO_PREDICTION
                 continue
             scores[k], reasons[k] = score(rows)
-        why = [f"{self.name}: {text}" for text in reasons if text]
-        judged = [text for text in reasons if text != NO_PREDICTION]
-        if judged and all(judged):
-            raise Unsupported(
-                "scoring", "suit the fit and its folds", f"is {why[0]}", "Choose another, or larger folds."
-            )
-        if why:
-            doubt(f"{len(why)} of {len(folds)} folds have no score (`status` says why). The first: {why[0]}")
+        warn_of_no_scores(self.name, reasons)
         return scores, reasons
+
+
+def warn_of_no_scores(name: str, reasons: list[str]) -> None:
+    """Say once how many folds have no score, and why; raise where none has that has predictions."""
+    why = [f"{name}: {text}" for text in reasons if text]
+    judged = [text for text in reasons if text != NO_PREDICTION]
+    if judged and all(judged):
+        raise Unsupported(
+            "scoring", "suit the fit and its folds", f"is {why[0]}", "Choose another, or larger folds."
+        )
+    if why:
+        doubt(f"{len(why)} of {len(reasons)} folds have no score (`status` says why). The first: {why[0]}")
 
 
 def _number(found: Any) -> float:

@@ -177,7 +177,8 @@ class Ask:
                 partition, np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), self.question.empty()
             )
         positions = np.arange(start, start + len(block))
-        table, left = self.question.table(PartMinimum(risk, self.theta, self.hessian), positions)
+        minimum = PartMinimum(risk, self.theta, self.hessian, (partition, block, first))
+        table, left = self.question.table(minimum, positions)
         if left is None or not left.size:
             return Part(partition, positions, risk.row_labels, table)
         kept = np.ones(len(block), dtype=np.bool_)

@@ -58,7 +58,7 @@ class PartitionedRemoval:
 
     def delta(self, *, bounds: bool = False) -> Answer:
         """Return theta without each row minus theta with it, one column a coefficient."""
-        return self._answer(OfTheta(self._fit.names, flag("bounds", bounds)))
+        return self.read(OfTheta(self._fit.names, flag("bounds", bounds)))
 
     def loss_change(self, X: Any, y: Any, *, offset: Any = None, bounds: bool = False) -> Answer:
         """Return the change of the losses of test rows, after minus before: positive, the row helps.
@@ -78,7 +78,7 @@ class PartitionedRemoval:
             One column a test row, called by its label.
         """
         labels = self._fit.sample.test_rows(X, y, offset=offset).row_labels
-        return self._answer(OfLoss(_names(labels), flag("bounds", bounds), (X, y, offset)))
+        return self.read(OfLoss(_names(labels), flag("bounds", bounds), (X, y, offset)))
 
     def prediction_change(
         self, X: Any, *, kind: str = "linear", offset: Any = None, bounds: bool = False
@@ -86,7 +86,7 @@ class PartitionedRemoval:
         """Return the change of predictions for new rows, after minus before; one column a new row."""
         choice("kind", kind, PREDICTIONS)
         labels = self._fit.sample.prediction_gradients(X, kind=kind, offset=offset)[1]
-        return self._answer(OfPrediction(_names(labels), flag("bounds", bounds), (X, offset), kind))
+        return self.read(OfPrediction(_names(labels), flag("bounds", bounds), (X, offset), kind))
 
     @property
     def plan(self) -> Plan:
@@ -139,7 +139,8 @@ class PartitionedRemoval:
             return None, plan
         return expanded_sums(self._around, risk, plan, scan), plan
 
-    def _answer(self, reading: Reading) -> Answer:
+    def read(self, reading: Reading) -> Answer:
+        """Return what `reading` shows of every removal."""
         risk = self._fit.risk
         quadratic = constant_second(risk.loss) is not None
         if reading.bounds and higher_bounds(risk.loss) is None and not quadratic:

@@ -37,6 +37,7 @@ class Reading(ABC):
     columns: tuple[str, ...]
     quantity: str
     bounds: bool
+    more: tuple[str, ...] = ()  # columns besides
 
     @abstractmethod
     def values(self, removal: Removal) -> tuple[FloatArray, FloatArray | None]:
@@ -173,7 +174,7 @@ class LeaveOut(Question):
 
     def empty(self) -> Table:
         """Return the columns without rows."""
-        names = list(self.columns)
+        names = [*self.columns, *self.reading.more]
         if self.reading.bounds:
             names += [f"bound of {name}" for name in self.columns]
         if self.method == "exact":

@@ -49,7 +49,7 @@ class ArraySource(Source):
 
     Parameters
     ----------
-    X, y, weights, offset, labels : array_like
+    X, y, weights, offset, labels, groups : array_like
         As those of `Block`, for all rows.
     rows : int, list of int, or None
         Rows of a partition, or of each; about 16 MiB of X where it is None.
@@ -65,6 +65,7 @@ class ArraySource(Source):
         weights: Any = None,
         offset: Any = None,
         labels: Any = None,
+        groups: Any = None,
         rows: Any = None,
         names: tuple[str, ...] | None = None,
     ) -> None:
@@ -79,7 +80,14 @@ class ArraySource(Source):
             raise InvalidArgument(
                 "rows", f"add up to the rows of X ({n})", f"adds up to {self._cuts[-1]}", "Correct it."
             )
-        parts = {"X": X, "y": y, "weights": weights, "offset": offset, "labels": labels}
+        parts = {
+            "X": X,
+            "y": y,
+            "weights": weights,
+            "offset": offset,
+            "labels": labels,
+            "groups": groups,
+        }
         for name, value in parts.items():
             if value is not None and np.shape(value)[:1] != (n,):
                 raise InvalidArgument(

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import short
-from influstat.partitioned.block import Block
+from influstat.partitioned.block import BY_ROW, Block
 from influstat.partitioned.sources.base import Source, csr
 from influstat.partitioned.sources.columns import Columns
 
@@ -91,7 +91,7 @@ class ChunkSource(Source):
             if not hasattr(chunk, "columns"):
                 raise _no_chunk(chunk)
             return self._columns.block(chunk)
-        if isinstance(chunk, dict) and {"X", "y"} <= set(chunk) <= {"X", "y", "weights", "offset", "labels"}:
+        if isinstance(chunk, dict) and {"X", "y"} <= set(chunk) <= {"X", *BY_ROW}:
             parts = dict(chunk)
         elif isinstance(chunk, tuple) and len(chunk) in (2, 3):
             parts = dict(zip(("X", "y", "weights"), chunk, strict=False))

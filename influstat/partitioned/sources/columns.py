@@ -28,6 +28,7 @@ class Columns:
     weights: str | None = None
     offset: str | None = None
     labels: str | None = None
+    groups: str | None = None
     index: bool = False  # whether the table's index has the labels
     levels: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
@@ -40,16 +41,14 @@ class Columns:
         -------
         Columns
         """
-        special = [one for one in (self.y, self.weights, self.offset, self.labels) if one is not None]
-        special += index
+        special = [self.y, *(name for _, name in self._others), *index]
         x = tuple(name for name in names if name not in special) if self.x is None else self.x
         for argument, wanted in (("y", [self.y]), ("columns", x)):
             for name in wanted:
                 if name not in names:
                     raise missing(argument, name, names)
-        for argument in ("weights", "offset", "labels"):
-            name = getattr(self, argument)
-            if name is not None and name not in names:
+        for argument, name in self._others:
+            if name not in names:
                 raise missing(argument, name, names)
         if not x:
             raise InvalidArgument("columns", "name a column of the rows", "names none", "Name some.")
@@ -80,8 +79,15 @@ class Columns:
     def wanted(self) -> list[str]:
         """Every column that is read."""
         assert self.x is not None  # `chosen` has named them
-        others = (self.y, self.weights, self.offset, self.labels)
-        return list(dict.fromkeys([*self.x, *(name for name in others if name is not None)]))
+        return list(dict.fromkeys([*self.x, self.y, *(name for _, name in self._others)]))
+
+    @property
+    def _others(self) -> list[tuple[str, str]]:
+        """What else is read: the argument, and the column that it names."""
+        named = (
+            (argument, getattr(self, argument)) for argument in ("weights", "offset", "labels", "groups")
+        )
+        return [(argument, name) for argument, name in named if name is not None]
 
     def block(self, table: Any) -> Block:
         """Return the rows of one table, its columns taken by name."""
@@ -92,14 +98,10 @@ class Columns:
                 raise missing("columns", name, there)
         table = table.set_axis(there, axis=1)
         self.require_numbers(table.dtypes)
-        labels = table.index.to_numpy() if self.index else None
-        if self.labels is not None:
-            labels = table[self.labels].to_numpy()
-        numbers: dict[str, Any] = {
-            name: None if column is None else table[column].to_numpy()
-            for name, column in (("weights", self.weights), ("offset", self.offset))
-        }
-        return Block(self._matrix(table), table[self.y].to_numpy(), labels=labels, **numbers)
+        others: dict[str, Any] = {argument: table[name].to_numpy() for argument, name in self._others}
+        if self.index and self.labels is None:
+            others["labels"] = table.index.to_numpy()
+        return Block(self._matrix(table), table[self.y].to_numpy(), **others)
 
     def _matrix(self, table: Any) -> Any:
         """Return X: float32 where all of it is."""

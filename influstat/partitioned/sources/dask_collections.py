@@ -50,7 +50,7 @@ class DaskArraySource(_Lazy):
 
     Parameters
     ----------
-    X, y, weights, offset, labels : dask.array, or ndarray where the sizes of chunks are known
+    X, y, weights, offset, labels, groups : dask.array, or ndarray where the sizes of chunks are known
         Cut anew as X is cut along its rows.
     names : tuple of str, or None
         What the columns are called.

@@ -1,0 +1,1 @@
+"""Groups of rows in partitions: left out together, or held out as folds."""

@@ -1,0 +1,179 @@
+"""`GroupExpansion`: what removals of groups need of all rows at theta-hat; a group stands for a row.
+
+The `Groups` that methods are given here hold codes of groups, not rows: each is a "single" removal, whose
+sums have been taken over its rows beforehand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.algebra.cholesky import CholeskyInverse
+from influstat.errors import InflustatError
+from influstat.input.groups import Groups, Indices
+from influstat.input.validation import FloatArray
+from influstat.partitioned.groups.grouping import Counts, Grouping
+from influstat.partitioned.groups.sums import AtCenter, Chosen, GroupSums, SlopesLeft
+from influstat.partitioned.removal.center import Moved
+from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.methods.base import without
+
+
+class GroupExpansion(Expansion):
+    """Sums over each of some groups at theta-hat.
+
+    Parameters
+    ----------
+    fit : PartitionedFit
+        The fit with all rows.
+    grouping : Grouping
+        Which group each row is in.
+    counts : Counts
+        How many rows the groups have, and what they weigh.
+    codes : ndarray of int
+        The groups, increasing.
+    hessians : bool
+        Whether their Hessians are wanted.
+    """
+
+    def __init__(
+        self, fit: Any, grouping: Grouping, counts: Counts, codes: Indices, *, hessians: bool
+    ) -> None:
+        risk, theta = fit.risk, np.array(fit.theta)
+        given: Any = risk  # it offers what the methods ask of the risk
+        self.risk, self.theta, self._fit = given, theta, fit
+        self._grouping, self._codes = grouping, codes
+        self.sizes, self._weights = counts.rows[codes], counts.weights[codes]
+        sums: GroupSums = fit.reduce(AtCenter(self._chosen(codes), theta, hessians))
+        self.sums = sums
+        self.penalty_gradient = risk.penalty.gradient(theta)
+        self.penalty_hessian = risk.penalty.hessian(theta)
+        self.gradient = sums.slopes.sum(axis=1) + self.penalty_gradient
+        self.__dict__["gradient_scale"] = sums.scales.sum(axis=1) + risk.penalty.gradient_scale(theta)
+
+    def _chosen(self, codes: Indices) -> Chosen:
+        return Chosen(self._fit.risk.recipe.summed(), self._grouping, codes)
+
+    def remainder(self, groups: Groups) -> Remainder:
+        """Return the objectives without each group."""
+        return GroupRemainder(self, groups)
+
+    def own_slopes(self, groups: Groups) -> FloatArray:
+        """Return the slopes of every group, shape (p, K)."""
+        return np.array(self.sums.slopes[:, groups.members])
+
+    def left(self, groups: Groups) -> FloatArray:
+        """Return c_k, the share of the penalty that stays, shape (K,)."""
+        return np.asarray(self.risk.protocol.left(self._weights[groups.members], self.risk.total_weight))
+
+    def scales(self, groups: Groups) -> FloatArray:
+        """Return the size of the terms of grad F_k at theta-hat, shape (p, K)."""
+        total = self.gradient_scale[:, None]
+        left = total - self.sums.scales[:, groups.members]
+        return np.asarray(np.maximum(left, 1e-12 * total + np.finfo(np.float64).tiny))
+
+    def left_over(self, rows: Indices) -> Any:
+        """Return the risk of all partitions without one group."""
+        place = int(rows[0])
+        code = int(self._codes[place])
+        return self._fit.risk.without_rows(_In(self._grouping, code), float(self._weights[place]))
+
+    def moved(self, groups: Groups, theta: FloatArray) -> Moved:
+        """Return slopes and movements of the rows not in each group at its column of theta: one pass."""
+        work = SlopesLeft(self._chosen(self._codes[groups.members]), theta, self.theta)
+        found: Moved = self._fit.reduce(work)
+        return found
+
+
+class _In:
+    """Whether rows are in one group."""
+
+    def __init__(self, grouping: Grouping, code: int) -> None:
+        self.grouping, self.code = grouping, code
+
+    def __call__(self, partition: int, block: Any) -> NDArray[np.bool_]:
+        return np.asarray(self.grouping.codes(partition, block) == self.code)
+
+
+class GroupRemainder(Remainder):
+    """The objectives without each group, evaluated together over all partitions."""
+
+    expansion: GroupExpansion
+
+    def gradients(self, theta: FloatArray) -> FloatArray:
+        """Return grad F_k at column k of theta, shape (p, K), nan with it: one pass over all partitions."""
+        known = np.flatnonzero(~np.isnan(theta).any(axis=0))
+        result = np.full(theta.shape, np.nan)
+        if known.size:
+            part = np.ascontiguousarray(theta[:, known])
+            slopes = self.expansion.moved(self.groups.take(known), part).slopes
+            result[:, known] = slopes + self.factors[known] * self.expansion.risk.penalty.gradient(part)
+        return result
+
+    def movement(self, theta: FloatArray) -> FloatArray:
+        """Return max_j |x_j'(theta_k - theta-hat)| over the rows left, shape (K,)."""
+        return self.expansion.moved(self.groups, theta).path
+
+
+class GroupInverse:
+    """S_-k^-1 for some groups, the Hessian of the rows left summed without those that leave.
+
+    Groups are disjoint, so that what is left of one is the sum over all others: nothing cancels, and a group
+    of leverage near 1 is as exact as any.
+
+    Parameters
+    ----------
+    expansion : GroupExpansion
+        Its Hessians are used up.
+    factors : ndarray, shape (K,)
+        Shares of the penalty that stay.
+    """
+
+    def __init__(self, expansion: GroupExpansion, factors: FloatArray) -> None:
+        own = expansion.sums.hessians
+        assert own is not None  # wanted
+        k = len(factors)
+        self.own = own[:k]
+        self.status = [""] * k
+        self._inverses: list[CholeskyInverse | None] = [None] * k
+        after = np.empty_like(self.own)  # sums over all groups from k + 1 on, and the other rows
+        total = own[k].copy()
+        for j in range(k - 1, -1, -1):
+            after[j] = total
+            total += own[j]
+        before = np.zeros_like(total)
+        for j in range(k):
+            matrix = np.asfortranarray(before + after[j])
+            expansion.penalty_hessian.add_to(matrix, float(factors[j]))
+            before += own[j]
+            try:
+                self._inverses[j] = CholeskyInverse(matrix, expansion.risk.names)
+            except InflustatError as error:
+                self.status[j] = without(np.arange(expansion.sizes[j]), str(error))
+        self.hard = np.array([one is None for one in self._inverses], dtype=np.bool_)
+
+    @property
+    def reciprocal_condition(self) -> float:
+        """The smallest of those that there are."""
+        return min((one.reciprocal_condition for one in self._inverses if one is not None), default=0.0)
+
+    def solve(self, rhs: FloatArray, columns: Indices | slice = slice(None)) -> FloatArray:
+        """Return S_-k^-1 rhs_k for the removals `columns`, shape (p, len(columns)); nan where hard."""
+        return self._each(rhs, columns, lambda inverse, column: inverse.solve(column))
+
+    def product(self, columns: FloatArray) -> FloatArray:
+        """Return S_-k times column k, shape (p, K); nan where hard."""
+        return self._each(
+            columns, slice(None), lambda inverse, column: inverse.product(column[:, None])[:, 0]
+        )
+
+    def _each(self, values: FloatArray, columns: Indices | slice, do: Any) -> FloatArray:
+        result = np.full(values.shape, np.nan)
+        for j, k in enumerate(np.arange(len(self.hard))[columns].tolist()):
+            inverse = self._inverses[k]
+            if inverse is not None:
+                result[:, j] = do(inverse, np.ascontiguousarray(values[:, j]))
+        return result
