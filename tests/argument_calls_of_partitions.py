@@ -23,7 +23,7 @@ def of_partitions(X, y, labels, tests):
     return {
         "partitions": (ist.partitions, {
             "data": X, "y": y, "columns": None, "weights": np.ones(n), "offset": number, "labels": number,
-            "groups": number, "levels": None, "rows": 3, "runner": "serial",
+            "groups": number, "levels": None, "formula": None, "rows": 3, "runner": "serial",
         }),
         "PartitionedRisk": (ist.PartitionedRisk, {
             "loss": ist.LogisticLoss(), "data": data, "penalty": ist.L2(1.0), "intercept": False,

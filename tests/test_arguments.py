@@ -31,7 +31,8 @@ REAL = ("Fraction", "Decimal")
 OF_OTHERS = {
     # What users implement, and what implements it.
     "Loss", "DifferencedLoss", "Risk", "Penalty", "Solver", "Curvature",
-    "Breakdown", "BreakdownTable", "CrossValidation", "GroupRemoval", "InputScores", "PartitionedCrossValidation", "Ranking", "Reach",
+    "Breakdown", "BreakdownTable", "CrossValidation", "GroupRemoval", "InputScores", "Ranking", "Reach",
+    "PartitionedCrossValidation",
     "PredictionIntervals", "Removal", "RemovalReport", "Scores", "Solution", "Suspects",
     "Functional", "LossChanges", "Finding", "Report", "Dataset", "Drawn", "Reproduction", "Split",
     "Agreement",

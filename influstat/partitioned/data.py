@@ -19,11 +19,13 @@ from influstat.partitioned.sources.base import Source
 from influstat.partitioned.sources.chunks import ChunkSource
 from influstat.partitioned.sources.columns import Columns, read_levels, read_names
 from influstat.partitioned.sources.dask_collections import (
+    INDEX,
     DaskArraySource,
     DaskFrameSource,
     frame_labels,
     kind_of,
 )
+from influstat.partitioned.sources.formula import FormulaColumns, formula_columns
 from influstat.partitioned.sources.parquet import ParquetSource, are_paths
 
 KINDS = (
@@ -73,6 +75,7 @@ def partitions(
     labels: Any = None,
     groups: Any = None,
     levels: Any = None,
+    formula: Any = None,
     rows: Any = None,
     runner: Any = None,
 ) -> Partitions:
@@ -99,6 +102,11 @@ def partitions(
     levels : dict of lists, optional
         Of columns of a table that hold categories: all of them, the same for every partition, of which the
         first is the reference. The others become columns of 0 and 1, called "colour[T.red]".
+    formula : str or statsmodels results, optional
+        Of a table, in place of y and columns: what makes targets and rows, e.g. "y ~ C(colour) + np.log(x)",
+        evaluated on each partition; categories are those of `levels`. Of results, their own formula, levels
+        and what its transforms have learned are reused. Its "Intercept" is a column like any other: models
+        with a penalty leave it free where the formula has "- 1" and the model ``intercept=True``.
     rows : int or list of int, optional
         Rows of a partition (or of each), for arrays; about 16 MiB of X when left out.
     runner : {"serial", "threads"}, int, or dask.distributed.Client, optional
@@ -126,7 +134,9 @@ def partitions(
     array([2.25])
     """
     extra = {"weights": weights, "offset": offset, "labels": labels, "groups": groups}
-    source = _source(data, y, columns, read_levels(levels), rows, extra)
+    known = read_levels(levels)
+    of_table = None if formula is None else _by_formula(data, formula, y, columns, known, extra)
+    source = _source(data, y, columns, known, rows, extra, of_table)
     return Partitions(source, _runner(runner, source))
 
 
@@ -135,12 +145,35 @@ def beyond_memory(data: Any) -> bool:
     return bool(kind_of(data)) or are_paths(data)
 
 
-def _source(data: Any, y: Any, columns: Any, levels: Any, rows: Any, extra: dict[str, Any]) -> Source:
+def _by_formula(
+    data: Any, formula: Any, y: Any, columns: Any, levels: Any, extra: dict[str, Any]
+) -> FormulaColumns:
+    """Return the columns of a formula; y and columns are its own."""
+    for name, value in (("y", y), ("columns", columns)):
+        if value is not None:
+            raise InvalidArgument(name, "be left out with a formula", "is given", "The formula says it.")
+    table = are_paths(data) or kind_of(data) == "dataframe" or callable(data)
+    if not table:
+        need = "be left out where the data are no table"
+        raise InvalidArgument("formula", need, "is given", "Pass Parquet files, a dask.dataframe or chunks.")
+    named = {key: None if key == "labels" and value == INDEX else value for key, value in extra.items()}
+    return formula_columns(formula, levels, named)
+
+
+def _source(
+    data: Any,
+    y: Any,
+    columns: Any,
+    levels: Any,
+    rows: Any,
+    extra: dict[str, Any],
+    of_table: Columns | None,
+) -> Source:
     if isinstance(data, Source):
         return data
     if are_paths(data):
         _only_names(rows, extra, "a table")
-        return ParquetSource(data, _columns(y, columns, levels, **extra))
+        return ParquetSource(data, of_table or _columns(y, columns, levels, **extra))
     kind = kind_of(data)
     if kind == "array":
         if y is None:
@@ -151,10 +184,13 @@ def _source(data: Any, y: Any, columns: Any, levels: Any, rows: Any, extra: dict
     if kind == "dataframe":
         _only_names(rows, extra, "a table")
         extra["labels"], of_index = frame_labels(data, extra["labels"])
-        return DaskFrameSource(data, replace(_columns(y, columns, levels, **extra), index=of_index))
+        named_by = of_table or _columns(y, columns, levels, **extra)
+        return DaskFrameSource(data, replace(named_by, labels=extra["labels"], index=of_index))
     if callable(data):
         _only_names(rows, extra, "a callable")
-        return ChunkSource(data, None if y is None else _columns(y, columns, levels, **extra))
+        if of_table is None and y is not None:
+            of_table = _columns(y, columns, levels, **extra)
+        return ChunkSource(data, of_table)
     if levels:
         raise InvalidArgument("levels", "be left out with arrays", "is given", "Arrays hold numbers alone.")
     if isinstance(data, np.ndarray) or sp.issparse(data):

@@ -181,7 +181,9 @@ class PartitionedFit(HoldsOutItself):
         block = self.risk.data.source.block(first)
         risk = self.recipe.risk(block.take(slice(0, min(SAMPLE, len(block)))))
         assert risk is not None  # it has rows
-        return PartMinimum(risk, self.theta, self.hessian)
+        sample = PartMinimum(risk, self.theta, self.hessian)
+        sample.reader = self.risk.data.source.reader()
+        return sample
 
     def predict(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return predictions for new rows in memory, as `Fit.predict`."""

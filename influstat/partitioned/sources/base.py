@@ -59,6 +59,10 @@ class Source(ABC):
         """Return how many rows there are in all, None where that is not known without reading them."""
         return None
 
+    def reader(self) -> Any:
+        """Return what takes new rows as the data come, None where they are those of the design."""
+        return None
+
     def lazy(self, partition: int) -> Any:
         """Return a dask Delayed of the block where the data are dask's own, else None."""
         del partition

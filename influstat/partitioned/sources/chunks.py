@@ -13,6 +13,7 @@ from influstat.input.printing import short
 from influstat.partitioned.block import BY_ROW, Block
 from influstat.partitioned.sources.base import Source, csr
 from influstat.partitioned.sources.columns import Columns
+from influstat.partitioned.sources.formula import formula_reader
 
 FORMS = "(X, y), (X, y, weights), a dict of these, or a DataFrame where y names its column"
 
@@ -37,6 +38,7 @@ class ChunkSource(Source):
         self._iterator: Iterator[Any] | None = None
         self._next = 0
         first = next(self._begin(), None)
+        self._next = 1
         if first is None:
             raise InvalidArgument("data", "yield at least one chunk", "yields none", "Check the generator.")
         if columns is not None:
@@ -103,6 +105,10 @@ class ChunkSource(Source):
             name: None if value is None else np.asarray(value) for name, value in parts.items()
         }
         return Block(kept, **others)
+
+    def reader(self) -> Any:
+        """Return what takes tables of a formula's variables, where one makes the rows."""
+        return formula_reader(self._columns)
 
     def identity(self) -> tuple[Any, ...]:
         """Return the number of chunks, the columns, and the callable: all that is known of a generator."""

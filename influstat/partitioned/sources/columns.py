@@ -73,7 +73,7 @@ class Columns:
         known = dict(self.levels)
         for name in self.x:
             if name not in known:
-                _require_numbers(name, dtypes[name])
+                require_numbers(name, dtypes[name])
 
     @property
     def wanted(self) -> list[str]:
@@ -101,7 +101,11 @@ class Columns:
         others: dict[str, Any] = {argument: table[name].to_numpy() for argument, name in self._others}
         if self.index and self.labels is None:
             others["labels"] = table.index.to_numpy()
-        return Block(self._matrix(table), table[self.y].to_numpy(), **others)
+        return Block(self._matrix(table), self._targets(table), **others)
+
+    def _targets(self, table: Any) -> Any:
+        """Return y."""
+        return table[self.y].to_numpy()
 
     def _matrix(self, table: Any) -> Any:
         """Return X: float32 where all of it is."""
@@ -148,7 +152,7 @@ def read_levels(levels: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     return tuple((name, tuple(some)) for name, some in levels.items())
 
 
-def _require_numbers(name: str, dtype: Any) -> None:
+def require_numbers(name: str, dtype: Any) -> None:
     """Raise unless a column of X has numbers."""
     if dtype.kind in "fiub":
         return
