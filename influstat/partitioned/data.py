@@ -25,12 +25,13 @@ from influstat.partitioned.sources.dask_collections import (
     frame_labels,
     kind_of,
 )
+from influstat.partitioned.sources.dataset import DatasetSource, hive_folder, is_dataset
 from influstat.partitioned.sources.formula import FormulaColumns, formula_columns
-from influstat.partitioned.sources.parquet import ParquetSource, are_paths
+from influstat.partitioned.sources.parquet import ParquetSource, are_paths, is_hive
 
 KINDS = (
-    "be arrays, memory maps, a csr_array, the path of a Parquet file or folder, a dask "
-    "array or dataframe, or a callable that returns an iterator of chunks"
+    "be arrays, memory maps, a csr_array, the path of a Parquet file or folder, a pyarrow "
+    "dataset, a dask array or dataframe, or a callable that returns an iterator of chunks"
 )
 
 
@@ -87,6 +88,7 @@ def partitions(
         - ndarray, `np.memmap` or scipy.sparse, shape (n, p), cut into partitions of `rows` rows. float32
           stays float32 until it is worked on; the file of a memory map is read piece by piece.
         - path of a Parquet file or of a folder of them (also a list of paths): a row group is a partition.
+        - pyarrow dataset (its filter is kept) or Table; a folder of Hive partitions ("year=2020/") is one.
         - dask.array (cut along rows) or dask.dataframe.
         - a callable that returns a new iterator of chunks each time it is called: (X, y), (X, y, weights),
           a dict of arrays, or a DataFrame.
@@ -142,7 +144,7 @@ def partitions(
 
 def beyond_memory(data: Any) -> bool:
     """Tell whether `data` is a dask collection, or the path of files, whose rows nobody wants in memory."""
-    return bool(kind_of(data)) or are_paths(data)
+    return bool(kind_of(data)) or are_paths(data) or is_dataset(data)
 
 
 def _by_formula(
@@ -152,7 +154,7 @@ def _by_formula(
     for name, value in (("y", y), ("columns", columns)):
         if value is not None:
             raise InvalidArgument(name, "be left out with a formula", "is given", "The formula says it.")
-    table = are_paths(data) or kind_of(data) == "dataframe" or callable(data)
+    table = are_paths(data) or is_dataset(data) or kind_of(data) == "dataframe" or callable(data)
     if not table:
         need = "be left out where the data are no table"
         raise InvalidArgument("formula", need, "is given", "Pass Parquet files, a dask.dataframe or chunks.")
@@ -171,6 +173,11 @@ def _source(
 ) -> Source:
     if isinstance(data, Source):
         return data
+    if is_hive(data):
+        data = hive_folder(data)
+    if is_dataset(data):
+        _only_names(rows, extra, "a table")
+        return DatasetSource(data, of_table or _columns(y, columns, levels, **extra))
     if are_paths(data):
         _only_names(rows, extra, "a table")
         return ParquetSource(data, of_table or _columns(y, columns, levels, **extra))

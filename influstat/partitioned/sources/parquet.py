@@ -34,6 +34,16 @@ def are_paths(data: Any) -> bool:
     return all(isinstance(one, (str, PathLike)) for one in (data if several else [data]))
 
 
+def is_hive(data: Any) -> bool:
+    """Tell whether `data` is a folder without Parquet files, whose subfolders are called "name=value"."""
+    if not isinstance(data, (str, PathLike)) or not Path(data).is_dir():
+        return False
+    there = list(Path(data).iterdir())
+    return not any(one.suffix == ".parquet" for one in there) and any(
+        one.is_dir() and "=" in one.name for one in there
+    )
+
+
 def read_path(path: Any) -> Path:
     """Return a path, or raise InvalidType."""
     if not isinstance(path, (str, PathLike)):
