@@ -26,6 +26,7 @@ HEAVY = (
     "dask",
     "distributed",
     "pyarrow",
+    "zarr",
 )
 
 # The floors of the house, lowest first. A part is a folder, or a file that lies flat. What stands on one

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import Unsupported
+from influstat.errors import PartitionError, Unsupported
 from influstat.input.progress import progress
+from influstat.input.validation import FloatArray
 from influstat.partitioned.answers.fingerprint import fingerprint
 from influstat.partitioned.answers.lazy import lazy_frame
+from influstat.partitioned.answers.lock import only_writer
 from influstat.partitioned.answers.parquet import Folder, Writing
 from influstat.partitioned.answers.part import Failed, Part, joined
 from influstat.partitioned.answers.reductions import Reductions
+from influstat.partitioned.answers.zarr import Edges, Store, ZarrWriting, chunks_of, matrix_of, zarr_package
 from influstat.partitioned.plan import PartitionPlan, measured_plan
 from influstat.partitioned.sources.parquet import pyarrow_parquet, read_path
 
@@ -120,7 +123,7 @@ class Answer(Reductions):
         InvalidArgument
             The folder holds something else: another question's answer, or other files.
         PartitionError
-            It cannot be written to, or the disk is full.
+            It cannot be written to, the disk is full, or another process writes to it.
         MissingDependency
             pyarrow is not installed.
         """
@@ -129,16 +132,76 @@ class Answer(Reductions):
         folder = Folder(str(read_path(path)), token)
         count = len(self.ask.starts)
         described = {"quantity": self.question.quantity, "columns": list(self.columns), "partitions": count}
-        folder.prepare(described)
-        wanted = [k for k in range(count) if not folder.finished(k)]
-        failed, work = Failed(), Writing(self.ask, folder)
-        results = progress(self._waves(self.data.runner.map(self.data.source, work, wanted)), "partitions")
-        for done in results:
-            failed = failed.plus(done.failed)
-            if isinstance(done, Part):
-                folder.write(done.partition, [done])
+        with folder.held():
+            folder.prepare(described)
+            wanted = [k for k in range(count) if not folder.finished(k)]
+            failed, work = Failed(), Writing(self.ask, folder)
+            for done in self._results(work, wanted):
+                failed = failed.plus(done.failed)
+                if isinstance(done, Part):
+                    folder.write(done.partition, [done])
         failed.warn()
         return Path(folder.path)
+
+    def to_zarr(self, path: Any) -> Path:
+        """Write the answer as one array of a Zarr store: line i for the row at position i.
+
+        All pairs of many rows and many tests: ``fit.influence().on_loss(X, y).to_zarr(path)``, of which a few
+        MiB are held at a time. Open it with ``zarr.open_array(path)``; `attrs` has "columns", "quantity" and
+        "finished": until that is True, rows that are not written yet are nan. Asked again, it goes on.
+
+        Parameters
+        ----------
+        path : str or path
+            As for `to_parquet`.
+
+        Returns
+        -------
+        Path
+            The store.
+
+        Raises
+        ------
+        InvalidArgument
+            The folder holds something else.
+        PartitionError
+            It cannot be written to, the disk is full, or another process writes to it.
+        MissingDependency
+            zarr is not installed.
+        """
+        zarr_package()
+        token = fingerprint([self.describe, self.ask.recipe, self.ask.theta, self.question.key()])
+        store = Store(str(read_path(path)), token)
+        count, rows = len(self.ask.starts), int(self.ask.rows.sum())
+        shape = rows, len(self.columns)
+        try:
+            Path(store.path).mkdir(parents=True, exist_ok=True)
+            with only_writer(Path(store.path)):
+                store.prepare(shape, {"quantity": self.question.quantity, "columns": list(self.columns)})
+                wanted = [k for k in range(count) if not store.mark(k).exists()]
+                work = ZarrWriting(self.ask, store, chunks_of(*shape)[0], rows)
+                failed = Failed()
+                for done in self._results(work, wanted):
+                    failed = failed.plus(done.failed)
+                    for start, values in done.rows if isinstance(done, Edges) else self._runs_of(done):
+                        store.write(start, values)
+                    store.finish(done.partition)
+                store.finish()
+        except OSError as error:
+            if isinstance(error, PartitionError):
+                raise
+            raise store.unwritable(error) from error
+        failed.warn()
+        return Path(store.path)
+
+    def _runs_of(self, part: Part) -> list[tuple[int, FloatArray]]:
+        if not len(part.positions):
+            return []
+        return [(int(part.positions[0]), matrix_of(part, self.columns))]
+
+    def _results(self, work: Any, wanted: Any) -> Any:
+        """Yield what writing each partition returns, and show how far it is."""
+        return progress(self._waves(self.data.runner.map(self.data.source, work, wanted)), "partitions")
 
     def to_dask(self) -> Any:
         """Return the answer as a lazy dask.dataframe, one partition each; labels are its index.

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from influstat.errors import InvalidArgument, PartitionError
+from influstat.partitioned.answers.lock import LOCK, only_writer
 from influstat.partitioned.answers.part import Ask, Failed, Part
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.parquet import pyarrow_parquet
@@ -44,15 +46,31 @@ class Folder:
         """Return the file of a partition."""
         return Path(self.path) / f"part-{partition:06d}.parquet"
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder and hold it for one writer, or raise where it cannot be written to or is held."""
+        folder = Path(self.path)
+        with ExitStack() as stack:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(only_writer(folder))
+            except PartitionError:
+                raise
+            except OSError as error:
+                raise self._unwritable(error) from error
+            yield
+
+    def _unwritable(self, error: OSError) -> PartitionError:
+        return PartitionError(f"{self.path} cannot be written to: {error}. Choose a folder that can be.")
+
     def prepare(self, described: dict[str, Any]) -> None:
-        """Make the folder, or raise where it cannot be written to or holds something else."""
+        """Begin with the folder, or raise where it cannot be written to or holds something else."""
         folder = Path(self.path)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             manifest = folder / MANIFEST
             if manifest.exists():
                 self._require_same(json.loads(manifest.read_text(encoding="utf-8")))
-            elif any(not one.name.endswith(UNFINISHED) for one in folder.iterdir()):
+            elif any(not one.name.endswith((UNFINISHED, LOCK)) for one in folder.iterdir()):
                 was = f"is {self.path!r}, which holds other files"
                 raise InvalidArgument("path", "be a new or empty folder", was, "Choose another folder.")
             for left in folder.glob(f"*{UNFINISHED}"):
@@ -60,9 +78,7 @@ class Folder:
             text = json.dumps({"question": self.token, **described}, indent=1)
             self._replace(manifest, lambda path: Path(path).write_text(text, encoding="utf-8"))
         except OSError as error:
-            raise PartitionError(
-                f"{self.path} cannot be written to: {error}. Choose a folder that can be."
-            ) from error
+            raise self._unwritable(error) from error
         except ValueError as error:
             if isinstance(error, InvalidArgument):
                 raise
