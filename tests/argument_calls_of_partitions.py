@@ -38,6 +38,7 @@ def of_partitions(X, y, labels, tests):
         }),
         "PartitionedFit.influence": (fit.influence, {"solver": None}),
         "PartitionedFit.leave_one_out": (fit.leave_one_out, {"method": "newton"}),
+        "PartitionedFit.newton_top": (fit.newton_top, {**known, "k": 2}),
         "PartitionedFit.leave_groups_out": (fit.leave_groups_out, {"groups": None, "method": "newton"}),
         "PartitionedFit.cross_validate": (fit.cross_validate, {
             "folds": np.arange(n) % 3, "method": "newton", "certified": False, "scoring": "r2",

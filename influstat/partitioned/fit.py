@@ -13,6 +13,7 @@ from influstat.curvature.base import Hessian
 from influstat.curvature.linear import PLAIN
 from influstat.errors import InvalidArgument, InvalidType, NotStationary
 from influstat.input.printing import short
+from influstat.input.ranking import Ranking
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, vector, whole_number
 from influstat.input.warning import doubt
@@ -24,22 +25,21 @@ from influstat.partitioned.answers.answer import Answer
 from influstat.partitioned.answers.part import Ask, Question
 from influstat.partitioned.answers.reductions import Finisher
 from influstat.partitioned.diagnostics import diagnostics
-from influstat.partitioned.groups.cross_validation import PartitionedCrossValidation, cross_validate
-from influstat.partitioned.groups.leave_out import GroupRemoval, leave_groups_out
+from influstat.partitioned.groups.questions import GroupQuestions
 from influstat.partitioned.influence import PartitionedInfluence
 from influstat.partitioned.part import PartMinimum
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.removal.leave_out import PartitionedRemoval
+from influstat.partitioned.removal.wide import newton_top
 from influstat.partitioned.risk import PartitionedRisk
 from influstat.partitioned.runners.base import Work
-from influstat.removal.cross_validation import HoldsOutItself
 from influstat.risks.protocol import described
 from influstat.solvers import Solver
 
 SAMPLE = 4096  # rows that tell what a typical removal does
 
 
-class PartitionedFit(HoldsOutItself):
+class PartitionedFit(GroupQuestions):
     """A minimiser theta of a `PartitionedRisk`, checked, and every question about rows that sums can answer.
 
     Parameters
@@ -203,70 +203,41 @@ class PartitionedFit(HoldsOutItself):
         """Return what happens without each row alone, by the methods of `Fit.leave_one_out`, with bounds."""
         return PartitionedRemoval(self, method)
 
-    def leave_groups_out(self, groups: Any = None, *, method: str = "exact") -> GroupRemoval:
-        """Return what happens to theta when each group of rows is left out together.
+    def newton_top(self, X: Any, y: Any, k: int = 5, *, offset: Any = None) -> dict[str, Ranking]:
+        """Return, for each test row, the k rows whose removal changes its loss most by a Newton step.
+
+        For wide sparse designs too: nothing of size p x p or n x p is made. One pass finds the rows that can
+        be among the k, by a bound on all leverages that the penalty gives; their leverages are solved for by
+        conjugate gradients, many columns sharing each pass, with measured residuals.
 
         Parameters
         ----------
-        groups : callable, array_like of shape (n,), list, dict or splitter, optional
-            From an array of labels to an array of groups; or as for `Fit.leave_groups_out`, disjoint: an
-            entry for every row is held then. Left out: those that the data hold, which are read with them
-            (``ist.partitions(..., groups="firm")``).
-        method : {"exact", "newton", "second_order", "influence"}
-            As in `leave_one_out`.
+        X, y : array_like, shapes (m, p) and (m,)
+            Test rows, held in memory.
+        k : int
+            How many.
+        offset : array_like, shape (m,), optional
+            Their offsets.
 
         Returns
         -------
-        GroupRemoval
-            p numbers a group; of partial sums, at most 64 MiB are held for groups at once.
+        dict of str to Ranking
+            By the test rows' labels. "change" is that of the loss's tangent, after minus before; besides
+            "first_order" (leverage taken as 0), "leverage", and "error": how far residuals may have moved
+            the change, nan where a coefficient has no penalty, as the note says.
 
         Raises
         ------
-        InvalidArgument, InvalidType
-            There are no groups, only one, or one is missing: the message names partition and row.
         Unsupported
-            Groups overlap; the Hessian is known by products alone.
+            The loss is not convex at theta, or weights carry different shares of a folded penalty.
+        NotConverged
+            Conjugate gradients have not reached their tolerance.
         """
-        return leave_groups_out(self, groups, method)
-
-    def cross_validate(
-        self,
-        folds: Any = None,
-        *,
-        method: str = "exact",
-        certified: bool = False,
-        scoring: Any = None,
-    ) -> PartitionedCrossValidation:
-        """Return the loss of every row at the coefficients found without its fold; as `ist.cross_validate`.
-
-        Parameters
-        ----------
-        folds : str, callable, array_like of shape (n,), list, dict or splitter, optional
-            "groups": those that the data hold. Else as the groups of `leave_groups_out`; each row alone when
-            left out.
-        method : {"exact", "newton", "second_order", "influence"}
-            As in `leave_one_out`.
-        certified : bool
-            Of rows held out alone: whether "bound of loss" is certified.
-        scoring : str or callable, optional
-            As for `ist.cross_validate`. A pass for each fold; the targets and predictions of one are held.
-
-        Returns
-        -------
-        PartitionedCrossValidation
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            As for `leave_groups_out`, or the scorer is unknown.
-        Unsupported
-            Bounds of folds or scores of single rows are asked for.
-        MissingDependency
-            A scorer is named, and scikit-learn is not installed.
-        """
-        alone = folds is None
-        given = None if isinstance(folds, str) and folds == "groups" else folds
-        return cross_validate(self, given, alone=alone, method=method, certified=certified, scoring=scoring)
+        tests = self.sample.test_rows(X, y, offset=offset)
+        labels = [str(label) for label in tests.row_labels.tolist()]
+        if len(set(labels)) < len(labels):
+            labels = [f"{label} ({j})" for j, label in enumerate(labels)]
+        return newton_top(self, tests.row_gradients(self.theta).T, tuple(labels), k)
 
     def diagnostics(
         self,

@@ -1,4 +1,4 @@
-"""First-order scores of all pairs against pyDVL's on dask: python tests/benchmarks/all_pairs_pydvl.py [--rows N] [--tests M].
+"""First-order scores of all pairs against pyDVL's: python tests/benchmarks/all_pairs_pydvl.py [--rows N].
 
 Needs an environment with pyDVL, torch and dask beside influstat; says so and ends where they are missing. One
 logistic problem in float64, the same coefficients: both build the Hessian over all rows, solve for the tests'
@@ -38,8 +38,7 @@ def ours(theta_of, data, chunk):
     answer = fit.influence().on_loss(tests, targets, what="values")
     found = np.empty((len(X), len(tests)))
     for part in answer.parts():
-        for j, name in enumerate(answer.columns):
-            found[part.positions, j] = part.table[name]
+        found[part.positions[0] : part.positions[-1] + 1] = part.matrix(answer.columns)
     return found, theta_of
 
 
@@ -107,9 +106,8 @@ def main():
         print(f"{name:10} {given.rows} x {COLUMNS}, {given.tests} tests: {wall:.2f} s, {cpu:.2f} s of CPU")
     (wall, cpu, values), (other_wall, other_cpu, others) = best["influstat"], best["pyDVL"]
     off = np.abs(values - others).max() / np.abs(others).max()
-    print(
-        f"pyDVL / influstat: {other_wall / wall:.1f} (CPU {other_cpu / cpu:.1f}); largest difference {off:.1e}"
-    )
+    ratio = f"{other_wall / wall:.1f} (CPU {other_cpu / cpu:.1f})"
+    print(f"pyDVL / influstat: {ratio}; largest difference {off:.1e}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from influstat.partitioned.answers.lock import only_writer
 from influstat.partitioned.answers.parquet import Folder, Writing
 from influstat.partitioned.answers.part import Failed, Part, joined
 from influstat.partitioned.answers.reductions import Reductions
-from influstat.partitioned.answers.zarr import Edges, Store, ZarrWriting, chunks_of, matrix_of, zarr_package
+from influstat.partitioned.answers.zarr import Edges, Store, ZarrWriting, chunks_of, zarr_package
 from influstat.partitioned.plan import PartitionPlan, measured_plan
 from influstat.partitioned.sources.parquet import pyarrow_parquet, read_path
 
@@ -197,7 +197,7 @@ class Answer(Reductions):
     def _runs_of(self, part: Part) -> list[tuple[int, FloatArray]]:
         if not len(part.positions):
             return []
-        return [(int(part.positions[0]), matrix_of(part, self.columns))]
+        return [(int(part.positions[0]), part.matrix(self.columns))]
 
     def _results(self, work: Any, wanted: Any) -> Any:
         """Yield what writing each partition returns, and show how far it is."""

@@ -24,6 +24,17 @@ FEWEST = 256  # but at least so many rows
 Table = dict[str, NDArray[Any]]
 
 
+class OfMatrix(dict[str, NDArray[Any]]):
+    """The columns of a matrix (k, m) by their names; whoever wants the matrix has it without a copy."""
+
+    def __init__(self, names: tuple[str, ...], matrix: FloatArray) -> None:
+        super().__init__(zip(names, matrix.T, strict=True))
+        self.matrix = matrix
+
+    def __reduce__(self) -> Any:
+        return OfMatrix, (tuple(self), self.matrix)
+
+
 @dataclass(frozen=True, eq=False)
 class Left:
     """Rows of one partition that ask for sums over all of them: their data, and where they are."""
@@ -57,6 +68,12 @@ class Part:
     labels: NDArray[Any]
     table: Table
     left: Left | None = None
+
+    def matrix(self, columns: tuple[str, ...]) -> FloatArray:
+        """Return some columns, shape (k, m)."""
+        if isinstance(self.table, OfMatrix) and tuple(self.table) == columns:
+            return self.table.matrix
+        return np.stack([self.table[name] for name in columns], axis=1)
 
     @property
     def entries(self) -> int:

@@ -145,7 +145,7 @@ class ZarrWriting:
         for part in pieces:
             if not len(part.positions):
                 continue
-            values = matrix_of(part, self.ask.question.columns)
+            values = part.matrix(self.ask.question.columns)
             if kept is None:
                 start = int(part.positions[0])
             else:
@@ -159,8 +159,3 @@ class ZarrWriting:
             kept = values
         if kept is not None and len(kept):
             yield start, (kept, failed)
-
-
-def matrix_of(part: Part, columns: tuple[str, ...]) -> FloatArray:
-    """Return the columns of a part, shape (k, m)."""
-    return np.stack([part.table[name] for name in columns], axis=1)
