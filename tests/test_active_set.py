@@ -258,7 +258,9 @@ def test_functions_of_theta_have_no_answer_where_a_column_comes_in():
     assert "comes in" in found.status[int(np.argmax(entering))]
 
 
-@pytest.mark.parametrize("estimator", [Lasso(0.1, tol=1e-13), ElasticNet(0.1, l1_ratio=0.7, tol=1e-13)], ids=str)
+@pytest.mark.parametrize(
+    "estimator", [Lasso(0.1, tol=1e-13), ElasticNet(0.1, l1_ratio=0.7, tol=1e-13)], ids=str
+)
 def test_weighted_rows_take_the_share_of_their_own_weight_along(estimator):
     rng = np.random.default_rng(2)
     X, weights = rng.normal(size=(40, 3)), rng.uniform(0.3, 3.0, 40)

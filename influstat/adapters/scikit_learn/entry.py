@@ -115,7 +115,7 @@ def from_sklearn(
     fit.stated = replace(
         fit.stated,
         origin=f"{type(source.estimator).__name__} of scikit-learn",
-        held=held_of(source.estimator, source.translation.transformers),
+        held=held_of(source.estimator, source.translation.transformers, source.translation.of_other_rows),
     )
     return fit
 

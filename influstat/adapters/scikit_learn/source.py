@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.adapters.origin import refuse_of_others
 from influstat.adapters.scikit_learn import data
+from influstat.adapters.scikit_learn.batch_steps import batch_steps
 from influstat.adapters.scikit_learn.kinds import kind_of, objective_of
 from influstat.adapters.scikit_learn.objectives import Size
 from influstat.errors import InvalidArgument, InvalidType
@@ -106,6 +107,8 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     if transformers is not None and not hasattr(X, "tocsr"):
         translation = replace(translation, training=X)
     table = translation.columns(X)
+    if transformers is not None:
+        translation = replace(translation, of_other_rows=batch_steps(transformers, X))
     n = Design(table).shape[0]  # says what is wrong with a table that is not one
     position = None
     if classes is not None:
