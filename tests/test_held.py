@@ -23,7 +23,7 @@ from sklearn.linear_model import (
     Ridge,
     RidgeCV,
 )
-from sklearn.model_selection import KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -129,6 +129,18 @@ def test_new_rows_of_a_term_that_looks_at_other_rows_are_doubted() -> None:
     np.testing.assert_allclose(fit.loss(table), results.resid**2)
     with pytest.warns(ist.errors.DoubtfulResult, match="here those of X, and not those of the fit"):
         np.testing.assert_allclose(fit.predict(table.head(3)), results.predict(table.head(3)))
+
+
+def test_a_search_is_read_as_its_best_estimator_and_names_what_it_chose() -> None:
+    pipe = make_pipeline(StandardScaler(), GridSearchCV(Ridge(), {"alpha": [0.1, 1.0], "solver": ["svd"]}))
+    outer = GridSearchCV(make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": [0.1, 1.0]})
+    alone = GridSearchCV(Ridge(), {"alpha": [0.5]})
+    for model, names in ((pipe, "alpha and solver"), (outer, "ridge__alpha"), (alone, "")):
+        fit = ist.from_sklearn(model.fit(X, Y), X, Y)
+        np.testing.assert_allclose(fit.predict(X), model.predict(X))
+        said = [text for text in fit.stated.held if "GridSearchCV" in text]
+        assert len(said) == bool(names)
+        assert not names or said[0].startswith(f"The {names} of GridSearchCV w")
 
 
 def test_a_frozen_step_is_held_by_scikit_learn_too() -> None:

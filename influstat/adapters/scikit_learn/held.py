@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,20 @@ def held_of(estimator: Any, transformers: Any, of_other_rows: str = "") -> tuple
     held += _chosen(estimator)
     if isinstance(getattr(estimator, "class_weight", None), str):
         held.append("The class weights were balanced on all rows, and are held when rows go.")
+    return tuple(held)
+
+
+def searched(searches: Iterable[Any]) -> tuple[str, ...]:
+    """Return a sentence for each search for settings that had more than one candidate."""
+    held = []
+    for search in searches:
+        names = list(search.best_params_)
+        if len(search.cv_results_["params"]) > 1:
+            verb, holds = ("was", "is") if len(names) == 1 else ("were", "are")
+            held.append(
+                f"The {' and '.join(names)} of {type(search).__name__} {verb} chosen on all rows, and "
+                f"{holds} held when rows go."
+            )
     return tuple(held)
 
 
