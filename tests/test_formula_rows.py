@@ -183,3 +183,19 @@ def test_a_left_side_is_not_guessed_where_the_table_is_gone():
     np.testing.assert_allclose(fit.loss(COUNTS), results.resid**2, rtol=CLOSED_FORM)
     with pytest.raises(InvalidArgument, match="y must be the left side"):
         fit.loss(COUNTS, COUNTS.n)
+
+
+def test_a_dict_of_columns_is_a_table_and_one_row_alone_is_asked_for_as_one():
+    fit = ist.from_statsmodels(smf.ols("y ~ x + n", COUNTS).fit())
+    expected = fit.predict(COUNTS.head(2))
+    columns = {name: COUNTS[name].head(2).tolist() for name in ("x", "n", "y")}
+    np.testing.assert_array_equal(fit.predict(columns), expected)
+    np.testing.assert_array_equal(fit.loss(columns), fit.loss(COUNTS.head(2)))
+    np.testing.assert_array_equal(fit.predict({"x": 0.0, "n": 100.0}), expected[:1])
+    with pytest.raises(InvalidArgument, match="columns of one length, where it is a dict"):
+        fit.predict({"x": [1.0, 2.0], "n": [1.0]})
+    with pytest.raises(InvalidArgument, match="is a Series of the entries of one row, 0"):
+        fit.predict(COUNTS.iloc[0])
+    np.testing.assert_allclose(fit.predict(COUNTS.iloc[0].to_frame().T), expected[:1])  # the remedy
+    with pytest.raises(InvalidArgument, match="have each column once, but it has 'x' more than once"):
+        fit.predict(pd.concat([COUNTS, COUNTS[["x"]]], axis=1))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.separation import explain_separation, warn_of_separation
-from influstat.errors import InflustatError, NotStationary
+from influstat.errors import IndefiniteHessian, InflustatError, NotConverged, NotStationary
 from influstat.fit import Fit
 from influstat.input.labels import label_name
 from influstat.input.reader import Reader
@@ -144,6 +144,13 @@ def polished(
         else:  # columns depend on each other: what the rows determine is finished, the rest left as it was
             moved = chart.coordinates.lift(minimise(chart.risk, start=chart.start).theta)
             fit = Fit(risk, theta + moved, tolerance=np.inf, reader=reader)
+    except (NotConverged, IndefiniteHessian) as error:  # whose remedies are those of ist.Fit.minimise
+        explain_separation(risk, theta)
+        raise type(error)(
+            "polish=True found no minimum from where the library stopped: "
+            f"{error.args[0].split('. ')[0].rstrip('.')}. Fit the model again so that it ends near one "
+            "(another method or solver, more iterations, other start values), or with fewer coefficients."
+        ) from error
     except InflustatError:
         explain_separation(risk, theta)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -80,11 +81,27 @@ class FormulaReader:
 
     def _table(self, X: Any) -> Any:
         """Return X where it is a table of the formula's variables, None where it holds rows of the design."""
-        table = as_pandas("X", X)
+        table = _from_columns(X) if isinstance(X, Mapping) else as_pandas("X", X)
         if not hasattr(table, "columns"):
+            self._refuse_one_row(X)
             return None
+        if not table.columns.is_unique:
+            twice = table.columns[table.columns.duplicated()][0]
+            raise InvalidArgument(
+                "X", "have each column once", f"has {short(twice)} more than once", "Drop the others."
+            )
         names = tuple(str(name) for name in table.columns)
         return None if names in (self.names, tuple(self.model.exog_names)) else table
+
+    def _refuse_one_row(self, X: Any) -> None:
+        """Raise for a row of a table that has become a Series of its entries."""
+        if hasattr(X, "iloc") and variables_in(str(formula_of(self.model)), X.to_frame().T):
+            raise InvalidArgument(
+                "X",
+                "be a table, a row in each of its lines",
+                f"is a Series of the entries of one row, {short(X.name)}",
+                "Pass a table of that row: table.loc[[label]], or X.to_frame().T.infer_objects().",
+            )
 
     def columns(self, X: Any) -> Any:
         """Return rows of the design matrix.
@@ -287,6 +304,18 @@ class FormulaReader:
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows of the design matrix bring their labels along."""
+
+
+def _from_columns(X: Mapping[Any, Any]) -> Any:
+    """Return a dict of columns, or of single values, as a table, as statsmodels' predict takes it."""
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(X) if any(np.ndim(one) for one in X.values()) else pd.DataFrame([X])
+    except ValueError as error:
+        raise InvalidArgument(
+            "X", "be columns of one length, where it is a dict", f"is not: {error}", "Pass a DataFrame."
+        ) from error
 
 
 def _same(given: Any, values: Any) -> bool:
