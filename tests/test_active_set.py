@@ -256,3 +256,18 @@ def test_functions_of_theta_have_no_answer_where_a_column_comes_in():
     found = ist.predicted_mean(fit, X[:1]).leave_one_out()
     np.testing.assert_array_equal(np.isnan(found.change[:, 0]), entering)
     assert "comes in" in found.status[int(np.argmax(entering))]
+
+
+@pytest.mark.parametrize(
+    "estimator", [Lasso(0.1, tol=1e-13), ElasticNet(0.1, l1_ratio=0.7, tol=1e-13)], ids=str
+)
+def test_weighted_rows_take_the_share_of_their_own_weight_along(estimator):
+    rng = np.random.default_rng(2)
+    X, weights = rng.normal(size=(40, 3)), rng.uniform(0.3, 3.0, 40)
+    y = X @ [1.0, -2.0, 0.7] + rng.normal(size=40)
+    whole = clone(estimator).fit(X, y, weights)
+    removal = ist.from_sklearn(whole, X, y, sample_weight=weights).leave_one_out()
+    for row in range(40):
+        part = clone(estimator).fit(*(np.delete(one, row, axis=0) for one in (X, y, weights)))
+        found = np.append(part.coef_, part.intercept_)
+        np.testing.assert_allclose(removal.theta[row], found, rtol=1e-9, atol=1e-9)

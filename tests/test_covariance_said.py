@@ -111,3 +111,29 @@ def test_a_category_that_occurs_once_is_sent_to_the_model_based_variance():
     model, plain = (fit.inference(kind).table.standard_errors[lone] for kind in ("model", "HC0"))
     assert 0.7 < model < 1.4
     assert plain < 0.3 * model
+
+
+def test_a_variance_of_zero_is_no_negative_one():
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(20, 2))
+        X, y = np.column_stack([np.full(20, 3.0), x]), np.where(x[:, 0] + rng.normal(size=20) > 0, 1, -1)
+        fit = ist.SmoothedSVC(lam=1.0, t=0.1).fit(X, y)  # of a constant, with an intercept that is free
+        for kind in ("HC0", "HC1", "HC3"):
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                table = fit.inference(kind).to_frame()
+            assert table.standard_errors.iloc[0] < 1e-6  # the root of 4,000 roundings of 1
+            assert all("0 up to rounding" in str(one.message) for one in said)
+
+
+def test_a_functional_of_no_variance_has_the_standard_error_zero():
+    table = pd.DataFrame({"x": [0.0, 1, 2, 3, 4, 5], "g": list("abbbbb"), "y": [1.0, 2, 3, 5, 4, 7]})
+    fit = ist.from_statsmodels(
+        sm.OLS.from_formula("y ~ x + g", table).fit()
+    )  # row 0 alone determines the intercept
+    for quantity in (ist.contrast(fit, {"Intercept": 1.0}), ist.predicted_mean(fit, table.head(2))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
+            for kind in ("HC0", "HC1"):
+                assert 0.0 <= quantity.standard_errors(kind)[0] < 1e-7

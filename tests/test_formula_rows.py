@@ -144,3 +144,58 @@ def test_a_dict_from_rows_to_groups_is_told_from_one_of_groups_to_rows():
     fit = ist.from_statsmodels(smf.ols("y ~ x", table).fit())
     with pytest.raises(InvalidArgument, match="gives one value for each key"):
         fit.leave_groups_out({0: 1, 1: 1, 2: 0, 3: 0})
+
+
+def twice_the_log(values):
+    return 2.0 * np.log(values)
+
+
+MESSY = COUNTS.assign(x=[0.0, 1, np.nan, 1, 2, 3])
+
+
+@pytest.mark.parametrize("left", ["np.log(y)", "I(y / n)", "y", "center(y)"])
+def test_the_left_side_is_known_where_rows_with_missing_values_are_dropped(left):
+    results = smf.ols(f"{left} ~ x", MESSY).fit()
+    fit = ist.from_statsmodels(results)
+    rows = MESSY.dropna()
+    np.testing.assert_allclose(fit.loss(rows), results.resid**2, rtol=CLOSED_FORM)
+    if left != "I(y / n)":  # of two variables neither is y
+        np.testing.assert_allclose(fit.loss(rows, rows.y), results.resid**2, rtol=CLOSED_FORM)
+    if left != "y":
+        with pytest.raises(InvalidArgument, match=r"^y must be the left side of "):
+            fit.loss(rows, rows.n)
+
+
+def test_a_left_side_that_is_lost_is_not_guessed():
+    fit = ist.from_statsmodels(smf.ols("twice_the_log(y) ~ x", MESSY).fit())
+    rows = MESSY.dropna()
+    for y in (None, rows.y):
+        with pytest.raises(InvalidArgument, match="statsmodels does not keep that side .* Fit again on"):
+            fit.loss(rows, y)
+    results = smf.ols("twice_the_log(y) ~ x", rows).fit()  # the remedy
+    np.testing.assert_allclose(ist.from_statsmodels(results).loss(rows), results.resid**2, rtol=CLOSED_FORM)
+
+
+def test_a_left_side_is_not_guessed_where_the_table_is_gone():
+    results = smf.ols("np.log(y) ~ x", COUNTS).fit()
+    fit = ist.from_statsmodels(results)
+    del results.model.data.frame
+    np.testing.assert_allclose(fit.loss(COUNTS), results.resid**2, rtol=CLOSED_FORM)
+    with pytest.raises(InvalidArgument, match="y must be the left side"):
+        fit.loss(COUNTS, COUNTS.n)
+
+
+def test_a_dict_of_columns_is_a_table_and_one_row_alone_is_asked_for_as_one():
+    fit = ist.from_statsmodels(smf.ols("y ~ x + n", COUNTS).fit())
+    expected = fit.predict(COUNTS.head(2))
+    columns = {name: COUNTS[name].head(2).tolist() for name in ("x", "n", "y")}
+    np.testing.assert_array_equal(fit.predict(columns), expected)
+    np.testing.assert_array_equal(fit.loss(columns), fit.loss(COUNTS.head(2)))
+    np.testing.assert_array_equal(fit.predict({"x": 0.0, "n": 100.0}), expected[:1])
+    with pytest.raises(InvalidArgument, match="columns of one length, where it is a dict"):
+        fit.predict({"x": [1.0, 2.0], "n": [1.0]})
+    with pytest.raises(InvalidArgument, match="is a Series of the entries of one row, 0"):
+        fit.predict(COUNTS.iloc[0])
+    np.testing.assert_allclose(fit.predict(COUNTS.iloc[0].to_frame().T), expected[:1])  # the remedy
+    with pytest.raises(InvalidArgument, match="have each column once, but it has 'x' more than once"):
+        fit.predict(pd.concat([COUNTS, COUNTS[["x"]]], axis=1))

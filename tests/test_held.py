@@ -23,7 +23,7 @@ from sklearn.linear_model import (
     Ridge,
     RidgeCV,
 )
-from sklearn.model_selection import KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -68,6 +68,7 @@ STEPS = {
         ("StandardScaler",),
     ),
     "told": ((OneHotEncoder(categories=[[0.0, 1.0]] * 3, handle_unknown="ignore"),), ()),
+    "elementwise": ((FunctionTransformer(lambda X: np.abs(X) + 1.0),), ()),
     "rare": (
         (OneHotEncoder(categories=[np.unique(X[:, j]) for j in range(3)], min_frequency=2),),
         ("OneHotEncoder",),
@@ -103,6 +104,43 @@ def test_what_an_estimator_chose_is_named(name: str) -> None:
     held = held_of(estimator, None)
     assert len(held) == bool(expected)
     assert all(text.startswith(expected) for text in held)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("function", [lambda X: X - X.mean(axis=0), lambda X: 1.0 * (np.median(X) < X)])
+def test_a_step_that_looks_at_the_other_rows_of_its_table_is_named_and_warns(
+    function: Any, nested: bool
+) -> None:
+    step: Any = FunctionTransformer(function)
+    step = make_column_transformer((step, [0]), remainder="passthrough") if nested else step
+    model = make_pipeline(step, Ridge()).fit(X, Y)
+    fit = ist.from_sklearn(model, X, Y)
+    (text,) = fit.stated.held
+    assert text.startswith("The columns that FunctionTransformer makes depend on which rows are in the table")
+    fit.loss(X, Y)  # the table of the fit itself
+    with pytest.warns(ist.errors.DoubtfulResult, match="those of X, and not on those of the fit"):
+        np.testing.assert_allclose(fit.predict(X[:3]), model.predict(X[:3]))  # the library's own
+
+
+def test_new_rows_of_a_term_that_looks_at_other_rows_are_doubted() -> None:
+    table = pd.DataFrame({"y": Y, "x": X[:, 0], "z": X[:, 1]})
+    results = sm.OLS.from_formula("y ~ I(x - x.mean()) + z", table).fit()
+    fit = ist.from_statsmodels(results)
+    np.testing.assert_allclose(fit.loss(table), results.resid**2)
+    with pytest.warns(ist.errors.DoubtfulResult, match="here those of X, and not those of the fit"):
+        np.testing.assert_allclose(fit.predict(table.head(3)), results.predict(table.head(3)))
+
+
+def test_a_search_is_read_as_its_best_estimator_and_names_what_it_chose() -> None:
+    pipe = make_pipeline(StandardScaler(), GridSearchCV(Ridge(), {"alpha": [0.1, 1.0], "solver": ["svd"]}))
+    outer = GridSearchCV(make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": [0.1, 1.0]})
+    alone = GridSearchCV(Ridge(), {"alpha": [0.5]})
+    for model, names in ((pipe, "alpha and solver"), (outer, "ridge__alpha"), (alone, "")):
+        fit = ist.from_sklearn(model.fit(X, Y), X, Y)
+        np.testing.assert_allclose(fit.predict(X), model.predict(X))
+        said = [text for text in fit.stated.held if "GridSearchCV" in text]
+        assert len(said) == bool(names)
+        assert not names or said[0].startswith(f"The {names} of GridSearchCV w")
 
 
 def test_a_frozen_step_is_held_by_scikit_learn_too() -> None:
@@ -147,6 +185,11 @@ FORMULAS = {
     "y ~ center(x)": ("center(x)",),
     "center(y) ~ x": ("center(y)",),
     "y ~ bs(x, df=4) + scale(z):x": ("bs(x, df=4)", "scale(z)"),
+    "y ~ I(x - x.mean()) * z": ("I(x - x.mean())",),
+    "y ~ x.rank() + I(z > z.median())": ("x.rank()", "I(z > z.median())"),
+    "y ~ x.shift(1) + z": ("x.shift(1)",),
+    "I(y / y.max()) ~ pd.cut(z, 3)": ("I(y / y.max())", "pd.cut(z, 3)"),
+    "np.log(y + 9) ~ pd.cut(z, [-9, 2, 9]) + I(x**2):g": (),
 }
 
 

@@ -108,6 +108,20 @@ def test_chosen_rows_are_those_rows():
 # -- rows without which there is no minimiser ------------------------------------------------------------
 
 
+@pytest.mark.parametrize("loss", [ist.SquaredError(), ist.PseudoHuberLoss(1.0)], ids=repr)
+@pytest.mark.parametrize("method", ["exact", "newton", "second_order", "influence"])
+def test_a_penalty_without_curvature_leaves_by_each_rows_own_weight(loss, method):
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(30, 3)), rng.uniform(0.3, 3.0, 30)
+    y = X @ [1.0, 2.0, 3.0] + rng.normal(size=30)
+    risk = ist.LinearRisk(
+        loss, X, y, weights=weights, penalty=ist.Linear([1.0, -2.0, 0.5]), protocol="folded"
+    )
+    fit = ist.Fit.minimise(risk)
+    alone = [fit.leave_one_out(method=method, rows=[row]).theta[0] for row in range(30)]
+    np.testing.assert_allclose(fit.leave_one_out(method=method).theta, alone, rtol=1e-11)
+
+
 def test_the_last_positive_with_a_free_intercept_is_reported():
     X = np.arange(12.0)[:, None] % 5
     y = np.zeros(12)

@@ -110,6 +110,30 @@ def test_a_perfect_fit_says_rounding_and_passes():
     ist.from_statsmodels(sm.OLS(2.0 + x / 3.0, sm.add_constant(x)).fit())
 
 
+@pytest.mark.parametrize("make", [sm.OLS, sm.WLS, sm.GLS], ids=["OLS", "WLS", "GLS"])
+@pytest.mark.parametrize("change", ["a target", "two rows exchanged"])
+def test_polishing_does_not_hide_that_a_closed_form_is_of_other_targets(make, change):
+    rng = np.random.default_rng(4)
+    X, y = sm.add_constant(rng.normal(size=(40, 2))), rng.normal(size=40)
+    results = make(y.copy(), X, **({"weights": rng.uniform(0.5, 2.0, 40)} if make is sm.WLS else {})).fit()
+    targets = results.model.endog
+    targets[:2] = [targets[0] + 3.0, targets[1]] if change == "a target" else targets[1::-1] * 3.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a refusal is enough
+        with pytest.raises(NotStationary, match="closed form, and polish=True would hide that: its data"):
+            ist.from_statsmodels(results, polish=True)
+
+
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")  # standard errors of rounding alone
+@pytest.mark.parametrize("noise", [0.0, 1e-12, 1e-8])
+def test_rounding_of_a_closed_form_is_polished(noise):
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        X = sm.add_constant(rng.normal(size=(30, 2)) * [1e3, 1e-2] + 10.0)
+        y = X @ rng.normal(size=3) + noise * rng.normal(size=30)
+        ist.from_statsmodels(sm.WLS(y, X, weights=10.0 ** rng.uniform(-4, 4, 30)).fit(), polish=True)
+
+
 @pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")  # how far polishing moved it
 @pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
 @pytest.mark.parametrize("make", [smf.ols, smf.wls, smf.glm], ids=["ols", "wls", "glm"])

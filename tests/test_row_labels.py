@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import influstat as ist
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.groups import read_groups
 from influstat.input.labels import index_of
 from tests.tolerance import TWO_FITS
@@ -212,3 +212,39 @@ def test_weights_by_position_are_refused_where_columns_are_called_by_other_numbe
         ist.contrast(fit, pd.Series([1.0, 0.0]))
     by_name = ist.contrast(fit, {"0": 1.0}).value[0]
     assert by_name == fit.theta[1]
+
+
+MIXED = [1, "1", 2.5, "b"] * 6
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [MIXED, tuple(MIXED), np.array(MIXED, dtype=object), pd.Series(MIXED), pd.Categorical(MIXED)],
+    ids=["list", "tuple", "array", "Series", "Categorical"],
+)
+def test_numbers_beside_text_keep_their_own_types(groups):
+    found = read_groups(groups, np.arange(24))
+    assert found.labels.tolist() == [1, 2.5, "1", "b"]
+    assert [type(one) for one in found.labels.tolist()] == [int, float, str, str]
+    assert [found.take([k]).members.tolist() for k in range(4)] == [
+        list(range(start, 24, 4)) for start in (0, 2, 1, 3)
+    ]
+
+
+def test_names_of_sets_of_rows_keep_their_types_too():
+    assert read_groups({1: [0], "1": [1]}, np.arange(4)).labels.tolist() == [1, "1"]
+
+
+def test_objects_that_are_no_labels_are_refused():
+    with pytest.raises(InvalidType, match="groups must hold labels, but it holds objects that are none"):
+        read_groups(np.array([{1}, {2}] * 3, dtype=object), np.arange(6))
+
+
+def test_a_level_of_the_index_names_groups():
+    index = pd.MultiIndex.from_product([["a", "b", "c"], range(4)], names=["firm", "year"])
+    table = pd.DataFrame({"x": np.arange(12.0) % 5, "y": np.arange(12.0) ** 0.5}, index=index)
+    for results in (smf.ols("y ~ x", table).fit(), sm.OLS(table.y, table[["x"]]).fit()):
+        fit = ist.from_statsmodels(results)
+        by_name, by_label = (fit.leave_groups_out(one) for one in ("firm", index.get_level_values("firm")))
+        assert by_name.labels.tolist() == ["a", "b", "c"]
+        np.testing.assert_array_equal(by_name.theta, by_label.theta)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import (
     ARDRegression,
     ElasticNet,
@@ -32,7 +33,7 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 
 import influstat as ist
 from influstat.adapters.scikit_learn.kinds import READERS
-from influstat.adapters.scikit_learn.reasons import REASONS
+from influstat.adapters.scikit_learn.reasons import MODULES, REASONS
 from tests.scikit_learn_entry_cases import EXACT, FRAME, LABELS, NUMBER, THREE, X, fit_and_pass
 from tests.scikit_learn_versions import HELD_RIDGE, VERSION, elastic
 
@@ -63,13 +64,33 @@ REFUSALS = [
         "no linear model",
         lambda: fit_and_pass(KNeighborsClassifier(), y=LABELS),
         ValueError,
-        "KNeighborsClassifier.*Write its loss",
+        "have coefficients, but it is a KNeighborsClassifier.*keeps the rows themselves",
+    ),
+    (
+        "trees",
+        lambda: fit_and_pass(RandomForestRegressor(2)),
+        ValueError,
+        "smooth risk, but it is a RandomForestRegressor.*trees jump",
+    ),
+    (
+        "a penalised intercept at 0",
+        lambda: fit_and_pass(
+            LogisticRegression(l1_ratio=1.0, solver="liblinear", C=0.05, tol=1e-10), y=LABELS, polish=True
+        ),
+        ValueError,
+        "has the intercept 0. Fit with fit_intercept=False",
     ),
     (
         "grid search",
-        lambda: fit_and_pass(GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]})),
+        lambda: fit_and_pass(GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, refit=False)),
         ValueError,
-        "Pass its best_estimator_",
+        "be fitted to all rows, but it is a GridSearchCV with refit=False",
+    ),
+    (
+        "grid search before",
+        lambda: ist.from_sklearn(GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}), X, NUMBER),
+        ValueError,
+        "be fitted to all rows, but it is a GridSearchCV that was not fitted",
     ),
     ("huber", lambda: fit_and_pass(HuberRegressor()), ValueError, "fits a scale together"),
     ("nu", lambda: fit_and_pass(NuSVC(kernel="linear"), y=LABELS), ValueError, "nu is a constraint"),
@@ -304,7 +325,7 @@ def test_bad_input_is_refused_with_the_remedy(what, call, kind, sentence):
 
 
 def test_a_refusal_is_about_the_estimator_that_was_given():
-    for name, (need, remedy) in REASONS.items():
+    for name, (need, remedy) in [*REASONS.items(), *MODULES.items()]:
         assert name not in READERS
         assert need[0].islower()
         assert remedy.endswith(".")

@@ -17,6 +17,7 @@ from statsmodels.tsa.arima.model import ARIMA
 import influstat as ist
 from influstat.errors import (
     DoubtfulResult,
+    IndefiniteHessian,
     InvalidArgument,
     InvalidType,
     NotConverged,
@@ -69,7 +70,7 @@ def test_unsupported_models_say_what_is_supported_and_why_not(name, results, why
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # whatever the library says while it fits
         refused = results()
-    with pytest.raises(Unsupported, match=rf"supported model: OLS, WLS, .* comes from {name}.*{why}"):
+    with pytest.raises(Unsupported, match=rf"supported model, but it comes from {name}.*{why}.* OLS, WLS, "):
         ist.from_statsmodels(refused, alpha=0.01, L1_wt=0.0)
 
 
@@ -229,3 +230,17 @@ def test_formula_results_of_refused_models_are_refused_too():
         results = smf.mixedlm("y ~ x", frame, groups="g").fit()
     with pytest.raises(Unsupported, match="MixedLM"):
         ist.from_statsmodels(results)
+
+
+def test_polishing_that_finds_no_minimum_names_remedies_of_the_library():
+    rng = np.random.default_rng(1)
+    x, z = rng.normal(size=60), rng.uniform(1.0, 5.0, 60)
+    counts = rng.poisson(np.exp(0.3 + 0.3 * x))  # nothing is inflated: its logit runs away
+    model = sm.ZeroInflatedGeneralizedPoisson(counts, sm.add_constant(x), exog_infl=sm.add_constant(z))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = model.fit(disp=0, method="bfgs", maxiter=3)
+    with pytest.raises((NotConverged, IndefiniteHessian), match="polish=True found no minimum") as caught:
+        ist.from_statsmodels(results, polish=True)
+    assert "Fit the model again so that it ends near one" in str(caught.value)
+    assert "start=" not in str(caught.value)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.separation import explain_separation, warn_of_separation
-from influstat.errors import InflustatError, NotStationary
+from influstat.errors import IndefiniteHessian, InflustatError, NotConverged, NotStationary
 from influstat.fit import Fit
 from influstat.input.labels import label_name
 from influstat.input.reader import Reader
@@ -54,6 +54,7 @@ def verified_fit(
     library: str,
     known: str = "",
     check: Callable[[Fit], None] = lambda fit: None,
+    rounding: Callable[[], float] = lambda: np.inf,
 ) -> Fit:
     """Return the fit, polished if asked, or raise saying how far theta is from the minimum.
 
@@ -73,6 +74,9 @@ def verified_fit(
         What is known about the way in which theta was found, for the messages.
     check : callable
         Raises where the fit contradicts what the library says of its own; nothing is warned of then.
+    rounding : callable
+        The relative gradient that rounding explains where the library's coefficients are a closed form: one
+        that is larger is of other rows, and polishing would hide that.
 
     Returns
     -------
@@ -81,7 +85,8 @@ def verified_fit(
     Raises
     ------
     NotStationary
-        theta is further from the minimum; the message says how far, and where.
+        theta is further from the minimum; the message says how far, and where. A closed form is more than
+        0.1 standard errors away, polished or not.
     NoMinimiser
         It is, because there is none: classes are separated.
     SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
@@ -95,6 +100,15 @@ def verified_fit(
     """
     left = remaining_step(risk, theta)
     if polish:
+        if standard_errors(risk, left) > NOTICED and stationarity(risk, theta) > rounding():
+            raise NotStationary(
+                "results",
+                "be at the minimum of least squares on its own rows",
+                f"is about {standard_errors(risk, left):.2g} standard errors away, with a relative gradient "
+                f"of {steepest(risk, theta)}",
+                "It is a closed form, and polish=True would hide that: its data, weights or "
+                "coefficients were changed after the fit. Fit again.",
+            )
         return polished(risk, theta, reader, left, known or CHANGED, check)
     if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
         fit = Fit(risk, theta, tolerance=np.inf, reader=reader)
@@ -130,6 +144,13 @@ def polished(
         else:  # columns depend on each other: what the rows determine is finished, the rest left as it was
             moved = chart.coordinates.lift(minimise(chart.risk, start=chart.start).theta)
             fit = Fit(risk, theta + moved, tolerance=np.inf, reader=reader)
+    except (NotConverged, IndefiniteHessian) as error:  # whose remedies are those of ist.Fit.minimise
+        explain_separation(risk, theta)
+        raise type(error)(
+            "polish=True found no minimum from where the library stopped: "
+            f"{error.args[0].split('. ')[0].rstrip('.')}. Fit the model again so that it ends near one "
+            "(another method or solver, more iterations, other start values), or with fewer coefficients."
+        ) from error
     except InflustatError:
         explain_separation(risk, theta)
         raise

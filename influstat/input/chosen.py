@@ -49,10 +49,23 @@ def read_positions(argument: str, rows: Any, row_labels: NDArray[Any]) -> Indice
 
 
 def one_dimensional(argument: str, entries: list[Any]) -> NDArray[Any]:
-    """Return a list as an array of its entries, of which tuples stay whole; or raise where it is ragged."""
-    if any(isinstance(entry, tuple) for entry in entries):
+    """Return a list as an array of its entries: tuples stay whole, numbers beside text stay numbers.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+
+    Raises
+    ------
+    InvalidArgument
+        The list is ragged.
+    """
+    array = None if any(isinstance(entry, tuple) for entry in entries) else any_array(argument, entries)
+    if array is None or (
+        array.dtype.kind in "US" and not all(isinstance(one, (str, bytes)) for one in entries)
+    ):
         return np.array([*entries, None], dtype=object)[:-1]
-    return any_array(argument, entries)
+    return array
 
 
 def is_pandas_index(rows: Any) -> bool:

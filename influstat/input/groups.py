@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -169,14 +170,33 @@ def read_clusters(
             "Fill it.",
         )
     if isinstance(groups, (list, tuple)):
-        values = any_array(argument, groups)
+        values = one_dimensional(argument, list(groups))
+    if values.dtype.kind == "O":
+        return _of_objects(argument, values)
+    return np.unique(values, return_inverse=True)
+
+
+def _of_objects(argument: str, values: NDArray[Any]) -> tuple[NDArray[Any], Indices]:
+    """Return the values, numbers first, then text, then others, each kind in its order if it has one."""
+    kinds: dict[tuple[int, str], list[Any]] = {}
     try:
-        names, owner = np.unique(values, return_inverse=True)
+        for value in dict.fromkeys(values.tolist()):
+            text = isinstance(value, (str, bytes))
+            other = "" if text or isinstance(value, Number) else type(value).__name__
+            kinds.setdefault((1 if text else 2 if other else 0, other), []).append(value)
     except TypeError:
         raise InvalidType(
-            argument, "be of one kind", "holds objects that have no order", "Pass numbers or text."
+            argument, "hold labels", "holds objects that are none (unhashable)", "Pass numbers or text."
         ) from None
-    return names, owner
+    names = list[Any]()
+    for kind in sorted(kinds):
+        try:
+            names += sorted(kinds[kind])
+        except TypeError:
+            names += kinds[kind]  # as they come
+    place = {name: k for k, name in enumerate(names)}
+    owner = np.array([place[value] for value in values.tolist()], dtype=np.intp)
+    return np.array([*names, None], dtype=object)[:-1], owner
 
 
 def one_per_row(argument: str, groups: Any, row_labels: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType, NotStationary
 from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
-from influstat.input.printing import nearest_first, short
+from influstat.input.printing import short
 from influstat.input.reader import LabelledTable, Reader, TableReader
 from influstat.input.validation import (
     FloatArray,
@@ -297,23 +297,6 @@ def require_fit(value: Any) -> Minimum:
     package = type(value).__module__.partition(".")[0]
     remedy = TRANSLATED.get(package, "Fit one, e.g. ist.Ridge(lam=1.0).fit(X, y).")
     raise InvalidType("fit", "be a Fit", f"is {short(value)}", remedy)
-
-
-def named_column(fit: Minimum, groups: Any, argument: str = "groups") -> Any:
-    """Return the column of the training table that text names, anything else as it is; or raise."""
-    if not isinstance(groups, str):
-        return groups
-    reader = fit.reader
-    column = reader.training_column(groups) if isinstance(reader, TableReader) else None
-    if column is not None:
-        return column
-    need = "name a column of the table that a formula was fitted with, where it is text"
-    names = reader.training_names if isinstance(reader, TableReader) else ()
-    if names:
-        was = f"is {short(groups)}; the columns are {nearest_first(groups, names)}"
-        raise InvalidArgument(argument, need, was, "Pass one of these names, or one label per row.")
-    was, n = f"is {short(groups)}, and the fit knows no such table", len(fit.row_labels)
-    raise InvalidArgument(argument, need, was, f"Pass one label per row ({n}), or lists of rows.")
 
 
 def _require_risk(risk: Any) -> None:

@@ -13,7 +13,8 @@ from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
 from influstat.losses.alone import where_known
-from influstat.minimise.minimum import Minimum, named_column, require_fit
+from influstat.minimise.minimum import Minimum, require_fit
+from influstat.minimise.named_column import named_column
 from influstat.removal.expansion import Expansion
 from influstat.removal.held import warn_of_held
 from influstat.removal.held_out import CrossValidation

@@ -107,9 +107,11 @@ class Downdated:
     def center(self, gradients: FloatArray) -> FloatArray:
         """Return S_-k^-1 grad F_k(theta-hat) for every k, shape (p, K), from those gradients."""
         # Single rows with one share of the penalty have the z of x_k already, and grad F is one column.
-        if not (self.shared.common and self._groups.single):
-            return self.solve(gradients)
+        # Without a Hessian of the penalty the shared inverse has no share, but its gradient may have one.
         share = float(self.factors[0])
+        alike = bool((self.factors == share).all()) or not self._expansion.penalty_gradient.any()
+        if not (self.shared.common and alike and self._groups.single):
+            return self.solve(gradients)
         whole = self._expansion.gradient - (1.0 - share) * self._expansion.penalty_gradient
         value = self._whitened * -self._expansion.first[self._groups.members]
         value += self.shared.whiten(whole[:, None], self.factors[:1])

@@ -17,7 +17,8 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt, doubt_once
 from influstat.minimise.descent import LARGEST_FACTORED
-from influstat.minimise.minimum import Minimum, named_column, require_fit
+from influstat.minimise.minimum import Minimum, require_fit
+from influstat.minimise.named_column import named_column
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.engine.plan import Plan, planned, seconds_of
 from influstat.removal.expansion import Expansion

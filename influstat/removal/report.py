@@ -15,7 +15,8 @@ from influstat.input.groups import read_groups, read_rows
 from influstat.input.labels import index_of, label_name
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, whole_number
-from influstat.minimise.minimum import Minimum, named_column
+from influstat.minimise.minimum import Minimum
+from influstat.minimise.named_column import named_column
 from influstat.removal.leave_out import collect
 
 # Column, what it is called in text, method, whether the loss is linearised.

@@ -14,7 +14,8 @@ from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.labels import index_of
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import Minimum, named_column, require_fit
+from influstat.minimise.minimum import Minimum, require_fit
+from influstat.minimise.named_column import named_column
 from influstat.removal.engine.plan import Plan
 from influstat.removal.leave_out import in_blocks, marked_blocks, plan_of
 from influstat.removal.result import Removal

@@ -16,7 +16,8 @@ from influstat.input.labels import index_of, require_position
 from influstat.input.printing import nearest_first, short
 from influstat.input.validation import FloatArray, numeric_array, real_number, vector
 from influstat.losses.base import has_estimated_derivatives
-from influstat.minimise.minimum import STATIONARITY, Minimum, named_column, require_fit
+from influstat.minimise.minimum import STATIONARITY, Minimum, require_fit
+from influstat.minimise.named_column import named_column
 from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
 from influstat.risks.penalties.active_l1 import active_l1

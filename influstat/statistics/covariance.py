@@ -68,9 +68,9 @@ def covariance(fit: Minimum, kind: str | None = None, **settings: Any) -> FloatA
 
 
 def quadratic_forms(
-    fit: Minimum, columns: FloatArray, kind: str | None = None, **settings: Any
+    fit: Minimum, columns: FloatArray, names: Any, kind: str | None = None, **settings: Any
 ) -> FloatArray:
-    """Return a'Va of every column a of (p, m), shape (m,); nan where a'theta is not determined."""
+    """Return a'Va of every column a of (p, m), shape (m,); nan where a'theta, so named, is not determined."""
     setting = read_setting(fit, kind, **settings)
     if fit.chart is not None and setting.kind not in ("jackknife", *CLUSTER_JACKKNIVES):
         square, at = _regular(fit.regular, setting), fit.chart.coordinates.rows(columns.T).T
@@ -82,7 +82,40 @@ def quadratic_forms(
     if not known.all():
         text = f"{np.count_nonzero(~known)} of {len(known)} quantities are nan: they are not determined."
         doubt_once(fit, text)
-    return np.where(known, np.einsum("jm,jk,km->m", at, square, at), np.nan)
+    return settled(fit, setting, np.where(known, np.einsum("jm,jk,km->m", at, square, at), np.nan), names)
+
+
+def settled(fit: Minimum, setting: CovarianceSetting, variances: FloatArray, names: Any) -> FloatArray:
+    """Return variances none of which is negative, and say what negative ones were: 0, or none (nan).
+
+    Sums of squares come out below 0 by rounding alone. Only two-way clusters and a kernel that does not fall
+    to 0 can do so otherwise.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+    """
+    negative = variances < 0
+    if not negative.any():
+        return variances
+    name = names[int(np.argmin(variances))]
+    if setting.kind != "HAC" and len(setting.clusters) < 2:
+        doubt_once(
+            fit,
+            f"The variance of {name!r} is 0 up to rounding in the {setting.kind!r} covariance. Either a row "
+            'of leverage 1, whose residual is 0, determines it alone (take "model", or drop the row), or a '
+            "penalty alone does (drop the column).",
+        )
+        return np.where(negative, 0.0, variances)
+    why = "A kernel that is not Bartlett's or Parzen's does so; take one of these, or fewer lags."
+    if setting.clusters:
+        why = "Two-way clusters do so where the clusters are few; cluster one way."
+    doubt_once(
+        fit,
+        f"The {setting.kind!r} covariance is not positive definite: the variance of {name!r} comes out "
+        f"negative, and its standard error is nan. {why}",
+    )
+    return np.where(negative, np.nan, variances)
 
 
 def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:

@@ -21,7 +21,7 @@ from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
-from influstat.statistics.covariance import covariance_of
+from influstat.statistics.covariance import covariance_of, settled
 from influstat.statistics.deletion import LEVERAGE_ONE, NO_FREEDOM, Deletion, deleted_dispersion
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
@@ -110,14 +110,7 @@ class Inference(InferenceOfFragility, Tabled):
     @cached_property
     def table(self) -> InferenceTable:
         """Standard errors, t and p values and confidence limits, each of shape (p,)."""
-        variance = np.diag(self.covariance)
-        if (variance < 0).any():
-            doubt_once(
-                self.fit,
-                f"The {self.setting.kind!r} covariance is not positive definite: the variance of "
-                f"{self.fit.names[int(np.argmin(variance))]!r} comes out negative, and its standard error is "
-                "nan. Two-way clusters do so where the clusters are few; cluster one way.",
-            )
+        variance = settled(self.fit, self.setting, np.diag(self.covariance), self.fit.names)
         values = quantities(self.fit.theta, variance, self.degrees_of_freedom, self.level)
         return replace(InferenceTable.of(values, self.fit.names), note=self.note)
 

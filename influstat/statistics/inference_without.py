@@ -17,7 +17,8 @@ from influstat.input.progress import progress
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import collected, doubt
-from influstat.minimise.minimum import Minimum, named_column
+from influstat.minimise.minimum import Minimum
+from influstat.minimise.named_column import named_column
 from influstat.removal.leave_out import collect
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable
 from influstat.statistics.setting import CovarianceSetting

@@ -20,7 +20,8 @@ from influstat.input.labels import label_text, require_position
 from influstat.input.printing import among, nearest_first, short
 from influstat.input.validation import FloatArray, whole_number
 from influstat.input.warning import doubt, unsaid
-from influstat.minimise.minimum import Minimum, named_column
+from influstat.minimise.minimum import Minimum
+from influstat.minimise.named_column import named_column
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import require_linear
 from influstat.statistics.diagnostics import diagnostics

@@ -13,7 +13,8 @@ from influstat.errors import InvalidArgument
 from influstat.input.groups import one_per_row, read_clusters
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.input.warning import doubt_once
-from influstat.minimise.minimum import Minimum, named_column
+from influstat.minimise.minimum import Minimum
+from influstat.minimise.named_column import named_column
 from influstat.statistics.dispersion import check_dispersion, counts_of
 from influstat.statistics.leverage import INFORMATION
 

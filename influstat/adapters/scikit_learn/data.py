@@ -18,6 +18,7 @@ from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.labels import label_text, own_labels
 from influstat.input.tables import as_array, as_pandas, is_foreign
 from influstat.input.validation import FloatArray, any_array, numeric_array, vector
+from influstat.input.warning import doubt_once
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Translation:
         The columns with coefficients that are not 0, where a penalty makes zeros.
     training : array_like or None
         The user's own training rows, where transformers make other columns of them.
+    of_other_rows : str
+        The transformers whose columns depend on which rows are in the table, "" where there are none.
     """
 
     transformers: Any
@@ -49,6 +52,7 @@ class Translation:
     codes: tuple[float, ...] = ()
     active: NDArray[np.intp] | None = None
     training: Any = None
+    of_other_rows: str = ""
 
     def columns(self, X: Any) -> Any:
         """Return X after the transformers, the active columns of it.
@@ -71,6 +75,7 @@ class Translation:
     def transformed(self, X: Any) -> Any:
         """Return X after the transformers, all columns."""
         if self.transformers is not None:
+            self._doubt_other_rows(X)
             try:
                 X = self.transformers.transform(X)
             except (ValueError, TypeError) as error:
@@ -86,6 +91,17 @@ class Translation:
         if len(table.shape) == 2:  # else the design says what is wrong
             self._check_columns(table)
         return numeric_array("X", table) if foreign else table  # whose rows have no labels
+
+    def _doubt_other_rows(self, X: Any) -> None:
+        """Warn where columns follow from the table that new rows come in, as in scikit-learn."""
+        if not self.of_other_rows or X is self.training:
+            return
+        doubt_once(
+            self.transformers,
+            f"The columns that {self.of_other_rows} makes depend on which rows are in the same table: here "
+            "on those of X, and not on those of the fit. Use a transformer whose fit remembers them, such as "
+            "StandardScaler.",
+        )
 
     def _check_columns(self, X: Any) -> None:
         if X.shape[1] != self.features:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.scikit_learn import check
-from influstat.adapters.scikit_learn.held import held_of
+from influstat.adapters.scikit_learn.held import held_of, searched
 from influstat.adapters.scikit_learn.kinds import objective_of
 from influstat.adapters.scikit_learn.objectives import Objective
 from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
@@ -40,7 +40,8 @@ def from_sklearn(
         Fitted: LinearRegression, Ridge, BayesianRidge, RidgeClassifier, LogisticRegression (two classes, or
         softmax for more), LinearSVC, SVC(kernel="linear"), PoissonRegressor, GammaRegressor,
         TweedieRegressor, Lasso, LassoLars, ElasticNet, SGDClassifier, SGDRegressor, their CV versions, a
-        Pipeline that ends in one (also a Pipeline inside another), or a FrozenEstimator around one.
+        Pipeline that ends in one (also a Pipeline inside another), a FrozenEstimator around one, or a
+        GridSearchCV and the like, whose best estimator is read.
     X, y : array_like, DataFrame or scipy.sparse
         What it was fitted with: X before the pipeline's transformers, y as labels or numbers. scikit-learn
         does not keep them. A DataFrame's index labels the rows.
@@ -84,7 +85,7 @@ def from_sklearn(
     Notes
     -----
     What was found before the final fit is held: the pipeline's transformers, an alpha or C chosen by
-    cross-validation, balanced class weights. Without a row scikit-learn would find them anew.
+    cross-validation or a search, balanced class weights. Without a row scikit-learn would find them anew.
     `fit.stated.held` names them, `fit.summary()` and `fit.report()` too, and `cross_validate` warns of them;
     a transformer that learns nothing from rows, or is frozen, is not among them.
 
@@ -115,7 +116,8 @@ def from_sklearn(
     fit.stated = replace(
         fit.stated,
         origin=f"{type(source.estimator).__name__} of scikit-learn",
-        held=held_of(source.estimator, source.translation.transformers),
+        held=searched(source.searches)
+        + held_of(source.estimator, source.translation.transformers, source.translation.of_other_rows),
     )
     return fit
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+from influstat.adapters.scikit_learn.batch_steps import leaves
 
 # Settings that an estimator chooses by the rows, and where its candidates stand.
 CANDIDATES = {"alpha": ("alphas", "n_alphas"), "C": ("Cs",), "l1_ratio": ("l1_ratios", "l1_ratio")}
@@ -17,7 +19,7 @@ COLUMNS_ALONE = ("PolynomialFeatures",)  # learn the number of columns, nothing 
 BY_CATEGORIES = ("OneHotEncoder", "OrdinalEncoder")  # learn nothing where they are told the categories
 
 
-def held_of(estimator: Any, transformers: Any) -> tuple[str, ...]:
+def held_of(estimator: Any, transformers: Any, of_other_rows: str = "") -> tuple[str, ...]:
     """Return a sentence for each thing that is held when rows go.
 
     Parameters
@@ -26,6 +28,8 @@ def held_of(estimator: Any, transformers: Any) -> tuple[str, ...]:
         The final one, fitted.
     transformers : Pipeline or None
         The steps before it.
+    of_other_rows : str
+        What `batch_steps` says of them.
 
     Returns
     -------
@@ -37,11 +41,30 @@ def held_of(estimator: Any, transformers: Any) -> tuple[str, ...]:
     >>> held_of(RidgeCV(alphas=[0.1, 1.0]).fit([[1.0], [2.0], [4.0]], [1.0, 2.0, 3.0]), None)
     ('The alpha of RidgeCV was chosen on all rows, and is held when rows go.',)
     """
-    names = dict.fromkeys(type(step).__name__ for step in _learning(transformers))
+    names = dict.fromkeys(type(step).__name__ for step in leaves(transformers) if _learns(step))
     held = [f"The {name} was fitted on all rows, and is held when rows go." for name in names]
+    if of_other_rows:
+        held.append(
+            f"The columns that {of_other_rows} makes depend on which rows are in the table: they were "
+            "computed with all rows, and are held when rows go."
+        )
     held += _chosen(estimator)
     if isinstance(getattr(estimator, "class_weight", None), str):
         held.append("The class weights were balanced on all rows, and are held when rows go.")
+    return tuple(held)
+
+
+def searched(searches: Iterable[Any]) -> tuple[str, ...]:
+    """Return a sentence for each search for settings that had more than one candidate."""
+    held = []
+    for search in searches:
+        names = list(search.best_params_)
+        if len(search.cv_results_["params"]) > 1:
+            verb, holds = ("was", "is") if len(names) == 1 else ("were", "are")
+            held.append(
+                f"The {' and '.join(names)} of {type(search).__name__} {verb} chosen on all rows, and "
+                f"{holds} held when rows go."
+            )
     return tuple(held)
 
 
@@ -70,19 +93,6 @@ def _has_several(estimator: Any, where: tuple[str, ...]) -> bool:
         return "alphas" in where
     # A number of l1_ratio is the ratio itself, one candidate.
     return bool(given) and (np.size(given[0]) > 1 or (np.ndim(given[0]) == 0 and float(given[0]) > 1.0))
-
-
-def _learning(step: Any) -> Iterator[Any]:
-    """Yield the transformers that learn something from rows, those inside of others too."""
-    if step is None or isinstance(step, str):  # "drop" and "passthrough"
-        return
-    inner = getattr(step, "transformers_", None) or getattr(step, "transformer_list", None)
-    inner = inner or getattr(step, "steps", None)
-    if inner is not None:
-        for part in inner:
-            yield from _learning(part[1])
-    elif _learns(step):
-        yield step
 
 
 def _learns(step: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from influstat.adapters.scikit_learn import objectives
 from influstat.adapters.scikit_learn.objectives import Objective, Size
-from influstat.adapters.scikit_learn.reasons import REASONS
+from influstat.adapters.scikit_learn.reasons import MODULES, REASONS
 from influstat.errors import Unsupported
 
 READERS: dict[str, Callable[[Any, Size], Objective]] = {
@@ -59,6 +59,10 @@ def kind_of(estimator: Any) -> str:
                 return cls.__name__
             if cls.__name__ in REASONS:
                 need, remedy = REASONS[cls.__name__]
+                raise Unsupported("estimator", need, f"is a {cls.__name__}", remedy)
+            module = cls.__module__.split(".")[1]
+            if module in MODULES and cls.__name__[0] != "_" and hasattr(cls, "fit"):
+                need, remedy = MODULES[module]
                 raise Unsupported("estimator", need, f"is a {cls.__name__}", remedy)
     name = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
     raise Unsupported(

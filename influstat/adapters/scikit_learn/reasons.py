@@ -4,7 +4,14 @@ from __future__ import annotations
 
 _ONE_TARGET = ("have one target", "Fit one estimator per target, and pass each with its own y.")
 _ONE_ESTIMATOR = "be one estimator with coefficients of its own"
-_SEARCH = ("be the estimator itself, not the search for its settings", "Pass its best_estimator_.")
+_THRESHOLD = (
+    _ONE_ESTIMATOR,
+    "Pass its estimator_: the threshold changes its decisions, not its coefficients.",
+)
+_PAIRS = (
+    _ONE_ESTIMATOR,
+    "Pass its estimators_ one by one, each with the rows and codes of its own two sides.",
+)
 # What there are no formulas for: what it would have to be, and what to do instead.
 REASONS: dict[str, tuple[str, str]] = {
     "MultiTaskLasso": _ONE_TARGET,
@@ -16,9 +23,16 @@ REASONS: dict[str, tuple[str, str]] = {
         "Pass its estimators_ one by one, each with its own column of y.",
     ),
     "OneVsRestClassifier": (_ONE_ESTIMATOR, "Pass its estimators_ one by one, each with y == its class."),
-    "GridSearchCV": _SEARCH,
-    "RandomizedSearchCV": _SEARCH,
-    "HalvingGridSearchCV": _SEARCH,
+    "MultiOutputClassifier": (
+        _ONE_ESTIMATOR,
+        "Pass its estimators_ one by one, each with its own column of y.",
+    ),
+    "OneVsOneClassifier": _PAIRS,
+    "OutputCodeClassifier": _PAIRS,
+    "ClassifierChain": (_ONE_ESTIMATOR, "Pass its estimators_ one by one, each with the columns it got."),
+    "RegressorChain": (_ONE_ESTIMATOR, "Pass its estimators_ one by one, each with the columns it got."),
+    "FixedThresholdClassifier": _THRESHOLD,
+    "TunedThresholdClassifierCV": _THRESHOLD,
     "CalibratedClassifierCV": (
         _ONE_ESTIMATOR,
         (
@@ -29,8 +43,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "TransformedTargetRegressor": (
         "be fitted to the y that it gets, not to a transformed one",
         (
-            "Pass its regressor_ with y=transformer_.transform(y.reshape(-1, 1)).ravel(): losses and "
-            "predictions are then in the transformed units."
+            "Pass its regressor_ with y=transformer_.transform(np.asarray(y).reshape(-1, 1)).ravel(): losses "
+            "and predictions are then in the transformed units."
         ),
     ),
     "VotingClassifier": (_ONE_ESTIMATOR, "Pass its estimators_ one by one."),
@@ -89,5 +103,37 @@ REASONS: dict[str, tuple[str, str]] = {
     "LinearDiscriminantAnalysis": (
         "minimise a loss of its linear predictor",
         "Its coefficients come from class means: use LogisticRegression.",
+    ),
+}
+
+# The same for whole modules of scikit-learn.
+_REFIT = "Fit it again without the rows."
+MODULES: dict[str, tuple[str, str]] = {
+    "ensemble": (
+        "minimise a smooth risk",
+        f"Its trees jump when a row goes. {_REFIT}",
+    ),
+    "tree": ("minimise a smooth risk", f"A tree jumps when a row goes. {_REFIT}"),
+    "neighbors": ("have coefficients", f"It keeps the rows themselves. {_REFIT}"),
+    "naive_bayes": ("minimise a loss of its linear predictor", f"It counts and averages by class. {_REFIT}"),
+    "gaussian_process": ("have coefficients", f"It keeps the rows themselves. {_REFIT}"),
+    "kernel_ridge": (
+        "have coefficients of columns",
+        "It has one of each row: use Ridge after sklearn.kernel_approximation.Nystroem in a Pipeline.",
+    ),
+    "neural_network": (
+        "have one linear predictor",
+        "It has hidden layers and many minima: ist.BlackBoxRisk takes its loss around the one found.",
+    ),
+    "semi_supervised": ("be fitted to labels of its own rows alone", _REFIT),
+    "isotonic": ("have coefficients", f"Its fit is a staircase over the rows. {_REFIT}"),
+    "dummy": ("have coefficients", "It predicts a constant: use LinearRegression on a column of ones."),
+    "cross_decomposition": (
+        "minimise one risk",
+        "Use LinearRegression in a Pipeline after its transform.",
+    ),
+    "discriminant_analysis": (
+        "minimise a loss of its linear predictor",
+        "Its coefficients come from means and covariances of classes: use LogisticRegression.",
     ),
 }

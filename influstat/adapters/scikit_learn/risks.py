@@ -94,7 +94,7 @@ def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, F
     Raises
     ------
     Unsupported
-        There are several classes, or no coefficient is other than 0.
+        There are several classes, no coefficient is other than 0, or a penalised intercept is 0.
     """
     _require_one_predictor(source)
     coefficients = source.coefficients[0]
@@ -105,6 +105,13 @@ def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, F
             "has none",
             "Lower its penalty, or lift positive=True: with no column left only the intercept depends on the "
             "rows.",
+        )
+    if source.intercepts is not None and objective.intercept_lasso and not source.intercepts[0]:
+        raise unsupported(
+            "have an intercept other than 0 where its absolute value is penalised (liblinear)",
+            "has the intercept 0",
+            "Fit with fit_intercept=False, which has the same coefficients, or a LogisticRegression with "
+            "solver='saga', which leaves the intercept free.",
         )
     translation = source.translation
     design = Design(source.table, names=translation.names)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.adapters.origin import refuse_of_others
 from influstat.adapters.scikit_learn import data
+from influstat.adapters.scikit_learn.batch_steps import batch_steps
 from influstat.adapters.scikit_learn.kinds import kind_of, objective_of
 from influstat.adapters.scikit_learn.objectives import Size
 from influstat.errors import InvalidArgument, InvalidType
@@ -39,6 +40,8 @@ class Source:
         From a DataFrame or Series.
     coefficients, intercepts : ndarray, shapes (K, p) and (K,)
         One row per linear predictor; `intercepts` is None without intercept.
+    searches : tuple
+        The searches for settings, such as GridSearchCV, that it is the best estimator of.
     """
 
     estimator: Any
@@ -49,6 +52,7 @@ class Source:
     row_labels: NDArray[Any] | None
     coefficients: FloatArray
     intercepts: FloatArray | None
+    searches: tuple[Any, ...] = ()
 
     @property
     def size(self) -> Size:
@@ -90,7 +94,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
         The estimator is not fitted or not one of ours, or X, y or sample_weight do not suit it.
     """
     refuse_of_others("estimator", estimator, own="sklearn", need="be a fitted estimator of scikit-learn")
-    last, transformers = _last_step(estimator)
+    last, transformers, searches = _last_step(estimator)
     kind_of(last)  # refuses what there are no formulas for before anything is read from it
     _require_fitted(last)
     data.check_table(X, last)
@@ -106,6 +110,8 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     if transformers is not None and not hasattr(X, "tocsr"):
         translation = replace(translation, training=X)
     table = translation.columns(X)
+    if transformers is not None:
+        translation = replace(translation, of_other_rows=batch_steps(transformers, X))
     n = Design(table).shape[0]  # says what is wrong with a table that is not one
     position = None
     if classes is not None:
@@ -126,11 +132,12 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
         own_labels(X, y),
         np.atleast_2d(coefficients),
         _intercepts(last),
+        searches,
     )
 
 
-def _last_step(estimator: Any) -> tuple[Any, Any]:
-    """Return the final estimator, and one pipeline of all the steps before it or None."""
+def _last_step(estimator: Any) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Return the final estimator, one pipeline of all the steps before it or None, and searches around it."""
     if isinstance(estimator, type):
         raise InvalidType(
             "estimator",
@@ -138,18 +145,35 @@ def _last_step(estimator: Any) -> tuple[Any, Any]:
             f"is the class {estimator.__name__}",
             f"Pass {estimator.__name__}().fit(X, y).",
         )
-    pipeline, before = None, list[tuple[str, Any]]()
+    pipeline, before, searches = None, list[tuple[str, Any]](), list[Any]()
     while True:
         if type(estimator).__name__ == "FrozenEstimator":
             estimator = estimator.estimator
+        elif type(estimator).__name__.endswith("SearchCV"):
+            searches.append(estimator)
+            estimator = _best_of(estimator)
         elif hasattr(estimator, "steps"):
             pipeline, before = estimator, before + list(estimator.steps[:-1])
             estimator = estimator.steps[-1][1]
         else:
             break
     if pipeline is None or not before:
-        return estimator, None
-    return estimator, type(pipeline)([(f"{k} {name}", step) for k, (name, step) in enumerate(before)])
+        return estimator, None, tuple(searches)
+    steps = [(f"{k} {name}", step) for k, (name, step) in enumerate(before)]
+    return estimator, type(pipeline)(steps), tuple(searches)
+
+
+def _best_of(search: Any) -> Any:
+    """Return the estimator that a search has fitted to all rows with the settings that it chose, or raise."""
+    if hasattr(search, "best_estimator_"):
+        return search.best_estimator_
+    fitted = hasattr(search, "cv_results_")
+    raise InvalidArgument(
+        "estimator",
+        "be fitted to all rows",
+        f"is a {type(search).__name__} " + ("with refit=False" if fitted else "that was not fitted"),
+        "Fit it with refit=True (or the name of a score), and pass the same X and y here.",
+    )
 
 
 def _require_fitted(estimator: Any) -> None:

@@ -15,7 +15,7 @@ from influstat.adapters.statsmodels.glm import DROPS, from_binary_or_poisson, fr
 from influstat.adapters.statsmodels.held import held_of
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
-from influstat.adapters.statsmodels.linear import from_gls, from_least_squares
+from influstat.adapters.statsmodels.linear import from_gls, from_least_squares, rounding_of
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.refusals import refuse
 from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
@@ -131,7 +131,15 @@ def from_statsmodels(
         # A solution that was cut off has the sums of the whole one in some numbers, of itself in others.
         require_reproduced(inner, fit.risk, [mapped.theta, fit.theta] if polish else [fit.theta])
 
-    fit = verified_fit(mapped.risk, mapped.theta, reader, polish=polish, library="statsmodels", check=check)
+    fit = verified_fit(
+        mapped.risk,
+        mapped.theta,
+        reader,
+        polish=polish,
+        library="statsmodels",
+        check=check,
+        rounding=lambda: rounding_of(inner),
+    )
     fit.stated = replace(
         stated_inference(inner, fit, drop, polish), origin=_origin(inner), held=held_of(inner)
     )

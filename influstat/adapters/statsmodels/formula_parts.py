@@ -1,10 +1,9 @@
-"""What a formula says of new rows: its two sides evaluated on a table, and where offsets come from."""
+"""What a formula says of new rows: a side of it evaluated on a table, and where offsets come from."""
 
 from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +44,16 @@ def variables_in(text: str, table: Any) -> list[Any]:
     return [name for name in table.columns if re.search(rf"(?<!\w){re.escape(str(name))}(?!\w)", text)]
 
 
+def right_spec(model: Any) -> Any:
+    """Return the right side of a model's formula as patsy or formulaic holds it, None without one."""
+    found = [getattr(owner, name, None) for owner in (model, model.data) for name in SPECS]
+    return next((one for one in found if one is not None), None)
+
+
 def right_side(model: Any, table: Any) -> tuple[list[str], FloatArray]:
     """Return names and columns of the design matrix for the rows of a table; or raise as patsy does."""
-    found = [getattr(owner, name, None) for owner in (model, model.data) for name in SPECS]
-    spec = next(one for one in found if one is not None)
-    rows, names = _evaluated(model, spec, table), [str(name) for name in spec.column_names]
+    spec = right_spec(model)
+    rows, names = evaluated(model, spec, table), [str(name) for name in spec.column_names]
     smoother = getattr(model, "smoother", None)
     if smoother is not None:
         basis = smoother.transform(np.asarray(table[list(smoother.variable_names)], dtype=np.float64))
@@ -57,7 +61,7 @@ def right_side(model: Any, table: Any) -> tuple[list[str], FloatArray]:
     return names, rows
 
 
-def _evaluated(model: Any, spec: Any, table: Any) -> FloatArray:
+def evaluated(model: Any, spec: Any, table: Any) -> FloatArray:
     """Return what statsmodels hands to the model's `predict` for the table under this specification."""
     from statsmodels.base.model import Results
 
@@ -80,87 +84,6 @@ def said(error: BaseException) -> str:
     cause = error.__cause__ or error.__context__ or error
     lines = [line.strip() for line in str(cause).splitlines()]
     return next((line for line in lines if line.strip("^ ")), type(cause).__name__)
-
-
-# -- the left side ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class LeftSide:
-    """How the model's targets follow from a table.
-
-    Attributes
-    ----------
-    model : statsmodels model
-        Made from a formula.
-    spec : DesignInfo or ModelSpec
-        The left side as patsy or formulaic holds it.
-    code : callable
-        From its columns, shape (m, k), to targets as the model holds them.
-    variables : tuple of str
-        The columns of the table that it takes.
-    plain : bool
-        Whether it is one column of the table as it stands.
-    """
-
-    model: Any
-    spec: Any
-    code: Callable[[FloatArray], FloatArray]
-    variables: tuple[str, ...]
-    plain: bool
-
-    def columns(self, table: Any) -> FloatArray:
-        """Return the left side's columns for the rows of a table, shape (m, k); or raise as patsy does."""
-        return _evaluated(self.model, self.spec, table)
-
-
-def left_side(model: Any) -> LeftSide | None:
-    """Return the left side of a model's formula; None where it cannot be evaluated on other rows."""
-    endog, table = model.data.orig_endog, training_table(model)
-    specs = [getattr(endog, name, None) for name in SPECS[:2]]
-    spec = next((one for one in specs if one is not None), None)
-    if spec is None or table is None:
-        return None
-    raw = np.asarray(endog, dtype=np.float64)
-    raw = raw.reshape(len(raw), -1)
-    code = _coding(raw, np.asarray(model.endog, dtype=np.float64))
-    if code is None:
-        return None
-    text = str(formula_of(model)).partition("~")[0].strip()
-    variables = tuple(map(str, variables_in(text, table)))
-    return LeftSide(model, spec, code, variables, text in variables and code is _as_it_is)
-
-
-def _as_it_is(columns: FloatArray) -> FloatArray:
-    return columns[:, 0]
-
-
-def _share(columns: FloatArray) -> FloatArray:
-    """Return successes divided by trials."""
-    return np.asarray(columns[:, 0] / columns.sum(axis=1))
-
-
-def _place(columns: FloatArray) -> FloatArray:
-    """Return which of the indicators is 1; nan for a missing one."""
-    return np.where(np.isnan(columns).any(axis=1), np.nan, columns.argmax(axis=1))
-
-
-def _coding(raw: FloatArray, endog: FloatArray) -> Callable[[FloatArray], FloatArray] | None:
-    """Return how the model's targets came from the left side, found on the training rows themselves."""
-    for code in (_as_it_is, _share, _place):
-        with np.errstate(all="ignore"):
-            if np.allclose(code(raw), endog, rtol=SAME, atol=0.0):
-                return code
-    values, first = np.unique(raw[:, 0], return_index=True)
-    codes = endog[first]
-    if raw.shape[1] != 1 or not np.array_equal(codes[np.searchsorted(values, raw[:, 0])], endog):
-        return None
-
-    def coded(columns: FloatArray) -> FloatArray:
-        place = np.minimum(np.searchsorted(values, columns[:, 0]), len(values) - 1)
-        return np.where(values[place] == columns[:, 0], codes[place], np.nan)
-
-    return coded
 
 
 # -- offsets ----------------------------------------------------------------------------------------------

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from influstat.adapters.statsmodels.batch_terms import batch_terms
 from influstat.adapters.statsmodels.formula_parts import (
-    LeftSide,
     OffsetPart,
     formula_of,
-    left_side,
     offset_parts,
     right_side,
     said,
     training_table,
     variables_in,
 )
+from influstat.adapters.statsmodels.left_side import LeftSide, left_side
 from influstat.errors import InvalidArgument
 from influstat.input.labels import own_labels
 from influstat.input.printing import short
@@ -31,6 +32,7 @@ from influstat.input.validation import (
     numeric_array,
     raise_not_finite,
 )
+from influstat.input.warning import doubt_once
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +81,27 @@ class FormulaReader:
 
     def _table(self, X: Any) -> Any:
         """Return X where it is a table of the formula's variables, None where it holds rows of the design."""
-        table = as_pandas("X", X)
+        table = _from_columns(X) if isinstance(X, Mapping) else as_pandas("X", X)
         if not hasattr(table, "columns"):
+            self._refuse_one_row(X)
             return None
+        if not table.columns.is_unique:
+            twice = table.columns[table.columns.duplicated()][0]
+            raise InvalidArgument(
+                "X", "have each column once", f"has {short(twice)} more than once", "Drop the others."
+            )
         names = tuple(str(name) for name in table.columns)
         return None if names in (self.names, tuple(self.model.exog_names)) else table
+
+    def _refuse_one_row(self, X: Any) -> None:
+        """Raise for a row of a table that has become a Series of its entries."""
+        if hasattr(X, "iloc") and variables_in(str(formula_of(self.model)), X.to_frame().T):
+            raise InvalidArgument(
+                "X",
+                "be a table, a row in each of its lines",
+                f"is a Series of the entries of one row, {short(X.name)}",
+                "Pass a table of that row: table.loc[[label]], or X.to_frame().T.infer_objects().",
+            )
 
     def columns(self, X: Any) -> Any:
         """Return rows of the design matrix.
@@ -114,8 +132,26 @@ class FormulaReader:
                 "Pass a table with those columns, or rows of the design matrix itself.",
             ) from error
         self._require_finite(table, rows)
+        self._doubt_other_rows(rows)
         labels = None if is_foreign(X) else own_labels(table)
         return rows if labels is None else LabelledTable(rows, labels)
+
+    @cached_property
+    def _of_other_rows(self) -> list[str]:
+        return batch_terms(self.model)
+
+    def _doubt_other_rows(self, rows: FloatArray) -> None:
+        """Warn where a term follows from the table that new rows come in, as in statsmodels."""
+        if not self._of_other_rows or np.array_equal(rows, np.asarray(self.model.exog)):
+            return
+        many = "s" if len(self._of_other_rows) > 1 else ""
+        doubt_once(
+            self.model,
+            f"The term{many} {', '.join(self._of_other_rows)} of the formula take{'' if many else 's'} "
+            "other rows of the same table into account: here those of X, and not those of the fit. Compute "
+            "such columns before the fit, or use a transform that remembers the rows of the fit, such as "
+            "center(x).",
+        )
 
     def _require_numbers(self, table: Any) -> None:
         """Raise for a variable that holds something else than the numbers that it holds in the fit."""
@@ -171,6 +207,15 @@ class FormulaReader:
         table, left = self._table(X), self._left
         if table is None or left is None or (left.plain and y is not None):
             return y
+        if left.lost:
+            raise InvalidArgument(
+                "y",
+                f"be what the left side of {formula_of(self.model)!r} gives for these rows",
+                "cannot be told: statsmodels does not keep that side where rows with missing values are "
+                "dropped, or the table was changed after the fit",
+                "Fit again on a table without missing values, which is left as it is, or pass rows of the "
+                "design matrix with y as the model holds it.",
+            )
         sides = ", ".join(map(repr, left.variables))
         try:
             columns = left.columns(table)
@@ -259,6 +304,18 @@ class FormulaReader:
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows of the design matrix bring their labels along."""
+
+
+def _from_columns(X: Mapping[Any, Any]) -> Any:
+    """Return a dict of columns, or of single values, as a table, as statsmodels' predict takes it."""
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(X) if any(np.ndim(one) for one in X.values()) else pd.DataFrame([X])
+    except ValueError as error:
+        raise InvalidArgument(
+            "X", "be columns of one length, where it is a dict", f"is not: {error}", "Pass a DataFrame."
+        ) from error
 
 
 def _same(given: Any, values: Any) -> bool:

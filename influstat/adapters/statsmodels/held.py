@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from influstat.adapters.statsmodels.formula_parts import SPECS
+from influstat.adapters.statsmodels.batch_terms import batch_terms, sides
 
 
 def held_of(results: Any) -> tuple[str, ...]:
@@ -26,7 +26,9 @@ def held_of(results: Any) -> tuple[str, ...]:
     ('The scale of RLM was estimated on all rows, and is held when rows go.',)
     """
     held, model = [], results.model
-    terms = _learning_terms(model)
+    specs = sides(model)
+    learning = [name for spec in specs for name in _learning(spec)]
+    terms = list(dict.fromkeys(learning + batch_terms(model, specs)))
     if terms:
         many, verb, hold = ("s", "were", "are") if len(terms) > 1 else ("", "was", "is")
         held.append(
@@ -38,14 +40,6 @@ def held_of(results: Any) -> tuple[str, ...]:
     if type(model).__name__ == "RLM":
         held.append("The scale of RLM was estimated on all rows, and is held when rows go.")
     return tuple(held)
-
-
-def _learning_terms(model: Any) -> list[str]:
-    """Return the factors of the formula, of both of its sides, whose columns depend on other rows too."""
-    sides = (model, model.data, getattr(model.data, "orig_endog", None))
-    specs = [getattr(side, name, None) for side in sides for name in SPECS]
-    found = [name for spec in specs if spec is not None for name in _learning(spec)]
-    return list(dict.fromkeys(found))
 
 
 def _learning(spec: Any) -> list[str]:

@@ -10,6 +10,9 @@ from influstat.adapters.statsmodels.reading import Mapped, one_predictor, unsupp
 from influstat.input.warning import doubt
 from influstat.losses.squared import SquaredError
 
+# Times the condition number of X: what a solution by linear algebra may be off, ample for any length of sums.
+ROUNDING = 1e4 * float(np.finfo(np.float64).eps)
+
 
 def from_least_squares(results: Any) -> Mapped:
     """Map OLS or WLS: squared error with the model's weights."""
@@ -34,6 +37,15 @@ def from_gls(results: Any) -> Mapped:
     )
     whitened = np.asarray(model.wexog, dtype=np.float64).reshape(len(model.wendog), -1)
     return _squared_error(results, X=whitened, y=model.wendog)
+
+
+def rounding_of(results: Any) -> float:
+    """Return the relative gradient that rounding explains at a closed form; inf for all but least squares."""
+    if not (hasattr(results, "normalized_cov_params") and hasattr(results.model, "wexog")):
+        return np.inf
+    with np.errstate(all="ignore"):
+        condition = float(np.linalg.cond(np.asarray(results.model.wexog, dtype=np.float64)))
+    return ROUNDING * condition if np.isfinite(condition) else np.inf
 
 
 def _squared_error(results: Any, **rows: Any) -> Mapped:

@@ -34,7 +34,9 @@ class Mapped:
 
 def unsupported(found: str, why: str) -> NoReturn:
     """Raise Unsupported for a kind of results, with the reason."""
-    raise Unsupported("results", f"come from a supported model: {SUPPORTED}", f"comes from {found}", why)
+    raise Unsupported(
+        "results", "come from a supported model", f"comes from {found}", f"{why} Supported are {SUPPORTED}."
+    )
 
 
 def unwrapped(results: Any) -> Any:

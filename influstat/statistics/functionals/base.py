@@ -245,7 +245,7 @@ class Functional(Ranked):
         ndarray, shape (m,)
             In the units of q.
         """
-        squares = quadratic_forms(self.fit, self.gradient, kind, **settings)
+        squares = quadratic_forms(self.fit, self.gradient, self.labels, kind, **settings)
         return np.asarray(np.sqrt(squares))
 
     @cached_property

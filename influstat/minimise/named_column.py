@@ -1,0 +1,42 @@
+"""Groups by name: a column of the table that a formula was fitted with, or a level of its index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from influstat.errors import InvalidArgument
+from influstat.input.labels import index_of
+from influstat.input.printing import nearest_first, short
+from influstat.input.reader import TableReader
+from influstat.minimise.minimum import Minimum
+
+
+def named_column(fit: Minimum, groups: Any, argument: str = "groups") -> Any:
+    """Return the column of the training table, or the level of its index, that text names.
+
+    Returns
+    -------
+    Any
+        What is no text as it is.
+
+    Raises
+    ------
+    InvalidArgument
+        There is no such column.
+    """
+    if not isinstance(groups, str):
+        return groups
+    reader = fit.reader
+    column = reader.training_column(groups) if isinstance(reader, TableReader) else None
+    if column is not None:
+        return column
+    levels = getattr(fit.row_labels, "names", None) or ()
+    if groups in levels:
+        return index_of(fit.row_labels).get_level_values(groups).to_numpy()
+    need = "name a column of the table that a formula was fitted with, where it is text"
+    names = reader.training_names if isinstance(reader, TableReader) else ()
+    if names:
+        was = f"is {short(groups)}; the columns are {nearest_first(groups, names)}"
+        raise InvalidArgument(argument, need, was, "Pass one of these names, or one label per row.")
+    was, n = f"is {short(groups)}, and the fit knows no such table", len(fit.row_labels)
+    raise InvalidArgument(argument, need, was, f"Pass one label per row ({n}), or lists of rows.")
