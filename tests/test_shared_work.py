@@ -1,5 +1,8 @@
 """What several questions at one theta have in common is found once: sums over all rows are counted."""
 
+import gc
+import pickle
+import weakref
 from unittest import mock
 
 import numpy as np
@@ -9,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 import influstat as ist
 from influstat.input.design import Design
 from influstat.minimise.descent import WIDE
+from influstat.removal.engine.tensors import Tensors
 from tests.tolerance import EPSILON, STOP
 
 N, P = 2000, WIDE + 6
@@ -75,3 +79,56 @@ def test_a_theta_that_its_owner_changes_is_another(rows):
     assert risk.value(theta) == fresh.value(theta) != before
     with pytest.raises(ValueError, match="read-only"):  # what all share nobody writes to
         risk.linear_predictor(theta)[0] = 1.0
+
+
+def many_rows():
+    """Return a fit of so many rows that sums over all of them are expanded, and tensors that it shares."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((9000, 3))
+    y = (rng.random(len(X)) < 1.0 / (1.0 + np.exp(-X[:, 0]))).astype(int)
+    return ist.Logistic(lam=0.5, protocol="fixed").fit(X, y)
+
+
+def test_removals_certificates_and_inference_expand_the_sums_once():
+    fit = many_rows()
+    with (
+        counted("gram") as gram,
+        mock.patch("influstat.removal.engine.expanded.Tensors", side_effect=Tensors) as tensors,
+    ):
+        removal = fit.leave_one_out()
+        assert removal.certificate.certified.all()
+        fit.inference().leave_one_out()
+        fit.leave_one_out(method="newton")
+        fit.diagnostics()
+        fit.diagnostics("dfbetas")
+    assert tensors.call_count == 1
+    assert gram.call_count <= 2  # of the refits' coordinates, and of the leverages' with their penalty
+
+
+def test_what_is_kept_goes_with_the_fit_and_not_into_a_pickle():
+    fit = many_rows()
+    before = len(pickle.dumps(fit))
+    removal = fit.leave_one_out()
+    assert removal.certificate.certified.all()
+    fit.diagnostics()
+    assert len(pickle.dumps(fit)) == before
+    again = pickle.loads(pickle.dumps(fit)).leave_one_out()
+    np.testing.assert_array_equal(again.theta, removal.theta)
+    gone = weakref.ref(fit.risk)
+    gc.collect()
+    gc.disable()  # nothing may wait for it: designs are large
+    try:
+        del fit, removal, again
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_fit_without_near_rows_has_the_same_inference_by_inverses_and_eigenvalues():
+    fit = many_rows()
+    found = fit.inference().leave_one_out()
+    with mock.patch("influstat.statistics.expanded_variances.NEAR", np.inf):
+        truth = fit.inference().leave_one_out()
+    # Inverses of matrices whose condition is below 2: a few roundings for each of p terms of the variance.
+    size = np.max(fit.inference().table.standard_errors)
+    np.testing.assert_allclose(found.standard_errors, truth.standard_errors, rtol=0, atol=64 * EPSILON * size)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, NotStationary
+from influstat.input.kept import Kept
 from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
 from influstat.input.printing import nearest_first, short
@@ -73,7 +74,7 @@ class Minimum:
     ) -> None:
         _require_risk(risk)
         limit = real_number("tolerance", tolerance, above=0.0, or_inf=True)
-        self.risk, self.reader = risk, reader
+        self.risk, self.reader, self.kept = risk, reader, Kept()
         self.stated = Stated()  # an adapter states the inference of the library's own fit
         self.theta: FloatArray = _coefficients("theta", theta, risk)
         self.theta.flags.writeable = False  # a change would leave everything derived from it behind
@@ -118,8 +119,7 @@ class Minimum:
         """
         _require_risk(risk)
         limit = whole_number("max_iterations", max_iterations, at_least=1)
-        if start is not None:
-            start = _coefficients("start", start, risk)
+        start = None if start is None else _coefficients("start", start, risk)
         theta = minimise(risk, start=start, max_iterations=limit).theta
         return cls(risk, theta, tolerance=np.inf, reader=reader)
 

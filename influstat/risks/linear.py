@@ -206,6 +206,14 @@ class LinearRisk(SizedRepr):
         """Return eta = X theta + offset, shape (n,), read-only, or (n, k) for theta of shape (p, k)."""
         return self._at(theta).eta if theta.ndim == 1 else self.rows.linear_predictor(theta)
 
+    def slopes(self, theta: FloatArray) -> FloatArray:
+        """Return l1_i at theta (p,), shape (n,), the same array to all who ask."""
+        return self._at(theta).first
+
+    def curvatures(self, theta: FloatArray) -> FloatArray:
+        """Return l2_i at theta (p,), shape (n,), the same array to all who ask."""
+        return self._at(theta).second
+
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
         losses = self.loss.value(self.y, self.linear_predictor(theta))

@@ -14,7 +14,7 @@ from influstat.risks.rows import Rows
 class Local:
     """Slopes and curvatures of the rows at theta (p,), each found when it is first asked for.
 
-    Nothing here is as large as the rows: a few vectors of n and of p.
+    Nothing here is as large as the rows: a few vectors of n and of p, read-only, since all share them.
     """
 
     def __init__(self, loss: Loss, rows: Rows, theta: FloatArray) -> None:
@@ -23,20 +23,18 @@ class Local:
 
     @cached_property
     def eta(self) -> FloatArray:
-        """The linear predictors, shape (n,), read-only, since all who ask share them."""
-        eta = self._rows.linear_predictor(self.theta)
-        eta.flags.writeable = False
-        return eta
+        """The linear predictors, shape (n,)."""
+        return _shared(self._rows.linear_predictor(self.theta))
 
     @cached_property
     def first(self) -> FloatArray:
         """The slopes l1_i, shape (n,)."""
-        return self._loss.first(self._rows.y, self.eta)
+        return _shared(self._loss.first(self._rows.y, self.eta))
 
     @cached_property
     def second(self) -> FloatArray:
         """The curvatures l2_i, shape (n,)."""
-        return self._loss.second(self._rows.y, self.eta)
+        return _shared(self._loss.second(self._rows.y, self.eta))
 
     @cached_property
     def gradient(self) -> FloatArray:
@@ -50,3 +48,10 @@ class Local:
         spread = design.absolute_dot(np.abs(self.theta)) + np.abs(self._rows.offset)
         size = np.abs(self.first) + np.abs(self.second) * spread
         return design.absolute_transpose_dot(self._rows.weighted(size))
+
+
+def _shared(values: FloatArray) -> FloatArray:
+    """Return the values so that nobody can write to them; a loss may have kept its own array."""
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view
