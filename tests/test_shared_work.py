@@ -111,7 +111,7 @@ def test_what_is_kept_goes_with_the_fit_and_not_into_a_pickle():
     removal = fit.leave_one_out()
     assert removal.certificate.certified.all()
     fit.diagnostics()
-    assert len(pickle.dumps(fit)) == before
+    assert len(pickle.dumps(fit)) < before + 1000  # not even one number a row
     again = pickle.loads(pickle.dumps(fit)).leave_one_out()
     np.testing.assert_array_equal(again.theta, removal.theta)
     gone = weakref.ref(fit.risk)
