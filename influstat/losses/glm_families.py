@@ -142,7 +142,7 @@ class Poisson:
 
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return y / mu - 1, -y / mu^2, 2 y / mu^3."""
-        return y / mu - 1.0, -y / mu**2, 2.0 * y / mu**3
+        return y / mu - 1.0, -y / (mu * mu), 2.0 * y / (mu * mu * mu)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,8 @@ class Gamma:
 
     def derivatives(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> Derivatives:
         """Return (y - mu) / mu^2 and its derivatives."""
-        return (y - mu) / mu**2, (mu - 2.0 * y) / mu**3, (6.0 * y - 2.0 * mu) / mu**4
+        square = mu * mu  # higher powers by np.power cost ten times as much
+        return (y - mu) / square, (mu - 2.0 * y) / (square * mu), (6.0 * y - 2.0 * mu) / (square * square)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ GONE = 1e-12  # of a coefficient and its gradient that one step takes to 0, but 
 NOTHING = 1e-140  # a gradient that no step can tell from 0: its square is below float64
 SHARED = 1e-4  # of the largest gradient scale, the least that counts where steps are not factored
 NEAR = 1e-6  # stationarity below which a smaller gradient alone shows progress
+SHARP = 1e-2  # contraction of a step whose factor is kept for the next, which then contracts no less
+WIDE = 64  # coefficients from which a factor costs more than the gradients of a step or two
 POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient
 
 
@@ -41,10 +43,12 @@ class Found:
     iterations: int  # Newton steps taken
 
 
-def stationarity(risk: Risk, theta: FloatArray, gradient: FloatArray | None = None) -> float:
+def stationarity(
+    risk: Risk, theta: FloatArray, gradient: FloatArray | None = None, scale: FloatArray | None = None
+) -> float:
     """Return max_j |grad_j R(theta)| / scale_j, 0 at a minimum; inf where it is not finite."""
     gradient = risk.gradient(theta) if gradient is None else gradient
-    scale = risk.gradient_scale(theta)
+    scale = risk.gradient_scale(theta) if scale is None else scale
     if not (np.isfinite(gradient).all() and np.isfinite(scale).all()):
         return float("inf")
     gradient = np.where(np.abs(gradient) > NOTHING, gradient, 0.0)  # at 0 the terms may vanish with it
@@ -65,8 +69,10 @@ class Descent:
         with np.errstate(over="ignore", invalid="ignore"):  # a start too far out; see `minimum`
             self.value = risk.value(theta)
             self.gradient = risk.gradient(theta)
-            self.measure = stationarity(risk, theta, self.gradient)
+            self.scale = risk.gradient_scale(theta)
+            self.measure = stationarity(risk, theta, self.gradient, self.scale)
         self.inverse: CholeskyInverse | None = None
+        self.kept = False  # whether the next step takes the last factor again
         self.definite = False  # whether the last Hessian was positive definite as it is
         self.existence = existence_of(risk)
         self.by_products = _by_conjugate_gradients(risk)
@@ -92,7 +98,7 @@ class Descent:
         while self.measure > 0 and polishing <= POLISHING_STEPS:
             if self.steps == max_iterations:
                 self._fail(tolerance)
-            before, previous = self.theta, self.measure
+            before, previous, kept = self.theta, self.measure, self.kept
             moved = self._step(SHORTENINGS if previous > tolerance else 1)
             if previous <= tolerance:
                 polishing += 1
@@ -100,10 +106,10 @@ class Descent:
                     if self.measure > previous:
                         self.theta, self.measure = before, previous
                     break
-            elif not moved:
-                self._fail(tolerance)
-            else:
+            elif moved:
                 self.existence.refuse_separating(self.theta)
+            elif not kept:  # else the next step has a factor of its own
+                self._fail(tolerance)
 
     def _step(self, lengths: int) -> bool:
         """Return whether one of so many step lengths lowers the risk or its gradient, having moved there."""
@@ -111,6 +117,7 @@ class Descent:
         with np.errstate(over="ignore"):
             direction = self._direction()
         self.steps += 1
+        self.kept = False
         if not np.isfinite(direction).all():  # hardly any curvature: no step comes back from there
             return False
         slope = float(self.gradient @ direction)
@@ -129,25 +136,30 @@ class Descent:
                 if gone.any():  # a minimum at 0, where nothing is left to be small relative to
                     theta = np.where(gone, 0.0, theta)
                     value, gradient = self.risk.value(theta), self.risk.gradient(theta)
-                measure = stationarity(self.risk, theta, gradient)
+                # So near, what the gradient is relative to does not change by more than that.
+                scale = self.scale if self.measure < NEAR else self.risk.gradient_scale(theta)
+                measure = stationarity(self.risk, theta, gradient, scale)
                 # Where the value changes by less than its rounding only the gradient can tell.
                 if (lower and -length * slope > noise) or measure < self.measure:
+                    sharp = measure <= max(SHARP * self.measure, TOLERANCE) and length == 1.0
+                    self.kept = sharp and self.definite and self.risk.shape[1] >= WIDE
                     self.theta, self.value = theta, value
-                    self.gradient, self.measure = gradient, measure
+                    self.gradient, self.scale, self.measure = gradient, scale, measure
                     return True
             length *= 0.5 if tried < 20 else 0.1
         return False
 
     def _direction(self) -> FloatArray:
-        curvature = self.risk.curvature(self.theta)
         linear = as_linear(self.risk)
         constant = linear is not None and linear.quadratic
+        if self.inverse is not None and (constant or self.kept):
+            return -self.inverse.solve(self.gradient)
+        curvature = self.risk.curvature(self.theta)
         if self.by_products:
             self.definite = curvature.convex
             rtol = LEAST_RTOL if constant else max(LEAST_RTOL, min(0.1, self.measure**0.5))
             return _conjugate_gradient_direction(curvature, self.gradient, rtol)
-        if self.inverse is None or not constant:
-            self.inverse = self._factor(curvature)
+        self.inverse = self._factor(curvature)
         return -self.inverse.solve(self.gradient)
 
     def _factor(self, curvature: Any) -> CholeskyInverse:

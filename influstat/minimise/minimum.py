@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, NotStationary
+from influstat.input.kept import Kept
 from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
 from influstat.input.printing import short
@@ -73,7 +74,7 @@ class Minimum:
     ) -> None:
         _require_risk(risk)
         limit = real_number("tolerance", tolerance, above=0.0, or_inf=True)
-        self.risk, self.reader = risk, reader
+        self.risk, self.reader, self.kept = risk, reader, Kept()
         self.stated = Stated()  # an adapter states the inference of the library's own fit
         self.theta: FloatArray = _coefficients("theta", theta, risk)
         self.theta.flags.writeable = False  # a change would leave everything derived from it behind
@@ -117,11 +118,9 @@ class Minimum:
         array([1.33333333])
         """
         _require_risk(risk)
-        limit = whole_number("max_iterations", max_iterations, at_least=1)
-        if start is not None:
-            start = _coefficients("start", start, risk)
-        theta = minimise(risk, start=start, max_iterations=limit).theta
-        return cls(risk, theta, tolerance=np.inf, reader=reader)
+        start = None if start is None else _coefficients("start", start, risk)
+        most = whole_number("max_iterations", max_iterations, at_least=1)
+        return cls(risk, minimise(risk, start=start, max_iterations=most).theta, tolerance=inf, reader=reader)
 
     def __repr__(self) -> str:
         """Say what was fitted to how much, what leaves with a row and what a test loss holds."""
@@ -176,11 +175,13 @@ class Minimum:
         found = self.chart.coordinates.determined
         return tuple(name for name, known in zip(self.names, found, strict=True) if not known)
 
-    @cached_property
+    @property
     def regular(self) -> Minimum:
         """The minimum in coordinates in which its Hessian has an inverse: itself where it needs none."""
         chart = self.chart
-        return self if chart is None else Minimum(chart.risk, chart.start, tolerance=inf)
+        if chart is None:
+            return self
+        return self.kept.once("regular", None, lambda: Minimum(chart.risk, chart.start, tolerance=inf))
 
     # -- new rows ------------------------------------------------------------------------------------
 
@@ -323,8 +324,7 @@ def _refuse(risk: Risk, theta: FloatArray, measure: float, limit: float) -> None
 
 def _require_no_step(risk: Risk, theta: FloatArray) -> None:
     """Raise where a Newton step is left that matters, though each entry of the gradient is small."""
-    left = remaining_step(risk, theta)
-    if ALLOWED < left < inf:
+    if ALLOWED < (left := remaining_step(risk, theta)) < inf:
         raise NotStationary(
             "theta",
             f"minimise the risk (a Newton step left of at most {ALLOWED:g} times a typical removal)",

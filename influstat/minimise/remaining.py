@@ -15,6 +15,7 @@ from influstat.risks.linear import as_linear
 EPSILON = float(np.finfo(np.float64).eps)
 SMALL = 1e-7  # of a typical removal: nobody asks whether less is rounding
 SAMPLE = 4096  # rows, evenly spread, that tell what is typical
+LEAST_SAMPLE, ENTRIES = 256, 2**19  # of them where they are wide: each costs p^2
 
 
 def remaining_step(risk: Risk, theta: FloatArray) -> float:
@@ -40,7 +41,8 @@ def remaining_step(risk: Risk, theta: FloatArray) -> float:
     left = float(np.sqrt(max(gradient @ inverse.solve(gradient), 0.0)))
     if left == 0.0:
         return 0.0
-    rows = slice(None, None, max(1, inner.shape[0] // SAMPLE))
+    n, p = inner.shape
+    rows = slice(None, None, max(1, n // min(SAMPLE, max(LEAST_SAMPLE, ENTRIES // p))))
     sizes = np.sqrt(np.maximum(inverse.square_norms(_shares(inner, at, rows)), 0.0))
     sizes = sizes[sizes > 0]
     typical = float(np.median(sizes)) if sizes.size else 0.0
@@ -63,6 +65,9 @@ def _rounding(risk: Risk, theta: FloatArray, inner: Any, at: FloatArray, inverse
     if linear is None or moved is None:
         scale = inner.gradient_scale(at)
         return 8 * EPSILON * float(np.sqrt(inverse.square_norms(scale[None, :])[0]))
+    if moved is linear:
+        total = linear.slope_scale(theta) / linear.total_weight
+        return 8 * EPSILON * float(np.sqrt(inverse.square_norms(total[None, :])[0]))
     spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset)
     eta = linear.linear_predictor(theta)
     size = np.abs(linear.loss.first(linear.y, eta)) + np.abs(linear.loss.second(linear.y, eta)) * spread

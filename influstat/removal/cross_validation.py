@@ -15,6 +15,7 @@ from influstat.input.warning import doubt
 from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
+from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
 from influstat.removal.held import warn_of_held
 from influstat.removal.held_out import CrossValidation
@@ -118,7 +119,7 @@ def cross_validate(
     _linear(fit)
     inner = fit if certified else fit.regular  # losses are the same in any coordinates of theta
     risk = _linear(inner)
-    expansion = Expansion(risk, inner.theta)
+    expansion = Shared.of(inner, risk).expansion
     every = np.array_equal(groups.members, np.arange(len(weights)))  # each row alone, in order
     closed = groups.single and every and risk.quadratic and active_l1(risk.penalty) is None
     if closed and method in ("exact", "newton") and not certified:

@@ -14,7 +14,7 @@ from influstat.input.printing import short
 from influstat.input.validation import FloatArray, vector
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum, require_fit
-from influstat.removal.expansion import Expansion
+from influstat.removal.engine.shared import Shared
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
 
@@ -82,7 +82,7 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
         )
     coordinates = _Coordinates(risk, second)
     groups = read_rows(None, fit.row_labels)
-    kept = Expansion(risk, fit.theta).left(groups)
+    kept = Shared.of(fit, risk).expansion.left(groups)
     return np.array([coordinates.mean_loss(2.0 * lam * kept) for lam in values])
 
 

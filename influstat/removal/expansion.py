@@ -28,8 +28,8 @@ class Expansion:
     def __init__(self, risk: LinearRisk, theta: FloatArray) -> None:
         self.risk, self.theta = risk, theta
         self.eta = risk.linear_predictor(theta)
-        self.first: FloatArray = risk.weights * risk.loss.first(risk.y, self.eta)  # w_i l1_i
-        self.second: FloatArray = risk.weights * risk.loss.second(risk.y, self.eta)  # w_i l2_i
+        self.first: FloatArray = risk.weights * risk.slopes(theta)  # w_i l1_i
+        self.second: FloatArray = risk.weights * risk.curvatures(theta)  # w_i l2_i
         self.penalty_gradient: FloatArray = risk.penalty.gradient(theta)
         self.penalty_hessian: Symmetric = risk.penalty.hessian(theta)
         self.gradient: FloatArray = risk.design.transpose_dot(self.first) + self.penalty_gradient

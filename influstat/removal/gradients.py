@@ -9,7 +9,8 @@ import numpy as np
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
-from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.engine.shared import Shared
+from influstat.removal.expansion import Remainder
 from influstat.removal.methods.base import BLOCK
 from influstat.removal.methods.general import left_over
 from influstat.risks.contract import Risk
@@ -32,7 +33,7 @@ def gradients_without(fit: Minimum, groups: Groups, theta: FloatArray) -> FloatA
     risk = fit.risk
     result = np.empty_like(theta)
     linear = as_linear(risk)
-    expansion = None if linear is None else Expansion(linear, fit.theta)
+    expansion = None if linear is None else Shared.of(fit, linear).expansion
     start = 0
     for part in blocks(risk, groups):
         chosen = slice(start, start + len(part))

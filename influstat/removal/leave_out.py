@@ -20,8 +20,8 @@ from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
 from influstat.removal.determined import Determined, partial_refit
-from influstat.removal.engine.plan import Plan, planned, seconds_of
-from influstat.removal.expansion import Expansion
+from influstat.removal.engine.plan import Plan, seconds_of
+from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import blocks
 from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.base import Method, Outcome, without
@@ -93,28 +93,26 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
                 "Choose one of these.",
             )
         return OwnNewtonStep(fit.risk, fit.theta) if method == "newton" else OwnRefit(fit.risk, fit.theta)
-    expansion = Expansion(risk, fit.theta)
+    shared = Shared.of(fit, risk)
     if method == "second_order":
-        return SecondOrder(expansion)
-    found = _linear_method(risk, fit, expansion, groups, method)
+        return SecondOrder(shared.expansion)
+    found = _linear_method(risk, fit, shared, groups, method)
     lasso = active_l1(risk.penalty)
     return found if lasso is None or method != "exact" else ActiveSetRefit(found, risk, lasso, fit.theta)
 
 
-def _linear_method(
-    risk: LinearRisk, fit: Minimum, expansion: Expansion, groups: Groups, method: str
-) -> Method:
+def _linear_method(risk: LinearRisk, fit: Minimum, shared: Shared, groups: Groups, method: str) -> Method:
     """Return the Newton step or the exact refit of one linear predictor per row."""
     if risk.quadratic and risk.shape[1] <= LARGEST_FACTORED:
-        return ClosedForm(expansion, groups)
+        return ClosedForm(shared.expansion, groups)
     if method == "newton":
-        return NewtonStep(expansion, groups)
+        return NewtonStep(shared.expansion, groups)
     if risk.shape[1] > LARGEST_FACTORED:
         own = OwnRefit(risk, fit.theta)
         own.operations = _own_refits(risk, len(groups)).operations
         return own
     try:
-        return ExactRefit(expansion, groups)
+        return ExactRefit(shared, groups)
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share, not hopeless
         return OwnRefit(risk, fit.theta)
 
@@ -130,7 +128,7 @@ def plan_of(fit: Minimum, groups: Groups) -> Plan:
         return Plan(k, order=0, kept=0, swept=0, operations=8.0 * (n + k) * p**2)
     if p > LARGEST_FACTORED:
         return _own_refits(risk, k)
-    return planned(Expansion(risk, fit.theta), groups)[0]
+    return Shared.of(fit, risk).plan(groups)
 
 
 def _own_refits(risk: LinearRisk, k: int) -> Plan:

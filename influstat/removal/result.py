@@ -210,12 +210,13 @@ class Removal(Ranked):
         lasso, theta = lasso_of(self.fit.risk), self.theta
         there = self.fit.row_space or self.fit.chart
         if there is not None and self.inner is not None:
-            return certify_in(there, self.groups, self.inner, self.solution)
+            kept = self.fit.regular.kept if self.fit.row_space is None else None
+            return certify_in(there, self.groups, self.inner, self.solution, kept)
         if lasso is None:
-            return certify(self.fit.risk, self.fit.theta, self.groups, theta)
+            return certify(self.fit.risk, self.fit.theta, self.groups, theta, kept=self.fit.kept)
         changes = self.active_set_changes()  # the theorem is about smooth risks: those signs and columns
         theta = np.where(changes[:, None], np.nan, theta)
-        found = certify(self.fit.risk, self.fit.theta, self.groups, theta)
+        found = certify(self.fit.risk, self.fit.theta, self.groups, theta, kept=self.fit.kept)
         why = "not certified: the removal changes the active set"
         status = [why if changed else text for changed, text in zip(changes, found.status, strict=True)]
         return replace(found, status=tuple(status))

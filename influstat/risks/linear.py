@@ -16,6 +16,7 @@ from influstat.input.validation import FloatArray, choice, coefficients, vector
 from influstat.losses.alone import require_own_rows, where_known
 from influstat.losses.base import Loss, constant_second
 from influstat.risks.contract import Risk
+from influstat.risks.local import Local
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.base import no_penalty
 from influstat.risks.protocol import Protocol
@@ -119,6 +120,7 @@ class LinearRisk(SizedRepr):
         self.loss, self.rows, self.penalty = loss, rows, penalty
         self.protocol, self.test_protocol = protocol, test_protocol
         self._last: tuple[FloatArray, Curvature] | None = None  # one factor serves all who ask at that theta
+        self._local: Local | None = None  # and so do slopes and curvatures of the rows
         # Whether R is a quadratic function, so that one Newton step is exact: declared, never guessed.
         self.quadratic = constant_second(loss) is not None and penalty.constant_hessian
 
@@ -193,9 +195,24 @@ class LinearRisk(SizedRepr):
 
     # -- the risk and its derivatives at theta, all in mean scale ---------------------------------
 
+    def _at(self, theta: FloatArray) -> Local:
+        """Return the rows at one theta (p,); the same again for the theta last asked for."""
+        last = self._local
+        if last is None or not np.array_equal(last.theta, theta):
+            self._local = last = Local(self.loss, self.rows, theta)
+        return last
+
     def linear_predictor(self, theta: FloatArray) -> FloatArray:
-        """Return eta = X theta + offset, shape (n,), or (n, k) for theta of shape (p, k)."""
-        return self.rows.linear_predictor(theta)
+        """Return eta = X theta + offset, shape (n,), read-only, or (n, k) for theta of shape (p, k)."""
+        return self._at(theta).eta if theta.ndim == 1 else self.rows.linear_predictor(theta)
+
+    def slopes(self, theta: FloatArray) -> FloatArray:
+        """Return l1_i at theta (p,), shape (n,), the same array to all who ask."""
+        return self._at(theta).first
+
+    def curvatures(self, theta: FloatArray) -> FloatArray:
+        """Return l2_i at theta (p,), shape (n,), the same array to all who ask."""
+        return self._at(theta).second
 
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
@@ -204,26 +221,24 @@ class LinearRisk(SizedRepr):
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return grad R(theta), shape (p,)."""
-        first = self.loss.first(self.y, self.linear_predictor(theta))
-        total = self.design.transpose_dot(self.rows.weighted(first)) + self.penalty.gradient(theta)
-        return total / self.total_weight
+        return (self._at(theta).gradient + self.penalty.gradient(theta)) / self.total_weight
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
         """Return the size that each entry of the gradient would have without cancellation, shape (p,)."""
         # (1/W) [sum_i w_i |x_ij| (|l1_i| + l2_i (|x_i|'|theta| + |o_i|)) + kappa d_j |theta_j|]: the absolute
         # terms, plus what rounding in eta can do. Rounding errors of the gradient are a few float64
         # epsilons of it, whatever the units of the columns.
-        eta = self.linear_predictor(theta)
-        spread = self.design.absolute_dot(np.abs(theta)) + np.abs(self.offset)
-        size = np.abs(self.loss.first(self.y, eta)) + np.abs(self.loss.second(self.y, eta)) * spread
-        total = self.design.absolute_transpose_dot(self.rows.weighted(size))
-        return (total + self.penalty.gradient_scale(theta)) / self.total_weight
+        return (self.slope_scale(theta) + self.penalty.gradient_scale(theta)) / self.total_weight
+
+    def slope_scale(self, theta: FloatArray) -> FloatArray:
+        """Return the part of the rows in that size, sum scale, shape (p,)."""
+        return self._at(theta).scale
 
     def curvature(self, theta: FloatArray) -> Curvature:
         """Return the Hessian H(theta) as an operator; the same one again for the theta last asked for."""
         if self._last is not None and np.array_equal(self._last[0], theta):
             return self._last[1]
-        second = self.loss.second(self.y, self.linear_predictor(theta))
+        second = self._at(theta).second
         second = np.where((self.weights > 0) | np.isfinite(second), second, 0.0)  # 0 inf is 0
         share = self.weights / self.total_weight
         ridge = self.penalty.hessian(theta).scaled(1.0 / self.total_weight)
@@ -232,7 +247,7 @@ class LinearRisk(SizedRepr):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: not the factor, which is made again when it is asked for."""
-        return {**self.__dict__, "_last": None}
+        return {**self.__dict__, "_last": None, "_local": None}
 
     # -- single rows: g_i = l1_i x_i + s grad P / W -------------------------------------------------
 
@@ -248,9 +263,8 @@ class LinearRisk(SizedRepr):
 
     def row_gradients_dot(self, theta: FloatArray, vectors: FloatArray) -> FloatArray:
         """Return g_i'v for all rows and all columns v of `vectors` (p, m), shape (n, m)."""
-        first = self.loss.first(self.y, self.linear_predictor(theta))
         result = self.design.dot(vectors)
-        result *= first[:, None]
+        result *= self._at(theta).first[:, None]
         result += self.penalty_share(theta) @ vectors
         return result
 

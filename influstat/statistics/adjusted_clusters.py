@@ -10,7 +10,7 @@ from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import leverage_of
 
 NOTHING = 1e-10  # eigenvalue, relative to the largest, of a direction in which a cluster fits itself
 
@@ -33,7 +33,7 @@ def adjusted_sums(fit: Minimum, clusters: NDArray[np.intp], information: str) ->
     Unsupported
         A row's curvature is negative, or the loss has no mean.
     """
-    leverage = Leverage(fit, information)
+    leverage = leverage_of(fit, information)
     risk = leverage.risk
     curvature = risk.weights * leverage.second
     if (curvature < 0).any():

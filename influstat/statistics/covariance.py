@@ -43,7 +43,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.dispersion import dispersion, dispersion_of
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import leverage_of
 from influstat.statistics.refusals import remedied
 from influstat.statistics.sandwich import INSTEAD, clusters_left, lost_coefficients, middle, rows_at_one
 from influstat.statistics.setting import (
@@ -184,13 +184,13 @@ def model_dispersion(fit: Minimum, setting: CovarianceSetting) -> float:
         known = dispersion_of(loss, setting.dispersion)
     if known is not None:
         return known
-    return dispersion(Leverage(fit, setting.information), setting.counts, given=setting.dispersion).value
+    return dispersion(leverage_of(fit, setting.information), setting.counts, given=setting.dispersion).value
 
 
 def bread(fit: Minimum, information: str = "observed") -> FloatArray:
     """Return S^-1, sum scale, shape (p, p)."""
     if as_linear(fit.risk) is not None:
-        return Leverage(fit, information).inverse
+        return leverage_of(fit, information).inverse
     inverse = CholeskyInverse(fit.hessian.to_dense(), fit.names)
     return inverse.solve(np.eye(len(fit.theta))) / fit.risk.total_weight
 

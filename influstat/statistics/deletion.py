@@ -125,17 +125,19 @@ class Deletion:
             kept = 1.0 - part * share  # the Hessian with the rest of the penalty
             moved = y / kept if leaves else y
             shift = part * slope / kept  # theta_c - theta
-            first = first + second * np.einsum("ij,ij->i", y, np.broadcast_to(shift, y.shape))
+            if shift.any():
+                first = first + second * np.einsum("ij,ij->i", y, np.broadcast_to(shift, y.shape))
             left = 1.0 - weight * second * np.einsum("ij,ij->i", y, moved)
             finite = np.where(left > CERTAIN, left, np.nan)
             step = (weight * first / finite)[:, None] * moved  # theta_-i - theta_c
             change = shift + step if shift.any() else step
             rest = 1.0 - part[:, 0]
             squares = self.squares - 2.0 * (shift @ slope) + _squares(shift, 1.0 - share)
-            penalty = 2.0 * (step @ slope) + _squares(change, share) - _squares(shift, share)
-            squares = squares - rest * penalty
+            if slope.any() or share.any():
+                penalty = 2.0 * (step @ slope) + _squares(change, share) - _squares(shift, share)
+                squares = squares - rest * penalty
             with np.errstate(divide="ignore", invalid="ignore"):
-                squares -= weight * first**2 / (second * finite)
+                squares = squares - weight * first**2 / (second * finite)
             penalised = (share / kept).sum(axis=1) + weight * second * _squares(moved, share) / finite
             yield DeletedBlock(
                 rows,

@@ -75,11 +75,11 @@ from influstat.statistics.deletion import (
     one_step_dispersion,
 )
 from influstat.statistics.dispersion import Dispersion, Totals
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import Leverage, leverage_of
 from influstat.statistics.likelihood_diagnostics import GENERAL, GeneralMeasures
 from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting, WithoutRow
 from influstat.statistics.refits import refitted_scale
-from influstat.statistics.residuals import deviance_residuals, has_deviance, residuals_lacking
+from influstat.statistics.residuals import has_deviance, residuals_lacking, unit_deviance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +114,7 @@ def diagnostics(
     given = dispersions.check_dispersion(fit.stated.dispersion if dispersion is None else dispersion)
     by = fit.stated.information if information is None else information
     try:
-        leverage = Leverage(fit, by)
+        leverage = leverage_of(fit, by)
     except Unsupported:
         if not whatever and not set(chosen) <= set(GENERAL):
             raise
@@ -167,7 +167,7 @@ def _spread(leverage: Leverage, phi: Dispersion, given: Any, deviance: float | N
     """Return the dispersion by the deviance; phi for squared error, losses without one, and where given."""
     if not measured_by_deviance(leverage.risk.loss, given):
         return phi
-    parts = deviance_residuals(leverage.risk, leverage.linear_predictor) ** 2
+    parts = leverage.risk.weights * unit_deviance(leverage.risk, leverage.linear_predictor)
     squares = float(parts.sum()) if deviance is None else deviance
     freedom = phi.observations - leverage.effective_degrees_of_freedom
     value = squares / freedom if min(freedom, squares) > 1e-8 * phi.observations else np.nan
@@ -240,9 +240,16 @@ def measured(
                 values = getattr(measures, name)()
             table[block.rows, first : first + len(some)] = values.reshape(-1, len(some))
             first += len(some)
-    asked = np.array([name in PER_COEFFICIENT for name, some in labels.items() for _ in some])
-    never = asked & np.isnan(table).all(axis=0)  # of coefficients that no row determines
-    _complete(setting, np.asarray(np.isnan(table[:, ~never]).any(axis=1)), reasons)
+    never = np.zeros(table.shape[1], dtype=np.bool_)
+    bad: NDArray[np.bool_] = np.zeros(len(table), dtype=np.bool_)
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = not np.isnan(table.sum())  # one pass, where there is no nan at all
+    if not whole:
+        missing = np.isnan(table)
+        asked = np.array([name in PER_COEFFICIENT for name, some in labels.items() for _ in some])
+        never = asked & missing.all(axis=0)  # of coefficients that no row determines
+        bad = np.asarray(missing[:, ~never].any(axis=1))
+    _complete(setting, bad, reasons)
     return labels, table, reasons, never
 
 
@@ -267,7 +274,10 @@ def _framed(
 
     columns = [label for some in labels.values() for label in some]
     frame = pd.DataFrame(table, index=index_of(fit.row_labels), columns=columns, copy=False)
-    frame.attrs["status"] = Reasons(reasons.get(row, "") for row in range(len(table)))
+    status = [""] * len(table)
+    for row, text in reasons.items():
+        status[row] = text
+    frame.attrs["status"] = Reasons(status)
     if reasons:
         row = min(reasons)
         doubt_once(

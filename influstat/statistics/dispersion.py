@@ -107,9 +107,12 @@ def pearson_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
     -------
     ndarray, shape (n,)
     """
-    second = expected_second(risk, eta)
-    root = np.sqrt(np.where(second > 0, second, np.nan))
-    return -direction(risk, eta) * np.sqrt(risk.weights) * risk.loss.first(risk.y, eta) / root
+    return _pearson(risk, eta, risk.loss.first(risk.y, eta), expected_second(risk, eta))
+
+
+def _pearson(risk: LinearRisk, eta: FloatArray, first: FloatArray, expected: FloatArray) -> FloatArray:
+    root = np.sqrt(np.where(expected > 0, expected, np.nan))
+    return -direction(risk, eta) * np.sqrt(risk.weights) * first / root
 
 
 def pearson_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
@@ -196,7 +199,7 @@ def totals_of(leverage: Leverage, counts: FloatArray, parts: FloatArray) -> Tota
 def pearson_parts(leverage: Leverage, given: Any) -> tuple[FloatArray, FloatArray]:
     """Return Pearson residuals, and what each row adds to Q as `given` has it, shape (n,) each."""
     risk = leverage.risk
-    residuals = pearson_residuals(risk, leverage.linear_predictor)
+    residuals = _pearson(risk, leverage.linear_predictor, leverage.first, leverage.expected_second)
     if isinstance(given, str) and given == DEVIANCE:
         return residuals, risk.weights * unit_deviance(risk, leverage.linear_predictor)
     return residuals, np.nan_to_num(residuals) ** 2

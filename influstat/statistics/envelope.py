@@ -25,7 +25,7 @@ from influstat.statistics.diagnostics import diagnostics
 from influstat.statistics.dispersion import counts_of
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.flags import residual_freedom
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import leverage_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def _simulated(fit: Minimum, known: Any, simulations: int, seed: int) -> list[Fl
     draw = getattr(risk.loss, "draw", None)  # optional, as a deviance is
     if draw is None or simulations == 0:
         return []
-    leverage = Leverage(fit, fit.stated.information)
+    leverage = leverage_of(fit, fit.stated.information)
     phi = dispersion_from(leverage, counts_of(fit, None), given=fit.stated.dispersion).value
     mean, there = risk.loss.mean(risk.linear_predictor(inner.theta)), risk.weights > 0.0
     rng = np.random.default_rng(seed)

@@ -44,7 +44,7 @@ from influstat.statistics.dispersion import counts_of
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.flagged import Flags, OutlierTest
 from influstat.statistics.inference_table import tail
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import leverage_of
 from influstat.statistics.refusals import remedied
 
 WEIGHTLESS = "it has no weight: the fit is the same without it, and it is not tested"
@@ -116,7 +116,7 @@ def flags(fit: Minimum, rules: str = "R", *, method: str = "newton") -> Flags:
 def rules_of(fit: Minimum, rules: str) -> tuple[dict[str, Rule], dict[str, float]]:
     """Return the rules of that name and their limits for this fit, both by measure; or raise."""
     chosen = RULES[choice("rules", rules, tuple(RULES))]
-    leverage = Leverage(fit, fit.stated.information)
+    leverage = leverage_of(fit, fit.stated.information)
     rows, freedom = int((leverage.values > 0.0).sum()), leverage.effective_degrees_of_freedom
     if not rows > freedom:
         raise InvalidArgument(
@@ -147,7 +147,7 @@ def outlier_test(fit: Minimum) -> OutlierTest:
 
 def residual_freedom(fit: Minimum) -> Any:
     """Return the degrees of freedom of each studentised residual, shape (n,); inf: it is a normal one."""
-    leverage = Leverage(fit, fit.stated.information)
+    leverage = leverage_of(fit, fit.stated.information)
     counts = counts_of(fit, None)
     phi = dispersion_from(leverage, counts, given=fit.stated.dispersion)
     if not phi.estimated or constant_second(leverage.risk.loss) is None:

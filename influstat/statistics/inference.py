@@ -27,7 +27,7 @@ from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_of_fragility import InferenceOfFragility
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import leverage_of
 from influstat.statistics.sandwich import clusters_left, count
 from influstat.statistics.setting import CLUSTERED, CovarianceSetting
 from influstat.statistics.without_rows import WithoutRows
@@ -281,7 +281,7 @@ class Inference(InferenceOfFragility, Tabled):
 
     def _closed(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the same for squared error and phi S^-1, by Sherman and Morrison."""
-        leverage = Leverage(self.fit)
+        leverage = leverage_of(self.fit)
         counts = self.setting.counts
         phi = dispersion_from(leverage, counts, given=self.setting.dispersion)
         after, status = np.full((5, len(rows), self.fit.risk.shape[1]), np.nan), {}

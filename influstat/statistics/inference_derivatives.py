@@ -23,7 +23,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
 from influstat.statistics.dispersion import DEVIANCE, dispersion, pearson_slope, slope_in_eta
-from influstat.statistics.leverage import Leverage, expected_second
+from influstat.statistics.leverage import expected_second, leverage_of
 from influstat.statistics.sandwich import clusters_left, copy_leverage, row_factors, size, taken
 from influstat.statistics.setting import CovarianceSetting
 
@@ -64,7 +64,7 @@ class CaseDerivatives:
     def __init__(self, fit: Minimum, setting: CovarianceSetting) -> None:
         self.fit, self.setting = fit, setting
         require_linear(fit.risk, "derivatives of its inference")
-        leverage = self.leverage = Leverage(fit)
+        leverage = self.leverage = leverage_of(fit)
         risk, eta = leverage.risk, leverage.linear_predictor  # in coordinates in which S has an inverse
         self.X: FloatArray = risk.design.rows(slice(None))
         self.weights: FloatArray = risk.weights
@@ -79,7 +79,7 @@ class CaseDerivatives:
         self.curvature = self.weights * leverage.second
         self.second = leverage.second  # of the scores, whichever information S is by
         if setting.information == "expected":
-            expected = self.leverage = Leverage(fit, "expected")
+            expected = self.leverage = leverage_of(fit, "expected")
             self.inverse, self.curvature = expected.inverse, self.weights * expected.second
             self.bend = self.weights * slope_in_eta(lambda eta: expected_second(risk, eta), eta)
         found = None if fit.chart is None else fit.chart.coordinates

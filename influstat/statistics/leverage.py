@@ -69,12 +69,11 @@ class Leverage:
         inner = fit.regular
         risk = self.risk = require_linear(inner.risk, "leverages")
         self.penalty: FloatArray = risk.penalty.hessian(inner.theta).dense()  # K, sum scale
-        eta = risk.linear_predictor(inner.theta)
         self.theta = inner.theta
-        self.linear_predictor: FloatArray = eta
-        self.first: FloatArray = risk.loss.first(risk.y, eta)
+        self.linear_predictor: FloatArray = risk.linear_predictor(inner.theta)
+        self.first: FloatArray = risk.slopes(inner.theta)
         self.second: FloatArray = (
-            expected_second(risk, eta) if information == "expected" else risk.loss.second(risk.y, eta)
+            self.expected_second if information == "expected" else risk.curvatures(inner.theta)
         )
         self._curvature: FloatArray = risk.weights * self.second
         self.transform, self.penalty_share = self._coordinates()
@@ -90,6 +89,11 @@ class Leverage:
             return self.transform
         found = self._chart.coordinates
         return np.where(found.determined[:, None], found.lift(self.transform), np.nan)
+
+    @cached_property
+    def expected_second(self) -> FloatArray:
+        """E(l2_i), shape (n,)."""
+        return expected_second(self.risk, self.linear_predictor)
 
     def gram(self) -> FloatArray:
         """Return the sum of w_i l2_i x_i x_i', shape (p, p)."""
@@ -145,6 +149,12 @@ class Leverage:
     def penalty_part(self, weights: FloatArray) -> FloatArray:
         """Return the part w_i / W of the penalty that leaves with each row: 0 under "fixed"."""
         return weights * self.risk.protocol.carried(self.risk.total_weight)
+
+
+def leverage_of(fit: Minimum, information: str = "observed") -> Leverage:
+    """Return the leverages of a fit, the same again to all who ask."""
+    choice("information", information, INFORMATION)
+    return fit.kept.once(f"leverage, {information}", None, lambda: Leverage(fit, information))
 
 
 def coordinates_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,18 @@ class LinearSetting:
         """Return the dispersion; columns that need it are refused earlier where there is none."""
         assert self.dispersion is not None
         return self.dispersion
+
+    @cached_property
+    def direction(self) -> FloatArray:
+        """Whether the mean of each row grows with its linear predictor, 1 or -1, shape (n,)."""
+        return residuals.direction(self.leverage.risk, self.leverage.linear_predictor)
+
+    @cached_property
+    def deviance_residuals(self) -> FloatArray:
+        """The roots of the rows' parts of the deviance, with the sign of y minus its mean, shape (n,)."""
+        risk, eta = self.leverage.risk, self.leverage.linear_predictor
+        parts = risk.weights * residuals.unit_deviance(risk, eta)
+        return np.asarray(-self.direction * np.sign(self.leverage.first) * np.sqrt(parts))
 
     @property
     def quadratic(self) -> bool:
@@ -102,16 +115,17 @@ class LinearMeasures:
 
     # -- residuals -------------------------------------------------------------------------------------
 
-    def _all_residuals(self, function: Any) -> FloatArray:
-        leverage = self.setting.leverage
-        return np.asarray(function(leverage.risk, leverage.linear_predictor)[self.block.rows])
-
     def _deviance(self) -> FloatArray:
-        return self._all_residuals(residuals.deviance_residuals)
+        return np.asarray(self.setting.deviance_residuals[self.block.rows])
+
+    def _response(self, eta: FloatArray) -> FloatArray:
+        """Return y minus its mean at these linear predictors of the block, shape (k,)."""
+        risk = self.setting.leverage.risk
+        return np.asarray(risk.y[self.block.rows] - risk.loss.mean(eta))
 
     def resid_response(self) -> FloatArray:
         """Return y minus its mean."""
-        return self._all_residuals(residuals.response_residuals)
+        return self._response(self.setting.leverage.linear_predictor[self.block.rows])
 
     def resid_pearson(self) -> FloatArray:
         """Return Pearson residuals at dispersion 1."""
@@ -124,10 +138,8 @@ class LinearMeasures:
 
     def resid_press(self) -> FloatArray:
         """Return y minus its mean without the row."""
-        leverage, rows = self.setting.leverage, self.block.rows
-        eta = leverage.linear_predictor.copy()
-        eta[rows] += np.einsum("ij,ij->i", self.block.coordinates, self.block.change)
-        return np.asarray(residuals.response_residuals(leverage.risk, eta)[rows])
+        moved = np.einsum("ij,ij->i", self.block.coordinates, self.block.change)
+        return self._response(self.setting.leverage.linear_predictor[self.block.rows] + moved)
 
     def resid_deviance(self) -> FloatArray:
         """Return deviance residuals at dispersion 1."""
@@ -170,7 +182,7 @@ class LinearMeasures:
 
     def _fitted_change(self, phi: Any) -> FloatArray:
         change = -np.einsum("ij,ij->i", self.block.coordinates, self.block.change)
-        change *= self._all_residuals(residuals.direction)
+        change *= self.setting.direction[self.block.rows]
         at_zero = self.square == 0  # a row of zeros predicts its offset whatever theta is
         size = np.sqrt(phi * np.where(at_zero, 1.0, self.square))
         return np.asarray(np.where(at_zero, 0.0, change) / size)

@@ -29,7 +29,7 @@ from influstat.statistics.dispersion import counts_of
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.flags import RULES, flags
 from influstat.statistics.inference import Inference
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import leverage_of
 from influstat.statistics.read_inference import inference
 from influstat.statistics.refusals import remedied
 from influstat.statistics.report import SHOWN, CoefficientReport
@@ -155,7 +155,7 @@ def _of_groups(fit: Minimum, groups: Groups, theta: FloatArray) -> Measures:
     """Return the sum of the leverages and Cook's distance of groups whose refits are theta, (k, p)."""
     measures: Measures = {}
     with suppress(Unsupported):
-        leverage = Leverage(fit, fit.stated.information)
+        leverage = leverage_of(fit, fit.stated.information)
         measures["hat_diag"] = groups.sums(leverage.values)
         phi = dispersion_from(leverage, counts_of(fit, None), given=fit.stated.dispersion)
         risk, freedom = require_linear(fit.risk, "leverages"), leverage.effective_degrees_of_freedom

@@ -14,7 +14,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
 from influstat.statistics.adjusted_clusters import adjusted_sums
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import Leverage, leverage_of
 from influstat.statistics.setting import BY_LEVERAGE, CovarianceSetting
 
 ONE = 1e-10  # 1 - leverage below which it is 0 up to rounding
@@ -28,7 +28,7 @@ def count(fit: Minimum, setting: CovarianceSetting) -> tuple[float, float]:
     """Return N and the effective degrees of freedom (p where the risk has no linear predictor)."""
     total = float(setting.counts.sum())
     try:
-        leverage = Leverage(fit, setting.information)
+        leverage = leverage_of(fit, setting.information)
     except Unsupported:
         return total, float(len(fit.theta))
     return total, leverage.effective_degrees_of_freedom
@@ -127,7 +127,7 @@ def row_factors(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     scale = np.divide(weights**2, setting.counts, out=np.zeros(len(weights)), where=setting.counts > 0)
     if setting.kind not in BY_LEVERAGE:
         return scale
-    leverage = Leverage(fit, setting.information)
+    leverage = leverage_of(fit, setting.information)
     h = copy_leverage(leverage, setting)
     scale = np.where(h > 1.0 - ONE, 0.0, scale)  # no residual: see lost_coefficients
     h = np.where(h > 1.0 - ONE, 0.0, h)
@@ -151,7 +151,7 @@ def rows_at_one(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.intp]:
     """Return the rows of leverage 1 where the form divides by 1 - leverage; none where it does not."""
     if setting.kind not in BY_LEVERAGE:
         return np.zeros(0, dtype=np.intp)
-    leverage = Leverage(fit, setting.information)
+    leverage = leverage_of(fit, setting.information)
     return np.flatnonzero(copy_leverage(leverage, setting) > 1.0 - ONE)
 
 

@@ -23,7 +23,7 @@ from influstat.risks.linear import as_linear
 from influstat.statistics.dispersion import dispersion
 from influstat.statistics.flags import flags
 from influstat.statistics.inference import Inference
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import leverage_of
 from influstat.statistics.reporting import checked
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _fitted(fit: Minimum, inference: Inference | None) -> tuple[dict[str, str], 
 def _spread(fit: Minimum, inference: Inference) -> dict[str, str]:
     """Return residual degrees of freedom, and the variance of y at unit weight, sigma^2 of least squares."""
     setting, risk = inference.setting, as_linear(fit.risk)
-    leverage = Leverage(fit, setting.information)
+    leverage = leverage_of(fit, setting.information)
     phi = dispersion(leverage, setting.counts, given=setting.dispersion)
     used = leverage.effective_degrees_of_freedom if setting.parameters is None else setting.parameters
     scale = phi.value / (constant_second(getattr(risk, "loss", None)) or 1.0)

@@ -25,7 +25,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.dispersion import DEVIANCE, dispersion_of
 from influstat.statistics.expanded_variances import ExpandedVariances
-from influstat.statistics.leverage import Leverage
+from influstat.statistics.leverage import leverage_of
 from influstat.statistics.sandwich import ONE
 from influstat.statistics.setting import CovarianceSetting
 
@@ -71,7 +71,7 @@ class WithoutRows:
     def __init__(self, fit: Minimum, setting: CovarianceSetting) -> None:
         self.setting, self._fit = setting, fit
         self.risk = require_linear(fit.risk, "inference without rows")
-        self.leverage = Leverage(fit, setting.information)
+        self.leverage = leverage_of(fit, setting.information)
         p = len(self.leverage.theta)
         self.upper = np.triu_indices(p)
         self.twice = np.where(self.upper[0] == self.upper[1], 1.0, 2.0)

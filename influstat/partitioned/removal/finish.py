@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from influstat.curvature.base import Hessian
+from influstat.input.kept import Kept
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.partitioned.answers.part import Left, Part, Table
@@ -20,6 +21,7 @@ from influstat.partitioned.removal.center import GatheredExpansion
 from influstat.partitioned.removal.expanded import every_row
 from influstat.partitioned.removal.question import LeaveOut
 from influstat.partitioned.risk import PartitionedRisk
+from influstat.removal.engine.shared import Shared
 from influstat.removal.methods.base import BLOCK, Method
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.newton_step import NewtonStep
@@ -75,9 +77,10 @@ class Finish:
         method: Method
         if risk.quadratic:
             method = ClosedForm(expansion, groups)
+        elif question.method == "newton":
+            method = NewtonStep(expansion, groups)
         else:
-            kind = NewtonStep if question.method == "newton" else ExactRefit
-            method = kind(expansion, groups)
+            method = ExactRefit(Shared(expansion, Kept()), groups)
         found = method.remove(groups)
         rows = question.sums.rows(expansion, positions) if question.reading.bounds and question.sums else None
         minimum = PartMinimum(risk, self._theta, self._hessian)

@@ -6,6 +6,7 @@ matrix, scaled to a unit diagonal before its Cholesky factor L is taken, so unit
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -64,6 +65,14 @@ class Anchor:
         except LinAlgError:
             raise SingularHessian("The Hessian without the rows is singular.") from None
         self._give_up = give_up
+
+    def giving_up(self) -> Anchor:
+        """Return the same, but with the rows of least leverage left out of lower bounds on the curvature."""
+        other = copy(self)
+        vars(other).update(_give_up=True)
+        for name in ("kept", "given_up_leverage"):
+            vars(other).pop(name, None)
+        return other
 
     @property
     def entries(self) -> int:

@@ -13,6 +13,7 @@ from influstat.algebra.packed import packed_size
 from influstat.algebra.rounding import Blur
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
+from influstat.input.kept import Kept
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
@@ -43,18 +44,27 @@ Chosen = NDArray[np.intp]
 _Largest = tuple[NDArray[np.intp], FloatArray]
 
 
-def certify_in(there: RowSpace | Chart, groups: Groups, u: FloatArray, theta: FloatArray) -> Certificate:
+def certify_in(
+    there: RowSpace | Chart, groups: Groups, u: FloatArray, theta: FloatArray, kept: Kept | None = None
+) -> Certificate:
     """Return the certificate of theta (k, p), proven in other coordinates, in which it is u (k, r)."""
-    found = certify(there.risk, there.start, groups, u, blur=there.blur())
+    found = certify(there.risk, there.start, groups, u, blur=there.blur(), kept=kept)
     return replace(found, coordinates=there, reported=theta)
 
 
 def certify(
-    risk: Risk, at: FloatArray, groups: Groups, theta: FloatArray, *, blur: Blur = NO_BLUR
+    risk: Risk,
+    at: FloatArray,
+    groups: Groups,
+    theta: FloatArray,
+    *,
+    blur: Blur = NO_BLUR,
+    kept: Kept | None = None,
 ) -> Certificate:
     """Return the certificate of theta (k, p), any coefficients without each group; `at` is theta-hat (p,).
 
-    `blur` says how far the rows of the risk are off those that are meant.
+    `blur` says how far the rows of the risk are off those that are meant; `kept` is what the minimum at
+    theta-hat has been asked for already.
 
     Returns
     -------
@@ -63,7 +73,7 @@ def certify(
     linear, classes = as_linear(risk), class_predictors_of(risk)
     point: Point
     if linear is not None:
-        point = LinearPoint(linear, at)
+        point = LinearPoint(linear, at, kept)
     elif classes is not None:
         point = SoftmaxPoint(classes, at)
     else:
@@ -132,7 +142,7 @@ class _Work:
         usable = np.isfinite(self.theta).all(axis=1) & ~self.emptied
         with np.errstate(over="ignore", invalid="ignore"):
             if usable.any():
-                self._expanded(rows.anchor, kept, np.flatnonzero(usable), ExpandedRows(rows))
+                self._expanded(rows.anchor, kept, np.flatnonzero(usable), ExpandedRows(rows, rows.anchor))
         return self._named()
 
     def _named(self) -> Certificate:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
+from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.measured import Measured
 from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.plan import TOLERANCE
@@ -20,10 +21,10 @@ class ExpandedRows:
     of slopes at theta-hat as `Expansion.slope_error` says.
     """
 
-    def __init__(self, rows: AllRows) -> None:
-        self.rows, self._anchor = rows, rows.anchor
+    def __init__(self, rows: AllRows, anchor: Anchor) -> None:
+        self.rows, self._anchor = rows, anchor  # the same coordinates, with what the certificate gives up
         self._error = rows.expansion.slope_error
-        self._given_up = rows.anchor.given_up_leverage
+        self._given_up = anchor.given_up_leverage
 
     def measure(
         self, groups: Groups, theta: FloatArray, left: FloatArray

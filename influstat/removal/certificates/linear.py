@@ -8,13 +8,13 @@ from functools import cached_property
 import numpy as np
 
 from influstat.input.groups import Groups, Indices
+from influstat.input.kept import Kept
 from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import Measured, Quadratic, measure
-from influstat.removal.engine.expanded import AllRows
-from influstat.removal.engine.plan import cheapest
+from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
 from influstat.risks.linear import LinearRisk
 
@@ -22,8 +22,9 @@ from influstat.risks.linear import LinearRisk
 class LinearPoint:
     """A `LinearRisk` around theta (p,), as `theorem.Point` asks."""
 
-    def __init__(self, risk: LinearRisk, theta: FloatArray) -> None:
+    def __init__(self, risk: LinearRisk, theta: FloatArray, kept: Kept | None = None) -> None:
         self.risk, self.theta = risk, theta
+        self._kept = Kept() if kept is None else kept
         self.shape, self.weights, self.total_weight = risk.shape, risk.weights, risk.total_weight
         self.protocol = risk.protocol
         self.concordance = risk.loss.self_concordance
@@ -52,15 +53,18 @@ class LinearPoint:
         return LinearPoint(self.risk, theta)
 
     @cached_property
-    def _expansion(self) -> Expansion:
-        return Expansion(self.risk, self.theta)
+    def _shared(self) -> Shared:
+        expansion = self._kept.once("expansion", None, lambda: Expansion(self.risk, self.theta))
+        return Shared(expansion, self._kept)
 
     def anchor(self, kept: float, without: Indices | None = None) -> Anchor:
         """Return the Hessian here, with this share of the penalty, of all rows or without some."""
         risk = self.risk
+        if without is None:
+            anchor = self._shared.anchor(kept)
+            return anchor.giving_up() if self.concordance > 0 else anchor
         weights = risk.weights * risk.loss.second(risk.y, risk.linear_predictor(self.theta))
-        if without is not None:
-            weights[without] = 0.0
+        weights[without] = 0.0
         penalty = risk.penalty.hessian(self.theta).scaled(kept)
         return Anchor(risk.design, weights, penalty, give_up=self.concordance > 0)
 
@@ -71,18 +75,16 @@ class LinearPoint:
     def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
         """Return what measures many removals around this point."""
         if self.risk.quadratic:
-            return Quadratic(self.risk, self.theta).measure
+            return Quadratic(self._shared.expansion).measure
         return lambda groups, theta, left: self.measure(anchor, groups, theta, left)
 
     def measure(self, anchor: Anchor, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:
         """Measure by sums over all rows."""
-        return measure(self._expansion, anchor, groups, theta, left)
+        return measure(self._shared.expansion, anchor, groups, theta, left)
 
     def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
         """Return what measures by sums that are expanded once, where that is cheaper; else None."""
         if self.risk.quadratic:
             return None
-        plan = cheapest(self._expansion, anchor, groups)
-        if plan.order <= 2:
-            return None
-        return ExpandedRows(AllRows.planned(self._expansion, anchor, plan))
+        rows = self._shared.planned(groups)[1]
+        return None if rows is None else ExpandedRows(rows, anchor)

@@ -11,7 +11,6 @@ from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.expansion import Expansion, Remainder
-from influstat.risks.linear import LinearRisk
 
 HOPELESS = 100.0  # c times a path beyond which there is no certificate: e^100
 
@@ -77,8 +76,8 @@ class Quadratic:
     grad F_-S(theta) = grad F_-S(theta-hat) + (X'diag(w l2)X - that of S + (1 - omega_S) K) delta.
     """
 
-    def __init__(self, risk: LinearRisk, at: FloatArray) -> None:
-        self._expansion = Expansion(risk, at)
+    def __init__(self, expansion: Expansion) -> None:
+        self._expansion, risk, at = expansion, expansion.risk, expansion.theta
         slip = risk.design.absolute_dot(np.abs(at)) + np.abs(risk.offset) + np.abs(risk.y)
         n, p = risk.shape
         size = unit_rounding(n) * np.abs(self._expansion.first)

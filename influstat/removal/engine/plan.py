@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dgemm
 
 from influstat.algebra.packed import packed_size
-from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.losses.base import Loss, higher_bounds
@@ -92,21 +91,6 @@ def seconds_of(operations: float) -> float:
 def sums(k: int, n: int, p: int) -> Plan:
     """Return the plan that sums over all rows for each of k removals."""
     return Plan(removals=k, order=2, kept=0, swept=k, operations=k * SWEEPS * _sweep(n, p))
-
-
-def planned(expansion: Expansion, groups: Groups) -> tuple[Plan, Anchor | None]:
-    """Return the plan, and the coordinates that it has needed."""
-    risk = expansion.risk
-    plan = sums(len(groups), *risk.shape)
-    if not worth_expanding(risk.loss, len(groups), *risk.shape):
-        return plan, None
-    left = float(np.mean(expansion.left(groups)))
-    try:
-        penalty = expansion.penalty_hessian.scaled(left)
-        anchor = Anchor(risk.design, expansion.second, penalty, give_up=False)
-    except SingularHessian:  # too few digits for proofs
-        return plan, None
-    return cheapest(expansion, anchor, groups), anchor
 
 
 def cheapest(expansion: Expansion, anchor: Anchor, groups: Groups) -> Plan:

@@ -19,7 +19,7 @@ from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
 from influstat.removal.engine.chord import Refits, at_once, refits
 from influstat.removal.engine.expanded import AllRows
-from influstat.removal.engine.plan import planned
+from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
@@ -37,12 +37,11 @@ MANY = 2**20  # coefficients of removals handed over together where few need suc
 class ExactRefit(Method):
     """Minimisers of F_k, each with its gradient."""
 
-    def __init__(self, expansion: Expansion, groups: Groups) -> None:
-        self.expansion = expansion
+    def __init__(self, shared: Shared, groups: Groups) -> None:
+        self.expansion = expansion = shared.expansion
         self._newton = NewtonStep(expansion, groups)
-        plan, anchor = planned(expansion, groups)
+        plan, self._rows = shared.planned(groups)
         self.operations = plan.operations
-        self._rows = None if anchor is None or plan.order == 2 else AllRows.planned(expansion, anchor, plan)
         if self._rows is not None:  # so that the few that the expansion leaves share their sums
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
 

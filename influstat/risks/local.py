@@ -1,0 +1,57 @@
+"""The rows of a linear risk at one theta: what its value, gradient and Hessian there have in common."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from influstat.input.validation import FloatArray
+from influstat.losses.base import Loss
+from influstat.risks.rows import Rows
+
+
+class Local:
+    """Slopes and curvatures of the rows at theta (p,), each found when it is first asked for.
+
+    Nothing here is as large as the rows: a few vectors of n and of p, read-only, since all share them.
+    """
+
+    def __init__(self, loss: Loss, rows: Rows, theta: FloatArray) -> None:
+        self.theta = np.array(theta, dtype=np.float64)  # the caller may go on with his own
+        self._loss, self._rows = loss, rows
+
+    @cached_property
+    def eta(self) -> FloatArray:
+        """The linear predictors, shape (n,)."""
+        return _shared(self._rows.linear_predictor(self.theta))
+
+    @cached_property
+    def first(self) -> FloatArray:
+        """The slopes l1_i, shape (n,)."""
+        return _shared(self._loss.first(self._rows.y, self.eta))
+
+    @cached_property
+    def second(self) -> FloatArray:
+        """The curvatures l2_i, shape (n,)."""
+        return _shared(self._loss.second(self._rows.y, self.eta))
+
+    @cached_property
+    def gradient(self) -> FloatArray:
+        """The sum of w_i l1_i x_i, shape (p,)."""
+        return self._rows.design.transpose_dot(self._rows.weighted(self.first))
+
+    @cached_property
+    def scale(self) -> FloatArray:
+        """The sum of w_i |x_i| (|l1_i| + |l2_i| (|x_i|'|theta| + |o_i|)), shape (p,)."""
+        design = self._rows.design
+        spread = design.absolute_dot(np.abs(self.theta)) + np.abs(self._rows.offset)
+        size = np.abs(self.first) + np.abs(self.second) * spread
+        return design.absolute_transpose_dot(self._rows.weighted(size))
+
+
+def _shared(values: FloatArray) -> FloatArray:
+    """Return the values so that nobody can write to them; a loss may have kept its own array."""
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view

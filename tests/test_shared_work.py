@@ -1,0 +1,134 @@
+"""What several questions at one theta have in common is found once: sums over all rows are counted."""
+
+import gc
+import pickle
+import weakref
+from unittest import mock
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import influstat as ist
+from influstat.input.design import Design
+from influstat.minimise.descent import WIDE
+from influstat.removal.engine.tensors import Tensors
+from tests.tolerance import EPSILON, STOP
+
+N, P = 2000, WIDE + 6
+
+
+@pytest.fixture
+def rows():
+    """Return rows of many columns, classes, and some test rows."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((N, P))
+    y = (rng.random(N) < 1.0 / (1.0 + np.exp(-X @ rng.standard_normal(P) / np.sqrt(P)))).astype(int)
+    return X, y, rng.standard_normal((3, P)), rng.integers(0, 2, 3)
+
+
+def counted(name):
+    """Return a patch of a method of designs that counts its calls."""
+    return mock.patch.object(Design, name, autospec=True, side_effect=getattr(Design, name))
+
+
+@pytest.mark.parametrize("tol", [1e-4, 1e-6, 1e-8])
+def test_polishing_entry_and_influence_sum_the_hessian_twice(rows, tol):
+    # Once where the library stopped, once at the minimum; steps near it share a factor, as far as they go.
+    X, y, X_test, y_test = rows
+    estimator = LogisticRegression(C=1.0, tol=tol, max_iter=1000).fit(X, y)
+    with counted("gram") as gram:
+        fit = ist.from_sklearn(estimator, X, y, polish=True)
+        fit.influence().on_loss(X_test, y_test)
+        fit.influence().on_theta()
+    assert gram.call_count == 2
+    # A gradient is right to a few epsilons of each of its n terms: as exact as with a factor at every step.
+    assert fit.stationarity <= 4 * np.sqrt(N) * EPSILON
+
+
+def test_a_step_whose_factor_is_old_gets_one_of_its_own(rows):
+    X, y, _, _ = rows
+    risk = ist.LinearRisk(ist.LogisticLoss(), X, y, penalty=ist.L2(1.0))
+    with mock.patch("influstat.minimise.descent.SHARP", 1.0):  # factors are kept however little they help
+        far = ist.Fit.minimise(risk)
+    with mock.patch("influstat.minimise.descent.WIDE", np.inf):  # and never
+        truth = ist.Fit.minimise(risk)
+    assert far.stationarity <= STOP
+    np.testing.assert_allclose(far.theta, truth.theta, rtol=0, atol=10 * STOP)  # condition below 10
+
+
+def test_value_gradient_and_hessian_share_one_linear_predictor(rows):
+    X, y, _, _ = rows
+    risk = ist.LinearRisk(ist.LogisticLoss(), X, y, penalty=ist.L2(1.0))
+    theta = np.full(P, 0.01)
+    with counted("dot") as dot:
+        risk.value(theta)
+        risk.gradient(theta)
+        risk.curvature(theta)
+        risk.gradient_scale(theta)
+    assert dot.call_count == 1
+
+
+def test_a_theta_that_its_owner_changes_is_another(rows):
+    X, y, _, _ = rows
+    risk = ist.LinearRisk(ist.LogisticLoss(), X, y)
+    theta = np.full(P, 0.01)
+    before = risk.value(theta)
+    theta *= 2.0
+    fresh = ist.LinearRisk(ist.LogisticLoss(), X, y)
+    assert risk.value(theta) == fresh.value(theta) != before
+    with pytest.raises(ValueError, match="read-only"):  # what all share nobody writes to
+        risk.linear_predictor(theta)[0] = 1.0
+
+
+def many_rows():
+    """Return a fit of so many rows that sums over all of them are expanded, and tensors that it shares."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((9000, 3))
+    y = (rng.random(len(X)) < 1.0 / (1.0 + np.exp(-X[:, 0]))).astype(int)
+    return ist.Logistic(lam=0.5, protocol="fixed").fit(X, y)
+
+
+def test_removals_certificates_and_inference_expand_the_sums_once():
+    fit = many_rows()
+    with (
+        counted("gram") as gram,
+        mock.patch("influstat.removal.engine.expanded.Tensors", side_effect=Tensors) as tensors,
+    ):
+        removal = fit.leave_one_out()
+        assert removal.certificate.certified.all()
+        fit.inference().leave_one_out()
+        fit.leave_one_out(method="newton")
+        fit.diagnostics()
+        fit.diagnostics("dfbetas")
+    assert tensors.call_count == 1
+    assert gram.call_count <= 2  # of the refits' coordinates, and of the leverages' with their penalty
+
+
+def test_what_is_kept_goes_with_the_fit_and_not_into_a_pickle():
+    fit = many_rows()
+    before = len(pickle.dumps(fit))
+    removal = fit.leave_one_out()
+    assert removal.certificate.certified.all()
+    fit.diagnostics()
+    assert len(pickle.dumps(fit)) < before + 1000  # not even one number a row
+    again = pickle.loads(pickle.dumps(fit)).leave_one_out()
+    np.testing.assert_array_equal(again.theta, removal.theta)
+    gone = weakref.ref(fit.risk)
+    gc.collect()
+    gc.disable()  # nothing may wait for it: designs are large
+    try:
+        del fit, removal, again
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_fit_without_near_rows_has_the_same_inference_by_inverses_and_eigenvalues():
+    fit = many_rows()
+    found = fit.inference().leave_one_out()
+    with mock.patch("influstat.statistics.expanded_variances.NEAR", np.inf):
+        truth = fit.inference().leave_one_out()
+    # Inverses of matrices whose condition is below 2: a few roundings for each of p terms of the variance.
+    size = np.max(fit.inference().table.standard_errors)
+    np.testing.assert_allclose(found.standard_errors, truth.standard_errors, rtol=0, atol=64 * EPSILON * size)
