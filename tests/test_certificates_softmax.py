@@ -8,13 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import influstat as ist
-from influstat.curvature.softmax import SoftmaxCurvature, sum_of_others
+from influstat.curvature.softmax import SoftmaxCurvature, probabilities, sum_of_others
 from influstat.errors import InflustatError
 from influstat.input.design import Design
 from influstat.input.groups import read_groups
 from influstat.removal.certificates import class_bounds
 from influstat.removal.certificates.certify import certify
-from influstat.removal.certificates.softmax import SoftmaxPoint, probabilities
+from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.removal.certificates.theorem import Constants
 from influstat.risks.class_predictors import class_predictors_of
 from tests.budget import examples

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.symmetric import Diagonal
+from influstat.curvature.softmax import SoftmaxCurvature
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 from influstat.risks.contract import Risk
@@ -92,6 +93,19 @@ class ClassPredictors:
         columns = np.ascontiguousarray(np.swapaxes(columns, 1, 2))
         found = self.design.dot(columns.reshape(len(columns), -1))
         return found.reshape(len(found), self.classes, len(theta))
+
+    def data_hessian(self, pi: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the Hessian of rows of these weights at probabilities pi (n, K), with the gauge, (p, p).
+
+        Returns
+        -------
+        ndarray, shape (p, p)
+            Sum scale, without the penalty.
+        """
+        none = np.zeros_like(self.strengths)
+        whole = SoftmaxCurvature(self.design, weights, pi, none, self.gauge).to_dense()
+        first = self.design.shape[1] if self.reference else 0
+        return whole[first:, first:]
 
     def functionals(self, x: FloatArray, own: NDArray[np.intp]) -> FloatArray:
         """Return the gradients of eta_b - eta_own in theta for rows x (m, q), all b: shape (m, K, p)."""

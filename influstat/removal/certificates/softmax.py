@@ -46,19 +46,12 @@ import numpy as np
 
 from influstat.algebra.downdate import Downdate
 from influstat.algebra.rounding import LONG_EPSILON, unit_rounding
-from influstat.curvature.softmax import SoftmaxCurvature, sum_of_others
+from influstat.curvature.softmax import probabilities
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.measured import HOPELESS, Measured
 from influstat.risks.class_predictors import ClassPredictors
-
-
-def probabilities(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return pi and 1 - pi of predictors (n, K) or (n, K, k), each right to a few epsilon of itself."""
-    weights = np.exp(eta - eta.max(axis=1, keepdims=True))
-    total = weights.sum(axis=1, keepdims=True)
-    return weights / total, sum_of_others(weights) / total
 
 
 class SoftmaxAnchor(Anchor):
@@ -67,10 +60,7 @@ class SoftmaxAnchor(Anchor):
     def __init__(
         self, rows: ClassPredictors, weights: FloatArray, pi: FloatArray, rest: FloatArray, kept: float
     ) -> None:
-        none = np.zeros_like(rows.strengths)
-        whole = SoftmaxCurvature(rows.design, weights, pi, none, rows.gauge).to_dense()
-        first = rows.design.shape[1] if rows.reference else 0
-        gram = whole[first:, first:]
+        gram = rows.data_hessian(pi, weights)
         second = 0.5 * np.sum(pi * rest, axis=1)
         terms = rows.shape[0] + 2 * rows.classes  # an entry's sum, and what its probabilities took
         penalty = rows.penalty.scaled(kept)
