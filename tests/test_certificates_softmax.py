@@ -296,6 +296,7 @@ def test_without_a_margin_for_rounding_some_errors_are_beyond_their_bounds(monke
         monkeypatch.setattr(f"influstat.removal.certificates.{name}", lambda terms: 0.0)
     for name in ("softmax.LONG_EPSILON", "class_bounds.EPSILON", "bounds.EPSILON"):
         monkeypatch.setattr(f"influstat.removal.certificates.{name}", 0.0)
+    monkeypatch.setattr("influstat.removal.class_expansion.unit_rounding", lambda terms: 0.0)
     problem = plain_problem(folded=False)
     truth, fit = SoftmaxTruth(problem), ist.Fit.minimise(problem.risk())
     found, true = fit.leave_one_out(), true_minimisers(truth, [[row] for row in range(40)], fit.theta)

@@ -7,6 +7,7 @@ that the protocol leaves.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +21,16 @@ from influstat.removal.methods.general import left_over
 from influstat.risks.linear import LinearRisk
 
 ROUNDED = 32.0  # epsilon: slopes at theta-hat, near it and of rows removed, each right to a few
+
+
+@dataclass(frozen=True, eq=False)
+class Curved:
+    """What rows that leave take of the Hessian: the sum of curvature_s times the squares of columns."""
+
+    columns: FloatArray  # shape (p, s)
+    curvature: FloatArray  # shape (s,)
+    parts: Groups  # which columns leave together
+    slopes: FloatArray | None = None  # the row's gradient is its one column times this, shape (s,); or None
 
 
 class Expansion:
@@ -64,10 +75,32 @@ class Expansion:
         size += unit_rounding(p) * self.second * slip
         return np.asarray(2.0 * risk.design.absolute_transpose_dot(size))
 
+    def held_error(self, size: FloatArray) -> FloatArray:
+        """Return a bound on the rounding of the penalty's gradient at coefficients |theta| (p,), that shape."""
+        penalty = self.risk.penalty
+        terms = penalty.hessian(self.theta).terms
+        return np.asarray(unit_rounding(terms) * penalty.gradient_scale(size))
+
     @cached_property
     def data_hessian(self) -> FloatArray:
         """X' diag(w l2) X, shape (p, p)."""
         return self.risk.design.gram(self.second)
+
+    @property
+    def concordance(self) -> float:
+        """C with |l3| <= c l2."""
+        return float(self.risk.loss.self_concordance)
+
+    @property
+    def flat(self) -> bool:
+        """Whether only the rows hold theta along some direction."""
+        return bool(self.risk.penalty.flat(self.risk.shape[1]).size)
+
+    def curved(self, groups: Groups) -> Curved:
+        """Return one column for each row that leaves."""
+        rows = groups.members
+        columns = self.risk.design.rows(rows).T
+        return Curved(columns, self.second[rows], groups, self.first[rows])
 
     def hessian_without(self, rows: Indices, factor: float) -> FloatArray:
         """Return the Hessian of the rows that are left, summed anew: no cancellation."""

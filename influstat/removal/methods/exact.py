@@ -17,12 +17,13 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
-from influstat.removal.engine.chord import Refits, at_once, refits
+from influstat.removal.engine.chord import ExpandedSum, Refits, at_once, refits
 from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.plan import planned
-from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
+from influstat.removal.local import Local, LocalRemainder
 from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.newton_step import NewtonStep
 
@@ -34,16 +35,13 @@ FAR = 5.0  # c |x_j'delta| beyond which an unpenalised minimum might be a flight
 MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
 
-class ExactRefit(Method):
-    """Minimisers of F_k, each with its gradient."""
+class SharedRefit(Method):
+    """Minimisers of F_k, each with its gradient; on `rows`, the sum that is expanded, where there is one."""
 
-    def __init__(self, expansion: Expansion, groups: Groups) -> None:
-        self.expansion = expansion
+    def __init__(self, expansion: Local, groups: Groups, operations: float, rows: ExpandedSum | None) -> None:
+        self.expansion, self.operations, self._rows = expansion, operations, rows
         self._newton = NewtonStep(expansion, groups)
-        plan, anchor = planned(expansion, groups)
-        self.operations = plan.operations
-        self._rows = None if anchor is None or plan.order == 2 else AllRows.planned(expansion, anchor, plan)
-        if self._rows is not None:  # so that the few that the expansion leaves share their sums
+        if rows is not None:  # so that the few that the expansion leaves share their sums
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
 
     def remove(self, groups: Groups) -> Outcome:
@@ -72,7 +70,7 @@ class ExactRefit(Method):
         inverse = Downdated(self.expansion, self._newton.shared, groups, remainder.factors)
         if start is None:
             start = self.expansion.theta[:, None] + self._newton.step(remainder, inverse)[0]
-        chord = Chord(remainder, inverse, start)
+        chord = Chord(self.expansion, remainder, inverse, start)
         chord.run()
         status = [""] * len(groups)
         for k in np.flatnonzero(~chord.done).tolist():
@@ -93,9 +91,18 @@ class ExactRefit(Method):
         return np.asarray(norms / self.expansion.risk.total_weight)
 
 
-def refits_of(rows: AllRows, newton: NewtonStep, groups: Groups) -> Refits:
+class ExactRefit(SharedRefit):
+    """The same for one predictor per row."""
+
+    def __init__(self, expansion: Expansion, groups: Groups) -> None:
+        plan, anchor = planned(expansion, groups)
+        rows = None if anchor is None or plan.order == 2 else AllRows.planned(expansion, anchor, plan)
+        super().__init__(expansion, groups, plan.operations, rows)
+
+
+def refits_of(rows: ExpandedSum, newton: NewtonStep, groups: Groups) -> Refits:
     """Return the refits on the expanded sum, from the Newton step on."""
-    expansion, k = rows.expansion, len(groups)
+    expansion, k = newton.expansion, len(groups)
     p = len(expansion.theta)
     theta, done, norms = np.empty((p, k)), np.zeros(k, dtype=np.bool_), np.empty(k)
     start = 0
@@ -113,8 +120,10 @@ def refits_of(rows: AllRows, newton: NewtonStep, groups: Groups) -> Refits:
 class Chord:
     """The shared iteration; afterwards `theta`, `norms`, `done`, and `left` for those not done."""
 
-    def __init__(self, remainder: Remainder, inverse: Downdated, start: FloatArray) -> None:
-        self._expansion, self._groups, self._inverse = remainder.expansion, remainder.groups, inverse
+    def __init__(
+        self, expansion: Local, remainder: LocalRemainder, inverse: Downdated, start: FloatArray
+    ) -> None:
+        self._expansion, self._groups, self._inverse = expansion, remainder.groups, inverse
         self._scales = self._expansion.scales(remainder.groups)
         self._start = start
         center = remainder.gradients_at_center()
@@ -158,16 +167,16 @@ class Chord:
     def _doubt_flights(self) -> None:
         """Take back what may only look like a minimum: far off along unpenalised coefficients."""
         # Where the risk falls for ever the gradient vanishes too, at infinity; the Newton iteration tells.
-        risk = self._expansion.risk
+        concordance = self._expansion.concordance
         done = np.flatnonzero(self.done)
-        if not done.size or risk.loss.self_concordance == 0.0 or not risk.penalty.flat(risk.shape[1]).size:
+        if not done.size or concordance == 0.0 or not self._expansion.flat:
             return
         moved = self._expansion.remainder(self._groups.take(done)).movement(self.theta[:, done])
         with np.errstate(invalid="ignore"):
-            self.done[done[~(risk.loss.self_concordance * moved <= FAR)]] = False
+            self.done[done[~(concordance * moved <= FAR)]] = False
 
 
-def own_newton(expansion: Expansion, rows: Indices, start: FloatArray) -> FloatArray:
+def own_newton(expansion: Local, rows: Indices, start: FloatArray) -> FloatArray:
     """Return the minimiser without the rows by Newton's method of its own, or raise why there is none."""
     part = expansion.left_over(rows)
     try:
