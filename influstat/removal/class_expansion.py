@@ -94,7 +94,7 @@ class ClassExpansion:
         return np.asarray(rows.protocol.left(groups.sums(rows.weights), rows.total_weight))
 
     def own_slopes(self, groups: Groups, slopes: FloatArray | None = None) -> FloatArray:
-        """Return the sum of w_j (pi - e_y) (x) x_j over every group, shape (p, k); at theta-hat if not given."""
+        """Return the sum of w_j (pi - e_y) (x) x_j over every group, (p, k); at theta-hat if not given."""
         members = groups.members
         first = self.slopes[members] if slopes is None else slopes
         first = self.rows.weights[members, None] * first
@@ -136,7 +136,7 @@ class ClassExpansion:
         return 2.0 * self.rows.coefficients(np.ascontiguousarray(total.T))
 
     def held_error(self, size: FloatArray) -> FloatArray:
-        """Return a bound on the rounding of the gradients of penalty and level at coefficients |theta|, (p,)."""
+        """Return a bound on the rounding of the gradients of penalty and level at |theta| = size, (p,)."""
         error = unit_rounding(1) * self.penalty_hessian.absolute_dot(size)
         return np.asarray(error + unit_rounding(self.rows.classes) * self.rows.level(size[:, None])[:, 0])
 
@@ -181,6 +181,9 @@ class ClassRemainder:
         result = result + self.factors * rows.penalty.dot(theta) + rows.level(theta)
         result[:, np.isnan(theta).any(axis=0)] = np.nan
         return np.asarray(result)
+
+    def rough(self) -> None:
+        """Return None: slopes take as long as products with X."""
 
     def bend(self, delta: FloatArray) -> FloatArray:
         """Return the sum of w_j k3_j(d) (x) x_j over all rows, d = x_j delta_k: third cumulants, (p, K)."""

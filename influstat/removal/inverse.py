@@ -91,9 +91,7 @@ class Downdated:
     `solve` gives nan for them, since the shared factorisation has too few digits left.
     """
 
-    def __init__(
-        self, expansion: Local, shared: SharedInverse, groups: Groups, factors: FloatArray
-    ) -> None:
+    def __init__(self, expansion: Local, shared: SharedInverse, groups: Groups, factors: FloatArray) -> None:
         self.shared, self.factors = shared, factors
         self._expansion, self._groups = expansion, groups
         curved = expansion.curved(groups)

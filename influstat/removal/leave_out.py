@@ -18,12 +18,13 @@ from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt, doubt_once
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, named_column, require_fit
-from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.class_expansion import ClassExpansion
+from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.engine.class_plan import planned_classes
 from influstat.removal.engine.plan import Plan, planned, seconds_of
 from influstat.removal.expansion import Expansion
 from influstat.removal.gradients import blocks
+from influstat.removal.in_use import in_use
 from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.base import Method, Outcome, without
 from influstat.removal.methods.class_refits import ClassesOfRisk, ClassRefit, ClassSecondOrder
@@ -191,7 +192,9 @@ def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArr
     space, chart = fit.row_space, fit.chart
     if space is not None:
         return Minimum(space.risk, space.start, tolerance=np.inf), space.lift
-    return fit.regular, None if chart is None else chart.coordinates.lift
+    if chart is None:
+        return in_use(fit) or (fit, None)
+    return fit.regular, chart.coordinates.lift
 
 
 def _removal(

@@ -8,6 +8,7 @@ from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.expansion import Curved
+from influstat.removal.rough import Rough
 from influstat.risks.contract import Risk
 
 
@@ -27,6 +28,9 @@ class LocalRemainder(Protocol):
 
     def gradients(self, theta: FloatArray) -> FloatArray:
         """Return grad F_k at column k of theta, shape (p, K), nan with it."""
+
+    def rough(self) -> Rough | None:
+        """Return what finds gradients in float32, where that pays."""
 
     def movement(self, theta: FloatArray) -> FloatArray:
         """Return how far predictors of the rows left move from theta-hat at most, shape (K,)."""

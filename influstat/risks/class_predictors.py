@@ -121,7 +121,7 @@ class ClassPredictors:
         return whole[first:, first:]
 
     def roots(self, groups: Groups, pi: FloatArray, rest: FloatArray) -> tuple[FloatArray, Groups]:
-        """Return columns (p, s K) of which each row's curvature is the sum of squares, and the groups of them.
+        """Return columns (p, s K) whose squares add up to each row's curvature, and the groups of them.
 
         W = R R' with R_ac = delta_ac pi_a^1/2 - pi_a pi_c^1/2: the columns of row j are R_c (x) x_j. `pi` and
         `rest`, shape (s, K), are the probabilities of the groups' rows and 1 less them.

@@ -57,7 +57,9 @@ def at_once(p: int) -> int:
     return max(64, AT_ONCE // (2 * packed_size(p)))
 
 
-def refits(rows: ExpandedSum, groups: Groups, left: FloatArray, inverse: Downdated, start: FloatArray) -> Refits:
+def refits(
+    rows: ExpandedSum, groups: Groups, left: FloatArray, inverse: Downdated, start: FloatArray
+) -> Refits:
     """Return the minimisers of F_k for one block, by the cheaper expansion where that is sharp enough.
 
     Parameters

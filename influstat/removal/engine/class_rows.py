@@ -1,11 +1,12 @@
 """Sums over all rows of several classes, expanded once: nothing grows with n x K removals.
 
 In coordinates u of the anchor, |u|^2 = delta'C delta with C at least the Hessian of the data. Row j has
-predictors that move by d_j = (x_j'delta_a)_a, and its loss's derivatives along delta are the cumulants of d_ja
-with a drawn by pi_j. With the centred contrasts c_ja = z_ja - sum_b pi_jb z_jb, z_ja the coordinates of
+predictors that move by d_j = (x_j'delta_a)_a, and its loss's derivatives along delta are the cumulants of
+d_ja with a drawn by pi_j. With the centred contrasts c_ja = z_ja - sum_b pi_jb z_jb, z_ja the coordinates of
 e_a (x) x_j, and C_j = sum_a pi_ja c_ja c_ja',
 
-    T3 = sum_j w_j sum_a pi_ja c_ja^(x)3,    T4[u, u, u] = sum_j w_j [ sum_a pi_ja c_ja (c_ja'u)^3 - 3 C_j u (u'C_j u) ],
+    T3 = sum_j w_j sum_a pi_ja c_ja^(x)3
+    T4[u, u, u] = sum_j w_j [ sum_a pi_ja c_ja (c_ja'u)^3 - 3 C_j u (u'C_j u) ]
 
     sum_j w_j (pi(eta_j + d_j) - e_y) (x) x_j = (the same at 0) + A u + T3[u, u] / 2 + T4[u, u, u] / 6
                                                 + sum_{j kept} w_j rest_j (x) x_j + remainder,
@@ -19,8 +20,9 @@ Var = E D^2 <= r^2 / 4. The fourth cumulant along d, d, d, v is E[D (D^2 - 3 Var
 r^2; the fifth is E[D (D^3 - 6 Var D - 4 E D^3) V]. With |D| <= t r, t <= 1 the largest, Var <= t (1 - t) r^2
 and |E D^3| <= t r Var, so |D^3 - 6 Var D - 4 E D^3| is at most t r max(t^2 r^2 + 4 Var, 10 Var) <=
 r^3 max(t^2 (4 - 3 t), 10 t^2 (1 - t)) <= 1.5 r^3 (at t = 2/3). By Cauchy and Schwarz both cumulants are at
-most c_m r^(m - 2) (Var(d) Var(v))^1/2, which along the way grows by no more than e^r (`certificates.softmax`);
-Taylor's theorem, the sum over rows (again Cauchy and Schwarz) and sum_j w_j Var_j(d_j) <= |u|^2 give the rest.
+most c_m r^(m - 2) (Var(d) Var(v))^1/2, which along the way grows by no more than e^r
+(`certificates.softmax`); Taylor's theorem, the sum over rows (again Cauchy and Schwarz) and
+sum_j w_j Var_j(d_j) <= |u|^2 give the rest.
 """
 
 from __future__ import annotations
