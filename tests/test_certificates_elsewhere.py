@@ -1,9 +1,12 @@
 """Certificates where the coefficients will not do: columns far from 0, powers of years."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 import influstat as ist
+from influstat.algebra.dependence import exactly_null, fractional_null
 from tests.extended import LONG
 from tests.tolerance import CLOSED_FORM
 
@@ -71,18 +74,51 @@ def test_rows_are_off_in_their_coordinates_by_no_more_than_is_said(design):
     assert blur.relative < 1e-2
 
 
-def test_dependent_columns_are_not_certified():
-    """Whether columns depend on each other exactly, or all but for their last digits, no proof can tell."""
-    X, y = np.column_stack([np.ones(N), GROUP, NEAR[:, 0]]), LOSSES["squared error"][1]
+def dependent(columns):
+    """Return the removals of a fit whose columns depend on each other, and of one without the first."""
+    X, y = columns, LOSSES["squared error"][1]
     other = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X[:, 1:], y))
     with pytest.warns(ist.errors.DoubtfulResult):
         loo = ist.Fit(
             ist.LinearRisk(ist.SquaredError(), X, y), np.concatenate([[0.0], other.theta])
         ).leave_one_out()
-    assert np.isnan(loo.theta_bound()).all()
-    assert np.isnan(loo.prediction_bound(X)).all()
-    assert "columns depend on each other" in loo.certificate.status[0]
-    change = other.leave_one_out().prediction_change(X[:, 1:])
+    truth = other.leave_one_out()
+    change = truth.prediction_change(X[:, 1:])
     np.testing.assert_allclose(
         loo.prediction_change(X), change, rtol=0, atol=CLOSED_FORM * np.abs(change).max()
     )
+    return loo, truth
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3], ids=["whole numbers", "fractions"])
+def test_columns_that_depend_on_each_other_exactly_are_certified_where_anything_is_determined(scale):
+    X = np.column_stack([np.ones(N), GROUP, NEAR[:, 0]])
+    X[:, :4] *= scale
+    loo, truth = dependent(X)
+    assert loo.certificate.certified.all()
+    np.testing.assert_array_equal(np.isnan(loo.theta_bound()), np.isnan(loo.theta))
+    found, expected = loo.prediction_bound(X), truth.prediction_bound(X[:, 1:])
+    off = np.abs(loo.prediction_change(X) - truth.prediction_change(X[:, 1:]))
+    assert (off <= found + expected).all()
+    assert (found <= 100.0 * expected.max()).all()
+    assert np.isnan(loo.prediction_bound(np.eye(5)[:2])).all()  # which no row determines
+
+
+def test_columns_that_depend_on_each_other_to_rounding_are_not_certified():
+    """Whether they do so exactly in the numbers that were meant no proof can tell."""
+    first = NEAR[:, 0] + NEAR[:, 1]
+    loo, _ = dependent(np.column_stack([first, NEAR]))
+    assert np.isnan(loo.theta_bound()).all()
+    assert np.isnan(loo.prediction_bound(np.column_stack([first, NEAR]))).all()
+    assert "columns depend on each other" in loo.certificate.status[0]
+
+
+def test_a_product_with_a_null_vector_is_judged_without_rounding():
+    x = RNG.normal(size=(50, 1)) * 10.0 ** RNG.integers(-12, 12, (50, 1))
+    twice = np.column_stack([x, 3.0 * x, x])  # 3 x is rounded, and so exact for some rows alone
+    null = np.array([[3.0], [-1.0], [0.0]])
+    exact = [3 * Fraction(a) == Fraction(b) for a, b in twice[:, :2].tolist()]
+    assert 0 < sum(exact) < 50
+    assert [exactly_null([row[None]], null) for row in twice] == exact
+    assert exactly_null([twice], np.array([[1.0], [0.0], [-1.0]]))
+    assert fractional_null(np.array([[1.0], [np.pi]])) is None

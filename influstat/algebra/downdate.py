@@ -8,11 +8,25 @@ than coordinates factor I - K K' itself.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, eigvalsh, solve_triangular
 
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
+
+TINY = 2e-15  # smallest eigenvalue of M at which its factor is still one: M is right to epsilon
+
+
+@dataclass(frozen=True, eq=False)
+class _Alike:
+    """Sets of s rows each, for which M = L L'."""
+
+    which: Indices  # shape (k,)
+    place: Indices  # of their rows, shape (k, s)
+    inverses: FloatArray  # L^-1, shape (k, s, s)
+    slot: Indices  # of every set among these, or -1
 
 
 class Downdate:
@@ -47,9 +61,16 @@ class Downdate:
         single = groups.sizes == 1
         self._first = groups.starts[:-1]
         self.headroom = np.where(single, 1.0 - (curvature * squares)[self._first], 0.0)
-        self._roots: dict[int, FloatArray] = {}  # of M, or of I - KK', whichever is smaller
-        for k in np.flatnonzero(~single).tolist():
-            self.headroom[k] = self._factor(k, least)
+        self._alike: list[_Alike] = []  # sets of as many rows as each other, no more than coordinates
+        self._roots: dict[int, FloatArray] = {}  # of I - KK' of larger sets
+        sizes = groups.sizes
+        for size in np.unique(sizes[sizes > 1]).tolist():
+            which = np.flatnonzero(sizes == size)
+            if size <= len(whitened):
+                self._factor_alike(which, least)
+            else:
+                for k in which.tolist():
+                    self.headroom[k] = self._factor(k, least)
         safe = np.where(single & (self.headroom > least), self.headroom, np.nan)
         self._gain = curvature[self._first] / safe  # c / (1 - h) of single rows, nan of other sets
 
@@ -58,13 +79,11 @@ class Downdate:
         return np.asarray(self._whitened[:, place] * np.sqrt(self._curvature[place]))
 
     def _factor(self, k: int, least: float) -> float:
-        """Factor what one set of rows leaves; return its smallest eigenvalue."""
+        """Factor what a set of more rows than coordinates leaves; return its smallest eigenvalue."""
         if (self._curvature[self._groups.starts[k] : self._groups.starts[k + 1]] < 0).any():
             return 0.0
         columns = self._columns(k)
-        if columns.shape[1] > columns.shape[0]:
-            columns = columns.T
-        matrix = np.eye(columns.shape[1]) - columns.T @ columns
+        matrix = np.eye(len(columns)) - columns @ columns.T
         smallest = float(eigvalsh(matrix, subset_by_index=(0, 0))[0])
         if smallest > least:
             try:
@@ -73,29 +92,65 @@ class Downdate:
                 return 0.0
         return smallest
 
+    def _factor_alike(self, which: Indices, least: float) -> None:
+        """Factor M of sets of s rows each together, and fill in their smallest eigenvalues."""
+        place = self._first[which, None] + np.arange(int(self._groups.sizes[which[0]]))
+        convex = (self._curvature[place] >= 0).all(axis=1)
+        which, place = which[convex], place[convex]
+        rows = self._rows(place)
+        matrices = np.eye(place.shape[1]) - rows @ rows.swapaxes(1, 2)
+        known = np.isfinite(matrices).all(axis=(1, 2))  # nan where C itself was not positive definite
+        self.headroom[which] = np.nan
+        smallest = np.linalg.eigvalsh(matrices[known])[:, 0]
+        self.headroom[which[known]] = smallest
+        safe = np.flatnonzero(known)[smallest > max(least, TINY)]
+        if safe.size:
+            inverses = np.linalg.inv(np.linalg.cholesky(matrices[safe]))
+            slot = np.full(len(self._first), -1)
+            slot[which[safe]] = np.arange(len(safe))
+            self._alike.append(_Alike(which[safe], place[safe], inverses, slot))
+
+    def _rows(self, place: Indices) -> FloatArray:
+        """Return K' of sets of as many rows each, shape (k, s, p), from where these stand, (k, s)."""
+        rows = self._whitened.T[place]
+        rows *= np.sqrt(self._curvature[place])[:, :, None]
+        return rows
+
     def common(self, whitened: FloatArray) -> FloatArray:
         """Return |a|_{B_S^-1} for every set and every column a, shape (k, m), from their z (p, m)."""
         along = self._whitened[:, self._first].T @ whitened
-        squares = np.sum(whitened**2, axis=0) + self._gain[:, None] * along**2
+        whole = np.sum(whitened**2, axis=0)
+        squares = whole + self._gain[:, None] * along**2
+        for sets in self._alike:
+            extra = sets.inverses @ (self._rows(sets.place) @ whitened)
+            squares[sets.which] = whole + np.sum(extra**2, axis=1)
         for k, root in self._roots.items():
-            squares[k] = self._squares(k, root, whitened)
+            squares[k] = np.sum(_whiten(root, whitened) ** 2, axis=0)
         return np.asarray(np.sqrt(squares))
 
     def each(self, whitened: FloatArray) -> FloatArray:
         """Return |v_S|_{B_S^-1} for one column v_S per set, shape (k,), from their z (p, k)."""
         along = np.einsum("pk,pk->k", self._whitened[:, self._first], whitened)
-        squares = np.sum(whitened**2, axis=0) + self._gain * along**2
+        whole = np.sum(whitened**2, axis=0)
+        squares = whole + self._gain * along**2
+        for sets in self._alike:
+            extra = sets.inverses @ (self._rows(sets.place) @ whitened.T[sets.which, :, None])
+            squares[sets.which] = whole[sets.which] + np.sum(extra**2, axis=(1, 2))
         for k, root in self._roots.items():
-            squares[k] = self._squares(k, root, whitened[:, [k]])[0]
+            squares[k] = np.sum(_whiten(root, whitened[:, k]) ** 2)
         return np.asarray(np.sqrt(squares))
 
     def members(self, whitened: FloatArray) -> FloatArray:
         """Return |v_j|_{B_S^-1} for one column v_j per row of the sets, shape (s,), S being the row's own."""
         along = np.einsum("ps,ps->s", self._whitened, whitened)
-        squares = np.sum(whitened**2, axis=0) + self._gain[self._owners] * along**2
+        whole = np.sum(whitened**2, axis=0)
+        squares = whole + self._gain[self._owners] * along**2
+        for sets in self._alike:
+            extra = sets.inverses @ (self._rows(sets.place) @ whitened.T[sets.place].swapaxes(1, 2))
+            squares[sets.place] = whole[sets.place] + np.sum(extra**2, axis=1)
         for k, root in self._roots.items():
             place = slice(int(self._groups.starts[k]), int(self._groups.starts[k + 1]))
-            squares[place] = self._squares(k, root, whitened[:, place])
+            squares[place] = np.sum(_whiten(root, whitened[:, place]) ** 2, axis=0)
         return np.asarray(np.sqrt(squares))
 
     def solve_each(self, whitened: FloatArray, sets: Indices | slice = slice(None)) -> FloatArray:
@@ -111,25 +166,19 @@ class Downdate:
         own = self._whitened[:, sets] if every else self._whitened[:, self._first[sets]]  # a view, or a copy
         value = own * (self._gain[sets] * np.einsum("pk,pk->k", own, whitened))
         value += whitened
-        if self._roots:
-            for column, k in enumerate(np.arange(len(self.headroom))[sets].tolist()):
+        if self._alike or self._roots:
+            asked = np.arange(len(self.headroom))[sets]
+            for alike in self._alike:
+                columns = np.flatnonzero(alike.slot[asked] >= 0)
+                slots = alike.slot[asked[columns]]
+                rows, inverse = self._rows(alike.place[slots]), alike.inverses[slots]
+                z = whitened.T[columns, :, None]
+                inner = inverse.swapaxes(1, 2) @ (inverse @ (rows @ z))
+                value[:, columns] = (z + rows.swapaxes(1, 2) @ inner)[:, :, 0].T
+            for column, k in enumerate(asked.tolist()):
                 if k in self._roots:
-                    value[:, column] = self._solve(k, self._roots[k], whitened[:, column])
+                    value[:, column] = _solve(self._roots[k], whitened[:, column])
         return np.asarray(value)
-
-    def _squares(self, k: int, root: FloatArray, whitened: FloatArray) -> FloatArray:
-        """Return z'(I - K K')^-1 z of every column z, for a set of several rows."""
-        columns = self._columns(k)
-        if len(root) == len(columns) < columns.shape[1]:
-            return np.asarray(np.sum(_whiten(root, whitened) ** 2, axis=0))
-        extra = _whiten(root, columns.T @ whitened)
-        return np.asarray(np.sum(whitened**2, axis=0) + np.sum(extra**2, axis=0))
-
-    def _solve(self, k: int, root: FloatArray, column: FloatArray) -> FloatArray:
-        columns = self._columns(k)
-        if len(root) == len(columns) < columns.shape[1]:
-            return _solve(root, column)
-        return np.asarray(column + columns @ _solve(root, columns.T @ column))
 
 
 def _whiten(root: FloatArray, columns: FloatArray) -> FloatArray:

@@ -83,3 +83,10 @@ def sum_of_others(values: FloatArray) -> FloatArray:
     np.cumsum(values[:, :-1], axis=1, out=others[:, 1:])
     others[:, :-1] += np.cumsum(values[:, :0:-1], axis=1)[:, ::-1]
     return others
+
+
+def probabilities(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return pi and 1 - pi of predictors (n, K) or (n, K, k), each right to a few epsilon of itself."""
+    weights = np.exp(eta - eta.max(axis=1, keepdims=True))
+    total = weights.sum(axis=1, keepdims=True)
+    return weights / total, sum_of_others(weights) / total

@@ -7,6 +7,7 @@ that the protocol leaves.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,9 +18,20 @@ from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.methods.general import left_over
+from influstat.removal.rough import Look, Rough, Single, worth_it
 from influstat.risks.linear import LinearRisk
 
 ROUNDED = 32.0  # epsilon: slopes at theta-hat, near it and of rows removed, each right to a few
+
+
+@dataclass(frozen=True, eq=False)
+class Curved:
+    """What rows that leave take of the Hessian: the sum of curvature_s times the squares of columns."""
+
+    columns: FloatArray  # shape (p, s)
+    curvature: FloatArray  # shape (s,)
+    parts: Groups  # which columns leave together
+    slopes: FloatArray | None = None  # the row's gradient is its one column times this, shape (s,); or None
 
 
 class Expansion:
@@ -64,10 +76,40 @@ class Expansion:
         size += unit_rounding(p) * self.second * slip
         return np.asarray(2.0 * risk.design.absolute_transpose_dot(size))
 
+    def held_error(self, size: FloatArray) -> FloatArray:
+        """Return a bound on the rounding of the penalty's gradient at |theta| = size, shape (p,)."""
+        penalty = self.risk.penalty
+        terms = penalty.hessian(self.theta).terms
+        return np.asarray(unit_rounding(terms) * penalty.gradient_scale(size))
+
     @cached_property
     def data_hessian(self) -> FloatArray:
         """X' diag(w l2) X, shape (p, p)."""
         return self.risk.design.gram(self.second)
+
+    @cached_property
+    def single(self) -> Single:
+        """X in float32, shape (n, p); see `rough`."""
+        found = np.empty(self.risk.shape, dtype=np.float32)
+        for rows, block in self.risk.design.dense_blocks():
+            found[rows] = block
+        return found
+
+    @property
+    def concordance(self) -> float:
+        """C with |l3| <= c l2."""
+        return float(self.risk.loss.self_concordance)
+
+    @property
+    def flat(self) -> bool:
+        """Whether only the rows hold theta along some direction."""
+        return bool(self.risk.penalty.flat(self.risk.shape[1]).size)
+
+    def curved(self, groups: Groups) -> Curved:
+        """Return one column for each row that leaves."""
+        rows = groups.members
+        columns = self.risk.design.rows(rows).T
+        return Curved(columns, self.second[rows], groups, self.first[rows])
 
     def hessian_without(self, rows: Indices, factor: float) -> FloatArray:
         """Return the Hessian of the rows that are left, summed anew: no cancellation."""
@@ -145,23 +187,37 @@ class Remainder:
     def gradients(self, theta: FloatArray) -> FloatArray:
         """Return grad F_k at column k of theta, shape (p, K), nan with it: two products with X."""
         known = ~np.isnan(theta).any(axis=0)
-        if not known.all():  # a caller's own loss never sees a nan
-            result = np.full(theta.shape, np.nan)
-            if known.any():
-                part = self.expansion.remainder(self.groups.take(known))
-                result[:, known] = part.gradients(theta[:, known])
-            return result
+        if known.all():
+            return self.summed(theta)
+        result = np.full(theta.shape, np.nan)  # a caller's own loss never sees a nan
+        if known.any():
+            part = self.expansion.remainder(self.groups.take(known))
+            result[:, known] = part.gradients(theta[:, known])
+        return result
+
+    def summed(self, theta: FloatArray, look: Look | None = None) -> FloatArray:
+        """Return the same where no theta is nan; `look` is shown rows and their predictors on the way."""
         risk = self.expansion.risk
         result = self.factors * risk.penalty.gradient(theta)
         for rows, block in risk.design.blocks(self._tile):
             eta = block @ theta
             eta += risk.offset[rows, None]
+            if look is not None:
+                look(rows, eta)
             slopes = risk.loss.first(risk.y[rows, None], eta)
             slopes *= risk.weights[rows, None]
-            gone = slice(*np.searchsorted(self._rows, [rows.start, rows.stop]))
-            slopes[self._rows[gone] - rows.start, self._columns[gone]] = 0.0
+            slopes[self.gone(rows)] = 0.0
             result += block.T @ slopes
         return result
+
+    def gone(self, rows: slice) -> tuple[Indices, Indices]:
+        """Return which rows of a tile have left, and for which removals."""
+        gone = slice(*np.searchsorted(self._rows, [rows.start, rows.stop]))
+        return self._rows[gone] - rows.start, self._columns[gone]
+
+    def rough(self) -> Rough | None:
+        """Return what finds gradients in float32, where that pays."""
+        return Rough(self) if worth_it(self.expansion) else None
 
     def movement(self, theta: FloatArray) -> FloatArray:
         """Return max_j |x_j'(theta_k - theta-hat)| over the rows left, shape (K,)."""
@@ -169,7 +225,6 @@ class Remainder:
         delta = theta - self.expansion.theta[:, None]
         for rows, block in self.expansion.risk.design.blocks(self._tile):
             moved = np.abs(block @ delta)
-            gone = slice(*np.searchsorted(self._rows, [rows.start, rows.stop]))
-            moved[self._rows[gone] - rows.start, self._columns[gone]] = 0.0
+            moved[self.gone(rows)] = 0.0
             np.maximum(result, moved.max(axis=0), out=result)
         return result

@@ -14,7 +14,7 @@ from influstat.algebra.downdate import Downdate
 from influstat.algebra.pencil import both_diagonal
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.expansion import Expansion
+from influstat.removal.local import Local
 
 # 1 - h below which the shared factorisation has lost too many digits: the rows left are then summed anew.
 HARD = 1e-3
@@ -27,7 +27,7 @@ class SharedInverse:
     eigendecomposition of the pencil (K, A + K), in which every c is a diagonal.
     """
 
-    def __init__(self, expansion: Expansion, factors: FloatArray) -> None:
+    def __init__(self, expansion: Local, factors: FloatArray) -> None:
         self.data_hessian = expansion.data_hessian
         self.penalty = expansion.penalty_hessian
         common = bool((factors == factors[0]).all()) or self.penalty.zero
@@ -91,29 +91,30 @@ class Downdated:
     `solve` gives nan for them, since the shared factorisation has too few digits left.
     """
 
-    def __init__(
-        self, expansion: Expansion, shared: SharedInverse, groups: Groups, factors: FloatArray
-    ) -> None:
+    def __init__(self, expansion: Local, shared: SharedInverse, groups: Groups, factors: FloatArray) -> None:
         self.shared, self.factors = shared, factors
         self._expansion, self._groups = expansion, groups
-        rows = groups.members
-        curvature = expansion.second[rows]
-        self._whitened = shared.whiten(expansion.risk.design.rows(rows).T, factors[groups.owners])
-        self._downdate = Downdate(self._whitened, curvature, groups, least=HARD)
+        curved = expansion.curved(groups)
+        curvature, parts = curved.curvature, curved.parts
+        self._whitened = shared.whiten(curved.columns, factors[parts.owners])
+        self._slopes = curved.slopes
+        self._downdate = Downdate(self._whitened, curvature, parts, least=HARD)
         self.headroom = self._downdate.headroom  # 1 - h, shape (K,), where not hard
-        concave = np.logical_or.reduceat(curvature < 0, groups.starts[:-1])
+        concave = np.logical_or.reduceat(curvature < 0, parts.starts[:-1])
         self.hard: NDArray[np.bool_] = ~(self.headroom > HARD) | concave
 
     def center(self, gradients: FloatArray) -> FloatArray:
         """Return S_-k^-1 grad F_k(theta-hat) for every k, shape (p, K), from those gradients."""
         # Single rows with one share of the penalty have the z of x_k already, and grad F is one column.
+        if self._slopes is None:
+            return self.solve(gradients)
         # Without a Hessian of the penalty the shared inverse has no share, but its gradient may have one.
         share = float(self.factors[0])
         alike = bool((self.factors == share).all()) or not self._expansion.penalty_gradient.any()
         if not (self.shared.common and alike and self._groups.single):
             return self.solve(gradients)
         whole = self._expansion.gradient - (1.0 - share) * self._expansion.penalty_gradient
-        value = self._whitened * -self._expansion.first[self._groups.members]
+        value = self._whitened * -self._slopes
         value += self.shared.whiten(whole[:, None], self.factors[:1])
         return self._solve(value, slice(None))
 

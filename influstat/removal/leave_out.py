@@ -19,12 +19,16 @@ from influstat.input.warning import doubt, doubt_once
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
+from influstat.removal.class_expansion import ClassExpansion
 from influstat.removal.determined import Determined, partial_refit
+from influstat.removal.engine.class_plan import planned_classes
 from influstat.removal.engine.plan import Plan, seconds_of
 from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import blocks
+from influstat.removal.in_use import in_use
 from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.base import Method, Outcome, without
+from influstat.removal.methods.class_refits import ClassesOfRisk, ClassRefit, ClassSecondOrder
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
@@ -32,6 +36,7 @@ from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.quadratic import ClosedForm
 from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
@@ -84,11 +89,14 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     if method == "influence":
         return FirstOrder(fit)
     risk = as_linear(fit.risk)
+    classes = class_predictors_of(fit.risk)
+    if classes is not None and fit.risk.shape[1] <= LARGEST_FACTORED:
+        return _class_method(ClassesOfRisk(fit.risk, classes, fit.theta), groups, method)
     if risk is None:
         if method == "second_order":
             raise Unsupported(
                 "method",
-                'be "exact", "newton" or "influence" for a risk that is not a LinearRisk',
+                'be "exact", "newton" or "influence" for a risk that is not a LinearRisk or softmax',
                 "is 'second_order', which needs the loss's third derivative",
                 "Choose one of these.",
             )
@@ -99,6 +107,17 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     found = _linear_method(risk, fit, shared, groups, method)
     lasso = active_l1(risk.penalty)
     return found if lasso is None or method != "exact" else ActiveSetRefit(found, risk, lasso, fit.theta)
+
+
+def _class_method(expansion: ClassesOfRisk, groups: Groups, method: str) -> Method:
+    """Return the method for rows with one predictor per class."""
+    if method == "second_order":
+        return ClassSecondOrder(expansion)
+    try:
+        return NewtonStep(expansion, groups) if method == "newton" else ClassRefit(expansion, groups)
+    except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share
+        kind = OwnNewtonStep if method == "newton" else OwnRefit
+        return kind(expansion.risk, expansion.theta)
 
 
 def _linear_method(risk: LinearRisk, fit: Minimum, shared: Shared, groups: Groups, method: str) -> Method:
@@ -122,6 +141,9 @@ def plan_of(fit: Minimum, groups: Groups) -> Plan:
     fit, _ = _coordinates(fit)
     n, p = fit.risk.shape
     risk, k = as_linear(fit.risk), len(groups)
+    classes = class_predictors_of(fit.risk)
+    if classes is not None and p <= LARGEST_FACTORED:
+        return planned_classes(ClassExpansion(classes, fit.theta), groups)[0]
     if risk is None:
         return Plan(k, order=1, kept=0, swept=k, operations=np.nan)
     if risk.quadratic and p <= LARGEST_FACTORED:
@@ -169,7 +191,9 @@ def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArr
     space, chart = fit.row_space, fit.chart
     if space is not None:
         return Minimum(space.risk, space.start, tolerance=np.inf), space.lift
-    return fit.regular, None if chart is None else chart.coordinates.lift
+    if chart is None:
+        return in_use(fit) or (fit, None)
+    return fit.regular, chart.coordinates.lift
 
 
 def _removal(

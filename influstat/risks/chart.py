@@ -14,6 +14,7 @@ import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.coordinates import Coordinates
+from influstat.algebra.dependence import exactly_null, fractional_null
 from influstat.algebra.rounding import Blur, unit_rounding
 from influstat.curvature.base import Factored
 from influstat.curvature.linear import LARGEST
@@ -80,9 +81,10 @@ class Chart:
         Returns
         -------
         Blur
-            Without bound where directions were given up: other digits might have kept them.
+            Without bound where directions were given up that are not proven to be none: other digits might
+            have kept them.
         """
-        if not self.coordinates.full:
+        if not self.coordinates.full and not self._exactly_null:
             return Blur(relative=np.inf)
         outer, inner = self.outer, self.risk
         first = np.abs(inner.weights * inner.loss.first(inner.y, inner.offset))
@@ -98,6 +100,19 @@ class Chart:
             square += float(second[rows] @ wrong**2)
         total = outer.total_weight
         return Blur(2.0 * base / np.sqrt(total), 2.0 * slope / total, np.sqrt(square / total))
+
+    @cached_property
+    def _exactly_null(self) -> bool:
+        """Whether neither rows nor penalty feel the directions given up, without any rounding.
+
+        Then u reaches every predictor that theta reaches, as the rows z span r dimensions.
+        """
+        outer = self.outer
+        null = fractional_null(self.coordinates.null)
+        if null is None or outer.penalty.hessian(self.theta).dot(null).any():
+            return False
+        counted = outer.weights > 0
+        return exactly_null((block[counted[rows]] for rows, block in outer.design.dense_blocks()), null)
 
     @cached_property
     def start(self) -> FloatArray:

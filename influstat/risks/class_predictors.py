@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.symmetric import Diagonal
+from influstat.curvature.softmax import SoftmaxCurvature
 from influstat.input.design import Design
+from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.risks.contract import Risk
 from influstat.risks.protocol import Protocol
@@ -83,6 +85,18 @@ class ClassPredictors:
         own = blocks[1:] if self.reference else blocks
         return np.asarray(own.reshape(-1, *blocks.shape[2:]))
 
+    def columns(self, theta: FloatArray) -> FloatArray:
+        """Return the coefficients of all classes, shape (q, K, k), of the columns of theta (p, k)."""
+        blocks = theta.reshape(-1, self.design.shape[1], theta.shape[1])
+        if self.reference:
+            blocks = np.concatenate([np.zeros_like(blocks[:1]), blocks])
+        return np.ascontiguousarray(blocks.swapaxes(0, 1))
+
+    def level(self, theta: FloatArray) -> FloatArray:
+        """Return the gradient of the term that fixes the level at the columns of theta (p, k), that shape."""
+        blocks = theta.reshape(-1, len(self.gauge), theta.shape[1])
+        return np.tile(self.gauge[:, None] * blocks.sum(axis=0), (len(blocks), 1))
+
     def predictors(self, theta: FloatArray) -> FloatArray:
         """Return eta, shape (n, K), or (n, K, k) of theta (k, p)."""
         blocks = self.by_class(theta)
@@ -92,6 +106,37 @@ class ClassPredictors:
         columns = np.ascontiguousarray(np.swapaxes(columns, 1, 2))
         found = self.design.dot(columns.reshape(len(columns), -1))
         return found.reshape(len(found), self.classes, len(theta))
+
+    def data_hessian(self, pi: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the Hessian of rows of these weights at probabilities pi (n, K), with the gauge, (p, p).
+
+        Returns
+        -------
+        ndarray, shape (p, p)
+            Sum scale, without the penalty.
+        """
+        none = np.zeros_like(self.strengths)
+        whole = SoftmaxCurvature(self.design, weights, pi, none, self.gauge).to_dense()
+        first = self.design.shape[1] if self.reference else 0
+        return whole[first:, first:]
+
+    def roots(self, groups: Groups, pi: FloatArray, rest: FloatArray) -> tuple[FloatArray, Groups]:
+        """Return columns (p, s K) whose squares add up to each row's curvature, and the groups of them.
+
+        W = R R' with R_ac = delta_ac pi_a^1/2 - pi_a pi_c^1/2: the columns of row j are R_c (x) x_j. `pi` and
+        `rest`, shape (s, K), are the probabilities of the groups' rows and 1 less them.
+
+        Returns
+        -------
+        tuple of ndarray and Groups
+        """
+        K, s = self.classes, len(groups.members)
+        root = np.sqrt(pi)
+        factors = -pi[:, :, None] * root[:, None]  # R, shape (s, K, K)
+        factors[:, np.arange(K), np.arange(K)] = root * rest
+        columns = np.einsum("sac,sq->aqsc", factors, self.design.rows(groups.members))
+        parts = Groups(np.repeat(groups.members, K), groups.starts * K, groups.labels)
+        return self.coefficients(columns.reshape(K, -1, s * K)), parts
 
     def functionals(self, x: FloatArray, own: NDArray[np.intp]) -> FloatArray:
         """Return the gradients of eta_b - eta_own in theta for rows x (m, q), all b: shape (m, K, p)."""

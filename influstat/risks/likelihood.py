@@ -2,7 +2,8 @@
 
 Dispersion, thresholds and the other extra parameters are entries of theta like the slopes. Gradients
 are the rows' own scores; Hessians are differences of them to fourth order, which keep about eleven
-digits, row by row, so that any reweighting of the rows is the same sum with other weights.
+digits, row by row, so that any reweighting of the rows is the same sum with other weights; those of
+softmax losses are in closed form.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.curvature.dense import DenseCurvature
+from influstat.curvature.softmax import probabilities
 from influstat.errors import Unsupported
 from influstat.input.design import Design
 from influstat.input.printing import SizedRepr
@@ -165,8 +167,13 @@ class LikelihoodRisk(SizedRepr):
         return np.asarray(rows + np.abs(squares) @ np.abs(theta))
 
     def curvature(self, theta: FloatArray) -> DenseCurvature:
-        """Return the Hessian H(theta) as an operator."""
-        hessian = self._derivatives.weighted_hessian(theta, self.weights / self.total_weight)
+        """Return the Hessian H(theta) as an operator: in closed form for softmax losses."""
+        share, classes = self.weights / self.total_weight, self.class_predictors()
+        if classes is None:
+            hessian = self._derivatives.weighted_hessian(theta, share)
+        else:
+            pi, _ = probabilities(classes.predictors(theta))
+            hessian = classes.data_hessian(pi, share)
         return DenseCurvature(hessian, self.names)
 
     # -- rows ------------------------------------------------------------------------------------------
@@ -187,6 +194,8 @@ class LikelihoodRisk(SizedRepr):
 
     def smallest_row_curvature(self, theta: FloatArray) -> FloatArray:
         """Return the smallest eigenvalue of each row's Hessian, 0 where rounding decides, shape (n,)."""
+        if self.class_predictors() is not None:  # convex, and flat along each row's other columns
+            return np.zeros(self.shape[0])
         values = self._derivatives.smallest_eigenvalues(theta)
         return np.where(np.abs(values) > 1e-9 * np.max(np.abs(values)), values, 0.0)
 

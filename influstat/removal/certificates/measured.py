@@ -61,7 +61,7 @@ def measure(
     second *= slip[:, None]
     second += unit_rounding(design.shape[0]) * np.abs(first)
     error = design.absolute_transpose_dot(weights * np.max(second, axis=1))
-    error += unit_rounding(risk.penalty.hessian(at).terms) * risk.penalty.gradient_scale(largest)
+    error += expansion.held_error(largest)
     error += expansion.slope_error
     first *= weights[:, None]
     gradient = design.transpose_dot(first)

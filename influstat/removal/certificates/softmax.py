@@ -40,75 +40,21 @@ With p coefficients, measuring takes O(n p) for each removal, and the norms of a
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 
-from influstat.algebra.downdate import Downdate
 from influstat.algebra.rounding import LONG_EPSILON, unit_rounding
-from influstat.curvature.softmax import SoftmaxCurvature, sum_of_others
+from influstat.curvature.softmax import probabilities
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.certificates.class_anchor import SoftmaxAnchor
+from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import HOPELESS, Measured
+from influstat.removal.class_expansion import ClassExpansion
+from influstat.removal.engine.class_plan import cheapest_of_classes
+from influstat.removal.engine.class_rows import ClassRows
 from influstat.risks.class_predictors import ClassPredictors
-
-
-def probabilities(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return pi and 1 - pi of predictors (n, K) or (n, K, k), each right to a few epsilon of itself."""
-    weights = np.exp(eta - eta.max(axis=1, keepdims=True))
-    total = weights.sum(axis=1, keepdims=True)
-    return weights / total, sum_of_others(weights) / total
-
-
-class SoftmaxAnchor(Anchor):
-    """The Hessian of some weights' risk at theta, sum scale; rows count by the largest of their contrasts."""
-
-    def __init__(
-        self, rows: ClassPredictors, weights: FloatArray, pi: FloatArray, rest: FloatArray, kept: float
-    ) -> None:
-        none = np.zeros_like(rows.strengths)
-        whole = SoftmaxCurvature(rows.design, weights, pi, none, rows.gauge).to_dense()
-        first = rows.design.shape[1] if rows.reference else 0
-        gram = whole[first:, first:]
-        second = 0.5 * np.sum(pi * rest, axis=1)
-        terms = rows.shape[0] + 2 * rows.classes  # an entry's sum, and what its probabilities took
-        penalty = rows.penalty.scaled(kept)
-        super().__init__(rows.design, weights * second, penalty, give_up=True, summed=(gram, terms))
-        self._rows, self._row_weights, self._pi, self._rest = rows, weights, pi, rest
-
-    @property
-    def entries(self) -> int:
-        """Numbers that this keeps in memory."""
-        return len(self._scale) ** 2 + (2 * self._rows.classes + 5) * len(self.weights)
-
-    @cached_property
-    def row_norms(self) -> FloatArray:
-        """The largest |(e_a - e_b) (x) x_j|_{C^-1} over pairs of classes, rounded up, shape (n,)."""
-        K, design = self._rows.classes, self.design
-        norms = np.zeros(design.shape[0])
-        first = np.zeros(1, dtype=np.intp)
-        for rows, block in design.dense_blocks():
-            # Contrasts with class 0; those of other pairs are their differences.
-            contrasts = self._rows.functionals(block, np.broadcast_to(first, len(block)))
-            whitened = self.whiten(contrasts.reshape(-1, contrasts.shape[2]).T)
-            whitened = whitened.reshape(len(whitened), -1, K)
-            for b in range(1, K):
-                distance = np.linalg.norm(whitened[:, :, :b] - whitened[:, :, [b]], axis=0)
-                norms[rows] = np.maximum(norms[rows], distance.max(axis=1))
-        return norms * (1.0 + self.relative)
-
-    def downdate(self, groups: Groups) -> Downdate:
-        """Return C without each of the groups, in the whitened coordinates: K columns for each row."""
-        rows, K = groups.members, self._rows.classes
-        pi, rest = self._pi[rows], self._rest[rows]
-        root = np.sqrt(pi)
-        factors = -pi[:, :, None] * root[:, None]  # R, shape (s, K, K)
-        factors[:, np.arange(K), np.arange(K)] = root * rest
-        columns = np.einsum("sac,sq->aqsc", factors, self.design.rows(rows))
-        columns = self._rows.coefficients(columns.reshape(K, -1, len(rows) * K))
-        parts = Groups(np.repeat(rows, K), groups.starts * K, groups.labels)
-        return Downdate(self.whiten(columns), np.repeat(self._row_weights[rows], K), parts)
 
 
 class SoftmaxPoint:
@@ -122,8 +68,8 @@ class SoftmaxPoint:
         self.protocol = rows.protocol
         self.width = max(rows.shape[0] * rows.classes, rows.shape[1])
         self.unpenalised = rows.penalty.zero
-        self.eta = rows.predictors(theta)
-        self._pi, self._rest = probabilities(self.eta)
+        self.expansion = ClassExpansion(rows, theta)
+        self.eta, self._pi, self._rest = self.expansion.eta, self.expansion.pi, self.expansion.rest
 
     def impossible(self) -> str:
         """Return "": something can always be certified."""
@@ -144,59 +90,15 @@ class SoftmaxPoint:
         """Return the gradients of every predictor less that of the row's class, shape (s, K, p)."""
         return self.rows.functionals(self.rows.design.rows(rows), self.rows.y[rows])
 
-    def expanded(self, anchor: Anchor, groups: Groups) -> None:
-        """Return None: sums over all rows are not expanded."""
+    def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
+        """Return what measures by sums that are expanded once, where that is cheaper; else None."""
+        plan = cheapest_of_classes(self.expansion, anchor, groups)
+        assert isinstance(anchor, SoftmaxAnchor)
+        return None if plan.order == 2 else ExpandedRows(ClassRows(self.expansion, anchor, plan), anchor)
 
     def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
         """Return what measures many removals around this point."""
         return lambda groups, theta, left: self.measure(anchor, groups, theta, left)
-
-    # -- slopes ---------------------------------------------------------------------------------------
-
-    def _slopes(self, pi: FloatArray, rest: FloatArray) -> FloatArray:
-        """Return pi - e_y, shape (n, K, ...)."""
-        slopes = pi.copy()
-        own = np.arange(len(pi)), self.rows.y
-        slopes[own] = -rest[own]
-        return slopes
-
-    @cached_property
-    def _first(self) -> FloatArray:
-        return self._slopes(self._pi, self._rest)
-
-    def _slip(self, size: FloatArray) -> FloatArray:
-        """Return what rounding can do to a predictor of coefficients of this size (p,), shape (n,)."""
-        blocks = np.ascontiguousarray(self.rows.by_class(size).T)
-        return np.asarray(unit_rounding(len(blocks)) * self.rows.design.absolute_dot(blocks).max(axis=1))
-
-    @cached_property
-    def _gradient(self) -> FloatArray:
-        """Sum of w_j (pi - e_y) (x) x_j, shape (p,), added in extended precision."""
-        first = self.weights[:, None] * self._first
-        total = np.zeros((self.rows.classes, self.rows.design.shape[1]), dtype=np.longdouble)
-        for rows, block in self.rows.design.dense_blocks():
-            total += np.einsum("jk,jq->kq", first[rows], block, dtype=np.longdouble)
-        return self.rows.coefficients(total.astype(np.float64))
-
-    def _sum(self, slopes: FloatArray, *, absolute: bool = False) -> FloatArray:
-        """Return the sum of slopes (n, K, ...) times rows, or of their sizes: shape (p, ...)."""
-        design, flat = self.rows.design, slopes.reshape(len(slopes), -1)
-        found = design.absolute_transpose_dot(flat) if absolute else design.transpose_dot(flat)
-        blocks = np.moveaxis(found.reshape(-1, *slopes.shape[1:]), 0, 1)
-        return self.rows.coefficients(blocks)
-
-    def _own_slopes(self, groups: Groups) -> FloatArray:
-        """Return the sum of w_j (pi - e_y) (x) x_j over every group, shape (p, k)."""
-        members = groups.members
-        first = self.weights[members, None] * self._first[members]
-        each = np.einsum("sa,sq->aqs", first, self.rows.design.rows(members))
-        return self.rows.coefficients(np.add.reduceat(each, groups.starts[:-1], axis=2))
-
-    def _level(self, size: FloatArray) -> FloatArray:
-        """Return the gradient of the term that fixes the level at theta (p, k)."""
-        blocks = size.reshape(-1, len(self.rows.gauge), size.shape[1])
-        level = self.rows.gauge[:, None] * blocks.sum(axis=0)
-        return np.tile(level, (len(blocks), 1))
 
     # -- what certificates measure --------------------------------------------------------------------
 
@@ -214,28 +116,36 @@ class SoftmaxPoint:
         theta = np.where(wild[:, None], self.theta, theta)  # they would only add to the others' rounding
         eta[:, :, wild] = self.eta[:, :, None]
         largest = np.maximum(np.max(np.abs(theta), axis=0), np.abs(self.theta))
-        slip = self._slip(largest)
+        slip = self.expansion.slip(largest)
         doubt = 8.0 * float(np.max(slip[present], initial=0.0))
         path = np.where(wild, np.inf, path + doubt)
         pi, rest = probabilities(eta)
-        slopes = self._slopes(pi, rest)
+        slopes = pi.copy()
+        own = np.arange(len(pi)), rows.y
+        slopes[own] = -rest[own]
         variance = pi * rest
         second = 0.5 * np.sum(variance, axis=1)
-        moved = slopes - self._first[:, :, None]
+        moved = slopes - self.expansion.slopes[:, :, None]
         for array in (slopes, variance, moved):
             array.swapaxes(1, 2)[gone] = 0.0
         second[gone] = 0.0
         error = self._error(slopes, variance, moved, slip)
-        error += unit_rounding(1) * rows.penalty.absolute_dot(largest)
-        error += unit_rounding(rows.classes) * self._level(largest[:, None])[:, 0]
+        error += self.expansion.held_error(largest)
         columns = np.ascontiguousarray(theta.T)
         gradient = self._sum(weights[:, None, None] * moved)
-        gradient += self._gradient[:, None] - self._own_slopes(groups)
-        gradient += left * rows.penalty.dot(columns) + self._level(columns)
+        gradient += self.expansion.data_gradient[:, None] - self.expansion.own_slopes(groups)
+        gradient += left * rows.penalty.dot(columns) + rows.level(columns)
         lost = ~anchor.kept
         given_up = (weights[lost] * anchor.row_norms[lost] ** 2) @ second[lost]
         given_up *= np.exp(min(doubt, 700.0))
         return Measured(gradient, error, path, away, given_up, np.zeros(len(left)))
+
+    def _sum(self, slopes: FloatArray, *, absolute: bool = False) -> FloatArray:
+        """Return the sum of slopes (n, K, ...) times rows, or of their sizes: shape (p, ...)."""
+        design, flat = self.rows.design, slopes.reshape(len(slopes), -1)
+        found = design.absolute_transpose_dot(flat) if absolute else design.transpose_dot(flat)
+        blocks = np.moveaxis(found.reshape(-1, *slopes.shape[1:]), 0, 1)
+        return self.rows.coefficients(blocks)
 
     def _error(
         self, slopes: FloatArray, variance: FloatArray, moved: FloatArray, slip: FloatArray
@@ -243,7 +153,7 @@ class SoftmaxPoint:
         """Return a bound on the rounding error of the sum of slopes, shape (p,)."""
         n, K = self.eta.shape
         own, feel = 2.0 * unit_rounding(K), 4.0 * slip[:, None]
-        there = np.abs(self._first)
+        there = np.abs(self.expansion.slopes)
         # The slopes at theta-hat count twice, in the sum and for the rows that leave it, and their own sum
         # is rounded once more; those here differ, and add up what differs.
         size = (3.0 * own + n * LONG_EPSILON) * there + 2.0 * feel * self._pi * self._rest

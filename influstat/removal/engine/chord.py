@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,36 @@ from numpy.typing import NDArray
 from influstat.algebra.packed import packed_size
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.engine.expanded import AT_ONCE, AllRows, Expanded
+from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.engine.expanded import AT_ONCE, Expanded
 from influstat.removal.engine.plan import TOLERANCE
 from influstat.removal.inverse import Downdated
 
 SETTLED = 0.1 * TOLERANCE  # of |u|: the gradient found, then, is not what the refit is inexact by
 STALLED = 0.5  # contraction above which another step would not help
 SWEEPS = 12
+
+
+class ExpandedSum(Protocol):
+    """A sum over all rows that is expanded once, around theta-hat."""
+
+    concordance: float  # of the losses
+    largest: float  # |z_j| of the rows that are expanded
+    has_fourth: bool
+
+    @property
+    def anchor(self) -> Anchor:
+        """Whose coordinates are used."""
+
+    @property
+    def expansion(self) -> Any:
+        """What was expanded: `theta` is theta-hat, `slope_error` and `held_error` its rounding."""
+
+    def remainders(self, moved: FloatArray, *, fourth: bool) -> FloatArray:
+        """Return what is missing at displacements of these lengths at most."""
+
+    def at(self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool) -> Expanded:
+        """Return gradients without each group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +57,14 @@ def at_once(p: int) -> int:
     return max(64, AT_ONCE // (2 * packed_size(p)))
 
 
-def refits(rows: AllRows, groups: Groups, left: FloatArray, inverse: Downdated, start: FloatArray) -> Refits:
+def refits(
+    rows: ExpandedSum, groups: Groups, left: FloatArray, inverse: Downdated, start: FloatArray
+) -> Refits:
     """Return the minimisers of F_k for one block, by the cheaper expansion where that is sharp enough.
 
     Parameters
     ----------
-    rows : AllRows
+    rows : ExpandedSum
         The expanded sum.
     groups : Groups
         What leaves.
@@ -69,7 +95,7 @@ def refits(rows: AllRows, groups: Groups, left: FloatArray, inverse: Downdated, 
 
 
 def _iterate(
-    rows: AllRows,
+    rows: ExpandedSum,
     groups: Groups,
     left: FloatArray,
     inverse: Downdated,
@@ -96,9 +122,9 @@ def _iterate(
     return done, bound
 
 
-def _proven(rows: AllRows, found: Expanded, size: FloatArray, headroom: FloatArray) -> NDArray[np.bool_]:
+def _proven(rows: ExpandedSum, found: Expanded, size: FloatArray, headroom: FloatArray) -> NDArray[np.bool_]:
     """Tell which are within TOLERANCE of the refit: the Hessian there is at least (1 - h) e^(-c path) C."""
-    c = rows.expansion.risk.loss.self_concordance
+    c = rows.concordance
     with np.errstate(over="ignore"):
         error = (size + found.remainder) * np.exp(c * found.path) / headroom
     return np.asarray(error <= TOLERANCE * found.moved)

@@ -75,6 +75,18 @@ def whitened(
             yield anchor.whiten(block[part].T), third[rows][part], last[rows][part]
 
 
+def remainders(
+    largest: float, moved: FloatArray, c: float, bounds: tuple[float, float], *, fourth: bool
+) -> FloatArray:
+    """Return the bound on the remainder, see the module's docstring, for m = `largest` and these |u|."""
+    far = largest * moved
+    with np.errstate(over="ignore", invalid="ignore"):
+        growth = np.where(c * far < WILD, np.exp(c * far), np.inf)
+        if fourth:
+            return np.asarray((bounds[1] / 24.0) * growth * far**3 * moved)
+        return np.asarray((bounds[0] / 6.0) * growth * far**2 * moved)
+
+
 class AllRows:
     """The sum over all rows around theta-hat.
 
@@ -113,7 +125,7 @@ class AllRows:
         bounds = higher_bounds(loss) if constant_second(loss) is None else (0.0, 0.0)
         assert bounds is not None  # the plan has asked for it
         self.expansion, self.anchor = expansion, anchor
-        self._c, (self._c4, self._c5) = loss.self_concordance, bounds
+        self.concordance, (self._c4, self._c5) = expansion.concordance, bounds
         self._place = place  # of each row among those kept
         self._kept_x, self._kept_weights = kept.x, kept.weights[:, None]
         self._kept_y, self._kept_eta = kept.y[:, None], kept.eta[:, None]
@@ -163,12 +175,7 @@ class AllRows:
 
     def remainders(self, moved: FloatArray, *, fourth: bool) -> FloatArray:
         """Return the bound on the remainder for displacements of these lengths |u|, inf beyond float64."""
-        far = self.largest * moved
-        with np.errstate(over="ignore", invalid="ignore"):
-            growth = np.where(self._c * far < WILD, np.exp(self._c * far), np.inf)
-            if fourth:
-                return np.asarray((self._c5 / 24.0) * growth * far**3 * moved)
-            return np.asarray((self._c4 / 6.0) * growth * far**2 * moved)
+        return remainders(self.largest, moved, self.concordance, (self._c4, self._c5), fourth=fourth)
 
     def at(self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool) -> Expanded:
         """Return gradients without each group, whose penalty shares left are `left`, at columns of theta."""
@@ -217,7 +224,7 @@ class AllRows:
         result += left[:, None, None] * self._whitened(expansion.penalty_hessian.dense())
         far = self.largest * np.linalg.norm(u, axis=0)
         with np.errstate(over="ignore"):
-            growth = np.where(self._c * far < WILD, np.exp(self._c * far), np.inf)
+            growth = np.where(self.concordance * far < WILD, np.exp(self.concordance * far), np.inf)
             missing = self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2
             return result, np.asarray(growth * missing)
 

@@ -108,6 +108,20 @@ def worth_expanding(loss: Loss, removals: int, n: int, p: int) -> bool:
     return higher_bounds(loss) is not None and sums(removals, n, p).operations > SMALL
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What the sum over all rows is made of."""
+
+    rows: int
+    coefficients: int
+    summed: Plan  # the plan that takes such sums as they are
+    concordance: float
+    bounds: tuple[float, float]  # of the fourth and the fifth derivative
+    powers: int = 1  # third powers that a row adds to T3
+    squares: int = 1  # products that it adds to T4
+    predictors: int = 1
+
+
 def counted_norms(expansion: Expansion, anchor: Anchor) -> FloatArray:
     """Return |z_j| of every row, 0 for rows without weight."""
     return np.where(expansion.risk.weights > 0, anchor.row_norms, 0.0)
@@ -132,27 +146,34 @@ def cheapest_of(loss: Loss, removals: int, shape: tuple[int, int], spread: Sprea
     -------
     Plan
     """
-    n, p = shape
-    best, bounds = sums(removals, n, p), higher_bounds(loss)
+    bounds = higher_bounds(loss)
     assert bounds is not None  # `worth_expanding` has asked for it
+    terms = Terms(*shape, sums(removals, *shape), loss.self_concordance, bounds)
+    return cheapest_expansion(terms, removals, spread)
+
+
+def cheapest_expansion(terms: Terms, removals: int, spread: Spread) -> Plan:
+    """Return the plan of least cost, whatever the terms of the sum are; `cheapest_of` says more."""
+    n, p, best, bounds, c = terms.rows, terms.coefficients, terms.summed, terms.bounds, terms.concordance
+    each_sweep = best.operations / removals
     size = packed_size(p)
-    c = loss.self_concordance
     order, lengths, counts = spread
     for kept in KEPT:
         far = (order[kept] if kept < n else 0.0) * lengths
         with np.errstate(over="ignore"):
             third = bounds[0] / 6.0 * np.exp(c * far) * far**2 > TOLERANCE / 2.0
             fourth = bounds[1] / 24.0 * np.exp(c * far) * far**3 > TOLERANCE / 2.0
-        each = removals * SWEEPS * ((4.0 * p + SLOPE) * kept + 2.0 * p * size)
+        slopes = terms.predictors * (4.0 * p / terms.predictors + SLOPE)
+        each = removals * SWEEPS * (slopes * kept + 2.0 * p * size)
         for degree, missed in ((3, third), (4, fourth)):
-            build, apply = 2.0 * n * size * p, 0.0
+            build, apply = 2.0 * n * terms.powers * size * p, 0.0
             if degree == 4:
                 if size**2 > LARGEST_FOURTH:
                     continue
-                build += 2.0 * n * size**2
+                build += 2.0 * n * terms.squares * size**2
                 apply = np.sum(counts[third]) * SWEEPS * 2.0 * size**2
             swept = int(np.sum(counts[missed]))
-            total = build + each + apply + swept * SWEEPS * _sweep(n, p)
+            total = build + each + apply + swept * each_sweep
             if total < best.operations:
                 best = Plan(removals, degree, min(kept, n), swept, float(total))
     return best

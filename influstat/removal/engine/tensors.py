@@ -48,6 +48,15 @@ class Tensors:
         """Whether T4 is there."""
         return self._fourth is not None
 
+    def less_squares(self, matrices: FloatArray, b: FloatArray) -> None:
+        """Take sum_j b_j C_j (x) C_j off T4, C_j the columns of packed matrices; b (k,).
+
+        T4 is symmetric in its first two places and in its last two alone then: right for `second_order`,
+        which is symmetric in u, but not for `first_order`.
+        """
+        assert self._fourth is not None  # the plan has asked for it
+        self._fourth -= (matrices * b) @ matrices.T
+
     def plus(self, other: Tensors) -> Tensors:
         """Add the sums over other rows to these."""
         self._third += other._third

@@ -11,38 +11,38 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.rounding import EPSILON
 from influstat.errors import InflustatError, NotConverged
 from influstat.input.groups import Groups, Indices
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
-from influstat.removal.engine.chord import Refits, at_once, refits
-from influstat.removal.engine.expanded import AllRows
+from influstat.removal.engine.chord import ExpandedSum, Refits, at_once, refits
 from influstat.removal.engine.shared import Shared
-from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
+from influstat.removal.local import Local, LocalRemainder
 from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.newton_step import NewtonStep
+from influstat.removal.rough import Rough, Single
 
 FINE = 4e-15  # relative gradient at which a removal is done at once; below STATIONARY once it stalls
 STALLED = 0.5  # contraction above which a removal below STATIONARY is at its rounding floor
 TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own
 SWEEPS = 60
+UNSEEN = 0.1  # of that: what a step in float32 may leave of the gradient without its being measured
 FAR = 5.0  # c |x_j'delta| beyond which an unpenalised minimum might be a flight to infinity
 MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
 
-class ExactRefit(Method):
-    """Minimisers of F_k, each with its gradient."""
+class SharedRefit(Method):
+    """Minimisers of F_k, each with its gradient; on `rows`, the sum that is expanded, where there is one."""
 
-    def __init__(self, shared: Shared, groups: Groups) -> None:
-        self.expansion = expansion = shared.expansion
+    def __init__(self, expansion: Local, groups: Groups, operations: float, rows: ExpandedSum | None) -> None:
+        self.expansion, self.operations, self._rows = expansion, operations, rows
         self._newton = NewtonStep(expansion, groups)
-        plan, self._rows = shared.planned(groups)
-        self.operations = plan.operations
-        if self._rows is not None:  # so that the few that the expansion leaves share their sums
+        if rows is not None:  # so that the few that the expansion leaves share their sums
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
 
     def remove(self, groups: Groups) -> Outcome:
@@ -71,7 +71,7 @@ class ExactRefit(Method):
         inverse = Downdated(self.expansion, self._newton.shared, groups, remainder.factors)
         if start is None:
             start = self.expansion.theta[:, None] + self._newton.step(remainder, inverse)[0]
-        chord = Chord(remainder, inverse, start)
+        chord = Chord(self.expansion, remainder, inverse, start)
         chord.run()
         status = [""] * len(groups)
         for k in np.flatnonzero(~chord.done).tolist():
@@ -92,9 +92,17 @@ class ExactRefit(Method):
         return np.asarray(norms / self.expansion.risk.total_weight)
 
 
-def refits_of(rows: AllRows, newton: NewtonStep, groups: Groups) -> Refits:
+class ExactRefit(SharedRefit):
+    """The same for one predictor per row."""
+
+    def __init__(self, shared: Shared, groups: Groups) -> None:
+        plan, rows = shared.planned(groups)
+        super().__init__(shared.expansion, groups, plan.operations, rows)
+
+
+def refits_of(rows: ExpandedSum, newton: NewtonStep, groups: Groups) -> Refits:
     """Return the refits on the expanded sum, from the Newton step on."""
-    expansion, k = rows.expansion, len(groups)
+    expansion, k = newton.expansion, len(groups)
     p = len(expansion.theta)
     theta, done, norms = np.empty((p, k)), np.zeros(k, dtype=np.bool_), np.empty(k)
     start = 0
@@ -112,8 +120,10 @@ def refits_of(rows: AllRows, newton: NewtonStep, groups: Groups) -> Refits:
 class Chord:
     """The shared iteration; afterwards `theta`, `norms`, `done`, and `left` for those not done."""
 
-    def __init__(self, remainder: Remainder, inverse: Downdated, start: FloatArray) -> None:
-        self._expansion, self._groups, self._inverse = remainder.expansion, remainder.groups, inverse
+    def __init__(
+        self, expansion: Local, remainder: LocalRemainder, inverse: Downdated, start: FloatArray
+    ) -> None:
+        self._expansion, self._groups, self._inverse = expansion, remainder.groups, inverse
         self._scales = self._expansion.scales(remainder.groups)
         self._start = start
         center = remainder.gradients_at_center()
@@ -128,6 +138,10 @@ class Chord:
         """Sweep until every removal is done or has left."""
         active = np.flatnonzero(np.isfinite(self._start).all(axis=0) & ~self._inverse.hard)
         trial = self._start[:, active]
+        rough = self._part(active).rough() if active.size else None
+        if rough is not None:
+            gradients = rough.after_newton(trial - self._expansion.theta[:, None])
+            trial = trial - self._inverse.solve(gradients, active)
         for _ in range(SWEEPS):
             if not active.size:
                 break
@@ -137,7 +151,9 @@ class Chord:
 
     def _sweep(self, active: Indices, trial: FloatArray) -> tuple[Indices, FloatArray]:
         """Measure the trial points, keep the better ones, and return those that go on, moved."""
-        gradients = self._expansion.remainder(self._groups.take(active)).gradients(trial)
+        part = self._part(active)
+        rough = part.rough()
+        gradients, bends = (part.gradients(trial), None) if rough is None else rough.gradients(trial)
         measure = (np.abs(gradients) / self._scales[:, active]).max(axis=0)
         measure[~np.isfinite(measure)] = np.inf
         rate = measure / np.maximum(self._measure[active], np.finfo(np.float64).tiny)
@@ -152,21 +168,66 @@ class Chord:
         active = active[on]
         if not active.size:
             return active, trial[:, :0]
-        return active, trial[:, on] - self._inverse.solve(gradients[:, on], active)
+        step = -self._inverse.solve(gradients[:, on], active)
+        if rough is None or bends is None:
+            return active, trial[:, on] + step
+        return self._refined(rough, bends if on.all() else bends[:, on], active, trial[:, on], step)
+
+    def _part(self, active: Indices) -> LocalRemainder:
+        return self._expansion.remainder(self._groups.take(active))
+
+    def _refined(
+        self, rough: Rough, bends: Single, active: Indices, trial: FloatArray, step: FloatArray
+    ) -> tuple[Indices, FloatArray]:
+        """Take Newton steps from trial points whose gradients are known; return those that go on, moved.
+
+        Steps of the chord method, `step` the first, in float32 (`rough`, fact 2); those whose gradient, then
+        known to six digits, has fallen so far that it needs no measurement (fact 3) are done.
+
+        Returns
+        -------
+        tuple of ndarray
+        """
+        total = step.copy()
+        scales, left = self._scales[:, active], np.arange(len(active))
+        before, far = self._measure[active], np.zeros(len(active))
+        done, last = np.zeros(len(active), dtype=np.bool_), before.copy()
+        for _ in range(SWEEPS):
+            gradient, moved = rough.bent(bends if len(left) == len(active) else bends[:, left], step)
+            far[left] += moved
+            measure = (np.abs(gradient) / scales[:, left]).max(axis=0)
+            unseen = rough.c * far[left] * np.exp(2.0 * rough.c * far[left]) * before[left]
+            settled = measure <= FINE
+            done[left] = settled & (unseen <= UNSEEN * FINE)
+            norms = np.linalg.norm(gradient, axis=0) + EPSILON * np.linalg.norm(scales[:, left], axis=0)
+            finished = left[done[left]]
+            self.norms[active[finished]] = norms[done[left]]
+            self._measure[active[finished]] = measure[done[left]]
+            on = ~settled & (measure <= TOO_SLOW * last[left]) & (unseen <= measure)
+            last[left] = measure
+            left = left[on]
+            if not left.size:
+                break
+            step = -self._inverse.solve(gradient[:, on], active[left])
+            total[:, left] += step
+        trial = trial + total
+        self.theta[:, active[done]] = trial[:, done]
+        self.done[active[done]] = True
+        return active[~done], trial[:, ~done]
 
     def _doubt_flights(self) -> None:
         """Take back what may only look like a minimum: far off along unpenalised coefficients."""
         # Where the risk falls for ever the gradient vanishes too, at infinity; the Newton iteration tells.
-        risk = self._expansion.risk
+        concordance = self._expansion.concordance
         done = np.flatnonzero(self.done)
-        if not done.size or risk.loss.self_concordance == 0.0 or not risk.penalty.flat(risk.shape[1]).size:
+        if not done.size or concordance == 0.0 or not self._expansion.flat:
             return
         moved = self._expansion.remainder(self._groups.take(done)).movement(self.theta[:, done])
         with np.errstate(invalid="ignore"):
-            self.done[done[~(risk.loss.self_concordance * moved <= FAR)]] = False
+            self.done[done[~(concordance * moved <= FAR)]] = False
 
 
-def own_newton(expansion: Expansion, rows: Indices, start: FloatArray) -> FloatArray:
+def own_newton(expansion: Local, rows: Indices, start: FloatArray) -> FloatArray:
     """Return the minimiser without the rows by Newton's method of its own, or raise why there is none."""
     part = expansion.left_over(rows)
     try:

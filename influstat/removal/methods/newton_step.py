@@ -8,15 +8,15 @@ from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InflustatError
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.inverse import Downdated, SharedInverse
+from influstat.removal.local import Local, LocalRemainder
 from influstat.removal.methods.base import Method, Outcome, without
 
 
 class NewtonStep(Method):
     """theta-hat - S_-k^-1 grad F_k(theta-hat), S_-k the Hessian at theta-hat of what is left, F_k."""
 
-    def __init__(self, expansion: Expansion, groups: Groups) -> None:
+    def __init__(self, expansion: Local, groups: Groups) -> None:
         self.expansion = expansion
         self.shared = SharedInverse(expansion, expansion.left(groups))
 
@@ -28,7 +28,7 @@ class NewtonStep(Method):
         theta = self.expansion.theta[:, None] + delta
         return Outcome(theta, np.zeros(len(groups), dtype=np.bool_), status)
 
-    def step(self, remainder: Remainder, inverse: Downdated) -> tuple[FloatArray, list[str]]:
+    def step(self, remainder: LocalRemainder, inverse: Downdated) -> tuple[FloatArray, list[str]]:
         """Return the steps, shape (p, K), and the status of each removal."""
         gradients = remainder.gradients_at_center()
         delta = -inverse.center(gradients)
@@ -43,6 +43,6 @@ class NewtonStep(Method):
         return delta, status
 
 
-def anew(expansion: Expansion, rows: Indices, factor: float) -> CholeskyInverse:
+def anew(expansion: Local, rows: Indices, factor: float) -> CholeskyInverse:
     """Factor the Hessian of the rows left, summed without the removed ones, or raise."""
     return CholeskyInverse(expansion.hessian_without(rows, factor), expansion.risk.names)
