@@ -146,7 +146,7 @@ def calls():
         **methods("Inference", inference, {
             "leave_one_out": {"rows": [0, 1]}, "leave_groups_out": {"groups": GROUPS},
             "without": {"rows": [0, 1]},
-            "breakdown": {"coefficient": 1, "reversed": False, **LIMITS}, **BY,
+            "breakdown": {"coefficient": 1, "reversed": False, "test": "wald", **LIMITS}, **BY,
         }),
         **methods("InferenceWithout", inference.without([0]), {
             "change": {"quantity": "p_values"}, "to_frame": {"quantity": None, "what": "after"},

@@ -79,7 +79,7 @@ def test_the_envelope_lies_above_what_units_take(seed, d, k, moves):
     first = top(f, k)
     needs = first * np.geomspace(1.0, 100.0, 60)
     least = next(need for need in needs if envelope.proves(k, Demand(need=need, **settings)))
-    t = envelope.balance * np.exp(envelope.place[0])  # of that proof
+    t = envelope.balance * np.exp(envelope.place.t)  # of that proof
     axis = np.linspace(-3.0, 3.0, 25)
     for b in np.stack(np.meshgrid(*[axis] * d), axis=-1).reshape(-1, d):
         assert top(f - (t * B + C / t) @ b, k) < least + 0.8 * b @ b

@@ -156,12 +156,13 @@ def crime_p(kind, kept, coefficient):
         ("cluster", "single", False),
     ],
 )  # fmt: skip
-def test_sets_without_proofs_are_refitted(kind, coefficient, other):
+def test_sets_of_robust_significance_are_refitted(kind, coefficient, other):
     fit = ist.from_statsmodels(sm.OLS(CRIME["murder"], CRIME_X).fit())
     groups = {"groups": np.column_stack([CITIES, np.arange(51) % 7])} if kind == "cluster" else {}
     found = fit.inference(kind, **groups).breakdown(coefficient, reversed=other, budget_seconds=0.6)
-    assert found.proof == "none"
-    assert found.lower == 1
+    if kind == "cluster":  # two ways, for which nothing is proven
+        assert (found.lower, found.proof) == (1, "none")
+    assert found.lower <= found.upper
     assert found.limit or found.exact
     rows = np.flatnonzero(np.isin(CITIES, found.removed)) if kind == "cluster" else found.positions
     sign, p = crime_p(kind, np.setdiff1d(np.arange(51), rows), coefficient)

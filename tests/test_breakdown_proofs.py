@@ -22,7 +22,9 @@ from influstat.sets.proofs.rows import branch_and_bound
 from influstat.sets.question import coefficient_of, question
 from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.robust import RobustLose, RobustReference
+from influstat.sets.significance.robust_against import RobustOppose
 from influstat.sets.significance.squares import Reference
+from influstat.statistics.judge import POWERS
 from tests.breakdown_cases import flipping, problem
 from tests.budget import examples
 
@@ -178,12 +180,15 @@ def test_robust_significance_is_bracketed(kind, least):
 
 
 def test_what_is_not_proven_says_so():
-    found = fitted(statecrime).inference("HC3").breakdown("single", budget_seconds=1.0)
+    found = fitted(statecrime).inference("HC4").breakdown("single", budget_seconds=1.0)
     assert (found.lower, found.proof) == (1, "none")
-    assert "HC3" in found.limit
-    found = fitted(statecrime).inference("HC1").breakdown("single", reversed=True, budget_seconds=1.0)
-    assert (found.lower, found.proof) == (1, "none")
-    assert "not lost" in found.limit
+    assert "HC4" in found.limit
+
+
+@pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3"])
+def test_robust_reversal_is_bracketed(kind):
+    found = fitted(statecrime).inference(kind).breakdown("single", reversed=True, budget_seconds=3.0)
+    assert 1 < found.lower <= found.upper
 
 
 def test_clusters_are_named_by_their_own_labels():
@@ -294,13 +299,16 @@ def t_value(X, y, w, j, kind, owner):
     e = y - X @ theta
     if kind == "model":
         return theta[j] / np.sqrt(w @ e**2 / (n - p) * inverse[j, j]), n - p
+    left = 1.0 - w * np.einsum("ij,jk,ik->i", X, inverse, X)
+    if kind in POWERS:
+        e = e / left ** POWERS[kind]
     scores = (w * e)[:, None] * X
     groups = len(np.unique(owner))
     if kind == "cluster":
         scores = np.array([scores[owner == one].sum(axis=0) for one in np.unique(owner)])
         factor = groups / (groups - 1.0) * (n - 1.0) / (n - p)
     else:
-        factor = n / (n - p)
+        factor = n / (n - p) if kind == "HC1" else 1.0
     se = np.sqrt(factor * (inverse @ scores.T @ scores @ inverse)[j, j])
     return theta[j] / se, groups - 1 if kind == "cluster" else n - p
 
@@ -312,7 +320,7 @@ def quantile(freedom):
 @examples(60)
 @given(
     seed=seeds,
-    kind=st.sampled_from(["model", "HC1", "cluster"]),
+    kind=st.sampled_from(["model", "HC0", "HC1", "HC2", "HC3", "cluster"]),
     effect=st.sampled_from([0.0, 0.5, 2.0, 8.0]),
     heavy=st.booleans(),
 )
@@ -337,9 +345,19 @@ def test_no_set_changes_significance_below_what_is_proven(seed, kind, effect, he
         else:
             conclusions["gain"] = Oppose(reference, -1.0)
         conclusions["reverse"] = Oppose(reference)
-    elif significant:
-        reference = RobustReference(quantile, 3.0, corrected=True, clustered=kind == "cluster")
-        conclusions["lose"] = RobustLose(reference)
+    else:
+        reference = RobustReference(
+            quantile,
+            3.0,
+            kind in ("HC1", "cluster"),
+            clustered=kind == "cluster",
+            power=POWERS.get(kind, 0.0),
+        )
+        if significant:
+            conclusions["lose"] = RobustLose(reference)
+        else:
+            conclusions["gain"] = RobustOppose(reference, -1.0)
+        conclusions["reverse"] = RobustOppose(reference)
     falls = {name: [] for name in conclusions}
     for k in (1, 2):
         for chosen in combinations(range(len(units)), k):

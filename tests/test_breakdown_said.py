@@ -10,6 +10,7 @@ import pytest
 
 import influstat as ist
 from influstat.sets import result
+from influstat.sets import table as tables
 
 ROWS = 30
 
@@ -109,3 +110,31 @@ def test_each_reason(known, stopped, search, seconds, said):
     if stopped:
         budget.stop()
     assert result.why_none(*known, 4, "rows", search=search, budget=budget) == said
+
+
+def test_the_budget_of_a_table_is_for_all_of_it(monkeypatch):
+    given = []
+
+    def noted(asked, *, budget, **settings):
+        given.append(budget.seconds)
+        return whole(asked, budget=budget, **settings)
+
+    whole = tables.breakdown
+    monkeypatch.setattr(tables, "breakdown", noted)
+    data = np.random.default_rng(5).normal(size=(12, 4))
+    fit = ist.Ridge(lam=0.0).fit(data[:, :3], data[:, 3])
+    ist.breakdown_table(fit, budget_seconds=900.0)
+    # What one leaves goes to the others: these take milliseconds.
+    assert given == pytest.approx([300.0, 450.0, 900.0], rel=0.05)
+
+
+def test_a_set_that_leaves_the_coefficient_undetermined_ends_no_search():
+    # All rows with the 1 gone: nothing is left of the column, which is no flip and no error.
+    rng = np.random.default_rng(49)
+    x = np.column_stack([np.ones(10), np.arange(10) < 2, rng.normal(size=10)])
+    y = rng.standard_t(2.0, 10) + 3.0 * x[:, 1]
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), x, y))
+    for kind in ("model", "HC0", "HC1", "HC2", "HC3"):
+        for reversed_ in (False, True):
+            found = fit.inference(kind).breakdown(1, reversed=reversed_, budget_seconds=1.0)
+            assert found.upper is None or not {0, 1} <= set(found.positions.tolist())

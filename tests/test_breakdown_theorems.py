@@ -16,7 +16,9 @@ from influstat.sets.null_fit import Problem, null_fit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.robust import RobustLose, RobustReference
+from influstat.sets.significance.robust_against import RobustOppose
 from influstat.sets.significance.squares import Reference
+from influstat.statistics.judge import POWERS
 from tests.breakdown_cases import problem
 from tests.budget import examples
 from tests.tolerance import INVERTED
@@ -99,13 +101,14 @@ def draw(seed, n=7):
     return np.vstack([X, middle]), np.append(y, middle @ theta), np.append(w, 1.0)
 
 
-def of_refit(X, y, w, sign):
+def of_refit(X, y, w, sign, power=0.0):
     """Return N, D, RSS, the robust variance of N, rows and freedom; w are the weights times l2."""
     X, y, w = X[w > 0], y[w > 0], w[w > 0]
     inverse = np.linalg.inv((X * w[:, None]).T @ X)
     theta = inverse @ (X * w[:, None]).T @ y
     e, D = y - X @ theta, 1.0 / inverse[-1, -1]
-    V = float(np.sum(((w * e)[:, None] * X @ inverse[:, -1] * D) ** 2))
+    left = (1.0 - w * np.einsum("ij,jk,ik->i", X, inverse, X)) ** power
+    V = float(np.sum(((w * e / left)[:, None] * X @ inverse[:, -1] * D) ** 2))
     return sign * theta[-1] * D, D, float(w @ e**2), V, len(y), len(y) - X.shape[1]
 
 
@@ -117,19 +120,23 @@ def by_view(view, chosen):
 
 
 @examples(90)
-@given(seed=seeds, free=st.integers(1, 2), kind=st.sampled_from(["lose", "gain", "oppose", "HC0", "HC1"]))
-def test_views_of_significance_are_below_refits(seed, free, kind):
+@given(
+    seed=seeds,
+    free=st.integers(1, 2),
+    kind=st.sampled_from(["lose", "gain", "oppose"]),
+    covariance=st.sampled_from(["model", "HC0", "HC1", "HC2", "HC3"]),
+)
+def test_views_of_significance_are_below_refits(seed, free, kind, covariance):
     X, y, w = draw(seed)
     n = len(y)
     fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y, weights=w))
     asked, sign = sign_of(fit, one_by_one(np.arange(n), np.arange(n))), np.sign(fit.theta[-1])
-    conclusion = {
-        "lose": Lose(Reference(quantile, 2.0)),
-        "gain": Oppose(Reference(quantile, 2.0), -1.0),
-        "oppose": Oppose(Reference(quantile, 2.0)),
-        "HC0": RobustLose(RobustReference(quantile, 2.0, corrected=False, clustered=False)),
-        "HC1": RobustLose(RobustReference(quantile, 2.0, corrected=True, clustered=False)),
-    }[kind]
+    power = POWERS.get(covariance, 0.0)
+    lose, oppose, reference = Lose, Oppose, Reference(quantile, 2.0)
+    if covariance != "model":
+        lose, oppose = RobustLose, RobustOppose
+        reference = RobustReference(quantile, 2.0, covariance == "HC1", clustered=False, power=power)
+    conclusion = lose(reference) if kind == "lose" else oppose(reference, -1.0 if kind == "gain" else 1.0)
     for units in combinations(range(n), free):
         held = np.ones(n, dtype=bool)
         held[list(units)] = False
@@ -138,14 +145,13 @@ def test_views_of_significance_are_below_refits(seed, free, kind):
             for chosen in subsets(units, free):
                 left = null.h.copy()
                 left[chosen] = 0.0
-                N, D, RSS, V, rows, freedom = of_refit(X, y, left, sign)
-                spread = np.sqrt(D * RSS / freedom)
+                N, D, RSS, V, rows, freedom = of_refit(X, y, left, sign, power)
+                variance = {"model": D * RSS / freedom, "HC1": V * rows / freedom}.get(covariance, V)
+                spread = np.sqrt(variance)
                 true = {
                     "lose": N - quantile(freedom) * spread,
                     "gain": -N + quantile(freedom) * spread,
                     "oppose": N + quantile(freedom) * spread,
-                    "HC0": N - quantile(freedom) * np.sqrt(V),
-                    "HC1": N - quantile(freedom) * np.sqrt(V * rows / freedom),
                 }[kind]
                 assert by_view(view, chosen) <= true + 1e2 * INVERTED * (abs(N) + spread) + view.margin
                 low = conclusion.without_one(null) if free == 1 else None

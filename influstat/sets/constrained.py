@@ -76,6 +76,26 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
     return Constrained(theta, u, basis, h, relative)
 
 
+def everywhere(risk: LinearRisk, theta: FloatArray) -> Constrained:
+    """Return whitened coordinates in all directions around the minimum theta; u is 0.
+
+    Returns
+    -------
+    Constrained
+        Its basis has shape (p, p).
+
+    Raises
+    ------
+    SingularHessian
+        The rows do not determine a direction.
+    """
+    squares = risk.design.square_sums(risk.weights)
+    scale = np.sqrt(np.where(squares > 0, squares, 1.0))
+    h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(theta)))
+    basis, relative = _whitened(risk, theta, h, np.diag(1.0 / scale))
+    return Constrained(theta, np.zeros(len(theta)), basis, h, relative)
+
+
 def _approached(
     risk: LinearRisk, a: FloatArray, at: float, near: FloatArray, nuisance: FloatArray, halvings: int
 ) -> FloatArray:

@@ -49,7 +49,7 @@ from influstat.errors import NotConverged
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
-from influstat.sets.constrained import Constrained, constrained
+from influstat.sets.constrained import Constrained, constrained, everywhere
 
 Mask = NDArray[np.bool_]
 
@@ -201,6 +201,22 @@ def null_fit(
             "The fit under the null is beyond float64: choose a threshold nearer to the value."
         )
     return null
+
+
+def around(null: NullFit, theta: FloatArray) -> NullFit:
+    """Return what the units hold at the fit of the same rows itself: d = p, and f, B and N0 are 0.
+
+    Returns
+    -------
+    NullFit
+
+    Raises
+    ------
+    SingularHessian
+        The rows do not determine a direction.
+    """
+    risk = null.problem.risk.reweighted(np.where(null.kept, null.problem.risk.weights, 0.0))
+    return _Work(null.problem, risk, null.kept, null.open, everywhere(risk, theta)).filled()
 
 
 class _Work:

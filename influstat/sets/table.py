@@ -101,7 +101,8 @@ def breakdown_table(
     groups : array_like, shape (n,), or str, optional
         Whole clusters leave, as in `Fit.breakdown`.
     budget_seconds : float
-        Time for each coefficient.
+        Time for the whole table. Each coefficient has an equal share of what is left when its turn comes, so
+        that what one does not use goes to those after it.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def breakdown_table(
     chosen = require_fit(fit).names if coefficients is None else entries("coefficients", coefficients)
     seconds = real_number("budget_seconds", budget_seconds, at_least=0.0)
     results, status = dict[str, Breakdown](), dict[str, str]()
-    interrupted = False
+    whole, interrupted = Budget(seconds), False
     for position, coefficient in enumerate(progress(chosen, "coefficients")):
         given = position if coefficients is None else coefficient
         name, a = coefficient_of(fit, given)
@@ -138,7 +139,7 @@ def breakdown_table(
                 raise
             status[name] = str(error)
         else:
-            budget = Budget(seconds)
+            budget = Budget(whole.left / (len(chosen) - position))
             results[name] = breakdown(asked, budget=budget, largest=None, search=True)
             interrupted = budget.watch.stopped
     return BreakdownTable(results, status)

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError
 from influstat.input.groups import Groups
 from influstat.input.settings import flag
-from influstat.input.validation import FloatArray, real_number, whole_number
+from influstat.input.validation import FloatArray, choice, real_number, whole_number
 from influstat.sets.budget import Budget
 from influstat.sets.result import Breakdown
 from influstat.sets.significance.breakdown import significance_breakdown
+from influstat.sets.significance.by_ratio import ratio_breakdown
 from influstat.statistics.inference_table import InferenceTable
 from influstat.statistics.inference_without import InferenceOfSets
-from influstat.statistics.judge import judge
+from influstat.statistics.judge import judge, ratio_judge
+
+RATIO = "likelihood ratio"
+TESTS = ("wald", RATIO)
 
 
 class InferenceOfFragility(InferenceOfSets):
@@ -31,6 +35,7 @@ class InferenceOfFragility(InferenceOfSets):
         coefficient: Any,
         *,
         reversed: bool = False,  # noqa: A002  the word for it
+        test: str = "wald",
         groups: Any = None,
         budget_seconds: float = 10.0,
         largest: int | None = None,
@@ -45,6 +50,10 @@ class InferenceOfFragility(InferenceOfSets):
         reversed : bool
             False: significance at this inference's level is lost where the coefficient has it, else gained
             with its sign. True: it is gained with the other sign.
+        test : {"wald", "likelihood ratio"}
+            What decides: this inference's confidence limits; or, at its level and whatever the covariance,
+            the likelihood ratio of the fits with and without the coefficient, both of the rows left (in
+            least squares n log(RSS0 / RSS)).
         groups : array_like, shape (n,), str, optional
             As in `Fit.breakdown`. For clustered kinds the clusters themselves leave (two-way: the first
             ones), by their own labels.
@@ -54,18 +63,22 @@ class InferenceOfFragility(InferenceOfSets):
         Returns
         -------
         Breakdown
-            `value` is the confidence limit in question, the nearer one to 0 or, if reversed, the other.
+            `value` is the confidence limit in question, the nearer one to 0 or, if reversed, the other; for
+            the likelihood ratio its root with the coefficient's sign, and `at` that of the quantile.
 
         Raises
         ------
         InvalidArgument, InvalidType, NotStationary
             As in `Fit.breakdown`; or the coefficient has no confidence limits, or one that is 0.
+        Unsupported
+            The likelihood ratio is asked for where there is none: penalties, an estimated dispersion.
 
         Notes
         -----
-        Quantiles are those of the rows left, n - k - p. Proofs are for squared error without a penalty: by
-        the model-based covariance with its variance estimated, and for significance lost by HC0, HC1 and
-        one-way clusters. For others `lower` is 1 and `limit` says why.
+        Quantiles are those of the rows left, n - k - p. Proofs by confidence limits are for squared error
+        without a penalty: by the model-based covariance with its variance estimated, HC0 to HC3 and one-way
+        clusters. By the likelihood ratio they are for all losses with a finite `self_concordance`. For others
+        `lower` is 1 and `limit` says why.
 
         Examples
         --------
@@ -75,15 +88,24 @@ class InferenceOfFragility(InferenceOfSets):
         >>> found.upper, found.lower, found.removed.tolist()      # 1, 2, 2.5: the interval holds 0
         (2, 2, [3, 4])
         """
+        by_ratio = choice("test", test, TESTS) == RATIO
+        opposite, looked = flag("reversed", reversed), flag("search", search)
+        budget = Budget(real_number("budget_seconds", budget_seconds, at_least=0.0))
+        most = None if largest is None else whole_number("largest", largest, at_least=1)
+        if by_ratio:
+            return ratio_breakdown(
+                self.fit, coefficient, ratio_judge(self.fit, self.setting, self.level), opposite=opposite,
+                groups=groups, budget=budget, largest=most, search=looked,
+            )  # fmt: skip
         return significance_breakdown(
             self.fit,
             coefficient,
             judge(self.fit, self.setting, self.use_t, self.level, self._limits, self._changes),
-            opposite=flag("reversed", reversed),
+            opposite=opposite,
             groups=groups,
-            budget=Budget(real_number("budget_seconds", budget_seconds, at_least=0.0)),
-            largest=None if largest is None else whole_number("largest", largest, at_least=1),
-            search=flag("search", search),
+            budget=budget,
+            largest=most,
+            search=looked,
         )
 
     def _limits(self, rows: NDArray[np.intp], position: int) -> tuple[float, float]:

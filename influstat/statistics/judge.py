@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
 from influstat.sets.significance.breakdown import Judge
+from influstat.sets.significance.by_ratio import RatioJudge
 from influstat.sets.significance.robust import RobustReference
 from influstat.sets.significance.squares import Reference
 from influstat.statistics.dispersion import dispersion_of
@@ -18,7 +20,8 @@ from influstat.statistics.inference_table import critical
 from influstat.statistics.sandwich import count, taken
 from influstat.statistics.setting import CLUSTERED, CovarianceSetting
 
-PROVEN = ("model", "HC0", "HC1", "cluster")
+PROVEN = ("model", "HC0", "HC1", "HC2", "HC3", "cluster")
+POWERS = {"HC2": 0.5, "HC3": 1.0}  # of 1 - leverage, by which residuals are divided
 
 
 def judge(
@@ -47,9 +50,36 @@ def judge(
         reference = Reference(quantile, used)
     else:  # where nothing is proven it still leads the search
         corrected = setting.kind == "HC1" or (setting.kind == "cluster" and setting.correction)
-        reference = RobustReference(quantile, taken(fit, setting), corrected, clusters is not None)
+        power = POWERS.get(setting.kind, 0.0)
+        reference = RobustReference(quantile, taken(fit, setting), corrected, clusters is not None, power)
     text = f"the {100.0 * level:g} % interval, {setting.kind}"
     return Judge(text, reference, unproven, clusters, limits, changes)
+
+
+def ratio_judge(fit: Minimum, setting: CovarianceSetting, level: float) -> RatioJudge:
+    """Return what the likelihood ratio of one coefficient is compared with.
+
+    Returns
+    -------
+    RatioJudge
+
+    Raises
+    ------
+    Unsupported
+        The fit has no likelihood that is known up to a variance.
+    """
+    risk = as_linear(fit.risk)
+    known = None if risk is None else dispersion_of(risk.loss, setting.dispersion)
+    single = np.array_equal(setting.counts, np.where(fit.risk.weights > 0.0, 1.0, 0.0))
+    if risk is None or (known is None and not (risk.quadratic and single)):
+        raise Unsupported(
+            "test",
+            "be 'wald' here",
+            "the likelihood ratio needs a known dispersion, or least squares of single observations",
+            "Leave it out.",
+        )
+    quantile = float(critical(np.inf, level)) ** 2
+    return RatioJudge(quantile, known, f"{100.0 * level:g} %")
 
 
 def _unproven(fit: Minimum, setting: CovarianceSetting, use_t: bool) -> str:

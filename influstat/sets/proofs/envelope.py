@@ -28,13 +28,13 @@ one s_i^2 is the mean of (m_i - D_i'b)^2 over some distribution of b, of mean mu
 
 The quadratic is highest at -M^-1 v / 2, the mean of b, and flat along M^-1, where M is small. So mu and P are
 moved towards these and the test is made again (P = c M^-1 is what an interior point method has, c log det M
-being its barrier), P shrinking a little each time.
+being its barrier), P shrinking a little each time; then t and tau once more. The next k starts from where the
+last one ended, with P somewhat larger.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -45,16 +45,15 @@ from influstat.input.validation import FloatArray
 WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # sigma, first tried
 START_RANK = 0.9  # of k: where tau is at first
 HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
-WORK = 3e8  # additions of the search, in units of n d^2: many trials for few rows
+CLOSE = 0.05  # of N0: so near that other t and tau are tried
 BLOCK = 32  # units of nearly the same f that share s
 NEAR = 3  # times k: units of largest f that do not
-FEWEST, FEW, MOST = 12, 24, 36
-STEPS = (0.25, 0.15, 0.4)  # first ones of log t, log rank and log sigma
-LEAST_STEP = 0.05
+STEPS = (0.12, 0.06)  # of the logarithms of tau's rank and of t
 LEAST_BEND = 1e-3  # of |m|: s is not less
-MOVES = 12  # of mu and P
+MOVES = 24  # of mu and P
 SHRINKING = 0.8  # of the trace of P, each time it is moved
-SLOW = 0.1  # of what is left: a smaller gain of one round shortens the steps
+WIDER = 2.5  # times P, where a search begins at another's end
+SLOW = 0.03  # of what is left: a smaller gain ends the moves
 
 
 @dataclass(frozen=True)
@@ -145,6 +144,33 @@ class Parts:
         return self.single.take(slice(0, blocks * BLOCK)), self.blocks.take(slice(blocks, None))
 
 
+@dataclass(frozen=True, eq=False)
+class Place:
+    """What the test is made with: logarithms of t and of tau's rank, and what b is like, which makes s.
+
+    A number for `spread` stands for as many times 1, with mean 0.
+    """
+
+    t: float  # in units of what balances B and C
+    rank: float  # of k
+    spread: FloatArray | float  # P, shape (d, d)
+    mean: FloatArray | None = None  # mu, shape (d,)
+
+    def stretched(self, t: float) -> Place:
+        """Return it at another t: b is shorter by as much as t is longer."""
+        factor = float(np.exp(self.t - t))
+        return Place(t, self.rank, self.spread * factor**2, None if self.mean is None else self.mean * factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """The quadratic at its highest, below 0 if it proves the test; and mu, and M^-1 if asked for."""
+
+    excess: float
+    highest: FloatArray
+    inverse: FloatArray | None
+
+
 class Envelope:
     """The test for the units of one null fit.
 
@@ -156,8 +182,8 @@ class Envelope:
         Of `null_fit`.
     ordered : ndarray, shape (m,)
         f, largest first.
-    place : ndarray, shape (3,), optional
-        Where to look first: what was best for similar units, near to which fewer trials find as much.
+    place : Place, optional
+        Where to look first: what was best for similar units.
     """
 
     def __init__(
@@ -166,7 +192,7 @@ class Envelope:
         B: FloatArray,
         C: FloatArray,
         ordered: FloatArray,
-        place: FloatArray | None = None,
+        place: Place | None = None,
     ) -> None:
         self.ordered, self.d = ordered, B.shape[1]
         self.unit = np.eye(self.d)
@@ -174,92 +200,97 @@ class Envelope:
         size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
         self.usable = min(size) > 0.0
         self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
-        self.trials = int(
-            np.clip(WORK / (B.shape[0] * B.shape[1] ** 2), FEWEST, MOST if place is None else FEW)
-        )
-        self.place = np.log([1.0, START_RANK, WIDTHS[3]]) if place is None else place
-        self.nearest = self.place  # the best place so far, whether it proved something or not
+        self.place = self._of_width(WIDTHS[3]) if place is None else place
+        self.proof: Place | None = None  # the last one
+        self.nearest = self.place  # the best place so far that others may start from
+
+    def _of_width(self, sigma: float, t: float = 0.0, rank: float = float(np.log(START_RANK))) -> Place:
+        return Place(t, rank, sigma**2 / max(self.d, 1))
 
     def proves_again(self, k: int, demand: Demand) -> bool:
         """Tell whether what was the last proof is one here too."""
-        return self.usable and self._excess(k, self.place, demand) < 0.0
+        return self.usable and self._test(k, self.proof or self.place, demand).excess < 0.0
 
     def proves(self, k: int, demand: Demand) -> bool:
         """Tell whether it is proven that no k units take away what the test needs."""
         if not self.usable:
             return False
-        tried = [self.place]
-        tried += [np.array([self.place[0], self.place[1], np.log(width)]) for width in WIDTHS]
+        if self.proof is not None:
+            wider = Place(self.proof.t, self.proof.rank, WIDER * self.proof.spread, self.proof.mean)
+            return self._searched(k, wider, demand)
         found = np.inf
-        for place in tried:
-            value = self._excess(k, place, demand)
-            if value < 0.0:
-                self.place = place
-                return True
-            if value < found:
-                found, best = value, place
-        if not found < HOPELESS * demand.need:
-            return False
-        return self._moved(k, best, demand) or self._searched(k, best, found, demand)
-
-    def _searched(self, k: int, place: FloatArray, found: float, demand: Demand) -> bool:
-        """Search around a place that almost proves it, one number after the other."""
-        steps, tried = np.array(STEPS), 0
-        while tried < self.trials and steps.max() > LEAST_STEP:
-            before = found
-            for j, sign in product(range(3), (1.0, -1.0)):
-                moved = place.copy()
-                moved[j] += sign * steps[j]
-                value, tried = self._excess(k, moved, demand), tried + 1
-                if value < found:
-                    place, found = moved, value
-                if found < 0.0:
-                    self.place = self.nearest = place
-                    return True
-            self.nearest = place
-            if before - found < SLOW * found:
-                steps = steps / 2.0
-        return False
-
-    def _moved(self, k: int, place: FloatArray, demand: Demand) -> bool:
-        """Move the mean and the covariance that make s, from 0 and a multiple of 1."""
-        width, d = float(np.exp(np.clip(place[2], -9.0, 9.0))), self.d
-        mean, spread, found = np.zeros(d), width**2 / d * self.unit, np.inf
-        for _ in range(MOVES):
-            before = found
-            found, highest, inverse = self._value(k, place, demand, mean, spread)
+        for place in [self.place, *(self._of_width(w, self.place.t, self.place.rank) for w in WIDTHS)]:
+            excess = self._test(k, place, demand).excess
+            if excess < found:
+                found, best = excess, place
             if found < 0.0:
-                self.place = self.nearest = place
-                return True
-            if inverse is None or not found < (1.0 - SLOW) * before:
-                return False
-            spread = 0.5 * spread + 0.5 * SHRINKING * float(np.trace(spread) / np.trace(inverse)) * inverse
-            mean = 0.5 * mean + 0.5 * highest
+                return self._known(place)
+        return bool(found < HOPELESS * demand.need) and self._searched(k, best, demand)
+
+    def _known(self, place: Place) -> bool:
+        self.proof = self.place = self.nearest = place
+        return True
+
+    def _searched(self, k: int, place: Place, demand: Demand) -> bool:
+        """Move what makes s, then t and tau, towards a proof."""
+        best, found = self._moved(k, place, demand)
+        if 0.0 < found < CLOSE * demand.need:
+            best, found = self._tuned(k, best, found, demand)
+        if found < 0.0:
+            return self._known(best)
+        if self.proof is not None:
+            self.proof = best
         return False
 
-    def _excess(self, k: int, place: FloatArray, demand: Demand) -> float:
-        """Return the quadratic at its highest place, rounded up: below 0 proves it."""
-        return self._value(k, place, demand)[0]
+    def _moved(self, k: int, place: Place, demand: Demand) -> tuple[Place, float]:
+        """Return the best place on the way of mu and P, and what is in excess there."""
+        spread = place.spread * self.unit if isinstance(place.spread, float) else place.spread
+        mean = np.zeros(self.d) if place.mean is None else place.mean
+        place = Place(place.t, place.rank, spread, mean)
+        best, found, excess = place, np.inf, np.inf
+        for _ in range(MOVES):
+            before, tested = excess, self._test(k, place, demand)
+            excess = tested.excess
+            if excess < found:
+                best, found = place, excess
+            if found < 0.0 or tested.inverse is None or not excess < (1.0 - SLOW) * before:
+                break
+            smaller = SHRINKING * float(np.trace(spread) / np.trace(tested.inverse))
+            spread = 0.5 * spread + 0.5 * smaller * tested.inverse
+            mean = 0.5 * mean + 0.5 * tested.highest
+            place = Place(place.t, place.rank, spread, mean)
+        return best, found
 
-    def _value(
-        self, k: int, place: FloatArray, demand: Demand, mean: FloatArray | None = None,
-        spread: FloatArray | None = None,
-    ) -> tuple[float, FloatArray, FloatArray | None]:  # fmt: skip
-        """Return that, where it is highest, and with a mean and spread of b M^-1; None where M is not > 0."""
-        relative, rank, width = (float(number) for number in np.exp(np.clip(place, -9.0, 9.0)))
-        t, d = relative * self.balance, self.d
-        tau = max(float(self.ordered[min(max(round(rank * k), 1), len(self.ordered)) - 1]), 0.0)
+    def _tuned(self, k: int, place: Place, found: float, demand: Demand) -> tuple[Place, float]:
+        """Return a place with another tau or t, and what is in excess there."""
+        for step in STEPS:
+            for sign in (1.0, -1.0):
+                for moved in (
+                    Place(place.t, place.rank + sign * step, place.spread, place.mean),
+                    place.stretched(place.t + sign * step),
+                ):
+                    excess = self._test(k, moved, demand).excess
+                    if excess < found:
+                        place, found = moved, excess
+                    if found < 0.0:
+                        return place, found
+        return place, found
+
+    def _test(self, k: int, place: Place, demand: Demand) -> Tested:
+        """Return the quadratic at its highest place, rounded up."""
+        t, d = float(np.exp(np.clip(place.t, -9.0, 9.0))) * self.balance, self.d
+        rank = min(max(round(float(np.exp(place.rank)) * k), 1), len(self.ordered))
+        tau = max(float(self.ordered[rank - 1]), 0.0)
         value, gram, sums = k * tau, np.zeros((2 * d, 2 * d)), np.zeros(2 * d)
         mixed = np.concatenate([t * self.unit, self.unit / t])  # D = (B, C) mixed
         for part in self.parts.split(NEAR * k):
             m = part.f - tau
-            if mean is None or spread is None:
+            if place.mean is None:
                 BB, BC, CC = part.squares
-                squares = m * m + (t * t * BB + 2.0 * BC + CC / t**2) * (width**2 / d)  # |D|^2
+                squares = m * m + (t * t * BB + 2.0 * BC + CC / t**2) * place.spread  # |D|^2
             else:
-                linear, quadratic = part.along(
-                    mixed @ mean, mixed @ (spread + np.outer(mean, mean)) @ mixed.T
-                )
+                second = place.spread + np.outer(place.mean, place.mean)
+                linear, quadratic = part.along(mixed @ place.mean, mixed @ second @ mixed.T)
                 squares = m * m - 2.0 * m * linear + quadratic
             floor = LEAST_BEND * np.abs(m) + np.finfo(np.float64).tiny
             s = np.maximum(np.sqrt(np.maximum(squares, 0.0)), floor)
@@ -272,13 +303,15 @@ class Envelope:
         rounding = unit_rounding(len(self.ordered) + d)
         left = 1.0 - demand.rho(t) - 2.0 * rounding * (1.0 + size)
         need = demand.rounded_need(t)
+        nowhere = Tested(abs(need) + value, v, None)
         try:
             factor = cho_factor(left * self.unit - mixed.T @ gram @ mixed, lower=True, check_finite=False)
         except LinAlgError:
-            return abs(need) + value, v, None
+            return nowhere
         solved = cho_solve(factor, v, check_finite=False)
         quarter = float(v @ solved) / 4.0
         if not quarter >= 0.0:
-            return abs(need) + value, v, None
+            return nowhere
         found = value + quarter - need + 16.0 * rounding * (value + quarter + abs(need))
-        return found, -0.5 * solved, None if mean is None else cho_solve(factor, self.unit)
+        inverse = None if place.mean is None else cho_solve(factor, self.unit)
+        return Tested(found, -0.5 * solved, inverse)

@@ -10,7 +10,8 @@ least of them is taken (`null_fit` has the terms):
    vec(A_i)', and x'Mx = x'(M - t ii')x + t <= lambda(M - t ii') + t for every t: the least over t is taken.
    This sees that k rows of ordinary length point into many directions, and is worth most in the middle.
 3. Gershgorin: A_S has the eigenvalues of the Gram matrix of the rows in S, G_ij = (h_i h_j)^1/2 z_i'z_j, and
-   none is above the largest sum of |G_ij| over a row: max_i (G_ii + its k - 1 largest |G_ij|), rows alone.
+   none is above the largest sum of |G_ij| over a row: max_i (G_ii + its k - 1 largest |G_ij|), rows alone. As
+   G_ij^2 <= G_ii G_jj, short rows need not be looked at.
 
 The penalty's part, where it leaves with the rows, is in 1 already and is added to 2 and 3.
 """
@@ -109,18 +110,23 @@ class LeverageBounds:
             return np.zeros(0)
         rows = null.units.members[self.open]
         roots = null.z[rows] * np.sqrt(null.h[rows])[:, None]
+        squares = np.einsum("ij,ij->i", roots, roots)
+        order = np.argsort(-squares)
+        roots, lengths = roots[order], np.sqrt(squares[order])
         n, length = len(rows), min(len(rows), self.most)
-        table = np.zeros(length)
-        step = max(1, BLOCK_ENTRIES // max(n, 1))
-        for start in range(0, n, step):
-            gram = np.abs(roots[start : start + step] @ roots.T)
-            own = gram[np.arange(len(gram)), np.arange(start, start + len(gram))].copy()
-            gram[np.arange(len(gram)), np.arange(start, start + len(gram))] = 0.0
+        table, sums = np.zeros(length), np.concatenate([[0.0], np.cumsum(lengths[: length - 1])])
+        for start in range(0, n, SMALL):
+            if (lengths[start] * (lengths[start] + sums) <= table).all():  # nor can any row after it be more
+                break
+            gram = np.abs(roots[start : start + SMALL] @ roots.T)
+            own = np.arange(len(gram))
+            diagonal = gram[own, start + own].copy()
+            gram[own, start + own] = 0.0
             top = -np.sort(-np.partition(gram, n - length, axis=1)[:, n - length :], axis=1)
-            sums = own[:, None] + np.concatenate(
+            found = diagonal[:, None] + np.concatenate(
                 [np.zeros((len(gram), 1)), np.cumsum(top[:, : length - 1], axis=1)], axis=1
             )
-            table = np.maximum(table, sums.max(axis=0))
+            table = np.maximum(table, found.max(axis=0))
         return table
 
 
@@ -149,11 +155,12 @@ def quartic(blocks: list[FloatArray], d: int, t: float | None = None) -> tuple[f
     def bound(t: float) -> float:
         return largest_eigenvalue(matrix - t * outer) + t
 
+    known = t is not None
     if t is None:
         best = minimize_scalar(bound, bounds=(0.0, trace), method="bounded", options={"maxiter": 25})
         t = float(best.x)
     rounding = (unit_rounding(count) + unit_rounding(size)) * (trace + d * abs(t))
-    return min(bound(t), bound(0.0)) + rounding, t
+    return (bound(t) if known else min(bound(t), bound(0.0))) + rounding, t
 
 
 def largest_eigenvalue(matrix: FloatArray) -> float:

@@ -46,7 +46,7 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.candidates import Candidates
-from influstat.sets.proofs.envelope import Demand, Envelope
+from influstat.sets.proofs.envelope import Demand, Envelope, Place
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.remainder import Remainder
 from influstat.sets.proofs.sums import largest_among, largest_sum
@@ -72,7 +72,7 @@ class Quick:
     """The quick certificate of one null fit."""
 
     def __init__(
-        self, null: NullFit, leverage: LeverageBounds | None = None, place: FloatArray | None = None
+        self, null: NullFit, leverage: LeverageBounds | None = None, place: Place | None = None
     ) -> None:
         self.null, self.place = null, place  # the latter of the envelope, from a similar null fit
         self.leverage = LeverageBounds(null) if leverage is None else leverage  # of the same rows
@@ -158,6 +158,15 @@ class Quick:
             if ball.radius > (1.0 - GAIN) * radius:
                 return
             radius = ball.radius
+
+    def farthest(self, k: int) -> float | None:
+        """Return a bound on r over all sets of at most k units, flipping or not; None where there is none."""
+        k = min(k, len(self.f))
+        if k == 0 or self.null.d == 0:
+            return 0.0
+        near = self.units.of(k)
+        ball = self._ball(k, near, near.f, -np.inf)
+        return None if ball is None else ball.radius
 
     def doubtful(self) -> NDArray[np.intp]:
         """Return the units of which it is not proven here that none flips the conclusion alone."""

@@ -34,6 +34,7 @@ from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.proofs.envelope import Place
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import largest_sum
@@ -181,7 +182,7 @@ class _Tree:
         self.nodes, self.limit = 0, ""
         # What was best at the last node is a good guess at the next one.
         self.taken: float | None = None
-        self.place: FloatArray | None = None
+        self.place: Place | None = None
 
     def settled(self, k: int) -> Branched:
         """Return the answer for k."""
@@ -235,7 +236,7 @@ class _Tree:
         view, leverage = null, LeverageBounds(null, k, self.taken)
         proven = False
         for view in self.asked.views(null, k, leverage):
-            quick = Quick(view, leverage, self.place)
+            quick = Quick(view, leverage if view.z is null.z else LeverageBounds(view, k), self.place)
             proven = quick.proven(k)
             if "envelope" in quick.__dict__:
                 self.place = quick.envelope.nearest
@@ -298,6 +299,11 @@ def one_left(null: NullFit) -> FloatArray | None:
     with np.errstate(divide="ignore", invalid="ignore"):
         second = np.einsum("ij,ij->i", null.B, null.C) / (1.0 - null.lev)
     return np.where(null.lev < 1.0 - 1e-9, null.N0 - null.f - second, -np.inf)
+
+
+def turned(score: FloatArray, side: float) -> FloatArray:
+    """Return side times N without each unit, -inf where that is not known."""
+    return np.where(np.isfinite(score), side * score, -np.inf)
 
 
 def noise(null: NullFit) -> FloatArray:

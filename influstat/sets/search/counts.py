@@ -45,7 +45,9 @@ def _rescaled(asked: Question, effects: FloatArray) -> FloatArray | None:
     risk = as_linear(asked.fit.risk)
     if risk is None:
         return None
-    alone = risk.protocol.carried(risk.total_weight) == 0.0  # else part of the penalty's Hessian leaves too
+    # Where the penalty has a Hessian and is shared by the rows, part of it leaves too.
+    whole = risk.protocol.carried(risk.total_weight) == 0.0
+    alone = whole or risk.penalty.hessian(asked.fit.theta).zero
     if alone and asked.fit.chart is None and asked.units.single and not asked.unproven:
         h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(asked.fit.theta)))
         try:
@@ -75,9 +77,9 @@ def count(effects: FloatArray, distance: float) -> int | None:
     >>> count(np.array([1.0, -5.0, 2.0]), 2.5), count(np.array([1.0, -5.0, 2.0]), 4.0)
     (2, None)
     """
-    sums = np.cumsum(-np.sort(-np.maximum(effects, 0.0)))
-    found = int(np.searchsorted(sums, distance))
-    return found + 1 if found + 1 < len(sums) else None
+    sums = np.cumsum(np.sort(effects[effects > 0.0])[::-1])
+    found = int(np.searchsorted(sums, distance)) + 1
+    return found if found <= len(sums) and found < len(effects) else None
 
 
 def largest_first(effects: FloatArray, k: int) -> Units:

@@ -25,7 +25,7 @@ from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.order import CONES
 from influstat.sets.proofs.quick import Quick
-from influstat.sets.proofs.rows import Conclusion, climbed
+from influstat.sets.proofs.rows import Conclusion, climbed, identified
 from influstat.sets.significance.model_based import Lose
 from influstat.sets.significance.pulled import Pulled
 
@@ -160,7 +160,7 @@ class Bracketing:
         assert self.null is not None
         assert self.conclusion is not None
         for view in self.conclusion.views(self.null, k, self._leverage):
-            quick = Quick(view, self._leverage)
+            quick = Quick(view, self._leverage if view.z is self.null.z else LeverageBounds(view, k))
             if quick.proven(k):
                 self._raise(k, quick.kind)
                 return True
@@ -263,13 +263,15 @@ class Bracketing:
             kept += not self.offer(np.delete(self.known.best, kept))
 
     def _without(self, units: Units) -> NullFit | None:
+        """Return the null fit, None where there is none or the rows left do not determine the quantity."""
         assert self.problem is not None
         removed = np.zeros(len(self.problem.units), dtype=np.bool_)
         removed[units] = True
         try:
-            return null_fit(self.problem, removed=removed)
+            null = null_fit(self.problem, removed=removed)
         except InflustatError:
             return None
+        return null if identified(null) else None
 
     def _stands(self, units: Units) -> bool:
         if self.conclusion is None or isinstance(self.conclusion, Pulled):

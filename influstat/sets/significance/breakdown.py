@@ -19,10 +19,9 @@ from influstat.sets.search.counts import Counts, count
 from influstat.sets.significance.answer import Bracketing, Searched
 from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.pulled import Pulled
-from influstat.sets.significance.robust import RobustLose, RobustOppose, RobustReference
+from influstat.sets.significance.robust import RobustLose, RobustReference
+from influstat.sets.significance.robust_against import RobustOppose
 from influstat.sets.significance.squares import Reference
-
-ONE_SIDED = "by robust standard errors it is only proven that significance is not lost"
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,9 +171,7 @@ def _conclusion(asked: Question, judge: Judge, limit: Limit, opposite: bool) -> 
     if not asked.problem.risk.quadratic:
         return Pulled(1.0 if holds or opposite else -1.0), reason
     if isinstance(reference, RobustReference):
-        return (
-            (RobustLose(reference), reason) if holds else (RobustOppose(reference, side), reason or ONE_SIDED)
-        )
+        return (RobustLose(reference) if holds else RobustOppose(reference, side)), reason
     return (Lose(reference) if holds else Oppose(reference, side)), reason
 
 

@@ -46,7 +46,7 @@ import numpy as np
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
-from influstat.sets.proofs.rows import noise, one_left
+from influstat.sets.proofs.rows import noise, one_left, turned
 from influstat.sets.proofs.sums import largest_sum
 from influstat.sets.significance.squares import (
     SMALL,
@@ -142,7 +142,9 @@ class Oppose:
         scaled, score = self.reference.scaled(null, 1), one_left(null)
         if score is None or scaled is None:
             return None
-        return self.side * score - noise(null) + scaled * (1.0 - SMALL) * squares_left(null, 1.0 - SMALL)
+        return (
+            turned(score, self.side) - noise(null) + scaled * (1.0 - SMALL) * squares_left(null, 1.0 - SMALL)
+        )
 
     def taken(self, null: NullFit) -> FloatArray:
         """Return what each unit, removed or not, takes away from it to first order."""

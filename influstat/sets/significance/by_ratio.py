@@ -1,0 +1,191 @@
+"""The question behind `Inference.breakdown(test="likelihood ratio")`, and its answer as a `Breakdown`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.algebra.rounding import unit_rounding
+from influstat.errors import InflustatError, InvalidArgument, Unsupported
+from influstat.minimise.minimum import Minimum
+from influstat.sets.budget import Budget
+from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.proofs.rows import identified
+from influstat.sets.question import Question, coefficient_of, labels_of, question
+from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
+from influstat.sets.search.counts import Counts, count
+from influstat.sets.significance.answer import Bracketing, Searched
+from influstat.sets.significance.likelihood_ratio import Ratio, RatioGain, RatioLose, RatioOppose
+from influstat.sets.significance.model_based import Lose, Oppose
+from influstat.sets.significance.squares import Reference
+
+HALF = 0.5  # of chi squared: what gaps of log-likelihoods are compared with
+
+
+@dataclass(frozen=True)
+class RatioJudge:
+    """What the likelihood ratio is compared with.
+
+    Attributes
+    ----------
+    critical : float
+        The quantile of chi squared.
+    dispersion : float or None
+        The dispersion where it is known: the log-likelihood is minus the risk over it. None: it is estimated,
+        and the statistic is n log(RSS0 / RSS).
+    text : str
+        The level, in words.
+    """
+
+    critical: float
+    dispersion: float | None
+    text: str
+
+    def ratio(self) -> Ratio:
+        """Return what evaluates gaps of the risk."""
+        return Ratio(self.critical * (1.0 if self.dispersion is None else self.dispersion))
+
+    def root(self, null: NullFit, ratio: Ratio) -> float:
+        """Return the signed root of the statistic of the rows that are there."""
+        if self.dispersion is not None:
+            return ratio.statistic(null) / float(np.sqrt(self.dispersion))
+        risk = null.problem.risk
+        eta = risk.linear_predictor(ratio.theta(null))
+        left = float(np.sum(np.where(null.kept, risk.rows.weighted(risk.loss.value(risk.y, eta)), 0.0)))
+        more = max(float(np.sum(ratio.parts(null)[0][null.kept])), 0.0)
+        rows = float(np.count_nonzero(null.h > 0.0))
+        if rows <= len(null.theta) or not left > unit_rounding(len(null.h)) ** 2 * more:
+            return np.nan  # fitted exactly: what is left is rounding
+        return float(np.sign(null.N0) * np.sqrt(rows * np.log1p(more / left)))
+
+    def reference(self, parameters: int) -> Reference:
+        """Return the quantile of t to which n log(RSS0 / RSS) with crit amounts."""
+        p, critical = parameters, self.critical
+        return Reference(lambda freedom: float(np.sqrt(freedom * np.expm1(critical / (freedom + p)))), p)
+
+
+def ratio_breakdown(
+    fit: Minimum, coefficient: Any, judge: RatioJudge, *, opposite: bool, groups: Any, budget: Budget,
+    largest: int | None, search: bool,
+) -> Breakdown:  # fmt: skip
+    """Return how few units make a coefficient lose or gain significance by the likelihood ratio.
+
+    Returns
+    -------
+    Breakdown
+        `value` is the signed root of the statistic, `at` that of the quantile with the sign in question.
+
+    Raises
+    ------
+    InvalidArgument, InvalidType, NotStationary
+        As `Fit.breakdown`; the statistic is at the quantile already.
+    Unsupported
+        There is no likelihood ratio: a penalty, or no linear predictor.
+    """
+    name, a = coefficient_of(fit, coefficient)
+    asked = question(fit, name, a, groups=groups)
+    problem = asked.problem
+    _require_likelihood(problem)
+    assert problem is not None
+    null, ratio = null_fit(problem), judge.ratio()
+    value, critical = asked.sign * judge.root(null, ratio), float(np.sqrt(judge.critical))
+    at = -asked.sign * critical if opposite else asked.sign * critical
+    side = float(np.sign(value - at))
+    if not abs(value - at) > 1e-9 * critical:
+        raise InvalidArgument(
+            "coefficient", "have a likelihood ratio that is not at the quantile", f"is {name}",
+            "Choose another level: fit.inference(level=...).",
+        )  # fmt: skip
+    holds = not opposite and side == asked.sign
+    conclusion = _conclusion(judge, problem, ratio, holds, opposite)
+    limit_without = _limits(asked, judge, at, side)
+    total = int(np.sum(asked.units.sums(fit.risk.weights) > 0.0))
+    most = total - 1 if largest is None else min(largest, total - 1)
+    # d(root) = d(L) / (2 root), and a unit takes two times its part of L with it.
+    parts = null.units.sums(ratio.parts(null)[0]) / (judge.dispersion or _variance(null, ratio))
+    effects = side * asked.sign * parts / max(abs(value), HALF)
+    called = f"significance of {name}"
+    work = Bracketing(problem, conclusion, asked.unproven, limit_without, effects, most, budget, called)
+    known = work.run(search)
+    best = known.best
+    upper = None if best is None else len(best)
+    exact = upper == known.lower
+    units = "clusters" if asked.clusters else "rows"
+    event = "Significance with the other sign" if opposite else "Significance" if holds else "Insignificance"
+    return JudgedBreakdown(
+        question=f"{event} of {name} by the likelihood ratio, {judge.text} (signed root)",
+        value=value,
+        at=at,
+        side="above" if side > 0 else "below",
+        units=units,
+        total=total,
+        counts={"first_order": count(effects, abs(value - at))},
+        upper=upper,
+        removed=labels_of(asked.units, [] if best is None else best),
+        positions=np.zeros(0, dtype=np.intp) if best is None else best,
+        value_without=at + side * known.value,
+        lower=known.lower,
+        exact=exact,
+        proof=known.proof,
+        limit="" if exact else known.limit,
+        nodes=known.nodes,
+        unidentified=None,
+        stopped=why_none(upper, known.lower, most, units, search=search, budget=known.searched or budget),
+        asked=asked,
+        effects=Counts(effects, None),
+        limit_without=limit_without,
+    )
+
+
+def _variance(null: NullFit, ratio: Ratio) -> float:
+    """Return the variance of the fit over its likelihood, so that parts of F over it are parts of L / 2."""
+    risk = null.problem.risk
+    eta = risk.linear_predictor(ratio.theta(null))
+    return (
+        float(np.sum(risk.rows.weighted(risk.loss.value(risk.y, eta)))) / np.count_nonzero(null.h > 0.0) * 2.0
+    )
+
+
+def _require_likelihood(problem: Problem | None) -> None:
+    if problem is None:
+        raise Unsupported(
+            "test", "be 'wald' here", "the risk has no linear predictor per row", "Leave it out."
+        )
+    theta = np.ones(problem.risk.shape[1])
+    if problem.risk.penalty.gradient(theta).any() or problem.risk.penalty.gradient(0.0 * theta).any():
+        raise Unsupported(
+            "test", "be 'wald' here", "a penalised fit has no likelihood ratio", "Leave it out."
+        )
+
+
+def _conclusion(judge: RatioJudge, problem: Problem, ratio: Ratio, holds: bool, opposite: bool) -> Searched:
+    if judge.dispersion is None:
+        reference = judge.reference(problem.risk.shape[1])
+        return Lose(reference) if holds else Oppose(reference, 1.0 if opposite else -1.0)
+    if opposite:
+        return RatioOppose(ratio)
+    return RatioLose(ratio) if holds else RatioGain(ratio)
+
+
+def _limits(
+    asked: Question, judge: RatioJudge, at: float, side: float
+) -> Callable[[NDArray[np.intp]], float]:
+    """Return what says how far the root is on its side without units, both models refitted."""
+    problem = asked.problem
+    assert problem is not None
+
+    def limit_without(units: NDArray[np.intp]) -> float:
+        removed = np.zeros(len(problem.units), dtype=np.bool_)
+        removed[units] = True
+        try:
+            null = null_fit(problem, removed=removed)
+            found = asked.sign * judge.root(null, judge.ratio())
+        except InflustatError:
+            return np.nan
+        return side * (found - at) if identified(null) else np.nan
+
+    return limit_without
