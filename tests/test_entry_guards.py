@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from sklearn.linear_model import LinearRegression, Ridge
 
 import influstat as ist
-from influstat.errors import NotConverged, NotStationary, SingularHessian
+from influstat.errors import NotStationary
 from influstat.minimise.descent import TOLERANCE, Descent, stationarity
 from influstat.minimise.remaining import remaining_step
 from tests.scikit_learn_versions import VERSION
@@ -19,12 +19,14 @@ def wrong_unit():
     return ist.LinearRisk(ist.PseudoHuberLoss(0.1), X, y, penalty=ist.L2(1e-3))
 
 
-def test_a_row_in_the_wrong_unit_hides_no_minimum():
+def test_a_row_in_the_wrong_unit_hides_no_minimum(monkeypatch):
     risk = wrong_unit()
     fit = ist.Fit.minimise(risk)
     assert risk.value(fit.theta) < 0.0929
     np.testing.assert_allclose(fit.theta, [0.626, -0.376], atol=1e-3)
-    # Newton's method, judged by each entry of the gradient relative to its own terms, stops elsewhere.
+    # Each entry of the gradient is small relative to its own terms elsewhere, too: no step goes up to there.
+    assert risk.value(Descent(risk, np.zeros(2)).minimum(200, TOLERANCE).theta) < 0.0929
+    monkeypatch.setattr("influstat.minimise.descent.LEVELLED", np.inf)
     elsewhere = Descent(risk, np.zeros(2)).minimum(200, TOLERANCE).theta
     assert stationarity(risk, elsewhere) < 1e-12
     assert risk.value(elsewhere) > 50.0
@@ -66,15 +68,14 @@ def test_a_library_that_predicts_something_else_for_its_rows_is_refused(monkeypa
         ist.from_sklearn(estimator, X, counts)
 
 
-# Refused, though there is a minimum: the run before the first change of coordinates does not get near it.
-REFUSED = pytest.mark.xfail(raises=(NotConverged, SingularHessian), strict=True)
-CASES = {(178, 1e-2), (265, 1e-2), *((seed, 1e-4) for seed in range(20))} - {(9, 1e-4)}
+# Where a wild row hides that steps overshoot, and where the Hessian at their end has lost its digits.
+CASES = {
+    *((seed, 1e-2) for seed in (2, 3, 9, 99, 109, 178, 265)),
+    *((seed, 1e-4) for seed in (*range(20), 166)),
+}
 
 
-@pytest.mark.parametrize(
-    ("seed", "strength"),
-    [*sorted(CASES), *(pytest.param(*case, marks=REFUSED) for case in ((109, 1e-2), (9, 1e-4)))],
-)
+@pytest.mark.parametrize(("seed", "strength"), sorted(CASES))
 def test_coordinates_are_changed_until_no_step_is_left(seed, strength):
     rng = np.random.default_rng(seed)
     n, p = 10, int(rng.integers(1, 4))

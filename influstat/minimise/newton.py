@@ -61,7 +61,14 @@ def _in_coefficients(risk: Risk, start: FloatArray | None, max_iterations: int, 
         descent = Descent(easier, theta)
         descent.run(max_iterations, tolerance=1e-4)
         theta = descent.theta
-    return Descent(risk, theta).minimum(max_iterations, tolerance)
+    descent = Descent(risk, theta)
+    try:
+        return descent.minimum(max_iterations, tolerance)
+    except (NotConverged, SingularHessian):
+        chart = chart_of(risk, descent.theta)
+        if chart is None or not chart.coordinates.full:
+            raise
+        return Found(descent.theta, np.inf, descent.steps)  # the Gram matrix there has lost its digits
 
 
 def _in_coordinates(risk: Risk, found: Found, max_iterations: int, tolerance: float) -> Found:
