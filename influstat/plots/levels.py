@@ -13,7 +13,7 @@ from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import short
 from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray
-from influstat.plots import base, lines, points
+from influstat.plots import base, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,7 +121,7 @@ def values_by_level(
     room = 0.9 * base.width_of(ax) / len(kinds)
     upright = room < SHORTEST
     ax.set_xticks(places, [points.row_name(one, width=LONGEST if upright else room) for one in kinds])
-    points.label_points(ax, x, y, labels, chosen, obstacles=lines.along(ax, heights=[]))
+    points.label_points(ax, x, y, labels, chosen)
     base.tidy(ax, xlabel=xlabel, ylabel=name, title=title)
     if upright:
         ax.tick_params(axis="x", labelrotation=90)
