@@ -55,6 +55,7 @@ suppress_warnings = ["ref.python"]  # `removal` in a docstring may mean several
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False  # autodoc lists them
 numpydoc_class_members_toctree = False
+toc_object_entries_show_parents = "hide"  # beside a class its methods are named alone
 
 # -- looks --------------------------------------------------------------------------------------------------
 

@@ -125,6 +125,7 @@ def calls():
             "predict": {"X": XT[:, 1:], "offset": np.zeros(M)},
             "loss": {"X": XT[:, 1:], "y": 2 * LT - 1, "offset": np.zeros(M), "theta": None},
             "leave_one_out": {"rows": [0, 1]},
+            "summary": {"title": "exact"},
         }),
         **methods("HingeRemoval", fits()["hinge"].leave_one_out(rows=[0]), {
             "loss_change": {"X": XT[:, 1:], "y": 2 * LT - 1, "offset": np.zeros(M)},
@@ -181,8 +182,13 @@ def calls():
 def of_pictures(fit, logistic):
     """Return the pictures of a fit."""
     shown = {"names": 1, **SHOWN}
-    two = {"distance": {"X": XT, "y": LT, "offset": np.zeros(M), **shown}}
-    return methods("FitPlots", logistic.plot, two) | methods("FitPlots", fit.plot, {
+    two = {
+        "distance": {"X": XT, "y": LT, "offset": np.zeros(M), **shown},
+        "factors": {"X": XT[:1], "y": LT[:1], "offset": np.zeros(1), **shown},
+    }
+    parted = ist.Ridge(lam=1.0).fit(np.column_stack([np.ones(N), GROUPS % 2]), X[:, 1])
+    three = methods("FitPlots", parted.plot, {"levels": {"factor": GROUPS % 2, **shown}})
+    return three | methods("FitPlots", logistic.plot, two) | methods("FitPlots", fit.plot, {
         "bubble": shown, "cooks_contours": shown,
         "index": {"measure": "hat_diag", "rules": "R", **shown},
         "dfbetas": {"coefficients": ["a"], "rules": "R", "columns": 1, **shown},

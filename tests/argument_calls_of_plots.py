@@ -68,6 +68,10 @@ def of_plots(fit):
         "factor_panels": {
             "true": ROW, "variants": {"a": ROW}, "same_label": ROW > 3, "equal_units": (), **NAMED,
         },
+        "values_by_level": {
+            "levels": ROW // 4, "values": ROW, "effects": {0.0: 1.0, 1.0: 2.0}, "name": "v",
+            "level_name": "l", **NAMED,
+        },
         "for_notebooks": {"dpi": 100.0, "retina": True},
         "image_panels": {
             "images": np.eye(4), "titles": list("abcd"), "shape": (2, 2), "columns": 2, "frames": None,

@@ -45,6 +45,10 @@ CALLS = {
         ),
         2,
     ),
+    "values_by_level": (
+        lambda ax: plots.values_by_level(CLASSES, EXACT, effects={0: 0.5, 1: 0.0}, row_labels=LABELS, ax=ax),
+        1,
+    ),
     "image_panels": (lambda ax: plots.image_panels(IMAGES[:3], ["x", "y", "z"], ax=ax), 3),
     "image_difference": (lambda ax: plots.image_difference(IMAGES[0], IMAGES[1], ax=ax), 1),
     "helpful_and_harmful_images": (

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 import influstat as ist
+from influstat import plots
 from influstat.errors import Unsupported
 from tests.fit_plot_cases import (
     ETA,
@@ -79,6 +80,44 @@ def test_the_threshold_is_where_flags_begin(measure, rules):
     both = (values < origin).any()
     assert lines == pytest.approx([2.0 * origin - lines[-1], lines[-1]] if both else lines[-1:])
     assert not heights(fit.plot.index(measure, rules=None))
+
+
+@each_fit
+@pytest.mark.parametrize("measure", ["p_values", "bonferroni", "holm", "fdr_bh"])
+def test_p_values_hang_from_one(name, measure):
+    fit = FITS[name]
+    ax = fit.plot.index(measure)
+    values = fit.outlier_test()[measure].to_numpy()
+    assert np.array_equal(stems(ax)[:, 1], values)
+    assert heights(ax) == pytest.approx([0.05])  # drawn however far it is, on one side
+    below = np.flatnonzero(values < 1.0)
+    assert named(ax) == [str(fit.row_labels[i]) for i in below[np.argsort(values[below], kind="stable")][:3]]
+    assert not heights(fit.plot.index(measure, rules=None))
+
+
+def test_the_four_index_plots_of_car_share_one_name_of_the_axis():
+    axes = FITS["OLS"].plot.indices()
+    assert [ax.get_ylabel() for ax in axes] == [
+        "Cook's distance", "studentised residual", "Bonferroni p value", "leverage",
+    ]  # fmt: skip
+    assert [ax.get_xlabel().split("\n")[0] == "row" for ax in axes] == [False] * 3 + [True]
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.3, 0.9, 3.0])
+def test_a_threshold_is_drawn_in_all_panels_of_one_scale_or_in_none(scale):
+    measures = {"a": [0.01, -0.02, 0.0], "b": [scale, 0.1, -scale]}
+    drawn = [len(heights(ax)) for ax in plots.influence_panels(measures, threshold=1.0)]
+    assert drawn == ([2, 2] if scale > 0.4 else [0, 0])  # 1 is beyond 2.5 times the largest
+
+
+@pytest.mark.parametrize("labels", [["a", "b"], ["East", "Far-West & Isles", "North", "South", "West"]])
+def test_few_stems_stand_apart_from_the_axis_and_have_ends(labels):
+    ax = plots.influence_index(np.arange(1.0, len(labels) + 1.0), row_labels=np.array(labels), names=1)
+    low, high = ax.get_xlim()
+    assert low < -0.2
+    assert high > len(labels) - 0.8
+    ends = max(len(line.get_xdata()) for line in ax.lines if line.get_marker() == "o")
+    assert ends == len(labels)
 
 
 @each_fit

@@ -5,6 +5,7 @@ import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 
@@ -31,9 +32,10 @@ PANELS = {
     "removal_report": 4,
     "helpful_and_harmful": 2,
     "overview": 4,
-    "indices": 3,
+    "indices": 4,
     "added_variables": 3,
     "component_residuals": 3,
+    "factors": 3,
 }
 PICTURES = {
     "bubble": {}, "index": {}, "dfbetas": {"coefficients": ["a"]}, "cooks_contours": {}, "residuals": {},
@@ -42,12 +44,18 @@ PICTURES = {
     "predicted_against_exact": TESTS, "loss_change": TESTS, "solvers": TESTS, "removal_report": TESTS,
     "distance": TESTS, "helpful_and_harmful": {"images": IMAGES, **TESTS}, "overview": {"simulations": 3},
     "indices": {}, "scale_location": {}, "added_variables": {}, "component_residuals": {},
+    "levels": {"factor": np.arange(N) % 3}, "factors": {name: value[:1] for name, value in TESTS.items()},
+}  # fmt: skip
+LEVELS = frame(X).assign(level=(np.arange(N) % 3 == 1).astype(float))
+USUAL = {
+    "distance": FITS["Logit"], "factors": FITS["Logit"],  # a boundary is between two classes
+    "levels": ist.from_statsmodels(sm.OLS(pd.Series(ETA + RNG.normal(size=N), LEVELS.index), LEVELS).fit()),
 }  # fmt: skip
 each_picture = pytest.mark.parametrize("picture", PICTURES)
 
 
 def draw(picture, fit=None, **settings):
-    usual = FITS["Logit" if picture == "distance" else "OLS"]  # a boundary is between two classes
+    usual = USUAL.get(picture, FITS["OLS"])
     method = getattr((usual if fit is None else fit).plot, picture)
     return np.atleast_1d(method(**{**PICTURES[picture], **settings}))[0]
 

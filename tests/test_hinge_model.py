@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 import influstat as ist
-from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType
 from tests.reference import assert_within
 
 RNG = np.random.default_rng(1)
@@ -134,3 +134,39 @@ def test_a_fit_says_what_was_fitted():
 def test_rows_whose_squares_overflow_are_refused(scale):
     with pytest.raises(InvalidArgument, match="^X must have squares with a finite sum"):
         ist.HingeSVC(lam=1.0).fit(X * scale, Y)
+
+
+# -- what it says of itself -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["folded", "fixed"])
+@pytest.mark.parametrize("weights", [None, np.where(np.arange(24) < 3, 0.0, WEIGHTS)])
+def test_the_summary_says_what_the_fit_has(weights, protocol):
+    fit = ist.HingeSVC(lam=2.0, protocol=protocol).fit(X, Y, weights=weights, names=["a%", "b<c"])
+    made = fit.summary()
+    above, coefficients, below = (
+        [[str(cell.data).strip() for cell in row] for row in one] for one in made.tables
+    )
+    pairs = {name: text for row in above + below for name, text in (row[:2], row[2:])}
+    assert pairs["Protocol:"] == protocol
+    assert pairs["No. Rows:"] == "24"
+    assert float(pairs["Total weight:"]) == pytest.approx(fit.data.total_weight, rel=1e-5)  # six digits
+    eta = fit.predict(X)
+    used = np.ones(24) if weights is None else weights
+    short, on = used * (Y * eta < 1.0 - 1e-6) > 0.0, np.abs(Y * eta - 1.0) < 1e-6
+    assert int(pairs["On the margin:"].split()[0]) == on.sum()
+    assert short.sum() <= int(pairs["Support vectors:"].split()[0]) <= (short | on).sum()
+    assert float(pairs["Risk:"]) == pytest.approx(fit.value, rel=1e-5)
+    assert [row[0] for row in coefficients[1:]] == list(fit.names)
+    assert [float(row[1]) for row in coefficients[1:]] == pytest.approx(fit.theta, abs=1e-4)
+    assert all(row[2:] == ["-"] * 5 for row in coefficients[1:])
+    assert "no second derivative" in " ".join(made.extra_txt.split())
+    assert "b&lt;c" in made.as_html()
+    assert r"a\%" in made.as_latex()
+
+
+def test_a_title_of_the_summary_is_text():
+    fit = ist.HingeSVC(lam=2.0).fit(X, Y)
+    assert str(fit.summary(title="Two clouds")).split("\n")[0].strip() == "Two clouds"
+    with pytest.raises(InvalidType, match="title must be text"):
+        fit.summary(title=3)

@@ -338,3 +338,19 @@ def test_bad_functions_are_refused_with_the_point(name):
 def test_bad_settings_are_refused(make, error, sentence):
     with pytest.raises(error, match=sentence):
         make()
+
+
+def test_it_prints_the_name_of_the_function_and_what_is_not_usual():
+    def cosh(y, eta):
+        return np.log(np.cosh(y - eta))
+
+    assert repr(ist.NumericalLoss(cosh)) == "NumericalLoss(cosh)"
+    assert repr(ist.NumericalLoss(lambda y, eta: eta**2)) == "NumericalLoss(<lambda>)"
+    told = ist.NumericalLoss(np.logaddexp, width=2.0, targets=np.isfinite, self_concordance=1.0)
+    assert repr(told) == "NumericalLoss(logaddexp, width=2.0, targets=isfinite, self_concordance=1.0)"
+
+
+def test_its_inference_says_why_it_has_no_table():
+    loss = ist.NumericalLoss(lambda y, eta: np.log(np.cosh(y - eta)))
+    fit = ist.Fit.minimise(ist.LinearRisk(loss, [[1.0], [1.0], [1.0]], [1.0, 3.0, 4.0]))
+    assert repr(fit.inference()).startswith("Inference without a table: fit must have a loss with a variance")

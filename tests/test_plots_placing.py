@@ -140,3 +140,27 @@ def test_the_box_leaves_the_corner_of_the_outlier_and_lies_under_points():
     (box, _), *_ = drawn_texts(ax)
     assert box.get_position() == pytest.approx((0.97, 0.03))
     assert box.get_zorder() < ax.collections[0].get_zorder()
+
+
+def fine(points):
+    """Return many points along a polygon."""
+    along, places = np.linspace(0.0, 1.0, 2000), np.linspace(0.0, 1.0, len(points))
+    return np.column_stack([np.interp(along, places, one) for one in points.T])
+
+
+@pytest.mark.parametrize("down", [1.0, 2.0])
+@pytest.mark.parametrize("smooth", [False, True])
+def test_names_keep_off_lines_and_local_means_where_there_is_room(down, smooth):
+    x = np.concatenate([np.linspace(-5.0, -2.0, 20), [-1.0], np.linspace(2.0, 5.0, 20)])
+    y = -2.0 * x + 0.05 * np.cos(7.0 * x)
+    y[20] -= down  # right of it, where there is no point, its name would cross the line
+    labels = np.array([f"number {k}" for k in range(41)])
+    ax = plots.coefficient_slope(x, y, -2.0, smooth=smooth, names=1, row_labels=labels)
+    ax.figure.canvas.draw()
+    (name,) = (text for text in ax.texts if hasattr(text, "xy"))
+    assert name.xy == (x[20], y[20])
+    lines = [np.column_stack([x, -2.0 * x])] + [one.get_xydata() for one in ax.lines[1:] if smooth]
+    for line in lines:
+        if len(line) > 1:  # not the ring of the point
+            drawn = ax.transData.transform(fine(line))
+            assert Text.get_window_extent(name).count_contains(drawn) == 0

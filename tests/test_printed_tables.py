@@ -102,7 +102,7 @@ def test_a_result_without_a_table_has_no_html():
     labels = np.where(CLASSES == 1, 1, -1)
     assert ist.SmoothedSVC(lam=1.0, t=0.5).fit(TABLE, labels).inference("HC0")._repr_html_() is not None
     assert Empty()._repr_html_() is None
-    assert repr(Empty()) == "Empty(x=1)"
+    assert repr(Empty()) == "Empty without a table: x must have a table, but it has none. Ask for nothing."
 
 
 @dataclass(frozen=True, repr=False)

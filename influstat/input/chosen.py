@@ -116,7 +116,8 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
             argument,
             f"hold at least one whole number from 0 to {len(row_labels) - 1}, row labels or a mask",
             f"holds {short(given.tolist()[int(np.argmax(unknown))])}, which no row is called",
-            "Look at fit.row_labels; np.flatnonzero(mask) gives the positions of a mask.",
+            "Look at fit.row_labels: rows that were dropped before the fit, for a missing value say, are not "
+            "among them. A mask with the labels of the whole table, table['x'] == 'a', may have them.",
         )
     if repeated[known].any():
         label = index[known[int(np.argmax(repeated[known]))]]

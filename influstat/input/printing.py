@@ -77,7 +77,7 @@ class SizedRepr:
 class Tabled(ShortRepr):
     """Prints a result as the table that `to_frame` returns, shortened, under a heading.
 
-    A result that has no such table, since a loss says nothing of variances for example, prints its fields.
+    A result that has no such table, since a loss says nothing of variances for example, says why.
 
     Examples
     --------
@@ -129,7 +129,9 @@ class Tabled(ShortRepr):
         """Return the heading, the first and last lines of the table, and its note where it has one."""
         try:
             frame, *above = self.shown(), self.HEADING.format(self), self.in_short()
-        except (InflustatError, ImportError):
+        except InflustatError as error:
+            return f"{type(self).__name__} without a table: {error}"
+        except ImportError:
             return super().__repr__()
         text = frame.to_string(min_rows=LINES, **SHOWN) if len(frame) else ""
         return "\n".join(part for part in (*above, text, *_remarks(frame)) if part)

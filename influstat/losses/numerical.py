@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import inf
 from typing import Any, ClassVar, Self
 
@@ -25,7 +25,7 @@ REWRITE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NumericalLoss:
     """The loss l(y, eta) that a function gives; derivatives by complex steps or by differences.
 
@@ -91,6 +91,12 @@ class NumericalLoss:
         c = real_number("self_concordance", self.self_concordance, at_least=0.0, or_inf=True)
         if c < inf:
             object.__setattr__(self, "self_concordance", c)
+
+    def __repr__(self) -> str:
+        """Return the function's name, and the settings that are not the usual ones."""
+        given = [(one, getattr(self, one.name)) for one in fields(self)[1:]]
+        settings = [f"{one.name}={_called(value)}" for one, value in given if value != one.default]
+        return f"{type(self).__name__}({', '.join([_called(self.function), *settings])})"
 
     def check_targets(self, y: Any) -> FloatArray:
         """Return y as float64; any finite number is a target unless `targets` says otherwise."""
@@ -305,6 +311,11 @@ def _flat(y: Any, eta: Any) -> tuple[FloatArray, FloatArray, tuple[int, ...]]:
     """Return both as float64 vectors of one length, and the shape that they stand for."""
     targets, predictors = np.broadcast_arrays(np.asarray(y, dtype=float), np.asarray(eta, dtype=float))
     return targets.ravel(), predictors.ravel(), predictors.shape
+
+
+def _called(value: Any) -> str:
+    """Return what a function is called in its source, without its address, or any value in short."""
+    return str(getattr(value, "__name__", "")) or short(value)
 
 
 def _refuse(

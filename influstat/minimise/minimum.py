@@ -29,7 +29,7 @@ from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
 from influstat.minimise.stated import Stated
 from influstat.risks.chart import Chart, chart_of
-from influstat.risks.contract import Risk
+from influstat.risks.contract import EXAMPLES, Risk
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.protocol import described
 from influstat.risks.row_space import RowSpace, row_space_of
@@ -301,7 +301,7 @@ def require_fit(value: Any) -> Minimum:
 
 
 def _require_risk(risk: Any) -> None:
-    require_parts("risk", risk, Risk, need="be a risk", example="ist.LinearRisk(loss, X, y)")
+    require_parts("risk", risk, Risk, need="be a risk", example=EXAMPLES)
 
 
 def _coefficients(argument: str, value: Any, risk: Risk) -> FloatArray:

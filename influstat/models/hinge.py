@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +16,13 @@ from influstat.input.warning import doubt
 from influstat.losses.hinge import SmoothedHinge
 from influstat.minimise.hinge import HingeSolution, minimise_hinge
 from influstat.models.hinge_removal import HingeRemoval, hinge_losses
+from influstat.models.hinge_summary import hinge_summary
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2
 from influstat.risks.protocol import PROTOCOLS
+
+if TYPE_CHECKING:
+    from statsmodels.iolib.summary import Summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +232,35 @@ class HingeFit:
                 f"{groups.labels[failed[0]]}: {status[failed[0]]}",
             )
         return HingeRemoval(groups, self.theta, theta, gap, tuple(status), self.data)
+
+    def summary(self, *, title: str | None = None) -> Summary:
+        """Return what was fitted, its coefficients, and how far it is from the minimum.
+
+        Parameters
+        ----------
+        title : str, optional
+            Above the summary; "Summary of the fit" when left out.
+
+        Returns
+        -------
+        statsmodels.iolib.summary.Summary
+            As for `Fit.summary`; the hinge has no second derivative, so that standard errors and flags, which
+            rest on one, lack. Support vectors are the rows with a part in theta, those short of the margin
+            and on it.
+
+        Raises
+        ------
+        InvalidType
+            The title is no text.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> fit = ist.HingeSVC(lam=1.0).fit([[2.0], [1.0], [-1.0], [-2.0]], [1, 1, -1, -1])
+        >>> [str(cell.data).strip() for cell in fit.summary().tables[2][0]]
+        ['Support vectors:', '2 of 4 rows', 'Risk:', '0.125']
+        """
+        return hinge_summary(self, title)
 
 
 def _solve(data: LinearRisk, kappa: float) -> HingeSolution:

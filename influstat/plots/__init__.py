@@ -12,6 +12,7 @@ from influstat.plots.diagnostics import influence_bubble
 from influstat.plots.factors import factor_panels, influence_against_distance
 from influstat.plots.images import helpful_and_harmful_images, image_difference, image_panels
 from influstat.plots.index import influence_index, influence_panels
+from influstat.plots.levels import values_by_level
 from influstat.plots.pairs import influence_pairs
 from influstat.plots.removal import predicted_against_exact, solver_panels
 from influstat.plots.residuals import leverage_contours, residual_quantiles, residuals_against_fitted
@@ -39,4 +40,5 @@ __all__ = [
     "residuals_against_fitted",
     "search_curves",
     "solver_panels",
+    "values_by_level",
 ]

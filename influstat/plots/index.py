@@ -49,7 +49,8 @@ def influence_index(
         How many rows furthest from the origin are marked and, where there is room, named.
     threshold : float, optional
         Draws a line this far above the origin, and below it where values are below too. One that is far
-        beyond all values (2.5 times the largest distance) is written below the axis instead.
+        beyond all values (2.5 times the largest distance) is written below the axis instead. A negative one
+        draws a line below the origin alone: p values, whose origin is 1, are looked at below 0.05.
     threshold_name : str, optional
         What the threshold is, written at the line before its number.
     origin : float
@@ -94,7 +95,7 @@ def influence_index(
     kept = base.drawn(labels, values=y)
     whole_number("names", names, at_least=0)
     ax = base.one_axes(ax, height=3.1, size=size)
-    note = _stems(ax, y, kept, labels, names, start, limit, threshold_name)
+    note = _stems(ax, y, kept, labels, names, start, limit, threshold_name, _reach(y, start))
     xlabel = base.counted(unit, kept, unit)
     base.tidy(ax, xlabel=f"{xlabel}\n{note}" if note else xlabel, ylabel=name, title=title)
     return ax
@@ -169,8 +170,9 @@ def influence_panels(
     columns = min(whole_number("columns", columns, at_least=1), len(panels))
     kept = base.drawn(labels, **{f"measures[{one!r}]": values for one, values in panels.items()})
     axes = base.several_axes(ax, len(panels), columns=columns, height=2.4, size=size)
+    reach = max(_reach(values[kept], 0.0) for values in panels.values())  # one scale: a line in all or none
     notes = [
-        _stems(one, values, kept, labels, names, 0.0, limit, threshold_name)
+        _stems(one, values, kept, labels, names, 0.0, limit, threshold_name, reach)
         for one, values in zip(axes, panels.values(), strict=True)
     ]
     limits = np.array([one.get_ylim() for one in axes])
@@ -185,6 +187,11 @@ def influence_panels(
     return axes
 
 
+def _reach(values: FloatArray, origin: float) -> float:
+    """Return how far the values are from the origin at most."""
+    return float(np.nanmax(np.abs(values - origin)))
+
+
 def _stems(
     ax: Axes,
     values: FloatArray,
@@ -194,31 +201,34 @@ def _stems(
     origin: float,
     limit: float | None,
     limit_name: str | None,
+    reach: float,
 ) -> str:
-    """Draw the stems of the rows that are kept, their names and the threshold; return a note on it."""
+    """Draw stems, names and the threshold, if not far beyond `reach`; return a note on it."""
     from matplotlib.ticker import MaxNLocator
 
     x, y, called = np.flatnonzero(kept).astype(np.float64), values[kept], labels[kept]
-    far = np.abs(y - origin)
-    chosen = points.largest(far, names)
+    chosen, few = points.largest(np.abs(y - origin), names), len(labels) <= FEW
     many = len(y) > 2000
     ax.vlines(x, origin, y, color=base.BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=many)
     ax.axhline(origin, color=base.GREY, linewidth=0.6)
+    if few:  # each is looked at, and one of no length is seen
+        ax.plot(x, y, "o", color=base.BLUE, markersize=3.5)
     ax.plot(x[chosen], y[chosen], "o", color=base.ORANGE, markersize=3.5)
     note, heights = "", [origin]
     if limit is not None:
-        start = f"{origin:g} + " if origin else ""
+        start = f"{origin:g} + " if origin and limit > 0.0 else ""
         said = f"{start}{limit_name}\n= {origin + limit:.3g}" if limit_name else f"{origin + limit:.3g}"
-        if abs(limit) > BEYOND * far.max() > 0.0:
+        if limit > BEYOND * reach > 0.0:
             note = f"all within {limit:.3g} of {origin:g}" + (f" ({limit_name})" if limit_name else "")
         else:
-            heights += [origin + limit] + ([origin - limit] if (y < origin).any() else [])
+            heights += [origin + limit] + ([origin - limit] if limit > 0.0 and (y < origin).any() else [])
             for k, height in enumerate(heights[1:]):
                 lines.level(ax, height, f"{height:.3g}" if k else said)
-    ax.margins(x=0.02, y=0.14)
+    ax.margins(x=0.5 / len(labels) if few else 0.02, y=0.14)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
-    if len(labels) <= FEW and not np.array_equal(labels, np.arange(len(labels))):
-        ax.set_xticks(np.arange(len(labels)), [points.row_name(label, width=ROOM) for label in labels])
+    if few and not np.array_equal(labels, np.arange(len(labels))):
+        room = max(ROOM, 0.9 * base.width_of(ax) / len(labels))
+        ax.set_xticks(np.arange(len(labels)), [points.row_name(label, width=room) for label in labels])
     stems = [lines.along(ax, heights=heights)]
     stems += [np.column_stack([x, origin + part * (y - origin)]) for part in np.linspace(0.0, 1.0, 9)]
     tall = [np.column_stack([x[chosen], origin + part * (y[chosen] - origin)]) for part in FINE]

@@ -66,10 +66,16 @@ def along(ax: Axes, *, heights: Sequence[float] = (), places: Sequence[float] = 
     return np.vstack([np.zeros((0, 2)), *parts])
 
 
-def local_mean(ax: Axes, x: FloatArray, y: FloatArray) -> bool:
-    """Draw a local mean of y (lowess with two thirds of the points); tell whether x has places for one."""
+def local_mean(ax: Axes, x: FloatArray, y: FloatArray) -> FloatArray:
+    """Draw a local mean of y (lowess with two thirds of the points), where x has places for one.
+
+    Returns
+    -------
+    ndarray, shape (m, 2)
+        Points along it, for names to avoid; none where there is no local mean.
+    """
     if len(np.unique(x)) < FEWEST:
-        return False
+        return np.zeros((0, 2))
     from statsmodels.nonparametric.smoothers_lowess import lowess
 
     # Without steps that down-weight outliers: of 0s and 1s these would drop the rarer kind. A step of 1 %
@@ -78,4 +84,5 @@ def local_mean(ax: Axes, x: FloatArray, y: FloatArray) -> bool:
         found = lowess(y, x, it=0, delta=0.01 * float(np.ptp(x)))
     found = found[np.isfinite(found).all(axis=1)]
     ax.plot(found[:, 0], found[:, 1], color=base.ORANGE, linewidth=1.5, zorder=3)
-    return True
+    across = np.linspace(found[0, 0], found[-1, 0], DENSE)
+    return np.column_stack([across, np.interp(across, found[:, 0], found[:, 1])])

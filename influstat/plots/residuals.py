@@ -87,14 +87,15 @@ def residuals_against_fitted(
     ax = base.one_axes(ax, size=size)
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
     points.scatter(ax, x, y, points.classes_of(None, len(x)))
-    curve = smooth and lines.local_mean(ax, x, y)
+    curve = lines.local_mean(ax, x, y) if smooth else np.zeros((0, 2))
     if beyond is not None:
         lines.level(ax, beyond, f"{beyond:g}")
         lines.level(ax, -beyond, f"-{beyond:g}")
     ax.margins(x=0.06, y=0.12)
     heights = [0.0] if beyond is None else [0.0, beyond, -beyond]
-    points.label_points(ax, x, y, labels, chosen, obstacles=lines.along(ax, heights=heights))
-    xlabel = base.counted(fitted_name, kept) + ("\n(curve: local mean)" if curve else "")
+    obstacles = np.vstack([lines.along(ax, heights=heights), curve])
+    points.label_points(ax, x, y, labels, chosen, obstacles=obstacles)
+    xlabel = base.counted(fitted_name, kept) + ("\n(curve: local mean)" if len(curve) else "")
     base.tidy(ax, xlabel=xlabel, ylabel=name, title=title)
     return ax
 

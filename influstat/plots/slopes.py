@@ -87,9 +87,11 @@ def coefficient_slope(
     ax.margins(x=0.08, y=0.12)
     limits = {"xlim": ax.get_xlim(), "ylim": ax.get_ylim()}  # the points', which 0 may lie far from
     ax.axline((0.0, 0.0), slope=rise, color=base.BLACK, linewidth=1.0, zorder=1)
-    curve = smooth and lines.local_mean(ax, across, up)
+    curve = lines.local_mean(ax, across, up) if smooth else np.zeros((0, 2))
     ax.set(**limits)
-    points.label_points(ax, across, up, labels, chosen)
-    note = f"(line: slope {rise:.3g}{'; curve: local mean' if curve else ''})"
+    along = np.linspace(*limits["xlim"], lines.DENSE)
+    straight = np.column_stack([along, rise * along])
+    points.label_points(ax, across, up, labels, chosen, obstacles=np.vstack([straight, curve]))
+    note = f"(line: slope {rise:.3g}{'; curve: local mean' if len(curve) else ''})"
     base.tidy(ax, xlabel=f"{base.counted(xlabel, kept)}\n{note}", ylabel=ylabel, title=title)
     return ax

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from influstat.input.validation import FloatArray
 
+EXAMPLES = "ist.LinearRisk(loss, X, y), or ist.BlackBoxRisk(row_losses, coefficients)"  # for what is none
+
 
 @runtime_checkable
 class Risk(Protocol):

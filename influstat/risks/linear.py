@@ -84,7 +84,8 @@ class LinearRisk(SizedRepr):
         names: Any = None,
         row_labels: Any = None,
     ) -> None:
-        require_parts("loss", loss, Loss, need="be a pointwise loss", example="ist.LogisticLoss()")
+        example = "ist.LogisticLoss(), or ist.NumericalLoss(function)"
+        require_parts("loss", loss, Loss, need="be a pointwise loss", example=example)
         if not (penalty is None or isinstance(penalty, Penalty)):
             raise no_penalty("penalty", penalty)
         read = Protocol.read("protocol", protocol)

@@ -94,7 +94,7 @@ def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -
                 "Pass one of these, or a position.",
             )
         position = found[0]
-    elif hasattr(coefficient, "__iter__"):
+    elif coefficient is None or hasattr(coefficient, "__iter__"):
         raise InvalidType(
             argument,
             "be the name of one coefficient, or its position",

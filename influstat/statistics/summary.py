@@ -14,6 +14,7 @@ import numpy as np
 from influstat.errors import DoubtfulResult, InflustatError
 from influstat.input.labels import label_name
 from influstat.input.printing import escaped, short
+from influstat.input.validation import FloatArray
 from influstat.input.warning import collected
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
@@ -50,6 +51,16 @@ def summary(fit: Minimum, *, by: Inference | None, title: str | None) -> Summary
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
         elif str(one.message) not in notes:
             notes.append(str(one.message))
+    return assembled(title, above, coefficients, below, notes)
+
+
+Pairs = tuple[dict[str, str], dict[str, str]]
+
+
+def assembled(
+    title: str | None, above: Pairs, coefficients: SimpleTable, below: Pairs, notes: list[str]
+) -> Summary:
+    """Return a summary of pairs of a name and its text, on the left and the right, and a table between."""
     made = _escaped()
     # Four columns each: statsmodels writes no LaTeX of tables that have fewer.
     for heading, (left, right), table in ((title or TITLE, above, [coefficients]), ("", below, [])):
@@ -116,7 +127,7 @@ def _inference(fit: Minimum, by: Inference | None, notes: list[str]) -> Inferenc
     return inference
 
 
-def _fitted(fit: Minimum, inference: Inference | None) -> tuple[dict[str, str], dict[str, str]]:
+def _fitted(fit: Minimum, inference: Inference | None) -> Pairs:
     """Return what was fitted to what, in pairs of a name and its text, for the left and the right."""
     risk, linear = fit.risk, as_linear(fit.risk)
     n, p = risk.shape
@@ -155,20 +166,27 @@ def _spread(fit: Minimum, inference: Inference) -> dict[str, str]:
 
 def _coefficients(fit: Minimum, inference: Inference | None) -> SimpleTable:
     """Return the table of the coefficients as statsmodels prints it; estimates alone without inference."""
-    from statsmodels.iolib.summary import forg, summary_params
-    from statsmodels.iolib.table import SimpleTable
-    from statsmodels.iolib.tableformatting import fmt_params
+    from statsmodels.iolib.summary import summary_params
 
     names = list(fit.names)
     if inference is None:
-        lines = [[forg(value, prec=4), *["-"] * 5] for value in fit.theta]
-        return SimpleTable(lines, ["coef", "std err", "t", "P>|t|", "[", "]"], names, txt_fmt=fmt_params)
+        return estimates_alone(fit.theta, names)
     table = inference.table
     limits = np.column_stack([table.lower, table.upper])
     values = (None, fit.theta, table.standard_errors, table.t_values, table.p_values, limits)
     alpha = round(1.0 - inference.level, 12)  # 0.05, and not 0.05000000000000004
     made: SimpleTable = summary_params(values, yname="y", xname=names, alpha=alpha, use_t=inference.use_t)
     return made
+
+
+def estimates_alone(theta: FloatArray, names: list[str]) -> SimpleTable:
+    """Return the table of coefficients of a fit that has no standard errors."""
+    from statsmodels.iolib.summary import forg
+    from statsmodels.iolib.table import SimpleTable
+    from statsmodels.iolib.tableformatting import fmt_params
+
+    lines = [[forg(value, prec=4), *["-"] * 5] for value in theta]
+    return SimpleTable(lines, ["coef", "std err", "t", "P>|t|", "[", "]"], names, txt_fmt=fmt_params)
 
 
 def _flagged(fit: Minimum, notes: list[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from influstat.input.validation import FloatArray
 from influstat.input.warning import unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.diagnostics import COLUMNS, PER_COEFFICIENT, diagnostics
+from influstat.statistics.flags import outlier_test
 from influstat.statistics.refusals import remedied
 
 NAMES = {
@@ -31,6 +32,12 @@ NAMES = {
     "standard_resid_deviance": "standardised deviance residual",
     "resid_press": "PRESS residual",
     "likelihood_displacement": "likelihood displacement",
+}
+P_VALUES = {
+    "p_values": "p value as an outlier",
+    "bonferroni": "Bonferroni p value",
+    "holm": "Holm p value",
+    "fdr_bh": "p value, false discovery rate",
 }
 SINGLE = tuple(name for name in COLUMNS if name not in PER_COEFFICIENT)
 
@@ -72,13 +79,17 @@ class Pictures:
         name = text("measure", measure)
         if name in SINGLE:
             return self._columns(name)[0], NAMES[name], name
+        if name in P_VALUES:
+            with self._another():
+                return outlier_test(self._fit)[name].to_numpy(), P_VALUES[name], name
         for kind, prefix in PER_COEFFICIENT.items():
             known = [prefix + one for one in self._fit.names]
             if known.count(name) == 1:
                 k = known.index(name)
                 values = self._diagnostics(kind).to_numpy()[:, k]
                 return values, f"{kind.upper()} of {self._fit.names[k]}", kind
-        need = f"be one of {', '.join(SINGLE)}, or dfb_ or dfbeta_ before the name of one coefficient"
+        measures = ", ".join([*SINGLE, *P_VALUES])
+        need = f"be one of {measures}, or dfb_ or dfbeta_ before the name of one coefficient"
         raise InvalidArgument("measure", need, f"is {short(name)}", "Pass one of these.")
 
 

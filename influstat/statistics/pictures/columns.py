@@ -270,7 +270,9 @@ class ColumnPictures(Pictures):
         """
         fit = self._fit
         names, j = whole_number("names", names, at_least=0), position_of(fit, coefficient)
-        removal = announced(leave_groups_out(fit, groups, method=method))
+        removal = leave_groups_out(fit, groups, method=method)
+        if np.isnan(removal.delta[:, j]).any():  # other coefficients are not drawn
+            announced(removal)
         limit = None
         with suppress(Unsupported):
             limit = float(inference(fit).table.standard_errors[j])

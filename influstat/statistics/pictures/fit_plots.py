@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from influstat.statistics.pictures.factors import FactorPictures
 from influstat.statistics.pictures.influences import InfluencePictures
+from influstat.statistics.pictures.levels import LevelPictures
 from influstat.statistics.pictures.losses import LossPictures
 from influstat.statistics.pictures.panels import PanelPictures
 
 
-class FitPlots(PanelPictures, InfluencePictures, LossPictures):
+class FitPlots(PanelPictures, LevelPictures, InfluencePictures, FactorPictures, LossPictures):
     """The standard pictures of a fit; `fit.plot` is one of these.
 
     Every picture takes `names` (how many rows to name), `title`, `size` (width and height of a new figure in

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import Unsupported
 from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.removal.leave_out import announced, leave_one_out
-from influstat.risks.linear import require_linear
 from influstat.statistics.pictures.base import Pictures, drawing
+from influstat.statistics.pictures.factors import of_two_classes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,11 +140,7 @@ class InfluencePictures(Pictures):
         >>> fit.plot.distance([[1.0]], [1]).get_xlabel()
         'distance to the boundary'
         """
-        names, risk = whole_number("names", names, at_least=0), require_linear(self._fit.risk, "a boundary")
-        kinds = len(np.unique(risk.y))
-        if kinds != 2:
-            need, was = "have targets of two classes, which a boundary parts", f"has {kinds} kinds of them"
-            raise Unsupported("fit", need, was, "Use fit.plot.loss_change.")
+        names, risk = whole_number("names", names, at_least=0), of_two_classes(self._fit, "a boundary")
         slopes = np.arange(len(self._fit.theta)) != risk.design.constant_column
         length = float(np.linalg.norm(self._fit.theta[slopes]))
         with drawing() as plots:

@@ -16,7 +16,7 @@ from influstat.statistics.pictures.columns import ColumnPictures
 from influstat.statistics.pictures.residuals import MOST, ResidualPictures
 from influstat.statistics.pictures.rows import RowPictures
 
-MEASURES = ("cooks_d", "student_resid", "hat_diag")
+MEASURES = ("cooks_d", "student_resid", "bonferroni", "hat_diag")
 
 
 class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
@@ -100,6 +100,9 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
     ) -> NDArray[Any]:
         """Draw index plots of several measures below each other, each in its own scale.
 
+        When no measures are named they are those of ``influenceIndexPlot`` of R's package car: Cook's
+        distance, studentised residuals, their Bonferroni p values as outliers, and leverage.
+
         Parameters
         ----------
         measures : list of str
@@ -137,7 +140,7 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
         >>> import influstat as ist
         >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 4, [1.0, 3.0, 2.0, 9.0], row_labels=list("abcd"))
         >>> [ax.get_ylabel() for ax in fit.plot.indices()]
-        ["Cook's distance", 'studentised residual', 'leverage']
+        ["Cook's distance", 'studentised residual', 'Bonferroni p value', 'leverage']
         """
         names, title = whole_number("names", names, at_least=0), optional_text("title", title)
         chosen = entries("measures", measures)
@@ -151,8 +154,9 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
             plots.base.figure_title(axes, title)
         for one, measure in zip(axes, chosen, strict=True):
             self.index(measure, rules=rules, names=names, ax=one)
-            if one is not axes[-1] and one.get_xlabel() == "row":
-                one.set_xlabel("")
+            first, *notes = one.get_xlabel().split("\n")
+            if one is not axes[-1] and first == "row":  # said once, below the last
+                one.set_xlabel("\n".join(notes))
         return axes
 
     def added_variables(

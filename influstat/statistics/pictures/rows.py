@@ -12,13 +12,14 @@ from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.settings import entries
 from influstat.input.validation import choice, whole_number
 from influstat.statistics.flags import RULES, rules_of
-from influstat.statistics.pictures.base import NAMES, Pictures, drawing
+from influstat.statistics.pictures.base import NAMES, P_VALUES, Pictures, drawing
 from influstat.statistics.reporting import position_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_PANELS = 24
+LEVEL = 0.05  # below which p values are looked at, by habit
 
 
 class RowPictures(Pictures):
@@ -97,10 +98,12 @@ class RowPictures(Pictures):
         Parameters
         ----------
         measure : str
-            A column of `Fit.diagnostics`, such as "cooks_d", "hat_diag", "student_resid" or "cov_ratio"; or
-            "dfb_<name>" (DFBETAS) and "dfbeta_<name>" for a coefficient.
+            A column of `Fit.diagnostics`, such as "cooks_d", "hat_diag", "student_resid" or "cov_ratio";
+            "dfb_<name>" (DFBETAS) and "dfbeta_<name>" for a coefficient; or a p value of
+            `Fit.outlier_test`, such as "bonferroni".
         rules : {"R", "size-adjusted"}, optional
-            Whose threshold is drawn, for the measures that `Fit.flags` has a rule for; None for no line.
+            Whose threshold is drawn, for the measures that `Fit.flags` has a rule for, and 0.05 for p values;
+            None for no line.
         names : int
             How many of the largest are marked and, where there is room, named.
         title : str, optional
@@ -113,7 +116,8 @@ class RowPictures(Pictures):
         Returns
         -------
         Axes
-            Stems start at 0, those of "cov_ratio" at 1.
+            Stems start at 0, those of "cov_ratio" and of p values, which go down, at 1. Where most rows
+            have a p value of 1 only those below it are named.
 
         Raises
         ------
@@ -145,7 +149,7 @@ class RowPictures(Pictures):
                 names=names,
                 threshold=limit,
                 threshold_name=name,
-                origin=1.0 if kind == "cov_ratio" else 0.0,
+                origin=1.0 if kind == "cov_ratio" or kind in P_VALUES else 0.0,
                 title=title,
                 size=size,
                 ax=ax,
@@ -284,8 +288,10 @@ class RowPictures(Pictures):
 
     def _limit(self, kind: str, rules: str | None) -> tuple[float | None, str | None]:
         """Return the threshold of a measure and its formula, None where there is no rule for it."""
-        if rules is None or kind not in RULES[choice("rules", rules, tuple(RULES))]:
+        if rules is None or kind not in {**RULES[choice("rules", rules, tuple(RULES))], **P_VALUES}:
             return None, None
+        if kind in P_VALUES:
+            return LEVEL - 1.0, "5 % level"
         with suppress(Unsupported, InvalidArgument):  # no leverages, or not more rows than coefficients
             chosen, limits = rules_of(self._fit, rules)
             symbol = chosen[kind].symbol
