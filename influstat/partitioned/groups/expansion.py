@@ -103,6 +103,9 @@ class GroupRemainder(Remainder):
 
     expansion: GroupExpansion
 
+    def rough(self) -> None:
+        """Return None: a pass over the partitions takes what it takes to read them."""
+
     def gradients(self, theta: FloatArray) -> FloatArray:
         """Return grad F_k at column k of theta, shape (p, K), nan with it: one pass over all partitions."""
         known = np.flatnonzero(~np.isnan(theta).any(axis=0))

@@ -219,7 +219,7 @@ def _exact(
 ) -> Outcome:
     """Return the minimisers: sweeps over all partitions that the groups share, then each for itself."""
     given: Any = inverses  # it offers what the iteration asks of a `Downdated`
-    chord = Chord(remainder, given, start)
+    chord = Chord(expansion, remainder, given, start)
     chord.run()
     status = [""] * len(start.T)
     for k in np.flatnonzero(~chord.done).tolist():

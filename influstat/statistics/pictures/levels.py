@@ -10,7 +10,8 @@ from influstat.errors import InvalidArgument
 from influstat.input.groups import Groups, read_groups
 from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray, whole_number
-from influstat.minimise.minimum import Minimum, named_column
+from influstat.minimise.minimum import Minimum
+from influstat.minimise.named_column import named_column
 from influstat.statistics.partial import working
 from influstat.statistics.pictures.base import Pictures, drawing
 from influstat.statistics.reporting import position_of
