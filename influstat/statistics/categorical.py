@@ -28,7 +28,7 @@ class Categorical(ShortRepr):
     Attributes
     ----------
     labels : ndarray, shape (K,)
-        What the levels are called.
+        What the levels are called, in the order of a pandas categorical, or sorted.
     level : ndarray of int, shape (n,)
         Which one each row has.
     columns : ndarray of int, shape (k,)
@@ -54,7 +54,8 @@ class Categorical(ShortRepr):
 def categorical(fit: Minimum, factor: Any, argument: str = "factor") -> Categorical:
     """Return the levels of a factor, given as groups are, and its columns; or raise naming `argument`."""
     risk = require_linear(fit.risk, "a categorical")
-    found = read_groups(named_column(fit, factor, argument), fit.row_labels, argument)
+    given = named_column(fit, factor, argument)
+    found = read_groups(given, fit.row_labels, argument)
     level = _level_of_each(found, risk.shape[0], argument)
     values = risk.design.rows(found.members[found.starts[:-1]])
     same = (values != values[0]).any(axis=0)  # not the constant
@@ -64,7 +65,15 @@ def categorical(fit: Minimum, factor: Any, argument: str = "factor") -> Categori
     if not len(columns):
         was = "has no column that is the same in all rows of each level and differs between levels"
         raise InvalidArgument(argument, "be what some column of the fit is made of", was, PASS)
-    return Categorical(found.labels, level, columns, values[:, columns])
+    order = _order(found.labels, given)
+    return Categorical(found.labels[order], np.argsort(order)[level], columns, values[order][:, columns])
+
+
+def _order(labels: NDArray[Any], given: Any) -> NDArray[np.intp]:
+    """Return the order of the levels: that of the categories of a pandas categorical, else as they are."""
+    categories = getattr(getattr(given, "dtype", None), "categories", None)
+    place = getattr(categories, "get_indexer", None)
+    return np.arange(len(labels)) if place is None else np.argsort(place(labels), kind="stable")
 
 
 def _level_of_each(found: Groups, n: int, argument: str) -> NDArray[np.intp]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
+from influstat.input.printing import short
 from influstat.input.validation import whole_number
 from influstat.statistics.categorical import categorical
 from influstat.statistics.partial import working
@@ -52,7 +54,8 @@ class LevelPictures(Pictures):
             The effect of a level, a black line, is what the columns that are the same in all its rows add up
             to, the constant left out: 0 for the level that others are compared with. Columns that differ
             within a level, such as interactions, have no part in it. Points are the effect plus the working
-            residual, which for a GLM is in the units of the linear predictor.
+            residual, which for a GLM is in the units of the linear predictor. Levels stand in the order of a
+            pandas categorical, else sorted.
 
         Raises
         ------
@@ -77,6 +80,9 @@ class LevelPictures(Pictures):
             position_of(fit, int(j), "factor")  # refuses what the rows do not determine
         effects = found.values @ fit.theta[found.columns]
         called = list(map(label_name, found.labels))
+        if len(set(called)) < len(called):
+            need = "have levels of different names to be drawn"
+            raise InvalidArgument("factor", need, f"has {short(called)}", "Rename one of them.")
         with drawing() as plots:
             drawn: Axes = plots.values_by_level(
                 [called[k] for k in found.level],
