@@ -76,6 +76,7 @@ def of_a_fit(fit):
             **STATISTICS,
         },
         "flags": {"rules": "R", "method": "newton"},
+        "variance_inflation": {"factors": None},
         "inference": {
             "kind": "HAC", "groups": None, "use_t": None, "level": 0.9, **STATISTICS, **COVARIANCE,
         },

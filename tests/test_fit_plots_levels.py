@@ -109,6 +109,7 @@ def test_rows_of_largest_residual_are_named():
         ({"north": [0, 1], "rest": range(3, N)}, InvalidArgument, "position 2 no level"),
         ({"north": range(N - 1), "rest": [4, N - 1]}, InvalidArgument, "position 4 2 levels"),
         (TABLE["id"].to_numpy(), InvalidArgument, "at most 40 kinds, but it holds 60"),
+        ({1: range(0, N, 3), "1": range(1, N, 3), 2: range(2, N, 3)}, InvalidArgument, "different names"),
         (3, InvalidArgument, "factor must hold one label per row"),
     ],
 )
@@ -125,6 +126,20 @@ def test_a_level_that_is_not_determined_is_refused():
         fit = ist.from_statsmodels(smf.ols("y ~ a + C(region) + copy", table).fit())
     with pytest.raises(InvalidArgument, match="factor must be one that the rows determine"):
         fit.plot.levels("region")
+
+
+@pytest.mark.parametrize("order", [["west_1", "north", "south & east"], ["north", "west_1", "south & east"]])
+@pytest.mark.parametrize("named", [True, False])
+def test_levels_stand_in_the_order_of_a_pandas_categorical(order, named):
+    table = TABLE.assign(region=pd.Categorical(TABLE["region"], categories=order, ordered=True))
+    fit = ist.from_statsmodels(smf.ols("y ~ a + C(region)", table).fit())
+    ax = fit.plot.levels("region" if named else table["region"])
+    assert [text.get_text() for text in ax.get_xticklabels()] == order
+    x, y = points_of(ax).T
+    assert np.array_equal(np.round(x), table["region"].cat.codes)
+    means = [y[np.round(x) == k].mean() for k in range(3)]
+    assert means == pytest.approx(lines_of(ax), abs=STOPPED)
+    assert lines_of(ax)[0] == 0.0  # the first category is what the others are compared with
 
 
 def test_groups_without_which_other_coefficients_are_nan_are_drawn_without_a_warning():

@@ -69,6 +69,24 @@ def test_each_part_that_is_missing_is_named(name):
         ask("name")
 
 
+@pytest.mark.parametrize("protocol", [ist.Risk, ist.Loss, ist.Solver])
+def test_what_is_inherited_from_the_protocol_itself_is_missing(protocol):
+    first, *others = parts_of(protocol)
+    own = type("Own", (protocol,), {first: 1.0})()
+    assert missing_parts(own, protocol) == others
+
+
+def test_a_subclass_of_the_protocol_is_told_what_it_has_not_written():
+    class Quartic(ist.Loss):
+        def value(self, y, eta):
+            return (y - eta) ** 4
+
+    with pytest.raises(InvalidType, match="is a Quartic without self_concordance, check_targets, first, "):
+        ist.LinearRisk(Quartic(), X, Y)
+    with pytest.raises(InvalidType, match="has no first, second, third, check_targets"):
+        checks.check_loss(Quartic())
+
+
 def test_parts_are_attributes_and_methods_without_python_s_own():
     assert parts_of(ist.Solver) == ["damping", "prepare", "solve"]
     assert {"shape", "weights", "value", "row_gradients"} <= set(parts_of(ist.Risk))

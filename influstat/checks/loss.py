@@ -13,8 +13,10 @@ from influstat.checks.loss_laws import LAWS, NAMES
 from influstat.checks.report import Finding, Report, run
 from influstat.checks.sample import draw_sample
 from influstat.errors import InvalidType
+from influstat.input.parts import missing_parts
 from influstat.input.settings import flag
 from influstat.input.validation import real_number, whole_number
+from influstat.losses.base import Loss
 
 LOSS_LAWS = tuple(LAWS)
 CONSEQUENCES = {  # laws that fail with too few digits, or with a kink, and what each is judged by besides
@@ -77,7 +79,12 @@ def check_loss(
     Halved(): 1 of 1 laws do not hold
     FAIL  second derivative   worst 4.9e-01, ...; off by a factor 0.50 everywhere: ...
     """
-    missing = [name for name in (*NAMES, "check_targets") if not callable(getattr(loss, name, None))]
+    lacking = missing_parts(loss, Loss)
+    missing = [
+        name
+        for name in (*NAMES, "check_targets")
+        if name in lacking or not callable(getattr(loss, name, None))
+    ]
     if isinstance(loss, type) or missing:
         raise InvalidType(
             "loss",

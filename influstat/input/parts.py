@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspect import get_annotations
+from inspect import get_annotations, getattr_static
 from typing import Any, Protocol
 
 from influstat.errors import InvalidType
@@ -19,8 +19,14 @@ def parts_of(protocol: type) -> list[str]:
 def missing_parts(value: Any, protocol: type) -> list[str]:
     """Return the parts that `value` lacks, in the order of `parts_of`."""
     # The instance itself is asked, as a caller would: `isinstance` with a runtime protocol looks up classes
-    # only (from Python 3.12 on), and does not see what a timing or caching wrapper passes on.
-    return [name for name in parts_of(protocol) if not hasattr(value, name)]
+    # only (from Python 3.12 on), and does not see what a timing or caching wrapper passes on. A part that is
+    # inherited from the protocol itself does nothing.
+    return [
+        name
+        for name in parts_of(protocol)
+        if not hasattr(value, name)
+        or getattr_static(value, name, None) is getattr_static(protocol, name, protocol)
+    ]
 
 
 def require_parts(argument: str, value: Any, protocol: type, *, need: str, example: str) -> None:

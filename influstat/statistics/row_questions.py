@@ -149,19 +149,30 @@ class RowQuestions(Minimum):
         """
         return outlier_test(self)
 
-    def variance_inflation(self) -> pd.Series:
+    def variance_inflation(self, *, factors: Any = None) -> pd.Series:
         """Return the variance inflation factor of every column: 1 / (1 - R^2) of it on the others.
+
+        Parameters
+        ----------
+        factors : list of str or mapping, optional
+            Categoricals whose columns are judged together, by the names that they have in the table of the
+            formula, or name -> one label per row. Each has one line instead of one for each of its columns:
+            the generalised factor of Fox and Monette (1992), which does not depend on the coding.
 
         Returns
         -------
         Series
             One factor per coefficient but that of a constant column; inf for a column that is a combination
-            of others. With a constant column R^2 is about means (as in R's `car`), else about 0.
+            of others. With a constant column R^2 is about means (as in R's `car`), else about 0. A
+            generalised factor of k columns is compared with others by its k-th root (`car` prints the 2k-th,
+            which is about standard errors).
 
         Raises
         ------
         Unsupported
             The risk has no linear predictor, or a row has a negative curvature.
+        InvalidArgument, InvalidType
+            Factors do not part the rows into levels, have no columns of their own, or are not as above.
 
         Notes
         -----
@@ -177,4 +188,4 @@ class RowQuestions(Minimum):
         >>> fit.variance_inflation().round(4).tolist()      # R^2 = 1 / 11
         [1.1, 1.1]
         """
-        return variance_inflation(self)
+        return variance_inflation(self, factors)

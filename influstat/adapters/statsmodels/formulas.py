@@ -300,7 +300,11 @@ class FormulaReader:
     def training_column(self, name: str) -> Any:
         """Return a column of the table that was fitted, shape (n,); None where it has no such column."""
         table = training_table(self.model)
-        return table[name].to_numpy() if table is not None and name in table.columns else None
+        if table is None or name not in table.columns:
+            return None
+        column = table[name]
+        # A categorical keeps the order of its levels; no index is needed, since the rows are the fit's.
+        return column.array if hasattr(column.array, "categories") else column.to_numpy()
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows of the design matrix bring their labels along."""

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from influstat.errors import InvalidArgument
-from influstat.input.groups import Groups, read_groups
 from influstat.input.labels import label_name
-from influstat.input.validation import FloatArray, whole_number
-from influstat.minimise.minimum import Minimum
-from influstat.minimise.named_column import named_column
+from influstat.input.printing import short
+from influstat.input.validation import whole_number
+from influstat.statistics.categorical import categorical
 from influstat.statistics.partial import working
 from influstat.statistics.pictures.base import Pictures, drawing
 from influstat.statistics.reporting import position_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-SHOULD = "part all rows into levels, which each row has one of"
-CATEGORICAL = "Pass the name of a categorical of the formula, or its labels, one per row."
 
 
 class LevelPictures(Pictures):
@@ -60,7 +54,8 @@ class LevelPictures(Pictures):
             The effect of a level, a black line, is what the columns that are the same in all its rows add up
             to, the constant left out: 0 for the level that others are compared with. Columns that differ
             within a level, such as interactions, have no part in it. Points are the effect plus the working
-            residual, which for a GLM is in the units of the linear predictor.
+            residual, which for a GLM is in the units of the linear predictor. Levels stand in the order of a
+            pandas categorical, else sorted.
 
         Raises
         ------
@@ -80,14 +75,18 @@ class LevelPictures(Pictures):
         ['no', 'yes']
         """
         names, fit = whole_number("names", names, at_least=0), self._fit
-        found = read_groups(named_column(fit, factor, "factor"), fit.row_labels, "factor")
-        level, left = _level_of_each(found, len(fit.row_labels)), working(fit)
-        effects = _effects(fit, left.X, found)
+        found, left = categorical(fit, factor), working(fit)
+        for j in found.columns:
+            position_of(fit, int(j), "factor")  # refuses what the rows do not determine
+        effects = found.values @ fit.theta[found.columns]
         called = list(map(label_name, found.labels))
+        if len(set(called)) < len(called):
+            need = "have levels of different names to be drawn"
+            raise InvalidArgument("factor", need, f"has {short(called)}", "Rename one of them.")
         with drawing() as plots:
             drawn: Axes = plots.values_by_level(
-                [called[k] for k in level],
-                left.residuals + effects[level],
+                [called[k] for k in found.level],
+                left.residuals + effects[found.level],
                 effects=dict(zip(called, effects.tolist(), strict=True)),
                 level_name=factor if isinstance(factor, str) else "level",
                 row_labels=fit.row_labels,
@@ -97,30 +96,3 @@ class LevelPictures(Pictures):
                 ax=ax,
             )
         return drawn
-
-
-def _level_of_each(found: Groups, n: int) -> Any:
-    """Return the position of each row's level, shape (n,); or raise where a row has none or several."""
-    times = np.bincount(found.members, minlength=n)
-    if (times != 1).any():
-        row = int(np.argmax(times != 1))
-        was = f"gives the row at position {row} {'no level' if times[row] == 0 else f'{times[row]} levels'}"
-        raise InvalidArgument("factor", SHOULD, was, CATEGORICAL)
-    levels = np.empty(n, dtype=np.intp)
-    levels[found.members] = np.repeat(np.arange(len(found)), found.sizes)
-    return levels
-
-
-def _effects(fit: Minimum, X: FloatArray, found: Groups) -> FloatArray:
-    """Return what the columns that are constant within every level add up to, shape (K,); or raise."""
-    first = X[found.members[found.starts[:-1]]]
-    of_levels = (X[found.members] == np.repeat(first, found.sizes, axis=0)).all(axis=0)
-    of_levels &= (first != first[0]).any(axis=0)  # not the constant
-    columns = np.flatnonzero(of_levels)
-    if not len(columns):
-        need = "be what some column of the fit is made of"
-        was = "has no column that is the same in all rows of each level and differs between levels"
-        raise InvalidArgument("factor", need, was, CATEGORICAL)
-    for j in columns:
-        position_of(fit, int(j), "factor")  # refuses what the rows do not determine
-    return np.asarray(first[:, columns] @ fit.theta[columns])
