@@ -1,23 +1,29 @@
-"""How much a law is tried: all of it, or under `-m "not slow"` a sixth, every law still there."""
+"""How much a law is tried: all of it, or under `-m "not slow"` a fifteenth, every law still there.
+
+Where tables are crossed (losses x weights x protocols), every entry of each table is still tried there, in
+`spanning` combinations; all of them in the whole suite.
+"""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import Any
 
 from hypothesis import settings
 
 QUICK = "INFLUSTAT_QUICK"  # set by conftest under -m "not slow", before any test module is read
-LEAST = 4
+PART = 15
+LEAST = 3
 
 
 def share(count: int) -> int:
     """Return how many of so many cases to try."""
-    return max(count // 6, LEAST) if os.environ.get(QUICK) else count
+    return max(count // PART, min(count, LEAST)) if os.environ.get(QUICK) else count
 
 
 def spread(rows: Any) -> Any:
-    """Return the rows, or every sixth of them, at least LEAST in all."""
+    """Return the rows, or every fifteenth of them, at least LEAST in all."""
     return rows[:: max(1, len(rows) // share(len(rows)))]
 
 
@@ -26,6 +32,34 @@ def examples(count: int, **options: Any) -> settings:
     return settings(max_examples=share(count), **options)
 
 
+def thinned(rows: list[Any]) -> list[Any]:
+    """Return every fourth of the rows, or as many more as make LEAST of them."""
+    return rows[:: max(1, min(4, (len(rows) - 1) // (LEAST - 1)))]
+
+
 def some(cases: Any) -> Any:
     """Return the cases, or only the first of them."""
     return cases[:1] if os.environ.get(QUICK) else cases
+
+
+def crossed(rows: list[Any], tables: Any) -> list[Any]:
+    """Return the rows, or `spanning` ones, of a list of combinations; tables(row) are its entries."""
+    return [rows[k] for k in spanning([tables(row) for row in rows])] if os.environ.get(QUICK) else rows
+
+
+def spanning(combinations: list[tuple[Any, ...]]) -> list[int]:
+    """Return positions of combinations, few of them, in which every entry of each table is still found.
+
+    One after the other, the one that has most entries not seen so far, then those seen least.
+    """
+    seen: Counter[tuple[int, Any]] = Counter()
+    cells = [list(enumerate(combination)) for combination in combinations]
+    missing = {cell for row in cells for cell in row}
+    kept: list[int] = []
+    while missing:
+        gains = [(len(missing.intersection(row)), -sum(seen[cell] for cell in row)) for row in cells]
+        best = gains.index(max(gains))
+        kept.append(best)
+        seen.update(cells[best])
+        missing.difference_update(cells[best])
+    return sorted(kept)

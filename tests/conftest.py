@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-from tests.budget import QUICK
+from tests.budget import QUICK, spanning, thinned
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a worker a core: more threads would only wait
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,9 +32,46 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("quick")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out combinations of crossed tables where slow tests are left out, but no entry of any table.
+
+    Of tables in which every entry takes long (marked dear) a quarter is tried.
+    """
+    if not os.environ.get(QUICK):
+        return
+    crossed: dict[str, list[pytest.Function]] = {}
+    for item in items:
+        if (
+            isinstance(item, pytest.Function)
+            and hasattr(item, "callspec")
+            and not item.get_closest_marker("slow")
+        ):
+            crossed.setdefault(item.nodeid.split("[")[0], []).append(item)
+    left_out: set[pytest.Item] = set()
+    for group in crossed.values():
+        kept = [group[k] for k in spanning([_entries(item) for item in group])]
+        if kept[0].get_closest_marker("dear"):
+            kept = thinned(kept)
+        left_out.update(item for item in group if item not in kept)
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _entries(item: pytest.Function) -> tuple[tuple[int, ...], ...]:
+    """Return which entry a test has of each of the tables that are crossed: of parametrize, of fixtures."""
+    left = dict(item.callspec.params)
+    tables = []
+    for mark in item.iter_markers("parametrize"):
+        names = mark.args[0] if mark.args else mark.kwargs["argnames"]
+        names = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+        tables.append(tuple(id(left.pop(name)) for name in names))
+    return (*tables, *((id(value),) for value in left.values()))
+
+
 def pytest_collection_finish() -> None:
-    """Look for garbage less often: every look goes through the thousands of collected items."""
+    """Look for garbage less often, and never among the thousands of collected items."""
     gc.collect()
+    gc.freeze()
     gc.set_threshold(50_000, 20, 100)  # 700, 10, 10 by default; an eighth of the time was spent there
 
 

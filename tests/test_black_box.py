@@ -51,6 +51,7 @@ def near(found, truth, rtol=1e-6):
     np.testing.assert_allclose(found, truth, rtol=0, atol=rtol * np.max(np.abs(truth)))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("protocol", ["folded", "fixed"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", LOSSES[:5], ids=str)

@@ -90,6 +90,7 @@ FEW = [
 ]  # all sets of some size
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("name", "coefficient"),
     [

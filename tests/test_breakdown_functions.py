@@ -148,6 +148,7 @@ def crime_p(kind, kept, coefficient):
     return fit.params[coefficient], fit.pvalues[coefficient]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("kind", "coefficient", "other"),
     [

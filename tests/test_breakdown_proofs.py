@@ -91,6 +91,7 @@ SIGNS = [
 ]  # fmt: skip
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("data", "coefficient", "least"), SIGNS)
 def test_cones_prove_signs_up_to_the_exact_number(data, coefficient, least):
     null = null_fit(asked(fitted(data), coefficient))
@@ -101,6 +102,7 @@ def test_cones_prove_signs_up_to_the_exact_number(data, coefficient, least):
 ROWS = [(stackloss, 3, 3), (stackloss, 2, 6), (longley, "GNP", 3), (longley, "UNEMP", 5), (copper, 1, 3)]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("data", "coefficient", "least"), ROWS)
 def test_branch_and_bound_is_exact(data, coefficient, least):
     fit = fitted(data)

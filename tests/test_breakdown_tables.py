@@ -53,6 +53,7 @@ SIGNS = [
 LONG = {("wood", "x1"), ("education", "X2"), ("salinity", "X1"), ("salinity", "X3"), ("delivery", "n")}
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("name", "coefficient", "counts", "least", "rows"),
     [pytest.param(*case, marks=[pytest.mark.slow] if case[:2] in LONG else []) for case in SIGNS],

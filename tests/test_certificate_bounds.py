@@ -84,6 +84,7 @@ def test_sparse_and_float32_rows_have_the_bounds_of_dense_ones(form):
     np.testing.assert_allclose(other.held_out_bound(), dense.held_out_bound(), rtol=1e-6)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("case", CERTIFIABLE, ids=str)
 @pytest.mark.parametrize("method", ["newton", "exact"])
 def test_held_out_losses_are_within_their_bounds(case, method):

@@ -97,6 +97,7 @@ def constants_by_definition(fit, certificate, k):
     )
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("method", ["newton", "influence"])
 @pytest.mark.parametrize("case", CERTIFIABLE, ids=str)
 def test_radii_are_those_of_the_definitions(case, method):

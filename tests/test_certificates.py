@@ -41,6 +41,7 @@ def test_no_error_of_anything_drawn_is_beyond_its_bound(drawn_case, seed):
     result.assert_sound()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("scale", [1e2, 1e5, 1e160, 1e300])
 @pytest.mark.parametrize("case", [*CERTIFIABLE, *MORE], ids=str)
 def test_rows_whose_losses_leave_float64_have_a_bound_of_inf(case, scale):
@@ -53,6 +54,7 @@ def test_rows_whose_losses_leave_float64_have_a_bound_of_inf(case, scale):
         assert np.isfinite(bound).all() == (scale <= 1e5 and not (case.name == "Poisson" and scale == 1e5))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
 @pytest.mark.parametrize("case", CERTIFIABLE, ids=str)
 def test_no_error_is_beyond_its_bound(case, shape):
@@ -99,6 +101,7 @@ def real(name):
     return model.fit(X, y), loss, data.X[held_out], data.y[held_out]
 
 
+@pytest.mark.dear
 @pytest.mark.usefixtures("data_dir")
 @pytest.mark.parametrize(
     ("name", "newton", "exact"),

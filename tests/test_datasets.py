@@ -41,6 +41,7 @@ def test_every_loader_labels_all_rows_and_columns(loader):
     assert data.source
 
 
+@pytest.mark.dear
 @real_data
 @pytest.mark.parametrize("loader", WITH_PARTS, ids=lambda loader: loader.__name__)
 def test_train_and_test_share_out_all_rows(loader):

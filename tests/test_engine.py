@@ -214,6 +214,7 @@ CASES = [
 ]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("name", "settings"), CASES, ids=str)
 @pytest.mark.parametrize("together", [1, 3])
 def test_refits_and_certificates_are_those_of_sums_over_all_rows(

@@ -119,6 +119,7 @@ FAR = {f"1e{k}": 10.0**k + np.random.default_rng(3).normal(size=6) for k in rang
 FAR |= {"unix s": 1.7e9 + 60.0 * np.arange(1, 7), "unix ms": 1.7e12 + 6e4 * np.arange(1, 7)}
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("polish", [False, True])
 @pytest.mark.parametrize("name", FAR)
 def test_the_slope_of_a_column_far_from_zero_is_that_of_the_centred_column(name, polish):
@@ -134,6 +135,7 @@ def test_the_slope_of_a_column_far_from_zero_is_that_of_the_centred_column(name,
     np.testing.assert_allclose(mine, truth, rtol=max(lost, 1e-10))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", FAR)
 def test_a_penalised_column_far_from_zero_loses_no_more(name):
     x, y = FAR[name], SMALL
@@ -254,6 +256,7 @@ def announced(enter, polish):
     return " ".join(str(warning.message) for warning in said)
 
 
+@pytest.mark.dear
 @pytest.mark.filterwarnings("ignore::Warning:statsmodels")
 @pytest.mark.parametrize("polish", [False, True])
 @pytest.mark.parametrize("name", FORMULAS)

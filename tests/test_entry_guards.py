@@ -75,6 +75,7 @@ CASES = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("seed", "strength"), sorted(CASES))
 def test_coordinates_are_changed_until_no_step_is_left(seed, strength):
     rng = np.random.default_rng(seed)

@@ -18,6 +18,7 @@ def record(data_dir):
     return figure1()
 
 
+@pytest.mark.slow
 def test_every_number_comes_out(record):
     lines = table(record)
     assert len(lines) == 22

@@ -18,6 +18,7 @@ def record(data_dir):
     return figure4()
 
 
+@pytest.mark.slow
 def test_every_number_comes_out_but_the_one_of_an_inexact_fit(record):
     lines = table(record)
     assert len(lines) == 24

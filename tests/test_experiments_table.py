@@ -117,6 +117,7 @@ def test_every_figure_has_a_title_a_table_and_a_drawing():
         assert callable(entry.lines)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("data_dir")
 @pytest.mark.parametrize("function", [figure1, figure4, figure4_as_figure, figure5])
 def test_docstring_examples_hold_on_the_real_data(function):

@@ -10,6 +10,7 @@ from scipy import stats
 from statsmodels.tools.sm_exceptions import SpecificationWarning
 
 import influstat as ist
+from tests.budget import crossed
 from tests.statsmodels_models import CASES
 from tests.tolerance import INVERTED, NORMAL_EQUATIONS, STANDARD_ERRORS, STOPPED, TWO_FITS, printed
 
@@ -199,7 +200,7 @@ def offers(case):
     return "trials" if getattr(case.refitted().model, "n_trials", np.ones(1)).max() > 1 else ""
 
 
-SOME_LINES, OTHER_LINES = lines(True), lines(False)
+SOME_LINES, OTHER_LINES = crossed(lines(True), lambda line: line.values[:2]), lines(False)
 
 
 @pytest.mark.parametrize(("case", "name", "options"), SOME_LINES)

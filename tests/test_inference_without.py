@@ -97,6 +97,7 @@ def close(found, truth):
     np.testing.assert_allclose(found / size, truth / size, rtol=0, atol=STANDARD_ERRORS)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("model", "kind"), LINES)
 def test_inference_without_a_set_is_that_of_the_refit(model, kind):
     every = np.arange(ROWS)

@@ -27,6 +27,7 @@ def fitted(case):
     return results, ist.from_statsmodels(results)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_scores_and_hessian_are_the_library_s(case):
     results, fit = fitted(case)
@@ -43,6 +44,7 @@ def test_scores_and_hessian_are_the_library_s(case):
     assert agree is (case.name not in WRONG_HESSIAN)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_hessian_is_the_derivative_of_the_gradient_under_any_weights(case):
     _, fit = fitted(case)

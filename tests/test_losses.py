@@ -50,6 +50,7 @@ def assert_accurate(case, y, eta):
         )
 
 
+@pytest.mark.dear
 @each_loss
 def test_values_and_derivatives_to_twelve_digits(case):
     for y in some(Y[case.targets]):
@@ -68,6 +69,7 @@ def test_values_and_derivatives_to_twelve_digits_anywhere(case, which, eta, data
     assert_accurate(case, ys[which % len(ys)], np.array(eta))
 
 
+@pytest.mark.dear
 @each_listed_loss
 def test_the_plain_loss_is_the_same_table(case):
     # reference.py writes l1 and l2 out once more, for the risk: they too must follow from the definition.

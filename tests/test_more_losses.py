@@ -60,6 +60,7 @@ def assert_accurate(case, y, eta):
         assert_within(found, exact, np.where(size > TINY, 1e-12 * size, TINY), 1.0)
 
 
+@pytest.mark.dear
 @each_loss
 def test_values_and_derivatives_to_twelve_digits(case):
     for y in some(Y[case.targets]):
@@ -77,6 +78,7 @@ def test_values_and_derivatives_to_twelve_digits_anywhere(case, which, eta):
     assert_accurate(case, ys[which % len(ys)], np.array(eta))
 
 
+@pytest.mark.dear
 @each_listed_loss
 def test_the_plain_loss_is_the_same_table(case):
     for y in Y[case.targets]:

@@ -151,6 +151,7 @@ def test_a_coefficient_of_0_is_found_where_every_row_of_its_column_fits_exactly(
         assert abs(ist.Fit.minimise(risk, start=start).theta[0]) < 1e-25
 
 
+@pytest.mark.dear
 @pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
 @pytest.mark.parametrize("penalised", [False, True], ids=["intercept alone", "beside a penalised column"])
 @pytest.mark.parametrize("t", [0.5, 0.1, 0.05, 0.03, 0.02, 0.01, 1e-3, 1e-4])

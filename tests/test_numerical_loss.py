@@ -43,6 +43,7 @@ def relative_errors(case, found, truth, order):
     return np.abs(found - truth[order - 1]) / size
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("case", WITH_COMPLEX, ids=str)
 def test_complex_steps_are_accurate_to_1e_13(case):
     y, eta = drawn(case, 25, seed=1)
@@ -146,6 +147,7 @@ def test_the_risk_is_that_of_the_closed_form(problem):
     assert np.all(gap <= 1e-11 * (plain.hessian_size(theta) + plain.gradient_size(theta).max()))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("case", SMOOTH, ids=str)
 def test_fit_influence_and_refits_need_the_value_only(case):
     problem = make_problem(case, 15, 2, seed=3, strength=2.0, intercept=True, protocol="folded")

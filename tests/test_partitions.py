@@ -35,6 +35,7 @@ def same(answer, scores):
     np.testing.assert_allclose(frame.drop(columns="position"), scores.removal.reshape(N, -1), **CLOSE)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", MODELS)
 @FEW
 @given(sizes=cuts(), wide=st.sets(st.integers(0, 5)))

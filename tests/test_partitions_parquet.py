@@ -103,6 +103,7 @@ def stopping(monkeypatch, after, error):
     monkeypatch.setattr(store.Folder, "_replace", broken)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("name", "after"), [("influence", 0), ("influence", 1), ("influence", 5), ("exact", 2), ("newton", 3)]
 )

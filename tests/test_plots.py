@@ -25,6 +25,7 @@ def test_every_plot_is_in_the_table():
     assert set(CALLS) | {"for_notebooks"} == set(plots.__all__)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", CALLS)
 def test_a_new_figure_where_no_axes_are_given(name):
     call, count = CALLS[name]

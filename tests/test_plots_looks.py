@@ -89,6 +89,7 @@ def test_a_name_is_nearer_to_its_point_than_to_any_other():
     assert np.argmin(away) == 1
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("seed", range(6))
 def test_the_line_to_a_name_crosses_no_other_name(seed):
     rng = np.random.default_rng(seed)
@@ -147,6 +148,7 @@ def test_few_stems_are_named_on_the_axis():
 # -- panels -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3), (8, 3)])
 def test_panels_leave_no_hole(count, columns):
     axes = plots.solver_panels({str(k): PREDICTED for k in range(count)}, EXACT)

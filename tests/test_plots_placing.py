@@ -102,6 +102,7 @@ def crowded(request):
     return ax, drawn_texts(ax), expected
 
 
+@pytest.mark.dear
 def test_texts_cover_no_other_text_and_the_box_no_point(crowded):
     ax, texts, expected = crowded
     for k, (_, one) in enumerate(texts):

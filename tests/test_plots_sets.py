@@ -53,6 +53,7 @@ def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", BREAKDOWNS)
 def test_a_breakdown_is_drawn_with_its_own_numbers(name):
     result = BREAKDOWNS[name]()

@@ -43,6 +43,7 @@ def test_every_row_is_a_refit(problem):
         assert error.max() <= allowed, (k, error)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("protocol", ["fixed", "folded"])
 @pytest.mark.parametrize("case", [case for case in LOSSES if case.targets != "real"], ids=str)
 def test_hard_rows_are_refits_too(case, protocol):

@@ -53,6 +53,7 @@ def test_another_number_than_ours_is_refused_by_its_name(case):
             ist.from_statsmodels(results, **case.settings)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("polish", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_row_changed_in_place_after_the_fit_is_refused(case, polish):

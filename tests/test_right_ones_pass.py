@@ -68,6 +68,7 @@ COMPUTED = {  # written as a user would, some for complex numbers, some not
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "seed", some([0, 29])
 )  # 29 draws eta = 8.2, where the plain logistic keeps 12 digits

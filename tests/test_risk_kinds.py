@@ -114,6 +114,7 @@ def test_orders_of_approximation(kind, protocol):
         assert second < 0.5 * error["influence"]
 
 
+@pytest.mark.dear
 @every_kind
 @both
 def test_certificates_hold_the_refit(kind, protocol):
@@ -164,6 +165,7 @@ def test_leverage_and_covariance(kind, protocol):
     np.testing.assert_allclose(fit.diagnostics("hat_diag")["hat_diag"], truth, rtol=INVERTED)
 
 
+@pytest.mark.dear
 @every_kind
 @both
 def test_cross_validation(kind, protocol):

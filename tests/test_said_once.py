@@ -42,6 +42,7 @@ def heard(ask, fit):
     return [one for one in said if issubclass(one.category, DoubtfulResult)]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_once_for_each_fit(name):
     make, ask = QUESTIONS[name]

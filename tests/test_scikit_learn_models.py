@@ -18,6 +18,7 @@ def test_gradient_vanishes_where_the_library_stopped(case):
     assert fitted(case.name).fit.stationarity < 1e-6
 
 
+@pytest.mark.dear
 def test_newton_step_has_slope_one_against_refits(case):
     assert abs(measured(case.name).slope - 1.0) < 0.02
 

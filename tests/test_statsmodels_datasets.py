@@ -117,6 +117,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_removals_are_the_library_s_refits(example):
     y, X = example.load()

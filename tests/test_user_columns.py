@@ -76,6 +76,7 @@ def differentiable(what):
     return [c for c in ("age", "wage", "treated") if c in what or what in ("scaled", "powers")]
 
 
+@pytest.mark.dear
 @EVERY
 def test_a_marginal_effect_is_the_slope_of_predictions_in_the_users_column(read, what):
     fit, mean = read(what)

@@ -1,0 +1,29 @@
+"""What `-m "not slow"` leaves out: combinations, but no entry of any table."""
+
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.budget import LEAST, examples, spanning, thinned
+
+
+@examples(100)
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=3))
+def test_every_entry_of_every_table_is_kept_in_the_fewest_combinations(sizes):
+    combinations = list(product(*map(range, sizes)))
+    kept = [combinations[k] for k in spanning(combinations)]
+    assert [set(column) for column in zip(*kept, strict=True)] == [set(range(size)) for size in sizes]
+    assert len(kept) == max(sizes)
+
+
+def test_a_table_that_is_not_crossed_is_kept_whole():
+    assert spanning([(0,), (1,), (2,)]) == [0, 1, 2]
+    assert spanning([("a", 1), ("a", 2), ("b", 1), ("b", 2)]) == [0, 3]
+
+
+def test_of_what_takes_long_a_quarter_is_kept():
+    for count in range(1, 60):
+        kept = thinned(list(range(count)))
+        assert kept[0] == 0
+        assert min(count, LEAST) <= len(kept) <= max(LEAST + 1, count // 4 + 1)
