@@ -12,7 +12,8 @@ from influstat.errors import InvalidArgument
 from influstat.input.groups import Groups, read_groups
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import Minimum, named_column
+from influstat.minimise.minimum import Minimum
+from influstat.minimise.named_column import named_column
 from influstat.risks.linear import require_linear
 
 PARTS = "part all rows into levels, which each row has one of"
