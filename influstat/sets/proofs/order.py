@@ -14,6 +14,7 @@ from influstat.sets.cones.slopes import Slopes
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.absorbing import climbed_without_levels
 from influstat.sets.proofs.enumeration import enumeration
+from influstat.sets.proofs.quartic import Quartic
 from influstat.sets.proofs.rows import climbed
 
 FEW, SOME = 4, 6  # nuisance coefficients: the number of cones grows like 2^d at least
@@ -82,6 +83,19 @@ def by_rows(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Re
         yield Reached(proven, (found.removed,) if found.flips else (), found.nodes, found.limit)
 
 
+def by_quartic(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
+    """Yield what the quartic envelope proves: k grows by steps that double, then is bisected."""
+    test, step, growing = Quartic(null), 1, True
+    while test.usable and safe + 1 < flips and not budget.out:
+        k = min(safe + step, flips - 1)
+        if test.proves(k):
+            safe = k
+            yield Reached(safe)
+        else:
+            flips, growing = k, False
+        step = 2 * step if growing else max(1, (flips - safe) // 2)
+
+
 def by_enumeration(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
     """Yield what looking at every set proves, where there are few of them."""
     for k in range(safe + 1, flips):
@@ -95,6 +109,7 @@ PROVERS: tuple[tuple[str, Prover], ...] = (
     ("absorbed factor", by_absorbing),
     ("cones", by_cones),
     ("enumeration", by_enumeration),
+    ("quartic envelope", by_quartic),
     ("cones", by_many_cones),
     ("branch and bound", by_rows),
 )

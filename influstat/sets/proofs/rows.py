@@ -36,6 +36,7 @@ from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.envelope import Place
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
+from influstat.sets.proofs.quartic import Quartic
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import largest_sum
 
@@ -240,6 +241,8 @@ class _Tree:
             proven = quick.proven(k)
             if "envelope" in quick.__dict__:
                 self.place = quick.envelope.nearest
+            if not proven and Quartic(view).proves(k):
+                proven = True
             if proven:
                 break
         self.taken = leverage.taken
