@@ -1,6 +1,6 @@
 """Entries drawn at random: what is accepted is the fit that it is taken for, by rational arithmetic.
 
-Columns that all but coincide, far from 0, in other units; weights; row labels in any order; five ways in.
+Columns that all but coincide, far from 0, in other units; weights; row labels in any order; six ways in.
 """
 
 import warnings
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, Ridge
@@ -37,7 +38,7 @@ def entries(draw):
     weights = rng.uniform(0.2, 5.0, n) if draw(st.booleans()) else np.ones(n)
     y = X @ rng.normal(size=p) / np.abs(X).max() + rng.normal(size=n)
     labels = rng.permutation(n)
-    way = draw(st.sampled_from(["OLS", "LinearRegression", "Ridge", "ist.Ridge", "polish"]))
+    way = draw(st.sampled_from(["OLS", "formula", "LinearRegression", "Ridge", "ist.Ridge", "polish"]))
     return way, X, y, weights, labels
 
 
@@ -45,6 +46,10 @@ def entered(way, X, y, weights, labels):
     """Return the fit as it enters, and the ridge strength and intercept that it has."""
     table = pd.DataFrame(X, index=labels, columns=[f"x{j}" for j in range(X.shape[1])])
     target = pd.Series(y, index=labels)
+    if way == "formula":
+        named = pd.Series(weights, index=labels)
+        form = "y ~ " + " + ".join(table.columns)
+        return ist.from_statsmodels(smf.wls(form, table.assign(y=target), weights=named).fit())
     if way in ("OLS", "polish"):
         results = sm.WLS(target, sm.add_constant(table, has_constant="add"), weights=weights).fit()
         return ist.from_statsmodels(results, polish=way == "polish")

@@ -127,7 +127,12 @@ def test_new_rows_of_a_term_that_looks_at_other_rows_are_doubted() -> None:
     results = sm.OLS.from_formula("y ~ I(x - x.mean()) + z", table).fit()
     fit = ist.from_statsmodels(results)
     np.testing.assert_allclose(fit.loss(table), results.resid**2)
-    with pytest.warns(ist.errors.DoubtfulResult, match="here those of X, and not those of the fit"):
+    with pytest.raises(
+        ist.errors.Unsupported, match=r"has I\(x - x.mean\(\)\), which looks at the other rows"
+    ):
+        ist.average_marginal_effect(fit, "x")
+    assert ist.average_marginal_effect(fit, "z").value == pytest.approx(results.params["z"])
+    with pytest.warns(ist.errors.DoubtfulResult, match="on those of X, and not on those of the fit"):
         np.testing.assert_allclose(fit.predict(table.head(3)), results.predict(table.head(3)))
 
 

@@ -1,5 +1,7 @@
 """Risks that are not convex: a direction along which they fall for ever does not rule out a minimum."""
 
+import warnings
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -60,3 +62,49 @@ def test_convex_losses_keep_the_theorem():
     risk = ist.LinearRisk(ist.LogisticLoss(), [[-2.0], [-1.0], [1.0], [2.0]], [0.0, 0.0, 1.0, 1.0])
     with pytest.raises(ist.errors.InflustatError, match="falls for ever|no finite minimiser"):
         ist.Fit.minimise(risk)
+
+
+def inverse_link(seed):
+    """Return a Gaussian GLM with the inverse link, whose means may change sign."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(8, 40)), int(rng.integers(1, 3))
+    x = rng.normal(size=(n, p))
+    y = np.exp(0.5 + x @ rng.normal(size=p)) * rng.gamma(1.0 / 0.6, 0.6, n)
+    return sm.GLM(y, sm.add_constant(x), family=sm.families.Gaussian(INVERSE)).fit(tol=1e-12, maxiter=200)
+
+
+@pytest.mark.parametrize(("seed", "elsewhere"), [(54, True), (71, True), (104, True), (1, False), (2, False)])
+def test_it_is_said_where_the_librarys_refit_ends_in_another_minimum(seed, elsewhere):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of statsmodels, about the link
+        results = inverse_link(seed)
+        fit = ist.from_statsmodels(results, polish=True)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        removal = fit.leave_one_out()
+        again = fit.leave_one_out()
+    words = [str(one.message) for one in said if "another local minimum" in str(one.message)]
+    assert len(words) == elsewhere  # once for each fit
+    np.testing.assert_array_equal(removal.theta, again.theta)
+    if elsewhere:
+        row = int(words[0].split()[1])
+        left = np.arange(len(results.model.endog)) != row
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            part = sm.GLM(results.model.endog[left], results.model.exog[left], family=results.model.family)
+            theirs = part.fit(maxiter=200).params
+        rest = fit.risk.reweighted(left * 1.0)
+        lower = rest.value(theirs) < rest.value(removal.theta[row])
+        assert f"whose risk is {'lower' if lower else 'higher'}" in words[0]
+        assert np.abs(theirs - removal.theta[row]).max() > 0.1 * np.abs(removal.delta[row]).max()
+
+
+def test_canonical_links_and_other_makers_are_not_asked():
+    X = np.column_stack([np.ones(10), x])
+    poisson = sm.GLM(np.arange(10.0), X, family=sm.families.Poisson()).fit(tol=1e-12)
+    assert ist.from_statsmodels(poisson).stated.refit is None
+    model = TweedieRegressor(power=3, alpha=0.1, link="log", tol=1e-9, max_iter=10_000)
+    y = KINDS["inverse Gaussian log"][1]
+    refit = ist.from_sklearn(model.fit(x[:, None], y), x[:, None], y, polish=True).stated.refit
+    part = model.fit(x[:-1, None], y[:-1])
+    np.testing.assert_allclose(refit(np.array([9])), np.append(part.coef_, part.intercept_), rtol=1e-9)

@@ -7,14 +7,16 @@ dx_i / dc, found by moving c in the table and reading it again.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from influstat.errors import InflustatError, InvalidArgument
+from influstat.errors import InflustatError, InvalidArgument, Unsupported
 from influstat.input.validation import FloatArray
+from influstat.input.warning import unsaid
 from influstat.minimise.minimum import Minimum
 
 STEP = (
@@ -73,7 +75,8 @@ class UserColumns:
 
     def at(self, name: str, value: Any) -> FloatArray:
         """Return the rows of the design with one value in a column, shape (n, p)."""
-        return self._read(self._moved(name, value))
+        self._require_own(name)
+        return self._read_moved(name, value)
 
     def levels(self, name: str) -> list[Any]:
         """Return the different values of a column, in order; missing ones are none."""
@@ -96,6 +99,7 @@ class UserColumns:
         InvalidArgument
             The column holds categories, or the design does not follow it smoothly.
         """
+        self._require_own(name)
         values = self.values(name)
         lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
         reach = (highest - lowest or max(1.0, abs(highest))) / 4.0
@@ -129,9 +133,26 @@ class UserColumns:
 
     def _shifted(self, name: str, values: FloatArray, shift: FloatArray) -> FloatArray:
         try:
-            return self._read(self._moved(name, values + shift))
+            return self._read_moved(name, values + shift)
         except InflustatError as error:
             raise _not_smooth(name, "holds categories: no other values are known") from error
+
+    def _require_own(self, name: str) -> None:
+        """Raise where moving a column in one row changes what the design has in others."""
+        others = getattr(self.fit.reader, "of_other_rows", "")
+        through = hasattr(self.fit.reader, "transformers")
+        if others and (through or re.search(rf"(?<!\w){re.escape(name)}(?!\w)", others)):
+            raise Unsupported(
+                "fit",
+                "have columns that follow from each row alone, for a unit of a column of the table",
+                f"has {others}, which looks at the other rows of the table: each would move with all of them",
+                "Compute such columns before the fit, or use a transform that remembers the rows of the fit "
+                "(center(x), StandardScaler).",
+            )
+
+    def _read_moved(self, name: str, values: Any) -> FloatArray:
+        with unsaid():  # doubts about new rows: these are the old ones with another column
+            return self._read(self._moved(name, values))
 
     def _read(self, table: Any) -> FloatArray:
         gradients, _ = self.fit.prediction_gradients(table)
@@ -153,7 +174,13 @@ class UserColumns:
 
 
 def user_columns(fit: Minimum, X: Any = None) -> UserColumns | None:
-    """Return the user's columns of the training rows, or of X; None where they are the design's own."""
+    """Return the user's columns of the training rows, or of X.
+
+    Returns
+    -------
+    UserColumns or None
+        None where they are the design's own.
+    """
     training = getattr(fit.reader, "training", None)
     if training is None:
         return None

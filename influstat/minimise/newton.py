@@ -64,28 +64,36 @@ def _in_coefficients(risk: Risk, start: FloatArray | None, max_iterations: int, 
     descent = Descent(risk, theta)
     try:
         return descent.minimum(max_iterations, tolerance)
-    except (NotConverged, SingularHessian):
-        chart = chart_of(risk, descent.theta)
+    except (NotConverged, SingularHessian):  # one row in another unit: steps here have no digits left
+        chart = chart_of(risk, descent.theta) if _surely_convex(risk) else None
         if chart is None or not chart.coordinates.full:
             raise
-        return Found(descent.theta, np.inf, descent.steps)  # the Gram matrix there has lost its digits
+        return Found(descent.theta, descent.measure, descent.steps)
 
 
 def _in_coordinates(risk: Risk, found: Found, max_iterations: int, tolerance: float) -> Found:
     """Go on from there in coordinates of the rows' own, as often as the Hessian at the end asks for them."""
-    for _ in range(CHARTS):
+    unsettled: InflustatError | None = None
+    for left in reversed(range(CHARTS)):
         chart = chart_of(risk, found.theta)
         if chart is None or not chart.coordinates.full:
             break
+        descent, unsettled = Descent(chart.risk, chart.start), None
         try:
-            inner = Descent(chart.risk, chart.start).minimum(max_iterations, tolerance)
-        except InflustatError:  # said in the caller's coefficients, if it can be
-            existence_of(risk).explain(found.theta)
-            raise
+            inner = descent.minimum(max_iterations, tolerance)
+        except InflustatError as error:
+            if left and isinstance(error, (NotConverged, SingularHessian)) and _surely_convex(risk):
+                inner = Found(descent.theta, descent.measure, descent.steps)  # others have digits there
+                unsettled = error
+            else:  # said in the caller's coefficients, if it can be
+                existence_of(risk).explain(found.theta)
+                raise
         theta = found.theta + chart.coordinates.lift(inner.theta)
         found = Found(theta, stationarity(risk, theta), found.iterations + inner.iterations)
         if remaining_step(risk, theta) <= FINISHED:
-            break
+            return found
+    if unsettled is not None:
+        raise unsettled
     return found
 
 

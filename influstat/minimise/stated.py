@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 
 
@@ -52,6 +54,9 @@ class Stated:
     held : tuple of str
         What was found on all rows before the coefficients, and stays when rows go, though the maker would
         find it anew: a sentence each.
+    refit : callable or None
+        From positions of rows to the coefficients that the maker itself finds without them, None where it
+        finds none; only of risks that may have several minima.
 
     Examples
     --------
@@ -77,3 +82,4 @@ class Stated:
     origin: str = ""
     standard_errors: FloatArray | None = None
     held: tuple[str, ...] = ()
+    refit: Callable[[Indices], FloatArray | None] | None = None

@@ -21,6 +21,7 @@ from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
 from influstat.removal.class_expansion import ClassExpansion
 from influstat.removal.determined import Determined, partial_refit
+from influstat.removal.elsewhere import doubt_elsewhere
 from influstat.removal.engine.class_plan import planned_classes
 from influstat.removal.engine.plan import Plan, seconds_of
 from influstat.removal.engine.shared import Shared
@@ -59,7 +60,8 @@ def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Rem
 
 
 def announced(removal: Removal) -> Removal:
-    """Return the removals; warn once for each fit of those that hold a nan, with the first reason."""
+    """Return the removals; warn once for each fit of those that hold a nan, and of other local minima."""
+    doubt_elsewhere(removal)
     bad = np.flatnonzero(np.isnan(removal.theta).any(axis=1))
     reasons = [text for k in bad if (text := removal.status[k]) and text != NOT_DONE]
     if reasons:

@@ -12,6 +12,7 @@ from influstat.adapters.scikit_learn import check
 from influstat.adapters.scikit_learn.held import held_of, searched
 from influstat.adapters.scikit_learn.kinds import objective_of
 from influstat.adapters.scikit_learn.objectives import Objective
+from influstat.adapters.scikit_learn.refit import EstimatorRefit
 from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
 from influstat.adapters.scikit_learn.source import Source, source_of
 from influstat.adapters.verification import SAME, SINGLE, require_same_predictions
@@ -118,8 +119,16 @@ def from_sklearn(
         origin=f"{type(source.estimator).__name__} of scikit-learn",
         held=searched(source.searches)
         + held_of(source.estimator, source.translation.transformers, source.translation.of_other_rows),
+        refit=_refit_of(source, objective),
     )
     return fit
+
+
+def _refit_of(source: Source, objective: Objective) -> EstimatorRefit | None:
+    """Return what fits the estimator again, where there may be several minima."""
+    if objective.loss is None or getattr(objective.loss, "convex", True):
+        return None
+    return EstimatorRefit(source.estimator, source.table, source.y, source.weights)
 
 
 def _fit(source: Source, objective: Objective, smoothing: float | None, polish: bool) -> Fit:

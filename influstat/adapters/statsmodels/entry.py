@@ -17,6 +17,7 @@ from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.linear import from_gls, from_least_squares, rounding_of
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
+from influstat.adapters.statsmodels.refit import GLMRefit
 from influstat.adapters.statsmodels.refusals import refuse
 from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
 from influstat.adapters.verification import require_same_predictions, verified_fit
@@ -141,9 +142,21 @@ def from_statsmodels(
         rounding=lambda: rounding_of(inner),
     )
     fit.stated = replace(
-        stated_inference(inner, fit, drop, polish), origin=_origin(inner), held=held_of(inner)
+        stated_inference(inner, fit, drop, polish),
+        origin=_origin(inner),
+        held=held_of(inner),
+        refit=_refit_of(inner, fit),
     )
     return fit
+
+
+def _refit_of(results: Any, fit: Fit) -> GLMRefit | None:
+    """Return what fits a GLM again, where there may be several minima and rows are those of the model."""
+    linear = as_linear(fit.risk)
+    plain = type(results.model).__name__ == "GLM" and not hasattr(results, "alpha")
+    if linear is None or not plain or getattr(linear.loss, "convex", True):
+        return None
+    return GLMRefit(results) if linear.shape[0] == len(results.model.endog) else None
 
 
 def _origin(results: Any) -> str:

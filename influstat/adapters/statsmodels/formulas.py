@@ -137,20 +137,19 @@ class FormulaReader:
         return rows if labels is None else LabelledTable(rows, labels)
 
     @cached_property
-    def _of_other_rows(self) -> list[str]:
-        return batch_terms(self.model)
+    def of_other_rows(self) -> str:
+        """The terms whose value for a row depends on which rows are in the table, "" where there are none."""
+        return ", ".join(batch_terms(self.model))
 
     def _doubt_other_rows(self, rows: FloatArray) -> None:
         """Warn where a term follows from the table that new rows come in, as in statsmodels."""
-        if not self._of_other_rows or np.array_equal(rows, np.asarray(self.model.exog)):
+        if not self.of_other_rows or np.array_equal(rows, np.asarray(self.model.exog)):
             return
-        many = "s" if len(self._of_other_rows) > 1 else ""
         doubt_once(
             self.model,
-            f"The term{many} {', '.join(self._of_other_rows)} of the formula take{'' if many else 's'} "
-            "other rows of the same table into account: here those of X, and not those of the fit. Compute "
-            "such columns before the fit, or use a transform that remembers the rows of the fit, such as "
-            "center(x).",
+            f"The values of {self.of_other_rows} in the formula depend on which rows are in the same table: "
+            "here on those of X, and not on those of the fit. Compute such columns before the fit, or use a "
+            "transform that remembers the rows of the fit, such as center(x).",
         )
 
     def _require_numbers(self, table: Any) -> None:

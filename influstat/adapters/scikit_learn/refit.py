@@ -1,0 +1,61 @@
+"""What scikit-learn itself finds without some rows, from its own starting values."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.scikit_learn.batch_steps import taken
+from influstat.input.groups import Indices
+from influstat.input.validation import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatorRefit:
+    """A regressor fitted again without rows, its settings as they are.
+
+    Attributes
+    ----------
+    estimator : scikit-learn estimator
+        With one row of coefficients.
+    table : array_like, shape (n, p)
+        The columns that it was fitted to.
+    y : array_like, shape (n,)
+        Its targets.
+    weights : ndarray, shape (n,), or None
+        Its sample_weight.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 5.0])
+    >>> EstimatorRefit(LinearRegression().fit(X, y), X, y, None)([2]).round(9)
+    array([1., 0.])
+    """
+
+    estimator: Any
+    table: Any
+    y: Any
+    weights: FloatArray | None
+
+    def __call__(self, rows: Indices) -> FloatArray | None:
+        """Return the coefficients, the intercept last; None where the refit fails."""
+        y = np.asarray(self.y).ravel()
+        left = np.setdiff1d(np.arange(len(y)), rows)
+        part = copy.deepcopy(self.estimator)
+        if getattr(part, "warm_start", False):  # which would start at the fit's own coefficients
+            part.set_params(warm_start=False)
+        weights = {} if self.weights is None else {"sample_weight": self.weights[left]}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                part.fit(taken(self.table, left), y[left], **weights)
+        except (ValueError, ArithmeticError):
+            return None
+        theta = np.ravel(part.coef_)
+        return np.append(theta, part.intercept_) if part.fit_intercept else theta
