@@ -18,7 +18,6 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.engine.chord import at_once
 from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.shared import Shared
-from influstat.removal.expansion import Expansion
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.statistics.dispersion import dispersion_of
 from influstat.statistics.leverage import expected_second
@@ -50,7 +49,9 @@ class ExpandedVariances:
         if risk.quadratic or dispersion_of(risk.loss, setting.dispersion) is None:
             return None
         shared = Shared.of(fit, risk)
-        if not risk.penalty.constant_hessian or not _observed(shared.expansion, setting):
+        expected = setting.information == "expected"
+        second = expected_second(risk, shared.expansion.eta) if expected else risk.curvatures(fit.theta)
+        if not risk.penalty.constant_hessian or not observed_is(second, risk, fit.theta):
             return None
         rows = shared.planned(groups)[1]
         return None if rows is None else cls(rows, setting)
@@ -77,8 +78,10 @@ class ExpandedVariances:
         columns = np.ascontiguousarray(np.where(usable[:, None], theta, expansion.theta).T)
         left = expansion.left(groups)
         hessian, missing = self._rows.hessians(groups, left, columns, fourth=self._rows.has_fourth)
-        inverse, least = _inverses(hessian)
+        least = smallest_eigenvalues(hessian)
         usable &= (missing <= SHARP * least) & (least > HEADROOM)
+        hessian[~usable] = np.eye(len(columns))
+        inverse = np.linalg.inv(hessian)
         edf = len(expansion.theta) - left * (inverse.reshape(len(left), -1) @ self._penalty.ravel())
         total = float(counts.sum()) - counts[groups.members]
         variance = np.einsum("kaj,aj->kj", inverse @ self._units, self._units)
@@ -88,31 +91,22 @@ class ExpandedVariances:
         return variance, np.where(usable, total - used, np.nan)
 
 
-def _inverses(hessian: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the inverses and lower bounds on the smallest eigenvalues.
+def smallest_eigenvalues(hessian: FloatArray) -> FloatArray:
+    """Return lower bounds on the smallest eigenvalues of matrices (k, p, p).
 
-    Without most rows the Hessian is near the identity, whose distance bounds its eigenvalues: a tenth of the
-    work of finding them.
+    Without most rows the Hessian is near the identity, whose distance bounds them: a tenth of the work.
 
     Returns
     -------
-    ndarray, shape (k, p, p), and ndarray, shape (k,)
+    ndarray, shape (k,)
     """
     away = hessian - np.eye(hessian.shape[1])
-    least = 1.0 - np.sqrt(np.einsum("kab,kab->k", away, away))
-    near = least >= NEAR
-    inverse = np.empty_like(hessian)
-    inverse[near] = np.linalg.inv(hessian[near])
-    values, vectors = np.linalg.eigh(hessian[~near])
-    least[~near] = values[:, 0]
-    inverse[~near] = (vectors / np.where(values > HEADROOM, values, 1.0)[:, None, :]) @ vectors.swapaxes(1, 2)
-    return inverse, least
+    least = np.asarray(1.0 - np.sqrt(np.einsum("kab,kab->k", away, away)))
+    far = least < NEAR
+    least[far] = np.linalg.eigvalsh(hessian[far])[:, 0]
+    return least
 
 
-def _observed(expansion: Expansion, setting: CovarianceSetting) -> bool:
-    """Return whether the covariance's curvature is that of the loss itself."""
-    if setting.information == "observed":
-        return True
-    risk: LinearRisk = expansion.risk
-    expected = risk.weights * expected_second(risk, expansion.eta)
-    return bool(np.allclose(expected, expansion.second, rtol=1e-12, atol=0.0))  # a canonical link, or none is
+def observed_is(second: FloatArray, risk: LinearRisk, theta: FloatArray) -> bool:
+    """Return whether these curvatures are those of the loss itself: a canonical link, or none is expected."""
+    return bool(np.allclose(second, risk.curvatures(theta), rtol=1e-12, atol=0.0))

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.removal import Removal
+from influstat.removal.engine.chord import at_once
+from influstat.removal.engine.shared import Shared
+from influstat.removal.gradients import MEMBERS
 from influstat.statistics.dispersion import DEVIANCE, Dispersion, pearson_residuals
+from influstat.statistics.expanded_variances import HEADROOM, SHARP, observed_is, smallest_eigenvalues
 from influstat.statistics.leverage import Leverage, expected_second
 from influstat.statistics.residuals import unit_deviance
 
@@ -16,7 +21,7 @@ def refitted_scale(
 ) -> tuple[FloatArray, FloatArray]:
     """Return phi without each row and log det S_-i - log det S, both at the refit, each of shape (n,).
 
-    O(n p^2) a row.
+    O(n p^2) a row; p^3 where phi is known and sums over all rows are worth expanding.
 
     Parameters
     ----------
@@ -39,11 +44,14 @@ def refitted_scale(
         nan for rows that cannot be left out; phi is nan too where no degrees of freedom are left.
     """
     risk, p = leverage.risk, len(leverage.theta)
-    scale, change = np.full(risk.shape[0], np.nan), np.full(risk.shape[0], np.nan)
+    scale, change = np.full(risk.shape[0], np.nan), _expanded_changes(leverage, removal, phi)
     parts = leverage.penalty_part(risk.weights)
     penalty = leverage.transform.T @ leverage.penalty @ leverage.transform
     for row, theta in enumerate(removal.theta):
         if removal.status[row]:
+            continue
+        if not np.isnan(change[row]):
+            scale[row] = phi.value
             continue
         eta = risk.linear_predictor(theta)
         second = expected_second(risk, eta) if information == "expected" else risk.loss.second(risk.y, eta)
@@ -65,3 +73,30 @@ def refitted_scale(
             freedom = phi.observations - float(counts[row]) - used
             scale[row] = squares.sum() / freedom if freedom > 1e-8 * phi.observations else np.nan
     return scale, change
+
+
+def _expanded_changes(leverage: Leverage, removal: Removal, phi: Dispersion) -> FloatArray:
+    """Return log det S_-i - log det S from expanded sums, nan where they do not serve, shape (n,)."""
+    risk, fit, groups = leverage.risk, removal.fit, removal.groups
+    change = np.full(len(groups), np.nan)
+    observed = observed_is(leverage.second, risk, fit.theta)
+    if phi.estimated or not risk.penalty.constant_hessian or not observed:
+        return change
+    shared = Shared.of(fit, risk)
+    rows = shared.planned(groups)[1]
+    if rows is None:
+        return change
+    start, parts = 0, list(groups.blocks(at_once(len(fit.theta)), MEMBERS))
+    for part in progress(parts, "covariances without each row"):
+        place = slice(start, start + len(part))
+        start = place.stop
+        theta = removal.theta[place]
+        known = np.asarray(np.isfinite(theta).all(axis=1))
+        columns = np.ascontiguousarray(np.where(known[:, None], theta, fit.theta).T)
+        hessian, missing = rows.hessians(part, shared.expansion.left(part), columns, fourth=rows.has_fourth)
+        least = smallest_eigenvalues(hessian)
+        known &= (missing <= SHARP * least) & (least > HEADROOM)
+        change[place] = np.where(known, np.linalg.slogdet(hessian)[1], np.nan)
+    # In those coordinates the identity has the share of the penalty that stays on average.
+    whole = np.linalg.slogdet(rows.whitened(leverage.gram() + leverage.penalty))[1]
+    return np.asarray(change - whole)

@@ -220,15 +220,16 @@ class AllRows:
         second = risk.weights[members] * risk.loss.second(risk.y[members], expansion.eta[members] + moved)
         own = packed(self.anchor.whiten(x.T)) * second
         products -= own if groups.single else np.add.reduceat(own, groups.starts[:-1], axis=1)
-        result = unpacked(products, p) + self._whitened(expansion.data_hessian)
-        result += left[:, None, None] * self._whitened(expansion.penalty_hessian.dense())
+        result = unpacked(products, p) + self.whitened(expansion.data_hessian)
+        result += left[:, None, None] * self.whitened(expansion.penalty_hessian.dense())
         far = self.largest * np.linalg.norm(u, axis=0)
         with np.errstate(over="ignore"):
             growth = np.where(self.concordance * far < WILD, np.exp(self.concordance * far), np.inf)
             missing = self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2
             return result, np.asarray(growth * missing)
 
-    def _whitened(self, matrix: FloatArray) -> FloatArray:
+    def whitened(self, matrix: FloatArray) -> FloatArray:
+        """Return a symmetric matrix (p, p), a quadratic form of theta, in the coordinates u."""
         return self.anchor.whiten(self.anchor.whiten(matrix).T)
 
     def _rest(self, shift: FloatArray) -> FloatArray:

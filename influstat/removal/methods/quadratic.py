@@ -58,7 +58,8 @@ class ClosedForm(Method):
     def _gradients(self, remainder: Remainder, center: FloatArray, delta: FloatArray) -> FloatArray:
         """Return grad F_k(theta-hat + delta_k) = grad F_k(theta-hat) + S_-k delta_k, shape (p, K)."""
         risk, groups = self.expansion.risk, remainder.groups
-        result = center + self._newton.shared.data_hessian @ delta
+        result = self._newton.shared.data_hessian @ delta
+        result += center
         result += remainder.factors * self.expansion.penalty_hessian.dot(delta)
         x = risk.design.rows(groups.members)
         second = self.expansion.second[groups.members]
