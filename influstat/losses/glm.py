@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from influstat.losses.base import Bell
 from influstat.losses.drawing import Draw
 from influstat.losses.glm_families import Family
 from influstat.losses.glm_links import InverseLink
+from influstat.losses.glm_pairs import Pair, pair_of
 
 # Those with |l3| <= l2.
 _SELF_CONCORDANT = (
@@ -30,7 +32,8 @@ class GLMLoss(Bell):
     """Minus the log-likelihood of one row at scale 1, as a function of eta.
 
     l = -log f(y; m(eta)), log f of the family, m of the link; with the derivatives q of log f in the mean
-    l1 = -q1 m1;  l2 = -(q2 m1^2 + q1 m2);  l3 = -(q3 m1^3 + 3 q2 m1 m2 + q1 m3).
+    l1 = -q1 m1;  l2 = -(q2 m1^2 + q1 m2);  l3 = -(q3 m1^3 + 3 q2 m1 m2 + q1 m3),
+    which are computed in closed form where these would cancel (`glm_pairs`).
 
     l2 is the *observed* curvature, the one that removals follow. With a canonical link it does not depend
     on y and is never negative; with others single rows may have l2 < 0, and Fisher scoring's expected
@@ -109,6 +112,10 @@ class GLMLoss(Bell):
         """Return 2 [log f(y; y) - log f(y; m(eta))]."""
         return self.family.deviance(y, self.link.mean(eta), self.link.complement(eta))
 
+    @cached_property
+    def _pair(self) -> Pair | None:
+        return pair_of(self.family, self.link)
+
     def _derivatives(self, y: FloatArray, eta: FloatArray) -> tuple[tuple[FloatArray, ...], ...]:
         mu, nu = self.link.mean(eta), self.link.complement(eta)
         return self.family.derivatives(y, mu, nu), self.link.derivatives(eta)
@@ -116,18 +123,24 @@ class GLMLoss(Bell):
     @np.errstate(all="ignore")
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -q1 m1."""
+        if self._pair is not None:
+            return self._pair.at(1, y, eta)
         (q1, _, _), (m1, _, _) = self._derivatives(y, eta)
         return -q1 * m1
 
     @np.errstate(all="ignore")
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -(q2 m1^2 + q1 m2)."""
+        if self._pair is not None:
+            return self._pair.at(2, y, eta)
         (q1, q2, _), (m1, m2, _) = self._derivatives(y, eta)
         return -(q2 * m1**2 + q1 * m2)
 
     @np.errstate(all="ignore")
     def third(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -(q3 m1^3 + 3 q2 m1 m2 + q1 m3)."""
+        if self._pair is not None:
+            return self._pair.at(3, y, eta)
         (q1, q2, q3), (m1, m2, m3) = self._derivatives(y, eta)
         return -(q3 * m1**3 + 3.0 * q2 * m1 * m2 + q1 * m3)
 

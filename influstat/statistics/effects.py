@@ -15,8 +15,10 @@ from influstat.influence.changes import Change, changes_of
 from influstat.influence.user_columns import user_columns
 from influstat.input.validation import FloatArray, choice, real_number, vector
 from influstat.minimise.minimum import Minimum, require_fit
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import require_linear
 from influstat.sets.functions import Line
+from influstat.statistics.class_effects import class_effects, class_odds
 from influstat.statistics.functionals import Functional
 
 ELASTICITIES = ("eyex", "dyex", "eydx")
@@ -38,7 +40,8 @@ def average_marginal_effect(
     Parameters
     ----------
     fit : Fit
-        A fit with a linear predictor and a mean.
+        A fit with a linear predictor and a mean, or of several classes (softmax, MNLogit): the mean is then
+        each class's probability, and columns are those of the design, each a variable of its own.
     columns : sequence of str, optional
         Columns of the table that the model was given, before a Pipeline's transformers or a formula: the
         effect is per unit of them, and ``age + I(age**2)`` is one variable, age. Also coefficients by name,
@@ -88,11 +91,14 @@ def average_marginal_effect(
     >>> float((q.value - fit.theta * p * (1 - p))[0].round(12))
     0.0
     """
-    part = require_linear(require_fit(fit).risk, "marginal effects")
     kind = None if elasticity is None else choice("elasticity", elasticity, ELASTICITIES)
     training = X is None
     if training and offset is not None:
         raise InvalidArgument("offset", "come with X", "is given alone", "Pass X too.")
+    classes = class_predictors_of(require_fit(fit).risk)
+    if classes is not None:
+        return class_effects(fit, classes, columns, discrete=discrete, elasticity=kind, X=X)
+    part = require_linear(fit.risk, "marginal effects")
     if training:
         rows, fixed = part.design.rows(slice(None)), part.offset
     else:
@@ -193,7 +199,8 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     Parameters
     ----------
     fit : Fit
-        A fit whose mean is the logistic function of the linear predictor.
+        A fit whose mean is the logistic function of the linear predictor, or of several classes: the odds
+        are then those of each other class against the first, exp(params) of statsmodels' MNLogit.
     columns : sequence of str, optional
         As in `average_marginal_effect`: columns of the user's table, or coefficients by name; all that vary
         when left out.
@@ -222,7 +229,10 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     step = real_number("unit", unit)
     if step == 0.0:
         raise InvalidArgument("unit", "be another number than 0", "is 0", "Pass the length of a step.")
-    if not has_logistic_mean(require_fit(fit)):
+    classes = class_predictors_of(require_fit(fit).risk)
+    if classes is not None:
+        return class_odds(fit, classes, columns, step)
+    if not has_logistic_mean(fit):
         raise Unsupported(
             "fit",
             "have a logistic mean for odds ratios",
