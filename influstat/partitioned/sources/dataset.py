@@ -94,8 +94,9 @@ class DatasetSource(Source):
                 fragment = self._fragments[partition]
                 found = fragment.to_table(schema=self._dataset.schema, columns=self._columns.wanted)
         except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
+            said = str(error).rstrip(". ")
             raise PartitionError(
-                f"The dataset cannot be read: {str(error).rstrip('. ')}. Write that file anew, or leave it out."
+                f"The dataset cannot be read: {said}. Write that file anew, or leave it out."
             ) from error
         return self._columns.block(found.to_pandas(ignore_metadata=True))
 
