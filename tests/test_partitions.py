@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.partitioned.block import Block
+from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Serial, Threads, spans
+from influstat.partitioned.sums import swept
+from influstat.risks.protocol import Protocol
 from tests.partition_cases import (
     CLOSE,
     LABELS,
@@ -80,6 +84,26 @@ def test_glm_families_are_those_in_memory(family):
     np.testing.assert_allclose(fit.theta, whole.theta, rtol=1e-9, atol=1e-10)
     exact, memory = fit.leave_one_out().delta().to_frame(), whole.leave_one_out().delta
     np.testing.assert_allclose(exact[list(fit.names)], memory, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["logistic", "poisson", "huber", "sine"])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_one_sweep_sums_what_the_risk_of_its_rows_says(name, intercept):
+    sine = ist.NumericalLoss(lambda y, eta: np.cos(eta - y))  # of curvature of both signs
+    loss, y = {"logistic": (ist.LogisticLoss(), LABELS), "sine": (sine, Y), **LOSSES}[name]
+    weights = np.where(np.arange(N) % 7, WEIGHTS, 0.0)
+    protocol = Protocol.FIXED
+    recipe = Recipe(loss, ("a", "b", "c"), intercept, ist.L2(), protocol, protocol).summed()
+    risk = recipe.risk(Block(X, y, weights, OFFSET))
+    theta = np.array([0.3, -2.0, 0.5, 0.1])[: 3 + intercept]
+    value, gradient, scale, hessian, diagonal, convex = swept(risk, theta)
+    curvature = risk.curvature(theta)
+    np.testing.assert_allclose(value, risk.value(theta), **CLOSE)
+    np.testing.assert_allclose(gradient, risk.gradient(theta), **CLOSE)
+    np.testing.assert_allclose(scale, risk.gradient_scale(theta), **CLOSE)
+    np.testing.assert_allclose(hessian, curvature.to_dense(), **CLOSE)
+    np.testing.assert_array_equal(diagonal, hessian.diagonal())
+    assert convex == curvature.convex == (name != "sine")
 
 
 def logistic(rows=7, **settings):

@@ -258,6 +258,8 @@ def test_columns_that_do_not_exist(arguments, message, folder):
 def test_paths_that_do_not_exist(tmp_path):
     with pytest.raises(InvalidArgument, match="data must be a file that exists"):
         ist.partitions(tmp_path / "nowhere.parquet", "y")
+    with pytest.raises(InvalidArgument, match="data must be a file that exists"):
+        ist.partitions("a" * 5000, "y")  # longer than any name
     with pytest.raises(InvalidArgument, match=r"data must be a folder of \*.parquet files"):
         ist.partitions(tmp_path, "y")
     pq.ParquetWriter(tmp_path / "empty.parquet", pa.schema([("a", pa.float64())])).close()

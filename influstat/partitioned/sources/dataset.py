@@ -94,9 +94,9 @@ class DatasetSource(Source):
                 fragment = self._fragments[partition]
                 found = fragment.to_table(schema=self._dataset.schema, columns=self._columns.wanted)
         except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
-            reason = str(error).rstrip(". ")
+            said = str(error).rstrip(". ")
             raise PartitionError(
-                f"The dataset cannot be read: {reason}. Write that file anew, or leave it out."
+                f"The dataset cannot be read: {said}. Write that file anew, or leave it out."
             ) from error
         return self._columns.block(found.to_pandas(ignore_metadata=True))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -36,7 +36,7 @@ def are_paths(data: Any) -> bool:
 
 def is_hive(data: Any) -> bool:
     """Tell whether `data` is a folder without Parquet files, whose subfolders are called "name=value"."""
-    if not isinstance(data, (str, PathLike)) or not Path(data).is_dir():
+    if not isinstance(data, (str, PathLike)) or not _there(Path(data).is_dir):
         return False
     there = list(Path(data).iterdir())
     return not any(one.suffix == ".parquet" for one in there) and any(
@@ -117,10 +117,18 @@ class ParquetSource(Source):
         return (self._columns, *((path, *file_stamp(path)) for path in self._files))
 
 
+def _there(check: Callable[[], bool]) -> bool:
+    """Tell whether something is there; a name that no file can have is none."""
+    try:
+        return check()
+    except OSError:
+        return False
+
+
 def _files(data: Any) -> list[str]:
     if not isinstance(data, (list, tuple)):
         path = Path(data)
-        if path.is_dir():
+        if _there(path.is_dir):
             found = sorted(str(one) for one in path.glob("*.parquet"))
             if not found:
                 was = f"is {str(path)!r}, which has none"
@@ -128,7 +136,7 @@ def _files(data: Any) -> list[str]:
             return found
         data = [path]
     for one in data:
-        if not Path(one).is_file():
+        if not _there(Path(one).is_file):
             raise InvalidArgument("data", "be a file that exists", f"is {str(one)!r}", "Correct the path.")
     return [str(one) for one in data]
 
