@@ -158,7 +158,7 @@ def values(means, link):
 
 
 @pytest.mark.parametrize(
-    ("family", "variance", "link", "means", "ys"), CASES, ids=lambda one: repr(one)[:40] if one else ""
+    ("family", "variance", "link", "means", "ys"), CASES, ids=[f"{case[0]!r}-{case[2]!r}" for case in CASES]
 )
 def test_second_derivatives_keep_their_digits(family, variance, link, means, ys):
     loss, tried = GLMLoss(family, link), 0
