@@ -194,3 +194,26 @@ def test_counts_far_above_their_means_curve_as_the_mean():
     eta = np.linspace(-700.0, 0.0, 71)
     np.testing.assert_allclose(loss.second(1e6, eta), np.exp(eta), rtol=1e-15)
     np.testing.assert_allclose(loss.third(1e6, eta), np.exp(eta), rtol=1e-15)
+
+
+EVERYWHERE = [case for case in CASES if case[3] in (log, logit, probit, cauchy, complementary, log_log)]
+FAR_OUT = [800.0, 1e3, 2e6]  # the last is where losses of targets of 1e6 are asked whether they rise for ever
+
+
+@pytest.mark.parametrize(
+    ("family", "variance", "link", "means", "ys"),
+    EVERYWHERE,
+    ids=[f"{case[0]!r}-{case[2]!r}" for case in EVERYWHERE],
+)
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_far_out_every_derivative_is_a_number_or_infinite(family, variance, link, means, ys, side):
+    if isinstance(family, families.Binomial) and means is log and side > 0:
+        return  # a probability above 1
+    loss, eta = GLMLoss(family, link), side * np.array(FAR_OUT)
+    for y in ys:
+        found = [derivative(np.full(3, y), eta) for derivative in (loss.first, loss.second, loss.third)]
+        assert not np.isnan(found).any()
+        power = {"Poisson": 1.0, "Gamma": 2.0, "InverseGaussian": 3.0}.get(type(family).__name__)
+        if means is log and power is not None:  # mu - y over mu^(p - 1)
+            limits = {1.0: (np.inf, -y), 2.0: (1.0, -np.inf), 3.0: (0.0, -np.inf)}[power]
+            np.testing.assert_array_equal(found[0], limits[0] if side > 0 else limits[1])

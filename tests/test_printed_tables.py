@@ -125,13 +125,13 @@ def test_what_is_said_of_a_table_is_printed_below_it():
     assert str(FIT.inference("HC0")).endswith(FIT.inference("HC0").note)
 
 
-def test_a_result_without_a_table_prints_its_fields():
+def test_a_result_without_a_table_prints_why():
     loss = ist.SmoothedHinge(t=0.5)
     fit = ist.Fit.minimise(ist.LinearRisk(loss, TABLE, 2 * CLASSES - 1, penalty=ist.L2(1.0)))
     quantity = ist.contrast(fit, [1.0, 0.0])
-    with pytest.raises(ist.errors.Unsupported):
+    with pytest.raises(ist.errors.Unsupported) as refused:
         quantity.to_frame()
-    assert str(quantity).startswith("Functional(fit=Fit(")
+    assert str(quantity) == f"Functional without a table: {refused.value}"
 
 
 def test_messages_hold_no_tables():

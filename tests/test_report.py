@@ -290,7 +290,7 @@ def test_risks_without_leverages_have_neither():
         ({"coefficient": None}, InvalidType, "coefficient must be"),
         ({"coefficient": True}, InvalidType, "coefficient must be"),
         ({"top": 0}, InvalidArgument, "top must be"),
-        ({"groups": "state"}, InvalidArgument, "groups must name a column"),
+        ({"groups": "county"}, InvalidArgument, "groups must name a column"),
         ({"inference": "HC3"}, InvalidType, "inference must be an Inference"),
     ],
 )

@@ -49,15 +49,12 @@ class PowerVariance:
     def at(self, order: int, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return the derivative."""
         p = self.power
-        if order == 1:
-            return np.asarray((np.exp(eta) - y) * np.exp((1.0 - p) * eta))
         grown, given = (2.0 - p) ** (order - 1), (1.0 - p) ** (order - 1)
-        result = np.zeros(np.broadcast_shapes(np.shape(y), np.shape(eta)))
-        if grown:
-            result = result + grown * np.exp((2.0 - p) * eta)
-        if given:
-            result = result - given * (y * np.exp((1.0 - p) * eta))
-        return np.asarray(result)
+        whole, small = np.exp((2.0 - p) * eta), np.exp(-np.abs(eta))
+        # grown mu^(2 - p) - given y mu^(1 - p), so that far out overflow never meets overflow or underflow.
+        above = whole * (grown - given * (y * small))
+        below = np.exp((1.0 - p) * eta) * (grown * small - given * y)
+        return np.asarray(np.where(eta > 0.0, above, np.where(y == 0.0, grown * whole, below)))
 
 
 @dataclass(frozen=True)
@@ -189,7 +186,8 @@ def _log_c(eta: FloatArray) -> tuple[Derivatives, Derivatives]:
 
 def _complementary(eta: FloatArray) -> tuple[Derivatives, Derivatives]:
     u = np.exp(eta)
-    ratio = np.where(u > 0.0, u / np.where(u > 0.0, np.expm1(u), 1.0), 1.0)  # u / (e^u - 1)
+    inside = (u > 0.0) & np.isfinite(u)
+    ratio = np.where(inside, u / np.where(inside, np.expm1(u), 1.0), u == 0.0)  # u / (e^u - 1): 0 at inf
     near = np.minimum(u, SMALL)
     series = sum(c * near ** (k + 1) for k, c in enumerate(SERIES))
     fall = np.where(u < SMALL, series, 1.0 - u - ratio)

@@ -143,8 +143,8 @@ def partitions(
 
 
 def beyond_memory(data: Any) -> bool:
-    """Tell whether `data` is a dask collection, or the path of files, whose rows nobody wants in memory."""
-    return bool(kind_of(data)) or are_paths(data) or is_dataset(data)
+    """Tell whether `data` is a dask collection, a dataset of pyarrow or the path of files: not in memory."""
+    return bool(kind_of(data)) or are_paths(data) or is_dataset(data, in_memory=False)
 
 
 def _by_formula(

@@ -16,10 +16,10 @@ from influstat.partitioned.sources.parquet import EXTRA
 BATCH = 2**16  # rows of a batch, where a dataset is read in batches
 
 
-def is_dataset(data: Any) -> bool:
-    """Tell whether `data` is a dataset or table of pyarrow, without an import."""
+def is_dataset(data: Any, *, in_memory: bool = True) -> bool:
+    """Tell whether `data` is a dataset of pyarrow, or a table of it where those count, without an import."""
     known = type(data).__module__.partition(".")[0] == "pyarrow"
-    return known and hasattr(data, "schema") and hasattr(data, "to_batches")
+    return known and hasattr(data, "to_batches") and hasattr(data, "schema" if in_memory else "scanner")
 
 
 def hive_folder(path: Any) -> Any:
