@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from os import PathLike
+from os import PathLike, fsencode
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ def read_path(path: Any) -> Path:
     """Return a path, or raise InvalidType."""
     if not isinstance(path, (str, PathLike)):
         raise InvalidType("path", "be a path", f"is {short(path)}", "Pass a str or a pathlib.Path.")
+    if not _there(lambda: b"\0" not in fsencode(path)):
+        raise InvalidArgument("path", "be a name that files can have", f"is {short(path)}", "Pass another.")
     return Path(path)
 
 
@@ -121,7 +123,7 @@ def _there(check: Callable[[], bool]) -> bool:
     """Tell whether something is there; a name that no file can have is none."""
     try:
         return check()
-    except OSError:
+    except (OSError, ValueError):  # the latter of what no file system can spell
         return False
 
 
