@@ -1,4 +1,4 @@
-"""How much a law is tried: all of it, or under `-m "not slow"` a fifteenth, every law still there.
+"""How much a law is tried: all of it, or under `-m "not slow"` a twenty-fourth, every law still there.
 
 Where tables are crossed (losses x weights x protocols), every entry of each table is still tried there, in
 `spanning` combinations; all of them in the whole suite.
@@ -13,8 +13,8 @@ from typing import Any
 from hypothesis import settings
 
 QUICK = "INFLUSTAT_QUICK"  # set by conftest under -m "not slow", before any test module is read
-PART = 15
-LEAST = 3
+PART = 24
+LEAST = 2
 
 
 def share(count: int) -> int:
@@ -23,7 +23,7 @@ def share(count: int) -> int:
 
 
 def spread(rows: Any) -> Any:
-    """Return the rows, or every fifteenth of them, at least LEAST in all."""
+    """Return the rows, or every twenty-fourth of them, at least LEAST in all."""
     return rows[:: max(1, len(rows) // share(len(rows)))]
 
 
