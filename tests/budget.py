@@ -17,14 +17,17 @@ PART = 24
 LEAST = 2
 
 
-def share(count: int) -> int:
+def share(count: int, part: int = PART, least: int = LEAST) -> int:
     """Return how many of so many cases to try."""
-    return max(count // PART, min(count, LEAST)) if os.environ.get(QUICK) else count
+    return max(count // part, min(count, least)) if os.environ.get(QUICK) else count
 
 
 def spread(rows: Any) -> Any:
-    """Return the rows, or every twenty-fourth of them, at least LEAST in all."""
-    return rows[:: max(1, len(rows) // share(len(rows)))]
+    """Return the rows, or every fifteenth of them, at least three in all.
+
+    Errors are relative to the largest change: of fewer rows all may have small ones.
+    """
+    return rows[:: max(1, len(rows) // share(len(rows), 15, 3))]
 
 
 def examples(count: int, **options: Any) -> settings:
