@@ -329,7 +329,7 @@ def of_functions(fit, logistic):
             "fit": fit, "convex": True, "seed": 0, "laws": ["definite"],
         }),
         "checks.check_influence": (checks.check_influence, {
-            "fit": fit, "solver": None, "values": None, "rows": None, "X": None, "y": None, **CHECK,
+            "fit": fit, "solver": None, "values": None, "rows": [0], "X": None, "y": None, **CHECK,
         }),
         "checks.check_loss": (checks.check_loss, {
             "loss": ist.SquaredError(), "y": None, "width": 1.0, "convex": True, **CHECK,

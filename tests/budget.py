@@ -1,4 +1,4 @@
-"""How much a law is tried: all of it, or under `-m "not slow"` a fifteenth, every law still there.
+"""How much a law is tried: all of it, or under `-m "not slow"` a twenty-fourth, every law still there.
 
 Where tables are crossed (losses x weights x protocols), every entry of each table is still tried there, in
 `spanning` combinations; all of them in the whole suite.
@@ -13,18 +13,21 @@ from typing import Any
 from hypothesis import settings
 
 QUICK = "INFLUSTAT_QUICK"  # set by conftest under -m "not slow", before any test module is read
-PART = 15
-LEAST = 3
+PART = 24
+LEAST = 2
 
 
-def share(count: int) -> int:
+def share(count: int, part: int = PART, least: int = LEAST) -> int:
     """Return how many of so many cases to try."""
-    return max(count // PART, min(count, LEAST)) if os.environ.get(QUICK) else count
+    return max(count // part, min(count, least)) if os.environ.get(QUICK) else count
 
 
 def spread(rows: Any) -> Any:
-    """Return the rows, or every fifteenth of them, at least LEAST in all."""
-    return rows[:: max(1, len(rows) // share(len(rows)))]
+    """Return the rows, or every fifteenth of them, at least three in all.
+
+    Errors are relative to the largest change: of fewer rows all may have small ones.
+    """
+    return rows[:: max(1, len(rows) // share(len(rows), 15, 3))]
 
 
 def examples(count: int, **options: Any) -> settings:

@@ -32,6 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("quick")
 
 
+def pytest_collection() -> None:
+    """Look for no garbage while tests are collected."""
+    gc.disable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out combinations of crossed tables where slow tests are left out, but no entry of any table.
 
@@ -69,7 +74,9 @@ def _entries(item: pytest.Function) -> tuple[tuple[int, ...], ...]:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage less often: the thousands of collected items are none."""
+    """Look for garbage less often, and never among the thousands of collected items: they are none."""
+    gc.enable()
+    gc.freeze()
     gc.set_threshold(50_000, 20, 100)  # 700, 10, 10 by default; an eighth of the time was spent there
 
 

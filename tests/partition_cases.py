@@ -8,6 +8,7 @@ from influstat.partitioned.block import Block
 from influstat.partitioned.data import Partitions
 from influstat.partitioned.runners.base import Serial
 from influstat.partitioned.sources.base import Source
+from tests.budget import share
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}  # sums in another order: a few float64 epsilons times the condition
 N, P = 60, 3
@@ -53,7 +54,7 @@ class Pieces(Source):
 @st.composite
 def cuts(draw, n=N):
     """Sizes of partitions: many of one row, some empty."""
-    inner = draw(st.lists(st.integers(0, n), max_size=12))
+    inner = draw(st.lists(st.integers(0, n), max_size=share(12) + 2))
     return np.diff([0, *sorted(inner), n])
 
 

@@ -176,7 +176,7 @@ def test_significance_is_exact(data, coefficient, least, other):
 
 @pytest.mark.parametrize(("kind", "least"), [("HC0", 1), ("HC1", 1)])
 def test_robust_significance_is_bracketed(kind, least):
-    found = fitted(statecrime).inference(kind).breakdown("single", budget_seconds=1.0)
+    found = fitted(statecrime).inference(kind).breakdown("single", budget_seconds=0.4)
     assert found.lower > least
     assert found.lower <= found.upper <= 6
 
@@ -189,7 +189,7 @@ def test_what_is_not_proven_says_so():
 
 @pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3"])
 def test_robust_reversal_is_bracketed(kind):
-    found = fitted(statecrime).inference(kind).breakdown("single", reversed=True, budget_seconds=3.0)
+    found = fitted(statecrime).inference(kind).breakdown("single", reversed=True, budget_seconds=0.6)
     assert 1 < found.lower <= found.upper
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
@@ -13,6 +13,7 @@ from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Serial, Threads, spans
 from influstat.partitioned.sums import swept
 from influstat.risks.protocol import Protocol
+from tests.budget import examples
 from tests.partition_cases import (
     CLOSE,
     LABELS,
@@ -29,7 +30,7 @@ from tests.partition_cases import (
     pieces,
 )
 
-FEW = settings(max_examples=4)  # each draw fits twice; the slow law at the end draws many
+FEW = examples(4)  # each draw fits twice; the slow law at the end draws many
 
 
 def same(answer, scores):

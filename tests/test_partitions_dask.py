@@ -7,12 +7,13 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType, PartitionError
 from influstat.partitioned.runners.base import Runner
 from influstat.partitioned.runners.cluster import Cluster
+from tests.budget import examples
 from tests.partition_cases import CLOSE, LABELS, LT, WEIGHTS, XT, N, X, cuts, pieces
 
 da = pytest.importorskip("dask.array")
@@ -51,7 +52,7 @@ def test_arrays_are_cut_as_their_rows_are():
     assert fitted(x, y).risk.data.source.block(0).X.dtype == np.float32
 
 
-@settings(max_examples=5)
+@examples(5)
 @given(sizes=cuts())
 def test_every_cut_gives_the_same(sizes):
     x = da.from_array(X, chunks=(tuple(sizes), 3))

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.statistics.diagnostics import COLUMNS
+from tests.budget import examples
 from tests.partition_cases import X, Y, cuts, pieces
 from tests.test_partitions_removal import fitted
 
@@ -30,7 +31,7 @@ def test_measures_are_those_in_memory(name, information):
     same(fit, whole, None)
 
 
-@settings(max_examples=5)
+@examples(5)
 @given(sizes=cuts(), name=st.sampled_from(["ridge", "logistic", "poisson"]), frequency=st.booleans())
 def test_every_cut_gives_the_same(sizes, name, frequency):
     fit, whole, _ = fitted(name, sizes)

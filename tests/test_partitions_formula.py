@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from tests.budget import examples
 from tests.partition_cases import CLOSE, cuts
 
 N = 60
@@ -59,8 +60,9 @@ def levels_of(formula):
     return {name: some for name, some in LEVELS.items() if name in formula}
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", FORMULAS)
-@settings(max_examples=5)
+@examples(5)
 @given(sizes=cuts(), wide=st.sets(st.integers(0, 5)))
 def test_formulas_are_those_of_the_whole_table(name, sizes, wide):
     formula = FORMULAS[name]
@@ -83,10 +85,11 @@ GLM = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("family", GLM)
 def test_coefficients_of_a_sample_are_checked_and_polished_on_the_data(family, tmp_path):
     formula, made = GLM[family]
-    TABLE.to_parquet(tmp_path / "a.parquet", row_group_size=7)
+    TABLE.to_parquet(tmp_path / "a.parquet", row_group_size=25)
     sample = smf.glm(formula, TABLE.iloc[::2], family=made).fit(tol=1e-12)
     loss = ist.from_statsmodels(sample).risk.loss
     data = ist.partitions(tmp_path / "a.parquet", formula=sample, groups="firm")

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold
 
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, Unsupported
 from influstat.removal.leave_out import METHODS
+from tests.budget import examples
 from tests.partition_cases import (
     CLOSE,
     LABELS,
@@ -26,7 +27,7 @@ from tests.partition_cases import (
     pieces,
 )
 
-FEW = settings(max_examples=3)  # each draw fits twice, and answers by four methods
+FEW = examples(3)  # each draw fits twice, and answers by four methods
 FIRMS = np.random.default_rng(7).integers(0, 6, N)
 KINDS = {"numbers": FIRMS, "text": np.array([f"firm {k}" for k in FIRMS]), "folds": np.arange(N) % 4}
 
@@ -37,6 +38,7 @@ def both(name, sizes, wide, groups):
     return fit, model.fit(X, y, weights=WEIGHTS, offset=OFFSET)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", MODELS)
 @FEW
 @given(sizes=cuts(), wide=st.sets(st.integers(0, 5)), kind=st.sampled_from(sorted(KINDS)))
@@ -55,6 +57,7 @@ def test_groups_left_out_are_those_in_memory(name, sizes, wide, kind):
     assert found.top(3).position.tolist() == memory.top(3).position.tolist()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", MODELS)
 @FEW
 @given(sizes=cuts(), wide=st.sets(st.integers(0, 5)), kind=st.sampled_from(sorted(KINDS)))
@@ -72,6 +75,7 @@ def test_folds_held_out_are_those_in_memory(name, sizes, wide, kind):
         np.testing.assert_allclose(rows["linear_predictor"], memory.linear_predictor, **CLOSE)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", MODELS)
 @FEW
 @given(sizes=cuts())

@@ -4,15 +4,16 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.partitioned.answers import answer as answering
 from influstat.removal.engine import plan as planning
+from tests.budget import examples
 from tests.partition_cases import CLOSE, COUNTS, LOSSES, MODELS, OFFSET, WEIGHTS, XT, N, X, Y, cuts, pieces
 
-FEW = settings(max_examples=3)  # each draw refits without every row twice
+FEW = examples(3)  # each draw refits without every row twice
 METHODS = ("influence", "newton", "second_order", "exact")
 SETS = {**MODELS, **{name: (None, y, y[:4]) for name, (_, y) in LOSSES.items()}}
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import InvalidArgument, PartitionError
+from tests.budget import examples
 from tests.partition_cases import CLOSE, LABELS, LT, XT, N, X, cuts, pieces
 
 zarr = pytest.importorskip("zarr", minversion="3.0")
@@ -20,7 +21,7 @@ def answer(**cut):
     return ist.Logistic(lam=0.5).fit(data).influence().on_loss(XT, LT)
 
 
-@settings(max_examples=10)
+@examples(10)
 @given(sizes=cuts(), rows=st.integers(1, 70), piece=st.integers(1, 30))
 def test_all_pairs_are_those_in_memory(sizes, rows, piece, tmp_path_factory):
     path = tmp_path_factory.mktemp("store") / "answer"

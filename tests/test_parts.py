@@ -88,7 +88,7 @@ def test_a_subclass_of_the_protocol_is_told_what_it_has_not_written():
 
 
 def test_parts_are_attributes_and_methods_without_python_s_own():
-    assert parts_of(ist.Solver) == ["damping", "prepare", "solve"]
+    assert parts_of(ist.Solver) == ("damping", "prepare", "solve")
     assert {"shape", "weights", "value", "row_gradients"} <= set(parts_of(ist.Risk))
     assert not [name for protocol in (ist.Risk, ist.Loss) for name in parts_of(protocol) if name[0] == "_"]
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.algebra.symmetric import Diagonal
 from influstat.errors import InvalidArgument, InvalidType
+from tests.budget import examples
 from tests.reference import assert_within, derivative
 from tests.tolerance import CLOSED_FORM, printed
 
@@ -30,7 +31,7 @@ PENALTIES = {
 }
 WHERE = st.lists(st.floats(-3.0, 3.0), min_size=3, max_size=3).map(np.array)
 every_penalty = pytest.mark.parametrize("name", PENALTIES)
-few = settings(max_examples=20)
+few = examples(20)
 
 
 def placed(name):

@@ -117,6 +117,7 @@ def test_texts_cover_no_other_text_and_the_box_no_point(crowded):
         assert not any(boxes[0].contains(*point) for point in points)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("crowded", [name for name in CROWDED if name != "small axes"], indirect=True)
 def test_names_cover_no_point_that_is_named_and_stay_in_the_figure(crowded):
     ax, texts, _ = crowded

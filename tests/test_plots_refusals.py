@@ -1,6 +1,5 @@
 """Input that plots refuse, and what they do without matplotlib."""
 
-import subprocess
 import sys
 
 import matplotlib.pyplot as plt
@@ -10,6 +9,7 @@ import pytest
 import influstat as ist
 from influstat import plots
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, MissingDependency
+from tests.fresh import modules
 from tests.plot_cases import EXACT, IMAGES, PREDICTED
 
 
@@ -234,6 +234,5 @@ def test_missing_matplotlib_names_the_extra(monkeypatch):
 
 
 def test_matplotlib_is_loaded_only_when_something_is_drawn():
-    code = "import sys, influstat.plots, influstat.experiments; print('matplotlib' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"
+    assert {"influstat.plots", "influstat.experiments"} <= modules()["experiments"]
+    assert "matplotlib" not in modules()["experiments"]

@@ -13,6 +13,7 @@ import pytest
 import influstat as ist
 from influstat import __main__ as command
 from influstat import version
+from tests.fresh import modules
 
 ROOT = Path(ist.__file__).parents[1]
 ON_DEMAND = {"datasets", "experiments", "plots", "strategies"}
@@ -68,14 +69,12 @@ def test_completion_at_the_prompt():
 
 
 def test_parts_are_loaded_when_they_are_asked_for():
-    code = (
-        "import sys, influstat as ist\n"
-        f"early = [name for name in {sorted(ON_DEMAND)!r} if f'influstat.{{name}}' in sys.modules]\n"
-        "print(early, 'tomllib' in sys.modules, 'matplotlib' in sys.modules, 'hypothesis' in sys.modules)\n"
-        "print(callable(ist.plots.influence_index), callable(ist.datasets.available))\n"
-        "print(callable(ist.strategies.fits), callable(ist.experiments.figure1), 'matplotlib' in sys.modules)"
-    )
-    assert python(code).split("\n")[:3] == ["[] False False False", "True True", "True True False"]
+    early = modules()["influstat"]
+    assert not {f"influstat.{name}" for name in ON_DEMAND} & early
+    assert not {"tomllib", "matplotlib", "hypothesis"} & early
+    for name in ON_DEMAND:
+        assert f"influstat.{name}" in modules()[name]
+    assert "matplotlib" not in modules()["strategies"]
 
 
 def test_a_name_that_does_not_exist_is_refused():

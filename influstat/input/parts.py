@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from inspect import get_annotations, getattr_static
 from typing import Any, Protocol
 
@@ -9,11 +10,12 @@ from influstat.errors import InvalidType
 from influstat.input.printing import short
 
 
-def parts_of(protocol: type) -> list[str]:
+@cache
+def parts_of(protocol: type) -> tuple[str, ...]:
     """Return the names of the parts that a protocol asks for, attributes first."""
     classes = [cls for cls in reversed(protocol.__mro__) if Protocol in cls.__bases__]
     names = [name for cls in classes for name in (*get_annotations(cls), *vars(cls))]
-    return [name for name in dict.fromkeys(names) if not name.startswith("_")]
+    return tuple(name for name in dict.fromkeys(names) if not name.startswith("_"))
 
 
 def missing_parts(value: Any, protocol: type) -> list[str]:
@@ -21,11 +23,12 @@ def missing_parts(value: Any, protocol: type) -> list[str]:
     # The instance itself is asked, as a caller would: `isinstance` with a runtime protocol looks up classes
     # only (from Python 3.12 on), and does not see what a timing or caching wrapper passes on. A part that is
     # inherited from the protocol itself does nothing.
+    heir = any(Protocol in cls.__bases__ for cls in type(value).__mro__ if cls in protocol.__mro__)
     return [
         name
         for name in parts_of(protocol)
         if not hasattr(value, name)
-        or getattr_static(value, name, None) is getattr_static(protocol, name, protocol)
+        or (heir and getattr_static(value, name, None) is getattr_static(protocol, name, protocol))
     ]
 
 

@@ -38,6 +38,8 @@ def other_rows_matter(loss: Any, y: FloatArray, eta: FloatArray) -> tuple[str, i
         for rows, part in parts:
             if whole.shape != y.shape or part.shape != y[rows].shape:
                 return None  # told where it is used
+            if np.array_equal(part, whole[rows]):
+                continue  # nearly always, and ten times faster to see
             same = np.isclose(part, whole[rows], rtol=ALIKE, atol=ALIKE * _typical(whole), equal_nan=True)
             if not same.all():
                 return name, int(np.arange(len(y))[rows][np.argmin(same)])
