@@ -4,7 +4,9 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -208,3 +210,27 @@ def test_other_fits_have_no_factor(change):
     other = ist.Fit.minimise(ist.LinearRisk(loss, X, y, **settings))
     problem = question(other, *coefficient_of(other, coefficient), groups=groups).problem
     assert absorbed(null_fit(problem)) is None
+
+
+def slope_left(data, gone):
+    """Return the slope of x among the rows left, levels demeaned: dummies of what is gone have no part."""
+    left = data[~data["g"].isin(gone)]
+    x, y = (left[name] - left.groupby("g")[name].transform("mean") for name in ("x", "y"))
+    return float(x @ y / (x @ x))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_clusters_that_are_the_levels_are_found_as_any_others(seed):
+    # A cluster that leaves takes the rows of its own dummy along: the slope of x does not feel that.
+    rng = np.random.default_rng(seed)
+    levels = list("abcdef")
+    data = pd.DataFrame({"g": rng.permutation(levels * 3), "x": rng.normal(size=18)})
+    data["y"] = 0.1 * data["x"] + rng.normal(size=18)
+    fit = ist.from_statsmodels(smf.ols("y ~ x + C(g)", data).fit())
+    found = fit.breakdown("x", groups="g", budget_seconds=2.0)
+    sign = np.sign(slope_left(data, []))
+    sets = [c for k in range(1, 6) for c in combinations(levels, k) if sign * slope_left(data, c) <= 0.0]
+    assert found.upper == (len(sets[0]) if sets else None)
+    assert found.lower <= (len(sets[0]) if sets else 6)
+    if found.upper:
+        assert found.value_without == pytest.approx(slope_left(data, found.removed), abs=1e-12)

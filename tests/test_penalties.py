@@ -247,3 +247,25 @@ def test_what_is_no_penalty_is_refused(call, error, sentence):
 def test_a_linear_risk_cannot_be_subclassed():
     with pytest.raises(TypeError, match=r"LinearRisk must be composed, not subclassed.*ist\.Toward"):
         type("Mine", (ist.LinearRisk,), {})
+
+
+def test_what_a_full_matrix_leaves_free_does_not_depend_on_the_units_of_columns():
+    scales = 10.0 ** np.array([-6.0, 6.0, -5.0, 0.0, 3.0, 5.0])
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6)), 1.0 * rng.poisson(1.0, 40)
+    X[:, 2] = 0.0  # held by the penalty alone
+    S = np.eye(6) + 0.5
+    assert ist.Quadratic(S * np.outer(scales, scales)).flat(6).shape == (6, 0)
+    own, other = (
+        ist.Fit.minimise(
+            ist.LinearRisk(ist.PoissonLoss(), X * u, y, penalty=ist.Quadratic(S * np.outer(u, u)))
+        )
+        for u in (np.ones(6), scales)
+    )
+    np.testing.assert_allclose(other.theta * scales, own.theta, rtol=1e-8, atol=1e-12)
+    differences = np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    u = scales[:3]
+    free = ist.Quadratic(differences * np.outer(u, u)).flat(3)
+    assert free.shape == (3, 2)
+    # A direction (1, 1e-12, 0) of length 1 has its second entry to epsilon / 1e-12.
+    assert np.abs(differences @ (free * u[:, None])).max() <= 1e-3 * np.abs(free * u[:, None]).max()

@@ -95,7 +95,7 @@ class Curvature(Hessian):
                 raise  # squares beyond float64: the rows themselves would not help
             failure = error
         found = self.coordinates() if self.shape[0] <= LARGEST else None
-        if found is not None:
+        if found is not None and found.transform.shape[1]:  # else the rows determine nothing at all
             return WhitenedInverse(found, self.in_coordinates(found))
         if failure is not None:
             raise failure

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError
 from influstat.input.warning import doubt
 from influstat.sets.budget import INTERRUPTED, Budget
-from influstat.sets.null_fit import NullFit, null_fit
+from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.order import PROVERS
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.two_groups import two_groups
@@ -56,13 +56,11 @@ class _Work:
         self.orders: dict[str, NDArray[np.intp]] = {}
 
     def _null(self) -> NullFit | None:
-        if self.asked.problem is None:
+        found = self.asked.null
+        if isinstance(found, InflustatError):
+            self.known = replace(self.known, limit=self.known.limit or f"no fit under the null: {found}")
             return None
-        try:
-            return null_fit(self.asked.problem)
-        except InflustatError as error:
-            self.known = replace(self.known, limit=self.known.limit or f"no fit under the null: {error}")
-            return None
+        return found
 
     def run(self, search: bool) -> Breakdown:
         """Return the answer; an interrupt leaves what is known so far."""

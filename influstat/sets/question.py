@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from influstat.algebra.rounding import unit_rounding
-from influstat.errors import InvalidArgument, InvalidType, NotStationary
+from influstat.errors import InflustatError, InvalidArgument, InvalidType, NotStationary
 from influstat.input.groups import Groups, one_by_one, read_clusters
 from influstat.input.labels import index_of, require_position
 from influstat.input.printing import nearest_first, short
@@ -21,7 +21,7 @@ from influstat.minimise.named_column import named_column
 from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
 from influstat.risks.penalties.active_l1 import active_l1
-from influstat.sets.null_fit import Problem
+from influstat.sets.null_fit import NullFit, Problem, null_fit
 
 LARGEST = 4000  # coefficients: beyond, nothing is factored
 NEED = "name a coefficient, give its position, or be one number per coefficient (a contrast)"
@@ -80,6 +80,26 @@ class Question:
             a = self.fit.chart.coordinates.rows(a[None])[0]
         return Problem(risk, regular.theta, self.sign * a, self.sign * at, self.units)
 
+    @cached_property
+    def null(self) -> NullFit | InflustatError | None:
+        """The fit of all rows under the null, or why there is none; None for risks that have no `problem`."""
+        if self.problem is None:
+            return None
+        try:
+            return null_fit(self.problem)
+        except InflustatError as error:
+            return error
+
+    @property
+    def touching(self) -> bool:
+        """Whether the value is at the threshold as far as float64 can tell."""
+        size = float(np.abs(self.a) @ np.abs(self.fit.theta)) + abs(self.shift) + abs(self.at)
+        if abs(self.value - self.at) <= unit_rounding(len(self.a)) * size:
+            return True
+        # A coefficient that is 0 by symmetry, or by a perfect fit, comes out as rounding: so does its score.
+        null = self.null
+        return isinstance(null, NullFit) and abs(null.N0) <= null.margin
+
     def moved(self, at: float) -> Question:
         """Return the question for another threshold."""
         return replace(self, at=at)
@@ -133,18 +153,40 @@ def question(
     threshold = real_number("at", at)
     _require_minimum(fit)
     if not a.any():
-        raise InvalidArgument("coefficient", NEED, "is 0 for every coefficient", "Name one of fit.names.")
+        raise InvalidArgument(
+            "fit", f"have a {quantity} that depends on its coefficients", "has one that depends on none",
+            "Ask about another row or quantity: no removal moves this one.",
+        )  # fmt: skip
     _require_determined(fit, quantity, a)
     labels = fit.row_labels
     units = one_by_one(np.arange(len(labels)), labels) if groups is None else _clusters(fit, groups)
     found = Question(fit, quantity, a, shift, threshold, units, groups is not None)
-    size = float(np.abs(a) @ np.abs(fit.theta)) + abs(shift) + abs(threshold)
-    if beside and abs(found.value - threshold) <= unit_rounding(len(a)) * size:
+    if beside and found.touching:
         raise InvalidArgument(
             "at",
             f"differ from the value of {quantity}, {found.value:.6g}",
             f"is {threshold:.6g}",
             "A conclusion without any margin is flipped as it is: choose another threshold.",
+        )
+    return found
+
+
+def signed_question(fit: Minimum, name: str, a: FloatArray, groups: Any) -> Question:
+    """Return the question about the sign of a coefficient where no threshold can be chosen.
+
+    Returns
+    -------
+    Question
+
+    Raises
+    ------
+    InvalidArgument, NotStationary
+        As `question`; the coefficient is 0.
+    """
+    found = question(fit, name, a, groups=groups, beside=False)
+    if found.touching:
+        raise InvalidArgument(
+            "coefficient", "have a sign", f"is {name}, which is 0 up to rounding", "Ask about another one."
         )
     return found
 
@@ -225,6 +267,8 @@ def coefficient_of(fit: Minimum, coefficient: Any) -> tuple[str, FloatArray]:
         )
     a = vector("coefficient", coefficient, p, per="coefficient")
     single = np.flatnonzero(a)
+    if not len(single):
+        raise InvalidArgument("coefficient", NEED, "is 0 for every coefficient", "Name one of fit.names.")
     if len(single) == 1 and a[single[0]] == 1.0:
         return names[single[0]], a
     return _contrast_text(names, a), a

@@ -271,7 +271,8 @@ def why_none(upper: int | None, lower: int, most: int, units: str, *, search: bo
     if upper is not None:
         return ""
     if lower > most:
-        return f"it is proven that no {most} {units[:-1] if most == 1 else units} do it"
+        many = f"{most} {units[:-1]} does" if most == 1 else f"{most} {units} do"
+        return f"it is proven that no {many} it"
     if budget.watch.stopped:
         return "interrupted"
     if not search:

@@ -11,15 +11,16 @@ from influstat.errors import InflustatError
 from influstat.input.groups import Groups
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, choice, real_number, whole_number
+from influstat.risks.linear import as_linear
 from influstat.sets.budget import Budget
 from influstat.sets.result import Breakdown
 from influstat.sets.significance.breakdown import significance_breakdown
-from influstat.sets.significance.by_ratio import ratio_breakdown
+from influstat.sets.significance.by_ratio import RATIO, ratio_breakdown
+from influstat.statistics.dispersion import PERFECT
 from influstat.statistics.inference_table import InferenceTable
 from influstat.statistics.inference_without import InferenceOfSets
 from influstat.statistics.judge import judge, ratio_judge
 
-RATIO = "likelihood ratio"
 TESTS = ("wald", RATIO)
 
 
@@ -114,7 +115,20 @@ class InferenceOfFragility(InferenceOfSets):
             return float(self.table.lower[position]), float(self.table.upper[position])
         group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
         found = self.without_each(group, whole=True)  # an interrupt of one refit is one of the search
+        if self._exact(rows, found.estimates[0]):
+            return np.nan, np.nan
         return float(found.after("lower")[0, position]), float(found.after("upper")[0, position])
+
+    def _exact(self, rows: NDArray[np.intp], theta: FloatArray) -> bool:
+        """Tell whether least squares fits all rows but these exactly: standard errors are rounding."""
+        risk = as_linear(self.fit.risk)
+        if risk is None or not risk.quadratic or np.isnan(theta).any():
+            return False
+        weights = risk.weights.copy()
+        weights[rows] = 0.0
+        eta = risk.linear_predictor(theta)
+        away, bend = risk.loss.first(risk.y, eta), risk.loss.second(risk.y, eta)
+        return bool(weights @ (away**2 / bend) <= PERFECT * (weights @ (bend * (eta - risk.offset) ** 2)))
 
     def _changes(self, position: int) -> tuple[FloatArray, FloatArray] | None:
         """Return the first-order changes of a coefficient's limits, None where they are not known."""

@@ -12,7 +12,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
 from influstat.sets.significance.breakdown import Judge
-from influstat.sets.significance.by_ratio import RatioJudge
+from influstat.sets.significance.by_ratio import RATIO, RatioJudge
 from influstat.sets.significance.robust import RobustReference
 from influstat.sets.significance.squares import Reference
 from influstat.statistics.dispersion import dispersion_of
@@ -75,7 +75,7 @@ def ratio_judge(fit: Minimum, setting: CovarianceSetting, level: float) -> Ratio
         raise Unsupported(
             "test",
             "be 'wald' here",
-            "the likelihood ratio needs a known dispersion, or least squares of single observations",
+            f"is {RATIO!r}, which needs a known dispersion, or least squares of single observations",
             "Leave it out.",
         )
     quantile = float(critical(np.inf, level)) ** 2

@@ -109,8 +109,11 @@ class Quadratic(Penalty):
         """Return rows that span what S penalises."""
         if self.S.ndim == 1:
             return np.zeros((0, p))
-        values, vectors = np.linalg.eigh(self.S)
-        return np.asarray(vectors[:, values > ROUNDING * values[-1]].T)
+        # Each coefficient in a unit of its own: what is small in another's unit is not therefore free.
+        units = np.sqrt(np.where(np.diag(self.S) > 0, np.diag(self.S), 1.0))
+        values, vectors = np.linalg.eigh(self.S / np.outer(units, units))
+        spans = vectors[:, values > ROUNDING * values[-1]].T * units
+        return np.asarray(spans / np.linalg.norm(spans, axis=1)[:, None])
 
 
 def padded(argument: str, value: FloatArray, p: int, *, intercept: bool) -> FloatArray:

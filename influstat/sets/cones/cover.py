@@ -149,6 +149,8 @@ class Cover:
             below = True
             for corner in corners:
                 height, matrix = self.problem.cut(corner, proposed, self.k)
+                if not np.isfinite(matrix).all():
+                    return None  # no degrees of freedom are left, or numbers beyond float64
                 if not height < -self.problem.margin(corner, proposed, self.k):
                     below = False
                     self.cuts.append(matrix)

@@ -39,6 +39,27 @@ class Without:
     f: FloatArray
 
 
+def solved(matrix: FloatArray, rhs: FloatArray) -> FloatArray:
+    """Return matrix^+ rhs, shape (d,) or (d, m), for a symmetric matrix at most the identity.
+
+    Directions that the rows left do not determine, such as a level whose rows are all gone, stay where they
+    are: neither N nor the parts of the rows left feel them.
+
+    Returns
+    -------
+    ndarray, of the shape of rhs
+    """
+    try:
+        factor = cho_factor(matrix, lower=True)
+    except LinAlgError:
+        factor = None
+    if factor is not None and np.min(np.diag(factor[0])) ** 2 > ALONE:
+        return np.asarray(cho_solve(factor, rhs))
+    values, vectors = np.linalg.eigh(matrix)
+    vectors, values = vectors[:, values > ALONE], values[values > ALONE]
+    return np.asarray((vectors / values) @ (vectors.T @ rhs))
+
+
 class Downdates:
     """Null fits without sets of units, all from one null fit with all of them."""
 
@@ -60,14 +81,10 @@ class Downdates:
         B, C = np.sum(null.B[removed], axis=0), np.sum(null.C[removed], axis=0)
         own = z[rows] * h[rows, None]
         matrix = np.eye(null.d) - own.T @ z[rows] - (1.0 - kept) * null.penalty
-        try:
-            factor = cho_factor(matrix, lower=True) if null.d else None
-        except LinAlgError:
-            return None
-        if factor is None:
+        if not null.d:
             return self._read(g, g, kept, rows, self.eta)
         if self.quadratic:
-            g, move = -cho_solve(factor, C), cho_solve(factor, B)
+            g, move = solved(matrix, np.column_stack([-C, B])).T
             return self._read(g, move, kept, rows, self.eta + z @ g)
         return self._newton(rows, kept)
 
@@ -110,11 +127,7 @@ class Downdates:
                 matrix = null.z.T @ (null.z * second[:, None]) + kept * null.penalty
                 if not np.isfinite(matrix).all():
                     return None
-                try:
-                    factor = cho_factor(matrix, lower=True)
-                except LinAlgError:
-                    return None
-                step = -cho_solve(factor, score)
+                step = -solved(matrix, score)
                 length = 1.0
                 while length > SHORTEST:
                     moved = g + length * step
@@ -131,10 +144,9 @@ class Downdates:
             second = w * risk.loss.second(risk.y, eta)
             cross = (second * null.xi) @ null.z + kept * (null.basis @ self.hessian.dot(null.u))
             matrix = null.z.T @ (null.z * second[:, None]) + kept * null.penalty
-            try:
-                move = -cho_solve(cho_factor(matrix, lower=True), cross)
-            except (LinAlgError, ValueError):
+            if not np.isfinite(matrix).all():
                 return None
+            move = -solved(matrix, cross)
         return self._read(g, move, kept, rows, eta)
 
     def _value(self, w: FloatArray, eta: FloatArray, g: FloatArray, kept: float) -> float:

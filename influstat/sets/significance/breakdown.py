@@ -13,7 +13,7 @@ from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
-from influstat.sets.question import Question, coefficient_of, labels_of, question
+from influstat.sets.question import Question, coefficient_of, labels_of, signed_question
 from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
 from influstat.sets.search.counts import Counts, count
 from influstat.sets.significance.answer import Bracketing, Searched
@@ -89,14 +89,14 @@ def significance_breakdown(
         As `Fit.breakdown`; it has no confidence limits, or one at 0; groups are given though clusters leave.
     """
     name, a = coefficient_of(fit, coefficient)
-    position = int(np.flatnonzero(a)[0])
+    position = int(np.flatnonzero(a)[0])  # a contrast of zeros is refused where it is read
     if np.count_nonzero(a) != 1 or a[position] != 1.0:
         raise InvalidArgument("coefficient", "be one coefficient", "is a contrast", "Name one of fit.names.")
     if judge.clusters is not None and groups is not None:
         raise InvalidArgument(
             "groups", "be left out for clustered inference", "is given", "Its own clusters leave."
         )
-    asked = question(fit, name, a, groups=groups if judge.clusters is None else judge.clusters)
+    asked = signed_question(fit, name, a, groups if judge.clusters is None else judge.clusters)
     limits = judge.limits(np.zeros(0, dtype=np.intp), position)
     if not np.isfinite(limits).all() or 0.0 in limits:
         raise InvalidArgument(

@@ -15,7 +15,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.rows import identified
-from influstat.sets.question import Question, coefficient_of, labels_of, question
+from influstat.sets.question import Question, coefficient_of, labels_of, signed_question
 from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
 from influstat.sets.search.counts import Counts, count
 from influstat.sets.significance.answer import Bracketing, Searched
@@ -23,6 +23,7 @@ from influstat.sets.significance.likelihood_ratio import Ratio, RatioGain, Ratio
 from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.squares import Reference
 
+RATIO = "likelihood ratio"
 HALF = 0.5  # of chi squared: what gaps of log-likelihoods are compared with
 
 
@@ -87,14 +88,22 @@ def ratio_breakdown(
         There is no likelihood ratio: a penalty, or no linear predictor.
     """
     name, a = coefficient_of(fit, coefficient)
-    asked = question(fit, name, a, groups=groups)
+    asked = signed_question(fit, name, a, groups)
     problem = asked.problem
     _require_likelihood(problem)
     assert problem is not None
-    null, ratio = null_fit(problem), judge.ratio()
+    if isinstance(asked.null, InflustatError):
+        raise asked.null
+    assert asked.null is not None
+    null, ratio = asked.null, judge.ratio()
     value, critical = asked.sign * judge.root(null, ratio), float(np.sqrt(judge.critical))
     at = -asked.sign * critical if opposite else asked.sign * critical
     side = float(np.sign(value - at))
+    if np.isnan(value):
+        raise InvalidArgument(
+            "fit", "leave residuals for a likelihood ratio", "fits every row exactly",
+            "Ask fit.breakdown: the sign needs none.",
+        )  # fmt: skip
     if not abs(value - at) > 1e-9 * critical:
         raise InvalidArgument(
             "coefficient", "have a likelihood ratio that is not at the quantile", f"is {name}",
@@ -153,12 +162,13 @@ def _variance(null: NullFit, ratio: Ratio) -> float:
 def _require_likelihood(problem: Problem | None) -> None:
     if problem is None:
         raise Unsupported(
-            "test", "be 'wald' here", "the risk has no linear predictor per row", "Leave it out."
-        )
+            "test", "be 'wald' here", f"is {RATIO!r}, and the risk has no linear predictor per row",
+            "Leave it out.",
+        )  # fmt: skip
     theta = np.ones(problem.risk.shape[1])
     if problem.risk.penalty.gradient(theta).any() or problem.risk.penalty.gradient(0.0 * theta).any():
         raise Unsupported(
-            "test", "be 'wald' here", "a penalised fit has no likelihood ratio", "Leave it out."
+            "test", "be 'wald' here", f"is {RATIO!r}, which a penalised fit does not have", "Leave it out."
         )
 
 
