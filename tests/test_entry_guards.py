@@ -77,7 +77,7 @@ def test_a_library_that_predicts_something_else_for_its_rows_is_refused(monkeypa
         ist.from_sklearn(estimator, X, counts)
 
 
-# Where a wild row hides what the others say, and where the Hessian at the end of steps has lost its digits.
+# Where a wild row hides that steps overshoot, and where the Hessian at their end has lost its digits.
 CASES = {
     *((seed, 1e-2) for seed in (2, 3, 9, 99, 109, 178, 265)),
     *((seed, 1e-4) for seed in (*range(20), 166)),

@@ -28,6 +28,8 @@ SHORTENINGS = 60  # of a step: by halves to about 1e-6, then by tenths, as far a
 GONE = 1e-12  # of a coefficient and its gradient that one step takes to 0, but for rounding
 NOTHING = 1e-140  # a gradient that no step can tell from 0: its square is below float64
 SHARED = 1e-4  # of the largest gradient scale, the least that counts where steps are not factored
+LEVELLED = 0.5  # of the slope along a step: how much may be left of it at its end
+#                 (Hager and Zhang 2005, SIAM Journal on Optimization 16, their approximate Wolfe condition)
 NEAR = 1e-6  # stationarity below which a smaller gradient alone shows progress
 SHARP = 1e-2  # contraction of a step whose factor is kept for the next, which then contracts no less
 WIDE = 64  # coefficients from which a factor costs more than the gradients of a step or two
@@ -139,8 +141,10 @@ class Descent:
                 # So near, what the gradient is relative to does not change by more than that.
                 scale = self.scale if self.measure < NEAR else self.risk.gradient_scale(theta)
                 measure = stationarity(self.risk, theta, gradient, scale)
-                # Where the value changes by less than its rounding only the gradient can tell.
-                if (lower and -length * slope > noise) or measure < self.measure:
+                # Where the value changes by less than its rounding only the gradient can tell: it is smaller,
+                # and the slope along the step is not just turned round, as it is beyond a bend of the loss.
+                level = lower or abs(gradient @ direction) <= LEVELLED * abs(slope)
+                if (lower and -length * slope > noise) or (measure < self.measure and level):
                     sharp = measure <= max(SHARP * self.measure, TOLERANCE) and length == 1.0
                     self.kept = sharp and self.definite and self.risk.shape[1] >= WIDE
                     self.theta, self.value = theta, value
