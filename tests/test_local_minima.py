@@ -88,6 +88,9 @@ def test_it_is_said_where_the_librarys_refit_ends_in_another_minimum(seed, elsew
     np.testing.assert_array_equal(removal.theta, again.theta)
     if elsewhere:
         row = int(words[0].split()[1])
+        moves = np.sqrt(np.mean((results.model.exog @ removal.delta.T) ** 2, axis=0))
+        place = 1 + int(np.count_nonzero(moves > moves[row]))
+        assert f"Only the {place} largest of {len(moves)} moves" in words[0]
         left = np.arange(len(results.model.endog)) != row
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
