@@ -114,3 +114,22 @@ def test_a_file_system_without_locks_is_written_to_all_the_same(tmp_path, kind):
 def test_a_system_without_locks_leaves_no_file_of_one(tmp_path):
     with mock.patch.dict(sys.modules, {"fcntl": None}), only_writer(tmp_path):
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no flock there")
+def test_a_lock_that_its_holder_removes_while_another_takes_it_is_taken_anew(tmp_path):
+    import fcntl
+
+    take, times = fcntl.flock, []
+
+    def late(file, how):
+        if not times:
+            (tmp_path / LOCK).unlink()
+        times.append(how)
+        take(file, how)
+
+    with mock.patch("fcntl.flock", late), only_writer(tmp_path):
+        assert (tmp_path / LOCK).exists()
+        with pytest.raises(PartitionError, match="being written to"), only_writer(tmp_path):
+            raise AssertionError("held twice")
+    assert len(times) == 3
