@@ -13,6 +13,9 @@ from scipy import stats
 
 import influstat as ist
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
+from influstat.sets.null_fit import null_fit
+from influstat.sets.question import coefficient_of, question
+from influstat.sets.significance.likelihood_ratio import Ratio, RatioLose, RatioOppose
 from tests import tolerance
 from tests.budget import examples
 
@@ -111,6 +114,22 @@ def test_a_logit_loses_significance(name, size):
     others = " + ".join(one for one in ("GPA", "TUCE", "PSI") if one != name)
     llf = [smf.logit(f"GRADE ~ {terms}", left).fit(disp=0).llf for terms in (others, f"{others} + {name}")]
     assert 2.0 * (llf[1] - llf[0]) < stats.chi2.ppf(0.95, 1)
+
+
+def test_significance_with_the_other_sign_is_significance_lost():
+    x = np.arange(1.0, 13.0)
+    y = np.where(x <= 6.0, -49.0 * x, x)  # it rises with all rows, and falls without the last six
+    X = np.column_stack([np.ones(12), x])
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y))
+    problem = question(fit, *coefficient_of(fit, 1), groups=None).problem
+    gone = x > 6.0
+    with_all, without = null_fit(problem), null_fit(problem, removed=gone)
+    ratio = Ratio(1e-3)
+    for null in (with_all, without):
+        assert ratio.gap(null)[0] > 0.0  # significant
+        assert RatioLose(ratio).stands(null) == (null.N0 > 0.0)
+        assert RatioOppose(ratio).stands(null) == (null.N0 > 0.0)
+    assert with_all.N0 > 0.0 > without.N0
 
 
 def test_many_rows_are_proven_at_once():

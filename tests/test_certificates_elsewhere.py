@@ -122,3 +122,10 @@ def test_a_product_with_a_null_vector_is_judged_without_rounding():
     assert [exactly_null([row[None]], null) for row in twice] == exact
     assert exactly_null([twice], np.array([[1.0], [0.0], [-1.0]]))
     assert fractional_null(np.array([[1.0], [np.pi]])) is None
+
+
+@pytest.mark.parametrize("size", [1e303, 1e307, 1.7e308])
+def test_sums_out_of_range_prove_nothing(size):
+    twice = np.array([[1.0, 1.0, size, size]])
+    assert not exactly_null([twice], np.array([[0.0], [0.0], [3.0], [-3.0]]))
+    assert exactly_null([twice], np.array([[3.0], [-3.0], [0.0], [0.0]]))

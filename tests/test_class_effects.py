@@ -36,6 +36,17 @@ def test_a_discrete_effect_is_that_of_statsmodels():
     np.testing.assert_allclose(found.value.reshape(2, 3), theirs.margeff, rtol=1e-9, atol=1e-12)
 
 
+def test_logarithms_of_probabilities_that_underflow_are_numbers():
+    far = np.array([[5e3, 0.0], [0.0, -5e3]])
+    found = ist.average_marginal_effect(SOFTMAX, "x0", X=far, discrete=["x0"], elasticity="eydx")
+    theta = SOFTMAX.theta.reshape(3, 3)
+    eta = [np.column_stack([np.full(2, x0), far[:, 1], np.ones(2)]) @ theta.T for x0 in (1.0, 0.0)]
+    assert np.exp(eta[0] - eta[0].max(axis=1, keepdims=True)).min() == 0.0
+    logs = [one - np.logaddexp.reduce(one, axis=1, keepdims=True) for one in eta]
+    # Differences of predictors of thousands, right to their rounding.
+    np.testing.assert_allclose(found.value, (logs[0] - logs[1]).mean(axis=0), rtol=0, atol=1e-11)
+
+
 def test_odds_ratios_are_exp_of_the_coefficients():
     found = ist.odds_ratio(MNLOGIT)
     np.testing.assert_allclose(found.value.reshape(2, 2), np.exp(RESULTS.params)[1:], rtol=1e-9)

@@ -43,6 +43,19 @@ def test_a_row_in_the_wrong_unit_hides_no_minimum():
         ist.Fit(risk, elsewhere)
 
 
+@pytest.mark.parametrize("seed", [58, 62, 89, 131, 161, 298, 307, 321])
+def test_a_step_beyond_which_the_slope_has_turned_round_is_not_taken(seed):
+    # Taken because the gradient alone is smaller, it leads to an end without digits, or one that is higher.
+    rng = np.random.default_rng(seed)
+    p = int(rng.integers(1, 4))
+    X, y = rng.normal(size=(10, p)), rng.normal(size=10)
+    X[0] *= 10.0 ** rng.integers(3, 10)
+    risk = ist.LinearRisk(ist.PseudoHuberLoss(0.1), X, y, penalty=ist.L2(1e-2))
+    found = Descent(risk, np.zeros(p)).minimum(200, TOLERANCE)
+    least = risk.value(ist.Fit.minimise(risk).theta)
+    assert risk.value(found.theta) <= least * (1.0 + 1e-6)  # the others end a thousandth above, or more
+
+
 def test_a_perfect_fit_is_at_its_minimum_but_for_rounding():
     rng = np.random.default_rng(0)
     X = sm.add_constant(1e4 + rng.normal(size=(30, 3)))

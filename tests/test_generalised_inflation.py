@@ -69,6 +69,24 @@ def test_generalised_factors_have_no_units(unit):
     np.testing.assert_allclose(one, other, rtol=SOLVED)
 
 
+def test_a_factor_of_many_levels_has_no_determinant_out_of_range():
+    # Each of 300 dummies all but gives another column away: their determinants are 1e-600 and 1e600.
+    rng = np.random.default_rng(0)
+    level = np.repeat(np.arange(301), 4)
+    dummies = (level[:, None] == np.arange(1, 301)).astype(np.float64)
+    mixed = dummies @ (np.ones((300, 300)) + 0.1 * np.eye(300))  # the same span
+    x = rng.normal(size=len(level))
+    found = [
+        ist.Ridge(lam=0.0)
+        .fit(np.column_stack([np.ones(len(x)), columns, x]), rng.normal(size=len(x)))
+        .variance_inflation(factors={"level": level})
+        for columns in (dummies, mixed)
+    ]
+    # Codings of one categorical have one factor, as far as the condition of the worse, 1e7, lets it be known.
+    np.testing.assert_allclose(found[1]["level"], found[0]["level"], rtol=1e-6)
+    assert 1.0 < found[0]["level"] < np.inf
+
+
 def test_a_categorical_that_another_column_gives_away_has_no_finite_factor():
     table = parts_of_crime()
     table["city"] = (table["part"] == "city") * 2.0

@@ -1,6 +1,7 @@
 """Risks that are not convex: a direction along which they fall for ever does not rule out a minimum."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,9 @@ def test_it_is_said_where_the_librarys_refit_ends_in_another_minimum(seed, elsew
     np.testing.assert_array_equal(removal.theta, again.theta)
     if elsewhere:
         row = int(words[0].split()[1])
+        moves = np.sqrt(np.mean((results.model.exog @ removal.delta.T) ** 2, axis=0))
+        place = 1 + int(np.count_nonzero(moves > moves[row]))
+        assert f"Only the {place} largest of {len(moves)} moves" in words[0]
         left = np.arange(len(results.model.endog)) != row
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -108,3 +112,13 @@ def test_canonical_links_and_other_makers_are_not_asked():
     refit = ist.from_sklearn(model.fit(x[:, None], y), x[:, None], y, polish=True).stated.refit
     part = model.fit(x[:-1, None], y[:-1])
     np.testing.assert_allclose(refit(np.array([9])), np.append(part.coef_, part.intercept_), rtol=1e-9)
+
+
+def test_a_librarys_refit_that_has_ended_nowhere_is_no_other_minimum():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of statsmodels, about the link
+        fit = ist.from_statsmodels(inverse_link(1), polish=True)
+    fit.stated = replace(fit.stated, refit=lambda rows: fit.theta + 0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit.leave_one_out()

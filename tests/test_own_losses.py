@@ -78,6 +78,22 @@ def test_an_own_class_that_mixes_rows_is_refused(method):
     ist.LinearRisk(Own(None), X, Y)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("method", ["value", "first", "second", "third"])
+def test_an_own_class_that_writes_to_what_it_is_given_is_refused(method, place):
+    class Writer(Own):
+        pass
+
+    def writes(self, *given):
+        given[place][0] += 1.0
+        return getattr(Own(None), method)(*given)
+
+    setattr(Writer, method, writes)
+    sentence = f"leave y and eta as they are, but it has a `{method}` that writes to them"
+    with pytest.raises(InvalidArgument, match=sentence):
+        ist.LinearRisk(Writer(None), X, Y)
+
+
 def never_nan(function):
     def watched(y, eta):
         assert not np.isnan(eta).any()

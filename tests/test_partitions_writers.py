@@ -1,11 +1,13 @@
 """One writer for an answer's folder at a time: others are refused by name, those that died hold nothing."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -95,3 +97,39 @@ def test_an_interrupt_lets_the_folder_go(tmp_path):
     with only_writer(tmp_path):
         assert (tmp_path / LOCK).exists()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_written_to_all_the_same(tmp_path, kind):
+    with mock.patch("fcntl.flock", side_effect=OSError(kind, "no locks here")):
+        answer().to_parquet(tmp_path)
+    assert len(pd.read_parquet(tmp_path)) == len(X)
+    with (
+        mock.patch("fcntl.flock", side_effect=OSError(errno.EIO, "a broken disk")),
+        pytest.raises(PartitionError, match="a broken disk"),
+    ):
+        answer().to_parquet(tmp_path)
+
+
+def test_a_system_without_locks_leaves_no_file_of_one(tmp_path):
+    with mock.patch.dict(sys.modules, {"fcntl": None}), only_writer(tmp_path):
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no flock there")
+def test_a_lock_that_its_holder_removes_while_another_takes_it_is_taken_anew(tmp_path):
+    import fcntl
+
+    take, times = fcntl.flock, []
+
+    def late(file, how):
+        if not times:
+            (tmp_path / LOCK).unlink()
+        times.append(how)
+        take(file, how)
+
+    with mock.patch("fcntl.flock", late), only_writer(tmp_path):
+        assert (tmp_path / LOCK).exists()
+        with pytest.raises(PartitionError, match="being written to"), only_writer(tmp_path):
+            raise AssertionError("held twice")
+    assert len(times) == 3

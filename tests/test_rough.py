@@ -46,6 +46,17 @@ def test_refits_are_those_in_double_precision(monkeypatch, name, settings, toget
     assert found.gradient_norm.max() <= max(4.0 * truth.gradient_norm.max(), 8.0 * floor)
 
 
+def test_losses_whose_derivatives_are_differenced_are_summed_as_they_are():
+    fit = made("logistic", {"protocol": "fixed"})
+    assert rough.worth_it(Expansion(fit.risk, fit.theta))
+
+    class Differenced(ist.LogisticLoss):
+        differenced = True  # seven digits, of which float32 would leave fewer
+
+    other = ist.Fit(fit.risk.with_loss(Differenced()), fit.theta, tolerance=np.inf)
+    assert not rough.worth_it(Expansion(other.risk, other.theta))
+
+
 def test_each_gradient_in_float32_has_six_digits():
     fit = made("logistic", {"protocol": "folded"})
     expansion = Expansion(fit.risk, fit.theta)
@@ -93,3 +104,5 @@ def test_columns_of_zeros_are_left_out():
     assert in_use.in_use(made("logistic", settings)) is None
     moved = fit.theta + 1e-9 * (np.arange(P) == P - 1)  # a coefficient that has not fallen to 0 would move
     assert in_use.in_use(ist.Fit(fit.risk, moved, tolerance=np.inf)) is None
+    free = fit.risk.moved(fit.risk.rows, ist.L2(0.5, unpenalised=[P - 1]))  # nothing holds the last at 0
+    assert in_use.in_use(ist.Fit(free, fit.theta, tolerance=np.inf)) is None

@@ -82,6 +82,56 @@ def test_a_theta_that_its_owner_changes_is_another(rows):
         risk.linear_predictor(theta)[0] = 1.0
 
 
+class OneBuffer(ist.SquaredError):
+    """A loss that answers in one array of its own, again and again."""
+
+    def first(self, y, eta):
+        return self._in_buffer(super().first(y, eta))
+
+    def second(self, y, eta):
+        return self._in_buffer(super().second(y, eta))
+
+    def _in_buffer(self, values):
+        if values.ndim > 1:
+            return values
+        buffer = self.__dict__.setdefault("_buffer", np.empty(N))
+        buffer[:] = values
+        return buffer
+
+
+def test_slopes_stay_when_their_loss_uses_its_array_again(rows):
+    X, y, _, _ = rows
+    theta = np.full(P, 0.01)
+    risk = ist.LinearRisk(OneBuffer(), X, y)
+    first = risk.slopes(theta)
+    risk.curvatures(theta)
+    np.testing.assert_array_equal(first, ist.LinearRisk(ist.SquaredError(), X, y).slopes(theta))
+
+
+@pytest.mark.parametrize("name", ["curvature", "slopes"])
+def test_another_thread_that_asks_in_between_changes_no_answer(rows, name):
+    X, y, _, _ = rows
+    risk, theta, other = ist.LinearRisk(ist.LogisticLoss(), X, y), np.full(P, 0.01), np.full(P, -0.02)
+    same, expected = np.array_equal, getattr(risk, name)(theta)
+
+    def meanwhile(a, b):
+        with mock.patch.object(np, "array_equal", same):
+            getattr(risk, name)(other)
+        return same(a, b)
+
+    with mock.patch.object(np, "array_equal", meanwhile):
+        assert getattr(risk, name)(theta) is expected
+
+
+def test_nobody_writes_to_what_all_who_ask_are_given(rows):
+    X, y, _, _ = rows
+    risk = ist.LinearRisk(ist.LogisticLoss(), X, y)
+    shared = (risk.linear_predictor, risk.slopes, risk.curvatures, risk.slope_scale)
+    for ask in shared:
+        assert not ask(np.zeros(P)).flags.writeable
+    assert risk.gradient(np.zeros(P)).flags.writeable  # the caller's own
+
+
 def many_rows():
     """Return a fit of so many rows that sums over all of them are expanded, and tensors that it shares."""
     rng = np.random.default_rng(1)

@@ -67,6 +67,7 @@ def exactly_null(blocks: Iterable[FloatArray], null: FloatArray) -> bool:
     return all(_no_product_left(block[:, used], null[used]) for block in blocks)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _no_product_left(x: FloatArray, null: FloatArray) -> bool:
     whole = (x == np.round(x)).all(axis=1) & (np.abs(x) @ np.abs(null) < EXACT).all(axis=1)
     if (x[whole] @ null).any():
@@ -74,14 +75,14 @@ def _no_product_left(x: FloatArray, null: FloatArray) -> bool:
     for column in null.T:
         for row in x[~whole]:
             high = row * column
-            if fsum(np.concatenate([high, _rest(row, column, high)]).tolist()) != 0.0:
+            parts = np.concatenate([high, _rest(row, column, high)])
+            if not np.isfinite(parts).all() or fsum(parts.tolist()) != 0.0:  # out of range: not proven
                 return False
     return True
 
 
 def _rest(a: FloatArray, b: FloatArray, product: FloatArray) -> FloatArray:
-    """Return a b - fl(a b), which is a float64 itself (Dekker 1971)."""
+    """Return a b - fl(a b), which is a float64 itself (Dekker 1971), or is not finite."""
     a_high, b_high = (SPLIT * one - (SPLIT * one - one) for one in (a, b))
     a_low, b_low = a - a_high, b - b_high
-    rest = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    return np.asarray(np.where(np.isfinite(rest), rest, np.inf))  # out of range: not proven
+    return np.asarray(((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low)

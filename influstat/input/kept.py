@@ -9,7 +9,7 @@ Made = TypeVar("Made")
 
 
 class Kept:
-    """One thing of each kind, in memory only: a pickle or a copy has none of them.
+    """One thing of each kind, in memory only: a pickle or a deep copy of its owner has none of them.
 
     What is kept may not refer to its owner, so that both are freed as soon as nobody needs the owner.
 

@@ -1,4 +1,4 @@
-"""A row's loss is its own: values that depend on which other rows are in the call are refused at once."""
+"""A row's loss is its own: one that looks at other rows, or writes to what it is given, is refused."""
 
 from __future__ import annotations
 
@@ -46,10 +46,29 @@ def other_rows_matter(loss: Any, y: FloatArray, eta: FloatArray) -> tuple[str, i
     return None
 
 
+def _writer(loss: Any, y: FloatArray, eta: FloatArray) -> str | None:
+    """Return a method that writes to y or eta, which others are given too; None if none does."""
+    for name in NAMES[:1] if isinstance(loss, NumericalLoss) else (*NAMES, "third"):
+        given = y.copy(), eta.copy()
+        try:
+            with np.errstate(all="ignore"):
+                getattr(loss, name)(*given)
+        except Exception:  # noqa: BLE001  as above
+            continue
+        if not (np.array_equal(given[0], y) and np.array_equal(given[1], eta)):
+            return name
+    return None
+
+
 def require_own_rows(loss: Any, y: FloatArray) -> None:
-    """Raise where the loss of a row depends on the rows that it is called with."""
+    """Raise where the loss of a row depends on the rows beside it, or a method writes to them."""
     y = y[:SAMPLE]
-    found = other_rows_matter(loss, y, 0.5 * np.cos(np.arange(float(len(y)))))
+    eta = 0.5 * np.cos(np.arange(float(len(y))))
+    writer = _writer(loss, y, eta)
+    if writer is not None:
+        was = f"has a `{writer}` that writes to them"
+        raise InvalidArgument("loss", "leave y and eta as they are", was, "Work on copies: eta = eta + 0.")
+    found = other_rows_matter(loss, y, eta)
     if found is not None:
         name, row = found
         need = "give each row a loss that depends on its own y and eta only"

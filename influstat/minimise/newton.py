@@ -34,41 +34,44 @@ def minimise(
 ) -> Found:
     """Return the minimiser of the risk from `start` (p,), zeros when left out, or raise why there is none."""
     existence_of(risk).require()
-    try:
-        found = _in_coefficients(risk, start, max_iterations, tolerance)
-    except SingularHessian:
-        theta = _start(risk) if start is None else np.array(start, dtype=np.float64)
-        chart = chart_of(risk, theta)
-        if chart is None or not chart.coordinates.full:
-            raise
-        found = Found(theta, np.inf, 0)  # the Gram matrix has lost its digits, not the rows
+    found = _in_coefficients(risk, start, max_iterations, tolerance)
     found = _in_coordinates(risk, found, max_iterations, tolerance)
     require_determined(risk, found.theta)
     return found
 
 
 def _in_coefficients(risk: Risk, start: FloatArray | None, max_iterations: int, tolerance: float) -> Found:
-    """Return the minimum as the Gram matrix of the rows has it."""
+    """Return the minimum as the Gram matrix of the rows has it, or where that has no digits left."""
     if start is not None:
+        descent = Descent(risk, np.array(start, dtype=np.float64))
         try:
-            return Descent(risk, np.array(start, dtype=np.float64)).minimum(max_iterations, tolerance)
-        except (NotConverged, SingularHessian):
-            if not _surely_convex(risk):
-                raise  # else its one minimum may be reached from elsewhere: this start is too far out
+            return descent.minimum(max_iterations, tolerance)
+        except (NotConverged, SingularHessian) as error:
+            if not _surely_convex(risk):  # else its one minimum may be reached from elsewhere
+                return _stopped(risk, start, descent, error)
     easy = _easier(risk)
-    theta = _start(easy[0] if easy else risk)
-    for easier in easy:
-        descent = Descent(easier, theta)
-        descent.run(max_iterations, tolerance=1e-4)
+    begun = theta = _start(easy[0] if easy else risk)
+    for stage in (*easy, risk):
+        descent = Descent(stage, theta)
+        try:
+            if stage is risk:
+                return descent.minimum(max_iterations, tolerance)
+            descent.run(max_iterations, tolerance=1e-4)
+        except (NotConverged, SingularHessian) as error:
+            return _stopped(risk, begun, descent, error)
         theta = descent.theta
-    descent = Descent(risk, theta)
-    try:
-        return descent.minimum(max_iterations, tolerance)
-    except (NotConverged, SingularHessian):  # one row in another unit: steps here have no digits left
-        chart = chart_of(risk, descent.theta) if _surely_convex(risk) else None
-        if chart is None or not chart.coordinates.full:
-            raise
-        return Found(descent.theta, descent.measure, descent.steps)
+    raise AssertionError("the risk itself is the last stage")
+
+
+def _stopped(risk: Risk, begun: FloatArray, descent: Descent, error: InflustatError) -> Found:
+    """Return where a run can go on whose Gram matrix has lost its digits, not the rows theirs; or raise."""
+    if isinstance(error, NotConverged) and not _surely_convex(risk):
+        raise error
+    for theta in (descent.theta, begun):  # far out there may be less curvature than where it began
+        chart = chart_of(risk, theta)
+        if chart is not None and chart.coordinates.full:
+            return Found(np.array(theta, dtype=np.float64), np.inf, descent.steps)
+    raise error
 
 
 def _in_coordinates(risk: Risk, found: Found, max_iterations: int, tolerance: float) -> Found:

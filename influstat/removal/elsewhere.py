@@ -28,10 +28,10 @@ def doubt_elsewhere(removal: Removal) -> None:
     risk = as_linear(fit.risk)
     if refit is None or risk is None or removal.method != "exact":
         return
-    looked_at = max(LEAST, min(MOST, ROWS // risk.shape[0]))
+    looked_at = min(len(removal.groups), max(LEAST, min(MOST, ROWS // risk.shape[0])))
     moves = np.where(removal.converged, np.nan_to_num(_lengths(removal)), 0.0)
-    for k in np.argsort(-moves, kind="stable")[:looked_at]:
-        rows, ours = removal.groups[int(k)], removal.theta[k]
+    for place, k in enumerate(np.argsort(-moves, kind="stable")[:looked_at].tolist(), start=1):
+        rows, ours = removal.groups[k], removal.theta[k]
         if not moves[k] > 0 or not np.isfinite(ours).all():
             continue
         theirs = refit(rows)
@@ -45,8 +45,9 @@ def doubt_elsewhere(removal: Removal) -> None:
                 fit,
                 f"Without {label_text(removal.labels[k])} the library's own refit, from its starting values, "
                 f"ends in another local minimum, whose risk is {its}. The answers here are the minima "
-                f"connected with the fit of all rows. The {looked_at} largest moves were looked at: the risk "
-                "is not convex, so compare with refits where it matters, or take a canonical link.",
+                f"connected with the fit of all rows. Only the {place} largest of {len(moves)} moves were "
+                "looked at: the risk is not convex, so compare with refits where it matters, or take a "
+                "canonical link.",
             )
             return
 

@@ -237,14 +237,16 @@ class LinearRisk(SizedRepr):
 
     def curvature(self, theta: FloatArray) -> Curvature:
         """Return the Hessian H(theta) as an operator; the same one again for the theta last asked for."""
-        if self._last is not None and np.array_equal(self._last[0], theta):
-            return self._last[1]
+        last = self._last  # read once: threads share a risk
+        if last is not None and np.array_equal(last[0], theta):
+            return last[1]
         second = self._at(theta).second
         second = np.where((self.weights > 0) | np.isfinite(second), second, 0.0)  # 0 inf is 0
         share = self.weights / self.total_weight
         ridge = self.penalty.hessian(theta).scaled(1.0 / self.total_weight)
-        self._last = theta.copy(), Curvature(self.design, second, share, ridge)
-        return self._last[1]
+        found = Curvature(self.design, second, share, ridge)
+        self._last = theta.copy(), found
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: not the factor, which is made again when it is asked for."""

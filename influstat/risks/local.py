@@ -24,22 +24,22 @@ class Local:
     @cached_property
     def eta(self) -> FloatArray:
         """The linear predictors, shape (n,)."""
-        return _shared(self._rows.linear_predictor(self.theta))
+        return _read_only(self._rows.linear_predictor(self.theta))
 
     @cached_property
     def first(self) -> FloatArray:
         """The slopes l1_i, shape (n,)."""
-        return _shared(self._loss.first(self._rows.y, self.eta))
+        return _kept(self._loss.first(self._rows.y, self.eta))
 
     @cached_property
     def second(self) -> FloatArray:
         """The curvatures l2_i, shape (n,)."""
-        return _shared(self._loss.second(self._rows.y, self.eta))
+        return _kept(self._loss.second(self._rows.y, self.eta))
 
     @cached_property
     def gradient(self) -> FloatArray:
         """The sum of w_i l1_i x_i, shape (p,)."""
-        return self._rows.design.transpose_dot(self._rows.weighted(self.first))
+        return _read_only(self._rows.design.transpose_dot(self._rows.weighted(self.first)))
 
     @cached_property
     def scale(self) -> FloatArray:
@@ -47,11 +47,15 @@ class Local:
         design = self._rows.design
         spread = design.absolute_dot(np.abs(self.theta)) + np.abs(self._rows.offset)
         size = np.abs(self.first) + np.abs(self.second) * spread
-        return design.absolute_transpose_dot(self._rows.weighted(size))
+        return _read_only(design.absolute_transpose_dot(self._rows.weighted(size)))
 
 
-def _shared(values: FloatArray) -> FloatArray:
-    """Return the values so that nobody can write to them; a loss may have kept its own array."""
-    view = np.asarray(values).view()
-    view.flags.writeable = False
-    return view
+def _kept(values: FloatArray) -> FloatArray:
+    """Return a copy of what a loss has returned: it may use that array again for its next answer."""
+    return _read_only(np.array(values))
+
+
+def _read_only(values: FloatArray) -> FloatArray:
+    """Return the values, to which nobody can write from now on."""
+    values.flags.writeable = False
+    return values

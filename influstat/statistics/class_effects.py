@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from influstat.curvature.softmax import probabilities
 from influstat.errors import InvalidArgument, Unsupported
@@ -41,8 +42,8 @@ class ClassEffects:
         pi = self._probabilities(self.rows, blocks)
         for j in self.columns:
             if j in self.discrete:
-                high, low = (self._probabilities(self._with(j, value), blocks) for value in (1.0, 0.0))
-                found.append(np.log(high) - np.log(low) if self.logarithm else high - low)
+                of = self._logarithms if self.logarithm else self._probabilities
+                found.append(of(self._with(j, 1.0), blocks) - of(self._with(j, 0.0), blocks))
             else:
                 slope = self._contrast(pi, blocks[:, j]) * self._times(j)
                 found.append(slope if self.logarithm else pi * slope)
@@ -88,6 +89,10 @@ class ClassEffects:
 
     def _probabilities(self, rows: FloatArray, blocks: FloatArray) -> FloatArray:
         return probabilities(rows @ blocks.T)[0]
+
+    def _logarithms(self, rows: FloatArray, blocks: FloatArray) -> FloatArray:
+        """Return log pi, finite also where pi itself underflows."""
+        return np.asarray(log_softmax(rows @ blocks.T, axis=1))
 
     def _contrast(self, pi: FloatArray, values: FloatArray) -> FloatArray:
         return np.asarray(values - (pi @ values)[:, None])

@@ -69,7 +69,9 @@ def _joint(products: FloatArray, transform: FloatArray) -> float:
     # Columns of unit length: no unit over- or underflows.
     unit = np.sqrt(np.diag(products))
     own = transform * unit[:, None]
-    return float(np.linalg.det(products / np.outer(unit, unit)) * np.linalg.det(own @ own.T))
+    # Of logarithms: the determinants of a hundred columns over- and underflow where their product does not.
+    logs = [np.linalg.slogdet(matrix)[1] for matrix in (products / np.outer(unit, unit), own @ own.T)]
+    return float(np.exp(sum(logs)))
 
 
 def _together(fit: Minimum, factors: Any) -> dict[Any, NDArray[np.intp]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -14,14 +15,15 @@ from typing import IO, Any
 from influstat.errors import PartitionError
 
 LOCK = "_influstat.lock"  # readers of a folder leave names with _ out
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems without them answer
 
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold the folder for this call alone, or raise naming who holds it.
 
-    A process that was killed holds nothing: whatever it left is no obstacle. Systems without `flock` have no
-    such lock, and there every writer is taken for the only one.
+    A process that was killed holds nothing: whatever it left is no obstacle. Systems and file systems
+    without `flock` have no such lock, and there every writer is taken for the only one.
 
     Raises
     ------
@@ -30,6 +32,9 @@ def only_writer(folder: Path) -> Iterator[None]:
     OSError
         The folder cannot be written to.
     """
+    if _locks() is None:
+        yield
+        return
     file = _taken(folder / LOCK)
     try:
         yield
@@ -63,16 +68,26 @@ def _taken(path: Path) -> IO[str]:
     return file
 
 
-def _locked(file: IO[str]) -> bool:
-    """Take the lock if nobody holds it, and tell whether that was so."""
+def _locks() -> Any:
+    """Return the system's locks of files; None where it has none."""
     try:
         import fcntl
-    except ImportError:  # pragma: no cover - Windows
-        return True
+    except ImportError:
+        return None
+    return fcntl
+
+
+def _locked(file: IO[str]) -> bool:
+    """Take the lock if nobody holds it, and tell whether that was so."""
+    locks = _locks()
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.flock(file, locks.LOCK_EX | locks.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            file.close()
+            raise
     return True
 
 

@@ -78,8 +78,8 @@ class FactorPictures(Pictures):
             remedy = "Pass one: X[:1] and y[:1], for example."
             raise InvalidArgument("X", "hold one test row", f"holds {test.shape[0]}", remedy)
         x, theta, loss = test.design.rows(slice(None))[0], fit.theta, risk.loss
-        slope = loss.first(risk.y, risk.linear_predictor(theta))
-        slope *= (at_test := loss.first(test.y, test.linear_predictor(theta))[0])
+        at_test = float(loss.first(test.y, test.linear_predictor(theta))[0])
+        slope = at_test * risk.slopes(theta)
         signs = np.sign(slope) * abs(at_test)
         alike = risk.design.dot(Cholesky().solve(fit.hessian, x).value)
         plain = risk.design.dot(x)
