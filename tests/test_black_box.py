@@ -198,6 +198,7 @@ def trained(data_dir, **settings):
     return network, ist.Fit.minimise(risk, start=start)
 
 
+@pytest.mark.slow
 def test_a_perceptron_is_fitted_from_an_indefinite_start(data_dir):
     network, fit = trained(data_dir)
     assert fit.gradient_norm < 1e-12

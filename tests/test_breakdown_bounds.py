@@ -155,6 +155,7 @@ def test_nothing_is_left_of_squared_error():
     assert (left.rest(1.0), left.bend(1.0), left.curved(1.0)) == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_curvature_that_rounds_below_zero_is_none():
     """At a null fit far out the mean of a row may be 1e-30, and y - (y - mean) rounds below 0."""
     rng = np.random.default_rng(2)

@@ -53,6 +53,7 @@ def all_sets(units, most):
         yield from (list(chosen) for chosen in combinations(units, k))
 
 
+@pytest.mark.slow
 @examples(8)
 @given(seed=seeds, constant=st.booleans(), weights=st.booleans(), held=st.booleans())
 def test_sums_of_levels_are_null_fits_and_below_their_tables(seed, constant, weights, held):
@@ -122,6 +123,7 @@ def test_no_set_is_below_what_is_proven(seed, constant, weights, d, far):
     assert [chosen for chosen in beaten if all(fit.risk.weights[list(chosen)] > 0.0)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["levels", "leverages"])
 def test_the_law_sees_what_is_left_out(change, monkeypatch):
     plain = WithoutLevels.__init__

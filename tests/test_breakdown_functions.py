@@ -55,6 +55,7 @@ def test_a_contrast_is_a_threshold():
     assert same(lines.breakdown(1, at=0.5), fit.breakdown([0.0, 1.0, 1.0], at=0.5))
 
 
+@pytest.mark.slow
 def test_a_predicted_mean_is_a_linear_predictor():
     fit = ist.from_statsmodels(logit())
     row = fit.risk.design.rows([3])

@@ -187,6 +187,7 @@ def test_what_is_not_proven_says_so():
     assert "HC4" in found.limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3"])
 def test_robust_reversal_is_bracketed(kind):
     found = fitted(statecrime).inference(kind).breakdown("single", reversed=True, budget_seconds=0.6)

@@ -79,6 +79,7 @@ def test_what_is_proven_holds_in_every_direction(seed, k):
             b = -0.5 * np.linalg.solve(curved, D[worst].sum(axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["leverages", "lengths of B"])
 def test_the_law_sees_forms_that_are_too_small(change):
     beaten = 0
@@ -100,6 +101,7 @@ def test_remote_rows_do_not_spoil_it():
     assert nodes == 1
 
 
+@pytest.mark.slow
 def test_many_columns_are_bracketed_closely():
     found = remote(1).breakdown(-1, budget_seconds=1.0, search=False)
     assert found.proof in ("quartic envelope", "branch and bound")

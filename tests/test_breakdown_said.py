@@ -128,6 +128,7 @@ def test_the_budget_of_a_table_is_for_all_of_it(monkeypatch):
     assert given == pytest.approx([300.0, 450.0, 900.0], rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_set_that_leaves_the_coefficient_undetermined_ends_no_search():
     # All rows with the 1 gone: nothing is left of the column, which is no flip and no error.
     rng = np.random.default_rng(49)

@@ -28,6 +28,7 @@ def loaded(loader, **part):
     return loader(**part)
 
 
+@pytest.mark.slow
 @real_data
 @pytest.mark.parametrize("loader", LOADERS, ids=lambda loader: loader.__name__)
 def test_every_loader_labels_all_rows_and_columns(loader):
@@ -41,7 +42,7 @@ def test_every_loader_labels_all_rows_and_columns(loader):
     assert data.source
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @real_data
 @pytest.mark.parametrize("loader", WITH_PARTS, ids=lambda loader: loader.__name__)
 def test_train_and_test_share_out_all_rows(loader):
@@ -55,6 +56,7 @@ def test_train_and_test_share_out_all_rows(loader):
     assert np.array_equal(np.concatenate([train.y, test.y]), whole.y[rows])
 
 
+@pytest.mark.slow
 @real_data
 @pytest.mark.parametrize("loader", [*LOADERS, files.read_bytes], ids=lambda loader: loader.__name__)
 def test_docstring_examples_hold_on_the_real_data(loader):

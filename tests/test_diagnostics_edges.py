@@ -113,6 +113,7 @@ def test_a_risk_of_several_linear_predictors_has_what_needs_no_leverage():
         fit.diagnostics(["hat_diag"])
 
 
+@pytest.mark.slow
 def test_the_extra_parameter_of_a_negative_binomial_takes_part():
     rng, X = design(n=200, p=3)
     y = rng.negative_binomial(2.0, 2.0 / (2.0 + np.exp(0.5 + 0.4 * X["a"])))

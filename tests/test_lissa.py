@@ -163,6 +163,7 @@ def test_the_seed_decides_the_answer():
     assert not np.allclose(first.value, other.value, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ridge", some(RIDGES))
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_its_expectation_is_the_taylor_series(ridge, batch_size):
@@ -176,6 +177,7 @@ def test_its_expectation_is_the_taylor_series(ridge, batch_size):
     assert error > 0.1 * solution.spread
 
 
+@pytest.mark.slow
 def test_more_repeats_and_larger_batches_narrow_the_spread():
     curvature, rhs = curvature_of(), np.ones(5)
 

@@ -118,6 +118,7 @@ def test_solvers_agree_as_far_as_their_residuals_say():
         assert scores.removal.shape == (len(split.y), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("data_dir")
 def test_reproduce_prints_the_table_and_writes_the_figure(tmp_path, capsys):
     pytest.importorskip("matplotlib.pyplot").close(
@@ -131,6 +132,7 @@ def test_reproduce_prints_the_table_and_writes_the_figure(tmp_path, capsys):
     assert (tmp_path / "new" / "figure5.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("data_dir")
 def test_reproduce_says_why_a_number_differs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -141,6 +143,7 @@ def test_reproduce_says_why_a_number_differs(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_missing_data_ends_with_code_2_and_one_sentence(tmp_path):
     done = run("reproduce", "figure1", "--no-png", environment={"INFLUSTAT_DATA": str(tmp_path)})
     assert done.returncode == 2

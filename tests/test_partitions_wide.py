@@ -88,6 +88,7 @@ def test_newton_steps_are_those_in_memory(protocol, rows):
         assert not ours.note
 
 
+@pytest.mark.slow
 def test_newton_steps_of_many_columns_have_measured_residuals(fits):
     fit, whole = fits
     found = fit.newton_top(TESTS[:1], Y[:1], 4)["0"]

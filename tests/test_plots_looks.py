@@ -108,6 +108,7 @@ def test_the_line_to_a_name_crosses_no_other_name(seed):
         assert not any(other.count_contains(line) for _, other in texts if other is not extent)
 
 
+@pytest.mark.slow
 def test_a_ring_is_around_each_point_whose_name_is_drawn():
     ax = plots.predicted_against_exact(np.where(np.arange(60) < 50, 1.0, 0.0), np.zeros(60), names=50)
     drawn_texts(ax)  # of fifty names at one point most have no room

@@ -225,6 +225,7 @@ def test_a_loss_that_is_rounded_to_0_far_out_passes(seed):
     check_loss(CompLogLog(), seed=seed, laws=["first derivative"]).assert_ok()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", some(range(4)))
 def test_a_saturated_perceptron_passes(seed):
     rng = np.random.default_rng(seed)
