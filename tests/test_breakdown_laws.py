@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import influstat as ist
 from influstat.errors import InflustatError
 from influstat.input.groups import one_by_one, read_groups
-from influstat.sets import breakdown as room
+from influstat.sets import question as room
 from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.question import coefficient_of, question

@@ -89,6 +89,7 @@ GLM = {
 @pytest.mark.parametrize("family", GLM)
 def test_coefficients_of_a_sample_are_checked_and_polished_on_the_data(family, tmp_path):
     formula, made = GLM[family]
+    pytest.importorskip("pyarrow")
     TABLE.to_parquet(tmp_path / "a.parquet", row_group_size=25)
     sample = smf.glm(formula, TABLE.iloc[::2], family=made).fit(tol=1e-12)
     loss = ist.from_statsmodels(sample).risk.loss
@@ -119,6 +120,7 @@ def test_what_a_transform_has_learned_is_reused():
 
 
 def test_formulas_are_made_anew_where_they_are_sent(tmp_path):
+    pytest.importorskip("pyarrow")
     TABLE.to_parquet(tmp_path / "a.parquet", row_group_size=7)
     for formula in (FORMULAS["interaction"], smf.ols(FORMULAS["interaction"], TABLE).fit()):
         source = ist.partitions(tmp_path / "a.parquet", formula=formula, levels=LEVELS).source

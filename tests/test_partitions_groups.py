@@ -137,6 +137,7 @@ def test_groups_are_a_function_of_labels_or_a_column(tmp_path):
     memory = WHOLE.leave_groups_out((np.arange(N) + 100) % 3)
     np.testing.assert_allclose(found.theta, memory.theta, **CLOSE)
     table = pd.DataFrame(X, columns=["x0", "x1", "x2"]).assign(y=LABELS, firm=KINDS["text"])
+    pytest.importorskip("pyarrow")
     table.to_parquet(tmp_path / "a.parquet", row_group_size=9)
     data = ist.partitions(tmp_path / "a.parquet", "y", groups="firm")
     assert data.names == ("x0", "x1", "x2")
