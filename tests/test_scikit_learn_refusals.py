@@ -73,7 +73,7 @@ REFUSALS = [
     (
         "a penalised intercept at 0",
         lambda: fit_and_pass(
-            LogisticRegression(l1_ratio=1.0, solver="liblinear", C=0.05, tol=1e-10), y=LABELS, polish=True
+            LogisticRegression(**elastic(1.0), solver="liblinear", C=0.05, tol=1e-10), y=LABELS, polish=True
         ),
         ValueError,
         "has the intercept 0. Fit with fit_intercept=False",
