@@ -217,3 +217,17 @@ def test_far_out_every_derivative_is_a_number_or_infinite(family, variance, link
         if means is log and power is not None:  # mu - y over mu^(p - 1)
             limits = {1.0: (np.inf, -y), 2.0: (1.0, -np.inf), 3.0: (0.0, -np.inf)}[power]
             np.testing.assert_array_equal(found[0], limits[0] if side > 0 else limits[1])
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-16, 1e-12, -1e-8, 1e-5, -9.9e-4, 1.1e-3, 0.5])
+def test_the_deviance_of_counts_near_their_means_keeps_its_digits(apart):
+    y = np.array([1.0, 2.0, 1e6])
+    mu = y * (1.0 + apart)
+    with localcontext() as context:
+        context.prec = 60
+        exact = [
+            float(2 * (Decimal(one) * (Decimal(one) / Decimal(mean)).ln() - (Decimal(one) - Decimal(mean))))
+            for one, mean in zip(y.tolist(), mu.tolist(), strict=True)
+        ]
+    # Beyond a thousandth terms cancel to 1e-6 of them at worst.
+    np.testing.assert_allclose(families.Poisson().deviance(y, mu, mu), exact, rtol=1e-9, atol=0.0)

@@ -136,6 +136,8 @@ class Bracketing:
         if self.provable and not self.budget.out:
             self._prove_by_cones()
             self._prove_by_rows()
+        if self.provable and self.known.lower < self._flips and not self.known.limit:
+            self.known.limit = "the budget ran out"
 
     @property
     def upper(self) -> int | None:
