@@ -192,3 +192,11 @@ def test_wald_significance_of_a_logistic_fit_is_searched(slope, other):
         assert after.pvalues[2] <= 0.05
     else:
         assert (after.pvalues[2] < 0.05) != (model.pvalues[2] < 0.05)
+
+
+@pytest.mark.parametrize("coefficient", ["poverty", "single"])
+def test_a_bracket_that_time_has_left_open_says_so(coefficient):
+    fit = ist.from_statsmodels(sm.OLS(CRIME["murder"], CRIME_X).fit())
+    found = fit.inference("HC2").breakdown(coefficient, budget_seconds=0.0)
+    assert not found.exact
+    assert found.limit == "the budget ran out"

@@ -229,5 +229,6 @@ def test_the_deviance_of_counts_near_their_means_keeps_its_digits(apart):
             float(2 * (Decimal(one) * (Decimal(one) / Decimal(mean)).ln() - (Decimal(one) - Decimal(mean))))
             for one, mean in zip(y.tolist(), mu.tolist(), strict=True)
         ]
-    # Beyond a thousandth terms cancel to 1e-6 of them at worst.
-    np.testing.assert_allclose(families.Poisson().deviance(y, mu, mu), exact, rtol=1e-9, atol=0.0)
+    # The series leaves out 3e-13; beyond a thousandth terms cancel to 1e-6 of them at worst.
+    rtol = 1e-12 if abs(apart) < 1e-3 else 1e-9
+    np.testing.assert_allclose(families.Poisson().deviance(y, mu, mu), exact, rtol=rtol, atol=0.0)

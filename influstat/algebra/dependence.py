@@ -33,7 +33,7 @@ def fractional_null(null: FloatArray) -> FloatArray | None:
     """
     pivots = qr(null.T, mode="r", pivoting=True)[1][: null.shape[1]]
     try:
-        basis = null @ np.linalg.inv(null[pivots])
+        basis = np.linalg.solve(null[pivots].T, null.T).T
     except LinAlgError:
         return None
     whole = np.empty_like(basis)

@@ -105,6 +105,7 @@ class Downdate:
         self.headroom[which[known]] = smallest
         safe = np.flatnonzero(known)[smallest > max(least, TINY)]
         if safe.size:
+            # Inverses, since NumPy solves no triangles together: eigenvalues are within `least` and 1.
             inverses = np.linalg.inv(np.linalg.cholesky(matrices[safe]))
             slot = np.full(len(self._first), -1)
             slot[which[safe]] = np.arange(len(safe))

@@ -81,7 +81,7 @@ class ExpandedVariances:
         least = smallest_eigenvalues(hessian)
         usable &= (missing <= SHARP * least) & (least > HEADROOM)
         hessian[~usable] = np.eye(len(columns))
-        inverse = np.linalg.inv(hessian)
+        inverse = np.linalg.inv(hessian)  # all of it is traced; eigenvalues are above HEADROOM, or it is I
         edf = len(expansion.theta) - left * (inverse.reshape(len(left), -1) @ self._penalty.ravel())
         total = float(counts.sum()) - counts[groups.members]
         variance = np.einsum("kaj,aj->kj", inverse @ self._units, self._units)
