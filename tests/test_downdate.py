@@ -47,9 +47,9 @@ def test_norms_and_solutions_are_those_of_what_is_left(seed, sets):
     truth = np.array([inverses[j] @ columns[:, j] for j in k]).T
     np.testing.assert_allclose(solved, truth, rtol=1e-9, atol=1e-9 * np.abs(truth).max())
     last = [len(groups) - 1]
-    np.testing.assert_array_equal(
-        downdate.solve_each(z[:, last], np.array(last)), downdate.solve_each(z[:, k])[:, last]
-    )
+    # BLAS sums other numbers of columns in another order, so that they agree as the solutions above do.
+    alone, among = downdate.solve_each(z[:, last], np.array(last)), downdate.solve_each(z[:, k])[:, last]
+    np.testing.assert_allclose(alone, among, rtol=1e-9, atol=1e-9 * np.abs(among).max())
 
 
 @pytest.mark.parametrize("sets", [[[0]], [[0, 1]], [[0, 1, 2, 3, 4, 5]]])
