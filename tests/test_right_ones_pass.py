@@ -121,6 +121,12 @@ def cox(seed):
 def test_a_row_whose_loss_is_constant_but_for_rounding_has_no_kink(seed):
     fit = ist.Fit.minimise(cox(seed))
     check_risk(fit.risk, convex=False, seed=seed).assert_ok()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_a_fit_with_a_row_whose_loss_is_constant_but_for_rounding_passes(seed):
+    fit = ist.Fit.minimise(cox(seed))
     check_fit(fit, convex=False, seed=seed).assert_ok()
     check_influence(fit, rows=[seed + 1], seed=seed).assert_ok()
 
