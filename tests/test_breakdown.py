@@ -101,7 +101,7 @@ FEW = [
 )
 def test_counts_and_brackets_of_known_data(name, coefficient):
     *counts, found, proven = COUNTS[name, coefficient]
-    answer = fit_of(name).breakdown(coefficient, budget_seconds=12.0)
+    answer = fit_of(name).breakdown(coefficient, budget_seconds=5.0)
     assert list(answer.counts.values()) == counts
     assert answer.upper == found
     assert proven <= answer.lower <= found
