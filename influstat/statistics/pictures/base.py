@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from influstat.errors import InvalidArgument
-from influstat.input.printing import short
+from influstat.input.printing import as_drawn, short
 from influstat.input.settings import text
 from influstat.input.validation import FloatArray
 from influstat.input.warning import unsaid
@@ -87,7 +87,7 @@ class Pictures:
             if known.count(name) == 1:
                 k = known.index(name)
                 values = self._diagnostics(kind).to_numpy()[:, k]
-                return values, f"{kind.upper()} of {self._fit.names[k]}", kind
+                return values, f"{kind.upper()} of {as_drawn(self._fit.names[k])}", kind
         measures = ", ".join([*SINGLE, *P_VALUES])
         need = f"be one of {measures}, or dfb_ or dfbeta_ before the name of one coefficient"
         raise InvalidArgument("measure", need, f"is {short(name)}", "Pass one of these.")

@@ -9,6 +9,7 @@ import numpy as np
 
 from influstat.errors import Unsupported
 from influstat.input.labels import label_name
+from influstat.input.printing import as_drawn
 from influstat.input.settings import flag
 from influstat.input.validation import whole_number
 from influstat.losses.base import constant_second
@@ -44,12 +45,8 @@ class ColumnPictures(Pictures):
             Name or position of the coefficient.
         names : int
             How many rows of largest pull on the line are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -83,7 +80,7 @@ class ColumnPictures(Pictures):
                 x,
                 y,
                 float(self._fit.theta[j]),
-                xlabel=f"{self._fit.names[j]} | others",
+                xlabel=f"{as_drawn(self._fit.names[j])} | others",
                 ylabel="response | others" if squared else "working response | others",
                 row_labels=self._fit.row_labels,
                 names=names,
@@ -113,12 +110,8 @@ class ColumnPictures(Pictures):
             Draw the local mean (lowess with two thirds of the rows).
         names : int
             How many rows of largest pull on the line are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -150,7 +143,7 @@ class ColumnPictures(Pictures):
                 x,
                 y,
                 float(self._fit.theta[j]),
-                xlabel=self._fit.names[j],
+                xlabel=as_drawn(self._fit.names[j]),
                 ylabel="component + residual",
                 smooth=smooth,
                 row_labels=self._fit.row_labels,
@@ -180,12 +173,8 @@ class ColumnPictures(Pictures):
             As for `Fit.report`, whose table this draws.
         names : int
             How many rows or groups have a line.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -237,12 +226,8 @@ class ColumnPictures(Pictures):
             As for `Fit.leave_groups_out`.
         names : int
             How many groups that move it most are marked and, where there is room, named.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -279,7 +264,7 @@ class ColumnPictures(Pictures):
         with drawing() as plots:
             drawn: Axes = plots.influence_index(
                 removal.delta[:, j],
-                name=f"change of {fit.names[j]}",
+                name=f"change of {as_drawn(fit.names[j])}",
                 row_labels=np.array(list(map(label_name, removal.labels)), dtype=object),
                 names=names,
                 threshold=limit,

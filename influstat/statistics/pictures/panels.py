@@ -40,12 +40,8 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
             As for `qq`.
         names : int
             How many rows are named in each panel, where there is room.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------
@@ -111,12 +107,8 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
             Whose thresholds are drawn, as `Fit.flags` has them; None for no lines.
         names : int
             How many of the largest are marked and, where there is room, named, in each panel.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------
@@ -180,12 +172,8 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
             Panels beside each other in a new figure.
         names : int
             How many rows of largest pull on the line are named in each panel, where there is room.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------
@@ -238,12 +226,8 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
             Panels beside each other in a new figure.
         names : int
             How many rows of largest pull on the line are named in each panel, where there is room.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------

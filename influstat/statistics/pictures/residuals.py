@@ -49,12 +49,8 @@ class ResidualPictures(Pictures):
             Draw the local mean of the residuals (lowess with two thirds of the rows).
         names : int
             How many rows of largest absolute residual are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -123,12 +119,8 @@ class ResidualPictures(Pictures):
             Draw the local mean (lowess with two thirds of the rows): where it rises, so does the spread.
         names : int
             How many of the largest are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -198,12 +190,8 @@ class ResidualPictures(Pictures):
             Of the simulation.
         names : int
             How many rows of largest absolute residual are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------

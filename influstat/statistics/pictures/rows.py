@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
+from influstat.input.printing import as_drawn
 from influstat.input.settings import entries
 from influstat.input.validation import choice, whole_number
 from influstat.statistics.flags import RULES, rules_of
@@ -34,12 +35,8 @@ class RowPictures(Pictures):
         ----------
         names : int
             How many rows of largest Cook's distance are coloured and, where there is room, named.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -106,12 +103,8 @@ class RowPictures(Pictures):
             None for no line.
         names : int
             How many of the largest are marked and, where there is room, named.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -179,12 +172,8 @@ class RowPictures(Pictures):
             How many of the largest are marked and, where there is room, named, in each panel.
         columns : int
             Panels beside each other in a new figure.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per coefficient.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per coefficient.
 
         Returns
         -------
@@ -217,7 +206,7 @@ class RowPictures(Pictures):
         table = self._diagnostics("dfbetas").to_numpy()
         with drawing() as plots:
             drawn: NDArray[Any] = plots.influence_panels(
-                {self._fit.names[k]: table[:, k] for k in chosen},
+                {as_drawn(self._fit.names[k]): table[:, k] for k in chosen},
                 row_labels=self._fit.row_labels,
                 names=names,
                 threshold=limit,
@@ -238,12 +227,8 @@ class RowPictures(Pictures):
         ----------
         names : int
             How many rows of largest Cook's distance are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
