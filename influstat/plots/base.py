@@ -230,8 +230,11 @@ def drawn(labels: NDArray[Any], **columns: FloatArray) -> NDArray[np.bool_]:
     """Return which rows hold no nan, shape (n,); warn of the others, which are not drawn, as R does."""
     missing = np.isnan(np.array(list(columns.values()))).any(axis=0)
     if missing.all():
-        need, was = "hold a number in some row", "holds a nan in every row"
-        raise InvalidArgument(" and ".join(columns), need, was, f"Nothing can be drawn. {LEVERAGE_ONE}")
+        *others, last = columns
+        one = next((name for name, values in columns.items() if np.isnan(values).all()), None)
+        need = "hold a number in some row" + ("" if one else f" in which {' and '.join(others)} do")
+        was = f"holds a nan in every {'row' if one else 'such row'}"
+        raise InvalidArgument(one or last, need, was, f"Nothing can be drawn. {LEVERAGE_ONE}")
     if missing.any():
         first = labels[int(np.argmax(missing))]
         doubt(

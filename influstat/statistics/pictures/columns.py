@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from influstat.errors import Unsupported
+from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
 from influstat.input.printing import as_drawn
 from influstat.input.settings import flag
@@ -73,7 +73,8 @@ class ColumnPictures(Pictures):
         ('response | others', 3.5)
         """
         names, j = whole_number("names", names, at_least=0), position_of(self._fit, column, "column")
-        x, y = added_variable(self._fit, j)
+        with self._another():
+            x, y = added_variable(self._fit, j)
         squared = constant_second(require_linear(self._fit.risk, "residuals").loss) is not None
         with drawing() as plots:
             drawn: Axes = plots.coefficient_slope(
@@ -137,7 +138,8 @@ class ColumnPictures(Pictures):
         """
         names, j = whole_number("names", names, at_least=0), position_of(self._fit, column, "column")
         smooth = flag("smooth", smooth)
-        x, y = partial_residuals(self._fit, j)
+        with self._another():
+            x, y = partial_residuals(self._fit, j)
         with drawing() as plots:
             drawn: Axes = plots.coefficient_slope(
                 x,
@@ -259,7 +261,7 @@ class ColumnPictures(Pictures):
         if np.isnan(removal.delta[:, j]).any():  # other coefficients are not drawn
             announced(removal)
         limit = None
-        with suppress(Unsupported):
+        with suppress(InvalidArgument):  # no variance, or no more rows than coefficients
             limit = float(inference(fit).table.standard_errors[j])
         with drawing() as plots:
             drawn: Axes = plots.influence_index(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from influstat.statistics.pictures.factors import FactorPictures
 from influstat.statistics.pictures.influences import InfluencePictures
-from influstat.statistics.pictures.levels import LevelPictures
 from influstat.statistics.pictures.losses import LossPictures
 from influstat.statistics.pictures.panels import PanelPictures
 
 
-class FitPlots(PanelPictures, LevelPictures, InfluencePictures, FactorPictures, LossPictures):
+class FitPlots(PanelPictures, InfluencePictures, FactorPictures, LossPictures):
     """The standard pictures of a fit; `fit.plot` is one of these.
 
     Every picture takes the `names`, `title`, `size` and `ax` of `influstat.plots`, whose functions draw the

@@ -71,7 +71,8 @@ class LevelPictures(Pictures):
         ['no', 'yes']
         """
         names, fit = whole_number("names", names, at_least=0), self._fit
-        found, left = categorical(fit, factor), working(fit)
+        with self._another():
+            found, left = categorical(fit, factor), working(fit)
         for j in found.columns:
             position_of(fit, int(j), "factor")  # refuses what the rows do not determine
         effects = found.values @ fit.theta[found.columns]
