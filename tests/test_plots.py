@@ -58,7 +58,7 @@ def test_axes_are_labelled(name):
 @pytest.mark.parametrize("name", CALLS)
 def test_colours_are_of_the_colour_blind_safe_palette_or_grey(name):
     call, _ = CALLS[name]
-    allowed = {to_hex(colour) for colour in (*base.CYCLE, base.GREY, base.YELLOW, "white")}
+    allowed = {to_hex(colour) for colour in (*base.class_colours(), base.GREY, base.YELLOW, "white")}
     for ax in np.atleast_1d(call(None)):
         for line in ax.lines:
             assert to_hex(line.get_color()) in allowed

@@ -175,6 +175,11 @@ def escaped(name: Any) -> Any:
     return name.translate(SPECIAL) if isinstance(name, str) else name
 
 
+def as_drawn(name: str) -> str:
+    """Return a name as matplotlib draws it as it stands: a $ in it starts no formula."""
+    return name.replace("$", r"\$")
+
+
 def short(value: Any) -> str:
     """Return the repr of `value` in at most 60 characters: the shape of an array, the length of a dict."""
     dimensions = getattr(value, "ndim", 0)

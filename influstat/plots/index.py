@@ -43,8 +43,6 @@ def influence_index(
         Any diagnostic: Cook's distance, leverage, DFBETA, studentised residual, `Scores.removal`.
     name : str
         What it is, with its unit.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     names : int
         How many rows furthest from the origin are marked and, where there is room, named.
     threshold : float, optional
@@ -57,12 +55,8 @@ def influence_index(
         Where stems start: what a row without influence has.
     unit : str
         What has a value each, in the singular.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -126,12 +120,8 @@ def influence_panels(
         As for `influence_index`, in each panel.
     columns : int
         Panels beside each other in a new figure.
-    title : str, optional
-        Above the figure.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : sequence of Axes, optional
-        One per measure.
+    title, size, ax
+        As for all pictures: see `influstat.plots`; one Axes per measure.
 
     Returns
     -------
