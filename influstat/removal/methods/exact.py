@@ -31,7 +31,6 @@ FINE = 4e-15  # relative gradient at which a removal is done at once; below STAT
 STALLED = 0.5  # contraction above which a removal below STATIONARY is at its rounding floor
 TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own
 SWEEPS = 60
-UNSEEN = 0.1  # of that: what a step in float32 may leave of the gradient without its being measured
 FAR = 5.0  # c |x_j'delta| beyond which an unpenalised minimum might be a flight to infinity
 MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
@@ -182,7 +181,7 @@ class Chord:
         """Take Newton steps from trial points whose gradients are known; return those that go on, moved.
 
         Steps of the chord method, `step` the first, in float32 (`rough`, fact 2); those whose gradient, then
-        known to six digits, has fallen so far that it needs no measurement (fact 3) are done.
+        known to six digits, has fallen so far with what is not seen of it (fact 3) are done.
 
         Returns
         -------
@@ -196,14 +195,13 @@ class Chord:
             gradient, moved = rough.bent(bends if len(left) == len(active) else bends[:, left], step)
             far[left] += moved
             measure = (np.abs(gradient) / scales[:, left]).max(axis=0)
-            unseen = rough.c * far[left] * np.exp(2.0 * rough.c * far[left]) * before[left]
-            settled = measure <= FINE
-            done[left] = settled & (unseen <= UNSEEN * FINE)
+            measure += rough.c * far[left] * np.exp(2.0 * rough.c * far[left]) * before[left]
+            done[left] = measure <= FINE
             norms = np.linalg.norm(gradient, axis=0) + EPSILON * np.linalg.norm(scales[:, left], axis=0)
             finished = left[done[left]]
             self.norms[active[finished]] = norms[done[left]]
             self._measure[active[finished]] = measure[done[left]]
-            on = ~settled & (measure <= TOO_SLOW * last[left]) & (unseen <= measure)
+            on = ~done[left] & (measure <= TOO_SLOW * last[left])
             last[left] = measure
             left = left[on]
             if not left.size:
