@@ -185,7 +185,8 @@ def exact(folder, n, workers):
 def in_process(kind, folder, n, workers):
     """Return what a process of its own reports."""
     command = [sys.executable, __file__, "--child", kind, str(folder), str(n), str(workers)]
-    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # workers are counted, not BLAS's own threads
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=alone)
     return json.loads(run.stdout.splitlines()[-1])
 
 
