@@ -9,13 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.algebra.rounding import unit_rounding
 from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs.candidates import KEPT, MORE, Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope
 from influstat.sets.proofs.leverage_bounds import LeverageBounds, quartic, vectors
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.remainder import Remainder, gamma
-from influstat.sets.proofs.sums import largest_among, largest_sum
+from influstat.sets.proofs.sums import (
+    MANY,
+    SAMPLED,
+    fewest,
+    kth_largest,
+    largest_among,
+    largest_places,
+    largest_sum,
+)
 from influstat.sets.question import coefficient_of, question
 from influstat.sets.search.without import Downdates
 from tests.breakdown_cases import problem
@@ -48,6 +57,36 @@ def test_conditioned_sums_bound_every_set_that_counts(seed, k):
     assert bound >= max(sums, default=0.0)
     assert bound <= largest_sum(values, k)
     assert largest_sum(values, k) >= top(values, k)
+
+
+ORDERS = {
+    "any": lambda values: values,
+    "sorted": np.sort,
+    # the sample of every so many values sees only the largest, or none of them
+    "largest where the sample looks": lambda values: np.sort(values)[::-1].reshape(-1, SAMPLED).T.ravel(),
+    "largest beside the sample": lambda values: np.sort(values).reshape(-1, SAMPLED).T.ravel(),
+    "ties": np.round,
+    "all alike": np.ones_like,
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("k", [1, 30, 700, 7000, 2 * MANY])
+def test_selections_of_many_values_agree_with_sorting(order, k):
+    values = ORDERS[order](np.random.default_rng(0).normal(size=2 * MANY))
+    ordered = np.sort(values)[::-1]
+    positive = np.cumsum(np.maximum(ordered, 0.0))
+    rounding = 4.0 * unit_rounding(k)  # sums in another order
+    assert largest_sum(values, k) == pytest.approx(positive[k - 1], rel=rounding)
+    assert values[largest_places(values, k)].sum() == pytest.approx(positive[k - 1], rel=rounding)
+    if k < len(values):
+        assert kth_largest(values, k) == ordered[k - 1]
+    for part in (0.999, 1.0 - 1e-9, 1.001):
+        need = part * positive[k - 1]
+        first = int(np.searchsorted(np.cumsum(ordered[ordered > 0.0]), need)) + 1
+        assert fewest(values, need) == (
+            first if first <= min((ordered > 0.0).sum(), len(values) - 1) else None
+        )
 
 
 @given(seed=SEEDS, k=st.integers(1, 12), mix=st.lists(st.floats(0.0, 3.0), min_size=6, max_size=6))

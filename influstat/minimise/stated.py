@@ -19,11 +19,11 @@ class Stated:
     kind : str
         The covariance.
     groups : array_like, shape (n,) or (n, 2), or None
-        Clusters, one-way or two-way.
+        Clusters, one-way or two-way; series or periods.
     lag_weights : ndarray, shape (lags + 1,), or None
         The kernel at lags 0, 1, ... of a covariance robust to autocorrelation.
-    correction : bool or None
-        Whether the small-sample factor is taken; None for what is usual for the kind.
+    correction : bool, "observations", "clusters" or None
+        Whether the small-sample factor is taken, and by what; None for what is usual for the kind.
     dispersion : float, "X2", "dev" or None
         The variance of y at unit weight where it is held fixed, or how it is estimated; None for what the
         loss says.
@@ -68,7 +68,7 @@ class Stated:
     kind: str = "model"
     groups: Any = None
     lag_weights: FloatArray | None = None
-    correction: bool | None = None
+    correction: bool | str | None = None
     dispersion: float | str | None = None
     information: str = "observed"
     counts: FloatArray | None = None

@@ -33,6 +33,7 @@ from influstat.partitioned.removal.leave_out import PartitionedRemoval
 from influstat.partitioned.removal.wide import newton_top
 from influstat.partitioned.risk import PartitionedRisk
 from influstat.partitioned.runners.base import Work
+from influstat.partitioned.start import minimised
 from influstat.risks.protocol import described
 from influstat.solvers import Solver
 
@@ -107,7 +108,7 @@ class PartitionedFit(GroupQuestions):
         risk : PartitionedRisk
             What to minimise.
         start : array_like, shape (p,), optional
-            Where to start; zeros when left out.
+            Where to start. When left out, at zeros, or of many partitions at the minimum over a few of them.
         max_iterations : int
             Most Newton steps, each a pass over the data.
 
@@ -125,9 +126,7 @@ class PartitionedFit(GroupQuestions):
         limit = whole_number("max_iterations", max_iterations, at_least=1)
         if start is not None:
             start = vector("start", start, len(risk.names), per="coefficient")
-        descended: Any = risk
-        theta = minimise(descended, start=start, max_iterations=limit).theta
-        fit = cls(risk, theta, tolerance=np.inf)
+        fit = cls(risk, minimised(risk, start, limit), tolerance=np.inf)
         fit.warn_of_few_digits()
         return fit
 

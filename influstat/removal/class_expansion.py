@@ -99,8 +99,7 @@ class ClassExpansion:
         first = self.slopes[members] if slopes is None else slopes
         first = self.rows.weights[members, None] * first
         each = np.einsum("sa,sq->aqs", first, self.rows.design.rows(members))
-        summed = each if groups.single else np.add.reduceat(each, groups.starts[:-1], axis=2)
-        return self.rows.coefficients(summed)
+        return self.rows.coefficients(groups.added(each, axis=2))
 
     # -- sizes, for what rounding can do ------------------------------------------------------------
 
@@ -118,7 +117,7 @@ class ClassExpansion:
         total = rows.design.absolute_transpose_dot(self._row_sizes).T
         total = rows.coefficients(total) + np.abs(self.penalty_gradient)
         each = np.einsum("sa,sq->aqs", self._row_sizes[members], np.abs(rows.design.rows(members)))
-        gone = rows.coefficients(np.add.reduceat(each, groups.starts[:-1], axis=2))
+        gone = rows.coefficients(groups.added(each, axis=2))
         return np.asarray(np.maximum(total[:, None] - gone, 1e-12 * total[:, None] + np.finfo(float).tiny))
 
     def slip(self, size: FloatArray) -> FloatArray:

@@ -131,7 +131,12 @@ class Expansion:
         """Return sum_{i in S_k} w_i l1_i x_i for every group, shape (p, K)."""
         x = self.risk.design.rows(groups.members)
         x *= self.first[groups.members][:, None]
-        return np.asarray(x.T if groups.single else np.add.reduceat(x, groups.starts[:-1], axis=0).T)
+        return groups.added(x).T
+
+    def own_movement(self, groups: Groups, x: FloatArray, delta: FloatArray) -> FloatArray:
+        """Return x_i'delta_k of every row i of every group k, x those rows, shape (s,)."""
+        own = delta if groups.single else delta[:, groups.owners]
+        return np.asarray(np.einsum("mp,pm->m", x, own))
 
     def left(self, groups: Groups) -> FloatArray:
         """Return c_k, the share of the penalty that stays, shape (K,)."""
@@ -214,6 +219,24 @@ class Remainder:
         """Return which rows of a tile have left, and for which removals."""
         gone = slice(*np.searchsorted(self._rows, [rows.start, rows.stop]))
         return self._rows[gone] - rows.start, self._columns[gone]
+
+    def quadratic_gradients(self, delta: FloatArray) -> FloatArray:
+        """Return the same of a quadratic risk at theta-hat + delta_k, shape (p, K), without a pass over X.
+
+        It is grad F_k(theta-hat) + S_-k delta_k then.
+
+        Returns
+        -------
+        ndarray, shape (p, K)
+        """
+        expansion, groups = self.expansion, self.groups
+        result = self.gradients_at_center()
+        result += expansion.data_hessian @ delta
+        result += self.factors * expansion.penalty_hessian.dot(delta)
+        x = expansion.risk.design.rows(groups.members)
+        x *= (expansion.second[groups.members] * expansion.own_movement(groups, x, delta))[:, None]
+        result -= groups.added(x).T
+        return result
 
     def rough(self) -> Rough | None:
         """Return what finds gradients in float32, where that pays."""

@@ -62,16 +62,16 @@ def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Rem
 def announced(removal: Removal) -> Removal:
     """Return the removals; warn once for each fit of those that hold a nan, and of other local minima."""
     doubt_elsewhere(removal)
-    bad = np.flatnonzero(np.isnan(removal.theta).any(axis=1))
-    reasons = [text for k in bad if (text := removal.status[k]) and text != NOT_DONE]
-    if reasons:
-        first = next(k for k in bad if removal.status[k] == reasons[0])
+    marked = np.array([k for k, text in enumerate(removal.status) if text not in ("", NOT_DONE)], dtype=int)
+    bad = marked[np.isnan(removal.theta[marked]).any(axis=1)]
+    if bad.size:
+        first = int(bad[0])
         single = removal.groups.single
         row = f", row {label_text(removal.fit.row_labels[removal.rows[first]])}" if single else ""
         doubt_once(
             removal.fit,
-            f"{len(reasons)} of {len(removal.groups)} removals hold coefficients that are nan (`status` says "
-            f"why). The first{row}: {reasons[0]}",
+            f"{len(bad)} of {len(removal.groups)} removals hold coefficients that are nan (`status` says "
+            f"why). The first{row}: {removal.status[first]}",
             removal.method,
         )
     elif removal.fit.lost:
@@ -271,8 +271,12 @@ def marked_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal
 
 def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -> Removal:
     """Return all removals as one; an interrupt marks those not done, or passes where the `whole` counts."""
+    parts, theta, done = list[Removal](), np.empty((len(groups), fit.risk.shape[1])), 0
     # What ranks or adds up removals needs every one of them.
-    parts = list(in_blocks(fit, groups, method) if whole else marked_blocks(fit, groups, method))
+    for part in in_blocks(fit, groups, method) if whole else marked_blocks(fit, groups, method):
+        place = slice(done, done := done + len(part.groups))
+        theta[place] = part.theta
+        parts.append(replace(part, theta=theta[place]))
     measured = [part.measured_norm for part in parts if part.measured_norm is not None]
     partly = any(part.determined is not None for part in parts)
     inner = [part.inner for part in parts if part.inner is not None]
@@ -280,7 +284,7 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
         fit,
         method,
         groups,
-        np.concatenate([part.theta for part in parts]),
+        theta,
         np.concatenate([part.converged for part in parts]),
         tuple(text for part in parts for text in part.status),
         np.concatenate(measured) if len(measured) == len(parts) else None,

@@ -13,10 +13,11 @@ from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.order import PROVERS
 from influstat.sets.proofs.quick import Quick
+from influstat.sets.proofs.sums import fewest
 from influstat.sets.proofs.two_groups import two_groups
 from influstat.sets.question import Question, labels_of
 from influstat.sets.result import Breakdown, why_none
-from influstat.sets.search.counts import Counts, count
+from influstat.sets.search.counts import Counts
 from influstat.sets.search.greedy import greedy
 from influstat.sets.search.search import Search
 
@@ -90,9 +91,9 @@ class _Work:
 
     def _count(self) -> None:
         distance = abs(self.asked.value - self.asked.at)
-        self.counts["first_order"] = count(self.effects.first_order, distance)
+        self.counts["first_order"] = fewest(self.effects.first_order, distance)
         if self.effects.rescaled is not None:
-            self.counts["rescaled"] = count(self.effects.rescaled, distance)
+            self.counts["rescaled"] = fewest(self.effects.rescaled, distance)
         if self.quick is not None:
             self.counts["score"] = self.quick.score_count()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.rounding import EPSILON
 from influstat.algebra.symmetric import Matrix
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.input.design import Design
@@ -18,7 +19,7 @@ from influstat.risks.penalties.moved import Moved
 
 STEPS = 200  # of Newton's method, at most
 HALVINGS = 5  # of the way to a threshold that Newton's method does not reach at once
-REFINEMENTS = 3  # of t0 where the Hessian is constant, and of u: each gains as many digits as the factor has
+REFINEMENTS = 3  # of t0 where the Hessian is constant, and of u, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +67,21 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
         theta = _approached(risk, a, at, near, nuisance, HALVINGS)
     h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(theta)))
     basis, relative = _whitened(risk, theta, h, nuisance)
-    for _ in range(REFINEMENTS * risk.quadratic):
+    refinements = _refinements(relative)
+    for _ in range(refinements if risk.quadratic else 0):
         theta = theta - basis.T @ (basis @ (risk.gradient(theta) * risk.total_weight))
     theta = theta + (at - float(a @ theta)) * along
     hessian, u = risk.penalty.hessian(theta), along
-    for _ in range(REFINEMENTS):
+    for _ in range(refinements):
         image = risk.design.transpose_dot(h * risk.design.dot(u)) + hessian.dot(u)
         u = u - basis.T @ (basis @ image)
     return Constrained(theta, u, basis, h, relative)
+
+
+def _refinements(relative: float) -> int:
+    """Return how many steps leave no more than rounding: each gains as many digits as the factor has."""
+    digits = -np.log(max(relative, EPSILON))
+    return REFINEMENTS if digits <= 0.0 else min(int(np.ceil(-np.log(EPSILON) / digits)) + 1, REFINEMENTS)
 
 
 def everywhere(risk: LinearRisk, theta: FloatArray) -> Constrained:

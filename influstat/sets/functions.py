@@ -21,9 +21,10 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.sets.breakdown import breakdown
 from influstat.sets.budget import INTERRUPTED, Budget
+from influstat.sets.proofs.sums import fewest
 from influstat.sets.question import Question, labels_of, question
 from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
-from influstat.sets.search.counts import Counts, count
+from influstat.sets.search.counts import Counts
 from influstat.sets.significance.answer import Bracketing
 from influstat.sets.thresholds import NEARER
 
@@ -121,7 +122,7 @@ def function_breakdown(
         side="above" if asked.sign > 0 else "below",
         units=units,
         total=total,
-        counts={"first_order": count(towards, abs(value - at))},
+        counts={"first_order": fewest(towards, abs(value - at))},
         upper=None if best is None else len(best),
         removed=labels_of(asked.units, [] if best is None else best),
         positions=np.zeros(0, dtype=np.intp) if best is None else best,

@@ -203,7 +203,7 @@ class CaseDerivatives:
 
     def _scaled(self, value: FloatArray, change: FloatArray, clusters: NDArray[np.intp] | None) -> FloatArray:
         """Return the change of k times value: HC1 and cluster have a factor k of N and edf."""
-        if self.setting.kind != "HC1" and not (self.setting.kind == "cluster" and self.setting.correction):
+        if not self.setting.factor_by:
             return change
         total = size(self.setting)
         left = total - taken(self.fit, self.setting)

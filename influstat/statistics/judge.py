@@ -49,7 +49,7 @@ def judge(
         used = count(fit, setting)[1] if setting.parameters is None else setting.parameters
         reference = Reference(quantile, used)
     else:  # where nothing is proven it still leads the search
-        corrected = setting.kind == "HC1" or (setting.kind == "cluster" and setting.correction)
+        corrected = setting.kind in ("HC1", "cluster") and bool(setting.factor_by)
         power = POWERS.get(setting.kind, 0.0)
         reference = RobustReference(quantile, taken(fit, setting), corrected, clusters is not None, power)
     text = f"the {100.0 * level:g} % interval, {setting.kind}"
@@ -85,8 +85,9 @@ def ratio_judge(fit: Minimum, setting: CovarianceSetting, level: float) -> Ratio
 def _unproven(fit: Minimum, setting: CovarianceSetting, use_t: bool) -> str:
     """Return why no proof covers this inference, "" where some do."""
     risk = as_linear(fit.risk)
-    if setting.kind not in PROVEN or len(setting.clusters) > 1:
-        two = ", two-way" if len(setting.clusters) > 1 else ""
+    two_way = setting.kind == "cluster" and len(setting.clusters) > 1
+    if setting.kind not in PROVEN or two_way:
+        two = ", two-way" if two_way else ""
         return f"no proof is derived for the {setting.kind!r} covariance{two}"
     if risk is None:
         return "the risk has no linear predictor per row"

@@ -24,7 +24,7 @@ from influstat.partitioned.sums import ArraySum
 from influstat.removal.leave_out import METHODS
 from influstat.removal.methods.base import BLOCK, Outcome, without
 from influstat.removal.methods.exact import Chord, own_newton
-from influstat.removal.methods.quadratic import ILL_CONDITIONED, REFINED
+from influstat.removal.methods.quadratic import ILL_CONDITIONED
 from influstat.removal.result import Removal
 from influstat.solvers import Cholesky
 
@@ -204,8 +204,7 @@ def _quadratic(
     delta: FloatArray,
 ) -> Outcome:
     """Return one Newton step, refined: the minimiser of a quadratic F_k."""
-    for _ in range(REFINED):
-        delta -= inverses.solve(center + inverses.product(delta))
+    delta -= inverses.solve(center + inverses.product(delta))
     gradients = center + inverses.product(delta)
     if inverses.reciprocal_condition < ILL_CONDITIONED:  # the Gram matrices have too few digits
         delta -= inverses.solve(remainder.gradients(expansion.theta[:, None] + delta))

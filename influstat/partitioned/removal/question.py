@@ -219,7 +219,7 @@ class LeaveOut(Question):
             assert self.sums is not None  # prepared for it
             return SecondOrderOfPart(expansion, self.sums).remove
         if expansion.risk.quadratic:
-            return ClosedForm(expansion, groups).remove
+            return ClosedForm(expansion, groups).measured
         newton = NewtonStep(expansion, groups)
         if self.method == "newton":
             return newton.remove

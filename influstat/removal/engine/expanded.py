@@ -216,10 +216,10 @@ class AllRows:
         products += packed(kept_z) @ (self._kept_weights * bend)
         members = groups.members
         x = risk.design.rows(members)
-        moved = np.einsum("mp,pm->m", x, delta[:, groups.owners])
+        moved = expansion.own_movement(groups, x, delta)
         second = risk.weights[members] * risk.loss.second(risk.y[members], expansion.eta[members] + moved)
         own = packed(self.anchor.whiten(x.T)) * second
-        products -= own if groups.single else np.add.reduceat(own, groups.starts[:-1], axis=1)
+        products -= groups.added(own, axis=1)
         result = unpacked(products, p) + self.whitened(expansion.data_hessian)
         result += left[:, None, None] * self.whitened(expansion.penalty_hessian.dense())
         far = self.largest * np.linalg.norm(u, axis=0)
@@ -245,7 +245,7 @@ class AllRows:
         expansion, risk = self.expansion, self.expansion.risk
         members: NDArray[np.intp] = groups.members
         x = risk.design.rows(members)
-        moved = np.einsum("mp,pm->m", x, delta if groups.single else delta[:, groups.owners])
+        moved = expansion.own_movement(groups, x, delta)
         slopes = risk.weights[members] * risk.loss.first(risk.y[members], expansion.eta[members] + moved)
         x *= slopes[:, None]
-        return np.asarray(x.T if groups.single else np.add.reduceat(x, groups.starts[:-1], axis=0).T)
+        return groups.added(x).T

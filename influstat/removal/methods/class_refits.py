@@ -61,7 +61,7 @@ class ClassSecondOrder(Method):
         taken = (1.0 - remainder.factors) * expansion.penalty_hessian.dot(first)
         curved = expansion.curved(groups)
         along = np.einsum("ps,ps->s", curved.columns, first[:, curved.parts.owners]) * curved.curvature
-        taken += np.add.reduceat(curved.columns * along, curved.parts.starts[:-1], axis=1)
+        taken += curved.parts.added(curved.columns * along, axis=1)
         second = self._inverse.solve(2.0 * taken - remainder.bend(first))
         theta = expansion.theta[:, None] + first + 0.5 * second
         return Outcome(theta, np.zeros(len(groups), dtype=np.bool_), [""] * len(groups))

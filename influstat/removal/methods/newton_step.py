@@ -30,10 +30,11 @@ class NewtonStep(Method):
 
     def step(self, remainder: LocalRemainder, inverse: Downdated) -> tuple[FloatArray, list[str]]:
         """Return the steps, shape (p, K), and the status of each removal."""
-        gradients = remainder.gradients_at_center()
-        delta = -inverse.center(gradients)
+        delta = inverse.newton_steps(remainder.gradients_at_center)
+        hard = np.flatnonzero(inverse.hard)
+        gradients = remainder.gradients_at_center() if hard.size else delta
         status = [""] * len(inverse.hard)
-        for k in np.flatnonzero(inverse.hard).tolist():
+        for k in hard.tolist():
             rows = remainder.groups[k]
             try:
                 delta[:, k] = -anew(self.expansion, rows, float(remainder.factors[k])).solve(gradients[:, k])

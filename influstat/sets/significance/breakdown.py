@@ -13,9 +13,10 @@ from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
+from influstat.sets.proofs.sums import fewest
 from influstat.sets.question import Question, coefficient_of, labels_of, signed_question
 from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
-from influstat.sets.search.counts import Counts, count
+from influstat.sets.search.counts import Counts
 from influstat.sets.significance.answer import Bracketing, Searched
 from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.pulled import Pulled
@@ -129,7 +130,7 @@ def significance_breakdown(
         side="above" if limit.side > 0 else "below",
         units=units,
         total=total,
-        counts={} if effects is None else {"first_order": count(effects, abs(limits[int(upper)]))},
+        counts={} if effects is None else {"first_order": fewest(effects, abs(limits[int(upper)]))},
         upper=None if best is None else len(best),
         removed=labels_of(asked.units, [] if best is None else best),
         positions=np.zeros(0, dtype=np.intp) if best is None else best,

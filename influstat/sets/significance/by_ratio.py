@@ -15,9 +15,10 @@ from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.rows import identified
+from influstat.sets.proofs.sums import fewest
 from influstat.sets.question import Question, coefficient_of, labels_of, signed_question
 from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
-from influstat.sets.search.counts import Counts, count
+from influstat.sets.search.counts import Counts
 from influstat.sets.significance.answer import Bracketing, Searched
 from influstat.sets.significance.likelihood_ratio import Ratio, RatioGain, RatioLose, RatioOppose
 from influstat.sets.significance.model_based import Lose, Oppose
@@ -132,7 +133,7 @@ def ratio_breakdown(
         side="above" if side > 0 else "below",
         units=units,
         total=total,
-        counts={"first_order": count(effects, abs(value - at))},
+        counts={"first_order": fewest(effects, abs(value - at))},
         upper=upper,
         removed=labels_of(asked.units, [] if best is None else best),
         positions=np.zeros(0, dtype=np.intp) if best is None else best,
