@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.input.printing import amount
 from influstat.input.ranking import Moves, Ranked
 from influstat.sets.budget import Budget
 from influstat.sets.drawn import Drawn
@@ -271,8 +272,7 @@ def why_none(upper: int | None, lower: int, most: int, units: str, *, search: bo
     if upper is not None:
         return ""
     if lower > most:
-        many = f"{most} {units[:-1]} does" if most == 1 else f"{most} {units} do"
-        return f"it is proven that no {many} it"
+        return f"it is proven that no {amount(most, units)} {'does' if most == 1 else 'do'} it"
     if budget.watch.stopped:
         return "interrupted"
     if not search:
