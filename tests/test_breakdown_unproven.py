@@ -1,4 +1,4 @@
-"""Significance by every covariance and loss: what no theorem covers is said so, and refits find what there is."""
+"""Significance where no theorem covers it is said to have no proof, and refits find what there is."""
 
 import numpy as np
 import pytest
