@@ -21,7 +21,14 @@ from tests.budget import examples
 pytestmark = pytest.mark.usefixtures("own_seconds")
 
 SEEDS = st.integers(0, 10**6)
-LAYOUTS = ["dummies and constant", "all dummies", "finer levels", "years too", "some clusters", "coarser levels"]
+LAYOUTS = [
+    "dummies and constant",
+    "all dummies",
+    "finer levels",
+    "years too",
+    "some clusters",
+    "coarser levels",
+]
 
 
 def indicators(label):
