@@ -195,7 +195,7 @@ def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArr
         return Minimum(space.risk, space.start, tolerance=np.inf), space.lift
     if chart is None:
         return in_use(fit) or (fit, None)
-    return fit.regular, chart.coordinates.lift
+    return fit.regular, chart.lift
 
 
 def _removal(
