@@ -391,6 +391,7 @@ def test_the_law_holds(law):
     law()
 
 
+@pytest.mark.dear
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("guard", GUARDS, ids=str)
 def test_the_law_needs_its_guard(guard, monkeypatch):

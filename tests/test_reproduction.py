@@ -70,6 +70,7 @@ LINES = ("OLS", "OLS, HC3 covariance", "WLS", "GLS, diagonal")  # whose minimum 
 CURVES = ("GLM ", "Logit", "Poisson")
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.name in LINES or case.name.startswith(CURVES)], ids=str
 )

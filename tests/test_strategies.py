@@ -193,6 +193,7 @@ def test_designs_shrink_to_zeros():
     assert np.array_equal(drawn.X, 4.0 * np.tile(np.eye(2), (3, 1)))
 
 
+@pytest.mark.slow
 def test_groups_shrink_to_single_rows():
     found = find(strategies.groups(8), lambda groups: len(groups) == 2, settings=SEARCH)
     assert sorted(group.tolist() for group in found) == [
