@@ -261,7 +261,7 @@ def test_the_path_ends_at_refits():
 # -- no small set is below ------------------------------------------------------------------------------
 
 
-@examples(60, full=2000)
+@examples(40, full=2000)
 @given(
     seed=seeds,
     loss=st.sampled_from(["squared", "logistic", "poisson"]),
@@ -320,7 +320,7 @@ def quantile(freedom):
     return float(stats.t.ppf(0.9, freedom))
 
 
-@examples(60, full=2000)
+@examples(40, full=2000)
 @given(
     seed=seeds,
     kind=st.sampled_from(["model", "HC0", "HC1", "HC2", "HC3", "cluster"]),

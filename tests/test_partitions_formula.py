@@ -62,7 +62,7 @@ def levels_of(formula):
 
 @pytest.mark.dear
 @pytest.mark.parametrize("name", FORMULAS)
-@examples(5)
+@examples(3)
 @given(sizes=cuts(), wide=st.sets(st.integers(0, 5)))
 def test_formulas_are_those_of_the_whole_table(name, sizes, wide):
     formula = FORMULAS[name]
