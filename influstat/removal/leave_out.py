@@ -19,7 +19,7 @@ from influstat.input.warning import doubt, doubt_once
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
-from influstat.removal.class_expansion import ClassExpansion
+from influstat.removal.class_expansion import ClassesOfRisk, ClassExpansion
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.elsewhere import doubt_elsewhere
 from influstat.removal.engine.class_plan import planned_classes
@@ -29,7 +29,7 @@ from influstat.removal.gradients import blocks
 from influstat.removal.in_use import in_use
 from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.base import Method, Outcome, without
-from influstat.removal.methods.class_refits import ClassesOfRisk, ClassRefit, ClassSecondOrder
+from influstat.removal.methods.class_refits import ClassRefit
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
@@ -114,7 +114,7 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
 def _class_method(expansion: ClassesOfRisk, groups: Groups, method: str) -> Method:
     """Return the method for rows with one predictor per class."""
     if method == "second_order":
-        return ClassSecondOrder(expansion)
+        return SecondOrder(expansion)
     try:
         return NewtonStep(expansion, groups) if method == "newton" else ClassRefit(expansion, groups)
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share

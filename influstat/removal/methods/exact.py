@@ -18,13 +18,14 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
+from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.engine.chord import ExpandedSum, Refits, at_once, refits
 from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
-from influstat.removal.local import Local, LocalRemainder
 from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.newton_step import NewtonStep
+from influstat.removal.remaining import Remaining
 from influstat.removal.rough import Rough, Single
 
 FINE = 4e-15  # relative gradient at which a removal is done at once; below STATIONARY once it stalls
@@ -38,7 +39,9 @@ MANY = 2**20  # coefficients of removals handed over together where few need suc
 class SharedRefit(Method):
     """Minimisers of F_k, each with its gradient; on `rows`, the sum that is expanded, where there is one."""
 
-    def __init__(self, expansion: Local, groups: Groups, operations: float, rows: ExpandedSum | None) -> None:
+    def __init__(
+        self, expansion: AnyExpansion, groups: Groups, operations: float, rows: ExpandedSum | None
+    ) -> None:
         self.expansion, self.operations, self._rows = expansion, operations, rows
         self._newton = NewtonStep(expansion, groups)
         if rows is not None:  # so that the few that the expansion leaves share their sums
@@ -120,7 +123,7 @@ class Chord:
     """The shared iteration; afterwards `theta`, `norms`, `done`, and `left` for those not done."""
 
     def __init__(
-        self, expansion: Local, remainder: LocalRemainder, inverse: Downdated, start: FloatArray
+        self, expansion: AnyExpansion, remainder: Remaining, inverse: Downdated, start: FloatArray
     ) -> None:
         self._expansion, self._groups, self._inverse = expansion, remainder.groups, inverse
         self._scales = self._expansion.scales(remainder.groups)
@@ -172,7 +175,7 @@ class Chord:
             return active, trial[:, on] + step
         return self._refined(rough, bends if on.all() else bends[:, on], active, trial[:, on], step)
 
-    def _part(self, active: Indices) -> LocalRemainder:
+    def _part(self, active: Indices) -> Remaining:
         return self._expansion.remainder(self._groups.take(active))
 
     def _refined(
@@ -225,7 +228,7 @@ class Chord:
             self.done[done[~(concordance * moved <= FAR)]] = False
 
 
-def own_newton(expansion: Local, rows: Indices, start: FloatArray) -> FloatArray:
+def own_newton(expansion: AnyExpansion, rows: Indices, start: FloatArray) -> FloatArray:
     """Return the minimiser without the rows by Newton's method of its own, or raise why there is none."""
     part = expansion.left_over(rows)
     try:
