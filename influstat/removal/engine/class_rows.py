@@ -36,7 +36,7 @@ from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.class_anchor import SoftmaxAnchor
 from influstat.removal.class_expansion import ClassExpansion, slopes_of
-from influstat.removal.engine.class_plan import BOUNDS, counted
+from influstat.removal.engine.class_plan import BOUNDS, counted, planned_classes
 from influstat.removal.engine.expanded import AT_ONCE, Expanded, remainders
 from influstat.removal.engine.plan import Plan
 from influstat.removal.engine.tensors import Tensors
@@ -135,3 +135,9 @@ class ClassRows:
         shift = np.einsum("sq,qas->sa", expansion.rows.design.rows(members), columns[:, :, groups.owners])
         eta = expansion.eta[members] + shift
         return expansion.own_slopes(groups, slopes_of(eta[:, :, None], expansion.rows.y[members])[:, :, 0])
+
+
+def planned_rows(expansion: ClassExpansion, groups: Groups) -> tuple[Plan, ClassRows | None]:
+    """Return the plan for these removals, and the expanded sum where that has one."""
+    plan, anchor = planned_classes(expansion, groups)
+    return plan, None if anchor is None or plan.order == 2 else ClassRows(expansion, anchor, plan)

@@ -92,27 +92,20 @@ class AllRows:
 
     Parameters
     ----------
-    expansion : Expansion
-        Slopes and curvatures at theta-hat.
-    anchor : Anchor
-        C >= X' diag(w l2) X, whose coordinates are used.
-    kept : ndarray of int
-        The rows that are kept as they are.
-    fourth : bool
-        Whether T4 is built.
+    expansion, anchor : Expansion and Anchor
+        Slopes and curvatures at theta-hat, and C >= X' diag(w l2) X, whose coordinates are used: of all rows,
+        or of some with sums over all.
+    kept : KeptRows
+        The rows of all that are kept as they are.
+    place : ndarray of int
+        Of each row of `expansion` among those kept, -1 for the others.
+    largest : float
+        The largest |z_j| of all rows that are not kept.
+    tensors : Tensors
+        Sums over all rows that are not kept.
     """
 
-    def __init__(self, expansion: Expansion, anchor: Anchor, kept: Indices, *, fourth: bool) -> None:
-        risk = expansion.risk
-        place = np.full(risk.shape[0], -1)
-        place[kept] = np.arange(len(kept))
-        norms = counted_norms(expansion, anchor)
-        norms[kept] = 0.0
-        tensors = Tensors(whitened(expansion, anchor, norms > 0, fourth=fourth), risk.shape[1], fourth=fourth)
-        rows = KeptRows(risk.design.rows(kept), risk.y[kept], expansion.eta[kept], risk.weights[kept])
-        self._set(expansion, anchor, rows, place, float(np.max(norms, initial=0.0)), tensors)
-
-    def _set(
+    def __init__(
         self,
         expansion: Expansion,
         anchor: Anchor,
@@ -135,43 +128,22 @@ class AllRows:
         self._data_gradient = expansion.data_gradient[:, None]
 
     @classmethod
-    def shared(
-        cls,
-        expansion: Expansion,
-        anchor: Anchor,
-        kept: KeptRows,
-        place: Indices,
-        largest: float,
-        tensors: Tensors,
-    ) -> AllRows:
-        """Return the sum over all rows for removals of some of them, the rows of `expansion`.
-
-        Parameters
-        ----------
-        expansion, anchor : Expansion and Anchor
-            Of these rows, with sums over all.
-        kept : KeptRows
-            The rows of all that are kept as they are.
-        place : ndarray of int
-            Of each of these rows among those kept, -1 for the others.
-        largest : float
-            The largest |z_j| of all rows that are not kept.
-        tensors : Tensors
-            Sums over all rows that are not kept.
-
-        Returns
-        -------
-        AllRows
-        """
-        rows = object.__new__(cls)
-        rows._set(expansion, anchor, kept, place, largest, tensors)
-        return rows
+    def of(cls, expansion: Expansion, anchor: Anchor, kept: Indices, *, fourth: bool) -> AllRows:
+        """Return the sum with these rows kept as they are; T4 is built where `fourth`."""
+        risk = expansion.risk
+        place = np.full(risk.shape[0], -1)
+        place[kept] = np.arange(len(kept))
+        norms = counted_norms(expansion, anchor)
+        norms[kept] = 0.0
+        tensors = Tensors(whitened(expansion, anchor, norms > 0, fourth=fourth), risk.shape[1], fourth=fourth)
+        rows = KeptRows(risk.design.rows(kept), risk.y[kept], expansion.eta[kept], risk.weights[kept])
+        return cls(expansion, anchor, rows, place, float(np.max(norms, initial=0.0)), tensors)
 
     @classmethod
     def planned(cls, expansion: Expansion, anchor: Anchor, plan: Plan) -> AllRows:
         """Return the sum, expanded as the plan says."""
         kept = np.argsort(-anchor.row_norms, kind="stable")[: plan.kept]
-        return cls(expansion, anchor, kept, fourth=plan.order == 4)
+        return cls.of(expansion, anchor, kept, fourth=plan.order == 4)
 
     def remainders(self, moved: FloatArray, *, fourth: bool) -> FloatArray:
         """Return the bound on the remainder for displacements of these lengths |u|, inf beyond float64."""

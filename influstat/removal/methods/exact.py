@@ -20,7 +20,7 @@ from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
 from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.engine.chord import ExpandedSum, Refits, at_once, refits
-from influstat.removal.engine.shared import Shared
+from influstat.removal.engine.plan import Plan
 from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
 from influstat.removal.methods.base import BLOCK, Method, Outcome, without
@@ -36,13 +36,11 @@ FAR = 5.0  # c |x_j'delta| beyond which an unpenalised minimum might be a flight
 MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
 
-class SharedRefit(Method):
-    """Minimisers of F_k, each with its gradient; on `rows`, the sum that is expanded, where there is one."""
+class ExactRefit(Method):
+    """Minimisers of F_k, each with its gradient; on `rows`, the sum that is expanded, if the plan has one."""
 
-    def __init__(
-        self, expansion: AnyExpansion, groups: Groups, operations: float, rows: ExpandedSum | None
-    ) -> None:
-        self.expansion, self.operations, self._rows = expansion, operations, rows
+    def __init__(self, expansion: AnyExpansion, groups: Groups, plan: Plan, rows: ExpandedSum | None) -> None:
+        self.expansion, self.operations, self._rows = expansion, plan.operations, rows
         self._newton = NewtonStep(expansion, groups)
         if rows is not None:  # so that the few that the expansion leaves share their sums
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
@@ -92,14 +90,6 @@ class SharedRefit(Method):
             part = self.expansion.remainder(groups.take(chord.left))
             norms[chord.left] = np.linalg.norm(part.gradients(chord.theta[:, chord.left]), axis=0)
         return np.asarray(norms / self.expansion.risk.total_weight)
-
-
-class ExactRefit(SharedRefit):
-    """The same for one predictor per row."""
-
-    def __init__(self, shared: Shared, groups: Groups) -> None:
-        plan, rows = shared.planned(groups)
-        super().__init__(shared.expansion, groups, plan.operations, rows)
 
 
 def refits_of(rows: ExpandedSum, newton: NewtonStep, groups: Groups) -> Refits:
