@@ -19,7 +19,8 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.minimise.newton import minimise
 from influstat.removal.class_expansion import AnyExpansion
-from influstat.removal.engine.chord import ExpandedSum, Refits, at_once, refits
+from influstat.removal.engine.chord import Refits, at_once, refits
+from influstat.removal.engine.expanded import ExpandedSum
 from influstat.removal.engine.plan import Plan
 from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
