@@ -241,6 +241,7 @@ def test_refits_and_certificates_are_those_of_sums_over_all_rows(
     assert np.median(loo.certificate.reach[size > 0] / size[size > 0]) < 1e-6
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("name", "settings"), CASES[:3], ids=str)
 def test_inference_without_rows_is_that_of_sums_over_all_rows(expanding, monkeypatch, name, settings):
     case = next(case for case in EXPANDED if case.name == name)

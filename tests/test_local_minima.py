@@ -75,6 +75,7 @@ def inverse_link(seed):
     return sm.GLM(y, sm.add_constant(x), family=sm.families.Gaussian(INVERSE)).fit(tol=1e-12, maxiter=200)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("seed", "elsewhere"), [(54, True), (71, True), (104, True), (1, False), (2, False)])
 def test_it_is_said_where_the_librarys_refit_ends_in_another_minimum(seed, elsewhere):
     with warnings.catch_warnings():

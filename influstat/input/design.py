@@ -159,6 +159,21 @@ class Design:
             rows = slice(start, min(start + step, n))
             yield rows, self.rows(rows)
 
+    def passing_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield the same in one array, which the next block overwrites: memory is asked for once."""
+        n, p = self.shape
+        step = max(1, BLOCK_ENTRIES // (2 * p))
+        held = np.empty((min(step, n), p))
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            block = held[: rows.stop - start]
+            if self.sparse:
+                block[:] = self._data[rows].toarray()
+            else:
+                block[:, : self._data.shape[1]] = self._data[rows]
+                block[:, self._data.shape[1] :] = 1.0
+            yield rows, block
+
     @cached_property
     def most_in_row(self) -> int:
         """The largest number of entries of a row that are stored: p, or fewer where the data are sparse."""

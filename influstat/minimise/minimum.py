@@ -13,7 +13,7 @@ from influstat.errors import InvalidArgument, InvalidType, NotStationary
 from influstat.input.kept import Kept
 from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
-from influstat.input.printing import short
+from influstat.input.printing import amount, short
 from influstat.input.reader import LabelledTable, Reader, TableReader
 from influstat.input.validation import (
     FloatArray,
@@ -128,7 +128,7 @@ class Minimum:
         loss = getattr(self.risk, "loss", type(self.risk).__name__)
         kind, norm = type(self).__name__, self.gradient_norm
         return (
-            f"{kind}({loss!r}, {n} rows, {p} coefficients, gradient norm {norm:.1e}, "
+            f"{kind}({loss!r}, {amount(n, 'rows')}, {amount(p, 'coefficients')}, gradient norm {norm:.1e}, "
             f"{described(self.risk.protocol, getattr(self.risk, 'test_protocol', self.risk.protocol))})"
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidType
-from influstat.input.printing import as_drawn
+from influstat.input.printing import amount, as_drawn
 from influstat.input.settings import optional_text
 from influstat.input.validation import FloatArray
 from influstat.plots import base, lines, points
@@ -86,7 +86,7 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
     if result.upper is not None:
         ax.plot(
             [result.upper], [result.value_without], "D", color=base.ORANGE, markersize=6, linestyle="",
-            label=f"found: {_counted(result.upper, result.units)}", zorder=4,
+            label=f"found: {amount(result.upper, result.units)}", zorder=4,
         )  # fmt: skip
         shown = np.append(shown, result.value_without)
     low, high = np.nanmin(shown), np.nanmax(shown)
@@ -94,7 +94,7 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
     lines.level(ax, at, f"threshold\n{at:g}")
     if result.lower > 1:
         beyond = low if result.side == "above" else high
-        what = _counted(result.lower - 1, result.units)
+        what = amount(result.lower - 1, result.units)
         _band(ax, 0.0, result.lower - 1.0, at, beyond, f"proven: {what} cannot get here")
     ax.set(xlim=(0.0, max(float(k[-1]), result.upper or 0, 1.0) * 1.04), ylim=(low, high))
     _key(ax)
@@ -105,11 +105,6 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
         ax, xlabel=xlabel, ylabel=_quantity(result), title=title or as_drawn(result.question), pad=ABOVE
     )
     return ax
-
-
-def _counted(number: int, units: str) -> str:
-    """Return how many rows or clusters, in words: 1 row, 2 rows."""
-    return f"{number} {units if number != 1 else units[:-1]}"
 
 
 def _reached(result: Reach, title: str | None, ax: Axes) -> Axes:

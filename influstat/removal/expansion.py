@@ -85,6 +85,11 @@ class Expansion:
             found[rows] = block
         return found
 
+    @cached_property
+    def unweighted(self) -> bool:
+        """Whether every weight is 1."""
+        return bool((self.risk.weights == 1.0).all())
+
     @property
     def concordance(self) -> float:
         """C with |l3| <= c l2."""
@@ -181,7 +186,8 @@ class Remainder(Remaining):
             if look is not None:
                 look(rows, eta)
             slopes = risk.loss.first(risk.y[rows, None], eta)
-            slopes *= risk.weights[rows, None]
+            if not self.expansion.unweighted:
+                slopes *= risk.weights[rows, None]
             slopes[self.gone(rows)] = 0.0
             result += block.T @ slopes
         return result

@@ -135,7 +135,8 @@ def _linear_method(risk: LinearRisk, fit: Minimum, shared: Shared, groups: Group
         own.operations = _own_refits(risk, len(groups)).operations
         return own
     try:
-        return ExactRefit(shared.expansion, groups, *shared.planned(groups))
+        plan, rows = shared.planned(groups)
+        return ExactRefit(shared.expansion, groups, plan, rows, shared.third_order(groups, plan.swept))
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share, not hopeless
         return OwnRefit(risk, fit.theta)
 

@@ -8,6 +8,16 @@ nuisance direction is one along the levels or orthogonal to them all: there are 
 
 and 1_c / H_c^1/2 are the others. In whitened coordinates 1_c is g_c = sum over c of h z, so that V is the
 orthogonal complement of all g_c.
+
+**Clusters with levels of their own.** Let whole clusters leave, and let every level's rows lie in one cluster
+(its own dummy, dummies of what is inside it). At the null fit the sums of h xi and of r over a level are 0, as
+is that of h z for the directions V: so B_S, C_S and A_S have no part along 1_c, whether the level leaves whole
+with S or stays whole. Without a row of its own a level has no coefficient. Hence N(T) is
+
+    N(T) = N0 - f_S - B_S'(I - A_S)^-1 C_S      in the directions V alone,
+
+as for least squares of what is demeaned within levels, and all proofs hold in these directions (Frisch and
+Waugh 1933, Lovell 1963). In those of the levels A_S has the eigenvalue 1, where nothing could be proven.
 """
 
 from __future__ import annotations
@@ -19,7 +29,7 @@ from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
-from influstat.sets.null_fit import NullFit
+from influstat.sets.null_fit import NullFit, largest_leverages
 
 FEWEST = 4  # levels: fewer are nuisance directions like all others
 MOST_COLUMNS = 2000  # of zeros and ones that are compared with each other
@@ -63,16 +73,45 @@ def absorbed(null: NullFit) -> Absorbed | None:
     -------
     Absorbed or None
     """
-    risk = null.problem.risk
-    plain = risk.quadratic and null.units.single and not risk.penalty.gradient(np.ones_like(null.theta)).any()
-    level = _levels(null) if plain and not null.penalty.any() else None
+    level = _levels(null, FEWEST) if null.units.single and _plain(null) else None
     if level is None:
         return None
     count = int(level.max()) + 1
-    inside = level != NONE
-    held = np.asarray(np.bincount(level[inside], null.h[inside], count), dtype=np.float64)
+    held = np.asarray(np.bincount(level[level != NONE], null.h[level != NONE], count), dtype=np.float64)
     if not (held > 0.0).all():
         return None
+    inner = _orthogonal(null, level, held)
+    return Absorbed(inner, level, held, _whole(inner, level, count))
+
+
+def without_own_levels(null: NullFit) -> NullFit:
+    """Return the null fit in the directions that are orthogonal to levels of which each is in one cluster.
+
+    Returns
+    -------
+    NullFit
+        The same one where there are none, and for rows, penalties and losses that bend.
+    """
+    level = None if null.units.single or not _plain(null) else _levels(null, 1)
+    if level is None:
+        return null
+    held = np.bincount(level[level != NONE], null.h[level != NONE], int(level.max()) + 1)
+    return _orthogonal(null, level, np.asarray(held)) if (held > 0.0).all() else null
+
+
+def _plain(null: NullFit) -> bool:
+    """Tell whether it is of squared error without a penalty."""
+    risk = null.problem.risk
+    return bool(
+        risk.quadratic
+        and not null.penalty.any()
+        and not risk.penalty.gradient(np.ones_like(null.theta)).any()
+    )
+
+
+def _orthogonal(null: NullFit, level: NDArray[np.intp], held: FloatArray) -> NullFit:
+    """Return the null fit in the directions V, `held` being H_c."""
+    count, inside = len(held), level != NONE
     own = null.z * null.h[:, None]
     sums = np.zeros((count, null.d))
     np.add.at(sums, level[inside], own[inside])
@@ -85,11 +124,11 @@ def absorbed(null: NullFit) -> Absorbed | None:
         np.linalg.norm(z.T @ own - np.eye(z.shape[1])) + np.linalg.norm(left / np.sqrt(held)[:, None])
     )
     relative = 4.0 * null.relative + tilt + unit_rounding(len(z) + null.d) * null.d
-    inner = replace(
+    return replace(
         null, basis=q.T @ null.basis, z=z, B=null.B @ q, C=null.C @ q, relative=relative,
-        lev=_lengths(null, own, z) * (1.0 + relative), penalty=np.zeros((z.shape[1], z.shape[1])),
+        lev=largest_leverages(null.units, null.open, z, null.h) * (1.0 + relative),
+        penalty=np.zeros((z.shape[1], z.shape[1])),
     )  # fmt: skip
-    return Absorbed(inner, level, held, _whole(inner, level, count))
 
 
 def _whole(null: NullFit, level: NDArray[np.intp], count: int) -> FloatArray:
@@ -104,14 +143,15 @@ def _whole(null: NullFit, level: NDArray[np.intp], count: int) -> FloatArray:
     return found
 
 
-def _lengths(null: NullFit, own: FloatArray, z: FloatArray) -> FloatArray:
-    """Return h |z|^2 of every unit that may leave, else 0."""
-    rows = null.units.members
-    return np.where(null.open, np.einsum("ij,ij->i", own[rows], z[rows]), 0.0)
+def _levels(null: NullFit, fewest: int) -> NDArray[np.intp] | None:
+    """Return the level of each row, None where no factor of so many levels is found.
 
+    Where clusters leave each level is in one of them.
 
-def _levels(null: NullFit) -> NDArray[np.intp] | None:
-    """Return the level of each row, None where no factor is found."""
+    Returns
+    -------
+    ndarray of int, shape (n,), or None
+    """
     design, free = null.problem.risk.design, null.problem.a == 0.0
     p, n = len(free), len(null.h)
     lowest, highest, binary = np.full(p, np.inf), np.full(p, -np.inf), free.copy()
@@ -119,18 +159,30 @@ def _levels(null: NullFit) -> NDArray[np.intp] | None:
         lowest, highest = np.minimum(lowest, x.min(axis=0)), np.maximum(highest, x.max(axis=0))
         binary &= ((x == 0.0) | (x == 1.0)).all(axis=0)
     columns = np.flatnonzero(binary & (lowest < highest))
-    if not FEWEST - 1 <= len(columns) <= MOST_COLUMNS:
+    if not max(fewest - 1, 1) <= len(columns) <= MOST_COLUMNS:
         return None
     X = np.concatenate([x[:, columns] for _, x in design.dense_blocks()])
+    within = [_in_one_cluster(null, column > 0.0) for column in X.T]
+    X = X[:, within]
+    if not len(X.T):
+        return None
     chosen = _disjoint(X.T @ X > 0.0)
     level = np.full(n, NONE, dtype=np.intp)
     rows, which = np.nonzero(X[:, chosen])
     level[rows] = which
     constant = bool((free & (lowest == highest) & (lowest != 0.0)).any())
     rest = (level == NONE) & (null.h > 0.0)
-    if constant and rest.any():
+    if constant and rest.any() and _in_one_cluster(null, rest):
         level[level == NONE] = len(chosen)
-    return level if level.max() + 1 >= FEWEST else None
+    return level if level.max() + 1 >= fewest else None
+
+
+def _in_one_cluster(null: NullFit, rows: NDArray[np.bool_]) -> bool:
+    """Tell whether all of these rows that count are of one unit, where units are clusters."""
+    if null.units.single:
+        return True
+    counted = (null.h > 0.0)[null.units.members] & rows[null.units.members]
+    return len(np.unique(null.units.owners[counted])) <= 1
 
 
 def _disjoint(together: NDArray[np.bool_]) -> list[int]:

@@ -34,6 +34,7 @@ PARTS = (1.0, 0.85, 1.15, 0.7)  # of the balance between D0 and RSS: tau of the 
 MOST_NUISANCES = 4  # of cones for significance, which have twice as many multipliers
 FAILURES = 3  # sizes in a row without a set, at which the search stops
 TURNS = 12  # of one alternation: it repeats itself after a few
+MOST_ALONE = 200  # units that are refitted one by one where nothing is proven
 THINNED = 40  # units of a set that are tried alone
 SEARCHING = 0.5  # share of the budget for the search; the rest is for proofs
 
@@ -86,6 +87,8 @@ class Bracketing:
         where it is above 0; nan where there is none.
     effects : ndarray, shape (m,), or None
         What each unit's removal takes off that limit, to first order.
+    free : ndarray of int
+        The units that may leave: those of weight above 0.
     most : int
         The largest sets that are looked at.
     budget : Budget
@@ -101,12 +104,14 @@ class Bracketing:
         unproven: str,
         limit_without: Callable[[Units], float],
         effects: FloatArray | None,
+        free: Units,
         most: int,
         budget: Budget,
         called: str,
     ) -> None:
         self.problem, self.conclusion, self.effects = problem, conclusion, effects
-        self.limit_without, self.most, self.budget, self.called = limit_without, most, budget, called
+        self.limit_without, self.free, self.most = limit_without, free, most
+        self.budget, self.called = budget, called
         self.known = Bracket(limit=unproven)
         self.null: NullFit | None = None
         if problem is not None and conclusion is not None:
@@ -232,6 +237,7 @@ class Bracketing:
         if self.null is None or self.conclusion is None:
             for order in orders:
                 self._prefix(order, budget)
+            self._by_refits(budget)
             self._thin(budget)
             return
         orders.append(np.argsort(-self.conclusion.taken(self.null), kind="stable"))
@@ -246,6 +252,8 @@ class Bracketing:
         while k >= self.known.lower and failures < FAILURES and not budget.out:
             failures = 0 if self._look(k, starts) else failures + 1
             k = min(k, self.upper or k) - 1
+        if not self.provable:  # then all that was tried so far stands in for the true limit
+            self._by_refits(budget)
         self._thin(budget)
 
     def _look(self, k: int, starts: list[Units]) -> bool:
@@ -257,6 +265,22 @@ class Bracketing:
             if self.upper != before:
                 return True
         return False
+
+    def _by_refits(self, budget: Budget) -> None:
+        """Remove one unit after the other, each time the one whose refit leaves the limit lowest."""
+        gone = np.zeros(0, dtype=np.intp)
+        left = self.free if len(self.free) <= MOST_ALONE else self.free[:0]
+        while len(left) and len(gone) + 1 < min(self._flips, self.most + 1):
+            limits = np.full(len(left), np.inf)
+            for j, unit in enumerate(left):
+                if budget.out:
+                    return
+                value = self.limit_without(np.append(gone, unit))
+                limits[j] = np.inf if np.isnan(value) else value
+            best = int(np.argmin(limits))
+            gone, left = np.append(gone, left[best]), np.delete(left, best)
+            if limits[best] == np.inf or self.offer(gone):
+                return
 
     def _thin(self, budget: Budget) -> None:
         """Leave units of the best set in, one after the other, as long as it still falls."""

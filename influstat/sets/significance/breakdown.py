@@ -113,12 +113,13 @@ def significance_breakdown(
     def limit_without(units: NDArray[np.intp]) -> float:
         return limit.turned(judge.limits(asked.units.take(units).members, position))
 
-    total = int(np.sum(asked.units.sums(fit.risk.weights) > 0.0))
+    free = np.flatnonzero(asked.units.sums(fit.risk.weights) > 0.0)
+    total = len(free)
     most = total - 1 if largest is None else min(largest, total - 1)
     changes = judge.effects(position)
     effects = None if changes is None else -limit.side * asked.units.sums(changes[int(upper)])
     called = f"significance of {name}"
-    work = Bracketing(asked.problem, conclusion, unproven, limit_without, effects, most, budget, called)
+    work = Bracketing(asked.problem, conclusion, unproven, limit_without, effects, free, most, budget, called)
     known = work.run(search)
     zero = np.zeros(len(asked.units))
     side, best = "upper" if upper else "lower", known.best
