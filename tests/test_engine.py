@@ -103,7 +103,7 @@ def test_the_remainder_bounds_what_the_expansion_leaves_out(problem, seed, kept,
     except ist.errors.SingularHessian:
         return
     chosen = rng.permutation(n)[: min(kept, n)]
-    rows = AllRows(expansion, anchor, chosen, fourth=fourth)
+    rows = AllRows.of(expansion, anchor, chosen, fourth=fourth)
     length = 10.0 ** rng.uniform(-6, 0.5, len(groups)) / fit.risk.loss.self_concordance
     units = rng.normal(size=(len(fit.theta), len(groups)))
     reach = np.max(np.abs(problem.with_ones(problem.X) @ units), axis=0)
@@ -126,7 +126,7 @@ def test_far_away_the_remainder_grows_with_the_curvature(fourth):
     fit = ist.Fit.minimise(ist.LinearRisk(ist.PoissonLoss(), np.ones((n, 1)), np.arange(n) % 3.0))
     expansion = Expansion(fit.risk, fit.theta)
     anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
-    rows = AllRows(expansion, anchor, np.arange(0), fourth=fourth)
+    rows = AllRows.of(expansion, anchor, np.arange(0), fourth=fourth)
     groups, theta = read_rows([0], np.arange(n)), fit.theta[:, None] + far
     found = rows.at(groups, expansion.left(groups), theta, fourth=fourth)
     missing = np.abs(anchor.whiten(found.gradient - Remainder(expansion, groups).gradients(theta)))[0, 0]
@@ -143,7 +143,7 @@ def small_expansion(kept):
     fit = ist.Fit.minimise(make_problem(EXPANDED[0], 60, 2, 5).risk())
     expansion = Expansion(fit.risk, fit.theta)
     anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
-    return fit, AllRows(expansion, anchor, np.arange(kept), fourth=True)
+    return fit, AllRows.of(expansion, anchor, np.arange(kept), fourth=True)
 
 
 def test_a_refit_is_proven_by_the_curvature_at_its_end():
@@ -173,7 +173,7 @@ def test_without_the_fourth_tensor_more_is_left_out():
     fit = ist.Fit.minimise(problem.risk())
     expansion = Expansion(fit.risk, fit.theta)
     anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
-    rows = AllRows(expansion, anchor, np.arange(0), fourth=True)
+    rows = AllRows.of(expansion, anchor, np.arange(0), fourth=True)
     groups = read_rows([0], np.arange(200))
     errors = {}
     for fourth in (False, True):
