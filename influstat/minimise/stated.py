@@ -46,6 +46,8 @@ class Stated:
         subtract the number of coefficients, whatever a penalty takes.
     factor_parameters : float or None
         What the small-sample factor of this kind subtracts from N where that is neither; None for those.
+    scaling : float
+        What the robust covariance of this kind is multiplied by at last.
     use_t : bool or None
         Student's t or the normal distribution; None for what is usual for the loss.
     parameters : float or None
@@ -83,6 +85,7 @@ class Stated:
     counts: FloatArray | None = None
     factor_counts: FloatArray | None = None
     factor_parameters: float | None = None
+    scaling: float = 1.0
     use_t: bool | None = None
     parameters: float | None = None
     penalty_in_scores: bool = False
