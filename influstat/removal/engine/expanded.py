@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.packed import packed, unpacked
+from influstat.algebra.packed import packed, packed_norms, unpacked
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.losses.base import constant_second, higher_bounds
@@ -108,7 +109,10 @@ class AllRows:
         place[kept] = np.arange(len(kept))
         norms = counted_norms(expansion, anchor)
         norms[kept] = 0.0
-        tensors = Tensors(whitened(expansion, anchor, norms > 0, fourth=fourth), risk.shape[1], fourth=fourth)
+        self._others = norms > 0
+        tensors = Tensors(
+            whitened(expansion, anchor, self._others, fourth=fourth), risk.shape[1], fourth=fourth
+        )
         rows = KeptRows(risk.design.rows(kept), risk.y[kept], expansion.eta[kept], risk.weights[kept])
         self._set(expansion, anchor, rows, place, float(np.max(norms, initial=0.0)), tensors)
 
@@ -164,6 +168,7 @@ class AllRows:
         AllRows
         """
         rows = object.__new__(cls)
+        rows._others = np.zeros(0, dtype=np.bool_)  # they are elsewhere
         rows._set(expansion, anchor, kept, place, largest, tensors)
         return rows
 
@@ -196,7 +201,7 @@ class AllRows:
         return Expanded(gradient, self.remainders(moved, fourth=fourth), moved, path)
 
     def hessians(
-        self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool
+        self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool, sharp: float = np.inf
     ) -> tuple[FloatArray, FloatArray]:
         """Return the Hessians of what is left at columns of theta, in coordinates u, and what is missing.
 
@@ -205,7 +210,9 @@ class AllRows:
         ndarray, shape (K, p, p)
             Without the groups; the penalty's Hessian is that at theta-hat.
         ndarray, shape (K,)
-            A bound on the largest eigenvalue of what the expansion leaves out, where C is the identity.
+            A bound on the largest eigenvalue of what the expansion leaves out, where C is the identity: at
+            first (c5 / 6) e^(c D) D^3; where many of these are above `sharp`, one D is kept and the squares
+            d_j^2 of the others are summed, sum_j w_j l2_j d_j^2 z_j z_j' instead of D^2.
         """
         expansion, risk, p = self.expansion, self.expansion.risk, len(theta)
         delta = theta - expansion.theta[:, None]
@@ -225,8 +232,26 @@ class AllRows:
         far = self.largest * np.linalg.norm(u, axis=0)
         with np.errstate(over="ignore"):
             growth = np.where(self.concordance * far < WILD, np.exp(self.concordance * far), np.inf)
-            missing = self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2
-            return result, np.asarray(growth * missing)
+            missing = growth * (self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2)
+            loose = np.flatnonzero(missing > sharp)
+            if fourth and self._others.any() and ("_spread" in vars(self) or loose.size > len(products)):
+                spread = self._spread.first_order(u[:, loose], fourth=True)
+                sharper = 2.0 * self._c5 / 6.0 * growth[loose] * far[loose] * packed_norms(spread, p)
+                missing[loose] = np.minimum(missing[loose], sharper)
+            return result, np.asarray(missing)
+
+    @cached_property
+    def _spread(self) -> Tensors:
+        """The sum of w_j l2_j z_j (x) z_j (x) z_j (x) z_j over the rows that are not kept."""
+        second = np.where(self._others, self.expansion.second, 0.0)
+
+        def blocks() -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+            start = 0
+            for z, third, _ in whitened(self.expansion, self.anchor, self._others, fourth=False):
+                yield z, np.zeros_like(third), second[start : start + len(third)]
+                start += len(third)
+
+        return Tensors(blocks(), len(self.expansion.theta), fourth=True)
 
     def whitened(self, matrix: FloatArray) -> FloatArray:
         """Return a symmetric matrix (p, p), a quadratic form of theta, in the coordinates u."""
