@@ -15,9 +15,10 @@ from influstat.algebra.rounding import EPSILON
 from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE as STATIONARY
+from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.engine.third_order import ThirdOrder
 from influstat.removal.inverse import Downdated
-from influstat.removal.local import Local, LocalRemainder
+from influstat.removal.remaining import Remaining
 from influstat.removal.rough import Rough, Single
 
 FINE = 4e-15  # relative gradient at which a removal is done at once; below STATIONARY once it stalls
@@ -35,8 +36,8 @@ class Chord:
 
     def __init__(
         self,
-        expansion: Local,
-        remainder: LocalRemainder,
+        expansion: AnyExpansion,
+        remainder: Remaining,
         inverse: Downdated,
         start: FloatArray,
         *,
@@ -108,7 +109,7 @@ class Chord:
             return self._curved(self._third, gradients[:, on], active, trial[:, on], step)
         return active, trial[:, on] + step
 
-    def _part(self, active: Indices) -> LocalRemainder:
+    def _part(self, active: Indices) -> Remaining:
         return self._expansion.remainder(self._groups.take(active))
 
     def _refined(
