@@ -183,7 +183,7 @@ def test_wald_significance_of_a_logistic_fit_is_searched(slope, other):
     x = np.column_stack([np.ones(120), rng.normal(size=(120, 2))])
     y = (rng.random(120) < 1.0 / (1.0 + np.exp(-slope * x[:, 2]))) * 1.0
     model = sm.Logit(y, x).fit(disp=0, method="newton", tol=1e-12)
-    found = ist.from_statsmodels(model).inference().breakdown(2, reversed=other, budget_seconds=1.0)
+    found = ist.from_statsmodels(model).inference().breakdown(2, reversed=other, budget_seconds=0.3)
     assert (found.lower, found.proof) == (1, "none")
     assert "variance that is estimated" in found.limit or found.exact
     kept = np.setdiff1d(np.arange(120), found.positions)

@@ -110,6 +110,7 @@ def test_expanded_refits_are_exact_to_their_tolerance(intercept):
     assert (np.linalg.norm(bound, axis=1) <= 1e-4 * size + 1e-12).all()
 
 
+@pytest.mark.slow
 def test_rows_that_the_expansion_leaves_are_summed(monkeypatch):
     x, y = large(n=1500, p=3)
     x[7] *= 60.0  # far out, against the others: its refit is far from the fit

@@ -80,6 +80,7 @@ def test_sparse(drawn):
     assert drawn.X.nnz >= drawn.X.shape[0]
 
 
+@pytest.mark.slow
 def test_wide_scales_reach_far():
     drawn = find(of("wide scales"), lambda d: np.ptp(np.log10(np.abs(d.X).max(axis=0))) > 6, settings=SEARCH)
     assert drawn.X.shape[1] == 2
