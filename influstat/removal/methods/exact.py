@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from influstat.errors import InflustatError, NotConverged
-from influstat.input.groups import Groups
+from influstat.input.groups import Groups, Indices
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.newton import minimise
