@@ -138,6 +138,30 @@ def test_far_away_the_remainder_grows_with_the_curvature(fourth):
     assert left_out[0] / np.exp(far) < off <= left_out[0]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_squares_of_displacements_that_are_summed_bound_the_hessian_more_sharply(seed):
+    rng = np.random.default_rng(seed)
+    fit = ist.Fit.minimise(make_problem(EXPANDED[0], 60, 2, 5).risk())
+    expansion = Expansion(fit.risk, fit.theta)
+    anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
+    rows = AllRows.of(expansion, anchor, rng.permutation(60)[: rng.integers(0, 30)], fourth=True)
+    groups = read_rows(range(8), np.arange(60))
+    left = expansion.left(groups)
+    theta = fit.theta[:, None] + rng.normal(size=(2, 8)) * 10.0 ** rng.uniform(-3, 0, 8)
+    hessian, loose = rows.hessians(groups, left, theta, fourth=True)
+    again, sharp = rows.hessians(groups, left, theta, fourth=True, sharp=0.0)
+    np.testing.assert_array_equal(again, hessian)
+    assert (sharp <= loose).all()
+    assert np.mean(sharp < 0.7 * loose) > 0.5  # it is worth its sums
+    for k in range(8):
+        risk = fit.risk
+        weights = np.where(np.arange(60) == k, 0.0, risk.weights)
+        second = weights * risk.loss.second(risk.y, risk.linear_predictor(np.ascontiguousarray(theta[:, k])))
+        truth = risk.design.gram(second) + left[k] * expansion.penalty_hessian.dense()
+        off = np.abs(np.linalg.eigvalsh(hessian[k] - rows.whitened(truth))).max()
+        assert off <= sharp[k] * (1.0 + 1e-9) + 1e-12
+
+
 def small_expansion(kept):
     """Return a fit's expansion with so many rows kept as they are."""
     fit = ist.Fit.minimise(make_problem(EXPANDED[0], 60, 2, 5).risk())

@@ -277,6 +277,23 @@ def test_workers_give_the_same_to_the_last_bit(client, tmp_path):
     assert len(list(written.glob("part-*"))) == 6
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_processes_write_one_zarr_array_together(client, tmp_path):
+    zarr = pytest.importorskip("zarr", minversion="3.0")
+    many, y = np.tile(X, (20, 1)), np.tile(LABELS, 20)
+    tests = np.tile(X, (69, 1))[:4096], np.tile(LABELS, 69)[:4096]  # chunks of 256 rows
+    stores = []
+    for runner in ("serial", client):
+        data = ist.partitions(many, y, rows=[500, 0, 400, 300], runner=runner)
+        answer = ist.Logistic(lam=0.5).fit(data).influence().on_loss(*tests)
+        stores.append(zarr.open_array(answer.to_zarr(tmp_path / str(len(stores))), mode="r"))
+    one, two = stores
+    assert two.chunks == (256, 4096)
+    assert two.attrs["finished"] is True
+    np.testing.assert_array_equal(two[:], one[:])
+
+
 def slow_rows(k, rows):
     time.sleep(0.05)
     return rows

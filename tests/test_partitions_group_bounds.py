@@ -83,12 +83,15 @@ def test_bounds_are_the_same_in_several_blocks(monkeypatch):
 def test_rows_without_weight_and_in_no_group_count_as_they_should():
     weights = np.where(np.arange(N) % 7, WEIGHTS, 0.0)
     groups = {"a": [0, 3, 7], "b": list(range(20, 30))}
+    far = ist.partitions(np.where(weights[:, None] > 0, X, 100 * X), LABELS, weights=weights, rows=9)
+    other = ist.Logistic(lam=0.5).fit(far).leave_groups_out(groups, method="newton").theta_bound()
     data = ist.partitions(X, LABELS, weights=weights, rows=9)
     found = ist.Logistic(lam=0.5).fit(data).leave_groups_out(groups, method="newton")
     true = ist.Logistic(lam=0.5).fit(X, LABELS, weights=weights).leave_groups_out(groups)
     bound = found.theta_bound()
     assert (np.abs(found.theta - true.theta) <= bound + true.theta_bound()).all()
     assert bound.max() < 0.1
+    np.testing.assert_allclose(other, bound, rtol=1e-9)  # rows without weight may lie anywhere
 
 
 def test_a_penalty_whose_hessian_changes_is_bounded():

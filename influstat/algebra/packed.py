@@ -39,6 +39,13 @@ def triangle(p: int) -> tuple[tuple[int, slice], ...]:
     return tuple((a, slice(starts[a], starts[a + 1])) for a in range(p))
 
 
+def packed_norms(products: FloatArray, p: int) -> FloatArray:
+    """Return the Frobenius norms of symmetric matrices that are packed in columns, shape (k,)."""
+    squares = 2.0 * np.einsum("ak,ak->k", products, products)
+    diagonal = products[[places.start for _, places in triangle(p)]]
+    return np.asarray(np.sqrt(squares - np.einsum("ak,ak->k", diagonal, diagonal)))
+
+
 def unpacked(products: FloatArray, p: int) -> FloatArray:
     """Return the symmetric matrices (k, p, p) that are packed in columns."""
     result = np.empty((products.shape[1], p, p))

@@ -56,7 +56,8 @@ def scatter(ax: Axes, x: FloatArray, y: FloatArray, classes: list[Class], *, key
         kind[mask] = k
     # A generator of its own: pictures are the same each time, and nobody else's random numbers change.
     order = np.random.default_rng(0).permutation(len(x)) if len(classes) > 1 else np.arange(len(x))
-    colours = [classes[k][2] for k in kind[order]]
+    # One colour for all is drawn in a tenth of the time of as many colours as points.
+    colours = [classes[k][2] for k in kind[order]] if len(classes) > 1 else classes[0][2]
     drawn = ax.scatter(
         x[order], y[order], s=marker_size(len(x)), c=colours, alpha=0.6, linewidths=0,
         rasterized=len(x) > MANY, zorder=2,

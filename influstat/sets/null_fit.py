@@ -346,4 +346,4 @@ def largest_leverages(units: Groups, free: Mask, z: FloatArray, h: FloatArray) -
     for k in np.flatnonzero(free).tolist() if z.shape[1] else []:
         rows = units[k]
         largest[k] = np.linalg.eigvalsh((z[rows] * h[rows, None]).T @ z[rows])[-1]
-    return largest * (1.0 + z.shape[1] * EPSILON)
+    return np.asarray(largest * (1.0 + z.shape[1] * EPSILON))

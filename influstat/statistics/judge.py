@@ -95,7 +95,7 @@ def _unproven(fit: Minimum, setting: CovarianceSetting, use_t: bool) -> str:
         return "rows stand for other numbers of observations than one each"
     if setting.kind == "model" and dispersion_of(risk.loss, setting.dispersion) is not None:
         return "proofs are for a variance that is estimated"
-    if setting.factor_counts is not None or setting.factor_parameters is not None:
+    if setting.scaling != 1.0 or not (setting.factor_counts is None and setting.factor_parameters is None):
         return "the theorems do not cover this small-sample factor"
     if setting.kind == "cluster" and use_t and not setting.group_freedom:
         return "the theorems do not cover these degrees of freedom"

@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.packed import packed, unpacked
+from influstat.algebra.packed import packed, packed_norms, unpacked
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.losses.base import constant_second, higher_bounds
@@ -152,7 +153,8 @@ class ExpandedSum:
 class AllRows(ExpandedSum):
     """The sum over all rows of one predictor each, or over some with sums over all.
 
-    `kept` are the rows of all that are kept as they are; the rest is said of `ExpandedSum`.
+    `kept` are the rows of all that are kept as they are, `others` those of `expansion` that the tensors sum,
+    None where these are not at hand; the rest is said of `ExpandedSum`.
     """
 
     expansion: Expansion
@@ -165,11 +167,13 @@ class AllRows(ExpandedSum):
         place: Indices,
         largest: float,
         tensors: Tensors,
+        others: NDArray[np.bool_] | None = None,
     ) -> None:
         loss = expansion.risk.loss
         bounds = higher_bounds(loss) if constant_second(loss) is None else (0.0, 0.0)
         assert bounds is not None  # the plan has asked for it
         super().__init__(expansion, anchor, place, largest, tensors, expansion.data_gradient, bounds)
+        self._others = others
         self._kept_x, self._kept_weights = kept.x, kept.weights[:, None]
         self._kept_y, self._kept_eta = kept.y[:, None], kept.eta[:, None]
         self._kept_first = loss.first(self._kept_y, self._kept_eta)
@@ -183,9 +187,10 @@ class AllRows(ExpandedSum):
         place[kept] = np.arange(len(kept))
         norms = counted_norms(expansion, anchor)
         norms[kept] = 0.0
-        tensors = Tensors(whitened(expansion, anchor, norms > 0, fourth=fourth), risk.shape[1], fourth=fourth)
+        others = norms > 0
+        tensors = Tensors(whitened(expansion, anchor, others, fourth=fourth), risk.shape[1], fourth=fourth)
         rows = KeptRows(risk.design.rows(kept), risk.y[kept], expansion.eta[kept], risk.weights[kept])
-        return cls(expansion, anchor, rows, place, float(np.max(norms, initial=0.0)), tensors)
+        return cls(expansion, anchor, rows, place, float(np.max(norms, initial=0.0)), tensors, others)
 
     @classmethod
     def planned(cls, expansion: Expansion, anchor: Anchor, plan: Plan) -> AllRows:
@@ -205,7 +210,7 @@ class AllRows(ExpandedSum):
         return self._kept_x.T @ rest, np.abs(shift)
 
     def hessians(
-        self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool
+        self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool, sharp: float = np.inf
     ) -> tuple[FloatArray, FloatArray]:
         """Return the Hessians of what is left at columns of theta, in coordinates u, and what is missing.
 
@@ -214,7 +219,9 @@ class AllRows(ExpandedSum):
         ndarray, shape (K, p, p)
             Without the groups; the penalty's Hessian is that at theta-hat.
         ndarray, shape (K,)
-            A bound on the largest eigenvalue of what the expansion leaves out, where C is the identity.
+            A bound on the largest eigenvalue of what the expansion leaves out, where C is the identity: at
+            first (c5 / 6) e^(c D) D^3; where many of these are above `sharp`, one D is kept and the squares
+            d_j^2 of the others are summed, sum_j w_j l2_j d_j^2 z_j z_j' instead of D^2.
         """
         expansion, risk, p = self.expansion, self.expansion.risk, len(theta)
         delta = theta - expansion.theta[:, None]
@@ -233,8 +240,33 @@ class AllRows(ExpandedSum):
         result += left[:, None, None] * self.whitened(expansion.penalty_hessian.dense())
         far = self.largest * np.linalg.norm(u, axis=0)
         with np.errstate(over="ignore"):
-            missing = self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2
-            return result, np.asarray(self._growth(far) * missing)
+            growth = self._growth(far)
+            missing = growth * (self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2)
+            loose = np.flatnonzero(missing > sharp)
+            if (
+                fourth
+                and self._others is not None
+                and ("_spread" in vars(self) or loose.size > len(products))
+            ):
+                spread = self._spread.first_order(u[:, loose], fourth=True)
+                sharper = 2.0 * self._c5 / 6.0 * growth[loose] * far[loose] * packed_norms(spread, p)
+                missing[loose] = np.minimum(missing[loose], sharper)
+            return result, np.asarray(missing)
+
+    @cached_property
+    def _spread(self) -> Tensors:
+        """The sum of w_j l2_j z_j (x) z_j (x) z_j (x) z_j over the rows that are not kept."""
+        others = self._others
+        assert others is not None
+        second = np.where(others, self.expansion.second, 0.0)
+
+        def blocks() -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+            start = 0
+            for z, third, _ in whitened(self.expansion, self.anchor, others, fourth=False):
+                yield z, np.zeros_like(third), second[start : start + len(third)]
+                start += len(third)
+
+        return Tensors(blocks(), len(self.expansion.theta), fourth=True)
 
     def whitened(self, matrix: FloatArray) -> FloatArray:
         """Return a symmetric matrix (p, p), a quadratic form of theta, in the coordinates u."""

@@ -9,10 +9,10 @@ nuisance direction is one along the levels or orthogonal to them all: there are 
 and 1_c / H_c^1/2 are the others. In whitened coordinates 1_c is g_c = sum over c of h z, so that V is the
 orthogonal complement of all g_c.
 
-**Clusters with levels of their own.** Let whole clusters leave, and let every level's rows lie in one cluster
-(its own dummy, dummies of what is inside it). At the null fit the sums of h xi and of r over a level are 0, as
-is that of h z for the directions V: so B_S, C_S and A_S have no part along 1_c, whether the level leaves whole
-with S or stays whole. Without a row of its own a level has no coefficient. Hence N(T) is
+**Clusters with levels of their own.** Let whole clusters leave, and let every level's rows lie in one
+cluster (its own dummy, dummies of what is inside it). At the null fit the sums of h xi and of r over a level
+are 0, as is that of h z for the directions V: so B_S, C_S and A_S have no part along 1_c, whether the level
+leaves whole with S or stays whole. Without a row of its own a level has no coefficient. Hence N(T) is
 
     N(T) = N0 - f_S - B_S'(I - A_S)^-1 C_S      in the directions V alone,
 
@@ -28,11 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
+from influstat.input.design import Design
 from influstat.input.validation import FloatArray
-from influstat.sets.null_fit import NullFit, largest_leverages
+from influstat.risks.linear import LinearRisk
+from influstat.sets.null_fit import NullFit, Problem, largest_leverages
 
 FEWEST = 4  # levels: fewer are nuisance directions like all others
 MOST_COLUMNS = 2000  # of zeros and ones that are compared with each other
+MOST_ENTRIES = 10**7  # of a design that is written anew
 NONE = -1
 
 
@@ -73,9 +76,10 @@ def absorbed(null: NullFit) -> Absorbed | None:
     -------
     Absorbed or None
     """
-    level = _levels(null, FEWEST) if null.units.single and _plain(null) else None
-    if level is None:
+    found = _factor(null.problem, null.h > 0.0, FEWEST) if null.units.single and _plain(null) else None
+    if found is None:
         return None
+    level = found.level
     count = int(level.max()) + 1
     held = np.asarray(np.bincount(level[level != NONE], null.h[level != NONE], count), dtype=np.float64)
     if not (held > 0.0).all():
@@ -92,21 +96,49 @@ def without_own_levels(null: NullFit) -> NullFit:
     NullFit
         The same one where there are none, and for rows, penalties and losses that bend.
     """
-    level = None if null.units.single or not _plain(null) else _levels(null, 1)
-    if level is None:
+    clusters = not null.units.single and _plain(null)
+    found = _factor(null.problem, null.h > 0.0, 1) if clusters else None
+    if found is None:
         return null
-    held = np.bincount(level[level != NONE], null.h[level != NONE], int(level.max()) + 1)
-    return _orthogonal(null, level, np.asarray(held)) if (held > 0.0).all() else null
+    inside = found.level != NONE
+    held = np.bincount(found.level[inside], null.h[inside], int(found.level.max()) + 1)
+    return _orthogonal(null, found.level, np.asarray(held)) if (held > 0.0).all() else null
+
+
+def with_all_levels(problem: Problem) -> Problem:
+    """Return the problem with the level that has no column in the place of the constant one.
+
+    That column is the constant less those of all other levels. So each level of a cluster can leave with its
+    own column, and what is left of the design has full rank.
+
+    Returns
+    -------
+    Problem
+        The same one where there is no such level.
+    """
+    risk = problem.risk
+    small = not risk.design.sparse and risk.shape[0] * risk.shape[1] <= MOST_ENTRIES
+    if problem.units.single or not (small and risk.quadratic) or _penalised(risk, problem.theta):
+        return problem
+    found = _factor(problem, risk.weights > 0.0, 1)
+    if found is None or found.constant == NONE:
+        return problem
+    X, theta = np.array(risk.design.rows(slice(None))), problem.theta.copy()
+    theta[found.constant] *= X[0, found.constant]
+    theta[found.columns] += theta[found.constant]
+    X[:, found.constant] = found.level == len(found.columns)
+    rows = replace(risk.rows, design=Design(X, names=risk.names))
+    return replace(problem, risk=risk.moved(rows, risk.penalty), theta=theta)
 
 
 def _plain(null: NullFit) -> bool:
     """Tell whether it is of squared error without a penalty."""
-    risk = null.problem.risk
-    return bool(
-        risk.quadratic
-        and not null.penalty.any()
-        and not risk.penalty.gradient(np.ones_like(null.theta)).any()
-    )
+    return null.problem.risk.quadratic and not _penalised(null.problem.risk, null.theta)
+
+
+def _penalised(risk: LinearRisk, theta: FloatArray) -> bool:
+    ones = np.ones_like(theta)
+    return not risk.penalty.hessian(ones).zero or bool(risk.penalty.gradient(ones).any())
 
 
 def _orthogonal(null: NullFit, level: NDArray[np.intp], held: FloatArray) -> NullFit:
@@ -143,17 +175,26 @@ def _whole(null: NullFit, level: NDArray[np.intp], count: int) -> FloatArray:
     return found
 
 
-def _levels(null: NullFit, fewest: int) -> NDArray[np.intp] | None:
-    """Return the level of each row, None where no factor of so many levels is found.
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """Columns that are levels: of each row its `level`, and the constant column if the rest is one level."""
+
+    level: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    constant: int
+
+
+def _factor(problem: Problem, counted: NDArray[np.bool_], fewest: int) -> Factor | None:
+    """Return the factor of most levels, None where none of so many is found; `counted` are rows of weight.
 
     Where clusters leave each level is in one of them.
 
     Returns
     -------
-    ndarray of int, shape (n,), or None
+    Factor or None
     """
-    design, free = null.problem.risk.design, null.problem.a == 0.0
-    p, n = len(free), len(null.h)
+    design, free = problem.risk.design, problem.a == 0.0
+    p, n = len(free), len(counted)
     lowest, highest, binary = np.full(p, np.inf), np.full(p, -np.inf), free.copy()
     for _, x in design.dense_blocks():
         lowest, highest = np.minimum(lowest, x.min(axis=0)), np.maximum(highest, x.max(axis=0))
@@ -162,27 +203,30 @@ def _levels(null: NullFit, fewest: int) -> NDArray[np.intp] | None:
     if not max(fewest - 1, 1) <= len(columns) <= MOST_COLUMNS:
         return None
     X = np.concatenate([x[:, columns] for _, x in design.dense_blocks()])
-    within = [_in_one_cluster(null, column > 0.0) for column in X.T]
-    X = X[:, within]
-    if not len(X.T):
+    own = np.array([_in_one_cluster(problem, counted & (column > 0.0)) for column in X.T])
+    X, columns = X[:, own], columns[own]
+    if not len(columns):
         return None
     chosen = _disjoint(X.T @ X > 0.0)
     level = np.full(n, NONE, dtype=np.intp)
     rows, which = np.nonzero(X[:, chosen])
     level[rows] = which
-    constant = bool((free & (lowest == highest) & (lowest != 0.0)).any())
-    rest = (level == NONE) & (null.h > 0.0)
-    if constant and rest.any() and _in_one_cluster(null, rest):
+    constant = np.flatnonzero(free & (lowest == highest) & (lowest != 0.0))
+    rest = (level == NONE) & counted
+    whole = len(constant) > 0 and _in_one_cluster(problem, rest)
+    if whole:
         level[level == NONE] = len(chosen)
-    return level if level.max() + 1 >= fewest else None
+    if level.max() + 1 < fewest:
+        return None
+    return Factor(level, columns[chosen], int(constant[0]) if whole else NONE)
 
 
-def _in_one_cluster(null: NullFit, rows: NDArray[np.bool_]) -> bool:
-    """Tell whether all of these rows that count are of one unit, where units are clusters."""
-    if null.units.single:
-        return True
-    counted = (null.h > 0.0)[null.units.members] & rows[null.units.members]
-    return len(np.unique(null.units.owners[counted])) <= 1
+def _in_one_cluster(problem: Problem, rows: NDArray[np.bool_]) -> bool:
+    """Tell whether there are any of these rows and, where units are clusters, all of them are of one."""
+    units = problem.units
+    if units.single:
+        return bool(rows.any())
+    return len(np.unique(units.owners[rows[units.members]])) == 1
 
 
 def _disjoint(together: NDArray[np.bool_]) -> list[int]:

@@ -8,12 +8,9 @@ refitted, with all the inference anew; nothing but refits counts as found.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
@@ -25,11 +22,11 @@ from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.order import CONES
 from influstat.sets.proofs.quick import Quick
-from influstat.sets.proofs.rows import Conclusion, climbed, identified
+from influstat.sets.proofs.rows import climbed, identified
+from influstat.sets.significance.bracket import Bracket, Searched, Units
 from influstat.sets.significance.model_based import Lose
 from influstat.sets.significance.pulled import Pulled
 
-Units = NDArray[np.intp]
 PARTS = (1.0, 0.85, 1.15, 0.7)  # of the balance between D0 and RSS: tau of the cones
 MOST_NUISANCES = 4  # of cones for significance, which have twice as many multipliers
 FAILURES = 3  # sizes in a row without a set, at which the search stops
@@ -37,38 +34,6 @@ TURNS = 12  # of one alternation: it repeats itself after a few
 MOST_ALONE = 200  # units that are refitted one by one where nothing is proven
 THINNED = 40  # units of a set that are tried alone
 SEARCHING = 0.5  # share of the budget for the search; the rest is for proofs
-
-
-class Searched(Conclusion, Protocol):
-    """A conclusion that can be searched as well as proven."""
-
-    def taken(self, null: NullFit) -> FloatArray:
-        """Return what each unit, removed or not, takes away from it to first order."""
-
-
-@dataclass(eq=False)
-class Bracket:
-    """What is known so far of one significance.
-
-    Attributes
-    ----------
-    lower, proof, limit, nodes
-        As in `Breakdown`.
-    best : ndarray of int or None
-        The smallest set found, refitted.
-    value : float
-        The limit without it.
-    searched : Budget or None
-        The time that the search had; None where there was none.
-    """
-
-    lower: int = 1
-    proof: str = "none"
-    limit: str = ""
-    nodes: int = 0
-    best: Units | None = None
-    value: float = np.nan
-    searched: Budget | None = None
 
 
 class Bracketing:
@@ -243,6 +208,8 @@ class Bracketing:
         orders.append(np.argsort(-self.conclusion.taken(self.null), kind="stable"))
         for order in orders:
             self._prefix(order, budget)
+        if not self.provable:  # then all that follows stands in for the true limit
+            self._by_refits(budget.part(SEARCHING))
         starts, failures = [self._greedy(budget)], 0
         k = max(self.known.lower, 1)
         while self.upper is None and k < self.most and not budget.out:
@@ -252,8 +219,6 @@ class Bracketing:
         while k >= self.known.lower and failures < FAILURES and not budget.out:
             failures = 0 if self._look(k, starts) else failures + 1
             k = min(k, self.upper or k) - 1
-        if not self.provable:  # then all that was tried so far stands in for the true limit
-            self._by_refits(budget)
         self._thin(budget)
 
     def _look(self, k: int, starts: list[Units]) -> bool:

@@ -19,7 +19,8 @@ from influstat.sets.proofs.sums import fewest
 from influstat.sets.question import Question, coefficient_of, labels_of, signed_question
 from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
 from influstat.sets.search.counts import Counts
-from influstat.sets.significance.answer import Bracketing, Searched
+from influstat.sets.significance.answer import Bracketing
+from influstat.sets.significance.bracket import Searched
 from influstat.sets.significance.likelihood_ratio import Ratio, RatioGain, RatioLose, RatioOppose
 from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.squares import Reference
