@@ -109,7 +109,7 @@ def test_other_losses_and_penalties_are_those_in_memory(name, sizes):
 
 
 def logistic(**settings):
-    return ist.Logistic(lam=0.5).fit(ist.partitions(X, LABELS, rows=7, **settings))
+    return ist.Logistic(lam=0.5).fit(ist.partitions(X, LABELS, rows=7, runner="serial", **settings))
 
 
 WHOLE = ist.Logistic(lam=0.5).fit(X, LABELS)

@@ -20,7 +20,7 @@ NAMES = {
     "llf": "log-likelihood",
     "deviance": "deviance",
 }
-# Not compared: the scale that RLM's risk is made with; degrees of freedom of a penalty or a user's own.
+# At another scale RLM is at no minimum (see below). Not compared: effective or a user's own freedom.
 OTHERWISE = {("RLM", "scale"), ("GLMGam", "df_resid"), ("a user's", "df_resid"), ("RLM", "llf")}
 
 
@@ -181,3 +181,75 @@ def test_columns_that_depend_on_each_other_are_counted_as_the_library_does(desig
     fit = ist.from_statsmodels(model(z + rng.normal(size=24), X).fit(), polish=True)
     truth = sm.OLS(fit.risk.y, np.c_[X[:, :3], z] if design == "dummy trap" else np.c_[one, z]).fit()
     np.testing.assert_allclose(fit.predict(X), truth.fittedvalues, atol=1e-6)
+
+
+NORMS = ["HuberT", "TukeyBiweight", "AndrewWave", "Hampel", "LeastSquares", "RamsayE"]
+ROBUST = {
+    **{
+        name: lambda y, X, name=name: sm.RLM(y, X, M=getattr(sm.robust.norms, name)()).fit() for name in NORMS
+    },
+    "other options": lambda y, X: sm.RLM(y, X).fit(conv="coefs", cov="H2", update_scale=False),
+    "Huber's scale": lambda y, X: sm.RLM(y, X).fit(scale_est=sm.robust.scale.HuberScale()),
+    "median": lambda y, X: sm.QuantReg(y, X).fit(0.5),
+    "quantile": lambda y, X: sm.QuantReg(y, X).fit(0.8, vcov="iid", kernel="gau", bandwidth="bofinger"),
+}
+
+
+def another_target(model):
+    model.endog[7] += 1e-3
+
+
+def exchanged(model):
+    model.endog[[1, 2]] = model.endog[[2, 1]]
+
+
+def other_units(model):
+    model.endog *= 1.0001
+
+
+def furthest_further(model):
+    """The row that redescending norms leave out, and quantiles hardly feel."""
+    row = np.argmax(np.abs(model.endog - np.median(model.endog)))
+    model.endog[row] *= 2.0
+
+
+def nothing(model):
+    pass
+
+
+@pytest.mark.parametrize("change", [nothing, another_target, exchanged, other_units, furthest_further])
+@pytest.mark.parametrize("name", ROBUST)
+@pytest.mark.parametrize("polish", [False, True])
+def test_other_targets_of_robust_fits_are_refused(name, change, polish):
+    rng = np.random.default_rng(6)
+    X = sm.add_constant(rng.normal(size=(40, 2)))
+    results = ROBUST[name](X @ [1.0, 2.0, 0.3] + rng.standard_t(3, 40), X)
+    change(results.model)
+    settings = {"smoothing": 0.1} if name in ("median", "quantile") else {}
+    if change is nothing:
+        ist.from_statsmodels(results, polish=polish, **settings)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a refusal is enough
+        with pytest.raises(NotStationary):
+            ist.from_statsmodels(results, polish=polish, **settings)
+
+
+@pytest.mark.parametrize("name", ROBUST)
+def test_other_columns_of_robust_fits_that_predict_the_same_are_refused(name):
+    rng = np.random.default_rng(6)
+    X = sm.add_constant(rng.normal(size=(40, 2)))
+    results = ROBUST[name](X @ [1.0, 2.0, 0.3] + rng.standard_t(3, 40), X)
+    slope = results.params
+    results.model.exog[3] += np.array([0.0, slope[2], -slope[1]]) / np.abs(slope).max()
+    settings = {"smoothing": 0.1} if name in ("median", "quantile") else {}
+    with pytest.raises(NotStationary):
+        ist.from_statsmodels(results, polish=True, **settings)
+
+
+def test_another_scale_of_a_robust_fit_is_refused_when_it_is_polished():
+    rng = np.random.default_rng(6)
+    results = sm.RLM(rng.standard_t(3, 40), sm.add_constant(rng.normal(size=(40, 2)))).fit()._results
+    results.scale *= 1.0 + 1e-9
+    with pytest.raises(NotStationary, match="say the scale at which its iterations ended"):
+        ist.from_statsmodels(results, polish=True)

@@ -111,6 +111,13 @@ class Design:
         """Return the design of the chosen rows (data copied)."""
         return self._with_data(self._data[rows], self.row_labels[rows])
 
+    def only(self, columns: NDArray[np.intp]) -> Design:
+        """Return the design of the chosen columns, positions in order (data copied)."""
+        ones = self.intercept and bool((columns == self.shape[1] - 1).any())
+        stored = columns[:-1] if ones else columns
+        names = [self.names[j] for j in stored]
+        return Design(self._data[:, stored], intercept=ones, names=names, argument=self.argument)
+
     def _with_data(self, data: Any, labels: NDArray[Any]) -> Design:
         part = object.__new__(Design)
         part.__dict__.update(self.__dict__)

@@ -18,7 +18,7 @@ from influstat.errors import InvalidArgument
 from influstat.input.frame_like import FrameLike
 from influstat.input.labels import index_of, label_name
 from influstat.input.largest import largest_first
-from influstat.input.printing import Tabled, among
+from influstat.input.printing import Tabled, among, amount
 from influstat.input.validation import FloatArray, choice, whole_number
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Moves:
         k, lost = len(self.labels), np.isnan(self.values)
         bad = int(np.count_nonzero(lost.any(axis=1)))
         done = k - int(np.count_nonzero(lost.all(axis=1))) if self.values.size else k
-        parts = [f"{done} of {k} {self.units} done" + (f", {bad} with nan" if bad else "")]
+        parts = [f"{done} of {amount(k, self.units)} done" + (f", {bad} with nan" if bad else "")]
         found = self.top(STANDING_OUT)
         of = (
             [""] * len(found.labels)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.curvature.base import Hessian
 from influstat.curvature.linear import PLAIN
 from influstat.errors import InvalidArgument, InvalidType, NotStationary
-from influstat.input.printing import short
+from influstat.input.printing import amount, short
 from influstat.input.ranking import Ranking
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, vector, whole_number
@@ -133,9 +133,10 @@ class PartitionedFit(GroupQuestions):
     def __repr__(self) -> str:
         n, p = self.risk.shape
         known = described(self.risk.protocol, self.risk.recipe.test_protocol)
+        parts = amount(len(self.risk.counted.rows), "partitions")
         return (
-            f"PartitionedFit({self.risk.loss!r}, {n} rows in {len(self.risk.counted.rows)} partitions, "
-            f"{p} coefficients, gradient norm {self.gradient_norm:.1e}, {known})"
+            f"PartitionedFit({self.risk.loss!r}, {amount(n, 'rows')} in {parts}, "
+            f"{amount(p, 'coefficients')}, gradient norm {self.gradient_norm:.1e}, {known})"
         )
 
     def warn_of_few_digits(self) -> None:

@@ -21,6 +21,7 @@ from influstat.partitioned.groups.sums import AtCenter, Chosen, GroupSums, Slope
 from influstat.partitioned.removal.center import Moved
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.methods.base import without
+from influstat.removal.rough import Look
 
 
 class GroupExpansion(Expansion):
@@ -108,15 +109,12 @@ class GroupRemainder(Remainder):
     def rough(self) -> None:
         """Return None: a pass over the partitions takes what it takes to read them."""
 
-    def gradients(self, theta: FloatArray) -> FloatArray:
-        """Return grad F_k at column k of theta, shape (p, K), nan with it: one pass over all partitions."""
-        known = np.flatnonzero(~np.isnan(theta).any(axis=0))
-        result = np.full(theta.shape, np.nan)
-        if known.size:
-            part = np.ascontiguousarray(theta[:, known])
-            slopes = self.expansion.moved(self.groups.take(known), part).slopes
-            result[:, known] = slopes + self.factors[known] * self.expansion.risk.penalty.gradient(part)
-        return result
+    def summed(self, theta: FloatArray, look: Look | None = None) -> FloatArray:
+        """Return the gradients: one pass over all partitions, at which nobody looks."""
+        del look
+        theta = np.ascontiguousarray(theta)
+        slopes = self.expansion.moved(self.groups, theta).slopes
+        return np.asarray(slopes + self.factors * self.expansion.risk.penalty.gradient(theta))
 
     def movement(self, theta: FloatArray) -> FloatArray:
         """Return max_j |x_j'(theta_k - theta-hat)| over the rows left, shape (K,)."""

@@ -26,8 +26,9 @@ from influstat.partitioned.sums import ArraySum
 from influstat.removal.certificates.theorem import Certificate
 from influstat.removal.leave_out import METHODS
 from influstat.removal.methods.base import BLOCK, Outcome, without
-from influstat.removal.methods.exact import Chord, own_newton
-from influstat.removal.methods.quadratic import ILL_CONDITIONED, REFINED
+from influstat.removal.methods.exact import own_newton
+from influstat.removal.methods.quadratic import ILL_CONDITIONED
+from influstat.removal.methods.sweeps import Chord
 from influstat.removal.result import Removal
 from influstat.solvers import Cholesky
 
@@ -247,8 +248,7 @@ def _quadratic(
     delta: FloatArray,
 ) -> Outcome:
     """Return one Newton step, refined: the minimiser of a quadratic F_k."""
-    for _ in range(REFINED):
-        delta -= inverses.solve(center + inverses.product(delta))
+    delta -= inverses.solve(center + inverses.product(delta))
     gradients = center + inverses.product(delta)
     if inverses.reciprocal_condition < ILL_CONDITIONED:  # the Gram matrices have too few digits
         delta -= inverses.solve(remainder.gradients(expansion.theta[:, None] + delta))
@@ -262,7 +262,7 @@ def _exact(
 ) -> Outcome:
     """Return the minimisers: sweeps over all partitions that the groups share, then each for itself."""
     given: Any = inverses  # it offers what the iteration asks of a `Downdated`
-    chord = Chord(expansion, remainder, given, start)
+    chord = Chord(expansion, remainder, given, start, newton=True)
     chord.run()
     status = [""] * len(start.T)
     for k in np.flatnonzero(~chord.done).tolist():

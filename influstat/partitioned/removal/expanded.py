@@ -166,7 +166,7 @@ class ExpandedSums:
         found[found] = known[at[found]] == positions[found]
         place[found] = order[at[found]]
         anchor = self.around.anchor(expansion)
-        return AllRows.shared(expansion, anchor, self.kept.kept, place, self.largest, self.tensors)
+        return AllRows(expansion, anchor, self.kept.kept, place, self.largest, self.tensors)
 
     def certificate(
         self, rows: AllRows, positions: Indices, groups: Groups, theta: FloatArray
