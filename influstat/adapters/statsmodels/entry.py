@@ -156,7 +156,9 @@ def _refit_of(results: Any, fit: Fit) -> GLMRefit | None:
     plain = type(results.model).__name__ == "GLM" and not hasattr(results, "alpha")
     if linear is None or not plain or getattr(linear.loss, "convex", True):
         return None
-    return GLMRefit(results) if linear.shape[0] == len(results.model.endog) else None
+    if linear.shape[0] != len(results.model.endog):
+        return None
+    return GLMRefit(linear, results.model.family, str(getattr(results, "method", "IRLS")))
 
 
 def _origin(results: Any) -> str:

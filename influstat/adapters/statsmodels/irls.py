@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.adapters.statsmodels.glm import offset_of
 from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
+from influstat.risks.linear import LinearRisk
 
 ITERATIONS = 50  # of statsmodels' 100: what takes longer is asked of statsmodels itself
 SETTLED = (
@@ -18,13 +18,15 @@ SETTLED = (
 )
 
 
-def roughly_refitted(model: Any, groups: Sequence[Indices]) -> FloatArray:
+def roughly_refitted(risk: LinearRisk, family: Any, groups: Sequence[Indices]) -> FloatArray:
     """Return what a GLM finds without each group of rows, shape (k, p), to about 6 digits.
 
     Parameters
     ----------
-    model : GLM
-        Of statsmodels.
+    risk : LinearRisk
+        Whose rows are those of the GLM: weights are frequencies times variance weights times trials.
+    family : statsmodels family
+        With its link.
     groups : sequence of ndarray of int
         The rows that each refit is without.
 
@@ -37,28 +39,24 @@ def roughly_refitted(model: Any, groups: Sequence[Indices]) -> FloatArray:
     --------
     >>> import numpy as np
     >>> import statsmodels.api as sm
-    >>> roughly_refitted(sm.GLM([1.0, 2.0, 6.0], np.ones(3)), [np.array([2]), np.array([0])])
+    >>> import influstat as ist
+    >>> risk = ist.LinearRisk(ist.SquaredError(), np.ones((3, 1)), [1.0, 2.0, 6.0])
+    >>> roughly_refitted(risk, sm.families.Gaussian(), [np.array([2]), np.array([0])])
     array([[1.5],
            [4. ]])
     """
-    y, X = np.asarray(model.endog, dtype=np.float64), np.asarray(model.exog, dtype=np.float64)
-    left = np.ones((len(groups), len(y)), dtype=np.bool_)
+    left = np.ones((len(groups), risk.shape[0]), dtype=np.bool_)
     for k, rows in enumerate(groups):
         left[k, rows] = False
-    basis, change = np.linalg.qr(X)
-    offset = offset_of(model)
-    shift = np.zeros(len(y)) if offset is None else offset
+    basis, change = np.linalg.qr(risk.design.rows(np.ones(risk.shape[0], dtype=np.bool_)))
     with np.errstate(all="ignore"):
-        found = _iterated(model, y, basis, shift, left)
+        found = _iterated(risk, family, basis, left)
         return np.asarray(np.linalg.lstsq(change, found.T, rcond=None)[0].T)
 
 
-def _iterated(
-    model: Any, y: FloatArray, basis: FloatArray, shift: FloatArray, left: NDArray[np.bool_]
-) -> FloatArray:
+def _iterated(risk: LinearRisk, family: Any, basis: FloatArray, left: NDArray[np.bool_]) -> FloatArray:
     """Return the coefficients along the columns of an orthonormal basis, nan where they do not settle."""
-    family, link = model.family, model.family.link
-    known = np.asarray(model.iweights * model.n_trials, dtype=np.float64)
+    link, y, shift = family.link, risk.y, risk.offset
     pairs = (basis[:, :, None] * basis[:, None, :]).reshape(len(y), -1)
     mean = np.where(left, y, 0.0)
     for k, rows in enumerate(left):
@@ -67,7 +65,7 @@ def _iterated(
     eta, last = family.predict(mean), np.zeros((len(left), basis.shape[1]))
     found, going = np.full_like(last, np.nan), np.arange(len(left))
     for _ in range(ITERATIONS):
-        weights = np.where(left[going], known * family.weights(mean), 0.0)
+        weights = np.where(left[going], risk.weights * family.weights(mean), 0.0)
         target = np.where(left[going], eta + link.deriv(mean) * (y - mean) - shift, 0.0)
         theta = _solved(weights @ pairs, (weights * target) @ basis)
         sized = np.abs(theta - last).max(axis=1) / np.abs(theta).max(axis=1)

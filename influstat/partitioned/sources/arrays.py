@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ ENTRIES = 2**22  # of X in one partition where the caller leaves it open: 16 MiB
 
 
 class MappedFile:
-    """The rows of a `np.memmap`, read from its file: pages of a map would count as memory of this process."""
+    """The rows of a `np.memmap`, read from its file: pages of a map would count as memory of this process.
+
+    The system is told which rows come next, so that it brings them from the disk while these are worked on.
+    """
 
     def __init__(self, array: np.memmap[Any, Any]) -> None:
         self.path, self.start = str(array.filename), array.offset
@@ -28,9 +32,12 @@ class MappedFile:
         """Return consecutive rows."""
         start, stop, _ = rows.indices(self.shape[0])
         count = (stop - start) * int(np.prod(self.shape[1:], dtype=np.int64))
+        begin, size = self.start + start * self._row_bytes, (stop - start) * self._row_bytes
         with Path(self.path).open("rb") as file:
-            file.seek(self.start + start * self._row_bytes)
+            file.seek(begin)
             found = np.fromfile(file, dtype=self.dtype, count=count)
+            if hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file.fileno(), begin + size, size, os.POSIX_FADV_WILLNEED)
         return found.reshape(stop - start, *self.shape[1:])
 
 

@@ -33,8 +33,9 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.sets.budget import Budget
-from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.null_fit import NullFit, Problem, lengths, null_fit
 from influstat.sets.proofs.envelope import Place
+from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.quartic import Quartic
 from influstat.sets.proofs.quick import Quick
@@ -223,7 +224,7 @@ class _Tree:
     ) -> NullFit | None:
         """Return the null fit; None, which leaves these sets open, where there is none or nothing to ask."""
         try:
-            null = null_fit(self.problem, removed=removed, held=held, start=start)
+            null = without_own_levels(null_fit(self.problem, removed=removed, held=held, start=start))
         except InflustatError:
             self.limit = NO_FIT
             return None
@@ -289,10 +290,7 @@ def identified(null: NullFit) -> bool:
     """Tell whether the rows that are there determine the quantity, by more than the rounding of xi."""
     design = null.problem.risk.design
     rounding = unit_rounding(design.shape[1]) * design.absolute_dot(np.abs(null.u))
-    stiffness = float(null.h @ null.xi**2) + float(
-        null.u @ null.problem.risk.penalty.hessian(null.theta).dot(null.u)
-    )
-    return stiffness > 16.0 * float(null.h @ rounding**2)
+    return null.stiffness > 16.0 * float(null.h @ rounding**2)
 
 
 def one_left(null: NullFit) -> FloatArray | None:
@@ -313,8 +311,7 @@ def noise(null: NullFit) -> FloatArray:
     """Return what rounding can do to `one_left`, shape (m,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         rest = np.maximum(1.0 - null.lev, 1e-9)
-        lengths_B, lengths_C = np.linalg.norm(null.B, axis=1), np.linalg.norm(null.C, axis=1)
-        lengths_B, lengths_C = lengths_B + null.cross, lengths_C + null.slack
+        lengths_B, lengths_C = lengths(null.B) + null.cross, lengths(null.C) + null.slack
         error = 4.0 * null.relative / rest * (lengths_B * lengths_C) / rest
         moved = (null.cross * lengths_C + null.slack * lengths_B) / rest
     return np.asarray(null.margin + error + moved)
