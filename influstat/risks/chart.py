@@ -120,8 +120,10 @@ class Chart:
         return np.zeros(self.coordinates.transform.shape[1])
 
 
-def regular(risk: Risk, theta: FloatArray) -> tuple[Chart | None, Factored | None]:
+def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[Chart | None, Factored | None]:
     """Return the coordinates that the risk needs at theta, and its Hessian factored in them, mean scale.
+
+    With `rough` three digits of the Hessian are enough, as where theta is about to be left.
 
     Returns
     -------
@@ -137,7 +139,10 @@ def regular(risk: Risk, theta: FloatArray) -> tuple[Chart | None, Factored | Non
     try:
         if linear is None or active_l1(linear.penalty) is not None:  # an active set has its own columns
             return None, CholeskyInverse(risk.curvature(theta).to_dense(), risk.names)
-        inverse = linear.curvature(theta).factored()
+        curvature = linear.curvature(theta)
+        if rough and curvature.rough is not None:
+            return None, curvature.rough
+        inverse = curvature.factored()
         if isinstance(inverse, CholeskyInverse):
             return None, inverse
         chart = Chart(linear, theta, inverse.coordinates)
@@ -146,6 +151,6 @@ def regular(risk: Risk, theta: FloatArray) -> tuple[Chart | None, Factored | Non
         return None, None
 
 
-def chart_of(risk: Risk, theta: FloatArray) -> Chart | None:
+def chart_of(risk: Risk, theta: FloatArray, *, rough: bool = False) -> Chart | None:
     """Return the coordinates that the risk needs at theta; None where its own coefficients will do."""
-    return regular(risk, theta)[0]
+    return regular(risk, theta, rough=rough)[0]
