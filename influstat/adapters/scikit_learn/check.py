@@ -100,7 +100,7 @@ def checked_fit(
         theta passes but is more than 1 % of a typical row's removal effect away from the minimum; or
         polishing moved it by more than 0.1 standard errors or half a removal.
     """
-    left = remaining_step(risk, theta)
+    left = remaining_step(risk, theta, rough=polish)
     known = causes(estimator, transformers, risk, theta, polish=polish)
     if polish:
         if left > ALLOWED and stationarity(risk, theta) > rounding_of(estimator, risk, theta):
