@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import settings
 
 QUICK = "INFLUSTAT_QUICK"  # set by conftest under -m "not slow", before any test module is read
+FULL = "INFLUSTAT_FULL"  # set by hand: every long search draws as many cases as it ever did
 PART = 24
 LEAST = 2
 
@@ -30,8 +31,14 @@ def spread(rows: Any) -> Any:
     return rows[:: max(1, len(rows) // share(len(rows), 15, 3))]
 
 
-def examples(count: int, **options: Any) -> settings:
-    """Return hypothesis settings of at most that many examples."""
+def examples(count: int, full: int = 0, **options: Any) -> settings:
+    """Return hypothesis settings of at most that many examples, or of `full` where that is asked for.
+
+    INFLUSTAT_FULL=1 in the environment asks for it: searches of hours, that have been done once and may be
+    done again after a change of what they are about. Without it they take their share of minutes.
+    """
+    if full and os.environ.get(FULL):
+        return settings(max_examples=full, **options)
     return settings(max_examples=share(count), **options)
 
 

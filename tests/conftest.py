@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-from tests.budget import QUICK, spanning, thinned
+from tests.budget import QUICK, share, spanning, thinned
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # a worker a core: more threads would only wait
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # problems of so few rows: more threads would only wait
 
 IN_CI = bool(os.environ.get("CI"))
 
@@ -28,7 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if "not slow" in (config.getoption("markexpr") or ""):
         os.environ[QUICK] = "1"
         phases = [phase for phase in Phase if phase is not Phase.explain]
-        settings.register_profile("quick", settings.get_profile(PROFILE), phases=phases)
+        fewer = share(100, 5)  # of hypothesis' own number, where a law names none: its draws are cheap
+        settings.register_profile("quick", settings.get_profile(PROFILE), phases=phases, max_examples=fewer)
         settings.load_profile("quick")
 
 
@@ -74,7 +74,8 @@ def _entries(item: pytest.Function) -> tuple[tuple[int, ...], ...]:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage less often from now on: the thousands of collected items are none."""
+    """Look for garbage less often from now on, and not at all among what is there: it is none."""
+    gc.freeze()  # thousands of collected items, and the modules
     gc.enable()
     gc.set_threshold(50_000, 20, 100)  # 700, 10, 10 by default; an eighth of the time was spent there
 

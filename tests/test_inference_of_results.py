@@ -402,6 +402,34 @@ def test_one_series_has_no_degrees_of_freedom_and_says_so():
     np.testing.assert_allclose(fit.inference(use_t=False).to_frame(), table_of(normal), rtol=INVERTED)
 
 
+SCALED = {"cov_type": "cluster", "cov_kwds": {"groups": np.arange(90) % 15, "scaling_factor": 1.7}}
+HC0_SCALED = {"cov_type": "HC0", "cov_kwds": {"scaling_factor": 1.7}}
+
+
+@pytest.mark.parametrize("options", [SCALED, HC0_SCALED], ids=["cluster", "HC0"])
+def test_a_scaling_factor_is_carried_into_removals_and_derivatives(options):
+    rng = np.random.default_rng(4)
+    design = sm.add_constant(rng.normal(size=(90, 2)))
+    y = rng.poisson(np.exp(design @ [0.4, 0.5, -0.3]))
+    settings = dict(options["cov_kwds"])
+    results = sm.GLM(y, design, family=sm.families.Poisson()).fit(tol=1e-13, **options)
+    fit = ist.from_statsmodels(results)
+    np.testing.assert_allclose(fit.inference().table.standard_errors, results.bse, rtol=INVERTED)
+    groups = {"groups": settings["groups"]} if "groups" in settings else {}
+    bare = sm.GLM(y, design, family=sm.families.Poisson()).fit(tol=1e-13)
+    unscaled = ist.from_statsmodels(bare).inference(options["cov_type"], **groups)
+    root = np.sqrt(1.7)
+    for question in (
+        lambda one: one.table.standard_errors,
+        lambda one: one.leave_one_out(rows=[3]).standard_errors,
+        lambda one: one.without([3, 4]).table.standard_errors,
+        lambda one: one.derivative().standard_errors[:3],
+    ):
+        np.testing.assert_allclose(question(fit.inference()), root * question(unscaled), rtol=1e-6)
+    other = [one.inference("HC1").table.standard_errors for one in (fit, ist.from_statsmodels(bare))]
+    np.testing.assert_allclose(other[0], other[1], rtol=1e-6)  # another kind than the fit's own is not scaled
+
+
 def test_the_scale_reaches_diagnostics():
     data = sm.datasets.cpunish.load_pandas()
     design = sm.add_constant(data.exog[["INCOME", "SOUTH"]] / [1000.0, 1.0])

@@ -109,7 +109,7 @@ def test_other_losses_and_penalties_are_those_in_memory(name, sizes):
 
 
 def logistic(**settings):
-    return ist.Logistic(lam=0.5).fit(ist.partitions(X, LABELS, rows=7, **settings))
+    return ist.Logistic(lam=0.5).fit(ist.partitions(X, LABELS, rows=7, runner="serial", **settings))
 
 
 WHOLE = ist.Logistic(lam=0.5).fit(X, LABELS)
@@ -225,8 +225,6 @@ def test_groups_that_are_none_are_named(case):
 
 
 def test_what_folds_do_not_have_is_refused():
-    with pytest.raises(Unsupported, match="certified must be False for folds"):
-        logistic(groups=FIRMS).cross_validate("groups", certified=True)
     with pytest.raises(Unsupported, match="scoring must be left out"):
         logistic().cross_validate(scoring="r2")
     with pytest.raises(InvalidArgument, match="method"):

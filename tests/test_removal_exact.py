@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given
 
 import influstat as ist
-from tests.budget import examples
+from tests.budget import examples, some
 from tests.cases import LOSSES, make_problem, problems
 from tests.tolerance import CHANGES, CLOSED_FORM, INVERTED, SOLVED, SUMS
 
@@ -60,7 +60,7 @@ def test_hard_rows_are_refits_too(case, protocol):
     plain = replace(problem, X=X, weights=weights).plain()
     leverage = weights * risk.loss.second(risk.y, risk.linear_predictor(fit.theta))
     hard = np.argsort(-leverage * (X**2).sum(axis=1))[:3]
-    assert_minimisers(loo, plain, [7, *hard, int(np.argmax(weights))])
+    assert_minimisers(loo, plain, [7, *some(hard), int(np.argmax(weights))])
 
 
 @pytest.mark.parametrize("case", LOSSES, ids=str)

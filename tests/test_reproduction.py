@@ -20,7 +20,7 @@ NAMES = {
     "llf": "log-likelihood",
     "deviance": "deviance",
 }
-# Otherwise: at another scale RLM is at no minimum (see below). Not compared: degrees of freedom of a penalty or a user's own.
+# At another scale RLM is at no minimum (see below). Not compared: effective or a user's own freedom.
 OTHERWISE = {("RLM", "scale"), ("GLMGam", "df_resid"), ("a user's", "df_resid"), ("RLM", "llf")}
 
 

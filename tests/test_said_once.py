@@ -34,7 +34,7 @@ QUESTIONS = {
     "covariance": (of_leverage_1, lambda fit: fit.covariance("HC3")),
     "leave_one_out": (of_leverage_1, lambda fit: fit.leave_one_out()),
     "inference without": (of_leverage_1, lambda fit: fit.inference().leave_one_out()),
-    "plot": (of_leverage_1, lambda fit: fit.plot.overview()),
+    "plot": (of_leverage_1, lambda fit: fit.plot.bubble()),
     "stated doubt": (of_poisson, lambda fit: fit.inference()),
     "report": (of_poisson, lambda fit: fit.report(1)),
 }

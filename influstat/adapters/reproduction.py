@@ -94,7 +94,8 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     if total - theirs not in allowed:
         columns = float(np.shape(model.exog)[-1])
         for rank in _ranks(np.asarray(model.exog, dtype=np.float64)):
-            allowed = allowed | {rank} | {count - (columns - rank) for count in allowed}
+            lost = columns - rank  # of each block of coefficients, MNLogit's one per class
+            allowed = allowed | {rank} | {count - lost * max(1.0, count // columns) for count in allowed}
     nearest = min(allowed, key=lambda count: abs(total - count - theirs))
     name = "residual degrees of freedom (df_resid)"
     yield Quantity(name, theirs, total - nearest, 1e-9 * max(total, 1.0), BY_HAND)

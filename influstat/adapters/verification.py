@@ -142,7 +142,7 @@ def polished(
         if chart is None or chart.coordinates.full:
             fit = Fit.minimise(risk, start=theta, reader=reader)
         else:  # columns depend on each other: what the rows determine is finished, the rest left as it was
-            moved = chart.coordinates.lift(minimise(chart.risk, start=chart.start).theta)
+            moved = chart.lift(minimise(chart.risk, start=chart.start).theta)
             fit = Fit(risk, theta + moved, tolerance=np.inf, reader=reader)
     except (NotConverged, IndefiniteHessian) as error:  # whose remedies are those of ist.Fit.minimise
         explain_separation(risk, theta)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
@@ -32,12 +32,18 @@ def contracted(products: FloatArray, u: FloatArray) -> FloatArray:
     return result
 
 
-def triangle(p: int) -> Iterator[tuple[int, slice]]:
-    """Yield each row a of the upper triangle and where its products a <= b stand."""
-    start = 0
-    for a in range(p):
-        yield a, slice(start, start + p - a)
-        start += p - a
+@cache
+def triangle(p: int) -> tuple[tuple[int, slice], ...]:
+    """Return each row a of the upper triangle and where its products a <= b stand."""
+    starts = [a * p - a * (a - 1) // 2 for a in range(p + 1)]
+    return tuple((a, slice(starts[a], starts[a + 1])) for a in range(p))
+
+
+def packed_norms(products: FloatArray, p: int) -> FloatArray:
+    """Return the Frobenius norms of symmetric matrices that are packed in columns, shape (k,)."""
+    squares = 2.0 * np.einsum("ak,ak->k", products, products)
+    diagonal = products[[places.start for _, places in triangle(p)]]
+    return np.asarray(np.sqrt(squares - np.einsum("ak,ak->k", diagonal, diagonal)))
 
 
 def unpacked(products: FloatArray, p: int) -> FloatArray:

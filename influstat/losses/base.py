@@ -177,10 +177,16 @@ def sigmoid(x: FloatArray, times: FloatArray | float = 1.0) -> FloatArray:
     -------
     ndarray, or a scalar of scalars
     """
-    with np.errstate(over="ignore"):  # e^-x is inf there, and the result 0
-        below: FloatArray = np.exp(-x)
+    return decaying(np.negative(x), times)
+
+
+def decaying(x: FloatArray, times: FloatArray | float) -> FloatArray:
+    """Return times / (1 + e^x), of the shape of x and times together; x is written to."""
+    place = x if np.ndim(x) > 0 else None
+    with np.errstate(over="ignore"):  # e^x is inf above 709, and the result 0
+        below: FloatArray = np.exp(x, out=place)
     below += 1.0
-    fits = np.ndim(below) > 0 and np.broadcast_shapes(np.shape(below), np.shape(times)) == np.shape(below)
+    fits = np.ndim(below) > 0 and np.broadcast(below, times).shape == below.shape
     result: FloatArray = np.divide(times, below, out=below if fits else None)
     return result
 

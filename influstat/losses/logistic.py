@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.input.validation import FloatArray
-from influstat.losses.base import Bell, root_of_slope, sigmoid, softplus, two_labels
+from influstat.losses.base import Bell, decaying, root_of_slope, sigmoid, softplus, two_labels
 
 
 class _Logistic(Bell):
@@ -37,7 +37,7 @@ class _Logistic(Bell):
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return s sigma(s eta)."""
         sign = self._sign(y)
-        return sigmoid(sign * eta, sign)
+        return decaying(np.asarray(-sign * eta), sign)
 
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return sigma(eta) sigma(-eta)."""

@@ -28,7 +28,7 @@ from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
 from influstat.minimise.stated import Stated
-from influstat.risks.chart import Chart, chart_of
+from influstat.risks.chart import AnyChart, chart_of
 from influstat.risks.contract import EXAMPLES, Risk
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.protocol import described
@@ -163,7 +163,7 @@ class Minimum:
         return row_space_of(self.risk, self.theta)
 
     @cached_property
-    def chart(self) -> Chart | None:
+    def chart(self) -> AnyChart | None:
         """Coordinates for questions that need H^-1; None where the coefficients themselves will do."""
         return chart_of(self.risk, self.theta)
 

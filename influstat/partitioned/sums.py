@@ -127,7 +127,8 @@ def swept(
     """Return value, gradient, its scale, Hessian, the diagonal, and whether no row has negative curvature.
 
     What `LinearRisk` says of each in a sweep of its own is summed in one: rows are brought to float64 once, a
-    few at a time, and all that is made of them stays in cache.
+    few at a time, and all that is made of them stays in cache, in memory that is asked for once: workers of a
+    cluster give each array back to the system, whose fresh pages would take longer than the sums.
 
     Parameters
     ----------
@@ -145,7 +146,10 @@ def swept(
     value, convex = 0.0, True
     gradient, scale = np.zeros(p), np.zeros(p)
     hessian = np.zeros((p, p), order="F")
-    for rows, x in risk.design.dense_blocks():
+    held: FloatArray | None = None
+    for rows, x in risk.design.passing_blocks():
+        held = np.empty_like(x) if held is None else held
+        made = held[: len(x)]
         y, weights, offset = risk.y[rows], risk.weights[rows], risk.offset[rows]
         counts = weights > 0
         eta = x @ theta
@@ -156,7 +160,7 @@ def swept(
         with np.errstate(invalid="ignore"):
             value += float(np.sum(np.where(counts, weights * loss.value(y, eta), 0.0)))
             gradient += np.where(counts, weights * first, 0.0) @ x
-            made = np.abs(x)
+            np.abs(x, out=made)
             spread = made @ size
             spread += np.abs(offset)
             spread *= np.abs(second)

@@ -16,7 +16,7 @@ from influstat.algebra.downdate import Downdate
 from influstat.algebra.pencil import both_diagonal
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.local import Local
+from influstat.removal.class_expansion import AnyExpansion
 
 # 1 - h below which the shared factorisation has lost too many digits: the rows left are then summed anew.
 HARD = 1e-3
@@ -29,7 +29,7 @@ class SharedInverse:
     eigendecomposition of the pencil (K, A + K), in which every c is a diagonal.
     """
 
-    def __init__(self, expansion: Local, factors: FloatArray) -> None:
+    def __init__(self, expansion: AnyExpansion, factors: FloatArray) -> None:
         self.data_hessian = expansion.data_hessian
         self.penalty = expansion.penalty_hessian
         common = bool((factors == factors[0]).all()) or self.penalty.zero
@@ -93,7 +93,9 @@ class Downdated:
     `solve` gives nan for them, since the shared factorisation has too few digits left.
     """
 
-    def __init__(self, expansion: Local, shared: SharedInverse, groups: Groups, factors: FloatArray) -> None:
+    def __init__(
+        self, expansion: AnyExpansion, shared: SharedInverse, groups: Groups, factors: FloatArray
+    ) -> None:
         self.shared, self.factors = shared, factors
         self._expansion, self._groups = expansion, groups
         curved = expansion.curved(groups)

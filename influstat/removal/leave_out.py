@@ -19,17 +19,17 @@ from influstat.input.warning import doubt, doubt_once
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
-from influstat.removal.class_expansion import ClassExpansion
+from influstat.removal.class_expansion import ClassesOfRisk, ClassExpansion
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.elsewhere import doubt_elsewhere
 from influstat.removal.engine.class_plan import planned_classes
+from influstat.removal.engine.class_rows import planned_rows
 from influstat.removal.engine.plan import Plan, seconds_of
 from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import blocks
 from influstat.removal.in_use import in_use
 from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.base import Method, Outcome, without
-from influstat.removal.methods.class_refits import ClassesOfRisk, ClassRefit, ClassSecondOrder
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
@@ -114,9 +114,11 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
 def _class_method(expansion: ClassesOfRisk, groups: Groups, method: str) -> Method:
     """Return the method for rows with one predictor per class."""
     if method == "second_order":
-        return ClassSecondOrder(expansion)
+        return SecondOrder(expansion)
     try:
-        return NewtonStep(expansion, groups) if method == "newton" else ClassRefit(expansion, groups)
+        if method == "newton":
+            return NewtonStep(expansion, groups)
+        return ExactRefit(expansion, groups, *planned_rows(expansion, groups))
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share
         kind = OwnNewtonStep if method == "newton" else OwnRefit
         return kind(expansion.risk, expansion.theta)
@@ -133,7 +135,8 @@ def _linear_method(risk: LinearRisk, fit: Minimum, shared: Shared, groups: Group
         own.operations = _own_refits(risk, len(groups)).operations
         return own
     try:
-        return ExactRefit(shared, groups)
+        plan, rows = shared.planned(groups)
+        return ExactRefit(shared.expansion, groups, plan, rows, shared.third_order(groups, plan.swept))
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share, not hopeless
         return OwnRefit(risk, fit.theta)
 
@@ -195,7 +198,7 @@ def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArr
         return Minimum(space.risk, space.start, tolerance=np.inf), space.lift
     if chart is None:
         return in_use(fit) or (fit, None)
-    return fit.regular, chart.coordinates.lift
+    return fit.regular, chart.lift
 
 
 def _removal(

@@ -28,7 +28,7 @@ from influstat.sets.search.counts import Counts
 from influstat.sets.significance.answer import Bracketing
 from influstat.sets.thresholds import NEARER
 
-NOT_DERIVED = "no proof: it is no monotone function of one combination of the coefficients"
+NOT_DERIVED = "it is no monotone function of one combination of the coefficients"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,8 @@ def function_breakdown(
     weights = fit.risk.weights
     value = float(evaluate(fit.theta, weights))
     asked = question(fit, name, gradient, shift=value - float(gradient @ fit.theta), at=at, groups=groups)
-    total = int(np.sum(asked.units.sums(weights) > 0.0))
+    free = np.flatnonzero(asked.units.sums(weights) > 0.0)
+    total = len(free)
     most = total - 1 if largest is None else min(largest, total - 1)
 
     def limit_without(units: NDArray[np.intp]) -> float:
@@ -107,7 +108,7 @@ def function_breakdown(
 
     towards = -asked.sign * asked.units.sums(effects)
     called = f"breakdown of {name}"
-    bracketing = Bracketing(None, None, NOT_DERIVED, limit_without, towards, most, budget, called)
+    bracketing = Bracketing(None, None, NOT_DERIVED, limit_without, towards, free, most, budget, called)
     if search:
         tangent = breakdown(asked, budget=budget.part(0.5), largest=most, search=True)
         bracketing.offer(tangent.positions)

@@ -335,8 +335,15 @@ class _Work:
             return least
         if units.single:
             return np.asarray(self._sums(h * squares) + least)
-        largest = np.zeros(len(units))
-        for k in np.flatnonzero(self.free).tolist():
-            rows = units[k]
-            largest[k] = np.linalg.eigvalsh((z[rows] * h[rows, None]).T @ z[rows])[-1]
-        return np.asarray(largest * (1.0 + d * EPSILON) + least)
+        return largest_leverages(units, self.free, z, h) + least
+
+
+def largest_leverages(units: Groups, free: Mask, z: FloatArray, h: FloatArray) -> FloatArray:
+    """Return the largest eigenvalue of sum h z z' over every unit, 0 for those that may not leave."""
+    if units.single:
+        return np.where(free, (h * square_lengths(z))[units.members], 0.0)
+    largest = np.zeros(len(units))
+    for k in np.flatnonzero(free).tolist() if z.shape[1] else []:
+        rows = units[k]
+        largest[k] = np.linalg.eigvalsh((z[rows] * h[rows, None]).T @ z[rows])[-1]
+    return np.asarray(largest * (1.0 + z.shape[1] * EPSILON))

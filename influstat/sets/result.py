@@ -132,7 +132,7 @@ class Breakdown(Ranked, Drawn):
 
         found = (self.upper, self.value_without, "verified by refit" if self.upper else "none found")
         lines = {name: (number, np.nan, "estimate") for name, number in self.counts.items()}
-        lines.update(found=found, lower=(self.lower, np.nan, f"proven ({self.proof})"))
+        lines.update(found=found, lower=(self.lower, np.nan, self._kind_of_proof()))
         columns = ["count", "value_without", "status"]
         return pd.DataFrame.from_dict(lines, orient="index", columns=columns).astype({"count": "Int64"})
 
@@ -216,11 +216,20 @@ class Breakdown(Ranked, Drawn):
         if self.exact and k < 1:
             return "no smaller set exists: 1 is exact"
         if k < 1:
-            return f"nothing: {self.limit}" if self.limit else "nothing"
+            return self._nothing()
         text = f"no {k} {self._called(k)} {'does' if k == 1 else 'do'} it"
         if self.exact:
             return f"{text}: {self.lower} is exact ({self.proof})"
         return f"{text} ({self.proof}); {self.limit}" if self.limit else f"{text} ({self.proof})"
+
+    def _kind_of_proof(self) -> str:
+        if self.proof != "none":
+            return f"proven ({self.proof})"
+        return "no smaller set exists" if self.exact else self._nothing()
+
+    def _nothing(self) -> str:
+        """Return that nothing is proven, and why."""
+        return f"no proof: {self.limit}" if self.limit else "no proof"
 
     def _called(self, k: int) -> str:
         return self.units[:-1] if k == 1 else self.units

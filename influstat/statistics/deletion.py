@@ -10,7 +10,7 @@ l1 + l2 x_i'(theta_c - theta-hat) in the model. Both are exact for squared error
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,53 +31,163 @@ NO_FREEDOM = "without it no degrees of freedom are left to estimate the dispersi
 NEGATIVE = "its one-step dispersion is not positive: method='exact' estimates it from the refit without it"
 
 
-@dataclass(frozen=True, eq=False)
 class DeletedBlock:
-    """A block of k rows, each left out alone.
+    """A block of k rows, each left out alone; everything is found when it is first asked for.
 
-    Attributes
+    Parameters
     ----------
+    deletion : Deletion
+        The fit whose rows they are.
     rows : slice or ndarray of int
         Which rows.
-    coordinates : ndarray, shape (k, p)
-        y_i = U'x_i.
-    change : ndarray, shape (k, p)
-        U^-1 (theta_-i - theta), after minus before; nan for rows that cannot be left out.
-    squares : ndarray, shape (k,)
-        Pearson's statistic of the quadratic model at theta without the row: exact for squared error.
-    freedom : ndarray, shape (k,)
-        Effective degrees of freedom of the fit without the row.
-    log_determinant : ndarray, shape (k,)
-        log det S_-i - log det S; nan for rows that cannot be left out.
-    left : ndarray, shape (k,)
-        1 minus the leverage, under "folded" that with the penalty the other rows carry.
-    kept : ndarray, shape (k, p) or (1, p)
-        Diagonal of U'(S - part K)U.
-    moved : ndarray, shape (k, p)
-        U^-1 (S - part K)^-1 x_i.
-    update : ndarray, shape (k,)
-        w_i l2_i / left: S_-i^-1 is (S - part K)^-1 + update (U moved)(U moved)'.
+    change : ndarray, shape (k, p), optional
+        Changes that were found otherwise, by refits.
     """
 
-    rows: Any
-    coordinates: FloatArray
-    change: FloatArray
-    squares: FloatArray
-    freedom: FloatArray
-    log_determinant: FloatArray
-    left: FloatArray
-    kept: FloatArray
-    moved: FloatArray
-    update: FloatArray
+    def __init__(self, deletion: Deletion, rows: Any, change: FloatArray | None = None) -> None:
+        self.deletion, self.rows, self._found = deletion, rows, change
+        leverage, risk = deletion.leverage, deletion.leverage.risk
+        self._weight: FloatArray = risk.weights[rows]
+        self._curvature: FloatArray = self._weight * leverage.second[rows]
+        part = deletion.part[:1, None] if deletion.same else deletion.part[rows, None]
+        self._rest = 1.0 - part[:, 0]  # of the penalty
+        # Diagonal of U'(S - part K)U, shape (k, p) or (1, p).
+        self.kept: FloatArray = 1.0 - part * leverage.penalty_share
+        self._shift: FloatArray = part * deletion.slope / self.kept  # theta_c - theta, (k or 1, p)
+        self._shifted = bool(self._shift.any())
+
+    @property
+    def _plain(self) -> bool:
+        """Whether changes are multiples of S^-1 x_i, since no part of a penalty leaves with a row."""
+        return self._found is None and not (self._shifted or self.deletion.leaves)
+
+    @cached_property
+    def coordinates(self) -> FloatArray:
+        """y_i = U'x_i, shape (k, p)."""
+        return self.deletion.leverage.coordinates(self.rows)
+
+    @cached_property
+    def moved(self) -> FloatArray:
+        """U^-1 (S - part K)^-1 x_i, shape (k, p)."""
+        return self.coordinates / self.kept if self.deletion.leaves else self.coordinates
+
+    @cached_property
+    def square(self) -> FloatArray:
+        """x_i'S^-1 x_i, shape (k,)."""
+        if isinstance(self.rows, slice):  # of all rows, which others ask for too
+            return self.deletion.leverage.squares[self.rows]
+        return np.asarray(np.einsum("ij,ij->i", self.coordinates, self.coordinates))
+
+    @cached_property
+    def left(self) -> FloatArray:
+        """1 minus the leverage, under "folded" that with the penalty the other rows carry, shape (k,)."""
+        if not self.deletion.leaves:
+            return np.asarray(1.0 - self._curvature * self.square)
+        return np.asarray(1.0 - self._curvature * np.einsum("ij,ij->i", self.coordinates, self.moved))
+
+    @cached_property
+    def finite(self) -> FloatArray:
+        """The same, nan for rows that cannot be left out."""
+        return np.where(self.left > CERTAIN, self.left, np.nan)
+
+    @cached_property
+    def _first(self) -> FloatArray:
+        """l1 in the quadratic model at theta_c."""
+        leverage, rows = self.deletion.leverage, self.rows
+        first: FloatArray = leverage.first[rows]
+        if self._shifted:
+            along = np.einsum("ij,ij->i", self.coordinates, self._shift + np.zeros((len(first), 1)))
+            first = first + leverage.second[rows] * along
+        return first
+
+    @cached_property
+    def _factor(self) -> FloatArray:
+        """How far along `moved` theta_-i - theta_c is, shape (k,)."""
+        return np.asarray(self._weight * self._first / self.finite)
+
+    @property
+    def _step(self) -> FloatArray:
+        return np.asarray(self._factor[:, None] * self.moved)
+
+    @cached_property
+    def change(self) -> FloatArray:
+        """U^-1 (theta_-i - theta), after minus before, shape (k, p); nan for rows that cannot be left out."""
+        if self._found is not None:
+            return self._found
+        return self._shift + self._step if self._shifted else self._step
+
+    def change_dot(self, matrix: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Return `change` @ matrix, for a matrix (p, q), shape (k, q); into `out`, if given."""
+        place = np.empty((len(self.left), matrix.shape[1]), order="F") if out is None else out
+        if not self._plain or "change" in self.__dict__:
+            return np.matmul(self.change, matrix, out=place)
+        leverage = self.deletion.leverage
+        np.matmul((leverage.transform @ matrix).T, leverage.risk.design.rows(self.rows).T, out=place.T)
+        place *= self._factor[:, None]
+        return place
+
+    @cached_property
+    def change_square(self) -> FloatArray:
+        """|change|^2, shape (k,)."""
+        if self._plain:
+            return np.asarray(self._factor**2 * self.square)
+        return np.asarray(np.einsum("ij,ij->i", self.change, self.change))
+
+    @cached_property
+    def along(self) -> FloatArray:
+        """x_i'(theta_-i - theta), shape (k,)."""
+        if self._plain:
+            return np.asarray(self._factor * self.square)
+        return np.asarray(np.einsum("ij,ij->i", self.coordinates, self.change))
+
+    @cached_property
+    def squares(self) -> FloatArray:
+        """Pearson's statistic of the quadratic model at theta without the row, shape (k,).
+
+        Exact for squared error.
+        """
+        share, slope, shift = self.deletion.leverage.penalty_share, self.deletion.slope, self._shift
+        squares = self.deletion.squares - 2.0 * (shift @ slope) + _squares(shift, 1.0 - share)
+        if slope.any() or share.any():
+            step = self._step
+            change = shift + step if self._shifted else step
+            penalty = 2.0 * (step @ slope) + _squares(change, share) - _squares(shift, share)
+            squares = squares - self._rest * penalty
+        second = self.deletion.leverage.second[self.rows]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(squares - self._weight * self._first**2 / (second * self.finite))
+
+    @cached_property
+    def freedom(self) -> FloatArray:
+        """Effective degrees of freedom of the fit without the row, shape (k,)."""
+        share = self.deletion.leverage.penalty_share
+        penalised: Any = 0.0
+        if share.any():
+            penalised = (share / self.kept).sum(axis=1) + self.update * _squares(self.moved, share)
+        return np.asarray(len(share) - self._rest * penalised + 0.0 * self.finite)
+
+    @cached_property
+    def log_determinant(self) -> FloatArray:
+        """Return log det S_-i - log det S, shape (k,); nan for rows that cannot be left out."""
+        return np.asarray(np.log(self.kept).sum(axis=1) + np.log(self.finite))
+
+    @cached_property
+    def update(self) -> FloatArray:
+        """w_i l2_i / left, shape (k,): S_-i^-1 is (S - part K)^-1 + update (U moved)(U moved)'."""
+        return np.asarray(self._curvature / self.finite)
 
     def inverse_diagonal(self, transform: FloatArray) -> FloatArray:
         """Return the diagonal of S_-i^-1 of each row, sum scale, shape (k, p); `transform` is U."""
         base = (1.0 / self.kept) @ (transform * transform).T
         return np.asarray(base + self.update[:, None] * (self.moved @ transform.T) ** 2)
 
+    def refitted(self, change: FloatArray) -> DeletedBlock:
+        """Return the same rows with changes found by refits, shape (k, p)."""
+        return DeletedBlock(self.deletion, self.rows, change)
+
     def reasons(self) -> dict[int, str]:
         """Return why rows cannot be left out, by position."""
-        bad = np.flatnonzero(np.isnan(self.log_determinant))
+        bad = np.flatnonzero(np.isnan(self.finite))
         place = bad + self.rows.start if isinstance(self.rows, slice) else self.rows[bad]
         return {
             int(row): LEVERAGE_ONE if self.left[k] >= -CERTAIN else NOT_A_MINIMUM
@@ -111,46 +221,16 @@ class Deletion:
         self.leverage, self.squares = leverage, squares
         risk = leverage.risk
         self.part = leverage.penalty_part(risk.weights)
-        self._slope: FloatArray = leverage.transform.T @ risk.penalty.gradient(leverage.theta)
+        self.slope: FloatArray = leverage.transform.T @ risk.penalty.gradient(leverage.theta)
+        # Whether a part of the penalty goes with a row, and the same part with all: one line serves them all.
+        carried = bool(self.part.any())
+        self.leaves = carried and bool(leverage.penalty_share.any())
+        self.same = not carried or bool(np.ptp(self.part) == 0.0)
 
     def blocks(self, chosen: NDArray[np.intp] | None = None) -> Iterator[DeletedBlock]:
         """Yield the rows, or those chosen, each left out alone, a few thousand at a time."""
-        leverage, risk = self.leverage, self.leverage.risk
-        share, slope = leverage.penalty_share, self._slope
-        leaves = bool(self.part.any() and share.any())  # whether a part of the penalty goes with a row
-        same = np.ptp(self.part) == 0.0  # all rows take the same part: one line serves for them all
-        for rows, y in leverage.blocks(chosen):
-            weight, first, second = risk.weights[rows], leverage.first[rows], leverage.second[rows]
-            part = self.part[:1, None] if same else self.part[rows, None]
-            kept = 1.0 - part * share  # the Hessian with the rest of the penalty
-            moved = y / kept if leaves else y
-            shift = part * slope / kept  # theta_c - theta
-            if shift.any():
-                first = first + second * np.einsum("ij,ij->i", y, np.broadcast_to(shift, y.shape))
-            left = 1.0 - weight * second * np.einsum("ij,ij->i", y, moved)
-            finite = np.where(left > CERTAIN, left, np.nan)
-            step = (weight * first / finite)[:, None] * moved  # theta_-i - theta_c
-            change = shift + step if shift.any() else step
-            rest = 1.0 - part[:, 0]
-            squares = self.squares - 2.0 * (shift @ slope) + _squares(shift, 1.0 - share)
-            if slope.any() or share.any():
-                penalty = 2.0 * (step @ slope) + _squares(change, share) - _squares(shift, share)
-                squares = squares - rest * penalty
-            with np.errstate(divide="ignore", invalid="ignore"):
-                squares = squares - weight * first**2 / (second * finite)
-            penalised = (share / kept).sum(axis=1) + weight * second * _squares(moved, share) / finite
-            yield DeletedBlock(
-                rows,
-                y,
-                change,
-                squares,
-                len(share) - rest * penalised,
-                np.log(kept).sum(axis=1) + np.log(finite),
-                left,
-                kept,
-                moved,
-                weight * second / finite,
-            )
+        for rows in self.leverage.runs(chosen):
+            yield DeletedBlock(self, rows)
 
 
 def _squares(rows: FloatArray, factors: FloatArray) -> FloatArray:
@@ -181,8 +261,7 @@ def one_step_dispersion(known: Dispersion, block: DeletedBlock, counts: FloatArr
     -------
     ndarray, shape (k,)
     """
-    finite = np.where(block.left > CERTAIN, block.left, np.nan)
-    return _over_freedom(known, block, counts, known.squares - known.parts[block.rows] / finite)
+    return _over_freedom(known, block, counts, known.squares - known.parts[block.rows] / block.finite)
 
 
 def freedom_left(known: Dispersion, block: DeletedBlock, counts: FloatArray) -> FloatArray:
@@ -195,5 +274,5 @@ def _over_freedom(
     known: Dispersion, block: DeletedBlock, counts: FloatArray, squares: FloatArray
 ) -> FloatArray:
     if not known.estimated:
-        return np.where(np.isnan(block.log_determinant), np.nan, known.value)
+        return np.where(np.isnan(block.finite), np.nan, known.value)
     return np.where(squares > 0, squares, np.nan) / freedom_left(known, block, counts)

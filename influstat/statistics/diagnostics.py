@@ -47,7 +47,7 @@ Under "folded" the row takes its share w_i / W of the penalty with it. Sources: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -65,20 +65,14 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import leave_one_out
 from influstat.statistics import dispersion as dispersions
 from influstat.statistics.deletion import (
-    NEGATIVE,
     NO_FREEDOM,
     PERFECT_FIT,
-    DeletedBlock,
-    Deletion,
-    deleted_dispersion,
-    freedom_left,
-    one_step_dispersion,
 )
 from influstat.statistics.dispersion import Dispersion, Totals
+from influstat.statistics.left_behind import Refits, blocks
 from influstat.statistics.leverage import Leverage, leverage_of
 from influstat.statistics.likelihood_diagnostics import GENERAL, GeneralMeasures
-from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting, WithoutRow
-from influstat.statistics.refits import refitted_scale
+from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting
 from influstat.statistics.residuals import has_deviance, residuals_lacking, unit_deviance
 
 if TYPE_CHECKING:
@@ -89,7 +83,6 @@ PER_COEFFICIENT = {"dfbetas": "dfb_", "dfbeta": "dfbeta_"}
 RESIDUALS = ("resid_response", "resid_pearson", "resid_std", "resid_deviance", "standard_resid_deviance")
 COLUMNS = (*CHEAP, *RESIDUALS, "resid_press", "likelihood_displacement", *PER_COEFFICIENT)
 WITHOUT_SCALE = ("hat_diag", "resid_response", "resid_press", "dfbeta")
-WITHOUT_ROW = ("student_resid", "dffits", "cov_ratio", "dfbetas")  # hang on the dispersion without the row
 METHODS = ("newton", "exact")
 ALL = "all"  # whatever there is
 
@@ -123,7 +116,7 @@ def diagnostics(
     counts = dispersions.counts_of(fit, frequency)
     setting = LinearSetting(fit, leverage, None, None, counts, deleted_scale)
     try:
-        setting = scaled(setting, given)
+        setting = scaled(setting, given, kept=(by, frequency, given))
     except Unsupported:
         if not whatever and not set(chosen) <= set(WITHOUT_SCALE):
             raise
@@ -134,7 +127,12 @@ def diagnostics(
 
 
 def scaled(
-    setting: LinearSetting, given: Any, totals: Totals | None = None, deviance: float | None = None
+    setting: LinearSetting,
+    given: Any,
+    totals: Totals | None = None,
+    deviance: float | None = None,
+    *,
+    kept: Hashable = None,
 ) -> LinearSetting:
     """Return the setting with its dispersions, or raise Unsupported where the loss has no variance.
 
@@ -146,16 +144,22 @@ def scaled(
         As of `dispersion`.
     totals, deviance : Totals and float, optional
         Sums over all rows, where the fit has only some of them.
+    kept : hashable, optional
+        What the fit keeps the dispersion by, for other questions; left out, it does not.
 
     Returns
     -------
     LinearSetting
     """
     leverage = setting.leverage
-    known = dispersions.dispersion(leverage, setting.counts, given=given, totals=totals)
+
+    def make() -> Dispersion:
+        return dispersions.dispersion(leverage, setting.counts, given=given, totals=totals)
+
+    known = make() if kept is None else setting.fit.kept.once("dispersion", kept, make)
     if known.value == 0.0:  # a perfect fit: nothing can be measured in units of its residuals
         known = replace(known, value=np.nan)
-    return replace(setting, dispersion=known, spread=_spread(leverage, known, given, deviance))
+    return replace(setting, dispersion=known, by_deviance=lambda: _spread(leverage, known, given, deviance))
 
 
 def measured_by_deviance(loss: Any, given: Any) -> bool:
@@ -202,7 +206,7 @@ def _table(
     """Compute the columns block by block and label them."""
     refits = None
     if method == "exact" and not set(chosen) <= {"hat_diag", *RESIDUALS, "standard_resid"}:
-        refits = _Refits(setting, chosen, given, information)
+        refits = Refits(setting, chosen, given, information)
     labels, table, reasons, never = measured(setting, chosen, refits)
     if never.any() and setting.fit.lost:
         doubt_once(
@@ -230,20 +234,24 @@ def measured(
         Which columns belong to coefficients that no row determines.
     """
     labels = _labels(setting.fit.names, chosen)
-    table = np.empty((setting.fit.risk.shape[0], sum(len(some) for some in labels.values())))
+    # Columns after columns, as pandas keeps them.
+    table = np.empty((setting.fit.risk.shape[0], sum(len(some) for some in labels.values())), order="F")
     reasons: dict[int, str] = {} if refits is None else dict(refits.reasons)
-    for block, without in _blocks(setting, refits, reasons):
+    for block, without in blocks(setting, chosen, refits, reasons):
         measures = LinearMeasures(setting, block, without)
         first = 0
         for name, some in labels.items():
             with np.errstate(over="ignore"):  # a dispersion of nearly 0
-                values = getattr(measures, name)()
-            table[block.rows, first : first + len(some)] = values.reshape(-1, len(some))
+                if name in PER_COEFFICIENT:
+                    getattr(measures, name)(table[block.rows, first : first + len(some)])
+                else:
+                    table[block.rows, first] = getattr(measures, name)()
             first += len(some)
     never = np.zeros(table.shape[1], dtype=np.bool_)
     bad: NDArray[np.bool_] = np.zeros(len(table), dtype=np.bool_)
+    flat = table.ravel(order="K")
     with np.errstate(over="ignore", invalid="ignore"):
-        whole = not np.isnan(table.sum())  # one pass, where there is no nan at all
+        whole = not np.isnan(flat @ flat)  # one pass, where there is no nan at all
     if not whole:
         missing = np.isnan(table)
         asked = np.array([name in PER_COEFFICIENT for name, some in labels.items() for _ in some])
@@ -272,12 +280,15 @@ def _framed(
     """Label the table, and say once that some of its rows have nan."""
     import pandas as pd
 
-    columns = [label for some in labels.values() for label in some]
-    frame = pd.DataFrame(table, index=index_of(fit.row_labels), columns=columns, copy=False)
-    status = [""] * len(table)
+    called = tuple(label for some in labels.values() for label in some)
+    # Views: an index that a caller gives a name is his own.
+    index = fit.kept.once("index", None, lambda: index_of(fit.row_labels)).view()
+    columns = fit.kept.once("columns of diagnostics", called, lambda: pd.Index(list(called))).view()
+    frame = pd.DataFrame(table, index=index, columns=columns, copy=False)
+    status = [""] * len(table) if reasons else []
     for row, text in reasons.items():
         status[row] = text
-    frame.attrs["status"] = Reasons(status)
+    frame.attrs["status"] = Reasons(status or ("",) * len(table))
     if reasons:
         row = min(reasons)
         doubt_once(
@@ -295,44 +306,6 @@ def _labels(coefficients: tuple[str, ...], chosen: tuple[str, ...]) -> dict[str,
         name: [PER_COEFFICIENT[name] + one for one in coefficients] if name in PER_COEFFICIENT else [name]
         for name in chosen
     }
-
-
-class _Refits:
-    """Every row left out and refitted: changes in the coordinates of the fit, and what else is asked."""
-
-    def __init__(self, setting: LinearSetting, chosen: tuple[str, ...], given: Any, information: str) -> None:
-        leverage, phi = setting.leverage, setting.dispersion
-        removal = leave_one_out(setting.fit.regular, method="exact")
-        self.reasons = {row: text for row, text in enumerate(removal.status) if text}
-        self.change = np.asarray(np.linalg.solve(leverage.transform, removal.delta.T).T)
-        self.scale: tuple[FloatArray, FloatArray] | None = None
-        if phi is not None and not setting.quadratic and set(chosen) & set(WITHOUT_ROW):
-            self.scale = refitted_scale(leverage, removal, phi, setting.counts, given, information)
-
-
-def _blocks(
-    setting: LinearSetting, refits: _Refits | None, reasons: dict[int, str]
-) -> Iterator[tuple[DeletedBlock, WithoutRow]]:
-    """Yield the rows left out and what they leave behind, and note why some cannot be left out."""
-    phi, spread, counts = setting.dispersion, setting.spread, setting.counts
-    for block in Deletion(setting.leverage, np.nan if phi is None else phi.squares).blocks():
-        reasons.update(block.reasons())
-        without = np.full(len(block.left), np.nan)
-        left = WithoutRow(without, without, block.log_determinant, refits is not None)
-        if refits is not None and refits.scale is not None:
-            scale, change = (values[block.rows] for values in refits.scale)
-            left = WithoutRow(scale, scale, change, True)
-        elif phi is not None and spread is not None and setting.quadratic:
-            without = deleted_dispersion(phi, block, counts)
-            left = replace(left, phi=without, spread=without)
-        elif phi is not None and spread is not None:
-            without = one_step_dispersion(spread, block, counts)
-            known = np.where(np.isnan(block.log_determinant), np.nan, phi.value)
-            left = replace(left, phi=without if phi.estimated else known, spread=without)
-            negative = np.isnan(without) & ~np.isnan(freedom_left(spread, block, counts))
-            for row in np.flatnonzero(negative & ~np.isnan(block.log_determinant)).tolist():
-                reasons.setdefault(row + block.rows.start, NEGATIVE)
-        yield (block if refits is None else replace(block, change=refits.change[block.rows])), left
 
 
 def _complete(setting: LinearSetting, bad: NDArray[np.bool_], reasons: dict[int, str]) -> None:

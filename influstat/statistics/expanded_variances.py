@@ -77,7 +77,8 @@ class ExpandedVariances:
         usable: NDArray[np.bool_] = np.asarray(np.isfinite(theta).all(axis=1))
         columns = np.ascontiguousarray(np.where(usable[:, None], theta, expansion.theta).T)
         left = expansion.left(groups)
-        hessian, missing = self._rows.hessians(groups, left, columns, fourth=self._rows.has_fourth)
+        fourth = self._rows.has_fourth
+        hessian, missing = self._rows.hessians(groups, left, columns, fourth=fourth, sharp=SHARP * NEAR)
         least = smallest_eigenvalues(hessian)
         usable &= (missing <= SHARP * least) & (least > HEADROOM)
         hessian[~usable] = np.eye(len(columns))

@@ -90,7 +90,7 @@ class CaseDerivatives:
 
     def all(self) -> Derivatives:
         """Return the derivatives of theta, its variances and its degrees of freedom."""
-        variance = self._model() if self.setting.kind == "model" else self._sandwich()
+        variance = self._model() if self.setting.kind == "model" else self.setting.scaling * self._sandwich()
         variance[:, ~self.determined] = np.nan
         freedom = self.freedom
         del self.scores, self.X

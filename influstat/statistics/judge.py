@@ -88,15 +88,15 @@ def _unproven(fit: Minimum, setting: CovarianceSetting, use_t: bool) -> str:
     two_way = setting.kind == "cluster" and len(setting.clusters) > 1
     if setting.kind not in PROVEN or two_way:
         two = ", two-way" if two_way else ""
-        return f"no proof is derived for the {setting.kind!r} covariance{two}"
+        return f"the theorems do not cover the {setting.kind!r} covariance{two}"
     if risk is None:
         return "the risk has no linear predictor per row"
     if not np.array_equal(setting.counts, np.where(fit.risk.weights > 0.0, 1.0, 0.0)):
         return "rows stand for other numbers of observations than one each"
     if setting.kind == "model" and dispersion_of(risk.loss, setting.dispersion) is not None:
         return "proofs are for a variance that is estimated"
-    if setting.factor_counts is not None or setting.factor_parameters is not None:
-        return "no proof is derived for this small-sample factor"
+    if setting.scaling != 1.0 or not (setting.factor_counts is None and setting.factor_parameters is None):
+        return "the theorems do not cover this small-sample factor"
     if setting.kind == "cluster" and use_t and not setting.group_freedom:
-        return "no proof is derived for these degrees of freedom"
+        return "the theorems do not cover these degrees of freedom"
     return ""

@@ -79,7 +79,12 @@ class Leverage:
         self.transform, self.penalty_share = self._coordinates()
 
     def _coordinates(self) -> tuple[FloatArray, FloatArray]:
-        """Return U and lambda."""
+        """Return U and lambda: of the Hessian's own factor, where it is exact enough."""
+        if np.array_equal(self.second, self.risk.curvatures(self.theta)):
+            inverse = self.risk.curvature(self.theta).cholesky()
+            if inverse.reciprocal_condition >= WELL_CONDITIONED:
+                root = inverse.whiten(np.eye(len(self.theta))) / np.sqrt(self.risk.total_weight)
+                return with_shares(np.asarray(root.T), self.penalty)
         return coordinates_of(self.gram(), self.penalty, self.risk.names, self.gram_of)
 
     @cached_property
@@ -107,24 +112,33 @@ class Leverage:
             total += moved.T @ (self._curvature[rows, None] * moved)
         return total
 
-    def blocks(self, chosen: NDArray[np.intp] | None = None) -> Iterator[tuple[Any, FloatArray]]:
-        """Yield (rows, y): the rows, or those chosen, in these coordinates, a few thousand at a time."""
-        if chosen is None:
-            for rows, block in self.risk.design.dense_blocks():
-                yield rows, block @ self.transform
-            return
-        step = max(1, BLOCK_ENTRIES // (2 * self.risk.shape[1]))
-        for start in range(0, len(chosen), step):
-            part = chosen[start : start + step]
-            yield part, self.risk.design.rows(part) @ self.transform
+    def runs(self, chosen: NDArray[np.intp] | None = None) -> Iterator[Any]:
+        """Yield the rows, or those chosen, a few thousand at a time: slices, or positions."""
+        n, p = self.risk.shape
+        step = max(1, BLOCK_ENTRIES // p)
+        for start in range(0, n if chosen is None else len(chosen), step):
+            if chosen is None:
+                yield slice(start, min(start + step, n))
+            else:
+                yield chosen[start : start + step]
+
+    def coordinates(self, rows: Any) -> FloatArray:
+        """Return y_i = U'x_i of rows, shape (k, r)."""
+        return np.asarray(self.risk.design.rows(rows) @ self.transform)
+
+    @cached_property
+    def squares(self) -> FloatArray:
+        """x_i'S^-1 x_i, shape (n,)."""
+        result = np.empty(self.risk.shape[0])
+        for rows in self.runs():
+            y = self.coordinates(rows)
+            result[rows] = np.einsum("ij,ij->i", y, y)
+        return result
 
     @cached_property
     def values(self) -> FloatArray:
         """h_i, shape (n,)."""
-        result = np.empty(self.risk.shape[0])
-        for rows, y in self.blocks():
-            result[rows] = self._curvature[rows] * np.einsum("ij,ij->i", y, y)
-        return result
+        return np.asarray(self._curvature * self.squares)
 
     @property
     def effective_degrees_of_freedom(self) -> float:
@@ -187,6 +201,11 @@ def coordinates_of(
         again = gram_of(transform)
         again += transform.T @ penalty @ transform
         transform = transform @ _inverse_root(again)
+    return with_shares(transform, penalty)
+
+
+def with_shares(transform: FloatArray, penalty: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return U and lambda for a matrix (p, p) with U'SU = I, turned so that U'KU is a diagonal."""
     if not penalty.any():
         return transform, np.zeros(len(penalty))
     shares, rotation = eigh(transform.T @ penalty @ transform)

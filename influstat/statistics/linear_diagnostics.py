@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,9 +30,10 @@ class LinearSetting:
         The fit.
     leverage : Leverage
         Its coordinates, by observed or expected information.
-    dispersion, spread : Dispersion or None
-        phi; and that by the deviance, which R's dffits and covariance ratio of a glm are measured in. None
-        where the loss has no variance.
+    dispersion : Dispersion or None
+        phi; None where the loss has no variance.
+    by_deviance : callable or None
+        Returns that by the deviance, which R's dffits and covariance ratio of a glm are measured in.
     counts : ndarray, shape (n,)
         How many observations each row stands for.
     deleted_scale : bool
@@ -41,7 +43,7 @@ class LinearSetting:
     fit: Minimum
     leverage: Leverage
     dispersion: Dispersion | None
-    spread: Dispersion | None
+    by_deviance: Callable[[], Dispersion] | None
     counts: FloatArray
     deleted_scale: bool
 
@@ -50,6 +52,12 @@ class LinearSetting:
         """Return the dispersion; columns that need it are refused earlier where there is none."""
         assert self.dispersion is not None
         return self.dispersion
+
+    @cached_property
+    def spread(self) -> Dispersion:
+        """The dispersion by the deviance."""
+        assert self.by_deviance is not None  # as for `phi`
+        return self.by_deviance()
 
     @cached_property
     def direction(self) -> FloatArray:
@@ -75,17 +83,17 @@ class WithoutRow:
 
     Attributes
     ----------
-    phi, spread : ndarray, shape (k,)
+    phi, spread : ndarray, shape (k,), or (1,) where it is the same for all
         The two dispersions without each row.
-    log_determinant : ndarray, shape (k,)
-        log det S_-i - log det S.
+    log_determinant : ndarray, shape (k,), or None
+        log det S_-i - log det S of a refit; None where it is that of the Newton step.
     refitted : bool
         Whether theta_-i, and all that hangs on it, is that of a refit.
     """
 
     phi: FloatArray
     spread: FloatArray
-    log_determinant: FloatArray
+    log_determinant: FloatArray | None
     refitted: bool
 
 
@@ -105,7 +113,7 @@ class LinearMeasures:
     def __init__(self, setting: LinearSetting, block: DeletedBlock, without: WithoutRow) -> None:
         self.setting, self.block, self.without = setting, block, without
         leverage, rows = setting.leverage, block.rows
-        self.square = np.einsum("ij,ij->i", block.coordinates, block.coordinates)  # x_i'S^-1 x_i
+        self.square = block.square
         self.leverage = leverage.risk.weights[rows] * leverage.second[rows] * self.square
         self.unit = residuals.root_of_unit(leverage.risk.loss)
 
@@ -133,13 +141,12 @@ class LinearMeasures:
 
     def resid_std(self) -> FloatArray:
         """Return the standard errors of Pearson residuals."""
-        left = np.where(np.isnan(self.block.log_determinant), np.nan, 1.0 - self.leverage)
+        left = np.where(np.isnan(self.block.finite), np.nan, 1.0 - self.leverage)
         return np.asarray(np.sqrt(self.setting.phi.value * left) / self.unit)
 
     def resid_press(self) -> FloatArray:
         """Return y minus its mean without the row."""
-        moved = np.einsum("ij,ij->i", self.block.coordinates, self.block.change)
-        return self._response(self.setting.leverage.linear_predictor[self.block.rows] + moved)
+        return self._response(self.setting.leverage.linear_predictor[self.block.rows] + self.block.along)
 
     def resid_deviance(self) -> FloatArray:
         """Return deviance residuals at dispersion 1."""
@@ -148,7 +155,7 @@ class LinearMeasures:
     def _over_spread(self, values: FloatArray, phi: Any) -> FloatArray:
         """Return residuals over sqrt(phi (1 - h))."""
         left = 1.0 - self.leverage
-        root = np.sqrt(phi * np.where(np.isnan(self.block.log_determinant), np.nan, left))
+        root = np.sqrt(phi * np.where(np.isnan(self.block.finite), np.nan, left))
         return np.asarray(values / root)
 
     def standard_resid(self) -> FloatArray:
@@ -165,7 +172,7 @@ class LinearMeasures:
         pearson = self.setting.phi.pearson[self.block.rows]
         if self.setting.quadratic or not residuals.has_deviance(self.setting.leverage.risk.loss):
             return self._over_spread(pearson, phi)
-        h = np.where(np.isnan(self.block.log_determinant), np.nan, self.leverage)
+        h = np.where(np.isnan(self.block.finite), np.nan, self.leverage)
         deviance = self._deviance()
         with np.errstate(invalid="ignore"):
             root = np.sqrt((deviance**2 + h * pearson**2 / (1.0 - h)) / phi)
@@ -175,13 +182,12 @@ class LinearMeasures:
 
     def cooks_d(self) -> FloatArray:
         """Return delta'S delta / (phi edf)."""
-        size = np.einsum("ij,ij->i", self.block.change, self.block.change)
         freedom = self.setting.leverage.effective_degrees_of_freedom
         with np.errstate(over="ignore"):  # a dispersion that is nearly 0
-            return np.asarray(size / (self.setting.phi.value * freedom))
+            return np.asarray(self.block.change_square / (self.setting.phi.value * freedom))
 
     def _fitted_change(self, phi: Any) -> FloatArray:
-        change = -np.einsum("ij,ij->i", self.block.coordinates, self.block.change)
+        change = -self.block.along
         change *= self.setting.direction[self.block.rows]
         at_zero = self.square == 0  # a row of zeros predicts its offset whatever theta is
         size = np.sqrt(phi * np.where(at_zero, 1.0, self.square))
@@ -200,39 +206,40 @@ class LinearMeasures:
         """Return the same with the dispersion without the row; of a glm by its deviance residual."""
         if not self._as_in_r():
             return self._fitted_change(self.without.phi)
-        h = np.where(np.isnan(self.block.log_determinant), np.nan, np.maximum(self.leverage, 0.0))
+        h = np.where(np.isnan(self.block.finite), np.nan, np.maximum(self.leverage, 0.0))
         return np.asarray(self._deviance() * np.sqrt(h / self.without.spread) / (1.0 - h))
 
     def cov_ratio(self) -> FloatArray:
         """Return det(phi_-i S_-i^-1) / det(phi S^-1)."""
-        p = self.block.coordinates.shape[1]
+        p = self.setting.leverage.transform.shape[1]
         after, before = self.without.phi, self.setting.phi
         if self._as_in_r():
-            assert self.setting.spread is not None
             after, before = self.without.spread, self.setting.spread
+        known = self.without.log_determinant
+        volume = self.block.log_determinant if known is None else known
         with np.errstate(over="ignore", invalid="ignore"):  # a dispersion beyond float64 has no ratio
-            return np.asarray(np.exp(p * np.log(after / before.value) - self.without.log_determinant))
+            return np.asarray(np.exp(p * np.log(after / before.value) - volume))
 
-    def dfbeta(self) -> FloatArray:
-        """Return theta - theta_-i."""
-        return np.asarray(self.block.change @ -self.setting.leverage.to_theta.T)
+    def dfbeta(self, out: FloatArray | None = None) -> FloatArray:
+        """Return theta - theta_-i; into `out`, shape (k, p), if given."""
+        return self.block.change_dot(-self.setting.leverage.to_theta.T, out)
 
-    def dfbetas(self) -> FloatArray:
-        """Return theta - theta_-i over the standard errors."""
+    def dfbetas(self, out: FloatArray | None = None) -> FloatArray:
+        """Return theta - theta_-i over the standard errors; into `out`, shape (k, p), if given."""
         leverage = self.setting.leverage
         unscaled = leverage.to_theta.T / np.sqrt(leverage.inverse_diagonal)
         phi = self.without.phi if self.setting.deleted_scale else np.full(1, self.setting.phi.value)
         if np.ptp(phi) == 0.0:
-            return np.asarray(self.block.change @ (-unscaled / np.sqrt(phi[0])))
-        result = self.block.change @ -unscaled
+            return self.block.change_dot(-unscaled / np.sqrt(phi[0]), out)
+        result = self.block.change_dot(-unscaled, out)
         result /= np.sqrt(phi)[:, None]
-        return np.asarray(result)
+        return result
 
     def likelihood_displacement(self) -> FloatArray:
         """Return 2 [F(theta_-i) - F(theta)] / phi."""
         leverage, theta = self.setting.leverage, self.setting.leverage.theta
         risk = leverage.risk
-        delta = self.block.change @ self.setting.leverage.transform.T
+        delta = self.block.change_dot(self.setting.leverage.transform.T)
         result = np.empty(len(delta))
         step = max(1, BATCH_ENTRIES // risk.shape[0])
         before = risk.loss.value(risk.y, self.setting.leverage.linear_predictor)

@@ -11,7 +11,13 @@ from influstat.removal.engine.chord import at_once
 from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import MEMBERS
 from influstat.statistics.dispersion import DEVIANCE, Dispersion, pearson_residuals
-from influstat.statistics.expanded_variances import HEADROOM, SHARP, observed_is, smallest_eigenvalues
+from influstat.statistics.expanded_variances import (
+    HEADROOM,
+    NEAR,
+    SHARP,
+    observed_is,
+    smallest_eigenvalues,
+)
 from influstat.statistics.leverage import Leverage, expected_second
 from influstat.statistics.residuals import unit_deviance
 
@@ -93,7 +99,9 @@ def _expanded_changes(leverage: Leverage, removal: Removal, phi: Dispersion) -> 
         theta = removal.theta[place]
         known = np.asarray(np.isfinite(theta).all(axis=1))
         columns = np.ascontiguousarray(np.where(known[:, None], theta, fit.theta).T)
-        hessian, missing = rows.hessians(part, shared.expansion.left(part), columns, fourth=rows.has_fourth)
+        hessian, missing = rows.hessians(
+            part, shared.expansion.left(part), columns, fourth=rows.has_fourth, sharp=SHARP * NEAR
+        )
         least = smallest_eigenvalues(hessian)
         known &= (missing <= SHARP * least) & (least > HEADROOM)
         change[place] = np.where(known, np.linalg.slogdet(hessian)[1], np.nan)

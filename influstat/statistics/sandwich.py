@@ -88,7 +88,12 @@ def factor(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp] 
 
 
 def middle(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
-    """Return the middle of the sandwich with its factor, sum scale, shape (p, p)."""
+    """Return the middle of the sandwich with its factors, sum scale, shape (p, p)."""
+    return setting.scaling * _unscaled(fit, setting)
+
+
+def _unscaled(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
+    """Return the same before the last factor."""
     if setting.lag_weights is not None:
         return factor(fit, setting) * _by_lags(fit, setting, setting.lag_weights)
     if setting.kind == "CR2":

@@ -83,6 +83,8 @@ class CovarianceSetting:
     group_freedom : bool
         Whether clustered kinds have the number of clusters less 1 as degrees of freedom, those of
         panels the number of series, else of periods, less 1.
+    scaling : float
+        What a robust covariance is multiplied by at last, whatever rows go.
 
     Examples
     --------
@@ -105,6 +107,7 @@ class CovarianceSetting:
     group_freedom: bool = True
     factor_parameters: float | None = None
     cluster_labels: tuple[NDArray[Any], ...] = ()
+    scaling: float = 1.0
 
     @property
     def factor_by(self) -> str:
@@ -179,6 +182,7 @@ def read_setting(
         stated.group_freedom,
         stated.factor_parameters if own and frequency is None else None,
         labels,
+        stated.scaling if own else 1.0,
     )
 
 

@@ -7,8 +7,9 @@ limited memory. `--exact` leaves every row out of so many rows x 10 columns, wit
 
 Every figure is printed beside its limit: less than 2 GB resident in all processes together; a pass at most
 twice as long as reading the file once, by the same readers, right before it (of files that memory does not
-hold: `--large` rows and more); seconds a row within 30 % across sizes, from the disk; two workers at least 1.6 times one, where the file is in memory. Files are deleted at the end,
-after an interrupt (Ctrl-C, SIGTERM) too; what a killed run has left, the next deletes.
+hold: `--large` rows and more); seconds a row within 30 % across sizes, from the disk; two workers at least
+1.6 times one, where the file is in memory. Files are deleted at the end, after an interrupt (Ctrl-C, SIGTERM)
+too; what a killed run has left, the next deletes.
 """
 
 import argparse
@@ -184,7 +185,8 @@ def exact(folder, n, workers):
 def in_process(kind, folder, n, workers):
     """Return what a process of its own reports."""
     command = [sys.executable, __file__, "--child", kind, str(folder), str(n), str(workers)]
-    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # workers are counted, not BLAS's own threads
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=alone)
     return json.loads(run.stdout.splitlines()[-1])
 
 

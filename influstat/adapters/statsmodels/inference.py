@@ -169,9 +169,7 @@ def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
         stated, kind = replace(stated, doubt=f"{stated.doubt} {sentence}".strip()), "HC0"
     factor = settings.get("scaling_factor")
     if factor is not None:
-        stated = _doubtful(
-            stated, f"The fit scales its covariance by scaling_factor={factor:g}, which is left out here."
-        )
+        stated = replace(stated, scaling=float(factor))
     stated = replace(stated, kind=NAMES.get(kind, kind), group_freedom=bool(settings.get("adjust_df", True)))
     if settings.get("groups") is not None:
         stated = replace(stated, groups=_groups(settings["groups"], results, fit))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from influstat.adapters.statsmodels.irls import roughly_refitted
 from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
@@ -64,3 +66,15 @@ class GLMRefit:
             return None
         theta = np.asarray(found.params, dtype=np.float64)
         return theta if found.converged and np.isfinite(theta).all() else None
+
+    def roughly(self, groups: Sequence[Indices]) -> FloatArray | None:
+        """Return the same without each of many groups of rows to a few digits, by IRLS for all at once.
+
+        Returns
+        -------
+        ndarray, shape (k, p), or None
+            nan where it does not settle; None for fits by another method.
+        """
+        if self.method.upper() != "IRLS":
+            return None
+        return roughly_refitted(self.risk, self.family, groups)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,8 @@ class PartitionedCrossValidation(Ranked):
     ----------
     row_losses : Answer
         "loss", "linear_predictor", "weight" and "status" of every row, with "fold" (its place in `labels`,
-        -1 for none), to be reduced or written; nothing of the size of n is held.
+        -1 for none) and, where certified, "bound of loss"; to be reduced or written: nothing of the size of n
+        is held.
     labels : ndarray, shape (k,)
         What the folds are called; one entry where each row was held out alone.
     rows : ndarray of int, shape (k,)
@@ -139,12 +140,10 @@ def cross_validate(
             need = "be left out where each row is held out alone: no score is that of a single row"
             raise Unsupported("scoring", need, "is given", "Pass folds, or use row_losses.")
         return _one_by_one(fit, method, bounds=bounds)
-    if bounds:
-        need = "be False for folds over partitions: only single rows have bounds there"
-        raise Unsupported("certified", need, "is True", "Look at gradient_norm of leave_groups_out.")
     removal = leave_groups_out(fit, folds, method, "folds")
     assert removal.grouping is not None  # it was made from one
-    question = HeldOutByFolds(removal.grouping, removal.theta, removal.status)
+    proven = replace(removal.certificate, point=None) if bounds else None  # rows bring their own
+    question = HeldOutByFolds(removal.grouping, removal.theta, removal.status, proven)
     answer: Answer = fit.answer(question)
     totals: FoldTotals = answer.reduce(TotalsByFold(len(removal.labels)))
     scores, name, status = None, "", list(removal.status)

@@ -80,7 +80,7 @@ class Finish:
         elif question.method == "newton":
             method = NewtonStep(expansion, groups)
         else:
-            method = ExactRefit(Shared(expansion, Kept()), groups)
+            method = ExactRefit(expansion, groups, *Shared(expansion, Kept()).planned(groups))
         found = method.measured(groups)
         rows = question.sums.rows(expansion, positions) if question.reading.bounds and question.sums else None
         minimum = PartMinimum(risk, self._theta, self._hessian)

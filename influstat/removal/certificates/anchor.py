@@ -134,9 +134,14 @@ class Anchor:
         return np.asarray(self._scale * np.linalg.norm(inverse, axis=0))
 
     @property
+    def roots(self) -> FloatArray:
+        """Roots of the diagonal of C, shape (p,): |v_k| <= roots_k |v|_{C^-1} for every v."""
+        return np.asarray(1.0 / self._scale)
+
+    @property
     def largest(self) -> float:
         """Bound on |v| / |v|_{C^-1} over all v: the root of the trace of C."""
-        return float(np.linalg.norm(1.0 / self._scale))
+        return float(np.linalg.norm(self.roots))
 
     def largest_norm(self, size: FloatArray) -> float:
         """Return a bound on |e|_{C^-1} over all e with |e_k| <= size_k."""

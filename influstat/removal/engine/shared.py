@@ -18,6 +18,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.plan import Plan, cheapest, sums, worth_expanding
+from influstat.removal.engine.third_order import ThirdOrder, pays
 from influstat.removal.expansion import Expansion
 from influstat.risks.linear import LinearRisk
 
@@ -63,6 +64,17 @@ class Shared:
         if plan.order == 4 and packed_size(len(self.expansion.theta)) ** 2 > LARGEST:
             return make()
         return self.kept.once("expanded sums", (left, plan.order, plan.kept), make)
+
+    def third_order(self, groups: Groups, swept: int) -> ThirdOrder | None:
+        """Return how gradients without rows bend, where that spares sums over all rows for so many."""
+        if not pays(self.expansion, swept):
+            return None
+        left = float(np.mean(self.expansion.left(groups)))
+        try:
+            anchor = self.anchor(left)
+        except SingularHessian:  # too few digits: every gradient is measured
+            return None
+        return self.kept.once("third order", left, lambda: ThirdOrder(self.expansion, anchor))
 
     def planned(self, groups: Groups) -> tuple[Plan, AllRows | None]:
         """Return the plan of least cost for these removals, and the expanded sum where that has one."""

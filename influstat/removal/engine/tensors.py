@@ -6,12 +6,14 @@ coordinates are kept once: p (p + 1) / 2 *packed* products, row after row of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from influstat.algebra.packed import contracted, packed, packed_size, triangle
+from influstat.algebra.packed import contracted, packed, packed_size, triangle, unpacked
 from influstat.input.validation import FloatArray
+
+CACHED = 2**16  # entries of packed products worked on together where one product with T3 is all: 512 KiB
 
 
 class Tensors:
@@ -38,10 +40,18 @@ class Tensors:
         for _, places in triangle(p):
             self._twice[places.start] = 1.0
         for z, a, b in blocks:
-            products = packed(z)
-            self._third += (z * a) @ products.T
-            if self._fourth is not None:
-                self._fourth += (products * b) @ products.T
+            for part in self._tiles(z):
+                products = packed(z[:, part])
+                self._third += (z[:, part] * a[part]) @ products.T
+                if self._fourth is not None:
+                    self._fourth += (products * b[part]) @ products.T
+
+    def _tiles(self, columns: FloatArray) -> Iterator[slice]:
+        """Yield runs of columns whose packed products stay in cache; all at once where T4 is multiplied."""
+        k = columns.shape[1]
+        step = max(1, k) if self.has_fourth else max(64, CACHED // len(self._twice))
+        for start in range(0, k, step):
+            yield slice(start, min(start + step, k))
 
     @property
     def has_fourth(self) -> bool:
@@ -84,3 +94,7 @@ class Tensors:
             assert self._fourth is not None  # the plan has asked for it
             result += contracted(self._fourth @ products, u) / 6.0
         return np.asarray(result)
+
+    def cube(self) -> FloatArray:
+        """Return T3 with every entry written out, shape (p, p, p)."""
+        return unpacked(self._third.T, len(self._third))

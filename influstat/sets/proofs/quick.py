@@ -40,11 +40,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit, lengths
+from influstat.sets.proofs.ball import radii, radius_of
 from influstat.sets.proofs.candidates import Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope, Place
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
@@ -55,6 +55,7 @@ START = 8  # part of what test 1 proves, by which the first step of both tests g
 FAR = 3.0  # times another bound: so much is not gained by conditioning
 ROUNDS = 6  # of conditioning: each gains less than the one before
 GAIN = 1e-2  # of the radius, below which another round is not worth it
+BUCKETS, MOST_BUCKETS = 2, 16  # radii per factor of e, and in all, for which sums over all rows are made
 ENOUGH = ""  # why a proof succeeded: there is nothing to say
 
 
@@ -167,17 +168,9 @@ class Quick:
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d)
         C = self.units.C * stretched + null.slack
         usable = lam < 1.0
-        if null.concordance == 0.0:
-            radius = np.where(usable, C / np.where(usable, 1.0 - lam, 1.0), np.inf)
-        else:
-            radius = np.array(
-                [
-                    self._radius(*pair) or np.inf if pair[1] < 1.0 else np.inf
-                    for pair in zip(C, lam, strict=True)
-                ]
-            )
+        radius = radii(C, lam, self.remainder.bending)
         finite = np.isfinite(radius)
-        curved = self.remainder.curved(float(np.max(radius[finite], initial=0.0)))
+        curved = self._curved_within(radius)
         with np.errstate(invalid="ignore", over="ignore"):
             second = radius * (self.units.B * stretched + null.cross) + radius**2 * curved
             if self.leverage.rows and not null.folded and null.concordance == 0.0:
@@ -188,6 +181,17 @@ class Quick:
         return np.asarray(self.leverage.open[~safe])
 
     # -- the parts -----------------------------------------------------------------------------------
+
+    def _curved_within(self, radius: FloatArray) -> FloatArray:
+        """Return what the losses bend within each radius: similar ones have that of their largest."""
+        curved = np.zeros(len(radius))
+        bends = np.isfinite(radius) & (radius > 0.0) & (self.null.concordance > 0.0)
+        places = np.floor(BUCKETS * np.log(radius, out=np.zeros(len(radius)), where=bends))
+        places = np.maximum(places, np.max(places[bends], initial=0.0) - MOST_BUCKETS)
+        for place in np.unique(places[bends]):
+            alike = bends & (places == place)
+            curved[alike] = self.remainder.curved(float(np.max(radius[alike])))
+        return curved
 
     @cached_property
     def ordered(self) -> FloatArray:
@@ -234,7 +238,8 @@ class Quick:
             )
 
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d + k)
-        radius = self._radius(length("C", near.C, near.r2h) * stretched + null.slack, lam + null.relative)
+        C = length("C", near.C, near.r2h) * stretched + null.slack
+        radius = radius_of(C, lam + null.relative, self.remainder.bending)
         if radius is None:
             self.limit = f"the loss bends too much within reach of {k} units"
             return None
@@ -244,23 +249,6 @@ class Quick:
     def _near(self, name: str) -> list[float]:
         """Return where the best multiplier of this sum was last, as a list to write to."""
         return self.near.setdefault(name, [])
-
-    def _radius(self, C: float, lam: float) -> float | None:
-        """Return r of the module's docstring, None where there is none."""
-        bend = self.null.concordance * self.remainder.third
-        if bend == 0.0:
-            return C / (1.0 - lam)
-        if not np.isfinite(bend):
-            return None
-
-        def left(t: float) -> float:
-            return float(-np.expm1(-bend * t) / bend - lam * t - C)
-
-        top = -np.log(lam) / bend if lam > 0.0 else 745.0 / bend
-        if not left(top) > 0.0:
-            return None
-        root = float(brentq(left, 0.0, top, xtol=1e-14 * top)) * (1.0 + 1e-9)
-        return root if left(root) > 0.0 else top
 
     def _demand(self, ball: Ball) -> Demand:
         """Return what test 2 has to exclude."""

@@ -35,6 +35,7 @@ from influstat.input.validation import FloatArray
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, lengths, null_fit
 from influstat.sets.proofs.envelope import Place
+from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.quartic import Quartic
 from influstat.sets.proofs.quick import Quick
@@ -223,7 +224,7 @@ class _Tree:
     ) -> NullFit | None:
         """Return the null fit; None, which leaves these sets open, where there is none or nothing to ask."""
         try:
-            null = null_fit(self.problem, removed=removed, held=held, start=start)
+            null = without_own_levels(null_fit(self.problem, removed=removed, held=held, start=start))
         except InflustatError:
             self.limit = NO_FIT
             return None
