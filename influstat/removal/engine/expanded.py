@@ -256,12 +256,13 @@ class AllRows(ExpandedSum):
     @cached_property
     def _spread(self) -> Tensors:
         """The sum of w_j l2_j z_j (x) z_j (x) z_j (x) z_j over the rows that are not kept."""
-        assert self._others is not None
-        second = np.where(self._others, self.expansion.second, 0.0)
+        others = self._others
+        assert others is not None
+        second = np.where(others, self.expansion.second, 0.0)
 
         def blocks() -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
             start = 0
-            for z, third, _ in whitened(self.expansion, self.anchor, self._others, fourth=False):
+            for z, third, _ in whitened(self.expansion, self.anchor, others, fourth=False):
                 yield z, np.zeros_like(third), second[start : start + len(third)]
                 start += len(third)
 
