@@ -45,6 +45,9 @@ def of_partitions(X, y, labels, tests):
         }),
         "GroupRemoval.loss_change": (groups.loss_change, known),
         "GroupRemoval.prediction_change": (groups.prediction_change, new),
+        "GroupRemoval.theta_bound": (groups.theta_bound, {}),
+        "GroupRemoval.loss_bound": (groups.loss_bound, known),
+        "GroupRemoval.prediction_bound": (groups.prediction_bound, new),
         "GroupRemoval.top": (groups.top, {"k": 2, "column": "x0", "side": "rise"}),
         "PartitionedFit.diagnostics": (fit.diagnostics, {
             "columns": None, "dispersion": 1.0, "frequency": False, "deleted_scale": True,

@@ -79,7 +79,7 @@ def heights(ax):
 
 
 def named_fits(*, but=()):
-    """Return the names of the fits as parameters; those but OLS, Logit and the Poisson GLM are slow."""
-    quick = ("OLS", "Logit", "Poisson")
+    """Return the names of the fits as parameters; those but OLS and the Poisson GLM are slow."""
+    quick = ("OLS", "Poisson")
     names = [name for name in FITS if not name.startswith(but)] if but else list(FITS)
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]

@@ -1,5 +1,7 @@
 """One call of every plot, for tests of what they have in common."""
 
+from functools import cache
+
 import numpy as np
 
 import influstat as ist
@@ -93,3 +95,9 @@ CALLS = {
         1,
     ),
 }
+
+
+@cache
+def drawn(name):
+    """Return the axes of a picture on a figure of its own, drawn once for all tests that only look at it."""
+    return CALLS[name][0](None)

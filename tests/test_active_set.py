@@ -152,6 +152,7 @@ EVERY = [
 ]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(("estimator", "shape", "weights"), EVERY, ids=str)
 def test_every_removal_is_the_librarys_refit(estimator, shape, weights, seed):

@@ -9,17 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.algebra.rounding import unit_rounding
 from influstat.sets.null_fit import null_fit
+from influstat.sets.proofs.ball import radii, radius_of
 from influstat.sets.proofs.candidates import KEPT, MORE, Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope
 from influstat.sets.proofs.leverage_bounds import LeverageBounds, quartic, vectors
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.remainder import Remainder, gamma
-from influstat.sets.proofs.sums import largest_among, largest_sum
+from influstat.sets.proofs.sums import (
+    MANY,
+    SAMPLED,
+    fewest,
+    kth_largest,
+    largest_among,
+    largest_places,
+    largest_sum,
+)
 from influstat.sets.question import coefficient_of, question
 from influstat.sets.search.without import Downdates
 from tests.breakdown_cases import problem
 from tests.budget import examples
+
+pytestmark = pytest.mark.usefixtures("own_seconds")
 
 SEEDS = st.integers(0, 10**6)
 
@@ -48,6 +60,36 @@ def test_conditioned_sums_bound_every_set_that_counts(seed, k):
     assert bound >= max(sums, default=0.0)
     assert bound <= largest_sum(values, k)
     assert largest_sum(values, k) >= top(values, k)
+
+
+ORDERS = {
+    "any": lambda values: values,
+    "sorted": np.sort,
+    # the sample of every so many values sees only the largest, or none of them
+    "largest where the sample looks": lambda values: np.sort(values)[::-1].reshape(-1, SAMPLED).T.ravel(),
+    "largest beside the sample": lambda values: np.sort(values).reshape(-1, SAMPLED).T.ravel(),
+    "ties": np.round,
+    "all alike": np.ones_like,
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("k", [1, 30, 700, 7000, 2 * MANY])
+def test_selections_of_many_values_agree_with_sorting(order, k):
+    values = ORDERS[order](np.random.default_rng(0).normal(size=2 * MANY))
+    ordered = np.sort(values)[::-1]
+    positive = np.cumsum(np.maximum(ordered, 0.0))
+    rounding = 4.0 * unit_rounding(k)  # sums in another order
+    assert largest_sum(values, k) == pytest.approx(positive[k - 1], rel=rounding)
+    assert values[largest_places(values, k)].sum() == pytest.approx(positive[k - 1], rel=rounding)
+    if k < len(values):
+        assert kth_largest(values, k) == ordered[k - 1]
+    for part in (0.999, 1.0 - 1e-9, 1.001):
+        need = part * positive[k - 1]
+        first = int(np.searchsorted(np.cumsum(ordered[ordered > 0.0]), need)) + 1
+        assert fewest(values, need) == (
+            first if first <= min((ordered > 0.0).sum(), len(values) - 1) else None
+        )
 
 
 @given(seed=SEEDS, k=st.integers(1, 12), mix=st.lists(st.floats(0.0, 3.0), min_size=6, max_size=6))
@@ -172,3 +214,32 @@ def test_a_side_to_which_no_unit_moves_a_coefficient_has_no_set():
     found = ist.Logistic(lam=2.0, protocol="fixed").fit(X, (x > 0) * 1.0).reach(0, k=2, budget_seconds=2.0)
     assert len(found.positions[1]) == 0
     assert found.attained[1] == found.value
+
+
+@pytest.mark.parametrize("bend", [0.0, 0.3, 4.0, np.inf])
+def test_radii_together_are_those_one_by_one(bend):
+    pairs = [(C, lam) for C in (1e-6, 0.1, 0.7, 3.0) for lam in (0.0, 1e-9, 0.2, 0.9, 0.999)]
+    C, lam = np.array(pairs).T
+    together = radii(C, lam, bend)
+    for found, pair in zip(together, pairs, strict=True):
+        alone = radius_of(*pair, bend)
+        assert found == pytest.approx(np.inf if alone is None else alone, rel=1e-8, abs=1e-12)  # ENLARGED
+    assert np.isinf(radii(C, np.ones_like(lam), bend)).all()
+    if np.isfinite(bend):
+        assert (radii(np.zeros_like(lam), lam, bend) <= 1e-12).all()  # nothing pulls
+
+
+def test_what_bends_within_a_radius_is_not_that_of_a_larger_one():
+    # One remote row may move far alone, and e^(|z| r) is then no bound on what others do.
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.ones(300), rng.normal(size=(300, 3))])
+    X[0, 1:3] = 25.0, -20.0
+    y = (rng.random(300) < 1.0 / (1.0 + np.exp(-X[:, 3]))) * 1.0
+    quick = Quick(null_of(ist.Fit.minimise(ist.LinearRisk(ist.LogisticLoss(), X, y))))
+    radius = np.array([0.0, 1e-9, 0.01, 0.45, 0.6, 0.9, np.inf])
+    curved = quick._curved_within(radius)
+    for k in range(1, 6):
+        assert curved[k] >= quick.remainder.curved(radius[k])
+        assert curved[k] <= quick.remainder.curved(2.0 * max(radius[k], 1e-4))
+    assert (curved[[0, 6]] == 0.0).all()  # nothing, and what is in doubt anyway
+    assert curved[5] > 1.5 * curved[2]

@@ -93,6 +93,7 @@ def test_no_smaller_set_changes_significance(loss, seed, effect, opposite, weigh
         assert answer.value_without == pytest.approx(answer.at + side * past(answer.positions), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_least_squares_agrees_with_statsmodels_test():
     data = sm.datasets.ccard.load_pandas().data
     results = smf.ols("AVGEXP ~ AGE + INCOME + OWNRENT", data).fit()

@@ -12,6 +12,8 @@ import influstat as ist
 from influstat.sets import result
 from influstat.sets import table as tables
 
+pytestmark = pytest.mark.usefixtures("own_seconds")
+
 ROWS = 30
 
 

@@ -203,9 +203,17 @@ def small(**arguments):
         ({"kind": "HC0", "correction": True}, "correction must be left out for 'HC0'"),
         ({"kind": "jackknife", "information": "expected"}, "information must be left out for 'jackknife'"),
         ({"kind": "model", "information": "none"}, "information must be 'observed' or 'expected'"),
-        ({"kind": "HAC", "lags": 3}, "lags must be below the number of rows .3."),
+        ({"kind": "HAC", "lags": 3}, "lags must be below the number of rows in time .3."),
         ({"kind": "HAC", "lags": -1}, "lags must be"),
         ({"kind": "HAC", "kernel": "box"}, "kernel must be 'bartlett'"),
+        ({"kind": "HAC", "correction": "clusters"}, "correction must be True or False, but"),
+        ({"kind": "panel HAC", "groups": [1, 1, 2], "lags": 2}, "lags must be below .* in time .2."),
+        ({"kind": "panel HAC", "groups": [1, 1, 2], "correction": "both"}, "or 'clusters', but"),
+        ({"kind": "panel HAC"}, "Pass the series of each row"),
+        ({"kind": "Driscoll-Kraay"}, "Pass the period, a whole number, of each row"),
+        ({"kind": "Driscoll-Kraay", "groups": list("abc")}, "groups must number the periods .* holds 'a'"),
+        ({"kind": "Driscoll-Kraay", "groups": [1.0, 1.5, 2.0]}, "groups must number the periods"),
+        ({"kind": "Driscoll-Kraay", "groups": [1, 1, 2], "lags": 2}, "lags must be below .* in time .2."),
         ({"kind": "HC0", "dispersion": "junk"}, "dispersion must be"),
         ({"kind": "CR2", "groups": [[1, 2], [1, 3], [2, 2]]}, "groups must have one label per row"),
         ({"kind": "cluster", "groups": ["a", None, "b"]}, "groups must have no missing entries"),
@@ -216,9 +224,14 @@ def test_arguments_that_do_not_suit_the_kind_are_refused(arguments, sentence):
         small().covariance(**arguments)
 
 
-@pytest.mark.parametrize("kind", ["HC4", "HC4m", "HC5", "HAC", "CR2"])
-def test_kinds_without_derivatives_say_so(kind):
-    groups = [0, 1, 1] if kind == "CR2" else None
+@pytest.mark.parametrize(
+    ("kind", "groups"),
+    [
+        *[(kind, None) for kind in ("HC4", "HC4m", "HC5", "HAC")],
+        *[(kind, [0, 1, 1]) for kind in ("CR2", "panel HAC", "Driscoll-Kraay")],
+    ],
+)
+def test_kinds_without_derivatives_say_so(kind, groups):
     with pytest.raises(ist.errors.Unsupported, match="kind must be one of model"):
         small().inference(kind, groups=groups).derivative()
 

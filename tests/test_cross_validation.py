@@ -168,3 +168,21 @@ def test_rows_alone_in_any_order_and_some_of_them_are_those_of_every_row(protoco
     some = ist.cross_validate(fit, [[7], [3]]).row_losses
     np.testing.assert_allclose(some[[3, 7]], every.row_losses[[3, 7]], rtol=SOLVED)
     assert np.isnan(np.delete(some, [3, 7])).all()
+
+
+@pytest.mark.parametrize(
+    ("folds", "said"),
+    [
+        (None, "4 rows held out, each alone, refits by 'exact'"),
+        (["a", "b", "c", "d"], "4 rows held out, each alone, refits by 'exact'"),
+        (["a", "a", "b", "b"], "Rows held out by 2 folds, refits by 'exact'"),
+        ([[0, 1]], "Rows held out by 1 fold, refits by 'exact'"),
+    ],
+)
+def test_what_was_held_out_together_is_said(folds, said):
+    fit = ist.Ridge(lam=1.0, protocol="fixed").fit([[1.0], [2.0], [-1.0], [0.5]], [1.0, 3.0, 0.0, 1.0])
+    found = ist.cross_validate(fit, folds)
+    first, second, *_ = repr(found).splitlines()
+    assert first.startswith(said)
+    units = "row" if found.folds.single else "fold"
+    assert second.startswith(f"{found.count} of {found.count} {units}{'s' if found.count > 1 else ''} done")

@@ -89,6 +89,7 @@ def test_forest_fires():
     assert np.linalg.matrix_rank(data.X - data.X.mean(axis=0)) == 27
 
 
+@pytest.mark.slow
 @real_data
 def test_mnist17_is_the_derived_file():
     data = loaded(datasets.load_mnist17, part="all")
@@ -138,6 +139,7 @@ def test_spambase():
     assert len(np.unique(np.column_stack([data.X, data.y]), axis=0)) == 4210
 
 
+@pytest.mark.slow
 @real_data
 def test_a9a_is_the_derived_file():
     with np.load(datasets.fetch("a9a/a9a_csr.npz")) as derived:

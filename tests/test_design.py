@@ -174,8 +174,9 @@ def test_the_callers_x_is_not_written_to(kind, tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @with_and_without_intercept
-def test_memory_is_that_of_a_few_blocks(dtype, intercept, tmp_path):
-    n, p = 300_000, 40
+def test_memory_is_that_of_a_few_blocks(dtype, intercept, tmp_path, monkeypatch):
+    n, p = 60_000, 40
+    monkeypatch.setattr(design_module, "BLOCK_ENTRIES", design_module.BLOCK_ENTRIES // 5)
     X = memmap(np.ones((n, p), dtype=np.float32), tmp_path, dtype)
     coefficients, values = np.ones(p + intercept), np.ones(n)
     block = 8 * design_module.BLOCK_ENTRIES

@@ -78,6 +78,7 @@ def test_without_the_only_member_of_a_category_the_others_stay(kind):
         assert removal.status[k] == f"Without this row: {name} is not determined; the others are."
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", SINGLE)
 def test_cross_validation_says_once_which_rows_have_no_refit(kind):
     fit = ist.from_statsmodels(SINGLE[kind](CARS), polish=True)

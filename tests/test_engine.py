@@ -103,7 +103,7 @@ def test_the_remainder_bounds_what_the_expansion_leaves_out(problem, seed, kept,
     except ist.errors.SingularHessian:
         return
     chosen = rng.permutation(n)[: min(kept, n)]
-    rows = AllRows(expansion, anchor, chosen, fourth=fourth)
+    rows = AllRows.of(expansion, anchor, chosen, fourth=fourth)
     length = 10.0 ** rng.uniform(-6, 0.5, len(groups)) / fit.risk.loss.self_concordance
     units = rng.normal(size=(len(fit.theta), len(groups)))
     reach = np.max(np.abs(problem.with_ones(problem.X) @ units), axis=0)
@@ -126,7 +126,7 @@ def test_far_away_the_remainder_grows_with_the_curvature(fourth):
     fit = ist.Fit.minimise(ist.LinearRisk(ist.PoissonLoss(), np.ones((n, 1)), np.arange(n) % 3.0))
     expansion = Expansion(fit.risk, fit.theta)
     anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
-    rows = AllRows(expansion, anchor, np.arange(0), fourth=fourth)
+    rows = AllRows.of(expansion, anchor, np.arange(0), fourth=fourth)
     groups, theta = read_rows([0], np.arange(n)), fit.theta[:, None] + far
     found = rows.at(groups, expansion.left(groups), theta, fourth=fourth)
     missing = np.abs(anchor.whiten(found.gradient - Remainder(expansion, groups).gradients(theta)))[0, 0]
@@ -144,7 +144,7 @@ def test_squares_of_displacements_that_are_summed_bound_the_hessian_more_sharply
     fit = ist.Fit.minimise(make_problem(EXPANDED[0], 60, 2, 5).risk())
     expansion = Expansion(fit.risk, fit.theta)
     anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
-    rows = AllRows(expansion, anchor, rng.permutation(60)[: rng.integers(0, 30)], fourth=True)
+    rows = AllRows.of(expansion, anchor, rng.permutation(60)[: rng.integers(0, 30)], fourth=True)
     groups = read_rows(range(8), np.arange(60))
     left = expansion.left(groups)
     theta = fit.theta[:, None] + rng.normal(size=(2, 8)) * 10.0 ** rng.uniform(-3, 0, 8)
@@ -167,7 +167,7 @@ def small_expansion(kept):
     fit = ist.Fit.minimise(make_problem(EXPANDED[0], 60, 2, 5).risk())
     expansion = Expansion(fit.risk, fit.theta)
     anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
-    return fit, AllRows(expansion, anchor, np.arange(kept), fourth=True)
+    return fit, AllRows.of(expansion, anchor, np.arange(kept), fourth=True)
 
 
 def test_a_refit_is_proven_by_the_curvature_at_its_end():
@@ -197,7 +197,7 @@ def test_without_the_fourth_tensor_more_is_left_out():
     fit = ist.Fit.minimise(problem.risk())
     expansion = Expansion(fit.risk, fit.theta)
     anchor = Anchor(fit.risk.design, expansion.second, expansion.penalty_hessian, give_up=False)
-    rows = AllRows(expansion, anchor, np.arange(0), fourth=True)
+    rows = AllRows.of(expansion, anchor, np.arange(0), fourth=True)
     groups = read_rows([0], np.arange(200))
     errors = {}
     for fourth in (False, True):
@@ -265,6 +265,7 @@ def test_refits_and_certificates_are_those_of_sums_over_all_rows(
     assert np.median(loo.certificate.reach[size > 0] / size[size > 0]) < 1e-6
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("name", "settings"), CASES[:3], ids=str)
 def test_inference_without_rows_is_that_of_sums_over_all_rows(expanding, monkeypatch, name, settings):
     case = next(case for case in EXPANDED if case.name == name)
@@ -283,6 +284,7 @@ def test_inference_without_rows_is_that_of_sums_over_all_rows(expanding, monkeyp
         assert (off <= 10.0 * planning.TOLERANCE * np.maximum(scale, 1e-3)).all()
 
 
+@pytest.mark.slow
 def test_what_the_expansion_is_too_coarse_for_is_summed(expanding, monkeypatch):
     """A row of high leverage moves theta too far for it: its refit is that of sums over all rows."""
     rng = np.random.default_rng(2)

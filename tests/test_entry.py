@@ -182,6 +182,7 @@ MIXED_UP = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("what", MIXED_UP)
 @pytest.mark.parametrize("name", TARGETS)
 def test_other_data_are_refused_and_polishing_does_not_hide_them(name, what):

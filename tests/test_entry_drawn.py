@@ -144,9 +144,10 @@ def judge(case):
 
 
 @pytest.mark.slow
-@examples(1000)
+@examples(150, full=10_000)
 @given(entries())
 def test_what_is_accepted_is_the_fit_of_rational_arithmetic(case):
+    """Of 150 entries; with INFLUSTAT_FULL=1 of 10,000."""
     judge(case)
 
 

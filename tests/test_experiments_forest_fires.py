@@ -8,6 +8,7 @@ from influstat.datasets import load_statecrime
 from influstat.experiments import agreement, figure1, forest_fires_split
 from influstat.experiments.forest_fires import draw, table
 from influstat.experiments.split import leverage
+from tests.budget import share
 from tests.tolerance import printed
 
 pytestmark = pytest.mark.usefixtures("data_dir")
@@ -15,7 +16,8 @@ pytestmark = pytest.mark.usefixtures("data_dir")
 
 @pytest.fixture(scope="module")
 def record(data_dir):
-    return figure1()
+    depths, seeds = (2000, 50_000, 200_000), range(10)
+    return figure1(taylor_depths=depths[: share(3, least=1)], seeds=seeds[: share(10, least=1)])
 
 
 @pytest.mark.slow
@@ -86,6 +88,7 @@ def test_the_newton_step_is_exact_and_first_order_is_not(record):
     assert gaps[2] == pytest.approx(1.2e-3, abs=printed(4))
 
 
+@pytest.mark.slow
 def test_taylor_converges_and_lissa_scatters(record):
     errors = [np.max(np.abs(record.taylor[m] - record.explicit)) for m in (2000, 50_000, 200_000)]
     assert errors == pytest.approx([8.98e-3, 2.6e-5, 4e-13], rel=0.03)

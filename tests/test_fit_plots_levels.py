@@ -12,6 +12,7 @@ import statsmodels.formula.api as smf
 import influstat as ist
 from influstat import plots
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.statistics.categorical import categoricals
 from tests.fit_plot_cases import ETA, FITS, RNG, N, X, frame, named
 from tests.reference import assert_within
 
@@ -75,6 +76,7 @@ def points_of(ax):
 # -- levels of a categorical ------------------------------------------------------------------------------
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", FORMULAS)
 @pytest.mark.parametrize("labels", [False, True])
 def test_lines_are_effects_and_points_are_about_them(name, labels):
@@ -212,3 +214,54 @@ def test_factors_are_of_one_test_row_and_two_classes():
     with pytest.raises(Unsupported, match="two classes"):
         FITS["OLS"].plot.factors(frame(X)[:1], [0.0])
     assert not plt.get_fignums()
+
+
+# -- categoricals among other columns ---------------------------------------------------------------------
+
+
+def panels_of(axes):
+    return [ax.get_xlabel().partition("\n")[0] for ax in axes]
+
+
+@pytest.mark.dear
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("OLS", ["region", "a"]),
+        ("OLS, sums", ["region", "a"]),
+        ("OLS, no intercept", ["region", "a"]),
+        ("OLS, interaction", ["region", "a", "a:C(region)[T.south & east]", "a:C(region)[T.west_1]", "half"]),
+        ("Logit", ["region", "a"]),
+    ],
+)
+def test_the_columns_of_a_categorical_have_one_panel(name, expected):
+    fit = fitted(name)
+    axes = fit.plot.component_residuals()
+    assert sorted(panels_of(axes)) == sorted(expected)
+    ours = axes[panels_of(axes).index("region")]
+    alone = fit.plot.levels("region")
+    assert np.array_equal(points_of(ours), points_of(alone))
+    assert np.array_equal(lines_of(ours), lines_of(alone))
+    assert panels_of(fit.plot.component_residuals(["a", "region"])) == ["a", "region"]
+    assert len(fit.plot.added_variables()) == len(fit.names) - (name != "OLS, no intercept")
+
+
+def test_a_number_of_many_values_is_no_categorical_and_neither_is_a_column_that_the_formula_lacks():
+    table = TABLE.assign(a=np.round(TABLE["a"]), twin=TABLE["region"].str.upper(), many=np.arange(N) % 30)
+    fit = ist.from_statsmodels(smf.ols("y ~ a + I(a ** 2) + region + many", table).fit())
+    assert list(categoricals(fit, most=40)) == ["region"]
+    two = ist.from_statsmodels(smf.ols("y ~ region + np.where(twin == 'NORTH', a, 0)", table).fit())
+    assert list(categoricals(two, most=40)) == ["region"]  # no two share a column
+    assert list(categoricals(ist.from_statsmodels(smf.ols("y ~ C(many)", table).fit()), most=29)) == []
+    assert categoricals(FITS["OLS"], most=40) == {}
+
+
+def test_many_levels_are_one_panel_where_their_columns_were_too_many():
+    table = TABLE.assign(many=np.arange(N) % 30)
+    fit = ist.from_statsmodels(smf.ols("y ~ a + C(many)", table).fit())
+    assert panels_of(fit.plot.component_residuals()) == ["many", "a"]
+    with pytest.raises(InvalidArgument, match="coefficients must name 1 to 24"):
+        fit.plot.added_variables()
+    wide = ist.from_statsmodels(smf.ols("y ~ a + C(id)", TABLE.assign(id=np.arange(N) // 1.4 // 1)).fit())
+    with pytest.raises(InvalidArgument, match="coefficients must name 1 to 24"):
+        wide.plot.component_residuals()

@@ -198,6 +198,7 @@ FORMULAS = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("engine", ["patsy", "formulaic"])
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_terms_of_a_formula_that_learn_are_named(

@@ -13,6 +13,7 @@ from influstat.curvature.base import Hessian
 from influstat.curvature.dense import DenseCurvature
 from influstat.errors import InvalidArgument, SingularHessian, Unsupported
 from influstat.partitioned.hessian import SummedHessian
+from influstat.risks.class_predictors import ClassCurvature
 from influstat.solvers.base import as_operator
 from tests.solver_cases import CASES, close, each_exact_solver, each_solver, rows_alike
 from tests.tolerance import ROUNDING
@@ -93,6 +94,7 @@ def summed():
     return found, ((X.T * np.exp(X @ theta)) @ X + 1.5 * np.eye(P)) / 15
 
 
+CLASSES = ist.SoftmaxRisk([[1.0], [2.0]], [0, 1]).class_predictors()
 KINDS = {
     "summed": summed,
     "linear": lambda: linear(np.linspace(0.1, 1.0, P)),
@@ -100,6 +102,7 @@ KINDS = {
     "linear, smoothing": lambda: linear(Matrix(smoothing())),
     "softmax": softmax,
     "black box": black_box,
+    "classes": lambda: (ClassCurvature(definite(), NAMES, CLASSES), definite()),
     "dense": lambda: (DenseCurvature(definite(), NAMES), definite()),
     "given array": lambda: (as_operator(definite(), 0.0), definite()),
     "given sparse": lambda: (as_operator(sp.csc_matrix(definite()), 0.0), definite()),

@@ -35,6 +35,40 @@ ROBUST = {
         "use_t": True,
     },
 }
+SERIES = {
+    "panel HAC by groups": {
+        "cov_type": "hac-panel",
+        "cov_kwds": {"groups": OTHERS, "maxlags": 2, "use_correction": "cluster"},
+        "use_t": True,
+    },
+    "panel HAC by time": {"cov_type": "hac-panel", "cov_kwds": {"time": TIMES % 9, "maxlags": 3}},
+    "panel HAC, uniform": {
+        "cov_type": "nw-panel",
+        "cov_kwds": {
+            "groups": OTHERS,
+            "maxlags": 1,
+            "kernel": "uniform",
+            "use_correction": False,
+            "df_correction": False,
+        },
+        "use_t": True,
+    },
+    "Driscoll-Kraay": {"cov_type": "hac-groupsum", "cov_kwds": {"time": TIMES % 9, "maxlags": 2}},
+    "Driscoll-Kraay with gaps": {
+        "cov_type": "hac-groupsum",
+        "cov_kwds": {
+            "time": np.array([1, 2, 4, 7, 8, 9, 12])[TIMES % 7],
+            "maxlags": 3,
+            "use_correction": "hac",
+        },
+        "use_t": True,
+    },
+    "Driscoll-Kraay, plain": {
+        "cov_type": "nw-groupsum",
+        "cov_kwds": {"time": TIMES % 9, "maxlags": 0, "use_correction": False, "df_correction": False},
+        "use_t": True,
+    },
+}
 SCALES = {"Pearson": {"scale": "X2"}, "deviance": {"scale": "dev"}, "fixed": {"scale": 1.3}}
 LEAST_SQUARES = {
     "fixed scale": {"cov_type": "fixed scale", "cov_kwds": {"scale": 1.7}},
@@ -69,7 +103,7 @@ def covariances_of(case):
         return {cov: {"cov": cov} for cov in ("H1", "H2", "H3")}
     if name.startswith("fit_regularized of") or name == "OLS, HC3 covariance":
         return {"nonrobust": {}}
-    found = {"nonrobust": {}, **ROBUST}
+    found = {"nonrobust": {}, **ROBUST, **SERIES}
     if name in ("OLS", "WLS", "GLS, diagonal"):
         found |= LEAST_SQUARES
     if name.startswith(("GLM ", "GLMGam")):
@@ -203,6 +237,7 @@ def offers(case):
 SOME_LINES, OTHER_LINES = crossed(lines(True), lambda line: line.values[:2]), lines(False)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("case", "name", "options"), SOME_LINES)
 def test_inference_is_that_of_the_results(case, name, options):
     assert_carried(case, options)
@@ -316,19 +351,84 @@ def test_arguments_override_what_the_results_say():
     )
 
 
-@pytest.mark.parametrize(
-    ("kind", "settings", "instead"),
-    [
-        ("hac-panel", {"groups": GROUPS[:6] // 3, "maxlags": 1}, "HC0"),
-        ("hac-groupsum", {"time": np.arange(6) % 3, "maxlags": 1}, "HC0"),
-    ],
-)
-def test_what_is_not_reproduced_is_said_with_what_stands_there(kind, settings, instead):
-    fit = ist.from_statsmodels(sm.OLS(Y, X).fit(cov_type=kind, cov_kwds=settings))
-    with pytest.warns(ist.errors.DoubtfulResult, match=f"{kind}.*not reproduced: '{instead}'") as caught:
-        fit.inference()
+@pytest.mark.parametrize("years", [1990 + TIMES % 9, 1990 + 2 * (TIMES // 5)], ids=["by series", "gaps"])
+def test_periods_that_statsmodels_numbers_anew_are_said(years):
+    years, rng = years[:60], np.random.default_rng(3)
+    design, y = sm.add_constant(rng.normal(size=(60, 2))), rng.normal(size=60)
+    settings = {"time": years, "maxlags": 2}
+    results = sm.OLS(y, design).fit(
+        cov_type="hac-groupsum", cov_kwds=settings, use_t=bool(years[0] < years[9])
+    )
+    fit = ist.from_statsmodels(results)
+    constant = np.ptp(np.unique(years, return_inverse=True)[1] - years) == 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = fit.inference().to_frame()
+    assert [("numbers the periods" in str(one.message)) for one in caught] == [] if constant else [True]
+    np.testing.assert_allclose(found, table_of(results), rtol=INVERTED)
+
+
+@pytest.mark.parametrize("kind", ["hac-panel", "hac-groupsum"])
+@pytest.mark.parametrize("left", [[59], [50, 51, 52, 53, 54, 55, 56, 57, 58, 59]], ids=["row", "series"])
+def test_without_rows_several_series_are_those_of_a_refit(kind, left):
+    rng = np.random.default_rng(3)
+    design, y = sm.add_constant(rng.normal(size=(60, 2))), rng.normal(size=60)
+    labels = np.arange(60) // 10 if kind == "hac-panel" else np.arange(60) % 10
+
+    def fitted(rows):
+        settings = {"groups" if kind == "hac-panel" else "time": labels[rows], "maxlags": 2}
+        return sm.OLS(y[rows], design[rows]).fit(cov_type=kind, cov_kwds=settings, use_t=True)
+
+    inference = ist.from_statsmodels(fitted(np.arange(60))).inference()
+    truth = table_of(fitted(np.setdiff1d(np.arange(60), left)))
+    np.testing.assert_allclose(inference.without(left).to_frame().iloc[:, 1:], truth, rtol=INVERTED)
+    if len(left) == 1:
+        errors = inference.table.standard_errors + inference.leave_one_out(rows=left).standard_errors[0]
+        np.testing.assert_allclose(errors, truth[:, 0], rtol=INVERTED)
+
+
+def test_one_series_has_no_degrees_of_freedom_and_says_so():
+    rng = np.random.default_rng(3)
+    design, y = sm.add_constant(rng.normal(size=(60, 2))), rng.normal(size=60)
+    settings = {"time": np.arange(60) // 6, "maxlags": 1}
+    results = sm.OLS(y, design).fit(cov_type="hac-groupsum", cov_kwds=settings, use_t=True)
+    fit = ist.from_statsmodels(results)
+    with pytest.warns(ist.errors.DoubtfulResult, match="here is one series") as caught:
+        found = fit.inference().table
     assert len(caught) == 1
-    assert caught[0].filename == __file__
+    assert np.isnan(found.p_values).all()
+    assert np.isnan(results.pvalues).all()
+    np.testing.assert_allclose(found.standard_errors, results.bse, rtol=INVERTED)
+    normal = results.get_robustcov_results("hac-groupsum", **settings, use_t=False)
+    np.testing.assert_allclose(fit.inference(use_t=False).to_frame(), table_of(normal), rtol=INVERTED)
+
+
+SCALED = {"cov_type": "cluster", "cov_kwds": {"groups": np.arange(90) % 15, "scaling_factor": 1.7}}
+HC0_SCALED = {"cov_type": "HC0", "cov_kwds": {"scaling_factor": 1.7}}
+
+
+@pytest.mark.parametrize("options", [SCALED, HC0_SCALED], ids=["cluster", "HC0"])
+def test_a_scaling_factor_is_carried_into_removals_and_derivatives(options):
+    rng = np.random.default_rng(4)
+    design = sm.add_constant(rng.normal(size=(90, 2)))
+    y = rng.poisson(np.exp(design @ [0.4, 0.5, -0.3]))
+    settings = dict(options["cov_kwds"])
+    results = sm.GLM(y, design, family=sm.families.Poisson()).fit(tol=1e-13, **options)
+    fit = ist.from_statsmodels(results)
+    np.testing.assert_allclose(fit.inference().table.standard_errors, results.bse, rtol=INVERTED)
+    groups = {"groups": settings["groups"]} if "groups" in settings else {}
+    bare = sm.GLM(y, design, family=sm.families.Poisson()).fit(tol=1e-13)
+    unscaled = ist.from_statsmodels(bare).inference(options["cov_type"], **groups)
+    root = np.sqrt(1.7)
+    for question in (
+        lambda one: one.table.standard_errors,
+        lambda one: one.leave_one_out(rows=[3]).standard_errors,
+        lambda one: one.without([3, 4]).table.standard_errors,
+        lambda one: one.derivative().standard_errors[:3],
+    ):
+        np.testing.assert_allclose(question(fit.inference()), root * question(unscaled), rtol=1e-6)
+    other = [one.inference("HC1").table.standard_errors for one in (fit, ist.from_statsmodels(bare))]
+    np.testing.assert_allclose(other[0], other[1], rtol=1e-6)  # another kind than the fit's own is not scaled
 
 
 def test_the_scale_reaches_diagnostics():

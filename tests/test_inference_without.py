@@ -10,7 +10,8 @@ import statsmodels.api as sm
 
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument
-from influstat.statistics.setting import CLUSTERED, ROBUST_REGRESSION
+from influstat.statistics.lags import LAGGED
+from influstat.statistics.setting import BY_GROUPS, ROBUST_REGRESSION
 from influstat.statistics.setting import KINDS as KINDS_OF_COVARIANCES
 from tests.argument_calls import N, X, Y
 from tests.statsmodels_data import ALL
@@ -181,8 +182,9 @@ def test_every_covariance_without_a_set_is_that_of_a_fit_to_the_rows_left(kind, 
 
     def inference(chosen, lam):
         fit = getattr(ist, model)(lam=lam, protocol=protocol).fit(DESIGN[chosen], y[chosen])
-        settings = {"groups": CLUSTERS[chosen]} if kind in CLUSTERED else {}
-        return fit.inference(kind, **settings | ({"lags": 2} if kind == "HAC" else {}))
+        labels = np.arange(ROWS) // 10 if kind == "panel HAC" else CLUSTERS
+        settings = {"groups": labels[chosen]} if kind in BY_GROUPS else {}
+        return fit.inference(kind, **settings | ({"lags": 2} if kind in LAGGED else {}))
 
     found = inference(every, lam).without(every[80:]).to_frame()
     truth = inference(rows, lam * 80 / 90 if protocol == "folded" else lam).to_frame()

@@ -278,6 +278,7 @@ def factor_nothing(monkeypatch):
     monkeypatch.setattr(descent, "LARGEST_FACTORED", 0)
 
 
+@pytest.mark.dear
 @pytest.mark.usefixtures("factor_nothing")
 @pytest.mark.parametrize("case", LOSSES, ids=str)
 @pytest.mark.parametrize("intercept", [False, True])

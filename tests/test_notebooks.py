@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from influstat.errors import DoubtfulResult
+from tests.budget import some
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -94,7 +95,7 @@ def run_notebook_07(table, formula, folder, monkeypatch):
     return namespace
 
 
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("named", some([True, False]))
 def test_notebook_07_runs_on_ones_own_csv_by_changing_two_lines(named, tmp_path, monkeypatch):
     table = own_table()
     if named:
@@ -127,7 +128,7 @@ def test_notebook_07_runs_on_a_table_with_a_category_that_occurs_once(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("formula", "left_out"), [("wage ~ school", 0), ("wage ~ school + C(town) + years", 6)]
+    ("formula", "left_out"), some([("wage ~ school + C(town) + years", 6), ("wage ~ school", 0)])
 )
 def test_notebook_07_runs_on_six_rows(formula, left_out, tmp_path, monkeypatch):
     """With five coefficients five rows still have a fit, but no degree of freedom for a residual."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import influstat as ist
-from tests.fresh import modules
 
 PACKAGE = Path(ist.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -317,12 +316,6 @@ def test_optional_packages_are_imported_where_they_are_used():
 )
 def test_imports_are_read_as_python_would_run_them(source, imported):
     assert list(module_level_imports(ast.parse(source).body)) == imported
-
-
-def test_importing_influstat_loads_numpy_and_scipy_only():
-    loaded = modules()["influstat"]
-    assert not set(HEAVY) & loaded
-    assert "numpy" in loaded
 
 
 def test_public_names_exist_once_and_in_order():

@@ -261,6 +261,7 @@ def test_columns_far_from_0_are_announced():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
+@examples(40)
 @given(sizes=cuts(), wide=st.sets(st.integers(0, 5)))
 def test_models_are_those_in_memory_however_they_are_cut(name, sizes, wide):
     model, y, yt = MODELS[name]

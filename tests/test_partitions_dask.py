@@ -52,6 +52,7 @@ def test_arrays_are_cut_as_their_rows_are():
     assert fitted(x, y).risk.data.source.block(0).X.dtype == np.float32
 
 
+@pytest.mark.slow
 @examples(5)
 @given(sizes=cuts())
 def test_every_cut_gives_the_same(sizes):
@@ -239,6 +240,14 @@ def client():
         yield connected
 
 
+def influences(fit):
+    return fit.influence().on_loss(XT, LT)
+
+
+def removals(fit):
+    return fit.leave_one_out().delta(bounds=True)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of dask and tornado, as processes come and go
 def test_workers_give_the_same_to_the_last_bit(client, tmp_path):
@@ -248,12 +257,12 @@ def test_workers_give_the_same_to_the_last_bit(client, tmp_path):
     mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=X.shape)
     mapped[:] = X
     mapped.flush()
-    for arguments in (
-        (x, y),
-        (X, LABELS),
-        (dd.from_pandas(TABLE, npartitions=4), "y"),
-        (path, "y"),
-        (mapped, LABELS),
+    for arguments, question in (
+        ((x, y), influences),
+        ((X, LABELS), removals),
+        ((dd.from_pandas(TABLE, npartitions=4), "y"), influences),
+        ((path, "y"), removals),
+        ((mapped, LABELS), influences),
     ):
         settings = {"rows": 11} if isinstance(arguments[0], np.ndarray) else {}
         one, two = (
@@ -261,19 +270,29 @@ def test_workers_give_the_same_to_the_last_bit(client, tmp_path):
             for runner in ("serial", client)
         )
         np.testing.assert_array_equal(two.theta, one.theta)
-        for answers in zip(
-            *(
-                (fit.influence().on_loss(XT, LT), fit.leave_one_out().delta(bounds=True))
-                for fit in (one, two)
-            ),
-            strict=True,
-        ):
-            pd.testing.assert_frame_equal(*(answer.to_frame() for answer in answers), check_exact=True)
-            assert str(answers[0].top(3, column=answers[0].columns[0])) == str(
-                answers[1].top(3, column=answers[0].columns[0])
-            )
+        answers = question(one), question(two)
+        pd.testing.assert_frame_equal(*(answer.to_frame() for answer in answers), check_exact=True)
+        first, second = (answer.top(3, column=answer.columns[0]) for answer in answers)
+        assert str(first) == str(second)
     written = two.influence().on_loss(XT, LT).to_parquet(tmp_path / "out")
     assert len(list(written.glob("part-*"))) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_processes_write_one_zarr_array_together(client, tmp_path):
+    zarr = pytest.importorskip("zarr", minversion="3.0")
+    many, y = np.tile(X, (20, 1)), np.tile(LABELS, 20)
+    tests = np.tile(X, (69, 1))[:4096], np.tile(LABELS, 69)[:4096]  # chunks of 256 rows
+    stores = []
+    for runner in ("serial", client):
+        data = ist.partitions(many, y, rows=[500, 0, 400, 300], runner=runner)
+        answer = ist.Logistic(lam=0.5).fit(data).influence().on_loss(*tests)
+        stores.append(zarr.open_array(answer.to_zarr(tmp_path / str(len(stores))), mode="r"))
+    one, two = stores
+    assert two.chunks == (256, 4096)
+    assert two.attrs["finished"] is True
+    np.testing.assert_array_equal(two[:], one[:])
 
 
 def slow_rows(k, rows):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -47,6 +48,7 @@ def other(tmp_path):
     process.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_by_name_and_one_that_died_holds_nothing(other, tmp_path):
     with pytest.raises(PartitionError, match=rf"being written to by process {other.pid} on .* since"):
         answer().to_parquet(tmp_path)
@@ -112,8 +114,42 @@ def test_a_file_system_without_locks_is_written_to_all_the_same(tmp_path, kind):
 
 
 def test_a_system_without_locks_leaves_no_file_of_one(tmp_path):
-    with mock.patch.dict(sys.modules, {"fcntl": None}), only_writer(tmp_path):
+    with mock.patch.dict(sys.modules, {"fcntl": None, "msvcrt": None}), only_writer(tmp_path):
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="stands for what is there")
+def test_windows_locks_a_byte_behind_the_text(tmp_path):
+    import fcntl
+
+    places = []
+
+    def locking(number, how, count):
+        assert (how, count) == (2, 1)
+        places.append(os.lseek(number, 0, os.SEEK_CUR))
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:  # as Windows says it
+            raise PermissionError(errno.EACCES, "Permission denied") from error
+
+    windows = mock.Mock(LK_NBLCK=2, locking=locking)
+    unlink = Path.unlink
+
+    def while_open(path, **settings):
+        if len(places) < 3:  # nobody removes a file there that is open
+            places.append(-1)
+            raise PermissionError(errno.EACCES, "used by another process")
+        unlink(path, **settings)
+
+    with mock.patch.dict(sys.modules, {"fcntl": None, "msvcrt": windows}):
+        with mock.patch.object(Path, "unlink", while_open), only_writer(tmp_path):
+            assert json.loads((tmp_path / LOCK).read_text())["process"] == os.getpid()
+            with pytest.raises(PartitionError, match=f"process {os.getpid()} on"), only_writer(tmp_path):
+                raise AssertionError("held twice")
+        assert places == [2**30, 2**30, -1]
+        assert not (tmp_path / LOCK).exists()
+        answer().to_parquet(tmp_path)
+    assert len(pd.read_parquet(tmp_path)) == len(X)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no flock there")

@@ -9,7 +9,8 @@ from matplotlib.text import Text
 from influstat import plots
 from influstat.errors import DoubtfulResult, InvalidArgument
 from influstat.plots import base
-from tests.plot_cases import CALLS, CLASSES, EXACT, IMAGES, LABELS, PREDICTED, N
+from tests.budget import some
+from tests.plot_cases import CALLS, CLASSES, EXACT, IMAGES, LABELS, PREDICTED, N, drawn
 from tests.test_plots_placing import drawn_texts
 
 RNG = np.random.default_rng(11)
@@ -130,7 +131,7 @@ def test_names_of_stems_have_no_rim_that_would_cut_them():
 
 @pytest.mark.parametrize("name", CALLS)
 def test_every_dashed_line_through_the_axes_has_a_name(name):
-    for ax in np.atleast_1d(CALLS[name][0](None)):
+    for ax in np.atleast_1d(drawn(name)):
         texts = [text for text in ax.texts if text.get_text()]
         for line in ax.lines:
             x, y = (np.asarray(values, dtype=float) for values in line.get_data())
@@ -164,7 +165,7 @@ def test_panels_leave_no_hole(count, columns):
     assert [np.mean(row) for row in rows] == pytest.approx([middle] * len(rows), abs=0.01)
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e5])
+@pytest.mark.parametrize("scale", some([1e-3, 1.0, 1e5]))
 def test_titles_do_not_touch_what_stands_above_them(scale):
     panels = {f"a solver with a long name, {k}": scale * PREDICTED for k in range(4)}
     axes = plots.solver_panels(panels, scale * EXACT)

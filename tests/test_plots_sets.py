@@ -8,6 +8,8 @@ import influstat as ist
 from influstat import plots
 from influstat.errors import InvalidArgument, InvalidType
 
+pytestmark = pytest.mark.usefixtures("own_seconds")
+
 RNG = np.random.default_rng(5)
 N = 24
 X = np.column_stack([np.ones(N), RNG.normal(size=(N, 2))])
@@ -22,7 +24,7 @@ BREAKDOWNS = {
     "another threshold": lambda: FIT.breakdown("a", at=0.9),
     "clusters": lambda: FIT.breakdown("a", groups=GROUPS),
     "nothing was looked for": lambda: FIT.breakdown("const", budget_seconds=0.0, search=False),
-    "no proof": lambda: UNPROVEN.breakdown("a", budget_seconds=0.2),
+    "no proof": lambda: UNPROVEN.breakdown("a", budget_seconds=0.05),
     "significance": lambda: FIT.inference().breakdown("a"),
 }
 
@@ -85,7 +87,7 @@ def test_a_breakdown_is_drawn_with_its_own_numbers(name):
 @pytest.mark.parametrize("k", [1, 2, 3])
 @pytest.mark.parametrize("groups", [None, GROUPS])
 def test_a_reach_is_drawn_with_its_own_numbers(k, groups):
-    result = FIT.reach("a", k=k, groups=groups, budget_seconds=0.4)
+    result = FIT.reach("a", k=k, groups=groups, budget_seconds=0.1)
     ax, path = result.plot(title="a title"), result.path()
     assert path.index.tolist() == list(range(k + 1))
     lines = [line for line in ax.lines if len(line.get_xdata()) == k + 1 and line.get_linestyle() != "None"]
@@ -105,7 +107,7 @@ def test_a_reach_is_drawn_with_its_own_numbers(k, groups):
 
 @pytest.mark.parametrize("groups", [None, GROUPS])
 def test_the_path_of_a_reach_is_that_of_refits_by_hand(groups):
-    path = FIT.reach("a", k=3, groups=groups).path()
+    path = FIT.reach("a", k=3, groups=groups, budget_seconds=0.0).path()
     owner = np.arange(N) if groups is None else groups
     effect = np.bincount(owner, FIT.influence().on([0.0, 1.0, 0.0]).removal)
     assert path.loc[0].tolist() == pytest.approx([FIT.theta[1]] * 4)
@@ -117,14 +119,14 @@ def test_the_path_of_a_reach_is_that_of_refits_by_hand(groups):
 
 
 def test_nothing_proven_of_a_reach_is_said():
-    ax = UNPROVEN.reach("a", k=2, budget_seconds=0.2).plot()
+    ax = UNPROVEN.reach("a", k=2, budget_seconds=0.05).plot()
     assert "nothing is proven" in ax.get_xlabel().replace("\n", " ")
     assert not bands(ax)
 
 
 @pytest.mark.parametrize("at", [0.0, float(FIT.theta[1])], ids=["sign", "the value of one"])
 def test_a_table_has_an_interval_per_coefficient(at):
-    table = ist.breakdown_table(FIT, at=at, budget_seconds=0.3)
+    table = ist.breakdown_table(FIT, at=at, budget_seconds=0.1)
     ax, frame = table.plot(), table.to_frame()
     assert [label.get_text() for label in ax.get_yticklabels()] == list(frame.index)
     intervals = [line.get_xdata().tolist() for line in ax.lines if len(line.get_xdata()) == 2]

@@ -66,10 +66,10 @@ def test_a_bar_on_a_terminal():
 def test_what_is_quick_shows_nothing_and_what_is_slow_does(monkeypatch):
     tqdm = pytest.importorskip("tqdm")
     monkeypatch.setattr(module, "sys", looked_at(True))
-    for pause, shown in ((0.0, False), (0.03, True)):
+    for quick, pause, shown in ((60.0, 0.0, False), (0.02, 0.03, True)):
         screen = io.StringIO()
         monkeypatch.setattr("tqdm.auto.tqdm", partial(tqdm.tqdm, file=screen, mininterval=0.0))
-        monkeypatch.setattr(module, "QUICK", 0.1)
+        monkeypatch.setattr(module, "QUICK", quick)
         for _ in progress(range(10), "refits"):
             sleep(pause)
         assert ("refits" in screen.getvalue()) == shown
@@ -171,14 +171,16 @@ def test_a_notebook_has_a_bar_made_of_widgets_and_no_text():
 def test_a_clock_shows_the_time_and_what_is_known(monkeypatch, seconds, shown):
     tqdm = pytest.importorskip("tqdm")
     monkeypatch.setattr(module, "sys", looked_at(True))
-    monkeypatch.setattr(module, "QUICK", 0.05)
+    now = [100.0]
+    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
     screen = io.StringIO()
     monkeypatch.setattr("tqdm.auto.tqdm", partial(tqdm.tqdm, file=screen, mininterval=0.0))
     clock = Clock("breakdown of slope", seconds)
     clock.show()
     assert screen.getvalue() == ""
     clock.known = "not 3, but 8"
-    sleep(0.1)
+    now[0] += 1.5 * QUICK
     clock.show()
     assert "breakdown of slope" in screen.getvalue()
     assert shown in screen.getvalue()

@@ -2,7 +2,6 @@
 
 import re
 import rlcompleter
-import subprocess
 import sys
 import tomllib
 from importlib import metadata
@@ -14,16 +13,10 @@ import influstat as ist
 from influstat import __main__ as command
 from influstat import version
 from tests.fresh import modules
+from tests.test_package import HEAVY
 
 ROOT = Path(ist.__file__).parents[1]
 ON_DEMAND = {"datasets", "experiments", "plots", "strategies"}
-
-
-def python(code):
-    """Return what a new interpreter prints."""
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout
 
 
 def test_the_version_is_that_of_pyproject(capsys):
@@ -68,6 +61,23 @@ def test_completion_at_the_prompt():
     }
 
 
+def test_importing_influstat_loads_numpy_and_scipy_only():
+    loaded = modules()["influstat"]
+    assert not set(HEAVY) & loaded
+    assert "numpy" in loaded
+
+
+def test_matplotlib_is_loaded_only_when_something_is_drawn():
+    assert "matplotlib" not in modules()["fit"]
+    assert {"influstat.plots", "influstat.experiments"} <= modules()["experiments"]
+    assert "matplotlib" not in modules()["experiments"]
+
+
+def test_adapters_load_the_libraries_that_they_read_only_when_asked():
+    assert not {"statsmodels", "pandas"} & modules()["adapters"]
+    assert "sklearn" not in modules()["from_sklearn"]
+
+
 def test_parts_are_loaded_when_they_are_asked_for():
     early = modules()["influstat"]
     assert not {f"influstat.{name}" for name in ON_DEMAND} & early
@@ -82,14 +92,12 @@ def test_a_name_that_does_not_exist_is_refused():
         _ = ist.plot
 
 
-def test_without_hypothesis_strategies_are_not_offered():
-    code = (
-        "import sys; sys.modules['hypothesis'] = None\n"
-        "import influstat as ist\n"
-        "print('strategies' in dir(ist), 'plots' in dir(ist))\n"
-        "try: ist.strategies\n"
-        "except ist.errors.MissingDependency as error: print(error)"
-    )
-    first, second, _ = python(code).split("\n")
-    assert first == "False True"
-    assert "pip install 'influstat[test]'" in second
+def test_without_hypothesis_strategies_are_not_offered(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("influstat.strategies")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(ist, "strategies", raising=False)
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    assert "strategies" not in dir(ist)
+    assert "plots" in dir(ist)
+    with pytest.raises(ist.errors.MissingDependency, match=r"pip install 'influstat\[test\]'"):
+        _ = ist.strategies

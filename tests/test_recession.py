@@ -75,6 +75,7 @@ def test_a_risk_without_a_minimum_is_refused_with_the_columns_involved(name, cas
         fit(name, X, upper, **options)
 
 
+@pytest.mark.dear
 @each_classifier
 def test_sparse_data_and_columns_of_any_unit_are_refused_alike(name):
     X, upper, options, involved = UNBOUNDED["a group of one class"]

@@ -76,6 +76,7 @@ def test_ridge_with_leverage_near_one_is_a_refit(size, protocol):
 # -- every loss, every method --------------------------------------------------------------------------
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("protocol", ["fixed", "folded"])
 @pytest.mark.parametrize("weights", ["ones", "positive"])
 @pytest.mark.parametrize("case", LOSSES, ids=str)

@@ -20,7 +20,7 @@ NAMES = {
     "llf": "log-likelihood",
     "deviance": "deviance",
 }
-# Not compared: the scale that RLM's risk is made with; degrees of freedom of a penalty or a user's own.
+# At another scale RLM is at no minimum (see below). Not compared: effective or a user's own freedom.
 OTHERWISE = {("RLM", "scale"), ("GLMGam", "df_resid"), ("a user's", "df_resid"), ("RLM", "llf")}
 
 
@@ -69,6 +69,7 @@ LINES = ("OLS", "OLS, HC3 covariance", "WLS", "GLS, diagonal")  # whose minimum 
 CURVES = ("GLM ", "Logit", "Poisson")
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.name in LINES or case.name.startswith(CURVES)], ids=str
 )
@@ -181,3 +182,104 @@ def test_columns_that_depend_on_each_other_are_counted_as_the_library_does(desig
     fit = ist.from_statsmodels(model(z + rng.normal(size=24), X).fit(), polish=True)
     truth = sm.OLS(fit.risk.y, np.c_[X[:, :3], z] if design == "dummy trap" else np.c_[one, z]).fit()
     np.testing.assert_allclose(fit.predict(X), truth.fittedvalues, atol=1e-6)
+
+
+NORMS = ["HuberT", "TukeyBiweight", "AndrewWave", "Hampel", "LeastSquares", "RamsayE"]
+ROBUST = {
+    **{
+        name: lambda y, X, name=name: sm.RLM(y, X, M=getattr(sm.robust.norms, name)()).fit() for name in NORMS
+    },
+    "other options": lambda y, X: sm.RLM(y, X).fit(conv="coefs", cov="H2", update_scale=False),
+    "Huber's scale": lambda y, X: sm.RLM(y, X).fit(scale_est=sm.robust.scale.HuberScale()),
+    "median": lambda y, X: sm.QuantReg(y, X).fit(0.5),
+    "quantile": lambda y, X: sm.QuantReg(y, X).fit(0.8, vcov="iid", kernel="gau", bandwidth="bofinger"),
+}
+
+
+def another_target(model):
+    model.endog[7] += 1e-3
+
+
+def exchanged(model):
+    model.endog[[1, 2]] = model.endog[[2, 1]]
+
+
+def other_units(model):
+    model.endog *= 1.0001
+
+
+def furthest_further(model):
+    """The row that redescending norms leave out, and quantiles hardly feel."""
+    row = np.argmax(np.abs(model.endog - np.median(model.endog)))
+    model.endog[row] *= 2.0
+
+
+def nothing(model):
+    pass
+
+
+@pytest.mark.parametrize("change", [nothing, another_target, exchanged, other_units, furthest_further])
+@pytest.mark.parametrize("name", ROBUST)
+@pytest.mark.parametrize("polish", [False, True])
+def test_other_targets_of_robust_fits_are_refused(name, change, polish):
+    rng = np.random.default_rng(6)
+    X = sm.add_constant(rng.normal(size=(40, 2)))
+    results = ROBUST[name](X @ [1.0, 2.0, 0.3] + rng.standard_t(3, 40), X)
+    change(results.model)
+    settings = {"smoothing": 0.1} if name in ("median", "quantile") else {}
+    if change is nothing:
+        ist.from_statsmodels(results, polish=polish, **settings)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a refusal is enough
+        with pytest.raises(NotStationary):
+            ist.from_statsmodels(results, polish=polish, **settings)
+
+
+@pytest.mark.parametrize("name", ROBUST)
+def test_other_columns_of_robust_fits_that_predict_the_same_are_refused(name):
+    rng = np.random.default_rng(6)
+    X = sm.add_constant(rng.normal(size=(40, 2)))
+    results = ROBUST[name](X @ [1.0, 2.0, 0.3] + rng.standard_t(3, 40), X)
+    slope = results.params
+    results.model.exog[3] += np.array([0.0, slope[2], -slope[1]]) / np.abs(slope).max()
+    settings = {"smoothing": 0.1} if name in ("median", "quantile") else {}
+    with pytest.raises(NotStationary):
+        ist.from_statsmodels(results, polish=True, **settings)
+
+
+def test_another_scale_of_a_robust_fit_is_refused_when_it_is_polished():
+    rng = np.random.default_rng(6)
+    results = sm.RLM(rng.standard_t(3, 40), sm.add_constant(rng.normal(size=(40, 2)))).fit()._results
+    results.scale *= 1.0 + 1e-9
+    with pytest.raises(NotStationary, match="say the scale at which its iterations ended"):
+        ist.from_statsmodels(results, polish=True)
+
+
+CLOSED = {
+    "OLS": (lambda y, X, w: sm.OLS(y, X).fit(), {}),
+    "WLS": (lambda y, X, w: sm.WLS(y, X, weights=w).fit(), {}),
+    "OLS, ridge": (
+        lambda y, X, w: sm.OLS(y, X).fit_regularized(alpha=0.1, L1_wt=0.0),
+        {"alpha": 0.1, "L1_wt": 0.0},
+    ),
+    "WLS, ridge": (
+        lambda y, X, w: sm.WLS(y, X, weights=w).fit_regularized(alpha=0.1, L1_wt=0.0),
+        {"alpha": 0.1, "L1_wt": 0.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_polishing_does_not_hide_a_small_change_of_one_target_of_a_closed_form(name):
+    rng = np.random.default_rng(4)
+    X, y = sm.add_constant(rng.normal(size=(200, 2))), rng.normal(size=200)
+    fit, settings = CLOSED[name]
+    results = fit(y, X, rng.uniform(0.5, 2.0, 200))
+    ist.from_statsmodels(results, polish=True, **settings)
+    results.model.endog[7] += 0.1
+    results.model.wendog[7] += 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(NotStationary, match="closed form, and polish=True would hide that"):
+            ist.from_statsmodels(results, polish=True, **settings)

@@ -103,14 +103,16 @@ def test_influence_is_the_derivative_in_the_weight(kind, protocol):
 @both
 def test_orders_of_approximation(kind, protocol):
     fit = fitted(kind, protocol)
-    exact = fit.leave_one_out().delta
-    error = {m: np.linalg.norm(fit.leave_one_out(method=m).delta - exact) for m in ("influence", "newton")}
+    rows = range(8)
+    exact = fit.leave_one_out(rows=rows).delta
+    found = {m: fit.leave_one_out(method=m, rows=rows).delta for m in ("influence", "newton")}
+    error = {m: np.linalg.norm(delta - exact) for m, delta in found.items()}
     assert error["newton"] < error["influence"] < 0.5 * np.linalg.norm(exact)
     if kind in WITHOUT_PREDICTORS:
         with pytest.raises(Unsupported, match=NEEDS_LINEAR["second order"]):
             fit.leave_one_out(method="second_order")
     else:
-        second = np.linalg.norm(fit.leave_one_out(method="second_order").delta - exact)
+        second = np.linalg.norm(fit.leave_one_out(method="second_order", rows=rows).delta - exact)
         assert second < 0.5 * error["influence"]
 
 

@@ -51,6 +51,7 @@ QUESTIONS = {
 each_question = pytest.mark.parametrize("question", QUESTIONS)
 
 
+@pytest.mark.dear
 @pytest.mark.filterwarnings("ignore:These losses and scores are not those of whole refits")
 @pytest.mark.parametrize("kind", FITS)
 @each_question

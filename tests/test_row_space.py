@@ -34,6 +34,7 @@ CASES = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
 @pytest.mark.parametrize("case", CASES)
 def test_refits_and_certificates_are_those_of_the_coefficients(case, form, monkeypatch):

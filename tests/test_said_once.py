@@ -24,12 +24,17 @@ def of_poisson():
     return ist.from_statsmodels(sm.Poisson(Y, X[:, :2]).fit(disp=0, cov_type="HC1"))
 
 
+def of_a_perfect_fit():
+    return ist.from_statsmodels(sm.OLS(2.0 * X[:, 1] + 1.0, X[:, :2]).fit())
+
+
 QUESTIONS = {
+    "a perfect fit": (of_a_perfect_fit, lambda fit: [fit.diagnostics(), fit.plot.indices()]),
     "diagnostics": (of_leverage_1, lambda fit: fit.diagnostics()),
     "covariance": (of_leverage_1, lambda fit: fit.covariance("HC3")),
     "leave_one_out": (of_leverage_1, lambda fit: fit.leave_one_out()),
     "inference without": (of_leverage_1, lambda fit: fit.inference().leave_one_out()),
-    "plot": (of_leverage_1, lambda fit: fit.plot.overview()),
+    "plot": (of_leverage_1, lambda fit: fit.plot.bubble()),
     "stated doubt": (of_poisson, lambda fit: fit.inference()),
     "report": (of_poisson, lambda fit: fit.report(1)),
 }

@@ -141,7 +141,7 @@ def test_rankings_are_readable():
 def test_a_result_says_how_much_is_nan():
     found = scores([[np.nan, 1.0], [np.nan, np.nan], [2.0, 3.0]], columns=("age", "dose"))
     assert found.in_short() == f"2 of 3 rows done, 2 with nan. {LARGEST} 2 +2 (age), 0 +1 (dose)"
-    assert scores([0.0]).in_short() == "1 of 1 rows done"
+    assert scores([0.0]).in_short() == "1 of 1 row done"
 
 
 # -- tables and labels --------------------------------------------------------------------------------

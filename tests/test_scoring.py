@@ -37,6 +37,7 @@ ESTIMATORS = {
 PAIRS = [(name, scoring) for name, (*_, names) in ESTIMATORS.items() for scoring in names]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("name", "scoring"), PAIRS)
 def test_scores_are_those_of_cross_val_score(name, scoring):
     estimator, y, splitter, _ = ESTIMATORS[name]

@@ -78,6 +78,7 @@ def assert_wrong_there_and_right_here(refitted, low, high, **settings):
     assert abs(slope(truth, ours(results, **settings)) - 1.0) < 0.02
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [

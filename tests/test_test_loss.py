@@ -80,6 +80,7 @@ def test_a_fit_of_another_library_has_the_plain_loss(kind):
     assert "test loss plain" in repr(fit)
 
 
+@pytest.mark.dear
 @CASES
 def test_changes_of_a_loss_are_those_of_the_plain_loss(kind):
     fit, y, plain = adapted(kind)
@@ -88,6 +89,7 @@ def test_changes_of_a_loss_are_those_of_the_plain_loss(kind):
     np.testing.assert_allclose(removal.loss_change(NEW, y[:3]), truth, rtol=TWO_FITS, atol=1e-14)
 
 
+@pytest.mark.dear
 @CASES
 def test_influence_on_a_loss_is_that_of_the_plain_loss(kind):
     fit, y, plain = adapted(kind)
@@ -99,6 +101,7 @@ def test_influence_on_a_loss_is_that_of_the_plain_loss(kind):
     )
 
 
+@pytest.mark.dear
 @CASES
 def test_bounds_of_a_loss_are_those_of_the_plain_loss(kind):
     fit, y, _ = adapted(kind)

@@ -89,6 +89,7 @@ def test_a_marginal_effect_is_the_slope_of_predictions_in_the_users_column(read,
     np.testing.assert_allclose(found.value, truth, rtol=SLOPES, atol=CHANGES)
 
 
+@pytest.mark.dear
 @EVERY
 def test_its_gradient_is_the_derivative_in_theta(read, what):
     fit, _ = read(what)
@@ -124,6 +125,7 @@ def test_categories_are_compared_with_the_first():
         np.testing.assert_allclose(found.value, truth, rtol=TWO_FITS)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", ["eyex", "dyex", "eydx"])
 def test_elasticities_are_those_of_get_margeff(kind):
     results = smf.logit(FORMULAS[0], TABLE).fit(disp=0, method="newton", tol=1e-13)

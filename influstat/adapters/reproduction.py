@@ -8,54 +8,25 @@ compared only where their definition is known exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from influstat.adapters.quantity import ROUNDING, SUMS, Quantity, said
+from influstat.adapters.reproduction_of_robust import of_quantile_regression, of_robust_regression
 from influstat.errors import NotStationary
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.statistics.dispersion import pearson_residuals
 from influstat.statistics.residuals import has_deviance, unit_deviance
 
-SUMS = 1e-6  # of a log-likelihood or deviance, and of each row's unit: a fit's last iteration moves it less
 SCALE = 1e-4  # relative: Pearson's statistic follows the last iteration to first order
-ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of the terms of a linear predictor
 LEAST_SQUARES = ("OLS", "WLS", "GLS")
-CHANGED = "Its data, weights or coefficients were changed after the fit, or this number was"
 BY_HAND = (
     "Rows or columns were changed after the fit, or this number was set by hand (columns taken out "
     "beforehand belong into the design)"
 )
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One number of the library and ours, and how far apart they may be.
-
-    Attributes
-    ----------
-    name : str
-        As the library calls it.
-    theirs, ours, room : float
-        Theirs, ours, and the difference that rounding and the fit's last iteration explain.
-    cause : str
-        What makes them differ, as a sentence without its end.
-    """
-
-    name: str
-    theirs: float
-    ours: float
-    room: float
-    cause: str = CHANGED
-
-    @property
-    def same(self) -> bool:
-        """Whether the two are the same number; what is not finite there says nothing."""
-        comparable = np.isfinite(self.theirs) and np.isfinite(self.ours) and np.isfinite(self.room)
-        return not comparable or abs(self.theirs - self.ours) <= self.room
 
 
 def require_reproduced(results: Any, risk: Any, thetas: Sequence[FloatArray]) -> None:
@@ -88,11 +59,13 @@ def require_reproduced(results: Any, risk: Any, thetas: Sequence[FloatArray]) ->
 
 def _quantities(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     """Yield what can be compared, what costs nothing first."""
-    kind = type(results.model).__name__
-    if kind == "QuantReg" or type(results).__name__.startswith("Regularized"):
-        return  # ours is another loss; nothing but coefficients is kept
+    kind, linear = type(results.model).__name__, as_linear(risk)
+    if type(results).__name__.startswith("Regularized"):
+        return  # nothing but coefficients is kept
+    if linear is not None and kind == "QuantReg":  # whose smoothed loss is another
+        yield from of_quantile_regression(results, linear)
+        return
     yield from _counts(results, risk, theta)
-    linear = as_linear(risk)
     if linear is not None and kind in (*LEAST_SQUARES, "RLM"):
         yield _of_columns(results, linear)
     if linear is None:
@@ -101,35 +74,28 @@ def _quantities(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity
         yield from _of_least_squares(results, linear, theta)
     elif hasattr(results.model, "freq_weights"):
         yield from _of_glm(results, linear, theta)
-    elif kind != "RLM":  # whose scale the risk is made with
+    elif kind == "RLM":  # whose scale the risk is made with
+        yield from of_robust_regression(results, linear)
+    else:
         yield from _of_discrete(results, linear, theta)
-
-
-def _said(get: Callable[[], Any]) -> float:
-    """Return a number of the library, nan where it has none."""
-    try:
-        with np.errstate(all="ignore"):
-            value = get()
-        return float(np.squeeze(np.asarray(value, dtype=np.float64)))
-    except (AttributeError, NotImplementedError, TypeError, ValueError, KeyError, IndexError):
-        return np.nan
 
 
 def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     """Yield the numbers of observations and of residual degrees of freedom."""
     model = results.model
     n = float(np.shape(model.endog)[0])
-    yield Quantity("number of observations (nobs)", _said(lambda: results.nobs), n, 0.0)
+    yield Quantity("number of observations (nobs)", said(lambda: results.nobs), n, 0.0)
     if type(model).__name__ == "GLMGam" or not type(model).__module__.startswith("statsmodels."):
         return  # effective ones; a user's own definition
     copies = getattr(model, "freq_weights", None)
     total = n if copies is None else float(np.sum(copies))
-    theirs = _said(lambda: results.df_resid)
+    theirs = said(lambda: results.df_resid)
     allowed = _columns_counted(model, risk, theta)
     if total - theirs not in allowed:
         columns = float(np.shape(model.exog)[-1])
         for rank in _ranks(np.asarray(model.exog, dtype=np.float64)):
-            allowed = allowed | {rank} | {count - (columns - rank) for count in allowed}
+            lost = columns - rank  # of each block of coefficients, MNLogit's one per class
+            allowed = allowed | {rank} | {count - lost * max(1.0, count // columns) for count in allowed}
     nearest = min(allowed, key=lambda count: abs(total - count - theirs))
     name = "residual degrees of freedom (df_resid)"
     yield Quantity(name, theirs, total - nearest, 1e-9 * max(total, 1.0), BY_HAND)
@@ -193,13 +159,13 @@ def _of_least_squares(results: Any, linear: LinearRisk, theta: FloatArray) -> It
     n = float(linear.shape[0])
     squares = float(linear.weights @ linear.loss.value(linear.y, eta))
     rounding = _rounding(linear, theta, eta)
-    freedom = _said(lambda: results.df_resid)
+    freedom = said(lambda: results.df_resid)
     if not freedom > 0 or not squares > 0:
         freedom = squares = np.nan
     room = SUMS * squares + rounding
-    theirs, ours = _said(lambda: results.scale), squares / freedom
+    theirs, ours = said(lambda: results.scale), squares / freedom
     if str(getattr(results, "cov_type", "")).startswith("fixed"):  # from 0.15 on theirs is the fixed one
-        fixed = _said(lambda: results.cov_kwds["scale"])
+        fixed = said(lambda: results.cov_kwds["scale"])
         ours = fixed if abs(theirs - fixed) < abs(theirs - ours) else ours
     yield Quantity("scale", theirs, ours, room / freedom)
     if room > 0.01 * squares:  # a perfect fit: its logarithm is that of rounding
@@ -213,37 +179,37 @@ def _of_least_squares(results: Any, linear: LinearRisk, theta: FloatArray) -> It
         determinant = float(np.sum(np.log(factor if factor.ndim == 1 else np.diagonal(factor))))
     ours = -0.5 * n * (np.log(2.0 * np.pi * squares / n) + 1.0) + determinant
     allowed = n * room / squares + SUMS * (abs(ours) + n)
-    yield Quantity("log-likelihood (llf)", _said(lambda: results.llf), ours, allowed)
+    yield Quantity("log-likelihood (llf)", said(lambda: results.llf), ours, allowed)
 
 
 def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Quantity]:
     """Yield scale, deviance, log-likelihood and the deviance at which the iterations ended."""
     model, eta = results.model, linear.linear_predictor(theta)
-    n, scale = np.shape(model.endog)[0], _said(lambda: results.scale)
+    n, scale = np.shape(model.endog)[0], said(lambda: results.scale)
     unit, rounding = scale if scale > 0 else 1.0, _rounding(linear, theta, eta)
     deviance = np.nan
     if has_deviance(linear.loss):
         deviance = float(linear.weights @ unit_deviance(linear, eta))
     room = SUMS * (abs(deviance) + n * unit) + 2.0 * rounding
-    freedom = _said(lambda: results.df_resid)
+    freedom = said(lambda: results.df_resid)
     expected, estimated = _scale_of(model, linear, eta, deviance, freedom)
-    finished = _said(lambda: results.converged) == 1.0
+    finished = said(lambda: results.converged) == 1.0
     if estimated and not finished:  # the scale is of means before the last step, of any size then
         expected = np.nan
     spare = 2.0 * rounding / freedom if estimated and freedom > 0 else 0.0
     yield Quantity("scale", scale, expected, SCALE * abs(expected) + spare)
-    yield Quantity("deviance", _said(lambda: results.deviance), deviance, room)
+    yield Quantity("deviance", said(lambda: results.deviance), deviance, room)
     mean = np.asarray(linear.loss.mean(eta), dtype=np.float64)[:n]
     with np.errstate(all="ignore"):
         at = _profiled_scale(model, mean, unit)
-        ours = _said(lambda: model.loglike_mu(mu=mean, scale=at))
+        ours = said(lambda: model.loglike_mu(mu=mean, scale=at))
     allowed = SUMS * (abs(ours) + n) + room / unit
-    yield Quantity("log-likelihood (llf)", _said(lambda: results.llf), ours, allowed)
+    yield Quantity("log-likelihood (llf)", said(lambda: results.llf), ours, allowed)
     if not estimated and type(model.family).__name__ != "Gaussian":  # whose loglike has another scale
-        ended = -n * _said(lambda: results.mle_retvals["fopt"])
+        ended = -n * said(lambda: results.mle_retvals["fopt"])
         yield Quantity("log-likelihood at which its iterations ended", ended, ours, allowed)
     if finished:
-        ended = _said(lambda: results.fit_history["deviance"][-1])
+        ended = said(lambda: results.fit_history["deviance"][-1])
         if str(getattr(results, "method", "")).upper() == "IRLS":
             ended *= unit  # that history is in units of the scale
         wide = room + SCALE * abs(deviance) if estimated else room
@@ -293,13 +259,13 @@ def _of_likelihood(
     results: Any, risk: Any, ours: float, penalty: float, *, rounding: float = 0.0
 ) -> Iterator[Quantity]:
     """Yield scale, log-likelihood and objective where the iterations ended, of models at scale 1."""
-    n, theirs = float(risk.shape[0]), _said(lambda: results.llf)
+    n, theirs = float(risk.shape[0]), said(lambda: results.llf)
     room = SUMS * (abs(ours) + n) + rounding
-    yield Quantity("scale", _said(lambda: results.scale), 1.0, 0.0)
+    yield Quantity("scale", said(lambda: results.scale), 1.0, 0.0)
     yield Quantity("log-likelihood (llf)", theirs, ours, room)
     if not np.isfinite(ours):  # then at least theirs of now against theirs of the fit
         ours, room = theirs, SUMS * (abs(theirs) + n)
-    ended = _said(lambda: results.mle_retvals["fopt"]) * n
+    ended = said(lambda: results.mle_retvals["fopt"]) * n
     yield Quantity(
         "objective at which its iterations ended (mle_retvals['fopt'] times nobs)",
         ended,

@@ -29,6 +29,7 @@ CHANGED = (
 )
 SAME = 1e-7  # relative difference of predictions: libraries add in another order
 SINGLE = 1e-4  # the same where coefficients are float32
+DOUBLE_TERMS, SINGLE_TERMS = 1e-12, 2e-6  # relative to the terms that may cancel in a prediction
 
 
 def steepest(risk: Any, theta: FloatArray) -> str:
@@ -85,8 +86,8 @@ def verified_fit(
     Raises
     ------
     NotStationary
-        theta is further from the minimum; the message says how far, and where. A closed form is more than
-        0.1 standard errors away, polished or not.
+        theta is further from the minimum; the message says how far, and where. A closed form is further away
+        than rounding explains, polished or not.
     NoMinimiser
         It is, because there is none: classes are separated.
     SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
@@ -100,14 +101,15 @@ def verified_fit(
     """
     left = remaining_step(risk, theta, rough=polish)
     if polish:
-        if standard_errors(risk, left) > NOTICED and stationarity(risk, theta) > rounding():
+        if left > ALLOWED and stationarity(risk, theta) > rounding():
             raise NotStationary(
                 "results",
                 "be at the minimum of least squares on its own rows",
-                f"is about {standard_errors(risk, left):.2g} standard errors away, with a relative gradient "
-                f"of {steepest(risk, theta)}",
+                f"is {left:.3g} times the effect of removing a typical row (about "
+                f"{standard_errors(risk, left):.2g} standard errors) away, with a relative gradient of "
+                f"{steepest(risk, theta)}",
                 "It is a closed form, and polish=True would hide that: its data, weights or "
-                "coefficients were changed after the fit. Fit again.",
+                "coefficients were changed after the fit, or it had another alpha. Fit again.",
             )
         return polished(risk, theta, reader, left, known or CHANGED, check)
     if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
@@ -142,7 +144,7 @@ def polished(
         if chart is None or chart.coordinates.full:
             fit = Fit.minimise(risk, start=theta, reader=reader)
         else:  # columns depend on each other: what the rows determine is finished, the rest left as it was
-            moved = chart.coordinates.lift(minimise(chart.risk, start=chart.start).theta)
+            moved = chart.lift(minimise(chart.risk, start=chart.start).theta)
             fit = Fit(risk, theta + moved, tolerance=np.inf, reader=reader)
     except (NotConverged, IndefiniteHessian) as error:  # whose remedies are those of ist.Fit.minimise
         explain_separation(risk, theta)
@@ -172,11 +174,19 @@ def _largest_change(fit: Fit, theta: FloatArray) -> str:
 
 
 def require_same_predictions(
-    argument: str, risk: Any, theta: FloatArray, theirs: Any, *, kind: str, allowed: float = SAME
+    argument: str,
+    risk: Any,
+    theta: FloatArray,
+    theirs: Any,
+    *,
+    kind: str,
+    allowed: float = SAME,
+    rounding: float = DOUBLE_TERMS,
 ) -> None:
     """Raise unless the library predicts for the training rows what theta predicts for them here.
 
-    `theirs` has shape (n,), of the linear predictor or of the mean; `allowed` is relative.
+    `theirs` has shape (n,), of the linear predictor or of the mean; `allowed` is relative, and
+    `rounding` relative to the terms of the linear predictor.
 
     Raises
     ------
@@ -197,7 +207,7 @@ def require_same_predictions(
     if wrong.any():  # but for rounding, which takes a pass over the rows
         spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset)
         spread = np.abs(linear.loss.mean_derivative(eta)) * spread if kind == "mean" else spread
-        wrong &= ~(np.abs(found - ours) <= room + 1e-12 * spread)
+        wrong &= ~(np.abs(found - ours) <= room + rounding * spread)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise NotStationary(

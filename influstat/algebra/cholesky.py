@@ -65,8 +65,8 @@ class CholeskyInverse:
         return np.asarray(dtrsm(1.0, self._both, self.scale[:, None] * columns, lower=1, overwrite_b=1))
 
     def unwhiten(self, whitened: FloatArray) -> FloatArray:
-        """Return H^-1 v from the z of every v, shape (p, m): the other triangular solve."""
-        value = dtrsm(1.0, self._both, whitened, lower=1, trans_a=1)
+        """Return H^-1 v from the z of every v, shape (p, m), which may be overwritten: the other solve."""
+        value = dtrsm(1.0, self._both, whitened, lower=1, trans_a=1, overwrite_b=1)
         value *= self.scale[:, None]
         return np.asarray(value)
 

@@ -11,6 +11,7 @@ from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.checks.second_order_laws import SECOND_ORDER_LAWS
 from influstat.input.parts import require_parts
+from influstat.input.printing import amount
 from influstat.input.settings import flag
 from influstat.input.validation import vector, whole_number
 from influstat.risks.contract import Risk
@@ -74,7 +75,7 @@ def check_risk(
     ...     def gradient(self, theta):
     ...         return 2.0 * risk.gradient(theta)
     >>> print(checks.check_risk(Doubled(), [0.5], laws=["gradient"]))       # doctest: +ELLIPSIS
-    Doubled(3 rows, 1 coefficients): 1 of 1 laws do not hold
+    Doubled(3 rows, 1 coefficient): 1 of 1 laws do not hold
     FAIL  gradient   worst 3.6e-01, ... off by a factor 2.00 everywhere: ...
     """
     require_parts(
@@ -88,4 +89,5 @@ def check_risk(
     every: dict[str, Callable[[], Finding]] = {name: partial(law, at) for name, law in LAWS.items()}
     if not flag("convex", convex):
         every["semidefinite"] = lambda: Finding("", True)
-    return run(f"{type(risk).__name__}({n} rows, {p} coefficients)", every, laws)
+    many = f"{amount(n, 'rows')}, {amount(p, 'coefficients')}"
+    return run(f"{type(risk).__name__}({many})", every, laws)

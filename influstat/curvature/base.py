@@ -12,8 +12,9 @@ from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.coordinates import Coordinates
 from influstat.algebra.whitened import WhitenedInverse
-from influstat.errors import Unsupported
+from influstat.errors import SingularHessian, Unsupported
 from influstat.input.validation import FloatArray, real_number
 
 SMALL = 64  # up to this p the eigenvalues of the assembled matrix cost less than Lanczos steps
@@ -109,7 +110,18 @@ class Hessian(LinearOperator):
 
     def factored(self) -> Factored:
         """Return H^-1 by a factorisation, or raise SingularHessian or IndefiniteHessian with the reason."""
-        return self.cholesky()
+        try:
+            return self.cholesky()
+        except SingularHessian:
+            found = self.coordinates()
+            if found is None:
+                raise
+            transform = found.transform
+            return WhitenedInverse(found, np.asfortranarray(transform.T @ self.to_dense() @ transform))
+
+    def coordinates(self) -> Coordinates | None:
+        """Return coordinates without the directions that columns leave undetermined; None where not known."""
+        return None
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H, shape (p,)."""

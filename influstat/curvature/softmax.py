@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from influstat.algebra.coordinates import Coordinates
 from influstat.curvature.base import Hessian
+from influstat.curvature.class_coordinates import class_coordinates
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 
@@ -69,6 +71,10 @@ class SoftmaxCurvature(Hessian):
                 dense[k * q : (k + 1) * q, other * q : (other + 1) * q] = block
                 dense[other * q : (other + 1) * q, k * q : (k + 1) * q] = block
         return dense
+
+    def coordinates(self) -> Coordinates | None:
+        """Return the coefficients of columns that determine the others."""
+        return class_coordinates(self.design, self.share > 0, self.ridge, self.P.shape[1], level=True)
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H."""

@@ -112,6 +112,13 @@ class Design:
         """Return the design of the chosen rows (data copied)."""
         return self._with_data(self._data[rows], self.row_labels[rows])
 
+    def only(self, columns: NDArray[np.intp]) -> Design:
+        """Return the design of the chosen columns, positions in order (data copied)."""
+        ones = self.intercept and bool((columns == self.shape[1] - 1).any())
+        stored = columns[:-1] if ones else columns
+        names = [self.names[j] for j in stored]
+        return Design(self._data[:, stored], intercept=ones, names=names, argument=self.argument)
+
     def _with_data(self, data: Any, labels: NDArray[Any]) -> Design:
         part = object.__new__(Design)
         part.__dict__.update(self.__dict__)
@@ -152,6 +159,21 @@ class Design:
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
             yield rows, self.rows(rows)
+
+    def passing_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield the same in one array, which the next block overwrites: memory is asked for once."""
+        n, p = self.shape
+        step = max(1, BLOCK_ENTRIES // (2 * p))
+        held = np.empty((min(step, n), p))
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            block = held[: rows.stop - start]
+            if self.sparse:
+                block[:] = self._data[rows].toarray()
+            else:
+                block[:, : self._data.shape[1]] = self._data[rows]
+                block[:, self._data.shape[1] :] = 1.0
+            yield rows, block
 
     @cached_property
     def most_in_row(self) -> int:

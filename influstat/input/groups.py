@@ -77,7 +77,11 @@ class Groups(ShortRepr):
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Return the sum over each group of what has one entry per row: from shape (n, ...) to (K, ...)."""
-        return np.asarray(np.add.reduceat(values[self.members], self.starts[:-1], axis=0))
+        return self.added(values[self.members])
+
+    def added(self, values: FloatArray, axis: int = 0) -> FloatArray:
+        """Return the sum over each group of what has one entry per member along the axis."""
+        return values if self.single else np.asarray(np.add.reduceat(values, self.starts[:-1], axis=axis))
 
     def named(self, reasons: Iterable[str], of: str = "Group", *, but: str = "") -> tuple[str, ...]:
         """Return one reason per group that says whose it is; one that is "" or `but` as it is."""

@@ -63,7 +63,7 @@ class SizedRepr:
     --------
     >>> import influstat as ist
     >>> ist.LinearRisk(ist.SquaredError(), [[1.0], [1.0]], [1.0, 3.0])
-    LinearRisk(2 rows, 1 coefficients)
+    LinearRisk(2 rows, 1 coefficient)
     """
 
     shape: Any
@@ -71,7 +71,7 @@ class SizedRepr:
     def __repr__(self) -> str:
         """Return the kind and the size."""
         n, p = self.shape
-        return f"{type(self).__name__}({n} rows, {p} coefficients)"
+        return f"{type(self).__name__}({amount(n, 'rows')}, {amount(p, 'coefficients')})"
 
 
 class Tabled(ShortRepr):
@@ -173,6 +173,16 @@ def latex(frame: Any, **settings: Any) -> str:
 def escaped(name: Any) -> Any:
     """Return the name of an index with the special characters of LaTeX escaped."""
     return name.translate(SPECIAL) if isinstance(name, str) else name
+
+
+def amount(number: int, units: str) -> str:
+    """Return a number of units that are given in the plural: "1 row", "2 rows"."""
+    return f"{number} {units if number != 1 else units[:-1]}"
+
+
+def as_drawn(name: str) -> str:
+    """Return a name as matplotlib draws it as it stands: a $ in it starts no formula."""
+    return name.replace("$", r"\$")
 
 
 def short(value: Any) -> str:

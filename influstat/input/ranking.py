@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.frame_like import FrameLike
 from influstat.input.labels import index_of, label_name
-from influstat.input.printing import Tabled, among
+from influstat.input.largest import largest_first
+from influstat.input.printing import Tabled, among, amount
 from influstat.input.validation import FloatArray, choice, whole_number
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Moves:
             places = np.full(len(self.labels), chosen, dtype=np.intp)
             size = _turned(self.values[:, chosen], side)
             title += f": {self.columns[chosen]}" if several else ""
-        order = np.argsort(-size, kind="stable")[:k]
+        order = largest_first(size, k)
         order = order[size[order] > 0.0]  # nan and what does not move are no moves
         named = None if chosen is not None else tuple(self.columns[j] for j in places[order])
         moves = self.values[order, places[order]]
@@ -94,7 +95,7 @@ class Moves:
         k, lost = len(self.labels), np.isnan(self.values)
         bad = int(np.count_nonzero(lost.any(axis=1)))
         done = k - int(np.count_nonzero(lost.all(axis=1))) if self.values.size else k
-        parts = [f"{done} of {k} {self.units} done" + (f", {bad} with nan" if bad else "")]
+        parts = [f"{done} of {amount(k, self.units)} done" + (f", {bad} with nan" if bad else "")]
         found = self.top(STANDING_OUT)
         of = (
             [""] * len(found.labels)

@@ -59,6 +59,11 @@ class TableReader(Reader, Protocol):
         """Names of the columns of the table behind the training rows; none where it is not kept."""
         ...
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of those of them that the columns of the fit are made of."""
+        ...
+
     def training_column(self, name: str) -> Any:
         """Return a column of the table behind the training rows, in their order; None where there is none."""
         ...

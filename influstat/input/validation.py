@@ -189,9 +189,10 @@ def check_finite(argument: str, array: NDArray[Any], *, first_row: int = 0) -> N
 
 def first_not_finite(array: NDArray[Any]) -> tuple[int, ...] | None:
     """Return the index of the first nan or inf, None where every entry is finite."""
-    # One reduction tells "all finite" (nan and inf both survive it) without an n x p mask.
+    # One reduction tells "all finite" (nan and inf both survive it) without an n x p mask; in the array's own
+    # type, since to bring float32 to float64 for it takes three times as long.
     with np.errstate(over="ignore", invalid="ignore"):
-        total = np.sum(array, dtype=np.float64)
+        total = np.sum(array)
     if np.isfinite(total):
         return None
     places = np.argwhere(~np.isfinite(array))

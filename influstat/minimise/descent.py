@@ -33,7 +33,8 @@ LEVELLED = 0.5  # of the slope along a step: how much may be left of it at its e
 NEAR = 1e-6  # stationarity below which a smaller gradient alone shows progress
 SHARP = 1e-2  # contraction of a step whose factor is kept for the next, which then contracts no less
 WIDE = 64  # coefficients from which a factor costs more than the gradients of a step or two
-POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient
+POLISHING_STEPS = 3  # after the tolerance is met, while each still halves the gradient,
+POLISHED = float(np.finfo(np.float64).eps) / 16  # and until so little of its terms is left: their rounding
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Descent:
     def run(self, max_iterations: int, tolerance: float) -> None:
         """Step until stationary, then polish while each step still halves the gradient."""
         polishing = 0
-        while self.measure > 0 and polishing <= POLISHING_STEPS:
+        while self.measure > POLISHED and polishing <= POLISHING_STEPS:
             if self.steps == max_iterations:
                 self._fail(tolerance)
             before, previous, kept = self.theta, self.measure, self.kept

@@ -13,7 +13,7 @@ from influstat.errors import InvalidArgument, InvalidType, NotStationary
 from influstat.input.kept import Kept
 from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
-from influstat.input.printing import short
+from influstat.input.printing import amount, short
 from influstat.input.reader import LabelledTable, Reader, TableReader
 from influstat.input.validation import (
     FloatArray,
@@ -28,7 +28,7 @@ from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
 from influstat.minimise.stated import Stated
-from influstat.risks.chart import Chart, chart_of
+from influstat.risks.chart import AnyChart, chart_of
 from influstat.risks.contract import EXAMPLES, Risk
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.protocol import described
@@ -128,7 +128,7 @@ class Minimum:
         loss = getattr(self.risk, "loss", type(self.risk).__name__)
         kind, norm = type(self).__name__, self.gradient_norm
         return (
-            f"{kind}({loss!r}, {n} rows, {p} coefficients, gradient norm {norm:.1e}, "
+            f"{kind}({loss!r}, {amount(n, 'rows')}, {amount(p, 'coefficients')}, gradient norm {norm:.1e}, "
             f"{described(self.risk.protocol, getattr(self.risk, 'test_protocol', self.risk.protocol))})"
         )
 
@@ -163,7 +163,7 @@ class Minimum:
         return row_space_of(self.risk, self.theta)
 
     @cached_property
-    def chart(self) -> Chart | None:
+    def chart(self) -> AnyChart | None:
         """Coordinates for questions that need H^-1; None where the coefficients themselves will do."""
         return chart_of(self.risk, self.theta)
 

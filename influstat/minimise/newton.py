@@ -91,7 +91,7 @@ def _in_coordinates(risk: Risk, found: Found, max_iterations: int, tolerance: fl
             else:  # said in the caller's coefficients, if it can be
                 existence_of(risk).explain(found.theta)
                 raise
-        theta = found.theta + chart.coordinates.lift(inner.theta)
+        theta = found.theta + chart.lift(inner.theta)
         found = Found(theta, stationarity(risk, theta), found.iterations + inner.iterations)
         if remaining_step(risk, theta) <= FINISHED:
             return found

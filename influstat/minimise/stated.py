@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
+
+
+class Refit(Protocol):
+    """What the maker of a fit finds without some rows, from its own starting values."""
+
+    def __call__(self, rows: Indices) -> FloatArray | None:
+        """Return the coefficients, shape (p,), None where it finds none."""
+
+    def roughly(self, groups: Sequence[Indices]) -> FloatArray | None:
+        """Return them to a few digits without each group, shape (k, p), nan if not; None where unknown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +29,11 @@ class Stated:
     kind : str
         The covariance.
     groups : array_like, shape (n,) or (n, 2), or None
-        Clusters, one-way or two-way.
+        Clusters, one-way or two-way; series or periods.
     lag_weights : ndarray, shape (lags + 1,), or None
         The kernel at lags 0, 1, ... of a covariance robust to autocorrelation.
-    correction : bool or None
-        Whether the small-sample factor is taken; None for what is usual for the kind.
+    correction : bool, "observations", "clusters" or None
+        Whether the small-sample factor is taken, and by what; None for what is usual for the kind.
     dispersion : float, "X2", "dev" or None
         The variance of y at unit weight where it is held fixed, or how it is estimated; None for what the
         loss says.
@@ -36,6 +46,8 @@ class Stated:
         subtract the number of coefficients, whatever a penalty takes.
     factor_parameters : float or None
         What the small-sample factor of this kind subtracts from N where that is neither; None for those.
+    scaling : float
+        What the robust covariance of this kind is multiplied by at last.
     use_t : bool or None
         Student's t or the normal distribution; None for what is usual for the loss.
     parameters : float or None
@@ -54,9 +66,8 @@ class Stated:
     held : tuple of str
         What was found on all rows before the coefficients, and stays when rows go, though the maker would
         find it anew: a sentence each.
-    refit : callable or None
-        From positions of rows to the coefficients that the maker itself finds without them, None where it
-        finds none; only of risks that may have several minima.
+    refit : Refit or None
+        What the maker itself finds without rows; only of risks that may have several minima.
 
     Examples
     --------
@@ -68,12 +79,13 @@ class Stated:
     kind: str = "model"
     groups: Any = None
     lag_weights: FloatArray | None = None
-    correction: bool | None = None
+    correction: bool | str | None = None
     dispersion: float | str | None = None
     information: str = "observed"
     counts: FloatArray | None = None
     factor_counts: FloatArray | None = None
     factor_parameters: float | None = None
+    scaling: float = 1.0
     use_t: bool | None = None
     parameters: float | None = None
     penalty_in_scores: bool = False
@@ -82,4 +94,4 @@ class Stated:
     origin: str = ""
     standard_errors: FloatArray | None = None
     held: tuple[str, ...] = ()
-    refit: Callable[[Indices], FloatArray | None] | None = None
+    refit: Refit | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.groups import read_rows
 from influstat.input.labels import paired_with
+from influstat.input.printing import amount
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, coefficients, real_number, require_two_classes
 from influstat.input.warning import doubt
@@ -141,7 +142,8 @@ class HingeFit:
     def __repr__(self) -> str:
         """Say what was fitted to how much, and how near the minimum."""
         n, p = self.data.shape
-        return f"HingeFit({self.model!r}, {n} rows, {p} coefficients, duality gap {self.duality_gap:.1e})"
+        many = f"{amount(n, 'rows')}, {amount(p, 'coefficients')}"
+        return f"HingeFit({self.model!r}, {many}, duality gap {self.duality_gap:.1e})"
 
     @property
     def names(self) -> tuple[str, ...]:

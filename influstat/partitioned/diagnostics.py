@@ -203,7 +203,7 @@ def diagnostics(
         sums = fit.reduce(TotalsOf(seen, coordinates, given, frequency))
         scaled(_of_sample(fit, by, coordinates, frequency), given, sums.totals, sums.deviance)  # or raise
         if known is None:
-            warn_if_perfect(sums.totals)
+            warn_if_perfect(sums.totals, fit.risk)
     except Unsupported:
         if not whatever and not set(names) <= set(WITHOUT_SCALE):
             raise

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.curvature.base import Hessian
 from influstat.curvature.linear import PLAIN
 from influstat.errors import InvalidArgument, InvalidType, NotStationary
-from influstat.input.printing import short
+from influstat.input.printing import amount, short
 from influstat.input.ranking import Ranking
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, vector, whole_number
@@ -33,6 +33,7 @@ from influstat.partitioned.removal.leave_out import PartitionedRemoval
 from influstat.partitioned.removal.wide import newton_top
 from influstat.partitioned.risk import PartitionedRisk
 from influstat.partitioned.runners.base import Work
+from influstat.partitioned.start import minimised
 from influstat.risks.protocol import described
 from influstat.solvers import Solver
 
@@ -107,7 +108,7 @@ class PartitionedFit(GroupQuestions):
         risk : PartitionedRisk
             What to minimise.
         start : array_like, shape (p,), optional
-            Where to start; zeros when left out.
+            Where to start. When left out, at zeros, or of many partitions at the minimum over a few of them.
         max_iterations : int
             Most Newton steps, each a pass over the data.
 
@@ -125,18 +126,17 @@ class PartitionedFit(GroupQuestions):
         limit = whole_number("max_iterations", max_iterations, at_least=1)
         if start is not None:
             start = vector("start", start, len(risk.names), per="coefficient")
-        descended: Any = risk
-        theta = minimise(descended, start=start, max_iterations=limit).theta
-        fit = cls(risk, theta, tolerance=np.inf)
+        fit = cls(risk, minimised(risk, start, limit), tolerance=np.inf)
         fit.warn_of_few_digits()
         return fit
 
     def __repr__(self) -> str:
         n, p = self.risk.shape
         known = described(self.risk.protocol, self.risk.recipe.test_protocol)
+        parts = amount(len(self.risk.counted.rows), "partitions")
         return (
-            f"PartitionedFit({self.risk.loss!r}, {n} rows in {len(self.risk.counted.rows)} partitions, "
-            f"{p} coefficients, gradient norm {self.gradient_norm:.1e}, {known})"
+            f"PartitionedFit({self.risk.loss!r}, {amount(n, 'rows')} in {parts}, "
+            f"{amount(p, 'coefficients')}, gradient norm {self.gradient_norm:.1e}, {known})"
         )
 
     def warn_of_few_digits(self) -> None:

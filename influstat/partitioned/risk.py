@@ -24,13 +24,15 @@ from influstat.partitioned.hessian import SummedHessian
 from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.sources.base import Source
+from influstat.partitioned.start import sampled
 from influstat.partitioned.sums import Counted, Newton, NewtonSums
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.base import no_penalty
 from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
-NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish
+NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish,
+SAMPLED_PASSES = 5  # and of one that begins near the minimum, as a rule
 MOST_NAMED = 5  # coefficients in a message
 Leaving = Callable[[int, Block], Any]  # from partition and block to a mask of the rows that leave
 REMEMBERED = 3  # theta whose sums are kept: Newton's method goes back by one step at most
@@ -107,9 +109,14 @@ class PartitionedRisk:
         self._last: list[tuple[FloatArray, NewtonSums]] = []  # at the last few theta: steps may be taken back
         self.passes = 0  # over the data
 
-    def _with(self, data: Partitions, recipe: Recipe, counted: Counted) -> PartitionedRisk:
+    def of_rows(self, data: Partitions, recipe: Recipe) -> PartitionedRisk:
+        """Return the risk of other rows by a placed recipe."""
         other = object.__new__(PartitionedRisk)
         other._set(data, recipe)
+        return other
+
+    def _with(self, data: Partitions, recipe: Recipe, counted: Counted) -> PartitionedRisk:
+        other = self.of_rows(data, recipe)
         other.__dict__["counted"] = counted
         return other
 
@@ -144,13 +151,14 @@ class PartitionedRisk:
         self._last = [*self._last[1 - REMEMBERED :], (theta.copy(), found)]
         return found
 
-    def plan(self, *, passes: int = NEWTON_PASSES) -> PartitionPlan:
+    def plan(self, *, passes: int | None = None) -> PartitionPlan:
         """Return what a fit costs, before it starts: one partition is read and summed for it now.
 
         Parameters
         ----------
-        passes : int
-            Over the data, one for each theta that Newton's method looks at; 8 as a rule.
+        passes : int, optional
+            Over the data, one for each theta that Newton's method looks at: as a rule 8, or 5 where it begins
+            at the minimum over a few of many partitions.
 
         Returns
         -------
@@ -159,7 +167,8 @@ class PartitionedRisk:
         p, source = len(self.names), self.data.source
         work = Newton(self.recipe.summed(), np.zeros(p), not self.by_products)
         square = 0.0 if self.by_products else float(p**2)
-        count = whole_number("passes", passes, at_least=1, at_most=10**6)
+        rule = SAMPLED_PASSES if sampled(self) else NEWTON_PASSES
+        count = rule if passes is None else whole_number("passes", passes, at_least=1, at_most=10**6)
         cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
         partition = next((k for k in range(source.partitions()) if len(source.block(k))), 0)
         return measured_plan(source, work, partition, cost, source.rows(), self.data.runner.workers)

@@ -1,9 +1,19 @@
 """Pictures of influence and removal: plain arrays (of `breakdown`, a result) in, matplotlib Axes out.
 
-Every function draws on `ax` (or, where it draws several panels, on a sequence of Axes), makes its own
-where none is given, and returns what it drew on. matplotlib is imported when a function is called; it
-comes with `pip install 'influstat[plot]'`. Colours are those of Okabe and Ito, told apart with every
-common form of colour blindness; classes also differ in their markers.
+Every function returns the Axes that it drew on, and takes, as every picture of `fit.plot` and of a result
+does where its signature has them:
+
+- `title`: text above the axes, or above the figure where it has several panels.
+- `size`: width and height of a new figure in inches.
+- `ax`: the Axes to draw on, or where there are several panels a sequence with one for each; a new figure
+  is made when it is left out.
+- `row_labels`: what the rows are called, one entry for each; their positions when left out.
+- `names`: how many rows are named, where there is room. A row whose number is nan is left out, and how
+  many are is written below the axis.
+
+matplotlib is imported when a function is called; it comes with `pip install 'influstat[plot]'`. Colours are
+those of Okabe and Ito, told apart with every common form of colour blindness; classes also differ in their
+markers. Text, lines and rims follow the style of matplotlib in use, a dark one too.
 """
 
 from influstat.plots.base import for_notebooks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from influstat.input.validation import (
     whole_number,
 )
 from influstat.input.warning import doubt
+from influstat.plots.ticks import keep_apart
 from influstat.plots.wording import wrapped
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 
 # Okabe and Ito (2008), "Color universal design": told apart with every common colour blindness.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-SKY, YELLOW, AMBER, BLACK, GREY = "#56B4E9", "#F0E442", "#E69F00", "#000000", "#7F7F7F"
-CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, BLACK)
+SKY, YELLOW, AMBER, GREY = "#56B4E9", "#F0E442", "#E69F00", "#7F7F7F"
+CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER)
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
-DARK = "#595959"  # of names of lines: grey as the lines, dark enough to read
+NAME_OF_LINE = 0.65  # a shade of grey as that of the lines, dark enough to read
 
 PANEL = 4.4  # inches: the width of one panel
 SMALL = 9  # points: names of single rows, panel titles in a row of panels
@@ -58,6 +59,29 @@ def pyplot() -> Any:
             "Install it with `pip install 'influstat[plot]'`."
         ) from None
     return plt
+
+
+def shade(share: float = 1.0) -> str:
+    """Return a grey of the style in use, a dark one too: 0 is the ground, 1 the ink that text is written in.
+
+    Returns
+    -------
+    str
+        As "#RRGGBB".
+    """
+    from matplotlib.colors import to_hex, to_rgba
+
+    style = pyplot().rcParams
+    ink = np.array(to_rgba(style["text.color"])[:3])
+    grounds = [to_rgba(style[name]) for name in ("axes.facecolor", "figure.facecolor")]
+    contrast = (float(ink.mean() < 0.5),) * 3  # what a transparent figure will lie on
+    ground = np.array(next((colour[:3] for colour in grounds if colour[3] > 0.0), contrast))
+    return str(to_hex(ground + share * (ink - ground)))
+
+
+def class_colours() -> tuple[str, ...]:
+    """Return a colour for each of the `MARKERS`; the last is the ink of the style in use."""
+    return (*CYCLE, shade())
 
 
 LEAST_DPI, MOST_DPI = 10.0, 2400.0  # fewer show no letter, and more fill the memory
@@ -206,8 +230,11 @@ def drawn(labels: NDArray[Any], **columns: FloatArray) -> NDArray[np.bool_]:
     """Return which rows hold no nan, shape (n,); warn of the others, which are not drawn, as R does."""
     missing = np.isnan(np.array(list(columns.values()))).any(axis=0)
     if missing.all():
-        need, was = "hold a number in some row", "holds a nan in every row"
-        raise InvalidArgument(" and ".join(columns), need, was, f"Nothing can be drawn. {LEVERAGE_ONE}")
+        *others, last = columns
+        one = next((name for name, values in columns.items() if np.isnan(values).all()), None)
+        need = "hold a number in some row" + ("" if one else f" in which {' and '.join(others)} do")
+        was = f"holds a nan in every {'row' if one else 'such row'}"
+        raise InvalidArgument(one or last, need, was, f"Nothing can be drawn. {LEVERAGE_ONE}")
     if missing.any():
         first = labels[int(np.argmax(missing))]
         doubt(
@@ -257,18 +284,7 @@ def tidy(ax: Axes, *, xlabel: str, ylabel: str, title: str | None = None, pad: f
     if title:
         ax.set_title(wrapped(title, width, TEXT), fontsize=TEXT, pad=pad)
     ax.tick_params(labelsize=SMALL)
+    keep_apart(ax, width, SMALL)
     for axis in (ax.xaxis, ax.yaxis):
         axis.get_offset_text().set_fontsize(SMALL)
     ax.spines[["top", "right"]].set_visible(False)
-
-
-def scientific(ax: Axes) -> None:
-    """Write small and large tick labels with one common power of ten, few enough not to collide."""
-    both: tuple[tuple[Literal["x", "y"], str], ...] = (("x", ax.get_xscale()), ("y", ax.get_yscale()))
-    for name in (name for name, scale in both if scale == "linear"):
-        ax.ticklabel_format(style="sci", axis=name, scilimits=(-2, 3), useMathText=True)
-        ax.locator_params(axis=name, nbins=5)
-    # Right of the axis, not under its end, where the axis' label can be.
-    power = ax.xaxis.get_offset_text()
-    power.set_x(1.01)
-    power.set_horizontalalignment("left")

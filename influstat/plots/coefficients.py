@@ -42,12 +42,8 @@ def coefficient_forest(
         Lower and upper end of the confidence interval with all rows, and without each row.
     name : str
         What the coefficient is called, with its unit.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -82,8 +78,11 @@ def coefficient_forest(
     ax = base.one_axes(ax, height=1.1 + 0.3 * len(values), size=size)
     flips = np.sign(values) * np.sign(centre) < 0
     ax.axvline(0.0, color=base.GREY, linewidth=0.8)
-    ax.axvline(centre, color=base.BLACK, linewidth=0.8, linestyle="--")
-    styles = [(base.BLACK, "D"), *((base.ORANGE, "^") if flipped else (base.BLUE, "o") for flipped in flips)]
+    ax.axvline(centre, color=base.shade(), linewidth=0.8, linestyle="--")
+    styles = [
+        (base.shade(), "D"),
+        *((base.ORANGE, "^") if flipped else (base.BLUE, "o") for flipped in flips),
+    ]
     for place, (value, (colour, marker)) in enumerate(zip([centre, *values], styles, strict=True)):
         if np.isfinite(ends[place]).all():
             ax.plot(ends[place], [place, place], color=colour, linewidth=1.2)

@@ -35,8 +35,6 @@ def influence_bubble(
     ----------
     leverage, residual, cooks_distance : array_like, shape (n,)
         Of each row, for instance from statsmodels' ``get_influence``.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     names : int
         How many rows of largest Cook's distance are coloured and, where there is room, named.
     coefficients : float, optional
@@ -46,12 +44,8 @@ def influence_bubble(
         Which residual it is.
     limit : float, optional
         Draws lines at plus and minus this residual.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------

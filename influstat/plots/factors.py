@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.settings import entries, optional_text, text
 from influstat.input.validation import FloatArray
-from influstat.plots import base, lines, points
+from influstat.plots import base, lines, points, ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,18 +42,14 @@ def influence_against_distance(
         `Scores.values` or `.removal` of one quantity.
     classes : array_like, shape (n,), optional
         Colours and markers the points.
-    row_labels, names
-        What the rows are called, and how many of largest |influence| are named, where there is room.
+    names : int
+        How many rows of largest |influence| are named, where there is room.
     quantity : str
         What the influence is on.
     unit : str, optional
         That of the distance.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -124,14 +120,10 @@ def factor_panels(
         The variants in the units of the true influence: these panels get the line where both are equal.
         One that is larger by far has a horizontal axis that is linear as far as the true influence reaches,
         and logarithmic beyond, so that the line is not hidden in the vertical axis.
-    row_labels, names
-        What the rows are called, and how many of largest |true| are named in each panel.
-    title : str, optional
-        Above the figure.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : sequence of Axes, optional
-        One per variant.
+    names : int
+        How many rows of largest |true| are named in each panel.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`; one Axes per variant.
 
     Returns
     -------
@@ -188,7 +180,7 @@ def factor_panels(
             xlabel += f"\n({_where_equal(one, x[kept], y)})"
         points.label_points(one, x[kept], y, labels, chosen)
         base.tidy(one, xlabel=xlabel, ylabel="-I with all factors, eq. (17)" if one is axes[0] else "")
-        base.scientific(one)
+        ticks.scientific(one)
     points.key_above(axes, classes, new=ax is None)
     return axes
 
@@ -204,7 +196,7 @@ def _where_equal(ax: Axes, x: FloatArray, y: FloatArray) -> str:
         said += "; logarithmic beyond"
     ax.set_autoscale_on(False)
     ends = np.array([-reach, reach])
-    ax.plot(ends, ends, color=base.BLACK, linestyle="--", linewidth=1.0, zorder=3)
+    ax.plot(ends, ends, color=base.shade(), linestyle="--", linewidth=1.0, zorder=3)
     return said
 
 

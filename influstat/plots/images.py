@@ -45,12 +45,8 @@ def image_panels(
         Pictures beside each other in a new figure; all when left out.
     frames : sequence of str, optional
         Colour of each frame.
-    title : str, optional
-        Above the figure.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : sequence of Axes, optional
-        Where to draw: one per picture.
+    title, size, ax
+        As for all pictures: see `influstat.plots`; one Axes per picture.
 
     Returns
     -------
@@ -103,12 +99,8 @@ def image_difference(
         Height and width; square when left out and the pictures do not tell.
     unit : str
         Of the difference.
-    title : str, optional
-        Above the picture.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -175,16 +167,10 @@ def helpful_and_harmful_images(
         `Removal.loss_change`. Positive: the row helps.
     k : int
         Pictures on each line, n where that is less.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     shape : (int, int), optional
         Height and width; square when left out and `images` does not tell.
-    title : str, optional
-        Above the figure.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : sequence of 2 k Axes, optional
-        In the order of those returned.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`; 2 k Axes, in the order of those returned.
 
     Returns
     -------

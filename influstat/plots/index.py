@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FINE = np.linspace(0.0, 1.0, 41)  # along a stem
+# Parts of the axis, narrower than a dot: of each only the stems that reach furthest are seen, and a million
+# would take minutes to draw.
+PARTS = 4000
 FEW, ROOM = 8, 36.0  # so many or fewer stems are named on the axis, in so many points each
 BEYOND = 2.5  # a threshold further out, in units of the largest value, would flatten all stems
 
@@ -43,8 +46,6 @@ def influence_index(
         Any diagnostic: Cook's distance, leverage, DFBETA, studentised residual, `Scores.removal`.
     name : str
         What it is, with its unit.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     names : int
         How many rows furthest from the origin are marked and, where there is room, named.
     threshold : float, optional
@@ -57,12 +58,8 @@ def influence_index(
         Where stems start: what a row without influence has.
     unit : str
         What has a value each, in the singular.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -126,12 +123,8 @@ def influence_panels(
         As for `influence_index`, in each panel.
     columns : int
         Panels beside each other in a new figure.
-    title : str, optional
-        Above the figure.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : sequence of Axes, optional
-        One per measure.
+    title, size, ax
+        As for all pictures: see `influstat.plots`; one Axes per measure.
 
     Returns
     -------
@@ -192,6 +185,17 @@ def _reach(values: FloatArray, origin: float) -> float:
     return float(np.nanmax(np.abs(values - origin)))
 
 
+def _seen(x: FloatArray, y: FloatArray, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return which stems are drawn: all; of very many the chosen ones and those that no other hides."""
+    if len(x) <= 2 * PARTS:
+        return np.arange(len(x))
+    part = np.floor((x - x[0]) * PARTS / (x[-1] - x[0] + 1.0)).astype(np.intp)
+    order = np.lexsort((y, part))
+    starts = np.flatnonzero(np.diff(part[order], prepend=-1))
+    lowest, highest = order[starts], order[np.append(starts[1:], len(x)) - 1]
+    return np.unique(np.concatenate([lowest, highest, chosen]))
+
+
 def _stems(
     ax: Axes,
     values: FloatArray,
@@ -209,7 +213,10 @@ def _stems(
     x, y, called = np.flatnonzero(kept).astype(np.float64), values[kept], labels[kept]
     chosen, few = points.largest(np.abs(y - origin), names), len(labels) <= FEW
     many = len(y) > 2000
-    ax.vlines(x, origin, y, color=base.BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=many)
+    seen = _seen(x, y, chosen)
+    ax.vlines(
+        x[seen], origin, y[seen], color=base.BLUE, linewidth=0.8 if len(y) < 400 else 0.4, rasterized=many
+    )
     ax.axhline(origin, color=base.GREY, linewidth=0.6)
     if few:  # each is looked at, and one of no length is seen
         ax.plot(x, y, "o", color=base.BLUE, markersize=3.5)
@@ -230,7 +237,9 @@ def _stems(
         room = max(ROOM, 0.9 * base.width_of(ax) / len(labels))
         ax.set_xticks(np.arange(len(labels)), [points.row_name(label, width=room) for label in labels])
     stems = [lines.along(ax, heights=heights)]
-    stems += [np.column_stack([x, origin + part * (y - origin)]) for part in np.linspace(0.0, 1.0, 9)]
+    stems += [
+        np.column_stack([x[seen], origin + part * (y[seen] - origin)]) for part in np.linspace(0.0, 1.0, 9)
+    ]
     tall = [np.column_stack([x[chosen], origin + part * (y[chosen] - origin)]) for part in FINE]
     stems += tall  # names are of tall stems, which a name must not slip across between two points
     points.label_points(ax, x, y, called, chosen, obstacles=np.vstack(stems), stems=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_LEVELS = 40  # more are no longer told apart
 SHORTEST, LONGEST = 24.0, 80.0  # points: with less room names of levels stand upright, at most so long
+BOX = 0.07  # the shade that fills one
 WIDE, SPREAD = 0.6, 0.2  # of a box, and how far points stray from its middle, in distances of two levels
 
 
@@ -45,20 +46,14 @@ def values_by_level(
     values : array_like, shape (n,)
         Of each row, residuals for example.
     effects : mapping of level to float, optional
-        What the fit gives each level: a black line each.
+        What the fit gives each level: a thick line each.
     name, level_name : str
         What the values and the levels are.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     names : int
         How many rows furthest from the effect, or from the median, of their level are named, where there is
         room.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -105,7 +100,7 @@ def values_by_level(
     ax.boxplot(
         [y[kind == k] for k in there], positions=places[there], widths=WIDE, showfliers=False,
         manage_ticks=False, patch_artist=True, medianprops={"color": base.GREY, "linewidth": 1.0},
-        boxprops={"facecolor": "#EDEDED", "edgecolor": base.GREY, "linewidth": 0.8},
+        boxprops={"facecolor": base.shade(BOX), "edgecolor": base.GREY, "linewidth": 0.8},
         whiskerprops={"color": base.GREY, "linewidth": 0.8}, capprops={"linewidth": 0.0}, zorder=1,
     )  # fmt: skip
     # A generator of its own: pictures are the same each time, and nobody else's random numbers change.
@@ -114,8 +109,8 @@ def values_by_level(
     xlabel = base.counted(level_name, kept)
     if heights is not None:
         ends = np.column_stack([places - WIDE / 2.0, places + WIDE / 2.0])
-        ax.hlines(heights, ends[:, 0], ends[:, 1], color=base.BLACK, linewidth=1.5, zorder=3)
-        xlabel += "\n(black: effect of the level)"
+        ax.hlines(heights, ends[:, 0], ends[:, 1], color=base.shade(), linewidth=1.5, zorder=3)
+        xlabel += "\n(thick line: effect of the level)"
     ax.set_xlim(-0.6, len(kinds) - 0.4)
     ax.margins(y=0.1)
     room = 0.9 * base.width_of(ax) / len(kinds)

@@ -10,7 +10,7 @@ import numpy as np
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, real_number
 from influstat.plots import base
-from influstat.plots.wording import shortened
+from influstat.plots.wording import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,11 +35,11 @@ def place(argument: str, value: Any, *, above: float | None = None) -> float:
 def level(ax: Axes, height: float, name: str) -> None:
     """Draw a horizontal threshold, its name outside the axes on the right, where no point can be."""
     first, *others = name.split("\n")
-    name = "\n".join([shortened(first, WIDE, base.SMALL), *others])
+    name = "\n".join([wrapped(first, WIDE, base.SMALL, lines=1), *others])
     ax.axhline(height, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
     ax.text(
         1.01, height, name, transform=ax.get_yaxis_transform(), va="center", ha="left",
-        fontsize=base.SMALL, color=base.DARK,
+        fontsize=base.SMALL, color=base.shade(base.NAME_OF_LINE),
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def name_upright(ax: Axes, place: float, name: str) -> None:
     """Write the name of a vertical line above the axes."""
     ax.text(
         place, 1.01, name, transform=ax.get_xaxis_transform(), va="bottom", ha="center",
-        fontsize=base.SMALL, color=base.DARK,
+        fontsize=base.SMALL, color=base.shade(base.NAME_OF_LINE),
     )  # fmt: skip
 
 

@@ -44,16 +44,10 @@ def influence_pairs(
         What the two models are called.
     quantity : str
         What the influence is on.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     names : int
         How many rows whose influence differs most are named at the second model, where there is room.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------

@@ -99,6 +99,9 @@ class Placing:
         pixel = renderer.points_to_pixels(1.0)
         extent = Text.get_window_extent(name, renderer)  # without the line that leads to the point
         size = np.array([extent.width, extent.height])
+        far = 2.0 * pixel * (gap + STEPS[-1] + 2.0) + size
+        near = (np.abs(points - place) <= far).all(axis=1)  # the others count at no spot
+        around, owners = points[near], points[: self.count][near[: self.count]]
         frames = ((OUTSIDE_FIGURE, self.ax.figure.bbox), (OUTSIDE_AXES, self.ax.bbox))
         candidates = []
         for step in STEPS:
@@ -106,8 +109,8 @@ class Placing:
                 reach = (gap + step) * np.array((0.8, 0.6) if all(direction) else (1.0, 1.0))
                 low = place + pixel * reach * direction + size * (np.array(direction) - 1) / 2
                 rectangle = Bbox([low, low + size])
-                cost = 0.1 * step + min(rectangle.padded(pixel).count_contains(points), 90)
-                cost += NEARER * _nearer(rectangle, place, points[: self.count])
+                cost = 0.1 * step + min(rectangle.padded(pixel).count_contains(around), 90)
+                cost += NEARER * _nearer(rectangle, place, owners)
                 cost += OVER_NAMED * rectangle.padded(2.0 * pixel).count_contains(named)
                 for weight, frame in frames:
                     cost += weight * (not (frame.contains(*rectangle.min) and frame.contains(*rectangle.max)))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
+from influstat.input.printing import as_drawn
 from influstat.input.validation import FloatArray, whole_number
 from influstat.plots import base
 from influstat.plots.placing import Placing
@@ -30,11 +31,12 @@ def classes_of(classes: Any, length: int) -> list[Class]:
         return [("", np.ones(length, dtype=np.bool_), base.BLUE, base.MARKERS[0])]
     given = base.labels_of(classes, length, argument="classes")
     kinds = np.unique(given)
-    if len(kinds) > len(base.CYCLE):
-        need = f"hold at most {len(base.CYCLE)} kinds"
+    if len(kinds) > len(base.MARKERS):
+        need = f"hold at most {len(base.MARKERS)} kinds"
         raise InvalidArgument("classes", need, f"holds {len(kinds)}", "Merge or drop some.")
     names = [f"{kind:g}" if isinstance(kind, float) else str(kind) for kind in kinds]
-    return [(names[k], given == kind, base.CYCLE[k], base.MARKERS[k]) for k, kind in enumerate(kinds)]
+    colours = base.class_colours()
+    return [(names[k], given == kind, colours[k], base.MARKERS[k]) for k, kind in enumerate(kinds)]
 
 
 def marker_size(count: int) -> float:
@@ -54,7 +56,8 @@ def scatter(ax: Axes, x: FloatArray, y: FloatArray, classes: list[Class], *, key
         kind[mask] = k
     # A generator of its own: pictures are the same each time, and nobody else's random numbers change.
     order = np.random.default_rng(0).permutation(len(x)) if len(classes) > 1 else np.arange(len(x))
-    colours = [classes[k][2] for k in kind[order]]
+    # One colour for all is drawn in a tenth of the time of as many colours as points.
+    colours = [classes[k][2] for k in kind[order]] if len(classes) > 1 else classes[0][2]
     drawn = ax.scatter(
         x[order], y[order], s=marker_size(len(x)), c=colours, alpha=0.6, linewidths=0,
         rasterized=len(x) > MANY, zorder=2,
@@ -100,7 +103,7 @@ def handles(classes: list[Class]) -> list[Any]:
 
 def row_name(label: Any, *, width: float = NAME_WIDTH) -> str:
     """Return what a row is called, short enough to stand in a plot."""
-    return shortened(label_name(label), min(width, NAME_WIDTH), base.SMALL)
+    return as_drawn(shortened(label_name(label), min(width, NAME_WIDTH), base.SMALL))
 
 
 def label_points(
@@ -118,9 +121,10 @@ def label_points(
     """Write the names of the chosen points beside them, where they cover least.
 
     `gaps` are the distances to keep, in points, `obstacles` points to keep free beside all (x, y),
-    `box` a text to put into a free corner first. Names have a white rim and are nearer to their point than
-    to any other where they can be, and that point has a ring; not so those of `stems`, which a rim would cut
-    through, and of which the named ones have marks. A name with no place but over another is not drawn.
+    `box` a text to put into a free corner first. Names have a rim in the colour of the ground and are nearer
+    to their point than to any other where they can be, and that point has a ring; not so those of `stems`,
+    which a rim would cut through, and of which the named ones have marks. A name with no place but over
+    another is not drawn.
     """
     from matplotlib.patheffects import withStroke
 
@@ -136,9 +140,10 @@ def label_points(
             textcoords="offset points",
             fontsize=base.SMALL,
             arrowprops={
-                "arrowstyle": "-", "color": base.DARK, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2.5,
+                "arrowstyle": "-", "color": base.shade(base.NAME_OF_LINE), "linewidth": 0.6, "shrinkA": 0,
+                "shrinkB": 2.5,
             },
-            path_effects=None if stems else [withStroke(linewidth=2.0, foreground="white")],
+            path_effects=None if stems else [withStroke(linewidth=2.0, foreground=base.shade(0.0))],
             zorder=4,
         )  # fmt: skip
         text.set_in_layout(False)  # long names do not shrink the axes
@@ -146,8 +151,8 @@ def label_points(
         if gaps is None and not stems:
             size = np.sqrt(marker_size(len(x))) + 2.5
             rings += ax.plot(
-                [x[i]], [y[i]], "o", markersize=size, markerfacecolor="none", markeredgecolor=base.BLACK,
-                color=base.BLACK, markeredgewidth=0.6, zorder=3,
+                [x[i]], [y[i]], "o", markersize=size, markerfacecolor="none", markeredgecolor=base.shade(),
+                color=base.shade(), markeredgewidth=0.6, zorder=3,
             )  # fmt: skip
     if box is not None:
         box.set_in_layout(False)

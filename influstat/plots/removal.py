@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.settings import flag, optional_text, text
 from influstat.input.validation import FloatArray, choice, whole_number
-from influstat.plots import base, points
+from influstat.plots import base, points, ticks
 from influstat.plots.placing import widened
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ def predicted_against_exact(
     ----------
     predicted, exact : array_like, shape (n,)
         After minus before, for instance `Scores.removal` and `Removal.loss_change`, one column of each.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     classes : array_like, shape (n,), optional
         Colours and markers the points, for instance the labels of the rows.
     names : int
@@ -63,12 +61,8 @@ def predicted_against_exact(
     equal : bool
         Whether both axes have the same limits. Without it each spans its own values, so that predictions
         that are too large by orders of magnitude can be told apart.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw; a new figure of 4.4 inches when left out.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -138,12 +132,8 @@ def solver_panels(
         written at the horizontal axis in place of "exact change of the <quantity>".
     columns : int, optional
         Panels beside each other in a new figure: all of up to three, two of four, else three.
-    title : str, optional
-        Above the figure.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : sequence of Axes, optional
-        One per solver.
+    title, size, ax
+        As for all pictures: see `influstat.plots`; one Axes per solver.
 
     Returns
     -------
@@ -231,7 +221,7 @@ def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, styl
         chosen = points.largest(error, style.names, above=VISIBLE * float(np.ptp(ax.get_ylim())))
         points.label_points(ax, x, y, style.labels, chosen, box=box)
         base.tidy(ax, xlabel=style.xlabel, ylabel="predicted change", title=title)
-        base.scientific(ax)
+        ticks.scientific(ax)
 
 
 def _range(values: FloatArray) -> tuple[float, float]:
@@ -249,7 +239,7 @@ def _where_right(ax: Axes) -> None:
         return
     ax.text(
         1.01, (right - low) / (high - low), "y = x", transform=ax.transAxes, ha="left", va="center",
-        fontsize=base.SMALL, color=base.DARK,
+        fontsize=base.SMALL, color=base.shade(base.NAME_OF_LINE),
     )  # fmt: skip
 
 
@@ -257,7 +247,7 @@ def _box(ax: Axes, text: str) -> Text:
     """Write the summary; `label_points` moves it to a place that is free. Points are drawn over it."""
     return ax.text(
         0.03, 0.97, text, transform=ax.transAxes, ha="left", va="top", fontsize=base.SMALL, zorder=1.5,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1.0},
+        bbox={"facecolor": base.shade(0.0), "edgecolor": "none", "alpha": 0.7, "pad": 1.0},
     )  # fmt: skip
 
 

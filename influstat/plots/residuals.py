@@ -36,8 +36,6 @@ def residuals_against_fitted(
     ----------
     fitted, residuals : array_like, shape (n,)
         Of each row.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     names : int
         How many rows of largest absolute residual are named, where there is room.
     name, fitted_name : str
@@ -47,12 +45,8 @@ def residuals_against_fitted(
         there is none.
     limit : float, optional
         Draws lines at plus and minus this residual.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -125,20 +119,14 @@ def residual_quantiles(
         are not nan.
     envelope : array_like, shape (k, 2), optional
         Between which numbers each sorted residual is expected.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     names : int
         How many rows of largest absolute residual are named, where there is room.
     name, quantile_name : str
         Which residuals they are, and of which distribution the quantiles.
     note : str
         What the envelope is; written below the axis.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -227,18 +215,12 @@ def leverage_contours(
         p, or the effective number: Cook's distance is r^2 h / ((1 - h) p).
     levels : sequence of float
         Which Cook's distances have a contour.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     names : int
         How many rows of largest Cook's distance are named, where there is room.
     residual_name : str
         Which residual it is.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -299,5 +281,5 @@ def _contour(ax: Axes, x: FloatArray, y: FloatArray, height: float) -> None:
         if low < curve[-1] < high:
             ax.text(
                 1.01, float(curve[-1]), f"{height:g}", transform=ax.get_yaxis_transform(), va="center",
-                ha="left", fontsize=base.SMALL, color=base.DARK,
+                ha="left", fontsize=base.SMALL, color=base.shade(base.NAME_OF_LINE),
             )  # fmt: skip

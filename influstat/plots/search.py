@@ -36,12 +36,8 @@ def search_curves(
         and minus one standard deviation between seeds.
     total_rows : int, optional
         Draws what checking in random order finds on average, checked / total_rows.
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -66,14 +62,14 @@ def search_curves(
         raise InvalidArgument("checked", "be at least 0", f"holds {x.min():g}", "Pass numbers of rows.")
     total = None if total_rows is None else real_number("total_rows", total_rows, at_least=x.max())
     given = base.named_values("found", found)
-    if not 0 < len(given) <= len(base.CYCLE):
-        need = f"hold 1 to {len(base.CYCLE)} rankings"
+    if not 0 < len(given) <= len(base.MARKERS):
+        need = f"hold 1 to {len(base.MARKERS)} rankings"
         raise InvalidArgument("found", need, f"holds {len(given)}", "Leave some out.")
     shares = {name: _shares(f"found[{name!r}]", curves, len(x)) for name, curves in given.items()}
     ax = base.one_axes(ax, size=size)
-    for k, (name, y) in enumerate(shares.items()):
+    styles = zip(shares.items(), base.class_colours(), base.MARKERS, strict=False)
+    for (name, y), colour, marker in styles:
         mean = y.mean(axis=0)
-        colour, marker = base.CYCLE[k], base.MARKERS[k]
         ax.plot(x, mean, color=colour, marker=marker, markersize=3.5, linewidth=1.2, label=name)
         if len(y) > 1:
             spread = y.std(axis=0, ddof=1)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from influstat.errors import InvalidType
+from influstat.input.printing import amount, as_drawn
 from influstat.input.settings import optional_text
 from influstat.input.validation import FloatArray
-from influstat.plots import base, lines
+from influstat.plots import base, lines, points
 from influstat.plots.wording import shortened, wrapped
 from influstat.sets.reach import Reach
 from influstat.sets.result import Breakdown
@@ -36,12 +37,8 @@ def breakdown(
     ----------
     result : Breakdown, Reach or BreakdownTable
         Of `Fit.breakdown`, `Inference.breakdown`, `Fit.reach` or `influstat.breakdown_table`.
-    title : str, optional
-        Above the axes; of a breakdown the conclusion when left out.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    title, size, ax
+        As for all pictures: see `influstat.plots`. A breakdown without a title has its conclusion there.
 
     Returns
     -------
@@ -89,7 +86,7 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
     if result.upper is not None:
         ax.plot(
             [result.upper], [result.value_without], "D", color=base.ORANGE, markersize=6, linestyle="",
-            label=f"found: {_counted(result.upper, result.units)}", zorder=4,
+            label=f"found: {amount(result.upper, result.units)}", zorder=4,
         )  # fmt: skip
         shown = np.append(shown, result.value_without)
     low, high = np.nanmin(shown), np.nanmax(shown)
@@ -97,20 +94,17 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
     lines.level(ax, at, f"threshold\n{at:g}")
     if result.lower > 1:
         beyond = low if result.side == "above" else high
-        what = _counted(result.lower - 1, result.units)
+        what = amount(result.lower - 1, result.units)
         _band(ax, 0.0, result.lower - 1.0, at, beyond, f"proven: {what} cannot get here")
     ax.set(xlim=(0.0, max(float(k[-1]), result.upper or 0, 1.0) * 1.04), ylim=(low, high))
     _key(ax)
     said = [] if result.upper is not None else ["no set was found"]
     said += [f"nothing is proven: {result.limit}"] if result.lower == 1 and result.limit else []
     xlabel = _noted(ax, f"{result.units} removed, largest first-order effect first", said)
-    base.tidy(ax, xlabel=xlabel, ylabel=_quantity(result), title=title or result.question, pad=ABOVE)
+    base.tidy(
+        ax, xlabel=xlabel, ylabel=_quantity(result), title=title or as_drawn(result.question), pad=ABOVE
+    )
     return ax
-
-
-def _counted(number: int, units: str) -> str:
-    """Return how many rows or clusters, in words: 1 row, 2 rows."""
-    return f"{number} {units if number != 1 else units[:-1]}"
 
 
 def _reached(result: Reach, title: str | None, ax: Axes) -> Axes:
@@ -140,7 +134,7 @@ def _reached(result: Reach, title: str | None, ax: Axes) -> Axes:
     called = "clusters" if result.asked.clusters else "rows"
     said = [] if known else [f"nothing is proven{f': {result.limit}' if result.limit else ''}"]
     xlabel = _noted(ax, f"{called} removed, largest first-order effect first", said)
-    base.tidy(ax, xlabel=xlabel, ylabel=result.quantity, title=title, pad=ABOVE)
+    base.tidy(ax, xlabel=xlabel, ylabel=as_drawn(result.quantity), title=title, pad=ABOVE)
     return ax
 
 
@@ -159,13 +153,21 @@ def _table(result: BreakdownTable, title: str | None, size: Any, ax: Axes | None
             ax.plot([end], [place], "D", color=base.ORANGE, markersize=6, zorder=4)
         first = one.counts.get("first_order")
         if first is not None:
-            ax.plot([first], [place], "o", markerfacecolor="white", color=base.BLACK, markersize=5, zorder=3)
+            ax.plot(
+                [first],
+                [place],
+                "o",
+                markerfacecolor=base.shade(0.0),
+                color=base.shade(),
+                markersize=5,
+                zorder=3,
+            )
     for place, why in enumerate(result.status.values(), start=len(result.results)):
-        said = shortened(why, 0.9 * base.width_of(ax), base.SMALL)
+        said = as_drawn(shortened(why, 0.9 * base.width_of(ax), base.SMALL))
         ax.text(0.02, place, said, transform=ax.get_yaxis_transform(), va="center", fontsize=base.SMALL)
     _counts_across(ax, most)
     ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), list(map(points.row_name, names)))
     units = next(iter(result.results.values())).units if result.results else "rows"
     _table_key(ax)
     base.tidy(ax, xlabel=f"{units} whose removal flips the conclusion", ylabel="", title=title, pad=ABOVE)
@@ -188,7 +190,7 @@ def _counts_across(ax: Axes, most: int) -> None:
 
 def _noted(ax: Axes, xlabel: str, said: list[str]) -> str:
     """Return the label of the horizontal axis with what else is to be said, on lines of its width."""
-    notes = [wrapped(f"({one})", base.width_of(ax), base.TEXT) for one in said]
+    notes = [wrapped(f"({as_drawn(one)})", base.width_of(ax), base.TEXT) for one in said]
     return "\n".join([xlabel, *notes])
 
 
@@ -225,7 +227,7 @@ def _table_key(ax: Axes) -> None:
     for marker, colour, face, label in (
         ("|", base.BLUE, base.BLUE, "proven: no fewer do it"),
         ("D", base.ORANGE, base.ORANGE, "found, refitted"),
-        ("o", base.BLACK, "white", "first order says"),
+        ("o", base.shade(), base.shade(0.0), "first order says"),
     ):
         ax.plot([], [], marker, color=colour, markerfacecolor=face, markersize=6, label=label)
     _key(ax)
@@ -233,5 +235,5 @@ def _table_key(ax: Axes) -> None:
 
 def _quantity(result: Breakdown) -> str:
     """Return what is drawn up: the quantity of the question, or its confidence limit."""
-    name = result.asked.quantity
+    name = as_drawn(result.asked.quantity)
     return name if type(result) is Breakdown else f"confidence limit of {name}"

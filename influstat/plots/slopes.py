@@ -35,8 +35,6 @@ def coefficient_slope(
         Of each row.
     slope : float
         Of the line through (0, 0): the coefficient.
-    row_labels : array_like, shape (n,), optional
-        What the rows are called; positions when left out.
     names : int
         How many rows are named, where there is room: those that turn the line most, by
         |x - mean(x)| |y - slope x|.
@@ -44,12 +42,8 @@ def coefficient_slope(
         What the axes are, with their units.
     smooth : bool
         Draw the local mean of the points too (lowess with two thirds of them).
-    title : str, optional
-        Above the axes.
-    size : pair of float, optional
-        Width and height of a new figure in inches.
-    ax : Axes, optional
-        Where to draw.
+    row_labels, title, size, ax
+        As for all pictures: see `influstat.plots`.
 
     Returns
     -------
@@ -86,7 +80,7 @@ def coefficient_slope(
     points.scatter(ax, across, up, points.classes_of(None, len(across)))
     ax.margins(x=0.08, y=0.12)
     limits = {"xlim": ax.get_xlim(), "ylim": ax.get_ylim()}  # the points', which 0 may lie far from
-    ax.axline((0.0, 0.0), slope=rise, color=base.BLACK, linewidth=1.0, zorder=1)
+    ax.axline((0.0, 0.0), slope=rise, color=base.shade(), linewidth=1.0, zorder=1)
     curve = lines.local_mean(ax, across, up) if smooth else np.zeros((0, 2))
     ax.set(**limits)
     along = np.linspace(*limits["xlim"], lines.DENSE)

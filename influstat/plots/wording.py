@@ -15,11 +15,11 @@ def text_width(text: str, fontsize: float) -> float:
 
 
 def shortened(text: str, width: float, fontsize: float) -> str:
-    """Return the text with its middle left out where it is wider than `width` points; formulas stay whole."""
+    """Return plain text with its middle left out where it is wider than `width` points."""
     # A name is one line; longer ones than these need no exact measure.
     text = " ".join(text.split()) or text
     whole = text_width(text[:500], fontsize)
-    if whole <= width or text.count("$") > 1:
+    if whole <= width:
         return text
     kept = min(len(text) - 1, int(500 * width / whole))
     while kept > 2 and text_width(_cut(text, kept), fontsize) > width:
@@ -28,8 +28,10 @@ def shortened(text: str, width: float, fontsize: float) -> str:
 
 
 def wrapped(text: str, width: float, fontsize: float, *, lines: int = 3) -> str:
-    """Return the text on as many lines of `width` points as needed, the last one shortened."""
-    if "\n" in text or text.count("$") > 1 or text_width(text, fontsize) <= width:
+    """Return the text on as many lines of `width` points as needed, the last shortened; formulas whole."""
+    from matplotlib.cbook import is_math_text
+
+    if "\n" in text or is_math_text(text) or text_width(text, fontsize) <= width:
         return text
     done: list[str] = []
     words = text.split()

@@ -8,6 +8,7 @@ is a quadratic term that never leaves; it is counted among the data here.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,11 @@ from influstat.curvature.softmax import probabilities
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.class_anchor import SoftmaxAnchor
-from influstat.removal.expansion import Curved
+from influstat.removal.expansion import Expansion
+from influstat.removal.methods.general import left_over
+from influstat.removal.remaining import Curved, Remaining
 from influstat.risks.class_predictors import ClassPredictors
+from influstat.risks.contract import Risk
 
 TILE = 2**16  # entries of predictors of rows and removals worked on together: they stay in cache
 
@@ -99,8 +103,7 @@ class ClassExpansion:
         first = self.slopes[members] if slopes is None else slopes
         first = self.rows.weights[members, None] * first
         each = np.einsum("sa,sq->aqs", first, self.rows.design.rows(members))
-        summed = each if groups.single else np.add.reduceat(each, groups.starts[:-1], axis=2)
-        return self.rows.coefficients(summed)
+        return self.rows.coefficients(groups.added(each, axis=2))
 
     # -- sizes, for what rounding can do ------------------------------------------------------------
 
@@ -118,7 +121,7 @@ class ClassExpansion:
         total = rows.design.absolute_transpose_dot(self._row_sizes).T
         total = rows.coefficients(total) + np.abs(self.penalty_gradient)
         each = np.einsum("sa,sq->aqs", self._row_sizes[members], np.abs(rows.design.rows(members)))
-        gone = rows.coefficients(np.add.reduceat(each, groups.starts[:-1], axis=2))
+        gone = rows.coefficients(groups.added(each, axis=2))
         return np.asarray(np.maximum(total[:, None] - gone, 1e-12 * total[:, None] + np.finfo(float).tiny))
 
     def slip(self, size: FloatArray) -> FloatArray:
@@ -141,32 +144,31 @@ class ClassExpansion:
         return np.asarray(error + unit_rounding(self.rows.classes) * self.rows.level(size[:, None])[:, 0])
 
 
-class ClassRemainder:
-    """The objectives F_k of K removals, evaluated together."""
+class ClassesOfRisk(ClassExpansion):
+    """The rows around theta-hat, with the risk that is minimised where a removal needs a run of its own."""
 
-    def __init__(self, expansion: ClassExpansion, groups: Groups) -> None:
-        self.expansion, self.groups = expansion, groups
-        self.factors = expansion.left(groups)
-        order = np.argsort(groups.members, kind="stable")
-        self._rows, self._columns = groups.members[order], groups.owners[order]
+    def __init__(self, risk: Risk, rows: ClassPredictors, theta: FloatArray) -> None:
+        super().__init__(rows, theta)
+        self.risk = risk
+
+    def left_over(self, rows: Indices) -> Any:
+        """Return the risk without the rows."""
+        return left_over(self.risk, rows)
+
+
+AnyExpansion = Expansion | ClassesOfRisk
+
+
+class ClassRemainder(Remaining):
+    """The objectives F_k of K removals for one predictor per class."""
+
+    expansion: ClassExpansion
 
     def _tile(self, removals: int) -> int:
         return max(16, TILE // (self.expansion.rows.classes * max(removals, 1)))
 
-    def _gone(self, rows: slice) -> tuple[Indices, Indices]:
-        """Return which rows of a tile have left, and for which removals."""
-        gone = slice(*np.searchsorted(self._rows, [rows.start, rows.stop]))
-        return self._rows[gone] - rows.start, self._columns[gone]
-
-    def gradients_at_center(self) -> FloatArray:
-        """Return grad F_k(theta-hat) for every k, shape (p, K)."""
-        expansion = self.expansion
-        result = expansion.gradient[:, None] - expansion.penalty_gradient[:, None] * (1.0 - self.factors)
-        result -= expansion.own_slopes(self.groups)
-        return result
-
-    def gradients(self, theta: FloatArray) -> FloatArray:
-        """Return grad F_k at column k of theta, shape (p, K), nan with it: two products with X."""
+    def summed(self, theta: FloatArray) -> FloatArray:
+        """Return the gradients: two products with X."""
         rows = self.expansion.rows
         columns = rows.columns(theta)
         q, K, k = columns.shape
@@ -174,16 +176,11 @@ class ClassRemainder:
         for part, block in rows.design.blocks(self._tile(k)):
             slopes = slopes_of((block @ columns.reshape(q, -1)).reshape(-1, K, k), rows.y[part])
             slopes *= rows.weights[part, None, None]
-            row, removal = self._gone(part)
+            row, removal = self.gone(part)
             slopes[row, :, removal] = 0.0
             total += block.T @ slopes.reshape(-1, K * k)
         result = rows.coefficients(total.reshape(q, K, k).swapaxes(0, 1))
-        result = result + self.factors * rows.penalty.dot(theta) + rows.level(theta)
-        result[:, np.isnan(theta).any(axis=0)] = np.nan
-        return np.asarray(result)
-
-    def rough(self) -> None:
-        """Return None: slopes take as long as products with X."""
+        return np.asarray(result + self.factors * rows.penalty.dot(theta) + rows.level(theta))
 
     def bend(self, delta: FloatArray) -> FloatArray:
         """Return the sum of w_j k3_j(d) (x) x_j over all rows, d = x_j delta_k: third cumulants, (p, K)."""
@@ -209,7 +206,7 @@ class ClassRemainder:
         result = np.zeros(k)
         for part, block in rows.design.blocks(self._tile(k)):
             spread = np.ptp((block @ columns.reshape(q, -1)).reshape(-1, K, k), axis=1)
-            spread[self._gone(part)] = 0.0
+            spread[self.gone(part)] = 0.0
             np.maximum(result, spread.max(axis=0), out=result)
         return result
 

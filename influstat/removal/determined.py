@@ -16,6 +16,7 @@ from influstat.minimise.existence import existence_of
 from influstat.minimise.newton import minimise
 from influstat.removal.methods.general import left_over
 from influstat.risks.chart import Chart
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 
@@ -51,6 +52,15 @@ class Determined:
                     known[id(found)] = found.estimable(x)
                 result[k] = known[id(found)]
         return result
+
+    def of_rows(self, tests: Any) -> NDArray[np.bool_]:
+        """Tell of which of m rows, with whatever predictors, each removal determines the loss: (k, m)."""
+        classes = class_predictors_of(tests)
+        if classes is None:
+            return self.of(tests.design.rows(slice(None)))
+        contrasts = classes.functionals(classes.design.rows(slice(None)), classes.y)
+        m, K, p = contrasts.shape
+        return np.asarray(self.of(contrasts.reshape(-1, p)).reshape(-1, m, K).all(axis=2))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ that the protocol leaves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,20 +17,11 @@ from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.methods.general import left_over
+from influstat.removal.remaining import Curved, Remaining
 from influstat.removal.rough import Look, Rough, Single, worth_it
 from influstat.risks.linear import LinearRisk
 
 ROUNDED = 32.0  # epsilon: slopes at theta-hat, near it and of rows removed, each right to a few
-
-
-@dataclass(frozen=True, eq=False)
-class Curved:
-    """What rows that leave take of the Hessian: the sum of curvature_s times the squares of columns."""
-
-    columns: FloatArray  # shape (p, s)
-    curvature: FloatArray  # shape (s,)
-    parts: Groups  # which columns leave together
-    slopes: FloatArray | None = None  # the row's gradient is its one column times this, shape (s,); or None
 
 
 class Expansion:
@@ -136,7 +126,12 @@ class Expansion:
         """Return sum_{i in S_k} w_i l1_i x_i for every group, shape (p, K)."""
         x = self.risk.design.rows(groups.members)
         x *= self.first[groups.members][:, None]
-        return np.asarray(x.T if groups.single else np.add.reduceat(x, groups.starts[:-1], axis=0).T)
+        return groups.added(x).T
+
+    def own_movement(self, groups: Groups, x: FloatArray, delta: FloatArray) -> FloatArray:
+        """Return x_i'delta_k of every row i of every group k, x those rows, shape (s,)."""
+        own = delta if groups.single else delta[:, groups.owners]
+        return np.asarray(np.einsum("mp,pm->m", x, own))
 
     def left(self, groups: Groups) -> FloatArray:
         """Return c_k, the share of the penalty that stays, shape (K,)."""
@@ -170,38 +165,19 @@ class Expansion:
         return np.asarray(np.maximum(scale, 1e-12 * total + np.finfo(np.float64).tiny))
 
 
-class Remainder:
-    """The objectives F_k of K removals, evaluated together."""
+class Remainder(Remaining):
+    """The objectives F_k of K removals for one predictor per row."""
+
+    expansion: Expansion
 
     def __init__(self, expansion: Expansion, groups: Groups) -> None:
-        self.expansion, self.groups = expansion, groups
-        self.factors = expansion.left(groups)
-        order = np.argsort(groups.members, kind="stable")
-        self._rows, self._columns = groups.members[order], groups.owners[order]
+        super().__init__(expansion, groups)
         # Rows at a time: what is computed of each row and removal stays in cache where products with X are
         # too short (p small) to hide its way to memory.
         self._tile = min(max(128, expansion.risk.shape[1]), 512)
 
-    def gradients_at_center(self) -> FloatArray:
-        """Return grad F_k(theta-hat) for every k, shape (p, K)."""
-        expansion, groups = self.expansion, self.groups
-        result = expansion.gradient[:, None] - expansion.penalty_gradient[:, None] * (1.0 - self.factors)
-        result -= expansion.own_slopes(groups)
-        return result
-
-    def gradients(self, theta: FloatArray) -> FloatArray:
-        """Return grad F_k at column k of theta, shape (p, K), nan with it: two products with X."""
-        known = ~np.isnan(theta).any(axis=0)
-        if known.all():
-            return self.summed(theta)
-        result = np.full(theta.shape, np.nan)  # a caller's own loss never sees a nan
-        if known.any():
-            part = self.expansion.remainder(self.groups.take(known))
-            result[:, known] = part.gradients(theta[:, known])
-        return result
-
     def summed(self, theta: FloatArray, look: Look | None = None) -> FloatArray:
-        """Return the same where no theta is nan; `look` is shown rows and their predictors on the way."""
+        """Return the gradients: two products with X; `look` is shown rows and their predictors on the way."""
         risk = self.expansion.risk
         result = self.factors * risk.penalty.gradient(theta)
         for rows, block in risk.design.blocks(self._tile):
@@ -216,14 +192,39 @@ class Remainder:
             result += block.T @ slopes
         return result
 
-    def gone(self, rows: slice) -> tuple[Indices, Indices]:
-        """Return which rows of a tile have left, and for which removals."""
-        gone = slice(*np.searchsorted(self._rows, [rows.start, rows.stop]))
-        return self._rows[gone] - rows.start, self._columns[gone]
+    def quadratic_gradients(self, delta: FloatArray) -> FloatArray:
+        """Return grad F_k of a quadratic risk at theta-hat + delta_k, shape (p, K), without a pass over X.
+
+        It is grad F_k(theta-hat) + S_-k delta_k then.
+
+        Returns
+        -------
+        ndarray, shape (p, K)
+        """
+        expansion, groups = self.expansion, self.groups
+        result = self.gradients_at_center()
+        result += expansion.data_hessian @ delta
+        result += self.factors * expansion.penalty_hessian.dot(delta)
+        x = expansion.risk.design.rows(groups.members)
+        x *= (expansion.second[groups.members] * expansion.own_movement(groups, x, delta))[:, None]
+        result -= groups.added(x).T
+        return result
 
     def rough(self) -> Rough | None:
         """Return what finds gradients in float32, where that pays."""
         return Rough(self) if worth_it(self.expansion) else None
+
+    def bend(self, delta: FloatArray) -> FloatArray:
+        """Return X'(w l3 (X delta_k)^2) + D^3 P[delta_k, delta_k], shape (p, K)."""
+        risk = self.expansion.risk
+        result: FloatArray = risk.penalty.third(self.expansion.theta, delta)
+        third: FloatArray = risk.weights * risk.loss.third(risk.y, self.expansion.eta)
+        for rows, block in risk.design.blocks():
+            moved = block @ delta
+            moved *= moved
+            moved *= third[rows, None]
+            result += block.T @ moved
+        return result
 
     def movement(self, theta: FloatArray) -> FloatArray:
         """Return max_j |x_j'(theta_k - theta-hat)| over the rows left, shape (K,)."""

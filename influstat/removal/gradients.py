@@ -34,12 +34,17 @@ def gradients_without(fit: Minimum, groups: Groups, theta: FloatArray) -> FloatA
     result = np.empty_like(theta)
     linear = as_linear(risk)
     expansion = None if linear is None else Shared.of(fit, linear).expansion
+    closed = linear is not None and linear.quadratic and fit.row_space is None and fit.chart is None
     start = 0
     for part in blocks(risk, groups):
         chosen = slice(start, start + len(part))
         start = chosen.stop
         if expansion is not None:
-            gradients = Remainder(expansion, part).gradients(np.ascontiguousarray(theta[chosen].T))
+            columns, remainder = np.ascontiguousarray(theta[chosen].T), Remainder(expansion, part)
+            if closed:
+                gradients = remainder.quadratic_gradients(columns - expansion.theta[:, None])
+            else:
+                gradients = remainder.gradients(columns)
             result[chosen] = gradients.T / risk.total_weight
         else:
             for k, at in enumerate(theta[chosen]):

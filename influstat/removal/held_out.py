@@ -9,6 +9,7 @@ import numpy as np
 
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of
+from influstat.input.printing import amount
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
 
@@ -56,7 +57,7 @@ class CrossValidation(Ranked):
     b     1 20.25
     """
 
-    HEADING = "Rows held out by {0.count} folds, refits by {0.method!r}: {0.summary}"
+    HEADING = "{0.held_out}, refits by {0.method!r}: {0.summary}"
 
     row_losses: FloatArray
     fold_losses: FloatArray
@@ -73,6 +74,13 @@ class CrossValidation(Ranked):
     def count(self) -> int:
         """How many folds there are."""
         return len(self.folds)
+
+    @property
+    def held_out(self) -> str:
+        """Which rows were held out together, in words."""
+        if self.folds.single:
+            return f"{amount(self.count, 'rows')} held out, each alone"
+        return f"Rows held out by {amount(self.count, 'folds')}"
 
     @property
     def score_mean(self) -> float:
@@ -108,5 +116,6 @@ class CrossValidation(Ranked):
 
     def moves(self) -> Moves:
         """Return the losses of the folds: levels, no changes."""
-        title = "Loss of the rows of each fold under the fit without it"
-        return Moves(self.fold_losses[:, None], self.folds.labels, ["loss"], title, "folds", called="loss")
+        units, whose = ("rows", "each row") if self.folds.single else ("folds", "the rows of each fold")
+        title = f"Loss of {whose} under the fit without it"
+        return Moves(self.fold_losses[:, None], self.folds.labels, ["loss"], title, units, called="loss")

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
@@ -35,12 +34,10 @@ def in_use(fit: Minimum) -> tuple[Minimum, Lift] | None:
     if found.sum() > FEW * p or fit.theta[~found].any() or not (strengths[~found] > 0.0).all():
         return None
     used = np.flatnonzero(found)
-    columns = np.empty((n, len(used)))
-    for rows, block in risk.design.dense_blocks():
-        columns[rows] = block[:, used]
-    design = Design(columns, names=[risk.names[j] for j in used])
     free = np.flatnonzero(strengths[used] == 0.0).tolist()
-    inner = risk.moved(replace(risk.rows, design=design), L2(risk.penalty.strength, unpenalised=free))
+    inner = risk.moved(
+        replace(risk.rows, design=risk.design.only(used)), L2(risk.penalty.strength, unpenalised=free)
+    )
 
     def lift(moved: FloatArray) -> FloatArray:
         result = np.zeros((p, moved.shape[1]))

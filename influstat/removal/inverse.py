@@ -6,6 +6,8 @@ S_-i^-1 = S^-1 + w_i l2_i S^-1 x_i x_i'S^-1 / (1 - h_i); S has the share of the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ from influstat.algebra.downdate import Downdate
 from influstat.algebra.pencil import both_diagonal
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.local import Local
+from influstat.removal.class_expansion import AnyExpansion
 
 # 1 - h below which the shared factorisation has lost too many digits: the rows left are then summed anew.
 HARD = 1e-3
@@ -27,7 +29,7 @@ class SharedInverse:
     eigendecomposition of the pencil (K, A + K), in which every c is a diagonal.
     """
 
-    def __init__(self, expansion: Local, factors: FloatArray) -> None:
+    def __init__(self, expansion: AnyExpansion, factors: FloatArray) -> None:
         self.data_hessian = expansion.data_hessian
         self.penalty = expansion.penalty_hessian
         common = bool((factors == factors[0]).all()) or self.penalty.zero
@@ -64,7 +66,7 @@ class SharedInverse:
         return np.asarray(self._roots(factors) * (self._vectors.T @ columns))
 
     def unwhiten(self, whitened: FloatArray, factors: FloatArray) -> FloatArray:
-        """Return (A + c_k K)^-1 v_k from the z of every column v_k, shape (p, K)."""
+        """Return (A + c_k K)^-1 v_k from the z of every column v_k, shape (p, K); it may be overwritten."""
         if self.common:
             return self._cholesky.unwhiten(whitened)
         return np.asarray(self._vectors @ (self._roots(factors) * whitened))
@@ -91,11 +93,14 @@ class Downdated:
     `solve` gives nan for them, since the shared factorisation has too few digits left.
     """
 
-    def __init__(self, expansion: Local, shared: SharedInverse, groups: Groups, factors: FloatArray) -> None:
+    def __init__(
+        self, expansion: AnyExpansion, shared: SharedInverse, groups: Groups, factors: FloatArray
+    ) -> None:
         self.shared, self.factors = shared, factors
         self._expansion, self._groups = expansion, groups
         curved = expansion.curved(groups)
         curvature, parts = curved.curvature, curved.parts
+        self._curvature = curvature
         self._whitened = shared.whiten(curved.columns, factors[parts.owners])
         self._slopes = curved.slopes
         self._downdate = Downdate(self._whitened, curvature, parts, least=HARD)
@@ -103,20 +108,28 @@ class Downdated:
         concave = np.logical_or.reduceat(curvature < 0, parts.starts[:-1])
         self.hard: NDArray[np.bool_] = ~(self.headroom > HARD) | concave
 
-    def center(self, gradients: FloatArray) -> FloatArray:
-        """Return S_-k^-1 grad F_k(theta-hat) for every k, shape (p, K), from those gradients."""
-        # Single rows with one share of the penalty have the z of x_k already, and grad F is one column.
-        if self._slopes is None:
-            return self.solve(gradients)
+    def newton_steps(self, gradients: Callable[[], FloatArray]) -> FloatArray:
+        """Return -S_-k^-1 grad F_k(theta-hat) for every k, shape (p, K); the gradients where they are needed.
+
+        Of single rows with one share of the penalty, grad F_k = g - s_k x_k with one g for all. Then
+        z_k = R^-T x_k is there already, and the step is S^-1 x_k (s_k - c_k z_k'R^-T g) / (1 - h_k) - S^-1 g.
+
+        Returns
+        -------
+        ndarray, shape (p, K)
+        """
         # Without a Hessian of the penalty the shared inverse has no share, but its gradient may have one.
-        share = float(self.factors[0])
-        alike = bool((self.factors == share).all()) or not self._expansion.penalty_gradient.any()
-        if not (self.shared.common and alike and self._groups.single):
-            return self.solve(gradients)
-        whole = self._expansion.gradient - (1.0 - share) * self._expansion.penalty_gradient
-        value = self._whitened * -self._slopes
-        value += self.shared.whiten(whole[:, None], self.factors[:1])
-        return self._solve(value, slice(None))
+        share, expansion = float(self.factors[0]), self._expansion
+        alike = bool((self.factors == share).all()) or not expansion.penalty_gradient.any()
+        if self._slopes is None or not (self.shared.common and alike and self._groups.single):
+            return -self.solve(gradients())
+        whole = expansion.gradient - (1.0 - share) * expansion.penalty_gradient
+        rest = self.shared.whiten(whole[:, None], self.factors[:1])
+        lengths = self._slopes - self._curvature * (rest[:, 0] @ self._whitened)
+        lengths /= np.where(self.hard, np.nan, self.headroom)
+        steps = self.shared.unwhiten(self._whitened * lengths, self.factors)
+        steps -= self.shared.unwhiten(rest, self.factors[:1])
+        return steps
 
     def solve(self, rhs: FloatArray, columns: Indices | slice = slice(None)) -> FloatArray:
         """Return S_-k^-1 rhs_k for the removals `columns` (positions), shape (p, len(columns))."""

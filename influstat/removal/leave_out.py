@@ -19,17 +19,17 @@ from influstat.input.warning import doubt, doubt_once
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
-from influstat.removal.class_expansion import ClassExpansion
+from influstat.removal.class_expansion import ClassesOfRisk, ClassExpansion
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.elsewhere import doubt_elsewhere
 from influstat.removal.engine.class_plan import planned_classes
+from influstat.removal.engine.class_rows import planned_rows
 from influstat.removal.engine.plan import Plan, seconds_of
 from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import blocks
 from influstat.removal.in_use import in_use
 from influstat.removal.methods.active_set import ActiveSetRefit
 from influstat.removal.methods.base import Method, Outcome, without
-from influstat.removal.methods.class_refits import ClassesOfRisk, ClassRefit, ClassSecondOrder
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
@@ -62,16 +62,16 @@ def leave_groups_out(fit: Minimum, groups: Any, *, method: str = "exact") -> Rem
 def announced(removal: Removal) -> Removal:
     """Return the removals; warn once for each fit of those that hold a nan, and of other local minima."""
     doubt_elsewhere(removal)
-    bad = np.flatnonzero(np.isnan(removal.theta).any(axis=1))
-    reasons = [text for k in bad if (text := removal.status[k]) and text != NOT_DONE]
-    if reasons:
-        first = next(k for k in bad if removal.status[k] == reasons[0])
+    marked = np.array([k for k, text in enumerate(removal.status) if text not in ("", NOT_DONE)], dtype=int)
+    bad = marked[np.isnan(removal.theta[marked]).any(axis=1)]
+    if bad.size:
+        first = int(bad[0])
         single = removal.groups.single
         row = f", row {label_text(removal.fit.row_labels[removal.rows[first]])}" if single else ""
         doubt_once(
             removal.fit,
-            f"{len(reasons)} of {len(removal.groups)} removals hold coefficients that are nan (`status` says "
-            f"why). The first{row}: {reasons[0]}",
+            f"{len(bad)} of {len(removal.groups)} removals hold coefficients that are nan (`status` says "
+            f"why). The first{row}: {removal.status[first]}",
             removal.method,
         )
     elif removal.fit.lost:
@@ -114,9 +114,11 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
 def _class_method(expansion: ClassesOfRisk, groups: Groups, method: str) -> Method:
     """Return the method for rows with one predictor per class."""
     if method == "second_order":
-        return ClassSecondOrder(expansion)
+        return SecondOrder(expansion)
     try:
-        return NewtonStep(expansion, groups) if method == "newton" else ClassRefit(expansion, groups)
+        if method == "newton":
+            return NewtonStep(expansion, groups)
+        return ExactRefit(expansion, groups, *planned_rows(expansion, groups))
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share
         kind = OwnNewtonStep if method == "newton" else OwnRefit
         return kind(expansion.risk, expansion.theta)
@@ -133,7 +135,8 @@ def _linear_method(risk: LinearRisk, fit: Minimum, shared: Shared, groups: Group
         own.operations = _own_refits(risk, len(groups)).operations
         return own
     try:
-        return ExactRefit(shared, groups)
+        plan, rows = shared.planned(groups)
+        return ExactRefit(shared.expansion, groups, plan, rows, shared.third_order(groups, plan.swept))
     except (SingularHessian, IndefiniteHessian):  # flat at theta-hat: nothing to share, not hopeless
         return OwnRefit(risk, fit.theta)
 
@@ -195,7 +198,7 @@ def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArr
         return Minimum(space.risk, space.start, tolerance=np.inf), space.lift
     if chart is None:
         return in_use(fit) or (fit, None)
-    return fit.regular, chart.coordinates.lift
+    return fit.regular, chart.lift
 
 
 def _removal(
@@ -271,8 +274,12 @@ def marked_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal
 
 def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -> Removal:
     """Return all removals as one; an interrupt marks those not done, or passes where the `whole` counts."""
+    parts, theta, done = list[Removal](), np.empty((len(groups), fit.risk.shape[1])), 0
     # What ranks or adds up removals needs every one of them.
-    parts = list(in_blocks(fit, groups, method) if whole else marked_blocks(fit, groups, method))
+    for part in in_blocks(fit, groups, method) if whole else marked_blocks(fit, groups, method):
+        place = slice(done, done := done + len(part.groups))
+        theta[place] = part.theta
+        parts.append(replace(part, theta=theta[place]))
     measured = [part.measured_norm for part in parts if part.measured_norm is not None]
     partly = any(part.determined is not None for part in parts)
     inner = [part.inner for part in parts if part.inner is not None]
@@ -280,7 +287,7 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
         fit,
         method,
         groups,
-        np.concatenate([part.theta for part in parts]),
+        theta,
         np.concatenate([part.converged for part in parts]),
         tuple(text for part in parts for text in part.status),
         np.concatenate(measured) if len(measured) == len(parts) else None,

@@ -100,7 +100,7 @@ class Removal(Ranked):
         """Return the changes (k, m) of the losses of test rows, nan for those that are not determined."""
         if self.determined is None:
             return np.asarray(changes)
-        return np.where(self.determined.of(tests.design.rows(slice(None))), changes, np.nan)
+        return np.where(self.determined.of_rows(tests), changes, np.nan)
 
     @cached_property
     def gradient_norm(self) -> FloatArray:

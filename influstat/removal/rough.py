@@ -18,12 +18,11 @@ the accuracy of that gradient.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
 
@@ -33,20 +32,6 @@ TILE = 512  # rows at a time, of which what is computed for each removal stays i
 
 Single = NDArray[np.float32]
 Look = Callable[[slice, FloatArray], None]
-
-
-class Objectives(Protocol):
-    """The objectives F_k of one block of removals (`expansion.Remainder`)."""
-
-    @property
-    def expansion(self) -> Any:
-        """The risk around theta-hat."""
-
-    def summed(self, theta: FloatArray, look: Look | None = None) -> FloatArray:
-        """Return grad F_k at columns of theta; `look` is shown rows and their predictors on the way."""
-
-    def gone(self, rows: slice) -> tuple[Indices, Indices]:
-        """Return which rows of a tile have left, and for which removals."""
 
 
 def worth_it(expansion: Any) -> bool:
@@ -64,11 +49,11 @@ class Rough:
 
     Parameters
     ----------
-    remainder : Objectives
+    remainder : Remainder
         The objectives.
     """
 
-    def __init__(self, remainder: Objectives) -> None:
+    def __init__(self, remainder: Any) -> None:
         self._remainder, self._expansion = remainder, remainder.expansion
         self.c = float(self._expansion.risk.loss.self_concordance)
 

@@ -21,6 +21,8 @@ from influstat.curvature.linear import LARGEST
 from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
+from influstat.risks.class_chart import ClassChart
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2, Penalty
@@ -63,6 +65,10 @@ class Chart:
         if penalty.flat(p).shape[1] == p:
             return L2()
         return Moved(penalty, self.theta, self.coordinates.lift(np.eye(self.coordinates.transform.shape[1])))
+
+    def lift(self, u: FloatArray) -> FloatArray:
+        """Return the change of theta, (p,) or (p, k), that belongs to u, (r,) or (r, k)."""
+        return self.coordinates.lift(u)
 
     def rows(self, x: FloatArray) -> FloatArray:
         """Return the coordinates (k, r) of rows x, or of gradients of linear quantities, (k, p)."""
@@ -120,16 +126,19 @@ class Chart:
         return np.zeros(self.coordinates.transform.shape[1])
 
 
-def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[Chart | None, Factored | None]:
+AnyChart = Chart | ClassChart
+
+
+def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyChart | None, Factored | None]:
     """Return the coordinates that the risk needs at theta, and its Hessian factored in them, mean scale.
 
     With `rough` three digits of the Hessian are enough, as where theta is about to be left.
 
     Returns
     -------
-    Chart or None
-        None where the coefficients themselves will do, for risks that are not linear, and where the loss has
-        no curvature along directions that the rows determine.
+    Chart, ClassChart or None
+        None where the coefficients themselves will do, for risks of other kinds, and where the loss has no
+        curvature along directions that the rows determine.
     CholeskyInverse, WhitenedInverse or None
         None where the Hessian has no inverse.
     """
@@ -138,7 +147,7 @@ def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[Char
     linear = as_linear(risk)
     try:
         if linear is None or active_l1(linear.penalty) is not None:  # an active set has its own columns
-            return None, CholeskyInverse(risk.curvature(theta).to_dense(), risk.names)
+            return _regular_classes(risk, theta)
         curvature = linear.curvature(theta)
         if rough and curvature.rough is not None:
             return None, curvature.rough
@@ -151,6 +160,18 @@ def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[Char
         return None, None
 
 
-def chart_of(risk: Risk, theta: FloatArray, *, rough: bool = False) -> Chart | None:
+def _regular_classes(risk: Risk, theta: FloatArray) -> tuple[ClassChart | None, Factored]:
+    """Return the same of a risk that is not linear."""
+    hessian = risk.curvature(theta)
+    if class_predictors_of(risk) is None:
+        return None, CholeskyInverse(hessian.to_dense(), risk.names)
+    inverse = hessian.factored()
+    if isinstance(inverse, CholeskyInverse):
+        return None, inverse
+    chart = ClassChart(risk, theta, inverse.coordinates)
+    return chart, chart.risk.curvature(chart.start).cholesky()
+
+
+def chart_of(risk: Risk, theta: FloatArray, *, rough: bool = False) -> AnyChart | None:
     """Return the coordinates that the risk needs at theta; None where its own coefficients will do."""
     return regular(risk, theta, rough=rough)[0]

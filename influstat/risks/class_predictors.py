@@ -10,7 +10,10 @@ from typing import runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.algebra.coordinates import Coordinates
 from influstat.algebra.symmetric import Diagonal
+from influstat.curvature.class_coordinates import class_coordinates
+from influstat.curvature.dense import DenseCurvature
 from influstat.curvature.softmax import SoftmaxCurvature
 from influstat.input.design import Design
 from influstat.input.groups import Groups
@@ -146,6 +149,22 @@ class ClassPredictors:
         found[:, every, every] = x[:, None]
         found[rows, :, own] -= x[:, None]
         return found[:, :, 1:].reshape(m, K, -1) if self.reference else found.reshape(m, K, -1)
+
+
+class ClassCurvature(DenseCurvature):
+    """The Hessian of rows with one predictor per class, in mean scale, known as a matrix (p, p)."""
+
+    def __init__(self, matrix: FloatArray, names: tuple[str, ...], classes: ClassPredictors) -> None:
+        super().__init__(matrix, names)
+        self._classes = classes
+
+    def coordinates(self) -> Coordinates | None:
+        """Return the coefficients of columns that determine the others."""
+        rows = self._classes
+        blocks = rows.classes - rows.reference
+        return class_coordinates(
+            rows.design, rows.weights > 0, rows.strengths, blocks, level=not rows.reference
+        )
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ from influstat.errors import Unsupported
 from influstat.input.design import Design
 from influstat.input.printing import SizedRepr
 from influstat.input.validation import FloatArray, choice, vector
-from influstat.risks.class_predictors import ClassPredictors
+from influstat.risks.class_predictors import ClassCurvature, ClassPredictors
 from influstat.risks.classes import ClassLosses
 from influstat.risks.protocol import Protocol
 from influstat.risks.rows import read_weights
@@ -170,11 +170,9 @@ class LikelihoodRisk(SizedRepr):
         """Return the Hessian H(theta) as an operator: in closed form for softmax losses."""
         share, classes = self.weights / self.total_weight, self.class_predictors()
         if classes is None:
-            hessian = self._derivatives.weighted_hessian(theta, share)
-        else:
-            pi, _ = probabilities(classes.predictors(theta))
-            hessian = classes.data_hessian(pi, share)
-        return DenseCurvature(hessian, self.names)
+            return DenseCurvature(self._derivatives.weighted_hessian(theta, share), self.names)
+        pi, _ = probabilities(classes.predictors(theta))
+        return ClassCurvature(classes.data_hessian(pi, share), self.names, classes)
 
     # -- rows ------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,12 @@ class Rows:
     def weighted(self, values: FloatArray) -> FloatArray:
         """Return w_i times the values; 0 for a weight of 0, also where such a row's loss is inf."""
         with np.errstate(invalid="ignore"):
-            return np.where(self.weights > 0, self.weights * values, 0.0)
+            weighted = self.weights * values
+        return weighted if self._all_count else np.where(self.weights > 0, weighted, 0.0)
+
+    @cached_property
+    def _all_count(self) -> bool:
+        return bool((self.weights > 0).all())
 
 
 def nonnegative_weights(weights: Any, n: int) -> FloatArray:

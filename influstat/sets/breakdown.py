@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError
 from influstat.input.warning import doubt
 from influstat.sets.budget import INTERRUPTED, Budget
-from influstat.sets.null_fit import NullFit
+from influstat.sets.null_fit import NullFit, null_fit
+from influstat.sets.proofs.factor import with_all_levels, without_own_levels
 from influstat.sets.proofs.order import PROVERS
 from influstat.sets.proofs.quick import Quick
+from influstat.sets.proofs.sums import fewest
 from influstat.sets.proofs.two_groups import two_groups
 from influstat.sets.question import Question, labels_of
 from influstat.sets.result import Breakdown, why_none
-from influstat.sets.search.counts import Counts, count
+from influstat.sets.search.counts import Counts
 from influstat.sets.search.greedy import greedy
 from influstat.sets.search.search import Search
 
@@ -60,7 +62,10 @@ class _Work:
         if isinstance(found, InflustatError):
             self.known = replace(self.known, limit=self.known.limit or f"no fit under the null: {found}")
             return None
-        return found
+        if found is None:
+            return None
+        problem = with_all_levels(found.problem)
+        return without_own_levels(found if problem is found.problem else null_fit(problem))
 
     def run(self, search: bool) -> Breakdown:
         """Return the answer; an interrupt leaves what is known so far."""
@@ -90,9 +95,9 @@ class _Work:
 
     def _count(self) -> None:
         distance = abs(self.asked.value - self.asked.at)
-        self.counts["first_order"] = count(self.effects.first_order, distance)
+        self.counts["first_order"] = fewest(self.effects.first_order, distance)
         if self.effects.rescaled is not None:
-            self.counts["rescaled"] = count(self.effects.rescaled, distance)
+            self.counts["rescaled"] = fewest(self.effects.rescaled, distance)
         if self.quick is not None:
             self.counts["score"] = self.quick.score_count()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.rounding import EPSILON
 from influstat.algebra.symmetric import Matrix
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.input.design import Design
@@ -18,7 +20,7 @@ from influstat.risks.penalties.moved import Moved
 
 STEPS = 200  # of Newton's method, at most
 HALVINGS = 5  # of the way to a threshold that Newton's method does not reach at once
-REFINEMENTS = 3  # of t0 where the Hessian is constant, and of u: each gains as many digits as the factor has
+REFINEMENTS = 3  # of t0 where the Hessian is constant, and of u, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,20 +62,27 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
     """
     squares = risk.design.square_sums(risk.weights)
     scale = np.sqrt(np.where(squares > 0, squares, 1.0))  # units must not decide what is rounding
-    along, nuisance = _coordinates(a, scale)
+    along, nuisance = _coordinates(a, scale, (squares > 0) | (a != 0.0) | _penalised(risk, near))
     theta = near + (at - float(a @ near)) * along
     if not risk.quadratic and nuisance.shape[1]:
         theta = _approached(risk, a, at, near, nuisance, HALVINGS)
     h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(theta)))
     basis, relative = _whitened(risk, theta, h, nuisance)
-    for _ in range(REFINEMENTS * risk.quadratic):
+    refinements = _refinements(relative)
+    for _ in range(refinements if risk.quadratic else 0):
         theta = theta - basis.T @ (basis @ (risk.gradient(theta) * risk.total_weight))
     theta = theta + (at - float(a @ theta)) * along
     hessian, u = risk.penalty.hessian(theta), along
-    for _ in range(REFINEMENTS):
+    for _ in range(refinements):
         image = risk.design.transpose_dot(h * risk.design.dot(u)) + hessian.dot(u)
         u = u - basis.T @ (basis @ image)
     return Constrained(theta, u, basis, h, relative)
+
+
+def _refinements(relative: float) -> int:
+    """Return how many steps leave no more than rounding: each gains as many digits as the factor has."""
+    digits = -np.log(max(relative, EPSILON))
+    return REFINEMENTS if digits <= 0.0 else min(int(np.ceil(-np.log(EPSILON) / digits)) + 1, REFINEMENTS)
 
 
 def everywhere(risk: LinearRisk, theta: FloatArray) -> Constrained:
@@ -137,16 +146,29 @@ def _whitened(
     return anchor.whiten(nuisance.T), anchor.relative
 
 
-def _coordinates(a: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return a direction with a'along = 1, shape (p,), and a basis of {a't = 0}, shape (p, p - 1)."""
+def _penalised(risk: LinearRisk, theta: FloatArray) -> bool:
+    """Tell whether there is a penalty, which also holds coefficients of columns that no row has."""
+    return not risk.penalty.hessian(theta).zero or bool(risk.penalty.gradient(theta).any())
+
+
+def _coordinates(a: FloatArray, scale: FloatArray, used: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """Return a direction with a'along = 1, shape (p,), and a basis of {a't = 0}, shape (p, d).
+
+    Coefficients that are not used, of which no row is left, stay where they are: nothing depends on them.
+
+    Returns
+    -------
+    ndarray, ndarray
+    """
     # Householder's reflection takes a, in columns of one length, to an axis: the others are the basis. For
     # one coefficient these are the other coefficients themselves, with not a digit lost.
-    unit = a / scale
+    unit = (a / scale)[used]
     length = float(np.linalg.norm(unit))
     unit = unit / length
     pivot = int(np.argmax(np.abs(unit)))
     mirror = unit.copy()
     mirror[pivot] += np.copysign(1.0, unit[pivot])
-    reflection = np.eye(len(a)) - np.outer(mirror, mirror) * (2.0 / (mirror @ mirror))
-    nuisance = np.delete(reflection, pivot, axis=1) / scale[:, None]
-    return unit / length / scale, nuisance
+    reflection = np.eye(len(unit)) - np.outer(mirror, mirror) * (2.0 / (mirror @ mirror))
+    along, nuisance = np.zeros(len(a)), np.zeros((len(a), len(unit) - 1))
+    along[used], nuisance[used] = unit / length, np.delete(reflection, pivot, axis=1)
+    return along / scale, nuisance / scale[:, None]

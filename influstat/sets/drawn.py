@@ -25,12 +25,8 @@ class Drawn:
 
         Parameters
         ----------
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw; a new figure when left out.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------

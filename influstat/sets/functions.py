@@ -21,13 +21,14 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.sets.breakdown import breakdown
 from influstat.sets.budget import INTERRUPTED, Budget
+from influstat.sets.proofs.sums import fewest
 from influstat.sets.question import Question, labels_of, question
 from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
-from influstat.sets.search.counts import Counts, count
+from influstat.sets.search.counts import Counts
 from influstat.sets.significance.answer import Bracketing
 from influstat.sets.thresholds import NEARER
 
-NOT_DERIVED = "no proof: it is no monotone function of one combination of the coefficients"
+NOT_DERIVED = "it is no monotone function of one combination of the coefficients"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,8 @@ def function_breakdown(
     weights = fit.risk.weights
     value = float(evaluate(fit.theta, weights))
     asked = question(fit, name, gradient, shift=value - float(gradient @ fit.theta), at=at, groups=groups)
-    total = int(np.sum(asked.units.sums(weights) > 0.0))
+    free = np.flatnonzero(asked.units.sums(weights) > 0.0)
+    total = len(free)
     most = total - 1 if largest is None else min(largest, total - 1)
 
     def limit_without(units: NDArray[np.intp]) -> float:
@@ -106,7 +108,7 @@ def function_breakdown(
 
     towards = -asked.sign * asked.units.sums(effects)
     called = f"breakdown of {name}"
-    bracketing = Bracketing(None, None, NOT_DERIVED, limit_without, towards, most, budget, called)
+    bracketing = Bracketing(None, None, NOT_DERIVED, limit_without, towards, free, most, budget, called)
     if search:
         tangent = breakdown(asked, budget=budget.part(0.5), largest=most, search=True)
         bracketing.offer(tangent.positions)
@@ -121,7 +123,7 @@ def function_breakdown(
         side="above" if asked.sign > 0 else "below",
         units=units,
         total=total,
-        counts={"first_order": count(towards, abs(value - at))},
+        counts={"first_order": fewest(towards, abs(value - at))},
         upper=None if best is None else len(best),
         removed=labels_of(asked.units, [] if best is None else best),
         positions=np.zeros(0, dtype=np.intp) if best is None else best,

@@ -152,6 +152,16 @@ class NullFit:
         return int(self.z.shape[1])
 
     @property
+    def stiffness(self) -> float:
+        """u'S0 u, by how much the slope along the constrained minima grows; 1 / (a'S0^-1 a)."""
+        image = self.problem.risk.penalty.hessian(self.theta).dot(self.u)
+        return float(self.h @ self.xi**2) + float(self.u @ image)
+
+    def of_open(self, values: FloatArray) -> FloatArray:
+        """Return what has one entry per unit for those that may leave alone: itself where all may."""
+        return values if self.open.all() else values[self.open]
+
+    @property
     def folded(self) -> bool:
         """Whether part of the penalty leaves with the rows."""
         return bool(self.share.any() and self.penalty.any())
@@ -203,6 +213,16 @@ def null_fit(
     return null
 
 
+def lengths(rows: FloatArray) -> FloatArray:
+    """Return the length of each row, shape (n,)."""
+    return np.asarray(np.sqrt(square_lengths(rows)))
+
+
+def square_lengths(rows: FloatArray) -> FloatArray:
+    """Return the square of the length of each row, shape (n,)."""
+    return np.asarray((rows * rows) @ np.ones(rows.shape[1]))
+
+
 def around(null: NullFit, theta: FloatArray) -> NullFit:
     """Return what the units hold at the fit of the same rows itself: d = p, and f, B and N0 are 0.
 
@@ -236,81 +256,94 @@ class _Work:
         theta, u, basis = self.found.theta, self.found.u, self.found.basis
         h, relative = np.maximum(self.found.h, 0.0), self.found.relative  # below 0 by rounding alone
         n, p = risk.shape
-        eta = risk.linear_predictor(theta)
         xi, z = design.dot(u), design.dot(np.ascontiguousarray(basis.T))
-        first = risk.rows.weighted(risk.loss.first(risk.y, eta))
+        r = -risk.rows.weighted(risk.slopes(theta))
         share = risk.protocol.carried(risk.total_weight) * risk.weights
         slope, hessian = risk.penalty.gradient(theta), risk.penalty.hessian(theta)
         image, inner = hessian.dot(u), basis @ hessian.dot(basis.T)
-        f = -xi * first - share * float(u @ slope)
-        own = h[:, None] * z
-        C = self._sums(-z * first[:, None] - share[:, None] * (basis @ slope))
-        B = self._sums(own * xi[:, None] + share[:, None] * (basis @ image))
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            r2h = np.where(first == 0.0, 0.0, first**2 / h)
-        x2 = h * xi**2
-        noise = self._noise(first, h)
-        spread = design.absolute_dot(np.abs(u))
-        lengths = np.linalg.norm(z, axis=1)
-        terms = np.abs(xi * first) + share * abs(float(u @ slope))
-        left = basis @ (design.transpose_dot(h * xi) + image)
+        f, hxi = xi * r, h * xi
+        C, B = z * r[:, None], z * hxi[:, None]
+        sizes = np.abs(f)
+        if share.any():
+            f -= share * float(u @ slope)
+            C -= share[:, None] * (basis @ slope)
+            B += share[:, None] * (basis @ image)
+            sizes += share * abs(float(u @ slope))
+        r2h = np.zeros(n)
+        with np.errstate(divide="ignore", over="ignore"):
+            np.divide(r * r, h, out=r2h, where=r != 0.0)
+        x2 = hxi * xi
+        spread, noise = self._noise(r, h)
+        squares = square_lengths(z)
+        long = np.sqrt(squares)
+        N0 = float(xi @ r - u @ slope)
+        left = basis @ (design.transpose_dot(hxi) + image)
         stiffness = float(np.sum(x2) + u @ image)
         return NullFit(
-            self.problem, self.kept, self.free, theta, u, basis, xi, z, -first, h, share,
-            f=self._sums(f), C=C, B=B,
-            lev=self._leverages(own, z, share, inner) * (1.0 + relative),
+            self.problem, self.kept, self.free, theta, u, basis, xi, z, r, h, share,
+            f=self._sums(f), C=self._sums(C), B=self._sums(B),
+            lev=self._leverages(squares, z, h, share, inner) * (1.0 + relative),
             r2h=self._sums(r2h), x2=self._sums(x2), penalty=inner,
-            N0=float(-np.sum(xi * first) - u @ slope),
+            N0=N0,
             concordance=risk.loss.self_concordance,
             margin=float(
-                unit_rounding(n + p) * np.sum(terms)
-                + np.sum(np.abs(xi) * noise + np.abs(first) * unit_rounding(p) * spread)
+                unit_rounding(n + p) * np.sum(sizes)
+                + np.abs(xi) @ noise + unit_rounding(p) * float(np.abs(r) @ spread)
                 + unit_rounding(p) * float(np.abs(u) @ np.abs(slope))
             ),
             slack=float(
                 np.linalg.norm(basis @ (risk.gradient(theta) * risk.total_weight))
-                + lengths @ (noise + unit_rounding(n + p) * np.abs(first))
+                + long @ noise + unit_rounding(n + p) * float(long @ np.abs(r))
             ),
             cross=float(
                 np.linalg.norm(left)
                 + stiffness * np.linalg.norm(basis @ self.problem.a)
-                + unit_rounding(n + p) * np.sum(h * np.abs(xi) * lengths)
+                + unit_rounding(n + p) * float(np.abs(hxi) @ long)
             ),
             relative=relative,
         )  # fmt: skip
 
-    def _noise(self, first: FloatArray, h: FloatArray) -> FloatArray:
-        """Return what rounding can do to each r_i, that of eta included, shape (n,)."""
-        risk = self.risk
-        size = risk.design.absolute_dot(np.abs(self.found.theta)) + np.abs(risk.offset) + np.abs(risk.y)
-        return 64.0 * EPSILON * np.abs(first) + h * unit_rounding(risk.shape[1]) * size
+    def _noise(self, r: FloatArray, h: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return |x_i|'|u|, and what rounding can do to each r_i, that of eta included, shape (n,) each."""
+        risk, found = self.risk, self.found
+        both = risk.design.absolute_dot(np.abs(np.column_stack([found.u, found.theta])))
+        size = both[:, 1] + np.abs(risk.y)
+        if risk.offset.any():
+            size += np.abs(risk.offset)
+        size *= h
+        size *= unit_rounding(risk.shape[1])
+        size += 64.0 * EPSILON * np.abs(r)
+        return both[:, 0], size
 
     def _sums(self, rows: FloatArray) -> FloatArray:
         """Return the sum over each unit that may leave, 0 for the others; shape (m, ...)."""
         units = self.problem.units
-        if not units.single:
-            sums = units.sums(rows)
-        elif self.in_order:
-            sums = rows.copy()
-        else:
-            sums = rows[units.members]
+        sums = units.sums(rows) if not units.single else rows if self.in_order else rows[units.members]
         if not self.all_free:
-            sums[~self.free] = 0.0
+            sums = np.where(self.free if sums.ndim == 1 else self.free[:, None], sums, 0.0)
         return sums
 
     def _leverages(
-        self, own: FloatArray, z: FloatArray, share: FloatArray, penalty: FloatArray
+        self, squares: FloatArray, z: FloatArray, h: FloatArray, share: FloatArray, penalty: FloatArray
     ) -> FloatArray:
         """Return the largest eigenvalue of every unit's A, shape (m,)."""
         units, d = self.problem.units, z.shape[1]
-        folded = self._sums(share)
+        least = np.zeros(len(units))
+        if share.any():
+            least = self._sums(share) * (float(np.linalg.eigvalsh(penalty)[-1]) if d else 0.0)
         if d == 0:
-            return folded * 0.0
-        least = folded * float(np.linalg.eigvalsh(penalty)[-1])
+            return least
         if units.single:
-            return self._sums(np.einsum("ij,ij->i", own, z)) + least
-        largest = np.zeros(len(units))
-        for k in np.flatnonzero(self.free).tolist():
-            rows = units[k]
-            largest[k] = np.linalg.eigvalsh(own[rows].T @ z[rows])[-1]
-        return np.asarray(largest * (1.0 + d * EPSILON) + least)
+            return np.asarray(self._sums(h * squares) + least)
+        return largest_leverages(units, self.free, z, h) + least
+
+
+def largest_leverages(units: Groups, free: Mask, z: FloatArray, h: FloatArray) -> FloatArray:
+    """Return the largest eigenvalue of sum h z z' over every unit, 0 for those that may not leave."""
+    if units.single:
+        return np.where(free, (h * square_lengths(z))[units.members], 0.0)
+    largest = np.zeros(len(units))
+    for k in np.flatnonzero(free).tolist() if z.shape[1] else []:
+        rows = units[k]
+        largest[k] = np.linalg.eigvalsh((z[rows] * h[rows, None]).T @ z[rows])[-1]
+    return np.asarray(largest * (1.0 + z.shape[1] * EPSILON))

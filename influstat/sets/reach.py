@@ -21,6 +21,7 @@ from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.drawn import Drawn
 from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs.enumeration import enumeration
+from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.question import Question, labels_of
 from influstat.sets.search.counts import Counts, largest_first
@@ -266,7 +267,7 @@ class _Side:
         if problem is None:
             return False
         try:
-            null = null_fit(problem)
+            null = without_own_levels(null_fit(problem))
         except InflustatError:
             return False
         if Quick(null).proven(self.k):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.input.printing import amount
 from influstat.input.ranking import Moves, Ranked
 from influstat.sets.budget import Budget
 from influstat.sets.drawn import Drawn
@@ -131,7 +132,7 @@ class Breakdown(Ranked, Drawn):
 
         found = (self.upper, self.value_without, "verified by refit" if self.upper else "none found")
         lines = {name: (number, np.nan, "estimate") for name, number in self.counts.items()}
-        lines.update(found=found, lower=(self.lower, np.nan, f"proven ({self.proof})"))
+        lines.update(found=found, lower=(self.lower, np.nan, self._kind_of_proof()))
         columns = ["count", "value_without", "status"]
         return pd.DataFrame.from_dict(lines, orient="index", columns=columns).astype({"count": "Int64"})
 
@@ -215,11 +216,20 @@ class Breakdown(Ranked, Drawn):
         if self.exact and k < 1:
             return "no smaller set exists: 1 is exact"
         if k < 1:
-            return f"nothing: {self.limit}" if self.limit else "nothing"
+            return self._nothing()
         text = f"no {k} {self._called(k)} {'does' if k == 1 else 'do'} it"
         if self.exact:
             return f"{text}: {self.lower} is exact ({self.proof})"
         return f"{text} ({self.proof}); {self.limit}" if self.limit else f"{text} ({self.proof})"
+
+    def _kind_of_proof(self) -> str:
+        if self.proof != "none":
+            return f"proven ({self.proof})"
+        return "no smaller set exists" if self.exact else self._nothing()
+
+    def _nothing(self) -> str:
+        """Return that nothing is proven, and why."""
+        return f"no proof: {self.limit}" if self.limit else "no proof"
 
     def _called(self, k: int) -> str:
         return self.units[:-1] if k == 1 else self.units
@@ -271,8 +281,7 @@ def why_none(upper: int | None, lower: int, most: int, units: str, *, search: bo
     if upper is not None:
         return ""
     if lower > most:
-        many = f"{most} {units[:-1]} does" if most == 1 else f"{most} {units} do"
-        return f"it is proven that no {many} it"
+        return f"it is proven that no {amount(most, units)} {'does' if most == 1 else 'do'} it"
     if budget.watch.stopped:
         return "interrupted"
     if not search:

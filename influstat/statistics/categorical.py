@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.groups import Groups, read_groups
 from influstat.input.printing import ShortRepr
+from influstat.input.reader import TableReader
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.named_column import named_column
@@ -68,6 +70,41 @@ def categorical(fit: Minimum, factor: Any, argument: str = "factor") -> Categori
         raise InvalidArgument(argument, "be what some column of the fit is made of", was, PASS)
     order = _order(found.labels, given)
     return Categorical(found.labels[order], np.argsort(order)[level], columns, values[order][:, columns])
+
+
+def categoricals(fit: Minimum, *, most: int) -> dict[str, Categorical]:
+    """Return the categoricals of a formula by name: each level has an effect of its own, whatever its coding.
+
+    Parameters
+    ----------
+    fit : Fit
+        With or without a formula; one without has none.
+    most : int
+        How many levels a categorical has at most.
+
+    Returns
+    -------
+    dict of str to Categorical
+        In the order of the table. As many columns are made of each as it has levels, or one less; no two
+        share a column.
+
+    Examples
+    --------
+    >>> import pandas as pd, statsmodels.api as sm
+    >>> import influstat as ist
+    >>> table = pd.DataFrame({"y": [1.0, 3.0, 7.0, 9.0], "x": [1.0, 2.0, 3.0, 5.0], "kind": list("abab")})
+    >>> fit = ist.from_statsmodels(sm.OLS.from_formula("y ~ x + kind", table).fit())
+    >>> list(categoricals(fit, most=40))
+    ['kind']
+    """
+    reader, found, used = fit.reader, dict[str, Categorical](), set[int]()
+    for name in reader.variables if isinstance(reader, TableReader) else ():
+        with suppress(InvalidArgument):  # a column that is no categorical, or that labels no rows
+            one = categorical(fit, name)
+            own = set(one.columns.tolist())
+            if len(one.labels) <= min(most, len(own) + 1) and not own & used:
+                found[name], used = one, used | own
+    return found
 
 
 def _order(labels: NDArray[Any], given: Any) -> NDArray[np.intp]:

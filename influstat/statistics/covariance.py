@@ -12,6 +12,10 @@ change of theta on removal.
 - HAC: robust to autocorrelation over `lags` neighbouring rows, weighted by a kernel ("bartlett": Newey and
   West 1987); with correction=True times N / (N - edf). A row left out leaves a gap in time, its score is 0;
   rows lost to missing values before the fit close theirs.
+- panel HAC: the same within each of several series, which stand one after the other, in the order of time;
+  the small-sample factor is HAC's, or cluster's with correction="clusters" (G series).
+- Driscoll-Kraay: HAC of the sums of w_i g_i over the rows of a period (Driscoll and Kraay 1998); the factor
+  is cluster's (G periods), or HAC's with correction="observations".
 - cluster: S^-1 (sum_c s_c s_c') S^-1, s_c the sum of w_i g_i in cluster c, times
   G / (G - 1) (N - 1) / (N - edf) unless correction=False. Two-way: by the first clusters, plus by the second,
   less by both at once, each with its own factor (Cameron, Gelbach and Miller 2011).
@@ -99,7 +103,7 @@ def settled(fit: Minimum, setting: CovarianceSetting, variances: FloatArray, nam
     if not negative.any():
         return variances
     name = names[int(np.argmin(variances))]
-    if setting.kind != "HAC" and len(setting.clusters) < 2:
+    if setting.lag_weights is None and len(setting.clusters) < 2:
         doubt_once(
             fit,
             f"The variance of {name!r} is 0 up to rounding in the {setting.kind!r} covariance. Either a row "
@@ -108,7 +112,7 @@ def settled(fit: Minimum, setting: CovarianceSetting, variances: FloatArray, nam
         )
         return np.where(negative, 0.0, variances)
     why = "A kernel that is not Bartlett's or Parzen's does so; take one of these, or fewer lags."
-    if setting.clusters:
+    if setting.lag_weights is None:
         why = "Two-way clusters do so where the clusters are few; cluster one way."
     doubt_once(
         fit,

@@ -17,7 +17,7 @@ import numpy as np
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, choice, real_number
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt_once
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk
@@ -250,14 +250,15 @@ def dispersion(
             "Use fewer columns or a penalty; diagnostics and inference take dispersion= if it is known.",
         )
     if whole:
-        warn_if_perfect(totals)
+        warn_if_perfect(totals, risk)
     return Dispersion(squares / freedom, True, total, residuals, parts, squares)
 
 
-def warn_if_perfect(totals: Totals) -> None:
-    """Warn of a dispersion that is estimated from rounding errors."""
+def warn_if_perfect(totals: Totals, of: Any) -> None:
+    """Warn of a dispersion that is estimated from rounding errors, once for each risk."""
     if totals.squares <= PERFECT * totals.scale:
-        doubt(
+        doubt_once(
+            of,
             "The fit is perfect up to rounding: its dispersion, and all that is divided by it, is rounding "
             "error. fit.diagnostics and fit.inference take dispersion= where it is known.",
         )

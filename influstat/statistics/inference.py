@@ -29,7 +29,7 @@ from influstat.statistics.inference_of_fragility import InferenceOfFragility
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
 from influstat.statistics.leverage import leverage_of
 from influstat.statistics.sandwich import clusters_left, count
-from influstat.statistics.setting import CLUSTERED, CovarianceSetting
+from influstat.statistics.setting import BY_GROUPS, CovarianceSetting
 from influstat.statistics.without_rows import WithoutRows
 
 if TYPE_CHECKING:
@@ -92,13 +92,13 @@ class Inference(InferenceOfFragility, Tabled):
         if not self.use_t:
             return np.inf
         if self._by_clusters:
-            return min(clusters_left(self.fit, one) for one in self.setting.clusters) - 1.0
+            return min(clusters_left(self.fit, one) for one in self.setting.counted_clusters) - 1.0
         total, freedom = count(self.fit, self.setting)
         return total - (freedom if self.setting.parameters is None else self.setting.parameters)
 
     @property
     def _by_clusters(self) -> bool:
-        return self.setting.kind in CLUSTERED and self.setting.group_freedom
+        return self.setting.kind in BY_GROUPS and self.setting.group_freedom
 
     @property
     def note(self) -> str:

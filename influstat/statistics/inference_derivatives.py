@@ -90,7 +90,7 @@ class CaseDerivatives:
 
     def all(self) -> Derivatives:
         """Return the derivatives of theta, its variances and its degrees of freedom."""
-        variance = self._model() if self.setting.kind == "model" else self._sandwich()
+        variance = self._model() if self.setting.kind == "model" else self.setting.scaling * self._sandwich()
         variance[:, ~self.determined] = np.nan
         freedom = self.freedom
         del self.scores, self.X
@@ -203,7 +203,7 @@ class CaseDerivatives:
 
     def _scaled(self, value: FloatArray, change: FloatArray, clusters: NDArray[np.intp] | None) -> FloatArray:
         """Return the change of k times value: HC1 and cluster have a factor k of N and edf."""
-        if self.setting.kind != "HC1" and not (self.setting.kind == "cluster" and self.setting.correction):
+        if not self.setting.factor_by:
             return change
         total = size(self.setting)
         left = total - taken(self.fit, self.setting)

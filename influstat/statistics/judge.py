@@ -49,7 +49,7 @@ def judge(
         used = count(fit, setting)[1] if setting.parameters is None else setting.parameters
         reference = Reference(quantile, used)
     else:  # where nothing is proven it still leads the search
-        corrected = setting.kind == "HC1" or (setting.kind == "cluster" and setting.correction)
+        corrected = setting.kind in ("HC1", "cluster") and bool(setting.factor_by)
         power = POWERS.get(setting.kind, 0.0)
         reference = RobustReference(quantile, taken(fit, setting), corrected, clusters is not None, power)
     text = f"the {100.0 * level:g} % interval, {setting.kind}"
@@ -85,17 +85,18 @@ def ratio_judge(fit: Minimum, setting: CovarianceSetting, level: float) -> Ratio
 def _unproven(fit: Minimum, setting: CovarianceSetting, use_t: bool) -> str:
     """Return why no proof covers this inference, "" where some do."""
     risk = as_linear(fit.risk)
-    if setting.kind not in PROVEN or len(setting.clusters) > 1:
-        two = ", two-way" if len(setting.clusters) > 1 else ""
-        return f"no proof is derived for the {setting.kind!r} covariance{two}"
+    two_way = setting.kind == "cluster" and len(setting.clusters) > 1
+    if setting.kind not in PROVEN or two_way:
+        two = ", two-way" if two_way else ""
+        return f"the theorems do not cover the {setting.kind!r} covariance{two}"
     if risk is None:
         return "the risk has no linear predictor per row"
     if not np.array_equal(setting.counts, np.where(fit.risk.weights > 0.0, 1.0, 0.0)):
         return "rows stand for other numbers of observations than one each"
     if setting.kind == "model" and dispersion_of(risk.loss, setting.dispersion) is not None:
         return "proofs are for a variance that is estimated"
-    if setting.factor_counts is not None or setting.factor_parameters is not None:
-        return "no proof is derived for this small-sample factor"
+    if setting.scaling != 1.0 or not (setting.factor_counts is None and setting.factor_parameters is None):
+        return "the theorems do not cover this small-sample factor"
     if setting.kind == "cluster" and use_t and not setting.group_freedom:
-        return "no proof is derived for these degrees of freedom"
+        return "the theorems do not cover these degrees of freedom"
     return ""

@@ -142,7 +142,7 @@ class StatisticalQuestions(RowQuestions):
         groups: Any = None,
         lags: int | None = None,
         kernel: str | None = None,
-        correction: bool | None = None,
+        correction: bool | str | None = None,
         dispersion: float | str | None = None,
         frequency: bool | None = None,
         information: str | None = None,
@@ -152,15 +152,18 @@ class StatisticalQuestions(RowQuestions):
         Parameters
         ----------
         kind : str, optional
-            "model" (the default), "HC0" to "HC5", "HC4m", "HAC", "cluster", "CR2", "infinitesimal jackknife",
-            "jackknife", "cluster jackknife" (CRV3), "centred cluster jackknife", "H1", "H2" or "H3", as
-            `influstat.statistics.covariance` defines them.
+            "model" (the default), "HC0" to "HC5", "HC4m", "HAC", "panel HAC", "Driscoll-Kraay", "cluster",
+            "CR2", "infinitesimal jackknife", "jackknife", "cluster jackknife" (CRV3), "centred cluster
+            jackknife", "H1", "H2" or "H3", as `influstat.statistics.covariance` defines them.
         groups : array_like, shape (n,) or (n, 2)
-            The cluster of each row, for the kinds with clusters; two columns for two-way "cluster".
+            The cluster of each row, for the kinds with clusters; two columns for two-way "cluster". The
+            series of each row ("panel HAC"), or its period as a whole number ("Driscoll-Kraay"; a second
+            column of series makes degrees of freedom count these, as statsmodels does, not the periods).
         lags, kernel : int, {"bartlett", "uniform", "parzen"}
-            Of "HAC"; 4 (n / 100)^(2/9) lags by Bartlett's kernel.
-        correction : bool
-            Whether "cluster", "cluster jackknife" (as a rule) and "HAC" (not) have small-sample factors.
+            Of the kinds over lags; 4 (T / 100)^(2/9) of T rows, or periods, by Bartlett's kernel.
+        correction : bool, "observations" or "clusters"
+            Whether "cluster", "cluster jackknife", "panel HAC", "Driscoll-Kraay" (as a rule) and "HAC" (not)
+            have small-sample factors; the latter two by N, or by the number of series or periods.
         dispersion : float, "X2" or "dev"
             The variance of y at unit weight, sigma^2 for least squares, if it is known; or how it is
             estimated, by Pearson's statistic or the deviance. 1 or "X2", as the loss has it.
@@ -213,7 +216,7 @@ class StatisticalQuestions(RowQuestions):
         level: float = 0.95,
         lags: int | None = None,
         kernel: str | None = None,
-        correction: bool | None = None,
+        correction: bool | str | None = None,
         dispersion: float | str | None = None,
         frequency: bool | None = None,
         information: str | None = None,

@@ -13,6 +13,7 @@ from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
 from influstat.statistics.inference import Inference
+from influstat.statistics.lags import SERIES
 from influstat.statistics.sandwich import rows_at_one
 from influstat.statistics.setting import read_setting
 
@@ -41,6 +42,13 @@ def inference(
         own = estimated and constant_second(loss) is not None
     choice("use_t", own, (True, False))
     found = Inference(fit, setting, own, number)
+    if setting.kind in SERIES and own and found.degrees_of_freedom < 1:
+        doubt_once(
+            fit,
+            f"p values and limits by Student's t of the {setting.kind!r} covariance have as many degrees of "
+            "freedom as there are series, less 1, and here is one series: p values and limits are nan. Pass "
+            "use_t=False for the normal distribution.",
+        )
     if kind is None and all(value is None for value in settings.values()):
         _compare_with_reported(found)
     return found

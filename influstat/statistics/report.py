@@ -11,7 +11,7 @@ import numpy as np
 
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of, label_name
-from influstat.input.printing import latex
+from influstat.input.printing import as_drawn, latex
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
 from influstat.statistics.inference import Inference
@@ -130,12 +130,8 @@ class CoefficientReport(Ranked):
 
         Parameters
         ----------
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw; a new figure when left out.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -156,7 +152,7 @@ class CoefficientReport(Ranked):
             row_labels=self._lines(),
             interval=(self.whole["lower"], self.whole["upper"]),
             intervals_without=np.column_stack([self.values["lower"], self.values["upper"]]),
-            name=f"{self.coefficient}, {100.0 * self.made_by.level:g} % intervals",
+            name=f"{as_drawn(self.coefficient)}, {100.0 * self.made_by.level:g} % intervals",
             title=title,
             size=size,
             ax=ax,

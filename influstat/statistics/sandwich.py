@@ -14,6 +14,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
 from influstat.statistics.adjusted_clusters import adjusted_sums
+from influstat.statistics.lags import BY_PERIOD, sum_over_lags, sum_over_periods
 from influstat.statistics.leverage import Leverage, leverage_of
 from influstat.statistics.setting import BY_LEVERAGE, CovarianceSetting
 
@@ -63,7 +64,8 @@ def factor(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp] 
     InvalidArgument
         No residual degrees of freedom are left for the factor.
     """
-    if setting.kind != "HC1" and not (setting.kind in ("cluster", "HAC") and setting.correction):
+    by = setting.factor_by
+    if not by:
         return 1.0
     total, freedom = size(setting), taken(fit, setting)
     if not total - freedom > 1e-8 * total:
@@ -73,8 +75,10 @@ def factor(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp] 
             f"is {setting.kind!r} with {total:g} observations and {freedom:g} effective degrees of freedom",
             "Use fewer columns or a penalty, or correction=False (for HC1: HC0).",
         )
-    if clusters is None:
+    if by == "observations":
         return total / (total - freedom)
+    if clusters is None:
+        clusters = setting.clusters[0]
     groups = clusters_left(fit, clusters)
     if groups < 2:
         raise InvalidArgument(
@@ -84,9 +88,14 @@ def factor(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp] 
 
 
 def middle(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
-    """Return the middle of the sandwich with its factor, sum scale, shape (p, p)."""
-    if setting.kind == "HAC":
-        return factor(fit, setting) * _by_lags(fit, setting)
+    """Return the middle of the sandwich with its factors, sum scale, shape (p, p)."""
+    return setting.scaling * _unscaled(fit, setting)
+
+
+def _unscaled(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
+    """Return the same before the last factor."""
+    if setting.lag_weights is not None:
+        return factor(fit, setting) * _by_lags(fit, setting, setting.lag_weights)
     if setting.kind == "CR2":
         sums = adjusted_sums(fit, setting.clusters[0], setting.information)
         return np.asarray(sums.T @ sums)
@@ -200,21 +209,18 @@ def score_blocks(fit: Minimum, setting: CovarianceSetting) -> Iterator[tuple[sli
         yield rows, fit.risk.row_gradients(fit.theta, rows) + share
 
 
-def _by_lags(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
-    """Return sum_l k_l sum_t (u_t u_{t-l}' + u_{t-l} u_t'), u_t = w_t g_t over the root of its count.
+def _by_lags(fit: Minimum, setting: CovarianceSetting, weights: FloatArray) -> FloatArray:
+    """Return the sum over lags of u_t = w_t g_t over the root of its count.
 
-    Newey and West (1987). Rows are in the order of time; one without weight keeps its place.
+    Rows are in the order of time; one without weight keeps its place.
 
     Returns
     -------
     ndarray, shape (p, p)
     """
-    assert setting.lag_weights is not None
     counts = setting.counts
     share = np.divide(fit.risk.weights, np.sqrt(counts), out=np.zeros(len(counts)), where=counts > 0)
     scores = np.concatenate([share[rows, None] * gradients for rows, gradients in score_blocks(fit, setting)])
-    total = setting.lag_weights[0] * scores.T @ scores
-    for lag, weight in enumerate(setting.lag_weights[1:], start=1):
-        product = scores[lag:].T @ scores[:-lag]
-        total += weight * (product + product.T)
-    return np.asarray(total)
+    if setting.kind == BY_PERIOD:
+        return sum_over_periods(scores, weights, setting.cluster_labels[0][setting.clusters[0]])
+    return sum_over_lags(scores, weights, setting.clusters[0] if setting.clusters else None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,29 +10,42 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.groups import one_per_row, read_clusters
-from influstat.input.validation import FloatArray, choice, whole_number
+from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt_once
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.named_column import named_column
 from influstat.statistics.dispersion import check_dispersion, counts_of
+from influstat.statistics.lags import (
+    BY_PERIOD,
+    FACTORS,
+    LAGGED,
+    PANEL,
+    SERIES,
+    lag_weights,
+    runs,
+    whole_periods,
+)
 from influstat.statistics.leverage import INFORMATION
 
 BY_LEVERAGE = ("HC2", "HC3", "HC4", "HC4m", "HC5")
-SANDWICHES = ("HC0", "HC1", *BY_LEVERAGE, "cluster", "CR2", "HAC")
+SANDWICHES = ("HC0", "HC1", *BY_LEVERAGE, "cluster", "CR2", *LAGGED)
 CLUSTER_JACKKNIVES = ("cluster jackknife", "centred cluster jackknife")
 JACKKNIVES = ("infinitesimal jackknife", "jackknife", *CLUSTER_JACKKNIVES)
 ROBUST_REGRESSION = ("H1", "H2", "H3")
 KINDS = ("model", *SANDWICHES, *JACKKNIVES, *ROBUST_REGRESSION)
 CLUSTERED = ("cluster", "CR2", *CLUSTER_JACKKNIVES)
+BY_GROUPS = (*CLUSTERED, *SERIES)
 BY_INFORMATION = ("model", *SANDWICHES)
-TWO_WAY = ("cluster",)
+TWO_WAY = ("cluster", BY_PERIOD)
 # Kinds with a small-sample factor, and whether it is taken as a rule.
-CORRECTED = {"cluster": True, **dict.fromkeys(CLUSTER_JACKKNIVES, True), "HAC": False}
-KERNELS: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "bartlett": lambda x: 1.0 - x,
-    "uniform": np.ones_like,
-    "parzen": lambda x: np.where(x < 0.5, 1.0 - 6.0 * x**2 + 6.0 * x**3, 2.0 * (1.0 - x) ** 3),
+CORRECTED = {
+    "cluster": True,
+    **dict.fromkeys(CLUSTER_JACKKNIVES, True),
+    "HAC": False,
+    PANEL: True,
+    BY_PERIOD: True,
 }
+FACTOR_BY = {"HC1": "observations", "cluster": "clusters", **FACTORS}  # what the factor is by, where taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +59,8 @@ class CovarianceSetting:
     counts : ndarray, shape (n,)
         How many observations each row stands for.
     clusters : tuple of ndarray of int, each of shape (n,)
-        The cluster of every row, 0, 1, ...; two-way: by the first, by the second, by both.
+        The cluster of every row, 0, 1, ...; two-way: by the first, by the second, by both. "panel HAC": the
+        series of every row; "Driscoll-Kraay": its period, and its series where it is known.
     cluster_labels : tuple of ndarray
         What the caller calls them, in that order; of both together none.
     dispersion : float, "X2", "dev" or None
@@ -56,8 +69,8 @@ class CovarianceSetting:
         The curvature behind S.
     lag_weights : ndarray, shape (lags + 1,)
         The kernel at lags 0, 1, ...
-    correction : bool
-        Whether the small-sample factor is taken.
+    correction : bool, "observations" or "clusters"
+        Whether the small-sample factor is taken; by which, where the kind has both.
     factor_counts : ndarray, shape (n,), or None
         What each row adds to the N of that factor, which then subtracts the number of coefficients; None for
         observations and effective degrees of freedom.
@@ -68,7 +81,10 @@ class CovarianceSetting:
     penalty_in_scores : bool
         Whether scores have a share of the penalty's gradient where their row does not carry one.
     group_freedom : bool
-        Whether clustered kinds have the number of clusters less 1 as degrees of freedom.
+        Whether clustered kinds have the number of clusters less 1 as degrees of freedom, those of
+        panels the number of series, else of periods, less 1.
+    scaling : float
+        What a robust covariance is multiplied by at last, whatever rows go.
 
     Examples
     --------
@@ -84,13 +100,26 @@ class CovarianceSetting:
     dispersion: Any = None
     information: str = "observed"
     lag_weights: FloatArray | None = None
-    correction: bool = True
+    correction: bool | str = True
     factor_counts: FloatArray | None = None
     parameters: float | None = None
     penalty_in_scores: bool = False
     group_freedom: bool = True
     factor_parameters: float | None = None
     cluster_labels: tuple[NDArray[Any], ...] = ()
+    scaling: float = 1.0
+
+    @property
+    def factor_by(self) -> str:
+        """By what the small-sample factor is, "observations" or "clusters"; "" where there is none."""
+        if self.correction in ("observations", "clusters"):
+            return str(self.correction)
+        return FACTOR_BY.get(self.kind, "") if self.correction or self.kind == "HC1" else ""
+
+    @property
+    def counted_clusters(self) -> tuple[NDArray[np.intp], ...]:
+        """Those that degrees of freedom are counted by: the series alone, else the periods, of panels."""
+        return self.clusters[-1:] if self.kind in SERIES else self.clusters
 
     def without(self, rows: int | NDArray[np.intp]) -> CovarianceSetting:
         """Return the setting of the fit without rows: their observations are gone, their places are kept."""
@@ -134,7 +163,8 @@ def read_setting(
         choice("information", information, INFORMATION)
     if correction is not None:
         _no_idle("correction", correction, chosen, tuple(CORRECTED))
-        choice("correction", correction, (True, False))
+        either = ("observations", "clusters") if chosen in SERIES else ()
+        choice("correction", correction, (True, False, *either))
     elif own and stated.correction is not None:
         correction = stated.correction
     clusters, labels = _clusters(fit, chosen, groups)
@@ -144,7 +174,7 @@ def read_setting(
         clusters,
         check_dispersion(stated.dispersion if dispersion is None else dispersion),
         (stated.information if chosen == "model" else "observed") if information is None else information,
-        _lag_weights(fit, chosen, lags, kernel, own),
+        _lag_weights(fit, chosen, lags, kernel, own, clusters),
         CORRECTED.get(chosen, False) if correction is None else correction,
         stated.factor_counts if frequency is None else None,
         stated.parameters if frequency is None else None,
@@ -152,6 +182,7 @@ def read_setting(
         stated.group_freedom,
         stated.factor_parameters if own and frequency is None else None,
         labels,
+        stated.scaling if own else 1.0,
     )
 
 
@@ -168,7 +199,7 @@ def _clusters(
     fit: Minimum, kind: str, groups: Any
 ) -> tuple[tuple[NDArray[np.intp], ...], tuple[NDArray[Any], ...]]:
     """Return the cluster of every row, for two-way clusters by either and by both, and their labels."""
-    if kind not in CLUSTERED:
+    if kind not in BY_GROUPS:
         if groups is not None:
             raise InvalidArgument(
                 "groups", f"be left out for {kind!r}", "is given", 'Ask for kind="cluster", or leave it out.'
@@ -179,37 +210,46 @@ def _clusters(
     need = f"have one label per row ({n}) for {kind!r}{two}"
     given = fit.stated.groups if groups is None else named_column(fit, groups)
     if given is None:
-        raise InvalidArgument("groups", need, "is None", "Pass the cluster of each row.")
+        what = {PANEL: "series", BY_PERIOD: "period, a whole number,"}.get(kind, "cluster")
+        raise InvalidArgument("groups", need, "is None", f"Pass the {what} of each row.")
     labels = one_per_row("groups", given, fit.row_labels)
+    several = 1 if kind in SERIES else 2  # one series is one all the same
     if labels.shape == (n, 2) and kind in TWO_WAY:
-        (names, first), (other, second) = (_codes(labels[:, k].tolist(), fit, need) for k in (0, 1))
+        (names, first), (other, second) = (
+            _codes(labels[:, k].tolist(), fit, need, least) for k, least in ((0, 2), (1, several))
+        )
+        if kind == BY_PERIOD:
+            return (first, runs(second)), (whole_periods(names), other)
         both = first * (second.max() + 1) + second
         return (first, second, np.unique(both, return_inverse=True)[1]), (names, other)
-    found, codes = _codes(labels[:, 0].tolist() if labels.shape == (n, 1) else given, fit, need)
-    return (codes,), (found,)
+    found, codes = _codes(labels[:, 0].tolist() if labels.shape == (n, 1) else given, fit, need, several)
+    if kind == BY_PERIOD:
+        return (codes,), (whole_periods(found),)
+    return (runs(codes) if kind == PANEL else codes,), (found,)
 
 
-def _codes(labels: Any, fit: Minimum, need: str) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Return the clusters' labels, and 0, 1, ... for the rows; refuse missing ones and a single cluster."""
+def _codes(labels: Any, fit: Minimum, need: str, least: int = 2) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the clusters' labels, and 0, 1, ... for the rows; refuse missing ones and too few clusters."""
     found, codes = read_clusters(labels, fit.row_labels, need=need)
-    if len(found) < 2:
+    if len(found) < least:
         raise InvalidArgument("groups", "hold at least 2 clusters", "holds 1", "Use HC1 or HC3.")
     return found, codes
 
 
-def _lag_weights(fit: Minimum, kind: str, lags: Any, kernel: Any, own: bool) -> FloatArray | None:
+def _lag_weights(
+    fit: Minimum, kind: str, lags: Any, kernel: Any, own: bool, clusters: tuple[NDArray[np.intp], ...]
+) -> FloatArray | None:
     """Return the kernel at lags 0, 1, ..., None for kinds without."""
     for argument, value in (("lags", lags), ("kernel", kernel)):
         if value is not None:
-            _no_idle(argument, value, kind, ("HAC",))
-    if kind != "HAC":
+            _no_idle(argument, value, kind, LAGGED)
+    if kind not in LAGGED:
         return None
     if own and lags is None and kernel is None and fit.stated.lag_weights is not None:
         return fit.stated.lag_weights
-    n = fit.risk.shape[0]
-    most = int(4.0 * (n / 100.0) ** (2.0 / 9.0)) if lags is None else whole_number("lags", lags, at_least=0)
-    if most >= n:
-        raise InvalidArgument("lags", f"be below the number of rows ({n})", f"is {most}", "Pass fewer.")
-    name = "bartlett" if kernel is None else kernel
-    choice("kernel", name, tuple(KERNELS))
-    return np.asarray(KERNELS[name](np.arange(most + 1) / (most + 1.0)), dtype=np.float64)
+    times = fit.risk.shape[0]
+    if kind == PANEL:
+        times = int(np.bincount(clusters[0]).max())
+    elif kind == BY_PERIOD:
+        times = int(clusters[0].max()) + 1
+    return lag_weights(lags, kernel, times)

@@ -122,7 +122,7 @@ class WithoutRows:
                 sums = self._sums(rows, theta, inverse)
                 known &= ~sums.alone
             square = inverse @ unpacked(sums.middle, p) @ inverse
-            square *= self._factor(rows, edf)[:, None, None]
+            square *= setting.scaling * self._factor(rows, edf)[:, None, None]
         variance = np.einsum("ja,kab,jb->kj", to_theta, square, to_theta, optimize=True)
         used = edf if setting.parameters is None else setting.parameters
         return np.where(known[:, None], variance, np.nan), total - used

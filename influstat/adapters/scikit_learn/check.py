@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from influstat.adapters.scikit_learn.origin import causes, closed_form, direct
+from influstat.adapters.scikit_learn.origin import causes, direct, rounding_of
 from influstat.adapters.separation import explain_separation, warn_of_separation
-from influstat.adapters.verification import NOTICED, polished, standard_errors, steepest
+from influstat.adapters.verification import polished, standard_errors, steepest
 from influstat.errors import NotStationary
 from influstat.fit import Fit
 from influstat.input.labels import label_name
@@ -50,7 +51,14 @@ def limit_of(estimator: Any) -> float:
 
 
 def checked_fit(
-    risk: Any, theta: FloatArray, reader: Reader, *, estimator: Any, transformers: Any, polish: bool
+    risk: Any,
+    theta: FloatArray,
+    reader: Reader,
+    *,
+    estimator: Any,
+    transformers: Any,
+    polish: bool,
+    reproduced: Callable[[], None] = lambda: None,
 ) -> Fit:
     """Return the fit, finished by Newton's method if asked.
 
@@ -71,6 +79,8 @@ def checked_fit(
         What was fitted, and the steps before it or None: what can be known of how it was found.
     polish : bool
         Whether to start Newton's method at theta.
+    reproduced : callable
+        Raises where the estimator has kept something else of its rows; nothing is warned of then.
 
     Returns
     -------
@@ -79,7 +89,7 @@ def checked_fit(
     Raises
     ------
     NotStationary
-        theta does not pass; a closed form is more than 0.1 standard errors away, polished or not; or a
+        theta does not pass; a closed form is further away than rounding explains, polished or not; or a
         column at 0 should not be there.
     SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
         Polishing did not find a minimum; the message says why.
@@ -93,18 +103,21 @@ def checked_fit(
     left = remaining_step(risk, theta, rough=polish)
     known = causes(estimator, transformers, risk, theta, polish=polish)
     if polish:
-        if closed_form(estimator, risk, theta) and standard_errors(risk, left) > NOTICED:
+        if left > ALLOWED and stationarity(risk, theta) > rounding_of(estimator, risk, theta):
             raise _elsewhere(risk, theta, left, known, "It is a closed form: polish=True would hide that. ")
-        fit = polished(risk, theta, reader, left, known)
+        fit = polished(risk, theta, reader, left, known, lambda fit: reproduced())
         _require_active_set(risk, fit.theta, STATIONARITY)
         return fit
     limit = limit_of(estimator)
-    if not (left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY)):
+    early = not (left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY))
+    if early:
         gradient = min(stationarity(risk, theta), float(np.max(np.abs(risk.gradient(theta)))))
         exact = direct(estimator) and np.asarray(estimator.coef_).dtype == np.float64
         if exact or not (gradient <= limit and left <= SURPRISE):
             explain_separation(risk, theta)
             raise _elsewhere(risk, theta, left, known, "")
+    reproduced()
+    if early:
         doubt(
             f"The fit stopped {left:.2g} times the effect of removing a typical row away from its minimum "
             f"(relative gradient {stationarity(risk, theta):.1e}); removals are off by about that much. Pass "

@@ -13,9 +13,16 @@ from influstat.adapters.scikit_learn.held import held_of, searched
 from influstat.adapters.scikit_learn.kinds import objective_of
 from influstat.adapters.scikit_learn.objectives import Objective
 from influstat.adapters.scikit_learn.refit import EstimatorRefit
+from influstat.adapters.scikit_learn.reproduction import require_classes, require_reproduced
 from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
 from influstat.adapters.scikit_learn.source import Source, source_of
-from influstat.adapters.verification import SAME, SINGLE, require_same_predictions
+from influstat.adapters.verification import (
+    DOUBLE_TERMS,
+    SAME,
+    SINGLE,
+    SINGLE_TERMS,
+    require_same_predictions,
+)
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray, choice
@@ -133,6 +140,7 @@ def _refit_of(source: Source, objective: Objective) -> EstimatorRefit | None:
 
 def _fit(source: Source, objective: Objective, smoothing: float | None, polish: bool) -> Fit:
     """Return the fit of an estimator that was read."""
+    require_classes(source)
     if objective.loss is None:
         return _smoothed(source, objective, smoothing)
     if smoothing is not None:
@@ -153,7 +161,11 @@ def _checked(source: Source, read: tuple[Any, FloatArray, Any], polish: bool) ->
     """Return the fit of a risk, its coefficients and its reader, all that is known of its origin at hand."""
     _require_own_predictions(source, *read[:2])
     return check.checked_fit(
-        *read, estimator=source.estimator, transformers=source.translation.transformers, polish=polish
+        *read,
+        estimator=source.estimator,
+        transformers=source.translation.transformers,
+        polish=polish,
+        reproduced=lambda: require_reproduced(source, read[0]),
     )
 
 
@@ -165,7 +177,8 @@ def _require_own_predictions(source: Source, risk: Any, theta: FloatArray) -> No
         warnings.simplefilter("ignore")  # of names that columns lost in a transformer
         theirs = predict(source.table)
     single = np.asarray(source.estimator.coef_).dtype == np.float32
-    require_same_predictions("estimator", risk, theta, theirs, kind=kind, allowed=SINGLE if single else SAME)
+    allowed, rounding = (SINGLE, SINGLE_TERMS) if single else (SAME, DOUBLE_TERMS)
+    require_same_predictions("estimator", risk, theta, theirs, kind=kind, allowed=allowed, rounding=rounding)
 
 
 def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> Fit:
@@ -183,4 +196,5 @@ def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> 
     risk, theta, reader = linear_risk(source, replace(objective, loss=SmoothedHinge(smoothing)))
     fit = Fit.minimise(risk, reader=reader)
     check.refuse_other_minimum(fit, theta)
+    require_reproduced(source, risk)
     return fit

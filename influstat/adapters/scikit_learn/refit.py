@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,3 +60,6 @@ class EstimatorRefit:
             return None
         theta = np.ravel(part.coef_)
         return np.append(theta, part.intercept_) if part.fit_intercept else theta
+
+    def roughly(self, groups: Sequence[Indices]) -> FloatArray | None:
+        """Return None: its solvers are not done for many groups of rows at once."""

@@ -139,7 +139,7 @@ def from_statsmodels(
         polish=polish,
         library="statsmodels",
         check=check,
-        rounding=lambda: rounding_of(inner),
+        rounding=lambda: rounding_of(inner, ridge=L1_wt == 0.0),
     )
     fit.stated = replace(
         stated_inference(inner, fit, drop, polish),
@@ -156,7 +156,9 @@ def _refit_of(results: Any, fit: Fit) -> GLMRefit | None:
     plain = type(results.model).__name__ == "GLM" and not hasattr(results, "alpha")
     if linear is None or not plain or getattr(linear.loss, "convex", True):
         return None
-    return GLMRefit(results) if linear.shape[0] == len(results.model.endog) else None
+    if linear.shape[0] != len(results.model.endog):
+        return None
+    return GLMRefit(linear, results.model.family, str(getattr(results, "method", "IRLS")))
 
 
 def _origin(results: Any) -> str:

@@ -296,6 +296,12 @@ class FormulaReader:
         table = training_table(self.model)
         return () if table is None else tuple(map(str, table.columns))
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of those columns that the right side of the formula names."""
+        table, right = training_table(self.model), str(formula_of(self.model)).rpartition("~")[2]
+        return () if table is None else tuple(map(str, variables_in(right, table)))
+
     def training_column(self, name: str) -> Any:
         """Return a column of the table that was fitted, shape (n,); None where it has no such column."""
         table = training_table(self.model)

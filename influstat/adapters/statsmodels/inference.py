@@ -1,10 +1,9 @@
 """The inference that a statsmodels fit was made with, so that questions to the `Fit` start from it.
 
 Covariances of statsmodels, and what they are here: nonrobust and fixed scale ("model"), HC0 to HC3, HAC,
-cluster (one-way and two-way), cluster-crv3 ("cluster jackknife"), cluster-jk ("centred cluster jackknife")
-and RLM's H1 to H3. Outside of least squares statsmodels computes HC0 whichever of HC0 to HC3 is asked for, so
-that it is HC0 here, and inference() says so. hac-panel and hac-groupsum are not reproduced: inference() says
-what stands there.
+hac-panel ("panel HAC"), hac-groupsum ("Driscoll-Kraay"), cluster (one-way and two-way), cluster-crv3
+("cluster jackknife"), cluster-jk ("centred cluster jackknife") and RLM's H1 to H3. Outside of least squares
+statsmodels computes HC0 whichever of HC0 to HC3 is asked for: it is HC0 here, and inference() says so.
 """
 
 from __future__ import annotations
@@ -14,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from influstat.adapters.statsmodels.series import of_series
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.stated import Stated
 from influstat.risks.linear import as_linear
+from influstat.statistics.lags import BY_PERIOD, HAC, LAGGED, PANEL, SERIES, usual_lags
 from influstat.statistics.setting import CORRECTED
 
-# What stands in the place of covariances that are not reproduced.
-INSTEAD = {"hac-panel": "HC0", "hac-groupsum": "HC0"}
 NAMES = {
+    "hac-panel": PANEL,
+    "hac-groupsum": BY_PERIOD,
     "cluster-jk": "centred cluster jackknife",
     "cluster-crv3": "cluster jackknife",
     "nonrobust": "model",
@@ -157,14 +158,12 @@ def _information(results: Any, fit: Minimum) -> str:
 def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
     """Add the covariance with its settings."""
     settings = getattr(results, "cov_kwds", None) or {}
-    if kind in INSTEAD:
-        instead = INSTEAD[kind]
-        stated = _doubtful(
-            stated,
-            f"The fit has cov_type={kind!r}, which is not reproduced: {instead!r} stands in its place. Pass "
-            "kind= for another.",
+    if NAMES.get(kind, kind) in LAGGED and fit.risk.shape[0] > len(results.model.endog):
+        sentence = (
+            f"The fit has cov_type={kind!r}, and with drop='copy' the copies of a row are rows of their own, "
+            "which have no place in time: HC0 stands here. Pass drop='row' for the library's own."
         )
-        kind = instead
+        stated, kind, settings = _doubtful(stated, sentence), "HC0", {}
     if kind.startswith("fixed"):
         stated = replace(stated, dispersion=float(settings.get("scale", 1.0)))
     if kind in ("HC1", "HC2", "HC3") and not hasattr(results, f"cov_{kind}"):
@@ -176,9 +175,7 @@ def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
         stated, kind = replace(stated, doubt=f"{stated.doubt} {sentence}".strip()), "HC0"
     factor = settings.get("scaling_factor")
     if factor is not None:
-        stated = _doubtful(
-            stated, f"The fit scales its covariance by scaling_factor={factor:g}, which is left out here."
-        )
+        stated = replace(stated, scaling=float(factor))
     stated = replace(stated, kind=NAMES.get(kind, kind), group_freedom=bool(settings.get("adjust_df", True)))
     if settings.get("groups") is not None:
         stated = replace(stated, groups=_groups(settings["groups"], results, fit))
@@ -186,10 +183,11 @@ def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
         stated = replace(stated, correction=bool(settings.get("use_correction", True)))
     if stated.kind in CORRECTED and fit.lost:  # the library subtracts all columns, dependent ones too
         stated = replace(stated, factor_parameters=float(len(fit.theta)))
-    if stated.kind == "HAC":
+    if stated.kind in SERIES:
+        stated = of_series(settings, stated)
+    if stated.kind == HAC:
         lags = settings.get("maxlags")
-        n = len(results.model.endog)
-        lags = int(np.floor(4.0 * (n / 100.0) ** (2.0 / 9.0))) if lags is None else int(lags)
+        lags = usual_lags(len(results.model.endog)) if lags is None else int(lags)
         stated = replace(stated, lag_weights=np.asarray(settings["weights_func"](lags), dtype=np.float64))
     return stated
 

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import IO, Any
 from influstat.errors import PartitionError
 
 LOCK = "_influstat.lock"  # readers of a folder leave names with _ out
+FAR = 2**30  # where the byte is that Windows locks
+Take = Callable[[IO[str]], None]
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems without them answer
 
 
@@ -22,8 +24,8 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems w
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold the folder for this call alone, or raise naming who holds it.
 
-    A process that was killed holds nothing: whatever it left is no obstacle. Systems and file systems
-    without `flock` have no such lock, and there every writer is taken for the only one.
+    A process that was killed holds nothing: whatever it left is no obstacle. Some file systems have no locks,
+    and there every writer is taken for the only one.
 
     Raises
     ------
@@ -32,22 +34,35 @@ def only_writer(folder: Path) -> Iterator[None]:
     OSError
         The folder cannot be written to.
     """
-    if _locks() is None:
+    take = _taker()
+    if take is None:
         yield
         return
-    file = _taken(folder / LOCK)
+    path = folder / LOCK
+    file = _taken(path, take)
     try:
         yield
     finally:
-        (folder / LOCK).unlink(missing_ok=True)  # while it is held: whoever waits for it looks again
+        removed = _removed(path)  # while it is held: whoever waits for it looks again
         file.close()
+        if not removed:
+            _removed(path)
 
 
-def _taken(path: Path) -> IO[str]:
+def _removed(path: Path) -> bool:
+    """Remove the file; Windows does so only while nobody has it open. Left behind it is no obstacle."""
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True
+
+
+def _taken(path: Path, take: Take) -> IO[str]:
     """Return the open file of the lock, which this call holds."""
     while True:
         file = path.open("a+", encoding="utf-8")
-        if not _locked(file):
+        if not _locked(file, take):
             holder = _holder(file)
             file.close()
             raise PartitionError(
@@ -68,20 +83,37 @@ def _taken(path: Path) -> IO[str]:
     return file
 
 
-def _locks() -> Any:
-    """Return the system's locks of files; None where it has none."""
+def _taker() -> Take | None:
+    """Return what takes a lock of the system, or raises BlockingIOError; None where there is none."""
     try:
         import fcntl
     except ImportError:
-        return None
-    return fcntl
+        return _taker_of_bytes()
+    return lambda file: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _locked(file: IO[str]) -> bool:
-    """Take the lock if nobody holds it, and tell whether that was so."""
-    locks = _locks()
+def _taker_of_bytes() -> Take | None:
+    """Return the same for Windows, which locks single bytes, against reading too: one far behind the text."""
     try:
-        locks.flock(file, locks.LOCK_EX | locks.LOCK_NB)
+        import msvcrt
+    except ImportError:
+        return None
+    system: Any = msvcrt  # whose functions are known on Windows alone
+
+    def take(file: IO[str]) -> None:
+        os.lseek(file.fileno(), FAR, os.SEEK_SET)
+        try:
+            system.locking(file.fileno(), system.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, "another process holds it") from error
+
+    return take
+
+
+def _locked(file: IO[str], take: Take) -> bool:
+    """Take the lock if nobody holds it, and tell whether that was so."""
+    try:
+        take(file)
     except BlockingIOError:
         return False
     except OSError as error:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.input.labels import index_of
+from influstat.input.printing import amount
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.partitioned.block import Block
@@ -109,7 +110,8 @@ class Failed:
         """Say so once."""
         if self.count:
             first = f"The first: {self.reason}"
-            doubt(f"{self.count} rows have no answer: their effects are nan, `status` says why. {first}")
+            many = amount(self.count, "rows")
+            doubt(f"There is no answer for {many}: effects are nan there, `status` says why. {first}")
 
 
 class Question(ABC):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.input.largest import largest_first
 from influstat.input.ranking import Ranking
 from influstat.input.validation import FloatArray
 from influstat.partitioned.answers.part import Ask, Failed, Left, Part
@@ -39,7 +40,7 @@ class Extremes(Summable):
     def of(cls, k: int, values: FloatArray, part: Part) -> Extremes:
         """Return those of one part."""
         size = np.abs(values)
-        order = np.argsort(-size, kind="stable")[:k]  # nan comes last
+        order = largest_first(size, k)
         order = order[size[order] > 0]
         return cls(k, values[order], part.positions[order], [_plain(part.labels[i]) for i in order])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from influstat.errors import Unsupported
 from influstat.input.groups import Indices
 from influstat.input.labels import index_of
+from influstat.input.printing import amount
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, choice
@@ -42,7 +43,8 @@ class PartitionedCrossValidation(Ranked):
     ----------
     row_losses : Answer
         "loss", "linear_predictor", "weight" and "status" of every row, with "fold" (its place in `labels`,
-        -1 for none), to be reduced or written; nothing of the size of n is held.
+        -1 for none) and, where certified, "bound of loss"; to be reduced or written: nothing of the size of n
+        is held.
     labels : ndarray, shape (k,)
         What the folds are called; one entry where each row was held out alone.
     rows : ndarray of int, shape (k,)
@@ -56,7 +58,7 @@ class PartitionedCrossValidation(Ranked):
     status : tuple of str
         "" or why a fold has no refit, or no score.
     theta : ndarray, shape (k, p), or None
-        The coefficients without each fold.
+        The coefficients without each fold; None where each row was held out alone.
     scores : ndarray, shape (k,), or None
         The score of each fold, where `scoring` was given.
     scoring : str
@@ -68,13 +70,12 @@ class PartitionedCrossValidation(Ranked):
     >>> data = ist.partitions(np.ones((3, 1)), np.array([1.0, 2.0, 6.0]), groups=["a", "a", "b"], rows=2)
     >>> fit = ist.Ridge(lam=0.0, protocol="fixed").fit(data)
     >>> print(fit.cross_validate())                         # (1 - 4)^2, (2 - 3.5)^2, (6 - 1.5)^2
-    Rows held out by 1 folds, refits by 'exact': mean loss 10.5
-    1 of 1 folds done. Largest: each row alone 10.5
+    3 rows held out, each alone, refits by 'exact': mean loss 10.5
                     rows loss status
     each row alone     3 10.5
     """
 
-    HEADING = "Rows held out by {0.count} folds, refits by {0.method!r}: {0.summary}"
+    HEADING = "{0.held_out}, refits by {0.method!r}: {0.summary}"
 
     row_losses: Answer
     labels: NDArray[Any]
@@ -91,6 +92,22 @@ class PartitionedCrossValidation(Ranked):
     def count(self) -> int:
         """How many folds there are."""
         return len(self.labels)
+
+    @property
+    def held_out(self) -> str:
+        """Which rows were held out together, in words."""
+        if self.alone:
+            return f"{amount(int(self.rows[0]), 'rows')} held out, each alone"
+        return f"Rows held out by {amount(self.count, 'folds')}"
+
+    @property
+    def alone(self) -> bool:
+        """Whether each row was held out alone; there is then one line for all of them."""
+        return self.theta is None
+
+    def in_short(self) -> str:
+        """Return how many folds are done, and the three largest losses, in one line; "" without folds."""
+        return "" if self.alone else super().in_short()
 
     @property
     def summary(self) -> str:
@@ -123,12 +140,10 @@ def cross_validate(
             need = "be left out where each row is held out alone: no score is that of a single row"
             raise Unsupported("scoring", need, "is given", "Pass folds, or use row_losses.")
         return _one_by_one(fit, method, bounds=bounds)
-    if bounds:
-        need = "be False for folds over partitions: only single rows have bounds there"
-        raise Unsupported("certified", need, "is True", "Look at gradient_norm of leave_groups_out.")
     removal = leave_groups_out(fit, folds, method, "folds")
     assert removal.grouping is not None  # it was made from one
-    question = HeldOutByFolds(removal.grouping, removal.theta, removal.status)
+    proven = replace(removal.certificate, point=None) if bounds else None  # rows bring their own
+    question = HeldOutByFolds(removal.grouping, removal.theta, removal.status, proven)
     answer: Answer = fit.answer(question)
     totals: FoldTotals = answer.reduce(TotalsByFold(len(removal.labels)))
     scores, name, status = None, "", list(removal.status)

@@ -6,6 +6,7 @@ sums have been taken over its rows beforehand.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from influstat.partitioned.groups.sums import AtCenter, Chosen, GroupSums, Slope
 from influstat.partitioned.removal.center import Moved
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.methods.base import without
+from influstat.removal.rough import Look
 
 
 class GroupExpansion(Expansion):
@@ -45,16 +47,17 @@ class GroupExpansion(Expansion):
         risk, theta = fit.risk, np.array(fit.theta)
         given: Any = risk  # it offers what the methods ask of the risk
         self.risk, self.theta, self._fit = given, theta, fit
-        self._grouping, self._codes = grouping, codes
+        self._grouping, self.codes = grouping, codes
         self.sizes, self._weights = counts.rows[codes], counts.weights[codes]
-        sums: GroupSums = fit.reduce(AtCenter(self._chosen(codes), theta, hessians))
+        sums: GroupSums = fit.reduce(AtCenter(self.chosen(codes), theta, hessians))
         self.sums = sums
         self.penalty_gradient = risk.penalty.gradient(theta)
         self.penalty_hessian = risk.penalty.hessian(theta)
         self.gradient = sums.slopes.sum(axis=1) + self.penalty_gradient
         self.__dict__["gradient_scale"] = sums.scales.sum(axis=1) + risk.penalty.gradient_scale(theta)
 
-    def _chosen(self, codes: Indices) -> Chosen:
+    def chosen(self, codes: Indices) -> Chosen:
+        """Return how rows of these groups are told from others."""
         return Chosen(self._fit.risk.recipe.summed(), self._grouping, codes)
 
     def remainder(self, groups: Groups) -> Remainder:
@@ -78,12 +81,12 @@ class GroupExpansion(Expansion):
     def left_over(self, rows: Indices) -> Any:
         """Return the risk of all partitions without one group."""
         place = int(rows[0])
-        code = int(self._codes[place])
+        code = int(self.codes[place])
         return self._fit.risk.without_rows(_In(self._grouping, code), float(self._weights[place]))
 
     def moved(self, groups: Groups, theta: FloatArray) -> Moved:
         """Return slopes and movements of the rows not in each group at its column of theta: one pass."""
-        work = SlopesLeft(self._chosen(self._codes[groups.members]), theta, self.theta)
+        work = SlopesLeft(self.chosen(self.codes[groups.members]), theta, self.theta)
         found: Moved = self._fit.reduce(work)
         return found
 
@@ -106,26 +109,41 @@ class GroupRemainder(Remainder):
     def rough(self) -> None:
         """Return None: a pass over the partitions takes what it takes to read them."""
 
-    def gradients(self, theta: FloatArray) -> FloatArray:
-        """Return grad F_k at column k of theta, shape (p, K), nan with it: one pass over all partitions."""
-        known = np.flatnonzero(~np.isnan(theta).any(axis=0))
-        result = np.full(theta.shape, np.nan)
-        if known.size:
-            part = np.ascontiguousarray(theta[:, known])
-            slopes = self.expansion.moved(self.groups.take(known), part).slopes
-            result[:, known] = slopes + self.factors[known] * self.expansion.risk.penalty.gradient(part)
-        return result
+    def summed(self, theta: FloatArray, look: Look | None = None) -> FloatArray:
+        """Return the gradients: one pass over all partitions, at which nobody looks."""
+        del look
+        theta = np.ascontiguousarray(theta)
+        slopes = self.expansion.moved(self.groups, theta).slopes
+        return np.asarray(slopes + self.factors * self.expansion.risk.penalty.gradient(theta))
 
     def movement(self, theta: FloatArray) -> FloatArray:
         """Return max_j |x_j'(theta_k - theta-hat)| over the rows left, shape (K,)."""
         return self.expansion.moved(self.groups, theta).path
 
 
-class GroupInverse:
-    """S_-k^-1 for some groups, the Hessian of the rows left summed without those that leave.
+def hessians_left(own: FloatArray) -> Iterator[FloatArray]:
+    """Yield, for each group but the last, the sum of the matrices (K + 1, p, p) of all others.
 
-    Groups are disjoint, so that what is left of one is the sum over all others: nothing cancels, and a group
-    of leverage near 1 is as exact as any.
+    Nothing is taken off, so that a group of leverage near 1 leaves as many digits as any.
+
+    Yields
+    ------
+    ndarray, shape (p, p)
+        In Fortran order, the caller's own.
+    """
+    after = np.empty_like(own[:-1])  # sums over all groups from k + 1 on, and the other rows
+    total = own[-1].copy()
+    for j in range(len(own) - 2, -1, -1):
+        after[j] = total
+        total += own[j]
+    before = np.zeros_like(total)
+    for j in range(len(after)):
+        yield np.asfortranarray(before + after[j])
+        before += own[j]
+
+
+class GroupInverse:
+    """S_-k^-1 for some groups, which are disjoint: what is left of one is the sum over all others.
 
     Parameters
     ----------
@@ -142,16 +160,8 @@ class GroupInverse:
         self.own = own[:k]
         self.status = [""] * k
         self._inverses: list[CholeskyInverse | None] = [None] * k
-        after = np.empty_like(self.own)  # sums over all groups from k + 1 on, and the other rows
-        total = own[k].copy()
-        for j in range(k - 1, -1, -1):
-            after[j] = total
-            total += own[j]
-        before = np.zeros_like(total)
-        for j in range(k):
-            matrix = np.asfortranarray(before + after[j])
+        for j, matrix in enumerate(hessians_left(own)):
             expansion.penalty_hessian.add_to(matrix, float(factors[j]))
-            before += own[j]
             try:
                 self._inverses[j] = CholeskyInverse(matrix, expansion.risk.names)
             except InflustatError as error:

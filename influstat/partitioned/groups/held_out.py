@@ -12,10 +12,14 @@ from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import where_known
 from influstat.partitioned.answers.part import Part, Question, Table
+from influstat.partitioned.groups.certificates import of_members
 from influstat.partitioned.groups.grouping import NONE, Grouping
+from influstat.partitioned.groups.sums import runs
 from influstat.partitioned.part import PartMinimum
 from influstat.partitioned.removal.question import Reading
 from influstat.partitioned.runners.base import Summable
+from influstat.removal.certificates.bounds import held_out_bound
+from influstat.removal.certificates.theorem import Certificate
 from influstat.removal.cross_validation import held_out
 from influstat.removal.result import Removal
 from influstat.risks.linear import require_linear
@@ -30,6 +34,7 @@ class HeldOutByFolds(Question):
     grouping: Grouping
     theta: FloatArray  # without each fold, shape (k, p)
     reasons: tuple[str, ...]
+    certificate: Certificate | None = None  # where bounds are wanted
     columns: tuple[str, ...] = (LOSS,)
     quantity: str = "held-out loss"
 
@@ -40,7 +45,8 @@ class HeldOutByFolds(Question):
 
     def empty(self) -> Table:
         """Return the columns without rows."""
-        numbers = {name: np.empty(0) for name in (LOSS, PREDICTOR, WEIGHT)}
+        bounds = () if self.certificate is None else (BOUND,)
+        numbers = {name: np.empty(0) for name in (LOSS, *bounds, PREDICTOR, WEIGHT)}
         return {**numbers, "fold": np.empty(0, dtype=np.intp), "status": np.empty(0, dtype=object)}
 
     def table(self, minimum: PartMinimum, positions: Indices) -> tuple[Table, Indices | None]:
@@ -56,8 +62,17 @@ class HeldOutByFolds(Question):
         status = np.full(len(positions), "", dtype=object)
         status[known] = np.array(self.reasons, dtype=object)[folds[known]]
         losses = where_known(risk.loss.value, risk.y, eta)
-        table: Table = {LOSS: losses, PREDICTOR: eta, WEIGHT: risk.weights, "fold": folds, "status": status}
-        return table, None
+        errors = {} if self.certificate is None else {BOUND: self._errors(minimum, folds, self.certificate)}
+        known_of = {PREDICTOR: eta, WEIGHT: risk.weights, "fold": folds, "status": status}
+        return {LOSS: losses, **errors, **known_of}, None
+
+    def _errors(self, minimum: PartMinimum, folds: Indices, certificate: Certificate) -> FloatArray:
+        """Return certified bounds on the errors of the losses."""
+        errors = np.full(len(folds), np.nan)
+        for fold, rows in runs(folds):
+            if fold != NONE:
+                errors[rows] = held_out_bound(minimum, of_members(certificate, fold, rows, minimum))
+        return errors
 
 
 @dataclass(frozen=True, eq=False)

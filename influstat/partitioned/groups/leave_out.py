@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,17 @@ from influstat.input.progress import progress
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
+from influstat.partitioned.groups.certificates import certificate_of
 from influstat.partitioned.groups.expansion import GroupExpansion, GroupInverse, GroupRemainder
 from influstat.partitioned.groups.grouping import Counts, Grouping, grouping_of
 from influstat.partitioned.groups.sums import Bend
 from influstat.partitioned.hessian import require_matrix
 from influstat.partitioned.sums import ArraySum
+from influstat.removal.certificates.theorem import Certificate
 from influstat.removal.leave_out import METHODS
 from influstat.removal.methods.base import BLOCK, Outcome, without
 from influstat.removal.methods.exact import own_newton
-from influstat.removal.methods.quadratic import ILL_CONDITIONED, REFINED
+from influstat.removal.methods.quadratic import ILL_CONDITIONED
 from influstat.removal.methods.sweeps import Chord
 from influstat.removal.result import Removal
 from influstat.solvers import Cholesky
@@ -75,6 +78,7 @@ class GroupRemoval(Ranked):
     status: tuple[str, ...]
     gradient_norm: FloatArray | None = None
     grouping: Grouping | None = field(default=None, repr=False)
+    counts: Counts | None = field(default=None, repr=False)
 
     @property
     def delta(self) -> FloatArray:
@@ -86,6 +90,42 @@ class GroupRemoval(Ranked):
         k = len(self.labels)
         groups = Groups(np.zeros(k, dtype=np.intp), np.arange(k + 1), self.labels)
         return Removal(self.fit.sample, self.method, groups, self.theta, self.converged, self.status)
+
+    @property
+    def _certified(self) -> Removal:
+        removal = self._removal()
+        removal.__dict__["certificate"] = self.certificate
+        return removal
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What is proven about the distance to the true coefficients, summed when first asked.
+
+        Three passes for up to some hundreds of groups at a time, whose Hessians are held; `status` says why a
+        group has none.
+        """
+        assert self.grouping is not None  # it was made with both
+        assert self.counts is not None
+        step = _at_once(len(self.fit.theta), "exact")
+        return certificate_of(self.fit, self.grouping, self.counts, self.theta, step)
+
+    def theta_bound(self) -> FloatArray:
+        """Return certified bounds on |theta - theta of the exact minimiser without the group|, shape (k, p).
+
+        Returns
+        -------
+        ndarray
+            nan where not certified, as `certificate.status` says.
+        """
+        return self._certified.theta_bound()
+
+    def loss_bound(self, X: Any, y: Any = None, *, offset: Any = None) -> FloatArray:
+        """Return certified bounds on |loss_change - true change|, shape (k, m), as `Removal.loss_bound`."""
+        return self._certified.loss_bound(X, y, offset=offset)
+
+    def prediction_bound(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
+        """Return certified bounds on |prediction_change - true change|, shape (k, m)."""
+        return self._certified.prediction_bound(X, kind=kind, offset=offset)
 
     def loss_change(self, X: Any, y: Any = None, *, offset: Any = None) -> FloatArray:
         """Return the change of the loss of test rows, after minus before, shape (k, m).
@@ -142,6 +182,7 @@ def leave_groups_out(fit: Any, groups: Any, method: str, argument: str = "groups
         names.named(status, of),
         np.concatenate(norms) if len(norms) == len(found) else None,
         grouping,
+        counts,
     )
     bad = [text for text in removal.status if text]
     if bad:
@@ -151,17 +192,19 @@ def leave_groups_out(fit: Any, groups: Any, method: str, argument: str = "groups
 
 def _blocks(fit: Any, grouping: Grouping, counts: Counts, method: str) -> Iterator[Outcome]:
     """Yield the outcomes of as many groups at a time as memory has room for."""
-    p, k = len(fit.theta), len(counts.names)
-    of_one = 4 * p if method == "influence" else 4 * p * p
-    step = max(1, MEMORY // of_one)
-    if method in ("exact", "second_order"):
-        step = min(step, BLOCK)
+    k, step = len(counts.names), _at_once(len(fit.theta), method)
     for start in progress(range(0, k, step), "blocks of groups"):
         codes = np.arange(start, min(start + step, k))
         expansion = GroupExpansion(fit, grouping, counts, codes, hessians=method != "influence")
         here = np.arange(len(codes))
         removals = Groups(here, np.arange(len(codes) + 1), counts.names[codes])
         yield _removed(fit, expansion, removals, method)
+
+
+def _at_once(p: int, method: str) -> int:
+    """Return for how many groups memory has room."""
+    step = max(1, MEMORY // (4 * p if method == "influence" else 4 * p * p))
+    return min(step, BLOCK) if method in ("exact", "second_order") else step
 
 
 def _removed(fit: Any, expansion: GroupExpansion, groups: Groups, method: str) -> Outcome:
@@ -205,8 +248,7 @@ def _quadratic(
     delta: FloatArray,
 ) -> Outcome:
     """Return one Newton step, refined: the minimiser of a quadratic F_k."""
-    for _ in range(REFINED):
-        delta -= inverses.solve(center + inverses.product(delta))
+    delta -= inverses.solve(center + inverses.product(delta))
     gradients = center + inverses.product(delta)
     if inverses.reciprocal_condition < ILL_CONDITIONED:  # the Gram matrices have too few digits
         delta -= inverses.solve(remainder.gradients(expansion.theta[:, None] + delta))

@@ -56,7 +56,7 @@ class GroupQuestions(HoldsOutItself):
         method : {"exact", "newton", "second_order", "influence"}
             As in `leave_one_out`.
         certified : bool
-            Of rows held out alone: whether "bound of loss" is certified.
+            Whether rows have a "bound of loss", certified.
         scoring : str or callable, optional
             As for `ist.cross_validate`. A pass for each fold; the targets and predictions of one are held.
 
@@ -69,7 +69,7 @@ class GroupQuestions(HoldsOutItself):
         InvalidArgument, InvalidType
             As for `leave_groups_out`, or the scorer is unknown.
         Unsupported
-            Bounds of folds or scores of single rows are asked for.
+            Scores of single rows, or bounds of very many folds, are asked for.
         MissingDependency
             A scorer is named, and scikit-learn is not installed.
         """

@@ -15,6 +15,7 @@ from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.risk import PartitionedRisk
 from influstat.partitioned.runners.base import Summable
 from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.rough import Look
 from influstat.risks.linear import LinearRisk
 
 
@@ -183,17 +184,11 @@ class GatheredRemainder(Remainder):
     def rough(self) -> None:
         """Return None: a pass over the partitions takes what it takes to read them."""
 
-    def gradients(self, theta: FloatArray) -> FloatArray:
-        """Return grad F_k at column k of theta, shape (p, K), nan with it: one pass over all partitions."""
-        known = ~np.isnan(theta).any(axis=0)
-        result = np.full(theta.shape, np.nan)
-        if known.any():
-            result[:, known] = self._known(self.groups.take(known), theta[:, known], self.factors[known])
-        return result
-
-    def _known(self, groups: Groups, theta: FloatArray, factors: FloatArray) -> FloatArray:
-        risk, rows = self.expansion.risk, groups.members
-        result = self.expansion.slopes(theta).slopes + factors * risk.penalty.gradient(theta)
+    def summed(self, theta: FloatArray, look: Look | None = None) -> FloatArray:
+        """Return the gradients: one pass over all partitions, at which nobody looks."""
+        del look
+        risk, rows = self.expansion.risk, self.groups.members
+        result = self.expansion.slopes(theta).slopes + self.factors * risk.penalty.gradient(theta)
         x = risk.design.rows(rows)
         eta = np.einsum("kp,pk->k", x, theta) + risk.offset[rows]
         own = risk.weights[rows] * risk.loss.first(risk.y[rows], eta)

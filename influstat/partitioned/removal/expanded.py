@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.algebra.packed import packed_size
 from influstat.input.groups import Groups, Indices
+from influstat.input.largest import largest_first
 from influstat.input.validation import FloatArray
 from influstat.losses.base import constant_second, higher_bounds
 from influstat.partitioned.block import Block
@@ -118,7 +119,7 @@ class Scanning:
         counts = np.bincount(
             np.clip(np.nan_to_num(bins, nan=size - 1), 0, size - 1).astype(int), minlength=size
         )
-        order = np.argsort(-norms, kind="stable")[:MOST]
+        order = largest_first(norms, MOST)
         kept = KeptRows(risk.design.rows(order), risk.y[order], expansion.eta[order], risk.weights[order])
         return Scan(norms[order], int(self.around.starts[partition]) + order, kept, counts)
 
@@ -165,7 +166,7 @@ class ExpandedSums:
         found[found] = known[at[found]] == positions[found]
         place[found] = order[at[found]]
         anchor = self.around.anchor(expansion)
-        return AllRows.shared(expansion, anchor, self.kept.kept, place, self.largest, self.tensors)
+        return AllRows(expansion, anchor, self.kept.kept, place, self.largest, self.tensors)
 
     def certificate(
         self, rows: AllRows, positions: Indices, groups: Groups, theta: FloatArray

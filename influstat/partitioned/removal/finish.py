@@ -80,8 +80,8 @@ class Finish:
         elif question.method == "newton":
             method = NewtonStep(expansion, groups)
         else:
-            method = ExactRefit(Shared(expansion, Kept()), groups)
-        found = method.remove(groups)
+            method = ExactRefit(expansion, groups, *Shared(expansion, Kept()).planned(groups))
+        found = method.measured(groups)
         rows = question.sums.rows(expansion, positions) if question.reading.bounds and question.sums else None
         minimum = PartMinimum(risk, self._theta, self._hessian)
         return question.shown(minimum, rows, positions, groups, found)

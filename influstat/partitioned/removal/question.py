@@ -25,6 +25,7 @@ from influstat.removal.methods.first_order import FirstOrder
 from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.quadratic import ClosedForm
 from influstat.removal.methods.second_order import SecondOrder
+from influstat.removal.remaining import Remaining
 from influstat.removal.result import Removal
 from influstat.risks.linear import LinearRisk, require_linear
 
@@ -109,11 +110,13 @@ class SecondOrderOfPart(SecondOrder):
         super().__init__(expansion)
         self._third_order, self._anchor = sums.tensors, sums.around.anchor(expansion)
 
-    def data_bend(self, first: FloatArray) -> FloatArray:
-        """Return X'(w l3 (X theta')^2), shape (p, K)."""
+    def bend(self, remainder: Remaining, first: FloatArray) -> FloatArray:
+        """Return X'(w l3 (X theta')^2) + D^3 P[theta', theta'], shape (p, K)."""
         tensors: Tensors = self._third_order
         u = self._anchor.coordinates(first)
-        return self._anchor.gradients(2.0 * tensors.second_order(u, fourth=False))
+        risk, theta = remainder.expansion.risk, self.expansion.theta
+        bent = self._anchor.gradients(2.0 * tensors.second_order(u, fourth=False))
+        return np.asarray(bent + risk.penalty.third(theta, first))
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +222,7 @@ class LeaveOut(Question):
             assert self.sums is not None  # prepared for it
             return SecondOrderOfPart(expansion, self.sums).remove
         if expansion.risk.quadratic:
-            return ClosedForm(expansion, groups).remove
+            return ClosedForm(expansion, groups).measured
         newton = NewtonStep(expansion, groups)
         if self.method == "newton":
             return newton.remove

@@ -85,9 +85,10 @@ class Cluster(Runner):
         self._require_running()
         shared = self._shared(work)
         ahead: deque[tuple[Any, Any]] = deque()
+        most = AHEAD * self.workers  # asked once: the scheduler answers
         for item in items:
             ahead.append((item, begin(shared, item)))
-            if len(ahead) >= AHEAD * self.workers:
+            if len(ahead) >= most:
                 yield self._result(work, *ahead.popleft(), begin)
         while ahead:
             yield self._result(work, *ahead.popleft(), begin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, PartitionError
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source, csr
 
@@ -17,7 +18,10 @@ ENTRIES = 2**22  # of X in one partition where the caller leaves it open: 16 MiB
 
 
 class MappedFile:
-    """The rows of a `np.memmap`, read from its file: pages of a map would count as memory of this process."""
+    """The rows of a `np.memmap`, read from its file: pages of a map would count as memory of this process.
+
+    The system is told which rows come next, so that it brings them from the disk while these are worked on.
+    """
 
     def __init__(self, array: np.memmap[Any, Any]) -> None:
         self.path, self.start = str(array.filename), array.offset
@@ -28,9 +32,22 @@ class MappedFile:
         """Return consecutive rows."""
         start, stop, _ = rows.indices(self.shape[0])
         count = (stop - start) * int(np.prod(self.shape[1:], dtype=np.int64))
-        with Path(self.path).open("rb") as file:
-            file.seek(self.start + start * self._row_bytes)
-            found = np.fromfile(file, dtype=self.dtype, count=count)
+        begin, size = self.start + start * self._row_bytes, (stop - start) * self._row_bytes
+        try:
+            with Path(self.path).open("rb") as file:
+                file.seek(begin)
+                found = np.fromfile(file, dtype=self.dtype, count=count)
+                if hasattr(os, "posix_fadvise"):
+                    os.posix_fadvise(file.fileno(), begin + size, size, os.POSIX_FADV_WILLNEED)
+        except OSError as error:
+            raise PartitionError(
+                f"{self.path} cannot be read: {error}. Put it back, and ask again."
+            ) from error
+        if len(found) < count:
+            raise PartitionError(
+                f"{self.path} ends after {len(found)} of the {count} numbers of rows {start} to {stop - 1}: "
+                "it has been cut since it was mapped. Write it anew."
+            )
         return found.reshape(stop - start, *self.shape[1:])
 
 

@@ -23,7 +23,7 @@ from influstat.removal.certificates.measured import Measured
 from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.removal.certificates.theorem import Certificate, Constants, Point, runs, uncertified
 from influstat.removal.engine.expanded import AllRows
-from influstat.risks.chart import Chart
+from influstat.risks.chart import AnyChart
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
@@ -45,7 +45,11 @@ _Largest = tuple[NDArray[np.intp], FloatArray]
 
 
 def certify_in(
-    there: RowSpace | Chart, groups: Groups, u: FloatArray, theta: FloatArray, kept: Kept | None = None
+    there: RowSpace | AnyChart,
+    groups: Groups,
+    u: FloatArray,
+    theta: FloatArray,
+    kept: Kept | None = None,
 ) -> Certificate:
     """Return the certificate of theta (k, p), proven in other coordinates, in which it is u (k, r)."""
     found = certify(there.risk, there.start, groups, u, blur=there.blur(), kept=kept)

@@ -33,7 +33,7 @@ def loss_errors(
     -------
     tuple of ndarray, each of shape (k, m)
     """
-    m, p = len(tests.y), certificate.theta.shape[1]
+    m, p = len(tests.y), certificate.coefficients.shape[1]
     step = max(1, AT_ONCE // (tests.classes * p))
     parts = (np.arange(start, min(start + step, m)) for start in range(0, m, step))
     found = [_loss_errors(certificate, start, tests, part) for part in parts]
@@ -44,21 +44,21 @@ def loss_errors(
 def _loss_errors(
     certificate: Certificate, start: FloatArray, tests: ClassPredictors, part: Indices
 ) -> tuple[FloatArray, FloatArray]:
-    x, theta, K = tests.design.rows(part), certificate.theta, tests.classes
+    x, theta, K = tests.design.rows(part), certificate.coefficients, tests.classes
     functionals = tests.functionals(x, tests.y[part]).reshape(len(x) * K, -1)
     low, high = (end.reshape(-1, len(x), K) for end in certificate.interval(functionals))
     after, before = ((at @ functionals.T).reshape(-1, len(x), K) for at in (theta, start[None]))
-    return _changes(after, before, low, high, _slip(tests, np.maximum(np.abs(theta), np.abs(start)), x))
+    return _changes(after, before, low, high, _slip(tests, np.maximum(certificate.sizes, np.abs(start)), x))
 
 
 def member_errors(certificate: Certificate, start: FloatArray, rows: ClassPredictors) -> FloatArray:
     """Return the bounds for the removed rows themselves, shape (s,)."""
     members, owners = certificate.groups.members, certificate.groups.owners
-    x, y, theta = rows.design.rows(members), rows.y[members], certificate.theta[owners]
+    x, y, theta = rows.design.rows(members), rows.y[members], certificate.coefficients[owners]
     functionals = rows.functionals(x, y)
     low, high = certificate.interval_of_members()
     after, before = (np.einsum("sbp,sp->sb", functionals, at) for at in (theta, np.tile(start, (len(x), 1))))
-    size = np.maximum(np.abs(theta), np.abs(start))
+    size = np.maximum(certificate.sizes[owners], np.abs(start))
     slip = unit_rounding(x.shape[1]) * np.einsum("skq,sq->sk", rows.by_class(size), np.abs(x)).max(axis=1)
     return _changes(after, before, low, high, slip)[1]
 
@@ -74,10 +74,10 @@ def probability_errors(
     -------
     ndarray, shape (k, m K)
     """
-    theta, K = certificate.theta, rows.classes
+    theta, K = certificate.coefficients, rows.classes
     x = predictors[K - 1 :: K, -rows.design.shape[1] :]  # the block of the last class, in either coordinates
     m = len(x)
-    slip = 2.0 * _slip(rows, np.maximum(np.abs(theta), np.abs(start)), x)[:, :, None]
+    slip = 2.0 * _slip(rows, np.maximum(certificate.sizes, np.abs(start)), x)[:, :, None]
     found = np.empty((len(theta), m, K))
     for a in range(K):
         functionals = rows.functionals(x, np.full(m, a)).reshape(m * K, -1)

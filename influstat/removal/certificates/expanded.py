@@ -9,7 +9,7 @@ from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.measured import Measured
-from influstat.removal.engine.chord import ExpandedSum
+from influstat.removal.engine.expanded import ExpandedSum
 from influstat.removal.engine.plan import TOLERANCE
 
 

@@ -87,15 +87,8 @@ class Quadratic:
 
     def measure(self, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:
         """Measure at theta (k, p)."""
-        expansion, risk = self._expansion, self._expansion.risk
-        delta = theta.T - expansion.theta[:, None]
-        gradient = Remainder(expansion, groups).gradients_at_center()
-        gradient += expansion.data_hessian @ delta
-        gradient += left * expansion.penalty_hessian.dot(delta)
-        rows = risk.design.rows(groups.members)
-        moved = np.sum(rows * delta.T[groups.owners], axis=1)
-        rows = rows * (expansion.second[groups.members] * moved)[:, None]
-        gradient -= np.add.reduceat(rows, groups.starts[:-1], axis=0).T
+        delta = theta.T - self._expansion.theta[:, None]
+        gradient = Remainder(self._expansion, groups).quadratic_gradients(delta)
         error = self._rounding(np.max(np.abs(delta), axis=1))
         nowhere = np.zeros(len(left))
         return Measured(gradient, error, nowhere, nowhere, given_up=nowhere, remainder=nowhere)

@@ -80,7 +80,7 @@ from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import Measured
-from influstat.risks.chart import Chart
+from influstat.risks.chart import AnyChart
 from influstat.risks.protocol import Protocol as PenaltyProtocol
 from influstat.risks.row_space import RowSpace
 
@@ -189,7 +189,7 @@ class Certificate(ShortRepr):
     own: NDArray[np.bool_]  # which anchor holds, shape (k,)
     anchor: Anchor | None  # C of the shared one
     own_anchors: dict[int, Anchor]  # those of `own` that were kept; others are made again when asked for
-    coordinates: RowSpace | Chart | None = None  # where theta and its risk are those of other coordinates
+    coordinates: RowSpace | AnyChart | None = None  # where theta and its risk are those of other coordinates
     reported: FloatArray | None = None  # then the coefficients that were reported, shape (k, p)
 
     @property

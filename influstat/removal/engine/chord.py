@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,36 +10,13 @@ from numpy.typing import NDArray
 from influstat.algebra.packed import packed_size
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.engine.expanded import AT_ONCE, Expanded
+from influstat.removal.engine.expanded import AT_ONCE, Expanded, ExpandedSum
 from influstat.removal.engine.plan import TOLERANCE
 from influstat.removal.inverse import Downdated
 
 SETTLED = 0.1 * TOLERANCE  # of |u|: the gradient found, then, is not what the refit is inexact by
 STALLED = 0.5  # contraction above which another step would not help
 SWEEPS = 12
-
-
-class ExpandedSum(Protocol):
-    """A sum over all rows that is expanded once, around theta-hat."""
-
-    concordance: float  # of the losses
-    largest: float  # |z_j| of the rows that are expanded
-    has_fourth: bool
-
-    @property
-    def anchor(self) -> Anchor:
-        """Whose coordinates are used."""
-
-    @property
-    def expansion(self) -> Any:
-        """What was expanded: `theta` is theta-hat, `slope_error` and `held_error` its rounding."""
-
-    def remainders(self, moved: FloatArray, *, fourth: bool) -> FloatArray:
-        """Return what is missing at displacements of these lengths at most."""
-
-    def at(self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool) -> Expanded:
-        """Return gradients without each group."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ sum_j w_j Var_j(d_j) <= |u|^2 give the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,43 +37,28 @@ from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.class_anchor import SoftmaxAnchor
 from influstat.removal.class_expansion import ClassExpansion, slopes_of
-from influstat.removal.engine.class_plan import BOUNDS, counted
-from influstat.removal.engine.expanded import AT_ONCE, Expanded, remainders
+from influstat.removal.engine.class_plan import BOUNDS, counted, planned_classes
+from influstat.removal.engine.expanded import AT_ONCE, ExpandedSum
 from influstat.removal.engine.plan import Plan
 from influstat.removal.engine.tensors import Tensors
 
 
-class ClassRows:
-    """The sum over all rows around theta-hat, expanded as the plan says.
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """What each row adds to T3 and T4."""
 
-    Parameters
-    ----------
-    expansion : ClassExpansion
-        Probabilities at theta-hat.
-    anchor : SoftmaxAnchor
-        C, whose coordinates are used.
-    plan : Plan
-        Its order, and how many rows are kept as they are.
-    """
+    expansion: ClassExpansion
+    anchor: SoftmaxAnchor
+    weights: FloatArray  # 0 of the rows that are not expanded
 
-    concordance = 1.0
-
-    def __init__(self, expansion: ClassExpansion, anchor: SoftmaxAnchor, plan: Plan) -> None:
-        self.expansion, self.anchor, self.has_fourth = expansion, anchor, plan.order == 4
-        rows, norms = expansion.rows, counted(expansion, anchor)
-        kept = np.argsort(-norms, kind="stable")[: plan.kept]
-        norms[kept] = 0.0
-        self.largest = float(np.max(norms, initial=0.0))
-        self._place = np.full(len(norms), -1)  # of each row among those kept
-        self._place[kept] = np.arange(len(kept))
-        self._kept, self._x, self._y = kept, rows.design.rows(kept), rows.y[kept]
-        self._weights = np.where(norms > 0, rows.weights, 0.0)  # of the rows that are expanded
-        self._tensors = Tensors(self._powers(), rows.shape[1], fourth=self.has_fourth)
-        if self.has_fourth:
-            for contrasts, pi, weights in self._contrasts():
-                squares = sum(packed(contrasts[a]) * pi[:, a] for a in range(rows.classes))
-                self._tensors.less_squares(np.asarray(squares), 3.0 * weights)
-        self._fixed = expansion.data_gradient + rows.level(expansion.theta[:, None])[:, 0]
+    def tensors(self, *, fourth: bool) -> Tensors:
+        """Return the sums."""
+        rows = self.expansion.rows
+        found = Tensors(self._powers(), rows.shape[1], fourth=fourth)
+        for contrasts, pi, weights in self._contrasts() if fourth else ():
+            squares = sum(packed(contrasts[a]) * pi[:, a] for a in range(rows.classes))
+            found.less_squares(np.asarray(squares), 3.0 * weights)
+        return found
 
     def _contrasts(self) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
         """Yield c, shape (K, p, t), with pi (t, K) and the weights (t,)."""
@@ -85,7 +71,7 @@ class ClassRows:
                 pi = expansion.pi[rows][part]
                 contrasts = np.moveaxis(self.anchor.contrasts(block[part]), 2, 0)
                 contrasts = contrasts - np.einsum("kpt,tk->pt", contrasts, pi)
-                yield contrasts, pi, self._weights[rows][part]
+                yield contrasts, pi, self.weights[rows][part]
 
     def _powers(self) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
         for contrasts, pi, weights in self._contrasts():
@@ -93,35 +79,48 @@ class ClassRows:
                 own = weights * pi[:, a]
                 yield c, own, own
 
-    def remainders(self, moved: FloatArray, *, fourth: bool) -> FloatArray:
-        """Return the bound on the remainder for displacements of these lengths |u|, inf beyond float64."""
-        return remainders(self.largest, moved, self.concordance, BOUNDS, fourth=fourth)
 
-    def at(self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool) -> Expanded:
-        """Return gradients without each group, whose penalty shares left are `left`, at columns of theta."""
-        expansion, rows = self.expansion, self.expansion.rows
-        delta = theta - expansion.theta[:, None]
-        u = self.anchor.coordinates(delta)
-        moved = np.linalg.norm(u, axis=0)
-        gradient = self.anchor.gradients(self._tensors.second_order(u, fourth=fourth))
-        gradient += self._fixed[:, None]
-        gradient += expansion.data_hessian @ delta
-        gradient += left * rows.penalty.dot(theta)
-        columns = rows.columns(delta)
+class ClassRows(ExpandedSum):
+    """The sum over all rows around theta-hat, expanded as the plan says.
+
+    Parameters
+    ----------
+    expansion : ClassExpansion
+        Probabilities at theta-hat.
+    anchor : SoftmaxAnchor
+        C, whose coordinates are used.
+    plan : Plan
+        Its order, and how many rows are kept as they are.
+    """
+
+    expansion: ClassExpansion
+    anchor: SoftmaxAnchor
+
+    def __init__(self, expansion: ClassExpansion, anchor: SoftmaxAnchor, plan: Plan) -> None:
+        rows, norms = expansion.rows, counted(expansion, anchor)
+        kept = np.argsort(-norms, kind="stable")[: plan.kept]
+        norms[kept] = 0.0
+        place = np.full(len(norms), -1)
+        place[kept] = np.arange(len(kept))
+        self._rows, self._x, self._y = kept, rows.design.rows(kept), rows.y[kept]
+        terms = _Terms(expansion, anchor, np.where(norms > 0, rows.weights, 0.0))
+        fixed = expansion.data_gradient + rows.level(expansion.theta[:, None])[:, 0]
+        largest, tensors = float(np.max(norms, initial=0.0)), terms.tensors(fourth=plan.order == 4)
+        super().__init__(expansion, anchor, place, largest, tensors, fixed, BOUNDS)
+
+    def _penalty(self, theta: FloatArray) -> FloatArray:
+        return self.expansion.rows.penalty.dot(theta)
+
+    def _kept(self, delta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        rows, columns = self.expansion.rows, self.expansion.rows.columns(delta)
         q, K, k = columns.shape
         shift = (self._x @ columns.reshape(q, -1)).reshape(-1, K, k)
-        rest = self._rest(shift).reshape(-1, K * k)
-        gradient += rows.coefficients((self._x.T @ rest).reshape(q, K, k).swapaxes(0, 1))
-        gradient -= self._own(groups, columns)
-        spread = np.ptp(shift, axis=1)
-        place = self._place[groups.members]
-        spread[place[place >= 0], groups.owners[place >= 0]] = 0.0  # of rows that leave
-        path = np.maximum(self.largest * moved, np.max(spread, axis=0, initial=0.0))
-        return Expanded(gradient, self.remainders(moved, fourth=fourth), moved, path)
+        rest = (self._x.T @ self._rest(shift).reshape(-1, K * k)).reshape(q, K, k)
+        return rows.coefficients(rest.swapaxes(0, 1)), np.ptp(shift, axis=1)
 
     def _rest(self, shift: FloatArray) -> FloatArray:
         """Return w (pi(eta + d) - pi - W d) of the kept rows, shape (s, K, k)."""
-        expansion, kept = self.expansion, self._kept
+        expansion, kept = self.expansion, self._rows
         pi = expansion.pi[kept][:, :, None]
         rest = slopes_of(expansion.eta[kept][:, :, None] + shift, self._y)
         rest -= expansion.slopes[kept][:, :, None]
@@ -129,9 +128,14 @@ class ClassRows:
         rest *= expansion.rows.weights[kept][:, None, None]
         return rest
 
-    def _own(self, groups: Groups, columns: FloatArray) -> FloatArray:
-        """Return the sum of w_i (pi - e_y) (x) x_i over every group at its own theta, shape (p, k)."""
-        expansion, members = self.expansion, groups.members
+    def _own(self, groups: Groups, delta: FloatArray) -> FloatArray:
+        expansion, members, columns = self.expansion, groups.members, self.expansion.rows.columns(delta)
         shift = np.einsum("sq,qas->sa", expansion.rows.design.rows(members), columns[:, :, groups.owners])
         eta = expansion.eta[members] + shift
         return expansion.own_slopes(groups, slopes_of(eta[:, :, None], expansion.rows.y[members])[:, :, 0])
+
+
+def planned_rows(expansion: ClassExpansion, groups: Groups) -> tuple[Plan, ClassRows | None]:
+    """Return the plan for these removals, and the expanded sum where that has one."""
+    plan, anchor = planned_classes(expansion, groups)
+    return plan, None if anchor is None or plan.order == 2 else ClassRows(expansion, anchor, plan)

@@ -76,47 +76,90 @@ def whitened(
             yield anchor.whiten(block[part].T), third[rows][part], last[rows][part]
 
 
-def remainders(
-    largest: float, moved: FloatArray, c: float, bounds: tuple[float, float], *, fourth: bool
-) -> FloatArray:
-    """Return the bound on the remainder, see the module's docstring, for m = `largest` and these |u|."""
-    far = largest * moved
-    with np.errstate(over="ignore", invalid="ignore"):
-        growth = np.where(c * far < WILD, np.exp(c * far), np.inf)
-        if fourth:
-            return np.asarray((bounds[1] / 24.0) * growth * far**3 * moved)
-        return np.asarray((bounds[0] / 6.0) * growth * far**2 * moved)
-
-
-class AllRows:
-    """The sum over all rows around theta-hat.
+class ExpandedSum:
+    """A sum over all rows that is expanded once, around theta-hat, whatever its rows' losses are.
 
     Parameters
     ----------
-    expansion : Expansion
-        Slopes and curvatures at theta-hat.
-    anchor : Anchor
-        C >= X' diag(w l2) X, whose coordinates are used.
-    kept : ndarray of int
-        The rows that are kept as they are.
-    fourth : bool
-        Whether T4 is built.
+    expansion, anchor : Expansion or ClassExpansion, and Anchor
+        What is expanded, and C, whose coordinates are used.
+    place : ndarray of int
+        Of each row of `expansion` among those kept, -1 for the others.
+    largest : float
+        The largest |z_j| of all rows that are not kept.
+    tensors : Tensors
+        Sums over all rows that are not kept.
+    fixed : ndarray, shape (p,)
+        The gradient at theta-hat without the penalty.
+    bounds : tuple of float
+        c4 and c5.
     """
 
-    def __init__(self, expansion: Expansion, anchor: Anchor, kept: Indices, *, fourth: bool) -> None:
-        risk = expansion.risk
-        place = np.full(risk.shape[0], -1)
-        place[kept] = np.arange(len(kept))
-        norms = counted_norms(expansion, anchor)
-        norms[kept] = 0.0
-        self._others = norms > 0
-        tensors = Tensors(
-            whitened(expansion, anchor, self._others, fourth=fourth), risk.shape[1], fourth=fourth
-        )
-        rows = KeptRows(risk.design.rows(kept), risk.y[kept], expansion.eta[kept], risk.weights[kept])
-        self._set(expansion, anchor, rows, place, float(np.max(norms, initial=0.0)), tensors)
+    def __init__(
+        self,
+        expansion: Any,
+        anchor: Anchor,
+        place: Indices,
+        largest: float,
+        tensors: Tensors,
+        fixed: FloatArray,
+        bounds: tuple[float, float],
+    ) -> None:
+        self.expansion, self.anchor, self.largest, self._place = expansion, anchor, largest, place
+        self._tensors, self.has_fourth, self._fixed = tensors, tensors.has_fourth, fixed[:, None]
+        self.concordance, (self._c4, self._c5) = float(expansion.concordance), bounds
 
-    def _set(
+    def remainders(self, moved: FloatArray, *, fourth: bool) -> FloatArray:
+        """Return the bound on the remainder for displacements of these lengths |u|, inf beyond float64."""
+        far = self.largest * moved
+        with np.errstate(over="ignore", invalid="ignore"):
+            missing = (self._c5 / 24.0) * far**3 if fourth else (self._c4 / 6.0) * far**2
+            return np.asarray(missing * self._growth(far) * moved)
+
+    def _growth(self, far: FloatArray) -> FloatArray:
+        """Return e^(c D)."""
+        return np.where(self.concordance * far < WILD, np.exp(self.concordance * far), np.inf)
+
+    def at(self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool) -> Expanded:
+        """Return gradients without each group, whose penalty shares left are `left`, at columns of theta."""
+        delta = theta - self.expansion.theta[:, None]
+        u = self.anchor.coordinates(delta)
+        moved = np.linalg.norm(u, axis=0)
+        gradient = self.anchor.gradients(self._tensors.second_order(u, fourth=fourth))
+        gradient += self._fixed
+        gradient += self.expansion.data_hessian @ delta
+        gradient += left * self._penalty(theta)
+        kept, shift = self._kept(delta)
+        gradient += kept
+        gradient -= self._own(groups, delta)
+        place = self._place[groups.members]
+        shift[place[place >= 0], groups.owners[place >= 0]] = 0.0  # of rows that leave
+        path = np.maximum(self.largest * moved, np.max(shift, axis=0, initial=0.0))
+        return Expanded(gradient, self.remainders(moved, fourth=fourth), moved, path)
+
+    def _penalty(self, theta: FloatArray) -> FloatArray:
+        """Return the gradient of the penalty that may leave, shape (p, K)."""
+        raise NotImplementedError  # pragma: no cover - each has its own
+
+    def _kept(self, delta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what the rests of the kept rows add, shape (p, K), and how far these move, (kept, K)."""
+        raise NotImplementedError  # pragma: no cover - each has its own
+
+    def _own(self, groups: Groups, delta: FloatArray) -> FloatArray:
+        """Return the gradients of every group's own rows at its own theta, shape (p, K)."""
+        raise NotImplementedError  # pragma: no cover - each has its own
+
+
+class AllRows(ExpandedSum):
+    """The sum over all rows of one predictor each, or over some with sums over all.
+
+    `kept` are the rows of all that are kept as they are, `others` those of `expansion` that the tensors sum,
+    None where these are not at hand; the rest is said of `ExpandedSum`.
+    """
+
+    expansion: Expansion
+
+    def __init__(
         self,
         expansion: Expansion,
         anchor: Anchor,
@@ -124,81 +167,47 @@ class AllRows:
         place: Indices,
         largest: float,
         tensors: Tensors,
+        others: NDArray[np.bool_] | None = None,
     ) -> None:
         loss = expansion.risk.loss
         bounds = higher_bounds(loss) if constant_second(loss) is None else (0.0, 0.0)
         assert bounds is not None  # the plan has asked for it
-        self.expansion, self.anchor = expansion, anchor
-        self.concordance, (self._c4, self._c5) = expansion.concordance, bounds
-        self._place = place  # of each row among those kept
+        super().__init__(expansion, anchor, place, largest, tensors, expansion.data_gradient, bounds)
+        self._others = others
         self._kept_x, self._kept_weights = kept.x, kept.weights[:, None]
         self._kept_y, self._kept_eta = kept.y[:, None], kept.eta[:, None]
         self._kept_first = loss.first(self._kept_y, self._kept_eta)
         self._kept_second = loss.second(self._kept_y, self._kept_eta)
-        self.largest, self._tensors, self.has_fourth = largest, tensors, tensors.has_fourth
-        self._data_gradient = expansion.data_gradient[:, None]
 
     @classmethod
-    def shared(
-        cls,
-        expansion: Expansion,
-        anchor: Anchor,
-        kept: KeptRows,
-        place: Indices,
-        largest: float,
-        tensors: Tensors,
-    ) -> AllRows:
-        """Return the sum over all rows for removals of some of them, the rows of `expansion`.
-
-        Parameters
-        ----------
-        expansion, anchor : Expansion and Anchor
-            Of these rows, with sums over all.
-        kept : KeptRows
-            The rows of all that are kept as they are.
-        place : ndarray of int
-            Of each of these rows among those kept, -1 for the others.
-        largest : float
-            The largest |z_j| of all rows that are not kept.
-        tensors : Tensors
-            Sums over all rows that are not kept.
-
-        Returns
-        -------
-        AllRows
-        """
-        rows = object.__new__(cls)
-        rows._others = np.zeros(0, dtype=np.bool_)  # they are elsewhere
-        rows._set(expansion, anchor, kept, place, largest, tensors)
-        return rows
+    def of(cls, expansion: Expansion, anchor: Anchor, kept: Indices, *, fourth: bool) -> AllRows:
+        """Return the sum with these rows kept as they are; T4 is built where `fourth`."""
+        risk = expansion.risk
+        place = np.full(risk.shape[0], -1)
+        place[kept] = np.arange(len(kept))
+        norms = counted_norms(expansion, anchor)
+        norms[kept] = 0.0
+        others = norms > 0
+        tensors = Tensors(whitened(expansion, anchor, others, fourth=fourth), risk.shape[1], fourth=fourth)
+        rows = KeptRows(risk.design.rows(kept), risk.y[kept], expansion.eta[kept], risk.weights[kept])
+        return cls(expansion, anchor, rows, place, float(np.max(norms, initial=0.0)), tensors, others)
 
     @classmethod
     def planned(cls, expansion: Expansion, anchor: Anchor, plan: Plan) -> AllRows:
         """Return the sum, expanded as the plan says."""
         kept = np.argsort(-anchor.row_norms, kind="stable")[: plan.kept]
-        return cls(expansion, anchor, kept, fourth=plan.order == 4)
+        return cls.of(expansion, anchor, kept, fourth=plan.order == 4)
 
-    def remainders(self, moved: FloatArray, *, fourth: bool) -> FloatArray:
-        """Return the bound on the remainder for displacements of these lengths |u|, inf beyond float64."""
-        return remainders(self.largest, moved, self.concordance, (self._c4, self._c5), fourth=fourth)
+    def _penalty(self, theta: FloatArray) -> FloatArray:
+        return self.expansion.risk.penalty.gradient(theta)
 
-    def at(self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool) -> Expanded:
-        """Return gradients without each group, whose penalty shares left are `left`, at columns of theta."""
-        expansion, risk = self.expansion, self.expansion.risk
-        delta = theta - expansion.theta[:, None]
-        u = self.anchor.coordinates(delta)
-        moved = np.linalg.norm(u, axis=0)
-        gradient = self.anchor.gradients(self._tensors.second_order(u, fourth=fourth))
-        gradient += self._data_gradient
-        gradient += expansion.data_hessian @ delta
-        gradient += left * risk.penalty.gradient(theta)
+    def _kept(self, delta: FloatArray) -> tuple[FloatArray, FloatArray]:
         shift = self._kept_x @ delta
-        gradient += self._kept_x.T @ self._rest(shift)
-        gradient -= self._own(groups, delta)
-        place = self._place[groups.members]
-        shift[place[place >= 0], groups.owners[place >= 0]] = 0.0  # of rows that leave
-        path = np.maximum(self.largest * moved, np.max(np.abs(shift), axis=0, initial=0.0))
-        return Expanded(gradient, self.remainders(moved, fourth=fourth), moved, path)
+        rest = self.expansion.risk.loss.first(self._kept_y, self._kept_eta + shift)
+        rest = rest - self._kept_first
+        rest -= self._kept_second * shift
+        rest *= self._kept_weights
+        return self._kept_x.T @ rest, np.abs(shift)
 
     def hessians(
         self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool, sharp: float = np.inf
@@ -223,18 +232,22 @@ class AllRows:
         products += packed(kept_z) @ (self._kept_weights * bend)
         members = groups.members
         x = risk.design.rows(members)
-        moved = np.einsum("mp,pm->m", x, delta[:, groups.owners])
+        moved = expansion.own_movement(groups, x, delta)
         second = risk.weights[members] * risk.loss.second(risk.y[members], expansion.eta[members] + moved)
         own = packed(self.anchor.whiten(x.T)) * second
-        products -= own if groups.single else np.add.reduceat(own, groups.starts[:-1], axis=1)
+        products -= groups.added(own, axis=1)
         result = unpacked(products, p) + self.whitened(expansion.data_hessian)
         result += left[:, None, None] * self.whitened(expansion.penalty_hessian.dense())
         far = self.largest * np.linalg.norm(u, axis=0)
         with np.errstate(over="ignore"):
-            growth = np.where(self.concordance * far < WILD, np.exp(self.concordance * far), np.inf)
+            growth = self._growth(far)
             missing = growth * (self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2)
             loose = np.flatnonzero(missing > sharp)
-            if fourth and self._others.any() and ("_spread" in vars(self) or loose.size > len(products)):
+            if (
+                fourth
+                and self._others is not None
+                and ("_spread" in vars(self) or loose.size > len(products))
+            ):
                 spread = self._spread.first_order(u[:, loose], fourth=True)
                 sharper = 2.0 * self._c5 / 6.0 * growth[loose] * far[loose] * packed_norms(spread, p)
                 missing[loose] = np.minimum(missing[loose], sharper)
@@ -243,11 +256,13 @@ class AllRows:
     @cached_property
     def _spread(self) -> Tensors:
         """The sum of w_j l2_j z_j (x) z_j (x) z_j (x) z_j over the rows that are not kept."""
-        second = np.where(self._others, self.expansion.second, 0.0)
+        others = self._others
+        assert others is not None
+        second = np.where(others, self.expansion.second, 0.0)
 
         def blocks() -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
             start = 0
-            for z, third, _ in whitened(self.expansion, self.anchor, self._others, fourth=False):
+            for z, third, _ in whitened(self.expansion, self.anchor, others, fourth=False):
                 yield z, np.zeros_like(third), second[start : start + len(third)]
                 start += len(third)
 
@@ -257,20 +272,12 @@ class AllRows:
         """Return a symmetric matrix (p, p), a quadratic form of theta, in the coordinates u."""
         return self.anchor.whiten(self.anchor.whiten(matrix).T)
 
-    def _rest(self, shift: FloatArray) -> FloatArray:
-        """Return w (l1(eta + d) - l1 - l2 d) of the kept rows, shape (kept, K)."""
-        rest = self.expansion.risk.loss.first(self._kept_y, self._kept_eta + shift)
-        rest = rest - self._kept_first
-        rest -= self._kept_second * shift
-        rest *= self._kept_weights
-        return np.asarray(rest)
-
     def _own(self, groups: Groups, delta: FloatArray) -> FloatArray:
         """Return sum_{i in S_k} w_i l1(eta_i + x_i'delta_k) x_i for every group, shape (p, K)."""
         expansion, risk = self.expansion, self.expansion.risk
         members: NDArray[np.intp] = groups.members
         x = risk.design.rows(members)
-        moved = np.einsum("mp,pm->m", x, delta if groups.single else delta[:, groups.owners])
+        moved = expansion.own_movement(groups, x, delta)
         slopes = risk.weights[members] * risk.loss.first(risk.y[members], expansion.eta[members] + moved)
         x *= slopes[:, None]
-        return np.asarray(x.T if groups.single else np.add.reduceat(x, groups.starts[:-1], axis=0).T)
+        return groups.added(x).T

@@ -94,9 +94,7 @@ def sums(k: int, n: int, p: int) -> Plan:
 
 
 def cheapest(expansion: Expansion, anchor: Anchor, groups: Groups) -> Plan:
-    """Return the plan of least cost among orders of the expansion and numbers of rows kept."""
-    if not worth_expanding(expansion.risk.loss, len(groups), *expansion.risk.shape):
-        return sums(len(groups), *expansion.risk.shape)
+    """Return the plan of least cost among orders and numbers of rows kept, where it is worth expanding."""
     norms = counted_norms(expansion, anchor)
     lengths = lengths_of(expansion, groups, norms)
     spread = -np.sort(-norms)[: KEPT[-1] + 1], lengths, np.ones(len(lengths), dtype=np.intp)

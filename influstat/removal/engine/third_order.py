@@ -101,13 +101,10 @@ class ThirdOrder:
         total = self._anchor.gradients(
             np.einsum("abk,bk->ak", bent, np.ascontiguousarray(v)).astype(np.float64)
         )
-        members = groups.members
-        x = self._expansion.risk.design.rows(members)
-        if not groups.single:
-            middle, step = middle[:, groups.owners], step[:, groups.owners]
-        moved = np.einsum("mp,pm->m", x, middle) * np.einsum("mp,pm->m", x, step)
-        x *= (self._third[members] * moved)[:, None]
-        total -= x.T if groups.single else np.add.reduceat(x, groups.starts[:-1], axis=0).T
+        x = self._expansion.risk.design.rows(groups.members)
+        moved = [self._expansion.own_movement(groups, x, columns) for columns in (middle, step)]
+        x *= (self._third[groups.members] * moved[0] * moved[1])[:, None]
+        total -= groups.added(x).T
         return np.asarray(total)
 
     def reach(self, step: FloatArray) -> FloatArray:

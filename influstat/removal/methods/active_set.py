@@ -39,7 +39,7 @@ class ActiveSetRefit(Method):
 
     def remove(self, groups: Groups) -> Outcome:
         """Return the minimisers of one block of removals."""
-        found = self._inner.remove(groups)
+        found = self._inner.measured(groups)
         norms = found.gradient_norm
         entering = sp.lil_array((len(groups), max(1, self._columns.excluded)))
         changed = active_set_changes(self._risk, np.ascontiguousarray(found.theta.T), groups)

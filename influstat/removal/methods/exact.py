@@ -14,12 +14,13 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.newton import minimise
-from influstat.removal.engine.chord import ExpandedSum, Refits, at_once, refits
-from influstat.removal.engine.shared import Shared
+from influstat.removal.class_expansion import AnyExpansion
+from influstat.removal.engine.chord import Refits, at_once, refits
+from influstat.removal.engine.expanded import ExpandedSum
+from influstat.removal.engine.plan import Plan
 from influstat.removal.engine.third_order import ThirdOrder
 from influstat.removal.gradients import MEMBERS, blocks
 from influstat.removal.inverse import Downdated
-from influstat.removal.local import Local
 from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.sweeps import Chord
@@ -28,18 +29,18 @@ WIDE = 2**21  # entries that the bends of gradients of removals advanced togethe
 MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
 
-class SharedRefit(Method):
-    """Minimisers of F_k, each with its gradient; on `rows`, the sum that is expanded, where there is one."""
+class ExactRefit(Method):
+    """Minimisers of F_k, each with its gradient; on `rows`, the sum that is expanded, if the plan has one."""
 
     def __init__(
         self,
-        expansion: Local,
+        expansion: AnyExpansion,
         groups: Groups,
-        operations: float,
+        plan: Plan,
         rows: ExpandedSum | None,
         third: ThirdOrder | None = None,
     ) -> None:
-        self.expansion, self.operations, self._rows, self._third = expansion, operations, rows, third
+        self.expansion, self.operations, self._rows, self._third = expansion, plan.operations, rows, third
         self._newton = NewtonStep(expansion, groups)
         if rows is not None:  # so that the few that the expansion leaves share their sums
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
@@ -94,15 +95,6 @@ class SharedRefit(Method):
         return np.asarray(norms / self.expansion.risk.total_weight)
 
 
-class ExactRefit(SharedRefit):
-    """The same for one predictor per row."""
-
-    def __init__(self, shared: Shared, groups: Groups) -> None:
-        plan, rows = shared.planned(groups)
-        third = shared.third_order(groups, plan.swept)
-        super().__init__(shared.expansion, groups, plan.operations, rows, third)
-
-
 def refits_of(rows: ExpandedSum, newton: NewtonStep, groups: Groups) -> Refits:
     """Return the refits on the expanded sum, from the Newton step on."""
     expansion, k = newton.expansion, len(groups)
@@ -120,7 +112,7 @@ def refits_of(rows: ExpandedSum, newton: NewtonStep, groups: Groups) -> Refits:
     return Refits(theta, done, norms)
 
 
-def own_newton(expansion: Local, rows: Indices, start: FloatArray) -> FloatArray:
+def own_newton(expansion: AnyExpansion, rows: Indices, start: FloatArray) -> FloatArray:
     """Return the minimiser without the rows by Newton's method of its own, or raise why there is none."""
     part = expansion.left_over(rows)
     try:

@@ -22,6 +22,5 @@ class FirstOrder(Method):
         risk, theta = self._fit.risk, self._fit.theta
         gradients = risk.row_gradients(theta, groups.members)
         gradients *= risk.weights[groups.members, None] / risk.total_weight
-        sums = np.add.reduceat(gradients, groups.starts[:-1], axis=0)
-        delta = self._inverse.solve(sums.T)
+        delta = self._inverse.solve(groups.added(gradients).T)
         return Outcome(theta[:, None] + delta, np.zeros(len(groups), dtype=np.bool_), [""] * len(groups))

@@ -8,15 +8,16 @@ from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InflustatError
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
+from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.inverse import Downdated, SharedInverse
-from influstat.removal.local import Local, LocalRemainder
 from influstat.removal.methods.base import Method, Outcome, without
+from influstat.removal.remaining import Remaining
 
 
 class NewtonStep(Method):
     """theta-hat - S_-k^-1 grad F_k(theta-hat), S_-k the Hessian at theta-hat of what is left, F_k."""
 
-    def __init__(self, expansion: Local, groups: Groups) -> None:
+    def __init__(self, expansion: AnyExpansion, groups: Groups) -> None:
         self.expansion = expansion
         self.shared = SharedInverse(expansion, expansion.left(groups))
 
@@ -28,12 +29,13 @@ class NewtonStep(Method):
         theta = self.expansion.theta[:, None] + delta
         return Outcome(theta, np.zeros(len(groups), dtype=np.bool_), status)
 
-    def step(self, remainder: LocalRemainder, inverse: Downdated) -> tuple[FloatArray, list[str]]:
+    def step(self, remainder: Remaining, inverse: Downdated) -> tuple[FloatArray, list[str]]:
         """Return the steps, shape (p, K), and the status of each removal."""
-        gradients = remainder.gradients_at_center()
-        delta = -inverse.center(gradients)
+        delta = inverse.newton_steps(remainder.gradients_at_center)
+        hard = np.flatnonzero(inverse.hard)
+        gradients = remainder.gradients_at_center() if hard.size else delta
         status = [""] * len(inverse.hard)
-        for k in np.flatnonzero(inverse.hard).tolist():
+        for k in hard.tolist():
             rows = remainder.groups[k]
             try:
                 delta[:, k] = -anew(self.expansion, rows, float(remainder.factors[k])).solve(gradients[:, k])
@@ -43,6 +45,6 @@ class NewtonStep(Method):
         return delta, status
 
 
-def anew(expansion: Local, rows: Indices, factor: float) -> CholeskyInverse:
+def anew(expansion: AnyExpansion, rows: Indices, factor: float) -> CholeskyInverse:
     """Factor the Hessian of the rows left, summed without the removed ones, or raise."""
     return CholeskyInverse(expansion.hessian_without(rows, factor), expansion.risk.names)

@@ -15,16 +15,17 @@ from influstat.algebra.rounding import EPSILON
 from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.descent import TOLERANCE as STATIONARY
+from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.engine.third_order import ThirdOrder
 from influstat.removal.inverse import Downdated
-from influstat.removal.local import Local, LocalRemainder
+from influstat.removal.remaining import Remaining
 from influstat.removal.rough import Rough, Single
 
-FINE = 4e-15  # relative gradient at which a removal is done at once; below STATIONARY once it stalls
-STALLED = 0.5  # contraction above which a removal below STATIONARY is at its rounding floor
-TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own
+FINE = 4e-15  # relative gradient at which a removal is done at once
+TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own, or below
+# STATIONARY is at its rounding floor: slow contraction alone does not mean so
+USELESS = 0.5  # of a gradient: where following its bend leaves that much, chord steps go on without
 SWEEPS = 60
-UNSEEN = 0.1  # of that: what a step in float32 may leave of the gradient without its being measured
 FAR = 5.0  # c |x_j'delta| beyond which an unpenalised minimum might be a flight to infinity
 
 
@@ -36,8 +37,8 @@ class Chord:
 
     def __init__(
         self,
-        expansion: Local,
-        remainder: LocalRemainder,
+        expansion: AnyExpansion,
+        remainder: Remaining,
         inverse: Downdated,
         start: FloatArray,
         *,
@@ -97,7 +98,7 @@ class Chord:
         self.norms[kept] = np.linalg.norm(gradients[:, better], axis=0)
         self._measure[kept] = measure[better]
         best = self._measure[active]
-        self.done[active] = (best <= FINE) | ((best <= STATIONARY) & (rate > STALLED))
+        self.done[active] = (best <= FINE) | ((best <= STATIONARY) & (rate > TOO_SLOW))
         on = ~self.done[active] & (rate <= TOO_SLOW)
         active = active[on]
         if not active.size:
@@ -109,7 +110,7 @@ class Chord:
             return self._curved(self._third, gradients[:, on], active, trial[:, on], step)
         return active, trial[:, on] + step
 
-    def _part(self, active: Indices) -> LocalRemainder:
+    def _part(self, active: Indices) -> Remaining:
         return self._expansion.remainder(self._groups.take(active))
 
     def _refined(
@@ -118,7 +119,7 @@ class Chord:
         """Take Newton steps from trial points whose gradients are known; return those that go on, moved.
 
         Steps of the chord method, `step` the first, in float32 (`rough`, fact 2); those whose gradient, then
-        known to six digits, has fallen so far that it needs no measurement (fact 3) are done.
+        known to six digits, has fallen so far with what is not seen of it (fact 3) are done.
 
         Returns
         -------
@@ -132,14 +133,13 @@ class Chord:
             gradient, moved = rough.bent(bends if len(left) == len(active) else bends[:, left], step)
             far[left] += moved
             measure = (np.abs(gradient) / scales[:, left]).max(axis=0)
-            unseen = rough.c * far[left] * np.exp(2.0 * rough.c * far[left]) * before[left]
-            settled = measure <= FINE
-            done[left] = settled & (unseen <= UNSEEN * FINE)
+            measure += rough.c * far[left] * np.exp(2.0 * rough.c * far[left]) * before[left]
+            done[left] = measure <= FINE
             norms = np.linalg.norm(gradient, axis=0) + EPSILON * np.linalg.norm(scales[:, left], axis=0)
             finished = left[done[left]]
             self.norms[active[finished]] = norms[done[left]]
             self._measure[active[finished]] = measure[done[left]]
-            on = ~settled & (measure <= TOO_SLOW * last[left]) & (unseen <= measure)
+            on = ~done[left] & (measure <= TOO_SLOW * last[left])
             last[left] = measure
             left = left[on]
             if not left.size:
@@ -165,7 +165,7 @@ class Chord:
         """
         excess = third.bend(self._groups.take(active), delta, step)
         size = (np.abs(excess) / self._scales[:, active]).max(axis=0)
-        useless = ~(size <= STALLED * self._measure[active])
+        useless = ~(size <= USELESS * self._measure[active])
         more = -self._inverse.solve(excess, active)
         more[:, useless], excess[:, useless] = 0.0, np.nan
         return more, excess

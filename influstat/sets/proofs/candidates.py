@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from influstat.input.validation import FloatArray
+from influstat.sets.proofs.sums import kth_largest
 
 KEPT = 3  # times k, and a few more, of each array
 MORE = 64
@@ -35,7 +36,7 @@ class Candidates:
         m, kept = len(self.f), KEPT * k + MORE
         if kept >= WORTH * m:
             return self
-        least = [float(np.partition(array, m - kept)[m - kept]) for array in arrays]
+        least = [kth_largest(array, kept) for array in arrays]
         chosen = np.any([array > bound for array, bound in zip(arrays, least, strict=True)], axis=0)
         if np.mean(chosen) > WORTH:
             return self

@@ -8,6 +8,16 @@ nuisance direction is one along the levels or orthogonal to them all: there are 
 
 and 1_c / H_c^1/2 are the others. In whitened coordinates 1_c is g_c = sum over c of h z, so that V is the
 orthogonal complement of all g_c.
+
+**Clusters with levels of their own.** Let whole clusters leave, and let every level's rows lie in one
+cluster (its own dummy, dummies of what is inside it). At the null fit the sums of h xi and of r over a level
+are 0, as is that of h z for the directions V: so B_S, C_S and A_S have no part along 1_c, whether the level
+leaves whole with S or stays whole. Without a row of its own a level has no coefficient. Hence N(T) is
+
+    N(T) = N0 - f_S - B_S'(I - A_S)^-1 C_S      in the directions V alone,
+
+as for least squares of what is demeaned within levels, and all proofs hold in these directions (Frisch and
+Waugh 1933, Lovell 1963). In those of the levels A_S has the eigenvalue 1, where nothing could be proven.
 """
 
 from __future__ import annotations
@@ -18,11 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
+from influstat.input.design import Design
 from influstat.input.validation import FloatArray
-from influstat.sets.null_fit import NullFit
+from influstat.risks.linear import LinearRisk
+from influstat.sets.null_fit import NullFit, Problem, largest_leverages
 
 FEWEST = 4  # levels: fewer are nuisance directions like all others
 MOST_COLUMNS = 2000  # of zeros and ones that are compared with each other
+MOST_ENTRIES = 10**7  # of a design that is written anew
 NONE = -1
 
 
@@ -63,16 +76,74 @@ def absorbed(null: NullFit) -> Absorbed | None:
     -------
     Absorbed or None
     """
-    risk = null.problem.risk
-    plain = risk.quadratic and null.units.single and not risk.penalty.gradient(np.ones_like(null.theta)).any()
-    level = _levels(null) if plain and not null.penalty.any() else None
-    if level is None:
+    found = _factor(null.problem, null.h > 0.0, FEWEST) if null.units.single and _plain(null) else None
+    if found is None:
         return None
+    level = found.level
     count = int(level.max()) + 1
-    inside = level != NONE
-    held = np.asarray(np.bincount(level[inside], null.h[inside], count), dtype=np.float64)
+    held = np.asarray(np.bincount(level[level != NONE], null.h[level != NONE], count), dtype=np.float64)
     if not (held > 0.0).all():
         return None
+    inner = _orthogonal(null, level, held)
+    return Absorbed(inner, level, held, _whole(inner, level, count))
+
+
+def without_own_levels(null: NullFit) -> NullFit:
+    """Return the null fit in the directions that are orthogonal to levels of which each is in one cluster.
+
+    Returns
+    -------
+    NullFit
+        The same one where there are none, and for rows, penalties and losses that bend.
+    """
+    clusters = not null.units.single and _plain(null)
+    found = _factor(null.problem, null.h > 0.0, 1) if clusters else None
+    if found is None:
+        return null
+    inside = found.level != NONE
+    held = np.bincount(found.level[inside], null.h[inside], int(found.level.max()) + 1)
+    return _orthogonal(null, found.level, np.asarray(held)) if (held > 0.0).all() else null
+
+
+def with_all_levels(problem: Problem) -> Problem:
+    """Return the problem with the level that has no column in the place of the constant one.
+
+    That column is the constant less those of all other levels. So each level of a cluster can leave with its
+    own column, and what is left of the design has full rank.
+
+    Returns
+    -------
+    Problem
+        The same one where there is no such level.
+    """
+    risk = problem.risk
+    small = not risk.design.sparse and risk.shape[0] * risk.shape[1] <= MOST_ENTRIES
+    if problem.units.single or not (small and risk.quadratic) or _penalised(risk, problem.theta):
+        return problem
+    found = _factor(problem, risk.weights > 0.0, 1)
+    if found is None or found.constant == NONE:
+        return problem
+    X, theta = np.array(risk.design.rows(slice(None))), problem.theta.copy()
+    theta[found.constant] *= X[0, found.constant]
+    theta[found.columns] += theta[found.constant]
+    X[:, found.constant] = found.level == len(found.columns)
+    rows = replace(risk.rows, design=Design(X, names=risk.names))
+    return replace(problem, risk=risk.moved(rows, risk.penalty), theta=theta)
+
+
+def _plain(null: NullFit) -> bool:
+    """Tell whether it is of squared error without a penalty."""
+    return null.problem.risk.quadratic and not _penalised(null.problem.risk, null.theta)
+
+
+def _penalised(risk: LinearRisk, theta: FloatArray) -> bool:
+    ones = np.ones_like(theta)
+    return not risk.penalty.hessian(ones).zero or bool(risk.penalty.gradient(ones).any())
+
+
+def _orthogonal(null: NullFit, level: NDArray[np.intp], held: FloatArray) -> NullFit:
+    """Return the null fit in the directions V, `held` being H_c."""
+    count, inside = len(held), level != NONE
     own = null.z * null.h[:, None]
     sums = np.zeros((count, null.d))
     np.add.at(sums, level[inside], own[inside])
@@ -85,11 +156,11 @@ def absorbed(null: NullFit) -> Absorbed | None:
         np.linalg.norm(z.T @ own - np.eye(z.shape[1])) + np.linalg.norm(left / np.sqrt(held)[:, None])
     )
     relative = 4.0 * null.relative + tilt + unit_rounding(len(z) + null.d) * null.d
-    inner = replace(
+    return replace(
         null, basis=q.T @ null.basis, z=z, B=null.B @ q, C=null.C @ q, relative=relative,
-        lev=_lengths(null, own, z) * (1.0 + relative), penalty=np.zeros((z.shape[1], z.shape[1])),
+        lev=largest_leverages(null.units, null.open, z, null.h) * (1.0 + relative),
+        penalty=np.zeros((z.shape[1], z.shape[1])),
     )  # fmt: skip
-    return Absorbed(inner, level, held, _whole(inner, level, count))
 
 
 def _whole(null: NullFit, level: NDArray[np.intp], count: int) -> FloatArray:
@@ -104,33 +175,58 @@ def _whole(null: NullFit, level: NDArray[np.intp], count: int) -> FloatArray:
     return found
 
 
-def _lengths(null: NullFit, own: FloatArray, z: FloatArray) -> FloatArray:
-    """Return h |z|^2 of every unit that may leave, else 0."""
-    rows = null.units.members
-    return np.where(null.open, np.einsum("ij,ij->i", own[rows], z[rows]), 0.0)
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """Columns that are levels: of each row its `level`, and the constant column if the rest is one level."""
+
+    level: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    constant: int
 
 
-def _levels(null: NullFit) -> NDArray[np.intp] | None:
-    """Return the level of each row, None where no factor is found."""
-    design, free = null.problem.risk.design, null.problem.a == 0.0
-    p, n = len(free), len(null.h)
+def _factor(problem: Problem, counted: NDArray[np.bool_], fewest: int) -> Factor | None:
+    """Return the factor of most levels, None where none of so many is found; `counted` are rows of weight.
+
+    Where clusters leave each level is in one of them.
+
+    Returns
+    -------
+    Factor or None
+    """
+    design, free = problem.risk.design, problem.a == 0.0
+    p, n = len(free), len(counted)
     lowest, highest, binary = np.full(p, np.inf), np.full(p, -np.inf), free.copy()
     for _, x in design.dense_blocks():
         lowest, highest = np.minimum(lowest, x.min(axis=0)), np.maximum(highest, x.max(axis=0))
         binary &= ((x == 0.0) | (x == 1.0)).all(axis=0)
     columns = np.flatnonzero(binary & (lowest < highest))
-    if not FEWEST - 1 <= len(columns) <= MOST_COLUMNS:
+    if not max(fewest - 1, 1) <= len(columns) <= MOST_COLUMNS:
         return None
     X = np.concatenate([x[:, columns] for _, x in design.dense_blocks()])
+    own = np.array([_in_one_cluster(problem, counted & (column > 0.0)) for column in X.T])
+    X, columns = X[:, own], columns[own]
+    if not len(columns):
+        return None
     chosen = _disjoint(X.T @ X > 0.0)
     level = np.full(n, NONE, dtype=np.intp)
     rows, which = np.nonzero(X[:, chosen])
     level[rows] = which
-    constant = bool((free & (lowest == highest) & (lowest != 0.0)).any())
-    rest = (level == NONE) & (null.h > 0.0)
-    if constant and rest.any():
+    constant = np.flatnonzero(free & (lowest == highest) & (lowest != 0.0))
+    rest = (level == NONE) & counted
+    whole = len(constant) > 0 and _in_one_cluster(problem, rest)
+    if whole:
         level[level == NONE] = len(chosen)
-    return level if level.max() + 1 >= FEWEST else None
+    if level.max() + 1 < fewest:
+        return None
+    return Factor(level, columns[chosen], int(constant[0]) if whole else NONE)
+
+
+def _in_one_cluster(problem: Problem, rows: NDArray[np.bool_]) -> bool:
+    """Tell whether there are any of these rows and, where units are clusters, all of them are of one."""
+    units = problem.units
+    if units.single:
+        return bool(rows.any())
+    return len(np.unique(units.owners[rows[units.members]])) == 1
 
 
 def _disjoint(together: NDArray[np.bool_]) -> list[int]:

@@ -53,21 +53,29 @@ class LeverageBounds:
     def __init__(self, null: NullFit, most: int = LONGEST_TABLE, taken: float | None = None) -> None:
         self.null, self.most, self.taken = null, most, taken
         self.open = np.flatnonzero(null.open)
-        self.lev = null.lev[self.open]
+        self.lev = null.of_open(null.lev)
         self.rows = null.units.single  # else clusters: traces and fourth moments of their blocks
-        largest = float(np.linalg.eigvalsh(null.penalty)[-1]) if null.folded and null.d else 0.0
-        self.gone = null.units.sums(null.share)[self.open] * largest
+        self.gone = np.zeros(len(self.lev))
+        if null.folded and null.d:
+            self.gone = null.of_open(null.units.sums(null.share)) * float(
+                np.linalg.eigvalsh(null.penalty)[-1]
+            )
+        self.longest = float(np.max(self.lev - self.gone, initial=0.0))
+        self._others: dict[int, float] = {}
 
     def other(self, k: int) -> float:
         """Return the smaller of bounds 2 and 3 for any k open units; inf where there are none."""
         if self.null.d < 2:  # the trace is the eigenvalue itself
             return float("inf")
+        if k not in self._others:
+            self._others[k] = self._other(k)
+        return self._others[k]
+
+    def _other(self, k: int) -> float:
         table = self.gershgorin
         bound = float(table[k - 1]) if k <= len(table) else np.inf
         # q4 is at least the square of the largest lambda(A_i), and costs more than the other bounds.
-        if np.sqrt(k) * float(np.max(self.lev - self.gone, initial=0.0)) < min(
-            bound, largest_sum(self.lev, k)
-        ):
+        if np.sqrt(k) * self.longest < min(bound, largest_sum(self.lev, k)):
             bound = min(bound, float(np.sqrt(k * self.fourth)))
         return bound + largest_sum(self.gone, k)
 

@@ -38,8 +38,8 @@ from influstat.sets.proofs.leverage_bounds import largest_eigenvalue, vectors
 MOST_DIRECTIONS = 20
 MOST_WORK = 5e7  # units times the square of the matrix's rows
 SAMPLES, NEAR = 600, 0.15  # of y to begin with: this times a normal vector beside 1
-HALVINGS = 40  # of where tau is
-FIRST, LATER = 25, 4  # trials of c
+HALVINGS = 16  # of where tau is: any tau proves it, and near the best one it hardly matters
+FIRST, LATER = 15, 4  # trials of c
 WIDTH = 0.3  # of where c is looked for again
 LARGE, SMALL, FALL = 0.3, 2e-3, 0.75  # e, relative to the top: at first, at last, and from step to step
 HOPE = 0.01  # of the distance to 1: a step that gains less is the last one

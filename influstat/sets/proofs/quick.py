@@ -40,21 +40,22 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
-from influstat.sets.null_fit import NullFit
+from influstat.sets.null_fit import NullFit, lengths
+from influstat.sets.proofs.ball import radii, radius_of
 from influstat.sets.proofs.candidates import Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope, Place
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.remainder import Remainder
-from influstat.sets.proofs.sums import largest_among, largest_sum
+from influstat.sets.proofs.sums import fewest, largest_among, largest_sum
 
 START = 8  # part of what test 1 proves, by which the first step of both tests goes beyond
 FAR = 3.0  # times another bound: so much is not gained by conditioning
 ROUNDS = 6  # of conditioning: each gains less than the one before
 GAIN = 1e-2  # of the radius, below which another round is not worth it
+BUCKETS, MOST_BUCKETS = 2, 16  # radii per factor of e, and in all, for which sums over all rows are made
 ENOUGH = ""  # why a proof succeeded: there is nothing to say
 
 
@@ -76,14 +77,7 @@ class Quick:
     ) -> None:
         self.null, self.place = null, place  # the latter of the envelope, from a similar null fit
         self.leverage = LeverageBounds(null) if leverage is None else leverage  # of the same rows
-        chosen = self.leverage.open
-        self.f, self.B, self.C = null.f[chosen], null.B[chosen], null.C[chosen]
-        self.lengths_B, self.lengths_C = np.linalg.norm(self.B, axis=1), np.linalg.norm(self.C, axis=1)
-        self.units = Candidates(
-            self.f, self.lengths_B, self.lengths_C, self.leverage.lev, null.r2h[chosen], null.x2[chosen]
-        )
-        self.ordered = -np.sort(-self.f)
-        self.sums = np.cumsum(np.maximum(self.ordered, 0.0))
+        self.f = null.of_open(null.f)
         self.limit = ENOUGH  # why the last k was not proven
         self.kind = "score"  # by what the last proof was
         self.remainder = Remainder(null)
@@ -91,8 +85,7 @@ class Quick:
 
     def score_count(self) -> int | None:
         """Return the least k whose k largest f reach N0, None where no k that leaves a unit does."""
-        found = int(np.searchsorted(self.sums, self.null.N0))
-        return found + 1 if found + 1 < len(self.sums) else None
+        return fewest(self.f, self.null.N0)
 
     def largest(self, most: int | None = None) -> int:
         """Return the largest k, at most `most`, of which it is proven that no k units flip the conclusion."""
@@ -173,29 +166,49 @@ class Quick:
         null = self.null
         lam = self.leverage.lev * (1.0 + null.relative) + 2.0 * null.relative
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d)
-        C = self.lengths_C * stretched + null.slack
+        C = self.units.C * stretched + null.slack
         usable = lam < 1.0
-        if null.concordance == 0.0:
-            radius = np.where(usable, C / np.where(usable, 1.0 - lam, 1.0), np.inf)
-        else:
-            radius = np.array(
-                [
-                    self._radius(*pair) or np.inf if pair[1] < 1.0 else np.inf
-                    for pair in zip(C, lam, strict=True)
-                ]
-            )
+        radius = radii(C, lam, self.remainder.bending)
         finite = np.isfinite(radius)
-        curved = self.remainder.curved(float(np.max(radius[finite], initial=0.0)))
+        curved = self._curved_within(radius)
         with np.errstate(invalid="ignore", over="ignore"):
-            second = radius * (self.lengths_B * stretched + null.cross) + radius**2 * curved
+            second = radius * (self.units.B * stretched + null.cross) + radius**2 * curved
             if self.leverage.rows and not null.folded and null.concordance == 0.0:
                 # B_i, C_i and A_i point along z_i: the second-order part has the sign of f_i
-                own = radius * null.cross + self.lengths_B * null.slack / np.where(usable, 1.0 - lam, 1.0)
+                own = radius * null.cross + self.units.B * null.slack / np.where(usable, 1.0 - lam, 1.0)
                 second = np.where(self.f > 0.0, second, own)
             safe = finite & (self.f + second < null.N0 - null.margin)
         return np.asarray(self.leverage.open[~safe])
 
     # -- the parts -----------------------------------------------------------------------------------
+
+    def _curved_within(self, radius: FloatArray) -> FloatArray:
+        """Return what the losses bend within each radius: similar ones have that of their largest."""
+        curved = np.zeros(len(radius))
+        bends = np.isfinite(radius) & (radius > 0.0) & (self.null.concordance > 0.0)
+        places = np.floor(BUCKETS * np.log(radius, out=np.zeros(len(radius)), where=bends))
+        places = np.maximum(places, np.max(places[bends], initial=0.0) - MOST_BUCKETS)
+        for place in np.unique(places[bends]):
+            alike = bends & (places == place)
+            curved[alike] = self.remainder.curved(float(np.max(radius[alike])))
+        return curved
+
+    @cached_property
+    def ordered(self) -> FloatArray:
+        """f, largest first."""
+        return np.asarray(np.sort(self.f)[::-1])
+
+    @cached_property
+    def sums(self) -> FloatArray:
+        """The largest sums of 1, 2, ... of the f."""
+        return np.asarray(np.cumsum(np.maximum(self.ordered, 0.0)))
+
+    @cached_property
+    def units(self) -> Candidates:
+        """What bounds are made of."""
+        null = self.null
+        B, C = (lengths(null.of_open(parts)) for parts in (null.B, null.C))
+        return Candidates(self.f, B, C, self.leverage.lev, null.of_open(null.r2h), null.of_open(null.x2))
 
     def _need(self, ball: Ball) -> float:
         """Return what first and second order together would have to take away, rounded down."""
@@ -215,8 +228,8 @@ class Quick:
             self.limit = f"{k} units may carry all information on the other coefficients"
             return None
 
-        def length(name: str, lengths: FloatArray, squares: FloatArray) -> float:
-            bound = largest_among(lengths, k, given, least, self._near(name))
+        def length(name: str, each: FloatArray, squares: FloatArray) -> float:
+            bound = largest_among(each, k, given, least, self._near(name))
             if null.folded or not lam * largest_sum(squares, k) < FAR**2 * bound**2:
                 return bound
             return min(
@@ -225,7 +238,8 @@ class Quick:
             )
 
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d + k)
-        radius = self._radius(length("C", near.C, near.r2h) * stretched + null.slack, lam + null.relative)
+        C = length("C", near.C, near.r2h) * stretched + null.slack
+        radius = radius_of(C, lam + null.relative, self.remainder.bending)
         if radius is None:
             self.limit = f"the loss bends too much within reach of {k} units"
             return None
@@ -235,23 +249,6 @@ class Quick:
     def _near(self, name: str) -> list[float]:
         """Return where the best multiplier of this sum was last, as a list to write to."""
         return self.near.setdefault(name, [])
-
-    def _radius(self, C: float, lam: float) -> float | None:
-        """Return r of the module's docstring, None where there is none."""
-        bend = self.null.concordance * self.remainder.third
-        if bend == 0.0:
-            return C / (1.0 - lam)
-        if not np.isfinite(bend):
-            return None
-
-        def left(t: float) -> float:
-            return float(-np.expm1(-bend * t) / bend - lam * t - C)
-
-        top = -np.log(lam) / bend if lam > 0.0 else 745.0 / bend
-        if not left(top) > 0.0:
-            return None
-        root = float(brentq(left, 0.0, top, xtol=1e-14 * top)) * (1.0 + 1e-9)
-        return root if left(root) > 0.0 else top
 
     def _demand(self, ball: Ball) -> Demand:
         """Return what test 2 has to exclude."""
@@ -269,4 +266,5 @@ class Quick:
     @cached_property
     def envelope(self) -> Envelope:
         """Test 2 for these units."""
-        return Envelope(self.f, self.B, self.C, self.ordered, self.place)
+        null = self.null
+        return Envelope(self.f, null.of_open(null.B), null.of_open(null.C), self.ordered, self.place)

@@ -40,6 +40,11 @@ class Remainder:
         fourth, _ = quartic([vectors(null.z[p]) * np.sqrt(null.h[p])[:, None] for p in parts], null.d)
         return min(longest, float(np.sqrt(fourth)) * (1.0 + 2.0 * null.relative))
 
+    @property
+    def bending(self) -> float:
+        """C R3: how fast the losses bend away."""
+        return self.null.concordance * self.third
+
     @cached_property
     def longest(self) -> float:
         """Bound on |z| over all rows that are there."""

@@ -15,6 +15,7 @@ all but F
 The root holds all sets of at most k units, so that when all nodes are closed none flips. Any unit may be
 chosen. It is the one with the most of what k' units can take, f and, where leverage is what the certificate
 fails on, leverage: a remote row among the open ones spoils the bounds of all the others, so it goes first.
+Where losses bend it is how far a unit pulls the null fit, |C|, that the certificate fails on.
 
 Floating point is that of the certificate: a node is closed only with its margins, and an answer is a
 candidate until it is refitted.
@@ -33,8 +34,9 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.sets.budget import Budget
-from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.null_fit import NullFit, Problem, lengths, null_fit
 from influstat.sets.proofs.envelope import Place
+from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.quartic import Quartic
 from influstat.sets.proofs.quick import Quick
@@ -43,6 +45,7 @@ from influstat.sets.proofs.sums import largest_sum
 LEVERAGE_MATTERS = 0.3  # of the sum of the k' largest leverages: below, they spoil nothing
 FAR = 0.2  # of the time left, for a step of more than one unit
 EASY = 3  # nodes
+PULL = 10.0  # weight of a unit's pull on the null fit, where losses bend: other weights need more nodes
 MOST_LEVERAGE = 1.5  # at which leverage counts that much more than f
 NO_FIT = "without some of the units there is no fit under the null"
 TIME = "the time was over"
@@ -223,7 +226,7 @@ class _Tree:
     ) -> NullFit | None:
         """Return the null fit; None, which leaves these sets open, where there is none or nothing to ask."""
         try:
-            null = null_fit(self.problem, removed=removed, held=held, start=start)
+            null = without_own_levels(null_fit(self.problem, removed=removed, held=held, start=start))
         except InflustatError:
             self.limit = NO_FIT
             return None
@@ -282,6 +285,9 @@ def _chosen(view: NullFit, k: int) -> int:
     score = f / (largest_sum(f, k) or 1.0)
     if most > LEVERAGE_MATTERS:
         score = score + min(most, MOST_LEVERAGE) * lev / most
+    if view.concordance > 0.0:  # how far the null fit may go decides how much losses bend
+        C = lengths(view.C[units])
+        score = score + PULL * C / (largest_sum(C, k) or 1.0)
     return int(units[np.argmax(score)])
 
 
@@ -289,10 +295,7 @@ def identified(null: NullFit) -> bool:
     """Tell whether the rows that are there determine the quantity, by more than the rounding of xi."""
     design = null.problem.risk.design
     rounding = unit_rounding(design.shape[1]) * design.absolute_dot(np.abs(null.u))
-    stiffness = float(null.h @ null.xi**2) + float(
-        null.u @ null.problem.risk.penalty.hessian(null.theta).dot(null.u)
-    )
-    return stiffness > 16.0 * float(null.h @ rounding**2)
+    return null.stiffness > 16.0 * float(null.h @ rounding**2)
 
 
 def one_left(null: NullFit) -> FloatArray | None:
@@ -313,8 +316,7 @@ def noise(null: NullFit) -> FloatArray:
     """Return what rounding can do to `one_left`, shape (m,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         rest = np.maximum(1.0 - null.lev, 1e-9)
-        lengths_B, lengths_C = np.linalg.norm(null.B, axis=1), np.linalg.norm(null.C, axis=1)
-        lengths_B, lengths_C = lengths_B + null.cross, lengths_C + null.slack
+        lengths_B, lengths_C = lengths(null.B) + null.cross, lengths(null.C) + null.slack
         error = 4.0 * null.relative / rest * (lengths_B * lengths_C) / rest
         moved = (null.cross * lengths_C + null.slack * lengths_B) / rest
     return np.asarray(null.margin + error + moved)

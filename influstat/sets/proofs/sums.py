@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
@@ -10,6 +11,10 @@ from influstat.input.validation import FloatArray
 TRIED = 7  # multipliers: each one proves something, the best of a few is within a percent of the best of all
 AGAIN = 5  # of them around the best of a similar sum
 WIDE, NARROW = 3.5, 1.0  # first steps of the logarithm of the multiplier
+SAMPLED = 1024  # of the values, to guess where the k-th largest is
+FIRST, FURTHER = 512, 4  # values that are sorted to be added up, and how many times more if they do not do
+MANY = 4 * SAMPLED  # values from which a guess costs less than it spares
+SPREADS = 3.0  # standard deviations of a rank in the sample, by which the guess is below
 
 
 def largest_sum(values: FloatArray, k: int) -> float:
@@ -28,14 +33,82 @@ def largest_sum(values: FloatArray, k: int) -> float:
     """
     if k <= 0:
         return 0.0
-    top = values if k >= len(values) else np.partition(values, len(values) - k)[len(values) - k :]
+    top = values if k >= len(values) else _top(values, k)
     return float(np.sum(top, where=top > 0.0)) * (1.0 + unit_rounding(min(k, len(values))))
 
 
-def largest_places(values: FloatArray, k: int) -> FloatArray:
+def kth_largest(values: FloatArray, k: int) -> float:
+    """Return the k-th largest of more than k values."""
+    return float(np.min(_top(values, k)))
+
+
+def fewest(values: FloatArray, need: float) -> int | None:
+    """Return the least k whose k largest values add up to `need`, None where no k short of all does.
+
+    Values at or below 0 are never among them.
+
+    Returns
+    -------
+    int or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from influstat.sets.proofs.sums import fewest
+    >>> fewest(np.array([1.0, -5.0, 2.0]), 2.5), fewest(np.array([1.0, -5.0, 2.0]), 4.0)
+    (2, None)
+    """
+    m = len(values)
+    k = min(FIRST, m)
+    top = values if k == m else _top(values, k)
+    enough = need * (1.0 + unit_rounding(m))  # added up one by one they are no less than need then
+    while k < m and float(np.sum(top)) < enough and float(np.min(top)) > 0.0:
+        k = min(FURTHER * k, m)
+        top = values if k == m else _top(values, k)
+    top = np.sort(top[top > 0.0])[::-1]  # no more than are needed, up to a factor
+    found = int(np.searchsorted(np.cumsum(top), need)) + 1
+    return found if found <= len(top) and found < m else None
+
+
+def largest_places(values: FloatArray, k: int) -> NDArray[np.intp]:
     """Return where the at most k largest values above 0 stand, unsorted."""
-    places = np.arange(len(values)) if k >= len(values) else np.argpartition(values, len(values) - k)[-k:]
+    if k >= len(values):
+        return np.flatnonzero(values > 0.0)
+    near = _near_top(values, k)
+    if near is None:
+        places = np.argpartition(values, len(values) - k)[-k:]
+    else:
+        places = near[np.argpartition(values[near], len(near) - k)[-k:]]
     return np.asarray(places[values[places] > 0.0])
+
+
+def _top(values: FloatArray, k: int) -> FloatArray:
+    """Return the k largest of more than k values, unsorted."""
+    near = _near_top(values, k)
+    some = values if near is None else values[near]
+    return np.asarray(np.partition(some, len(some) - k)[len(some) - k :])
+
+
+def _near_top(values: FloatArray, k: int) -> NDArray[np.intp] | None:
+    """Return where at least the k largest of many values stand, and few others; None where that is unknown.
+
+    The selection of Floyd and Rivest (1975, Communications of the ACM 18): a sample tells about where the
+    k-th largest is, and one comparison leaves out what is below. Where the sample is wrong too few are left.
+
+    Returns
+    -------
+    ndarray of int or None
+    """
+    m = len(values)
+    if m < MANY:
+        return None
+    sample = values[:: m // SAMPLED]
+    expected = k * len(sample) / m
+    rank = int(expected + SPREADS * np.sqrt(expected) + SPREADS)
+    if rank > len(sample) // 2:
+        return None
+    near = np.flatnonzero(values >= np.partition(sample, len(sample) - rank)[len(sample) - rank])
+    return near if len(near) > k else None
 
 
 def largest_among(

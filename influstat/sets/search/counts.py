@@ -11,7 +11,8 @@ from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.leave_out import collect
-from influstat.risks.linear import as_linear
+from influstat.risks.linear import LinearRisk, as_linear
+from influstat.sets.null_fit import NullFit
 from influstat.sets.question import Question
 from influstat.sets.search.without import ALONE, Units
 
@@ -49,12 +50,10 @@ def _rescaled(asked: Question, effects: FloatArray) -> FloatArray | None:
     whole = risk.protocol.carried(risk.total_weight) == 0.0
     alone = whole or risk.penalty.hessian(asked.fit.theta).zero
     if alone and asked.fit.chart is None and asked.units.single and not asked.unproven:
-        h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(asked.fit.theta)))
-        try:
-            anchor = Anchor(risk.design, h, risk.penalty.hessian(asked.fit.theta), give_up=False)
-        except InflustatError:
+        leverages = _leverages(asked, risk)
+        if leverages is None:
             return None
-        left = 1.0 - anchor.leverages[asked.units.members]
+        left = 1.0 - leverages
         return np.where(left > ALONE, effects / np.where(left > ALONE, left, 1.0), 0.0)
     try:
         steps = collect(asked.fit, asked.units, "newton").delta @ asked.a
@@ -63,23 +62,17 @@ def _rescaled(asked: Question, effects: FloatArray) -> FloatArray | None:
     return np.where(np.isnan(steps), 0.0, -asked.sign * steps)
 
 
-def count(effects: FloatArray, distance: float) -> int | None:
-    """Return how many of the largest effects add up to the distance, None where no number short of all does.
-
-    Returns
-    -------
-    int or None
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from influstat.sets.search.counts import count
-    >>> count(np.array([1.0, -5.0, 2.0]), 2.5), count(np.array([1.0, -5.0, 2.0]), 4.0)
-    (2, None)
-    """
-    sums = np.cumsum(np.sort(effects[effects > 0.0])[::-1])
-    found = int(np.searchsorted(sums, distance)) + 1
-    return found if found <= len(sums) and found < len(effects) else None
+def _leverages(asked: Question, risk: LinearRisk) -> FloatArray | None:
+    """Return the leverage of every row, shape (m,); None where there are none."""
+    null = asked.null
+    if risk.quadratic and isinstance(null, NullFit):  # its Hessian is that of the fit: z and xi are all
+        return null.lev + null.x2 / null.stiffness
+    h = risk.rows.weighted(risk.curvatures(asked.fit.theta))
+    try:
+        anchor = Anchor(risk.design, h, risk.penalty.hessian(asked.fit.theta), give_up=False)
+    except InflustatError:
+        return None
+    return anchor.leverages[asked.units.members]
 
 
 def largest_first(effects: FloatArray, k: int) -> Units:

@@ -8,12 +8,9 @@ refitted, with all the inference anew; nothing but refits counts as found.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
@@ -25,49 +22,18 @@ from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.order import CONES
 from influstat.sets.proofs.quick import Quick
-from influstat.sets.proofs.rows import Conclusion, climbed, identified
+from influstat.sets.proofs.rows import climbed, identified
+from influstat.sets.significance.bracket import Bracket, Searched, Units
 from influstat.sets.significance.model_based import Lose
 from influstat.sets.significance.pulled import Pulled
 
-Units = NDArray[np.intp]
 PARTS = (1.0, 0.85, 1.15, 0.7)  # of the balance between D0 and RSS: tau of the cones
 MOST_NUISANCES = 4  # of cones for significance, which have twice as many multipliers
 FAILURES = 3  # sizes in a row without a set, at which the search stops
 TURNS = 12  # of one alternation: it repeats itself after a few
+MOST_ALONE = 200  # units that are refitted one by one where nothing is proven
 THINNED = 40  # units of a set that are tried alone
 SEARCHING = 0.5  # share of the budget for the search; the rest is for proofs
-
-
-class Searched(Conclusion, Protocol):
-    """A conclusion that can be searched as well as proven."""
-
-    def taken(self, null: NullFit) -> FloatArray:
-        """Return what each unit, removed or not, takes away from it to first order."""
-
-
-@dataclass(eq=False)
-class Bracket:
-    """What is known so far of one significance.
-
-    Attributes
-    ----------
-    lower, proof, limit, nodes
-        As in `Breakdown`.
-    best : ndarray of int or None
-        The smallest set found, refitted.
-    value : float
-        The limit without it.
-    searched : Budget or None
-        The time that the search had; None where there was none.
-    """
-
-    lower: int = 1
-    proof: str = "none"
-    limit: str = ""
-    nodes: int = 0
-    best: Units | None = None
-    value: float = np.nan
-    searched: Budget | None = None
 
 
 class Bracketing:
@@ -86,6 +52,8 @@ class Bracketing:
         where it is above 0; nan where there is none.
     effects : ndarray, shape (m,), or None
         What each unit's removal takes off that limit, to first order.
+    free : ndarray of int
+        The units that may leave: those of weight above 0.
     most : int
         The largest sets that are looked at.
     budget : Budget
@@ -101,12 +69,14 @@ class Bracketing:
         unproven: str,
         limit_without: Callable[[Units], float],
         effects: FloatArray | None,
+        free: Units,
         most: int,
         budget: Budget,
         called: str,
     ) -> None:
         self.problem, self.conclusion, self.effects = problem, conclusion, effects
-        self.limit_without, self.most, self.budget, self.called = limit_without, most, budget, called
+        self.limit_without, self.free, self.most = limit_without, free, most
+        self.budget, self.called = budget, called
         self.known = Bracket(limit=unproven)
         self.null: NullFit | None = None
         if problem is not None and conclusion is not None:
@@ -232,11 +202,14 @@ class Bracketing:
         if self.null is None or self.conclusion is None:
             for order in orders:
                 self._prefix(order, budget)
+            self._by_refits(budget)
             self._thin(budget)
             return
         orders.append(np.argsort(-self.conclusion.taken(self.null), kind="stable"))
         for order in orders:
             self._prefix(order, budget)
+        if not self.provable:  # then all that follows stands in for the true limit
+            self._by_refits(budget.part(SEARCHING))
         starts, failures = [self._greedy(budget)], 0
         k = max(self.known.lower, 1)
         while self.upper is None and k < self.most and not budget.out:
@@ -257,6 +230,22 @@ class Bracketing:
             if self.upper != before:
                 return True
         return False
+
+    def _by_refits(self, budget: Budget) -> None:
+        """Remove one unit after the other, each time the one whose refit leaves the limit lowest."""
+        gone = np.zeros(0, dtype=np.intp)
+        left = self.free if len(self.free) <= MOST_ALONE else self.free[:0]
+        while len(left) and len(gone) + 1 < min(self._flips, self.most + 1):
+            limits = np.full(len(left), np.inf)
+            for j, unit in enumerate(left):
+                if budget.out:
+                    return
+                value = self.limit_without(np.append(gone, unit))
+                limits[j] = np.inf if np.isnan(value) else value
+            best = int(np.argmin(limits))
+            gone, left = np.append(gone, left[best]), np.delete(left, best)
+            if limits[best] == np.inf or self.offer(gone):
+                return
 
     def _thin(self, budget: Budget) -> None:
         """Leave units of the best set in, one after the other, as long as it still falls."""

@@ -13,10 +13,12 @@ from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
+from influstat.sets.proofs.sums import fewest
 from influstat.sets.question import Question, coefficient_of, labels_of, signed_question
 from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
-from influstat.sets.search.counts import Counts, count
-from influstat.sets.significance.answer import Bracketing, Searched
+from influstat.sets.search.counts import Counts
+from influstat.sets.significance.answer import Bracketing
+from influstat.sets.significance.bracket import Searched
 from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.pulled import Pulled
 from influstat.sets.significance.robust import RobustLose, RobustReference
@@ -112,12 +114,13 @@ def significance_breakdown(
     def limit_without(units: NDArray[np.intp]) -> float:
         return limit.turned(judge.limits(asked.units.take(units).members, position))
 
-    total = int(np.sum(asked.units.sums(fit.risk.weights) > 0.0))
+    free = np.flatnonzero(asked.units.sums(fit.risk.weights) > 0.0)
+    total = len(free)
     most = total - 1 if largest is None else min(largest, total - 1)
     changes = judge.effects(position)
     effects = None if changes is None else -limit.side * asked.units.sums(changes[int(upper)])
     called = f"significance of {name}"
-    work = Bracketing(asked.problem, conclusion, unproven, limit_without, effects, most, budget, called)
+    work = Bracketing(asked.problem, conclusion, unproven, limit_without, effects, free, most, budget, called)
     known = work.run(search)
     zero = np.zeros(len(asked.units))
     side, best = "upper" if upper else "lower", known.best
@@ -129,7 +132,7 @@ def significance_breakdown(
         side="above" if limit.side > 0 else "below",
         units=units,
         total=total,
-        counts={} if effects is None else {"first_order": count(effects, abs(limits[int(upper)]))},
+        counts={} if effects is None else {"first_order": fewest(effects, abs(limits[int(upper)]))},
         upper=None if best is None else len(best),
         removed=labels_of(asked.units, [] if best is None else best),
         positions=np.zeros(0, dtype=np.intp) if best is None else best,

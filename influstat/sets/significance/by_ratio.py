@@ -15,10 +15,12 @@ from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.rows import identified
+from influstat.sets.proofs.sums import fewest
 from influstat.sets.question import Question, coefficient_of, labels_of, signed_question
 from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
-from influstat.sets.search.counts import Counts, count
-from influstat.sets.significance.answer import Bracketing, Searched
+from influstat.sets.search.counts import Counts
+from influstat.sets.significance.answer import Bracketing
+from influstat.sets.significance.bracket import Searched
 from influstat.sets.significance.likelihood_ratio import Ratio, RatioGain, RatioLose, RatioOppose
 from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.squares import Reference
@@ -112,13 +114,14 @@ def ratio_breakdown(
     holds = not opposite and side == asked.sign
     conclusion = _conclusion(judge, problem, ratio, holds, opposite)
     limit_without = _limits(asked, judge, at, side)
-    total = int(np.sum(asked.units.sums(fit.risk.weights) > 0.0))
+    free = np.flatnonzero(asked.units.sums(fit.risk.weights) > 0.0)
+    total = len(free)
     most = total - 1 if largest is None else min(largest, total - 1)
     # d(root) = d(L) / (2 root), and a unit takes two times its part of L with it.
     parts = null.units.sums(ratio.parts(null)[0]) / (judge.dispersion or _variance(null, ratio))
     effects = side * asked.sign * parts / max(abs(value), HALF)
     called = f"significance of {name}"
-    work = Bracketing(problem, conclusion, asked.unproven, limit_without, effects, most, budget, called)
+    work = Bracketing(problem, conclusion, asked.unproven, limit_without, effects, free, most, budget, called)
     known = work.run(search)
     best = known.best
     upper = None if best is None else len(best)
@@ -132,7 +135,7 @@ def ratio_breakdown(
         side="above" if side > 0 else "below",
         units=units,
         total=total,
-        counts={"first_order": count(effects, abs(value - at))},
+        counts={"first_order": fewest(effects, abs(value - at))},
         upper=upper,
         removed=labels_of(asked.units, [] if best is None else best),
         positions=np.zeros(0, dtype=np.intp) if best is None else best,

@@ -218,7 +218,7 @@ class Functional(Ranked):
         >>> import influstat as ist
         >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
         >>> found = ist.functional(fit, lambda theta: theta[0] ** 3).breakdown(at=0.0)
-        >>> found.upper, found.lower, found.limit[:8]
+        >>> found.upper, found.lower, found.to_frame().loc["lower", "status"][:8]
         (2, 1, 'no proof')
         """
         k = _position(which, self.labels)

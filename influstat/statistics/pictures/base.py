@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from influstat.errors import InvalidArgument
-from influstat.input.printing import short
+from influstat.input.printing import as_drawn, short
 from influstat.input.settings import text
 from influstat.input.validation import FloatArray
 from influstat.input.warning import unsaid
@@ -60,9 +62,11 @@ class Pictures:
         return f"plots of {self._fit!r}: {', '.join(f'.{name}()' for name in pictures)}"
 
     def _columns(self, *names: str) -> list[FloatArray]:
-        """Return columns of the diagnostics, each of shape (n,)."""
+        """Return columns of the diagnostics, each of shape (n,), or raise where no row has all of them."""
         frame = self._diagnostics(*names)
-        return [frame[name].to_numpy() for name in names]
+        columns = [frame[name].to_numpy() for name in names]
+        require_some(*columns)
+        return columns
 
     def _diagnostics(self, *names: str) -> Any:
         """Return the diagnostics of these names, or raise with a picture that every fit has."""
@@ -81,16 +85,31 @@ class Pictures:
             return self._columns(name)[0], NAMES[name], name
         if name in P_VALUES:
             with self._another():
-                return outlier_test(self._fit)[name].to_numpy(), P_VALUES[name], name
+                found = outlier_test(self._fit)[name].to_numpy()
+            require_some(found)
+            return found, P_VALUES[name], name
         for kind, prefix in PER_COEFFICIENT.items():
             known = [prefix + one for one in self._fit.names]
             if known.count(name) == 1:
                 k = known.index(name)
                 values = self._diagnostics(kind).to_numpy()[:, k]
-                return values, f"{kind.upper()} of {self._fit.names[k]}", kind
+                require_some(values)
+                return values, f"{kind.upper()} of {as_drawn(self._fit.names[k])}", kind
         measures = ", ".join([*SINGLE, *P_VALUES])
         need = f"be one of {measures}, or dfb_ or dfbeta_ before the name of one coefficient"
         raise InvalidArgument("measure", need, f"is {short(name)}", "Pass one of these.")
+
+
+def require_some(*columns: FloatArray) -> None:
+    """Raise where every row has a nan in one of the columns, each of shape (n,) or (n, k)."""
+    if np.isnan(np.column_stack(columns)).any(axis=1).all():
+        raise InvalidArgument(
+            "fit",
+            "have a row whose measures exist, to be drawn",
+            "has none",
+            "A row has none where its leverage is 1, or where no degrees of freedom are left without it: use "
+            "fewer columns or a penalty.",
+        )
 
 
 @contextmanager

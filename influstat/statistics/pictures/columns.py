@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from influstat.errors import Unsupported
+from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
+from influstat.input.printing import as_drawn
 from influstat.input.settings import flag
 from influstat.input.validation import whole_number
 from influstat.losses.base import constant_second
@@ -44,12 +45,8 @@ class ColumnPictures(Pictures):
             Name or position of the coefficient.
         names : int
             How many rows of largest pull on the line are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -76,14 +73,15 @@ class ColumnPictures(Pictures):
         ('response | others', 3.5)
         """
         names, j = whole_number("names", names, at_least=0), position_of(self._fit, column, "column")
-        x, y = added_variable(self._fit, j)
+        with self._another():
+            x, y = added_variable(self._fit, j)
         squared = constant_second(require_linear(self._fit.risk, "residuals").loss) is not None
         with drawing() as plots:
             drawn: Axes = plots.coefficient_slope(
                 x,
                 y,
                 float(self._fit.theta[j]),
-                xlabel=f"{self._fit.names[j]} | others",
+                xlabel=f"{as_drawn(self._fit.names[j])} | others",
                 ylabel="response | others" if squared else "working response | others",
                 row_labels=self._fit.row_labels,
                 names=names,
@@ -113,12 +111,8 @@ class ColumnPictures(Pictures):
             Draw the local mean (lowess with two thirds of the rows).
         names : int
             How many rows of largest pull on the line are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -144,13 +138,14 @@ class ColumnPictures(Pictures):
         """
         names, j = whole_number("names", names, at_least=0), position_of(self._fit, column, "column")
         smooth = flag("smooth", smooth)
-        x, y = partial_residuals(self._fit, j)
+        with self._another():
+            x, y = partial_residuals(self._fit, j)
         with drawing() as plots:
             drawn: Axes = plots.coefficient_slope(
                 x,
                 y,
                 float(self._fit.theta[j]),
-                xlabel=self._fit.names[j],
+                xlabel=as_drawn(self._fit.names[j]),
                 ylabel="component + residual",
                 smooth=smooth,
                 row_labels=self._fit.row_labels,
@@ -180,12 +175,8 @@ class ColumnPictures(Pictures):
             As for `Fit.report`, whose table this draws.
         names : int
             How many rows or groups have a line.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -237,12 +228,8 @@ class ColumnPictures(Pictures):
             As for `Fit.leave_groups_out`.
         names : int
             How many groups that move it most are marked and, where there is room, named.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -274,12 +261,12 @@ class ColumnPictures(Pictures):
         if np.isnan(removal.delta[:, j]).any():  # other coefficients are not drawn
             announced(removal)
         limit = None
-        with suppress(Unsupported):
+        with suppress(InvalidArgument):  # no variance, or no more rows than coefficients
             limit = float(inference(fit).table.standard_errors[j])
         with drawing() as plots:
             drawn: Axes = plots.influence_index(
                 removal.delta[:, j],
-                name=f"change of {fit.names[j]}",
+                name=f"change of {as_drawn(fit.names[j])}",
                 row_labels=np.array(list(map(label_name, removal.labels)), dtype=object),
                 names=names,
                 threshold=limit,

@@ -43,12 +43,8 @@ class FactorPictures(Pictures):
             Its offset.
         names : int
             How many rows of largest \|I\| are named in each panel, where there is room.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from influstat.statistics.pictures.factors import FactorPictures
 from influstat.statistics.pictures.influences import InfluencePictures
-from influstat.statistics.pictures.levels import LevelPictures
 from influstat.statistics.pictures.losses import LossPictures
 from influstat.statistics.pictures.panels import PanelPictures
 
 
-class FitPlots(PanelPictures, LevelPictures, InfluencePictures, FactorPictures, LossPictures):
+class FitPlots(PanelPictures, InfluencePictures, FactorPictures, LossPictures):
     """The standard pictures of a fit; `fit.plot` is one of these.
 
-    Every picture takes `names` (how many rows to name), `title`, `size` (width and height of a new figure in
-    inches) and `ax` (where to draw), and returns the Axes. A row whose number is nan is left out, and how
-    many are is written below the axis. The functions of `influstat.plots` draw the same from plain arrays.
+    Every picture takes the `names`, `title`, `size` and `ax` of `influstat.plots`, whose functions draw the
+    same from plain arrays, and returns the Axes.
 
     Examples
     --------

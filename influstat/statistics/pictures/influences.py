@@ -47,12 +47,8 @@ class InfluencePictures(Pictures):
             Offsets of the test rows.
         names : int
             How many of the largest changes are marked and, where there is room, named.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -113,12 +109,8 @@ class InfluencePictures(Pictures):
             Offsets of the test rows.
         names : int
             How many rows of largest influence are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -182,12 +174,8 @@ class InfluencePictures(Pictures):
             Height and width of a picture; square when left out and `images` does not tell.
         names : int
             How many of each are drawn.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------

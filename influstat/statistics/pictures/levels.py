@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
-from influstat.input.printing import short
+from influstat.input.printing import as_drawn, short
 from influstat.input.validation import whole_number
 from influstat.statistics.categorical import categorical
 from influstat.statistics.partial import working
@@ -41,17 +41,13 @@ class LevelPictures(Pictures):
             with, or one label per row, at most 40 kinds.
         names : int
             How many rows of largest residual are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
         Axes
-            The effect of a level, a black line, is what the columns that are the same in all its rows add up
+            The effect of a level, a thick line, is what the columns that are the same in all its rows add up
             to, the constant left out: 0 for the level that others are compared with. Columns that differ
             within a level, such as interactions, have no part in it. Points are the effect plus the working
             residual, which for a GLM is in the units of the linear predictor. Levels stand in the order of a
@@ -75,7 +71,8 @@ class LevelPictures(Pictures):
         ['no', 'yes']
         """
         names, fit = whole_number("names", names, at_least=0), self._fit
-        found, left = categorical(fit, factor), working(fit)
+        with self._another():
+            found, left = categorical(fit, factor), working(fit)
         for j in found.columns:
             position_of(fit, int(j), "factor")  # refuses what the rows do not determine
         effects = found.values @ fit.theta[found.columns]
@@ -88,7 +85,7 @@ class LevelPictures(Pictures):
                 [called[k] for k in found.level],
                 left.residuals + effects[found.level],
                 effects=dict(zip(called, effects.tolist(), strict=True)),
-                level_name=factor if isinstance(factor, str) else "level",
+                level_name=as_drawn(factor) if isinstance(factor, str) else "level",
                 row_labels=fit.row_labels,
                 names=names,
                 title=title,

@@ -51,12 +51,8 @@ class LossPictures(Pictures):
             Offsets of the test rows.
         names : int
             How many rows of largest error are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -123,12 +119,8 @@ class LossPictures(Pictures):
             Panels beside each other in a new figure.
         names : int
             How many rows of largest error are named in each panel, where there is room.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------
@@ -201,12 +193,8 @@ class LossPictures(Pictures):
             Panels beside each other in a new figure.
         names : int
             How many removals of largest error are named in each panel, where there is room.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------

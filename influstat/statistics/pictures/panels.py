@@ -7,19 +7,16 @@ from typing import Any
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.settings import entries, flag, optional_text
+from influstat.input.settings import entries, optional_text
 from influstat.input.validation import whole_number
-from influstat.risks.linear import require_linear
-from influstat.statistics.partial import partial_residuals
 from influstat.statistics.pictures.base import drawing
-from influstat.statistics.pictures.columns import ColumnPictures
 from influstat.statistics.pictures.residuals import MOST, ResidualPictures
-from influstat.statistics.pictures.rows import RowPictures
+from influstat.statistics.pictures.slopes import SlopePictures
 
 MEASURES = ("cooks_d", "student_resid", "bonferroni", "hat_diag")
 
 
-class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
+class PanelPictures(ResidualPictures, SlopePictures):
     """Figures of several pictures."""
 
     def overview(
@@ -40,12 +37,8 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
             As for `qq`.
         names : int
             How many rows are named in each panel, where there is room.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------
@@ -111,12 +104,8 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
             Whose thresholds are drawn, as `Fit.flags` has them; None for no lines.
         names : int
             How many of the largest are marked and, where there is room, named, in each panel.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per panel.
 
         Returns
         -------
@@ -157,136 +146,4 @@ class PanelPictures(RowPictures, ResidualPictures, ColumnPictures):
             first, *notes = one.get_xlabel().split("\n")
             if one is not axes[-1] and first == "row":  # said once, below the last
                 one.set_xlabel("\n".join(notes))
-        return axes
-
-    def added_variables(
-        self,
-        coefficients: Any = None,
-        *,
-        columns: int = 2,
-        names: int = 2,
-        title: str | None = None,
-        size: Any = None,
-        ax: Any = None,
-    ) -> NDArray[Any]:
-        r"""Draw what each column adds, a panel per coefficient.
-
-        Parameters
-        ----------
-        coefficients : list of str or int, optional
-            Names or positions; all that the rows determine but the constant when left out, if these are at
-            most 24.
-        columns : int
-            Panels beside each other in a new figure.
-        names : int
-            How many rows of largest pull on the line are named in each panel, where there is room.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
-
-        Returns
-        -------
-        ndarray of Axes
-            Each as `added_variable` draws it, in the order of the coefficients.
-
-        Raises
-        ------
-        Unsupported
-            The risk has no linear predictor.
-        InvalidArgument, InvalidType
-            There is no such coefficient, they are too many, the rows do not determine one, or an argument is
-            not as above.
-
-        Examples
-        --------
-        >>> import influstat as ist
-        >>> X = [[1.0, 0.0, 3.0], [1.0, 1.0, 1.0], [1.0, 2.0, 2.0], [1.0, 5.0, 0.0]]
-        >>> fit = ist.Ridge(lam=0.0).fit(X, [1.0, 3.0, 8.0, 9.0], names=["one", "x", "z"])
-        >>> [ax.get_xlabel().partition("\n")[0] for ax in fit.plot.added_variables()]
-        ['x | others', 'z | others']
-        """
-        chosen, names = self._sloped(coefficients), whole_number("names", names, at_least=0)
-        axes = self._panels(len(chosen), columns, title, size, ax)
-        for one, k in zip(axes, chosen, strict=True):
-            self.added_variable(k, names=names, ax=one)
-        return axes
-
-    def component_residuals(
-        self,
-        coefficients: Any = None,
-        *,
-        smooth: bool = True,
-        columns: int = 2,
-        names: int = 2,
-        title: str | None = None,
-        size: Any = None,
-        ax: Any = None,
-    ) -> NDArray[Any]:
-        r"""Draw each column against its component plus residual, a panel per coefficient.
-
-        Parameters
-        ----------
-        coefficients : list of str or int, optional
-            Names or positions; all that the rows determine but the constant when left out, if these are at
-            most 24.
-        smooth : bool
-            Draw the local means (lowess with two thirds of the rows).
-        columns : int
-            Panels beside each other in a new figure.
-        names : int
-            How many rows of largest pull on the line are named in each panel, where there is room.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per panel.
-
-        Returns
-        -------
-        ndarray of Axes
-            Each as `component_residual` draws it, in the order of the coefficients.
-
-        Raises
-        ------
-        Unsupported
-            The risk has no linear predictor.
-        InvalidArgument, InvalidType
-            There is no such coefficient, they are too many, the rows do not determine one, or an argument is
-            not as above.
-
-        Examples
-        --------
-        >>> import influstat as ist
-        >>> X = [[1.0, 0.0, 3.0], [1.0, 1.0, 1.0], [1.0, 2.0, 2.0], [1.0, 5.0, 0.0]]
-        >>> fit = ist.Ridge(lam=0.0).fit(X, [1.0, 3.0, 8.0, 9.0], names=["one", "x", "z"])
-        >>> [ax.get_xlabel().partition("\n")[0] for ax in fit.plot.component_residuals()]
-        ['x', 'z']
-        """
-        smooth = flag("smooth", smooth)
-        chosen, names = self._sloped(coefficients), whole_number("names", names, at_least=0)
-        axes = self._panels(len(chosen), columns, title, size, ax)
-        for one, k in zip(axes, chosen, strict=True):
-            self.component_residual(k, smooth=smooth, names=names, ax=one)
-        return axes
-
-    def _sloped(self, coefficients: Any) -> list[int]:
-        """Return the positions of the coefficients to draw: when left out, all but that of a constant."""
-        risk = require_linear(self._fit.risk, "residuals")
-        chosen = self._coefficients(coefficients)
-        if coefficients is None and len(chosen) > 1:
-            chosen = [k for k in chosen if k != risk.design.constant_column]
-        for k in chosen:
-            partial_residuals(self._fit, k)  # what is refused is refused before a figure is made
-        return chosen
-
-    def _panels(self, count: int, columns: Any, title: Any, size: Any, ax: Any) -> NDArray[Any]:
-        """Return the axes of a figure of panels."""
-        beside, title = whole_number("columns", columns, at_least=1), optional_text("title", title)
-        with drawing() as plots:
-            axes: NDArray[Any] = plots.base.several_axes(ax, count, columns=beside, height=3.2, size=size)
-            plots.base.figure_title(axes, title)
         return axes

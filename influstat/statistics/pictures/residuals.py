@@ -13,7 +13,7 @@ from influstat.losses.base import constant_second
 from influstat.risks.linear import require_linear
 from influstat.statistics.diagnostics import RESIDUALS
 from influstat.statistics.envelope import residual_quantiles
-from influstat.statistics.pictures.base import NAMES, Pictures, drawing
+from influstat.statistics.pictures.base import NAMES, Pictures, drawing, require_some
 from influstat.statistics.residuals import has_deviance
 
 if TYPE_CHECKING:
@@ -49,12 +49,8 @@ class ResidualPictures(Pictures):
             Draw the local mean of the residuals (lowess with two thirds of the rows).
         names : int
             How many rows of largest absolute residual are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -82,7 +78,8 @@ class ResidualPictures(Pictures):
         ('linear predictor', 'deviance residual')
         """
         names, smooth = whole_number("names", names, at_least=0), flag("smooth", smooth)
-        risk = require_linear(self._fit.risk, "residuals")
+        with self._another():
+            risk = require_linear(self._fit.risk, "residuals")
         if kind is None:
             kind = "resid_deviance" if has_deviance(risk.loss) else "resid_response"
         kind = choice("kind", kind, KINDS)
@@ -123,12 +120,8 @@ class ResidualPictures(Pictures):
             Draw the local mean (lowess with two thirds of the rows): where it rises, so does the spread.
         names : int
             How many of the largest are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -156,7 +149,8 @@ class ResidualPictures(Pictures):
         'root of |standardised residual|'
         """
         names, smooth = whole_number("names", names, at_least=0), flag("smooth", smooth)
-        risk = require_linear(self._fit.risk, "residuals")
+        with self._another():
+            risk = require_linear(self._fit.risk, "residuals")
         squared = constant_second(risk.loss) is not None
         (values,) = self._columns("standard_resid_deviance")
         with drawing() as plots:
@@ -198,12 +192,8 @@ class ResidualPictures(Pictures):
             Of the simulation.
         names : int
             How many rows of largest absolute residual are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -240,6 +230,7 @@ class ResidualPictures(Pictures):
         seed = whole_number("seed", seed, at_least=0)
         with self._another():
             found = residual_quantiles(self._fit, simulations=many, level=share, seed=seed)
+        require_some(found.residuals)
         note = f"(band: {100.0 * share:g} % of {found.simulations} simulations; orange: outside)"
         with drawing() as plots:
             drawn: Axes = plots.residual_quantiles(

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
+from influstat.input.printing import as_drawn
 from influstat.input.settings import entries
 from influstat.input.validation import choice, whole_number
 from influstat.statistics.flags import RULES, rules_of
-from influstat.statistics.pictures.base import NAMES, P_VALUES, Pictures, drawing
+from influstat.statistics.pictures.base import NAMES, P_VALUES, Pictures, drawing, require_some
 from influstat.statistics.reporting import position_of
 
 if TYPE_CHECKING:
@@ -34,12 +35,8 @@ class RowPictures(Pictures):
         ----------
         names : int
             How many rows of largest Cook's distance are coloured and, where there is room, named.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -106,12 +103,8 @@ class RowPictures(Pictures):
             None for no line.
         names : int
             How many of the largest are marked and, where there is room, named.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -179,12 +172,8 @@ class RowPictures(Pictures):
             How many of the largest are marked and, where there is room, named, in each panel.
         columns : int
             Panels beside each other in a new figure.
-        title : str, optional
-            Above the figure.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : sequence of Axes, optional
-            One per coefficient.
+        title, size, ax
+            As for all pictures: see `influstat.plots`; one Axes per coefficient.
 
         Returns
         -------
@@ -215,9 +204,10 @@ class RowPictures(Pictures):
         chosen = self._coefficients(coefficients)
         limit, name = self._limit("dfbetas", rules)
         table = self._diagnostics("dfbetas").to_numpy()
+        require_some(table[:, chosen])
         with drawing() as plots:
             drawn: NDArray[Any] = plots.influence_panels(
-                {self._fit.names[k]: table[:, k] for k in chosen},
+                {as_drawn(self._fit.names[k]): table[:, k] for k in chosen},
                 row_labels=self._fit.row_labels,
                 names=names,
                 threshold=limit,
@@ -238,12 +228,8 @@ class RowPictures(Pictures):
         ----------
         names : int
             How many rows of largest Cook's distance are named, where there is room.
-        title : str, optional
-            Above the axes.
-        size : pair of float, optional
-            Width and height of a new figure in inches.
-        ax : Axes, optional
-            Where to draw.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
 
         Returns
         -------
@@ -302,13 +288,22 @@ class RowPictures(Pictures):
         """Return the positions of the coefficients to draw, or raise."""
         fit = self._fit
         if coefficients is None:
-            chosen = [k for k, name in enumerate(fit.names) if name not in fit.lost]
+            chosen = self._determined()
         else:
             given = entries("coefficients", coefficients)
             chosen = [position_of(fit, one, f"coefficients[{k}]") for k, one in enumerate(given)]
-        names = {fit.names[k] for k in chosen}
-        if not 0 < len(chosen) <= MOST_PANELS or len(names) < len(chosen):
-            was = f"names {len(chosen)}, {len(names)} of them with names of their own"
-            need = f"name 1 to {MOST_PANELS} coefficients, once each"
-            raise InvalidArgument("coefficients", need, was, 'Pass a list such as ["age"].')
+        require_few([fit.names[k] for k in chosen])
         return chosen
+
+    def _determined(self) -> list[int]:
+        """Return the positions of the coefficients that the rows determine."""
+        return [k for k, name in enumerate(self._fit.names) if name not in self._fit.lost]
+
+
+def require_few(chosen: list[str]) -> None:
+    """Raise where the coefficients to draw are none, too many for one figure, or share a name."""
+    names = set(chosen)
+    if not 0 < len(chosen) <= MOST_PANELS or len(names) < len(chosen):
+        was = f"names {len(chosen)}, {len(names)} of them with names of their own"
+        need = f"name 1 to {MOST_PANELS} coefficients, once each"
+        raise InvalidArgument("coefficients", need, was, 'Pass a list such as ["age"].')

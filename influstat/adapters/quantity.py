@@ -1,0 +1,50 @@
+"""A number that a library says of its own fit, beside the one that its data and coefficients give here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+SUMS = 1e-6  # of a log-likelihood or deviance, and of each row's unit: a fit's last iteration moves it less
+ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of the terms of a linear predictor
+CHANGED = "Its data, weights or coefficients were changed after the fit, or this number was"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number of the library and ours, and how far apart they may be.
+
+    Attributes
+    ----------
+    name : str
+        As the library calls it.
+    theirs, ours, room : float
+        Theirs, ours, and the difference that rounding and the fit's last iteration explain.
+    cause : str
+        What makes them differ, as a sentence without its end.
+    """
+
+    name: str
+    theirs: float
+    ours: float
+    room: float
+    cause: str = CHANGED
+
+    @property
+    def same(self) -> bool:
+        """Whether the two are the same number; what is not finite there says nothing."""
+        comparable = np.isfinite(self.theirs) and np.isfinite(self.ours) and np.isfinite(self.room)
+        return not comparable or abs(self.theirs - self.ours) <= self.room
+
+
+def said(get: Callable[[], Any]) -> float:
+    """Return a number of the library, nan where it has none."""
+    try:
+        with np.errstate(all="ignore"):
+            value = get()
+        return float(np.squeeze(np.asarray(value, dtype=np.float64)))
+    except (AttributeError, NotImplementedError, TypeError, ValueError, KeyError, IndexError):
+        return np.nan

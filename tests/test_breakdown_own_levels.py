@@ -1,0 +1,151 @@
+"""Clusters that take dummies of their own along: breakdowns are those of what is demeaned within levels."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import influstat as ist
+from influstat.errors import InflustatError
+from influstat.sets.null_fit import null_fit
+from influstat.sets.proofs import factor
+from influstat.sets.proofs.factor import without_own_levels
+from influstat.sets.question import coefficient_of, question
+from tests import tolerance
+from tests.breakdown_cases import least_squares
+from tests.budget import examples
+
+pytestmark = pytest.mark.usefixtures("own_seconds")
+
+SEEDS = st.integers(0, 10**6)
+LAYOUTS = [
+    "dummies and constant",
+    "all dummies",
+    "finer levels",
+    "years too",
+    "some clusters",
+    "coarser levels",
+]
+
+
+def indicators(label):
+    return (label[:, None] == np.unique(label)) * 1.0
+
+
+def drawn(seed, layout, clusters=7, rows=4, effect=0.4, *, weights=False, d=1):
+    """Return a fit whose last column is in question, and the cluster of each row."""
+    rng = np.random.default_rng(seed)
+    owner = np.repeat(np.arange(clusters), rows)
+    place = np.tile(np.arange(rows), clusters)
+    n = len(owner)
+    levels = {
+        "finer levels": owner * 2 + place // 2,
+        "some clusters": np.minimum(owner, clusters - 3),
+        "coarser levels": owner // 2,
+    }.get(layout, owner)
+    columns = [indicators(levels)] if layout == "all dummies" else [np.ones(n), indicators(levels)[:, 1:]]
+    if layout == "some clusters":  # the last of them, several clusters together, is no level of a cluster
+        columns = [np.ones(n), indicators(levels)[:, :-1]]
+    if layout == "years too":
+        columns.append(indicators(place)[:, 1:])
+    x = rng.normal(size=n) + rng.normal(size=clusters)[owner]
+    columns += [100.0 + rng.normal(size=(n, d)), x]
+    y = effect * x + rng.normal(size=clusters)[owner] + rng.standard_t(3.0, n)
+    order = rng.permutation(n)
+    w = rng.choice([0.5, 1.0, 3.0], n) if weights else np.ones(n)
+    X = np.column_stack(columns)[order]
+    try:
+        return ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y[order], weights=w)), owner[order]
+    except InflustatError:
+        return assume(False)
+
+
+def smallest(fit, owner, at=0.0):
+    """Return the fewest clusters without which the last coefficient is at `at` or beyond, None for none."""
+    a, labels = np.eye(len(fit.theta))[-1], np.unique(owner)
+    sign = np.sign(fit.theta[-1] - at)
+    for k in range(1, len(labels)):
+        for gone in combinations(labels, k):
+            left = np.where(np.isin(owner, gone), 0.0, fit.risk.weights)
+            value = least_squares(fit.risk, left, a)
+            if value is not None and sign * (value - at) <= 0.0:
+                return k
+    return None
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@given(seed=SEEDS, weights=st.booleans(), d=st.integers(0, 2), far=st.sampled_from([0.3, 1.0, 1.5]))
+@examples(10, deadline=None)
+def test_no_clusters_below_what_is_proven_flip(layout, seed, weights, d, far):
+    fit, owner = drawn(seed, layout, weights=weights, d=d)
+    at = float(fit.theta[-1]) * (1.0 - far)
+    answer = fit.breakdown(-1, at=at, groups=owner, budget_seconds=0.5)
+    true = smallest(fit, owner, at)
+    assert answer.lower <= (7 if true is None else true)
+    if answer.upper is not None:
+        assert true is not None
+        assert true <= answer.upper
+
+
+@pytest.mark.parametrize("layout", ["dummies and constant", "all dummies", "finer levels"])
+@pytest.mark.parametrize("seed", range(4))
+def test_own_dummies_are_no_obstacle(layout, seed):
+    fit, owner = drawn(seed, layout)
+    true = smallest(fit, owner)
+    answer = fit.breakdown(-1, groups=owner, budget_seconds=2.0)
+    assert answer.upper == true
+    assert answer.lower == (7 if true is None else true)
+    reach = fit.reach(-1, k=2, groups=owner, budget_seconds=2.0)
+    assert np.isfinite(reach.proven).all()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS[:4])
+def test_the_score_is_that_of_what_is_demeaned(layout):
+    fit, owner = drawn(1, layout, d=2)
+    problem = question(fit, *coefficient_of(fit, -1), groups=owner).problem
+    null = without_own_levels(null_fit(problem))
+    levels = {"finer levels": 14}.get(layout, 7)
+    assert null.d == len(fit.theta) - 1 - levels
+    gone = np.isin(owner, [1, 4])
+    A = (null.z[gone] * null.h[gone, None]).T @ null.z[gone]
+    inner = np.linalg.solve(np.eye(null.d) - A, null.C[[1, 4]].sum(axis=0))
+    N = null.N0 - null.f[[1, 4]].sum() - null.B[[1, 4]].sum(axis=0) @ inner
+    at = least_squares(fit.risk, np.where(gone, 0.0, 1.0), problem.a)
+    moved = without_own_levels(null_fit(replace(problem, at=at)))
+    A = (moved.z[gone] * moved.h[gone, None]).T @ moved.z[gone]
+    inner = np.linalg.solve(np.eye(moved.d) - A, moved.C[[1, 4]].sum(axis=0))
+    there = moved.N0 - moved.f[[1, 4]].sum() - moved.B[[1, 4]].sum(axis=0) @ inner
+    assert abs(there) <= tolerance.TWO_FITS * np.abs(null.f).sum()  # 0 at the fit without them
+    assert np.sign(N) == np.sign(at - problem.at)
+
+
+@pytest.mark.parametrize("layout", ["coarser levels", "some clusters"])
+def test_levels_of_several_clusters_stay(layout):
+    fit, owner = drawn(2, layout)
+    null = null_fit(question(fit, *coefficient_of(fit, -1), groups=owner).problem)
+    lost = null.d - without_own_levels(null).d
+    assert lost == {"coarser levels": 1, "some clusters": 4}[layout]  # the last of an odd number is alone
+
+
+@pytest.mark.slow
+def test_the_law_sees_levels_that_are_not_of_one_cluster(monkeypatch):
+    monkeypatch.setattr(factor, "_in_one_cluster", lambda problem, rows: bool(rows.any()))
+    beaten = 0
+    for seed in range(12):
+        fit, owner = drawn(seed, "coarser levels")
+        true = smallest(fit, owner)
+        beaten += fit.breakdown(-1, groups=owner, budget_seconds=0.5).lower > (7 if true is None else true)
+    assert beaten
+
+
+def test_rows_penalties_and_other_losses_keep_their_directions():
+    fit, owner = drawn(0, "dummies and constant")
+    rows = null_fit(question(fit, *coefficient_of(fit, -1)).problem)
+    assert without_own_levels(rows) is rows
+    risk = ist.LinearRisk(ist.SquaredError(), fit.risk.design, fit.risk.y, penalty=ist.L2(0.1))
+    ridge = ist.Fit.minimise(risk)
+    null = null_fit(question(ridge, *coefficient_of(ridge, -1), groups=owner).problem)
+    assert without_own_levels(null) is null

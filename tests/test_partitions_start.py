@@ -1,0 +1,100 @@
+"""A fit of many partitions begins at the minimum over a few of them, and ends where any other does."""
+
+import numpy as np
+import pytest
+
+import influstat as ist
+from influstat.errors import InvalidArgument, NotConverged
+from influstat.partitioned.start import EVERY, FEWEST, EverySo, sampled, sampled_start
+from tests.partition_cases import CLOSE
+
+PARTITIONS, ROWS = FEWEST + EVERY + 1, 80
+N = PARTITIONS * ROWS
+RNG = np.random.default_rng(11)
+X = RNG.normal(size=(N, 2))
+Y = (RNG.random(N) < 1.0 / (1.0 + np.exp(-X @ [1.0, -0.5]))).astype(float)
+
+
+def risk_of(y=Y, *, loss=None, rows=ROWS, weights=None, lam=2.0, intercept=False):
+    data = ist.partitions(X, y, rows=rows, weights=weights, runner="serial")
+    loss = ist.LogisticLoss() if loss is None else loss
+    return ist.PartitionedRisk(loss, data, penalty=ist.L2(lam), intercept=intercept)
+
+
+def memory(y=Y, *, intercept=False):
+    risk = ist.LinearRisk(ist.LogisticLoss(), X, y, penalty=ist.L2(2.0), intercept=intercept)
+    return ist.Fit.minimise(risk).theta
+
+
+def test_a_few_partitions_spread_evenly_are_the_start():
+    few = EverySo(risk_of().data.source)
+    assert [few.place(k) for k in range(few.partitions())] == [f"partition {EVERY * k}" for k in range(4)]
+    rows = np.concatenate([np.arange(ROWS) + EVERY * ROWS * k for k in range(4)])
+    share = 4 / PARTITIONS
+    alone = ist.LinearRisk(ist.LogisticLoss(), X[rows], Y[rows], penalty=ist.L2(2.0 * share))
+    np.testing.assert_allclose(sampled_start(risk_of()), ist.Fit.minimise(alone).theta, **CLOSE)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_the_end_is_that_of_a_fit_in_memory_after_fewer_passes(intercept):
+    risk, other = risk_of(intercept=intercept), risk_of(rows=4 * ROWS, intercept=intercept)
+    assert sampled(risk)
+    assert not sampled(other)
+    for one in (risk, other):
+        np.testing.assert_allclose(
+            ist.PartitionedFit.minimise(one).theta, memory(intercept=intercept), **CLOSE
+        )
+    assert risk.passes < other.passes
+    assert risk.plan().passes == 5
+    assert other.plan().passes == 8
+
+
+def test_partitions_that_have_no_minimum_are_no_start():
+    y = Y.copy()
+    for k in range(4):
+        y[EVERY * ROWS * k :][:ROWS] = 1.0  # one class alone, and an intercept that no penalty holds
+    assert sampled_start(risk_of(y, intercept=True)) is None
+    np.testing.assert_allclose(
+        ist.PartitionedFit.minimise(risk_of(y, intercept=True)).theta, memory(y, intercept=True), **CLOSE
+    )
+
+
+def test_a_start_too_far_out_is_left_for_zeros():
+    y = Y.copy()
+    rows = np.concatenate([np.arange(ROWS) + EVERY * ROWS * k for k in range(4)])
+    y[rows] = X[rows, 0] > 0  # separated, but for a trace of a penalty
+    risk = risk_of(y, lam=1e-9)
+    assert sampled_start(risk) is None
+    whole = ist.LinearRisk(ist.LogisticLoss(), X, y, penalty=ist.L2(1e-9))
+    np.testing.assert_allclose(
+        ist.PartitionedFit.minimise(risk).theta, ist.Fit.minimise(whole).theta, **CLOSE
+    )
+    assert risk.passes < 12
+
+
+@pytest.mark.slow
+def test_a_start_that_leads_nowhere_is_left_for_zeros(monkeypatch):
+    risk = risk_of()
+    far = np.array([1e4, 1e4])
+    monkeypatch.setattr("influstat.partitioned.start.sampled_start", lambda risk: far)
+    with pytest.raises(NotConverged):
+        ist.PartitionedFit.minimise(risk, start=far, max_iterations=8)
+    np.testing.assert_allclose(ist.PartitionedFit.minimise(risk, max_iterations=8).theta, memory(), **CLOSE)
+
+
+def test_a_risk_of_several_minima_or_of_one_step_begins_at_zeros():
+    sine = ist.NumericalLoss(lambda y, eta: np.cos(eta - y))
+    assert not sampled(risk_of(loss=sine))
+    assert not sampled(risk_of(loss=ist.SquaredError()))
+    chunks = ist.partitions(lambda: ((X[k : k + 1], Y[k : k + 1]) for k in range(N)))
+    assert not sampled(ist.PartitionedRisk(ist.LogisticLoss(), chunks))
+
+
+def test_what_is_wrong_with_the_rows_of_the_start_is_said_as_of_all():
+    rows = X.copy()
+    rows[EVERY * ROWS + 3, 1] = np.nan
+    data = ist.partitions(rows, Y, rows=ROWS)
+    with pytest.raises(
+        InvalidArgument, match=rf"X of partition {EVERY} must be finite, but it holds nan at row 3"
+    ):
+        ist.Logistic(lam=1.0).fit(data)

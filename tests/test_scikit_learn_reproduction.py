@@ -1,0 +1,185 @@
+"""What a scikit-learn estimator has kept beside its coefficients is what the rows give, or it is refused."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.linear_model import (
+    BayesianRidge,
+    ElasticNetCV,
+    LassoCV,
+    LassoLars,
+    LassoLarsCV,
+    LassoLarsIC,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    RidgeClassifierCV,
+    RidgeCV,
+    SGDRegressor,
+)
+from sklearn.svm import SVC
+
+import influstat as ist
+from influstat.errors import NotStationary
+
+RNG = np.random.default_rng(7)
+N = 40
+X = RNG.normal(size=(N, 3)) * [1.0, 20.0, 0.1] + [0.0, 300.0, 5.0]
+Y = (X - X.mean(axis=0)) / X.std(axis=0) @ [1.0, 2.0, -0.5] + RNG.normal(size=N) + 3.0
+WEIGHTS = RNG.uniform(0.2, 5.0, N)
+TIGHT = {"tol": 1e-12, "max_iter": 100_000}
+
+KEPT = {  # the estimator, what it has kept, and what it is called
+    "LinearRegression": (LinearRegression(), "singular_", "singular values"),
+    "LinearRegression through 0": (LinearRegression(fit_intercept=False), "singular_", "singular values"),
+    "RidgeCV": (RidgeCV([0.1, 1.0, 10.0]), "best_score_", "score of leaving one out"),
+    "RidgeClassifierCV": (RidgeClassifierCV([0.1, 1.0]), "best_score_", "score of leaving one out"),
+    "BayesianRidge": (BayesianRidge(), "sigma_", "sum of the correlations of its posterior"),
+    "BayesianRidge, scores": (BayesianRidge(compute_score=True), "scores_", "log marginal likelihood"),
+    "LassoCV": (LassoCV(**TIGHT), "alphas_", "largest alpha"),
+    "LassoCV, positive": (LassoCV(positive=True, **TIGHT), "alphas_", "largest alpha"),
+    "ElasticNetCV": (ElasticNetCV(l1_ratio=[0.4, 0.9], **TIGHT), "alphas_", "largest alpha"),
+    "LassoLars": (LassoLars(alpha=0.05), "alphas_", "largest alpha"),
+    "LassoLarsCV": (LassoLarsCV(), "alphas_", "largest alpha"),
+    "LassoLarsIC": (LassoLarsIC(), "criterion_", "AIC"),
+    "LassoLarsIC, BIC": (LassoLarsIC("bic"), "criterion_", "BIC"),
+    "SVC": (SVC(kernel="linear"), "support_vectors_", "number of support vectors"),
+    "SVC, rows": (SVC(kernel="linear"), "shape_fit_", "number of rows"),
+    "SGDRegressor": (SGDRegressor(alpha=0.1, max_iter=3000, tol=1e-12, random_state=0), "t_", "steps"),
+}
+WEIGHTED = ("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge", "LassoCV", "ElasticNetCV")
+
+
+def fitted(name, weighted=False):
+    """Return the estimator, its targets and what else it takes on entry."""
+    estimator = copy.deepcopy(KEPT[name][0])
+    table = (X - X.mean(axis=0)) / X.std(axis=0) if name.startswith(("SVC", "SGD")) else X
+    y = (np.median(Y) < Y).astype(int) if name.startswith(("SVC", "RidgeClass")) else Y
+    options = {"sample_weight": WEIGHTS} if weighted else {}
+    estimator.fit(table, y, **options)
+    return estimator, table, y, options | ({"smoothing": 0.1} if name.startswith("SVC") else {})
+
+
+CASES = [
+    *[(name, False) for name in KEPT],
+    *[(name, True) for name in KEPT if name.split(",")[0].split(" ")[0] in WEIGHTED],
+]
+
+
+@pytest.mark.parametrize(("name", "weighted"), CASES)
+@pytest.mark.parametrize("polish", [False, True])
+def test_another_number_than_the_rows_give_is_refused_by_its_name(name, weighted, polish):
+    estimator, table, y, options = fitted(name, weighted)
+    polish = polish or name == "SGDRegressor"  # whose tolerance is coarse
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
+        ist.from_sklearn(estimator, table, y, polish=polish, **options)
+    _, attribute, called = KEPT[name]
+    value = getattr(estimator, attribute)
+    changed = (
+        tuple(k + 1 for k in value)
+        if attribute == "shape_fit_"
+        else np.asarray(value) * (1.1 if attribute == "scores_" else 1.001)
+    )
+    setattr(estimator, attribute, changed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a refusal is enough
+        with pytest.raises(
+            NotStationary, match=f"say the .*{called}.* that the rows given give, but it says"
+        ):
+            ist.from_sklearn(estimator, table, y, polish=polish, **options)
+
+
+@pytest.mark.parametrize("name", ["RidgeCV", "BayesianRidge, scores", "LassoLarsIC", "LassoLarsIC, BIC"])
+@pytest.mark.parametrize("polish", [False, True])
+def test_other_targets_with_the_same_minimum_are_refused(name, polish):
+    estimator, table, y, _ = fitted(name)
+    design = np.column_stack([np.ones(N), table])
+    noise = RNG.normal(size=N)
+    other = y + noise - design @ np.linalg.lstsq(design, noise, rcond=None)[0]
+    with pytest.raises(NotStationary, match="that the rows given give"):
+        ist.from_sklearn(estimator, table, other, polish=polish)
+
+
+@pytest.mark.parametrize("polish", [False, True])
+def test_half_of_the_rows_is_refused_where_it_has_the_same_minimum(polish):
+    twice = LinearRegression().fit(np.vstack([X, X]), np.tile(Y, 2))
+    with pytest.raises(NotStationary, match="singular values"):
+        ist.from_sklearn(twice, X, Y, polish=polish)
+    ist.from_sklearn(twice, X, Y, sample_weight=np.full(N, 2.0), polish=polish)  # the same fit
+
+
+def test_sparse_rows_and_single_precision_pass():
+    table = (X - X.mean(axis=0)) / X.std(axis=0)
+    labels = (np.median(Y) < Y).astype(int)
+    for rows in (sp.csr_matrix(table), table.astype(np.float32)):
+        ist.from_sklearn(SVC(kernel="linear").fit(rows, labels), rows, labels, smoothing=0.1)
+        ist.from_sklearn(RidgeCV([0.1, 1.0]).fit(rows, Y), rows, Y, polish=True)
+        ist.from_sklearn(LinearRegression().fit(rows, Y), rows, Y, polish=True)
+        ist.from_sklearn(LassoCV(tol=1e-6).fit(rows, Y), rows, Y, polish=True)
+
+
+def test_what_is_given_is_not_of_the_rows():
+    """Alphas and a variance that the caller chose, other scores, jitter: nothing of it is compared."""
+    for estimator in (
+        LassoCV(alphas=[0.01, 0.1], **TIGHT),
+        RidgeCV([0.1, 1.0], cv=3),
+        RidgeCV([0.1, 1.0], scoring="r2"),
+        LassoLarsIC(noise_variance=2.0),
+        LassoLars(alpha=0.05, jitter=1e-3, random_state=0),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
+            ist.from_sklearn(estimator.fit(X, Y), X, Y, polish=True)
+
+
+def test_a_class_that_no_row_has_is_refused():
+    y = np.arange(N) % 3
+    table = RNG.normal(size=(N, 2))
+    estimator = LogisticRegression(tol=1e-10).fit(table, y)
+    with pytest.raises(NotStationary, match="knows the class 2, which no row has"):
+        ist.from_sklearn(estimator, table, np.minimum(y, 1))
+    two = LogisticRegression(tol=1e-10).fit(table, y > 0)
+    with pytest.raises(NotStationary, match="knows the class False, which no row has"):
+        ist.from_sklearn(two, table, np.ones(N, dtype=bool), polish=True)
+
+
+@pytest.mark.parametrize(
+    "estimator", [LinearRegression(), Ridge(1.0), Ridge(1.0, solver="svd"), BayesianRidge()]
+)
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_polishing_does_not_hide_a_small_change_of_one_target_of_a_closed_form(estimator, weights):
+    estimator = copy.deepcopy(estimator).fit(X, Y, sample_weight=weights)
+    ist.from_sklearn(estimator, X, Y, sample_weight=weights, polish=True)
+    other = Y + 0.1 * (np.arange(N) == 7)
+    with pytest.raises(NotStationary, match="closed form: polish=True would hide that"):
+        ist.from_sklearn(estimator, X, other, sample_weight=weights, polish=True)
+
+
+def test_rounding_of_a_closed_form_is_polished():
+    rng = np.random.default_rng(5)
+    for _ in range(10):
+        years = rng.integers(1950, 2020, 40) + 0.0
+        for table in (
+            years[:, None] ** [1, 2],
+            rng.normal(size=(40, 3)) * [1e4, 1.0, 1e-4] + [1e6, 1.0, 1.0],
+        ):
+            y = years + rng.normal(size=40)
+            for estimator in (LinearRegression(), Ridge(1e-3), RidgeCV([1e-4, 1.0]), BayesianRidge()):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of the condition, and how far polishing moved it
+                    ist.from_sklearn(estimator.fit(table, y), table, y, polish=True)
+
+
+def test_single_precision_far_from_zero_predicts_what_it_says():
+    rng = np.random.default_rng(8)
+    table = (1e3 + rng.normal(size=(40, 2))).astype(np.float32)
+    y = table @ np.array([1.0, -2.0]) + 1e3 + rng.normal(size=40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
+        ist.from_sklearn(
+            Ridge(1.0).fit(table, y.astype(np.float32)), table, y.astype(np.float32), polish=True
+        )
