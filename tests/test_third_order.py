@@ -105,7 +105,7 @@ def test_where_it_does_not_pay_or_hold_it_is_not_built():
     few = made("logistic", {"protocol": "fixed"})
     expansion = Shared.of(few, few.risk).expansion
     assert third_order.pays(expansion, N)
-    assert not third_order.pays(expansion, 0)
+    assert not third_order.pays(expansion, third_order.FEW - 1)
 
     class WithoutBounds(ist.LogisticLoss):
         higher_bounds = None

@@ -32,6 +32,7 @@ from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion
 from influstat.removal.rough import worth_it
 
+FEW = 64  # removals, that are done at once whatever is known
 SAVED = 3.0  # sums over all rows that a refit then does without
 ASKED = 6.0  # N_k that it takes instead
 SINGLE = 1e-4  # of N_k, what sums in float32 over so few coefficients may be off by
@@ -42,6 +43,8 @@ def pays(expansion: Expansion, removals: int) -> bool:
     """Tell whether the tensor is cheaper than the sums that it saves, and its bounds hold."""
     risk = expansion.risk
     n, p = risk.shape
+    if removals < FEW:
+        return False
     known = higher_bounds(risk.loss) is not None and np.isfinite(risk.loss.self_concordance)
     if not known or not risk.penalty.constant_hessian or worth_it(expansion):
         return False

@@ -25,7 +25,7 @@ from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.sweeps import Chord
 
-NARROW = 256  # removals at once where coefficients are few: slopes of a few rows without each stay in cache
+WIDE = 2**21  # entries that the bends of gradients of removals advanced together may take
 MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
 
@@ -44,8 +44,8 @@ class ExactRefit(Method):
         self._newton = NewtonStep(expansion, groups)
         if rows is not None:  # so that the few that the expansion leaves share their sums
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
-        elif third is not None:
-            self.at_once = min(self.at_once, NARROW)
+        elif third is not None:  # sweeps are few: what comes with each counts
+            self.at_once = max(BLOCK, WIDE // len(expansion.theta) ** 2)
 
     def remove(self, groups: Groups) -> Outcome:
         """Return the minimisers of one block of removals."""
