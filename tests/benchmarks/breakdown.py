@@ -24,6 +24,7 @@ from influstat.sets.search.greedy import greedy
 from influstat.sets.search.without import Downdates
 
 STEPS = 20  # of greedy removal
+FEW_NODES = 5
 TIMES = 10  # that counts are made
 
 
@@ -83,15 +84,17 @@ def of_cones(n: int) -> None:
 
 
 def of_nodes(n: int, p: int) -> None:
-    """Print the ratio of a node of branch and bound, two rows beyond the quick certificate."""
+    """Print the ratio of a node of branch and bound, at the first k for which there are a few."""
     X, y, fit = drawn(n, p, 0.5)
     problem = question(fit, *coefficient_of(fit, -1)).problem
     unit = least(lambda: np.linalg.lstsq(X, y, rcond=None), 20)
-    k = Quick(null_fit(problem)).largest() + 2
-    start = process_time()
-    nodes = branch_and_bound(problem, k, Budget(5.0)).nodes
-    each = (process_time() - start) / nodes
-    print(f"node, n = {n}, p = {p}: {each / unit:.1f} lstsq, {1e3 * each:.1f} ms ({nodes} nodes)")
+    k, nodes = Quick(null_fit(problem)).largest(), 1
+    while nodes < FEW_NODES:
+        k += 1
+        start = process_time()
+        nodes = branch_and_bound(problem, k, Budget(5.0)).nodes
+        each = (process_time() - start) / nodes
+    print(f"node, n = {n}, p = {p}: {each / unit:.1f} lstsq, {1e3 * each:.1f} ms ({nodes} nodes, k = {k})")
 
 
 def main() -> None:
