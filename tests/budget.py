@@ -1,7 +1,7 @@
 """How much a law is tried: all of it, or under `-m "not slow"` a twenty-fourth, every law still there.
 
 Where tables are crossed (losses x weights x protocols), every entry of each table is still tried there, in
-`spanning` combinations; all of them in the whole suite.
+`spanning` combinations; all of them in the whole suite. Laws and their table are crossed, too (`in_turns`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ QUICK = "INFLUSTAT_QUICK"  # set by conftest under -m "not slow", before any tes
 FULL = "INFLUSTAT_FULL"  # set by hand: every long search draws as many cases as it ever did
 PART = 24
 LEAST = 2
+TURNS = 3
 
 
 def share(count: int, part: int = PART, least: int = LEAST) -> int:
@@ -42,9 +43,18 @@ def examples(count: int, full: int = 0, **options: Any) -> settings:
     return settings(max_examples=share(count), **options)
 
 
-def thinned(rows: list[Any]) -> list[Any]:
-    """Return every fourth of the rows, or as many more as make LEAST of them."""
-    return rows[:: max(1, min(4, (len(rows) - 1) // (LEAST - 1)))]
+def thinned(rows: list[Any], part: int = 4) -> list[Any]:
+    """Return every fourth of the rows (or other part), or as many more as make LEAST of them."""
+    return rows[:: max(1, min(part, (len(rows) - 1) // (LEAST - 1)))]
+
+
+def in_turns(laws: list[list[Any]]) -> list[list[Any]]:
+    """Return the cases of each of several laws about the same entries, so that every entry keeps some law.
+
+    The laws take turns at them: two or three, as long as LEAST entries are left for each.
+    """
+    turns = max(1, min(len(laws), TURNS, len(laws[0]) // LEAST))
+    return [cases[k % turns :: turns] for k, cases in enumerate(laws)]
 
 
 def some(cases: Any) -> Any:

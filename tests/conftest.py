@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
 
-from tests.budget import QUICK, share, spanning, thinned
+from tests.budget import QUICK, in_turns, share, spanning, thinned
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # problems of so few rows: more threads would only wait
 
@@ -40,7 +41,8 @@ def pytest_collection() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out combinations of crossed tables where slow tests are left out, but no entry of any table.
 
-    Of tables in which every entry takes long (marked dear) a quarter is tried.
+    Laws of one file about the same table take turns at its entries. Of tables in which every entry takes
+    long (marked dear) a quarter is tried, or the part that the mark names.
     """
     if not os.environ.get(QUICK):
         return
@@ -52,12 +54,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             and not item.get_closest_marker("slow")
         ):
             crossed.setdefault(item.nodeid.split("[")[0], []).append(item)
-    left_out: set[pytest.Item] = set()
+    same_table: dict[tuple[Any, ...], list[list[pytest.Function]]] = {}
+    kept: set[pytest.Item] = set()
     for group in crossed.values():
-        kept = [group[k] for k in spanning([_entries(item) for item in group])]
-        if kept[0].get_closest_marker("dear"):
-            kept = thinned(kept)
-        left_out.update(item for item in group if item not in kept)
+        some = [group[k] for k in spanning([_entries(item) for item in group])]
+        if dear := group[0].get_closest_marker("dear"):
+            kept.update(thinned(some, *dear.args))
+        else:
+            same_table.setdefault((group[0].path, frozenset(map(_entries, some))), []).append(some)
+    for laws in same_table.values():
+        kept.update(item for law in in_turns(laws) for item in law)
+    left_out = {item for group in crossed.values() for item in group if item not in kept}
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
 

@@ -124,6 +124,7 @@ def test_the_calls_work(name):
     assert name.startswith("datasets") or not isinstance(result, InflustatError), result
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("part", range(8))
 def test_an_odd_value_of_each_argument(part):
     """Each argument with one of the values, another for each: a slice of the next test."""

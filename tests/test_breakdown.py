@@ -13,7 +13,7 @@ from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, NotSt
 from influstat.sets import reach as reach_room
 from influstat.sets.search.search import Search
 from tests import tolerance
-from tests.budget import share
+from tests.budget import share, some
 
 pytestmark = pytest.mark.usefixtures("own_seconds")
 
@@ -128,7 +128,7 @@ def test_sets_of_known_data(name, coefficient, rows):
     assert answer.value_without == theta[fit_of(name).names.index(coefficient)]
 
 
-@pytest.mark.parametrize(("coefficient", "proven"), [("value", 8), ("capital", 9)])
+@pytest.mark.parametrize(("coefficient", "proven"), some([("value", 8), ("capital", 9)]))
 def test_whole_firms(coefficient, proven):
     answer = fit_of("grunfeld").breakdown(coefficient, groups="firm")
     assert (answer.units, answer.total) == ("clusters", 11)

@@ -221,7 +221,7 @@ def slope_left(data, gone):
     return float(x @ y / (x @ x))
 
 
-@pytest.mark.dear
+@pytest.mark.dear(11)
 @pytest.mark.parametrize("seed", range(12))
 def test_clusters_that_are_the_levels_are_found_as_any_others(seed):
     # A cluster that leaves takes the rows of its own dummy along: the slope of x does not feel that.

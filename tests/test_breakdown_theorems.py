@@ -40,7 +40,7 @@ def sign_of(fit, units):
     return Problem(fit.risk, fit.theta, sign * np.eye(len(fit.theta))[-1], 0.0, units)
 
 
-@examples(60)
+@examples(30, full=2000)
 @given(
     seed=seeds,
     protocol=st.sampled_from(["fixed", "folded"]),
@@ -73,7 +73,7 @@ def test_sums_of_cones_are_slopes_of_refits(seed, protocol, strength, clusters):
         assert abs(found - without.N0 / root) <= 1e3 * INVERTED * size
 
 
-@examples(60)
+@examples(30, full=2000)
 @given(seed=seeds, k=st.integers(1, 4), strength=st.sampled_from([0.0, 1.0]))
 def test_the_height_of_cones_is_the_largest_over_all_sets(seed, k, strength):
     fit = problem(seed, "squared", protocol="folded", strength=strength, weights=False, n=7)
@@ -119,7 +119,7 @@ def by_view(view, chosen):
     return view.N0 - view.f[chosen].sum() - second
 
 
-@examples(90)
+@examples(45, full=2000)
 @given(
     seed=seeds,
     free=st.integers(1, 2),

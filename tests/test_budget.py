@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.budget import LEAST, examples, spanning, thinned
+from tests.budget import FULL, LEAST, QUICK, examples, in_turns, spanning, thinned
 
 
 @examples(100)
@@ -27,3 +27,20 @@ def test_of_what_takes_long_a_quarter_is_kept():
         kept = thinned(list(range(count)))
         assert kept[0] == 0
         assert min(count, LEAST) <= len(kept) <= max(LEAST + 1, count // 4 + 1)
+
+
+def test_laws_about_the_same_table_take_turns_and_leave_no_entry_out():
+    for count, laws in product(range(1, 12), range(1, 6)):
+        kept = in_turns([list(range(count)) for _ in range(laws)])
+        assert {entry for cases in kept for entry in cases} == set(range(count))
+        assert min(map(len, kept)) >= min(count, LEAST)
+        assert laws == 1 or count < 2 * LEAST or max(map(len, kept)) < count
+
+
+def test_searches_draw_all_their_cases_where_that_is_asked_for(monkeypatch):
+    monkeypatch.delenv(QUICK, raising=False)
+    for asked, count in ((None, 60), ("1", 2000)):
+        monkeypatch.delenv(FULL, raising=False)
+        if asked:
+            monkeypatch.setenv(FULL, asked)
+        assert examples(60, full=2000).max_examples == count

@@ -106,8 +106,8 @@ def real(name):
 @pytest.mark.parametrize(
     ("name", "newton", "exact"),
     [
-        ("fires folded", 1.0, 1.0),
-        ("fires fixed", 1.0, 1.0),
+        pytest.param("fires folded", 1.0, 1.0, marks=pytest.mark.slow),
+        pytest.param("fires fixed", 1.0, 1.0, marks=pytest.mark.slow),
         ("iris logistic 5", 1.0, 1.0),
         ("iris hinge 1", 1.0, 1.0),
         ("iris hinge 0.1", 1.0, 1.0),

@@ -78,6 +78,8 @@ OPTIONS = {
     "HC3": {"cov_type": "HC3"},
     "cluster": {"cov_type": "cluster", "cov_kwds": {"groups": np.arange(60) % 9}},
     "HAC": {"cov_type": "HAC", "cov_kwds": {"maxlags": 2, "use_correction": True}},
+    "panel HAC": {"cov_type": "hac-panel", "cov_kwds": {"groups": np.arange(60) // 12, "maxlags": 2}},
+    "Driscoll-Kraay": {"cov_type": "hac-groupsum", "cov_kwds": {"time": np.arange(60) % 12, "maxlags": 2}},
 }
 
 
@@ -137,3 +139,21 @@ def test_a_functional_of_no_variance_has_the_standard_error_zero():
             warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
             for kind in ("HC0", "HC1"):
                 assert 0.0 <= quantity.standard_errors(kind)[0] < 1e-7
+
+
+@pytest.mark.parametrize("covariance", ["HAC", "panel HAC", "Driscoll-Kraay"])
+def test_copies_of_their_own_have_no_place_in_time(covariance):
+    copies = np.arange(60) % 3 + 1
+    model = sm.GLM.from_formula("count ~ x", TABLE, family=sm.families.Poisson(), freq_weights=copies)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of statsmodels: not fully supported with freq_weights
+        results = model.fit(**OPTIONS[covariance])
+        plain = model.fit(cov_type="HC0")
+    rows = ist.from_statsmodels(results, drop="row").inference().table.standard_errors
+    np.testing.assert_allclose(rows, results.bse, rtol=1e-7)
+    copy = ist.from_statsmodels(results, drop="copy")
+    with pytest.warns(DoubtfulResult, match="no place in time: HC0 stands here") as caught:
+        found = copy.inference().table.standard_errors
+    assert len(caught) == 1
+    truth = ist.from_statsmodels(plain, drop="copy").inference().table.standard_errors
+    np.testing.assert_allclose(found, truth, rtol=1e-7)

@@ -284,6 +284,7 @@ def test_inference_without_rows_is_that_of_sums_over_all_rows(expanding, monkeyp
         assert (off <= 10.0 * planning.TOLERANCE * np.maximum(scale, 1e-3)).all()
 
 
+@pytest.mark.slow
 def test_what_the_expansion_is_too_coarse_for_is_summed(expanding, monkeypatch):
     """A row of high leverage moves theta too far for it: its refit is that of sums over all rows."""
     rng = np.random.default_rng(2)

@@ -98,12 +98,14 @@ def test_as_figure_gives_the_papers_numbers_at_libsvms_fits():
     assert found[0.1] == pytest.approx(0.7700, abs=printed(4))
 
 
+@pytest.mark.slow
 def test_as_figure_at_exact_fits():
     found = figure4_as_figure().pearson
     assert found[0.01] == pytest.approx(0.86031, abs=printed(5))
     assert found[0.1] == pytest.approx(0.7700, abs=printed(4))
 
 
+@pytest.mark.slow
 def test_the_drawing(record):
     figure = draw(record)
     assert [len(ax.collections) > 0 for ax in figure.axes] == [False, True, True, True]

@@ -63,6 +63,7 @@ def test_stems_are_the_column_of_diagnostics(name, measure):
     assert named(ax) == largest(fit, values - (measure == "cov_ratio"))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("rules", ["R", "size-adjusted"])
 @pytest.mark.parametrize("measure", ["cooks_d", "hat_diag", "dffits", "cov_ratio", "dfb_a"])
 def test_the_threshold_is_where_flags_begin(measure, rules):

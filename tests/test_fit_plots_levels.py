@@ -76,6 +76,7 @@ def points_of(ax):
 # -- levels of a categorical ------------------------------------------------------------------------------
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", FORMULAS)
 @pytest.mark.parametrize("labels", [False, True])
 def test_lines_are_effects_and_points_are_about_them(name, labels):
@@ -222,6 +223,7 @@ def panels_of(axes):
     return [ax.get_xlabel().partition("\n")[0] for ax in axes]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

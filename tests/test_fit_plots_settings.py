@@ -62,7 +62,7 @@ def test_every_picture_is_in_the_table():
     assert all(f".{name}()" in repr(FITS["OLS"].plot) for name in PICTURES)
 
 
-@pytest.mark.dear
+@pytest.mark.dear(11)
 @each_picture
 def test_title_size_names_and_ax(picture):
     ax = draw(picture, title="a title", size=(6.0, 4.5), names=1)
@@ -77,7 +77,7 @@ def test_title_size_names_and_ax(picture):
     assert len(plt.get_fignums()) == 2
 
 
-@pytest.mark.dear
+@pytest.mark.dear(11)
 @each_picture
 def test_text_is_of_nine_points_at_least(picture):
     ax = draw(picture, title="a title")

@@ -168,6 +168,7 @@ def test_rows_without_measures_are_not_flagged_and_say_why():
 # -- outliers -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_p_values_are_those_of_statsmodels():
     found = fit_of_crime().outlier_test()
     theirs = crime().outlier_test(method="bonf")

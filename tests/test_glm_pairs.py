@@ -157,6 +157,7 @@ def values(means, link):
     return [eta for eta in BOTH if abs(eta) < 200.0 and (not sign or eta < 0.0)] + own
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("family", "variance", "link", "means", "ys"), CASES, ids=[f"{case[0]!r}-{case[2]!r}" for case in CASES]
 )

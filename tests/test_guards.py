@@ -25,8 +25,8 @@ from influstat.input.groups import read_groups, read_rows
 from influstat.minimise import descent, existence
 from influstat.removal import cross_validation_lam
 from influstat.removal.certificates import anchor, bounds
-from influstat.removal.expansion import Expansion
-from influstat.removal.methods import quadratic, sweeps
+from influstat.removal.expansion import Expansion, Remainder
+from influstat.removal.methods import sweeps
 from influstat.statistics import covariance
 from tests.budget import share
 from tests.cases import LOSSES, make_problem
@@ -350,6 +350,7 @@ MEMBERS = downdate.Downdate.members
 NORMS = cached_property(norms_as_they_come)
 NORMS.__set_name__(anchor.Anchor, "row_norms")
 A_32ND = lambda terms: (16.0 + terms) * EPSILON / 32.0  # noqa: E731
+ZEROS = lambda _, delta: np.zeros_like(delta)  # noqa: E731
 NOTHING = lambda *_: 0.0  # noqa: E731
 NONE = lambda *_: None  # noqa: E731
 
@@ -359,7 +360,13 @@ GUARDS = [
     Guard("gone", a_column_of_zeros_goes_to_zero_from_a_start, descent, "GONE", 0.0),
     Guard("suspect", quasi_separated_rows_mixed_with_others_have_no_minimiser, existence, "SUSPECT", 0.0),
     Guard("too slow", a_removal_that_does_not_contract_leaves_the_others_at_once, sweeps, "TOO_SLOW", np.inf),
-    Guard("refined", small_coefficients_keep_their_digits_in_closed_form, quadratic, "REFINED", 0),
+    Guard(
+        "refined",
+        small_coefficients_keep_their_digits_in_closed_form,
+        Remainder,
+        "quadratic_gradients",
+        ZEROS,
+    ),
     Guard("scales", removals_are_done_by_the_size_of_what_is_left, Expansion, "scales", whole_scales),
     Guard("rounding of sums", sums_are_within_their_rounding, rounding, "unit_rounding", A_32ND),
     Guard("members", rows_removed_have_the_bound_of_rows, downdate.Downdate, "members", members_without_root),
@@ -391,6 +398,7 @@ def test_the_law_holds(law):
     law()
 
 
+@pytest.mark.dear
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("guard", GUARDS, ids=str)
 def test_the_law_needs_its_guard(guard, monkeypatch):

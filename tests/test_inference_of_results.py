@@ -237,6 +237,7 @@ def offers(case):
 SOME_LINES, OTHER_LINES = crossed(lines(True), lambda line: line.values[:2]), lines(False)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("case", "name", "options"), SOME_LINES)
 def test_inference_is_that_of_the_results(case, name, options):
     assert_carried(case, options)

@@ -123,6 +123,7 @@ RESULTS = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", RESULTS)
 def test_results_pickle(name, fit):
     result = RESULTS[name](fit)

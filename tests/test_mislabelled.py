@@ -9,6 +9,7 @@ from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from tests.budget import some
 from tests.reference import LOGISTIC
 from tests.tolerance import CLOSED_FORM, STANDARD_ERRORS, TWO_FITS
 
@@ -27,7 +28,7 @@ def own_loss(x, y, theta):
     return LOGISTIC.value(y, float(x @ theta))
 
 
-@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("protocol", some(["folded", "fixed"]))
 def test_scores_are_what_they_say(protocol):
     X, y, _ = flipped()
     model = ist.Logistic(lam=0.7, protocol=protocol)

@@ -184,6 +184,7 @@ WRONG_LOSSES = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", WRONG_LOSSES)
 def test_wrong_losses_are_caught(name):
     loss, law, cause = WRONG_LOSSES[name]

@@ -251,6 +251,7 @@ class Counts(FromValue):
         return np.exp(eta)
 
 
+@pytest.mark.slow
 def test_a_loss_needs_its_value_only():
     class LogCosh(FromValue):
         def first(self, y, eta):

@@ -52,6 +52,7 @@ def test_arrays_are_cut_as_their_rows_are():
     assert fitted(x, y).risk.data.source.block(0).X.dtype == np.float32
 
 
+@pytest.mark.slow
 @examples(5)
 @given(sizes=cuts())
 def test_every_cut_gives_the_same(sizes):

@@ -69,6 +69,7 @@ def test_rows_in_memory_are_a_dataset_too(monkeypatch):
     same(fit_of(ds.dataset(pa.Table.from_pandas(TABLE))), TABLE)
 
 
+@pytest.mark.slow
 def test_answers_of_a_dataset_go_on_from_what_is_finished(hive, tmp_path):
     for dataset in (ds.dataset(hive, partitioning="hive"), pa.Table.from_pandas(TABLE)):
         folder = tmp_path / f"answer {type(dataset).__name__}"

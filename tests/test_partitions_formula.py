@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import patsy
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
@@ -62,7 +63,7 @@ def levels_of(formula):
 
 @pytest.mark.dear
 @pytest.mark.parametrize("name", FORMULAS)
-@examples(5)
+@examples(3)
 @given(sizes=cuts(), wide=st.sets(st.integers(0, 5)))
 def test_formulas_are_those_of_the_whole_table(name, sizes, wide):
     formula = FORMULAS[name]
@@ -104,6 +105,31 @@ def test_coefficients_of_a_sample_are_checked_and_polished_on_the_data(family, t
     found, memory = fit.leave_groups_out(), whole.leave_groups_out(TABLE.firm.to_numpy())
     np.testing.assert_allclose(found.theta, memory.theta, rtol=1e-10, atol=1e-11)
     np.testing.assert_allclose(fit.predict(TABLE, kind="mean"), whole.predict(TABLE, kind="mean"), rtol=1e-11)
+
+
+LEARNED = {
+    "numbers": "y ~ center(x) + bs(dose, df=4)",
+    "beside categories": "y ~ standardize(dose) + x:colour",
+    "times categories": "y ~ C(colour, Sum):scale(x) + C(year)",
+    "both sides": "np.log(dose) ~ center(np.log(dose + 1)) * C(colour, Treatment('red')) + C(x > 0)",
+    "tensor product": "y ~ te(cr(x, 3), cr(dose, 3)) - 1",
+    "nothing": "y ~ 1",
+}
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_transforms_that_have_learned_stand_beside_categories(name):
+    results = smf.ols(LEARNED[name], TABLE).fit()
+    data = ist.partitions(frames([25, 0, 1, 34], wide=(3,)), formula=results)
+    rows = np.concatenate([data.source.block(k).X for k in range(4)])
+    assert data.names == tuple(results.model.exog_names)
+    x = TABLE.assign(x=np.where(np.arange(N) < 26, TABLE.x, TABLE.x.astype("float32").astype(float)))
+    held = results.model.data
+    known = getattr(held, "model_spec", None) or held.design_info  # as versions of statsmodels call it
+    whole = patsy.build_design_matrices([known], x)[0]
+    np.testing.assert_allclose(rows, np.asarray(whole), **CLOSE)
+    y = np.concatenate([data.source.block(k).y for k in range(4)])
+    np.testing.assert_allclose(y, results.model.endog, **CLOSE)
 
 
 def test_what_a_transform_has_learned_is_reused():
@@ -163,6 +189,7 @@ BAD = {
     "no columns": (frames([60]), "a ~ z", ("take columns of the table",)),
     "levels": (frames([60]), "y ~ C(year)", ("levels must hold the categories of 'C(year)'",)),
     "text": (frames([60]), "y ~ colour", ("levels={column: [...]}",)),
+    "computed levels": (frames([60]), "y ~ C(x > 0)", ("the categories of 'C(x > 0)'", "on a sample")),
     "lacking column": (lambda: iter([TABLE, TABLE.drop(columns="x")]), "y ~ x", ("partition 1", "'x'")),
     "two targets": (frames([60]), "x + y ~ w", ("have one column on its left side",)),
 }

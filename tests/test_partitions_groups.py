@@ -27,6 +27,9 @@ from tests.partition_cases import (
     pieces,
 )
 
+MOST = [
+    name if name != "svc" else pytest.param(name, marks=pytest.mark.slow) for name in MODELS
+]  # many steps
 FEW = examples(3)  # each draw fits twice, and answers by four methods
 FIRMS = np.random.default_rng(7).integers(0, 6, N)
 KINDS = {"numbers": FIRMS, "text": np.array([f"firm {k}" for k in FIRMS]), "folds": np.arange(N) % 4}
@@ -39,7 +42,7 @@ def both(name, sizes, wide, groups):
 
 
 @pytest.mark.dear
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MOST)
 @FEW
 @given(sizes=cuts(), wide=st.sets(st.integers(0, 5)), kind=st.sampled_from(sorted(KINDS)))
 def test_groups_left_out_are_those_in_memory(name, sizes, wide, kind):
@@ -58,7 +61,7 @@ def test_groups_left_out_are_those_in_memory(name, sizes, wide, kind):
 
 
 @pytest.mark.dear
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MOST)
 @FEW
 @given(sizes=cuts(), wide=st.sets(st.integers(0, 5)), kind=st.sampled_from(sorted(KINDS)))
 def test_folds_held_out_are_those_in_memory(name, sizes, wide, kind):
@@ -76,7 +79,7 @@ def test_folds_held_out_are_those_in_memory(name, sizes, wide, kind):
 
 
 @pytest.mark.dear
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MOST)
 @FEW
 @given(sizes=cuts())
 def test_rows_held_out_alone_are_those_in_memory(name, sizes):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import influstat as ist
 from influstat.partitioned.answers import answer as answering
 from influstat.removal.engine import plan as planning
-from tests.budget import examples
+from tests.budget import examples, some
 from tests.partition_cases import CLOSE, COUNTS, LOSSES, MODELS, OFFSET, WEIGHTS, XT, N, X, Y, cuts, pieces
 
 FEW = examples(3)  # each draw refits without every row twice
@@ -88,7 +88,7 @@ def large(n, p=4, seed=0):
     return x, y
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("intercept", some([True, False]))
 def test_expanded_refits_are_exact_to_their_tolerance(intercept):
     x, y = large(n=1500)
     model = ist.Logistic(lam=0.5, intercept=intercept)
@@ -110,6 +110,7 @@ def test_expanded_refits_are_exact_to_their_tolerance(intercept):
     assert (np.linalg.norm(bound, axis=1) <= 1e-4 * size + 1e-12).all()
 
 
+@pytest.mark.slow
 def test_rows_that_the_expansion_leaves_are_summed(monkeypatch):
     x, y = large(n=1500, p=3)
     x[7] *= 60.0  # far out, against the others: its refit is far from the fit

@@ -72,6 +72,7 @@ def test_a_start_too_far_out_is_left_for_zeros():
     assert risk.passes < 12
 
 
+@pytest.mark.slow
 def test_a_start_that_leads_nowhere_is_left_for_zeros(monkeypatch):
     risk = risk_of()
     far = np.array([1e4, 1e4])

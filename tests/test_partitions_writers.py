@@ -48,6 +48,7 @@ def other(tmp_path):
     process.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_by_name_and_one_that_died_holds_nothing(other, tmp_path):
     with pytest.raises(PartitionError, match=rf"being written to by process {other.pid} on .* since"):
         answer().to_parquet(tmp_path)

@@ -25,7 +25,7 @@ def test_every_plot_is_in_the_table():
     assert set(CALLS) | {"for_notebooks"} == set(plots.__all__)
 
 
-@pytest.mark.dear
+@pytest.mark.dear(11)
 @pytest.mark.parametrize("name", CALLS)
 def test_a_new_figure_where_no_axes_are_given(name):
     call, count = CALLS[name]
@@ -246,6 +246,7 @@ def test_the_forest_marks_rows_that_change_the_sign():
     assert low > high  # all rows on top
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("row", "name"),
     [

@@ -9,7 +9,6 @@ import pytest
 import influstat as ist
 from influstat import plots
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, MissingDependency
-from tests.fresh import modules
 from tests.plot_cases import EXACT, IMAGES, PREDICTED
 
 
@@ -231,8 +230,3 @@ def test_missing_matplotlib_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(MissingDependency, match=r"pip install 'influstat\[plot\]'"):
         plots.influence_index([1.0, 2.0])
-
-
-def test_matplotlib_is_loaded_only_when_something_is_drawn():
-    assert {"influstat.plots", "influstat.experiments"} <= modules()["experiments"]
-    assert "matplotlib" not in modules()["experiments"]

@@ -88,6 +88,7 @@ def test_results_print_as_their_tables(name):
     assert (f"{frame.shape[0]} rows, {frame.shape[1]} columns: to_frame() has them all." in lines) == cut
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", RESULTS)
 def test_notebooks_show_the_same_table(name):
     result = RESULTS[name]()

@@ -69,6 +69,13 @@ def test_importing_influstat_loads_numpy_and_scipy_only():
 
 def test_matplotlib_is_loaded_only_when_something_is_drawn():
     assert "matplotlib" not in modules()["fit"]
+    assert {"influstat.plots", "influstat.experiments"} <= modules()["experiments"]
+    assert "matplotlib" not in modules()["experiments"]
+
+
+def test_adapters_load_the_libraries_that_they_read_only_when_asked():
+    assert not {"statsmodels", "pandas"} & modules()["adapters"]
+    assert "sklearn" not in modules()["from_sklearn"]
 
 
 def test_parts_are_loaded_when_they_are_asked_for():

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given
 
 import influstat as ist
+from tests import partition_cases
 from tests.budget import examples, some
 from tests.cases import LOSSES, make_problem, problems
 from tests.tolerance import CHANGES, CLOSED_FORM, INVERTED, SOLVED, SUMS
@@ -212,3 +213,14 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch):
     assert loo.status == ("",) * 16 + ("not done",) * 24
     assert np.isnan(loo.theta[16:]).all()
     assert np.isnan(loo.gradient_norm[16:]).all()
+
+
+def test_what_contracts_slowly_goes_on_to_the_last_digit():
+    case = partition_cases.MODELS["svc"]
+    model, y = case[0], case[1]
+    settings = {"weights": partition_cases.WEIGHTS, "offset": partition_cases.OFFSET}
+    fit = model.fit(partition_cases.X, y, **settings)  # a row of the 60 contracts by 0.58 a sweep
+    loo = fit.leave_one_out()
+    scale = np.linalg.norm(fit.risk.gradient_scale(fit.theta))
+    assert loo.converged.all()
+    assert loo.gradient_norm.max() < SUMS * scale

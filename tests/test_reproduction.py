@@ -69,6 +69,7 @@ LINES = ("OLS", "OLS, HC3 covariance", "WLS", "GLS, diagonal")  # whose minimum 
 CURVES = ("GLM ", "Logit", "Poisson")
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.name in LINES or case.name.startswith(CURVES)], ids=str
 )
@@ -253,3 +254,32 @@ def test_another_scale_of_a_robust_fit_is_refused_when_it_is_polished():
     results.scale *= 1.0 + 1e-9
     with pytest.raises(NotStationary, match="say the scale at which its iterations ended"):
         ist.from_statsmodels(results, polish=True)
+
+
+CLOSED = {
+    "OLS": (lambda y, X, w: sm.OLS(y, X).fit(), {}),
+    "WLS": (lambda y, X, w: sm.WLS(y, X, weights=w).fit(), {}),
+    "OLS, ridge": (
+        lambda y, X, w: sm.OLS(y, X).fit_regularized(alpha=0.1, L1_wt=0.0),
+        {"alpha": 0.1, "L1_wt": 0.0},
+    ),
+    "WLS, ridge": (
+        lambda y, X, w: sm.WLS(y, X, weights=w).fit_regularized(alpha=0.1, L1_wt=0.0),
+        {"alpha": 0.1, "L1_wt": 0.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_polishing_does_not_hide_a_small_change_of_one_target_of_a_closed_form(name):
+    rng = np.random.default_rng(4)
+    X, y = sm.add_constant(rng.normal(size=(200, 2))), rng.normal(size=200)
+    fit, settings = CLOSED[name]
+    results = fit(y, X, rng.uniform(0.5, 2.0, 200))
+    ist.from_statsmodels(results, polish=True, **settings)
+    results.model.endog[7] += 0.1
+    results.model.wendog[7] += 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(NotStationary, match="closed form, and polish=True would hide that"):
+            ist.from_statsmodels(results, polish=True, **settings)

@@ -35,6 +35,7 @@ def gamma(y, X, **options):
         return sm.GLM(y, X, family=sm.families.Gamma(), **options).fit(**tight)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("case", PLAIN, ids=str)
 def test_residuals_are_those_of_statsmodels(case):
     results = case.refitted()

@@ -22,6 +22,7 @@ WITHOUT_ROWS = {
 SIDELESS = {"suspects", "flags"}
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", [name for name in RESULTS if name not in WITHOUT_ROWS])
 def test_the_first_of_the_top_is_the_largest(name):
     result = RESULTS[name]()
@@ -110,6 +111,7 @@ def test_what_is_nan_is_counted_and_not_ranked():
 # -- LaTeX --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", RESULTS)
 def test_every_result_writes_latex(name):
     pytest.importorskip("jinja2")

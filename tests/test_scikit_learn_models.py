@@ -36,6 +36,7 @@ def test_rows_that_change_the_active_set_are_flagged(case):
     np.testing.assert_array_equal(found.changes, found.truly_changes)
 
 
+@pytest.mark.slow
 def test_some_row_changes_an_active_set():
     assert sum(measured(case.name).truly_changes.sum() for case in MODELS) > 3
 

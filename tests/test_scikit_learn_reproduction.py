@@ -15,6 +15,7 @@ from sklearn.linear_model import (
     LassoLarsIC,
     LinearRegression,
     LogisticRegression,
+    Ridge,
     RidgeClassifierCV,
     RidgeCV,
     SGDRegressor,
@@ -78,7 +79,11 @@ def test_another_number_than_the_rows_give_is_refused_by_its_name(name, weighted
         ist.from_sklearn(estimator, table, y, polish=polish, **options)
     _, attribute, called = KEPT[name]
     value = getattr(estimator, attribute)
-    changed = tuple(k + 1 for k in value) if attribute == "shape_fit_" else np.asarray(value) * 1.001
+    changed = (
+        tuple(k + 1 for k in value)
+        if attribute == "shape_fit_"
+        else np.asarray(value) * (1.1 if attribute == "scores_" else 1.001)
+    )
     setattr(estimator, attribute, changed)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a refusal is enough
@@ -140,3 +145,41 @@ def test_a_class_that_no_row_has_is_refused():
     two = LogisticRegression(tol=1e-10).fit(table, y > 0)
     with pytest.raises(NotStationary, match="knows the class False, which no row has"):
         ist.from_sklearn(two, table, np.ones(N, dtype=bool), polish=True)
+
+
+@pytest.mark.parametrize(
+    "estimator", [LinearRegression(), Ridge(1.0), Ridge(1.0, solver="svd"), BayesianRidge()]
+)
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_polishing_does_not_hide_a_small_change_of_one_target_of_a_closed_form(estimator, weights):
+    estimator = copy.deepcopy(estimator).fit(X, Y, sample_weight=weights)
+    ist.from_sklearn(estimator, X, Y, sample_weight=weights, polish=True)
+    other = Y + 0.1 * (np.arange(N) == 7)
+    with pytest.raises(NotStationary, match="closed form: polish=True would hide that"):
+        ist.from_sklearn(estimator, X, other, sample_weight=weights, polish=True)
+
+
+def test_rounding_of_a_closed_form_is_polished():
+    rng = np.random.default_rng(5)
+    for _ in range(10):
+        years = rng.integers(1950, 2020, 40) + 0.0
+        for table in (
+            years[:, None] ** [1, 2],
+            rng.normal(size=(40, 3)) * [1e4, 1.0, 1e-4] + [1e6, 1.0, 1.0],
+        ):
+            y = years + rng.normal(size=40)
+            for estimator in (LinearRegression(), Ridge(1e-3), RidgeCV([1e-4, 1.0]), BayesianRidge()):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of the condition, and how far polishing moved it
+                    ist.from_sklearn(estimator.fit(table, y), table, y, polish=True)
+
+
+def test_single_precision_far_from_zero_predicts_what_it_says():
+    rng = np.random.default_rng(8)
+    table = (1e3 + rng.normal(size=(40, 2))).astype(np.float32)
+    y = table @ np.array([1.0, -2.0]) + 1e3 + rng.normal(size=40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
+        ist.from_sklearn(
+            Ridge(1.0).fit(table, y.astype(np.float32)), table, y.astype(np.float32), polish=True
+        )

@@ -58,6 +58,7 @@ def test_leave_one_out_follows_the_protocol(protocol):
     np.testing.assert_allclose(fit.leave_one_out(rows=[7]).theta[0], truth, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_every_solver_takes_it():
     risk = smoothed(5.0, 0.1)
     fit = ist.Fit.minimise(risk)

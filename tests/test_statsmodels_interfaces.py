@@ -12,7 +12,6 @@ from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument
-from tests.fresh import modules
 from tests.statsmodels_models import DATA, ROWS
 from tests.tolerance import CHANGES, INVERTED, STANDARD_ERRORS, TWO_FITS
 
@@ -335,7 +334,3 @@ def test_robust_covariances_change_nothing():
         ist.from_statsmodels(sm.OLS(DATA.normal, DATA.X).fit(cov_type=kind)) for kind in ("nonrobust", "HC3")
     )
     assert_allclose(plain.influence().on_theta().values, robust.influence().on_theta().values)
-
-
-def test_importing_the_adapters_does_not_import_statsmodels():
-    assert not {"statsmodels", "pandas"} & modules()["adapters"]

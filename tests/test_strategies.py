@@ -80,6 +80,7 @@ def test_sparse(drawn):
     assert drawn.X.nnz >= drawn.X.shape[0]
 
 
+@pytest.mark.slow
 def test_wide_scales_reach_far():
     drawn = find(of("wide scales"), lambda d: np.ptp(np.log10(np.abs(d.X).max(axis=0))) > 6, settings=SEARCH)
     assert drawn.X.shape[1] == 2
@@ -193,6 +194,7 @@ def test_designs_shrink_to_zeros():
     assert np.array_equal(drawn.X, 4.0 * np.tile(np.eye(2), (3, 1)))
 
 
+@pytest.mark.slow
 def test_groups_shrink_to_single_rows():
     found = find(strategies.groups(8), lambda groups: len(groups) == 2, settings=SEARCH)
     assert sorted(group.tolist() for group in found) == [

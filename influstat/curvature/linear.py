@@ -14,11 +14,14 @@ from influstat.algebra.symmetric import Diagonal, Symmetric
 from influstat.algebra.whitened import WhitenedInverse
 from influstat.curvature.base import Factored, Hessian, Product
 from influstat.curvature.row_recursion import LinearRows
-from influstat.errors import InvalidArgument, SingularHessian
+from influstat.errors import IndefiniteHessian, InvalidArgument, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray, real_number
 
 PLAIN = 1e-7  # reciprocal condition of the scaled Gram matrix above which half of the digits are left
+ROUGH = 200  # coefficients from which products take longer than all else, and in float32 half as long
+ROUGH_CONDITION = 1e-3  # reciprocal, above which their six digits leave three of a step
+SMALLEST = 1e-24  # sums of squares that are far from under- and overflow in float32, and their inverse
 LARGEST = 4000  # coefficients; beyond, nothing is factored by its rows
 
 
@@ -108,6 +111,27 @@ class Curvature(Hessian):
     @cached_property
     def _cholesky(self) -> CholeskyInverse:
         return CholeskyInverse(self.to_dense(), self.names)
+
+    @cached_property
+    def rough(self) -> CholeskyInverse | None:
+        """H^-1 to about three digits, of products in float32: what steps towards a minimum need of it.
+
+        None where that is no cheaper, or where so few digits might not be enough.
+        """
+        n, p = self.design.shape
+        if self.design.sparse or not ROUGH <= p <= min(n, LARGEST) or not self.convex:
+            return None
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            dense = self.design.single_gram(self.share * self.second)
+        inside = (dense.diagonal() > SMALLEST) & (dense.diagonal() < 1.0 / SMALLEST)
+        self.ridge.add_to(dense)
+        if not inside.all():
+            return None
+        try:
+            inverse = CholeskyInverse(dense, self.names)
+        except (SingularHessian, IndefiniteHessian):
+            return None
+        return inverse if inverse.reciprocal_condition > ROUGH_CONDITION else None
 
     def coordinates(self) -> Coordinates | None:
         """Return coordinates in which the rows are orthonormal, and what they leave undetermined.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk
+from scipy.linalg.blas import dsyrk, ssyrk
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import own_labels
@@ -31,6 +31,7 @@ from influstat.input.validation import (
     real_dtype,
 )
 
+SINGLE_ROWS = 2048  # whose products are added in float32
 BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and its scaled copy stay in cache
 
 
@@ -241,6 +242,21 @@ class Design:
         else:
             result = self._upper_gram(row_weights)
         # dsyrk fills the upper triangle, and a sparse product is symmetric only up to rounding.
+        for j in range(p):
+            result[j + 1 :, j] = result[j, j + 1 :]
+        return result
+
+    def single_gram(self, row_weights: FloatArray) -> FloatArray:
+        """Return the same with products in float32, right to about six digits, for weights of at least 0."""
+        n, p = self.shape
+        root, result = np.sqrt(row_weights), np.zeros((p, p), order="F")
+        scaled = np.empty((min(n, SINGLE_ROWS), p), dtype=np.float32)
+        for start in range(0, n, SINGLE_ROWS):  # longer sums are in float64
+            rows = slice(start, min(start + SINGLE_ROWS, n))
+            part = scaled[: rows.stop - start]
+            for place, block in self.take(rows).blocks():
+                np.multiply(block, root[rows][place, None], out=part[place], casting="same_kind")
+            result += ssyrk(1.0, part.T)
         for j in range(p):
             result[j + 1 :, j] = result[j, j + 1 :]
         return result

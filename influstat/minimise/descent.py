@@ -164,16 +164,17 @@ class Descent:
             self.definite = curvature.convex
             rtol = LEAST_RTOL if constant else max(LEAST_RTOL, min(0.1, self.measure**0.5))
             return _conjugate_gradient_direction(curvature, self.gradient, rtol)
-        self.inverse = self._factor(curvature)
+        self.inverse = self._factor(curvature, constant)
         return -self.inverse.solve(self.gradient)
 
-    def _factor(self, curvature: Any) -> CholeskyInverse:
+    def _factor(self, curvature: Any, constant: bool) -> CholeskyInverse:
         """Factor H; where rows too far out leave it singular, with some of its diagonal added."""
         try:
             if as_linear(self.risk) is None:  # a caller's own curvature need only be dense
                 inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
             else:
-                inverse = curvature.cholesky()
+                rough = None if constant else curvature.rough
+                inverse = curvature.cholesky() if rough is None else rough
         except IndefiniteHessian as error:
             if self.steps == 0 and self.convex:  # the loss, or the start, is not what it should be
                 raise IndefiniteHessian(

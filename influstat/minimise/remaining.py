@@ -18,19 +18,20 @@ SAMPLE = 4096  # rows, evenly spread, that tell what is typical
 LEAST_SAMPLE, ENTRIES = 256, 2**19  # of them where they are wide: each costs p^2
 
 
-def remaining_step(risk: Risk, theta: FloatArray) -> float:
+def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> float:
     """Return the size of the Newton step left at theta over that of removing a typical row.
 
     Both in the norm of H: root of grad'H^-1 grad against the median over rows, of those with a gradient,
     of the same norm of (w_i / W) g_i. So neither the units of columns nor a single wild row matter; a
     standard error is about root n of it. What rounding in the linear predictors can explain does not count.
+    With `rough` it is right to three digits, where theta is about to be left.
 
     Returns
     -------
     float
         0 at the minimum; inf where H has no inverse, or beyond 4,000 coefficients.
     """
-    chart, inverse = regular(risk, theta)
+    chart, inverse = regular(risk, theta, rough=rough)
     if inverse is None:
         return np.inf
     inner: Any = risk if chart is None else chart.risk

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
-from influstat.errors import InflustatError
+from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
 from influstat.minimise.existence import falls_for_ever
@@ -16,6 +16,8 @@ from influstat.partitioned.block import Block, of_partition
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Summable
 from influstat.risks.linear import LinearRisk
+
+LARGEST = 1e150  # entry of a row whose square, times a few, is in float64
 
 
 @dataclass(eq=False)
@@ -106,7 +108,10 @@ class Newton:
         )
         separated = self.free is not None and falls_for_ever(risk, self.free)
         if self.dense and not risk.design.sparse:
-            return NewtonSums(*swept(risk, self.theta), separated, counted)
+            found = swept(risk, self.theta)
+            if not np.isfinite(found[3]).all():
+                _require_squares(block, risk)
+            return NewtonSums(*found, separated, counted)
         curvature = risk.curvature(self.theta)
         hessian = curvature.to_dense() if self.dense else None
         return NewtonSums(
@@ -119,6 +124,21 @@ class Newton:
             separated,
             counted,
         )
+
+
+def _require_squares(block: Block, risk: LinearRisk) -> None:
+    """Raise, naming the row, where entries of X are so large that sums of their squares are not finite."""
+    for rows, x in risk.design.dense_blocks():
+        row, column = np.unravel_index(int(np.argmax(np.abs(x))), x.shape)
+        value = float(x[row, column])
+        if abs(value) > LARGEST:
+            need, was = (
+                "have entries whose squares can be added",
+                f"holds {value:.3g} at row {rows.start + row}",
+            )
+            name = risk.design.names[column]
+            remedy = f"Look at column {name!r} there: a file that is damaged reads so; or rescale the column."
+            raise of_partition(InvalidArgument("X", need, was, remedy), block.place)
 
 
 def swept(

@@ -129,8 +129,10 @@ class Chart:
 AnyChart = Chart | ClassChart
 
 
-def regular(risk: Risk, theta: FloatArray) -> tuple[AnyChart | None, Factored | None]:
+def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyChart | None, Factored | None]:
     """Return the coordinates that the risk needs at theta, and its Hessian factored in them, mean scale.
+
+    With `rough` three digits of the Hessian are enough, as where theta is about to be left.
 
     Returns
     -------
@@ -146,7 +148,10 @@ def regular(risk: Risk, theta: FloatArray) -> tuple[AnyChart | None, Factored | 
     try:
         if linear is None or active_l1(linear.penalty) is not None:  # an active set has its own columns
             return _regular_classes(risk, theta)
-        inverse = linear.curvature(theta).factored()
+        curvature = linear.curvature(theta)
+        if rough and curvature.rough is not None:
+            return None, curvature.rough
+        inverse = curvature.factored()
         if isinstance(inverse, CholeskyInverse):
             return None, inverse
         chart = Chart(linear, theta, inverse.coordinates)
@@ -167,6 +172,6 @@ def _regular_classes(risk: Risk, theta: FloatArray) -> tuple[ClassChart | None, 
     return chart, chart.risk.curvature(chart.start).cholesky()
 
 
-def chart_of(risk: Risk, theta: FloatArray) -> AnyChart | None:
+def chart_of(risk: Risk, theta: FloatArray, *, rough: bool = False) -> AnyChart | None:
     """Return the coordinates that the risk needs at theta; None where its own coefficients will do."""
-    return regular(risk, theta)[0]
+    return regular(risk, theta, rough=rough)[0]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.scikit_learn.origin import causes, closed_form, direct
+from influstat.adapters.scikit_learn.origin import causes, direct, rounding_of
 from influstat.adapters.separation import explain_separation, warn_of_separation
-from influstat.adapters.verification import NOTICED, polished, standard_errors, steepest
+from influstat.adapters.verification import polished, standard_errors, steepest
 from influstat.errors import NotStationary
 from influstat.fit import Fit
 from influstat.input.labels import label_name
@@ -89,7 +89,7 @@ def checked_fit(
     Raises
     ------
     NotStationary
-        theta does not pass; a closed form is more than 0.1 standard errors away, polished or not; or a
+        theta does not pass; a closed form is further away than rounding explains, polished or not; or a
         column at 0 should not be there.
     SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
         Polishing did not find a minimum; the message says why.
@@ -100,10 +100,10 @@ def checked_fit(
         theta passes but is more than 1 % of a typical row's removal effect away from the minimum; or
         polishing moved it by more than 0.1 standard errors or half a removal.
     """
-    left = remaining_step(risk, theta)
+    left = remaining_step(risk, theta, rough=polish)
     known = causes(estimator, transformers, risk, theta, polish=polish)
     if polish:
-        if closed_form(estimator, risk, theta) and standard_errors(risk, left) > NOTICED:
+        if left > ALLOWED and stationarity(risk, theta) > rounding_of(estimator, risk, theta):
             raise _elsewhere(risk, theta, left, known, "It is a closed form: polish=True would hide that. ")
         fit = polished(risk, theta, reader, left, known, lambda fit: reproduced())
         _require_active_set(risk, fit.theta, STATIONARITY)

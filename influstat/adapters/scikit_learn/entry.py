@@ -16,7 +16,13 @@ from influstat.adapters.scikit_learn.refit import EstimatorRefit
 from influstat.adapters.scikit_learn.reproduction import require_classes, require_reproduced
 from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
 from influstat.adapters.scikit_learn.source import Source, source_of
-from influstat.adapters.verification import SAME, SINGLE, require_same_predictions
+from influstat.adapters.verification import (
+    DOUBLE_TERMS,
+    SAME,
+    SINGLE,
+    SINGLE_TERMS,
+    require_same_predictions,
+)
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray, choice
@@ -171,7 +177,8 @@ def _require_own_predictions(source: Source, risk: Any, theta: FloatArray) -> No
         warnings.simplefilter("ignore")  # of names that columns lost in a transformer
         theirs = predict(source.table)
     single = np.asarray(source.estimator.coef_).dtype == np.float32
-    require_same_predictions("estimator", risk, theta, theirs, kind=kind, allowed=SINGLE if single else SAME)
+    allowed, rounding = (SINGLE, SINGLE_TERMS) if single else (SAME, DOUBLE_TERMS)
+    require_same_predictions("estimator", risk, theta, theirs, kind=kind, allowed=allowed, rounding=rounding)
 
 
 def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> Fit:

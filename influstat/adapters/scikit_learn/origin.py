@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import STATIONARITY
 from influstat.risks.chart import chart_of
 
 CLOSED_FORMS = ("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge", "ARDRegression")
 RIDGES = ("Ridge", "RidgeClassifier")
 DIRECT = ("svd", "cholesky")  # solvers of Ridge without a tolerance
 POLISH_FOR_MINIMUM = ", or pass polish=True for the minimum itself."
+MANY = 4000  # columns, whose Hessian's eigenvalues nobody waits for
+ROOM = 1e4  # times the precision and the condition: ample for any length of sums
 CROSS_FITTED = ("TargetEncoder",)  # transformers whose fit_transform differs from fit and transform
 
 
@@ -27,6 +30,31 @@ def direct(estimator: Any) -> bool:
 def closed_form(estimator: Any, risk: Any, theta: FloatArray) -> bool:
     """Return whether they do, all columns taken in."""
     return direct(estimator) and not _truncated(estimator, risk, theta)
+
+
+def rounding_of(estimator: Any, risk: Any, theta: FloatArray) -> float:
+    """Return the relative gradient that rounding explains at a closed form; inf where it is none.
+
+    Ridge and its kind solve the normal equations or eigenvalues of these, whose condition is squared.
+
+    Returns
+    -------
+    float
+    """
+    if not closed_form(estimator, risk, theta):
+        return np.inf
+    if risk.shape[1] > MANY:
+        return STATIONARITY
+    single = np.asarray(estimator.coef_).dtype == np.float32
+    hessian = risk.curvature(theta).to_dense()
+    if estimator.fit_intercept:  # they center the columns first
+        beside = hessian[:-1, -1]
+        hessian = hessian[:-1, :-1] - np.outer(beside, beside) / hessian[-1, -1]
+    values = np.linalg.eigvalsh(hessian)
+    condition = values[-1] / values[0] if values[0] > 0 else np.inf
+    if type(estimator).__name__ == "LinearRegression":
+        condition = np.sqrt(condition)
+    return float(ROOM * np.finfo(np.float32 if single else np.float64).eps * condition)
 
 
 def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray, *, polish: bool) -> str:

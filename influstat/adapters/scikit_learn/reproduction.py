@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.quantity import Quantity, said
+from influstat.adapters.scikit_learn.origin import rounding_of
 from influstat.adapters.scikit_learn.source import Source
 from influstat.errors import NotStationary
 from influstat.input.design import Design
@@ -30,6 +31,8 @@ SAME, SINGLE = (
     1e-6,
     1e-3,
 )  # relative: of float64 and float32 fits, sums in another order and an inverse between
+LEFT = 1e-2  # of what rounding may do to a gradient at the utmost: sums of all rows
+WORTH = 1e-2  # relative rounding beyond which a number says nothing
 CAUSE = "Pass the X, y and sample_weight that it was fitted with, all rows in the order of the fit"
 
 
@@ -123,38 +126,60 @@ def _of_ridge_cv(source: Source, risk: Any) -> Iterator[Quantity]:
     theirs = said(lambda: estimator.best_score_)
     found = [-float(np.mean(linear.weights * squares)), -float(np.mean(squares))]  # by version
     ours = min(found, key=lambda value: abs(value - theirs))
-    unit = float(np.mean(linear.y**2))
-    yield _quantity(source, "score of leaving one out (best_score_)", theirs, ours, unit)
+    rounding = LEFT * rounding_of(estimator, linear, source.theta)  # of eigenvalues of X'X, as in the fit
+    if rounding < WORTH:
+        unit = float(np.mean(linear.y**2)) * max(1.0, rounding / SAME)
+        yield _quantity(source, "score of leaving one out (best_score_)", theirs, ours, 1e3 * unit)
 
 
 def _of_bayesian_ridge(source: Source, risk: Any) -> Iterator[Quantity]:
     """Yield the sum of correlations of the posterior, and its log marginal likelihood where it is kept."""
-    estimator, design, weights = source.estimator, Design(source.table), _weights(source)
-    sigma = np.asarray(estimator.sigma_, dtype=np.float64)
-    alpha, lam = float(estimator.alpha_), float(estimator.lambda_)
-    unit = sigma @ (1.0 / np.sqrt(sigma.diagonal()))
-    along = design.dot(unit)
-    if source.intercepts is not None:
-        along = along - float(weights @ along) / float(weights.sum())
-    theirs = float(np.sum(unit / np.sqrt(sigma.diagonal())))
-    ours = alpha * float(weights @ along**2) + lam * float(unit @ unit)
-    yield _quantity(source, "sum of the correlations of its posterior (sigma_)", theirs, ours)
-    scores = np.atleast_1d(getattr(estimator, "scores_", np.zeros(0)))
-    if not scores.size:
+    estimator, rows, weights = source.estimator, Design(source.table).rows(slice(None)), _weights(source)
+    rounding = LEFT * rounding_of(estimator, risk, source.theta)
+    if not rounding < WORTH:
         return
-    coefficients, total = source.coefficients[0], float(weights.sum())
-    residual = np.asarray(source.y, dtype=np.float64) - design.dot(coefficients) - float(estimator.intercept_)
-    determinant = float(np.linalg.slogdet(sigma)[1])
+    alpha, lam = float(estimator.alpha_), float(estimator.lambda_)
+    if source.intercepts is not None:
+        rows = rows - weights @ rows / weights.sum()
+    sigma = np.asarray(estimator.sigma_, dtype=np.float64)
+    unit = sigma @ (1.0 / np.sqrt(sigma.diagonal()))
+    theirs = float(np.sum(unit / np.sqrt(sigma.diagonal())))
+    ours = alpha * float(weights @ (rows @ unit) ** 2) + lam * float(unit @ unit)
+    room = 1e3 * rounding / SAME  # an inverse of that condition
+    yield _quantity(source, "sum of the correlations of its posterior (sigma_)", theirs, ours, room)
+    scores = np.atleast_1d(getattr(estimator, "scores_", np.zeros(0)))
+    if scores.size:
+        name, last = "log marginal likelihood (scores_)", float(scores[-1])
+        found = _marginal_likelihoods(source, np.sqrt(weights)[:, None] * rows)
+        ours = float(min(found, key=lambda value: abs(value - last)))
+        # lambda_ sum(coef^2) in it is that of one iteration before: from 0 to p, here in the middle.
+        prior = float(estimator.lambda_1 + estimator.lambda_2 * lam)
+        room = 0.25 * len(unit) + prior + SAME * (abs(ours) + float(weights.sum()))
+        yield Quantity(name, last, ours, room, CAUSE)
+
+
+def _marginal_likelihoods(source: Source, rows: FloatArray) -> list[float]:
+    """Return BayesianRidge's log marginal likelihood of weighted rows, by weight and by number of rows.
+
+    lambda_ sum(coef^2) in it is taken for p / 2.
+
+    Returns
+    -------
+    list of float
+    """
+    estimator, coefficients, weights = source.estimator, source.coefficients[0], _weights(source)
+    alpha, lam, p = float(estimator.alpha_), float(estimator.lambda_), len(coefficients)
+    eigenvalues = np.zeros(p)
+    values = np.linalg.svd(rows, compute_uv=False)
+    eigenvalues[: len(values)] = alpha * values**2
+    residual = np.asarray(source.y, dtype=np.float64).ravel() - Design(source.table).dot(coefficients)
+    residual = residual - float(estimator.intercept_)
     prior = estimator.lambda_1 * np.log(lam) - estimator.lambda_2 * lam
     prior += estimator.alpha_1 * np.log(alpha) - estimator.alpha_2 * alpha
-    square = alpha * float(weights @ residual**2) + lam * float(coefficients @ coefficients)
-    p = len(coefficients)
-    found = [
-        prior + 0.5 * (p * np.log(lam) + n * np.log(alpha) - square + determinant - n * np.log(2.0 * np.pi))
-        for n in (total, float(len(weights)))  # by version
-    ]
-    ours = float(min(found, key=lambda value: abs(value - scores[-1])))
-    yield _quantity(source, "log marginal likelihood (scores_)", float(scores[-1]), ours, 1e3 * total)
+    square = alpha * float(weights @ residual**2)
+    rest = p * np.log(lam) - square - 0.5 * p - float(np.sum(np.log(lam + eigenvalues)))
+    per_row = np.log(alpha) - np.log(2.0 * np.pi)
+    return [float(prior + 0.5 * (rest + n * per_row)) for n in (weights.sum(), len(weights))]  # by version
 
 
 def _of_path(source: Source, risk: Any) -> Iterator[Quantity]:

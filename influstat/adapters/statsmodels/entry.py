@@ -139,7 +139,7 @@ def from_statsmodels(
         polish=polish,
         library="statsmodels",
         check=check,
-        rounding=lambda: rounding_of(inner),
+        rounding=lambda: rounding_of(inner, ridge=L1_wt == 0.0),
     )
     fit.stated = replace(
         stated_inference(inner, fit, drop, polish),

@@ -18,7 +18,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.stated import Stated
 from influstat.risks.linear import as_linear
-from influstat.statistics.lags import BY_PERIOD, HAC, PANEL, SERIES, usual_lags
+from influstat.statistics.lags import BY_PERIOD, HAC, LAGGED, PANEL, SERIES, usual_lags
 from influstat.statistics.setting import CORRECTED
 
 NAMES = {
@@ -158,6 +158,12 @@ def _information(results: Any, fit: Minimum) -> str:
 def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
     """Add the covariance with its settings."""
     settings = getattr(results, "cov_kwds", None) or {}
+    if NAMES.get(kind, kind) in LAGGED and fit.risk.shape[0] > len(results.model.endog):
+        sentence = (
+            f"The fit has cov_type={kind!r}, and with drop='copy' the copies of a row are rows of their own, "
+            "which have no place in time: HC0 stands here. Pass drop='row' for the library's own."
+        )
+        stated, kind, settings = _doubtful(stated, sentence), "HC0", {}
     if kind.startswith("fixed"):
         stated = replace(stated, dispersion=float(settings.get("scale", 1.0)))
     if kind in ("HC1", "HC2", "HC3") and not hasattr(results, f"cov_{kind}"):

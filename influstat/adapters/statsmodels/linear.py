@@ -39,9 +39,20 @@ def from_gls(results: Any) -> Mapped:
     return _squared_error(results, X=whitened, y=model.wendog)
 
 
-def rounding_of(results: Any) -> float:
-    """Return the relative gradient that rounding explains at a closed form; inf for all but least squares."""
-    if not (hasattr(results, "normalized_cov_params") and hasattr(results.model, "wexog")):
+def rounding_of(results: Any, ridge: bool) -> float:
+    """Return the relative gradient that rounding explains at a closed form; inf for all but least squares.
+
+    `ridge` says whether a penalty, where there is one, is quadratic: that of coordinate descent is no closed
+    form.
+
+    Returns
+    -------
+    float
+    """
+    penalised = type(results).__name__.startswith("Regularized")
+    if not hasattr(results.model, "wexog") or (penalised and not ridge):
+        return np.inf
+    if not (penalised or hasattr(results, "normalized_cov_params")):
         return np.inf
     with np.errstate(all="ignore"):
         condition = float(np.linalg.cond(np.asarray(results.model.wexog, dtype=np.float64)))

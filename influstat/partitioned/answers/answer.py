@@ -16,11 +16,13 @@ from influstat.partitioned.answers.lazy import lazy_frame
 from influstat.partitioned.answers.lock import only_writer
 from influstat.partitioned.answers.parquet import Folder, Writing
 from influstat.partitioned.answers.part import Failed, Part, joined
+from influstat.partitioned.answers.reducers import Reduced, Top
 from influstat.partitioned.answers.reductions import Reductions
 from influstat.partitioned.answers.zarr import Edges, Store, ZarrWriting, chunks_of, zarr_package
 from influstat.partitioned.plan import PartitionPlan, measured_plan
 from influstat.partitioned.sources.parquet import pyarrow_parquet, read_path
 
+TYPICAL = 10  # rows of largest effect, by which a plan judges what a reduction takes
 WAVE = 16  # partitions whose rows left over are finished together,
 HELD_ENTRIES = 2**24  # unless their answers are as large as this: 128 MiB
 
@@ -50,10 +52,11 @@ class Answer(Reductions):
         return f"Answer({self.question.quantity}: {shown}; {len(self.ask.starts)} partitions)"
 
     def plan(self) -> PartitionPlan:
-        """Return what a reduction of this answer costs: one partition is read and answered for it now.
+        """Return what a reduction of this answer costs, `top`, say: one partition is reduced for it now.
 
-        Sums that come before (of refits: "plan" of the removal) are made when the answer is, and not counted;
-        rows that are left for sums over all partitions are.
+        To write the answer takes longer, by what Parquet or Zarr takes for as many numbers. Sums that come
+        before (of refits: "plan" of the removal) are made when the answer is, and not counted; rows that are
+        left for sums over all partitions are.
 
         Returns
         -------
@@ -63,7 +66,8 @@ class Answer(Reductions):
         first = int(np.flatnonzero(self.ask.rows)[0])
         rows = int(self.ask.rows.sum())
         cost = self.question.cost(len(self.ask.theta), rows)
-        return measured_plan(self.data.source, self.ask, first, cost, rows, self.data.runner.workers)
+        work = Reduced(self.ask, Top(TYPICAL, self.columns))
+        return measured_plan(self.data.source, work, first, cost, rows, self.data.runner.workers)
 
     def parts(self, partitions: Any = None) -> Iterator[Part]:
         """Yield the answer of one partition after the other, whole, only a few at a time in memory."""

@@ -124,7 +124,9 @@ class Folder:
         def content(path: str) -> None:
             nonlocal done
             table = _stamped(first, stamp)
-            with pyarrow_parquet().ParquetWriter(path, table.schema) as writer:
+            # With checksums: readers that verify them notice bytes that have changed since.
+            made = pyarrow_parquet().ParquetWriter(path, table.schema, write_page_checksum=True)
+            with made as writer:
                 writer.write_table(table)
                 done = done.plus(first)
                 for part in known:

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, PartitionError
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source, csr
 
@@ -33,11 +33,21 @@ class MappedFile:
         start, stop, _ = rows.indices(self.shape[0])
         count = (stop - start) * int(np.prod(self.shape[1:], dtype=np.int64))
         begin, size = self.start + start * self._row_bytes, (stop - start) * self._row_bytes
-        with Path(self.path).open("rb") as file:
-            file.seek(begin)
-            found = np.fromfile(file, dtype=self.dtype, count=count)
-            if hasattr(os, "posix_fadvise"):
-                os.posix_fadvise(file.fileno(), begin + size, size, os.POSIX_FADV_WILLNEED)
+        try:
+            with Path(self.path).open("rb") as file:
+                file.seek(begin)
+                found = np.fromfile(file, dtype=self.dtype, count=count)
+                if hasattr(os, "posix_fadvise"):
+                    os.posix_fadvise(file.fileno(), begin + size, size, os.POSIX_FADV_WILLNEED)
+        except OSError as error:
+            raise PartitionError(
+                f"{self.path} cannot be read: {error}. Put it back, and ask again."
+            ) from error
+        if len(found) < count:
+            raise PartitionError(
+                f"{self.path} ends after {len(found)} of the {count} numbers of rows {start} to {stop - 1}: "
+                "it has been cut since it was mapped. Write it anew."
+            )
         return found.reshape(stop - start, *self.shape[1:])
 
 

@@ -15,6 +15,7 @@ from influstat.errors import InvalidArgument, InvalidType, MissingDependency, Un
 from influstat.input.printing import short
 from influstat.partitioned.sources.columns import Columns, missing, require_numbers
 
+PLAIN = r"(?:C\()?\s*(\w+)\s*(?:,.*)?\)?"  # a column, or C() of one
 BY_SAMPLE = (
     "Fit it on a sample with statsmodels, and pass those results as formula=: what was learned is reused."
 )
@@ -128,13 +129,11 @@ class FormulaColumns(Columns):
             raise Unsupported("formula", need, f"has {', '.join(learned)}", BY_SAMPLE)
         fixed = [name for name, _ in self.levels]
         for factor, info in side.factor_infos.items():
-            if info.type == "categorical" and not any(_word(name).search(factor.name()) for name in fixed):
-                raise InvalidArgument(
-                    "levels",
-                    f"hold the categories of {factor.name()!r}",
-                    "lacks them",
-                    "Pass levels={column: [...]}, fixed for all partitions.",
-                )
+            if info.type == "categorical" and not any(_named_in(name, [factor.name()]) for name in fixed):
+                plain = re.fullmatch(PLAIN, factor.name())
+                remedy = "Pass levels={column: [...]}, fixed for all partitions." if plain else BY_SAMPLE
+                need = f"hold the categories of {factor.name()!r}"
+                raise InvalidArgument("levels", need, "lacks them", remedy)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -155,7 +154,7 @@ class FormulaColumns(Columns):
         assert self.x is not None  # `chosen` has named them
         infos = self.sides[1].factor_infos.items()
         categorical = [factor.name() for factor, info in infos if info.type == "categorical"]
-        return {name for name in self.x if any(_word(name).search(text) for text in categorical)}
+        return {name for name in self.x if _named_in(name, categorical)}
 
     @property
     def wanted(self) -> list[str]:
@@ -183,9 +182,11 @@ class FormulaColumns(Columns):
         if len(table) == 0:
             return np.zeros((0, len(side.column_names)))
         assert self.x is not None  # `chosen` has named them
-        held = [name for name in self.x if name in table.columns]
-        columns = {name: _plain(table[name], name in self._text(side)) for name in held}
-        rows = pd.DataFrame(columns)
+        factors = [factor.name() for factor in side.factor_infos]
+        held = [name for name in self.x if name in table.columns and _named_in(name, factors)]
+        text = {name for name, _ in self.levels} | self._categories
+        known = {name: _plain(table[name], name in text) for name in held}
+        rows = pd.DataFrame(known, index=np.arange(len(table)))
         for factor, info in side.factor_infos.items():
             if info.type == "categorical":
                 _require_levels(factor, info, rows)
@@ -200,10 +201,7 @@ class FormulaColumns(Columns):
                 "Correct that column.",
             ) from error
         values = np.asarray(found)
-        return values if len(values) == len(rows) else np.repeat(values, len(rows), axis=0)  # "y ~ 1"
-
-    def _text(self, side: Any) -> set[str]:
-        return {name for name, _ in self.levels} | (set() if side is not self.given else self._categories)
+        return values if len(values) == len(table) else np.repeat(values, len(table), axis=0)  # "y ~ 1"
 
 
 class FormulaReader:
@@ -226,7 +224,7 @@ class FormulaReader:
     def _wanted(self) -> list[str]:
         factors = [factor.name() for factor in self._columns.sides[1].factor_infos]
         names = self._columns.x or ()
-        return [name for name in names if any(_word(name).search(text) for text in factors)]
+        return [name for name in names if _named_in(name, factors)]
 
     def targets(self, y: Any) -> Any:
         """Return y as it is: a formula's left side is not applied to targets."""
@@ -270,8 +268,7 @@ def formula_columns(formula: Any, levels: Any, others: dict[str, Any]) -> Formul
         if not hasattr(given, "factor_infos"):
             need = "be a formula read by patsy"
             raise Unsupported("formula", need, f"is one of {type(given).__module__}", "Pass its text.")
-        if not _learned(given):
-            levels = levels or _levels_in(given)
+        levels = levels or _levels_in(given)
         formula = text
     for name, value in others.items():
         if not (value is None or isinstance(value, str)):
@@ -284,7 +281,7 @@ def _levels_in(side: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     found = []
     for factor, info in side.factor_infos.items():
         if info.type == "categorical":
-            plain = re.fullmatch(r"(?:C\()?\s*(\w+)\s*(?:,.*)?\)?", factor.name())
+            plain = re.fullmatch(PLAIN, factor.name())
             if plain:
                 found.append((plain.group(1), tuple(info.categories)))
     return tuple(found)
@@ -322,6 +319,11 @@ def _require_levels(factor: Any, info: Any, rows: Any) -> None:
 
 def _word(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(str(name))}(?!\w)")
+
+
+def _named_in(name: str, factors: Sequence[str]) -> bool:
+    """Tell whether a column is named in one of the factors."""
+    return any(_word(name).search(text) for text in factors)
 
 
 def _first_line(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from os import PathLike, fsencode
 from pathlib import Path
 from typing import Any
@@ -145,14 +145,16 @@ def _files(data: Any) -> list[str]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[Any]:
-    """Open a Parquet file, or raise naming it."""
-    with Path(path).open("rb") as bytes_of_file:
+    """Open a Parquet file, or raise naming it; where its pages have checksums, they are verified."""
+    with ExitStack() as stack:
         try:
-            file = pyarrow_parquet().ParquetFile(bytes_of_file)
+            bytes_of_file = stack.enter_context(Path(path).open("rb"))
+            file = pyarrow_parquet().ParquetFile(bytes_of_file, page_checksum_verification=True)
         except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
             raise _unreadable(path, error) from error
         yield file
 
 
 def _unreadable(path: str, error: Exception) -> PartitionError:
-    return PartitionError(f"{path} cannot be read as Parquet: {error} Write it anew, or leave it out.")
+    said = str(error).rstrip(". ")
+    return PartitionError(f"{path} cannot be read as Parquet: {said}. Write it anew, or leave it out.")

@@ -21,9 +21,10 @@ from influstat.removal.inverse import Downdated
 from influstat.removal.remaining import Remaining
 from influstat.removal.rough import Rough, Single
 
-FINE = 4e-15  # relative gradient at which a removal is done at once; below STATIONARY once it stalls
-STALLED = 0.5  # contraction above which a removal below STATIONARY is at its rounding floor
-TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own
+FINE = 4e-15  # relative gradient at which a removal is done at once
+TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own, or below
+# STATIONARY is at its rounding floor: slow contraction alone does not mean so
+USELESS = 0.5  # of a gradient: where following its bend leaves that much, chord steps go on without
 SWEEPS = 60
 FAR = 5.0  # c |x_j'delta| beyond which an unpenalised minimum might be a flight to infinity
 
@@ -97,7 +98,7 @@ class Chord:
         self.norms[kept] = np.linalg.norm(gradients[:, better], axis=0)
         self._measure[kept] = measure[better]
         best = self._measure[active]
-        self.done[active] = (best <= FINE) | ((best <= STATIONARY) & (rate > STALLED))
+        self.done[active] = (best <= FINE) | ((best <= STATIONARY) & (rate > TOO_SLOW))
         on = ~self.done[active] & (rate <= TOO_SLOW)
         active = active[on]
         if not active.size:
@@ -164,7 +165,7 @@ class Chord:
         """
         excess = third.bend(self._groups.take(active), delta, step)
         size = (np.abs(excess) / self._scales[:, active]).max(axis=0)
-        useless = ~(size <= STALLED * self._measure[active])
+        useless = ~(size <= USELESS * self._measure[active])
         more = -self._inverse.solve(excess, active)
         more[:, useless], excess[:, useless] = 0.0, np.nan
         return more, excess

@@ -15,6 +15,7 @@ all but F
 The root holds all sets of at most k units, so that when all nodes are closed none flips. Any unit may be
 chosen. It is the one with the most of what k' units can take, f and, where leverage is what the certificate
 fails on, leverage: a remote row among the open ones spoils the bounds of all the others, so it goes first.
+Where losses bend it is how far a unit pulls the null fit, |C|, that the certificate fails on.
 
 Floating point is that of the certificate: a node is closed only with its margins, and an answer is a
 candidate until it is refitted.
@@ -44,6 +45,7 @@ from influstat.sets.proofs.sums import largest_sum
 LEVERAGE_MATTERS = 0.3  # of the sum of the k' largest leverages: below, they spoil nothing
 FAR = 0.2  # of the time left, for a step of more than one unit
 EASY = 3  # nodes
+PULL = 10.0  # weight of a unit's pull on the null fit, where losses bend: other weights need more nodes
 MOST_LEVERAGE = 1.5  # at which leverage counts that much more than f
 NO_FIT = "without some of the units there is no fit under the null"
 TIME = "the time was over"
@@ -283,6 +285,9 @@ def _chosen(view: NullFit, k: int) -> int:
     score = f / (largest_sum(f, k) or 1.0)
     if most > LEVERAGE_MATTERS:
         score = score + min(most, MOST_LEVERAGE) * lev / most
+    if view.concordance > 0.0:  # how far the null fit may go decides how much losses bend
+        C = lengths(view.C[units])
+        score = score + PULL * C / (largest_sum(C, k) or 1.0)
     return int(units[np.argmax(score)])
 
 
