@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from influstat.plots.wording import text_width
 
 if TYPE_CHECKING:
@@ -19,12 +21,13 @@ def keep_apart(ax: Axes, width: float, fontsize: float) -> None:
     locator = ax.xaxis.get_major_locator()
     if not isinstance(locator, MaxNLocator):
         return  # those that a picture has placed itself
-    low, high = sorted(ax.get_xlim())
+    low, high = map(float, sorted(ax.get_xlim()))
     for most in range(8, 1, -1):
-        places = [place for place in ax.get_xticks() if low <= place <= high]
-        texts = ax.xaxis.get_major_formatter().format_ticks(places)
+        with np.errstate(over="ignore"):  # distances of ticks that are tried and not taken
+            places = [place for place in ax.get_xticks().tolist() if low <= place <= high]
+            texts = ax.xaxis.get_major_formatter().format_ticks(places)
         taken = sum(text_width(text, fontsize) + GAP for text in texts)
-        between = width * (places[-1] - places[0]) / (high - low) if len(places) > 1 else width
+        between = width * ((places[-1] - places[0]) / (high - low)) if len(places) > 1 else width
         if taken * (1.0 - 1.0 / max(len(places), 2)) <= between:
             return
         locator.set_params(nbins=most)
