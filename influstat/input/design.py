@@ -162,6 +162,9 @@ class Design:
 
     def passing_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
         """Yield the same in one array, which the next block overwrites: memory is asked for once."""
+        if not (self.sparse or self.intercept) and self._data.dtype == np.float64:
+            yield from self.dense_blocks()  # the rows themselves
+            return
         n, p = self.shape
         step = max(1, BLOCK_ENTRIES // (2 * p))
         held = np.empty((min(step, n), p))
@@ -196,11 +199,11 @@ class Design:
     def dot(self, coefficients: FloatArray) -> FloatArray:
         """Return X @ coefficients, shape (n,) or (n, m)."""
         result = np.empty((self.shape[0], *coefficients.shape[1:]))
-        for rows, block in self.blocks():
-            if self.sparse:
-                result[rows] = block @ coefficients
-            else:
-                np.matmul(block, coefficients, out=result[rows])
+        if self.sparse:
+            result[:] = self._data @ coefficients
+            return result
+        for rows, block in self.passing_blocks():
+            np.matmul(block, coefficients, out=result[rows])
         return result
 
     def transpose_dot(self, values: FloatArray) -> FloatArray:
