@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if "not slow" in (config.getoption("markexpr") or ""):
         os.environ[QUICK] = "1"
         phases = [phase for phase in Phase if phase is not Phase.explain]
-        fewer = share(100, 5)  # of hypothesis' own number, where a law names none: its draws are cheap
+        fewer = share(100, 12)  # of hypothesis' own number, where a law names none: its draws are cheap
         settings.register_profile("quick", settings.get_profile(PROFILE), phases=phases, max_examples=fewer)
         settings.load_profile("quick")
 

@@ -167,6 +167,7 @@ def two_states():
     return fit_of("statecrime").reach("single", k=2)
 
 
+@pytest.mark.slow
 def test_reach_of_two_states():
     reach = two_states()
     assert np.round(reach.attained, 4).tolist() == [0.3264, 0.6992]
@@ -356,6 +357,7 @@ Y = X @ [0.2, 2.0] + RNG.normal(size=30)
 CLASSES = np.digitize(Y, [-1.0, 1.0])
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("risk", "why"),
     [

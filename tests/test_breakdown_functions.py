@@ -93,6 +93,7 @@ def test_a_mean_that_falls_with_its_predictor(link):
     assert after <= 0.97 * mean * (1.0 + 1e-9)
 
 
+@pytest.mark.slow
 def test_any_other_function_has_a_set_and_no_proof():
     fit = squares()
     found = ist.functional(fit, lambda t: t[2] / (1.0 + t[1] ** 2), quantity="ratio").breakdown(at=0.0)

@@ -211,6 +211,7 @@ def band_at(ax, x):
     return np.array([one[0] for one in ends]), np.array([one[-1] for one in ends])
 
 
+@pytest.mark.slow
 def test_the_envelope_of_least_squares_is_that_of_normal_errors_on_these_columns():
     """By its definition: residuals of y* ~ N(0, I), whatever the coefficients and the variance are."""
     fit = FITS["OLS"]

@@ -69,6 +69,7 @@ def test_generalised_factors_have_no_units(unit):
     np.testing.assert_allclose(one, other, rtol=SOLVED)
 
 
+@pytest.mark.slow
 def test_a_factor_of_many_levels_has_no_determinant_out_of_range():
     # Each of 300 dummies all but gives another column away: their determinants are 1e-600 and 1e600.
     rng = np.random.default_rng(0)

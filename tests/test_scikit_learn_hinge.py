@@ -55,6 +55,7 @@ def test_smoothing_leads_to_the_support_vector_machine(name, estimator, w):
     assert away[2] < 0.1 * away[0]
 
 
+@pytest.mark.slow
 def test_removals_of_the_smoothed_fit_are_near_refits_of_the_svc():
     svc = SVC(kernel="linear", C=0.4, tol=1e-8).fit(X, Y)
     fit = ist.from_sklearn(svc, X, Y, smoothing=1e-4)
