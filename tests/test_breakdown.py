@@ -17,8 +17,7 @@ from tests.budget import share, some
 
 pytestmark = pytest.mark.usefixtures("own_seconds")
 
-FAIR = " + ".join(["rate_marriage", "age", "yrs_married", "children", "religious", "educ", "occupation"])
-FAIR += " + occupation_husb"
+FAIR = "rate_marriage + age + yrs_married + children + religious + educ + occupation + occupation_husb"
 HIE = "lncoins + idp + lpi + fmde + physlm + disea + hlthg + hlthf + hlthp"
 PUNISHED = "np.log(INCOME) + PERPOVERTY + PERBLACK + np.log(VC100k96) + SOUTH + DEGREE"
 MODELS = {

@@ -48,7 +48,11 @@ KEPT = {  # the estimator, what it has kept, and what it is called
     "LassoLarsIC, BIC": (LassoLarsIC("bic"), "criterion_", "BIC"),
     "SVC": (SVC(kernel="linear"), "support_vectors_", "number of support vectors"),
     "SVC, rows": (SVC(kernel="linear"), "shape_fit_", "number of rows"),
-    "SGDRegressor": (SGDRegressor(alpha=0.1, max_iter=3000, tol=1e-12, random_state=0), "t_", "steps"),
+    "SGDRegressor": (
+        SGDRegressor(alpha=0.1, max_iter=3000, tol=1e-12, random_state=0),
+        "t_",
+        "number of rows",
+    ),
 }
 WEIGHTED = ("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge", "LassoCV", "ElasticNetCV")
 
@@ -134,6 +138,45 @@ def test_what_is_given_is_not_of_the_rows():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
             ist.from_sklearn(estimator.fit(X, Y), X, Y, polish=True)
+
+
+def test_a_path_of_which_the_end_alone_is_kept_passes():
+    ist.from_sklearn(LassoLars(alpha=0.05, fit_path=False).fit(X, Y), X, Y)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix])
+def test_support_vectors_pass_where_rows_have_no_weight(form):
+    table = form((X - X.mean(axis=0)) / X.std(axis=0))
+    labels, weights = (np.median(Y) < Y).astype(int), np.where(np.arange(N) % 5 == 0, 0.0, WEIGHTS)
+    estimator = SVC(kernel="linear").fit(table, labels, sample_weight=weights)
+    ist.from_sklearn(estimator, table, labels, sample_weight=weights, smoothing=0.1)
+    with pytest.raises(NotStationary, match="number of support vectors"):
+        ist.from_sklearn(estimator, table[::-1], labels[::-1], sample_weight=weights[::-1], smoothing=0.1)
+
+
+def test_a_criterion_that_is_rounding_is_not_compared():
+    perfect, constant = X @ [1.0, 2.0, -0.5] + 3.0, np.ones(N)
+    ist.from_sklearn(LassoLarsIC().fit(X, perfect), X, perfect)
+    with np.errstate(divide="ignore", invalid="ignore"):  # scikit-learn's own, of a variance that is 0
+        estimator = LassoLarsIC().fit(X, constant)
+    assert estimator.noise_variance_ == 0.0
+    ist.from_sklearn(estimator, X, constant)
+
+
+def test_steps_of_batches_are_no_passes():
+    """Batches of any rows, as `partial_fit` takes them, pass; half of the rows of a fit do not."""
+    table, rng = (X - X.mean(axis=0)) / X.std(axis=0), np.random.default_rng(1)
+    online = SGDRegressor(alpha=0.1, eta0=0.05, random_state=0)
+    for _ in range(300):
+        batch = rng.integers(0, N, 7)
+        online.partial_fit(table[batch], Y[batch])
+    twice = SGDRegressor(alpha=0.1, max_iter=300, tol=1e-12, random_state=0)
+    twice.fit(np.vstack([table, table]), np.tile(Y, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
+        ist.from_sklearn(online, table, Y, polish=True)
+        with pytest.raises(NotStationary, match="number of rows"):
+            ist.from_sklearn(twice, table, Y, polish=True)
 
 
 def test_a_class_that_no_row_has_is_refused():

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError
+from influstat.input.largest import largest_first
 from influstat.input.printing import Tabled
 from influstat.input.warning import doubt
 from influstat.removal.leave_out import collect
@@ -24,7 +25,7 @@ from influstat.sets.proofs.enumeration import enumeration
 from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.question import Question, labels_of
-from influstat.sets.search.counts import Counts, largest_first
+from influstat.sets.search.counts import Counts
 from influstat.sets.search.search import Refit, Search
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from influstat.input.largest import largest_first
 from influstat.input.printing import amount
 from influstat.input.ranking import Moves, Ranked
 from influstat.sets.budget import Budget
 from influstat.sets.drawn import Drawn
 from influstat.sets.question import Question
-from influstat.sets.search.counts import Counts, largest_first
+from influstat.sets.search.counts import Counts
 from influstat.sets.search.search import Search
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.quantity import Quantity, said
+from influstat.adapters.quantity import ROUNDING, Quantity, said
 from influstat.adapters.scikit_learn.origin import rounding_of
 from influstat.adapters.scikit_learn.source import Source
 from influstat.errors import NotStationary
@@ -27,10 +27,8 @@ from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
 from influstat.statistics.leverage import Leverage
 
-SAME, SINGLE = (
-    1e-6,
-    1e-3,
-)  # relative: of float64 and float32 fits, sums in another order and an inverse between
+# Relative, of float64 and float32 fits: sums in another order, and an inverse between.
+SAME, SINGLE = 1e-6, 1e-3
 LEFT = 1e-2  # of what rounding may do to a gradient at the utmost: sums of all rows
 WORTH = 1e-2  # relative rounding beyond which a number says nothing
 CAUSE = "Pass the X, y and sample_weight that it was fitted with, all rows in the order of the fit"
@@ -208,6 +206,8 @@ def _ratio_of_path(estimator: Any) -> float | None:
     """Return the l1_ratio of the first path, None where the alphas were not found from the rows."""
     if not hasattr(estimator, "alphas_") or getattr(estimator, "jitter", None) is not None:
         return None
+    if not getattr(estimator, "fit_path", True):  # the last alpha alone is kept
+        return None
     if not hasattr(estimator, "mse_path_") or not hasattr(estimator, "eps") or not hasattr(estimator, "tol"):
         return 1.0  # least angles: the path itself
     given = [getattr(estimator, name, None) for name in ("alphas", "n_alphas")]
@@ -224,9 +224,16 @@ def _of_criterion(source: Source, risk: Any) -> Iterator[Quantity]:
     residual = residual - (0.0 if source.intercepts is None else source.intercepts[0])
     factor = {"aic": 2.0, "bic": float(np.log(n))}[estimator.criterion]
     noise, degrees = float(estimator.noise_variance_), float(np.count_nonzero(coefficients))
-    ours = n * np.log(2.0 * np.pi * noise) + float(residual @ residual) / noise + factor * degrees
+    if not noise > 0.0:
+        return  # the fit is perfect
+    square = float(residual @ residual)
+    # Residuals are right to the rounding of their terms, which is all of them where the fit is perfect.
+    terms = design.absolute_dot(np.abs(coefficients)) + np.abs(source.y).ravel()
+    slip = ROUNDING * float(np.linalg.norm(terms))
+    ours = n * np.log(2.0 * np.pi * noise) + square / noise + factor * degrees
     theirs = said(lambda: np.min(estimator.criterion_))
-    yield _quantity(source, f"{estimator.criterion.upper()} (criterion_)", theirs, float(ours), 1e3 * n)
+    unit = 1e3 * (n + (2.0 * np.sqrt(square) + slip) * slip / noise / SAME)
+    yield _quantity(source, f"{estimator.criterion.upper()} (criterion_)", theirs, float(ours), unit)
 
 
 def _of_support(source: Source, risk: Any) -> Iterator[Quantity]:
@@ -236,25 +243,32 @@ def _of_support(source: Source, risk: Any) -> Iterator[Quantity]:
         return
     n = float(linear.shape[0])
     yield Quantity("number of rows (shape_fit_)", said(lambda: estimator.shape_fit_[0]), n, 0.0, CAUSE)
-    support = np.asarray(estimator.support_)
-    rows = Design(source.table).rows(support)
-    kept = estimator.support_vectors_
-    kept = np.asarray(kept.toarray() if hasattr(kept, "toarray") else kept, dtype=np.float64)
-    duals = estimator.dual_coef_
-    duals = np.asarray(duals.toarray() if hasattr(duals, "toarray") else duals).ravel()
-    right = np.isclose(rows, kept, rtol=SAME, atol=0.0).all(axis=1) & (duals * linear.y[support] > 0)
+    kept, duals = (_dense(values) for values in (estimator.support_vectors_, estimator.dual_coef_))
+    support, found = np.asarray(estimator.support_), [0]
+    # libsvm drops rows without weight, and numbers those that are left; other versions may number all.
+    for numbered in (np.flatnonzero(_weights(source) > 0), np.arange(linear.shape[0])):
+        if np.max(support, initial=0) < len(numbered):
+            places = numbered[support]
+            rows = Design(source.table).rows(places)
+            same = np.isclose(rows, kept, rtol=SAME, atol=0.0).all(axis=1)
+            found.append(int(np.count_nonzero(same & (duals.ravel() * linear.y[places] > 0))))
     name = "number of support vectors that are rows of it, each of its class (support_vectors_, dual_coef_)"
-    yield Quantity(name, float(len(support)), float(np.count_nonzero(right)), 0.0, CAUSE)
+    yield Quantity(name, float(len(support)), float(max(found)), 0.0, CAUSE)
+
+
+def _dense(values: Any) -> FloatArray:
+    """Return a matrix, sparse or not, as an array."""
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=np.float64)
 
 
 def _of_steps(source: Source, risk: Any) -> Iterator[Quantity]:
-    """Yield the steps of stochastic descent as a multiple of the rows: each pass takes one step a row."""
-    steps, n = said(lambda: source.estimator.t_) - 1.0, float(source.size.rows)
-    if getattr(source.estimator, "early_stopping", False):
-        return  # a part of the rows is set aside
-    yield Quantity(
-        "number of steps, whole passes over the rows, (t_ - 1)", steps, n * np.rint(steps / n), 0.5, CAUSE
-    )
+    """Yield the rows that stochastic descent has passed over: it takes one step a row."""
+    passes = said(lambda: source.estimator.n_iter_)
+    if getattr(source.estimator, "early_stopping", False) or not passes > 1.0:
+        return  # a part of the rows is set aside; or batches of any rows may have come by partial_fit
+    rows = (said(lambda: source.estimator.t_) - 1.0) / passes
+    name = "number of rows, of which each pass took one step each, (t_ - 1) / n_iter_"
+    yield Quantity(name, rows, float(source.size.rows), 1e-9 * rows, CAUSE)
 
 
 READERS: dict[str, Callable[[Source, Any], Iterator[Quantity]]] = {

@@ -13,9 +13,8 @@ from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
 
 ITERATIONS = 50  # of statsmodels' 100: what takes longer is asked of statsmodels itself
-SETTLED = (
-    1e-7  # relative change of the coefficients' predictors: a look at which minimum is near needs no more
-)
+SETTLED = 1e-7  # relative change of the coefficients: a look at which minimum is near needs no more
+AT_ONCE = 2**20  # products of two columns worked on together: 8 MiB
 
 
 def roughly_refitted(risk: LinearRisk, family: Any, groups: Sequence[Indices]) -> FloatArray:
@@ -57,7 +56,6 @@ def roughly_refitted(risk: LinearRisk, family: Any, groups: Sequence[Indices]) -
 def _iterated(risk: LinearRisk, family: Any, basis: FloatArray, left: NDArray[np.bool_]) -> FloatArray:
     """Return the coefficients along the columns of an orthonormal basis, nan where they do not settle."""
     link, y, shift = family.link, risk.y, risk.offset
-    pairs = (basis[:, :, None] * basis[:, None, :]).reshape(len(y), -1)
     mean = np.where(left, y, 0.0)
     for k, rows in enumerate(left):
         mean[k] = np.where(rows, 0.0, y)
@@ -67,7 +65,7 @@ def _iterated(risk: LinearRisk, family: Any, basis: FloatArray, left: NDArray[np
     for _ in range(ITERATIONS):
         weights = np.where(left[going], risk.weights * family.weights(mean), 0.0)
         target = np.where(left[going], eta + link.deriv(mean) * (y - mean) - shift, 0.0)
-        theta = _solved(weights @ pairs, (weights * target) @ basis)
+        theta = _solved(_squares(weights, basis), (weights * target) @ basis)
         sized = np.abs(theta - last).max(axis=1) / np.abs(theta).max(axis=1)
         finite = np.isfinite(theta).all(axis=1)
         done = finite & (sized < SETTLED)
@@ -79,6 +77,16 @@ def _iterated(risk: LinearRisk, family: Any, basis: FloatArray, left: NDArray[np
         eta = last @ basis.T + shift
         mean = family.fitted(eta)
     return found
+
+
+def _squares(weights: FloatArray, basis: FloatArray) -> FloatArray:
+    """Return sum_i w_ki q_i q_i' for each row of weights (k, n) and the rows q_i of `basis`, (k, p p)."""
+    n, p = basis.shape
+    total, step = np.zeros((len(weights), p * p)), max(1, AT_ONCE // p**2)
+    for rows in (slice(start, start + step) for start in range(0, n, step)):
+        part = basis[rows]
+        total += weights[:, rows] @ (part[:, :, None] * part[:, None, :]).reshape(len(part), -1)
+    return total
 
 
 def _solved(matrices: FloatArray, sides: FloatArray) -> FloatArray:

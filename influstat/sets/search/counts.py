@@ -14,7 +14,7 @@ from influstat.removal.leave_out import collect
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.sets.null_fit import NullFit
 from influstat.sets.question import Question
-from influstat.sets.search.without import ALONE, Units
+from influstat.sets.search.without import ALONE
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +73,3 @@ def _leverages(asked: Question, risk: LinearRisk) -> FloatArray | None:
     except InflustatError:
         return None
     return anchor.leverages[asked.units.members]
-
-
-def largest_first(effects: FloatArray, k: int) -> Units:
-    """Return the units of the k largest effects, largest first."""
-    return np.asarray(np.argsort(-effects, kind="stable")[:k])

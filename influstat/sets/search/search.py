@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.input.groups import Groups
+from influstat.input.largest import largest_first
 from influstat.input.validation import FloatArray
 from influstat.removal.leave_out import collect
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit
 from influstat.sets.question import Question
-from influstat.sets.search.counts import largest_first
 from influstat.sets.search.without import Downdates, Units
 
 VARIED = 40  # units in the best set up to which it is varied by leaving each of them in
