@@ -13,7 +13,7 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs.ball import radii, radius_of
 from influstat.sets.proofs.candidates import KEPT, MORE, Candidates
-from influstat.sets.proofs.envelope import Demand, Envelope
+from influstat.sets.proofs.envelope import Demand, Envelope, Place
 from influstat.sets.proofs.leverage_bounds import LeverageBounds, quartic, vectors
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.remainder import Remainder, gamma
@@ -243,3 +243,15 @@ def test_what_bends_within_a_radius_is_not_that_of_a_larger_one():
         assert curved[k] <= quick.remainder.curved(2.0 * max(radius[k], 1e-4))
     assert (curved[[0, 6]] == 0.0).all()  # nothing, and what is in doubt anyway
     assert curved[5] > 1.5 * curved[2]
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_what_was_best_in_as_many_directions_alone_is_a_start(d):
+    """Without a cluster a level may be another one's own, so that there are fewer directions."""
+    rng = np.random.default_rng(0)
+    f = np.sort(rng.normal(size=9))[::-1]
+    place = Place(0.0, 0.0, np.eye(2), np.zeros(2))
+    envelope = Envelope(f, rng.normal(size=(9, d)), rng.normal(size=(9, d)), f, place)
+    assert (envelope.place is place) == (d == 2)
+    demand = Demand(need=0.0, lam=0.1, radius=0.1, curved=0.0, bend=0.0, cross=0.0, slack=0.0)
+    assert not envelope.proves_again(2, demand)  # the largest f are above 0

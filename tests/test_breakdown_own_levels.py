@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import InflustatError
+from influstat.sets.constrained import constrained
 from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs import factor
-from influstat.sets.proofs.factor import without_own_levels
+from influstat.sets.proofs.factor import with_all_levels, without_own_levels
 from influstat.sets.question import coefficient_of, question
 from tests import tolerance
 from tests.breakdown_cases import least_squares
@@ -120,6 +121,33 @@ def test_the_score_is_that_of_what_is_demeaned(layout):
     there = moved.N0 - moved.f[[1, 4]].sum() - moved.B[[1, 4]].sum(axis=0) @ inner
     assert abs(there) <= tolerance.TWO_FITS * np.abs(null.f).sum()  # 0 at the fit without them
     assert np.sign(N) == np.sign(at - problem.at)
+
+
+@pytest.mark.parametrize("constant", [1.0, -2.0])
+def test_the_level_without_a_column_takes_the_place_of_the_constant(constant):
+    fit, owner = drawn(3, "dummies and constant")
+    X = np.array(fit.risk.design.rows(slice(None)))
+    X[:, 0] = constant
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, fit.risk.y))
+    given = question(fit, *coefficient_of(fit, -1), groups=owner).problem
+    found = with_all_levels(given)
+    assert found is not given
+    np.testing.assert_array_equal(found.risk.design.rows(slice(None))[:, 0], owner == owner.min())
+    eta = found.risk.linear_predictor(found.theta)
+    np.testing.assert_allclose(eta, fit.risk.linear_predictor(fit.theta), rtol=1e-9)  # two sums of ten terms
+
+
+def test_without_a_row_a_coefficient_stays_unless_a_penalty_moves_it():
+    x = np.column_stack([np.ones(6), np.zeros(6), np.arange(6.0)])
+    y, near, a = np.arange(6.0) ** 2, np.array([1.0, 5.0, 1.0]), np.array([0.0, 0.0, 1.0])
+    plain = constrained(ist.LinearRisk(ist.SquaredError(), x, y), a, 2.0, near)
+    assert plain.theta[1] == 5.0
+    assert plain.basis.shape == (1, 3)
+    penalty = ist.Quadratic(np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 0.0]]))
+    risk = ist.LinearRisk(ist.SquaredError(), x, y, penalty=penalty)
+    held = constrained(risk, a, 2.0, near)
+    assert held.basis.shape == (2, 3)
+    assert np.abs(risk.gradient(held.theta)[:2]).max() < 1e-9
 
 
 @pytest.mark.parametrize("layout", ["coarser levels", "some clusters"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
-from influstat.algebra.packed import contracted, packed
+from influstat.algebra.packed import contracted, packed, packed_norms
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.groups import read_groups, read_rows
 from influstat.losses.base import higher_bounds
@@ -38,6 +38,7 @@ def test_packed_products_are_symmetric_matrices(p, k, seed):
     z, u = draw(seed, p, k), draw(seed + 1, p, k)
     truth = np.einsum("ak,bk,bk->ak", z, z, u)
     assert_within(contracted(packed(z), u), truth, np.einsum("ak,bk,bk->ak", *np.abs([z, z, u])))
+    np.testing.assert_allclose(packed_norms(packed(z), p), (z * z).sum(axis=0), rtol=1e-12)  # |zz'| = |z|^2
 
 
 @given(SIZES, st.integers(1, 8), st.integers(0, 2**32 - 1), st.booleans())
@@ -136,6 +137,10 @@ def test_far_away_the_remainder_grows_with_the_curvature(fourth):
     mean = float(np.exp(theta[0, 0]))
     off = abs(hessian[0, 0, 0] - float(anchor.whiten(anchor.whiten(np.array([[(n - 1) * mean]])).T)[0, 0]))
     assert left_out[0] / np.exp(far) < off <= left_out[0]
+    if fourth:  # squares that are summed leave out as much of rows that are all alike
+        two, at = read_rows([0, 1], np.arange(n)), np.repeat(theta, 2, axis=1)
+        summed = rows.hessians(two, expansion.left(two), at, fourth=True, sharp=0.0)[1]
+        np.testing.assert_allclose(summed, left_out[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(4))

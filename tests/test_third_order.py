@@ -8,6 +8,7 @@ from influstat.input.groups import read_groups
 from influstat.removal.engine import shared, third_order
 from influstat.removal.engine.shared import Shared
 from influstat.removal.inverse import Downdated, SharedInverse
+from influstat.removal.methods.sweeps import Chord
 from tests.cases import LOSSES, MORE_LOSSES, make_problem
 
 N, P = 400, 6
@@ -99,6 +100,48 @@ def test_the_bend_is_that_of_its_definition_and_bounds_what_is_left(name, settin
     norms = np.array([np.sqrt(rest[:, k] @ np.linalg.solve(matrices[k], rest[:, k])) for k in range(3)])
     assert (norms <= bound).all()
     assert (bound <= 1e4 * norms).all()  # no bound of everything
+    # What float32 has left out of the bend is little of it, and at the edge nothing is said.
+    lost = np.linalg.norm(third._anchor.whiten(found - bends), axis=0)
+    nothing, none = np.zeros((P, 3)), np.zeros(3)
+    assert (lost <= third.left(none, nothing, bends)).all()
+    edge = np.full(3, third_order.BENT / third.c)
+    assert np.isfinite(third.left(edge, solved, nothing)).all()
+    assert np.isinf(third.left(1.01 * edge, solved, nothing)).all()
+
+
+def test_the_last_chord_step_leaves_as_much_as_is_said():
+    """Rows that are all alike attain it: the slope of N is c D S there."""
+    n = 80
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.PoissonLoss(), np.ones((n, 1)), np.arange(n) % 3.0))
+    parts = Shared.of(fit, fit.risk)
+    anchor = parts.anchor(1.0)
+    third = third_order.ThirdOrder(parts.expansion, anchor)
+    none = read_groups([[0]], fit.row_labels)
+    total, nothing = fit.hessian.to_dense() * n, np.zeros((1, 1))
+    step = np.array([[0.05]])
+    excess = third.bend(none, nothing, step)
+    more = -np.linalg.solve(total, excess)
+    left = np.linalg.norm(anchor.whiten(third.bend(none, step, more)), axis=0)
+    bound = third.left(np.abs(step[0]), nothing, excess)
+    assert 0.9 * bound < left <= bound  # one of 80 rows has left, and |E| falls by a fortieth
+
+
+def test_the_way_of_every_refit_is_bounded(monkeypatch):
+    fit = made("logistic", {"protocol": "fixed"})
+    x, curved, margins = fit.risk.design.rows(slice(None)), Chord._curved, []
+
+    def watched(chord, third, gradients, active, trial, step):
+        found = curved(chord, third, gradients, active, trial, step)
+        done = active[chord.done[active]]
+        moved = np.abs(x @ (chord.theta[:, done] - fit.theta[:, None]))
+        moved[chord._groups.members[done], np.arange(len(done))] = 0.0  # the rows themselves
+        margins.extend(chord._path[done] - moved.max(axis=0))
+        return found
+
+    monkeypatch.setattr(Chord, "_curved", watched)
+    fit.leave_one_out()
+    assert len(margins) > N / 2
+    assert min(margins) >= 0.0
 
 
 def test_where_it_does_not_pay_or_hold_it_is_not_built():

@@ -156,6 +156,10 @@ class Place:
     spread: FloatArray | float  # P, shape (d, d)
     mean: FloatArray | None = None  # mu, shape (d,)
 
+    def suits(self, d: int) -> bool:
+        """Tell whether it is for so many directions: other units may leave another number of them."""
+        return self.mean is None or len(self.mean) == d
+
     def stretched(self, t: float) -> Place:
         """Return it at another t: b is shorter by as much as t is longer."""
         factor = float(np.exp(self.t - t))
@@ -200,7 +204,7 @@ class Envelope:
         size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
         self.usable = min(size) > 0.0
         self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
-        self.place = self._of_width(WIDTHS[3]) if place is None else place
+        self.place = place if place and place.suits(self.d) else self._of_width(WIDTHS[3])
         self.proof: Place | None = None  # the last one
         self.nearest = self.place  # the best place so far that others may start from
 
