@@ -139,6 +139,15 @@ def test_why_a_group_has_no_bound_is_said():
     assert "has no finite self_concordance" in none.certificate.status[0]
 
 
+@pytest.mark.parametrize(("scale", "known"), [(1e4, True), (1e8, False)])
+def test_a_group_whose_leverage_cannot_be_told_from_one_has_no_bound(scale, known):
+    x = np.column_stack([np.ones(N), np.where(FIRMS == 2, scale, 1.0) * X[:, 0]])
+    fit = ist.Ridge(lam=0.0).fit(ist.partitions(x, Y, rows=7, groups=FIRMS))
+    found = fit.leave_groups_out(method="newton")
+    assert np.isfinite(found.theta_bound()).all(axis=1).tolist() == [k != 2 or known for k in range(6)]
+    assert ("all that is known of a coefficient" in found.certificate.status[2]) != known
+
+
 def test_too_many_groups_for_memory_are_refused(monkeypatch):
     found = refits("logistic", [60])[0].leave_groups_out(method="newton")
     monkeypatch.setattr("influstat.partitioned.groups.certificates.KEPT_ENTRIES", 40)

@@ -168,7 +168,8 @@ class _Work:
         self.fit.risk.penalty.hessian(at).add_to(whole, one.left)
         headroom = float(np.linalg.eigvalsh(self.anchor.whiten(self.anchor.whiten(whole).T))[0])
         if not headroom > FEWEST_DIGITS * self.anchor.relative:
-            self.why[one.code] = self.why[one.code] or "the group determines a coefficient alone (leverage 1)"
+            why = "up to rounding the group's rows are all that is known of a coefficient (leverage 1)"
+            self.why[one.code] = self.why[one.code] or why
             return
         relative = max(anchor.relative, 2.0 * self.anchor.relative / headroom)
         norm = one.norm * (1.0 + relative) / np.sqrt(headroom)
