@@ -283,3 +283,24 @@ def test_polishing_does_not_hide_a_small_change_of_one_target_of_a_closed_form(n
         warnings.simplefilter("error")
         with pytest.raises(NotStationary, match="closed form, and polish=True would hide that"):
             ist.from_statsmodels(results, polish=True, **settings)
+
+
+SINGLES = {
+    "RLM": lambda y, X: sm.RLM(y, X, M=sm.robust.norms.TrimmedMean()).fit(),
+    "QuantReg": lambda y, X: sm.QuantReg(y, X).fit(0.5),
+    "ridge": lambda y, X: sm.OLS(y, X).fit_regularized(alpha=0.1, L1_wt=0.0),
+}
+
+
+@pytest.mark.parametrize("name", SINGLES)
+def test_the_rounding_of_single_precision_is_no_other_fit(name):
+    rng = np.random.default_rng(0)
+    X = sm.add_constant(rng.normal(size=(80, 2)))
+    y = X @ [1.0, 0.5, -0.3] + rng.standard_t(4, 80)
+    options = {"QuantReg": {"smoothing": 0.3}, "ridge": {"alpha": 0.1, "L1_wt": 0.0}}.get(name, {})
+    results = SINGLES[name](y.astype(np.float32), X.astype(np.float32))
+    ist.from_statsmodels(results, **options)
+    inner = getattr(results, "_results", results)
+    inner.params = inner.params * np.float32(1.01)
+    with pytest.raises(NotStationary):
+        ist.from_statsmodels(inner, **options)

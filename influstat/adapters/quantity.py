@@ -10,6 +10,7 @@ import numpy as np
 
 SUMS = 1e-6  # of a log-likelihood or deviance, and of each row's unit: a fit's last iteration moves it less
 ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of the terms of a linear predictor
+SINGLE_ROUNDING = 16 * float(np.finfo(np.float32).eps)  # the same of float32
 CHANGED = "Its data, weights or coefficients were changed after the fit, or this number was"
 
 
@@ -48,3 +49,8 @@ def said(get: Callable[[], Any]) -> float:
         return float(np.squeeze(np.asarray(value, dtype=np.float64)))
     except (AttributeError, NotImplementedError, TypeError, ValueError, KeyError, IndexError):
         return np.nan
+
+
+def single(*values: Any) -> bool:
+    """Tell whether what a library has computed with, or found, is float32 in part."""
+    return any(np.asarray(value).dtype == np.float32 for value in values)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.quantity import ROUNDING, SUMS, Quantity, said
+from influstat.adapters.quantity import ROUNDING, SINGLE_ROUNDING, SUMS, Quantity, said, single
 from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
@@ -31,9 +31,9 @@ def of_robust_regression(results: Any, linear: LinearRisk) -> Iterator[Quantity]
     )
     now, kept = linear.y - eta, np.asarray(results.resid, dtype=np.float64)
     if kept.shape == now.shape:
-        worst = int(np.argmax(np.abs(kept - now) - ROUNDING * spread))
+        worst = int(np.argmax(np.abs(kept - now) - spread))
         name = f"residual (resid) of row {label_name(linear.row_labels[worst])}"
-        yield Quantity(name, float(kept[worst]), float(now[worst]), float(ROUNDING * spread[worst]))
+        yield Quantity(name, float(kept[worst]), float(now[worst]), float(spread[worst]))
 
 
 def of_quantile_regression(results: Any, linear: LinearRisk) -> Iterator[Quantity]:
@@ -43,7 +43,7 @@ def of_quantile_regression(results: Any, linear: LinearRisk) -> Iterator[Quantit
     residual = linear.y - eta
     scaled = np.maximum(np.abs(residual), SMALLEST) * np.where(residual < 0, q, 1.0 - q)
     ours = float(np.mean(scaled**2))
-    room = SAME * ours + 2.0 * float(np.mean(scaled * ROUNDING * spread))
+    room = SAME * ours + 2.0 * float(np.mean(scaled * spread))
     ended = said(lambda: results.history["mse"][-1])
     yield Quantity("mean square of weighted residuals (history['mse'])", ended, ours, room)
     kept = np.asarray(results.normalized_cov_params, dtype=np.float64)
@@ -54,14 +54,21 @@ def of_quantile_regression(results: Any, linear: LinearRisk) -> Iterator[Quantit
     theirs = _correlation(kept)
     found = [_correlation(one) for one in either]
     nearest = min(found, key=lambda value: abs(value - theirs))
-    room = (SUMS + ROUNDING * float(np.linalg.cond(rows)) ** 2) * len(kept) ** 2
+    room = (SUMS + _rounding(results) * float(np.linalg.cond(rows)) ** 2) * len(kept) ** 2
     yield Quantity("sum of the correlations of its coefficients (cov_params)", theirs, nearest, room)
 
 
 def _predictors(results: Any, linear: LinearRisk) -> tuple[FloatArray, FloatArray]:
-    """Return X beta at the library's own coefficients, and the sizes of the terms of each residual."""
+    """Return X beta at the library's own coefficients, and the rounding of each residual there."""
     theta = np.asarray(results.params, dtype=np.float64)
-    return linear.design.dot(theta), linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.y)
+    sizes = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.y)
+    return linear.design.dot(theta), _rounding(results) * sizes
+
+
+def _rounding(results: Any) -> float:
+    """Return the relative rounding of the terms of a residual in the library's own precision."""
+    model = results.model
+    return SINGLE_ROUNDING if single(model.endog, model.exog, results.params) else ROUNDING
 
 
 def _correlation(covariance: FloatArray) -> float:

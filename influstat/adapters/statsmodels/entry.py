@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from influstat.adapters.quantity import single
 from influstat.adapters.reproduction import require_reproduced
 from influstat.adapters.separation import explain_separation
 from influstat.adapters.statsmodels import reading
@@ -20,7 +21,14 @@ from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.refit import GLMRefit
 from influstat.adapters.statsmodels.refusals import refuse
 from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
-from influstat.adapters.verification import require_same_predictions, verified_fit
+from influstat.adapters.verification import (
+    DOUBLE_TERMS,
+    SAME,
+    SINGLE,
+    SINGLE_TERMS,
+    require_same_predictions,
+    verified_fit,
+)
 from influstat.errors import InvalidArgument, NotConverged
 from influstat.fit import Fit
 from influstat.input.validation import choice, real_number
@@ -176,7 +184,12 @@ def _require_predictions(results: Any, fit: Fit) -> None:
     if hasattr(results, "mu"):  # the means that a GLM had before its last iteration
         require_same_predictions("results", fit.risk, fit.theta, results.mu, kind="mean", allowed=LAST_STEP)
     elif kind in ("OLS", "WLS", "RLM") and hasattr(results, "fittedvalues"):
-        require_same_predictions("results", fit.risk, fit.theta, results.fittedvalues, kind="eta")
+        of_single = single(results.model.exog, results.params)
+        allowed, rounding = (SINGLE, SINGLE_TERMS) if of_single else (SAME, DOUBLE_TERMS)
+        theirs = results.fittedvalues
+        require_same_predictions(
+            "results", fit.risk, fit.theta, theirs, kind="eta", allowed=allowed, rounding=rounding
+        )
     elif kind in ("Logit", "Probit", "Poisson"):
         require_same_predictions("results", fit.risk, fit.theta, results.predict(), kind="mean")
 
