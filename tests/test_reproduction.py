@@ -304,3 +304,11 @@ def test_the_rounding_of_single_precision_is_no_other_fit(name):
     inner.params = inner.params * np.float32(1.01)
     with pytest.raises(NotStationary):
         ist.from_statsmodels(inner, **options)
+
+
+@pytest.mark.parametrize("polish", [False, True])
+def test_coefficients_that_are_not_finite_are_named(polish):
+    results = sm.OLS([1.0, 2.0, 4.0], np.ones((3, 1))).fit()._results
+    results.params = np.array([np.nan])
+    with pytest.raises(ist.errors.InvalidArgument, match="results must have finite coefficients"):
+        ist.from_statsmodels(results, polish=polish)
