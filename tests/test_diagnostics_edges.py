@@ -198,3 +198,14 @@ def test_a_perfect_fit_has_leverages_and_says_why_nothing_else():
     assert_allclose(frame["hat_diag"], [1 / 14, 4 / 14, 9 / 14], rtol=1e-14)
     assert frame["cooks_d"].isna().all()
     assert all("the fit is perfect" in text for text in frame.attrs["status"])
+
+
+@pytest.mark.parametrize("far", [0.0, 20.0, 200.0, 2000.0])
+def test_leverages_lose_no_digits_far_from_zero(far):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.ones(50), far + rng.normal(size=50), rng.normal(size=50)])
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, rng.normal(size=50)))
+    q = np.linalg.qr(X)[0]
+    room = 8.0 * np.finfo(float).eps * np.linalg.cond(X)  # of rows; squared it would be that of X'X
+    found = fit.diagnostics("hat_diag")["hat_diag"]
+    assert_allclose(found, (q * q).sum(axis=1), rtol=0, atol=room)

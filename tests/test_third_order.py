@@ -144,6 +144,28 @@ def test_the_way_of_every_refit_is_bounded(monkeypatch):
     assert min(margins) >= 0.0
 
 
+def test_norms_without_a_row_are_larger_by_what_it_takes_of_the_hessian(monkeypatch):
+    """|v| in S_k^-1 is at most |v| in S^-1 over (1 - h)^1/2, h the leverage."""
+    fit = made("logistic", {"protocol": "fixed"})
+    small = 1e-17  # so that all are done
+    monkeypatch.setattr(third_order.ThirdOrder, "left", lambda third, path, *_: np.full(len(path), small))
+    seen, curved = [], Chord._curved
+
+    def watched(chord, third, gradients, active, trial, step):
+        found = curved(chord, third, gradients, active, trial, step)
+        rounding = np.finfo(float).eps * np.linalg.norm(chord._scales[:, active], axis=0)
+        larger = (chord.norms[active] - rounding) / (np.linalg.norm(third.roots) * small)
+        seen.extend(zip(chord._groups.members[active], larger, strict=True))
+        return found
+
+    monkeypatch.setattr(Chord, "_curved", watched)
+    fit.leave_one_out()
+    rows, larger = map(np.array, zip(*seen, strict=True))
+    leverages = fit.diagnostics("hat_diag")["hat_diag"].to_numpy()[rows.astype(int)]
+    assert leverages.max() > 0.05
+    np.testing.assert_allclose(larger, 1.0 / np.sqrt(1.0 - leverages), rtol=1e-6)
+
+
 def test_where_it_does_not_pay_or_hold_it_is_not_built():
     few = made("logistic", {"protocol": "fixed"})
     expansion = Shared.of(few, few.risk).expansion
