@@ -210,7 +210,12 @@ def small(**arguments):
         ({"kind": "panel HAC", "groups": [1, 1, 2], "lags": 2}, "lags must be below .* in time .2."),
         ({"kind": "panel HAC", "groups": [1, 1, 2], "correction": "both"}, "or 'clusters', but"),
         ({"kind": "panel HAC"}, "Pass the series of each row"),
+        (
+            {"kind": "panel HAC", "groups": [1, 2, 1]},
+            "one after the other, .* 2 series in 3 pieces",
+        ),
         ({"kind": "Driscoll-Kraay"}, "Pass the period, a whole number, of each row"),
+        ({"kind": "Driscoll-Kraay", "groups": [4, 4, 4]}, "groups must hold at least 2 clusters"),
         ({"kind": "Driscoll-Kraay", "groups": list("abc")}, "groups must number the periods .* holds 'a'"),
         ({"kind": "Driscoll-Kraay", "groups": [1.0, 1.5, 2.0]}, "groups must number the periods"),
         ({"kind": "Driscoll-Kraay", "groups": [1, 1, 2], "lags": 2}, "lags must be below .* in time .2."),
@@ -288,3 +293,11 @@ def test_dispersion_is_the_variance_of_y():
         np.testing.assert_allclose(
             cook, results.scale * fit.diagnostics(["cooks_d"])["cooks_d"], rtol=INVERTED
         )
+
+
+def test_series_of_one_row_each_have_no_lags():
+    rng = np.random.default_rng(2)
+    X = np.column_stack([np.ones(20), rng.normal(size=20)])
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, rng.normal(size=20)))
+    found = fit.covariance("panel HAC", groups=np.arange(20), correction=False)
+    np.testing.assert_allclose(found, fit.covariance("HC0"), rtol=1e-12)

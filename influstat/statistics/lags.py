@@ -48,7 +48,7 @@ def lag_weights(lags: Any, kernel: Any, times: int) -> FloatArray:
     InvalidArgument, InvalidType
         The kernel is unknown, or there are not more points in time than lags.
     """
-    most = usual_lags(times) if lags is None else whole_number("lags", lags, at_least=0)
+    most = min(usual_lags(times), times - 1) if lags is None else whole_number("lags", lags, at_least=0)
     if most >= times:
         raise InvalidArgument(
             "lags", f"be below the number of rows in time ({times})", f"is {most}", "Pass fewer."

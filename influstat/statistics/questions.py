@@ -157,8 +157,9 @@ class StatisticalQuestions(RowQuestions):
             jackknife", "H1", "H2" or "H3", as `influstat.statistics.covariance` defines them.
         groups : array_like, shape (n,) or (n, 2)
             The cluster of each row, for the kinds with clusters; two columns for two-way "cluster". The
-            series of each row ("panel HAC"), or its period as a whole number ("Driscoll-Kraay"; a second
-            column of series makes degrees of freedom count these, as statsmodels does, not the periods).
+            series of each row ("panel HAC"), whose rows stand one after the other, or its period as a whole
+            number ("Driscoll-Kraay"; a second column of series makes degrees of freedom count these, as
+            statsmodels does, not the periods).
         lags, kernel : int, {"bartlett", "uniform", "parzen"}
             Of the kinds over lags; 4 (T / 100)^(2/9) of T rows, or periods, by Bartlett's kernel.
         correction : bool, "observations" or "clusters"

@@ -222,10 +222,26 @@ def _clusters(
             return (first, runs(second)), (whole_periods(names), other)
         both = first * (second.max() + 1) + second
         return (first, second, np.unique(both, return_inverse=True)[1]), (names, other)
-    found, codes = _codes(labels[:, 0].tolist() if labels.shape == (n, 1) else given, fit, need, several)
-    if kind == BY_PERIOD:
-        return (codes,), (whole_periods(found),)
-    return (runs(codes) if kind == PANEL else codes,), (found,)
+    one = labels[:, 0].tolist() if labels.shape == (n, 1) else given
+    found, codes = _codes(one, fit, need, 1 if kind == PANEL else 2)
+    if kind == PANEL:
+        series = runs(codes)
+        if groups is not None:  # else they are as the library that has fitted takes them
+            _require_together(found, series)
+        return (series,), (found,)
+    return (codes,), (whole_periods(found) if kind == BY_PERIOD else found,)
+
+
+def _require_together(found: NDArray[Any], series: NDArray[np.intp]) -> None:
+    """Raise where the rows of a series do not stand one after the other: others would be paired."""
+    pieces = int(series[-1]) + 1
+    if pieces > len(found):
+        raise InvalidArgument(
+            "groups",
+            f"have the rows of each series one after the other, in the order of time, for {PANEL!r}",
+            f"has {len(found)} series in {pieces} pieces",
+            "Sort the table by series and time, and fit again.",
+        )
 
 
 def _codes(labels: Any, fit: Minimum, need: str, least: int = 2) -> tuple[NDArray[Any], NDArray[np.intp]]:
