@@ -1,7 +1,8 @@
 """How much a law is tried: all of it, or under `-m "not slow"` a twenty-fourth, every law still there.
 
-Where tables are crossed (losses x weights x protocols), every entry of each table is still tried there, in
-`spanning` combinations; all of them in the whole suite. Laws and their table are crossed, too (`in_turns`).
+Where tables are crossed (losses x weights x protocols), only `spanning` combinations are tried there, which
+hold every entry of each table. Laws and their table are crossed, too (`in_turns`), and of what is left each
+law tries every second case, the odd or the even ones (`halved`). The whole suite tries all of them.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ def in_turns(laws: list[list[Any]]) -> list[list[Any]]:
     """
     turns = max(1, min(len(laws), TURNS, len(laws[0]) // LEAST))
     return [cases[k % turns :: turns] for k, cases in enumerate(laws)]
+
+
+def halved(cases: list[Any], law: int) -> list[Any]:
+    """Return every second case of a law of three and more, of laws of odd and of even numbers the others."""
+    return cases[law % 2 :: 2] if len(cases) > LEAST else cases
 
 
 def some(cases: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
-from tests.budget import QUICK, in_turns, share, spanning, thinned
+from tests.budget import QUICK, halved, in_turns, share, spanning, thinned
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # problems of so few rows: more threads would only wait
 
@@ -39,10 +39,11 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out combinations of crossed tables where slow tests are left out, but no entry of any table.
+    """Leave out cases of tables where slow tests are left out, but no law (see `tests.budget`).
 
-    Laws of one file about the same table take turns at its entries. Of tables in which every entry takes
-    long (marked dear) a quarter is tried, or the part that the mark names.
+    Of crossed tables there are combinations that hold every entry, laws of one file about the same table take
+    turns at its entries, and of these each tries half. Of tables in which every entry takes long (marked
+    dear) a quarter is tried, or the part that the mark names.
     """
     if not os.environ.get(QUICK):
         return
@@ -62,8 +63,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             kept.update(thinned(some, *dear.args))
         else:
             same_table.setdefault((group[0].path, frozenset(map(_entries, some))), []).append(some)
-    for laws in same_table.values():
-        kept.update(item for law in in_turns(laws) for item in law)
+    turns = [law for laws in same_table.values() for law in in_turns(laws)]
+    kept.update(item for k, law in enumerate(turns) for item in halved(law, k))
     left_out = {item for group in crossed.values() for item in group if item not in kept}
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]

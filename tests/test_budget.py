@@ -1,11 +1,11 @@
-"""What `-m "not slow"` leaves out: combinations, but no entry of any table."""
+"""What `-m "not slow"` leaves out: combinations and cases, but no law."""
 
 from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.budget import FULL, LEAST, QUICK, examples, in_turns, spanning, thinned
+from tests.budget import FULL, LEAST, QUICK, examples, halved, in_turns, spanning, thinned
 
 
 @examples(100)
@@ -35,6 +35,15 @@ def test_laws_about_the_same_table_take_turns_and_leave_no_entry_out():
         assert {entry for cases in kept for entry in cases} == set(range(count))
         assert min(map(len, kept)) >= min(count, LEAST)
         assert laws == 1 or count < 2 * LEAST or max(map(len, kept)) < count
+
+
+def test_two_laws_about_the_same_cases_try_all_of_them_between_them():
+    for count in range(1, 12):
+        cases = list(range(count))
+        one, other = halved(cases, 4), halved(cases, 7)
+        assert sorted({*one, *other}) == cases
+        assert one
+        assert other
 
 
 def test_searches_draw_all_their_cases_where_that_is_asked_for(monkeypatch):
