@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.optimize
+import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from hypothesis import given
 from sklearn.base import clone
@@ -18,6 +19,7 @@ from sklearn.linear_model import (
 )
 
 import influstat as ist
+from influstat.errors import NotStationary
 from influstat.input.design import Design
 from influstat.removal.active_set import entering_pull
 from influstat.risks.penalties.active_l1 import ActiveL1
@@ -272,3 +274,17 @@ def test_weighted_rows_take_the_share_of_their_own_weight_along(estimator):
         part = clone(estimator).fit(*(np.delete(one, row, axis=0) for one in (X, y, weights)))
         found = np.append(part.coef_, part.intercept_)
         np.testing.assert_allclose(removal.theta[row], found, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("polish", [False, True])
+@pytest.mark.parametrize(("kind", "seed"), [("OLS", 31), ("OLS", 1), ("Poisson", 25)])
+def test_a_column_that_statsmodels_has_left_at_zero_too_soon_is_refused(kind, seed, polish):
+    X, y = make_regression(30, 4, noise=5, random_state=seed)
+    y = y / y.std()
+    model = sm.OLS(y, X) if kind == "OLS" else sm.GLM(np.round(np.exp(y)), X, family=sm.families.Poisson())
+    setting = {"alpha": 0.02 if kind == "OLS" else 0.05, "L1_wt": 1.0}
+    early = model.fit_regularized(cnvrg_tol=1e-12, maxiter=1000, **setting)
+    with pytest.raises(NotStationary, match="a column at 0 should have a coefficient .*zero_tol=0.0"):
+        ist.from_statsmodels(early, polish=polish, **setting)
+    whole = model.fit_regularized(cnvrg_tol=1e-12, maxiter=1000, zero_tol=0.0, **setting)
+    ist.from_statsmodels(whole, polish=polish, **setting)

@@ -233,3 +233,33 @@ def test_the_deviance_of_counts_near_their_means_keeps_its_digits(apart):
     # The series leaves out 3e-13; beyond a thousandth terms cancel to 1e-6 of them at worst.
     rtol = 1e-12 if abs(apart) < 1e-3 else 1e-9
     np.testing.assert_allclose(families.Poisson().deviance(y, mu, mu), exact, rtol=rtol, atol=0.0)
+
+
+LINKS_OF_SHARES = [LogitLink(), ProbitLink(), ClosedLink("CLogLog"), ReflectedLink(ClosedLink("CLogLog"))]
+
+
+@pytest.mark.parametrize("link", LINKS_OF_SHARES, ids=str)
+def test_losses_far_out_grow_as_their_slopes_say(link):
+    """Where a mean or its complement is below 1e-308 the loss is the integral of its slope all the same."""
+    loss = GLMLoss(families.Binomial(), link)
+    eta = np.array([-300.0, -42.0, -8.5, -6.0, 6.0, 8.5, 42.0, 300.0])
+    for y in (0.0, 0.25, 1.0):
+        targets = np.full(len(eta), y)
+        h = 1e-6
+        value, more, less = (loss.value(targets, eta * (1.0 + k * h)) for k in (0, 1, -1))
+        assert np.isfinite(value).all()
+        slope = (more - less) / (2.0 * h * eta)
+        # Differences of order h^2 curvature, and the rounding of the value, or of a mean of 1, over h.
+        room = 1e-4 * np.abs(loss.first(targets, eta)) + 8 * EPSILON * (1.0 + value) / (h * np.abs(eta))
+        assert (np.abs(slope - loss.first(targets, eta)) <= room).all()
+        most = loss.value(targets, link_of_share(link, y)) if 0 < y < 1 else 0.0
+        np.testing.assert_allclose(loss.deviance(targets, eta), 2.0 * (value - most), rtol=1e-9, atol=1e-12)
+
+
+def link_of_share(link, share):
+    """Return the linear predictor whose mean is that share, by bisection."""
+    low, high = -40.0, 40.0
+    for _ in range(200):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if link.mean(np.array([middle]))[0] < share else (low, middle)
+    return np.array([low])

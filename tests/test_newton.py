@@ -352,3 +352,17 @@ def test_targets_of_zero_give_coefficients_of_zero_from_anywhere():
     risk = ist.LinearRisk(ist.SquaredError(), np.vander(np.arange(1.0, 6.0), 3), np.zeros(5))
     theta = newton.minimise(risk, start=[0.3, -0.2, 0.1]).theta
     np.testing.assert_allclose(theta, 0.0, atol=CLOSED_FORM)
+
+
+@pytest.mark.parametrize("penalty", [None, ist.L2(1e-3), ist.L2(60.0)])
+def test_a_start_at_a_saddle_is_said_to_be_that(penalty):
+    X = np.column_stack([np.ones(60), np.linspace(-1.0, 1.0, 60)])
+    y = 2.0 * np.tanh(X @ [1.0, 0.5])
+    more = {} if penalty is None else {"penalty": penalty}
+    risk = ist.BlackBoxRisk(lambda theta: (y - theta[2] * np.tanh(X @ theta[:2])) ** 2, 3, **more)
+    with pytest.raises(
+        (SingularHessian, IndefiniteHessian), match="gradient is 0 where the search starts.*start="
+    ):
+        ist.Fit.minimise(risk)
+    if penalty != ist.L2(60.0):  # which has no other minimum than 0 nearby
+        assert ist.Fit.minimise(risk, start=[0.1, 0.1, 0.1]).theta[2] != 0

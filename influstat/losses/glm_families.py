@@ -107,6 +107,11 @@ class Binomial:
         """Return log f, up to the binomial coefficient."""
         return np.asarray(xlogy(y, mu) + xlogy(1.0 - y, nu))
 
+    def log_likelihood_of_logarithms(self, y: FloatArray, mean: FloatArray, rest: FloatArray) -> FloatArray:
+        """Return log f from log mu and log(1 - mu), which hold what mu and 1 - mu no longer do."""
+        no = 1.0 - y
+        return np.asarray(np.where(y != 0, y * mean, 0.0) + np.where(no != 0, no * rest, 0.0))
+
     def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return 2 [y log(y / mu) + (1 - y) log((1 - y) / nu)]."""
         return np.asarray(2.0 * (xlogy(y, y / mu) + xlogy(1.0 - y, (1.0 - y) / nu)))

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import log_expit, log_ndtr, ndtr
 
 from influstat.input.validation import FloatArray
 from influstat.losses.base import root_of_slope, sigmoid
@@ -34,6 +34,10 @@ class InverseLink(Protocol):
     def complement(self, eta: FloatArray) -> FloatArray:
         """Return 1 - mu; here by a subtraction, for links whose mean is not next to 1 as a rule."""
         return 1.0 - self.mean(eta)
+
+    def logarithms(self, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return log mu and log(1 - mu); here of the numbers themselves, -inf where these underflow."""
+        return np.log(self.mean(eta)), np.log(self.complement(eta))
 
     def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return the first three derivatives of mu in eta."""
@@ -107,6 +111,14 @@ _CLOSED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[A
 }
 
 
+# Those whose mean or complement underflows before its logarithm overflows: log mu and log(1 - mu).
+_LOGARITHMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "Logit": (log_expit, lambda eta: log_expit(-eta)),
+    "Probit": (log_ndtr, lambda eta: log_ndtr(-eta)),
+    "CLogLog": (lambda eta: np.log(-np.expm1(-np.exp(eta))), lambda eta: -np.exp(eta)),
+}
+
+
 @dataclass(frozen=True)
 class ClosedLink(InverseLink):
     """A link without parameters, by its name in statsmodels.
@@ -124,6 +136,13 @@ class ClosedLink(InverseLink):
     def complement(self, eta: FloatArray) -> FloatArray:
         """Return 1 - mu, by a formula that does not cancel."""
         return np.asarray(_CLOSED[self.name][1](eta))
+
+    def logarithms(self, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return log mu and log(1 - mu), finite wherever float64 holds them."""
+        if self.name not in _LOGARITHMS:
+            return super().logarithms(eta)
+        above, below = _LOGARITHMS[self.name]
+        return np.asarray(above(eta)), np.asarray(below(eta))
 
     def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return the first three derivatives of mu in eta."""
@@ -148,6 +167,11 @@ class ReflectedLink:
     def complement(self, eta: FloatArray) -> FloatArray:
         """Return the mean at -eta."""
         return self.original.mean(-eta)
+
+    def logarithms(self, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return those of the complement and of the mean at -eta."""
+        above, below = self.original.logarithms(-eta)
+        return below, above
 
     def derivatives(self, eta: FloatArray) -> Derivatives:
         """Return the derivatives of 1 - m(-eta)."""

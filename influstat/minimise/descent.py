@@ -217,9 +217,22 @@ class Descent:
             return
         try:
             self.inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
-        except SingularHessian:
+        except SingularHessian as error:
             self.existence.explain(self.theta)
+            self._explain_start(error)
             raise
+        except IndefiniteHessian as error:
+            self._explain_start(error)
+            raise
+
+    def _explain_start(self, error: SingularHessian | IndefiniteHessian) -> None:
+        """Raise with the remedy where the search has never begun: the start is a saddle or a plateau."""
+        if self.steps == 0 and (as_linear(self.risk) is None or not self.convex):
+            raise type(error)(
+                "The gradient is 0 where the search starts, and the Hessian is not positive definite there: "
+                "this is a saddle or flat, not a minimum. Pass start=, a theta elsewhere, such as small "
+                f"random numbers. ({error.args[0].split(': ')[0]}.)"
+            ) from error
 
     def _condition(self) -> float:
         return 1.0 if self.inverse is None else self.inverse.reciprocal_condition

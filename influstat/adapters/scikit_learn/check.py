@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from influstat.adapters.active_set import require_active_set
 from influstat.adapters.scikit_learn.origin import causes, direct, rounding_of
 from influstat.adapters.separation import explain_separation, warn_of_separation
 from influstat.adapters.verification import polished, standard_errors, steepest
@@ -20,9 +21,7 @@ from influstat.losses.base import kink_distance
 from influstat.minimise.descent import stationarity
 from influstat.minimise.minimum import ALLOWED, STATIONARITY
 from influstat.minimise.remaining import remaining_step
-from influstat.removal.active_set import entering_pull
 from influstat.risks.linear import as_linear
-from influstat.risks.penalties.active_l1 import active_l1
 
 LOOSEST = 1e-3  # however large tol is
 SURPRISE = 1.0  # typical removals from the minimum: beyond, no answer about a row means anything
@@ -106,7 +105,7 @@ def checked_fit(
         if left > ALLOWED and stationarity(risk, theta) > rounding_of(estimator, risk, theta):
             raise _elsewhere(risk, theta, left, known, "It is a closed form: polish=True would hide that. ")
         fit = polished(risk, theta, reader, left, known, lambda fit: reproduced())
-        _require_active_set(risk, fit.theta, STATIONARITY)
+        require_active_set("estimator", risk, fit.theta, STATIONARITY)
         return fit
     limit = limit_of(estimator)
     early = not (left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY))
@@ -123,7 +122,7 @@ def checked_fit(
             f"(relative gradient {stationarity(risk, theta):.1e}); removals are off by about that much. Pass "
             "polish=True to finish it by Newton's method, or refit with a smaller tol."
         )
-    _require_active_set(risk, theta, limit)
+    require_active_set("estimator", risk, theta, limit)
     warn_of_separation(risk, theta)
     return Fit(risk, theta, tolerance=np.inf, reader=reader)
 
@@ -136,25 +135,6 @@ def _elsewhere(risk: Any, theta: FloatArray, left: float, known: str, why: str) 
         f"{standard_errors(risk, left):.2g} standard errors) away, with a relative gradient of "
         f"{steepest(risk, theta)}",
         why + known,
-    )
-
-
-def _require_active_set(risk: Any, theta: FloatArray, limit: float) -> None:
-    """Raise where the columns at 0 are not those that the penalty keeps there."""
-    linear = as_linear(risk)
-    lasso = None if linear is None else active_l1(linear.penalty)
-    if linear is None or lasso is None:
-        return
-    excess = entering_pull(linear, lasso, theta)
-    crossed = [linear.names[j] for j in np.flatnonzero(lasso.crossed(theta))]
-    if excess <= limit and not crossed:
-        return
-    what = f"{crossed[0]!r} changes its sign" if crossed else "a column at 0 should have a coefficient"
-    raise NotStationary(
-        "estimator",
-        "have the active set of its minimum",
-        f"has another: {what} (relative gradient beyond the penalty: {max(excess, 0.0):.2g})",
-        "Pass the X, y and sample_weight that it was fitted with, or refit with a smaller tol.",
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from influstat.adapters.active_set import require_active_set
 from influstat.adapters.quantity import single
 from influstat.adapters.reproduction import require_reproduced
 from influstat.adapters.separation import explain_separation
@@ -31,11 +34,15 @@ from influstat.adapters.verification import (
 )
 from influstat.errors import InvalidArgument, NotConverged
 from influstat.fit import Fit
-from influstat.input.validation import choice, real_number
+from influstat.input.validation import FloatArray, choice, real_number
 from influstat.risks.linear import as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
 LAST_STEP = 1e-4  # of the means: more than an accepted fit's last iteration moves them
+STUCK = (
+    " A column that fit_regularized has left at 0 too soon is freed by zero_tol=0.0 or start_params= there."
+)
+ENTERING = 1e-3  # relative gradient beyond the penalty: more than coordinate descent or trimming leaves
 
 
 def from_statsmodels(
@@ -129,6 +136,7 @@ def from_statsmodels(
         except NotConverged:
             explain_separation(mapped.risk, mapped.theta)  # more iterations would not end either
             raise
+    _require_finite(mapped.risk, mapped.theta)
     names = mapped.risk.design.names
     linear = as_linear(mapped.risk)
     lasso = None if linear is None else active_l1(linear.penalty)
@@ -149,6 +157,7 @@ def from_statsmodels(
         check=check,
         rounding=lambda: rounding_of(inner, ridge=L1_wt == 0.0),
     )
+    require_active_set("results", fit.risk, fit.theta, ENTERING, STUCK)
     fit.stated = replace(
         stated_inference(inner, fit, drop, polish),
         origin=_origin(inner),
@@ -156,6 +165,16 @@ def from_statsmodels(
         refit=_refit_of(inner, fit),
     )
     return fit
+
+
+def _require_finite(risk: Any, theta: FloatArray) -> None:
+    """Raise where the library has ended nowhere, because classes are separated or for another reason."""
+    if np.isfinite(theta).all():
+        return
+    explain_separation(risk, theta)
+    worst = float(theta[~np.isfinite(theta)][0])
+    remedy = "The fit has ended nowhere: rescale the columns, or fit again by another method."
+    raise InvalidArgument("results", "have finite coefficients (params)", f"has {worst} among them", remedy)
 
 
 def _refit_of(results: Any, fit: Fit) -> GLMRefit | None:

@@ -74,13 +74,6 @@ def require_usable(results: Any) -> None:
             "lost them to remove_data()",
             "Pass the results before remove_data() or save(remove_data=True), or fit again.",
         )
-    found = np.asarray(results.params, dtype=np.float64)
-    if not np.isfinite(found).all():
-        worst = float(found[~np.isfinite(found)][0])
-        remedy = "The fit has ended nowhere: rescale the columns, or fit again by another method."
-        raise InvalidArgument(
-            "results", "have finite coefficients (params)", f"has {worst} among them", remedy
-        )
     if getattr(results, "constraints", None) is not None or getattr(results, "k_constr", None):
         unsupported(
             "fit_constrained",

@@ -1,0 +1,42 @@
+"""Columns that a lasso or an elastic net keeps at 0 are those that its penalty holds there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from influstat.errors import NotStationary
+from influstat.input.validation import FloatArray
+from influstat.removal.active_set import entering_pull
+from influstat.risks.linear import as_linear
+from influstat.risks.penalties.active_l1 import active_l1
+
+
+def require_active_set(argument: str, risk: Any, theta: FloatArray, limit: float, remedy: str = "") -> None:
+    """Raise where the columns at 0 are not those that the penalty keeps there.
+
+    `limit` is how much the gradient of a column at 0 may exceed the penalty's strength, relative to the sum
+    of the absolute values of its terms; `remedy` is what else may help.
+
+    Raises
+    ------
+    NotStationary
+        A column at 0 should have a coefficient, or one that is not 0 has another sign than it had.
+    """
+    linear = as_linear(risk)
+    lasso = None if linear is None else active_l1(linear.penalty)
+    if linear is None or lasso is None:
+        return
+    excess = entering_pull(linear, lasso, theta)
+    crossed = [linear.names[j] for j in np.flatnonzero(lasso.crossed(theta))]
+    if excess <= limit and not crossed:
+        return
+    what = f"{crossed[0]!r} changes its sign" if crossed else "a column at 0 should have a coefficient"
+    raise NotStationary(
+        argument,
+        "have the active set of its minimum",
+        f"has another: {what} (relative gradient beyond the penalty: {max(excess, 0.0):.2g})",
+        "Pass the data, weights and penalty that it was fitted with, or fit again to a finer tolerance."
+        + remedy,
+    )
