@@ -275,6 +275,8 @@ class TestPenalised:
             ist.from_statsmodels(results, alpha=0.2, L1_wt=0.0)
         with pytest.raises(InvalidArgument, match="L1_wt must be at most 1, but it is 2"):
             ist.from_statsmodels(results, alpha=0.3, L1_wt=2.0)
+        with pytest.raises(InvalidArgument, match="L1_wt must be at most 1, but it is 7"):
+            ist.from_statsmodels(sm.OLS(DATA.normal, DATA.X).fit(), L1_wt=7)
         with pytest.raises(InvalidArgument, match="alpha must be at least 0, but it is -1"):
             ist.from_statsmodels(results, alpha=[-1.0, 0.0, 0.0, 0.0])
 

@@ -36,7 +36,9 @@ class BlackBoxRisk(SizedRepr):
     Parameters
     ----------
     row_losses : callable
-        f(theta) -> ndarray, shape (n,): the loss of every training row, without penalty and weights.
+        f(theta) -> ndarray, shape (n,): the loss of every training row, without penalty and weights. A
+        row's loss must not use other rows, as those of a Cox model or of batch statistics do: what is left
+        without a row would not be what a refit without it minimises (`checks.check_refit` tells).
         It must not change theta and must give the same values each time. If it also works for complex
         theta (see `NumericalLoss`), gradients are almost exact.
     n_params : int

@@ -127,7 +127,9 @@ def from_statsmodels(
     choice("polish", polish, (True, False))
     if drop is not None:
         choice("drop", drop, DROPS)
-    real_number("L1_wt", L1_wt, at_least=0.0)
+    L1_wt = real_number("L1_wt", L1_wt, at_least=0.0)
+    if L1_wt > 1:
+        raise InvalidArgument("L1_wt", "be at most 1", f"is {L1_wt:g}", "Pass that of fit_regularized.")
     inner = reading.unwrapped(results)
     mapped = _mapped(inner, drop, alpha, L1_wt, smoothing)
     if not polish:

@@ -27,7 +27,7 @@ from influstat.risks.penalties.active_l1 import ActiveL1
 SCALE_FREE = ("Binomial", "Poisson", "NegativeBinomial")
 
 
-def penalised(mapped: Mapped, results: Any, alpha: Any, L1_wt: Any) -> Mapped:
+def penalised(mapped: Mapped, results: Any, alpha: Any, L1_wt: float) -> Mapped:
     """Give a mapped fit_regularized result its penalty."""
     model, p = results.model, len(mapped.theta)
     kind = type(model).__name__
@@ -60,12 +60,9 @@ def penalised(mapped: Mapped, results: Any, alpha: Any, L1_wt: Any) -> Mapped:
     # In units of the summed loss: OLS minimises RSS / (2 n), our squared error has no factor 1/2.
     unit = mapped.risk.total_weight * (1.0 if kind == "GLM" else 2.0)
     strengths = unit * _per_coefficient(alpha, p)
-    share = real_number("L1_wt", L1_wt, at_least=0.0)
-    if share > 1:
-        raise InvalidArgument("L1_wt", "be at most 1", f"is {share:g}", "Pass that of fit_regularized.")
-    if share == 0:
+    if L1_wt == 0:
         return _ridge(mapped, strengths)
-    return _l1(mapped, model, (1.0 - share) * strengths, share * strengths, "folded")
+    return _l1(mapped, model, (1.0 - L1_wt) * strengths, L1_wt * strengths, "folded")
 
 
 def _per_coefficient(alpha: Any, p: int) -> FloatArray:
