@@ -106,22 +106,22 @@ class GLMLoss(Bell):
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -log f(y; m(eta))."""
         found = -self.family.log_likelihood(y, self.link.mean(eta), self.link.complement(eta))
-        return found if np.isfinite(found).all() else np.where(np.isfinite(found), found, self._far(y, eta))
+        if not (isinstance(self.family, families.Binomial) and np.isinf(found).any()):
+            return found
+        return np.where(np.isinf(found), self._far(self.family, y, eta), found)
 
-    def _far(self, y: FloatArray, eta: FloatArray) -> FloatArray:
+    def _far(self, family: families.Binomial, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -log f where a mean or its complement has underflown, inf where float64 cannot hold it."""
-        if not isinstance(self.family, families.Binomial):
-            return np.full(np.broadcast_shapes(y.shape, eta.shape), np.inf)
-        return -self.family.log_likelihood_of_logarithms(y, *self.link.logarithms(eta))
+        return -family.log_likelihood_of_logarithms(y, *self.link.logarithms(eta))
 
     @np.errstate(all="ignore")
     def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return 2 [log f(y; y) - log f(y; m(eta))]."""
         found = self.family.deviance(y, self.link.mean(eta), self.link.complement(eta))
-        if np.isfinite(found).all() or not isinstance(self.family, families.Binomial):
+        if not (isinstance(self.family, families.Binomial) and np.isinf(found).any()):
             return found
         most = self.family.log_likelihood(y, y, 1.0 - y)  # of a mean that is y
-        return np.where(np.isfinite(found), found, 2.0 * (self._far(y, eta) + most))
+        return np.where(np.isinf(found), 2.0 * (self._far(self.family, y, eta) + most), found)
 
     @cached_property
     def _pair(self) -> Pair | None:
