@@ -118,10 +118,10 @@ class GLMLoss(Bell):
     def deviance(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return 2 [log f(y; y) - log f(y; m(eta))]."""
         found = self.family.deviance(y, self.link.mean(eta), self.link.complement(eta))
-        if not (isinstance(self.family, families.Binomial) and np.isinf(found).any()):
+        if not isinstance(self.family, families.Binomial) or np.isfinite(found).all():
             return found
         most = self.family.log_likelihood(y, y, 1.0 - y)  # of a mean that is y
-        return np.where(np.isinf(found), 2.0 * (self._far(self.family, y, eta) + most), found)
+        return np.where(np.isfinite(found), found, 2.0 * (self._far(self.family, y, eta) + most))
 
     @cached_property
     def _pair(self) -> Pair | None:
