@@ -82,8 +82,7 @@ def _entries(item: pytest.Function) -> tuple[tuple[int, ...], ...]:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage less often from now on, and not at all among what is there: it is none."""
-    gc.freeze()  # thousands of collected items, and the modules
+    """Look for garbage less often from now on: the thousands of collected items are none."""
     gc.enable()
     gc.set_threshold(50_000, 20, 100)  # 700, 10, 10 by default; an eighth of the time was spent there
 

@@ -7,6 +7,7 @@ QuantReg keeps the mean square of its weighted residuals at the last iteration, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
 
+VERSION = tuple(int(part) for part in version("statsmodels").split(".")[:2])
 SAME = 1e-10  # relative: the last iteration's is of the coefficients themselves
 SMALLEST = 1e-6  # residuals that QuantReg divides by are at least as large
 
@@ -23,12 +25,13 @@ SMALLEST = 1e-6  # residuals that QuantReg divides by are at least as large
 def of_robust_regression(results: Any, linear: LinearRisk) -> Iterator[Quantity]:
     """Yield the scale at which RLM ended, and the kept residual furthest from now's."""
     eta, spread = _predictors(results, linear)
-    yield Quantity(
-        "scale at which its iterations ended (fit_history)",
-        said(lambda: results.fit_history["scale"][-1]),
-        said(lambda: results.scale),
-        0.0,
-    )
+    if VERSION >= (0, 15):  # before, the history held the mean square of the weighted residuals instead
+        yield Quantity(
+            "scale at which its iterations ended (fit_history)",
+            said(lambda: results.fit_history["scale"][-1]),
+            said(lambda: results.scale),
+            0.0,
+        )
     now, kept = linear.y - eta, np.asarray(results.resid, dtype=np.float64)
     if kept.shape == now.shape:
         worst = int(np.argmax(np.abs(kept - now) - spread))
