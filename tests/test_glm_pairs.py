@@ -242,7 +242,8 @@ LINKS_OF_SHARES = [LogitLink(), ProbitLink(), ClosedLink("CLogLog"), ReflectedLi
 def test_losses_far_out_grow_as_their_slopes_say(link):
     """Where a mean or its complement is below 1e-308 the loss is the integral of its slope all the same."""
     loss = GLMLoss(families.Binomial(), link)
-    eta = np.array([-300.0, -42.0, -8.5, -6.0, 6.0, 8.5, 42.0, 300.0])
+    furthest = 800.0 if link in (LogitLink(), ProbitLink()) else 300.0  # e^e^eta is beyond float64 soon
+    eta = np.array([-furthest, -42.0, -8.5, -6.0, 6.0, 8.5, 42.0, furthest])
     for y in (0.0, 0.25, 1.0):
         targets = np.full(len(eta), y)
         h = 1e-6

@@ -51,7 +51,7 @@ def of_quantile_regression(results: Any, linear: LinearRisk) -> Iterator[Quantit
     yield Quantity("mean square of weighted residuals (history['mse'])", ended, ours, room)
     kept = np.asarray(results.normalized_cov_params, dtype=np.float64)
     rows = linear.design.rows(slice(None))
-    bread = np.linalg.pinv(rows.T @ rows)
+    bread = np.linalg.pinv(rows.T @ rows)  # the library's own, of columns that depend on each other too
     sides = np.where(residual > 0, q**2, (1.0 - q) ** 2)
     either = [q * (1.0 - q) * bread, bread @ (rows.T @ (sides[:, None] * rows)) @ bread]
     theirs = _correlation(kept)
