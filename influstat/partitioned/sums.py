@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk
 
 from influstat.errors import InflustatError, InvalidArgument
+from influstat.input.design import products
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
 from influstat.minimise.existence import falls_for_ever
@@ -165,9 +165,9 @@ def swept(
     loss, p, size = risk.loss, len(theta), np.abs(theta)
     value, convex = 0.0, True
     gradient, scale = np.zeros(p), np.zeros(p)
-    hessian = np.zeros((p, p), order="F")
+    hessian = np.zeros((p, p))
     held: FloatArray | None = None
-    for rows, x in risk.design.passing_blocks():
+    for rows, x in risk.design.passing_blocks(least=p):
         held = np.empty_like(x) if held is None else held
         made = held[: len(x)]
         y, weights, offset = risk.y[rows], risk.weights[rows], risk.offset[rows]
@@ -187,10 +187,8 @@ def swept(
             spread += np.abs(first)
             scale += np.where(counts, weights * spread, 0.0) @ made
         second *= weights
-        for sign in (1.0,) if convex else (1.0, -1.0):  # dsyrk needs square roots
+        for sign in (1.0,) if convex else (1.0, -1.0):  # products have square roots
             root = np.sqrt(np.maximum(sign * second, 0.0))
             np.multiply(x, root[:, None], out=made)
-            hessian = dsyrk(sign, made.T, beta=1.0, c=hessian, overwrite_c=True)
-    for j in range(p):  # which fills the upper triangle
-        hessian[j + 1 :, j] = hessian[j, j + 1 :]
+            hessian += sign * products(made)
     return value, gradient, scale, hessian, hessian.diagonal().copy(), convex
