@@ -140,10 +140,11 @@ class Answer(Reductions):
             folder.prepare(described)
             wanted = [k for k in range(count) if not folder.finished(k)]
             failed, work = Failed(), Writing(self.ask, folder)
+            kind = folder.kind()
             for done in self._results(work, wanted):
                 failed = failed.plus(done.failed)
-                if isinstance(done, Part):
-                    folder.write(done.partition, [done])
+                written = folder.write(done.partition, [done]) if isinstance(done, Part) else done
+                kind = folder.alike(kind, written)
         failed.warn()
         return Path(folder.path)
 

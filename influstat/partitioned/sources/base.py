@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 
-from influstat.errors import InflustatError
+from influstat.errors import InflustatError, PartitionError
+from influstat.input.tables import as_array
+from influstat.input.validation import any_array
 from influstat.partitioned.block import Block, of_partition
 
 
@@ -66,6 +69,24 @@ class Source(ABC):
     def lazy(self, partition: int) -> Any:
         """Return a dask Delayed of the block where the data are dask's own, else None."""
         del partition
+
+
+def unread(maker: str, error: Exception) -> PartitionError:
+    """Return the error for rows that a caller's own function or graph does not make."""
+    said = str(error).rstrip(". ")
+    return PartitionError(f"{maker} raises {type(error).__name__}: {said}. Mend that, and ask again.")
+
+
+def by_row(name: str, value: Any) -> Any:
+    """Return what has one entry per row as an array: an ndarray as it is.
+
+    It may lie in a file, or have masked entries, which are refused where they are read and never filled.
+
+    Returns
+    -------
+    ndarray
+    """
+    return value if isinstance(value, np.ndarray) else any_array(name, as_array(name, value))
 
 
 def csr(matrix: Any) -> Any:

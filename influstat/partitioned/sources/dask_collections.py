@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.printing import short
 from influstat.partitioned.block import Block
-from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.base import Source, by_row, unread
 from influstat.partitioned.sources.columns import Columns
 from influstat.partitioned.sources.formula import formula_reader
 
@@ -42,7 +42,12 @@ class _Lazy(Source):
 
     def read(self, partition: int) -> Block:
         """Return a block, made in this thread."""
-        found: Block = self._blocks[partition].compute(scheduler="synchronous")
+        try:
+            found: Block = self._blocks[partition].compute(scheduler="synchronous")
+        except InflustatError:
+            raise
+        except Exception as error:  # a graph may call anything
+            raise unread("The graph that makes it", error) from error
         return found
 
 
@@ -96,7 +101,7 @@ def _aligned(name: str, part: Any, X: Any) -> Any:
         from dask.array import from_array
 
         cut: Any = from_array
-        part = cut(np.asarray(part), chunks=len(part) or 1)
+        part = cut(by_row(name, part), chunks=len(part) or 1)
     if unknown or np.isnan(part.shape[0]):
         if part.numblocks[:1] != X.numblocks[:1]:
             raise InvalidArgument(

@@ -92,13 +92,22 @@ class DatasetSource(Source):
                 found = self._batch(partition)
             else:
                 fragment = self._fragments[partition]
-                found = fragment.to_table(schema=self._dataset.schema, columns=self._columns.wanted)
+                found = fragment.to_table(schema=self._schema(fragment), columns=self._columns.wanted)
         except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
             said = str(error).rstrip(". ")
             raise PartitionError(
                 f"The dataset cannot be read: {said}. Write that file anew, or leave it out."
             ) from error
         return self._columns.block(found.to_pandas(ignore_metadata=True))
+
+    def _schema(self, fragment: Any) -> Any:
+        """Return the types that a file has itself: those of the dataset are of its first, maybe narrower."""
+        import pyarrow as pa
+
+        own = fragment.physical_schema
+        return pa.schema(
+            [own.field(one.name) if one.name in own.names else one for one in self._dataset.schema]
+        )
 
     def _batch(self, partition: int) -> Any:
         import pyarrow as pa

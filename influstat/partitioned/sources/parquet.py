@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from os import PathLike, fsencode
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def read_path(path: Any) -> Path:
     """Return a path, or raise InvalidType."""
     if not isinstance(path, (str, PathLike)):
         raise InvalidType("path", "be a path", f"is {short(path)}", "Pass a str or a pathlib.Path.")
-    if not _there(lambda: b"\0" not in fsencode(path)):
+    if not _there(lambda: "\0" not in fspath(path) and bool(fspath(path).encode())):
         raise InvalidArgument("path", "be a name that files can have", f"is {short(path)}", "Pass another.")
     return Path(path)
 
