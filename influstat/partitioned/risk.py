@@ -171,7 +171,7 @@ class PartitionedRisk:
         count = rule if passes is None else whole_number("passes", passes, at_least=1, at_most=10**6)
         cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
         partition = next((k for k in range(source.partitions()) if len(source.block(k))), 0)
-        return measured_plan(source, work, partition, cost, source.rows(), self.data.runner.workers)
+        return measured_plan(source, work, partition, lambda _: cost, source.rows(), self.data.runner.workers)
 
     def _free(self, theta: FloatArray) -> FloatArray | None:
         """Return the part of theta that no penalty feels; None where rows cannot be separated along it."""

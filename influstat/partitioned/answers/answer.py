@@ -19,7 +19,7 @@ from influstat.partitioned.answers.part import Failed, Part, joined
 from influstat.partitioned.answers.reducers import Reduced, Top
 from influstat.partitioned.answers.reductions import Reductions
 from influstat.partitioned.answers.zarr import Edges, Store, ZarrWriting, chunks_of, zarr_package
-from influstat.partitioned.plan import PartitionPlan, measured_plan
+from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
 from influstat.partitioned.sources.parquet import pyarrow_parquet, read_path
 
 TYPICAL = 10  # rows of largest effect, by which a plan judges what a reduction takes
@@ -65,8 +65,13 @@ class Answer(Reductions):
         """
         first = int(np.flatnonzero(self.ask.rows)[0])
         rows = int(self.ask.rows.sum())
-        cost = self.question.cost(len(self.ask.theta), rows)
         work = Reduced(self.ask, Top(TYPICAL, self.columns))
+
+        def cost(found: Any) -> Cost:
+            """Return it where other partitions leave as many of their rows as this one."""
+            left = sum(len(one.rows) for one in found.left) * rows / int(self.ask.rows[first])
+            return self.question.cost(len(self.ask.theta), rows, left)
+
         return measured_plan(self.data.source, work, first, cost, rows, self.data.runner.workers)
 
     def parts(self, partitions: Any = None) -> Iterator[Part]:

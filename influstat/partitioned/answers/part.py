@@ -133,7 +133,7 @@ class Question(ABC):
     def table(self, minimum: PartMinimum, positions: Indices) -> tuple[Table, Indices | None]:
         """Return the columns for the rows of a partition, and which are left for sums over all partitions."""
 
-    def cost(self, p: int, rows: int) -> Cost:
+    def cost(self, p: int, rows: int, left: float = 0.0) -> Cost:
         """Return what is known of the cost beforehand: a product with each column."""
         del rows
         return Cost(passes=1, operations=2.0 * p * len(self.columns), result_bytes=0.0)
