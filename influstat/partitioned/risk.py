@@ -145,9 +145,12 @@ class PartitionedRisk:
             if np.array_equal(at, theta):
                 return known
         work = Newton(self.recipe.summed(), theta.copy(), not self.by_products, self._free(theta))
-        found: NewtonSums = self.data.runner.reduce(self.data.source, work)
+        found: NewtonSums | None = self.data.runner.reduce(self.data.source, work)
+        if found is None:
+            raise _too_few(0)
         self.passes += 1
-        self.__dict__.setdefault("counted", found.counted)
+        if "counted" not in self.__dict__:
+            self.__dict__["counted"] = found.counted.spread(self.data.source.partitions())
         self._last = [*self._last[1 - REMEMBERED :], (theta.copy(), found)]
         return found
 
@@ -192,7 +195,8 @@ class PartitionedRisk:
     @cached_property
     def counted(self) -> Counted:
         """How many rows each partition has, and their weight: read in the first pass."""
-        found: Counted = self.sums(np.zeros(len(self.names))).counted
+        self.sums(np.zeros(len(self.names)))
+        found: Counted = self.__dict__["counted"]
         return found
 
     @property
@@ -207,9 +211,7 @@ class PartitionedRisk:
 
     def _checked_weight(self, counted: Counted) -> float:
         if not counted.rows.sum() >= 2:
-            raise InvalidArgument(
-                "data", "have at least 2 rows", f"has {counted.rows.sum()}", "Influence compares rows."
-            )
+            raise _too_few(int(counted.rows.sum()))
         if not 0.0 < counted.weight < np.inf:
             raise InvalidArgument(
                 "weights",
@@ -243,6 +245,10 @@ class PartitionedRisk:
         penalty.add_to(matrix)
         matrix /= total
         return DenseCurvature(matrix, self.names)
+
+
+def _too_few(rows: int) -> InvalidArgument:
+    return InvalidArgument("data", "have at least 2 rows", f"has {rows}", "Influence compares rows.")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from influstat.errors import InflustatError, InvalidArgument, PartitionError
 from influstat.partitioned.block import Block
-from influstat.partitioned.runners.base import Runner, Single, Span, Work, added, spans
+from influstat.partitioned.runners.base import OfRows, Runner, Single, Span, Work, added, spans
 from influstat.partitioned.sources.base import Source
 
 ATTEMPTS = 3  # at one partition, where what it needs was lost with a worker
@@ -51,7 +51,7 @@ class Cluster(Runner):
         return self._results(work, partitions, lambda shared, k: self._one(source, shared, k))
 
     def reduce(self, source: Source, work: Work) -> Any:
-        """Return the sum of work(k, block k) over all partitions, folded in spans as everywhere."""
+        """Return the sum over all partitions that have rows, folded in spans as everywhere."""
 
         def begin(shared: Any, span: range) -> Any:
             if source.everywhere and source.lazy(span[0]) is None:
@@ -59,7 +59,7 @@ class Cluster(Runner):
             return self._chain([self._one(source, shared, k) for k in span])
 
         total = None
-        for part in self._results(work, spans(source.partitions()), begin):
+        for part in self._results(OfRows(work), spans(source.partitions()), begin):
             total = added(total, part)
         return total
 
