@@ -23,7 +23,7 @@ from influstat.partitioned.data import Partitions
 from influstat.partitioned.hessian import SummedHessian
 from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
 from influstat.partitioned.recipe import Recipe
-from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.base import Within
 from influstat.partitioned.start import sampled
 from influstat.partitioned.sums import Counted, Newton, NewtonSums
 from influstat.risks.penalties import L2, Penalty
@@ -263,21 +263,10 @@ class _One:
 
 
 @dataclass(frozen=True, eq=False)
-class _Without(Source):
+class _Without(Within):
     """A source in which some rows have no weight."""
 
-    inner: Source
     leaving: Leaving
-
-    def __post_init__(self) -> None:
-        for name in ("names", "named", "everywhere", "in_order"):
-            object.__setattr__(self, name, getattr(self.inner, name))
-
-    def partitions(self) -> int:
-        return self.inner.partitions()
-
-    def place(self, partition: int) -> str:
-        return self.inner.place(partition)
 
     def read(self, partition: int) -> Block:
         block = self.inner.read(partition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from influstat.errors import InflustatError, PartitionError
 from influstat.input.tables import as_array
 from influstat.input.validation import any_array
 from influstat.partitioned.block import Block, of_partition
+from influstat.partitioned.sources.formula import formula_reader
 
 
 class Source(ABC):
@@ -63,12 +65,32 @@ class Source(ABC):
         return None
 
     def reader(self) -> Any:
-        """Return what takes new rows as the data come, None where they are those of the design."""
-        return None
+        """Return what takes new rows as tables of a formula's variables; None where there is no formula."""
+        return formula_reader(getattr(self, "_columns", None))
 
     def lazy(self, partition: int) -> Any:
         """Return a dask Delayed of the block where the data are dask's own, else None."""
         del partition
+
+
+@dataclass(frozen=True, eq=False)
+class Within(Source):
+    """Another source, seen in part."""
+
+    inner: Source
+
+    def __post_init__(self) -> None:
+        """Take over what it is."""
+        for name in ("names", "named", "everywhere", "in_order"):
+            object.__setattr__(self, name, getattr(self.inner, name))
+
+    def partitions(self) -> int:
+        """Return how many it has."""
+        return self.inner.partitions()
+
+    def place(self, partition: int) -> str:
+        """Return what a partition is called there."""
+        return self.inner.place(partition)
 
 
 def unread(maker: str, error: Exception) -> PartitionError:

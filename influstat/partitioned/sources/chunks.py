@@ -14,7 +14,6 @@ from influstat.input.tables import as_pandas
 from influstat.partitioned.block import BY_ROW, Block
 from influstat.partitioned.sources.base import Source, by_row, csr, unread
 from influstat.partitioned.sources.columns import Columns, text_names
-from influstat.partitioned.sources.formula import formula_reader
 
 FORMS = "(X, y), (X, y, weights), a dict of these, or a DataFrame where y names its column"
 
@@ -117,10 +116,6 @@ class ChunkSource(Source):
             x = columns.matrix(columns.table(x))
         arrays = {name: by_row(name, one_column(value)) for name, value in others.items()}
         return Block(_array(x), **arrays)
-
-    def reader(self) -> Any:
-        """Return what takes tables of a formula's variables, where one makes the rows."""
-        return formula_reader(self._columns)
 
     def identity(self) -> tuple[Any, ...]:
         """Return the number of chunks, the columns, and the callable: all that is known of a generator."""

@@ -12,7 +12,6 @@ from influstat.input.printing import short
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source, by_row, unread
 from influstat.partitioned.sources.columns import Columns
-from influstat.partitioned.sources.formula import formula_reader
 
 INDEX = "index"
 
@@ -135,15 +134,11 @@ class DaskFrameSource(_Lazy):
 
         columns = columns.chosen([str(name) for name in frame.columns])
         columns.require_numbers(frame.dtypes)
-        self.names = columns.names
+        self._columns, self.names = columns, columns.names
         wanted = frame[columns.wanted]
         make = delayed(columns.block, pure=True)
         self._blocks = [make(part) for part in wanted.to_delayed()]
         self._identity = (str(getattr(wanted, "_name", "")), columns)
-
-    def reader(self) -> Any:
-        """Return what takes tables of a formula's variables, where one makes the rows."""
-        return formula_reader(self._identity[1])
 
     def identity(self) -> tuple[Any, ...]:
         """Return the name that dask gives to the columns, which follows from how they are made."""

@@ -10,7 +10,6 @@ from influstat.errors import InvalidArgument, MissingDependency, PartitionError
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source
 from influstat.partitioned.sources.columns import Columns
-from influstat.partitioned.sources.formula import formula_reader
 from influstat.partitioned.sources.parquet import EXTRA
 
 BATCH = 2**16  # rows of a batch, where a dataset is read in batches
@@ -127,10 +126,6 @@ class DatasetSource(Source):
         groups = getattr(fragment, "row_groups", None)
         group = f", row group {groups[0].id}" if groups else ""
         return f"partition {partition} ({path}{group})"
-
-    def reader(self) -> Any:
-        """Return what takes tables of a formula's variables, where one makes the rows."""
-        return formula_reader(self._columns)
 
     def identity(self) -> tuple[Any, ...]:
         """Return the columns; of files, their sizes and times; of all else, what the rows are."""

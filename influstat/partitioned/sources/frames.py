@@ -9,7 +9,6 @@ from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source
 from influstat.partitioned.sources.columns import Columns, text_names
 from influstat.partitioned.sources.dask_collections import kind_of
-from influstat.partitioned.sources.formula import formula_reader
 
 
 def are_frames(data: Any) -> bool:
@@ -53,10 +52,6 @@ class FrameSource(Source):
     def read(self, partition: int) -> Block:
         """Return the rows of one table."""
         return self._columns.block(as_pandas("data", self._frames[partition]))
-
-    def reader(self) -> Any:
-        """Return what takes tables of a formula's variables, where one makes the rows."""
-        return formula_reader(self._columns)
 
     def identity(self) -> tuple[Any, ...]:
         """Return the columns and the tables."""

@@ -14,7 +14,6 @@ from influstat.partitioned.block import Block
 from influstat.partitioned.sources.arrays import file_stamp
 from influstat.partitioned.sources.base import Source
 from influstat.partitioned.sources.columns import Columns
-from influstat.partitioned.sources.formula import formula_reader
 
 EXTRA = 'Install the extra: pip install "influstat[dask]".'
 
@@ -109,10 +108,6 @@ class ParquetSource(Source):
         """Return file and row group."""
         path, group = self._groups[partition]
         return f"partition {partition} ({Path(path).name}, row group {group})"
-
-    def reader(self) -> Any:
-        """Return what takes tables of a formula's variables, where one makes the rows."""
-        return formula_reader(self._columns)
 
     def identity(self) -> tuple[Any, ...]:
         """Return files, their sizes and times, and the columns."""
