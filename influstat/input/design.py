@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import own_labels
+from influstat.input.products import products
 from influstat.input.reader import LabelledTable
 from influstat.input.settings import entries
 from influstat.input.tables import as_pandas, is_foreign
@@ -268,22 +269,6 @@ class Design:
                 np.multiply(block, root[rows][place, None], out=part[place], casting="same_kind")
             result += products(part)
         return result.T
-
-
-def products(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return rows' rows of a contiguous array (k, p), shape (p, p), symmetric.
-
-    NumPy computes half of it, as BLAS's syrk does, and lets other threads run meanwhile: scipy's `dsyrk`
-    keeps them waiting, so that sums over partitions would take as long by many threads as by one.
-
-    Returns
-    -------
-    ndarray
-        Of the type of the rows.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):  # whoever factors the sum says so
-        result: NDArray[Any] = rows.T @ rows
-    return result
 
 
 def _squared(block: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument
-from influstat.input.design import products
+from influstat.input.products import products
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
 from influstat.minimise.existence import falls_for_ever
