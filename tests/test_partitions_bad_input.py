@@ -46,6 +46,7 @@ CASES = {
     "no chunk": (lambda: ist.partitions(lambda: iter(())), "yield at least one chunk"),
     "a chunk of one": (lambda: chunked((X,)), "yield chunks of the form"),
     "a chunk of text": (lambda: chunked("rows"), "yield chunks of the form"),
+    "a chunk of nothing": (lambda: fit(chunked((X, Y), None)), "data of partition 1 must yield chunks"),
     "no table": (lambda: chunked((X, Y), y="y"), "yield chunks of the form"),
     "a later chunk": (lambda: fit(chunked(FRAME, (X, Y), y="y")), "partition 1 must yield chunks"),
     "rows with a callable": (lambda: ist.partitions(lambda: [(X, Y)], rows=3), "rows must be left out"),

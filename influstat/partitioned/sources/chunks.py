@@ -17,6 +17,8 @@ from influstat.partitioned.sources.columns import Columns, text_names
 
 FORMS = "(X, y), (X, y, weights), a dict of these, or a DataFrame where y names its column"
 
+END = object()  # after the last chunk
+
 
 class ChunkSource(Source):
     """The chunks of an iterator; a callable returns it from its start.
@@ -40,7 +42,7 @@ class ChunkSource(Source):
         self._next = 0
         self._begin()
         first = self._step()
-        if first is None:
+        if first is END:
             raise InvalidArgument("data", "yield at least one chunk", "yields none", "Check the generator.")
         if columns is not None:
             self._columns = columns.chosen(text_names(_table(first)))
@@ -66,20 +68,20 @@ class ChunkSource(Source):
         self._iterator, self._next = iter(made), 0
 
     def _step(self) -> Any:
-        """Return the next chunk; None after the last."""
+        """Return the next chunk; `END` after the last."""
         assert self._iterator is not None  # begun
         try:
-            chunk = next(self._iterator, None)
+            chunk = next(self._iterator, END)
         except Exception as error:  # a caller's own
             raise unread("The iterator of chunks", error) from error
-        self._next += chunk is not None
+        self._next += chunk is not END
         return chunk
 
     def partitions(self) -> int:
         """Return how many chunks there are, counted by going through them once."""
         if self._count is None:
             self._begin()
-            while self._step() is not None:
+            while self._step() is not END:
                 pass
             self._count, self._iterator = self._next, None
         if not self._count:
@@ -90,7 +92,7 @@ class ChunkSource(Source):
         """Return one chunk, going on from the last where that is possible."""
         if self._iterator is None or partition < self._next:
             self._begin()
-        while (chunk := self._step()) is not None:
+        while (chunk := self._step()) is not END:
             if self._next > partition:
                 return self._block(chunk)
         raise self._ended()
