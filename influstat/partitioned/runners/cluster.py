@@ -10,7 +10,7 @@ from typing import Any
 from influstat.errors import InflustatError, InvalidArgument, PartitionError
 from influstat.partitioned.block import Block
 from influstat.partitioned.runners.base import OfRows, Runner, Single, Span, Work, added, spans
-from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.base import Source, unread
 
 ATTEMPTS = 3  # at one partition, where what it needs was lost with a worker
 AHEAD = 4  # tasks handed over for each thread of the workers
@@ -110,11 +110,21 @@ class Cluster(Runner):
             except (CancelledError, Cancelled, OSError, RuntimeError, TimeoutError) as error:
                 if self._client.status != RUNNING or attempt + 1 == ATTEMPTS:
                     raise PartitionError(
-                        f"The dask client or its workers have gone ({type(error).__name__}: {error}). "
-                        "Connect anew and ask again: partitions that are written are kept."
+                        f"The dask client or its workers have gone, or cannot make {_called(item)} "
+                        f"({type(error).__name__}: {error}). Look at that, or connect anew, and ask again: "
+                        "partitions that are written are kept."
                     ) from error
                 future = begin(self._shared(work), item)
+            except Exception as error:  # a graph may call anything
+                raise unread(f"What makes {_called(item)}", error) from error
         raise AssertionError("not reached")  # pragma: no cover
+
+
+def _called(item: Any) -> str:
+    """Return what a partition, or a span of them, is called."""
+    if not isinstance(item, range):
+        return f"partition {item}"
+    return f"partition {item[0]}" if len(item) == 1 else f"one of partitions {item[0]} to {item[-1]}"
 
 
 def _apply(work: Work, partition: int, block: Block, place: str) -> Any:
