@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk, ssyrk
+from scipy.linalg.blas import dsyrk
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import own_labels
@@ -32,6 +32,7 @@ from influstat.input.validation import (
 )
 
 SINGLE_ROWS = 2048  # whose products are added in float32
+LONG_ROWS = 2048  # of a product whose other side is wide: the BLAS packs that anew for each block
 BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and its scaled copy stay in cache
 
 
@@ -162,7 +163,7 @@ class Design:
 
     def passing_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
         """Yield the same in one array, which the next block overwrites: memory is asked for once."""
-        if not (self.sparse or self.intercept) and self._data.dtype == np.float64:
+        if self._as_it_is:
             yield from self.dense_blocks()  # the rows themselves
             return
         n, p = self.shape
@@ -177,6 +178,11 @@ class Design:
                 block[:, : self._data.shape[1]] = self._data[rows]
                 block[:, self._data.shape[1] :] = 1.0
             yield rows, block
+
+    @property
+    def _as_it_is(self) -> bool:
+        """Whether the data are the rows in float64, so that a block of them is no copy."""
+        return not (self.sparse or self.intercept) and self._data.dtype == np.float64
 
     @cached_property
     def most_in_row(self) -> int:
@@ -202,9 +208,16 @@ class Design:
         if self.sparse:
             result[:] = self._data @ coefficients
             return result
-        for rows, block in self.passing_blocks():
+        for rows, block in self._long_blocks() if self._as_it_is else self.passing_blocks():
             np.matmul(block, coefficients, out=result[rows])
         return result
+
+    def _long_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
+        n, p = self.shape
+        step = max(LONG_ROWS, BLOCK_ENTRIES // p)
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            yield rows, self._data[rows]
 
     def transpose_dot(self, values: FloatArray) -> FloatArray:
         """Return X.T @ values, shape (p,) or (p, m)."""
@@ -259,9 +272,7 @@ class Design:
             part = scaled[: rows.stop - start]
             for place, block in self.take(rows).blocks():
                 np.multiply(block, root[rows][place, None], out=part[place], casting="same_kind")
-            result += ssyrk(1.0, part.T)
-        for j in range(p):
-            result[j + 1 :, j] = result[j, j + 1 :]
+            result += part.T @ part
         return result
 
     def _upper_gram(self, row_weights: FloatArray) -> FloatArray:

@@ -268,7 +268,9 @@ class LinearRisk(SizedRepr):
         """Return g_i'v for all rows and all columns v of `vectors` (p, m), shape (n, m)."""
         result = self.design.dot(vectors)
         result *= self._at(theta).first[:, None]
-        result += self.penalty_share(theta) @ vectors
+        share = self.penalty_share(theta)
+        if share.any():  # else the penalty stays whole, and need not be added to every row
+            result += share @ vectors
         return result
 
     # -- other rows, judged with this risk's loss and penalty share --------------------------------
