@@ -161,16 +161,20 @@ class Design:
             rows = slice(start, min(start + step, n))
             yield rows, self.rows(rows)
 
-    def passing_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield the same in one array, which the next block overwrites: memory is asked for once."""
-        if self._as_it_is:
-            yield from self.dense_blocks()  # the rows themselves
-            return
+    def passing_blocks(self, views: int = 1) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield the same in one array, which the next block overwrites: memory is asked for once.
+
+        Blocks that are views of the data have at least `views` rows.
+        """
         n, p = self.shape
-        step = max(1, BLOCK_ENTRIES // (2 * p))
-        held = np.empty((min(step, n), p))
+        plain = not (self.sparse or self.intercept) and self._data.dtype == np.float64
+        step = max(views if plain else 1, BLOCK_ENTRIES // (2 * p))
+        held = np.empty((0 if plain else min(step, n), p))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
+            if plain:
+                yield rows, self.rows(rows)
+                continue
             block = held[: rows.stop - start]
             if self.sparse:
                 block[:] = self._data[rows].toarray()
@@ -178,11 +182,6 @@ class Design:
                 block[:, : self._data.shape[1]] = self._data[rows]
                 block[:, self._data.shape[1] :] = 1.0
             yield rows, block
-
-    @property
-    def _as_it_is(self) -> bool:
-        """Whether the data are the rows in float64, so that a block of them is no copy."""
-        return not (self.sparse or self.intercept) and self._data.dtype == np.float64
 
     @cached_property
     def most_in_row(self) -> int:
@@ -208,16 +207,9 @@ class Design:
         if self.sparse:
             result[:] = self._data @ coefficients
             return result
-        for rows, block in self._long_blocks() if self._as_it_is else self.passing_blocks():
+        for rows, block in self.passing_blocks(LONG_ROWS):
             np.matmul(block, coefficients, out=result[rows])
         return result
-
-    def _long_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        n, p = self.shape
-        step = max(LONG_ROWS, BLOCK_ENTRIES // p)
-        for start in range(0, n, step):
-            rows = slice(start, min(start + step, n))
-            yield rows, self._data[rows]
 
     def transpose_dot(self, values: FloatArray) -> FloatArray:
         """Return X.T @ values, shape (p,) or (p, m)."""

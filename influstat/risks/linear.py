@@ -265,7 +265,7 @@ class LinearRisk(SizedRepr):
             first = last.first[rows]
         else:  # elsewhere the slopes of all rows may be more than is asked for
             first = self.loss.first(self.y[rows], picked @ theta + self.offset[rows])
-        return first[:, None] * picked + self.penalty_share(theta)
+        return np.asarray(first[:, None] * picked + self.penalty_share(theta))
 
     def row_gradients_dot(self, theta: FloatArray, vectors: FloatArray) -> FloatArray:
         """Return g_i'v for all rows and all columns v of `vectors` (p, m), shape (n, m)."""
