@@ -1,4 +1,4 @@
-"""What removals, their bounds and inference without rows hold beside the data and the answer does not grow."""
+"""What removals, their bounds and inference without rows hold beside data and answer does not grow."""
 
 import tracemalloc
 
