@@ -15,7 +15,7 @@ from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.expansion import Expansion, Remainder
 
-LEAST_ROWS, AT_ONCE = 64, 2**17  # rows in a block, and numbers of rows and removals: 1 MiB
+LEAST_ROWS, AT_ONCE = 64, 2**16  # rows in a block, and numbers of rows and removals: 512 KiB
 HOPELESS = 100.0  # c times a path beyond which there is no certificate: e^100
 
 

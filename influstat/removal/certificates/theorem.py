@@ -300,7 +300,7 @@ class Certificate(ShortRepr):
 
     def _downdates(self, anchor: Anchor, columns: int = 1) -> Iterator[tuple[NDArray[np.intp], Downdate]]:
         wanted = np.flatnonzero(self.certified & ~self.own)
-        width = 4 * max(columns, self.theta.shape[1])  # in the few arrays of `_ends`
+        width = 8 * max(columns, self.theta.shape[1])  # in the arrays of `_ends`
         for chosen in runs(self.groups, wanted, width=width, members=width):
             yield chosen, anchor.downdate(self.groups.take(chosen))
 
