@@ -32,8 +32,9 @@ class LinearPoint:
         self.protocol = risk.protocol
         self.concordance = risk.loss.self_concordance
         self.penalty_concordance = risk.penalty.self_concordance
-        # Sparse rows are worked on all at once; of others, blocks with that many removals at the most.
-        self.width = max(risk.shape) if risk.design.sparse else max(BLOCK_ENTRIES // TOGETHER, risk.shape[1])
+        # Sparse rows are worked on all at once; of others, blocks with so many removals at the most.
+        least = risk.shape[0] // 8 if risk.design.sparse else BLOCK_ENTRIES // TOGETHER
+        self.width = max(least, risk.shape[1])
 
     def impossible(self) -> str:
         """Return why nothing can be certified, "" where something can."""
