@@ -32,6 +32,7 @@ from influstat.input.validation import (
 )
 
 SINGLE_ROWS = 2048  # whose products are added in float32
+LONG_ROWS = 2048  # of a product whose other side is wide: the BLAS packs that anew for each block
 BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and its scaled copy stay in cache
 
 
@@ -163,16 +164,20 @@ class Design:
             rows = slice(start, min(start + step, n))
             yield rows, self.rows(rows)
 
-    def passing_blocks(self, least: int = 1) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield the same in one array, which the next block overwrites: memory is asked for once."""
+    def passing_blocks(self, least: int = 1, views: int = 1) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield the same in one array, which the next block overwrites: memory is asked for once.
+
+        Blocks have at least `least` rows, and those that are views of the data at least `views`.
+        """
         n, p = self.shape
-        step = max(least, BLOCK_ENTRIES // (2 * p))
-        if not (self.sparse or self.intercept) and self._data.dtype == np.float64:
-            yield from self.blocks(step, least)  # the rows themselves
-            return
-        held = np.empty((min(step, n), p))
+        plain = not (self.sparse or self.intercept) and self._data.dtype == np.float64
+        step = max(least, views if plain else 1, BLOCK_ENTRIES // (2 * p))
+        held = np.empty((0 if plain else min(step, n), p))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
+            if plain:
+                yield rows, self.rows(rows)
+                continue
             block = held[: rows.stop - start]
             if self.sparse:
                 block[:] = self._data[rows].toarray()
@@ -205,7 +210,7 @@ class Design:
         if self.sparse:
             result[:] = self._data @ coefficients
             return result
-        for rows, block in self.passing_blocks():
+        for rows, block in self.passing_blocks(views=LONG_ROWS):
             np.matmul(block, coefficients, out=result[rows])
         return result
 
