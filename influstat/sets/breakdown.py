@@ -46,9 +46,7 @@ class _Work:
 
     def __init__(self, asked: Question, budget: Budget, largest: int | None) -> None:
         self.asked, self.budget = asked, budget
-        self.weighted = asked.units.sums(asked.fit.risk.weights) > 0.0
-        self.total = int(np.sum(self.weighted))
-        self.most = self.total - 1 if largest is None else min(largest, self.total - 1)
+        self.most = asked.most(largest)
         self.known = Proven(limit=asked.unproven)
         self.null = self._null()
         self.quick = None if self.null is None else Quick(self.null)
@@ -130,7 +128,7 @@ class _Work:
                 return
             found = self.search.refit(np.array([unit]))
             stands = self.asked.sign * (found.value - self.asked.at) > found.error
-            if not (found.lost or stands):  # a refit that failed says nothing
+            if not (found.missing == "lost" or stands):  # a refit that failed says nothing
                 return
         self.known = Proven(2, "each alone", self.known.limit)
 
@@ -193,7 +191,6 @@ class _Work:
     def _answer(self, search: bool) -> Breakdown:
         asked, best, known = self.asked, self.search.best, self.known
         upper = None if best is None else len(best.units)
-        failed = self.search.failed
         exact = upper == known.lower
         units = "clusters" if asked.clusters else "rows"
         return Breakdown(
@@ -202,7 +199,7 @@ class _Work:
             at=asked.at,
             side="above" if asked.sign > 0 else "below",
             units=units,
-            total=self.total,
+            total=len(asked.free),
             counts=self.counts,
             upper=upper,
             removed=labels_of(asked.units, [] if best is None else best.units),
@@ -213,7 +210,8 @@ class _Work:
             proof=known.proof,
             limit="" if exact else known.limit,
             nodes=known.nodes,
-            unidentified=None if failed is None else len(failed.units),
+            unidentified=self.search.without.get("lost"),
+            endless=self.search.without.get("endless"),
             stopped=why_none(upper, known.lower, self.most, units, search=search, budget=self.search.budget),
             asked=asked,
             effects=self.effects,

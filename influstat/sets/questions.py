@@ -208,7 +208,7 @@ class SetQuestions(Minimum):
         name, a = coefficient_of(self, coefficient)
         budget = _limits(budget_seconds, None)[0]
         asked = question(self, name, a, at=0.0, groups=groups, beside=False)
-        most = whole_number("k", k, at_least=1, at_most=len(asked.units) - 1)
+        most = whole_number("k", k, at_least=1, at_most=len(asked.free) - 1)
         return reach(asked, most, budget=budget)
 
 

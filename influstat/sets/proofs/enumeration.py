@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
-from influstat.sets.budget import Budget
+from influstat.sets.budget import TIME, Budget
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.attempt import Attempt
 
@@ -41,7 +41,7 @@ def enumeration(null: NullFit, k: int, budget: Budget, *, most: int = MOST_SETS)
     step = max(1, BLOCK_ENTRIES // max(1, k * (null.d + 1) ** 2))
     while block := list(islice(sets, step)):
         if budget.out:
-            return Attempt(None, nodes=nodes, limit="the budget ran out")
+            return Attempt(None, nodes=nodes, limit=TIME)
         chosen = np.array(block)
         nodes += len(chosen)
         N, noise = _standing(null, units, A, chosen)

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
-from influstat.sets.budget import Budget
+from influstat.sets.budget import TIME, Budget
 from influstat.sets.null_fit import NullFit, Problem, lengths, null_fit
 from influstat.sets.proofs.envelope import Place
 from influstat.sets.proofs.factor import without_own_levels
@@ -48,7 +48,6 @@ EASY = 3  # nodes
 PULL = 10.0  # weight of a unit's pull on the null fit, where losses bend: other weights need more nodes
 MOST_LEVERAGE = 1.5  # at which leverage counts that much more than f
 NO_FIT = "without some of the units there is no fit under the null"
-TIME = "the time was over"
 ROUNDING = "the conclusion holds by no more than rounding"
 UNIDENTIFIED = "without some of the units the quantity is not determined"
 
