@@ -42,16 +42,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.errors import NotConverged
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
+from influstat.risks.chart import Chart
 from influstat.risks.linear import LinearRisk
 from influstat.sets.constrained import Constrained, constrained, everywhere
-
-Mask = NDArray[np.bool_]
+from influstat.sets.lengths import Mask, largest_leverages, square_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +69,8 @@ class Problem:
         The threshold, turned likewise.
     units : Groups
         Which rows leave together; a unit without weight changes nothing and is never counted.
+    chart : Chart, optional
+        How the risk's coordinates are those of the fit; None where they are the same.
     """
 
     risk: LinearRisk
@@ -77,6 +78,7 @@ class Problem:
     a: FloatArray
     at: float
     units: Groups
+    chart: Chart | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,16 +215,6 @@ def null_fit(
     return null
 
 
-def lengths(rows: FloatArray) -> FloatArray:
-    """Return the length of each row, shape (n,)."""
-    return np.asarray(np.sqrt(square_lengths(rows)))
-
-
-def square_lengths(rows: FloatArray) -> FloatArray:
-    """Return the square of the length of each row, shape (n,)."""
-    return np.asarray((rows * rows) @ np.ones(rows.shape[1]))
-
-
 def around(null: NullFit, theta: FloatArray) -> NullFit:
     """Return what the units hold at the fit of the same rows itself: d = p, and f, B and N0 are 0.
 
@@ -336,14 +328,3 @@ class _Work:
         if units.single:
             return np.asarray(self._sums(h * squares) + least)
         return largest_leverages(units, self.free, z, h) + least
-
-
-def largest_leverages(units: Groups, free: Mask, z: FloatArray, h: FloatArray) -> FloatArray:
-    """Return the largest eigenvalue of sum h z z' over every unit, 0 for those that may not leave."""
-    if units.single:
-        return np.where(free, (h * square_lengths(z))[units.members], 0.0)
-    largest = np.zeros(len(units))
-    for k in np.flatnonzero(free).tolist() if z.shape[1] else []:
-        rows = units[k]
-        largest[k] = np.linalg.eigvalsh((z[rows] * h[rows, None]).T @ z[rows])[-1]
-    return np.asarray(largest * (1.0 + z.shape[1] * EPSILON))

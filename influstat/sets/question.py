@@ -19,6 +19,7 @@ from influstat.input.validation import FloatArray, numeric_array, real_number, v
 from influstat.losses.base import has_estimated_derivatives
 from influstat.minimise.minimum import STATIONARITY, Minimum, require_fit
 from influstat.minimise.named_column import named_column
+from influstat.risks.chart import Chart
 from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
 from influstat.risks.penalties.active_l1 import active_l1
@@ -90,10 +91,11 @@ class Question:
         if risk is None or risk.shape[1] > LARGEST:
             return None
         a, at = self.a, self.at - self.shift
-        if self.fit.chart is not None:
+        chart = self.fit.chart if isinstance(self.fit.chart, Chart) else None  # no linear risk has another
+        if chart is not None:
             at -= float(a @ self.fit.theta)
-            a = self.fit.chart.coordinates.rows(a[None])[0]
-        return Problem(risk, regular.theta, self.sign * a, self.sign * at, self.units)
+            a = chart.rows(a[None])[0]
+        return Problem(risk, regular.theta, self.sign * a, self.sign * at, self.units, chart)
 
     @cached_property
     def null(self) -> NullFit | InflustatError | None:

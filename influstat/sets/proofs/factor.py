@@ -31,7 +31,8 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
-from influstat.sets.null_fit import NullFit, Problem, largest_leverages
+from influstat.sets.lengths import largest_leverages
+from influstat.sets.null_fit import NullFit, Problem
 
 FEWEST = 4  # levels: fewer are nuisance directions like all others
 MOST_COLUMNS = 2000  # of zeros and ones that are compared with each other
@@ -128,7 +129,7 @@ def with_all_levels(problem: Problem) -> Problem:
     theta[found.columns] += theta[found.constant]
     X[:, found.constant] = found.level == len(found.columns)
     rows = replace(risk.rows, design=Design(X, names=risk.names))
-    return replace(problem, risk=risk.moved(rows, risk.penalty), theta=theta)
+    return replace(problem, risk=risk.moved(rows, risk.penalty), theta=theta, chart=None)
 
 
 def _plain(null: NullFit) -> bool:

@@ -93,11 +93,12 @@ class LeverageBounds:
 
     def carried(self) -> str:
         """Return, in words, where leverage is largest: along which coefficients, in which units."""
-        null = self.null
-        risk, units = null.problem.risk, null.units
+        null, units = self.null, self.null.units
         order = self.open[largest_first(self.lev, NAMED)]
-        rows = units[int(order[0])]
+        rows, chart, risk = units[int(order[0])], null.problem.chart, null.problem.risk
         along = np.linalg.eigh((null.z[rows] * null.h[rows, None]).T @ null.z[rows])[1][:, -1] @ null.basis
+        if chart is not None:
+            along, risk = chart.lift(along), chart.outer
         along = np.abs(along) * np.sqrt(risk.design.square_sums(risk.weights))  # in columns of one length
         names = [risk.names[j] for j in largest_first(along, NAMED) if along[j] > SHOWN * along.max()]
         labels = [label_text(label) for label in units.labels[order].tolist()]

@@ -44,7 +44,8 @@ from numpy.typing import NDArray
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.printing import amount
 from influstat.input.validation import FloatArray
-from influstat.sets.null_fit import NullFit, lengths
+from influstat.sets.lengths import lengths
+from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.ball import radii, radius_of
 from influstat.sets.proofs.candidates import Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope, Place

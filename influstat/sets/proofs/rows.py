@@ -34,7 +34,8 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.sets.budget import TIME, Budget
-from influstat.sets.null_fit import NullFit, Problem, lengths, null_fit
+from influstat.sets.lengths import lengths
+from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.envelope import Place
 from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
