@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
 import influstat as ist
 from influstat.errors import InflustatError
@@ -177,3 +178,80 @@ def test_rows_penalties_and_other_losses_keep_their_directions():
     ridge = ist.Fit.minimise(risk)
     null = null_fit(question(ridge, *coefficient_of(ridge, -1), groups=owner).problem)
     assert without_own_levels(null) is null
+
+
+# -- significance --------------------------------------------------------------------------------------------
+
+
+def t_value(X, y, w):
+    """Return the t value of the last column and the degrees of freedom, None where it is not determined."""
+    X, y = X[w > 0] * np.sqrt(w[w > 0])[:, None], y[w > 0] * np.sqrt(w[w > 0])
+    others, last = X[:, :-1], X[:, -1]
+    left = last - others @ np.linalg.lstsq(others, last, rcond=1e-9)[0]
+    if left @ left < 1e-12 * (last @ last):
+        return None
+    freedom = len(y) - np.linalg.matrix_rank(X, tol=1e-9)
+    theta = np.linalg.lstsq(X, y, rcond=1e-9)[0]
+    error = y - X @ theta
+    if freedom < 1 or error @ error < 1e-20 * (y @ y):
+        return None
+    return (left @ y) / np.sqrt((left @ left) * (error @ error) / freedom), freedom
+
+
+def beaten(fit, owner, answer, level, most=3):
+    """Return the sets of clusters below what is proven without which the limit is on the other side."""
+    X, y, w = fit.risk.design.rows(slice(None)), fit.risk.y, fit.risk.weights
+    turn = 1.0 if answer.side == "above" else -1.0
+    upper = 1.0 if "upper limit" in answer.question else -1.0
+    found = []
+    for k in range(1, min(most, answer.lower - 1) + 1):
+        for gone in combinations(np.unique(owner), k):
+            after = t_value(X, y, np.where(np.isin(owner, gone), 0.0, w))
+            if after is not None:
+                limit = after[0] + upper * stats.t.ppf(0.5 + level / 2.0, after[1])
+                found += [gone] if turn * limit < -1e-8 else []
+    return found
+
+
+@given(
+    seed=SEEDS, layout=st.sampled_from(LAYOUTS), weights=st.booleans(), opposite=st.booleans(),
+    level=st.sampled_from([0.8, 0.95]), kind=st.sampled_from(["model", "HC1", "HC3"]),
+)  # fmt: skip
+@examples(24, deadline=None)
+def test_no_clusters_below_what_is_proven_change_significance(seed, layout, weights, opposite, level, kind):
+    fit, owner = drawn(seed, layout, 6, 2, weights=weights)
+    try:
+        inference = fit.inference(kind, level=level)
+        answer = inference.breakdown(-1, reversed=opposite, groups=owner, budget_seconds=0.2)
+    except InflustatError:
+        return
+    if kind == "model":
+        assert beaten(fit, owner, answer, level) == []
+    for k in range(1, min(2, answer.lower - 1) + 1):
+        for gone in combinations(range(6), k):
+            assert not answer.limit_without(np.array(gone)) < -1e-8
+
+
+def test_columns_that_leave_with_their_rows_cost_no_degrees_of_freedom():
+    # It is insignificant, and gains significance without one cluster, which has two rows and two columns.
+    rng = np.random.default_rng(113)
+    rng.random()
+    n = int(rng.integers(8, 13))
+    clusters = int(rng.integers(4, 7))
+    owner = np.sort(np.append(np.arange(clusters), rng.integers(0, clusters, n - clusters)))
+    own = rng.choice(clusters - 1, int(rng.integers(1, clusters)), replace=False)
+    x = rng.normal(size=n)
+    y = rng.choice([0.0, 0.5, 2.0]) * x + rng.standard_t(2.0, n)
+    X = np.column_stack([np.ones(n), (owner[:, None] == own) * 1.0, x])
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y))
+    answer = fit.inference(level=0.8).breakdown(-1, groups=owner, budget_seconds=0.5)
+    assert (answer.lower, answer.upper) == (1, 1)
+    assert beaten(fit, owner, answer, 0.8, most=2) == []
+
+
+@pytest.mark.parametrize("layout", ["dummies and constant", "all dummies", "finer levels"])
+def test_own_dummies_are_no_obstacle_to_significance(layout):
+    fit, owner = drawn(2, layout, effect=2.0)
+    answer = fit.inference().breakdown(-1, groups=owner, budget_seconds=1.0)
+    assert answer.lower > 1
+    assert answer.exact

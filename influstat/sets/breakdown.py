@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError
 from influstat.input.warning import doubt
 from influstat.sets.budget import INTERRUPTED, Budget
-from influstat.sets.null_fit import NullFit, null_fit
-from influstat.sets.proofs.factor import with_all_levels, without_own_levels
+from influstat.sets.null_fit import NullFit
+from influstat.sets.proofs.factor import in_own_directions
 from influstat.sets.proofs.order import PROVERS
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import fewest
@@ -60,10 +60,7 @@ class _Work:
         if isinstance(found, InflustatError):
             self.known = replace(self.known, limit=self.known.limit or f"no fit under the null: {found}")
             return None
-        if found is None:
-            return None
-        problem = with_all_levels(found.problem)
-        return without_own_levels(found if problem is found.problem else null_fit(problem))
+        return None if found is None else in_own_directions(found)
 
     def run(self, search: bool) -> Breakdown:
         """Return the answer; an interrupt leaves what is known so far."""

@@ -110,6 +110,8 @@ class NullFit:
         Per unit.
     penalty : ndarray, shape (d, d)
         V K V' of the penalty that is there.
+    lost : int
+        How many columns have no row of weight that is there, so that no coefficient is estimated for them.
     N0 : float
         N with all rows that are there: above 0 where the conclusion holds.
     concordance : float
@@ -136,6 +138,7 @@ class NullFit:
     r2h: FloatArray
     x2: FloatArray
     penalty: FloatArray
+    lost: int
     N0: float
     concordance: float
     margin: float
@@ -276,6 +279,7 @@ class _Work:
             f=self._sums(f), C=self._sums(C), B=self._sums(B),
             lev=self._leverages(squares, z, h, share, inner) * (1.0 + relative),
             r2h=self._sums(r2h), x2=self._sums(x2), penalty=inner,
+            lost=p - len(basis) - bool(u.any()),
             N0=N0,
             concordance=risk.loss.self_concordance,
             margin=float(

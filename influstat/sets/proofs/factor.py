@@ -32,7 +32,7 @@ from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
 from influstat.sets.lengths import largest_leverages
-from influstat.sets.null_fit import NullFit, Problem
+from influstat.sets.null_fit import NullFit, Problem, null_fit
 
 FEWEST = 4  # levels: fewer are nuisance directions like all others
 MOST_COLUMNS = 2000  # of zeros and ones that are compared with each other
@@ -104,6 +104,17 @@ def without_own_levels(null: NullFit) -> NullFit:
     inside = found.level != NONE
     held = np.bincount(found.level[inside], null.h[inside], int(found.level.max()) + 1)
     return _orthogonal(null, found.level, np.asarray(held)) if (held > 0.0).all() else null
+
+
+def in_own_directions(null: NullFit) -> NullFit:
+    """Return the null fit without levels of one cluster each, after one that has no column has got one.
+
+    Returns
+    -------
+    NullFit
+    """
+    problem = with_all_levels(null.problem)
+    return without_own_levels(null if problem is null.problem else null_fit(problem))
 
 
 def with_all_levels(problem: Problem) -> Problem:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,15 @@ UNIDENTIFIED = "without some of the units the quantity is not determined"
 
 
 class Conclusion(Protocol):
-    """What stands or falls with a set of units: a sign, or significance."""
+    """What stands or falls with a set of units: a sign, or significance.
+
+    Attributes
+    ----------
+    demeaned : bool
+        Whether it is the same of what is demeaned within levels that are one cluster's own (`factor`).
+    """
+
+    demeaned: ClassVar[bool]
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield null fits: if the quick certificate proves k for one, no k units flip the conclusion."""
@@ -69,6 +77,8 @@ class Conclusion(Protocol):
 @dataclass(frozen=True)
 class Sign:
     """The conclusion a'theta > at."""
+
+    demeaned: ClassVar[bool] = True
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield the null fit itself."""
@@ -226,7 +236,8 @@ class _Tree:
     ) -> NullFit | None:
         """Return the null fit; None, which leaves these sets open, where there is none or nothing to ask."""
         try:
-            null = without_own_levels(null_fit(self.problem, removed=removed, held=held, start=start))
+            null = null_fit(self.problem, removed=removed, held=held, start=start)
+            null = without_own_levels(null) if self.asked.demeaned else null
         except InflustatError:
             self.limit = NO_FIT
             return None

@@ -19,6 +19,7 @@ from influstat.sets.budget import INTERRUPTED, TIME, Budget
 from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.significant import Significant
 from influstat.sets.null_fit import NullFit, null_fit
+from influstat.sets.proofs.factor import in_own_directions
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.order import CONES
 from influstat.sets.proofs.quick import Quick
@@ -78,11 +79,10 @@ class Bracketing:
         self.budget, self.called = budget, called
         self.known = Bracket(limit=unproven)
         self.null: NullFit | None = None
-        if conclusion is not None:
-            if isinstance(asked.null, InflustatError):
-                self.known.limit = unproven or f"no fit under the null: {asked.null}"
-            else:
-                self.null = asked.null
+        if conclusion is not None and isinstance(asked.null, InflustatError):
+            self.known.limit = unproven or f"no fit under the null: {asked.null}"
+        elif conclusion is not None and isinstance(asked.null, NullFit):
+            self.null = in_own_directions(asked.null) if conclusion.demeaned else asked.null
         self.provable = self.null is not None and not unproven
 
     def answer(self, text: str, value: float, at: float, side: float, *, search: bool) -> JudgedBreakdown:
@@ -182,9 +182,9 @@ class Bracketing:
             flips = min(flips, self._flips)
 
     def _prove_by_rows(self) -> None:
-        assert self.asked.problem is not None
+        assert self.null is not None
         start = self.known.lower - 1
-        for safe, found in climbed(self.asked.problem, start, self._flips, self.budget, self.conclusion):
+        for safe, found in climbed(self.null.problem, start, self._flips, self.budget, self.conclusion):
             self.known.nodes += found.nodes
             self._raise(safe, "branch and bound")
             self.known.limit = found.limit or self.known.limit
@@ -264,11 +264,11 @@ class Bracketing:
 
     def _without(self, units: Units) -> NullFit | None:
         """Return the null fit, None where there is none or the rows left do not determine the quantity."""
-        assert self.asked.problem is not None
+        assert self.null is not None
         removed = np.zeros(len(self.asked.units), dtype=np.bool_)
         removed[units] = True
         try:
-            null = null_fit(self.asked.problem, removed=removed)
+            null = null_fit(self.null.problem, removed=removed)
         except InflustatError:
             return None
         return null if identified(null) else None

@@ -65,8 +65,17 @@ class RatioJudge:
 
     def reference(self, parameters: int) -> Reference:
         """Return the quantile of t to which n log(RSS0 / RSS) with crit amounts."""
-        p, critical = parameters, self.critical
-        return Reference(lambda freedom: float(np.sqrt(freedom * np.expm1(critical / (freedom + p)))), p)
+        return RatioReference(lambda _: self.critical, parameters)
+
+
+@dataclass(frozen=True)
+class RatioReference(Reference):
+    """What t values are compared with where n log(RSS0 / RSS) is compared with crit."""
+
+    def scaled(self, null: NullFit, gone: int) -> float | None:
+        """Return crit / nu^1/2 with so many rows gone, (exp(crit / n) - 1)^1/2, whatever the columns."""
+        rows = float(np.count_nonzero(null.h > 0.0)) - gone
+        return None if rows <= self.parameters else float(np.sqrt(np.expm1(self.critical(rows) / rows)))
 
 
 def ratio_breakdown(

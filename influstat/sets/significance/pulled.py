@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
@@ -21,6 +22,7 @@ class Pulled:
         1 where it falls as the coefficient comes towards 0 and beyond, -1 where it falls as that grows.
     """
 
+    demeaned: ClassVar[bool] = False
     side: float
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
