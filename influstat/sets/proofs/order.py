@@ -88,7 +88,7 @@ def by_quartic(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator
     test, step, growing = Quartic(null), 1, True
     while test.usable and safe + 1 < flips and not budget.out:
         k = min(safe + step, flips - 1)
-        if test.proves(k):
+        if test.proves(k, start=test.best):
             safe = k
             yield Reached(safe)
         else:

@@ -39,7 +39,7 @@ from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.envelope import Place
 from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
-from influstat.sets.proofs.quartic import Quartic
+from influstat.sets.proofs.quartic import Quartic, Start
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import largest_sum
 
@@ -197,6 +197,7 @@ class _Tree:
         # What was best at the last node is a good guess at the next one.
         self.taken: float | None = None
         self.place: Place | None = None
+        self.start: Start | None = None
 
     def settled(self, k: int) -> Branched:
         """Return the answer for k."""
@@ -255,8 +256,10 @@ class _Tree:
             proven = quick.proven(k)
             if "envelope" in quick.__dict__:
                 self.place = quick.envelope.nearest
-            if not proven and Quartic(view).proves(k):
-                proven = True
+            if not proven:
+                quartic = Quartic(view)
+                proven = quartic.proves(k, start=self.start)
+                self.start = quartic.best or self.start
             if proven:
                 break
         self.taken = leverage.taken
