@@ -50,7 +50,9 @@ class _Work:
         self.known = Proven(limit=asked.unproven)
         self.null = self._null()
         self.quick = None if self.null is None else Quick(self.null)
-        self.search = Search(asked, self.null, budget.part(SEARCHING))
+        # Where losses bend, levels that stay move with the rest.
+        whole = asked.null if isinstance(asked.null, NullFit) and asked.null.concordance else self.null
+        self.search = Search(asked, whole, budget.part(SEARCHING))
         self.effects = Counts.of(asked)
         self.counts: dict[str, int | None] = {}
         self.orders: dict[str, NDArray[np.intp]] = {}

@@ -102,6 +102,8 @@ class NullFit:
         As in the module's docstring; 0 for r and h of rows that are not there.
     z : ndarray, shape (n, d)
         Whitened rows z_i.
+    wide : ndarray, shape (n, D)
+        The same; of a null fit in some of its directions, those in all (`factor`).
     share : ndarray, shape (n,)
         s w_i / W, the part of the penalty that leaves with a row.
     f, lev, r2h, x2 : ndarray, shape (m,)
@@ -128,6 +130,7 @@ class NullFit:
     basis: FloatArray
     xi: FloatArray
     z: FloatArray
+    wide: FloatArray
     r: FloatArray
     h: FloatArray
     share: FloatArray
@@ -275,7 +278,7 @@ class _Work:
         left = basis @ (design.transpose_dot(hxi) + image)
         stiffness = float(np.sum(x2) + u @ image)
         return NullFit(
-            self.problem, self.kept, self.free, theta, u, basis, xi, z, r, h, share,
+            self.problem, self.kept, self.free, theta, u, basis, xi, z, z, r, h, share,
             f=self._sums(f), C=self._sums(C), B=self._sums(B),
             lev=self._leverages(squares, z, h, share, inner) * (1.0 + relative),
             r2h=self._sums(r2h), x2=self._sums(x2), penalty=inner,

@@ -18,6 +18,10 @@ leaves whole with S or stays whole. Without a row of its own a level has no coef
 
 as for least squares of what is demeaned within levels, and all proofs hold in these directions (Frisch and
 Waugh 1933, Lovell 1963). In those of the levels A_S has the eigenvalue 1, where nothing could be proven.
+
+For losses that bend the nuisance without S is V and the levels that stay, K. A_S, B_S and C_S are 0 along K
+(A_S since sum h z = 0 over every level), so that in V + K they are as long as in V: Lam, Cmax and Bmax are
+those of V. What the losses bend by, R3, max |z| and the sums of zz', belongs to all directions (`wide`).
 """
 
 from __future__ import annotations
@@ -95,9 +99,9 @@ def without_own_levels(null: NullFit) -> NullFit:
     Returns
     -------
     NullFit
-        The same one where there are none, and for rows, penalties and losses that bend.
+        The same one where there are none, and for rows and penalties.
     """
-    clusters = not null.units.single and _plain(null)
+    clusters = not null.units.single and not _penalised(null.problem.risk, null.theta)
     found = _factor(null.problem, null.h > 0.0, 1) if clusters else None
     if found is None:
         return null
@@ -130,7 +134,7 @@ def with_all_levels(problem: Problem) -> Problem:
     """
     risk = problem.risk
     small = not risk.design.sparse and risk.shape[0] * risk.shape[1] <= MOST_ENTRIES
-    if problem.units.single or not (small and risk.quadratic) or _penalised(risk, problem.theta):
+    if problem.units.single or not small or _penalised(risk, problem.theta):
         return problem
     found = _factor(problem, risk.weights > 0.0, 1)
     if found is None or found.constant == NONE:
