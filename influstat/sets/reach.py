@@ -274,4 +274,4 @@ class _Side:
         if Quick(null).proven(self.k):
             return True
         sizes = range(1, self.k + 1)
-        return all(enumeration(null, size, budget, most=SETS).proven for size in reversed(sizes))
+        return all(enumeration(null, size, budget, most=SETS).safe == size for size in reversed(sizes))

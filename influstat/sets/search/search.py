@@ -8,7 +8,7 @@ best set until it fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,33 +92,17 @@ class Search:
             if len(units) and (self.upper is None or len(units) < self.upper):
                 self.refit(units)
 
-    def prefix(self, effects: FloatArray, most: int) -> int | None:
-        """Return the least number of the largest effects whose removal flips by the null fit's account."""
-        if self.downdates is None:
-            return None
+    def prefix(self, effects: FloatArray, most: int) -> None:
+        """Refit without the least number of the largest effects that flips by the null fit's account."""
         order = largest_first(effects, most)
-        low, high = 0, 1
-        while high < len(order) and not self._flips(order[:high]):
-            low, high = high, min(2 * high, len(order))
-        if not self._flips(order[:high]):
-            return None
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._flips(order[:middle]) else (middle, high)
-        self.offer([order[:high]])
-        return high
+        k = shortest(lambda k: self._flips(order[:k]), len(order), Budget(np.inf))
+        if k is not None:
+            self.offer([order[:k]])
 
     def prefix_by_refits(self, effects: FloatArray, most: int) -> None:
         """Find the least number of the largest effects whose removal flips, where there is no null fit."""
         order = largest_first(effects, most)
-        low, high = 0, 1
-        while high < len(order) and not self.refit(order[:high]).flips and not self.budget.out:
-            low, high = high, min(2 * high, len(order))
-        if not (high and self.refit(order[:high]).flips):
-            return
-        while high - low > 1 and not self.budget.out:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.refit(order[:middle]).flips else (middle, high)
+        shortest(lambda k: self.refit(order[:k]).flips, len(order), self.budget)
 
     def down(self, lower: int, starts: list[Units]) -> None:
         """Look for smaller and smaller sets, at least `lower` units large, until it fails."""
@@ -233,6 +217,17 @@ class Search:
         mask = np.zeros(len(self.asked.units), dtype=np.bool_)
         mask[units] = True
         return mask
+
+
+def shortest(flips: Callable[[int], bool], most: int, budget: Budget) -> int | None:
+    """Return a number from 1 to `most` that flips, where the one before does not; None where none is met."""
+    low, high = 0, 1
+    while not (found := high <= most and flips(high)) and high < most and not budget.out:
+        low, high = high, min(2 * high, most)
+    while found and high - low > 1 and not budget.out:
+        middle = (low + high) // 2
+        low, high = (low, middle) if flips(middle) else (middle, high)
+    return high if found else None
 
 
 def _refitted(asked: Question, units: Units) -> Refit:

@@ -23,9 +23,11 @@ from influstat.sets.proofs.factor import in_own_directions
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.order import CONES
 from influstat.sets.proofs.quick import Quick
+from influstat.sets.proofs.reached import climbed_by
 from influstat.sets.proofs.rows import climbed, identified
 from influstat.sets.question import Question
 from influstat.sets.result import JudgedBreakdown, why_none
+from influstat.sets.search.search import shortest
 from influstat.sets.significance.bracket import Bracket, Searched, Units
 from influstat.sets.significance.model_based import Lose
 from influstat.sets.significance.pulled import Pulled
@@ -153,13 +155,8 @@ class Bracketing:
         return LeverageBounds(self.null)
 
     def _prove_quickly(self) -> None:
-        low, high = 0, 1
-        while high <= self.most and self._quick(high):
-            low, high = high, 2 * high
-        high = min(high, self.most + 1)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._quick(middle) else (low, middle)
+        for _ in climbed_by(self._quick, 0, self.most + 1, Budget(np.inf)):
+            pass  # each is noted where it is proven
 
     def _prove_by_cones(self) -> None:
         null, conclusion = self.null, self.conclusion
@@ -281,14 +278,9 @@ class Bracketing:
 
     def _prefix(self, order: Units, budget: Budget) -> None:
         """Offer the shortest beginning of the order that flips by this account."""
-        top = min(len(order), self.most)
-        low, high = 0, 1
-        while high < top and self._stands(order[:high]) and not budget.out:
-            low, high = high, min(2 * high, top)
-        while high - low > 1 and not budget.out:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._stands(order[:middle]) else (low, middle)
-        self.offer(order[:high])
+        k = shortest(lambda k: not self._stands(order[:k]), min(len(order), self.most), budget)
+        if k is not None:
+            self.offer(order[:k])
 
     def _greedy(self, budget: Budget) -> Units:
         """Return units in the order in which each takes most of what is left, until it falls."""
