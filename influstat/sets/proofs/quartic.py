@@ -46,6 +46,7 @@ SAMPLES, NEAR = 600, 0.15  # of y to begin with: this times a normal vector besi
 HALVINGS = 16  # of where tau is: any tau proves it, and near the best one it hardly matters
 PLACES, FINER = 65, 4  # of m at once, and how often between two of them
 LARGE, SMALL, FALL = 0.3, 2e-3, 0.75  # e, relative to the top: at first, at last, and from step to step
+ALONG = 1e-14  # of |i|^2, below which an axis has nothing of i
 HOPE = 0.01  # of the distance to 1: a step that gains less is the last one
 EARLY, AGAIN = 6, 2  # steps that may gain less, from the first start and from one of similar units
 PATIENCE = 40  # steps
@@ -113,6 +114,8 @@ class Quartic:
         for step in range(PATIENCE):
             q, s, base = self._majorant(k, now.moments)
             matrix = (q / (4.0 * s[:, None])).T @ q
+            if not np.isfinite(matrix).all():
+                return False
             c, top = self._shifted(matrix)
             size = float(np.trace(matrix)) + abs(c) * len(matrix)
             excess = base + top - self.need + 16.0 * unit_rounding(len(q) + len(matrix)) * (size + base)
@@ -154,18 +157,19 @@ class Quartic:
         """Return about the best c, and the largest eigenvalue with it."""
         values, axes = np.linalg.eigh(matrix)
         squares = (self.identity @ axes) ** 2
-        low, high = float(values[-2]), float(values[-1] + np.sum(values))
-        for _ in range(FINER):
-            places = np.linspace(low, high, PLACES)[1:-1]
-            with np.errstate(divide="ignore", invalid="ignore"):
+        along = squares[-1] > ALONG * np.sum(squares)  # else the first axis keeps its eigenvalue for every c
+        low, high = float(values[-2 if along else -1]), float(values[-1] + np.sum(values))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            for _ in range(FINER):
+                places = np.linspace(low, high, PLACES)[1:-1]
                 inverse = 1.0 / (values - places[:, None])
                 first, second = inverse @ squares, inverse**2 @ squares
                 past = second < first**2  # there the sum of m and c grows
                 past &= (places > values[-1]) | (first > 0.0)
-            j = int(np.argmax(past)) if past.any() else len(places)
-            low, high = places[j - 1] if j else low, places[min(j, len(places) - 1)]
-        c = 1.0 / float(squares @ (1.0 / (values - high)))
-        return c, high + c
+                j = int(np.argmax(past)) if past.any() else len(places)
+                low, high = places[j - 1] if j else low, places[min(j, len(places) - 1)]
+            c = 1.0 / float(squares @ (1.0 / (values - high)))
+        return (c, high + c) if np.isfinite(c) else (0.0, float(values[-1]))
 
 
 def usable(null: NullFit) -> bool:
