@@ -254,20 +254,25 @@ def test_a_reach_leaves_a_unit_of_weight():
 # -- what is met on the way ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ask", ["breakdown", "model", "HC1", RATIO])
-@pytest.mark.parametrize("loss", ["squared", "huber", "poisson"])
-@pytest.mark.parametrize("clusters", [False, True])
-def test_units_of_weight_0_are_in_no_set(ask, loss, clusters):
-    losses = {"squared": ist.SquaredError(), "huber": ist.HuberLoss(1.0), "poisson": ist.PoissonLoss()}
-    weights = np.where(np.arange(N) % 8 < 3, 0.0, 1.0)
-    fit = own(losses[loss], COUNTS if loss == "poisson" else Y, weights=weights)
-    groups = np.arange(N) % 8 if clusters else None
-    try:
-        found = QUESTIONS[ask](fit, 2, groups=groups, budget_seconds=0.1)
-    except InflustatError:  # a loss without a variance, or without a likelihood
-        return
-    assert found.total == (5 if clusters else 10)
-    assert not {0, 1, 2} & set((found.positions % 8).tolist())
+# A seed of heavy data, a loss, a covariance: where sets with rows of weight 0 were tried once; without them
+# no curvature is left in the last.
+SEEDS_OF_SETS = [
+    (18, "squared", "model", False), (56, "squared", "model", True), (15, "huber", "HC4", False),
+    (32, "huber", "HC4", True), (33, "huber", "HC0", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("seed", "loss", "kind", "opposite"), SEEDS_OF_SETS)
+def test_units_of_weight_0_are_in_no_set(seed, loss, kind, opposite):
+    rng = np.random.default_rng(seed)
+    x = np.column_stack([np.ones(14), rng.standard_t(2.0, (14, 2))])
+    y = rng.choice([0.3, 1.0, 3.0]) * x[:, 2] + rng.standard_t(2.0, 14)
+    weights = np.where(rng.random(14) < 0.4, 0.0, 1.0)
+    losses = {"squared": ist.SquaredError(), "huber": ist.HuberLoss(1.0)}
+    fit = ist.Fit.minimise(ist.LinearRisk(losses[loss], x, y, weights=weights))
+    found = fit.inference(kind).breakdown(2, reversed=opposite, budget_seconds=0.1)
+    assert found.total == np.count_nonzero(weights)
+    assert (weights[found.positions] > 0.0).all()
 
 
 STEPS = np.column_stack([np.ones(8), np.arange(8.0)])

@@ -16,6 +16,7 @@ from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs import factor
 from influstat.sets.proofs.factor import with_all_levels, without_own_levels
 from influstat.sets.question import coefficient_of, question
+from influstat.sets.significance.squares import Reference
 from tests import tolerance
 from tests.breakdown_cases import least_squares
 from tests.budget import examples
@@ -290,7 +291,16 @@ def test_columns_that_leave_with_their_rows_cost_no_degrees_of_freedom():
     fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y))
     answer = fit.inference(level=0.8).breakdown(-1, groups=owner, budget_seconds=0.5)
     assert (answer.lower, answer.upper) == (1, 1)
-    assert beaten(fit, owner, answer, 0.8, most=2) == []
+    unsearched = fit.inference(level=0.8).breakdown(-1, groups=owner, budget_seconds=0.5, search=False)
+    assert beaten(fit, owner, unsearched, 0.8, most=2) == []
+    # Nor is what is left of two clusters' own columns judged by degrees of freedom that they would cost.
+    null = null_fit(question(fit, *coefficient_of(fit, -1), groups=owner).problem)
+    gone = np.isin(np.unique(owner), own[:1])
+    without = null_fit(null.problem, removed=gone)
+    assert (null.lost, without.lost) == (0, 1)
+    rows = float(np.count_nonzero(without.h))
+    scaled = Reference(lambda _: 1.0, float(len(fit.theta))).scaled(without, 0)
+    assert scaled == pytest.approx((rows - len(fit.theta) + 1.0) ** -0.5, rel=1e-15)
 
 
 @pytest.mark.parametrize("layout", ["dummies and constant", "all dummies", "finer levels"])

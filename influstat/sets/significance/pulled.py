@@ -9,7 +9,6 @@ from typing import ClassVar
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
-from influstat.sets.significance.squares import Parts
 
 
 @dataclass(frozen=True)
@@ -39,4 +38,6 @@ class Pulled:
 
     def taken(self, null: NullFit) -> FloatArray:
         """Return what each unit, removed or not, holds of the score, turned by the side."""
-        return self.side * Parts.of(null).f
+        risk = null.problem.risk
+        r = -risk.rows.weighted(risk.loss.first(risk.y, risk.linear_predictor(null.theta)))
+        return self.side * null.units.sums(null.xi * r)
