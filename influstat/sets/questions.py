@@ -65,8 +65,9 @@ class SetQuestions(Minimum):
         Proofs need a loss with a finite `self_concordance` (squared error, logistic and Poisson losses,
         canonical GLMs) and quadratic penalties; for others `lower` is 1 and `limit` says why. In least
         squares columns of zeros and ones that are the levels of a factor are absorbed, so that many of them
-        are no hindrance. Units of weight 0 are never counted; a set without which the coefficient is not
-        determined is no flip.
+        are no hindrance; nor are, without a penalty, those that leave with their own cluster. Units of weight
+        0 are never counted; a set without which the coefficient is not determined, or there is no finite fit
+        (classes that are separated then), is no flip.
 
         Examples
         --------
@@ -209,7 +210,7 @@ class SetQuestions(Minimum):
         name, a = coefficient_of(self, coefficient)
         budget = _limits(budget_seconds, None)[0]
         asked = question(self, name, a, at=0.0, groups=groups, beside=False)
-        most = whole_number("k", k, at_least=1, at_most=len(asked.units) - 1)
+        most = whole_number("k", k, at_least=1, at_most=len(asked.free) - 1)
         return reach(asked, most, budget=budget)
 
 
