@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from influstat.errors import InvalidArgument
+from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.labels import index_of
 from influstat.input.printing import nearest_first, short
 from influstat.input.reader import TableReader
@@ -40,3 +41,10 @@ def named_column(fit: Minimum, groups: Any, argument: str = "groups") -> Any:
         raise InvalidArgument(argument, need, was, "Pass one of these names, or one label per row.")
     was, n = f"is {short(groups)}, and the fit knows no such table", len(fit.row_labels)
     raise InvalidArgument(argument, need, was, f"Pass one label per row ({n}), or lists of rows.")
+
+
+def groups_or_rows(fit: Minimum, groups: Any, argument: str = "groups") -> Groups:
+    """Return the groups that a caller gave, or whose column was named; each row alone for None."""
+    if groups is None:
+        return read_rows(None, fit.row_labels)
+    return read_groups(named_column(fit, groups, argument), fit.row_labels, argument)

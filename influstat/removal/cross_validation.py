@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InvalidArgument, Unsupported
-from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.groups import Groups
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt
 from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum, require_fit
-from influstat.minimise.named_column import named_column
+from influstat.minimise.named_column import groups_or_rows
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
 from influstat.removal.held import warn_of_held
@@ -162,9 +162,7 @@ def cross_validate(
 
 def read_folds(fit: Minimum, folds: Any) -> Groups:
     """Return the folds that a caller gave, each row alone for None; or raise."""
-    if folds is None:
-        return read_rows(None, fit.row_labels)
-    groups = read_groups(named_column(fit, folds, "folds"), fit.row_labels, "folds")
+    groups = groups_or_rows(fit, folds, "folds")
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
     return groups
