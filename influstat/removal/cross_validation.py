@@ -169,13 +169,7 @@ def read_folds(fit: Minimum, folds: Any) -> Groups:
 
 
 def held_out(risk: LinearRisk, part: Removal) -> FloatArray:
-    """Return the linear predictors of the rows removed, by the fits without them; nan where there is none.
-
-    Returns
-    -------
-    ndarray, shape (rows removed,)
-        In the order of `groups.members`.
-    """
+    """Return the linear predictors of `groups.members` by the fits without them; nan where there is none."""
     rows = part.groups.members
     x = risk.design.rows(rows)
     eta = np.einsum("mp,mp->m", x, part.solution[part.groups.owners])

@@ -195,14 +195,7 @@ class Remainder(Remaining):
         return result
 
     def quadratic_gradients(self, delta: FloatArray) -> FloatArray:
-        """Return grad F_k of a quadratic risk at theta-hat + delta_k, shape (p, K), without a pass over X.
-
-        It is grad F_k(theta-hat) + S_-k delta_k then.
-
-        Returns
-        -------
-        ndarray, shape (p, K)
-        """
+        """Return grad F_k(theta-hat) + S_-k delta_k, (p, K): of a quadratic risk the gradient there."""
         expansion, groups = self.expansion, self.groups
         result = self.gradients_at_center()
         result += expansion.data_hessian @ delta

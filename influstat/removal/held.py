@@ -7,15 +7,7 @@ from influstat.minimise.minimum import Minimum
 
 
 def warn_of_held(fit: Minimum, what: str) -> None:
-    """Warn, once for each fit and text, that what is held has seen the rows left out.
-
-    Parameters
-    ----------
-    fit : Fit
-        What it holds is `fit.stated.held`.
-    what : str
-        What is affected, as a plural: "These scores".
-    """
+    """Warn, once for each fit, that `fit.stated.held` has seen the rows left out; `what` is a plural."""
     if fit.stated.held:
         doubt_once(
             fit,

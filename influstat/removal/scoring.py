@@ -26,7 +26,7 @@ from influstat.numerics.watched import called
 from influstat.risks.classes import REACH, tells_apart
 from influstat.risks.linear import LinearRisk, require_linear
 
-OfRows = Callable[[NDArray[np.intp]], tuple[float, str]]
+OfRows = Callable[[NDArray[np.intp]], tuple[float, str]]  # positions of rows: their score, why it is nan
 SHORT = {  # what scorers are called elsewhere, without signs between the letters, by scikit-learn's names
     "rmse": "neg_root_mean_squared_error",
     "mse": "neg_mean_squared_error",
@@ -49,35 +49,14 @@ NO_PREDICTION = "a row of it has no prediction"
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """One score of the folds of one fit.
-
-    Attributes
-    ----------
-    name : str
-        What it is called.
-    y : ndarray, shape (n,)
-        The targets as the score needs them: numbers, or the classes by their own names.
-    score : callable
-        From all linear predictors, shape (n,), to a function of the positions of rows to their score, and
-        why it is nan.
-    """
+    """One score of the folds of one fit."""
 
     name: str
-    y: NDArray[Any]
-    score: Callable[[FloatArray], OfRows]
+    y: NDArray[Any]  # targets as the score needs them: numbers, or the classes by their own names
+    score: Callable[[FloatArray], OfRows]  # from all linear predictors, shape (n,)
 
     def of_folds(self, linear_predictor: FloatArray, folds: Groups) -> tuple[FloatArray, list[str]]:
-        """Return the score of each fold, shape (k,), nan where there is none, and why.
-
-        Returns
-        -------
-        tuple of ndarray and list of str
-
-        Raises
-        ------
-        Unsupported
-            No fold has a score.
-        """
+        """Return the score of each fold, shape (k,), nan where there is none, and why; raise if none has."""
         scores, reasons = np.full(len(folds), np.nan), [""] * len(folds)
         score = self.score(linear_predictor)
         for k in range(len(folds)):

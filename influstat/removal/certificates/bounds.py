@@ -83,14 +83,8 @@ def _mean_error(
 def loss_bound(
     fit: Minimum, certificate: Certificate, tests: Risk, *, again: FloatArray, reported: FloatArray
 ) -> FloatArray:
-    """Return bounds on the error of loss changes, shape (k, m), inf where beyond float64.
-
-    `again` are the changes of the losses evaluated anew; nan where not certified.
-
-    Returns
-    -------
-    ndarray, shape (k, m)
-    """
+    """Return bounds on the error of the changes `reported`, shape (k, m); `Removal.loss_bound` says more."""
+    # Proven are the changes of the losses evaluated anew, `again`.
     risk, rows, classes = as_linear(fit.risk), as_linear(tests), class_predictors_of(tests)
     with np.errstate(over="ignore", invalid="ignore"):
         if risk is not None and rows is not None:

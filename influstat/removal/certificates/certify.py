@@ -62,18 +62,10 @@ def certify(
     groups: Groups,
     theta: FloatArray,
     *,
-    blur: Blur = NO_BLUR,
-    kept: Kept | None = None,
+    blur: Blur = NO_BLUR,  # how far the rows of the risk are off those that are meant
+    kept: Kept | None = None,  # what the minimum at theta-hat has been asked for already
 ) -> Certificate:
-    """Return the certificate of theta (k, p), any coefficients without each group; `at` is theta-hat (p,).
-
-    `blur` says how far the rows of the risk are off those that are meant; `kept` is what the minimum at
-    theta-hat has been asked for already.
-
-    Returns
-    -------
-    Certificate
-    """
+    """Return the certificate of theta (k, p), any coefficients without each group; `at` is theta-hat (p,)."""
     linear, classes = as_linear(risk), class_predictors_of(risk)
     point: Point
     if linear is not None:
@@ -90,15 +82,9 @@ def certify(
 def certify_expanded(
     rows: AllRows, groups: Groups, theta: FloatArray, kept: float, largest: _Largest
 ) -> Certificate:
-    """Return the certificate of theta (k, p) from sums over all rows that are expanded already.
-
-    `kept` is the share of the penalty in the anchor of `rows`; `largest` are the two rows of largest norm in
-    it, -1 for one that is not among the rows here, with those norms.
-
-    Returns
-    -------
-    Certificate
-    """
+    """Return the certificate of theta (k, p) from sums over all rows that are expanded already."""
+    # `kept` is the share of the penalty in the anchor of `rows`; `largest` are the two rows of largest norm
+    # in it, -1 for one that is not among the rows here, with those norms.
     risk, at = rows.expansion.risk, rows.expansion.theta
     point = LinearPoint(risk, at)
     why = _impossible(point)

@@ -81,17 +81,7 @@ class _Terms:
 
 
 class ClassRows(ExpandedSum):
-    """The sum over all rows around theta-hat, expanded as the plan says.
-
-    Parameters
-    ----------
-    expansion : ClassExpansion
-        Probabilities at theta-hat.
-    anchor : SoftmaxAnchor
-        C, whose coordinates are used.
-    plan : Plan
-        Its order, and how many rows are kept as they are.
-    """
+    """The sum over all rows around theta-hat, expanded as the plan says, in the coordinates of the anchor."""
 
     expansion: ClassExpansion
     anchor: SoftmaxAnchor

@@ -78,33 +78,17 @@ def whitened(
 
 
 class ExpandedSum:
-    """A sum over all rows that is expanded once, around theta-hat, whatever its rows' losses are.
-
-    Parameters
-    ----------
-    expansion, anchor : Expansion or ClassExpansion, and Anchor
-        What is expanded, and C, whose coordinates are used.
-    place : ndarray of int
-        Of each row of `expansion` among those kept, -1 for the others.
-    largest : float
-        The largest |z_j| of all rows that are not kept.
-    tensors : Tensors
-        Sums over all rows that are not kept.
-    fixed : ndarray, shape (p,)
-        The gradient at theta-hat without the penalty.
-    bounds : tuple of float
-        c4 and c5.
-    """
+    """A sum over all rows that is expanded once, around theta-hat, whatever its rows' losses are."""
 
     def __init__(
         self,
-        expansion: Any,
-        anchor: Anchor,
-        place: Indices,
-        largest: float,
-        tensors: Tensors,
-        fixed: FloatArray,
-        bounds: tuple[float, float],
+        expansion: Any,  # an Expansion or a ClassExpansion
+        anchor: Anchor,  # C, whose coordinates are used
+        place: Indices,  # of each row of `expansion` among those kept, -1 for the others
+        largest: float,  # |z_j| of all rows that are not kept
+        tensors: Tensors,  # sums over all rows that are not kept
+        fixed: FloatArray,  # the gradient at theta-hat without the penalty, shape (p,)
+        bounds: tuple[float, float],  # c4 and c5
     ) -> None:
         self.expansion, self.anchor, self.largest, self._place = expansion, anchor, largest, place
         self._kept_rows = int(np.max(place, initial=-1)) + 1

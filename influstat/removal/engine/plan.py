@@ -21,8 +21,10 @@ SLOPE = 150.0  # operations that one evaluation of a loss's slope costs
 SWEEPS = 3.0  # gradients that a refit asks for, from the Newton step on
 SMALL = 2e10  # operations below which all sums are taken over all rows: about a second
 LARGEST_FOURTH = 2**27  # entries of T4: 1 GiB
-Spread = tuple[FloatArray, FloatArray, NDArray[np.intp]]
 KEPT = (0, 64, 128, 256, 512, 1024, 2048)
+# The largest norms of rows, at least KEPT[-1] + 1 of them where there are so many, from the largest on;
+# lengths |u| that removals move, and how many move so far.
+Spread = tuple[FloatArray, FloatArray, NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -126,24 +128,7 @@ def counted_norms(expansion: Expansion, anchor: Anchor) -> FloatArray:
 
 
 def cheapest_of(loss: Loss, removals: int, shape: tuple[int, int], spread: Spread) -> Plan:
-    """Return the plan of least cost.
-
-    Parameters
-    ----------
-    loss : Loss
-        With higher bounds.
-    removals : int
-        How many groups leave.
-    shape : tuple of int
-        (n, p).
-    spread : tuple of three ndarrays
-        The largest norms of rows, at least ``KEPT[-1] + 1`` of them where there are so many, from the largest
-        on; lengths |u| that removals move, and how many move so far.
-
-    Returns
-    -------
-    Plan
-    """
+    """Return the plan of least cost for a loss with higher bounds; `shape` is (n, p)."""
     bounds = higher_bounds(loss)
     assert bounds is not None  # `worth_expanding` has asked for it
     terms = Terms(*shape, sums(removals, *shape), loss.self_concordance, bounds)
@@ -151,7 +136,7 @@ def cheapest_of(loss: Loss, removals: int, shape: tuple[int, int], spread: Sprea
 
 
 def cheapest_expansion(terms: Terms, removals: int, spread: Spread) -> Plan:
-    """Return the plan of least cost, whatever the terms of the sum are; `cheapest_of` says more."""
+    """Return the plan of least cost, whatever the terms of the sum are."""
     n, p, best, bounds, c = terms.rows, terms.coefficients, terms.summed, terms.bounds, terms.concordance
     each_sweep = best.operations / removals
     size = packed_size(p)
