@@ -52,8 +52,7 @@ from influstat.removal.certificates.class_anchor import SoftmaxAnchor
 from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import HOPELESS, Measured
 from influstat.removal.class_expansion import ClassExpansion
-from influstat.removal.engine.class_plan import cheapest_of_classes
-from influstat.removal.engine.class_rows import ClassRows
+from influstat.removal.engine.class_rows import planned_rows
 from influstat.risks.class_predictors import ClassPredictors
 
 
@@ -93,9 +92,9 @@ class SoftmaxPoint:
 
     def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
         """Return what measures by sums that are expanded once, where that is cheaper; else None."""
-        plan = cheapest_of_classes(self.expansion, anchor, groups)
         assert isinstance(anchor, SoftmaxAnchor)
-        return None if plan.order == 2 else ExpandedRows(ClassRows(self.expansion, anchor, plan), anchor)
+        rows = planned_rows(self.expansion, groups, anchor)[1]
+        return None if rows is None else ExpandedRows(rows, anchor)
 
     def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
         """Return what measures many removals around this point."""

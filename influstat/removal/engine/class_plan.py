@@ -14,41 +14,30 @@ from influstat.removal.certificates.class_anchor import SoftmaxAnchor
 from influstat.removal.class_expansion import ClassExpansion
 from influstat.removal.engine import plan as planning
 from influstat.removal.engine.plan import KEPT, Plan, Terms, cheapest_expansion, sums
-from influstat.risks.class_predictors import ClassPredictors
 
 BOUNDS = (1.0, 1.5)  # of the fourth and the fifth cumulant, see `class_rows`
 
 
-def summed(rows: ClassPredictors, removals: int) -> Plan:
-    """Return the plan that sums over all rows: a slope for each class."""
-    plan = sums(removals, *rows.design.shape)
-    return replace(plan, operations=rows.classes * plan.operations)
-
-
-def planned_classes(expansion: ClassExpansion, groups: Groups) -> tuple[Plan, SoftmaxAnchor | None]:
-    """Return the plan, and the coordinates that it has needed."""
-    plan = summed(expansion.rows, len(groups))
+def planned_classes(
+    expansion: ClassExpansion, groups: Groups, anchor: SoftmaxAnchor | None = None
+) -> tuple[Plan, SoftmaxAnchor | None]:
+    """Return the plan of least cost, and the coordinates that it needs: those given, or the mean share's."""
+    rows, K = expansion.rows, expansion.rows.classes
+    plan = sums(len(groups), *rows.design.shape)
+    plan = replace(plan, operations=K * plan.operations)  # a slope for each class
     if plan.operations <= planning.SMALL:
         return plan, None
     try:
-        anchor = expansion.anchor(float(np.mean(expansion.left(groups))))
+        if anchor is None:
+            anchor = expansion.anchor(float(np.mean(expansion.left(groups))))
     except SingularHessian:  # too few digits for proofs
         return plan, None
-    return cheapest_of_classes(expansion, anchor, groups), anchor
-
-
-def cheapest_of_classes(expansion: ClassExpansion, anchor: Anchor, groups: Groups) -> Plan:
-    """Return the plan of least cost among orders of the expansion and numbers of rows kept."""
-    rows, K = expansion.rows, expansion.rows.classes
-    plan = summed(rows, len(groups))
-    if plan.operations <= planning.SMALL:
-        return plan
     norms = counted(expansion, anchor)
     leverage = np.minimum(groups.sums(expansion.second * norms**2), 0.99)
     lengths: FloatArray = groups.sums(expansion.pull * norms) / (1.0 - leverage)
     spread = -np.sort(-norms)[: KEPT[-1] + 1], lengths, np.ones(len(lengths), dtype=np.intp)
     terms = Terms(*rows.shape, plan, expansion.concordance, BOUNDS, powers=K, squares=K + 1, predictors=K)
-    return cheapest_expansion(terms, len(groups), spread)
+    return cheapest_expansion(terms, len(groups), spread), anchor
 
 
 def counted(expansion: ClassExpansion, anchor: Anchor) -> FloatArray:

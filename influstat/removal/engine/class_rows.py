@@ -125,7 +125,9 @@ class ClassRows(ExpandedSum):
         return expansion.own_slopes(groups, slopes_of(eta[:, :, None], expansion.rows.y[members])[:, :, 0])
 
 
-def planned_rows(expansion: ClassExpansion, groups: Groups) -> tuple[Plan, ClassRows | None]:
+def planned_rows(
+    expansion: ClassExpansion, groups: Groups, anchor: SoftmaxAnchor | None = None
+) -> tuple[Plan, ClassRows | None]:
     """Return the plan for these removals, and the expanded sum where that has one."""
-    plan, anchor = planned_classes(expansion, groups)
+    plan, anchor = planned_classes(expansion, groups, anchor)
     return plan, None if anchor is None or plan.order == 2 else ClassRows(expansion, anchor, plan)
