@@ -120,9 +120,7 @@ class Downdated:
 
     def solve(self, rhs: FloatArray, columns: Indices | slice = slice(None)) -> FloatArray:
         """Return S_-k^-1 rhs_k for the removals `columns` (positions), shape (p, len(columns))."""
-        return self._solve(self.shared.whiten(rhs, self.factors[columns]), columns)
-
-    def _solve(self, whitened: FloatArray, columns: Indices | slice) -> FloatArray:
+        whitened = self.shared.whiten(rhs, self.factors[columns])
         value = self.shared.unwhiten(self._downdate.solve_each(whitened, columns), self.factors[columns])
         value[:, self.hard[columns]] = np.nan
         return value

@@ -218,15 +218,13 @@ def _removal(
             converged[k], norm = exact, None
             if inner is not None:
                 inner[k] = np.nan  # found in coordinates of its own
-    if all(one is None or one.full for one in coordinates):
-        known = theta, converged, tuple(status), norm, found.entering
-        return Removal(fit, method, groups, *known, inner=inner)
-    solution = theta.copy()
-    for row, one in zip(theta, coordinates, strict=True):
-        if one is not None:
-            row[~one.determined] = np.nan
-    determined = Determined(solution, tuple(coordinates))
-    known = theta, converged, tuple(status), None, found.entering
+    determined = None
+    if any(one is not None and not one.full for one in coordinates):
+        determined, norm = Determined(theta.copy(), tuple(coordinates)), None
+        for row, one in zip(theta, coordinates, strict=True):
+            if one is not None:
+                row[~one.determined] = np.nan
+    known = theta, converged, tuple(status), norm, found.entering
     return Removal(fit, method, groups, *known, determined, inner)
 
 

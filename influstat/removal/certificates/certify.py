@@ -137,11 +137,9 @@ class _Work:
 
     def _named(self) -> Certificate:
         for k in np.flatnonzero(np.isinf(self.found.reach)).tolist():
-            self.status[k] = "not certified: " + (self.status[k] or self._why_unusable(k))
+            unusable = "no weight is left" if self.emptied[k] else "there are no coefficients"
+            self.status[k] = f"not certified: {self.status[k] or unusable}"
         return replace(self.found, status=tuple(self.status), anchor=self.anchor)
-
-    def _why_unusable(self, k: int) -> str:
-        return "no weight is left" if self.emptied[k] else "there are no coefficients"
 
     # -- all removals around the Hessian at theta-hat ------------------------------------------------
 
