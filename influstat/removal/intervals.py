@@ -167,10 +167,12 @@ def prediction_intervals(
     choice("refits", refits, REFITS)
     groups = read_folds(fit, folds)
     (offset,) = paired_with(X, offset=offset)
-    kind = "linear" if mean_of(risk.loss) is None else "mean"
+    mean = mean_of(risk.loss)
+    kind = "linear" if mean is None else "mean"
     prediction = fit.predict(X, kind=kind, offset=offset)
     parts = list(in_blocks(fit, groups, refits))
-    errors = np.concatenate([_errors(risk, part) for part in parts])
+    predictor = np.concatenate([held_out(risk, part) for part in parts])
+    errors = np.abs(risk.y[groups.members] - (predictor if mean is None else mean(predictor)))
     counted = risk.weights[groups.members] > 0.0
     errors, owners = errors[counted], groups.owners[counted]
     _warn_of_no_refits(parts, errors)
@@ -221,14 +223,6 @@ def _limits(
     lost = np.isnan(used)
     least = np.where(lost, -np.inf, used).min(axis=0)
     return least - width, np.where(lost, np.inf, used).max(axis=0) + width
-
-
-def _errors(risk: LinearRisk, part: Removal) -> FloatArray:
-    """Return |y_i - mu_-i(x_i)| of the rows removed, in the order of the groups' members."""
-    rows = part.groups.members
-    mean = mean_of(risk.loss)
-    predictor = held_out(risk, part)
-    return np.abs(risk.y[rows] - (predictor if mean is None else mean(predictor)))
 
 
 def _without(parts: list[Removal], X: Any, offset: Any, block: slice, kind: str) -> FloatArray:

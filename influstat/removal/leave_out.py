@@ -280,7 +280,10 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
         parts.append(replace(part, theta=theta[place]))
     measured = [part.measured_norm for part in parts if part.measured_norm is not None]
     partly = any(part.determined is not None for part in parts)
-    inner = [part.inner for part in parts if part.inner is not None]
+    found = [part.inner for part in parts if part.inner is not None]
+    inner = np.full((len(groups), found[0].shape[1]), np.nan) if found else None  # nan: not done
+    if inner is not None:
+        np.concatenate(found, out=inner[: sum(map(len, found))])
     return Removal(
         fit,
         method,
@@ -291,16 +294,8 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
         np.concatenate(measured) if len(measured) == len(parts) else None,
         _stacked([part.entering for part in parts if part.entering is not None], len(groups)),
         Determined.joined(parts) if partly else None,
-        _filled(inner, len(groups)),
+        inner,
     )
-
-
-def _filled(parts: list[FloatArray], k: int) -> FloatArray | None:
-    """Return the parts as one, nan for removals not done; None where there are none."""
-    if not parts:
-        return None
-    found = np.concatenate(parts)
-    return np.concatenate([found, np.full((k - len(found), found.shape[1]), np.nan)])
 
 
 def _stacked(parts: list[Any], k: int) -> Any:

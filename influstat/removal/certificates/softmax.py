@@ -108,7 +108,7 @@ class SoftmaxPoint:
         present = weights > 0
         away = np.max(np.abs(theta - self.theta), axis=1)
         eta = rows.predictors(theta)
-        spread = _range(eta - self.eta[:, :, None])
+        spread = np.ptp(eta - self.eta[:, :, None], axis=1)
         gone = groups.members, groups.owners
         spread[gone] = 0.0
         path = np.max(spread[anchor.kept & present], axis=0, initial=0.0)
@@ -159,8 +159,3 @@ class SoftmaxPoint:
         size = (3.0 * own + n * LONG_EPSILON) * there + 2.0 * feel * self._pi * self._rest
         here = own * np.abs(slopes) + feel[:, :, None] * variance + unit_rounding(n) * np.abs(moved)
         return self._sum(self.weights[:, None] * (size + here.max(axis=2)), absolute=True)
-
-
-def _range(shift: FloatArray) -> FloatArray:
-    """Return max - min over the classes of shifts (n, K, k), shape (n, k)."""
-    return np.asarray(shift.max(axis=1) - shift.min(axis=1))
