@@ -62,13 +62,7 @@ class ExpandedVariances:
         return None if rows is None else cls(rows, setting)
 
     def variances(self, groups: Groups, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the variances, shape (k, p), and N - edf, shape (k,), at theta, shape (k, p).
-
-        Returns
-        -------
-        tuple of ndarray
-            nan for rows that the expansion is not sharp enough for.
-        """
+        """Return the variances, shape (k, p), and N - edf, shape (k,), at theta (k, p); nan if not sharp."""
         variance, freedom = np.full(theta.shape, np.nan), np.full(len(groups), np.nan)
         sharp = self._rows.worth_sharpening(theta, SHARP * NEAR)
         size, start = at_once(theta.shape[1]), 0
@@ -99,14 +93,8 @@ class ExpandedVariances:
 
 
 def smallest_eigenvalues(hessian: FloatArray) -> FloatArray:
-    """Return lower bounds on the smallest eigenvalues of matrices (k, p, p).
-
-    Without most rows the Hessian is near the identity, whose distance bounds them: a tenth of the work.
-
-    Returns
-    -------
-    ndarray, shape (k,)
-    """
+    """Return lower bounds on the smallest eigenvalues of matrices (k, p, p), shape (k,)."""
+    # Without most rows the Hessian is near the identity, whose distance bounds them: a tenth of the work.
     away = hessian - np.eye(hessian.shape[1])
     least = np.asarray(1.0 - np.sqrt(np.einsum("kab,kab->k", away, away)))
     far = least < NEAR

@@ -54,18 +54,10 @@ MEASURES = ("dfbetas", "dffits", "cov_ratio", "cooks_d", "hat_diag")
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: a row is flagged where the size of its measure is above a limit.
+    """One rule: a row is flagged where the size of its measure is above a limit."""
 
-    Attributes
-    ----------
-    text : str
-        The rule in words, with its source.
-    limit : callable
-        The limit for n rows and p coefficients.
-    """
-
-    text: str
-    limit: Callable[[int, float], Any]
+    text: str  # the rule in words, with its source
+    limit: Callable[[int, float], Any]  # for n rows and p coefficients
 
     @property
     def symbol(self) -> str:

@@ -37,17 +37,7 @@ def usual_lags(times: int) -> int:
 
 
 def lag_weights(lags: Any, kernel: Any, times: int) -> FloatArray:
-    """Return the kernel at lags 0, 1, ...; Bartlett's and `usual_lags` where the caller says nothing.
-
-    Returns
-    -------
-    ndarray, shape (lags + 1,)
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        The kernel is unknown, or there are not more points in time than lags.
-    """
+    """Return the kernel at lags 0, 1, ...; Bartlett's and `usual_lags` where the caller says nothing."""
     most = min(usual_lags(times), times - 1) if lags is None else whole_number("lags", lags, at_least=0)
     if most >= times:
         raise InvalidArgument(

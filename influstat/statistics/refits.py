@@ -25,30 +25,9 @@ from influstat.statistics.residuals import unit_deviance
 def refitted_scale(
     leverage: Leverage, removal: Removal, phi: Dispersion, counts: FloatArray, given: object, information: str
 ) -> tuple[FloatArray, FloatArray]:
-    """Return phi without each row and log det S_-i - log det S, both at the refit, each of shape (n,).
-
-    O(n p^2) a row; p^3 where phi is known and sums over all rows are worth expanding.
-
-    Parameters
-    ----------
-    leverage : Leverage
-        The fit with all rows.
-    removal : Removal
-        Every row left out and refitted.
-    phi : Dispersion
-        That of the fit.
-    counts : ndarray, shape (n,)
-        How many observations each row stands for.
-    given : object
-        How phi is estimated.
-    information : {"observed", "expected"}
-        The curvature of S.
-
-    Returns
-    -------
-    tuple of ndarray
-        nan for rows that cannot be left out; phi is nan too where no degrees of freedom are left.
-    """
+    """Return phi without each row and log det S_-i - log det S, both at the refit, each of shape (n,)."""
+    # nan for rows that cannot be left out; phi is nan too where no degrees of freedom are left. O(n p^2) a
+    # row; p^3 where phi is known and sums over all rows are worth expanding.
     risk, p = leverage.risk, len(leverage.theta)
     scale, change = np.full(risk.shape[0], np.nan), _expanded_changes(leverage, removal, phi)
     parts = leverage.penalty_part(risk.weights)
