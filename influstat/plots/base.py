@@ -244,6 +244,19 @@ def drawn(labels: NDArray[Any], **columns: FloatArray) -> NDArray[np.bool_]:
     return np.asarray(~missing)
 
 
+def rows_of(
+    row_labels: Any, **columns: Any
+) -> tuple[NDArray[np.bool_], NDArray[Any], tuple[FloatArray, ...]]:
+    """Return which rows are drawn, shape (n,), their labels and, named as arguments are, their numbers."""
+    arrays: dict[str, FloatArray] = {}
+    for name, values in columns.items():
+        length = len(next(iter(arrays.values()))) if arrays else None
+        arrays[name] = column(name, values, length, holes=True)
+    labels = labels_of(row_labels, len(next(iter(arrays.values()))))
+    kept = drawn(labels, **arrays)
+    return kept, labels[kept], tuple(values[kept] for values in arrays.values())
+
+
 def counted(xlabel: str, kept: NDArray[np.bool_], unit: str = "row") -> str:
     """Return the label of the horizontal axis, with a note of how many rows are not drawn, if any."""
     left, n = int(np.sum(~kept)), len(kept)
