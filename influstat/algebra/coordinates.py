@@ -98,22 +98,11 @@ class Coordinates:
 
 
 def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
-    """Return coordinates in which the rows, each times the root of its weight, are orthonormal.
-
-    Parameters
-    ----------
-    blocks : callable
-        Returns an iterator of row blocks (k, p) with the roots of their weights (k,); called three times.
-    root : ndarray, shape (p, q)
-        A root of the penalty's Hessian: q more rows.
-    constant : int
-        A column that is the same in every row, or -1.
-
-    Returns
-    -------
-    Coordinates
-        r is the number of singular values above max(n, p) epsilon of the largest, columns scaled.
-    """
+    """Return coordinates in which the rows, each times the root of its weight, are orthonormal."""
+    # `blocks` returns an iterator of row blocks (k, p) with the roots of their weights (k,), and is called
+    # three times; `root` (p, q) is one of the penalty's Hessian: q more rows; `constant` a column that is the
+    # same in every row, or -1. r is the number of singular values above max(n, p) epsilon of the largest,
+    # columns scaled.
     p = root.shape[0]
     center = np.zeros(p) if constant < 0 else _center(blocks(), constant, p)
 

@@ -47,19 +47,8 @@ def progress(items: Iterable[Item], description: str, *, total: int | None = Non
 class Clock:
     """A bar of the seconds that some work may take: for work that does not know how many steps it has.
 
-    In a log it is a line every half minute.
-
-    Parameters
-    ----------
-    description : str
-        What is done.
-    seconds : float
-        How long it may take; where that is infinite, only the time that went by is shown.
-
-    Attributes
-    ----------
-    known : str
-        What is shown beside the bar.
+    In a log it is a line every half minute. Where the seconds are infinite, only the time that went by is
+    shown, beside what is `known`.
     """
 
     def __init__(self, description: str, seconds: float) -> None:

@@ -109,13 +109,8 @@ class Moves:
         return ". ".join([*parts, *([f"Largest{by}: {text}"] if text else [])])
 
     def _furthest(self, side: str | None) -> tuple[NDArray[np.intp], FloatArray]:
-        """Return the column that each row moves furthest, and how far, in root mean squares of the column.
-
-        Returns
-        -------
-        tuple of ndarray, each of shape (k,)
-            Moves that are nan are -inf. The table is read block by block: there may be many test rows.
-        """
+        """Return the column that each row moves furthest, and how far, in root mean squares of the column."""
+        # Moves that are nan are -inf. The table is read block by block: there may be many test rows.
         k, m = self.values.shape
         step = max(1, BLOCK_ENTRIES // max(m, 1))
         blocks = [slice(start, start + step) for start in range(0, k, step)]

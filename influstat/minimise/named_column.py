@@ -13,18 +13,7 @@ from influstat.minimise.minimum import Minimum
 
 
 def named_column(fit: Minimum, groups: Any, argument: str = "groups") -> Any:
-    """Return the column of the training table, or the level of its index, that text names.
-
-    Returns
-    -------
-    Any
-        What is no text as it is.
-
-    Raises
-    ------
-    InvalidArgument
-        There is no such column.
-    """
+    """Return the column of the training table, or level of its index, that text names; else what is given."""
     if not isinstance(groups, str):
         return groups
     reader = fit.reader

@@ -24,25 +24,9 @@ def differenced(
     scale: FloatArray,
     *,
     argument: str = "gradient",
-    instead: str = "Pass its gradient instead.",
+    instead: str = "Pass its gradient instead.",  # what can be done about a function that is not smooth
 ) -> FloatArray:
-    """Return the gradient at theta by five-point central differences, shape (p,) or (p, m).
-
-    Parameters
-    ----------
-    function : callable
-        theta, shape (p,), to a number or m numbers.
-    theta, scale : ndarray, shape (p,)
-        Where, and how far each coefficient must move to matter.
-    argument : str
-        What the caller calls the function, for errors.
-    instead : str
-        What the caller can do about a function that is not smooth.
-
-    Returns
-    -------
-    ndarray
-    """
+    """Return the gradient at theta of a number or m numbers, (p,) or (p, m), by five-point differences."""
     # Steps are 7e-4 of `scale`, how far each coefficient must move to matter: units change nothing.
     here = _checked(argument, called(argument, function, theta=theta.copy()))
     rows: list[FloatArray] = []

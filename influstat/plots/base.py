@@ -62,13 +62,7 @@ def pyplot() -> Any:
 
 
 def shade(share: float = 1.0) -> str:
-    """Return a grey of the style in use, a dark one too: 0 is the ground, 1 the ink that text is written in.
-
-    Returns
-    -------
-    str
-        As "#RRGGBB".
-    """
+    """Return a grey of the style in use, a dark one too: 0 is the ground, 1 the ink of its text."""
     from matplotlib.colors import to_hex, to_rgba
 
     style = pyplot().rcParams

@@ -19,21 +19,11 @@ from influstat.risks.class_predictors import ClassPredictors, class_predictors_o
 
 @dataclass(frozen=True, eq=False)
 class ClassChart:
-    """Coordinates u of a risk of several classes: the coefficients of columns that determine the others.
+    """Coordinates u of a risk of several classes: the coefficients of columns that determine the others."""
 
-    Attributes
-    ----------
-    outer : Risk
-        The risk in its own coefficients; it has `ClassPredictors`.
-    theta : ndarray, shape (p,)
-        The minimum in those.
-    coordinates : Coordinates
-        Which coefficients u are (`transform`), and the directions that nothing determines.
-    """
-
-    outer: Any
-    theta: FloatArray
-    coordinates: Coordinates
+    outer: Any  # the risk in its own coefficients; it has `ClassPredictors`
+    theta: FloatArray  # the minimum in those, shape (p,)
+    coordinates: Coordinates  # which coefficients u are, and the directions that nothing determines
 
     @cached_property
     def _columns(self) -> tuple[NDArray[np.bool_], FloatArray]:
@@ -79,16 +69,9 @@ class ClassChart:
 
 
 class WithoutColumns:
-    """R(base + T u), T u the coefficients at the positions `chosen`: a `Risk` like any other.
+    """R(base + T u), T u the coefficients at the positions `chosen`, (r,): a `Risk` like any other.
 
-    Parameters
-    ----------
-    outer : Risk
-        R; it has `ClassPredictors`.
-    base : ndarray, shape (p,)
-        Coefficients that move no predictor.
-    chosen : ndarray of int, shape (r,)
-        The positions of u among the coefficients.
+    R is `outer`, which has `ClassPredictors`; `base` (p,) are coefficients that move no predictor.
     """
 
     def __init__(self, outer: Any, base: FloatArray, chosen: NDArray[np.intp]) -> None:
