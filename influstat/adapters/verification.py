@@ -51,10 +51,10 @@ def verified_fit(
     theta: FloatArray,
     reader: Reader | None,
     *,
-    polish: bool,
-    library: str,
-    known: str = "",
-    check: Callable[[Fit], None] = lambda fit: None,
+    polish: bool,  # whether to start Newton's method at theta instead
+    library: str,  # what the messages call it
+    known: str = "",  # of the way in which theta was found, for the messages
+    check: Callable[[Fit], None] = lambda fit: None,  # raises where the library says otherwise of its own
     rounding: Callable[[], float] = lambda: np.inf,
 ) -> Fit:
     """Return the fit, polished if asked, or raise saying how far theta is from the minimum.
@@ -63,21 +63,9 @@ def verified_fit(
     makes (`influstat.minimise.remaining`). Where H is singular for want of curvature, `Fit`'s rule of a
     relative gradient of 1e-6 decides, and every question that needs H^-1 says that there is none.
 
-    Parameters
-    ----------
-    risk, theta, reader
-        What was read.
-    polish : bool
-        Whether to start Newton's method at theta instead.
-    library : str
-        What the messages call the library.
-    known : str
-        What is known about the way in which theta was found, for the messages.
-    check : callable
-        Raises where the fit contradicts what the library says of its own; nothing is warned of then.
-    rounding : callable
-        The relative gradient that rounding explains where the library's coefficients are a closed form: one
-        that is larger is of other rows, and polishing would hide that.
+    `rounding` returns the relative gradient that rounding explains where the library's coefficients are a
+    closed form: one that is larger is of other rows, and polishing would hide that. Where `check` raises,
+    nothing is warned of.
 
     Returns
     -------

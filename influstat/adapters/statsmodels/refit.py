@@ -68,13 +68,8 @@ class GLMRefit:
         return theta if found.converged and np.isfinite(theta).all() else None
 
     def roughly(self, groups: Sequence[Indices]) -> FloatArray | None:
-        """Return the same without each of many groups of rows to a few digits, by IRLS for all at once.
-
-        Returns
-        -------
-        ndarray, shape (k, p), or None
-            nan where it does not settle; None for fits by another method.
-        """
+        """Return the same without each of many groups of rows to a few digits, by IRLS for all, (k, p)."""
+        # nan where it does not settle; None for fits by another method.
         if self.method.upper() != "IRLS":
             return None
         return roughly_refitted(self.risk, self.family, groups)
