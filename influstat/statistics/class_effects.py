@@ -115,7 +115,15 @@ def class_effects(
     elasticity: str | None,
     X: Any,
 ) -> Functional:
-    """Return average marginal effects on each class's probability; `average_marginal_effect` says more."""
+    """Return the average marginal effects of columns on each class's probability.
+
+    See `average_marginal_effect`.
+
+    Returns
+    -------
+    Functional
+        Quantities are called by class and column.
+    """
     design = classes.design
     if X is not None:
         design = design.like(X if fit.reader is None else fit.reader.columns(X), argument="X")
@@ -155,7 +163,13 @@ def class_effects(
 def class_odds(
     fit: Minimum, classes: ClassPredictors, columns: Sequence[str] | str | None, step: float
 ) -> Functional:
-    """Return exp(step (theta_aj - theta_0j)): odds ratios of every class against the first, by column."""
+    """Return exp(step (theta_aj - theta_0j)): odds ratios of every class against the first.
+
+    Returns
+    -------
+    Functional
+        Quantities are called by class and column.
+    """
     K, q = classes.classes, classes.design.shape[1]
     labels, names, lines = labels_of(fit), [], []
     for j in chosen_columns(classes, columns):

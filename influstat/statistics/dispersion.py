@@ -20,11 +20,11 @@ from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt_once
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
+from influstat.numerics.differences import slope
 from influstat.risks.linear import LinearRisk
 from influstat.statistics.leverage import Leverage, expected_second
 from influstat.statistics.residuals import direction, unit_deviance
 
-NUDGE = float(np.finfo(np.float64).eps) ** 0.2  # step of a five-point difference
 PERFECT = 1e-24  # residual sum of squares relative to the fitted one below which there is only rounding
 PEARSON, DEVIANCE = "X2", "dev"  # how it is estimated, by statsmodels' names
 
@@ -94,11 +94,9 @@ def pearson_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
 
 def slope_in_eta(function: Any, eta: FloatArray) -> FloatArray:
     """Return the derivative of a function of every eta by a five-point difference, 0 where there is none."""
-    step = NUDGE * np.maximum(1.0, np.abs(eta))
     with np.errstate(all="ignore"):
-        right, left, right2, left2 = (function(eta + k * step) for k in (1.0, -1.0, 2.0, -2.0))
-        slope = (8.0 * (right - left) - (right2 - left2)) / (12.0 * step)
-    return np.where(np.isfinite(slope), slope, 0.0)
+        found = slope(function, eta)
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 def counts_of(fit: Minimum, frequency: Any) -> FloatArray:

@@ -19,6 +19,7 @@ from influstat.input.ranking import Ranking
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum
+from influstat.numerics.differences import slope
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
 from influstat.statistics.covariance import covariance_of, settled
@@ -26,7 +27,7 @@ from influstat.statistics.deletion import LEVERAGE_ONE, NO_FREEDOM, Deletion, de
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_of_fragility import InferenceOfFragility
-from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
+from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, tail
 from influstat.statistics.leverage import leverage_of
 from influstat.statistics.sandwich import clusters_left, count
 from influstat.statistics.setting import BY_GROUPS, CovarianceSetting
