@@ -13,8 +13,7 @@ from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.expanded import ExpandedRows
-from influstat.removal.certificates.measured import Measured, Quadratic, measure
-from influstat.removal.certificates.theorem import BLOCK_ENTRIES
+from influstat.removal.certificates.measured import BLOCK_ENTRIES, Measured, Quadratic, measure
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
 from influstat.risks.linear import LinearRisk
@@ -23,7 +22,7 @@ TOGETHER = 1024  # removals
 
 
 class LinearPoint:
-    """A `LinearRisk` around theta (p,), as `theorem.Point` asks."""
+    """A `LinearRisk` around theta (p,), as certificates ask for it."""
 
     def __init__(self, risk: LinearRisk, theta: FloatArray, kept: Kept | None = None) -> None:
         self.risk, self.theta = risk, theta

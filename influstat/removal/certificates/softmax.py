@@ -57,7 +57,7 @@ from influstat.risks.class_predictors import ClassPredictors
 
 
 class SoftmaxPoint:
-    """The rows of a softmax risk around theta (p,), as `theorem.Point` asks."""
+    """The rows of a softmax risk around theta (p,), as certificates ask for them."""
 
     concordance, penalty_concordance = 1.0, 0.0
 
