@@ -53,7 +53,6 @@ def verified_fit(
     *,
     polish: bool,  # whether to start Newton's method at theta instead
     library: str,  # what the messages call it
-    known: str = "",  # of the way in which theta was found, for the messages
     check: Callable[[Fit], None] = lambda fit: None,  # raises where the library says otherwise of its own
     rounding: Callable[[], float] = lambda: np.inf,
 ) -> Fit:
@@ -99,7 +98,7 @@ def verified_fit(
                 "It is a closed form, and polish=True would hide that: its data, weights or "
                 "coefficients were changed after the fit, or it had another alpha. Fit again.",
             )
-        return polished(risk, theta, reader, left, known or CHANGED, check)
+        return polished(risk, theta, reader, left, CHANGED, check)
     if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
         fit = Fit(risk, theta, tolerance=np.inf, reader=reader)
         check(fit)
@@ -111,8 +110,7 @@ def verified_fit(
         f"be at the minimum of the risk that influstat read from {library}",
         f"is {left:.3g} times the effect of removing a typical row away from it (at most {ALLOWED:g} is "
         f"allowed), with a relative gradient of {steepest(risk, theta)}",
-        (f"{known} " if known else "")
-        + "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
+        "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
         "method. If the model or its data were changed after the fit, fit again. If it was penalised or "
         "otherwise not what it seems, pass those settings.",
     )

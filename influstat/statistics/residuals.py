@@ -49,11 +49,6 @@ def deviance_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
     return np.asarray(sign * np.sqrt(risk.weights * unit_deviance(risk, eta)))
 
 
-def response_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return y_i minus its mean, shape (n,)."""
-    return np.asarray(risk.y - risk.loss.mean(eta))
-
-
 def residuals_lacking(risk: LinearRisk) -> set[str]:
     """Return which residuals there are none of: a loss may have no deviance, and no mean."""
     lacking = set() if has_deviance(risk.loss) else {"resid_deviance", "standard_resid_deviance"}
