@@ -19,11 +19,21 @@ from influstat.risks.class_predictors import ClassPredictors, class_predictors_o
 
 @dataclass(frozen=True, eq=False)
 class ClassChart:
-    """Coordinates u of a risk of several classes: the coefficients of columns that determine the others."""
+    """Coordinates u of a risk of several classes: the coefficients of columns that determine the others.
 
-    outer: Any  # the risk in its own coefficients; it has `ClassPredictors`
-    theta: FloatArray  # the minimum in those, shape (p,)
-    coordinates: Coordinates  # which coefficients u are, and the directions that nothing determines
+    Attributes
+    ----------
+    outer : Risk
+        The risk in its own coefficients; it has `ClassPredictors`.
+    theta : ndarray, shape (p,)
+        The minimum in those.
+    coordinates : Coordinates
+        Which coefficients u are (`transform`), and the directions that nothing determines.
+    """
+
+    outer: Any
+    theta: FloatArray
+    coordinates: Coordinates
 
     @cached_property
     def _columns(self) -> tuple[NDArray[np.bool_], FloatArray]:
@@ -69,9 +79,16 @@ class ClassChart:
 
 
 class WithoutColumns:
-    """R(base + T u), T u the coefficients at the positions `chosen`, (r,): a `Risk` like any other.
+    """R(base + T u), T u the coefficients at the positions `chosen`: a `Risk` like any other.
 
-    R is `outer`, which has `ClassPredictors`; `base` (p,) are coefficients that move no predictor.
+    Parameters
+    ----------
+    outer : Risk
+        R; it has `ClassPredictors`.
+    base : ndarray, shape (p,)
+        Coefficients that move no predictor.
+    chosen : ndarray of int, shape (r,)
+        The positions of u among the coefficients.
     """
 
     def __init__(self, outer: Any, base: FloatArray, chosen: NDArray[np.intp]) -> None:
