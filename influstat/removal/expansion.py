@@ -29,7 +29,7 @@ class Expansion:
     """Slopes, curvatures and gradient at theta-hat (p,): computed once, shared by all removals."""
 
     def __init__(self, risk: LinearRisk, theta: FloatArray) -> None:
-        self.risk, self.theta = risk, theta
+        self.risk, self.theta, self.weights = risk, theta, risk.weights
         self.eta = risk.linear_predictor(theta)
         self.first: FloatArray = risk.weights * risk.slopes(theta)  # w_i l1_i
         self.second: FloatArray = risk.weights * risk.curvatures(theta)  # w_i l2_i

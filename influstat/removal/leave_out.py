@@ -19,11 +19,10 @@ from influstat.input.warning import doubt, doubt_once
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
-from influstat.removal.class_expansion import ClassesOfRisk, ClassExpansion
+from influstat.removal.class_expansion import ClassExpansion
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.elsewhere import doubt_elsewhere
-from influstat.removal.engine.class_plan import planned_classes
-from influstat.removal.engine.class_rows import planned_rows
+from influstat.removal.engine.class_rows import planned_classes, planned_rows
 from influstat.removal.engine.plan import Plan, seconds_of
 from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import blocks
@@ -93,7 +92,7 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     risk = as_linear(fit.risk)
     classes = class_predictors_of(fit.risk)
     if classes is not None and fit.risk.shape[1] <= LARGEST_FACTORED:
-        return _class_method(ClassesOfRisk(fit.risk, classes, fit.theta), groups, method)
+        return _class_method(ClassExpansion(classes, fit.theta, fit.risk), groups, method)
     if risk is None:
         if method == "second_order":
             raise Unsupported(
@@ -111,7 +110,7 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     return found if lasso is None or method != "exact" else ActiveSetRefit(found, risk, lasso, fit.theta)
 
 
-def _class_method(expansion: ClassesOfRisk, groups: Groups, method: str) -> Method:
+def _class_method(expansion: ClassExpansion, groups: Groups, method: str) -> Method:
     """Return the method for rows with one predictor per class."""
     if method == "second_order":
         return SecondOrder(expansion)

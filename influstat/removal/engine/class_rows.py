@@ -28,19 +28,22 @@ sum_j w_j Var_j(d_j) <= |u|^2 give the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from influstat.algebra.packed import packed, packed_size
+from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.class_anchor import SoftmaxAnchor
 from influstat.removal.class_expansion import ClassExpansion, slopes_of
-from influstat.removal.engine.class_plan import BOUNDS, counted, planned_classes
+from influstat.removal.engine import plan as planning
 from influstat.removal.engine.expanded import AT_ONCE, ExpandedSum
-from influstat.removal.engine.plan import Plan
+from influstat.removal.engine.plan import Plan, Terms, cheapest_expansion, counted_norms, spread_of, sums
 from influstat.removal.engine.tensors import Tensors
+
+BOUNDS = (1.0, 1.5)  # of the fourth and the fifth cumulant
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,7 @@ class ClassRows(ExpandedSum):
     anchor: SoftmaxAnchor
 
     def __init__(self, expansion: ClassExpansion, anchor: SoftmaxAnchor, plan: Plan) -> None:
-        rows, norms = expansion.rows, counted(expansion, anchor)
+        rows, norms = expansion.rows, counted_norms(expansion, anchor)
         kept = np.argsort(-norms, kind="stable")[: plan.kept]
         norms[kept] = 0.0
         place = np.full(len(norms), -1)
@@ -123,6 +126,24 @@ class ClassRows(ExpandedSum):
         shift = np.einsum("sq,qas->sa", expansion.rows.design.rows(members), columns[:, :, groups.owners])
         eta = expansion.eta[members] + shift
         return expansion.own_slopes(groups, slopes_of(eta[:, :, None], expansion.rows.y[members])[:, :, 0])
+
+
+def planned_classes(
+    expansion: ClassExpansion, groups: Groups, anchor: SoftmaxAnchor | None = None
+) -> tuple[Plan, SoftmaxAnchor | None]:
+    """Return the plan of least cost, and the coordinates that it needs: those given, or the mean share's."""
+    rows, K = expansion.rows, expansion.rows.classes
+    plan = sums(len(groups), *rows.design.shape)
+    plan = replace(plan, operations=K * plan.operations)  # a slope for each class
+    if plan.operations <= planning.SMALL:
+        return plan, None
+    try:
+        if anchor is None:
+            anchor = expansion.anchor(float(np.mean(expansion.left(groups))))
+    except SingularHessian:  # too few digits for proofs
+        return plan, None
+    terms = Terms(*rows.shape, plan, expansion.concordance, BOUNDS, powers=K, squares=K + 1, predictors=K)
+    return cheapest_expansion(terms, len(groups), spread_of(expansion, anchor, groups)), anchor
 
 
 def planned_rows(

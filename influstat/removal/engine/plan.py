@@ -14,6 +14,7 @@ from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.losses.base import Loss, higher_bounds
 from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.expansion import Expansion
 
 TOLERANCE = 1e-8  # of |theta_k - theta-hat|: what an expansion may leave out of a refit, proven
@@ -97,10 +98,15 @@ def sums(k: int, n: int, p: int) -> Plan:
 
 def cheapest(expansion: Expansion, anchor: Anchor, groups: Groups) -> Plan:
     """Return the plan of least cost among orders and numbers of rows kept, where it is worth expanding."""
+    spread = spread_of(expansion, anchor, groups)
+    return cheapest_of(expansion.risk.loss, len(groups), expansion.risk.shape, spread)
+
+
+def spread_of(expansion: AnyExpansion, anchor: Anchor, groups: Groups) -> Spread:
+    """Return the largest norms of rows, and how far theta moves without each group."""
     norms = counted_norms(expansion, anchor)
     lengths = lengths_of(expansion, groups, norms)
-    spread = -np.sort(-norms)[: KEPT[-1] + 1], lengths, np.ones(len(lengths), dtype=np.intp)
-    return cheapest_of(expansion.risk.loss, len(groups), expansion.risk.shape, spread)
+    return -np.sort(-norms)[: KEPT[-1] + 1], lengths, np.ones(len(lengths), dtype=np.intp)
 
 
 def worth_expanding(loss: Loss, removals: int, n: int, p: int) -> bool:
@@ -122,9 +128,9 @@ class Terms:
     predictors: int = 1
 
 
-def counted_norms(expansion: Expansion, anchor: Anchor) -> FloatArray:
-    """Return |z_j| of every row, 0 for rows without weight."""
-    return np.where(expansion.risk.weights > 0, anchor.row_norms, 0.0)
+def counted_norms(expansion: AnyExpansion, anchor: Anchor) -> FloatArray:
+    """Return |z_j| of every row, of several classes its largest contrast; 0 for rows without weight."""
+    return np.where(expansion.weights > 0, anchor.row_norms, 0.0)
 
 
 def cheapest_of(loss: Loss, removals: int, shape: tuple[int, int], spread: Spread) -> Plan:
@@ -167,7 +173,7 @@ def _sweep(n: int, p: int) -> float:
     return n * (4.0 * p + SLOPE)
 
 
-def lengths_of(expansion: Expansion, groups: Groups, norms: FloatArray) -> FloatArray:
+def lengths_of(expansion: AnyExpansion, groups: Groups, norms: FloatArray) -> FloatArray:
     """Return about how far theta moves without each group, in the norm of the Hessian, shape (K,)."""
     leverage = np.minimum(groups.sums(expansion.second * norms**2), 0.99)
     return np.asarray(groups.sums(np.abs(expansion.first) * norms) / (1.0 - leverage))
