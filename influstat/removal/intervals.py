@@ -30,7 +30,7 @@ from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.cross_validation import held_out, read_folds, warn_of_held
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
-from influstat.risks.classes import tells_apart
+from influstat.removal.scoring import classes_of
 from influstat.risks.linear import LinearRisk, require_linear
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def _rows(table: Any, block: slice) -> Any:
 def _regression(fit: Any) -> LinearRisk:
     """Return the risk of a regression, or raise."""
     risk = require_linear(require_fit(fit).risk, "prediction intervals")
-    if getattr(fit.reader, "classes", None) is not None or tells_apart(risk.loss, risk.y):
+    if classes_of(fit, risk) is not None:
         need, was = "be a regression for prediction intervals", f"is a classifier by {risk.loss!r}"
         raise Unsupported("fit", need, was, "Use fit.predict(X, kind='mean') for probabilities.")
     return risk

@@ -125,7 +125,7 @@ def _of_scikit_learn(fit: Minimum, risk: LinearRisk, name: str, mean: Any) -> Sc
         meant = SHORT.get(re.sub("[^a-z0-9]", "", name.lower().removeprefix("neg_")), name)
         was = f"is {short(name)}; the nearest are {nearest_first(meant, names)}"
         raise InvalidArgument("scoring", "name a scorer of scikit-learn", was, "Pass one of these.")
-    scorer, classes = get_scorer(name), _classes_of(fit, risk)
+    scorer, classes = get_scorer(name), classes_of(fit, risk)
     y = risk.y if classes is None else classes[np.searchsorted(np.unique(risk.y), risk.y)]
 
     def score(linear_predictor: FloatArray) -> OfRows:
@@ -146,7 +146,7 @@ def _of_scikit_learn(fit: Minimum, risk: LinearRisk, name: str, mean: Any) -> Sc
     return Scorer(name, y, score)
 
 
-def _classes_of(fit: Minimum, risk: LinearRisk) -> NDArray[Any] | None:
+def classes_of(fit: Minimum, risk: LinearRisk) -> NDArray[Any] | None:
     """Return what the two classes of a classifier are called, None for a regression."""
     named = getattr(fit.reader, "classes", None)
     if named is not None:
