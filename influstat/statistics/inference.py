@@ -263,26 +263,13 @@ class Inference(InferenceOfFragility, Tabled):
         at = removal.theta if removal.determined is None else removal.determined.solution
         left_over = np.flatnonzero(np.isnan(after).any(axis=(0, 2)))
         for k in progress(left_over.tolist(), "inference without each row"):
-            lost = np.isnan(removal.theta[k])
-            if lost.all():
+            if np.isnan(removal.theta[k]).all():
                 continue
             try:
-                after[:, k] = self._alone(int(rows[k]), at[k], int(np.count_nonzero(lost)))
+                after[:, k], _ = self._at_refit(rows[[k]], at[k])
             except InflustatError as error:
                 status[k] = str(error)
         return after, status
-
-    def _alone(self, row: int, theta: FloatArray, lost: int) -> list[FloatArray]:
-        """Return the quantities without one row, at its refit, which does not determine some coefficients."""
-        weights = self.fit.risk.weights.copy()
-        weights[row] = 0.0
-        fit = Minimum(self.fit.risk.reweighted(weights), theta, tolerance=np.inf)
-        setting = self.setting.without(row)
-        if setting.parameters is not None:
-            setting = replace(setting, parameters=setting.parameters - (lost - len(self.fit.lost)))
-        with unsaid():  # of what is lost, which the status says
-            found = Inference(fit, setting, self.use_t, self.level).table
-        return [getattr(found, name) for name in QUANTITIES]
 
     def _closed(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the same for squared error and phi S^-1, by Sherman and Morrison."""
