@@ -17,12 +17,12 @@ from influstat.input.kept import Kept
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.expanded import ExpandedRows
+from influstat.removal.certificates.expanded import measure_expanded
 from influstat.removal.certificates.linear import LinearPoint
 from influstat.removal.certificates.measured import Measured
 from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.removal.certificates.theorem import Certificate, Constants, Point, runs, uncertified
-from influstat.removal.engine.expanded import AllRows
+from influstat.removal.engine.expanded import AllRows, ExpandedSum
 from influstat.risks.chart import AnyChart
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
@@ -132,7 +132,7 @@ class _Work:
         usable = np.isfinite(self.theta).all(axis=1) & ~self.emptied
         with np.errstate(over="ignore", invalid="ignore"):
             if usable.any():
-                self._expanded(rows.anchor, kept, np.flatnonzero(usable), ExpandedRows(rows, rows.anchor))
+                self._expanded(rows.anchor, kept, np.flatnonzero(usable), rows)
         return self._named()
 
     def _named(self) -> Certificate:
@@ -166,12 +166,12 @@ class _Work:
         parts = list(runs(self.groups, wanted, width=width, members=self.theta.shape[1]))
         return progress(parts, "certificates")
 
-    def _expanded(self, anchor: Anchor, kept: float, wanted: Chosen, expanded: ExpandedRows) -> Chosen:
+    def _expanded(self, anchor: Anchor, kept: float, wanted: Chosen, rows: ExpandedSum) -> Chosen:
         """Measure by the expansion; return the removals for which it is not sharp enough."""
         others = []
         for chosen in self._runs(wanted, width=packed_size(self.theta.shape[1])):
             groups = self.groups.take(chosen)
-            measured, sharp = expanded.measure(groups, self.theta[chosen], self.left[chosen])
+            measured, sharp = measure_expanded(rows, anchor, groups, self.theta[chosen], self.left[chosen])
             self._shared_run(anchor, kept, chosen, measured)
             others.append(chosen[~sharp])
         return np.concatenate(others)

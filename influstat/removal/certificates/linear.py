@@ -12,8 +12,8 @@ from influstat.input.kept import Kept
 from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import BLOCK_ENTRIES, Measured, Quadratic, measure
+from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
 from influstat.risks.linear import LinearRisk
@@ -86,9 +86,7 @@ class LinearPoint:
         """Measure by sums over all rows."""
         return measure(self._shared.expansion, anchor, groups, theta, left)
 
-    def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
-        """Return what measures by sums that are expanded once, where that is cheaper; else None."""
-        if self.risk.quadratic:
-            return None
-        rows = self._shared.planned(groups)[1]
-        return None if rows is None else ExpandedRows(rows, anchor)
+    def expanded(self, anchor: Anchor, groups: Groups) -> AllRows | None:
+        """Return the sums over all rows, expanded once, where that is cheaper; else None."""
+        del anchor  # the minimum keeps one
+        return None if self.risk.quadratic else self._shared.planned(groups)[1]

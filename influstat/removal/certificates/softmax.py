@@ -49,10 +49,9 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.class_anchor import SoftmaxAnchor
-from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import HOPELESS, Measured
 from influstat.removal.class_expansion import ClassExpansion
-from influstat.removal.engine.class_rows import planned_rows
+from influstat.removal.engine.class_rows import ClassRows, planned_rows
 from influstat.risks.class_predictors import ClassPredictors
 
 
@@ -90,11 +89,10 @@ class SoftmaxPoint:
         """Return the gradients of every predictor less that of the row's class, shape (s, K, p)."""
         return self.rows.functionals(self.rows.design.rows(rows), self.rows.y[rows])
 
-    def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
-        """Return what measures by sums that are expanded once, where that is cheaper; else None."""
+    def expanded(self, anchor: Anchor, groups: Groups) -> ClassRows | None:
+        """Return the sums over all rows, expanded once, where that is cheaper; else None."""
         assert isinstance(anchor, SoftmaxAnchor)
-        rows = planned_rows(self.expansion, groups, anchor)[1]
-        return None if rows is None else ExpandedRows(rows, anchor)
+        return planned_rows(self.expansion, groups, anchor)[1]
 
     def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
         """Return what measures many removals around this point."""
