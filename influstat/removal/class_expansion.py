@@ -19,9 +19,9 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.class_anchor import SoftmaxAnchor
 from influstat.removal.expansion import Expansion
-from influstat.removal.methods.general import left_over
 from influstat.removal.remaining import Curved, Remaining
 from influstat.risks.class_predictors import ClassPredictors
+from influstat.risks.contract import left_over
 
 TILE = 2**16  # entries of predictors of rows and removals worked on together: they stay in cache
 

@@ -8,8 +8,8 @@ from influstat.input.labels import label_text
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt_once
 from influstat.minimise.descent import stationarity
-from influstat.removal.methods.general import left_over
 from influstat.removal.result import Removal
+from influstat.risks.contract import left_over
 from influstat.risks.linear import LinearRisk, as_linear
 
 LEAST, MOST = 3, 12  # refits of the library's, those of the largest moves: of few rows more, they cost little

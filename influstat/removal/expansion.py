@@ -16,9 +16,9 @@ from influstat.algebra.rounding import EPSILON, LONG_EPSILON, unit_rounding
 from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.methods.general import left_over
 from influstat.removal.remaining import Curved, Remaining
 from influstat.removal.rough import Look, Rough, Single, worth_it
+from influstat.risks.contract import left_over
 from influstat.risks.linear import LinearRisk
 
 TILE_ENTRIES = 2**17  # of rows and removals that are worked on together: 1 MiB
