@@ -203,17 +203,11 @@ class AllRows(ExpandedSum):
     def hessians(
         self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool, sharp: float = np.inf
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the Hessians of what is left at columns of theta, in coordinates u, and what is missing.
-
-        Returns
-        -------
-        ndarray, shape (K, p, p)
-            Without the groups; the penalty's Hessian is that at theta-hat.
-        ndarray, shape (K,)
-            A bound on the largest eigenvalue of what the expansion leaves out, where C is the identity: at
-            first (c5 / 6) e^(c D) D^3; where that is above `sharp`, one D is kept and the squares d_j^2 of
-            the others are summed, sum_j w_j l2_j d_j^2 z_j z_j' instead of D^2.
-        """
+        """Return Hessians of what is left at columns of theta, (K, p, p) in u, and what is missing, (K,)."""
+        # The penalty's Hessian is that at theta-hat. What may be missing is a bound on the largest eigenvalue
+        # of what the expansion leaves out, where C is the identity: at first (c5 / 6) e^(c D) D^3; where that
+        # is above `sharp`, one D is kept and the squares d_j^2 of the others are summed,
+        # sum_j w_j l2_j d_j^2 z_j z_j' instead of D^2.
         expansion, risk, p = self.expansion, self.expansion.risk, len(theta)
         delta = theta - expansion.theta[:, None]
         u = self.anchor.coordinates(delta)
