@@ -10,8 +10,7 @@ from influstat.input.groups import read_groups, read_rows
 from influstat.minimise.newton import minimise
 from influstat.removal.class_expansion import ClassExpansion
 from influstat.removal.engine import plan as planning
-from influstat.removal.engine.class_plan import BOUNDS
-from influstat.removal.engine.class_rows import ClassRows
+from influstat.removal.engine.class_rows import BOUNDS, ClassRows
 from influstat.removal.engine.plan import Plan
 from influstat.removal.methods.general import OwnNewtonStep, OwnRefit
 from influstat.risks.class_predictors import class_predictors_of

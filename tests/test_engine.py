@@ -11,7 +11,7 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.input.groups import read_groups, read_rows
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.expanded import ExpandedRows
+from influstat.removal.certificates.expanded import measure_expanded
 from influstat.removal.engine import chord
 from influstat.removal.engine import plan as planning
 from influstat.removal.engine.expanded import AllRows, Expanded
@@ -189,7 +189,7 @@ def test_a_refit_is_proven_by_the_curvature_at_its_end():
 def test_certificates_count_the_rounding_of_the_sums_that_are_expanded():
     fit, rows = small_expansion(60)  # every row kept: nothing is left out but by rounding
     groups, theta = read_rows([0, 1], np.arange(60)), fit.theta + np.full((2, 2), 0.1)
-    measured, sharp = ExpandedRows(rows, rows.anchor).measure(groups, theta, np.ones(2))
+    measured, sharp = measure_expanded(rows, rows.anchor, groups, theta, np.ones(2))
     moved = np.linalg.norm(rows.anchor.coordinates((theta - fit.theta).T), axis=0)
     assert sharp.all()
     assert (measured.remainder >= rows.anchor.relative * moved).all()

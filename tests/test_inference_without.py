@@ -222,6 +222,20 @@ def test_a_group_that_alone_has_a_dummy_loses_that_coefficient_alone(kind, use_t
     assert frame.attrs["status"] == found.status
 
 
+@pytest.mark.parametrize("kind", ["nonrobust", "HC0", "HC1"])
+def test_two_columns_that_one_row_tells_apart_cost_one_degree_of_freedom(kind):
+    other = DESIGN[:, 1] + (np.arange(ROWS) == 0)  # the same column, but for the first row
+    X = np.column_stack([DESIGN[:, :2], other])
+    fit = ist.from_statsmodels(sm.OLS(LINEAR, X).fit(cov_type=kind, use_t=True))
+    inference = fit.inference()
+    with pytest.warns(DoubtfulResult, match="x1, x2 are not determined"):
+        found = inference.leave_one_out(rows=[0])
+    refit = sm.OLS(LINEAR[1:], DESIGN[1:, :2]).fit(cov_type=kind, use_t=True)
+    lower, upper = (getattr(found, name)[0] + getattr(inference.table, name) for name in ("lower", "upper"))
+    np.testing.assert_allclose([lower[0], upper[0]], refit.conf_int()[0], rtol=1e-9)
+    assert np.isnan(lower[1:]).all()
+
+
 def test_where_inference_is_lost_the_status_says_why():
     fit = ist.Ridge(lam=0.0).fit(X, Y)
     clusters = fit.inference("cluster", groups=np.arange(N) // 4)

@@ -15,13 +15,7 @@ SPOKEN = {"sklearn": "scikit-learn"}
 
 
 def refuse_of_others(argument: str, value: Any, *, own: str, need: str) -> None:
-    """Raise if `value`, or its class, comes from a library that another function reads than that of `own`.
-
-    Raises
-    ------
-    InvalidType
-        It says which function takes it.
-    """
+    """Raise if `value`, or its class, comes from a library that another function reads than that of `own`."""
     kind = value if isinstance(value, type) else type(value)
     packages = [cls.__module__.partition(".")[0] for cls in kind.__mro__]
     if own in packages:

@@ -16,23 +16,13 @@ CHANGED = "Its data, weights or coefficients were changed after the fit, or this
 
 @dataclass(frozen=True)
 class Quantity:
-    """One number of the library and ours, and how far apart they may be.
+    """One number of the library and ours, and how far apart they may be."""
 
-    Attributes
-    ----------
-    name : str
-        As the library calls it.
-    theirs, ours, room : float
-        Theirs, ours, and the difference that rounding and the fit's last iteration explain.
-    cause : str
-        What makes them differ, as a sentence without its end.
-    """
-
-    name: str
+    name: str  # as the library calls it
     theirs: float
     ours: float
-    room: float
-    cause: str = CHANGED
+    room: float  # the difference that rounding and the fit's last iteration explain
+    cause: str = CHANGED  # what makes them differ, as a sentence without its end
 
     @property
     def same(self) -> bool:

@@ -18,13 +18,7 @@ LOOKED_AT = 64  # rows, those of least curvature
 
 
 def explain_separation(risk: Any, theta: FloatArray) -> None:
-    """Raise NoMinimiser if that is why theta is not at a minimum; return if it is not.
-
-    Raises
-    ------
-    NoMinimiser
-        The risk falls for ever along a direction; the message names the coefficients.
-    """
+    """Raise NoMinimiser if that is why theta is not at a minimum; return if it is not."""
     existence_of(risk).explain(theta)
 
 

@@ -51,10 +51,9 @@ def verified_fit(
     theta: FloatArray,
     reader: Reader | None,
     *,
-    polish: bool,
-    library: str,
-    known: str = "",
-    check: Callable[[Fit], None] = lambda fit: None,
+    polish: bool,  # whether to start Newton's method at theta instead
+    library: str,  # what the messages call it
+    check: Callable[[Fit], None] = lambda fit: None,  # raises where the library says otherwise of its own
     rounding: Callable[[], float] = lambda: np.inf,
 ) -> Fit:
     """Return the fit, polished if asked, or raise saying how far theta is from the minimum.
@@ -63,21 +62,9 @@ def verified_fit(
     makes (`influstat.minimise.remaining`). Where H is singular for want of curvature, `Fit`'s rule of a
     relative gradient of 1e-6 decides, and every question that needs H^-1 says that there is none.
 
-    Parameters
-    ----------
-    risk, theta, reader
-        What was read.
-    polish : bool
-        Whether to start Newton's method at theta instead.
-    library : str
-        What the messages call the library.
-    known : str
-        What is known about the way in which theta was found, for the messages.
-    check : callable
-        Raises where the fit contradicts what the library says of its own; nothing is warned of then.
-    rounding : callable
-        The relative gradient that rounding explains where the library's coefficients are a closed form: one
-        that is larger is of other rows, and polishing would hide that.
+    `rounding` returns the relative gradient that rounding explains where the library's coefficients are a
+    closed form: one that is larger is of other rows, and polishing would hide that. Where `check` raises,
+    nothing is warned of.
 
     Returns
     -------
@@ -111,7 +98,7 @@ def verified_fit(
                 "It is a closed form, and polish=True would hide that: its data, weights or "
                 "coefficients were changed after the fit, or it had another alpha. Fit again.",
             )
-        return polished(risk, theta, reader, left, known or CHANGED, check)
+        return polished(risk, theta, reader, left, CHANGED, check)
     if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
         fit = Fit(risk, theta, tolerance=np.inf, reader=reader)
         check(fit)
@@ -123,8 +110,7 @@ def verified_fit(
         f"be at the minimum of the risk that influstat read from {library}",
         f"is {left:.3g} times the effect of removing a typical row away from it (at most {ALLOWED:g} is "
         f"allowed), with a relative gradient of {steepest(risk, theta)}",
-        (f"{known} " if known else "")
-        + "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
+        "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
         "method. If the model or its data were changed after the fit, fit again. If it was penalised or "
         "otherwise not what it seems, pass those settings.",
     )

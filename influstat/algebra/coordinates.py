@@ -29,19 +29,6 @@ Blocks = Callable[[], Iterable[tuple[FloatArray, FloatArray]]]
 class Coordinates:
     """theta = theta-hat + T u with r coordinates u, and the directions N along which nothing changes.
 
-    Attributes
-    ----------
-    constant : int
-        Which column is constant and taken out of the others; -1 where none is.
-    center : ndarray, shape (p,)
-        What is subtracted from each column, in units of the constant one; 0 for that column.
-    transform : ndarray, shape (p, r)
-        From u to the coefficients of centred columns.
-    null : ndarray, shape (p, p - r)
-        N: directions of theta that no row and no penalty feels.
-    rounding : ndarray, shape (p,)
-        Size below which an entry of N is rounding.
-
     Examples
     --------
     >>> import numpy as np
@@ -53,11 +40,11 @@ class Coordinates:
     True
     """
 
-    constant: int
-    center: FloatArray
-    transform: FloatArray
-    null: FloatArray
-    rounding: FloatArray
+    constant: int  # which column is constant and taken out of the others; -1 where none is
+    center: FloatArray  # taken off each column, in units of the constant one; 0 for that column, shape (p,)
+    transform: FloatArray  # from u to the coefficients of centred columns, shape (p, r)
+    null: FloatArray  # N: directions of theta that no row and no penalty feels, shape (p, p - r)
+    rounding: FloatArray  # size below which an entry of N is rounding, shape (p,)
 
     def rows(self, x: FloatArray) -> FloatArray:
         """Return T'x of every row x of (k, p), shape (k, r): rows, or gradients of linear quantities."""
@@ -98,22 +85,11 @@ class Coordinates:
 
 
 def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
-    """Return coordinates in which the rows, each times the root of its weight, are orthonormal.
-
-    Parameters
-    ----------
-    blocks : callable
-        Returns an iterator of row blocks (k, p) with the roots of their weights (k,); called three times.
-    root : ndarray, shape (p, q)
-        A root of the penalty's Hessian: q more rows.
-    constant : int
-        A column that is the same in every row, or -1.
-
-    Returns
-    -------
-    Coordinates
-        r is the number of singular values above max(n, p) epsilon of the largest, columns scaled.
-    """
+    """Return coordinates in which the rows, each times the root of its weight, are orthonormal."""
+    # `blocks` returns an iterator of row blocks (k, p) with the roots of their weights (k,), and is called
+    # three times; `root` (p, q) is one of the penalty's Hessian: q more rows; `constant` a column that is the
+    # same in every row, or -1. r is the number of singular values above max(n, p) epsilon of the largest,
+    # columns scaled.
     p = root.shape[0]
     center = np.zeros(p) if constant < 0 else _center(blocks(), constant, p)
 

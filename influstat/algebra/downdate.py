@@ -32,24 +32,10 @@ class _Alike:
 class Downdate:
     """The inverses of I - K_S K_S' for several sets S of rows, which may overlap.
 
-    Parameters
-    ----------
-    whitened : ndarray, shape (p, s)
-        The z of the sets' rows, one set after the other.
-    curvature : ndarray, shape (s,)
-        Their c.
-    groups : Groups
-        The sets.
-    least : float
-        What is left of a direction at least, for a set to be answered for.
-
-    Attributes
-    ----------
-    headroom : ndarray, shape (k,)
-        Smallest eigenvalue of I - K_S K_S': 1 - leverage, for one row; at most 1 where all curvature is >= 0,
-        and then B_S >= headroom C. At most 0 where C less the set is singular, or a row of several curves the
-        wrong way.
-        Answers for sets whose headroom is at most `least` are nan.
+    `whitened` (p, s) are the z of the sets' rows, one set after the other, `curvature` (s,) their c.
+    `headroom` (k,) is the smallest eigenvalue of I - K_S K_S': 1 - leverage, for one row; at most 1 where all
+    curvature is >= 0, and then B_S >= headroom C. At most 0 where C less the set is singular, or a row of
+    several curves the wrong way. Answers for sets whose headroom is at most `least` are nan.
     """
 
     def __init__(
@@ -155,14 +141,8 @@ class Downdate:
         return np.asarray(np.sqrt(squares))
 
     def solve_each(self, whitened: FloatArray, sets: Indices | slice = slice(None)) -> FloatArray:
-        """Return (I - K_S K_S')^-1 z_S for one column z_S per set, shape (p, k).
-
-        Then a'B_S^-1 v_S = z_a' of that. Columns may be those of some of the sets only, by position.
-
-        Returns
-        -------
-        ndarray, shape (p, k)
-        """
+        """Return (I - K_S K_S')^-1 z_S for one column z_S per set, or for some of the sets, shape (p, k)."""
+        # Then a'B_S^-1 v_S = z_a' of that.
         every = len(self._first) == len(self._owners) and isinstance(sets, slice)
         own = self._whitened[:, sets] if every else self._whitened[:, self._first[sets]]  # a view, or a copy
         value = own * (self._gain[sets] * np.einsum("pk,pk->k", own, whitened))

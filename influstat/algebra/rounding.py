@@ -20,18 +20,8 @@ def unit_rounding(terms: int) -> float:
 
 @dataclass(frozen=True)
 class Blur:
-    """How far rows in other coordinates are off, in a norm in which sum_j w_j l2_j z_j z_j' is at most 1.
+    """How far rows in other coordinates are off, in a norm in which sum_j w_j l2_j z_j z_j' is at most 1."""
 
-    Attributes
-    ----------
-    base : float
-        Bound on the error of a gradient at u = 0 in that norm.
-    slope : float
-        What |u| adds to it.
-    relative : float
-        Root of sum_j w_j l2_j |dz_j|^2: half the relative error of the Hessian.
-    """
-
-    base: float = 0.0
-    slope: float = 0.0
-    relative: float = 0.0
+    base: float = 0.0  # bound on the error of a gradient at u = 0 in that norm
+    slope: float = 0.0  # what |u| adds to it
+    relative: float = 0.0  # root of sum_j w_j l2_j |dz_j|^2: half the relative error of the Hessian

@@ -12,12 +12,7 @@ from influstat.input.validation import FloatArray
 class WhitenedInverse:
     """H^-1 = T (T'HT)^-1 T', nan for right-hand sides that feel directions in which H is 0.
 
-    Parameters
-    ----------
-    coordinates : Coordinates
-        T, and those directions.
-    matrix : ndarray, shape (r, r)
-        T'HT; overwritten.
+    The coordinates know T and those directions; the matrix (r, r) is T'HT, and is overwritten.
     """
 
     def __init__(self, coordinates: Coordinates, matrix: FloatArray) -> None:

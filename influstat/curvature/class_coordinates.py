@@ -22,18 +22,8 @@ def class_coordinates(
     reached. So the coordinates are the coefficients of the columns that are kept, in every block, and the
     directions N of the columns along which no predictor moves, in every block, are not determined.
 
-    Parameters
-    ----------
-    design : Design, shape (n, q)
-        The rows x_j.
-    counted : ndarray of bool, shape (n,)
-        Which rows have weight.
-    ridge : ndarray, shape (q,)
-        The penalty's strength on each column, the same in every block.
-    blocks : int
-        How many blocks theta has.
-    level : bool
-        Whether coefficients add up to 0 over the blocks: what is not determined does so too, then.
+    `counted` are rows that have weight, `ridge` (q,) is the penalty's strength on each column, the same in
+    every block; with `level` coefficients add up to 0 over the blocks: what is not determined does so too.
 
     Returns
     -------

@@ -49,17 +49,7 @@ def read_positions(argument: str, rows: Any, row_labels: NDArray[Any]) -> Indice
 
 
 def one_dimensional(argument: str, entries: list[Any]) -> NDArray[Any]:
-    """Return a list as an array of its entries: tuples stay whole, numbers beside text stay numbers.
-
-    Returns
-    -------
-    ndarray, shape (k,)
-
-    Raises
-    ------
-    InvalidArgument
-        The list is ragged.
-    """
+    """Return a list as an array of its entries: tuples stay whole, numbers beside text stay numbers."""
     array = None if any(isinstance(entry, tuple) for entry in entries) else any_array(argument, entries)
     if array is None or (
         array.dtype.kind in "US" and not all(isinstance(one, (str, bytes)) for one in entries)
@@ -220,17 +210,8 @@ def _distinct(argument: str, chosen: Indices, row_labels: NDArray[Any] | None) -
 
 
 def test_sets(argument: str, folds: Any, n: int) -> list[Indices] | None:
-    """Return the test sets, by position, of a splitter's (train, test) pairs; None for anything else.
-
-    Returns
-    -------
-    list of ndarray, or None
-
-    Raises
-    ------
-    InvalidArgument
-        A train set is not all rows but those of its test set, which are all that leave here.
-    """
+    """Return the test sets, by position, of a splitter's (train, test) pairs; None for anything else."""
+    # A train set must be all rows but those of its test set, which are all that leave here.
     if hasattr(folds, "split") and hasattr(folds, "get_n_splits"):
         folds = _splits(argument, folds, n)
     if not (isinstance(folds, (list, tuple)) and folds and all(_is_split(item) for item in folds)):

@@ -90,32 +90,9 @@ def one_column(value: Any) -> Any:
 
 
 def paired(argument: str, value: Any, labels: Any, *, of: str = "the rows of the fit") -> Any:
-    """Return what has one entry per row in the order of the rows.
-
-    A pandas object is looked up by its labels, which may be more than those of the rows; anything else
-    stays as it is, paired by position.
-
-    Parameters
-    ----------
-    argument : str
-        What errors call it.
-    value : array_like or pandas object
-        One entry, or one line, per row.
-    labels : ndarray or None
-        What the rows are called; None leaves everything as it is.
-    of : str
-        Whose labels these are, for errors.
-
-    Returns
-    -------
-    array_like or pandas object
-        A DataFrame of one column as a Series.
-
-    Raises
-    ------
-    InvalidArgument
-        A row's label is missing or repeated.
-    """
+    """Return what has one entry per row in the order of the rows, a DataFrame of one column as a Series."""
+    # A pandas object is looked up by its labels, which may be more than those of the rows; anything else
+    # stays as it is, paired by position, and so does everything where rows have no labels.
     value = one_column(value)
     if labels is None or not has_index(value):
         return value

@@ -147,17 +147,7 @@ class Tabled(ShortRepr):
 
 
 def latex(frame: Any, **settings: Any) -> str:
-    """Return a DataFrame in LaTeX, special characters escaped; settings are those of its `to_latex`.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    MissingDependency
-        jinja2 is not installed.
-    """
+    """Return a DataFrame in LaTeX, special characters escaped; settings are those of its `to_latex`."""
     if find_spec("jinja2") is None:
         raise MissingDependency(
             "LaTeX is written through jinja2, which is not installed. Run pip install 'influstat[tables]', "

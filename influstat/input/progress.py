@@ -16,7 +16,7 @@ SECONDS = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s{postfix}"
 WITHOUT_END = "{desc}: {elapsed}{postfix}"
 
 
-def progress(items: Iterable[Item], description: str, *, total: int | None = None) -> Iterator[Item]:
+def progress(items: Iterable[Item], description: str) -> Iterator[Item]:
     """Yield the items, and say on standard error how far the loop is.
 
     Whether anything is shown depends on time alone, so that few long steps are shown and many short ones are
@@ -34,8 +34,7 @@ def progress(items: Iterable[Item], description: str, *, total: int | None = Non
     >>> sum(progress(range(4), "refits"))
     6
     """
-    if total is None and isinstance(items, Sized):
-        total = len(items)
+    total = len(items) if isinstance(items, Sized) else None
     if sys.stderr is None or total == 1:  # no console at all, as under pythonw; or no parts to show
         return iter(items)
     bar = _bar()
@@ -47,19 +46,8 @@ def progress(items: Iterable[Item], description: str, *, total: int | None = Non
 class Clock:
     """A bar of the seconds that some work may take: for work that does not know how many steps it has.
 
-    In a log it is a line every half minute.
-
-    Parameters
-    ----------
-    description : str
-        What is done.
-    seconds : float
-        How long it may take; where that is infinite, only the time that went by is shown.
-
-    Attributes
-    ----------
-    known : str
-        What is shown beside the bar.
+    In a log it is a line every half minute. Where the seconds are infinite, only the time that went by is
+    shown, beside what is `known`.
     """
 
     def __init__(self, description: str, seconds: float) -> None:

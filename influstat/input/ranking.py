@@ -34,23 +34,6 @@ STANDING_OUT = 3  # moves that a result mentions when it is printed
 class Moves:
     """How far each of k removals moves each of m columns.
 
-    Attributes
-    ----------
-    values : ndarray, shape (k, m)
-        The moves; nan where there is none.
-    labels : ndarray, shape (k,)
-        What the rows, groups or folds are called.
-    columns : sequence, length m
-        What moves.
-    title : str
-        What the moves are, for headings.
-    units : str
-        What is removed, in the plural.
-    note : str
-        What is said below a ranking.
-    called : str
-        What a ranking calls them.
-
     Examples
     --------
     >>> import numpy as np
@@ -63,13 +46,13 @@ class Moves:
     b        1      x       3
     """
 
-    values: FloatArray
-    labels: NDArray[Any]
-    columns: Sequence[Any]
-    title: str
-    units: str = "rows"
-    note: str = ""
-    called: str = "change"
+    values: FloatArray  # the moves, shape (k, m); nan where there is none
+    labels: NDArray[Any]  # what the rows, groups or folds are called, shape (k,)
+    columns: Sequence[Any]  # what moves, length m
+    title: str  # what the moves are, for headings
+    units: str = "rows"  # what is removed, in the plural
+    note: str = ""  # what is said below a ranking
+    called: str = "change"  # what a ranking calls them
 
     def top(self, k: int, column: Any = None, side: str | None = None) -> Ranking:
         """Return the k rows that move one column, or any of them, most; `Ranked.top` says more."""
@@ -109,13 +92,8 @@ class Moves:
         return ". ".join([*parts, *([f"Largest{by}: {text}"] if text else [])])
 
     def _furthest(self, side: str | None) -> tuple[NDArray[np.intp], FloatArray]:
-        """Return the column that each row moves furthest, and how far, in root mean squares of the column.
-
-        Returns
-        -------
-        tuple of ndarray, each of shape (k,)
-            Moves that are nan are -inf. The table is read block by block: there may be many test rows.
-        """
+        """Return the column that each row moves furthest, and how far, in root mean squares of the column."""
+        # Moves that are nan are -inf. The table is read block by block: there may be many test rows.
         k, m = self.values.shape
         step = max(1, BLOCK_ENTRIES // max(m, 1))
         blocks = [slice(start, start + step) for start in range(0, k, step)]

@@ -179,12 +179,12 @@ def _check_exact_integers(argument: str, array: NDArray[Any]) -> None:
         )
 
 
-def check_finite(argument: str, array: NDArray[Any], *, first_row: int = 0) -> None:
+def check_finite(argument: str, array: NDArray[Any]) -> None:
     """Raise if `array` holds nan or inf, naming the first place."""
     place = first_not_finite(array)
     if place is not None:
         row, *column = place or (0,)  # a single number
-        raise_not_finite(argument, array[place], first_row + row, *column)
+        raise_not_finite(argument, array[place], row, *column)
 
 
 def first_not_finite(array: NDArray[Any]) -> tuple[int, ...] | None:

@@ -168,15 +168,9 @@ def softplus(x: FloatArray) -> FloatArray:
 
 
 def sigmoid(x: FloatArray, times: FloatArray | float = 1.0) -> FloatArray:
-    """Return times / (1 + e^-x), of the shape of x and times together.
-
-    One exponential: scipy's `expit` takes five to ten times as long, and sums over all rows without each of
-    them spend most of their time here. Below -709, where the result is subnormal, it is 0.
-
-    Returns
-    -------
-    ndarray, or a scalar of scalars
-    """
+    """Return times / (1 + e^-x), of the shape of both together; 0 below -709, where it is subnormal."""
+    # One exponential: scipy's `expit` takes five to ten times as long, and sums over all rows without each of
+    # them spend most of their time here.
     return decaying(np.negative(x), times)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from influstat.errors import InvalidArgument
+from influstat.input.groups import Groups, read_groups, read_rows
 from influstat.input.labels import index_of
 from influstat.input.printing import nearest_first, short
 from influstat.input.reader import TableReader
@@ -12,18 +13,7 @@ from influstat.minimise.minimum import Minimum
 
 
 def named_column(fit: Minimum, groups: Any, argument: str = "groups") -> Any:
-    """Return the column of the training table, or the level of its index, that text names.
-
-    Returns
-    -------
-    Any
-        What is no text as it is.
-
-    Raises
-    ------
-    InvalidArgument
-        There is no such column.
-    """
+    """Return the column of the training table, or level of its index, that text names; else what is given."""
     if not isinstance(groups, str):
         return groups
     reader = fit.reader
@@ -40,3 +30,10 @@ def named_column(fit: Minimum, groups: Any, argument: str = "groups") -> Any:
         raise InvalidArgument(argument, need, was, "Pass one of these names, or one label per row.")
     was, n = f"is {short(groups)}, and the fit knows no such table", len(fit.row_labels)
     raise InvalidArgument(argument, need, was, f"Pass one label per row ({n}), or lists of rows.")
+
+
+def groups_or_rows(fit: Minimum, groups: Any, argument: str = "groups") -> Groups:
+    """Return the groups that a caller gave, or whose column was named; each row alone for None."""
+    if groups is None:
+        return read_rows(None, fit.row_labels)
+    return read_groups(named_column(fit, groups, argument), fit.row_labels, argument)

@@ -18,6 +18,7 @@ from influstat.losses.hinge import SmoothedHinge
 from influstat.minimise.hinge import HingeSolution, minimise_hinge
 from influstat.models.hinge_removal import HingeRemoval, hinge_losses
 from influstat.models.hinge_summary import hinge_summary
+from influstat.risks.contract import left_over
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2
 from influstat.risks.protocol import PROTOCOLS
@@ -218,10 +219,8 @@ class HingeFit:
         gap = np.full(len(groups), np.nan)
         status = [""] * len(groups)
         for k, row in enumerate(progress(groups.members, "hinge refits")):
-            weights = self.data.weights.copy()
-            weights[row] = 0.0
             try:
-                part = self.data.reweighted(weights)
+                part = left_over(self.data, row)
                 kept = self.data.protocol.after(self.data.total_weight, part.total_weight)
                 solution = _solve(part, kept * self.model.lam)
                 theta[k], gap[k] = solution.theta, solution.duality_gap

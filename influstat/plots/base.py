@@ -62,13 +62,7 @@ def pyplot() -> Any:
 
 
 def shade(share: float = 1.0) -> str:
-    """Return a grey of the style in use, a dark one too: 0 is the ground, 1 the ink that text is written in.
-
-    Returns
-    -------
-    str
-        As "#RRGGBB".
-    """
+    """Return a grey of the style in use, a dark one too: 0 is the ground, 1 the ink of its text."""
     from matplotlib.colors import to_hex, to_rgba
 
     style = pyplot().rcParams
@@ -242,6 +236,19 @@ def drawn(labels: NDArray[Any], **columns: FloatArray) -> NDArray[np.bool_]:
             f"{LEVERAGE_ONE}"
         )
     return np.asarray(~missing)
+
+
+def rows_of(
+    row_labels: Any, **columns: Any
+) -> tuple[NDArray[np.bool_], NDArray[Any], tuple[FloatArray, ...]]:
+    """Return which rows are drawn, shape (n,), their labels and, named as arguments are, their numbers."""
+    arrays: dict[str, FloatArray] = {}
+    for name, values in columns.items():
+        length = len(next(iter(arrays.values()))) if arrays else None
+        arrays[name] = column(name, values, length, holes=True)
+    labels = labels_of(row_labels, len(next(iter(arrays.values()))))
+    kept = drawn(labels, **arrays)
+    return kept, labels[kept], tuple(values[kept] for values in arrays.values())
 
 
 def counted(xlabel: str, kept: NDArray[np.bool_], unit: str = "row") -> str:

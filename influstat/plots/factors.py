@@ -73,16 +73,10 @@ def influence_against_distance(
     >>> ax.get_xlabel()
     'distance to the boundary'
     """
-    quantity, unit, title = (
-        text("quantity", quantity),
-        optional_text("unit", unit),
-        optional_text("title", title),
-    )
-    x = base.column("distance", distance, holes=True)
-    y = base.column("influence", influence, len(x), holes=True)
-    labels, groups = base.labels_of(row_labels, len(x)), points.classes_of(classes, len(x))
-    kept = base.drawn(labels, distance=x, influence=y)
-    x, y, labels, groups = x[kept], y[kept], labels[kept], points.of_rows(groups, kept)
+    quantity, title = text("quantity", quantity), optional_text("title", title)
+    unit = optional_text("unit", unit)
+    kept, labels, (x, y) = base.rows_of(row_labels, distance=distance, influence=influence)
+    groups = points.of_rows(points.classes_of(classes, len(kept)), kept)
     chosen = points.largest(np.abs(y), names)
     ax = base.one_axes(ax, size=size)
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=1)

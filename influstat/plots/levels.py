@@ -79,11 +79,8 @@ def values_by_level(
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['b', 'a']
     """
-    name, level_name, title = (
-        text("name", name),
-        text("level_name", level_name),
-        optional_text("title", title),
-    )
+    name, title = text("name", name), optional_text("title", title)
+    level_name = text("level_name", level_name)
     y = base.column("values", values, holes=True)
     given = base.labels_of(levels, len(y), argument="levels").tolist()
     kinds, heights = _kinds(given, effects)

@@ -85,13 +85,8 @@ def along(ax: Axes, *, heights: Sequence[float] = (), places: Sequence[float] = 
 
 
 def local_mean(ax: Axes, x: FloatArray, y: FloatArray) -> FloatArray:
-    """Draw a local mean of y (lowess with two thirds of the points), where x has places for one.
-
-    Returns
-    -------
-    ndarray, shape (m, 2)
-        Points along it, for names to avoid; none where there is no local mean.
-    """
+    """Draw a local mean of y (lowess with two thirds of the points); return points along it, shape (m, 2)."""
+    # For names to avoid; none where x has too few places for a local mean.
     if len(np.unique(x)) < FEWEST:
         return np.zeros((0, 2))
     from statsmodels.nonparametric.smoothers_lowess import lowess

@@ -75,11 +75,8 @@ def influence_pairs(
     sides = [text(f"models[{k}]", model) for k, model in enumerate(entries("models", models))]
     if len(sides) != 2:
         raise InvalidArgument("models", "name two models", f"names {len(sides)}", "Pass two names.")
-    left = base.column("first", first, holes=True)
-    right = base.column("second", second, len(left), holes=True)
-    labels, far = base.labels_of(row_labels, len(left)), _distances(distances, len(left))
-    kept = base.drawn(labels, first=left, second=right)
-    left, right, labels, far = left[kept], right[kept], labels[kept], far[kept]
+    kept, labels, (left, right) = base.rows_of(row_labels, first=first, second=second)
+    far = _distances(distances, len(kept))[kept]
     chosen = points.largest(np.abs(left - right), names)
     ax = base.one_axes(ax, size=size)
     ends = np.stack(

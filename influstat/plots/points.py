@@ -162,9 +162,7 @@ def label_points(
     Placing(ax, points, names, distances[chosen], box, rings, count).install()
 
 
-def largest(
-    values: FloatArray, count: int, *, above: float = 0.0, argument: str = "names"
-) -> NDArray[np.intp]:
+def largest(values: FloatArray, count: int, *, above: float = 0.0) -> NDArray[np.intp]:
     """Return the positions of the largest values beyond `above`, shape (k,), k <= count, largest first."""
-    order = np.argsort(-values, kind="stable")[: whole_number(argument, count, at_least=0)]
+    order = np.argsort(-values, kind="stable")[: whole_number("names", count, at_least=0)]
     return np.asarray(order[values[order] > above])

@@ -71,12 +71,8 @@ def residuals_against_fitted(
     """
     name, fitted_name = text("name", name), text("fitted_name", fitted_name)
     title, smooth = optional_text("title", title), flag("smooth", smooth)
-    x = base.column("fitted", fitted, holes=True)
-    y = base.column("residuals", residuals, len(x), holes=True)
     beyond = None if limit is None else lines.place("limit", limit, above=0.0)
-    labels = base.labels_of(row_labels, len(x))
-    kept = base.drawn(labels, fitted=x, residuals=y)
-    x, y, labels = x[kept], y[kept], labels[kept]
+    kept, labels, (x, y) = base.rows_of(row_labels, fitted=fitted, residuals=residuals)
     chosen = points.largest(np.abs(y), names)
     ax = base.one_axes(ax, size=size)
     ax.axhline(0.0, color=base.GREY, linewidth=0.6, zorder=0)
@@ -244,13 +240,9 @@ def leverage_contours(
     ['0.5', '1', 'b']
     """
     title, residual_name = optional_text("title", title), text("residual_name", residual_name)
-    h = base.column("leverage", leverage, holes=True)
-    r = base.column("residual", residual, len(h), holes=True)
     p = lines.place("coefficients", coefficients, above=0.0)
     heights = [real_number(f"levels[{k}]", one, above=0.0) for k, one in enumerate(entries("levels", levels))]
-    labels = base.labels_of(row_labels, len(h))
-    kept = base.drawn(labels, leverage=h, residual=r)
-    h, r, labels = h[kept], r[kept], labels[kept]
+    kept, labels, (h, r) = base.rows_of(row_labels, leverage=leverage, residual=residual)
     with np.errstate(all="ignore"):
         distance = np.nan_to_num(r**2 * h / ((1.0 - h) * p), nan=0.0, posinf=np.inf)
     ax = base.one_axes(ax, size=size)

@@ -68,12 +68,8 @@ def coefficient_slope(
     """
     xlabel, ylabel = text("xlabel", xlabel), text("ylabel", ylabel)
     title, smooth = optional_text("title", title), flag("smooth", smooth)
-    across = base.column("x", x, holes=True)
-    up = base.column("y", y, len(across), holes=True)
     rise = lines.place("slope", slope)
-    labels = base.labels_of(row_labels, len(across))
-    kept = base.drawn(labels, x=across, y=up)
-    across, up, labels = across[kept], up[kept], labels[kept]
+    kept, labels, (across, up) = base.rows_of(row_labels, x=x, y=y)
     pull = np.abs(across - across.mean()) * np.abs(up - rise * across)
     chosen = points.largest(pull, names)
     ax = base.one_axes(ax, size=size)

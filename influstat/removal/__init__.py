@@ -2,7 +2,7 @@
 
 from influstat.removal.cross_validation import cross_validate
 from influstat.removal.cross_validation_lam import cross_validate_lam
-from influstat.removal.held_out import CrossValidation
+from influstat.removal.cross_validation_result import CrossValidation
 from influstat.removal.intervals import PredictionIntervals, prediction_intervals
 from influstat.removal.leave_out import leave_groups_out, leave_one_out
 from influstat.removal.result import Removal

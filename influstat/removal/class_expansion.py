@@ -19,10 +19,9 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.class_anchor import SoftmaxAnchor
 from influstat.removal.expansion import Expansion
-from influstat.removal.methods.general import left_over
 from influstat.removal.remaining import Curved, Remaining
 from influstat.risks.class_predictors import ClassPredictors
-from influstat.risks.contract import Risk
+from influstat.risks.contract import left_over
 
 TILE = 2**16  # entries of predictors of rows and removals worked on together: they stay in cache
 
@@ -32,8 +31,9 @@ class ClassExpansion:
 
     concordance = 1.0
 
-    def __init__(self, rows: ClassPredictors, theta: FloatArray) -> None:
-        self.rows, self.theta = rows, theta
+    def __init__(self, rows: ClassPredictors, theta: FloatArray, risk: Any = None) -> None:
+        self.rows, self.theta, self.weights = rows, theta, rows.weights
+        self.risk = risk  # what is minimised where a removal needs a run of its own
         self.eta = rows.predictors(theta)
         self.pi, self.rest = probabilities(self.eta)
         self.slopes = slopes_of(self.eta[:, :, None].copy(), rows.y)[:, :, 0]  # pi - e_y, shape (n, K)
@@ -66,7 +66,7 @@ class ClassExpansion:
         return np.asarray(0.5 * self.rows.weights * np.sum(self.pi * self.rest, axis=1))
 
     @property
-    def pull(self) -> FloatArray:
+    def first(self) -> FloatArray:
         """W_j (1 - pi_y): the row's gradient is at most that times its largest contrast, shape (n,)."""
         return np.asarray(self.rows.weights * self.rest[np.arange(len(self.rest)), self.rows.y])
 
@@ -143,20 +143,12 @@ class ClassExpansion:
         error = unit_rounding(1) * self.penalty_hessian.absolute_dot(size)
         return np.asarray(error + unit_rounding(self.rows.classes) * self.rows.level(size[:, None])[:, 0])
 
-
-class ClassesOfRisk(ClassExpansion):
-    """The rows around theta-hat, with the risk that is minimised where a removal needs a run of its own."""
-
-    def __init__(self, risk: Risk, rows: ClassPredictors, theta: FloatArray) -> None:
-        super().__init__(rows, theta)
-        self.risk = risk
-
     def left_over(self, rows: Indices) -> Any:
-        """Return the risk without the rows."""
+        """Return the risk without the rows, to be minimised by itself."""
         return left_over(self.risk, rows)
 
 
-AnyExpansion = Expansion | ClassesOfRisk
+AnyExpansion = Expansion | ClassExpansion
 
 
 class ClassRemainder(Remaining):

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InvalidArgument, Unsupported
-from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.groups import Groups
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, choice
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt, doubt_once
 from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum, require_fit
-from influstat.minimise.named_column import named_column
+from influstat.minimise.named_column import groups_or_rows
+from influstat.removal.cross_validation_result import CrossValidation
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
-from influstat.removal.held import warn_of_held
-from influstat.removal.held_out import CrossValidation
 from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import METHODS, NOT_DONE, marked_blocks
 from influstat.removal.result import Removal
@@ -162,22 +161,14 @@ def cross_validate(
 
 def read_folds(fit: Minimum, folds: Any) -> Groups:
     """Return the folds that a caller gave, each row alone for None; or raise."""
-    if folds is None:
-        return read_rows(None, fit.row_labels)
-    groups = read_groups(named_column(fit, folds, "folds"), fit.row_labels, "folds")
+    groups = groups_or_rows(fit, folds, "folds")
     if np.bincount(groups.members).max() > 1:
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
     return groups
 
 
 def held_out(risk: LinearRisk, part: Removal) -> FloatArray:
-    """Return the linear predictors of the rows removed, by the fits without them; nan where there is none.
-
-    Returns
-    -------
-    ndarray, shape (rows removed,)
-        In the order of `groups.members`.
-    """
+    """Return the linear predictors of `groups.members` by the fits without them; nan where there is none."""
     rows = part.groups.members
     x = risk.design.rows(rows)
     eta = np.einsum("mp,mp->m", x, part.solution[part.groups.owners])
@@ -195,6 +186,17 @@ def _in_coefficients(fit: Minimum, groups: Groups, method: str, status: list[str
         parts = marked_blocks(fit, groups.take(bad), method)
         for k, text in zip(bad, (text for part in parts for text in part.status), strict=True):
             status[k] = text or status[k]
+
+
+def warn_of_held(fit: Minimum, what: str) -> None:
+    """Warn, once for each fit, that `fit.stated.held` has seen the rows left out; `what` is a plural."""
+    if fit.stated.held:
+        doubt_once(
+            fit,
+            f"{what} are not those of whole refits, which may be far worse: rows left out have had a part in "
+            f"what is held. {' '.join(fit.stated.held)} For whole refits, fit everything anew without each "
+            "fold, as scikit-learn's cross_val_score of a Pipeline does.",
+        )
 
 
 def _warn_of_no_refits(status: list[str], losses: FloatArray, groups: Groups) -> None:

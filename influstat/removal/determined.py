@@ -14,10 +14,9 @@ from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
 from influstat.minimise.newton import minimise
-from influstat.removal.methods.general import left_over
 from influstat.risks.chart import Chart
 from influstat.risks.class_predictors import class_predictors_of
-from influstat.risks.contract import Risk
+from influstat.risks.contract import Risk, left_over
 from influstat.risks.linear import LinearRisk, as_linear
 
 FLIGHTS = 20  # directions in which a risk may fall for ever, one after the other

@@ -8,8 +8,8 @@ from influstat.input.labels import label_text
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt_once
 from influstat.minimise.descent import stationarity
-from influstat.removal.methods.general import left_over
 from influstat.removal.result import Removal
+from influstat.risks.contract import left_over
 from influstat.risks.linear import LinearRisk, as_linear
 
 LEAST, MOST = 3, 12  # refits of the library's, those of the largest moves: of few rows more, they cost little
@@ -31,7 +31,7 @@ def doubt_elsewhere(removal: Removal) -> None:
     risk = as_linear(fit.risk)
     if refit is None or risk is None or removal.method != "exact":
         return
-    moves = np.where(removal.converged, np.nan_to_num(_lengths(removal)), 0.0)
+    moves = np.where(removal.converged, np.nan_to_num(_apart(risk, removal.theta, fit.theta)), 0.0)
     order = np.argsort(-moves, kind="stable")
     order = order[(moves[order] > 0) & np.isfinite(removal.theta[order]).all(axis=1)]
     asked = max(LEAST, min(MOST, ROWS // risk.shape[0]))
@@ -69,10 +69,3 @@ def _apart(risk: LinearRisk, a: FloatArray, b: FloatArray) -> FloatArray:
     gram = risk.design.gram(np.ones(risk.shape[0])) / risk.shape[0]
     between = np.asarray(a - b)
     return np.asarray(np.sqrt(np.maximum(np.einsum("...p,pq,...q->...", between, gram, between), 0.0)))
-
-
-def _lengths(removal: Removal) -> FloatArray:
-    """Return the root mean square change of the linear predictors by each removal, shape (k,)."""
-    risk = as_linear(removal.fit.risk)
-    assert risk is not None
-    return _apart(risk, removal.theta, removal.fit.theta)

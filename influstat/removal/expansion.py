@@ -16,9 +16,9 @@ from influstat.algebra.rounding import EPSILON, LONG_EPSILON, unit_rounding
 from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.methods.general import left_over
 from influstat.removal.remaining import Curved, Remaining
 from influstat.removal.rough import Look, Rough, Single, worth_it
+from influstat.risks.contract import left_over
 from influstat.risks.linear import LinearRisk
 
 TILE_ENTRIES = 2**17  # of rows and removals that are worked on together: 1 MiB
@@ -29,7 +29,7 @@ class Expansion:
     """Slopes, curvatures and gradient at theta-hat (p,): computed once, shared by all removals."""
 
     def __init__(self, risk: LinearRisk, theta: FloatArray) -> None:
-        self.risk, self.theta = risk, theta
+        self.risk, self.theta, self.weights = risk, theta, risk.weights
         self.eta = risk.linear_predictor(theta)
         self.first: FloatArray = risk.weights * risk.slopes(theta)  # w_i l1_i
         self.second: FloatArray = risk.weights * risk.curvatures(theta)  # w_i l2_i
@@ -195,14 +195,7 @@ class Remainder(Remaining):
         return result
 
     def quadratic_gradients(self, delta: FloatArray) -> FloatArray:
-        """Return grad F_k of a quadratic risk at theta-hat + delta_k, shape (p, K), without a pass over X.
-
-        It is grad F_k(theta-hat) + S_-k delta_k then.
-
-        Returns
-        -------
-        ndarray, shape (p, K)
-        """
+        """Return grad F_k(theta-hat) + S_-k delta_k, (p, K): of a quadratic risk the gradient there."""
         expansion, groups = self.expansion, self.groups
         result = self.gradients_at_center()
         result += expansion.data_hessian @ delta

@@ -12,8 +12,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Remainder
 from influstat.removal.methods.base import BLOCK
-from influstat.removal.methods.general import left_over
-from influstat.risks.contract import Risk
+from influstat.risks.contract import Risk, left_over
 from influstat.risks.linear import as_linear
 
 MEMBERS = 4096  # rows removed in a block of groups: bounds what their solves take

@@ -19,13 +19,8 @@ Lift = Callable[[FloatArray], FloatArray]
 
 
 def in_use(fit: Minimum) -> tuple[Minimum, Lift] | None:
-    """Return the minimum over the columns in use, and what takes changes (r, k) there back to theta (p, k).
-
-    Returns
-    -------
-    tuple of Minimum and callable, or None
-        None where it does not pay, and where a ridge does not hold the other coefficients at 0.
-    """
+    """Return the minimum over the columns in use, and what takes theta (r, k) there to changes (p, k)."""
+    # None where it does not pay, and where a ridge does not hold the other coefficients at 0.
     risk, (n, p) = as_linear(fit.risk), fit.risk.shape
     if risk is None or p < WIDE or n * p > LARGEST or risk.design.sparse or not isinstance(risk.penalty, L2):
         return None

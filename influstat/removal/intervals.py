@@ -27,11 +27,10 @@ from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
 from influstat.losses.alone import mean_of
 from influstat.minimise.minimum import Minimum, require_fit
-from influstat.removal.cross_validation import held_out, read_folds
-from influstat.removal.held import warn_of_held
+from influstat.removal.cross_validation import held_out, read_folds, warn_of_held
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
-from influstat.risks.classes import tells_apart
+from influstat.removal.scoring import classes_of
 from influstat.risks.linear import LinearRisk, require_linear
 
 if TYPE_CHECKING:
@@ -167,10 +166,12 @@ def prediction_intervals(
     choice("refits", refits, REFITS)
     groups = read_folds(fit, folds)
     (offset,) = paired_with(X, offset=offset)
-    kind = "linear" if mean_of(risk.loss) is None else "mean"
+    mean = mean_of(risk.loss)
+    kind = "linear" if mean is None else "mean"
     prediction = fit.predict(X, kind=kind, offset=offset)
     parts = list(in_blocks(fit, groups, refits))
-    errors = np.concatenate([_errors(risk, part) for part in parts])
+    predictor = np.concatenate([held_out(risk, part) for part in parts])
+    errors = np.abs(risk.y[groups.members] - (predictor if mean is None else mean(predictor)))
     counted = risk.weights[groups.members] > 0.0
     errors, owners = errors[counted], groups.owners[counted]
     _warn_of_no_refits(parts, errors)
@@ -223,14 +224,6 @@ def _limits(
     return least - width, np.where(lost, np.inf, used).max(axis=0) + width
 
 
-def _errors(risk: LinearRisk, part: Removal) -> FloatArray:
-    """Return |y_i - mu_-i(x_i)| of the rows removed, in the order of the groups' members."""
-    rows = part.groups.members
-    mean = mean_of(risk.loss)
-    predictor = held_out(risk, part)
-    return np.abs(risk.y[rows] - (predictor if mean is None else mean(predictor)))
-
-
 def _without(parts: list[Removal], X: Any, offset: Any, block: slice, kind: str) -> FloatArray:
     """Return the change of the predictions of a block of new rows without each fold, shape (K, b)."""
     rows = _rows(X, block)
@@ -252,7 +245,7 @@ def _rows(table: Any, block: slice) -> Any:
 def _regression(fit: Any) -> LinearRisk:
     """Return the risk of a regression, or raise."""
     risk = require_linear(require_fit(fit).risk, "prediction intervals")
-    if getattr(fit.reader, "classes", None) is not None or tells_apart(risk.loss, risk.y):
+    if classes_of(fit, risk) is not None:
         need, was = "be a regression for prediction intervals", f"is a classifier by {risk.loss!r}"
         raise Unsupported("fit", need, was, "Use fit.predict(X, kind='mean') for probabilities.")
     return risk

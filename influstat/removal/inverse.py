@@ -53,14 +53,7 @@ class SharedInverse:
         return matrix
 
     def whiten(self, columns: FloatArray, factors: FloatArray) -> FloatArray:
-        """Return z with z_k'z_k = v_k'(A + c_k K)^-1 v_k for every column v_k, shape (p, K).
-
-        nan where A + c_k K is not positive definite.
-
-        Returns
-        -------
-        ndarray, shape (p, K)
-        """
+        """Return z with z_k'z_k = v_k'(A + c_k K)^-1 v_k of every column, (p, K); nan if not definite."""
         if self.common:
             return self._cholesky.whiten(columns)
         return np.asarray(self._roots(factors) * (self._vectors.T @ columns))
@@ -109,15 +102,9 @@ class Downdated:
         self.hard: NDArray[np.bool_] = ~(self.headroom > HARD) | concave
 
     def newton_steps(self, gradients: Callable[[], FloatArray]) -> FloatArray:
-        """Return -S_-k^-1 grad F_k(theta-hat) for every k, shape (p, K); the gradients where they are needed.
-
-        Of single rows with one share of the penalty, grad F_k = g - s_k x_k with one g for all. Then
-        z_k = R^-T x_k is there already, and the step is S^-1 x_k (s_k - c_k z_k'R^-T g) / (1 - h_k) - S^-1 g.
-
-        Returns
-        -------
-        ndarray, shape (p, K)
-        """
+        """Return -S_-k^-1 grad F_k(theta-hat) for every k, (p, K); the gradients where they are needed."""
+        # Of single rows with one share of the penalty, grad F_k = g - s_k x_k with one g for all. Then z_k =
+        # R^-T x_k is there already, and the step is S^-1 x_k (s_k - c_k z_k'R^-T g) / (1 - h_k) - S^-1 g.
         # Without a Hessian of the penalty the shared inverse has no share, but its gradient may have one.
         share, expansion = float(self.factors[0]), self._expansion
         alike = bool((self.factors == share).all()) or not expansion.penalty_gradient.any()
@@ -133,9 +120,7 @@ class Downdated:
 
     def solve(self, rhs: FloatArray, columns: Indices | slice = slice(None)) -> FloatArray:
         """Return S_-k^-1 rhs_k for the removals `columns` (positions), shape (p, len(columns))."""
-        return self._solve(self.shared.whiten(rhs, self.factors[columns]), columns)
-
-    def _solve(self, whitened: FloatArray, columns: Indices | slice) -> FloatArray:
+        whitened = self.shared.whiten(rhs, self.factors[columns])
         value = self.shared.unwhiten(self._downdate.solve_each(whitened, columns), self.factors[columns])
         value[:, self.hard[columns]] = np.nan
         return value

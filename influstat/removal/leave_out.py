@@ -19,11 +19,10 @@ from influstat.input.warning import doubt, doubt_once
 from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
-from influstat.removal.class_expansion import ClassesOfRisk, ClassExpansion
+from influstat.removal.class_expansion import ClassExpansion
 from influstat.removal.determined import Determined, partial_refit
 from influstat.removal.elsewhere import doubt_elsewhere
-from influstat.removal.engine.class_plan import planned_classes
-from influstat.removal.engine.class_rows import planned_rows
+from influstat.removal.engine.class_rows import planned_classes, planned_rows
 from influstat.removal.engine.plan import Plan, seconds_of
 from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import blocks
@@ -93,7 +92,7 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     risk = as_linear(fit.risk)
     classes = class_predictors_of(fit.risk)
     if classes is not None and fit.risk.shape[1] <= LARGEST_FACTORED:
-        return _class_method(ClassesOfRisk(fit.risk, classes, fit.theta), groups, method)
+        return _class_method(ClassExpansion(classes, fit.theta, fit.risk), groups, method)
     if risk is None:
         if method == "second_order":
             raise Unsupported(
@@ -111,7 +110,7 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     return found if lasso is None or method != "exact" else ActiveSetRefit(found, risk, lasso, fit.theta)
 
 
-def _class_method(expansion: ClassesOfRisk, groups: Groups, method: str) -> Method:
+def _class_method(expansion: ClassExpansion, groups: Groups, method: str) -> Method:
     """Return the method for rows with one predictor per class."""
     if method == "second_order":
         return SecondOrder(expansion)
@@ -218,15 +217,13 @@ def _removal(
             converged[k], norm = exact, None
             if inner is not None:
                 inner[k] = np.nan  # found in coordinates of its own
-    if all(one is None or one.full for one in coordinates):
-        known = theta, converged, tuple(status), norm, found.entering
-        return Removal(fit, method, groups, *known, inner=inner)
-    solution = theta.copy()
-    for row, one in zip(theta, coordinates, strict=True):
-        if one is not None:
-            row[~one.determined] = np.nan
-    determined = Determined(solution, tuple(coordinates))
-    known = theta, converged, tuple(status), None, found.entering
+    determined = None
+    if any(one is not None and not one.full for one in coordinates):
+        determined, norm = Determined(theta.copy(), tuple(coordinates)), None
+        for row, one in zip(theta, coordinates, strict=True):
+            if one is not None:
+                row[~one.determined] = np.nan
+    known = theta, converged, tuple(status), norm, found.entering
     return Removal(fit, method, groups, *known, determined, inner)
 
 
@@ -282,7 +279,10 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
         parts.append(replace(part, theta=theta[place]))
     measured = [part.measured_norm for part in parts if part.measured_norm is not None]
     partly = any(part.determined is not None for part in parts)
-    inner = [part.inner for part in parts if part.inner is not None]
+    found = [part.inner for part in parts if part.inner is not None]
+    inner = np.full((len(groups), found[0].shape[1]), np.nan) if found else None  # nan: not done
+    if inner is not None:
+        np.concatenate(found, out=inner[: sum(map(len, found))])
     return Removal(
         fit,
         method,
@@ -293,16 +293,8 @@ def collect(fit: Minimum, groups: Groups, method: str, *, whole: bool = False) -
         np.concatenate(measured) if len(measured) == len(parts) else None,
         _stacked([part.entering for part in parts if part.entering is not None], len(groups)),
         Determined.joined(parts) if partly else None,
-        _filled(inner, len(groups)),
+        inner,
     )
-
-
-def _filled(parts: list[FloatArray], k: int) -> FloatArray | None:
-    """Return the parts as one, nan for removals not done; None where there are none."""
-    if not parts:
-        return None
-    found = np.concatenate(parts)
-    return np.concatenate([found, np.full((k - len(found), found.shape[1]), np.nan)])
 
 
 def _stacked(parts: list[Any], k: int) -> Any:

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
 from influstat.influence.scores import HELPS
-from influstat.input.groups import read_groups, read_rows
 from influstat.input.labels import index_of, label_name
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, whole_number
 from influstat.minimise.minimum import Minimum
-from influstat.minimise.named_column import named_column
+from influstat.minimise.named_column import groups_or_rows
 from influstat.removal.leave_out import collect
 
 # Column, what it is called in text, method, whether the loss is linearised.
@@ -134,11 +133,7 @@ def removal_report(fit: Minimum, X: Any, y: Any, *, top: int, groups: Any, offse
     """Return the report; `Fit.removal_report` says more."""
     top = whole_number("top", top, at_least=1)
     before = fit.loss(X, y, offset=offset)
-    everything = (
-        read_rows(None, fit.row_labels)
-        if groups is None
-        else read_groups(named_column(fit, groups), fit.row_labels)
-    )
+    everything = groups_or_rows(fit, groups)
     size = np.abs(_total(collect(fit, everything, "newton", whole=True).loss_change(X, y, offset=offset)))
     # Removals without a Newton step come first: something is the matter with them.
     order = np.argsort(-np.where(np.isnan(size), np.inf, size), kind="stable")[:top]

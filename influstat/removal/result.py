@@ -102,6 +102,12 @@ class Removal(Ranked):
             return np.asarray(changes)
         return np.where(self.determined.of_rows(tests), changes, np.nan)
 
+    def _known_predictions(self, values: FloatArray, X: Any) -> FloatArray:
+        """Return values of the predictions of new rows, shape (k, m), nan for those not determined."""
+        if self.determined is None:
+            return values
+        return np.where(self.determined.of(self.fit.prediction_gradients(X)[0].T), values, np.nan)
+
     @cached_property
     def gradient_norm(self) -> FloatArray:
         """|grad| at `theta` of the risk without the rows, shape (k,), mean scale (divided by W).
@@ -175,9 +181,7 @@ class Removal(Ranked):
                 return self.fit.predictions(self.solution[k], X, kind=kind, offset=shifted) - before
 
             change = with_entering(change, self.fit.risk, self.entering, X, offset, evaluate)
-        if self.determined is None:
-            return change
-        return np.where(self.determined.of(self.fit.prediction_gradients(X)[0].T), change, np.nan)
+        return self._known_predictions(change, X)
 
     def active_set_changes(self) -> NDArray[np.bool_]:
         """Tell which removals change the set of columns that an L1 penalty keeps.
@@ -256,9 +260,7 @@ class Removal(Ranked):
         True
         """
         bound = bounds.prediction_bound(self.fit, self.certificate, X, kind=kind, offset=offset)
-        if self.determined is None:
-            return bound
-        return np.where(self.determined.of(self.fit.prediction_gradients(X)[0].T), bound, np.nan)
+        return self._known_predictions(bound, X)
 
     def loss_bound(
         self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None

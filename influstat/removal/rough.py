@@ -45,13 +45,7 @@ def worth_it(expansion: Any) -> bool:
 
 
 class Rough:
-    """Gradients of the objectives F_k of one block of removals, in float32.
-
-    Parameters
-    ----------
-    remainder : Remainder
-        The objectives.
-    """
+    """Gradients of the objectives F_k of one block of removals, in float32."""
 
     def __init__(self, remainder: Any) -> None:
         self._remainder, self._expansion = remainder, remainder.expansion

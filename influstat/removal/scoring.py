@@ -26,7 +26,7 @@ from influstat.numerics.watched import called
 from influstat.risks.classes import REACH, tells_apart
 from influstat.risks.linear import LinearRisk, require_linear
 
-OfRows = Callable[[NDArray[np.intp]], tuple[float, str]]
+OfRows = Callable[[NDArray[np.intp]], tuple[float, str]]  # positions of rows: their score, why it is nan
 SHORT = {  # what scorers are called elsewhere, without signs between the letters, by scikit-learn's names
     "rmse": "neg_root_mean_squared_error",
     "mse": "neg_mean_squared_error",
@@ -49,35 +49,14 @@ NO_PREDICTION = "a row of it has no prediction"
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """One score of the folds of one fit.
-
-    Attributes
-    ----------
-    name : str
-        What it is called.
-    y : ndarray, shape (n,)
-        The targets as the score needs them: numbers, or the classes by their own names.
-    score : callable
-        From all linear predictors, shape (n,), to a function of the positions of rows to their score, and
-        why it is nan.
-    """
+    """One score of the folds of one fit."""
 
     name: str
-    y: NDArray[Any]
-    score: Callable[[FloatArray], OfRows]
+    y: NDArray[Any]  # targets as the score needs them: numbers, or the classes by their own names
+    score: Callable[[FloatArray], OfRows]  # from all linear predictors, shape (n,)
 
     def of_folds(self, linear_predictor: FloatArray, folds: Groups) -> tuple[FloatArray, list[str]]:
-        """Return the score of each fold, shape (k,), nan where there is none, and why.
-
-        Returns
-        -------
-        tuple of ndarray and list of str
-
-        Raises
-        ------
-        Unsupported
-            No fold has a score.
-        """
+        """Return the score of each fold, shape (k,), nan where there is none, and why; raise if none has."""
         scores, reasons = np.full(len(folds), np.nan), [""] * len(folds)
         score = self.score(linear_predictor)
         for k in range(len(folds)):
@@ -146,7 +125,7 @@ def _of_scikit_learn(fit: Minimum, risk: LinearRisk, name: str, mean: Any) -> Sc
         meant = SHORT.get(re.sub("[^a-z0-9]", "", name.lower().removeprefix("neg_")), name)
         was = f"is {short(name)}; the nearest are {nearest_first(meant, names)}"
         raise InvalidArgument("scoring", "name a scorer of scikit-learn", was, "Pass one of these.")
-    scorer, classes = get_scorer(name), _classes_of(fit, risk)
+    scorer, classes = get_scorer(name), classes_of(fit, risk)
     y = risk.y if classes is None else classes[np.searchsorted(np.unique(risk.y), risk.y)]
 
     def score(linear_predictor: FloatArray) -> OfRows:
@@ -167,7 +146,7 @@ def _of_scikit_learn(fit: Minimum, risk: LinearRisk, name: str, mean: Any) -> Sc
     return Scorer(name, y, score)
 
 
-def _classes_of(fit: Minimum, risk: LinearRisk) -> NDArray[Any] | None:
+def classes_of(fit: Minimum, risk: LinearRisk) -> NDArray[Any] | None:
     """Return what the two classes of a classifier are called, None for a regression."""
     named = getattr(fit.reader, "classes", None)
     if named is not None:

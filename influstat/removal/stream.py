@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.influence.scores import HELPS
-from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.groups import Groups
 from influstat.input.labels import index_of
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum, require_fit
-from influstat.minimise.named_column import named_column
+from influstat.minimise.named_column import groups_or_rows
 from influstat.removal.cross_validation import HoldsOutItself
 from influstat.removal.leave_out import in_blocks, marked_blocks, plan_of
 from influstat.removal.result import Removal
@@ -44,7 +44,7 @@ def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterat
     >>> [part.theta.ravel().round(9).tolist() for part in ist.removal.stream(fit)]
     [[1.5, 0.5]]
     """
-    return in_blocks(fit, _chosen(fit, groups), method)
+    return in_blocks(fit, groups_or_rows(require_fit(fit), groups), method)
 
 
 def plan(fit: Minimum, groups: Any = None) -> Any:
@@ -77,13 +77,7 @@ def plan(fit: Minimum, groups: Any = None) -> Any:
     """
     if isinstance(fit, HoldsOutItself):
         return fit.planned(groups)
-    return plan_of(fit, _chosen(fit, groups))
-
-
-def _chosen(fit: Minimum, groups: Any) -> Groups:
-    """Return the groups, each row alone where there are none."""
-    labels = require_fit(fit).row_labels
-    return read_rows(None, labels) if groups is None else read_groups(named_column(fit, groups), labels)
+    return plan_of(fit, groups_or_rows(require_fit(fit), groups))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -165,7 +159,7 @@ def loss_changes(
     >>> ist.removal.loss_changes(fit, [[1.0]], [2.0]).change.ravel().round(9)  # .5^2 - .667^2, 1.5^2 - ...
     array([-0.19444444,  1.80555556])
     """
-    chosen, labels = _chosen(fit, groups), fit.test_rows(X, y, offset=offset).row_labels
+    chosen, labels = groups_or_rows(require_fit(fit), groups), fit.test_rows(X, y, offset=offset).row_labels
     parts = [
         (part.loss_change(X, y, offset=offset), part.gradient_norm, part.converged, part.status)
         for part in marked_blocks(fit, chosen, method)

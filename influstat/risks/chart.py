@@ -32,21 +32,11 @@ from influstat.risks.penalties.moved import Moved
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """Coordinates u of a linear risk around theta.
+    """Coordinates u of a linear risk around theta."""
 
-    Attributes
-    ----------
-    outer : LinearRisk
-        The risk in its own coefficients.
-    theta : ndarray, shape (p,)
-        Where u = 0.
-    coordinates : Coordinates
-        T, and the directions that nothing determines.
-    """
-
-    outer: LinearRisk
-    theta: FloatArray
-    coordinates: Coordinates
+    outer: LinearRisk  # the risk in its own coefficients
+    theta: FloatArray  # where u = 0, shape (p,)
+    coordinates: Coordinates  # T, and the directions that nothing determines
 
     @cached_property
     def risk(self) -> LinearRisk:
@@ -79,17 +69,10 @@ class Chart:
         return np.abs(self.theta) + self.coordinates.lift_size(u.T).T
 
     def blur(self) -> Blur:
-        """Bound the errors of rows and offsets in these coordinates.
-
-        Rows z are right to (r + 16) epsilon |x - center| |T|, and offsets to (p + 16) epsilon |x|'|theta|; a
-        row's slope feels an error of its predictor l2 times; and S is W times the identity.
-
-        Returns
-        -------
-        Blur
-            Without bound where directions were given up that are not proven to be none: other digits might
-            have kept them.
-        """
+        """Bound the errors of rows and offsets in these coordinates."""
+        # Rows z are right to (r + 16) epsilon |x - center| |T|, and offsets to (p + 16) epsilon |x|'|theta|;
+        # a row's slope feels an error of its predictor l2 times; S is W times the identity. Nothing bounds
+        # them where directions were given up that are not proven to be none: other digits might keep them.
         if not self.coordinates.full and not self._exactly_null:
             return Blur(relative=np.inf)
         outer, inner = self.outer, self.risk
@@ -109,10 +92,8 @@ class Chart:
 
     @cached_property
     def _exactly_null(self) -> bool:
-        """Whether neither rows nor penalty feel the directions given up, without any rounding.
-
-        Then u reaches every predictor that theta reaches, as the rows z span r dimensions.
-        """
+        """Whether neither rows nor penalty feel the directions given up, without any rounding."""
+        # Then u reaches every predictor that theta reaches, as the rows z span r dimensions.
         outer = self.outer
         null = fractional_null(self.coordinates.null)
         if null is None or outer.penalty.hessian(self.theta).dot(null).any():
@@ -130,18 +111,10 @@ AnyChart = Chart | ClassChart
 
 
 def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyChart | None, Factored | None]:
-    """Return the coordinates that the risk needs at theta, and its Hessian factored in them, mean scale.
-
-    With `rough` three digits of the Hessian are enough, as where theta is about to be left.
-
-    Returns
-    -------
-    Chart, ClassChart or None
-        None where the coefficients themselves will do, for risks of other kinds, and where the loss has no
-        curvature along directions that the rows determine.
-    CholeskyInverse, WhitenedInverse or None
-        None where the Hessian has no inverse.
-    """
+    """Return the coordinates that the risk needs at theta, and its Hessian factored in them, mean scale."""
+    # No coordinates where the coefficients themselves will do, for risks of other kinds, and where the loss
+    # has no curvature along directions that the rows determine; no factor where the Hessian has no inverse.
+    # With `rough` three digits of the Hessian are enough, as where theta is about to be left.
     if risk.shape[1] > LARGEST:
         return None, None
     linear = as_linear(risk)

@@ -29,25 +29,8 @@ class ClassPredictors:
     theta holds the coefficients of one class after the other, of all K or, with a `reference`, of all but
     class 0, whose are 0.
 
-    Attributes
-    ----------
-    design : Design, shape (n, q)
-        The rows x_j.
-    y : ndarray of int, shape (n,)
-        Their classes, 0 to K - 1.
-    weights : ndarray, shape (n,)
-        w_j.
-    total_weight : float
-        W.
-    classes : int
-        K.
-    reference : bool
-        Whether class 0 has the coefficients 0.
-    strengths, gauge : ndarray, shape (q,)
-        The penalty is half of strengths_i theta_bi^2, summed, and what fixes the level of coefficients is
-        half of gauge_i (sum_b theta_bi)^2, summed; that part never leaves with a row.
-    protocol : Protocol
-        What leaves with a row.
+    The penalty is half of strengths_i theta_bi^2, summed, and what fixes the level of coefficients is
+    half of gauge_i (sum_b theta_bi)^2, summed; that part never leaves with a row.
 
     Examples
     --------
@@ -58,15 +41,15 @@ class ClassPredictors:
            [1. , 2. ]])
     """
 
-    design: Design
-    y: NDArray[np.intp]
-    weights: FloatArray
-    total_weight: float
-    classes: int
-    reference: bool
-    strengths: FloatArray
-    gauge: FloatArray
-    protocol: Protocol
+    design: Design  # the rows x_j, shape (n, q)
+    y: NDArray[np.intp]  # their classes, 0 to K - 1, shape (n,)
+    weights: FloatArray  # w_j, shape (n,)
+    total_weight: float  # W
+    classes: int  # K
+    reference: bool  # whether class 0 has the coefficients 0
+    strengths: FloatArray  # shape (q,)
+    gauge: FloatArray  # shape (q,)
+    protocol: Protocol  # what leaves with a row
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -111,28 +94,16 @@ class ClassPredictors:
         return found.reshape(len(found), self.classes, len(theta))
 
     def data_hessian(self, pi: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return the Hessian of rows of these weights at probabilities pi (n, K), with the gauge, (p, p).
-
-        Returns
-        -------
-        ndarray, shape (p, p)
-            Sum scale, without the penalty.
-        """
+        """Return the Hessian of rows at probabilities pi (n, K), with the gauge alone, (p, p), sum scale."""
         none = np.zeros_like(self.strengths)
         whole = SoftmaxCurvature(self.design, weights, pi, none, self.gauge).to_dense()
         first = self.design.shape[1] if self.reference else 0
         return whole[first:, first:]
 
     def roots(self, groups: Groups, pi: FloatArray, rest: FloatArray) -> tuple[FloatArray, Groups]:
-        """Return columns (p, s K) whose squares add up to each row's curvature, and the groups of them.
-
-        W = R R' with R_ac = delta_ac pi_a^1/2 - pi_a pi_c^1/2: the columns of row j are R_c (x) x_j. `pi` and
-        `rest`, shape (s, K), are the probabilities of the groups' rows and 1 less them.
-
-        Returns
-        -------
-        tuple of ndarray and Groups
-        """
+        """Return columns (p, s K) whose squares add up to each row's curvature, and the groups of them."""
+        # W = R R' with R_ac = delta_ac pi_a^1/2 - pi_a pi_c^1/2: the columns of row j are R_c (x) x_j. `pi`
+        # and `rest`, shape (s, K), are the probabilities of the groups' rows and 1 less them.
         K, s = self.classes, len(groups.members)
         root = np.sqrt(pi)
         factors = -pi[:, :, None] * root[:, None]  # R, shape (s, K, K)

@@ -19,14 +19,7 @@ REACH = 4.0  # of the linear predictors at which a loss is asked which way it fa
 class ClassLosses:
     """The losses of n rows in K classes, without a penalty's share.
 
-    Attributes
-    ----------
-    labels : ndarray, shape (K,)
-        What the classes are called.
-    own : ndarray of int, shape (n,)
-        The class of each row, 0 to K - 1.
-    at : callable
-        From theta, shape (p,) or one line per row (k, p), and k rows to their losses in each class, (k, K).
+    `at` goes from theta, (p,) or one line per row (k, p), and k rows to their losses in each class, (k, K).
 
     Examples
     --------
@@ -36,8 +29,8 @@ class ClassLosses:
     array([[0.6931, 0.6931]])
     """
 
-    labels: NDArray[Any]
-    own: NDArray[np.intp]
+    labels: NDArray[Any]  # what the classes are called, shape (K,)
+    own: NDArray[np.intp]  # the class of each row, 0 to K - 1, shape (n,)
     at: Callable[[FloatArray, NDArray[np.intp]], FloatArray]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -114,3 +114,14 @@ class Risk(Protocol):
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
         ...
+
+
+Kind = TypeVar("Kind", bound=Risk)
+
+
+def left_over(risk: Kind, rows: Any) -> Kind:
+    """Return the risk without the rows, its penalty as the protocol says; raise where no weight is left."""
+    weights = risk.weights.copy()
+    weights[rows] = 0.0
+    part: Kind = risk.reweighted(weights)
+    return part

@@ -31,33 +31,15 @@ SMALLEST = 1e-8  # eigenvalue of X X', scaled to unit diagonal, below which rows
 
 @dataclass(frozen=True, eq=False)
 class RowSpace:
-    """Coordinates u = (v, theta_U) of a linear risk around theta.
+    """Coordinates u = (v, theta_U) of a linear risk around theta."""
 
-    Attributes
-    ----------
-    outer : LinearRisk
-        The risk in its own coefficients.
-    theta : ndarray, shape (p,)
-        Where u = 0.
-    penalised : ndarray of bool, shape (p,)
-        P.
-    strength : float
-        Kappa.
-    basis : ndarray of int, shape (m,)
-        Rows whose X_P span the space: all but repeated ones and those that are 0.
-    factor : ndarray, shape (m, m)
-        L, lower, of those rows.
-    relative : float
-        What rounding of X X' and L can do to rows in the coordinates, relative to their length.
-    """
-
-    outer: LinearRisk
-    theta: FloatArray
-    penalised: NDArray[np.bool_]
-    strength: float
-    basis: NDArray[np.intp]
-    factor: FloatArray
-    relative: float
+    outer: LinearRisk  # the risk in its own coefficients
+    theta: FloatArray  # where u = 0, shape (p,)
+    penalised: NDArray[np.bool_]  # P, shape (p,)
+    strength: float  # kappa
+    basis: NDArray[np.intp]  # rows whose X_P span the space: all but repeated ones and those that are 0, (m,)
+    factor: FloatArray  # L, lower, of those rows, shape (m, m)
+    relative: float  # what rounding of X X' and L can do to rows in u, relative to their length
 
     @cached_property
     def _free(self) -> NDArray[np.intp]:
@@ -108,14 +90,8 @@ class RowSpace:
         return outer.moved(rows, Moved(penalty, start, np.eye(z.shape[1])))
 
     def blur(self) -> Blur:
-        """Bound the errors of rows in these coordinates.
-
-        Rows z and the penalty's unit matrix are right to `relative`, and the Hessian is at least kappa on v.
-
-        Returns
-        -------
-        Blur
-        """
+        """Bound the errors of rows in these coordinates."""
+        # Rows z and the penalty's unit matrix are right to `relative`; the Hessian is at least kappa on v.
         inner = self.risk
         slopes = np.abs(inner.weights * inner.loss.first(inner.y, inner.offset))
         lengths = np.sqrt(inner.design.row_square_norms())
@@ -130,14 +106,9 @@ class RowSpace:
 
 
 def row_space_of(risk: Risk, theta: FloatArray) -> RowSpace | None:
-    """Return the coordinates where there are too many coefficients to factor and few enough rows.
-
-    Returns
-    -------
-    RowSpace or None
-        None for other penalties than one ridge strength, and where rows depend on each other that are not
-        the same.
-    """
+    """Return the coordinates where there are too many coefficients to factor and few enough rows."""
+    # None for other penalties than one ridge strength, and where rows depend on each other that are not
+    # the same.
     linear, (n, p) = as_linear(risk), risk.shape
     if linear is None or p <= LARGEST or n > LARGEST or not isinstance(linear.penalty, L2):
         return None

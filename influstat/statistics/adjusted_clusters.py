@@ -16,23 +16,12 @@ NOTHING = 1e-10  # eigenvalue, relative to the largest, of a direction in which 
 
 
 def adjusted_sums(fit: Minimum, clusters: NDArray[np.intp], information: str) -> FloatArray:
-    """Return sum_c X_c' W_c A_c r_c, sum scale, shape (G, p).
-
-    Bell and McCaffrey (2002), as in R's clubSandwich. X has rows m'(eta_i) x_i, r_i is y_i less its mean,
-    W_i its weight, H = X S^-1 X'W. The working variance Theta is the identity for least squares (whatever the
-    weights, as in R) and 1 / W_i for other likelihoods. With D the root of Theta and
-    G = D [(I - H) Theta (I - H)']_cc D, A_c = D G^(-1/2) D; directions in which G is 0 are left out.
-    O(n_c^3) for a cluster of n_c rows.
-
-    Returns
-    -------
-    ndarray, shape (G, p)
-
-    Raises
-    ------
-    Unsupported
-        A row's curvature is negative, or the loss has no mean.
-    """
+    """Return sum_c X_c' W_c A_c r_c, sum scale, shape (G, p); raise where a curvature is negative."""
+    # Bell and McCaffrey (2002), as in R's clubSandwich. X has rows m'(eta_i) x_i, r_i is y_i less its mean,
+    # W_i its weight, H = X S^-1 X'W. The working variance Theta is the identity for least squares (whatever
+    # the weights, as in R) and 1 / W_i for other likelihoods. With D the root of Theta and
+    # G = D [(I - H) Theta (I - H)']_cc D, A_c = D G^(-1/2) D; directions in which G is 0 are left out.
+    # O(n_c^3) for a cluster of n_c rows.
     leverage = leverage_of(fit, information)
     risk = leverage.risk
     curvature = risk.weights * leverage.second

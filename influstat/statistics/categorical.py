@@ -28,17 +28,6 @@ class Categorical(ShortRepr):
 
     A constant column is none of these, nor is one that differs within a level, such as an interaction.
 
-    Attributes
-    ----------
-    labels : ndarray, shape (K,)
-        What the levels are called, in the order of a pandas categorical, or sorted.
-    level : ndarray of int, shape (n,)
-        Which one each row has.
-    columns : ndarray of int, shape (k,)
-        The positions of its columns.
-    values : ndarray, shape (K, k)
-        What these hold for each level.
-
     Examples
     --------
     >>> import influstat as ist
@@ -48,10 +37,10 @@ class Categorical(ShortRepr):
     array([1])
     """
 
-    labels: NDArray[Any]
-    level: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    values: FloatArray
+    labels: NDArray[Any]  # what the levels are called, as a pandas categorical orders them or sorted, (K,)
+    level: NDArray[np.intp]  # which one each row has, shape (n,)
+    columns: NDArray[np.intp]  # the positions of its columns, shape (k,)
+    values: FloatArray  # what these hold for each level, shape (K, k)
 
 
 def categorical(fit: Minimum, factor: Any, argument: str = "factor") -> Categorical:
@@ -74,13 +63,6 @@ def categorical(fit: Minimum, factor: Any, argument: str = "factor") -> Categori
 
 def categoricals(fit: Minimum, *, most: int) -> dict[str, Categorical]:
     """Return the categoricals of a formula by name: each level has an effect of its own, whatever its coding.
-
-    Parameters
-    ----------
-    fit : Fit
-        With or without a formula; one without has none.
-    most : int
-        How many levels a categorical has at most.
 
     Returns
     -------

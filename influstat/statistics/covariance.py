@@ -97,15 +97,9 @@ def quadratic_forms(
 
 
 def settled(fit: Minimum, setting: CovarianceSetting, variances: FloatArray, names: Any) -> FloatArray:
-    """Return variances none of which is negative, and say what negative ones were: 0, or none (nan).
-
-    Sums of squares come out below 0 by rounding alone. Only two-way clusters and a kernel that does not fall
-    to 0 can do so otherwise.
-
-    Returns
-    -------
-    ndarray, shape (m,)
-    """
+    """Return variances none of which is negative, and say what negative ones were: 0, or none (nan)."""
+    # Sums of squares come out below 0 by rounding alone. Only two-way clusters and a kernel that does not
+    # fall to 0 can do so otherwise.
     negative = variances < 0
     if not negative.any():
         return variances

@@ -34,14 +34,7 @@ NEGATIVE = "its one-step dispersion is not positive: method='exact' estimates it
 class DeletedBlock:
     """A block of k rows, each left out alone; everything is found when it is first asked for.
 
-    Parameters
-    ----------
-    deletion : Deletion
-        The fit whose rows they are.
-    rows : slice or ndarray of int
-        Which rows.
-    change : ndarray, shape (k, p), optional
-        Changes that were found otherwise, by refits.
+    `change`, shape (k, p), are changes that were found otherwise, by refits.
     """
 
     def __init__(self, deletion: Deletion, rows: Any, change: FloatArray | None = None) -> None:
@@ -142,10 +135,7 @@ class DeletedBlock:
 
     @cached_property
     def squares(self) -> FloatArray:
-        """Pearson's statistic of the quadratic model at theta without the row, shape (k,).
-
-        Exact for squared error.
-        """
+        """Pearson's statistic of the quadratic model at theta without the row, shape (k,)."""
         share, slope, shift = self.deletion.leverage.penalty_share, self.deletion.slope, self._shift
         squares = self.deletion.squares - 2.0 * (shift @ slope) + _squares(shift, 1.0 - share)
         if slope.any() or share.any():
@@ -241,26 +231,13 @@ def _squares(rows: FloatArray, factors: FloatArray) -> FloatArray:
 
 
 def deleted_dispersion(known: Dispersion, block: DeletedBlock, counts: FloatArray) -> FloatArray:
-    """Return phi without each row of the block, shape (k,), exact for squared error.
-
-    nan where no degrees of freedom are left.
-
-    Returns
-    -------
-    ndarray, shape (k,)
-    """
+    """Return phi without each row, shape (k,), exact for squared error; nan where no freedom is left."""
     return _over_freedom(known, block, counts, block.squares)
 
 
 def one_step_dispersion(known: Dispersion, block: DeletedBlock, counts: FloatArray) -> FloatArray:
-    """Return phi without each row for other losses, shape (k,): (Q - q_i / (1 - h_i)) over what is left.
-
-    What R takes for a glm, with the deviance for Q and the square of the deviance residual for q_i.
-
-    Returns
-    -------
-    ndarray, shape (k,)
-    """
+    """Return phi without each row for other losses, shape (k,): (Q - q_i / (1 - h_i)) over what is left."""
+    # What R takes for a glm, with the deviance for Q and the square of the deviance residual for q_i.
     return _over_freedom(known, block, counts, known.squares - known.parts[block.rows] / block.finite)
 
 

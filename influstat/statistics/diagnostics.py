@@ -132,25 +132,10 @@ def scaled(
     totals: Totals | None = None,
     deviance: float | None = None,
     *,
-    kept: Hashable = None,
+    kept: Hashable = None,  # what the fit keeps the dispersion by, for other questions; None: it does not
 ) -> LinearSetting:
-    """Return the setting with its dispersions, or raise Unsupported where the loss has no variance.
-
-    Parameters
-    ----------
-    setting : LinearSetting
-        Fit, leverages and counts.
-    given : float, "X2", "dev" or None
-        As of `dispersion`.
-    totals, deviance : Totals and float, optional
-        Sums over all rows, where the fit has only some of them.
-    kept : hashable, optional
-        What the fit keeps the dispersion by, for other questions; left out, it does not.
-
-    Returns
-    -------
-    LinearSetting
-    """
+    """Return the setting with its dispersions, or raise Unsupported where the loss has no variance."""
+    # `totals` and `deviance` are sums over all rows, where the fit has only some of them.
     leverage = setting.leverage
 
     def make() -> Dispersion:
@@ -220,19 +205,8 @@ def _table(
 def measured(
     setting: LinearSetting, chosen: tuple[str, ...], refits: Any = None
 ) -> tuple[dict[str, list[str]], FloatArray, dict[int, str], NDArray[np.bool_]]:
-    """Compute the columns block by block.
-
-    Returns
-    -------
-    dict of lists of str
-        The labels of each name's columns.
-    ndarray, shape (n, columns)
-        The table.
-    dict of int to str
-        Why rows have nan, by position.
-    ndarray of bool, shape (columns,)
-        Which columns belong to coefficients that no row determines.
-    """
+    """Return labels of each name's columns, the table (n, columns), why rows have nan, and lost columns."""
+    # Lost are columns of coefficients that no row determines, a bool each.
     labels = _labels(setting.fit.names, chosen)
     # Columns after columns, as pandas keeps them.
     table = np.empty((setting.fit.risk.shape[0], sum(len(some) for some in labels.values())), order="F")

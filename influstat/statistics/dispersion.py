@@ -20,42 +20,25 @@ from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt_once
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
+from influstat.numerics.differences import slope
 from influstat.risks.linear import LinearRisk
 from influstat.statistics.leverage import Leverage, expected_second
 from influstat.statistics.residuals import direction, unit_deviance
 
-NUDGE = float(np.finfo(np.float64).eps) ** 0.2  # step of a five-point difference
 PERFECT = 1e-24  # residual sum of squares relative to the fitted one below which there is only rounding
 PEARSON, DEVIANCE = "X2", "dev"  # how it is estimated, by statsmodels' names
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dispersion(ShortRepr):
-    """phi of one fit, known or estimated.
+    """phi of one fit, known or estimated."""
 
-    Attributes
-    ----------
-    value : float
-        phi.
-    estimated : bool
-        Whether it was estimated: Q / (N - effective degrees of freedom).
-    observations : float
-        N: the rows of positive weight, or the sum of the counts that they stand for.
-    pearson : ndarray, shape (n,)
-        Pearson residuals at dispersion 1, sqrt(w_i) |l1_i| / sqrt(E(l2_i)) with the sign of y minus its mean;
-        nan where the curvature is not positive.
-    parts : ndarray, shape (n,)
-        What each row adds to Q: the square of its Pearson residual, or its part of the deviance.
-    squares : float
-        Q.
-    """
-
-    value: float
-    estimated: bool
-    observations: float
-    pearson: FloatArray
-    parts: FloatArray
-    squares: float
+    value: float  # phi
+    estimated: bool  # whether it was estimated: Q / (N - effective degrees of freedom)
+    observations: float  # N: the rows of positive weight, or the sum of the counts that they stand for
+    pearson: FloatArray  # see `pearson_residuals`, shape (n,)
+    parts: FloatArray  # of Q: squares of Pearson's residuals, or parts of the deviance, shape (n,)
+    squares: float  # Q
 
 
 def check_dispersion(given: Any) -> float | str | None:
@@ -66,21 +49,9 @@ def check_dispersion(given: Any) -> float | str | None:
 
 
 def dispersion_of(loss: Any, given: Any) -> float | None:
-    """Return phi if it is known.
-
-    A loss says so in its attribute `dispersion`: a number, or None for "estimate it". `given` is the
-    variance of y at unit weight, "X2" or "dev".
-
-    Returns
-    -------
-    float or None
-        None if it is to be estimated.
-
-    Raises
-    ------
-    Unsupported
-        The loss is no likelihood, and no dispersion was given.
-    """
+    """Return phi if it is known, None if it is to be estimated; raise where the loss is no likelihood."""
+    # A loss says so in its attribute `dispersion`: a number, or None for "estimate it". `given` is the
+    # variance of y at unit weight, "X2" or "dev".
     checked = check_dispersion(given)
     if isinstance(checked, str):
         return None
@@ -98,15 +69,9 @@ def dispersion_of(loss: Any, given: Any) -> float | None:
 
 
 def pearson_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return Pearson residuals at dispersion 1, in the units of the loss, shape (n,).
-
-    -sqrt(w_i) l1_i / sqrt(E(l2_i)), turned where the mean falls with eta, so that the sign is that of y
-    minus its mean; nan where E(l2_i) is not positive.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
+    """Return Pearson residuals at dispersion 1, in the units of the loss, shape (n,)."""
+    # -sqrt(w_i) l1_i / sqrt(E(l2_i)), turned where the mean falls with eta, so that the sign is that of y
+    # minus its mean; nan where E(l2_i) is not positive.
     return _pearson(risk, eta, risk.loss.first(risk.y, eta), expected_second(risk, eta))
 
 
@@ -116,15 +81,8 @@ def _pearson(risk: LinearRisk, eta: FloatArray, first: FloatArray, expected: Flo
 
 
 def pearson_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return the derivative of l1_i^2 / E(l2_i) in eta_i: 2 l1_i for squared error.
-
-    For other losses by a five-point difference, to about 12 digits.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        0 where it does not exist.
-    """
+    """Return the derivative of l1_i^2 / E(l2_i) in eta_i, shape (n,), 0 where it does not exist."""
+    # 2 l1_i for squared error; for other losses by a five-point difference, to about 12 digits.
     if constant_second(risk.loss) is not None:
         return 2.0 * risk.loss.first(risk.y, eta)
 
@@ -136,27 +94,14 @@ def pearson_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
 
 def slope_in_eta(function: Any, eta: FloatArray) -> FloatArray:
     """Return the derivative of a function of every eta by a five-point difference, 0 where there is none."""
-    step = NUDGE * np.maximum(1.0, np.abs(eta))
     with np.errstate(all="ignore"):
-        right, left, right2, left2 = (function(eta + k * step) for k in (1.0, -1.0, 2.0, -2.0))
-        slope = (8.0 * (right - left) - (right2 - left2)) / (12.0 * step)
-    return np.where(np.isfinite(slope), slope, 0.0)
+        found = slope(function, eta)
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 def counts_of(fit: Minimum, frequency: Any) -> FloatArray:
-    """Return how many observations each row stands for, shape (n,).
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    frequency : bool or None
-        True: its weight; False: 1 where it has weight; None: what the fit states, else as for False.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
+    """Return how many observations each row stands for, shape (n,)."""
+    # Its weight if `frequency`, 1 where it has weight if not; for None what the fit states, else that.
     weights: FloatArray = np.asarray(fit.risk.weights, dtype=np.float64)
     if frequency is None and fit.stated.counts is not None:
         return fit.stated.counts
@@ -167,21 +112,11 @@ def counts_of(fit: Minimum, frequency: Any) -> FloatArray:
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over all rows that a dispersion is estimated from.
+    """Sums over all rows that a dispersion is estimated from."""
 
-    Attributes
-    ----------
-    observations : float
-        N.
-    squares : float
-        Q.
-    scale : float
-        The fitted sum of squares, relative to which Q may be rounding.
-    """
-
-    observations: float
-    squares: float
-    scale: float
+    observations: float  # N
+    squares: float  # Q
+    scale: float  # the fitted sum of squares, relative to which Q may be rounding
 
     def plus(self, other: Totals) -> Totals:
         """Return the sums over the rows of both."""
@@ -208,31 +143,9 @@ def pearson_parts(leverage: Leverage, given: Any) -> tuple[FloatArray, FloatArra
 def dispersion(
     leverage: Leverage, counts: FloatArray, *, given: Any = None, totals: Totals | None = None
 ) -> Dispersion:
-    """Return phi of a fit, known, given or estimated.
-
-    Parameters
-    ----------
-    leverage : Leverage
-        The fit.
-    counts : ndarray, shape (n,)
-        How many observations each row stands for.
-    given : float, "X2", "dev" or None
-        The variance of y at unit weight, or how it is to be estimated: by Pearson's statistic or by the
-        deviance. None: as the loss says.
-    totals : Totals, optional
-        The sums, where `leverage` has only some of the rows.
-
-    Returns
-    -------
-    Dispersion
-
-    Raises
-    ------
-    Unsupported
-        The loss is no likelihood, and no dispersion was given.
-    InvalidArgument
-        There is nothing left to estimate it from.
-    """
+    """Return phi of a fit, known, given or estimated; raise where there is nothing to estimate it from."""
+    # `given` is the variance of y at unit weight, or how it is to be estimated: by Pearson's statistic ("X2")
+    # or by the deviance ("dev"); None: as the loss says. `totals` where `leverage` has some of the rows.
     risk = leverage.risk
     known = dispersion_of(risk.loss, given)
     residuals, parts = pearson_parts(leverage, given)

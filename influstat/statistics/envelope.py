@@ -30,27 +30,13 @@ from influstat.statistics.leverage import leverage_of
 
 @dataclass(frozen=True, eq=False)
 class Quantiles:
-    """What a quantile plot of a fit shows.
+    """What a quantile plot of a fit shows."""
 
-    Attributes
-    ----------
-    residuals : ndarray, shape (n,)
-        Studentised residuals; nan for rows that have none, and for those without weight.
-    quantiles : ndarray, shape (k,)
-        Those of the distribution that they should have, for the k that are not nan, sorted.
-    distribution : str
-        "t" or "normal".
-    envelope : ndarray, shape (k, 2), or None
-        Between which numbers each sorted residual should be; None where there is no envelope.
-    simulations : int
-        How many simulated data sets the envelope is from: those with a fit.
-    """
-
-    residuals: FloatArray
-    quantiles: FloatArray
-    distribution: str
-    envelope: FloatArray | None
-    simulations: int
+    residuals: FloatArray  # studentised, shape (n,); nan for rows that have none, or no weight
+    quantiles: FloatArray  # of the distribution they should have, for the k that are not nan, sorted, (k,)
+    distribution: str  # "t" or "normal"
+    envelope: FloatArray | None  # between which numbers each sorted residual should be, shape (k, 2)
+    simulations: int  # how many simulated data sets the envelope is from: those with a fit
 
 
 def residual_quantiles(fit: Minimum, *, simulations: int, level: float, seed: int) -> Quantiles:

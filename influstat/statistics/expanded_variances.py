@@ -7,6 +7,8 @@ whatever the number of rows. Where the dispersion is known that is the covarianc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,11 +28,6 @@ SHARP = 1e-8  # of the Hessian: what the expansion may leave out; other rows are
 AT_ONCE = 2**16  # entries of Hessians that are worked on together, in a few arrays: 512 KiB
 NEAR = 0.5  # smallest eigenvalue, of a Hessian that is the identity with all rows, above which it is inverted
 HEADROOM = 1e-6  # smallest eigenvalue of the Hessian left below which a row is looked at alone
-
-
-def at_once(p: int) -> int:
-    """Return how many Hessians are worked on together."""
-    return max(16, AT_ONCE // p**2)
 
 
 class ExpandedVariances:
@@ -62,32 +59,19 @@ class ExpandedVariances:
         return None if rows is None else cls(rows, setting)
 
     def variances(self, groups: Groups, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the variances, shape (k, p), and N - edf, shape (k,), at theta, shape (k, p).
-
-        Returns
-        -------
-        tuple of ndarray
-            nan for rows that the expansion is not sharp enough for.
-        """
+        """Return the variances, shape (k, p), and N - edf, shape (k,), at theta (k, p); nan if not sharp."""
         variance, freedom = np.full(theta.shape, np.nan), np.full(len(groups), np.nan)
-        sharp = self._rows.worth_sharpening(theta, SHARP * NEAR)
-        size, start = at_once(theta.shape[1]), 0
-        for part in progress(list(groups.blocks(size, size)), "inference without each row"):
-            place = slice(start, start + len(part))
-            start = place.stop
-            variance[place], freedom[place] = self._block(part, theta[place], sharp)
+        found = sharp_hessians(self._rows, groups, theta, "inference without each row")
+        for place, part, hessian, usable in found:
+            variance[place], freedom[place] = self._block(part, hessian, usable)
         return variance, freedom
 
-    def _block(self, groups: Groups, theta: FloatArray, sharp: float) -> tuple[FloatArray, FloatArray]:
+    def _block(
+        self, groups: Groups, hessian: FloatArray, usable: NDArray[np.bool_]
+    ) -> tuple[FloatArray, FloatArray]:
         expansion, counts = self._rows.expansion, self._setting.counts
-        usable: NDArray[np.bool_] = np.asarray(np.isfinite(theta).all(axis=1))
-        columns = np.ascontiguousarray(np.where(usable[:, None], theta, expansion.theta).T)
         left = expansion.left(groups)
-        fourth = self._rows.has_fourth
-        hessian, missing = self._rows.hessians(groups, left, columns, fourth=fourth, sharp=sharp)
-        least = smallest_eigenvalues(hessian)
-        usable &= (missing <= SHARP * least) & (least > HEADROOM)
-        hessian[~usable] = np.eye(len(columns))
+        hessian[~usable] = np.eye(hessian.shape[1])
         inverse = np.linalg.inv(hessian)  # all of it is traced; eigenvalues are above HEADROOM, or it is I
         edf = len(expansion.theta) - left * (inverse.reshape(len(left), -1) @ self._penalty.ravel())
         total = float(counts.sum()) - counts[groups.members]
@@ -98,15 +82,26 @@ class ExpandedVariances:
         return variance, np.where(usable, total - used, np.nan)
 
 
-def smallest_eigenvalues(hessian: FloatArray) -> FloatArray:
-    """Return lower bounds on the smallest eigenvalues of matrices (k, p, p).
+def sharp_hessians(
+    rows: AllRows, groups: Groups, theta: FloatArray, said: str
+) -> Iterator[tuple[slice, Groups, FloatArray, NDArray[np.bool_]]]:
+    """Yield where a block of groups stands, the block, Hessians without each (k, p, p), which are sharp."""
+    expansion, start, size = rows.expansion, 0, max(16, AT_ONCE // theta.shape[1] ** 2)
+    sharp = rows.worth_sharpening(theta, SHARP * NEAR)
+    for part in progress(list(groups.blocks(size, size)), said):
+        place = slice(start, start + len(part))
+        start = place.stop
+        known: NDArray[np.bool_] = np.asarray(np.isfinite(theta[place]).all(axis=1))
+        columns = np.ascontiguousarray(np.where(known[:, None], theta[place], expansion.theta).T)
+        left, fourth = expansion.left(part), rows.has_fourth
+        hessian, missing = rows.hessians(part, left, columns, fourth=fourth, sharp=sharp)
+        least = _smallest_eigenvalues(hessian)
+        yield place, part, hessian, known & (missing <= SHARP * least) & (least > HEADROOM)
 
-    Without most rows the Hessian is near the identity, whose distance bounds them: a tenth of the work.
 
-    Returns
-    -------
-    ndarray, shape (k,)
-    """
+def _smallest_eigenvalues(hessian: FloatArray) -> FloatArray:
+    """Return lower bounds on the smallest eigenvalues of matrices (k, p, p), shape (k,)."""
+    # Without most rows the Hessian is near the identity, whose distance bounds them: a tenth of the work.
     away = hessian - np.eye(hessian.shape[1])
     least = np.asarray(1.0 - np.sqrt(np.einsum("kab,kab->k", away, away)))
     far = least < NEAR

@@ -29,7 +29,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import fdtri
 
 from influstat.errors import InvalidArgument
@@ -49,23 +48,16 @@ from influstat.statistics.refusals import remedied
 
 WEIGHTLESS = "it has no weight: the fit is the same without it, and it is not tested"
 OTHERS = 'fit.diagnostics(["dfbeta"]) and fit.leave_one_out() say what each row moves.'
+ADJUSTMENTS = ("bonferroni", "holm", "fdr_bh")  # for testing every row, as statsmodels names them
 MEASURES = ("dfbetas", "dffits", "cov_ratio", "cooks_d", "hat_diag")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: a row is flagged where the size of its measure is above a limit.
+    """One rule: a row is flagged where the size of its measure is above a limit."""
 
-    Attributes
-    ----------
-    text : str
-        The rule in words, with its source.
-    limit : callable
-        The limit for n rows and p coefficients.
-    """
-
-    text: str
-    limit: Callable[[int, float], Any]
+    text: str  # the rule in words, with its source
+    limit: Callable[[int, float], Any]  # for n rows and p coefficients
 
     @property
     def symbol(self) -> str:
@@ -138,7 +130,7 @@ def outlier_test(fit: Minimum) -> OutlierTest:
     p = 2.0 * tail(np.abs(residuals), residual_freedom(fit))
     p[weightless] = np.nan  # nor do they count among the tests
     columns = {"student_resid": residuals, "p_values": p}
-    columns |= {name: adjust(p) for name, adjust in ADJUSTMENTS.items()}
+    columns |= {name: adjusted(p, name) for name in ADJUSTMENTS}
     found = pd.DataFrame(columns, index=index_of(fit.row_labels))
     reasons = zip(frame.attrs["status"], weightless, strict=True)
     found.attrs["status"] = Reasons(text or (WEIGHTLESS if none else "") for text, none in reasons)
@@ -158,36 +150,11 @@ def residual_freedom(fit: Minimum) -> Any:
     return np.where(np.isnan(freedom), 1.0, freedom)  # any will do: such a row has no residual either
 
 
-# -- p values of several tests ------------------------------------------------------------------------------
+def adjusted(p: FloatArray, method: str) -> FloatArray:
+    """Return p values adjusted for as many tests as there are, nan where they are nan."""
+    from statsmodels.stats.multitest import multipletests
 
-
-def bonferroni(p: FloatArray) -> FloatArray:
-    """Return m p, at most 1: m is the number of p values that are not nan."""
-    return np.minimum(1.0, np.count_nonzero(~np.isnan(p)) * p)
-
-
-def holm(p: FloatArray) -> FloatArray:
-    """Return Holm's (1979) adjusted p values: the largest of (m - j) p_(j), j = 0, 1, ..., up to each."""
-    return _in_order(p, lambda small: np.maximum.accumulate(np.arange(len(small), 0, -1) * small))
-
-
-def false_discovery_rate(p: FloatArray) -> FloatArray:
-    """Return Benjamini and Hochberg's (1995): the smallest of m p_(j) / j, j = 1, 2, ..., from each on."""
-
-    def adjusted(small: FloatArray) -> FloatArray:
-        shares = small * len(small) / np.arange(1, len(small) + 1)
-        return np.asarray(np.minimum.accumulate(shares[::-1])[::-1])
-
-    return _in_order(p, adjusted)
-
-
-def _in_order(p: FloatArray, adjust: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Return adjusted p values, at most 1, found from those that are not nan, the smallest first."""
-    order: NDArray[np.intp] = np.argsort(p, kind="stable")  # nan last
-    order = order[: np.count_nonzero(~np.isnan(p))]
-    result = np.full(p.shape, np.nan)
-    result[order] = np.minimum(1.0, adjust(p[order]))
+    known, result = ~np.isnan(p), np.full(p.shape, np.nan)
+    if known.any():
+        result[known] = multipletests(p[known], method=method)[1]
     return result
-
-
-ADJUSTMENTS = {"bonferroni": bonferroni, "holm": holm, "fdr_bh": false_discovery_rate}

@@ -19,6 +19,7 @@ from influstat.input.ranking import Ranking
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum
+from influstat.numerics.differences import slope
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
 from influstat.statistics.covariance import covariance_of, settled
@@ -26,7 +27,7 @@ from influstat.statistics.deletion import LEVERAGE_ONE, NO_FREEDOM, Deletion, de
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_of_fragility import InferenceOfFragility
-from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, slope, tail
+from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, tail
 from influstat.statistics.leverage import leverage_of
 from influstat.statistics.sandwich import clusters_left, count
 from influstat.statistics.setting import BY_GROUPS, CovarianceSetting
@@ -262,26 +263,13 @@ class Inference(InferenceOfFragility, Tabled):
         at = removal.theta if removal.determined is None else removal.determined.solution
         left_over = np.flatnonzero(np.isnan(after).any(axis=(0, 2)))
         for k in progress(left_over.tolist(), "inference without each row"):
-            lost = np.isnan(removal.theta[k])
-            if lost.all():
+            if np.isnan(removal.theta[k]).all():
                 continue
             try:
-                after[:, k] = self._alone(int(rows[k]), at[k], int(np.count_nonzero(lost)))
+                after[:, k], _ = self._at_refit(rows[[k]], at[k])
             except InflustatError as error:
                 status[k] = str(error)
         return after, status
-
-    def _alone(self, row: int, theta: FloatArray, lost: int) -> list[FloatArray]:
-        """Return the quantities without one row, at its refit, which does not determine some coefficients."""
-        weights = self.fit.risk.weights.copy()
-        weights[row] = 0.0
-        fit = Minimum(self.fit.risk.reweighted(weights), theta, tolerance=np.inf)
-        setting = self.setting.without(row)
-        if setting.parameters is not None:
-            setting = replace(setting, parameters=setting.parameters - (lost - len(self.fit.lost)))
-        with unsaid():  # of what is lost, which the status says
-            found = Inference(fit, setting, self.use_t, self.level).table
-        return [getattr(found, name) for name in QUANTITIES]
 
     def _closed(self, rows: NDArray[np.intp]) -> tuple[FloatArray, dict[int, str]]:
         """Return the same for squared error and phi S^-1, by Sherman and Morrison."""

@@ -30,36 +30,15 @@ from influstat.statistics.setting import CovarianceSetting
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Derivatives(ShortRepr):
-    """Derivatives in the case weights.
+    """Derivatives in the case weights; nan for coefficients that are not determined."""
 
-    Attributes
-    ----------
-    theta, variance : ndarray, shape (n, p)
-        Of theta, and of the diagonal of its covariance; nan for coefficients that are not determined.
-    freedom : ndarray, shape (n,)
-        Of N - edf.
-    """
-
-    theta: FloatArray
-    variance: FloatArray
-    freedom: FloatArray
+    theta: FloatArray  # shape (n, p)
+    variance: FloatArray  # of the diagonal of theta's covariance, shape (n, p)
+    freedom: FloatArray  # of N - edf, shape (n,)
 
 
 class CaseDerivatives:
-    """What the derivatives of all covariances of one fit are made of.
-
-    Parameters
-    ----------
-    fit : Fit
-        A fit with a linear predictor.
-    setting : CovarianceSetting
-        Which covariance.
-
-    Raises
-    ------
-    Unsupported
-        The risk has no linear predictor, or its loss no variance where one is needed.
-    """
+    """What the derivatives of all covariances of one fit are made of."""
 
     def __init__(self, fit: Minimum, setting: CovarianceSetting) -> None:
         self.fit, self.setting = fit, setting

@@ -17,8 +17,6 @@ from influstat.input.validation import FloatArray, choice
 if TYPE_CHECKING:
     import pandas as pd
 
-STEP = float(np.finfo(np.float64).eps) ** 0.2  # relative step of a five-point difference
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class InferenceTable(Ranked):
@@ -164,11 +162,3 @@ def critical(freedom: Any, level: float) -> Any:
     """Return the quantile that half the rest of the level lies above."""
     upper = 0.5 + 0.5 * level
     return stdtrit(freedom, upper) if np.all(np.isfinite(freedom)) else ndtri(upper)
-
-
-def slope(function: Any, x: Any) -> Any:
-    """Return the derivative at x by a five-point difference, to about 12 digits."""
-    step = STEP * np.maximum(1.0, np.abs(x))
-    near = function(x + step) - function(x - step)
-    far = function(x + 2.0 * step) - function(x - 2.0 * step)
-    return (8.0 * near - far) / (12.0 * step)

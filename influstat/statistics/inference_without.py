@@ -20,6 +20,7 @@ from influstat.input.warning import collected, doubt
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.named_column import named_column
 from influstat.removal.leave_out import collect
+from influstat.risks.contract import left_over
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable
 from influstat.statistics.setting import CovarianceSetting
 
@@ -296,9 +297,7 @@ class InferenceOfSets:
 
     def _at_refit(self, rows: NDArray[np.intp], theta: FloatArray) -> tuple[list[FloatArray], str]:
         """Return the five quantities at the refit without the rows, and why some known ones are nan."""
-        weights = self.fit.risk.weights.copy()
-        weights[rows] = 0.0
-        fit = Minimum(self.fit.risk.reweighted(weights), theta, tolerance=np.inf)
+        fit = Minimum(left_over(self.fit.risk, rows), theta, tolerance=np.inf)
         setting = self.setting.without(rows)
         # What degrees of freedom subtract counts directions: those that the rows left do not feel are gone.
         gone = self.fit.regular.risk.shape[1] - fit.regular.risk.shape[1]

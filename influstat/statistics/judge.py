@@ -32,12 +32,7 @@ def judge(
     limits: Callable[[NDArray[np.intp], int], tuple[float, float]],
     changes: Callable[[int], tuple[FloatArray, FloatArray] | None],
 ) -> Judge:
-    """Return the judge; `limits` gives limits without rows, `changes` theirs to first order.
-
-    Returns
-    -------
-    Judge
-    """
+    """Return the judge; `limits` gives limits without rows, `changes` theirs to first order."""
     clusters = setting.cluster_labels[0][setting.clusters[0]] if setting.kind in CLUSTERED else None
 
     def quantile(freedom: float) -> float:
@@ -57,17 +52,7 @@ def judge(
 
 
 def ratio_judge(fit: Minimum, setting: CovarianceSetting, level: float) -> RatioJudge:
-    """Return what the likelihood ratio of one coefficient is compared with.
-
-    Returns
-    -------
-    RatioJudge
-
-    Raises
-    ------
-    Unsupported
-        The fit has no likelihood that is known up to a variance.
-    """
+    """Return what the likelihood ratio of one coefficient is compared with; raise without a likelihood."""
     risk = as_linear(fit.risk)
     known = None if risk is None else dispersion_of(risk.loss, setting.dispersion)
     single = np.array_equal(setting.counts, np.where(fit.risk.weights > 0.0, 1.0, 0.0))

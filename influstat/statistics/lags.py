@@ -37,17 +37,7 @@ def usual_lags(times: int) -> int:
 
 
 def lag_weights(lags: Any, kernel: Any, times: int) -> FloatArray:
-    """Return the kernel at lags 0, 1, ...; Bartlett's and `usual_lags` where the caller says nothing.
-
-    Returns
-    -------
-    ndarray, shape (lags + 1,)
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        The kernel is unknown, or there are not more points in time than lags.
-    """
+    """Return the kernel at lags 0, 1, ...; Bartlett's and `usual_lags` where the caller says nothing."""
     most = min(usual_lags(times), times - 1) if lags is None else whole_number("lags", lags, at_least=0)
     if most >= times:
         raise InvalidArgument(
@@ -85,14 +75,7 @@ def whole_periods(labels: NDArray[Any]) -> NDArray[np.int64]:
 def sum_over_lags(scores: FloatArray, weights: FloatArray, series: Indices | None = None) -> FloatArray:
     """Return sum_l k_l sum_t (u_t u_{t-l}' + u_{t-l} u_t'), the first of the two alone at lag 0.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, p)
-        u_t, in the order of time.
-    weights : ndarray, shape (lags + 1,)
-        k_l.
-    series : ndarray of int, shape (n,), optional
-        Which series each row is of; rows of others are not paired.
+    Scores (n, p) are u_t, in the order of time, weights (lags + 1,) k_l; other `series` are not paired.
 
     Returns
     -------

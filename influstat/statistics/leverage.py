@@ -177,23 +177,8 @@ def coordinates_of(
     names: tuple[str, ...],
     gram_of: Callable[[FloatArray], FloatArray],
 ) -> tuple[FloatArray, FloatArray]:
-    """Return U and lambda.
-
-    Parameters
-    ----------
-    gram : ndarray, shape (p, p)
-        The sum of w_i l2_i x_i x_i'; written to.
-    penalty : ndarray, shape (p, p)
-        K.
-    names : tuple of str
-        What errors call the coefficients.
-    gram_of : callable
-        From U (p, p) to the sum of w_i l2_i (U'x_i)(U'x_i)'; asked where S is ill-conditioned.
-
-    Returns
-    -------
-    ndarray, shape (p, p), and ndarray, shape (p,)
-    """
+    """Return U (p, p) and lambda (p,) of the Gram matrix, which is written to, and of the penalty's K."""
+    # `gram_of` goes from U to the sum of w_i l2_i (U'x_i)(U'x_i)'; asked where S is ill-conditioned.
     gram += penalty
     inverse = CholeskyInverse(gram.copy(order="F"), names)  # explains what is wrong with S
     transform = inverse.scale[:, None] * _inverse_root(inverse.scale * gram * inverse.scale[:, None])
@@ -219,14 +204,8 @@ def _inverse_root(matrix: FloatArray) -> FloatArray:
 
 
 def expected_second(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return E(l2_i): l2 at the target that equals its mean, since likelihoods here are linear in y.
-
-    A loss without a mean has its own l2 taken instead.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
+    """Return E(l2_i), shape (n,): l2 at the target that equals its mean, as likelihoods are linear in y."""
+    # A loss without a mean has its own l2 taken instead.
     try:
         mean = risk.loss.mean(eta)
     except Unsupported:

@@ -22,30 +22,14 @@ BATCH_ENTRIES = 2**22  # entries of the losses of all rows at several theta
 
 @dataclass(frozen=True, eq=False)
 class LinearSetting:
-    """What the columns are computed from.
-
-    Attributes
-    ----------
-    fit : Fit
-        The fit.
-    leverage : Leverage
-        Its coordinates, by observed or expected information.
-    dispersion : Dispersion or None
-        phi; None where the loss has no variance.
-    by_deviance : callable or None
-        Returns that by the deviance, which R's dffits and covariance ratio of a glm are measured in.
-    counts : ndarray, shape (n,)
-        How many observations each row stands for.
-    deleted_scale : bool
-        Whether DFBETAS are in units of the dispersion without the row.
-    """
+    """What the columns are computed from."""
 
     fit: Minimum
-    leverage: Leverage
-    dispersion: Dispersion | None
-    by_deviance: Callable[[], Dispersion] | None
-    counts: FloatArray
-    deleted_scale: bool
+    leverage: Leverage  # by observed or expected information
+    dispersion: Dispersion | None  # phi; None where the loss has no variance
+    by_deviance: Callable[[], Dispersion] | None  # in which R's dffits and covariance ratio of a glm are
+    counts: FloatArray  # how many observations each row stands for, shape (n,)
+    deleted_scale: bool  # whether DFBETAS are in units of the dispersion without the row
 
     @property
     def phi(self) -> Dispersion:
@@ -79,36 +63,16 @@ class LinearSetting:
 
 @dataclass(frozen=True, eq=False)
 class WithoutRow:
-    """What a block's rows leave behind when each is left out.
+    """What a block's rows leave behind when each is left out."""
 
-    Attributes
-    ----------
-    phi, spread : ndarray, shape (k,), or (1,) where it is the same for all
-        The two dispersions without each row.
-    log_determinant : ndarray, shape (k,), or None
-        log det S_-i - log det S of a refit; None where it is that of the Newton step.
-    refitted : bool
-        Whether theta_-i, and all that hangs on it, is that of a refit.
-    """
-
-    phi: FloatArray
+    phi: FloatArray  # this and the next are the two dispersions: shape (k,), or (1,) where all have the same
     spread: FloatArray
-    log_determinant: FloatArray | None
-    refitted: bool
+    log_determinant: FloatArray | None  # log det S_-i - log det S of a refit, (k,); None: of the Newton step
+    refitted: bool  # whether theta_-i, and all that hangs on it, is that of a refit
 
 
 class LinearMeasures:
-    """The columns of a block of rows; one method per name.
-
-    Parameters
-    ----------
-    setting : LinearSetting
-        The fit, and what the caller asked for.
-    block : DeletedBlock
-        The rows, each left out.
-    without : WithoutRow
-        What they leave behind.
-    """
+    """The columns of a block of rows; one method per name."""
 
     def __init__(self, setting: LinearSetting, block: DeletedBlock, without: WithoutRow) -> None:
         self.setting, self.block, self.without = setting, block, without

@@ -32,15 +32,6 @@ from influstat.statistics.leverage import expected_second
 class Working:
     """A fit as weighted least squares.
 
-    Attributes
-    ----------
-    X : ndarray, shape (n, p)
-        The rows, dense.
-    residuals : ndarray, shape (n,)
-        e, in the units of the linear predictor.
-    weights : ndarray, shape (n,)
-        w_i v_i; w_i for squared error.
-
     Examples
     --------
     >>> import influstat as ist
@@ -49,9 +40,9 @@ class Working:
     (array([-3., -1.,  4.]), array([1., 1., 1.]))
     """
 
-    X: FloatArray
-    residuals: FloatArray
-    weights: FloatArray
+    X: FloatArray  # the rows, dense, shape (n, p)
+    residuals: FloatArray  # e, in the units of the linear predictor, shape (n,)
+    weights: FloatArray  # w_i v_i; w_i for squared error, shape (n,)
 
 
 def working(fit: Minimum) -> Working:

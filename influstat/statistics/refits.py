@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.removal import Removal
 from influstat.removal.engine.shared import Shared
-from influstat.removal.gradients import MEMBERS
 from influstat.statistics.dispersion import DEVIANCE, Dispersion, pearson_residuals
-from influstat.statistics.expanded_variances import (
-    HEADROOM,
-    NEAR,
-    SHARP,
-    at_once,
-    observed_is,
-    smallest_eigenvalues,
-)
+from influstat.statistics.expanded_variances import observed_is, sharp_hessians
 from influstat.statistics.leverage import Leverage, expected_second
 from influstat.statistics.residuals import unit_deviance
 
@@ -25,30 +16,9 @@ from influstat.statistics.residuals import unit_deviance
 def refitted_scale(
     leverage: Leverage, removal: Removal, phi: Dispersion, counts: FloatArray, given: object, information: str
 ) -> tuple[FloatArray, FloatArray]:
-    """Return phi without each row and log det S_-i - log det S, both at the refit, each of shape (n,).
-
-    O(n p^2) a row; p^3 where phi is known and sums over all rows are worth expanding.
-
-    Parameters
-    ----------
-    leverage : Leverage
-        The fit with all rows.
-    removal : Removal
-        Every row left out and refitted.
-    phi : Dispersion
-        That of the fit.
-    counts : ndarray, shape (n,)
-        How many observations each row stands for.
-    given : object
-        How phi is estimated.
-    information : {"observed", "expected"}
-        The curvature of S.
-
-    Returns
-    -------
-    tuple of ndarray
-        nan for rows that cannot be left out; phi is nan too where no degrees of freedom are left.
-    """
+    """Return phi without each row and log det S_-i - log det S, both at the refit, each of shape (n,)."""
+    # nan for rows that cannot be left out; phi is nan too where no degrees of freedom are left. O(n p^2) a
+    # row; p^3 where phi is known and sums over all rows are worth expanding.
     risk, p = leverage.risk, len(leverage.theta)
     scale, change = np.full(risk.shape[0], np.nan), _expanded_changes(leverage, removal, phi)
     parts = leverage.penalty_part(risk.weights)
@@ -88,23 +58,11 @@ def _expanded_changes(leverage: Leverage, removal: Removal, phi: Dispersion) -> 
     observed = observed_is(leverage.second, risk, fit.theta)
     if phi.estimated or not risk.penalty.constant_hessian or not observed:
         return change
-    shared = Shared.of(fit, risk)
-    rows = shared.planned(groups)[1]
+    rows = Shared.of(fit, risk).planned(groups)[1]
     if rows is None:
         return change
-    start, parts = 0, list(groups.blocks(at_once(len(fit.theta)), MEMBERS))
-    sharp = rows.worth_sharpening(removal.theta, SHARP * NEAR)
-    for part in progress(parts, "covariances without each row"):
-        place = slice(start, start + len(part))
-        start = place.stop
-        theta = removal.theta[place]
-        known = np.asarray(np.isfinite(theta).all(axis=1))
-        columns = np.ascontiguousarray(np.where(known[:, None], theta, fit.theta).T)
-        hessian, missing = rows.hessians(
-            part, shared.expansion.left(part), columns, fourth=rows.has_fourth, sharp=sharp
-        )
-        least = smallest_eigenvalues(hessian)
-        known &= (missing <= SHARP * least) & (least > HEADROOM)
+    found = sharp_hessians(rows, groups, removal.theta, "covariances without each row")
+    for place, _, hessian, known in found:
         change[place] = np.where(known, np.linalg.slogdet(hessian)[1], np.nan)
     # In those coordinates the identity has the share of the penalty that stays on average.
     whole = np.linalg.slogdet(rows.whitened(leverage.gram() + leverage.penalty))[1]

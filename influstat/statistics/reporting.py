@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.groups import Groups, read_groups, read_rows
+from influstat.input.groups import Groups
 from influstat.input.labels import label_text, require_position
 from influstat.input.printing import among, nearest_first, short
 from influstat.input.validation import FloatArray, whole_number
 from influstat.input.warning import doubt, unsaid
 from influstat.minimise.minimum import Minimum
-from influstat.minimise.named_column import named_column
+from influstat.minimise.named_column import groups_or_rows
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import require_linear
 from influstat.statistics.diagnostics import diagnostics
@@ -45,11 +45,7 @@ def coefficient_report(
     """Return the report; `Fit.report` says more."""
     j, many = position_of(fit, coefficient), whole_number("top", top, at_least=1)
     made_by = checked(fit, by, 'Call fit.report(name, inference=fit.inference("HC0")).')
-    everything = (
-        read_rows(None, fit.row_labels)
-        if groups is None
-        else read_groups(named_column(fit, groups), fit.row_labels)
-    )
+    everything = groups_or_rows(fit, groups)
     size = np.abs(collect(fit, everything, "newton", whole=True).delta[:, j])
     # Removals without a Newton step come first: something is the matter with them.
     found = made_by.without_each(everything.take(_largest(size)[:many]))

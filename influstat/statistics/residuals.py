@@ -31,17 +31,7 @@ def has_deviance(loss: Any) -> bool:
 
 
 def unit_deviance(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return 2 [l(y_i, eta_i) - l(y_i, its own best eta)], in the units of the loss, at least 0.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-
-    Raises
-    ------
-    Unsupported
-        The loss offers no deviance.
-    """
+    """Return 2 [l(y_i, eta_i) - l(y_i, its own best eta)], in the units of the loss, (n,), at least 0."""
     if not has_deviance(risk.loss):
         raise Unsupported(
             "fit",
@@ -57,21 +47,6 @@ def deviance_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
     """Return the roots of w_i times the deviances, with the sign of y minus its mean, shape (n,)."""
     sign = -direction(risk, eta) * np.sign(risk.loss.first(risk.y, eta))
     return np.asarray(sign * np.sqrt(risk.weights * unit_deviance(risk, eta)))
-
-
-def response_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return y_i minus its mean.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-
-    Raises
-    ------
-    Unsupported
-        The loss has no mean.
-    """
-    return np.asarray(risk.y - risk.loss.mean(eta))
 
 
 def residuals_lacking(risk: LinearRisk) -> set[str]:

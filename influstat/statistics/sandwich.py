@@ -53,17 +53,7 @@ def clusters_left(fit: Minimum, clusters: NDArray[np.intp]) -> int:
 
 
 def factor(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp] | None = None) -> float:
-    """Return what the sandwich, or its part by these clusters, is multiplied by.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    InvalidArgument
-        No residual degrees of freedom are left for the factor.
-    """
+    """Return what the sandwich, or its part by these clusters, is multiplied by; raise without freedom."""
     by = setting.factor_by
     if not by:
         return 1.0
@@ -126,17 +116,11 @@ def cluster_sums(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.
 
 
 def row_factors(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
-    """Return what g_i g_i' is multiplied by in the middle of the sandwich, shape (n,).
-
-    w_i^2, over the observations that the row stands for (HC0, HC1, infinitesimal jackknife), over a power of
-    1 - h_i. With r = N h / edf it is 1 (HC2), 2 (HC3), min(4, r) (HC4, Cribari-Neto 2004),
-    min(1, r) + min(1.5, r) (HC4m, Cribari-Neto and da Silva 2011) or min(r, max(4, 0.7 max r)) / 2 (HC5,
-    Cribari-Neto, Souza and Vasconcellos 2007), as in R's sandwich.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
+    """Return what g_i g_i' is multiplied by in the middle of the sandwich, shape (n,)."""
+    # w_i^2, over the observations that the row stands for (HC0, HC1, infinitesimal jackknife), over a power
+    # of 1 - h_i. With r = N h / edf it is 1 (HC2), 2 (HC3), min(4, r) (HC4, Cribari-Neto 2004),
+    # min(1, r) + min(1.5, r) (HC4m, Cribari-Neto and da Silva 2011) or min(r, max(4, 0.7 max r)) / 2 (HC5,
+    # Cribari-Neto, Souza and Vasconcellos 2007), as in R's sandwich.
     weights = fit.risk.weights
     scale = np.divide(weights**2, setting.counts, out=np.zeros(len(weights)), where=setting.counts > 0)
     if setting.kind not in BY_LEVERAGE:
@@ -170,19 +154,9 @@ def rows_at_one(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.intp]:
 
 
 def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bool_]:
-    """Return which coefficients a form that divides by 1 - leverage cannot judge: those of rows at 1.
-
-    Such a row has no residual, and its score adds nothing to the others, with it or without it.
-
-    Returns
-    -------
-    ndarray of bool, shape (p,)
-
-    Raises
-    ------
-    InvalidArgument
-        No coefficient is left.
-    """
+    """Return which coefficients a form that divides by 1 - leverage cannot judge, shape (p,), or raise."""
+    # Those of rows of leverage 1: such a row has no residual, and its score adds nothing to the others, with
+    # it or without it. None may be left.
     lost = np.zeros(len(fit.theta), dtype=np.bool_)
     own = rows_at_one(fit, setting)
     if not own.size:
@@ -215,14 +189,8 @@ def score_blocks(fit: Minimum, setting: CovarianceSetting) -> Iterator[tuple[sli
 
 
 def _by_lags(fit: Minimum, setting: CovarianceSetting, weights: FloatArray) -> FloatArray:
-    """Return the sum over lags of u_t = w_t g_t over the root of its count.
-
-    Rows are in the order of time; one without weight keeps its place.
-
-    Returns
-    -------
-    ndarray, shape (p, p)
-    """
+    """Return the sum over lags of u_t = w_t g_t over the root of its count, shape (p, p)."""
+    # Rows are in the order of time; one without weight keeps its place.
     counts = setting.counts
     share = np.divide(fit.risk.weights, np.sqrt(counts), out=np.zeros(len(counts)), where=counts > 0)
     scores = np.concatenate([share[rows, None] * gradients for rows, gradients in score_blocks(fit, setting)])

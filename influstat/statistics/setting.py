@@ -141,17 +141,7 @@ def read_setting(
     frequency: Any = None,
     information: Any = None,
 ) -> CovarianceSetting:
-    """Check what the caller asks for; what is None is what the fit states.
-
-    Returns
-    -------
-    CovarianceSetting
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        The kind is unknown; an argument is missing, superfluous for the kind, or not what it must be.
-    """
+    """Return what the caller asks for, checked; what is None is what the fit states."""
     stated = fit.stated
     chosen = stated.kind if kind is None else kind
     choice("kind", chosen, KINDS)

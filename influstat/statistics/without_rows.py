@@ -39,34 +39,16 @@ CERTAIN = (
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Sums over the rows that are left, one column for each refit.
+    """Sums over the rows that are left, one column for each of k refits."""
 
-    Attributes
-    ----------
-    hessian, middle : ndarray, shape (q, k)
-        Of w l2 y y' and of the scores' products, the upper triangle of each as a column.
-    squares : ndarray, shape (k,)
-        Pearson's statistic or the deviance.
-    alone : ndarray of bool, shape (k,)
-        Whether a row that is left has leverage 1.
-    """
-
-    hessian: FloatArray
-    middle: FloatArray
-    squares: FloatArray
-    alone: NDArray[np.bool_]
+    hessian: FloatArray  # of w l2 y y', the upper triangle as a column, shape (q, k)
+    middle: FloatArray  # of the scores' products, alike
+    squares: FloatArray  # Pearson's statistic or the deviance, shape (k,)
+    alone: NDArray[np.bool_]  # whether a row that is left has leverage 1, shape (k,)
 
 
 class WithoutRows:
-    """The variances and degrees of freedom of a fit without single rows.
-
-    Parameters
-    ----------
-    fit : Fit
-        A fit with a linear predictor.
-    setting : CovarianceSetting
-        Which covariance.
-    """
+    """The variances and degrees of freedom of a fit without single rows."""
 
     def __init__(self, fit: Minimum, setting: CovarianceSetting) -> None:
         self.setting, self._fit = setting, fit
@@ -87,13 +69,7 @@ class WithoutRows:
         return setting.kind == "model" or not (shared or setting.penalty_in_scores)
 
     def variances(self, rows: NDArray[np.intp], theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the variances, shape (k, p), and N - edf, shape (k,), at theta, shape (k, p).
-
-        Returns
-        -------
-        tuple of ndarray
-            nan for rows without which something is not determined, or has no variance of this kind.
-        """
+        """Return the variances, shape (k, p), and N - edf, shape (k,), at theta (k, p); nan where unknown."""
         variance, freedom = np.full(theta.shape, np.nan), np.full(len(rows), np.nan)
         groups = one_by_one(rows, self._fit.row_labels)
         expanded = ExpandedVariances.of(self._fit, self.setting, groups)

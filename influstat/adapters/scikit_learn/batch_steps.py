@@ -29,13 +29,6 @@ def batch_steps(transformers: Any, X: Any) -> str:
 
     Only functions and classes of the user's can: those of scikit-learn transform row by row.
 
-    Parameters
-    ----------
-    transformers : Pipeline or None
-        Fitted.
-    X : array_like, DataFrame or scipy.sparse
-        The training rows.
-
     Returns
     -------
     str

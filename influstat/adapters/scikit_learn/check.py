@@ -32,16 +32,9 @@ HINGE_EXCESS = 1e-2  # of the hinge risk, above that at the smoothed minimum: li
 
 
 def limit_of(estimator: Any) -> float:
-    """Return the largest gradient at which the estimator's coefficients pass.
-
-    That is `tol`, the estimator's own tolerance; but none below 1e-6 is asked for, and none above 1e-3
-    granted. Closed forms must reach 1e-6.
-
-    Returns
-    -------
-    float
-        Relative, or in absolute size, as `checked_fit` takes it.
-    """
+    """Return the largest gradient at which the estimator's coefficients pass, as `checked_fit` takes it."""
+    # That is `tol`, the estimator's own tolerance; but none below 1e-6 is asked for, and none above 1e-3
+    # granted. Closed forms must reach 1e-6.
     if type(estimator).__name__.startswith("SGD"):
         return STOCHASTIC
     tol = getattr(estimator, "tol", None)
@@ -55,9 +48,9 @@ def checked_fit(
     reader: Reader,
     *,
     estimator: Any,
-    transformers: Any,
-    polish: bool,
-    reproduced: Callable[[], None] = lambda: None,
+    transformers: Any,  # the steps before it, or None
+    polish: bool,  # whether to start Newton's method at theta
+    reproduced: Callable[[], None] = lambda: None,  # raises where other rows were kept: nothing is warned of
 ) -> Fit:
     """Return the fit, finished by Newton's method if asked.
 
@@ -65,21 +58,6 @@ def checked_fit(
     (`influstat.minimise.remaining`). With a word it passes too where that step is below one such removal, if
     the gradient is at most `limit_of` the estimator, relatively or in absolute size as most of
     scikit-learn's solvers measure it. One standard error is about root n typical removals.
-
-    Parameters
-    ----------
-    risk : Risk
-        What the estimator should have minimised.
-    theta : ndarray, shape (p,)
-        Where it stopped.
-    reader : Reader
-        Turns new rows into rows of the risk.
-    estimator, transformers : scikit-learn estimators
-        What was fitted, and the steps before it or None: what can be known of how it was found.
-    polish : bool
-        Whether to start Newton's method at theta.
-    reproduced : callable
-        Raises where the estimator has kept something else of its rows; nothing is warned of then.
 
     Returns
     -------
@@ -139,13 +117,7 @@ def _elsewhere(risk: Any, theta: FloatArray, left: float, known: str, why: str) 
 
 
 def refuse_other_minimum(fit: Fit, theta: FloatArray) -> None:
-    """Raise where the hinge fit has a larger hinge risk than the smoothed one: it is not the hinge's minimum.
-
-    Raises
-    ------
-    NotStationary
-        Its risk is larger by more than 1 %.
-    """
+    """Raise where the hinge fit has a larger hinge risk than the smoothed one: it is not at the minimum."""
     found, ours = _hinge_risk(fit.risk, theta), _hinge_risk(fit.risk, fit.theta)
     if found <= ours * (1.0 + HINGE_EXCESS):
         return

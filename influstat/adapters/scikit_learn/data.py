@@ -23,49 +23,19 @@ from influstat.input.warning import doubt_once
 
 @dataclass(frozen=True)
 class Translation:
-    """From the user's X and y to those of the risk.
+    """From the user's X and y to those of the risk."""
 
-    Attributes
-    ----------
-    transformers : Pipeline or None
-        All steps but the last.
-    features : int
-        Columns of X after the transformers.
-    names : tuple of str or None
-        Their names where scikit-learn knows them.
-    classes : ndarray or None
-        The estimator's classes_, where y holds labels.
-    codes : tuple of float
-        What the classes are called in the loss.
-    active : ndarray of int or None
-        The columns with coefficients that are not 0, where a penalty makes zeros.
-    training : array_like or None
-        The user's own training rows, where transformers make other columns of them.
-    of_other_rows : str
-        The transformers whose columns depend on which rows are in the table, "" where there are none.
-    """
-
-    transformers: Any
-    features: int
-    names: tuple[str, ...] | None
-    classes: NDArray[Any] | None = None
-    codes: tuple[float, ...] = ()
-    active: NDArray[np.intp] | None = None
-    training: Any = None
-    of_other_rows: str = ""
+    transformers: Any  # a Pipeline of all steps but the last, or None
+    features: int  # columns of X after the transformers
+    names: tuple[str, ...] | None  # of these, where scikit-learn knows them
+    classes: NDArray[Any] | None = None  # the estimator's classes_, where y holds labels
+    codes: tuple[float, ...] = ()  # what the classes are called in the loss
+    active: NDArray[np.intp] | None = None  # columns of coefficients other than 0, if a penalty makes zeros
+    training: Any = None  # the user's own training rows, where transformers make other columns of them
+    of_other_rows: str = ""  # transformers whose columns depend on which rows are in the table
 
     def columns(self, X: Any) -> Any:
-        """Return X after the transformers, the active columns of it.
-
-        Returns
-        -------
-        ndarray, DataFrame or scipy.sparse, shape (m, q)
-
-        Raises
-        ------
-        InvalidArgument
-            A transformer refuses X, or X has other columns.
-        """
+        """Return X after the transformers, the active columns of it, shape (m, q)."""
         return self.taken(self.transformed(X))
 
     def taken(self, table: Any) -> Any:
@@ -124,18 +94,7 @@ class Translation:
                 )
 
     def targets(self, y: Any) -> Any:
-        """Return y as the loss needs it.
-
-        Returns
-        -------
-        array_like, shape (m,)
-            Numbers as they are, labels as their codes.
-
-        Raises
-        ------
-        InvalidArgument
-            y holds a label that is not among the estimator's classes.
-        """
+        """Return y as the loss needs it, shape (m,): numbers as they are, labels as their codes."""
         y = as_array("y", y)
         if self.classes is None:
             return y
@@ -239,15 +198,8 @@ def one_target(y: Any, coefficients: FloatArray) -> Any:
 def weights_of(
     estimator: Any, sample_weight: Any, position: NDArray[np.intp] | None, n: int
 ) -> FloatArray | None:
-    """Return sample_weight times the class weights.
-
-    `position` says which class each row has; None where y is a number.
-
-    Returns
-    -------
-    ndarray, shape (n,), or None
-        None where all are 1.
-    """
+    """Return sample_weight times the class weights, shape (n,); None where all are 1."""
+    # `position` says which class each row has; None where y is a number.
     weights = None if sample_weight is None else vector("sample_weight", sample_weight, n)
     if weights is not None and (weights < 0).any():
         row = int(np.argmax(weights < 0))

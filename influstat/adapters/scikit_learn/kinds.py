@@ -37,17 +37,7 @@ READERS: dict[str, Callable[[Any, Size], Objective]] = {
 
 
 def objective_of(estimator: Any, size: Size) -> Objective:
-    """Return what the estimator minimises.
-
-    Returns
-    -------
-    Objective
-
-    Raises
-    ------
-    Unsupported
-        There are no formulas for it; the message says why where there is a reason.
-    """
+    """Return what the estimator minimises; raise Unsupported where there are no formulas for it."""
     return READERS[kind_of(estimator)](estimator, size)
 
 

@@ -46,32 +46,16 @@ SIGNS = (-1.0, 1.0)
 
 @dataclass(frozen=True)
 class Objective:
-    """sum_i w_i l_i + penalty, in sum scale.
+    """sum_i w_i l_i + penalty, in sum scale."""
 
-    Attributes
-    ----------
-    loss : Loss or None
-        None for the hinge, which has no second derivative.
-    strength, lasso : float
-        kappa and lambda, of the coefficients other than the intercept.
-    intercept_strength, intercept_lasso : float
-        The same for the intercept: not 0 for liblinear alone.
-    protocol : {"fixed", "folded"}
-        What leaves with a row when scikit-learn is fitted again.
-    codes : tuple of float, optional
-        What classes_[0] and classes_[1] are called in the loss; None where y is a number.
-    lowest : float
-        Targets must be above it, or at least it where `lowest_allowed`.
-    """
-
-    loss: Loss | None
-    strength: float = 0.0
-    lasso: float = 0.0
-    intercept_strength: float = 0.0
+    loss: Loss | None  # None for the hinge, which has no second derivative
+    strength: float = 0.0  # kappa, of the coefficients other than the intercept
+    lasso: float = 0.0  # lambda, of these
+    intercept_strength: float = 0.0  # the same for the intercept: not 0 for liblinear alone
     intercept_lasso: float = 0.0
-    protocol: str = "fixed"
-    codes: tuple[float, float] | None = None
-    lowest: float = -np.inf
+    protocol: str = "fixed"  # what leaves with a row when scikit-learn is fitted again
+    codes: tuple[float, float] | None = None  # of the two classes in the loss; None where y is a number
+    lowest: float = -np.inf  # targets must be above it, or at least it where `lowest_allowed`
     lowest_allowed: bool = True
 
 

@@ -33,14 +33,8 @@ def closed_form(estimator: Any, risk: Any, theta: FloatArray) -> bool:
 
 
 def rounding_of(estimator: Any, risk: Any, theta: FloatArray) -> float:
-    """Return the relative gradient that rounding explains at a closed form; inf where it is none.
-
-    Ridge and its kind solve the normal equations or eigenvalues of these, whose condition is squared.
-
-    Returns
-    -------
-    float
-    """
+    """Return the relative gradient that rounding explains at a closed form; inf where it is none."""
+    # Ridge and its kind solve the normal equations or eigenvalues of these, whose condition is squared.
     if not closed_form(estimator, risk, theta):
         return np.inf
     if risk.shape[1] > MANY:
@@ -58,14 +52,8 @@ def rounding_of(estimator: Any, risk: Any, theta: FloatArray) -> float:
 
 
 def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray, *, polish: bool) -> str:
-    """Return what may explain coefficients that are not at the minimum on these rows, with the remedy.
-
-    Where the fit is polished already, the remedy is another one.
-
-    Returns
-    -------
-    str
-    """
+    """Return what may explain coefficients that are not at the minimum on these rows, with the remedy."""
+    # Where the fit is polished already, the remedy is another one.
     steps = [] if transformers is None else [type(step).__name__ for _, step in transformers.steps]
     for name in _named(transformers, steps):
         if name in CROSS_FITTED:

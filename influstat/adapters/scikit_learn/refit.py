@@ -19,17 +19,6 @@ from influstat.input.validation import FloatArray
 class EstimatorRefit:
     """A regressor fitted again without rows, its settings as they are.
 
-    Attributes
-    ----------
-    estimator : scikit-learn estimator
-        With one row of coefficients.
-    table : array_like, shape (n, p)
-        The columns that it was fitted to.
-    y : array_like, shape (n,)
-        Its targets.
-    weights : ndarray, shape (n,), or None
-        Its sample_weight.
-
     Examples
     --------
     >>> import numpy as np
@@ -39,10 +28,10 @@ class EstimatorRefit:
     array([1., 0.])
     """
 
-    estimator: Any
-    table: Any
-    y: Any
-    weights: FloatArray | None
+    estimator: Any  # with one row of coefficients
+    table: Any  # the columns that it was fitted to, shape (n, p)
+    y: Any  # its targets, shape (n,)
+    weights: FloatArray | None  # its sample_weight
 
     def __call__(self, rows: Indices) -> FloatArray | None:
         """Return the coefficients, the intercept last; None where the refit fails."""

@@ -84,18 +84,8 @@ def _require_one_predictor(source: Source) -> None:
 
 
 def active_set_risk(source: Source, objective: Objective) -> tuple[LinearRisk, FloatArray, Translation]:
-    """Return the risk on the active set, the coefficients that are not 0, and the reader of new rows.
-
-    Returns
-    -------
-    tuple of LinearRisk, ndarray and Translation
-        For absolute-value penalties, and for positive=True, which holds coefficients at 0 too.
-
-    Raises
-    ------
-    Unsupported
-        There are several classes, no coefficient is other than 0, or a penalised intercept is 0.
-    """
+    """Return the risk on the active set, the coefficients that are not 0, and the reader of new rows."""
+    # For absolute-value penalties, and for positive=True, which holds coefficients at 0 too.
     _require_one_predictor(source)
     coefficients = source.coefficients[0]
     active, rest = np.flatnonzero(coefficients != 0), np.flatnonzero(coefficients == 0)
@@ -157,18 +147,7 @@ def _require_softmax(source: Source) -> None:
 
 
 def softmax_risk(source: Source, objective: Objective) -> tuple[SoftmaxRisk, FloatArray, Translation]:
-    """Return the risk of several classes, theta and the reader.
-
-    Returns
-    -------
-    tuple of SoftmaxRisk, ndarray of shape (K q,) and Translation
-        theta goes class by class and is centred.
-
-    Raises
-    ------
-    Unsupported
-        The classes do not share one risk, or the penalty is not quadratic.
-    """
+    """Return the risk of several classes, theta, class by class and centred, and the reader."""
     if objective.codes != ZERO_ONE or not hasattr(source.estimator, "solver"):  # LogisticRegression, CV too
         _require_one_predictor(source)
     if objective.lasso > 0:

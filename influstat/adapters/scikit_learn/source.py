@@ -22,37 +22,17 @@ from influstat.input.validation import FloatArray
 
 @dataclass(frozen=True)
 class Source:
-    """A fitted estimator with its rows.
+    """A fitted estimator with its rows."""
 
-    Attributes
-    ----------
-    estimator : object
-        The final estimator.
-    translation : Translation
-        From the user's rows to those of the risk; labels become 0, 1, 2, ... so far.
-    table : array_like, shape (n, p)
-        X after the transformers.
-    y : array_like, shape (n,)
-        The user's targets.
-    weights : ndarray or None
-        sample_weight times class weights.
-    row_labels : ndarray or None
-        From a DataFrame or Series.
-    coefficients, intercepts : ndarray, shapes (K, p) and (K,)
-        One row per linear predictor; `intercepts` is None without intercept.
-    searches : tuple
-        The searches for settings, such as GridSearchCV, that it is the best estimator of.
-    """
-
-    estimator: Any
-    translation: data.Translation
-    table: Any
-    y: Any
-    weights: FloatArray | None
-    row_labels: NDArray[Any] | None
-    coefficients: FloatArray
-    intercepts: FloatArray | None
-    searches: tuple[Any, ...] = ()
+    estimator: Any  # the final one
+    translation: data.Translation  # from the user's rows to the risk's; labels become 0, 1, 2, ... so far
+    table: Any  # X after the transformers, shape (n, p)
+    y: Any  # the user's targets, shape (n,)
+    weights: FloatArray | None  # sample_weight times class weights
+    row_labels: NDArray[Any] | None  # from a DataFrame or Series
+    coefficients: FloatArray  # one row per linear predictor, shape (K, p)
+    intercepts: FloatArray | None  # shape (K,); None without intercept
+    searches: tuple[Any, ...] = ()  # for settings, such as GridSearchCV, that it is the best estimator of
 
     @property
     def size(self) -> Size:
@@ -82,17 +62,7 @@ class Source:
 
 
 def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
-    """Return the estimator and its data, checked.
-
-    Returns
-    -------
-    Source
-
-    Raises
-    ------
-    InvalidArgument, InvalidType, Unsupported
-        The estimator is not fitted or not one of ours, or X, y or sample_weight do not suit it.
-    """
+    """Return the estimator and its data, checked."""
     refuse_of_others("estimator", estimator, own="sklearn", need="be a fitted estimator of scikit-learn")
     last, transformers, searches = _last_step(estimator)
     kind_of(last)  # refuses what there are no formulas for before anything is read from it

@@ -18,11 +18,7 @@ def batch_terms(model: Any, specs: list[Any] | None = None) -> list[str]:
 
     Not those of stateful transforms, such as ``center(x)``, which remember the rows of the fit.
 
-    Parameters
-    ----------
-    model : statsmodels model
-    specs : list, optional
-        What `sides` gives, where the caller has it.
+    `specs` is what `sides` gives, where the caller has it.
 
     Returns
     -------

@@ -33,23 +33,9 @@ NAMES = {
 
 
 def stated_inference(results: Any, fit: Minimum, drop: str | None, polished: bool) -> Stated:
-    """Return what the results say of their inference.
-
-    Parameters
-    ----------
-    results : statsmodels results
-        Without their wrapper.
-    fit : Fit
-        The same fit here.
-    drop : {"row", "copy"} or None
-        What a removal takes away where rows have copies.
-    polished : bool
-        Whether theta is no longer the library's own, so that reported standard errors are not comparable.
-
-    Returns
-    -------
-    Stated
-    """
+    """Return what the results, without their wrapper, say of their inference."""
+    # `drop` is what a removal takes away where rows have copies. Where theta is `polished`, it is no longer
+    # the library's own, so that reported standard errors are not comparable.
     family = type(results.model).__name__
     if family == "QuantReg":
         return Stated(
@@ -134,14 +120,8 @@ def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Sta
 
 
 def _information(results: Any, fit: Minimum) -> str:
-    """Return which information the model-based covariance is the inverse of.
-
-    Fitting by IRLS takes the expected one; optimisers either, which only the numbers tell.
-
-    Returns
-    -------
-    {"observed", "expected"}
-    """
+    """Return which information, "observed" or "expected", the model-based covariance is the inverse of."""
+    # Fitting by IRLS takes the expected one; optimisers either, which only the numbers tell.
     method = getattr(results, "method", "IRLS")
     if str(method).upper() in ("IRLS", "PIRLS"):
         return "expected"

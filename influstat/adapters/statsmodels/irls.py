@@ -20,14 +20,7 @@ AT_ONCE = 2**20  # products of two columns worked on together: 8 MiB
 def roughly_refitted(risk: LinearRisk, family: Any, groups: Sequence[Indices]) -> FloatArray:
     """Return what a GLM finds without each group of rows, shape (k, p), to about 6 digits.
 
-    Parameters
-    ----------
-    risk : LinearRisk
-        Whose rows are those of the GLM: weights are frequencies times variance weights times trials.
-    family : statsmodels family
-        With its link.
-    groups : sequence of ndarray of int
-        The rows that each refit is without.
+    The rows of the risk are those of the GLM: weights are frequencies times variance weights times trials.
 
     Returns
     -------

@@ -40,15 +40,9 @@ def from_gls(results: Any) -> Mapped:
 
 
 def rounding_of(results: Any, ridge: bool) -> float:
-    """Return the relative gradient that rounding explains at a closed form; inf for all but least squares.
-
-    `ridge` says whether a penalty, where there is one, is quadratic: that of coordinate descent is no closed
-    form.
-
-    Returns
-    -------
-    float
-    """
+    """Return the relative gradient that rounding explains at a closed form; inf for all but least squares."""
+    # `ridge` says whether a penalty, where there is one, is quadratic: that of coordinate descent is no
+    # closed form.
     penalised = type(results).__name__.startswith("Regularized")
     if not hasattr(results.model, "wexog") or (penalised and not ridge):
         return np.inf

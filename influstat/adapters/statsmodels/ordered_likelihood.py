@@ -20,23 +20,13 @@ from influstat.risks.likelihood import no_such_rows
 
 @dataclass(frozen=True, eq=False)
 class OrderedLikelihoods:
-    """Rows of an ordered model.
+    """Rows of an ordered model."""
 
-    Attributes
-    ----------
-    X, codes, offset : ndarray
-        Design without a constant, classes 0 to K - 1, offsets.
-    distribution : scipy.stats distribution
-        F with its density; standardised.
-    classes : int
-        K.
-    """
-
-    X: FloatArray
-    codes: NDArray[np.intp]
+    X: FloatArray  # the design without a constant
+    codes: NDArray[np.intp]  # classes 0 to K - 1
     offset: FloatArray
-    distribution: Any
-    classes: int
+    distribution: Any  # of scipy.stats: F with its density; standardised
+    classes: int  # K
 
     @classmethod
     def of(cls, model: Any) -> OrderedLikelihoods:
@@ -91,15 +81,9 @@ class OrderedLikelihoods:
         return np.asarray(np.sum(self.gradients(theta) ** 2, axis=0))
 
     def contrasts(self, rows: NDArray[np.intp]) -> FloatArray:
-        """Return c_k - eta and eta - c_{k-1} of every row: no probability falls where none of them does.
-
-        In slopes and thresholds, (m, p), which are here the exponentials of coefficients: along a direction
-        of those that lets every interval grow, every row's loss falls wherever one starts.
-
-        Returns
-        -------
-        ndarray, shape (m, p)
-        """
+        """Return c_k - eta and eta - c_{k-1} of every row: no probability falls where none of them does."""
+        # In slopes and thresholds, (m, p), which are here the exponentials of coefficients: along a direction
+        # of those that lets every interval grow, every row's loss falls wherever one starts.
         X, codes, steps = self.X[rows], self.codes[rows], np.eye(self.classes - 1)
         below, above = codes < self.classes - 1, codes > 0  # has an upper threshold, a lower one
         upper = np.hstack([-X[below], steps[codes[below]]])

@@ -110,14 +110,8 @@ def one_predictor(
 
 
 def row_labels(model: Any) -> NDArray[Any]:
-    """Return the labels of the rows that were fitted: those of the data, less the ones dropped.
-
-    Data without an index are counted from 0, before missing='drop' took rows away.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
+    """Return the labels of the rows that were fitted, (n,): those of the data, less the ones dropped."""
+    # Data without an index are counted from 0, before missing='drop' took rows away.
     n = np.shape(model.endog)[0]
     labels = model.data.row_labels
     if labels is not None and len(labels) == n:
@@ -134,15 +128,9 @@ def design_matrix(model: Any) -> FloatArray:
 
 
 def design_of(model: Any, X: FloatArray) -> Design:
-    """Return rows of the design under the model's names.
-
-    Where the model was given a table, new rows in a table must have its columns in its order; where it
-    was made from a formula, `formula_reader` makes such rows of tables of the formula's variables.
-
-    Returns
-    -------
-    Design, shape (n, q)
-    """
+    """Return rows of the design under the model's names, shape (n, q)."""
+    # Where the model was given a table, new rows in a table must have its columns in its order; where it
+    # was made from a formula, `formula_reader` makes such rows of tables of the formula's variables.
     count = X.shape[1]
     given = [str(name) for name in model.exog_names or ()][:count]  # extra parameters follow
     named = len(given) == count

@@ -21,15 +21,6 @@ class GLMRefit:
 
     The data are those of the risk, so that a pickled fit holds them once, and not the results.
 
-    Attributes
-    ----------
-    risk : LinearRisk
-        Whose rows are those of the model: weights are frequencies times variance weights times trials.
-    family : statsmodels family
-        With its link.
-    method : str
-        Of `GLM.fit`.
-
     Examples
     --------
     >>> import numpy as np
@@ -40,9 +31,9 @@ class GLMRefit:
     array([1.5])
     """
 
-    risk: LinearRisk
-    family: Any
-    method: str
+    risk: LinearRisk  # of the model's rows: weights are frequencies times variance weights times trials
+    family: Any  # of statsmodels, with its link
+    method: str  # of `GLM.fit`
 
     def __call__(self, rows: Indices) -> FloatArray | None:
         """Return the coefficients, shape (p,); None where the refit fails or does not converge."""
@@ -68,13 +59,8 @@ class GLMRefit:
         return theta if found.converged and np.isfinite(theta).all() else None
 
     def roughly(self, groups: Sequence[Indices]) -> FloatArray | None:
-        """Return the same without each of many groups of rows to a few digits, by IRLS for all at once.
-
-        Returns
-        -------
-        ndarray, shape (k, p), or None
-            nan where it does not settle; None for fits by another method.
-        """
+        """Return the same without each of many groups of rows to a few digits, by IRLS for all, (k, p)."""
+        # nan where it does not settle; None for fits by another method.
         if self.method.upper() != "IRLS":
             return None
         return roughly_refitted(self.risk, self.family, groups)

@@ -80,19 +80,7 @@ def from_rlm(results: Any) -> Mapped:
 
 
 def from_quantreg(results: Any, smoothing: Any) -> Mapped:
-    """Map QuantReg to the minimum of the smoothed check loss with the given width.
-
-    Returns
-    -------
-    Mapped
-
-    Raises
-    ------
-    Unsupported
-        No width is given.
-    NotStationary
-        The library's coefficients are not near a minimum of the check loss.
-    """
+    """Return QuantReg as the minimum of the smoothed check loss with the given width."""
     if smoothing is None:
         raise Unsupported(
             "results",

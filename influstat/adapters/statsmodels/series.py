@@ -16,21 +16,10 @@ BY_CLUSTERS = {BY_PERIOD: ("c", "cluster")}  # what statsmodels takes for that f
 
 
 def of_series(settings: Mapping[str, Any], stated: Stated) -> Stated:
-    """Return what is stated with the series or periods of the rows, the kernel and the small-sample factor.
-
-    Parameters
-    ----------
-    settings : mapping
-        The results' `cov_kwds`.
-    stated : Stated
-        Its kind is "panel HAC" or "Driscoll-Kraay".
-
-    Returns
-    -------
-    Stated
-        `groups` are the series; or two columns, the number that statsmodels gives to each period, and the
-        series, which are there only to be counted for the degrees of freedom.
-    """
+    """Return what is stated with the series or periods of the rows, kernel and small-sample factor."""
+    # `settings` are the results' `cov_kwds`. `groups` become the series; or two columns, the number that
+    # statsmodels gives to each period, and the series, which are there only to be counted for the degrees of
+    # freedom.
     given, lags = settings.get("use_correction"), settings["maxlags"]
     correction: bool | str = "observations" if given == "hac" else False
     if given in BY_CLUSTERS.get(stated.kind, ("c", "clu", "cluster")):

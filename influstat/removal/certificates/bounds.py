@@ -83,18 +83,12 @@ def _mean_error(
 def loss_bound(
     fit: Minimum, certificate: Certificate, tests: Risk, *, again: FloatArray, reported: FloatArray
 ) -> FloatArray:
-    """Return bounds on the error of loss changes, shape (k, m), inf where beyond float64.
-
-    `again` are the changes of the losses evaluated anew; nan where not certified.
-
-    Returns
-    -------
-    ndarray, shape (k, m)
-    """
+    """Return bounds on the error of the changes `reported`, shape (k, m); `Removal.loss_bound` says more."""
+    # Proven are the changes of the losses evaluated anew, `again`.
     risk, rows, classes = as_linear(fit.risk), as_linear(tests), class_predictors_of(tests)
     with np.errstate(over="ignore", invalid="ignore"):
         if risk is not None and rows is not None:
-            bound = loss_error(fit, rows, certificate, certificate.error(rows.design.rows(slice(None))))
+            bound = _loss_errors(fit, rows, certificate)
             carried = rows.protocol.carried(rows.total_weight)
             penalty: Penalty = risk.penalty
         elif certificate.point is not None and classes is not None:
@@ -131,14 +125,15 @@ def held_out_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     return _rise(risk.loss, y, eta, start, certificate.error_of_members(), unit_rounding(x.shape[1]) * size)
 
 
-def loss_error(fit: Minimum, tests: LinearRisk, certificate: Certificate, bound: FloatArray) -> FloatArray:
-    """Turn bounds on predictors (k, m) into bounds on losses without a penalty's share, of that shape."""
+def _loss_errors(fit: Minimum, tests: LinearRisk, certificate: Certificate) -> FloatArray:
+    """Return bounds on the error of losses without a penalty's share, shape (k, m)."""
     # A convex loss changes at most by its rise at the ends of the interval; rounding of both losses is added.
     y, offset, block, theta = tests.y, tests.offset, tests.design.rows(slice(None)), certificate.coefficients
     eta, start = theta @ block.T + offset, block @ fit.theta + offset
     sizes = np.maximum(certificate.sizes, np.abs(fit.theta))
     size = sizes @ np.abs(block).T + np.abs(offset) + np.abs(y)
-    return _rise(tests.loss, y, eta, start, bound, unit_rounding(block.shape[1]) * size)
+    slip = unit_rounding(block.shape[1]) * size
+    return _rise(tests.loss, y, eta, start, certificate.error(block), slip)
 
 
 def _rise(

@@ -17,12 +17,12 @@ from influstat.input.kept import Kept
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.expanded import ExpandedRows
+from influstat.removal.certificates.expanded import measure_expanded
 from influstat.removal.certificates.linear import LinearPoint
 from influstat.removal.certificates.measured import Measured
 from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.removal.certificates.theorem import Certificate, Constants, Point, runs, uncertified
-from influstat.removal.engine.expanded import AllRows
+from influstat.removal.engine.expanded import AllRows, ExpandedSum
 from influstat.risks.chart import AnyChart
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
@@ -62,18 +62,10 @@ def certify(
     groups: Groups,
     theta: FloatArray,
     *,
-    blur: Blur = NO_BLUR,
-    kept: Kept | None = None,
+    blur: Blur = NO_BLUR,  # how far the rows of the risk are off those that are meant
+    kept: Kept | None = None,  # what the minimum at theta-hat has been asked for already
 ) -> Certificate:
-    """Return the certificate of theta (k, p), any coefficients without each group; `at` is theta-hat (p,).
-
-    `blur` says how far the rows of the risk are off those that are meant; `kept` is what the minimum at
-    theta-hat has been asked for already.
-
-    Returns
-    -------
-    Certificate
-    """
+    """Return the certificate of theta (k, p), any coefficients without each group; `at` is theta-hat (p,)."""
     linear, classes = as_linear(risk), class_predictors_of(risk)
     point: Point
     if linear is not None:
@@ -90,15 +82,9 @@ def certify(
 def certify_expanded(
     rows: AllRows, groups: Groups, theta: FloatArray, kept: float, largest: _Largest
 ) -> Certificate:
-    """Return the certificate of theta (k, p) from sums over all rows that are expanded already.
-
-    `kept` is the share of the penalty in the anchor of `rows`; `largest` are the two rows of largest norm in
-    it, -1 for one that is not among the rows here, with those norms.
-
-    Returns
-    -------
-    Certificate
-    """
+    """Return the certificate of theta (k, p) from sums over all rows that are expanded already."""
+    # `kept` is the share of the penalty in the anchor of `rows`; `largest` are the two rows of largest norm
+    # in it, -1 for one that is not among the rows here, with those norms.
     risk, at = rows.expansion.risk, rows.expansion.theta
     point = LinearPoint(risk, at)
     why = _impossible(point)
@@ -146,16 +132,14 @@ class _Work:
         usable = np.isfinite(self.theta).all(axis=1) & ~self.emptied
         with np.errstate(over="ignore", invalid="ignore"):
             if usable.any():
-                self._expanded(rows.anchor, kept, np.flatnonzero(usable), ExpandedRows(rows, rows.anchor))
+                self._expanded(rows.anchor, kept, np.flatnonzero(usable), rows)
         return self._named()
 
     def _named(self) -> Certificate:
         for k in np.flatnonzero(np.isinf(self.found.reach)).tolist():
-            self.status[k] = "not certified: " + (self.status[k] or self._why_unusable(k))
+            unusable = "no weight is left" if self.emptied[k] else "there are no coefficients"
+            self.status[k] = f"not certified: {self.status[k] or unusable}"
         return replace(self.found, status=tuple(self.status), anchor=self.anchor)
-
-    def _why_unusable(self, k: int) -> str:
-        return "no weight is left" if self.emptied[k] else "there are no coefficients"
 
     # -- all removals around the Hessian at theta-hat ------------------------------------------------
 
@@ -182,12 +166,12 @@ class _Work:
         parts = list(runs(self.groups, wanted, width=width, members=self.theta.shape[1]))
         return progress(parts, "certificates")
 
-    def _expanded(self, anchor: Anchor, kept: float, wanted: Chosen, expanded: ExpandedRows) -> Chosen:
+    def _expanded(self, anchor: Anchor, kept: float, wanted: Chosen, rows: ExpandedSum) -> Chosen:
         """Measure by the expansion; return the removals for which it is not sharp enough."""
         others = []
         for chosen in self._runs(wanted, width=packed_size(self.theta.shape[1])):
             groups = self.groups.take(chosen)
-            measured, sharp = expanded.measure(groups, self.theta[chosen], self.left[chosen])
+            measured, sharp = measure_expanded(rows, anchor, groups, self.theta[chosen], self.left[chosen])
             self._shared_run(anchor, kept, chosen, measured)
             others.append(chosen[~sharp])
         return np.concatenate(others)

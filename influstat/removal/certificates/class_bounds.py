@@ -24,15 +24,9 @@ TINY = float(np.finfo(np.float64).tiny)
 def loss_errors(
     certificate: Certificate, start: FloatArray, tests: ClassPredictors
 ) -> tuple[FloatArray, FloatArray]:
-    """Return changes of test losses from `start` (p,), without a penalty's share, and bounds on their error.
-
-    The changes are evaluated here, since what was reported may come from another library, which may lose
-    digits that this knows nothing of.
-
-    Returns
-    -------
-    tuple of ndarray, each of shape (k, m)
-    """
+    """Return changes of test losses from `start` without a penalty, and bounds on their error, (k, m)."""
+    # The changes are evaluated here, since what was reported may come from another library, which may lose
+    # digits that this knows nothing of.
     m, p = len(tests.y), certificate.coefficients.shape[1]
     step = max(1, AT_ONCE // (tests.classes * p))
     parts = (np.arange(start, min(start + step, m)) for start in range(0, m, step))
@@ -66,14 +60,7 @@ def member_errors(certificate: Certificate, start: FloatArray, rows: ClassPredic
 def probability_errors(
     certificate: Certificate, start: FloatArray, rows: ClassPredictors, predictors: FloatArray
 ) -> FloatArray:
-    """Return bounds on the error of changes of probabilities, shape (k, m K).
-
-    `predictors`, shape (m K, p), are the gradients of the K predictors of each of m rows.
-
-    Returns
-    -------
-    ndarray, shape (k, m K)
-    """
+    """Return bounds on changes of probabilities, (k, m K); `predictors` (m K, p) are their gradients."""
     theta, K = certificate.coefficients, rows.classes
     x = predictors[K - 1 :: K, -rows.design.shape[1] :]  # the block of the last class, in either coordinates
     m = len(x)

@@ -12,9 +12,8 @@ from influstat.input.kept import Kept
 from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.expanded import ExpandedRows
-from influstat.removal.certificates.measured import Measured, Quadratic, measure
-from influstat.removal.certificates.theorem import BLOCK_ENTRIES
+from influstat.removal.certificates.measured import BLOCK_ENTRIES, Measured, Quadratic, measure
+from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
 from influstat.risks.linear import LinearRisk
@@ -23,7 +22,7 @@ TOGETHER = 1024  # removals
 
 
 class LinearPoint:
-    """A `LinearRisk` around theta (p,), as `theorem.Point` asks."""
+    """A `LinearRisk` around theta (p,), as certificates ask for it."""
 
     def __init__(self, risk: LinearRisk, theta: FloatArray, kept: Kept | None = None) -> None:
         self.risk, self.theta = risk, theta
@@ -87,9 +86,7 @@ class LinearPoint:
         """Measure by sums over all rows."""
         return measure(self._shared.expansion, anchor, groups, theta, left)
 
-    def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
-        """Return what measures by sums that are expanded once, where that is cheaper; else None."""
-        if self.risk.quadratic:
-            return None
-        rows = self._shared.planned(groups)[1]
-        return None if rows is None else ExpandedRows(rows, anchor)
+    def expanded(self, anchor: Anchor, groups: Groups) -> AllRows | None:
+        """Return the sums over all rows, expanded once, where that is cheaper; else None."""
+        del anchor  # the minimum keeps one
+        return None if self.risk.quadratic else self._shared.planned(groups)[1]

@@ -16,6 +16,7 @@ from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.expansion import Expansion, Remainder
 
 LEAST_ROWS, AT_ONCE = 64, 2**16  # rows in a block, and numbers of rows and removals: 512 KiB
+BLOCK_ENTRIES = 2**18  # in each array that is worked on: 2 MiB
 HOPELESS = 100.0  # c times a path beyond which there is no certificate: e^100
 
 

@@ -49,16 +49,14 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.class_anchor import SoftmaxAnchor
-from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import HOPELESS, Measured
 from influstat.removal.class_expansion import ClassExpansion
-from influstat.removal.engine.class_plan import cheapest_of_classes
-from influstat.removal.engine.class_rows import ClassRows
+from influstat.removal.engine.class_rows import ClassRows, planned_rows
 from influstat.risks.class_predictors import ClassPredictors
 
 
 class SoftmaxPoint:
-    """The rows of a softmax risk around theta (p,), as `theorem.Point` asks."""
+    """The rows of a softmax risk around theta (p,), as certificates ask for them."""
 
     concordance, penalty_concordance = 1.0, 0.0
 
@@ -91,11 +89,10 @@ class SoftmaxPoint:
         """Return the gradients of every predictor less that of the row's class, shape (s, K, p)."""
         return self.rows.functionals(self.rows.design.rows(rows), self.rows.y[rows])
 
-    def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
-        """Return what measures by sums that are expanded once, where that is cheaper; else None."""
-        plan = cheapest_of_classes(self.expansion, anchor, groups)
+    def expanded(self, anchor: Anchor, groups: Groups) -> ClassRows | None:
+        """Return the sums over all rows, expanded once, where that is cheaper; else None."""
         assert isinstance(anchor, SoftmaxAnchor)
-        return None if plan.order == 2 else ExpandedRows(ClassRows(self.expansion, anchor, plan), anchor)
+        return planned_rows(self.expansion, groups, anchor)[1]
 
     def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
         """Return what measures many removals around this point."""
@@ -109,7 +106,7 @@ class SoftmaxPoint:
         present = weights > 0
         away = np.max(np.abs(theta - self.theta), axis=1)
         eta = rows.predictors(theta)
-        spread = _range(eta - self.eta[:, :, None])
+        spread = np.ptp(eta - self.eta[:, :, None], axis=1)
         gone = groups.members, groups.owners
         spread[gone] = 0.0
         path = np.max(spread[anchor.kept & present], axis=0, initial=0.0)
@@ -160,8 +157,3 @@ class SoftmaxPoint:
         size = (3.0 * own + n * LONG_EPSILON) * there + 2.0 * feel * self._pi * self._rest
         here = own * np.abs(slopes) + feel[:, :, None] * variance + unit_rounding(n) * np.abs(moved)
         return self._sum(self.weights[:, None] * (size + here.max(axis=2)), absolute=True)
-
-
-def _range(shift: FloatArray) -> FloatArray:
-    """Return max - min over the classes of shifts (n, K, k), shape (n, k)."""
-    return np.asarray(shift.max(axis=1) - shift.min(axis=1))

@@ -65,10 +65,9 @@ predictions and losses adds its own u.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,13 +77,11 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.expanded import ExpandedRows
-from influstat.removal.certificates.measured import Measured
+from influstat.removal.certificates.linear import LinearPoint
+from influstat.removal.certificates.measured import BLOCK_ENTRIES
+from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.risks.chart import AnyChart
-from influstat.risks.protocol import Protocol as PenaltyProtocol
 from influstat.risks.row_space import RowSpace
-
-BLOCK_ENTRIES = 2**18  # in each array that is worked on: 2 MiB
 
 
 @dataclass(frozen=True)
@@ -133,42 +130,7 @@ def ball(q: FloatArray, rho: FloatArray, tau: FloatArray) -> FloatArray:
         return np.where(z < 1, reach * phi, inf)
 
 
-class Point(Protocol):
-    """A risk with all its rows, sum scale, around coefficients: what a certificate asks of it."""
-
-    theta: FloatArray  # shape (p,)
-    shape: tuple[int, int]  # (n, p)
-    weights: FloatArray  # w_j, shape (n,)
-    total_weight: float  # W
-    protocol: PenaltyProtocol
-    concordance: float  # c of the losses
-    penalty_concordance: float  # and of the penalty
-    width: int  # numbers per removal that measuring takes
-
-    def impossible(self) -> str:
-        """Return why nothing can be certified, "" where something can."""
-
-    @property
-    def unpenalised(self) -> bool:
-        """Whether there is no penalty that could leave with a row."""
-
-    def around(self, theta: FloatArray) -> Point:
-        """Return the same risk around other coefficients."""
-
-    def anchor(self, kept: float, without: Indices | None = None) -> Anchor:
-        """Return the Hessian here, with this share of the penalty, of all rows or without some."""
-
-    def functionals(self, rows: Indices) -> FloatArray:
-        """Return the gradients of the c predictors that the loss of a row is about, shape (s, c, p)."""
-
-    def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
-        """Return what measures removals whose anchor is here: from groups, theta (k, p), shares left (k,)."""
-
-    def measure(self, anchor: Anchor, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:
-        """Measure by sums over all rows."""
-
-    def expanded(self, anchor: Anchor, groups: Groups) -> ExpandedRows | None:
-        """Return what measures by sums that are expanded once, where that is cheaper; else None."""
+Point = LinearPoint | SoftmaxPoint  # a risk with all its rows around coefficients, sum scale
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -36,25 +36,8 @@ def at_once(p: int) -> int:
 def refits(
     rows: ExpandedSum, groups: Groups, left: FloatArray, inverse: Downdated, start: FloatArray
 ) -> Refits:
-    """Return the minimisers of F_k for one block, by the cheaper expansion where that is sharp enough.
-
-    Parameters
-    ----------
-    rows : ExpandedSum
-        The expanded sum.
-    groups : Groups
-        What leaves.
-    left : ndarray, shape (K,)
-        The shares of the penalty that stay.
-    inverse : Downdated
-        The inverse Hessians at theta-hat without the groups.
-    start : ndarray, shape (p, K)
-        Where to begin.
-
-    Returns
-    -------
-    Refits
-    """
+    """Return the minimisers of F_k from `start` (p, K) on; `left` (K,) are the shares of the penalty left."""
+    # By the cheaper expansion where that is sharp enough.
     theta = start.copy()
     done, norms = np.zeros(len(groups), dtype=np.bool_), np.full(len(groups), np.inf)
     usable = np.isfinite(start).all(axis=0) & ~inverse.hard

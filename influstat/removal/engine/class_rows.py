@@ -28,19 +28,22 @@ sum_j w_j Var_j(d_j) <= |u|^2 give the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from influstat.algebra.packed import packed, packed_size
+from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.class_anchor import SoftmaxAnchor
 from influstat.removal.class_expansion import ClassExpansion, slopes_of
-from influstat.removal.engine.class_plan import BOUNDS, counted, planned_classes
+from influstat.removal.engine import plan as planning
 from influstat.removal.engine.expanded import AT_ONCE, ExpandedSum
-from influstat.removal.engine.plan import Plan
+from influstat.removal.engine.plan import Plan, Terms, cheapest_expansion, counted_norms, spread_of, sums
 from influstat.removal.engine.tensors import Tensors
+
+BOUNDS = (1.0, 1.5)  # of the fourth and the fifth cumulant
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,23 +84,13 @@ class _Terms:
 
 
 class ClassRows(ExpandedSum):
-    """The sum over all rows around theta-hat, expanded as the plan says.
-
-    Parameters
-    ----------
-    expansion : ClassExpansion
-        Probabilities at theta-hat.
-    anchor : SoftmaxAnchor
-        C, whose coordinates are used.
-    plan : Plan
-        Its order, and how many rows are kept as they are.
-    """
+    """The sum over all rows around theta-hat, expanded as the plan says, in the coordinates of the anchor."""
 
     expansion: ClassExpansion
     anchor: SoftmaxAnchor
 
     def __init__(self, expansion: ClassExpansion, anchor: SoftmaxAnchor, plan: Plan) -> None:
-        rows, norms = expansion.rows, counted(expansion, anchor)
+        rows, norms = expansion.rows, counted_norms(expansion, anchor)
         kept = np.argsort(-norms, kind="stable")[: plan.kept]
         norms[kept] = 0.0
         place = np.full(len(norms), -1)
@@ -135,7 +128,27 @@ class ClassRows(ExpandedSum):
         return expansion.own_slopes(groups, slopes_of(eta[:, :, None], expansion.rows.y[members])[:, :, 0])
 
 
-def planned_rows(expansion: ClassExpansion, groups: Groups) -> tuple[Plan, ClassRows | None]:
+def planned_classes(
+    expansion: ClassExpansion, groups: Groups, anchor: SoftmaxAnchor | None = None
+) -> tuple[Plan, SoftmaxAnchor | None]:
+    """Return the plan of least cost, and the coordinates that it needs: those given, or the mean share's."""
+    rows, K = expansion.rows, expansion.rows.classes
+    plan = sums(len(groups), *rows.design.shape)
+    plan = replace(plan, operations=K * plan.operations)  # a slope for each class
+    if plan.operations <= planning.SMALL:
+        return plan, None
+    try:
+        if anchor is None:
+            anchor = expansion.anchor(float(np.mean(expansion.left(groups))))
+    except SingularHessian:  # too few digits for proofs
+        return plan, None
+    terms = Terms(*rows.shape, plan, expansion.concordance, BOUNDS, powers=K, squares=K + 1, predictors=K)
+    return cheapest_expansion(terms, len(groups), spread_of(expansion, anchor, groups)), anchor
+
+
+def planned_rows(
+    expansion: ClassExpansion, groups: Groups, anchor: SoftmaxAnchor | None = None
+) -> tuple[Plan, ClassRows | None]:
     """Return the plan for these removals, and the expanded sum where that has one."""
-    plan, anchor = planned_classes(expansion, groups)
+    plan, anchor = planned_classes(expansion, groups, anchor)
     return plan, None if anchor is None or plan.order == 2 else ClassRows(expansion, anchor, plan)

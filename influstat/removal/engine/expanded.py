@@ -78,33 +78,17 @@ def whitened(
 
 
 class ExpandedSum:
-    """A sum over all rows that is expanded once, around theta-hat, whatever its rows' losses are.
-
-    Parameters
-    ----------
-    expansion, anchor : Expansion or ClassExpansion, and Anchor
-        What is expanded, and C, whose coordinates are used.
-    place : ndarray of int
-        Of each row of `expansion` among those kept, -1 for the others.
-    largest : float
-        The largest |z_j| of all rows that are not kept.
-    tensors : Tensors
-        Sums over all rows that are not kept.
-    fixed : ndarray, shape (p,)
-        The gradient at theta-hat without the penalty.
-    bounds : tuple of float
-        c4 and c5.
-    """
+    """A sum over all rows that is expanded once, around theta-hat, whatever its rows' losses are."""
 
     def __init__(
         self,
-        expansion: Any,
-        anchor: Anchor,
-        place: Indices,
-        largest: float,
-        tensors: Tensors,
-        fixed: FloatArray,
-        bounds: tuple[float, float],
+        expansion: Any,  # an Expansion or a ClassExpansion
+        anchor: Anchor,  # C, whose coordinates are used
+        place: Indices,  # of each row of `expansion` among those kept, -1 for the others
+        largest: float,  # |z_j| of all rows that are not kept
+        tensors: Tensors,  # sums over all rows that are not kept
+        fixed: FloatArray,  # the gradient at theta-hat without the penalty, shape (p,)
+        bounds: tuple[float, float],  # c4 and c5
     ) -> None:
         self.expansion, self.anchor, self.largest, self._place = expansion, anchor, largest, place
         self._kept_rows = int(np.max(place, initial=-1)) + 1
@@ -219,17 +203,11 @@ class AllRows(ExpandedSum):
     def hessians(
         self, groups: Groups, left: FloatArray, theta: FloatArray, *, fourth: bool, sharp: float = np.inf
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the Hessians of what is left at columns of theta, in coordinates u, and what is missing.
-
-        Returns
-        -------
-        ndarray, shape (K, p, p)
-            Without the groups; the penalty's Hessian is that at theta-hat.
-        ndarray, shape (K,)
-            A bound on the largest eigenvalue of what the expansion leaves out, where C is the identity: at
-            first (c5 / 6) e^(c D) D^3; where that is above `sharp`, one D is kept and the squares d_j^2 of
-            the others are summed, sum_j w_j l2_j d_j^2 z_j z_j' instead of D^2.
-        """
+        """Return Hessians of what is left at columns of theta, (K, p, p) in u, and what is missing, (K,)."""
+        # The penalty's Hessian is that at theta-hat. What may be missing is a bound on the largest eigenvalue
+        # of what the expansion leaves out, where C is the identity: at first (c5 / 6) e^(c D) D^3; where that
+        # is above `sharp`, one D is kept and the squares d_j^2 of the others are summed,
+        # sum_j w_j l2_j d_j^2 z_j z_j' instead of D^2.
         expansion, risk, p = self.expansion, self.expansion.risk, len(theta)
         delta = theta - expansion.theta[:, None]
         u = self.anchor.coordinates(delta)

@@ -14,6 +14,7 @@ from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.losses.base import Loss, higher_bounds
 from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.expansion import Expansion
 
 TOLERANCE = 1e-8  # of |theta_k - theta-hat|: what an expansion may leave out of a refit, proven
@@ -21,8 +22,10 @@ SLOPE = 150.0  # operations that one evaluation of a loss's slope costs
 SWEEPS = 3.0  # gradients that a refit asks for, from the Newton step on
 SMALL = 2e10  # operations below which all sums are taken over all rows: about a second
 LARGEST_FOURTH = 2**27  # entries of T4: 1 GiB
-Spread = tuple[FloatArray, FloatArray, NDArray[np.intp]]
 KEPT = (0, 64, 128, 256, 512, 1024, 2048)
+# The largest norms of rows, at least KEPT[-1] + 1 of them where there are so many, from the largest on;
+# lengths |u| that removals move, and how many move so far.
+Spread = tuple[FloatArray, FloatArray, NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,15 @@ def sums(k: int, n: int, p: int) -> Plan:
 
 def cheapest(expansion: Expansion, anchor: Anchor, groups: Groups) -> Plan:
     """Return the plan of least cost among orders and numbers of rows kept, where it is worth expanding."""
+    spread = spread_of(expansion, anchor, groups)
+    return cheapest_of(expansion.risk.loss, len(groups), expansion.risk.shape, spread)
+
+
+def spread_of(expansion: AnyExpansion, anchor: Anchor, groups: Groups) -> Spread:
+    """Return the largest norms of rows, and how far theta moves without each group."""
     norms = counted_norms(expansion, anchor)
     lengths = lengths_of(expansion, groups, norms)
-    spread = -np.sort(-norms)[: KEPT[-1] + 1], lengths, np.ones(len(lengths), dtype=np.intp)
-    return cheapest_of(expansion.risk.loss, len(groups), expansion.risk.shape, spread)
+    return -np.sort(-norms)[: KEPT[-1] + 1], lengths, np.ones(len(lengths), dtype=np.intp)
 
 
 def worth_expanding(loss: Loss, removals: int, n: int, p: int) -> bool:
@@ -120,30 +128,13 @@ class Terms:
     predictors: int = 1
 
 
-def counted_norms(expansion: Expansion, anchor: Anchor) -> FloatArray:
-    """Return |z_j| of every row, 0 for rows without weight."""
-    return np.where(expansion.risk.weights > 0, anchor.row_norms, 0.0)
+def counted_norms(expansion: AnyExpansion, anchor: Anchor) -> FloatArray:
+    """Return |z_j| of every row, of several classes its largest contrast; 0 for rows without weight."""
+    return np.where(expansion.weights > 0, anchor.row_norms, 0.0)
 
 
 def cheapest_of(loss: Loss, removals: int, shape: tuple[int, int], spread: Spread) -> Plan:
-    """Return the plan of least cost.
-
-    Parameters
-    ----------
-    loss : Loss
-        With higher bounds.
-    removals : int
-        How many groups leave.
-    shape : tuple of int
-        (n, p).
-    spread : tuple of three ndarrays
-        The largest norms of rows, at least ``KEPT[-1] + 1`` of them where there are so many, from the largest
-        on; lengths |u| that removals move, and how many move so far.
-
-    Returns
-    -------
-    Plan
-    """
+    """Return the plan of least cost for a loss with higher bounds; `shape` is (n, p)."""
     bounds = higher_bounds(loss)
     assert bounds is not None  # `worth_expanding` has asked for it
     terms = Terms(*shape, sums(removals, *shape), loss.self_concordance, bounds)
@@ -151,7 +142,7 @@ def cheapest_of(loss: Loss, removals: int, shape: tuple[int, int], spread: Sprea
 
 
 def cheapest_expansion(terms: Terms, removals: int, spread: Spread) -> Plan:
-    """Return the plan of least cost, whatever the terms of the sum are; `cheapest_of` says more."""
+    """Return the plan of least cost, whatever the terms of the sum are."""
     n, p, best, bounds, c = terms.rows, terms.coefficients, terms.summed, terms.bounds, terms.concordance
     each_sweep = best.operations / removals
     size = packed_size(p)
@@ -182,7 +173,7 @@ def _sweep(n: int, p: int) -> float:
     return n * (4.0 * p + SLOPE)
 
 
-def lengths_of(expansion: Expansion, groups: Groups, norms: FloatArray) -> FloatArray:
+def lengths_of(expansion: AnyExpansion, groups: Groups, norms: FloatArray) -> FloatArray:
     """Return about how far theta moves without each group, in the norm of the Hessian, shape (K,)."""
     leverage = np.minimum(groups.sums(expansion.second * norms**2), 0.99)
     return np.asarray(groups.sums(np.abs(expansion.first) * norms) / (1.0 - leverage))

@@ -27,18 +27,10 @@ LARGEST = 2**24  # entries of sums that are kept after they were needed: 128 MiB
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """The parts, each made when it is first asked for.
+    """The parts, each made when it is first asked for."""
 
-    Attributes
-    ----------
-    expansion : Expansion
-        Slopes and curvatures at theta-hat.
-    kept : Kept
-        Where the rest is kept: it refers to no fit, so that it is freed with its own.
-    """
-
-    expansion: Expansion
-    kept: Kept
+    expansion: Expansion  # slopes and curvatures at theta-hat
+    kept: Kept  # where the rest is kept: it refers to no fit, so that it is freed with its own
 
     @classmethod
     def of(cls, fit: Minimum, risk: LinearRisk) -> Shared:

@@ -18,16 +18,9 @@ CACHED = 2**16  # entries of packed products worked on together where one produc
 
 
 class Tensors:
-    """T3 and, if wanted, T4 of rows z_j with weights a_j and b_j.
+    """T3 and, with `fourth`, T4 (p^4 / 4 products a row) of rows z_j with weights a_j and b_j.
 
-    Parameters
-    ----------
-    blocks : iterable of (z, a, b)
-        Rows as columns of z (p, k), with their weights (k,); `b` is not looked at without `fourth`.
-    p : int
-        Coordinates.
-    fourth : bool
-        Whether T4 is wanted: p^4 / 4 products a row.
+    Blocks (z, a, b) are rows as columns of z (p, k), with their weights (k,).
     """
 
     def __init__(

@@ -52,14 +52,9 @@ def pays(expansion: Expansion, removals: int) -> bool:
 
 
 class ThirdOrder:
-    """N_k of any removals, and what a step along it leaves.
+    """N_k of any removals, and what a step along it leaves, for a loss with `higher_bounds`.
 
-    Parameters
-    ----------
-    expansion : Expansion
-        Slopes and curvatures at theta-hat, of a loss with `higher_bounds`.
-    anchor : Anchor
-        The Hessian there, in whose coordinates the tensor has no cancellation.
+    The anchor is the Hessian at theta-hat, in whose coordinates the tensor has no cancellation.
     """
 
     def __init__(self, expansion: Expansion, anchor: Anchor) -> None:
@@ -112,20 +107,10 @@ class ThirdOrder:
         return np.asarray(self._largest * np.linalg.norm(self._anchor.coordinates(step), axis=0))
 
     def left(self, path: FloatArray, gradients: FloatArray, excess: FloatArray) -> FloatArray:
-        """Return a bound on the gradient after a step along the bend, in the norm of S_k^-1.
-
-        Parameters
-        ----------
-        path : ndarray, shape (K,)
-            The largest |d_j| on the way.
-        gradients, excess : ndarray, shape (p, K)
-            G, and what the last chord step but one has left in the equation: the last leaves c D of it.
-
-        Returns
-        -------
-        ndarray, shape (K,)
-            For norms of S^-1 with all rows; those of S_k^-1 are at most 1 / sqrt(1 - h) times as large.
-        """
+        """Return bounds on the gradients after steps along the bend, in the norm of S^-1, shape (K,)."""
+        # Norms of S_k^-1 are at most 1 / sqrt(1 - h) times as large. `path` (K,) is the largest |d_j| on the
+        # way, `gradients` is G, and `excess` what the last chord step but one has left in the equation: the
+        # last leaves c D of it.
         both = self._anchor.whiten(np.concatenate([gradients, excess], axis=1))
         measured, solved = np.split(np.sqrt(np.einsum("pk,pk->k", both, both)), 2)
         bent = self.c * path

@@ -9,20 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from influstat.errors import InflustatError
-from influstat.input.groups import Groups, Indices
+from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.minimise.newton import minimise
 from influstat.removal.methods.base import Method, Outcome, without
-from influstat.risks.contract import Risk
+from influstat.risks.contract import Risk, left_over
 from influstat.solvers import Cholesky
-
-
-def left_over(risk: Risk, rows: Indices) -> Risk:
-    """Return the risk without the rows, its penalty as the protocol says; raise where no weight is left."""
-    weights = risk.weights.copy()
-    weights[rows] = 0.0
-    part: Risk = risk.reweighted(weights)
-    return part
 
 
 class _OneByOne(Method):

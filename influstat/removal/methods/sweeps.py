@@ -116,15 +116,9 @@ class Chord:
     def _refined(
         self, rough: Rough, bends: Single, active: Indices, trial: FloatArray, step: FloatArray
     ) -> tuple[Indices, FloatArray]:
-        """Take Newton steps from trial points whose gradients are known; return those that go on, moved.
-
-        Steps of the chord method, `step` the first, in float32 (`rough`, fact 2); those whose gradient, then
-        known to six digits, has fallen so far with what is not seen of it (fact 3) are done.
-
-        Returns
-        -------
-        tuple of ndarray
-        """
+        """Take Newton steps from trial points whose gradients are known; return those that go on, moved."""
+        # Steps of the chord method, `step` the first, in float32 (`rough`, fact 2); those whose gradient,
+        # then known to six digits, has fallen so far with what is not seen of it (fact 3) are done.
         total = step.copy()
         scales, left = self._scales[:, active], np.arange(len(active))
         before, far = self._measure[active], np.zeros(len(active))
@@ -154,15 +148,8 @@ class Chord:
     def _bent(
         self, third: ThirdOrder, active: Indices, delta: FloatArray, step: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return what the bend of the gradient adds to chord steps from theta-hat + delta, shape (p, K).
-
-        And what those have left of the gradient, to third order, shape (p, K); nothing is added, and nan is
-        left, where that is no less than half of what there was.
-
-        Returns
-        -------
-        tuple of ndarray
-        """
+        """Return what the gradient's bend adds to chord steps, and what these left of it, both (p, K)."""
+        # Nothing is added, and nan is left, where that is no less than half of what there was.
         excess = third.bend(self._groups.take(active), delta, step)
         size = (np.abs(excess) / self._scales[:, active]).max(axis=0)
         useless = ~(size <= USELESS * self._measure[active])
@@ -178,15 +165,9 @@ class Chord:
         trial: FloatArray,
         step: FloatArray,
     ) -> tuple[Indices, FloatArray]:
-        """Take steps that follow the bend of the gradient; return those that need another measurement, moved.
-
-        Done are those whose gradient, measured at the trial points as `gradients`, is then so small, proven
-        (`third_order`), that it needs no other measurement.
-
-        Returns
-        -------
-        tuple of ndarray
-        """
+        """Follow the bend of the gradient; return those that need another measurement, moved."""
+        # Done are those whose gradient, measured at the trial points as `gradients`, is then so small, proven
+        # (`third_order`), that it needs no other measurement.
         more, excess = self._bent(third, active, trial - self._expansion.theta[:, None], step)
         total = step + more
         self._path[active] += np.maximum(third.reach(step), third.reach(total))

@@ -14,13 +14,7 @@ from influstat.numerics.watched import called
 
 
 def check_function(fit: Minimum, function: Callable[[Any], Any]) -> None:
-    """Raise where the function does not give a number, or m numbers, at theta.
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        What it returned, or raised, and how entries of theta are called.
-    """
+    """Raise where the function does not give a number, or m numbers, at theta."""
     need = f"return a number or an array of numbers for a float array theta of shape ({len(fit.theta)},)"
     remedy = f"Entries of theta have positions: theta[fit.names.index({fit.names[0]!r})] for example."
     try:

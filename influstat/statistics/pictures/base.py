@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.printing import as_drawn, short
@@ -18,6 +19,9 @@ from influstat.minimise.minimum import Minimum
 from influstat.statistics.diagnostics import COLUMNS, PER_COEFFICIENT, diagnostics
 from influstat.statistics.flags import outlier_test
 from influstat.statistics.refusals import remedied
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 NAMES = {
     "cooks_d": "Cook's distance",
@@ -45,13 +49,7 @@ SINGLE = tuple(name for name in COLUMNS if name not in PER_COEFFICIENT)
 
 
 class Pictures:
-    """What draws: a fit.
-
-    Parameters
-    ----------
-    fit : Fit
-        Whose rows are drawn.
-    """
+    """What draws the rows of a fit."""
 
     def __init__(self, fit: Minimum) -> None:
         self._fit = fit
@@ -60,6 +58,26 @@ class Pictures:
         """Say which pictures there are."""
         pictures = sorted(name for name in dir(self) if not name.startswith("_"))
         return f"plots of {self._fit!r}: {', '.join(f'.{name}()' for name in pictures)}"
+
+    def _draw(self, picture: str, *values: Any, **settings: Any) -> Axes:
+        """Return what a function of `influstat.plots` draws of the rows, which have their names."""
+        with drawing() as plots:
+            drawn: Axes = getattr(plots, picture)(*values, **{"row_labels": self._fit.row_labels, **settings})
+        return drawn
+
+    def _draw_panels(self, picture: str, *values: Any, **settings: Any) -> NDArray[Any]:
+        """Return the same where it is several panels."""
+        drawn: Any = self._draw(picture, *values, **settings)
+        return np.asarray(drawn)
+
+    def _panels(
+        self, count: int, *, columns: int, height: float, title: str | None, size: Any, ax: Any
+    ) -> NDArray[Any]:
+        """Return the axes of a figure of panels under one title."""
+        with drawing() as plots:
+            axes: NDArray[Any] = plots.base.several_axes(ax, count, columns=columns, height=height, size=size)
+            plots.base.figure_title(axes, title)
+        return axes
 
     def _columns(self, *names: str) -> list[FloatArray]:
         """Return columns of the diagnostics, each of shape (n,), or raise where no row has all of them."""

@@ -76,20 +76,18 @@ class ColumnPictures(Pictures):
         with self._another():
             x, y = added_variable(self._fit, j)
         squared = constant_second(require_linear(self._fit.risk, "residuals").loss) is not None
-        with drawing() as plots:
-            drawn: Axes = plots.coefficient_slope(
-                x,
-                y,
-                float(self._fit.theta[j]),
-                xlabel=f"{as_drawn(self._fit.names[j])} | others",
-                ylabel="response | others" if squared else "working response | others",
-                row_labels=self._fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "coefficient_slope",
+            x,
+            y,
+            float(self._fit.theta[j]),
+            xlabel=f"{as_drawn(self._fit.names[j])} | others",
+            ylabel="response | others" if squared else "working response | others",
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def component_residual(
         self,
@@ -140,21 +138,19 @@ class ColumnPictures(Pictures):
         smooth = flag("smooth", smooth)
         with self._another():
             x, y = partial_residuals(self._fit, j)
-        with drawing() as plots:
-            drawn: Axes = plots.coefficient_slope(
-                x,
-                y,
-                float(self._fit.theta[j]),
-                xlabel=as_drawn(self._fit.names[j]),
-                ylabel="component + residual",
-                smooth=smooth,
-                row_labels=self._fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "coefficient_slope",
+            x,
+            y,
+            float(self._fit.theta[j]),
+            xlabel=as_drawn(self._fit.names[j]),
+            ylabel="component + residual",
+            smooth=smooth,
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def forest(
         self,
@@ -263,17 +259,16 @@ class ColumnPictures(Pictures):
         limit = None
         with suppress(InvalidArgument):  # no variance, or no more rows than coefficients
             limit = float(inference(fit).table.standard_errors[j])
-        with drawing() as plots:
-            drawn: Axes = plots.influence_index(
-                removal.delta[:, j],
-                name=f"change of {as_drawn(fit.names[j])}",
-                row_labels=np.array(list(map(label_name, removal.labels)), dtype=object),
-                names=names,
-                threshold=limit,
-                threshold_name="1 SE" if limit is not None else None,
-                unit="group",
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "influence_index",
+            removal.delta[:, j],
+            name=f"change of {as_drawn(fit.names[j])}",
+            row_labels=np.array(list(map(label_name, removal.labels)), dtype=object),
+            names=names,
+            threshold=limit,
+            threshold_name="1 SE" if limit is not None else None,
+            unit="group",
+            title=title,
+            size=size,
+            ax=ax,
+        )

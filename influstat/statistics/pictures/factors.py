@@ -12,7 +12,7 @@ from influstat.input.validation import whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk, require_linear
 from influstat.solvers import Cholesky
-from influstat.statistics.pictures.base import Pictures, drawing
+from influstat.statistics.pictures.base import Pictures
 
 
 class FactorPictures(Pictures):
@@ -84,19 +84,17 @@ class FactorPictures(Pictures):
             "without $H^{-1}$": slope * plain,
             "without both": signs * plain,
         }
-        with drawing() as plots:
-            drawn: NDArray[Any] = plots.factor_panels(
-                slope * alike,
-                without,
-                same_label=risk.y == test.y[0],
-                equal_units=[next(iter(without))],
-                row_labels=fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw_panels(
+            "factor_panels",
+            slope * alike,
+            without,
+            same_label=risk.y == test.y[0],
+            equal_units=[next(iter(without))],
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
 
 def of_two_classes(fit: Minimum, what: str) -> LinearRisk:

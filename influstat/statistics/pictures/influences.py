@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.removal.leave_out import announced, leave_one_out
-from influstat.statistics.pictures.base import Pictures, drawing
+from influstat.statistics.pictures.base import Pictures
 from influstat.statistics.pictures.factors import of_two_classes
 
 if TYPE_CHECKING:
@@ -76,17 +76,15 @@ class InfluencePictures(Pictures):
         names = whole_number("names", names, at_least=0)
         change = changes(self._fit, X, y, offset, choice("method", method, METHODS))
         said = "first order" if method == "influence" else method.replace("_", " ")
-        with drawing() as plots:
-            drawn: Axes = plots.influence_index(
-                change,
-                name=f"change of the test loss ({said})",
-                row_labels=self._fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "influence_index",
+            change,
+            name=f"change of the test loss ({said})",
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def distance(
         self,
@@ -135,18 +133,16 @@ class InfluencePictures(Pictures):
         names, risk = whole_number("names", names, at_least=0), of_two_classes(self._fit, "a boundary")
         slopes = np.arange(len(self._fit.theta)) != risk.design.constant_column
         length = float(np.linalg.norm(self._fit.theta[slopes]))
-        with drawing() as plots:
-            drawn: Axes = plots.influence_against_distance(
-                risk.linear_predictor(self._fit.theta) / (length or 1.0),
-                Influence(self._fit).on_loss(X, y, offset=offset).values.sum(axis=1),
-                classes=risk.y,
-                row_labels=self._fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "influence_against_distance",
+            risk.linear_predictor(self._fit.theta) / (length or 1.0),
+            Influence(self._fit).on_loss(X, y, offset=offset).values.sum(axis=1),
+            classes=risk.y,
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def helpful_and_harmful(
         self,
@@ -203,18 +199,16 @@ class InfluencePictures(Pictures):
         """
         names = whole_number("names", names, at_least=1)
         change = changes(self._fit, X, y, offset, choice("method", method, METHODS))
-        with drawing() as plots:
-            drawn: NDArray[Any] = plots.helpful_and_harmful_images(
-                images,
-                change,
-                k=names,
-                row_labels=self._fit.row_labels,
-                shape=shape,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw_panels(
+            "helpful_and_harmful_images",
+            images,
+            change,
+            k=names,
+            shape=shape,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
 
 def changes(fit: Any, X: Any, y: Any, offset: Any, method: str) -> FloatArray:

@@ -10,7 +10,7 @@ from influstat.input.printing import as_drawn, short
 from influstat.input.validation import whole_number
 from influstat.statistics.categorical import categorical
 from influstat.statistics.partial import working
-from influstat.statistics.pictures.base import Pictures, drawing
+from influstat.statistics.pictures.base import Pictures
 from influstat.statistics.reporting import position_of
 
 if TYPE_CHECKING:
@@ -80,16 +80,14 @@ class LevelPictures(Pictures):
         if len(set(called)) < len(called):
             need = "have levels of different names to be drawn"
             raise InvalidArgument("factor", need, f"has {short(called)}", "Rename one of them.")
-        with drawing() as plots:
-            drawn: Axes = plots.values_by_level(
-                [called[k] for k in found.level],
-                left.residuals + effects[found.level],
-                effects=dict(zip(called, effects.tolist(), strict=True)),
-                level_name=as_drawn(factor) if isinstance(factor, str) else "level",
-                row_labels=fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "values_by_level",
+            [called[k] for k in found.level],
+            left.residuals + effects[found.level],
+            effects=dict(zip(called, effects.tolist(), strict=True)),
+            level_name=as_drawn(factor) if isinstance(factor, str) else "level",
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )

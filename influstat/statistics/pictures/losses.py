@@ -14,7 +14,7 @@ from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.input.warning import doubt
 from influstat.removal.report import ORDERS, removal_report
 from influstat.solvers import Cholesky, ConjugateGradient
-from influstat.statistics.pictures.base import Pictures, drawing
+from influstat.statistics.pictures.base import Pictures
 from influstat.statistics.pictures.influences import changes
 
 if TYPE_CHECKING:
@@ -79,17 +79,15 @@ class LossPictures(Pictures):
         names, fit = whole_number("names", names, at_least=0), self._fit
         choice("method", method, ("influence", "newton", "second_order"))
         predicted, exact = (changes(fit, X, y, offset, one) for one in (method, "exact"))
-        with drawing() as plots:
-            drawn: Axes = plots.predicted_against_exact(
-                predicted,
-                exact,
-                row_labels=self._fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "predicted_against_exact",
+            predicted,
+            exact,
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def solvers(
         self,
@@ -154,18 +152,16 @@ class LossPictures(Pictures):
             for name, one in chosen.items()
         }
         exact = changes(fit, X, y, offset, "exact")
-        with drawing() as plots:
-            drawn: NDArray[Any] = plots.solver_panels(
-                predicted,
-                exact,
-                row_labels=fit.row_labels,
-                names=names,
-                columns=columns,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw_panels(
+            "solver_panels",
+            predicted,
+            exact,
+            names=names,
+            columns=columns,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def removal_report(
         self,
@@ -228,18 +224,17 @@ class LossPictures(Pictures):
             if name in called and not np.isnan(change).all()
         }
         announce_missing(report.changes["exact"])
-        with drawing() as plots:
-            drawn: NDArray[Any] = plots.solver_panels(
-                known,
-                report.changes["exact"],
-                row_labels=report.labels,
-                names=names,
-                columns=columns,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw_panels(
+            "solver_panels",
+            known,
+            report.changes["exact"],
+            row_labels=report.labels,
+            names=names,
+            columns=columns,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
 
 def announce_missing(exact: FloatArray) -> None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.settings import entries, optional_text
 from influstat.input.validation import whole_number
-from influstat.statistics.pictures.base import drawing
 from influstat.statistics.pictures.residuals import MOST, ResidualPictures
 from influstat.statistics.pictures.slopes import SlopePictures
 
@@ -65,16 +64,11 @@ class PanelPictures(ResidualPictures, SlopePictures):
         ['residuals', 'quantiles', 'spread', 'leverage']
         """
         names, title = whole_number("names", names, at_least=0), optional_text("title", title)
-        (
-            whole_number("simulations", simulations, at_least=0, at_most=MOST),
-            whole_number("seed", seed, at_least=0),
-        )
-        self._columns(
-            "student_resid", "standard_resid_deviance"
-        )  # refuses, if it must, before a figure is made
-        with drawing() as plots:
-            axes: NDArray[Any] = plots.base.several_axes(ax, 4, columns=2, height=3.8, size=size)
-            plots.base.figure_title(axes, title)
+        # What is refused is refused before a figure is made.
+        whole_number("simulations", simulations, at_least=0, at_most=MOST)
+        whole_number("seed", seed, at_least=0)
+        self._columns("student_resid", "standard_resid_deviance")
+        axes = self._panels(4, columns=2, height=3.8, title=title, size=size, ax=ax)
         self.residuals(names=names, title="residuals", ax=axes[0])
         self.qq(simulations=simulations, seed=seed, names=names, title="quantiles", ax=axes[1])
         self.scale_location(names=names, title="spread", ax=axes[2])
@@ -138,9 +132,7 @@ class PanelPictures(ResidualPictures, SlopePictures):
         for one in chosen:
             self._measure(one)  # what is refused is refused before a figure is made
             self._limit("", rules)
-        with drawing() as plots:
-            axes: NDArray[Any] = plots.base.several_axes(ax, len(chosen), columns=1, height=2.2, size=size)
-            plots.base.figure_title(axes, title)
+        axes = self._panels(len(chosen), columns=1, height=2.2, title=title, size=size, ax=ax)
         for one, measure in zip(axes, chosen, strict=True):
             self.index(measure, rules=rules, names=names, ax=one)
             first, *notes = one.get_xlabel().split("\n")

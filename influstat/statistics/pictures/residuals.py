@@ -13,7 +13,7 @@ from influstat.losses.base import constant_second
 from influstat.risks.linear import require_linear
 from influstat.statistics.diagnostics import RESIDUALS
 from influstat.statistics.envelope import residual_quantiles
-from influstat.statistics.pictures.base import NAMES, Pictures, drawing, require_some
+from influstat.statistics.pictures.base import NAMES, Pictures, require_some
 from influstat.statistics.residuals import has_deviance
 
 if TYPE_CHECKING:
@@ -87,21 +87,19 @@ class ResidualPictures(Pictures):
         weighted = bool((risk.weights != 1.0).any())
         said = ("residual, weighted" if weighted else "residual") if plain else NAMES[kind]
         (values,) = self._columns(kind)
-        with drawing() as plots:
-            drawn: Axes = plots.residuals_against_fitted(
-                risk.linear_predictor(self._fit.theta),
-                values,
-                name=said,
-                fitted_name="fitted value" if constant_second(risk.loss) is not None else "linear predictor",
-                smooth=smooth,
-                limit=2.0 if kind in STANDARDISED else None,
-                row_labels=self._fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "residuals_against_fitted",
+            risk.linear_predictor(self._fit.theta),
+            values,
+            name=said,
+            fitted_name="fitted value" if constant_second(risk.loss) is not None else "linear predictor",
+            smooth=smooth,
+            limit=2.0 if kind in STANDARDISED else None,
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def scale_location(
         self,
@@ -153,20 +151,18 @@ class ResidualPictures(Pictures):
             risk = require_linear(self._fit.risk, "residuals")
         squared = constant_second(risk.loss) is not None
         (values,) = self._columns("standard_resid_deviance")
-        with drawing() as plots:
-            drawn: Axes = plots.residuals_against_fitted(
-                risk.linear_predictor(self._fit.theta),
-                np.sqrt(np.abs(values)),
-                name=f"root of |standardised {'' if squared else 'deviance '}residual|",
-                fitted_name="fitted value" if squared else "linear predictor",
-                smooth=smooth,
-                row_labels=self._fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "residuals_against_fitted",
+            risk.linear_predictor(self._fit.theta),
+            np.sqrt(np.abs(values)),
+            name=f"root of |standardised {'' if squared else 'deviance '}residual|",
+            fitted_name="fitted value" if squared else "linear predictor",
+            smooth=smooth,
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def qq(
         self,
@@ -232,17 +228,15 @@ class ResidualPictures(Pictures):
             found = residual_quantiles(self._fit, simulations=many, level=share, seed=seed)
         require_some(found.residuals)
         note = f"(band: {100.0 * share:g} % of {found.simulations} simulations; orange: outside)"
-        with drawing() as plots:
-            drawn: Axes = plots.residual_quantiles(
-                found.residuals,
-                found.quantiles,
-                envelope=found.envelope,
-                quantile_name=f"{found.distribution} quantile",
-                note="(no envelope)" if found.envelope is None else note,
-                row_labels=self._fit.row_labels,
-                names=names,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "residual_quantiles",
+            found.residuals,
+            found.quantiles,
+            envelope=found.envelope,
+            quantile_name=f"{found.distribution} quantile",
+            note="(no envelope)" if found.envelope is None else note,
+            names=names,
+            title=title,
+            size=size,
+            ax=ax,
+        )

@@ -13,7 +13,7 @@ from influstat.input.printing import as_drawn
 from influstat.input.settings import entries
 from influstat.input.validation import choice, whole_number
 from influstat.statistics.flags import RULES, rules_of
-from influstat.statistics.pictures.base import NAMES, P_VALUES, Pictures, drawing, require_some
+from influstat.statistics.pictures.base import NAMES, P_VALUES, Pictures, require_some
 from influstat.statistics.reporting import position_of
 
 if TYPE_CHECKING:
@@ -65,20 +65,18 @@ class RowPictures(Pictures):
         """
         names = whole_number("names", names, at_least=0)
         leverage, residual, distance = self._columns("hat_diag", "student_resid", "cooks_d")
-        with drawing() as plots:
-            drawn: Axes = plots.influence_bubble(
-                leverage,
-                residual,
-                distance,
-                row_labels=self._fit.row_labels,
-                names=names,
-                coefficients=float(np.nansum(leverage)),
-                limit=2.0,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "influence_bubble",
+            leverage,
+            residual,
+            distance,
+            names=names,
+            coefficients=float(np.nansum(leverage)),
+            limit=2.0,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def index(
         self,
@@ -134,20 +132,18 @@ class RowPictures(Pictures):
         names = whole_number("names", names, at_least=0)
         values, said, kind = self._measure(measure)
         limit, name = self._limit(kind, rules)
-        with drawing() as plots:
-            drawn: Axes = plots.influence_index(
-                values,
-                name=said,
-                row_labels=self._fit.row_labels,
-                names=names,
-                threshold=limit,
-                threshold_name=name,
-                origin=1.0 if kind == "cov_ratio" or kind in P_VALUES else 0.0,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "influence_index",
+            values,
+            name=said,
+            names=names,
+            threshold=limit,
+            threshold_name=name,
+            origin=1.0 if kind == "cov_ratio" or kind in P_VALUES else 0.0,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def dfbetas(
         self,
@@ -205,19 +201,17 @@ class RowPictures(Pictures):
         limit, name = self._limit("dfbetas", rules)
         table = self._diagnostics("dfbetas").to_numpy()
         require_some(table[:, chosen])
-        with drawing() as plots:
-            drawn: NDArray[Any] = plots.influence_panels(
-                {as_drawn(self._fit.names[k]): table[:, k] for k in chosen},
-                row_labels=self._fit.row_labels,
-                names=names,
-                threshold=limit,
-                threshold_name=name,
-                columns=columns,
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw_panels(
+            "influence_panels",
+            {as_drawn(self._fit.names[k]): table[:, k] for k in chosen},
+            names=names,
+            threshold=limit,
+            threshold_name=name,
+            columns=columns,
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def cooks_contours(
         self, *, names: int = 3, title: str | None = None, size: Any = None, ax: Axes | None = None
@@ -258,19 +252,17 @@ class RowPictures(Pictures):
         """
         names = whole_number("names", names, at_least=0)
         leverage, residual = self._columns("hat_diag", "standard_resid")
-        with drawing() as plots:
-            drawn: Axes = plots.leverage_contours(
-                leverage,
-                residual,
-                float(np.nansum(leverage)),
-                row_labels=self._fit.row_labels,
-                names=names,
-                residual_name=NAMES["standard_resid"],
-                title=title,
-                size=size,
-                ax=ax,
-            )
-        return drawn
+        return self._draw(
+            "leverage_contours",
+            leverage,
+            residual,
+            float(np.nansum(leverage)),
+            names=names,
+            residual_name=NAMES["standard_resid"],
+            title=title,
+            size=size,
+            ax=ax,
+        )
 
     def _limit(self, kind: str, rules: str | None) -> tuple[float | None, str | None]:
         """Return the threshold of a measure and its formula, None where there is no rule for it."""

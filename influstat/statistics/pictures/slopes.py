@@ -10,7 +10,6 @@ from influstat.input.settings import entries, flag, optional_text
 from influstat.input.validation import whole_number
 from influstat.risks.linear import require_linear
 from influstat.statistics.categorical import categoricals
-from influstat.statistics.pictures.base import drawing
 from influstat.statistics.pictures.columns import ColumnPictures
 from influstat.statistics.pictures.levels import LevelPictures
 from influstat.statistics.pictures.rows import RowPictures, require_few
@@ -70,7 +69,8 @@ class SlopePictures(RowPictures, ColumnPictures, LevelPictures):
         sloped = self._sloped()  # what is refused is refused before a figure is made
         chosen = self._coefficients(sloped if coefficients is None else coefficients)
         names = whole_number("names", names, at_least=0)
-        axes = self._panels(len(chosen), columns, title, size, ax)
+        beside, title = whole_number("columns", columns, at_least=1), optional_text("title", title)
+        axes = self._panels(len(chosen), columns=beside, height=3.2, title=title, size=size, ax=ax)
         for one, k in zip(axes, chosen, strict=True):
             self.added_variable(k, names=names, ax=one)
         return axes
@@ -127,7 +127,8 @@ class SlopePictures(RowPictures, ColumnPictures, LevelPictures):
         """
         smooth = flag("smooth", smooth)
         chosen, names = self._components(coefficients), whole_number("names", names, at_least=0)
-        axes = self._panels(len(chosen), columns, title, size, ax)
+        beside, title = whole_number("columns", columns, at_least=1), optional_text("title", title)
+        axes = self._panels(len(chosen), columns=beside, height=3.2, title=title, size=size, ax=ax)
         for one, panel in zip(axes, chosen, strict=True):
             if isinstance(panel, str):
                 self.levels(panel, names=names, ax=one)
@@ -156,11 +157,3 @@ class SlopePictures(RowPictures, ColumnPictures, LevelPictures):
             chosen = [one if of_table else position_of(fit, one, name) for name, one, of_table in asked]
         require_few([one if isinstance(one, str) else fit.names[one] for one in chosen])
         return chosen
-
-    def _panels(self, count: int, columns: Any, title: Any, size: Any, ax: Any) -> NDArray[Any]:
-        """Return the axes of a figure of panels."""
-        beside, title = whole_number("columns", columns, at_least=1), optional_text("title", title)
-        with drawing() as plots:
-            axes: NDArray[Any] = plots.base.several_axes(ax, count, columns=beside, height=3.2, size=size)
-            plots.base.figure_title(axes, title)
-        return axes
