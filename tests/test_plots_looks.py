@@ -142,9 +142,11 @@ def test_every_dashed_line_through_the_axes_has_a_name(name):
 
 
 TWO_LINES = {
-    "bubble": lambda far: plots.influence_bubble([0.1, 0.2, 0.3], [0.5, far, -1.0], [0.1, 9.0, 0.2]),
+    "bubble": lambda far: plots.influence_bubble(
+        [0.1, 0.2, 0.3], [0.5, far, -1.0], [0.1, 9.0, 0.2], limit=2.0
+    ),
     "fitted": lambda far: plots.residuals_against_fitted([1.0, 2.0, 3.0], [0.1, far, -1.0], limit=2.0),
-    "index": lambda far: plots.influence_index([0.5, far, -1.0], limit=0.4, limit_name="a rule"),
+    "index": lambda far: plots.influence_index([0.5, far, -1.0], threshold=0.4, threshold_name="a rule"),
 }
 
 
