@@ -12,7 +12,7 @@ from scipy import stats
 import influstat as ist
 from influstat.input.groups import one_by_one, read_groups
 from influstat.sets.budget import Budget
-from influstat.sets.cones.cover import Cover, largest_proven
+from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.significant import Significant
 from influstat.sets.cones.slopes import Slopes
 from influstat.sets.null_fit import null_fit
@@ -145,7 +145,7 @@ def test_cones_of_arrays_agree_with_sorting():
     largest = -np.sort(-np.maximum(x * y, 0.0))
     least = int(np.searchsorted(np.cumsum(largest), np.sum(x * y))) + 1
     rows = Slopes.of(x, np.empty((60, 0)), y, np.ones(60))
-    assert largest_proven(rows, 0, 60, FOREVER)[0] == least - 1
+    assert [bool(Cover(rows, k).proven(FOREVER).proven) for k in (least - 1, least)] == [True, False]
 
 
 def test_fractional_flips_are_said():

@@ -12,9 +12,8 @@ import numpy as np
 
 import influstat as ist
 from influstat.sets.budget import Budget
-from influstat.sets.cones.cover import largest_proven
-from influstat.sets.cones.slopes import Slopes
 from influstat.sets.null_fit import null_fit
+from influstat.sets.proofs.order import by_cones
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.rows import branch_and_bound
 from influstat.sets.proofs.sums import fewest
@@ -78,8 +77,8 @@ def of_cones(n: int) -> None:
     X, y, fit = drawn(n, 2)
     unit = least(lambda: np.linalg.lstsq(X, y, rcond=None), 20)
     null = null_fit(question(fit, *coefficient_of(fit, -1)).problem)
-    low, slopes = Quick(null).largest(), Slopes.at(null)
-    cones = least(lambda: largest_proven(slopes, low, n, Budget(60.0)))
+    low = Quick(null).largest()
+    cones = least(lambda: list(by_cones(null, low, n, Budget(60.0))))
     print(f"cones, n = {n}, one nuisance coefficient: {cones / unit:.0f} lstsq")
 
 
