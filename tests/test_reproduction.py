@@ -295,6 +295,7 @@ SINGLES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Convergence cycle detected")  # of QuantReg, on some processors
 @pytest.mark.parametrize("name", SINGLES)
 def test_the_rounding_of_single_precision_is_no_other_fit(name):
     rng = np.random.default_rng(0)
@@ -307,6 +308,37 @@ def test_the_rounding_of_single_precision_is_no_other_fit(name):
     inner.params = inner.params * np.float32(1.01)
     with pytest.raises(NotStationary):
         ist.from_statsmodels(inner, **options)
+
+
+FAR = {
+    "OLS": lambda y, X: sm.OLS(y, X).fit(),
+    "RLM": lambda y, X: sm.RLM(y, X).fit(),
+    "Gaussian": lambda y, X: sm.GLM(y, X).fit(),
+    "Gamma": lambda y, X: sm.GLM(np.exp(y), X, family=sm.families.Gamma(sm.families.links.Log())).fit(),
+    "Poisson": lambda y, X: sm.GLM(np.round(np.exp(y)), X, family=sm.families.Poisson()).fit(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")  # in float32
+@pytest.mark.parametrize("name", FAR)
+def test_columns_far_from_0_in_single_precision_are_counted_as_the_library_does(name):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=40)
+    X = np.column_stack([np.ones(40), x + 5000.0]).astype(np.float32)
+    results = FAR[name]((x + rng.normal(size=40)).astype(np.float32), X)
+    assert results.df_resid == 39  # the rank is 1 in float32
+    fit = ist.from_statsmodels(results, polish=True)
+    np.testing.assert_allclose(fit.theta[1], results.params[1], rtol=1e-3)
+    results._results.df_resid = 37
+    with pytest.raises(NotStationary, match="residual degrees of freedom"):
+        ist.from_statsmodels(results, polish=True)
+
+
+@pytest.mark.parametrize("slope", [2.0, 1e6])
+def test_a_perfect_quantile_regression_is_not_refused_for_rounding(slope):
+    x = np.arange(10.0)
+    results = sm.QuantReg(slope * x + 1.0, sm.add_constant(x)).fit()
+    np.testing.assert_allclose(ist.from_statsmodels(results, smoothing=0.1).theta, [1.0, slope])
 
 
 @pytest.mark.parametrize("polish", [False, True])

@@ -51,6 +51,12 @@ def said(get: Callable[[], Any]) -> float:
         return np.nan
 
 
+def rounding_of(results: Any) -> float:
+    """Return the relative rounding of the terms of a linear predictor in statsmodels' own precision."""
+    model = results.model
+    return SINGLE_ROUNDING if single(model.endog, model.exog, results.params) else ROUNDING
+
+
 def single(*values: Any) -> bool:
     """Tell whether what a library has computed with, or found, is float32 in part."""
     return any(np.asarray(value).dtype == np.float32 for value in values)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.quantity import ROUNDING, SUMS, Quantity, said
+from influstat.adapters.quantity import ROUNDING, SUMS, Quantity, rounding_of, said
 from influstat.adapters.reproduction_of_robust import of_quantile_regression, of_robust_regression
 from influstat.errors import NotStationary
 from influstat.input.validation import FloatArray
@@ -93,7 +93,7 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     allowed = _columns_counted(model, risk, theta)
     if total - theirs not in allowed:
         columns = float(np.shape(model.exog)[-1])
-        for rank in _ranks(np.asarray(model.exog, dtype=np.float64)):
+        for rank in _ranks(np.asarray(model.exog)):
             lost = columns - rank  # of each block of coefficients, MNLogit's one per class
             allowed = allowed | {rank} | {count - lost * max(1.0, count // columns) for count in allowed}
     nearest = min(allowed, key=lambda count: abs(total - count - theirs))
@@ -101,11 +101,19 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     yield Quantity(name, theirs, total - nearest, 1e-9 * max(total, 1.0), BY_HAND)
 
 
-def _ranks(X: FloatArray) -> set[float]:
-    """Return the ranks of X by the two rules of statsmodels: numpy's, of X and of its singular values."""
+def _ranks(X: Any) -> set[float]:
+    """Return the ranks of X by the two rules of statsmodels, numpy's of X and of its singular values.
+
+    Both are in the precision of X, in which columns far from 0 may depend on each other.
+
+    Returns
+    -------
+    set of float
+    """
     X = X.reshape(len(X), -1)
+    X = X if X.dtype == np.float32 else X.astype(np.float64)
     values = np.linalg.svd(X, compute_uv=False)
-    least = float(np.finfo(np.float64).eps) * values.max(initial=0.0)
+    least = np.finfo(X.dtype).eps * values.max(initial=0.0)
     return {float(np.sum(values > least * size)) for size in (max(X.shape), len(values))}
 
 
@@ -145,12 +153,14 @@ def _of_columns(results: Any, linear: LinearRisk) -> Quantity:
     return Quantity(name, float(u @ kept @ u), ours, room)
 
 
-def _rounding(linear: LinearRisk, theta: FloatArray, eta: FloatArray) -> float:
-    """Return what rounding in the linear predictors makes of the sum of losses."""
+def _rounding(results: Any, linear: LinearRisk, theta: FloatArray, eta: FloatArray) -> float:
+    """Return what rounding of the linear predictors, and of each loss there, makes of the sum of losses."""
     spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset) + np.abs(linear.y)
-    step = ROUNDING * spread
-    first, second = linear.loss.first(linear.y, eta), linear.loss.second(linear.y, eta)
-    return float(np.nansum(linear.weights * (np.abs(first) * step + np.abs(second) * step**2)))
+    unit = rounding_of(results)
+    step = unit * spread
+    value, first, second = (getattr(linear.loss, of)(linear.y, eta) for of in ("value", "first", "second"))
+    each = np.abs(first) * step + np.abs(second) * step**2 + unit * np.abs(value)
+    return float(np.nansum(linear.weights * each))
 
 
 def _of_least_squares(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Quantity]:
@@ -158,7 +168,7 @@ def _of_least_squares(results: Any, linear: LinearRisk, theta: FloatArray) -> It
     eta, model = linear.linear_predictor(theta), results.model
     n = float(linear.shape[0])
     squares = float(linear.weights @ linear.loss.value(linear.y, eta))
-    rounding = _rounding(linear, theta, eta)
+    rounding = _rounding(results, linear, theta, eta)
     freedom = said(lambda: results.df_resid)
     if not freedom > 0 or not squares > 0:
         freedom = squares = np.nan
@@ -186,7 +196,7 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
     """Yield scale, deviance, log-likelihood and the deviance at which the iterations ended."""
     model, eta = results.model, linear.linear_predictor(theta)
     n, scale = np.shape(model.endog)[0], said(lambda: results.scale)
-    unit, rounding = scale if scale > 0 else 1.0, _rounding(linear, theta, eta)
+    unit, rounding = scale if scale > 0 else 1.0, _rounding(results, linear, theta, eta)
     deviance = np.nan
     if has_deviance(linear.loss):
         deviance = float(linear.weights @ unit_deviance(linear, eta))
@@ -252,7 +262,7 @@ def _of_discrete(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterato
     if type(results.model).__name__ in ("Logit", "Probit") and not np.isin(linear.y, (0.0, 1.0)).all():
         ours = np.nan  # of proportions the library has another one
     penalty = linear.penalty.value(theta)
-    yield from _of_likelihood(results, linear, ours, penalty, rounding=_rounding(linear, theta, eta))
+    yield from _of_likelihood(results, linear, ours, penalty, rounding=_rounding(results, linear, theta, eta))
 
 
 def _of_likelihood(
