@@ -273,6 +273,28 @@ CLOSED = {
 }
 
 
+ITERATED = {
+    "GLM": lambda y, X: sm.GLM(y, X, family=sm.families.Poisson()).fit(),
+    "Poisson": lambda y, X: sm.Poisson(y, X, offset=np.zeros(len(y)) + 0.1).fit(disp=0),
+}
+
+
+@pytest.mark.parametrize("name", ITERATED)
+def test_polishing_does_not_hide_another_offset_or_other_coefficients(name):
+    rng = np.random.default_rng(2)
+    y, X = rng.poisson(3.0, 60), sm.add_constant(rng.normal(size=(60, 1)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        moved = ITERATED[name](y, X)._results
+        moved.model.offset = np.full(60, 0.4)  # the intercept would make up for it
+        with pytest.raises(NotStationary, match="at which its iterations ended"):
+            ist.from_statsmodels(moved, polish=True)
+        other = ITERATED[name](y, X)._results
+        other.params = other.params * 1.02
+        with pytest.raises(NotStationary, match="at which its iterations ended"):
+            ist.from_statsmodels(other, polish=True)
+
+
 @pytest.mark.parametrize("name", CLOSED)
 def test_polishing_does_not_hide_a_small_change_of_one_target_of_a_closed_form(name):
     rng = np.random.default_rng(4)

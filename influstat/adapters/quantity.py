@@ -26,6 +26,8 @@ class Quantity:
         Theirs, ours, and the difference that rounding and the fit's last iteration explain.
     cause : str
         What makes them differ, as a sentence without its end.
+    kept : bool
+        Whether theirs has been kept since the fit ended, at the coefficients of then.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Quantity:
     ours: float
     room: float
     cause: str = CHANGED
+    kept: bool = False
 
     @property
     def same(self) -> bool:

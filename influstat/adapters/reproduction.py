@@ -47,8 +47,8 @@ def require_reproduced(results: Any, risk: Any, thetas: Sequence[FloatArray]) ->
         A number differs; the message has its name, theirs, ours and the likely cause.
     """
     for candidates in zip(*(_quantities(results, risk, theta) for theta in thetas), strict=True):
-        if not any(quantity.same for quantity in candidates):
-            first = candidates[0]
+        first = candidates[0]
+        if not (first.same if first.kept else any(quantity.same for quantity in candidates)):
             raise NotStationary(
                 "results",
                 f"say the {first.name} that its own data and coefficients give",
@@ -217,13 +217,13 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
     yield Quantity("log-likelihood (llf)", said(lambda: results.llf), ours, allowed)
     if not estimated and type(model.family).__name__ != "Gaussian":  # whose loglike has another scale
         ended = -n * said(lambda: results.mle_retvals["fopt"])
-        yield Quantity("log-likelihood at which its iterations ended", ended, ours, allowed)
+        yield Quantity("log-likelihood at which its iterations ended", ended, ours, allowed, kept=True)
     if finished:
         ended = said(lambda: results.fit_history["deviance"][-1])
         if str(getattr(results, "method", "")).upper() == "IRLS":
             ended *= unit  # that history is in units of the scale
         wide = room + SCALE * abs(deviance) if estimated else room
-        yield Quantity("deviance at which its iterations ended", ended, deviance, wide)
+        yield Quantity("deviance at which its iterations ended", ended, deviance, wide, kept=True)
 
 
 def _profiled_scale(model: Any, mean: FloatArray, scale: float) -> float:
@@ -281,4 +281,5 @@ def _of_likelihood(
         ended,
         penalty - ours,
         room + SUMS * abs(penalty),
+        kept=True,
     )
