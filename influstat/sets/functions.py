@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,9 +104,7 @@ def function_breakdown(
     total = len(free)
     most = total - 1 if largest is None else min(largest, total - 1)
 
-    def limit_without(units: NDArray[np.intp]) -> float:
-        return asked.sign * (_refitted(asked, units, evaluate) - at)
-
+    limit_without = partial(_above, asked, evaluate, at)
     towards = -asked.sign * asked.units.sums(effects)
     called = f"breakdown of {name}"
     bracketing = Bracketing(None, None, NOT_DERIVED, limit_without, towards, free, most, budget, called)
@@ -146,6 +145,11 @@ def function_breakdown(
         effects=Counts(towards, None),
         limit_without=limit_without,
     )
+
+
+def _above(asked: Question, evaluate: Callable[..., float], at: float, units: NDArray[np.intp]) -> float:
+    """Return how far q without the units is above `at`, turned by the sign of the question."""
+    return asked.sign * (_refitted(asked, units, evaluate) - at)
 
 
 def _refitted(asked: Question, units: NDArray[np.intp], evaluate: Callable[..., float]) -> float:

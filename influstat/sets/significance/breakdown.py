@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -111,9 +112,7 @@ def significance_breakdown(
     limit = Limit(upper, float(np.sign(limits[int(upper)])))
     conclusion, unproven = _conclusion(asked, judge, limit, opposite)
 
-    def limit_without(units: NDArray[np.intp]) -> float:
-        return limit.turned(judge.limits(asked.units.take(units).members, position))
-
+    limit_without = partial(_limit_without, asked, judge, limit, position)
     free = np.flatnonzero(asked.units.sums(fit.risk.weights) > 0.0)
     total = len(free)
     most = total - 1 if largest is None else min(largest, total - 1)
@@ -155,6 +154,13 @@ def significance_breakdown(
         effects=Counts(zero if effects is None else effects, None),
         limit_without=limit_without,
     )
+
+
+def _limit_without(
+    asked: Question, judge: Judge, limit: Limit, position: int, units: NDArray[np.intp]
+) -> float:
+    """Return the limit without the units, turned so that it falls to 0."""
+    return limit.turned(judge.limits(asked.units.take(units).members, position))
 
 
 def _event(asked: Question, limit: Limit, opposite: bool) -> str:

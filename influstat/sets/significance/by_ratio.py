@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,8 +67,11 @@ class RatioJudge:
 
     def reference(self, parameters: int) -> Reference:
         """Return the quantile of t to which n log(RSS0 / RSS) with crit amounts."""
-        p, critical = parameters, self.critical
-        return Reference(lambda freedom: float(np.sqrt(freedom * np.expm1(critical / (freedom + p)))), p)
+        return Reference(partial(_as_quantile, parameters, self.critical), parameters)
+
+
+def _as_quantile(parameters: int, critical: float, freedom: float) -> float:
+    return float(np.sqrt(freedom * np.expm1(critical / (freedom + parameters))))
 
 
 def ratio_breakdown(
@@ -113,7 +116,7 @@ def ratio_breakdown(
         )  # fmt: skip
     holds = not opposite and side == asked.sign
     conclusion = _conclusion(judge, problem, ratio, holds, opposite)
-    limit_without = _limits(asked, judge, at, side)
+    limit_without = partial(_limit_without, asked, judge, at, side)
     free = np.flatnonzero(asked.units.sums(fit.risk.weights) > 0.0)
     total = len(free)
     most = total - 1 if largest is None else min(largest, total - 1)
@@ -184,21 +187,17 @@ def _conclusion(judge: RatioJudge, problem: Problem, ratio: Ratio, holds: bool, 
     return RatioLose(ratio) if holds else RatioGain(ratio)
 
 
-def _limits(
-    asked: Question, judge: RatioJudge, at: float, side: float
-) -> Callable[[NDArray[np.intp]], float]:
-    """Return what says how far the root is on its side without units, both models refitted."""
+def _limit_without(
+    asked: Question, judge: RatioJudge, at: float, side: float, units: NDArray[np.intp]
+) -> float:
+    """Return how far the root is on its side without units, both models refitted; nan where not known."""
     problem = asked.problem
     assert problem is not None
-
-    def limit_without(units: NDArray[np.intp]) -> float:
-        removed = np.zeros(len(problem.units), dtype=np.bool_)
-        removed[units] = True
-        try:
-            null = null_fit(problem, removed=removed)
-            found = asked.sign * judge.root(null, judge.ratio())
-        except InflustatError:
-            return np.nan
-        return side * (found - at) if identified(null) else np.nan
-
-    return limit_without
+    removed = np.zeros(len(problem.units), dtype=np.bool_)
+    removed[units] = True
+    try:
+        null = null_fit(problem, removed=removed)
+        found = asked.sign * judge.root(null, judge.ratio())
+    except InflustatError:
+        return np.nan
+    return side * (found - at) if identified(null) else np.nan
