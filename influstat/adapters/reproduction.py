@@ -158,7 +158,7 @@ def _rounding(results: Any, linear: LinearRisk, theta: FloatArray, eta: FloatArr
     spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset) + np.abs(linear.y)
     unit = rounding_of(results)
     step = unit * spread
-    value, first, second = (getattr(linear.loss, of)(linear.y, eta) for of in ("value", "first", "second"))
+    first, second, value = linear.slopes(theta), linear.curvatures(theta), linear.loss.value(linear.y, eta)
     each = np.abs(first) * step + np.abs(second) * step**2 + unit * np.abs(value)
     return float(np.nansum(linear.weights * each))
 

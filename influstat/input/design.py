@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk, ssyrk
+from scipy.linalg.blas import dsyrk
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import own_labels
@@ -32,6 +32,7 @@ from influstat.input.validation import (
 )
 
 SINGLE_ROWS = 2048  # whose products are added in float32
+LONG_ROWS = 2048  # of a product whose other side is wide: the BLAS packs that anew for each block
 BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and its scaled copy stay in cache
 
 
@@ -160,16 +161,20 @@ class Design:
             rows = slice(start, min(start + step, n))
             yield rows, self.rows(rows)
 
-    def passing_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield the same in one array, which the next block overwrites: memory is asked for once."""
-        if not (self.sparse or self.intercept) and self._data.dtype == np.float64:
-            yield from self.dense_blocks()  # the rows themselves
-            return
+    def passing_blocks(self, views: int = 1) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield the same in one array, which the next block overwrites: memory is asked for once.
+
+        Blocks that are views of the data have at least `views` rows.
+        """
         n, p = self.shape
-        step = max(1, BLOCK_ENTRIES // (2 * p))
-        held = np.empty((min(step, n), p))
+        plain = not (self.sparse or self.intercept) and self._data.dtype == np.float64
+        step = max(views if plain else 1, BLOCK_ENTRIES // (2 * p))
+        held = np.empty((0 if plain else min(step, n), p))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
+            if plain:
+                yield rows, self.rows(rows)
+                continue
             block = held[: rows.stop - start]
             if self.sparse:
                 block[:] = self._data[rows].toarray()
@@ -202,7 +207,7 @@ class Design:
         if self.sparse:
             result[:] = self._data @ coefficients
             return result
-        for rows, block in self.passing_blocks():
+        for rows, block in self.passing_blocks(LONG_ROWS):
             np.matmul(block, coefficients, out=result[rows])
         return result
 
@@ -259,9 +264,7 @@ class Design:
             part = scaled[: rows.stop - start]
             for place, block in self.take(rows).blocks():
                 np.multiply(block, root[rows][place, None], out=part[place], casting="same_kind")
-            result += ssyrk(1.0, part.T)
-        for j in range(p):
-            result[j + 1 :, j] = result[j, j + 1 :]
+            result += part.T @ part
         return result
 
     def _upper_gram(self, row_weights: FloatArray) -> FloatArray:

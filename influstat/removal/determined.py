@@ -98,8 +98,7 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
             except NoMinimiser:
                 part = _without_flight(part, theta)
                 continue
-            lost = [risk.names[j] for j in np.flatnonzero(~found.determined)]
-            return PartialRefit(theta + found.lift(u), found, _reason(rows, lost))
+            return PartialRefit(theta + found.lift(u), found, _reason(rows, risk.names, found.determined))
     except InflustatError:
         pass
     return None
@@ -124,7 +123,10 @@ def _without_flight(risk: LinearRisk, theta: FloatArray) -> LinearRisk | None:
     return risk.moved(replace(risk.rows, weights=weights), risk.penalty)
 
 
-def _reason(rows: Indices, lost: list[str]) -> str:
+def _reason(rows: Indices, names: tuple[str, ...], determined: NDArray[np.bool_]) -> str:
+    lost = [name for name, known in zip(names, determined, strict=True) if not known]
     shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
     what = "this row" if len(rows) == 1 else f"these {len(rows)} rows"
-    return f"Without {what}: {shown or 'some combination of coefficients'} is not determined; the others are."
+    verb = "are" if len(lost) > 1 else "is"
+    rest = "; the others are" if 0 < len(lost) < len(names) else ""
+    return f"Without {what}: {shown or 'some combination of coefficients'} {verb} not determined{rest}."
