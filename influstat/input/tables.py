@@ -14,8 +14,13 @@ from influstat.errors import InvalidType, MissingDependency
 
 
 def is_foreign(value: Any) -> bool:
-    """Tell whether `value` is a table or series that speaks Arrow's interface, and not of pandas."""
-    return hasattr(value, "__arrow_c_stream__") and not hasattr(value, "iloc")
+    """Tell whether `value` is a table or series that speaks Arrow's interface, and not of pandas; or lazy."""
+    return (hasattr(value, "__arrow_c_stream__") and not hasattr(value, "iloc")) or is_lazy(value)
+
+
+def is_lazy(value: Any) -> bool:
+    """Tell whether `value` is a table of polars that is not collected yet."""
+    return hasattr(value, "collect_schema") and hasattr(value, "collect")
 
 
 def as_pandas(argument: str, table: Any) -> Any:

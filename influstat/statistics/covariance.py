@@ -55,6 +55,7 @@ from influstat.statistics.sandwich import (
     count,
     lost_coefficients,
     middle,
+    require_freedom,
     rows_at_one,
 )
 from influstat.statistics.setting import (
@@ -225,6 +226,7 @@ def _huber(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     risk = require_linear(fit.risk, f"the covariance {setting.kind}")
     eta, counts, p = risk.linear_predictor(fit.theta), setting.counts, len(fit.theta)
     total = float(counts.sum())
+    require_freedom(setting.kind, total, p, "HC0")
     first, second = risk.loss.first(risk.y, eta), risk.loss.second(risk.y, eta)
     mean = float(counts @ second) / total
     spread = float(counts @ (second - mean) ** 2) / total
