@@ -157,3 +157,14 @@ def test_copies_of_their_own_have_no_place_in_time(covariance):
     assert len(caught) == 1
     truth = ist.from_statsmodels(plain, drop="copy").inference().table.standard_errors
     np.testing.assert_allclose(found, truth, rtol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["HC0", "HAC", "CR2"])
+def test_as_many_coefficients_as_rows_leave_no_covariance_of_residuals(kind):
+    settings = {"HAC": {"lags": 1}, "CR2": {"groups": [0, 1, 2]}}.get(kind, {})
+    fit = ist.Ridge(lam=0.0).fit([[1.0, 1, 1], [1, 2, 4], [1, 4, 1]], [1.0, 2, 5])
+    with pytest.warns(DoubtfulResult, match="is 0 up to rounding for all 3 coefficients: .* the 3 rows"):
+        found = fit.covariance(kind, **settings)
+    np.testing.assert_allclose(found, 0.0, atol=1e-12)
+    fit.covariance(kind, **settings)  # it has been said
+    ist.Ridge(lam=1.0).fit([[1.0, 1, 1], [1, 2, 4], [1, 4, 1]], [1.0, 2, 5]).covariance(kind, **settings)

@@ -1,8 +1,12 @@
 """Guards of the proof on entry, each with what only it catches."""
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
 from scipy.optimize import brentq
 from sklearn.linear_model import LinearRegression, Ridge
 
@@ -109,3 +113,23 @@ def test_coordinates_are_changed_until_no_step_is_left(seed, strength):
     for width in (0.1, 0.01):
         risk = ist.LinearRisk(ist.PseudoHuberLoss(width), X, y, penalty=ist.L2(strength))
         assert remaining_step(risk, ist.Fit.minimise(risk).theta) <= 1e-6
+
+
+CELLS = pd.DataFrame({"a": [0, 0, 0, 1, 1, 1], "b": [0, 1, 2, 0, 1, 2], "n": [21, 14, 30, 17, 25, 9]})
+SATURATED = {
+    "two by three": lambda: smf.glm("n ~ C(a) * C(b)", CELLS, family=sm.families.Poisson()).fit(),
+    "of counts": lambda: smf.poisson("n ~ C(a) * C(b)", CELLS).fit(disp=0),
+    "of shares": lambda: smf.glm("n + I(60 - n) ~ C(a) * C(b)", CELLS, family=sm.families.Binomial()).fit(),
+    "perfect": lambda: smf.glm("np.exp(a + 0.3 * b) ~ a + b", CELLS, family=sm.families.Poisson()).fit(),
+}
+
+
+@pytest.mark.parametrize("polish", [False, True])
+@pytest.mark.parametrize("name", SATURATED)
+def test_a_table_without_residuals_is_at_its_minimum(name, polish):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of statsmodels: "perfect separation or prediction"
+        results = SATURATED[name]()
+    fit = ist.from_statsmodels(results, polish=polish)  # what its rows do is rounding, and no measure
+    found = fit.inference().to_frame().standard_errors
+    np.testing.assert_allclose(found, results.bse, rtol=1e-5)  # theirs are of the means before the last step

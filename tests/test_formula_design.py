@@ -58,7 +58,7 @@ def test_a_glm_and_a_likelihood_model_take_them_too(crime):
     ("change", "sentence"),
     [
         (lambda t: t.drop(columns="poverty"), "X must hold the variables of the formula"),
-        (lambda t: t.assign(high="maybe"), "X must hold the variables of the formula"),
+        (lambda t: t.assign(high="maybe"), "X must be a table on which the formula .* value 'maybe'"),
         (lambda t: t.assign(poverty=np.nan), "X must be finite"),
     ],
 )

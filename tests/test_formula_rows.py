@@ -9,6 +9,7 @@ from scipy.stats import poisson
 from statsmodels.gam.api import BSplines, GLMGam
 
 import influstat as ist
+from influstat.adapters.statsmodels.formula_parts import variables_in
 from influstat.errors import InvalidArgument
 from tests.tolerance import CLOSED_FORM, TWO_FITS
 
@@ -57,6 +58,42 @@ def test_trials_are_proportions_of_the_table():
         fit.loss(fit.risk.design.rows(slice(None)), table.died)
 
 
+def arrays(make):
+    return make(COUNTS.y.to_numpy(), sm.add_constant(COUNTS.x.to_numpy()), COUNTS.n.to_numpy())
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        arrays(lambda y, X, n: sm.GLM(y, X, family=POISSON, exposure=n).fit()),
+        arrays(lambda y, X, n: sm.GLM(y, X, family=POISSON, offset=np.log(n)).fit()),
+        arrays(lambda y, X, n: sm.Poisson(y, X, exposure=n).fit(disp=0, method="newton")),
+        arrays(lambda y, X, n: sm.Poisson(y, X, exposure=n).fit_regularized(disp=0, alpha=0.1)),
+        arrays(lambda y, X, n: sm.NegativeBinomial(y * [1, 9, 1, 0, 1, 5], X, exposure=n).fit(disp=0)),
+    ],
+    ids=["GLM exposure", "GLM offset", "Poisson", "Poisson, L1", "NegativeBinomial"],
+)
+def test_models_of_arrays_demand_the_offset_of_new_rows(results):
+    fit = ist.from_statsmodels(results, polish=True)
+    new, y, offset = sm.add_constant(COUNTS.x.to_numpy())[[4, 0]], COUNTS.y[[4, 0]], np.log(COUNTS.n[[4, 0]])
+    removal = fit.leave_one_out(rows=[0])
+    for ask in (
+        fit.predict,
+        lambda X, **given: fit.loss(X, y, **given),
+        lambda X, **given: fit.influence().on_loss(X, y, **given),
+        lambda X, **given: fit.influence().on_prediction(X, kind="mean", **given),
+        lambda X, **given: removal.loss_change(X, y, **given),
+        removal.prediction_change,
+        lambda X, **given: fit.removal_report(X[:1], y[:1], **{k: v[:1] for k, v in given.items()}),
+    ):
+        with pytest.raises(InvalidArgument, match="^offset must be given for new rows .* is left out. "):
+            ask(new)
+        ask(new, offset=offset.to_numpy())
+    given = np.asarray(results.predict())[[4, 0]]
+    found = fit.predict(new, kind="mean", offset=offset.to_numpy())
+    np.testing.assert_allclose(found, given, rtol=1e-3)  # polished
+
+
 def test_a_left_side_that_transforms_is_evaluated():
     results = smf.ols("np.log(y) ~ x", COUNTS).fit()
     fit = ist.from_statsmodels(results)
@@ -72,7 +109,7 @@ def test_a_left_side_that_transforms_is_evaluated():
 
 def test_the_sentence_of_patsy_is_told():
     fit = ist.from_statsmodels(smf.ols("y ~ C(g)", COUNTS.assign(g=list("aabbab"))).fit())
-    with pytest.raises(InvalidArgument, match="name 'g' is not defined"):
+    with pytest.raises(InvalidArgument, match="lacks 'g' .name 'g' is not defined"):
         fit.predict(COUNTS)
     with pytest.raises(InvalidArgument, match="value 'z' does not match any of the expected levels"):
         fit.predict(COUNTS.assign(g="z"))
@@ -199,3 +236,38 @@ def test_a_dict_of_columns_is_a_table_and_one_row_alone_is_asked_for_as_one():
     np.testing.assert_allclose(fit.predict(COUNTS.iloc[0].to_frame().T), expected[:1])  # the remedy
     with pytest.raises(InvalidArgument, match="have each column once, but it has 'x' more than once"):
         fit.predict(pd.concat([COUNTS, COUNTS[["x"]]], axis=1))
+
+
+x = np.arange(3.0)  # what patsy would take where a table has no x
+
+
+def test_a_variable_that_the_table_lacks_is_not_taken_from_elsewhere():
+    fit = ist.from_statsmodels(smf.ols("np.log(y) ~ x", COUNTS).fit())
+    with pytest.raises(InvalidArgument, match="^X must hold the variables .* lacks 'x'"):
+        fit.predict(COUNTS[["n"]].head(3))
+    inverse = ist.from_statsmodels(smf.ols("np.exp(x) ~ n", COUNTS).fit())
+    with pytest.raises(InvalidArgument, match="^y must be in the table X .*name 'x' is not defined"):
+        inverse.loss(COUNTS[["n"]].head(3))
+
+
+def test_names_of_variables_are_told_from_words_in_quotation_marks_and_keywords():
+    names = ["df", "a", "x", "b", "two words", "log"]
+    text = "bs(x, df=4) + C(g, Treatment(reference='b')) + np.log(x) + Q('two words') + I(a == 2)"
+    assert variables_in(text, COUNTS.reindex(columns=names)) == ["a", "x", "two words"]
+
+
+@pytest.mark.parametrize("column", ["sick", "told"])
+def test_targets_that_are_no_numbers_are_coded_as_in_the_model(column):
+    table = COUNTS.assign(sick=[True, False, False, True, False, True])
+    table["told"] = np.where(table.sick, "yes", "no")  # statsmodels fits the share of "no"
+    fit = ist.from_statsmodels(smf.glm(f"{column} ~ x", table, family=sm.families.Binomial()).fit(tol=1e-12))
+    healthy = fit.predict(table, kind="mean")
+    expected = -np.log(np.where(table.sick, 1.0 - healthy, healthy))
+    for y in (None, table[column], table[column].tolist()):
+        np.testing.assert_allclose(fit.loss(table, y), expected, rtol=CLOSED_FORM)
+
+
+def test_values_that_a_term_does_not_take_are_not_called_missing_variables():
+    fit = ist.from_statsmodels(smf.ols("y ~ bs(n, df=4)", COUNTS).fit())
+    with pytest.raises(InvalidArgument, match="^X must be a table on which .* outermost knots"):
+        fit.predict(COUNTS.assign(n=999.0))

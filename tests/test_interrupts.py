@@ -108,6 +108,16 @@ RESULTS = {
     "CrossValidation": ist.cross_validate,
     "Inference": lambda fit: fit.inference(),
     "InferenceTable": lambda fit: fit.inference().leave_one_out(),
+    "breakdown": lambda fit: fit.breakdown(0),
+    "breakdown of significance": lambda fit: fit.inference().breakdown(0, budget_seconds=0.1),
+    "breakdown of a ratio": lambda fit: (
+        ist.Ridge(lam=0.0)
+        .fit(X, LABELS)
+        .inference()
+        .breakdown(0, test="likelihood ratio", budget_seconds=0.1)
+    ),
+    "breakdown of a functional": lambda fit: ist.odds_ratio(fit).breakdown(0, at=1.0, budget_seconds=0.1),
+    "summary": lambda fit: fit.summary(),
     "functional": lambda fit: ist.functional(fit, squares),
     "contrast": lambda fit: ist.contrast(fit, [1.0, -1.0]),
     "predicted_mean": lambda fit: ist.predicted_mean(fit, X[:2]),

@@ -273,6 +273,28 @@ CLOSED = {
 }
 
 
+ITERATED = {
+    "GLM": lambda y, X: sm.GLM(y, X, family=sm.families.Poisson()).fit(),
+    "Poisson": lambda y, X: sm.Poisson(y, X, offset=np.zeros(len(y)) + 0.1).fit(disp=0),
+}
+
+
+@pytest.mark.parametrize("name", ITERATED)
+def test_polishing_does_not_hide_another_offset_or_other_coefficients(name):
+    rng = np.random.default_rng(2)
+    y, X = rng.poisson(3.0, 60), sm.add_constant(rng.normal(size=(60, 1)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        moved = ITERATED[name](y, X)._results
+        moved.model.offset = np.full(60, 0.4)  # the intercept would make up for it
+        with pytest.raises(NotStationary, match="at which its iterations ended"):
+            ist.from_statsmodels(moved, polish=True)
+        other = ITERATED[name](y, X)._results
+        other.params = other.params * 1.02
+        with pytest.raises(NotStationary, match="at which its iterations ended"):
+            ist.from_statsmodels(other, polish=True)
+
+
 @pytest.mark.parametrize("name", CLOSED)
 def test_polishing_does_not_hide_a_small_change_of_one_target_of_a_closed_form(name):
     rng = np.random.default_rng(4)
@@ -308,6 +330,37 @@ def test_the_rounding_of_single_precision_is_no_other_fit(name):
     inner.params = inner.params * np.float32(1.01)
     with pytest.raises(NotStationary):
         ist.from_statsmodels(inner, **options)
+
+
+FAR = {
+    "OLS": lambda y, X: sm.OLS(y, X).fit(),
+    "RLM": lambda y, X: sm.RLM(y, X).fit(),
+    "Gaussian": lambda y, X: sm.GLM(y, X).fit(),
+    "Gamma": lambda y, X: sm.GLM(np.exp(y), X, family=sm.families.Gamma(sm.families.links.Log())).fit(),
+    "Poisson": lambda y, X: sm.GLM(np.round(np.exp(y)), X, family=sm.families.Poisson()).fit(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")  # in float32
+@pytest.mark.parametrize("name", FAR)
+def test_columns_far_from_0_in_single_precision_are_counted_as_the_library_does(name):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=40)
+    X = np.column_stack([np.ones(40), x + 5000.0]).astype(np.float32)
+    results = FAR[name]((x + rng.normal(size=40)).astype(np.float32), X)
+    assert results.df_resid == 39  # the rank is 1 in float32
+    fit = ist.from_statsmodels(results, polish=True)
+    np.testing.assert_allclose(fit.theta[1], results.params[1], rtol=1e-3)
+    results._results.df_resid = 37
+    with pytest.raises(NotStationary, match="residual degrees of freedom"):
+        ist.from_statsmodels(results, polish=True)
+
+
+@pytest.mark.parametrize("slope", [2.0, 1e6])
+def test_a_perfect_quantile_regression_is_not_refused_for_rounding(slope):
+    x = np.arange(10.0)
+    results = sm.QuantReg(slope * x + 1.0, sm.add_constant(x)).fit()
+    np.testing.assert_allclose(ist.from_statsmodels(results, smoothing=0.1).theta, [1.0, slope])
 
 
 @pytest.mark.parametrize("polish", [False, True])

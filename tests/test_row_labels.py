@@ -1,5 +1,7 @@
 """What belongs to rows: pandas objects by label, arrays by position, whatever argument takes them."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +31,7 @@ FITS = {
     "Pipeline": ist.from_sklearn(PIPELINE, X, Y, polish=True),
 }
 GROUPS = pd.Series(np.arange(N) // 3, index=INDEX)
+MASK = pd.Series(np.isin(np.arange(N), [2, 5]), index=INDEX)
 # Every question that takes something per row, of the fit or of new rows: argument, values, question.
 QUESTIONS = {
     "leave_groups_out": ("groups", GROUPS, lambda f, g: f.leave_groups_out(g).theta),
@@ -111,12 +114,34 @@ def test_groups_by_name_of_a_column_after_a_dropped_row():
         INDEX[[2, 5]],
         np.isin(np.arange(N), [2, 5]),
         range(2, 6, 3),
+        {2, 5},
+        {"row 2": 0, "row 5": 0}.keys(),
+        MASK[::-1],
+        MASK[::-1].astype("boolean"),
+        MASK[::-1].to_frame(),
     ],
-    ids=["positions", "array", "labels", "index", "mask", "range"],
+    ids=[
+        *("positions", "array", "labels", "index", "mask", "range", "set", "keys"),
+        *("shuffled", "nullable", "frame"),
+    ],
 )
 def test_rows_come_in_many_ways(rows):
     assert FITS["own"].leave_one_out(rows=rows).rows.tolist() == [2, 5]
     assert FITS["own"].leave_groups_out({"two": rows, "other": [1]}).groups[0].tolist() == [2, 5]
+
+
+def test_a_missing_entry_of_a_mask_is_no_label():
+    mask = MASK.astype("boolean")
+    mask.iloc[3] = pd.NA
+    with pytest.raises(InvalidArgument, match="^rows must have no missing entries .* at row 3.*fillna"):
+        FITS["own"].leave_one_out(rows=mask)
+
+
+def test_days_name_rows_that_are_called_by_times():
+    days = pd.date_range("2020-01-01", periods=N)
+    fit = ist.Ridge().fit(X.set_axis(days), Y.to_numpy())
+    for rows in ([date(2020, 1, 4)], date(2020, 1, 4), ["2020-01-04"], days[3]):
+        assert fit.leave_one_out(rows=rows).rows.tolist() == [3]
 
 
 def test_numbers_that_are_labels_or_positions_are_refused():

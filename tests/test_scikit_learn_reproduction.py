@@ -8,18 +8,22 @@ import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import (
     BayesianRidge,
+    ElasticNet,
     ElasticNetCV,
+    Lasso,
     LassoCV,
     LassoLars,
     LassoLarsCV,
     LassoLarsIC,
     LinearRegression,
     LogisticRegression,
+    LogisticRegressionCV,
     Ridge,
     RidgeClassifierCV,
     RidgeCV,
     SGDRegressor,
 )
+from sklearn.model_selection import KFold
 from sklearn.svm import SVC
 
 import influstat as ist
@@ -42,6 +46,21 @@ KEPT = {  # the estimator, what it has kept, and what it is called
     "LassoCV": (LassoCV(**TIGHT), "alphas_", "largest alpha"),
     "LassoCV, positive": (LassoCV(positive=True, **TIGHT), "alphas_", "largest alpha"),
     "ElasticNetCV": (ElasticNetCV(l1_ratio=[0.4, 0.9], **TIGHT), "alphas_", "largest alpha"),
+    "LassoCV, errors": (LassoCV(alphas=[500.0, 0.05], **TIGHT), "mse_path_", "errors of its folds"),
+    "LassoCV, gap": (LassoCV(**TIGHT), "dual_gap_", "duality gap"),
+    "ElasticNetCV, errors": (
+        ElasticNetCV(l1_ratio=[0.9, 0.4], cv=KFold(4, shuffle=True, random_state=3), **TIGHT),
+        "mse_path_",
+        "errors of its folds",
+    ),
+    "Lasso": (Lasso(0.05, **TIGHT), "dual_gap_", "duality gap"),
+    "Lasso, positive": (Lasso(0.05, positive=True, **TIGHT), "dual_gap_", "duality gap"),
+    "ElasticNet": (ElasticNet(0.05, l1_ratio=0.3, **TIGHT), "dual_gap_", "duality gap"),
+    "LogisticRegressionCV": (
+        LogisticRegressionCV(Cs=3, cv=4, max_iter=9999),
+        "scores_",
+        "accuracy of fold",
+    ),
     "LassoLars": (LassoLars(alpha=0.05), "alphas_", "largest alpha"),
     "LassoLarsCV": (LassoLarsCV(), "alphas_", "largest alpha"),
     "LassoLarsIC": (LassoLarsIC(), "criterion_", "AIC"),
@@ -54,16 +73,28 @@ KEPT = {  # the estimator, what it has kept, and what it is called
         "number of rows",
     ),
 }
-WEIGHTED = ("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge", "LassoCV", "ElasticNetCV")
+WEIGHTED = (
+    *("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge"),
+    *("Lasso", "ElasticNet", "LassoCV", "ElasticNetCV", "LogisticRegressionCV"),
+)
+CHANGED = {  # another value of what was kept; a thousandth more of all else
+    "shape_fit_": lambda value: tuple(k + 1 for k in value),
+    "dual_gap_": lambda value: value + 0.1,
+    "scores_": lambda value: (
+        {label: one - 0.1 for label, one in value.items()} if isinstance(value, dict) else 1.1 * value
+    ),
+}
 
 
 def fitted(name, weighted=False):
     """Return the estimator, its targets and what else it takes on entry."""
     estimator = copy.deepcopy(KEPT[name][0])
-    table = (X - X.mean(axis=0)) / X.std(axis=0) if name.startswith(("SVC", "SGD")) else X
-    y = (np.median(Y) < Y).astype(int) if name.startswith(("SVC", "RidgeClass")) else Y
+    table = (X - X.mean(axis=0)) / X.std(axis=0) if name.startswith(("SVC", "SGD", "Logistic")) else X
+    y = (np.median(Y) < Y).astype(int) if name.startswith(("SVC", "RidgeClass", "Logistic")) else Y
     options = {"sample_weight": WEIGHTS} if weighted else {}
-    estimator.fit(table, y, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of what LogisticRegressionCV will keep
+        estimator.fit(table, y, **options)
     return estimator, table, y, options | ({"smoothing": 0.1} if name.startswith("SVC") else {})
 
 
@@ -82,13 +113,8 @@ def test_another_number_than_the_rows_give_is_refused_by_its_name(name, weighted
         warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
         ist.from_sklearn(estimator, table, y, polish=polish, **options)
     _, attribute, called = KEPT[name]
-    value = getattr(estimator, attribute)
-    changed = (
-        tuple(k + 1 for k in value)
-        if attribute == "shape_fit_"
-        else np.asarray(value) * (1.1 if attribute == "scores_" else 1.001)
-    )
-    setattr(estimator, attribute, changed)
+    change = CHANGED.get(attribute, lambda value: 1.001 * np.asarray(value))
+    setattr(estimator, attribute, change(getattr(estimator, attribute)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a refusal is enough
         with pytest.raises(
@@ -97,7 +123,13 @@ def test_another_number_than_the_rows_give_is_refused_by_its_name(name, weighted
             ist.from_sklearn(estimator, table, y, polish=polish, **options)
 
 
-@pytest.mark.parametrize("name", ["RidgeCV", "BayesianRidge, scores", "LassoLarsIC", "LassoLarsIC, BIC"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("RidgeCV", "BayesianRidge, scores", "LassoLarsIC", "LassoLarsIC, BIC"),
+        *("LassoCV", "ElasticNetCV, errors"),
+    ],
+)
 @pytest.mark.parametrize("polish", [False, True])
 def test_other_targets_with_the_same_minimum_are_refused(name, polish):
     estimator, table, y, _ = fitted(name)
@@ -106,6 +138,23 @@ def test_other_targets_with_the_same_minimum_are_refused(name, polish):
     other = y + noise - design @ np.linalg.lstsq(design, noise, rcond=None)[0]
     with pytest.raises(NotStationary, match="that the rows given give"):
         ist.from_sklearn(estimator, table, other, polish=polish)
+
+
+@pytest.mark.parametrize("name", ["Lasso", "Lasso, positive", "ElasticNet", "LassoCV", "ElasticNetCV"])
+def test_polishing_does_not_hide_forgotten_weights_or_other_settings_of_a_lasso(name):
+    estimator, table, y, _ = fitted(name, weighted=True)
+    with pytest.raises(NotStationary, match="duality gap|largest alpha"):
+        ist.from_sklearn(estimator, table, y, polish=True)
+    estimator, table, y, _ = fitted(name)
+    setattr(estimator, "alpha_" if hasattr(estimator, "alpha_") else "alpha", 0.5)
+    with pytest.raises(NotStationary, match="duality gap .* leave its settings as they were"):
+        ist.from_sklearn(estimator, table, y, polish=True)
+
+
+def test_folds_that_are_drawn_anew_are_not_compared():
+    estimator = LassoCV(cv=KFold(4, shuffle=True), **TIGHT).fit(X, Y)
+    estimator.mse_path_ = 2.0 * estimator.mse_path_
+    ist.from_sklearn(estimator, X, Y)
 
 
 @pytest.mark.parametrize("polish", [False, True])

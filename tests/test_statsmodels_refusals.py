@@ -244,3 +244,14 @@ def test_polishing_that_finds_no_minimum_names_remedies_of_the_library():
         ist.from_statsmodels(results, polish=True)
     assert "Fit the model again so that it ends near one" in str(caught.value)
     assert "start=" not in str(caught.value)
+
+
+def test_results_of_another_library_are_called_that():
+    model = type("PanelOLS", (), {"__module__": "linearmodels.panel.model"})()
+    kind = type("PanelEffectsResults", (), {"__module__": "linearmodels.panel.results"})
+    results = kind()
+    results.params, results.model = np.ones(2), model
+    with pytest.raises(
+        InvalidType, match="is a PanelEffectsResults of linearmodels. Fit the same model with"
+    ):
+        ist.from_statsmodels(results)

@@ -23,6 +23,7 @@ class Quantity:
     ours: float
     room: float  # the difference that rounding and the fit's last iteration explain
     cause: str = CHANGED  # what makes them differ, as a sentence without its end
+    kept: bool = False  # whether theirs has been kept since the fit ended, at the coefficients of then
 
     @property
     def same(self) -> bool:
@@ -39,6 +40,12 @@ def said(get: Callable[[], Any]) -> float:
         return float(np.squeeze(np.asarray(value, dtype=np.float64)))
     except (AttributeError, NotImplementedError, TypeError, ValueError, KeyError, IndexError):
         return np.nan
+
+
+def rounding_of(results: Any) -> float:
+    """Return the relative rounding of the terms of a linear predictor in statsmodels' own precision."""
+    model = results.model
+    return SINGLE_ROUNDING if single(model.endog, model.exog, results.params) else ROUNDING
 
 
 def single(*values: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.quantity import ROUNDING, SUMS, Quantity, said
+from influstat.adapters.quantity import ROUNDING, SUMS, Quantity, rounding_of, said
 from influstat.adapters.reproduction_of_robust import of_quantile_regression, of_robust_regression
 from influstat.errors import NotStationary
 from influstat.input.validation import FloatArray
@@ -47,8 +47,8 @@ def require_reproduced(results: Any, risk: Any, thetas: Sequence[FloatArray]) ->
         A number differs; the message has its name, theirs, ours and the likely cause.
     """
     for candidates in zip(*(_quantities(results, risk, theta) for theta in thetas), strict=True):
-        if not any(quantity.same for quantity in candidates):
-            first = candidates[0]
+        first = candidates[0]
+        if not (first.same if first.kept else any(quantity.same for quantity in candidates)):
             raise NotStationary(
                 "results",
                 f"say the {first.name} that its own data and coefficients give",
@@ -93,7 +93,7 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     allowed = _columns_counted(model, risk, theta)
     if total - theirs not in allowed:
         columns = float(np.shape(model.exog)[-1])
-        for rank in _ranks(np.asarray(model.exog, dtype=np.float64)):
+        for rank in _ranks(np.asarray(model.exog)):
             lost = columns - rank  # of each block of coefficients, MNLogit's one per class
             allowed = allowed | {rank} | {count - lost * max(1.0, count // columns) for count in allowed}
     nearest = min(allowed, key=lambda count: abs(total - count - theirs))
@@ -101,11 +101,19 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     yield Quantity(name, theirs, total - nearest, 1e-9 * max(total, 1.0), BY_HAND)
 
 
-def _ranks(X: FloatArray) -> set[float]:
-    """Return the ranks of X by the two rules of statsmodels: numpy's, of X and of its singular values."""
+def _ranks(X: Any) -> set[float]:
+    """Return the ranks of X by the two rules of statsmodels, numpy's of X and of its singular values.
+
+    Both are in the precision of X, in which columns far from 0 may depend on each other.
+
+    Returns
+    -------
+    set of float
+    """
     X = X.reshape(len(X), -1)
+    X = X if X.dtype == np.float32 else X.astype(np.float64)
     values = np.linalg.svd(X, compute_uv=False)
-    least = float(np.finfo(np.float64).eps) * values.max(initial=0.0)
+    least = np.finfo(X.dtype).eps * values.max(initial=0.0)
     return {float(np.sum(values > least * size)) for size in (max(X.shape), len(values))}
 
 
@@ -145,12 +153,14 @@ def _of_columns(results: Any, linear: LinearRisk) -> Quantity:
     return Quantity(name, float(u @ kept @ u), ours, room)
 
 
-def _rounding(linear: LinearRisk, theta: FloatArray) -> float:
-    """Return what rounding in the linear predictors makes of the sum of losses."""
+def _rounding(results: Any, linear: LinearRisk, theta: FloatArray, eta: FloatArray) -> float:
+    """Return what rounding of the linear predictors, and of each loss there, makes of the sum of losses."""
     spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset) + np.abs(linear.y)
-    step = ROUNDING * spread
-    first, second = linear.slopes(theta), linear.curvatures(theta)
-    return float(np.nansum(linear.weights * (np.abs(first) * step + np.abs(second) * step**2)))
+    unit = rounding_of(results)
+    step = unit * spread
+    first, second, value = linear.slopes(theta), linear.curvatures(theta), linear.loss.value(linear.y, eta)
+    each = np.abs(first) * step + np.abs(second) * step**2 + unit * np.abs(value)
+    return float(np.nansum(linear.weights * each))
 
 
 def _of_least_squares(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Quantity]:
@@ -158,7 +168,7 @@ def _of_least_squares(results: Any, linear: LinearRisk, theta: FloatArray) -> It
     eta, model = linear.linear_predictor(theta), results.model
     n = float(linear.shape[0])
     squares = float(linear.weights @ linear.loss.value(linear.y, eta))
-    rounding = _rounding(linear, theta)
+    rounding = _rounding(results, linear, theta, eta)
     freedom = said(lambda: results.df_resid)
     if not freedom > 0 or not squares > 0:
         freedom = squares = np.nan
@@ -186,7 +196,7 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
     """Yield scale, deviance, log-likelihood and the deviance at which the iterations ended."""
     model, eta = results.model, linear.linear_predictor(theta)
     n, scale = np.shape(model.endog)[0], said(lambda: results.scale)
-    unit, rounding = scale if scale > 0 else 1.0, _rounding(linear, theta)
+    unit, rounding = scale if scale > 0 else 1.0, _rounding(results, linear, theta, eta)
     deviance = np.nan
     if has_deviance(linear.loss):
         deviance = float(linear.weights @ unit_deviance(linear, eta))
@@ -207,13 +217,13 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
     yield Quantity("log-likelihood (llf)", said(lambda: results.llf), ours, allowed)
     if not estimated and type(model.family).__name__ != "Gaussian":  # whose loglike has another scale
         ended = -n * said(lambda: results.mle_retvals["fopt"])
-        yield Quantity("log-likelihood at which its iterations ended", ended, ours, allowed)
+        yield Quantity("log-likelihood at which its iterations ended", ended, ours, allowed, kept=True)
     if finished:
         ended = said(lambda: results.fit_history["deviance"][-1])
         if str(getattr(results, "method", "")).upper() == "IRLS":
             ended *= unit  # that history is in units of the scale
         wide = room + SCALE * abs(deviance) if estimated else room
-        yield Quantity("deviance at which its iterations ended", ended, deviance, wide)
+        yield Quantity("deviance at which its iterations ended", ended, deviance, wide, kept=True)
 
 
 def _profiled_scale(model: Any, mean: FloatArray, scale: float) -> float:
@@ -252,7 +262,7 @@ def _of_discrete(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterato
     if type(results.model).__name__ in ("Logit", "Probit") and not np.isin(linear.y, (0.0, 1.0)).all():
         ours = np.nan  # of proportions the library has another one
     penalty = linear.penalty.value(theta)
-    yield from _of_likelihood(results, linear, ours, penalty, rounding=_rounding(linear, theta))
+    yield from _of_likelihood(results, linear, ours, penalty, rounding=_rounding(results, linear, theta, eta))
 
 
 def _of_likelihood(
@@ -271,4 +281,5 @@ def _of_likelihood(
         ended,
         penalty - ours,
         room + SUMS * abs(penalty),
+        kept=True,
     )

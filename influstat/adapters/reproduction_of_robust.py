@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.quantity import ROUNDING, SINGLE_ROUNDING, SUMS, Quantity, said, single
+from influstat.adapters.quantity import SUMS, Quantity, rounding_of, said
 from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
@@ -57,7 +57,7 @@ def of_quantile_regression(results: Any, linear: LinearRisk) -> Iterator[Quantit
     theirs = _correlation(kept)
     found = [_correlation(one) for one in either]
     nearest = min(found, key=lambda value: abs(value - theirs))
-    room = (SUMS + _rounding(results) * float(np.linalg.cond(rows)) ** 2) * len(kept) ** 2
+    room = (SUMS + rounding_of(results) * float(np.linalg.cond(rows)) ** 2) * len(kept) ** 2
     yield Quantity("sum of the correlations of its coefficients (cov_params)", theirs, nearest, room)
 
 
@@ -65,13 +65,7 @@ def _predictors(results: Any, linear: LinearRisk) -> tuple[FloatArray, FloatArra
     """Return X beta at the library's own coefficients, and the rounding of each residual there."""
     theta = np.asarray(results.params, dtype=np.float64)
     sizes = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.y)
-    return linear.design.dot(theta), _rounding(results) * sizes
-
-
-def _rounding(results: Any) -> float:
-    """Return the relative rounding of the terms of a residual in the library's own precision."""
-    model = results.model
-    return SINGLE_ROUNDING if single(model.endog, model.exog, results.params) else ROUNDING
+    return linear.design.dot(theta), rounding_of(results) * sizes
 
 
 def _correlation(covariance: FloatArray) -> float:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import KeysView, Set
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.labels import Labels, called, has_index, index_of, label_text, paired
+from influstat.input.labels import Labels, called, index_of, label_text, one_column, paired
 from influstat.input.printing import short
 from influstat.input.tables import as_array
 from influstat.input.validation import any_array
@@ -65,9 +67,15 @@ def is_pandas_index(rows: Any) -> bool:
 
 def _entries(argument: str, rows: Any, row_labels: NDArray[Any]) -> NDArray[Any]:
     """Return what the caller gave as an array; a mask with an index in the order of the rows."""
-    rows = as_array(argument, rows)
-    if has_index(rows) and getattr(rows, "dtype", None) == np.bool_:
+    rows = one_column(as_array(argument, rows))
+    if isinstance(rows, (Set, KeysView)):
+        rows = list(rows)
+    if getattr(getattr(rows, "dtype", None), "kind", "") == "b":  # nullable booleans of pandas, too
         rows = paired(argument, rows, row_labels)
+        if hasattr(rows, "isna") and rows.isna().any():
+            row = int(np.argmax(rows.isna()))
+            was, remedy = f"holds a missing entry at row {row}", "Fill it: .fillna(False) leaves the row in."
+            raise InvalidArgument(argument, "have no missing entries where it is a mask", was, remedy)
     whole = getattr(row_labels, "names", None) or ()
     if len(whole) > 1 and isinstance(rows, tuple) and rows and not isinstance(rows[0], tuple):
         rows = [rows]  # the label of one row
@@ -96,7 +104,8 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     known, unknown = np.full(len(given), -1), np.ones(len(given), dtype=np.bool_)
     # What no index can hold, no row is called.
     with suppress(TypeError, ValueError, OverflowError, NotImplementedError):
-        wanted = _as_dates(index_of(called(given, names) if whole else given), index)
+        wanted = _as_dates(given, index)
+        wanted = index_of(called(given, names) if whole else given) if wanted is None else wanted
         if index.nlevels == wanted.nlevels:
             known = index.get_indexer_for(wanted)  # every place of each label
             unknown = ~wanted.isin(index)
@@ -120,19 +129,21 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     return np.asarray(known, dtype=np.intp)
 
 
-def _as_dates(wanted: Any, index: Any) -> Any:
-    """Return an index of texts as the dates that they are, where rows are called by dates."""
+def _as_dates(given: NDArray[Any], index: Any) -> Any:
+    """Return texts and days as the dates that they are, where rows are called by dates; else None."""
     import pandas as pd
 
-    if not isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
-        return wanted
-    if not all(isinstance(one, str) for one in wanted):
-        return wanted
+    by_dates = isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex))
+    if not by_dates or given.dtype.kind not in "OU":
+        return None
+    entries = given.tolist()
+    if not all(isinstance(one, (str, date)) for one in entries):
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # pandas guesses each format; what is none is refused
         if isinstance(index, pd.PeriodIndex):
-            return pd.PeriodIndex(wanted, freq=index.freq)
-        return pd.DatetimeIndex(wanted, tz=index.tz)
+            return pd.PeriodIndex(entries, freq=index.freq)
+        return pd.DatetimeIndex(entries, tz=index.tz)
 
 
 def _labels_are_other_numbers(row_labels: NDArray[Any]) -> bool:

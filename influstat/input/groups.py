@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any
@@ -219,7 +219,8 @@ def one_per_row(argument: str, groups: Any, row_labels: NDArray[Any]) -> NDArray
 def _from_rows(rows_of: dict[Any, Any], row_labels: NDArray[Any], argument: str) -> Groups:
     """Return the groups that have these names and rows."""
     n = len(row_labels)
-    if any(not isinstance(rows, (slice, list, tuple)) and np.ndim(rows) == 0 for rows in rows_of.values()):
+    several = (slice, list, tuple, Set)
+    if any(not isinstance(rows, several) and np.ndim(rows) == 0 for rows in rows_of.values()):
         raise InvalidArgument(
             argument,
             "give the rows of each group, where it is a dict",
@@ -246,7 +247,7 @@ def _of_positions(names: Iterable[Any], sets: list[Indices], n: int, argument: s
 def _is_rows(item: Any) -> bool:
     if isinstance(item, np.ndarray):
         return item.ndim > 0
-    return isinstance(item, (list, tuple, range)) or (hasattr(item, "to_numpy") and np.ndim(item) == 1)
+    return isinstance(item, (list, tuple, range, Set)) or (hasattr(item, "to_numpy") and np.ndim(item) == 1)
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:

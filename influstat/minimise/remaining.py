@@ -14,6 +14,7 @@ from influstat.risks.linear import as_linear
 
 EPSILON = float(np.finfo(np.float64).eps)
 SMALL = 1e-7  # of a typical removal: nobody asks whether less is rounding
+NOTHING = 1e-6  # of what a row with a residual of one standard deviation does: nobody asks for less
 SAMPLE = 4096  # rows, evenly spread, that tell what is typical
 LEAST_SAMPLE, ENTRIES = 256, 2**19  # of them where they are wide: each costs p^2
 
@@ -47,11 +48,33 @@ def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> flo
     sizes = np.sqrt(np.maximum(inverse.square_norms(_shares(inner, at, rows)), 0.0))
     sizes = sizes[sizes > 0]
     typical = float(np.median(sizes)) if sizes.size else 0.0
+    typical = max(typical, NOTHING * _of_a_unit_residual(inner, at, rows, inverse))
     if left > SMALL * typical:  # else rounding need not be known, which takes two passes over the rows
         left = max(left - _rounding(risk, theta, inner, at, inverse), 0.0)
     if left == 0.0:
         return 0.0
     return left / typical if typical > 0.0 else np.inf
+
+
+def _of_a_unit_residual(risk: Any, theta: FloatArray, rows: slice, inverse: Factored) -> float:
+    """Return the median of what rows with a Pearson residual of 1 do, 0 where that has no size of its own.
+
+    It has one where the loss is a negative log-likelihood without a scale. There a fit without residuals, of
+    a saturated table say, is not judged by what its rows do, which is rounding.
+
+    Returns
+    -------
+    float
+    """
+    linear = as_linear(risk)
+    if linear is None or getattr(linear.loss, "dispersion", None) != 1.0:
+        return 0.0
+    X, y = linear.design.rows(rows), linear.y[rows]
+    eta = X @ theta + linear.offset[rows]
+    size = linear.weights[rows] * np.sqrt(np.maximum(linear.loss.second(y, eta), 0.0)) / linear.total_weight
+    found = np.sqrt(np.maximum(inverse.square_norms(size[:, None] * X), 0.0))
+    found = found[found > 0]
+    return float(np.median(found)) if found.size else 0.0
 
 
 def _shares(risk: Any, theta: FloatArray, rows: slice) -> FloatArray:

@@ -151,7 +151,7 @@ def removal_report(fit: Minimum, X: Any, y: Any, *, top: int, groups: Any, offse
         changes=changes,
         bounds={name: _total(found[name].loss_bound(X, y, offset=offset)) for name in ("newton", "exact")},
         status=tuple(a or b for a, b in zip(exact.status, exact.certificate.status, strict=True)),
-        subject=_subject(fit, X, y, before),
+        subject=_subject(fit, X, y, offset, before),
         loss=float(before.sum()),
     )
 
@@ -161,8 +161,8 @@ def _total(values: FloatArray) -> FloatArray:
     return np.asarray(values.sum(axis=1))
 
 
-def _subject(fit: Minimum, X: Any, y: Any, before: FloatArray) -> str:
+def _subject(fit: Minimum, X: Any, y: Any, offset: Any, before: FloatArray) -> str:
     if len(before) > 1:
         return f"the summed loss of {len(before)} test rows"
-    label = fit.test_rows(X, y).row_labels[0]
+    label = fit.test_rows(X, y, offset=offset).row_labels[0]
     return f"the loss of test row {label_name(label)}"

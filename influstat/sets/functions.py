@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,9 +100,7 @@ def function_breakdown(
     asked = question(fit, name, gradient, shift=value - float(gradient @ fit.theta), at=at, groups=groups)
     most = asked.most(largest)
 
-    def limit_without(units: NDArray[np.intp]) -> float:
-        return asked.sign * (_refitted(asked, units, evaluate) - at)
-
+    limit_without = partial(_above, asked, evaluate, at)
     towards = -asked.sign * asked.units.sums(effects)
     called = f"breakdown of {name}"
     bracketing = Bracketing(asked, None, NOT_DERIVED, limit_without, towards, most, budget, called)
@@ -109,6 +108,11 @@ def function_breakdown(
         tangent = breakdown(asked, budget=budget.part(0.5), largest=most, search=True)
         bracketing.offer(tangent.positions)
     return bracketing.answer(name, value, at, asked.sign, search=search)
+
+
+def _above(asked: Question, evaluate: Callable[..., float], at: float, units: NDArray[np.intp]) -> float:
+    """Return how far q without the units is above `at`, turned by the sign of the question."""
+    return asked.sign * (_refitted(asked, units, evaluate) - at)
 
 
 def _refitted(asked: Question, units: NDArray[np.intp], evaluate: Callable[..., float]) -> float:

@@ -52,6 +52,7 @@ from influstat.statistics.refusals import remedied
 from influstat.statistics.sandwich import (
     INSTEAD,
     clusters_left,
+    count,
     lost_coefficients,
     middle,
     require_freedom,
@@ -179,7 +180,21 @@ def _regular(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     if setting.kind == "model":
         return model_dispersion(fit, setting) * bread(fit, setting.information)
     inverse = bread(fit, setting.information)
-    return inverse @ middle(fit, setting) @ inverse
+    found = inverse @ middle(fit, setting) @ inverse
+    _warn_if_saturated(fit, setting)
+    return found
+
+
+def _warn_if_saturated(fit: Minimum, setting: CovarianceSetting) -> None:
+    """Warn of a covariance that is made of residuals where there are none."""
+    rows, p = int(np.count_nonzero(fit.risk.weights)), len(fit.theta)
+    if rows <= p and not count(fit, setting)[1] < p - 1e-8:  # else a penalty leaves residuals
+        doubt_once(
+            fit,
+            f"The {setting.kind!r} covariance is 0 up to rounding for all {p} coefficients: they fit the "
+            f"{rows} rows exactly, so that there is no residual to tell the error by. Use fewer columns, or "
+            'kind="model" with dispersion= where it is known.',
+        )
 
 
 def model_dispersion(fit: Minimum, setting: CovarianceSetting) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +35,7 @@ def judge(
 ) -> Judge:
     """Return the judge; `limits` gives limits without rows, `changes` theirs to first order."""
     clusters = setting.cluster_labels[0][setting.clusters[0]] if setting.kind in CLUSTERED else None
-
-    def quantile(freedom: float) -> float:
-        return float(critical(freedom if use_t else np.inf, level))
-
+    quantile = partial(_quantile, use_t, level)
     unproven = _unproven(fit, setting, use_t)
     reference: Reference | RobustReference
     if setting.kind == "model":
@@ -49,6 +47,11 @@ def judge(
         reference = RobustReference(quantile, taken(fit, setting), corrected, clusters is not None, power)
     text = f"the {100.0 * level:g} % interval, {setting.kind}"
     return Judge(text, reference, unproven, clusters, limits, changes)
+
+
+def _quantile(use_t: bool, level: float, freedom: float) -> float:
+    """Return how many standard errors a limit is away."""
+    return float(critical(freedom if use_t else np.inf, level))
 
 
 def ratio_judge(fit: Minimum, setting: CovarianceSetting, level: float) -> RatioJudge:

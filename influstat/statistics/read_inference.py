@@ -17,6 +17,7 @@ from influstat.statistics.lags import SERIES
 from influstat.statistics.sandwich import rows_at_one
 from influstat.statistics.setting import read_setting
 
+PERFECT = 1e-12  # of a coefficient: a standard error that is no larger is rounding, which has been said
 REPORTED = 1e-3  # relative difference from reported standard errors beyond what differencing a Hessian costs
 
 
@@ -62,7 +63,7 @@ def _compare_with_reported(found: Inference) -> None:
     ours = found.table.standard_errors
     if rows_at_one(found.fit, found.setting).size:
         return  # the library divides rounding by rounding, and the covariance has said why it is nan here
-    known = np.isfinite(reported) & (reported > 0) & ~np.isnan(ours)
+    known = np.isfinite(reported) & (reported > PERFECT * np.abs(found.fit.theta)) & ~np.isnan(ours)
     far = np.abs(ours[known] / reported[known] - 1.0)
     if far.size and not far.max() <= REPORTED:
         worst = int(np.flatnonzero(known)[np.argmax(far)])

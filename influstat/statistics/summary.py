@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 from contextlib import suppress
 from copy import deepcopy
+from functools import cache
 from html import escape
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -73,10 +74,19 @@ def assembled(
 
 def _escaped() -> Summary:
     """Return an empty summary; statsmodels writes names into html, and notes into LaTeX, as they are."""
+    return _kind()()
+
+
+@cache
+def _kind() -> Any:
+    """Return the class of summaries that escape, made where statsmodels is known to be needed."""
     from statsmodels.iolib.summary import Summary
 
     class Escaped(Summary):  # type: ignore[misc]  # statsmodels has no types
         """A summary whose special characters of LaTeX and html are escaped."""
+
+        def __reduce__(self) -> Any:  # by name a pickle would not find it
+            return _escaped, (), self.__dict__
 
         def as_latex(self) -> str:
             return str(self._with(self.tables, escaped(self.extra_txt)).as_latex())
@@ -92,7 +102,7 @@ def _escaped() -> Summary:
             plain.tables, plain.extra_txt = tables, notes
             return plain
 
-    return Escaped()
+    return Escaped
 
 
 def _html_table(table: SimpleTable) -> SimpleTable:

@@ -93,6 +93,7 @@ def checked_fit(
         if exact or not (gradient <= limit and left <= SURPRISE):
             explain_separation(risk, theta)
             raise _elsewhere(risk, theta, left, known, "")
+    require_active_set("estimator", risk, theta, limit)
     reproduced()
     if early:
         doubt(
@@ -100,7 +101,6 @@ def checked_fit(
             f"(relative gradient {stationarity(risk, theta):.1e}); removals are off by about that much. Pass "
             "polish=True to finish it by Newton's method, or refit with a smaller tol."
         )
-    require_active_set("estimator", risk, theta, limit)
     warn_of_separation(risk, theta)
     return Fit(risk, theta, tolerance=np.inf, reader=reader)
 

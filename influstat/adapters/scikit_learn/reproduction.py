@@ -2,22 +2,27 @@
 
 Most estimators keep nothing of their rows but coefficients. Compared is what some have beside them and what
 costs at most two passes over the rows: classes and numbers of rows, singular values, the posterior covariance
-and likelihood of BayesianRidge, the score of RidgeCV's shortcut for leaving one out, the largest alpha of a
-path (that at which the first column comes in), the criterion of LassoLarsIC, and support vectors.
-Not compared: what would need refits (scores of other cross-validations), and numbers that are 0 up to the
-solver's tolerance (dual_gap_) or follow its last step (the precisions of BayesianRidge).
+and likelihood of BayesianRidge, the score of RidgeCV's shortcut for leaving one out, the duality gap of Lasso
+and ElasticNet, the largest alpha of a path (that at which the first column comes in) and the errors of its
+folds there, scores of LogisticRegressionCV by the coefficients that it has kept of each fold, the criterion
+of LassoLarsIC, and support vectors.
+Not compared: what would need refits (scores of a search, of RidgeCV with cv=, errors at other alphas), splits
+that are drawn anew each time, the numbers of iterations (of the solver, not of the rows), and the precisions
+of BayesianRidge, which follow its last step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from influstat.adapters.quantity import ROUNDING, Quantity, said
+from influstat.adapters.scikit_learn.kept import CAUSE, SAME, quantity, weights_of
 from influstat.adapters.scikit_learn.origin import rounding_of
+from influstat.adapters.scikit_learn.paths import of_dual_gap, of_path, of_path_errors
+from influstat.adapters.scikit_learn.scores import of_scores
 from influstat.adapters.scikit_learn.source import Source
 from influstat.errors import NotStationary
 from influstat.input.design import Design
@@ -27,11 +32,8 @@ from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import as_linear
 from influstat.statistics.leverage import Leverage
 
-# Relative, of float64 and float32 fits: sums in another order, and an inverse between.
-SAME, SINGLE = 1e-6, 1e-3
 LEFT = 1e-2  # of what rounding may do to a gradient at the utmost: sums of all rows
 WORTH = 1e-2  # relative rounding beyond which a number says nothing
-CAUSE = "Pass the X, y and sample_weight that it was fitted with, all rows in the order of the fit"
 
 
 def require_reproduced(source: Source, risk: Any) -> None:
@@ -42,13 +44,13 @@ def require_reproduced(source: Source, risk: Any) -> None:
     NotStationary
         A number differs; the message has its name, theirs and ours.
     """
-    for quantity in _quantities(source, risk):
-        if not quantity.same:
+    for one in _quantities(source, risk):
+        if not one.same:
             raise NotStationary(
                 "estimator",
-                f"say the {quantity.name} that the rows given give",
-                f"says {quantity.theirs:.8g} where they give {quantity.ours:.8g}",
-                f"{quantity.cause}.",
+                f"say the {one.name} that the rows given give",
+                f"says {one.theirs:.8g} where they give {one.ours:.8g}",
+                f"{one.cause}.",
             )
 
 
@@ -83,29 +85,19 @@ def _quantities(source: Source, risk: Any) -> Iterator[Quantity]:
             yield from read(source, risk)
 
 
-def _quantity(source: Source, name: str, theirs: float, ours: float, unit: float = 0.0) -> Quantity:
-    """Return the two with the room that the precision of the fit leaves, of ours and of another size."""
-    same = SINGLE if np.asarray(source.estimator.coef_).dtype == np.float32 else SAME
-    return Quantity(name, theirs, ours, same * abs(ours) + 1e-3 * same * abs(unit), CAUSE)
-
-
-def _weights(source: Source) -> FloatArray:
-    return np.ones(source.size.rows) if source.weights is None else source.weights
-
-
 def _of_singular_values(source: Source, risk: Any) -> Iterator[Quantity]:
     """Yield the sum of squares of the columns, about their means where there is an intercept."""
     values = getattr(source.estimator, "singular_", None)
     if values is None:
         return
-    design, weights = Design(source.table), _weights(source)
+    design, weights = Design(source.table), weights_of(source)
     squares = float(design.square_sums(weights).sum())
     centre = 0.0
     if source.intercepts is not None:
         centre = float(np.sum(design.transpose_dot(weights) ** 2)) / float(weights.sum())
     theirs = said(lambda: np.sum(np.asarray(values, dtype=np.float64) ** 2))
     name = "sum of the squares of its singular values (singular_)"
-    yield _quantity(source, name, theirs, squares - centre, squares)
+    yield quantity(source, name, theirs, squares - centre, squares)
 
 
 def _of_ridge_cv(source: Source, risk: Any) -> Iterator[Quantity]:
@@ -127,12 +119,12 @@ def _of_ridge_cv(source: Source, risk: Any) -> Iterator[Quantity]:
     rounding = LEFT * rounding_of(estimator, linear, source.theta)  # of eigenvalues of X'X, as in the fit
     if rounding < WORTH:
         unit = float(np.mean(linear.y**2)) * max(1.0, rounding / SAME)
-        yield _quantity(source, "score of leaving one out (best_score_)", theirs, ours, 1e3 * unit)
+        yield quantity(source, "score of leaving one out (best_score_)", theirs, ours, 1e3 * unit)
 
 
 def _of_bayesian_ridge(source: Source, risk: Any) -> Iterator[Quantity]:
     """Yield the sum of correlations of the posterior, and its log marginal likelihood where it is kept."""
-    estimator, rows, weights = source.estimator, Design(source.table).rows(slice(None)), _weights(source)
+    estimator, rows, weights = source.estimator, Design(source.table).rows(slice(None)), weights_of(source)
     rounding = LEFT * rounding_of(estimator, risk, source.theta)
     if not rounding < WORTH:
         return
@@ -144,7 +136,7 @@ def _of_bayesian_ridge(source: Source, risk: Any) -> Iterator[Quantity]:
     theirs = float(np.sum(unit / np.sqrt(sigma.diagonal())))
     ours = alpha * float(weights @ (rows @ unit) ** 2) + lam * float(unit @ unit)
     room = 1e3 * rounding / SAME  # an inverse of that condition
-    yield _quantity(source, "sum of the correlations of its posterior (sigma_)", theirs, ours, room)
+    yield quantity(source, "sum of the correlations of its posterior (sigma_)", theirs, ours, room)
     scores = np.atleast_1d(getattr(estimator, "scores_", np.zeros(0)))
     if scores.size:
         name, last = "log marginal likelihood (scores_)", float(scores[-1])
@@ -165,7 +157,7 @@ def _marginal_likelihoods(source: Source, rows: FloatArray) -> list[float]:
     -------
     list of float
     """
-    estimator, coefficients, weights = source.estimator, source.coefficients[0], _weights(source)
+    estimator, coefficients, weights = source.estimator, source.coefficients[0], weights_of(source)
     alpha, lam, p = float(estimator.alpha_), float(estimator.lambda_), len(coefficients)
     eigenvalues = np.zeros(p)
     values = np.linalg.svd(rows, compute_uv=False)
@@ -178,42 +170,6 @@ def _marginal_likelihoods(source: Source, rows: FloatArray) -> list[float]:
     rest = p * np.log(lam) - square - 0.5 * p - float(np.sum(np.log(lam + eigenvalues)))
     per_row = np.log(alpha) - np.log(2.0 * np.pi)
     return [float(prior + 0.5 * (rest + n * per_row)) for n in (weights.sum(), len(weights))]  # by version
-
-
-def _of_path(source: Source, risk: Any) -> Iterator[Quantity]:
-    """Yield the largest alpha of its path, at which the first column comes in."""
-    estimator = source.estimator
-    ratio = _ratio_of_path(estimator)
-    if ratio is None:
-        return
-    design, y, weights = (
-        Design(source.table),
-        np.asarray(source.y, dtype=np.float64).ravel(),
-        _weights(source),
-    )
-    found = []
-    for one in (weights, np.ones(len(y))):  # older versions leave the weights out of the grid
-        centred = one * (y - (float(one @ y) / float(one.sum()) if estimator.fit_intercept else 0.0))
-        pull = design.transpose_dot(centred)
-        found += [float(np.abs(pull).max()) / one.sum(), max(0.0, float(pull.max())) / one.sum()]
-    theirs = said(lambda: ratio * np.ravel(estimator.alphas_)[0])
-    ours = min(found, key=lambda value: abs(value - theirs))
-    size = float(design.absolute_transpose_dot(weights * np.abs(y)).max()) / float(weights.sum())
-    yield _quantity(source, "largest alpha of its path (alphas_)", theirs, ours, size)
-
-
-def _ratio_of_path(estimator: Any) -> float | None:
-    """Return the l1_ratio of the first path, None where the alphas were not found from the rows."""
-    if not hasattr(estimator, "alphas_") or getattr(estimator, "jitter", None) is not None:
-        return None
-    if not getattr(estimator, "fit_path", True):  # the last alpha alone is kept
-        return None
-    if not hasattr(estimator, "mse_path_") or not hasattr(estimator, "eps") or not hasattr(estimator, "tol"):
-        return 1.0  # least angles: the path itself
-    given = [getattr(estimator, name, None) for name in ("alphas", "n_alphas")]
-    if not (given[0] is None or isinstance(given[0], (Integral, str))):
-        return None
-    return float(np.ravel(getattr(estimator, "l1_ratio", 1.0))[0])
 
 
 def _of_criterion(source: Source, risk: Any) -> Iterator[Quantity]:
@@ -233,7 +189,7 @@ def _of_criterion(source: Source, risk: Any) -> Iterator[Quantity]:
     ours = n * np.log(2.0 * np.pi * noise) + square / noise + factor * degrees
     theirs = said(lambda: np.min(estimator.criterion_))
     unit = 1e3 * (n + (2.0 * np.sqrt(square) + slip) * slip / noise / SAME)
-    yield _quantity(source, f"{estimator.criterion.upper()} (criterion_)", theirs, float(ours), unit)
+    yield quantity(source, f"{estimator.criterion.upper()} (criterion_)", theirs, float(ours), unit)
 
 
 def _of_support(source: Source, risk: Any) -> Iterator[Quantity]:
@@ -246,7 +202,7 @@ def _of_support(source: Source, risk: Any) -> Iterator[Quantity]:
     kept, duals = (_dense(values) for values in (estimator.support_vectors_, estimator.dual_coef_))
     support, found = np.asarray(estimator.support_), [0]
     # libsvm drops rows without weight, and numbers those that are left; other versions may number all.
-    for numbered in (np.flatnonzero(_weights(source) > 0), np.arange(linear.shape[0])):
+    for numbered in (np.flatnonzero(weights_of(source) > 0), np.arange(linear.shape[0])):
         if np.max(support, initial=0) < len(numbered):
             places = numbered[support]
             rows = Design(source.table).rows(places)
@@ -271,16 +227,24 @@ def _of_steps(source: Source, risk: Any) -> Iterator[Quantity]:
     yield Quantity(name, rows, float(source.size.rows), 1e-9 * rows, CAUSE)
 
 
+def _of_cross_validated(source: Source, risk: Any) -> Iterator[Quantity]:
+    """Yield those of a path over alphas, of its folds, and of the last fit."""
+    for read in (of_path, of_path_errors, of_dual_gap):
+        yield from read(source, risk)
+
+
 READERS: dict[str, Callable[[Source, Any], Iterator[Quantity]]] = {
     "LinearRegression": _of_singular_values,
     "RidgeCV": _of_ridge_cv,
-    "RidgeClassifierCV": _of_ridge_cv,
     "BayesianRidge": _of_bayesian_ridge,
-    "LassoCV": _of_path,
-    "ElasticNetCV": _of_path,
-    "LassoLars": _of_path,
-    "LassoLarsCV": _of_path,
+    "ElasticNet": of_dual_gap,  # Lasso is one
+    "LassoCV": _of_cross_validated,
+    "ElasticNetCV": _of_cross_validated,
+    "LassoLars": of_path,
+    "LassoLarsCV": of_path,
     "LassoLarsIC": _of_criterion,
+    "LogisticRegressionCV": of_scores,
+    "RidgeClassifierCV": _of_ridge_cv,
     "SVC": _of_support,
     "SGDClassifier": _of_steps,
     "SGDRegressor": _of_steps,

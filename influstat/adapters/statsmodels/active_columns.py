@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from influstat.adapters.statsmodels.formulas import formula_reader
+from influstat.adapters.statsmodels.array_rows import ArrayRows
+from influstat.adapters.statsmodels.formulas import FormulaReader, formula_reader
+from influstat.adapters.statsmodels.pickled import portable
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.reader import LabelledTable
@@ -40,8 +42,7 @@ class ActiveColumns:
     def columns(self, X: Any) -> Any:
         """Return the kept columns of rows of the model, or of a table of its formula's variables."""
         names = _columns(self.model)
-        formula = formula_reader(self.model, names)
-        design = Design(X if formula is None else formula.columns(X))
+        design = Design(self._whole.columns(X))
         if design.shape[1] != len(names):
             if self.alone:
                 return X  # the kept columns themselves, or a table that the risk will refuse
@@ -53,9 +54,40 @@ class ActiveColumns:
             )
         return LabelledTable(design.rows(slice(None))[:, list(self.kept)], design.row_labels)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: nothing that patsy has made."""
+        return {**self.__dict__, "model": portable(self.model)}
+
+    @property
+    def _whole(self) -> FormulaReader | ArrayRows:
+        """The reader of all columns."""
+        return formula_reader(self.model, _columns(self.model)) or ArrayRows(self.model)
+
     def targets(self, y: Any) -> Any:
         """Return y as it is: the targets of new rows are coded as in the model."""
         return y
+
+    def targets_in(self, X: Any, y: Any) -> Any:
+        """Return what the left side of a formula says of the table X, or y; as the reader of all columns."""
+        return self._whole.targets_in(X, y)
+
+    def offset_in(self, X: Any, offset: Any) -> Any:
+        """Return the offset of new rows, or raise; as the reader of all columns."""
+        return self._whole.offset_in(X, offset)
+
+    @property
+    def training_names(self) -> tuple[str, ...]:
+        """Names of the columns of the table that was fitted; none where it is not kept."""
+        return self._whole.training_names
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of those columns that the right side of the formula names."""
+        return self._whole.variables
+
+    def training_column(self, name: str) -> Any:
+        """Return a column of the table that was fitted, shape (n,); None where it has no such column."""
+        return self._whole.training_column(name)
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows bring their labels along."""

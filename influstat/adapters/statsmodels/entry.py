@@ -14,6 +14,7 @@ from influstat.adapters.reproduction import require_reproduced
 from influstat.adapters.separation import explain_separation
 from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.active_columns import active_columns
+from influstat.adapters.statsmodels.array_rows import array_rows
 from influstat.adapters.statsmodels.formulas import formula_reader
 from influstat.adapters.statsmodels.glm import DROPS, from_binary_or_poisson, from_geometric, from_glm
 from influstat.adapters.statsmodels.held import held_of
@@ -142,7 +143,11 @@ def from_statsmodels(
     names = mapped.risk.design.names
     linear = as_linear(mapped.risk)
     lasso = None if linear is None else active_l1(linear.penalty)
-    reader = (lasso and active_columns(inner.model, names)) or formula_reader(inner.model, names)
+    reader = (
+        (lasso and active_columns(inner.model, names))
+        or formula_reader(inner.model, names)
+        or array_rows(inner.model)
+    )
 
     def check(fit: Fit) -> None:
         if not polish:

@@ -1,10 +1,9 @@
-"""What a formula says of new rows: a side of it evaluated on a table, and where offsets come from."""
+"""What a formula says of new rows: which variables it needs of a table, and a side of it evaluated there."""
 
 from __future__ import annotations
 
 import copy
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,10 @@ from influstat.input.tables import as_pandas
 from influstat.input.validation import FloatArray
 
 SPECS = ("model_spec", "design_info", "model_spec_linear", "design_info_linear")  # as versions call it
+RECIPE = "_influstat_recipe"  # of a model that comes from a pickle: how its right side is made anew
 SAME = 1e-12  # relative: the same numbers, up to the rounding of a logarithm and back
+QUOTED = re.compile(r"""\bQ\(\s*(?:"([^"]*)"|'([^']*)')\s*\)|`([^`]*)`""")  # names, in patsy and formulaic
+STRINGS = re.compile(r""""[^"]*"|'[^']*'""")
 
 
 def formula_of(model: Any) -> Any:
@@ -40,23 +42,58 @@ def training_table(model: Any) -> Any:
 
 
 def variables_in(text: str, table: Any) -> list[Any]:
-    """Return the columns of a table that a side of a formula names."""
-    return [name for name in table.columns if re.search(rf"(?<!\w){re.escape(str(name))}(?!\w)", text)]
+    """Return the columns of a table that a side of a formula names.
+
+    What stands in quotation marks is none, but in ``Q("a b")``, nor is a keyword of a call, as ``df=``.
+
+    Returns
+    -------
+    list
+    """
+    quoted = {name for found in QUOTED.findall(text) for name in found if name}
+    code = STRINGS.sub(" ", QUOTED.sub(" ", text))
+    return [
+        name
+        for name in table.columns
+        if str(name) in quoted or re.search(rf"(?<![\w.]){re.escape(str(name))}(?!\w|\s*=[^=])", code)
+    ]
 
 
 def right_spec(model: Any) -> Any:
     """Return the right side of a model's formula as patsy or formulaic holds it, None without one."""
     found = [getattr(owner, name, None) for owner in (model, model.data) for name in SPECS]
-    return next((one for one in found if one is not None), None)
+    recipe = getattr(model, RECIPE, None)
+    return next((one for one in found if one is not None), recipe and recipe.right(model))
+
+
+def lacking(model: Any, table: Any) -> list[Any]:
+    """Return the columns of the table that was fitted which the right side needs, and this table lacks.
+
+    Without them patsy takes what has their name where the model was made, whatever that is.
+
+    Returns
+    -------
+    list
+    """
+    trained = training_table(model)
+    if trained is None:
+        return []
+    needed = variables_in(str(formula_of(model)).rpartition("~")[2], trained) + smoothed(model)
+    return [name for name in needed if name not in table.columns]
+
+
+def smoothed(model: Any) -> list[Any]:
+    """Return the columns of a table that the smoother of a GLMGam takes; none without one."""
+    smoother = getattr(model, "smoother", None)
+    return [] if smoother is None else list(smoother.variable_names)
 
 
 def right_side(model: Any, table: Any) -> tuple[list[str], FloatArray]:
     """Return names and columns of the design matrix for the rows of a table; or raise as patsy does."""
     spec = right_spec(model)
     rows, names = evaluated(model, spec, table), [str(name) for name in spec.column_names]
-    smoother = getattr(model, "smoother", None)
-    if smoother is not None:
-        basis = smoother.transform(np.asarray(table[list(smoother.variable_names)], dtype=np.float64))
+    if columns := smoothed(model):
+        basis = model.smoother.transform(np.asarray(table[columns], dtype=np.float64))
         rows, names = np.column_stack([rows, basis]), [*names, *model.exog_names[len(names) :]]
     return names, rows
 
@@ -84,56 +121,3 @@ def said(error: BaseException) -> str:
     cause = error.__cause__ or error.__context__ or error
     lines = [line.strip() for line in str(cause).splitlines()]
     return next((line for line in lines if line.strip("^ ")), type(cause).__name__)
-
-
-# -- offsets ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class OffsetPart:
-    """One argument of the model that adds to the linear predictor, and the columns that it may be.
-
-    Attributes
-    ----------
-    argument : str
-        "offset" or "exposure".
-    columns : dict
-        The columns of the table that it equals, and of each whether it is its logarithm that does.
-    """
-
-    argument: str
-    columns: dict[Any, bool]
-
-    def of(self, table: Any) -> FloatArray | None:
-        """Return what is added for the rows of a table, shape (m,); None where its columns differ there."""
-        found = []
-        for column, logged in self.columns.items():
-            values = np.asarray(table[column], dtype=np.float64)
-            with np.errstate(all="ignore"):  # what is not finite is refused as such
-                found.append(np.log(values) if logged else values)
-        alike = all(np.allclose(one, found[0], rtol=SAME, atol=SAME, equal_nan=True) for one in found)
-        return found[0] if alike else None
-
-
-def offset_parts(model: Any) -> list[OffsetPart]:
-    """Return what the model adds to its linear predictor."""
-    parts = []
-    for argument in ("offset", "exposure"):  # statsmodels keeps the exposure as its logarithm
-        values = getattr(model, argument, None)
-        if values is not None and np.any(np.asarray(values)):
-            found = _columns_equal(training_table(model), np.asarray(values, dtype=np.float64))
-            parts.append(OffsetPart(argument, found))
-    return parts
-
-
-def _columns_equal(table: Any, values: FloatArray) -> dict[Any, bool]:
-    """Return the columns that are these values, or whose logarithms are, and which of both it is."""
-    found = {}
-    for name in [] if table is None else table.select_dtypes("number").columns:
-        column = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        with np.errstate(all="ignore"):
-            for logged, candidate in ((False, column), (True, np.log(column))):
-                if np.allclose(candidate, values, rtol=SAME, atol=SAME):
-                    found[name] = logged
-                    break
-    return found

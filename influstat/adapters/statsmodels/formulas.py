@@ -11,16 +11,18 @@ import numpy as np
 
 from influstat.adapters.statsmodels.batch_terms import batch_terms
 from influstat.adapters.statsmodels.formula_parts import (
-    OffsetPart,
     formula_of,
-    offset_parts,
+    lacking,
     right_side,
     said,
+    smoothed,
     training_table,
     variables_in,
 )
 from influstat.adapters.statsmodels.left_side import LeftSide, left_side
-from influstat.errors import InvalidArgument
+from influstat.adapters.statsmodels.offsets import OffsetPart, offset_parts
+from influstat.adapters.statsmodels.pickled import portable
+from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.labels import own_labels
 from influstat.input.printing import short
 from influstat.input.reader import LabelledTable
@@ -59,6 +61,10 @@ class FormulaReader:
 
     model: Any
     names: tuple[str, ...]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: nothing that patsy has made."""
+        return {"model": portable(self.model), "names": self.names}
 
     @property
     def training(self) -> Any:
@@ -119,17 +125,27 @@ class FormulaReader:
         table = self._table(X)
         if table is None:
             return X[list(self.names)] if hasattr(X, "iloc") and np.ndim(X) == 2 else X
+        if missing := lacking(self.model, table):
+            raise InvalidArgument(
+                "X",
+                f"hold the variables of the formula {formula_of(self.model)!r}",
+                f"lacks {', '.join(map(short, missing))} (name {short(missing[0])} is not defined)",
+                "Pass a table with those columns, or rows of the design matrix itself.",
+            )
         try:
             names, rows = right_side(self.model, table)
             if tuple(names) != self.names:  # a penalty keeps some columns, or the model drops one
                 rows = rows[:, [names.index(name) for name in self.names]]
+        except Unsupported:
+            raise
         except Exception as error:
             self._require_numbers(table)
             raise InvalidArgument(
                 "X",
-                f"hold the variables of the formula {formula_of(self.model)!r}",
-                f"does not ({said(error)})",
-                "Pass a table with those columns, or rows of the design matrix itself.",
+                f"be a table on which the formula {formula_of(self.model)!r} can be evaluated",
+                f"is not ({said(error)})",
+                "Pass a table with the columns of the fit, of the same types, levels and range, or rows of "
+                "the design matrix itself.",
             ) from error
         self._require_finite(table, rows)
         self._doubt_other_rows(rows)
@@ -168,10 +184,8 @@ class FormulaReader:
         import pandas as pd
 
         row = place[0]
-        held = {
-            name: table[name].iloc[row]
-            for name in variables_in(str(formula_of(self.model)).partition("~")[2], table)
-        }
+        names = variables_in(str(formula_of(self.model)).rpartition("~")[2], table) + smoothed(self.model)
+        held = {name: table[name].iloc[row] for name in names}
         for name, value in held.items():
             if pd.isna(value) or value in (np.inf, -np.inf):
                 at = row, list(table.columns).index(name)
@@ -215,18 +229,23 @@ class FormulaReader:
                 "Fit again on a table without missing values, which is left as it is, or pass rows of the "
                 "design matrix with y as the model holds it.",
             )
-        sides = ", ".join(map(repr, left.variables))
+        sides, given = ", ".join(map(repr, left.variables)), set(map(str, table.columns))
         try:
-            columns = left.columns(table)
-        except Exception as error:
+            # What the table lacks patsy takes from elsewhere, where something has its name.
+            lost = [name for name in left.variables if name not in given]
+            reason = f"name {', '.join(map(repr, lost))} is not defined"
+            columns = None if lost else left.columns(table)
+        except Exception as error:  # noqa: BLE001  # whatever a formula raises
+            reason, columns = said(error), None
+        if columns is None:
             was = "is left out" if y is None else f"is given without {sides} in X"
             raise InvalidArgument(
                 "y",
                 f"be in the table X as the left side of {formula_of(self.model)!r}, which is evaluated there",
-                f"{was} ({said(error)})",
+                f"{was} ({reason})",
                 f"Add {sides} to X and leave y out, or pass rows of the design matrix with y as the model "
                 "holds it.",
-            ) from error
+            )
         values = left.code(columns)
         if np.isnan(values).any() and not np.isnan(columns).any():
             row = int(np.argmax(np.isnan(values)))
@@ -262,33 +281,7 @@ class FormulaReader:
         if offset is not None or not self._offsets:
             return offset
         table = self._table(X)
-        return sum(self._offset_by(part, table) for part in self._offsets)
-
-    def _offset_by(self, part: OffsetPart, table: Any) -> FloatArray:
-        """Return one part of the offset of a table's rows, or raise saying why the table does not tell it."""
-        missing = [name for name in part.columns if table is None or name not in table.columns]
-        names = " and ".join(map(repr, part.columns))
-        added = None if missing or not part.columns else part.of(table)
-        if added is not None:
-            return added
-        was, remedy = (
-            "is left out, and no column of the table that was fitted is equal to it",
-            "zeros for none",
-        )
-        if part.columns:
-            remedy = f"or a table with the column {names}"
-            was = f"is left out, and X does not hold {' and '.join(map(repr, missing))}"
-        if len(part.columns) > 1:
-            remedy = f"or a table in which {names} are equal"
-            was += f", of which any may be the {part.argument}: they are equal in the table that was fitted"
-            if not missing:
-                was = f"is left out, and {names}, equal in the table that was fitted, differ in X"
-        raise InvalidArgument(
-            "offset",
-            f"be given for new rows of a model with {part.argument}",
-            was,
-            f"Pass what is added to their linear predictor (the logarithm of an exposure), {remedy}.",
-        )
+        return sum(part.of_new_rows(table) for part in self._offsets)
 
     @property
     def training_names(self) -> tuple[str, ...]:

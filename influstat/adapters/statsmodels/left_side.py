@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.statsmodels.formula_parts import (
+    RECIPE,
     SAME,
     SPECS,
     evaluated,
@@ -84,7 +85,9 @@ def left_side(model: Any) -> LeftSide | None:
         variables: tuple[str, ...] = (text,) if re.fullmatch(r"\w+", text) else ()
     else:
         variables = tuple(map(str, variables_in(text, table)))
-    return LeftSide(model, spec, code, variables, text in variables and code is _as_it_is)
+    # A variable that is no number, such as a boolean, has become indicators, of which the model takes one.
+    plain = text in variables and code is _as_it_is and raw.shape[1] == 1
+    return LeftSide(model, spec, code, variables, plain)
 
 
 def _found_again(model: Any, right: Any, text: str, table: Any, raw: FloatArray) -> Any:
@@ -103,6 +106,8 @@ def _found_again(model: Any, right: Any, text: str, table: Any, raw: FloatArray)
     scope: dict[str, Any] = {"np": np, "numpy": np, "pd": pd, "pandas": pd}
     whole = as_pandas("data", model.data.frame)
     try:
+        recipe = getattr(model, RECIPE, None)
+        scope |= {} if recipe is None else recipe.scope()
         if hasattr(right, "factor_infos"):
             import patsy
 

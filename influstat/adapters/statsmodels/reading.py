@@ -43,11 +43,19 @@ def unwrapped(results: Any) -> Any:
     """Return the results object inside statsmodels' wrapper, or raise."""
     inner = getattr(results, "_results", results)
     model = getattr(inner, "model", None)
+    need = "be the fitted results of a statsmodels model"
     if not hasattr(inner, "params") or model is None:
-        need = "be the fitted results of a statsmodels model"
         refuse_of_others("results", results, own="statsmodels", need=need)
         what = "a model that was not fitted" if hasattr(results, "fit") else f"a {type(results).__name__}"
         raise InvalidType("results", need, f"is {what}", "Pass what model.fit() returns.")
+    packages = [cls.__module__.partition(".")[0] for kind in (inner, model) for cls in type(kind).__mro__]
+    if "statsmodels" not in packages:
+        raise InvalidType(
+            "results",
+            need,
+            f"is a {type(inner).__name__} of {packages[0]}",
+            "Fit the same model with statsmodels, or write its loss and use ist.LinearRisk(loss, X, y).",
+        )
     return inner
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from influstat.adapters.quantity import ROUNDING, rounding_of
 from influstat.adapters.statsmodels.reading import Mapped, one_predictor, parameters, unsupported
 from influstat.errors import InvalidArgument, NotStationary, Unsupported
 from influstat.input.validation import FloatArray, real_number
@@ -94,12 +95,17 @@ def from_quantreg(results: Any, smoothing: Any) -> Mapped:
     mapped = _risk(results, SmoothedCheck(float(results.q), width))
     smooth = _through_wider_losses(mapped, width)
     own, other = _check_risk(mapped, mapped.theta), _check_risk(mapped, smooth)
-    if own > other * (1.0 + 1e-3):
+    terms = mapped.risk.design.absolute_dot(np.abs(mapped.theta)) + np.abs(mapped.risk.y)
+    unit = rounding_of(results)
+    if own > other * (1.0 + 1e-3) + unit * float(np.mean(terms)):
+        remedy = "Let QuantReg converge (max_iter=, p_tol=), or fit again if its data were changed."
+        if unit > ROUNDING:
+            remedy = "QuantReg has too few digits in float32: fit again with y and X as float64."
         raise NotStationary(
             "results",
             "be at the minimum of the check loss",
             f"has {own:.6g} there, against {other:.6g} at the smoothed minimum",
-            "Let QuantReg converge (max_iter=, p_tol=), or fit again if its data were changed.",
+            remedy,
         )
     return Mapped(mapped.risk, smooth)
 

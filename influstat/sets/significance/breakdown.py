@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -109,9 +110,7 @@ def significance_breakdown(
     limit = Limit(upper, float(np.sign(limits[int(upper)])))
     conclusion, unproven = _conclusion(asked, judge, limit, opposite)
 
-    def limit_without(units: NDArray[np.intp]) -> float:
-        return limit.turned(judge.limits(asked.units.take(units).members, position))
-
+    limit_without = partial(_limit_without, asked, judge, limit, position)
     most = asked.most(largest)
     changes = judge.effects(position)
     effects = None if changes is None else -limit.side * asked.units.sums(changes[int(upper)])
@@ -120,6 +119,13 @@ def significance_breakdown(
     side, value = "upper" if upper else "lower", limits[int(upper)]
     text = f"{_event(asked, limit, opposite)} of {name} by {judge.text} ({side} limit)"
     return work.answer(text, value, 0.0, limit.side, search=search)
+
+
+def _limit_without(
+    asked: Question, judge: Judge, limit: Limit, position: int, units: NDArray[np.intp]
+) -> float:
+    """Return the limit without the units, turned so that it falls to 0."""
+    return limit.turned(judge.limits(asked.units.take(units).members, position))
 
 
 def _event(asked: Question, limit: Limit, opposite: bool) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class RatioJudge:
 
     def reference(self, parameters: int) -> Reference:
         """Return the quantile of t to which n log(RSS0 / RSS) with crit amounts."""
-        return RatioReference(lambda _: self.critical, parameters)
+        return RatioReference(partial(_always, self.critical), parameters)
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,10 @@ class RatioReference(Reference):
         """Return crit / nu^1/2 with so many rows gone, (exp(crit / n) - 1)^1/2, whatever the columns."""
         rows = float(np.count_nonzero(null.h > 0.0)) - gone
         return None if rows <= self.parameters else float(np.sqrt(np.expm1(self.critical(rows) / rows)))
+
+
+def _always(critical: float, freedom: float) -> float:
+    return critical
 
 
 def ratio_breakdown(
@@ -120,7 +124,7 @@ def ratio_breakdown(
         )  # fmt: skip
     holds = not opposite and side == asked.sign
     conclusion = _conclusion(judge, problem, ratio, holds, opposite)
-    limit_without = _limits(asked, judge, at, side)
+    limit_without = partial(_limit_without, asked, judge, at, side)
     most = asked.most(largest)
     # d(root) = d(L) / (2 root), and a unit takes two times its part of L with it.
     parts = null.units.sums(ratio.parts(null)[0]) / (judge.dispersion or _variance(null, ratio))
@@ -163,21 +167,17 @@ def _conclusion(judge: RatioJudge, problem: Problem, ratio: Ratio, holds: bool, 
     return RatioLose(ratio) if holds else RatioGain(ratio)
 
 
-def _limits(
-    asked: Question, judge: RatioJudge, at: float, side: float
-) -> Callable[[NDArray[np.intp]], float]:
-    """Return what says how far the root is on its side without units, both models refitted."""
+def _limit_without(
+    asked: Question, judge: RatioJudge, at: float, side: float, units: NDArray[np.intp]
+) -> float:
+    """Return how far the root is on its side without units, both models refitted; nan where not known."""
     problem = asked.problem
     assert problem is not None
-
-    def limit_without(units: NDArray[np.intp]) -> float:
-        removed = np.zeros(len(problem.units), dtype=np.bool_)
-        removed[units] = True
-        try:
-            null = null_fit(problem, removed=removed)
-            found = asked.sign * judge.root(null, judge.ratio())
-        except InflustatError:
-            return np.nan
-        return side * (found - at) if identified(null) else np.nan
-
-    return limit_without
+    removed = np.zeros(len(problem.units), dtype=np.bool_)
+    removed[units] = True
+    try:
+        null = null_fit(problem, removed=removed)
+        found = asked.sign * judge.root(null, judge.ratio())
+    except InflustatError:
+        return np.nan
+    return side * (found - at) if identified(null) else np.nan
