@@ -93,7 +93,8 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     allowed = _columns_counted(model, risk, theta)
     if total - theirs not in allowed:
         columns = float(np.shape(model.exog)[-1])
-        for rank in _ranks(np.asarray(model.exog, dtype=np.float64)):
+        whitened = getattr(model, "wexog", model.exog)  # without the rows of weight 0
+        for rank in _ranks(np.asarray(model.exog)) | _ranks(np.asarray(whitened)):
             lost = columns - rank  # of each block of coefficients, MNLogit's one per class
             allowed = allowed | {rank} | {count - lost * max(1.0, count // columns) for count in allowed}
     nearest = min(allowed, key=lambda count: abs(total - count - theirs))
@@ -101,9 +102,9 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     yield Quantity(name, theirs, total - nearest, 1e-9 * max(total, 1.0), BY_HAND)
 
 
-def _ranks(X: FloatArray) -> set[float]:
+def _ranks(X: Any) -> set[float]:
     """Return the ranks of X by the two rules of statsmodels: numpy's, of X and of its singular values."""
-    X = X.reshape(len(X), -1)
+    X = np.asarray(X.reshape(len(X), -1), dtype=np.float64)
     values = np.linalg.svd(X, compute_uv=False)
     least = float(np.finfo(np.float64).eps) * values.max(initial=0.0)
     return {float(np.sum(values > least * size)) for size in (max(X.shape), len(values))}

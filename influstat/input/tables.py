@@ -15,7 +15,8 @@ from influstat.errors import InvalidType, MissingDependency
 
 def is_foreign(value: Any) -> bool:
     """Tell whether `value` is a table or series that speaks Arrow's interface, and not of pandas."""
-    return hasattr(value, "__arrow_c_stream__") and not hasattr(value, "iloc")
+    speaks = hasattr(value, "__arrow_c_stream__") or hasattr(value, "collect_schema")  # a plan of a table
+    return speaks and not hasattr(value, "iloc")
 
 
 def as_pandas(argument: str, table: Any) -> Any:
@@ -71,7 +72,7 @@ def _read(argument: str, value: Any) -> Any:
             argument,
             "be a table or series that is held in memory",
             f"is a {_kind(value)}",
-            "Convert it to pandas, polars, a pyarrow table or NumPy first.",
+            "Call its collect(), if it has one, or convert it to pandas, a pyarrow table or NumPy.",
         ) from error
 
 

@@ -127,4 +127,6 @@ def _without_flight(risk: LinearRisk, theta: FloatArray) -> LinearRisk | None:
 def _reason(rows: Indices, lost: list[str]) -> str:
     shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
     what = "this row" if len(rows) == 1 else f"these {len(rows)} rows"
-    return f"Without {what}: {shown or 'some combination of coefficients'} is not determined; the others are."
+    verb = "are" if len(lost) > 1 else "is"
+    shown = shown or "some combination of coefficients"
+    return f"Without {what}: {shown} {verb} not determined; the others are."

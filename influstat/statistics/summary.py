@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import deepcopy
 from html import escape
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,8 +72,8 @@ def assembled(
     return made
 
 
-def _escaped() -> Summary:
-    """Return an empty summary; statsmodels writes names into html, and notes into LaTeX, as they are."""
+def _escaped(tables: Sequence[SimpleTable] = (), notes: str = "") -> Summary:
+    """Return a summary of tables; statsmodels writes names into html, notes into LaTeX, as they are."""
     from statsmodels.iolib.summary import Summary
 
     class Escaped(Summary):  # type: ignore[misc]  # statsmodels has no types
@@ -87,12 +88,17 @@ def _escaped() -> Summary:
         def _repr_html_(self) -> str:
             return self.as_html()
 
+        def __reduce__(self) -> tuple[Any, tuple[list[SimpleTable], str]]:
+            return _escaped, (self.tables, self.extra_txt)
+
         def _with(self, tables: list[SimpleTable], notes: str) -> Summary:
             plain = Summary()
             plain.tables, plain.extra_txt = tables, notes
             return plain
 
-    return Escaped()
+    made = Escaped()
+    made.tables, made.extra_txt = list(tables), notes
+    return made
 
 
 def _html_table(table: SimpleTable) -> SimpleTable:

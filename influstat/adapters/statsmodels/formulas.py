@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ import numpy as np
 from influstat.adapters.statsmodels.batch_terms import batch_terms
 from influstat.adapters.statsmodels.formula_parts import (
     OffsetPart,
+    columns_as_table,
     formula_of,
     offset_parts,
     right_side,
@@ -60,6 +62,10 @@ class FormulaReader:
     model: Any
     names: tuple[str, ...]
 
+    def __reduce__(self) -> Any:
+        """Return what makes it again from a pickle, without what is cached: patsy refuses to be pickled."""
+        return _restored, (pickle.dumps(self.model), self.names)
+
     @property
     def training(self) -> Any:
         """The training rows as the user has them: the formula's variables; None where they are not kept."""
@@ -81,7 +87,7 @@ class FormulaReader:
 
     def _table(self, X: Any) -> Any:
         """Return X where it is a table of the formula's variables, None where it holds rows of the design."""
-        table = _from_columns(X) if isinstance(X, Mapping) else as_pandas("X", X)
+        table = columns_as_table(X) if isinstance(X, Mapping) else as_pandas("X", X)
         if not hasattr(table, "columns"):
             self._refuse_one_row(X)
             return None
@@ -210,8 +216,8 @@ class FormulaReader:
             raise InvalidArgument(
                 "y",
                 f"be what the left side of {formula_of(self.model)!r} gives for these rows",
-                "cannot be told: statsmodels does not keep that side where rows with missing values are "
-                "dropped, or the table was changed after the fit",
+                "cannot be told: statsmodels does not keep that side in a pickle, nor where rows with "
+                "missing values are dropped, or the table was changed after the fit",
                 "Fit again on a table without missing values, which is left as it is, or pass rows of the "
                 "design matrix with y as the model holds it.",
             )
@@ -315,18 +321,6 @@ class FormulaReader:
         """Return None: the rows of the design matrix bring their labels along."""
 
 
-def _from_columns(X: Mapping[Any, Any]) -> Any:
-    """Return a dict of columns, or of single values, as a table, as statsmodels' predict takes it."""
-    import pandas as pd
-
-    try:
-        return pd.DataFrame(X) if any(np.ndim(one) for one in X.values()) else pd.DataFrame([X])
-    except ValueError as error:
-        raise InvalidArgument(
-            "X", "be columns of one length, where it is a dict", f"is not: {error}", "Pass a DataFrame."
-        ) from error
-
-
 def _same(given: Any, values: Any) -> bool:
     """Tell whether what the caller gave is this, number by number or label by label."""
     a, b = np.asarray(as_array("y", given)), np.asarray(values)
@@ -335,6 +329,11 @@ def _same(given: Any, values: Any) -> bool:
     if a.dtype.kind in "fiub" and b.dtype.kind in "fiub":
         return bool(np.allclose(a, b, rtol=1e-9, atol=0.0))  # more digits than a table is printed with
     return bool(np.all(a == b))
+
+
+def _restored(model: bytes, names: tuple[str, ...]) -> FormulaReader:
+    """Return the reader; statsmodels evaluates the formula anew, in a frame not far above itself."""
+    return FormulaReader(pickle.loads(model), names)
 
 
 def formula_reader(model: Any, names: tuple[str, ...]) -> FormulaReader | None:
