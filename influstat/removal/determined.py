@@ -15,10 +15,10 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
 from influstat.minimise.newton import minimise
 from influstat.removal.methods.general import left_over
-from influstat.risks.chart import Chart
+from influstat.risks.chart import AnyChart, Chart, chart_of
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
-from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.linear import as_linear
 
 FLIGHTS = 20  # directions in which a risk may fall for ever, one after the other
 MOVED = 1e-7  # of the largest movement along such a direction: rows that move less stay where they are
@@ -84,35 +84,47 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
     PartialRefit or None
         theta has shape (p,).
     """
-    if as_linear(risk) is None:
-        return None
     try:
-        part = as_linear(left_over(risk, rows))
+        part: Risk | None = left_over(risk, rows)
         for _ in range(FLIGHTS):
-            found = None if part is None else part.curvature(theta).coordinates()
-            if part is None or found is None:
+            chart = None if part is None else _chart(part, theta)
+            if chart is None:
                 return None
-            chart = Chart(part, theta, found)
+            found = chart.coordinates
             try:
                 u = minimise(chart.risk, start=chart.start).theta if exact else _step(chart)
             except NoMinimiser:
-                part = _without_flight(part, theta)
+                part = _without_flight(chart.outer, theta)
                 continue
             lost = [risk.names[j] for j in np.flatnonzero(~found.determined)]
-            return PartialRefit(theta + found.lift(u), found, _reason(rows, lost))
+            return PartialRefit(theta + chart.lift(u), found, _reason(rows, lost))
     except InflustatError:
         pass
     return None
 
 
-def _step(chart: Chart) -> FloatArray:
-    """Return the Newton step from u = 0."""
+def _chart(part: Risk, theta: FloatArray) -> AnyChart | None:
+    """Return coordinates of what the rows left determine; None where that is all, or nothing is known."""
+    linear = as_linear(part)
+    if linear is None:
+        chart = chart_of(part, theta)
+        return None if chart is None or chart.coordinates.full else chart
+    found = linear.curvature(theta).coordinates()
+    return None if found is None else Chart(linear, theta, found)
+
+
+def _step(chart: AnyChart) -> FloatArray:
+    """Return u after a Newton step from its start."""
     inner = chart.risk
-    return -inner.curvature(chart.start).factored().solve(inner.gradient(chart.start))
+    moved = inner.curvature(chart.start).factored().solve(inner.gradient(chart.start))
+    return np.asarray(chart.start - moved)
 
 
-def _without_flight(risk: LinearRisk, theta: FloatArray) -> LinearRisk | None:
+def _without_flight(part: Risk, theta: FloatArray) -> Risk | None:
     """Return the risk of the rows that stay where they are while it falls for ever, its penalty as it is."""
+    risk = as_linear(part)
+    if risk is None:
+        return None
     direction = existence_of(risk).flight(theta)
     if direction is None:
         return None

@@ -24,6 +24,7 @@ from influstat.input.validation import FloatArray
 from influstat.risks.class_chart import ClassChart
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
+from influstat.risks.flat import flat_coordinates
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.active_l1 import active_l1
@@ -147,7 +148,7 @@ def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyC
     linear = as_linear(risk)
     try:
         if linear is None or active_l1(linear.penalty) is not None:  # an active set has its own columns
-            return _regular_classes(risk, theta)
+            return _regular_of_others(risk, theta)
         curvature = linear.curvature(theta)
         if rough and curvature.rough is not None:
             return None, curvature.rough
@@ -160,15 +161,23 @@ def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyC
         return None, None
 
 
-def _regular_classes(risk: Risk, theta: FloatArray) -> tuple[ClassChart | None, Factored]:
+def _regular_of_others(risk: Risk, theta: FloatArray) -> tuple[ClassChart | None, Factored]:
     """Return the same of a risk that is not linear."""
     hessian = risk.curvature(theta)
-    if class_predictors_of(risk) is None:
-        return None, CholeskyInverse(hessian.to_dense(), risk.names)
-    inverse = hessian.factored()
-    if isinstance(inverse, CholeskyInverse):
-        return None, inverse
-    chart = ClassChart(risk, theta, inverse.coordinates)
+    found: Coordinates | None
+    if class_predictors_of(risk) is not None:
+        inverse = hessian.factored()
+        if isinstance(inverse, CholeskyInverse):
+            return None, inverse
+        found = inverse.coordinates
+    else:
+        try:
+            return None, CholeskyInverse(hessian.to_dense(), risk.names)
+        except (SingularHessian, IndefiniteHessian):
+            found = flat_coordinates(risk, theta)
+            if found is None:
+                raise
+    chart = ClassChart(risk, theta, found)
     return chart, chart.risk.curvature(chart.start).cholesky()
 
 
