@@ -206,8 +206,8 @@ class Descent:
                 return CholeskyInverse(matrix, self.risk.names)
             except (SingularHessian, IndefiniteHessian):
                 continue
-        self.existence.explain(self.theta)
-        return CholeskyInverse(curvature.to_dense(), self.risk.names)  # raises what is wrong with it
+        self._require_definite()  # raises what is wrong with it
+        raise AssertionError("what cannot be damped is not definite")
 
     def _require_definite(self) -> None:
         """Raise unless H at theta is positive definite."""
@@ -220,6 +220,7 @@ class Descent:
         except SingularHessian as error:
             self.existence.explain(self.theta)
             self._explain_start(error)
+            self._explain_flat(error)
             raise
         except IndefiniteHessian as error:
             self._explain_start(error)
@@ -232,6 +233,20 @@ class Descent:
                 "The gradient is 0 where the search starts, and the Hessian is not positive definite there: "
                 "this is a saddle or flat, not a minimum. Pass start=, a theta elsewhere, such as small "
                 f"random numbers. ({error.args[0].split(': ')[0]}.)"
+            ) from error
+
+    def _explain_flat(self, error: SingularHessian) -> None:
+        """Raise with the remedy where no row's loss bends at all, whatever the columns are."""
+        linear = as_linear(self.risk)
+        if linear is None or self.existence.hopeless:
+            return
+        second = linear.loss.second(linear.y, linear.linear_predictor(self.theta))
+        if not second[linear.weights > 0].any():
+            raise SingularHessian(
+                "The Hessian is singular: no row's loss has any curvature where the search stands, so that no "
+                "coefficient is determined there. The rows are beyond the reach of a loss that levels off, or "
+                "the loss is straight (as |y - eta|). Pass start=, a theta near the minimum that you mean, e.g. "
+                "that of ist.SquaredError(), or take a loss that bends (ist.PseudoHuberLoss; a larger t)."
             ) from error
 
     def _condition(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.coordinates import Coordinates
-from influstat.errors import InflustatError, NoMinimiser
+from influstat.errors import InflustatError, NoMinimiser, SingularHessian
 from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
@@ -93,7 +93,7 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
             found = chart.coordinates
             try:
                 u = minimise(chart.risk, start=chart.start).theta if exact else _step(chart)
-            except NoMinimiser:
+            except (NoMinimiser, SingularHessian):  # so flat on its way that rounding alone moves it
                 part = _without_flight(chart.outer, theta)
                 continue
             lost = [risk.names[j] for j in np.flatnonzero(~found.determined)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -16,15 +17,13 @@ from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.coordinates import Coordinates
 from influstat.algebra.dependence import exactly_null, fractional_null
 from influstat.algebra.rounding import Blur, unit_rounding
-from influstat.curvature.base import Factored
+from influstat.curvature.base import Factored, Hessian
 from influstat.curvature.linear import LARGEST
 from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 from influstat.risks.class_chart import ClassChart
-from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
-from influstat.risks.flat import flat_coordinates
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.active_l1 import active_l1
@@ -163,21 +162,13 @@ def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyC
 
 def _regular_of_others(risk: Risk, theta: FloatArray) -> tuple[ClassChart | None, Factored]:
     """Return the same of a risk that is not linear."""
-    hessian = risk.curvature(theta)
-    found: Coordinates | None
-    if class_predictors_of(risk) is not None:
-        inverse = hessian.factored()
-        if isinstance(inverse, CholeskyInverse):
-            return None, inverse
-        found = inverse.coordinates
-    else:
-        try:
-            return None, CholeskyInverse(hessian.to_dense(), risk.names)
-        except (SingularHessian, IndefiniteHessian):
-            found = flat_coordinates(risk, theta)
-            if found is None:
-                raise
-    chart = ClassChart(risk, theta, found)
+    hessian: Any = risk.curvature(theta)
+    if not isinstance(hessian, Hessian):  # a caller's own need only be dense
+        return None, CholeskyInverse(hessian.to_dense(), risk.names)
+    inverse = hessian.factored()
+    if isinstance(inverse, CholeskyInverse):
+        return None, inverse
+    chart = ClassChart(risk, theta, inverse.coordinates)
     return chart, chart.risk.curvature(chart.start).cholesky()
 
 

@@ -58,7 +58,7 @@ def flat_coordinates(risk: Risk, theta: FloatArray) -> Coordinates | None:
         return None
     null = unit[:, None] * vectors[~felt].T
     try:
-        if not (_unbent(risk, theta, null) and _unchanged(risk, theta, null, counted)):
+        if not (_unbent(risk, theta, null, unit) and _unchanged(risk, theta, null, counted)):
             return None
     except InflustatError:  # beyond where the losses are numbers: nothing is known there
         return None
@@ -67,12 +67,12 @@ def flat_coordinates(risk: Risk, theta: FloatArray) -> Coordinates | None:
     return Coordinates(-1, np.zeros(len(theta)), np.eye(len(theta))[:, kept], null, 10.0 * UNFELT * unit)
 
 
-def _unbent(risk: Risk, theta: FloatArray, null: FloatArray) -> bool:
-    """Tell whether the Hessian vanishes along the columns of `null`, relative to the size of its terms."""
+def _unbent(risk: Risk, theta: FloatArray, null: FloatArray, unit: FloatArray) -> bool:
+    """Tell whether the Hessian vanishes along the columns of `null`, in units of each coefficient."""
     matrix = np.asarray(risk.curvature(theta).to_dense())
-    root = np.sqrt(np.abs(matrix.diagonal()))
-    terms = np.outer(root, root @ np.abs(null)) + np.finfo(np.float64).tiny
-    return bool((np.abs(matrix @ null) <= UNFELT * terms).all())
+    scaled = np.abs(unit[:, None] * matrix)  # whose rows are in one unit
+    largest = np.max(scaled * unit)
+    return bool((np.abs(unit[:, None] * (matrix @ null)) <= UNFELT * largest).all())
 
 
 def _unchanged(risk: Risk, theta: FloatArray, null: FloatArray, counted: NDArray[np.bool_]) -> bool:
