@@ -120,6 +120,9 @@ RESULTS = {
     "LinearRisk": lambda fit: fit.risk,
     "Hessian": lambda fit: fit.hessian,
     "diagnostics": lambda fit: fit.diagnostics(),
+    "summary": lambda fit: fit.summary(),
+    "report": lambda fit: fit.report(fit.names[0]),
+    "Breakdown": lambda fit: fit.breakdown(fit.names[0], budget_seconds=0.0),
 }
 
 

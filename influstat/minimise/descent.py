@@ -243,10 +243,11 @@ class Descent:
         second = linear.loss.second(linear.y, linear.linear_predictor(self.theta))
         if not second[linear.weights > 0].any():
             raise SingularHessian(
-                "The Hessian is singular: no row's loss has any curvature where the search stands, so that no "
-                "coefficient is determined there. The rows are beyond the reach of a loss that levels off, or "
-                "the loss is straight (as |y - eta|). Pass start=, a theta near the minimum that you mean, e.g. "
-                "that of ist.SquaredError(), or take a loss that bends (ist.PseudoHuberLoss; a larger t)."
+                "The Hessian is singular: no row's loss has any curvature where the search stands, so that "
+                "no coefficient is determined there. The rows are beyond the reach of a loss that levels "
+                "off, or the loss is straight (as |y - eta|). Pass start=, a theta near the minimum that you "
+                "mean, e.g. that of ist.SquaredError(), or take a loss that bends (ist.PseudoHuberLoss; a "
+                "larger t)."
             ) from error
 
     def _condition(self) -> float:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from copy import deepcopy
+from functools import cache
 from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,14 @@ def assembled(
 
 def _escaped(tables: Sequence[SimpleTable] = (), notes: str = "") -> Summary:
     """Return a summary of tables; statsmodels writes names into html, notes into LaTeX, as they are."""
+    made = _escaping()()
+    made.tables, made.extra_txt = list(tables), notes
+    return made
+
+
+@cache
+def _escaping() -> type[Summary]:
+    """Return the class of summaries that do not, once statsmodels is there."""
     from statsmodels.iolib.summary import Summary
 
     class Escaped(Summary):  # type: ignore[misc]  # statsmodels has no types
@@ -96,9 +105,7 @@ def _escaped(tables: Sequence[SimpleTable] = (), notes: str = "") -> Summary:
             plain.tables, plain.extra_txt = tables, notes
             return plain
 
-    made = Escaped()
-    made.tables, made.extra_txt = list(tables), notes
-    return made
+    return Escaped
 
 
 def _html_table(table: SimpleTable) -> SimpleTable:
