@@ -306,7 +306,7 @@ def test_the_forest_is_that_of_the_report(name):
     assert [line.get_text() for line in lines][1:] == [f"without country {label}" for label in labels]
     called = {f"part {k}": np.flatnonzero(groups == k) for k in range(7)}
     lines = fit.plot.forest("a", groups=called, names=1).get_yticklabels()
-    assert lines[1].get_text() == f"without part {labels[0]}"
+    assert lines[1].get_text() == f"without {fit.report('a', groups=called, top=1).groups.labels[0]}"
 
 
 @each_fit

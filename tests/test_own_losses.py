@@ -215,16 +215,18 @@ def test_a_loss_that_is_not_convex_at_zero_asks_for_a_start(name):
 
 
 @pytest.mark.parametrize("unit", [1e-4, 1e-3, 1e6])
-def test_targets_of_another_unit_are_told_to_change_the_width(unit):
+def test_a_width_of_another_unit_than_the_targets_is_named(unit):
     def loss(y, eta):
         return unit**2 * (np.sqrt(1.0 + ((y - eta) / unit) ** 2) - 1.0)
 
     truth = ist.Fit.minimise(ist.LinearRisk(ist.PseudoHuberLoss(1.0), X, Y)).theta
     fitted = ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss, width=unit), X, unit * Y)).theta
     np.testing.assert_allclose(fitted / unit, truth, rtol=CHANGES)  # both stop at 1e-12 of a gradient
+    found = ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss), X, unit * Y)).theta
+    np.testing.assert_allclose(found / unit, truth, rtol=CHANGES)  # the width follows from the loss
     if unit < 1.0:
-        with pytest.raises(InvalidArgument, match="pass width="):
-            ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss), X, unit * Y))
+        with pytest.raises(InvalidArgument, match="and width is 1: pass width="):
+            ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss, width=1.0), X, unit * Y))
 
 
 class FromValue(ist.DifferencedLoss):

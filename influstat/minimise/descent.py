@@ -238,7 +238,8 @@ class Descent:
     def _explain_flat(self, error: SingularHessian) -> None:
         """Raise with the remedy where no row's loss bends at all, whatever the columns are."""
         linear = as_linear(self.risk)
-        if linear is None or self.existence.hopeless:
+        p = len(self.theta)
+        if linear is None or self.existence.hopeless or linear.penalty.flat(p).shape[1] < p:
             return
         second = linear.loss.second(linear.y, linear.linear_predictor(self.theta))
         if not second[linear.weights > 0].any():
