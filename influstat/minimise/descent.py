@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from influstat.algebra.cholesky import CholeskyInverse
-from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
+from influstat.errors import IndefiniteHessian, InvalidArgument, NotConverged, SingularHessian
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
 from influstat.risks.contract import Risk
@@ -129,9 +129,9 @@ class Descent:
         for tried in range(lengths):
             theta = self.theta + length * direction
             with np.errstate(over="ignore", invalid="ignore"):  # too far: half as far next
-                value = self.risk.value(theta)
+                value = self._tried(theta)
             lower = bool(value <= self.value + 1e-4 * length * slope + noise)
-            if lower or self.measure < NEAR:
+            if lower or (self.measure < NEAR and value < np.inf):
                 gradient = self.risk.gradient(theta)
                 gone = (np.abs(theta) <= GONE * np.abs(self.theta)) & (
                     np.abs(gradient) <= GONE * np.abs(self.gradient)
@@ -153,6 +153,13 @@ class Descent:
                     return True
             length *= 0.5 if tried < 20 else 0.1
         return False
+
+    def _tried(self, theta: FloatArray) -> float:
+        """Return R(theta), inf where a caller's own loss has no value: less far next, within its domain."""
+        try:
+            return self.risk.value(theta)
+        except InvalidArgument:
+            return np.inf
 
     def _direction(self) -> FloatArray:
         linear = as_linear(self.risk)
