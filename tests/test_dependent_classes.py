@@ -138,6 +138,20 @@ def test_what_the_rows_left_determine_is_answered_where_a_direction_leaves_with_
 
 
 @pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
+@pytest.mark.parametrize("reference", [False, True])
+def test_a_dummy_of_one_class_leaves_the_others_as_they_are_without_its_rows(reference):
+    rng, few = np.random.default_rng(5), np.arange(N) < 4
+    x, y = np.column_stack([rng.normal(size=N), np.ones(N), few]), rng.integers(0, K, N)
+    y[:4] = [0, 2, 1, 1]
+    settings = {"intercept": False, "folded": False, "reference": reference}
+    fit = ist.Fit.minimise(SoftmaxProblem(x, y, K, np.ones(N), 0.0, **settings).risk())
+    found = fit.leave_groups_out([[0, 1]]).theta[0].reshape(K - reference, 3)
+    rest = SoftmaxProblem(x[4:, :2], y[4:], K, np.ones(N - 4), 0.0, **settings).risk()
+    truth = ist.Fit.minimise(rest).theta.reshape(K - reference, 2)
+    np.testing.assert_allclose(found, np.insert(truth, 2, np.nan, axis=1), rtol=0, atol=TWO_FITS)
+
+
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
 @pytest.mark.parametrize("start", [np.zeros(4 * K), np.arange(4.0 * K) / 9.0], ids=["zeros", "elsewhere"])
 def test_a_start_chooses_one_of_many_minimisers(start):
     x = np.hstack([CASES["empty"][0], CASES["empty"][0][:, 2:]])

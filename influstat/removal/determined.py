@@ -19,8 +19,11 @@ from influstat.risks.chart import AnyChart, Chart, chart_of
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
+from influstat.risks.protocol import Protocol
 
 FLIGHTS = 20  # directions in which a risk may fall for ever, one after the other
+LENGTHS = 2.0 ** np.arange(24)  # of such a flight, until losses are 0 or what they were
+VANISHED, SAME = 1e-10, 1e-6  # directions are right to ten digits
 MOVED = 1e-7  # of the largest movement along such a direction: rows that move less stay where they are
 
 
@@ -87,9 +90,12 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
     try:
         part: Risk | None = left_over(risk, rows)
         for _ in range(FLIGHTS):
-            chart = None if part is None else _chart(part, theta)
-            if chart is None:
+            if part is None:
                 return None
+            chart = _chart(part, theta)
+            if chart is None:  # every direction is felt at theta, and some are not felt far away
+                part = None if as_linear(part) is not None else _without_flight(part, theta)
+                continue
             found = chart.coordinates
             try:
                 u = minimise(chart.risk, start=chart.start).theta if exact else _step(chart)
@@ -122,18 +128,32 @@ def _step(chart: AnyChart) -> FloatArray:
 
 def _without_flight(part: Risk, theta: FloatArray) -> Risk | None:
     """Return the risk of the rows that stay where they are while it falls for ever, its penalty as it is."""
-    risk = as_linear(part)
-    if risk is None:
-        return None
-    direction = existence_of(risk).flight(theta)
+    direction = existence_of(part).flight(theta)
     if direction is None:
         return None
+    risk = as_linear(part)
+    if risk is None:
+        return _without_lost_rows(part, theta, direction)
     moved = np.abs(risk.design.dot(direction))
     stay = moved <= MOVED * np.max(moved[risk.weights > 0], initial=0.0)
     weights = np.where(stay, risk.weights, 0.0)
     if not weights.any():
         return None
     return risk.moved(replace(risk.rows, weights=weights), risk.penalty)
+
+
+def _without_lost_rows(part: Risk, theta: FloatArray, direction: FloatArray) -> Risk | None:
+    """Return the risk without rows whose losses vanish along the flight; None where others change at all."""
+    if part.protocol is not Protocol.FIXED:
+        return None  # the penalty would leave with the rows
+    counted, before = part.weights > 0, np.asarray(part.row_losses(theta))
+    for length in LENGTHS:
+        after = np.asarray(part.row_losses(theta + length * direction))
+        gone, stay = after < VANISHED, np.abs(after - before) <= SAME * (1.0 + np.abs(before))
+        if (gone | stay)[counted].all():
+            weights = np.where(stay, part.weights, 0.0)
+            return part.reweighted(weights) if weights.any() and (weights < part.weights).any() else None
+    return None
 
 
 def _reason(rows: Indices, lost: list[str]) -> str:
