@@ -53,6 +53,12 @@ def test_a_class_of_values_alone_finds_its_width_too(scale):
     )
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e6, 1e9])
+@pytest.mark.parametrize("made", [pseudo_huber, squared])
+def test_a_right_loss_passes_its_laws_in_any_unit(made, scale):
+    ist.checks.check_loss(ist.NumericalLoss(made(scale)), y=scale * Y).assert_ok()
+
+
 LOSSES = {
     "logistic": (lambda y, eta: np.log(1.0 + np.exp(eta)) - y * eta, np.arange(9.0) % 2),
     "Poisson of large counts": (lambda y, eta: np.exp(eta) - y * eta, 1000.0 + np.arange(9.0)),

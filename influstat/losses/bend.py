@@ -44,7 +44,7 @@ def with_width(loss: Any, y: FloatArray) -> Any:
     >>> import influstat as ist
     >>> y = np.array([1e6, 2e6, 4e6])
     >>> with_width(ist.NumericalLoss(lambda y, eta: np.log(np.cosh((y - eta) / 1e6))), y).width
-    100.0
+    1000000.0
     """
     if not isinstance(loss, NumericalLoss) or loss.width is not None:
         return loss
@@ -75,9 +75,9 @@ def _width(loss: NumericalLoss, y: FloatArray) -> float:
     share = known.mean(axis=1)
     if share[STEPS == 1.0][0] >= ENOUGH:
         return 1.0
-    # Of the steps that nearly as many rows bear as any, the one nearest to 1.
-    best = np.flatnonzero(share >= min(ENOUGH, share.max()))
-    return float(STEPS[best[np.argmin(np.abs(np.log(STEPS[best])))]])
+    borne = STEPS[share >= min(ENOUGH, share.max())]
+    within = borne[borne <= max(1.0, float(np.max(np.abs(chosen))))]  # a quadratic bears any step
+    return float(np.max(within) if within.size else np.min(borne))
 
 
 def _bends_alike(loss: NumericalLoss, y: FloatArray, eta: FloatArray) -> Any:
