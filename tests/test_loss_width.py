@@ -53,10 +53,10 @@ def test_a_class_of_values_alone_finds_its_width_too(scale):
     )
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1e6, 1e9])
-@pytest.mark.parametrize("made", [pseudo_huber, squared])
-def test_a_right_loss_passes_its_laws_in_any_unit(made, scale):
-    ist.checks.check_loss(ist.NumericalLoss(made(scale)), y=scale * Y).assert_ok()
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [1e-6, 1e9])
+def test_a_right_loss_passes_its_laws_in_any_unit(scale):
+    ist.checks.check_loss(ist.NumericalLoss(pseudo_huber(scale)), y=scale * Y).assert_ok()
 
 
 LOSSES = {
