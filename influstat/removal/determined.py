@@ -144,7 +144,7 @@ def _without_flight(part: Risk, theta: FloatArray) -> Risk | None:
 
 def _without_lost_rows(part: Risk, theta: FloatArray, direction: FloatArray) -> Risk | None:
     """Return the risk without rows whose losses vanish along the flight; None where others change at all."""
-    if part.protocol is not Protocol.FIXED:
+    if Protocol.read("protocol", part.protocol).carried(part.total_weight) > 0.0:
         return None  # the penalty would leave with the rows
     counted, before = part.weights > 0, np.asarray(part.row_losses(theta))
     for length in LENGTHS:
