@@ -201,4 +201,4 @@ def test_a_bracket_that_time_has_left_open_says_so(coefficient):
     fit = ist.from_statsmodels(sm.OLS(CRIME["murder"], CRIME_X).fit())
     found = fit.inference("HC2").breakdown(coefficient, budget_seconds=0.0)
     assert not found.exact
-    assert found.limit == "the budget ran out"
+    assert found.limit == "the time was over"

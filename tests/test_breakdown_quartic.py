@@ -113,3 +113,23 @@ def test_it_is_left_out_where_it_costs_too_much(name, value, monkeypatch):
     null = null_fit(asked(remote(1)))
     monkeypatch.setattr(quartic, name, value)
     assert not Quartic(null).proves(1)
+
+
+@pytest.mark.parametrize("d", [2, 3, 6])
+@pytest.mark.parametrize("aligned", [False, True])
+def test_the_shift_is_the_best_and_its_eigenvalue_the_largest(d, aligned):
+    # Against a search, also where the first axis has nothing of the identity.
+    test = Quartic.__new__(Quartic)
+    first, second = np.triu_indices(d + 1)
+    test.identity = np.where(first == second, 1.0, 0.0)
+    test.turn = np.eye(len(first)) - np.outer(test.identity, test.identity)
+    rng = np.random.default_rng(d)
+    q = rng.normal(size=(60, len(first)))
+    matrix = q.T @ q / 60.0
+    if aligned:
+        matrix[1, :] = matrix[:, 1] = 0.0
+        matrix[1, 1] = 50.0
+    c, top = test._shifted(matrix)
+    assert top == pytest.approx(np.linalg.eigvalsh(matrix + c * test.turn)[-1], rel=1e-9)
+    places = c + np.linspace(-1.0, 1.0, 41) * (1.0 + abs(c))
+    assert top <= min(np.linalg.eigvalsh(matrix + one * test.turn)[-1] for one in places) + 1e-6 * abs(top)

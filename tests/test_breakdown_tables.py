@@ -138,6 +138,7 @@ FIRES = [
     ("FFMC", 3, 3), ("DMC", 3, 3), ("DC", 6, 6), ("ISI", 8, 10), ("temp", 1, 1), ("RH", 5, 5),
     ("wind", 8, 15), ("rain", 1, 1),
 ]  # fmt: skip
+BY_OTHER_ACCOUNTS = {"DC": [7, 7, 7, 6], "RH": [6, 5, 6, 5]}
 
 
 @pytest.mark.slow
@@ -149,6 +150,98 @@ def test_signs_of_forest_fires(coefficient, lower, upper):
     frame.insert(0, "area", np.log1p(fires.y))
     found = least_squares(frame).breakdown(coefficient, budget_seconds=6.0)
     assert lower <= found.lower <= found.upper <= upper
+    counts = list(found.counts.values())
+    assert counts == BY_OTHER_ACCOUNTS.get(coefficient, counts)
+
+
+# -- what was stated of single coefficients ------------------------------------------------------------------
+
+
+def crime():
+    data = sm.datasets.statecrime.load_pandas().data
+    return least_squares(data[["murder", "urban", "poverty", "hs_grad", "single"]])
+
+
+def test_masked_rows_are_found():
+    data = table("masking")  # two rows hide behind one another; without an intercept
+    found = ist.from_statsmodels(sm.OLS(data["y"], data[["x"]]).fit()).breakdown("x")
+    assert (found.counts["first_order"], found.positions.tolist(), found.lower) == (9, [57, 58], 2)
+
+
+def test_one_state_flips_what_all_first_order_effects_together_do_not():
+    found = crime().breakdown("hs_grad")
+    effects = found.effects.first_order
+    assert round(found.value, 4) == 0.3059
+    assert round(float(effects[effects > 0.0].sum()), 4) == 0.2144
+    assert (list(found.removed), round(found.value_without, 4)) == (["District of Columbia"], -0.0164)
+
+
+def test_the_reach_of_one_state_is_exact():
+    reach = crime().reach("single", k=1)
+    assert np.round(reach.attained, 4).tolist() == [0.3917, 0.6747]
+    assert np.round(reach.proven, 4).tolist() == [0.3917, 0.6747]
+
+
+def test_six_states_hold_a_significance():
+    fit = crime()  # that no five do is in the tests of proofs
+    kept = np.setdiff1d(np.arange(51), [1, 8, 12, 18, 20, 44])
+    assert round(sm.OLS(fit.risk.y[kept], fit.risk.design.rows(kept)).fit().pvalues[-1], 4) == 0.0698
+
+
+@pytest.mark.parametrize(("coefficient", "rows"), [(1, [0, 1]), (5, [0, 1]), (6, [0, 8])])
+def test_two_executions_flip_and_one_does_not(coefficient, rows):
+    data = sm.datasets.cpunish.load_pandas().data
+    X = np.column_stack([
+        np.ones(17), np.log(data["INCOME"]), data["PERPOVERTY"], data["PERBLACK"], np.log(data["VC100k96"]),
+        data["SOUTH"], data["DEGREE"],
+    ])  # fmt: skip
+    fit = ist.from_statsmodels(sm.Poisson(data["EXECUTIONS"], X).fit(disp=0, method="newton", tol=1e-12))
+    assert fit.breakdown(coefficient).lower == 2  # and other pairs do it as well
+    assert fit.leave_groups_out([rows]).theta[0, coefficient] * fit.theta[coefficient] < 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("data_dir")
+def test_rows_of_the_trial_of_mexico():
+    trial = datasets.load_microcredit(site="MEX")
+    fit = ist.from_statsmodels(sm.OLS(trial.y, sm.add_constant(trial.X)).fit())
+    assert round(fit.breakdown(1).value_without, 2) == 0.4
+    found = fit.inference().breakdown(1, reversed=True)
+    order = np.argsort(-found.effects.first_order)[:15]
+    assert (found.counts["first_order"], found.lower, found.upper) == (15, 9, 9)
+    assert round(float(fit.leave_groups_out([order]).theta[0, 1]), 2) == 7.03
+    reach = fit.reach(1, k=15)
+    assert np.round(reach.attained, 3).tolist() == [-11.186, 7.03]
+    assert reach.proven[0] >= -11.1895
+    assert reach.proven[1] <= 7.0375
+
+
+# First order counts rows of a significance as zaminfluence does, but for degrees of freedom that leave with
+# the rows: with all of them left, and 1.96 for the quantile, it is these.
+KEPT = {"BIH": (1, 40), "ETH": (45, 66), "PHI": (4, 58)}
+LEFT = {"BIH": (1, 41), "ETH": (47, 71), "PHI": (4, 61)}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("data_dir")
+@pytest.mark.parametrize("site", KEPT)
+def test_first_order_counts_of_significance(site):
+    trial = datasets.load_microcredit(site=site)
+    X, y = sm.add_constant(np.asarray(trial.X)), np.asarray(trial.y)
+    inference = ist.from_statsmodels(sm.OLS(y, X).fit()).inference()
+    found = [inference.breakdown(1, reversed=other, budget_seconds=0.0) for other in (False, True)]
+    assert tuple(one.counts["first_order"] for one in found) == LEFT[site]
+    inverse, freedom = np.linalg.inv(X.T @ X), len(y) - 2.0
+    theta = inverse @ X.T @ y
+    e, along = y - X @ theta, X @ inverse[1]
+    variance = e @ e / freedom
+    root = np.sqrt(variance * inverse[1, 1])
+    change = (variance * along**2 - e**2 / freedom * inverse[1, 1]) / (2.0 * root)  # n is kept
+    for other, count in zip((False, True), KEPT[site], strict=True):
+        far = 1.96 if (theta[1] < 0.0) != other else -1.96
+        limit = theta[1] + far * root
+        effects = np.sort(np.sign(limit) * (along * e - far * change))[::-1]
+        assert int(np.argmax(np.cumsum(effects) >= abs(limit))) + 1 == count
 
 
 # -- drawn data ----------------------------------------------------------------------------------------------

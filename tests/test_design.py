@@ -1,6 +1,8 @@
 """A design is the same numbers, however X comes; it keeps X as it came and copies no more than blocks."""
 
 import tracemalloc
+from threading import Thread
+from time import perf_counter, sleep
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input import design as design_module
 from influstat.input.design import Design
+from influstat.input.products import products
 from tests.budget import examples
 from tests.reference import assert_within
 
@@ -251,3 +254,37 @@ def test_sparse_matrices_that_hold_no_data_are_refused(X, error, sentence):
         pytest.skip("scipy has sparse arrays of three dimensions from 1.15 on")
     with pytest.raises(error, match=sentence):
         Design(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_gram_of_more_columns_than_a_block_has_rows(dtype):
+    x = np.random.default_rng(3).standard_normal((1500, 600)).astype(dtype)
+    weights = np.linspace(-1.0, 2.0, 1500)
+    found = Design(x).gram(weights)
+    expected = x.astype(np.float64).T @ (weights[:, None] * x)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(found, found.T)
+    assert found.flags.f_contiguous
+
+
+def test_other_threads_run_during_a_product():
+    x = np.ones((4000, 800))
+
+    def ticks():
+        """Return how often this thread wakes while another multiplies; scipy's dsyrk lets it never."""
+        ends, times = [], []
+
+        def work():
+            ends.append(perf_counter())
+            products(x)
+            ends.append(perf_counter())
+
+        thread = Thread(target=work)
+        thread.start()
+        while thread.is_alive():
+            sleep(1e-4)
+            times.append(perf_counter())
+        margin = 0.1 * (ends[1] - ends[0])
+        return sum(ends[0] + margin < one < ends[1] - margin for one in times)
+
+    assert any(ticks() for _ in range(20))  # on a busy machine not each time

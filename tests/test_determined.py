@@ -78,6 +78,14 @@ def test_without_the_only_member_of_a_category_the_others_stay(kind):
         assert removal.status[k] == f"Without this row: {name} is not determined; the others are."
 
 
+def test_no_others_are_spoken_of_where_nothing_is_left():
+    table = pd.DataFrame({"x": [8.0, 8.0, 8.0, 19.0], "y": [1.0, 2.0, 4.0, 5.0]})  # as Anscombe's fourth
+    fit = ist.from_statsmodels(smf.ols("y ~ x", table).fit())
+    with pytest.warns(ist.errors.DoubtfulResult, match="1 of 1 removals hold"):
+        removal = fit.leave_one_out(rows=[3])
+    assert removal.status[0] == "Without this row: Intercept, x are not determined."
+
+
 @pytest.mark.dear
 @pytest.mark.parametrize("kind", SINGLE)
 def test_cross_validation_says_once_which_rows_have_no_refit(kind):

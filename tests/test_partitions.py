@@ -1,6 +1,7 @@
 """Rows in partitions give the numbers of rows in memory, however they are cut and whoever works on them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
@@ -136,15 +137,35 @@ def chunks():
         yield X[rows], LABELS[rows]
 
 
-def frames():
-    import pandas as pd
+def copied_on_write(tmp_path):
+    """Return maps whose numbers differ from those of their files."""
+    maps = [np.memmap(tmp_path / name, X.dtype, "w+", shape=one.shape) for name, one in PAIR.items()]
+    copies = [np.memmap(one.filename, X.dtype, "c", shape=one.shape) for one in maps]
+    for copy, one in zip(copies, PAIR.values(), strict=True):
+        copy[:] = one
+    return copies
 
+
+def frames():
     table = pd.DataFrame(X, columns=["x0", "x1", "x2"]).assign(y=LABELS, id=np.arange(N))
     for k in range(0, N, 9):  # the order of columns does not matter: they have names
         part = table.iloc[k : k + 9]
         yield part[part.columns[::-1]] if k else part
 
 
+def tables():
+    """Return tables, one without rows, of other types of numbers."""
+    first, *others = frames()
+    return [first, first[:0].astype(object), *(one.convert_dtypes() for one in others)]
+
+
+def rows_as_tables():
+    """Yield X as a table in each chunk, whose order of columns does not matter, and y beside it."""
+    for one in frames():
+        yield one.drop(columns=["y", "id"]), one.y
+
+
+PAIR = {"x": X, "y": LABELS}
 SOURCES = {
     "array": lambda path: ist.partitions(X, LABELS, rows=11),
     "sizes": lambda path: ist.partitions(X, LABELS, rows=[1, 0, 49, 10]),
@@ -155,6 +176,10 @@ SOURCES = {
     "chunks": lambda path: ist.partitions(chunks),
     "lists of chunks": lambda path: ist.partitions(lambda: [{"X": X, "y": LABELS, "weights": np.ones(N)}]),
     "frames": lambda path: ist.partitions(frames, "y", labels="id"),
+    "copied on write": lambda path: ist.partitions(*copied_on_write(path), rows=11),
+    "tables": lambda path: ist.partitions(tables(), "y", labels="id"),
+    "one table": lambda path: ist.partitions(pd.concat(list(frames())), "y", labels="id"),
+    "X as tables": lambda path: ist.partitions(rows_as_tables),
 }
 
 

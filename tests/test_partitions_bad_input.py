@@ -6,12 +6,12 @@ import pytest
 import scipy.sparse as sp
 
 import influstat as ist
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidArgument, InvalidType, PartitionError
 from tests.partition_cases import WEIGHTS, N, X, Y, pieces
 
 
-def chunked(*chunks, y=None):
-    return ist.partitions(lambda: iter(chunks), y)
+def chunked(*chunks, y=None, levels=None):
+    return ist.partitions(lambda: iter(chunks), y, levels=levels)
 
 
 def fit(data):
@@ -22,6 +22,9 @@ FRAME = pd.DataFrame(X, columns=list("abc")).assign(y=Y)
 BAD_X, BAD_Y, BAD_W = X.copy(), Y.copy(), WEIGHTS.copy()
 BAD_X[33, 1], BAD_Y[41], BAD_W[7] = np.nan, np.inf, -1.0
 
+MASKED = np.ma.array(X, mask=np.arange(3 * N).reshape(N, 3) == 100)
+TWICE = FRAME.set_axis([*"abby"], axis=1)
+ONCE = iter([(X, Y)])
 USED = iter([(X, Y), (X, Y)])
 
 CASES = {
@@ -43,6 +46,7 @@ CASES = {
     "no chunk": (lambda: ist.partitions(lambda: iter(())), "yield at least one chunk"),
     "a chunk of one": (lambda: chunked((X,)), "yield chunks of the form"),
     "a chunk of text": (lambda: chunked("rows"), "yield chunks of the form"),
+    "a chunk of nothing": (lambda: fit(chunked((X, Y), None)), "data of partition 1 must yield chunks"),
     "no table": (lambda: chunked((X, Y), y="y"), "yield chunks of the form"),
     "a later chunk": (lambda: fit(chunked(FRAME, (X, Y), y="y")), "partition 1 must yield chunks"),
     "rows with a callable": (lambda: ist.partitions(lambda: [(X, Y)], rows=3), "rows must be left out"),
@@ -78,6 +82,24 @@ CASES = {
     "dates in a partition": (
         lambda: fit(chunked(FRAME, FRAME.assign(b=pd.Timestamp("2020")), y="y")), "must hold real numbers",
     ),
+    "masked rows": (lambda: fit(chunked((X, Y), (MASKED, Y))), "X of partition 1 must have no masked"),
+    "masked weights": (lambda: fit(chunked((X, Y, MASKED[:, 1]))), "weights of partition 0 must have no"),
+    "a name twice": (lambda: chunked(TWICE, y="y"), "columns must each have a name of.*'b' 2 times"),
+    "a name twice later": (
+        lambda: fit(chunked(FRAME, TWICE.assign(c=1), y="y")), "columns of partition 1 must each have a name",
+    ),
+    "other labels": (
+        lambda: fit(chunked((FRAME[list("abc")], FRAME.y[::-1]))), "y of partition 0 must have its labels in",
+    ),
+    "X without a column": (
+        lambda: fit(chunked((FRAME[["a", "b"]], Y), (FRAME[["a"]], Y))), "columns of partition 1 must name",
+    ),
+    "X of one dimension": (lambda: chunked((Y, Y)), "X must be two-dimensional"),
+    "used up inside": (lambda: fit(ist.partitions(lambda: (one for one in ONCE))), "must yield the same"),
+    "a missing category": (
+        lambda: fit(chunked(FRAME.assign(b=["u", None] * 30), y="y", levels={"b": ["u", "v"]})),
+        "columns of partition 0 must have no missing entries.*of row 1 in 'b'",
+    ),
     "both": (lambda: ist.Ridge(lam=1.0).fit(pieces([60], Y), Y), "y must be left out with partitions"),
     "arrays to a risk": (lambda: ist.PartitionedRisk(ist.SquaredError(), X), "data must be partitions"),
     "no penalty": (
@@ -106,6 +128,17 @@ def test_columns_called_as_the_answers_own_are_refused(name):
     with pytest.raises(InvalidArgument, match=f"columns must leave .* to the answer.*has '{name}'"):
         fitted.leave_one_out(method="newton").delta()
     assert fitted.influence().on_self().columns == ("own loss",)
+
+
+def test_what_a_callers_own_function_raises_is_said():
+    def chunks():
+        yield X, Y
+        raise OSError("the database has gone")
+
+    with pytest.raises(PartitionError, match="iterator of chunks raises OSError: the database has gone"):
+        fit(ist.partitions(chunks))
+    with pytest.raises(PartitionError, match="callable raises ZeroDivisionError"):
+        ist.partitions(lambda: 1 / 0)
 
 
 def test_chunks_that_change_between_passes_are_noticed():

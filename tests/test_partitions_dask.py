@@ -192,8 +192,8 @@ def test_a_client_that_has_gone_is_refused():
 class Lost:
     """A client whose tasks are lost so many times."""
 
-    def __init__(self, times, status="running"):
-        self.times, self.status, self.begun = times, status, 0
+    def __init__(self, times, status="running", error=OSError):
+        self.times, self.status, self.begun, self.error = times, status, 0, error
 
     def scatter(self, work, **_):
         return work
@@ -210,7 +210,7 @@ class Lost:
                 if client.times:
                     client.times -= 1
                     client.status = "running" if client.status == "running" else "closed"
-                    raise OSError("connection lost")
+                    raise client.error("connection lost")
                 return function(*arguments)
 
         return Future()
@@ -225,8 +225,22 @@ def test_what_was_lost_with_a_worker_is_begun_anew():
     assert isinstance(runner, Runner)
     found = list(runner.map(data.source, lambda k, block: (k, len(block)), range(3)))
     assert found == [(0, 20), (1, 20), (2, 20)]
-    with pytest.raises(PartitionError, match="workers have gone.*connection lost"):
+    with pytest.raises(
+        PartitionError, match="workers have gone, or cannot make partition 0.*connection lost"
+    ):
         list(Cluster(Lost(times=9)).map(data.source, lambda k, block: k, range(3)))
+    failing = Cluster(Lost(times=9, error=ZeroDivisionError))
+    with pytest.raises(PartitionError, match="What makes partition 0 raises ZeroDivisionError"):
+        failing.reduce(data.source, lambda k, block: None)
+
+
+def test_a_graph_that_fails_is_named_with_its_partition():
+    def failing(block):
+        return 1 / 0 if len(block) else block
+
+    data = ist.partitions(da.from_array(X, chunks=(20, 3)).map_blocks(failing, dtype=float), LABELS)
+    with pytest.raises(PartitionError, match="partition 0: The graph that makes it raises ZeroDivisionError"):
+        data.source.block(0)
 
 
 @pytest.fixture(scope="module")

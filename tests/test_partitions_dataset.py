@@ -1,6 +1,7 @@
 """Datasets of pyarrow as sources: row groups, Hive folders, filters and batches."""
 
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,28 @@ def test_a_hive_folder_is_read_with_the_columns_that_its_folders_name(hive):
     by_formula = ist.partitions(hive, formula="y ~ x0 + C(year)", levels={"year": [2020, 2021, 2022]})
     assert by_formula.names == ("Intercept", "C(year)[T.2021]", "C(year)[T.2022]", "x0")
     assert ist.Logistic(lam=0.5).fit(hive, "y").names == ("x0", "x1", "x2", "year")
+
+
+def test_files_keep_their_own_types_where_the_first_has_narrower_ones(tmp_path):
+    x = X.astype(np.float64) + 1e-9 * np.arange(60.0)[:, None]  # which float32 would lose
+    table = TABLE.assign(x0=x[:, 0], x1=x[:, 1], x2=x[:, 2])
+    for k, part in enumerate(
+        (table[:0].astype(np.float32), table[:20], table[20:].assign(y=LABELS[20:] > 0))
+    ):
+        part.to_parquet(tmp_path / f"{k}.parquet")
+    for data in (ds.dataset(tmp_path), tmp_path):
+        same(fit_of(data), table)
+
+
+def test_gaps_and_decimals_are_numbers(tmp_path):
+    gaps = TABLE.assign(x1=np.array([None, True, False] * 20, dtype=object))
+    gaps.to_parquet(tmp_path / "gaps.parquet")
+    decimals = TABLE.assign(x1=[Decimal(k) / 8 for k in range(60)])
+    decimals.to_parquet(tmp_path / "decimals.parquet")
+    for read in (str, ds.dataset):
+        with pytest.raises(InvalidArgument, match="X of partition 0.*nan at row 0, column 1"):
+            fit_of(read(tmp_path / "gaps.parquet"))
+        same(fit_of(read(tmp_path / "decimals.parquet")), TABLE.assign(x1=np.arange(60) / 8))
 
 
 def test_a_dataset_keeps_its_filter(hive):

@@ -83,5 +83,8 @@ def test_plans_of_answers_count_refits_that_ask_for_passes():
     exact = fit.leave_one_out().delta().plan()
     assert exact.passes == 4  # 60 refits share 3 sweeps
     assert exact.operations > fit.leave_one_out(method="newton").delta().plan().operations
+    assert ist.removal.plan(fit).passes == 4
+    with pytest.raises(ist.errors.Unsupported, match="groups must be left out for rows in partitions"):
+        ist.removal.plan(fit, [[0], [1]])
     assert fit.risk.data.source.rows() is None
     assert fit.risk.plan().rows == 90  # three partitions of as many rows as the first with any

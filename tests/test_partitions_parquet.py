@@ -365,6 +365,21 @@ def test_what_is_not_installed_is_named(monkeypatch, folder, tmp_path):
         fit.influence().on_self().to_dask()
 
 
+def test_labels_are_of_one_kind_in_all_files(tmp_path):
+    texts = {"X": X, "y": LABELS, "labels": [f"r{k}" for k in range(60)]}
+    numbers = {"X": X, "y": LABELS, "labels": np.arange(60)}
+    answer = ist.Ridge().fit(ist.partitions(lambda: [numbers, texts])).influence().on_theta()
+    for _ in range(2):  # asked again, too: the file is not there
+        with pytest.raises(
+            InvalidArgument, match="labels must be of one kind.*string in partition 1, and int64"
+        ):
+            answer.to_parquet(tmp_path / "answer")
+    with pytest.raises(InvalidArgument, match="labels of partition 0 must be one-dimensional"):
+        ist.Ridge().fit(ist.partitions(lambda: [{**numbers, "labels": X}]))
+    with pytest.raises(InvalidArgument, match="path must be a name that files can have"):
+        answer.to_parquet(tmp_path / "a\udc80")
+
+
 def test_other_labels_of_the_same_numbers_are_another_answer(tmp_path):
     rng = np.random.default_rng(0)
     X, y = rng.integers(-3, 4, (40, 2)).astype(float), rng.integers(0, 5, 40).astype(float)

@@ -154,6 +154,9 @@ def test_a_row_of_leverage_near_1_is_solved_by_itself():
         for method in ("newton", "exact"):
             delta = effects(fit.leave_one_out(method=method).delta())
             np.testing.assert_allclose(delta, whole.leave_one_out(method=method).delta, rtol=1e-9, atol=1e-11)
+        planned = fit.leave_one_out().delta().plan()  # of the ridge, the first partition leaves that row
+        assert planned.passes == 4
+        assert planned.bytes_moved == 4 * 40 * 3 * 8
 
 
 def test_bounds_need_a_loss_that_declares_its_derivatives():

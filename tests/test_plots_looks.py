@@ -141,6 +141,22 @@ def test_every_dashed_line_through_the_axes_has_a_name(name):
             assert any(text.get_position()[axis] == place for text in texts), (line, name)
 
 
+TWO_LINES = {
+    "bubble": lambda far: plots.influence_bubble([0.1, 0.2, 0.3], [0.5, far, -1.0], [0.1, 9.0, 0.2]),
+    "fitted": lambda far: plots.residuals_against_fitted([1.0, 2.0, 3.0], [0.1, far, -1.0], limit=2.0),
+    "index": lambda far: plots.influence_index([0.5, far, -1.0], limit=0.4, limit_name="a rule"),
+}
+
+
+@pytest.mark.parametrize("far", [3.0, 1e3])
+@pytest.mark.parametrize("name", TWO_LINES)
+def test_names_of_two_lines_do_not_touch(name, far):
+    ax = TWO_LINES[name](far)
+    beside = [text for text in ax.texts if text.get_position()[0] == 1.01]
+    low, high = sorted((text.get_window_extent() for text in beside), key=lambda box: box.y0)
+    assert low.y1 <= high.y0
+
+
 def test_few_stems_are_named_on_the_axis():
     ax = plots.influence_index(EXACT[:4], row_labels=["north", "south", "east", "west"], unit="region")
     assert [label.get_text() for label in ax.get_xticklabels()] == ["north", "south", "east", "west"]

@@ -71,3 +71,29 @@ def test_without_narwhals_the_refusal_says_how(library, monkeypatch):
     monkeypatch.setitem(sys.modules, "narwhals", None)
     with pytest.raises(MissingDependency, match=r"^X is a p.* pip install 'influstat\[tables\]'"):
         ist.Ridge().fit(table({"a": TABLE["a"]}), TABLE["y"])
+
+
+@pytest.mark.parametrize("library", [polars, pyarrow])
+def test_tables_are_partitions(library):
+    table, series = library()
+    pieces = [{name: values[rows] for name, values in TABLE.items()} for rows in (slice(2), slice(2, 5))]
+    tables = [table(piece) for piece in pieces]
+    pairs = [(table({name: one[name] for name in "ba"}), series(one["y"])) for one in pieces]
+    expected = ist.Ridge().fit(FRAME[["a", "b"]], FRAME["y"])
+    for data, names in (((tables, "y"), "ab"), ((lambda: tables, "y"), "ab"), ((lambda: pairs,), "ba")):
+        fit = ist.Ridge().fit(ist.partitions(*data))
+        assert fit.names == tuple(names)
+        np.testing.assert_allclose([fit.theta[names.index(one)] for one in "ab"], expected.theta, rtol=1e-12)
+    assert ist.partitions(table(TABLE), "y").source.partitions() == 1
+
+
+def test_lazy_tables_are_refused_with_a_remedy():
+    frame, _ = polars()
+    lazy = frame(TABLE).lazy()
+    with pytest.raises(InvalidType, match=r"data must be arrays.*is a LazyFrame.*paths.*collect it in parts"):
+        ist.partitions(lazy, "y")
+    for call in (lambda: ist.Ridge().fit(lazy, TABLE["y"]), lambda: ist.partitions([lazy], "y")):
+        with pytest.raises(
+            InvalidType, match="must be a table or series that is held in memory.*polars LazyFrame"
+        ):
+            call()

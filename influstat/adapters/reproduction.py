@@ -146,11 +146,11 @@ def _of_columns(results: Any, linear: LinearRisk) -> Quantity:
     return Quantity(name, float(u @ kept @ u), ours, room)
 
 
-def _rounding(linear: LinearRisk, theta: FloatArray, eta: FloatArray) -> float:
+def _rounding(linear: LinearRisk, theta: FloatArray) -> float:
     """Return what rounding in the linear predictors makes of the sum of losses."""
     spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset) + np.abs(linear.y)
     step = ROUNDING * spread
-    first, second = linear.loss.first(linear.y, eta), linear.loss.second(linear.y, eta)
+    first, second = linear.slopes(theta), linear.curvatures(theta)
     return float(np.nansum(linear.weights * (np.abs(first) * step + np.abs(second) * step**2)))
 
 
@@ -159,7 +159,7 @@ def _of_least_squares(results: Any, linear: LinearRisk, theta: FloatArray) -> It
     eta, model = linear.linear_predictor(theta), results.model
     n = float(linear.shape[0])
     squares = float(linear.weights @ linear.loss.value(linear.y, eta))
-    rounding = _rounding(linear, theta, eta)
+    rounding = _rounding(linear, theta)
     freedom = said(lambda: results.df_resid)
     if not freedom > 0 or not squares > 0:
         freedom = squares = np.nan
@@ -187,7 +187,7 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
     """Yield scale, deviance, log-likelihood and the deviance at which the iterations ended."""
     model, eta = results.model, linear.linear_predictor(theta)
     n, scale = np.shape(model.endog)[0], said(lambda: results.scale)
-    unit, rounding = scale if scale > 0 else 1.0, _rounding(linear, theta, eta)
+    unit, rounding = scale if scale > 0 else 1.0, _rounding(linear, theta)
     deviance = np.nan
     if has_deviance(linear.loss):
         deviance = float(linear.weights @ unit_deviance(linear, eta))
@@ -253,7 +253,7 @@ def _of_discrete(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterato
     if type(results.model).__name__ in ("Logit", "Probit") and not np.isin(linear.y, (0.0, 1.0)).all():
         ours = np.nan  # of proportions the library has another one
     penalty = linear.penalty.value(theta)
-    yield from _of_likelihood(results, linear, ours, penalty, rounding=_rounding(linear, theta, eta))
+    yield from _of_likelihood(results, linear, ours, penalty, rounding=_rounding(linear, theta))
 
 
 def _of_likelihood(

@@ -63,7 +63,7 @@ def _flat_rows(risk: Any, theta: FloatArray, one_way: Any) -> Any:
     if linear is None:
         measure, limit = risk.row_losses(theta), FLAT
     else:
-        measure = np.abs(linear.loss.second(linear.y, linear.linear_predictor(theta)))
+        measure = np.abs(linear.curvatures(theta))
         limit = FLAT * float(np.median(measure[linear.weights > 0]))
         if not limit > 0:  # most rows are separated
             limit = np.inf

@@ -103,7 +103,7 @@ def _upper(asked: Question, positions: NDArray[np.intp]) -> Finding:
 
 
 def _lower(asked: Question, size: int, most: int, rng: np.random.Generator) -> Finding:
-    open_units = np.flatnonzero(asked.units.sums(asked.fit.risk.weights) > 0.0)
+    open_units = asked.free
     alone = [_beyond(asked, np.array([unit])) for unit in open_units] if size else []
     moves = np.array([-np.inf if one is None else one for one in alone])
     for k in range(1, size + 1):

@@ -250,9 +250,7 @@ class Influence:
         risk, theta = self.fit.risk, self.fit.theta
         if a.shape[1] <= risk.shape[0]:
             solution = self._inverse.apply(a)
-            values = risk.row_gradients_dot(theta, solution.value)
-            np.negative(values, out=values)
-            return values, solution
+            return risk.row_gradients_dot(theta, -solution.value), solution
         solution = self._inverse.apply(self._row_gradients().T)
         return -solution.value.T @ a, solution
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk, ssyrk
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import own_labels
+from influstat.input.products import products
 from influstat.input.reader import LabelledTable
 from influstat.input.settings import entries
 from influstat.input.tables import as_pandas, is_foreign
@@ -32,6 +32,7 @@ from influstat.input.validation import (
 )
 
 SINGLE_ROWS = 2048  # whose products are added in float32
+LONG_ROWS = 2048  # of a product whose other side is wide: the BLAS packs that anew for each block
 BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and its scaled copy stay in cache
 
 
@@ -138,13 +139,16 @@ class Design:
         block[:, -1] = 1.0
         return block
 
-    def blocks(self, largest: int | None = None) -> Iterator[tuple[slice, Any]]:
-        """Yield (rows, block): float64 row blocks of `largest` rows at most; sparse data whole, at once."""
+    def blocks(self, largest: int | None = None, least: int = 1) -> Iterator[tuple[slice, Any]]:
+        """Yield (rows, block): float64 row blocks of `largest` rows at most; sparse data whole, at once.
+
+        `least` is for sums of `products`: of fewer rows than columns, to add them would take longer.
+        """
         n, p = self.shape
         if self.sparse:
             yield slice(0, n), self._data
             return
-        step = max(1, min(BLOCK_ENTRIES // p, largest or n))
+        step = max(least, min(BLOCK_ENTRIES // p, largest or n))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
             yield rows, self._block(self._data[rows])
@@ -160,16 +164,20 @@ class Design:
             rows = slice(start, min(start + step, n))
             yield rows, self.rows(rows)
 
-    def passing_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield the same in one array, which the next block overwrites: memory is asked for once."""
-        if not (self.sparse or self.intercept) and self._data.dtype == np.float64:
-            yield from self.dense_blocks()  # the rows themselves
-            return
+    def passing_blocks(self, least: int = 1, views: int = 1) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield the same in one array, which the next block overwrites: memory is asked for once.
+
+        Blocks have at least `least` rows, and those that are views of the data at least `views`.
+        """
         n, p = self.shape
-        step = max(1, BLOCK_ENTRIES // (2 * p))
-        held = np.empty((min(step, n), p))
+        plain = not (self.sparse or self.intercept) and self._data.dtype == np.float64
+        step = max(least, views if plain else 1, BLOCK_ENTRIES // (2 * p))
+        held = np.empty((0 if plain else min(step, n), p))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
+            if plain:
+                yield rows, self.rows(rows)
+                continue
             block = held[: rows.stop - start]
             if self.sparse:
                 block[:] = self._data[rows].toarray()
@@ -202,7 +210,7 @@ class Design:
         if self.sparse:
             result[:] = self._data @ coefficients
             return result
-        for rows, block in self.passing_blocks():
+        for rows, block in self.passing_blocks(views=LONG_ROWS):
             np.matmul(block, coefficients, out=result[rows])
         return result
 
@@ -242,39 +250,30 @@ class Design:
         if self.sparse:
             scaled = self._data.multiply(row_weights[:, None])
             result = np.asfortranarray((self._data.T @ scaled).toarray())
-        else:
-            result = self._upper_gram(row_weights)
-        # dsyrk fills the upper triangle, and a sparse product is symmetric only up to rounding.
-        for j in range(p):
-            result[j + 1 :, j] = result[j, j + 1 :]
-        return result
+            for j in range(p):  # a sparse product is symmetric only up to rounding
+                result[j + 1 :, j] = result[j, j + 1 :]
+            return result
+        result = np.zeros((p, p))
+        for sign in (1.0, -1.0):  # products have square roots: positive and negative weights apart
+            root = np.sqrt(np.maximum(sign * row_weights, 0.0))
+            if not root.any():
+                continue
+            for rows, block in self.blocks(least=p):
+                result += sign * products(block * root[rows, None])
+        return result.T
 
     def single_gram(self, row_weights: FloatArray) -> FloatArray:
         """Return the same with products in float32, right to about six digits, for weights of at least 0."""
         n, p = self.shape
-        root, result = np.sqrt(row_weights), np.zeros((p, p), order="F")
+        root, result = np.sqrt(row_weights), np.zeros((p, p))
         scaled = np.empty((min(n, SINGLE_ROWS), p), dtype=np.float32)
         for start in range(0, n, SINGLE_ROWS):  # longer sums are in float64
             rows = slice(start, min(start + SINGLE_ROWS, n))
             part = scaled[: rows.stop - start]
             for place, block in self.take(rows).blocks():
                 np.multiply(block, root[rows][place, None], out=part[place], casting="same_kind")
-            result += ssyrk(1.0, part.T)
-        for j in range(p):
-            result[j + 1 :, j] = result[j, j + 1 :]
-        return result
-
-    def _upper_gram(self, row_weights: FloatArray) -> FloatArray:
-        p = self.shape[1]
-        result = np.zeros((p, p), order="F")
-        for sign in (1.0, -1.0):  # dsyrk needs square roots: positive and negative weights apart
-            root = np.sqrt(np.maximum(sign * row_weights, 0.0))
-            if not root.any():
-                continue
-            for rows, block in self.blocks():
-                scaled = block * root[rows, None]
-                result = dsyrk(sign, scaled.T, beta=1.0, c=result, overwrite_c=True)
-        return result
+            result += products(part)
+        return result.T
 
 
 def _squared(block: Any) -> Any:

@@ -14,9 +14,13 @@ from influstat.errors import InvalidType, MissingDependency
 
 
 def is_foreign(value: Any) -> bool:
-    """Tell whether `value` is a table or series that speaks Arrow's interface, and not of pandas."""
-    speaks = hasattr(value, "__arrow_c_stream__") or hasattr(value, "collect_schema")  # a plan of a table
-    return speaks and not hasattr(value, "iloc")
+    """Tell whether `value` is a table or series that speaks Arrow's interface, and not of pandas; or lazy."""
+    return (hasattr(value, "__arrow_c_stream__") and not hasattr(value, "iloc")) or is_lazy(value)
+
+
+def is_lazy(value: Any) -> bool:
+    """Tell whether `value` is a table of polars that is not collected yet."""
+    return hasattr(value, "collect_schema") and hasattr(value, "collect")
 
 
 def as_pandas(argument: str, table: Any) -> Any:
@@ -72,7 +76,9 @@ def _read(argument: str, value: Any) -> Any:
             argument,
             "be a table or series that is held in memory",
             f"is a {_kind(value)}",
-            "Call its collect(), if it has one, or convert it to pandas, a pyarrow table or NumPy.",
+            "Call its collect() first."
+            if is_lazy(value)
+            else "Convert it to pandas, polars, a pyarrow table or NumPy first.",
         ) from error
 
 

@@ -78,8 +78,7 @@ class Minimum:
         self.stated = Stated()  # an adapter states the inference of the library's own fit
         self.theta: FloatArray = _coefficients("theta", theta, risk)
         self.theta.flags.writeable = False  # a change would leave everything derived from it behind
-        self.stationarity: float = stationarity(risk, self.theta)
-        if not self.stationarity <= limit:
+        if limit < inf and not self.stationarity <= limit:
             _refuse(risk, self.theta, self.stationarity, limit)
         if limit <= STATIONARITY:
             _require_no_step(risk, self.theta)
@@ -145,6 +144,11 @@ class Minimum:
     def row_labels(self) -> NDArray[Any]:
         """What each training row is called, shape (n,)."""
         return self.risk.row_labels
+
+    @cached_property
+    def stationarity(self) -> float:
+        """The largest entry of the gradient, each relative to its terms' size; inf where not finite."""
+        return stationarity(self.risk, self.theta)
 
     @property
     def gradient_norm(self) -> float:

@@ -70,7 +70,6 @@ def _rounding(risk: Risk, theta: FloatArray, inner: Any, at: FloatArray, inverse
         total = linear.slope_scale(theta) / linear.total_weight
         return 8 * EPSILON * float(np.sqrt(inverse.square_norms(total[None, :])[0]))
     spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset)
-    eta = linear.linear_predictor(theta)
-    size = np.abs(linear.loss.first(linear.y, eta)) + np.abs(linear.loss.second(linear.y, eta)) * spread
+    size = np.abs(linear.slopes(theta)) + np.abs(linear.curvatures(theta)) * spread
     total = moved.design.absolute_transpose_dot(linear.rows.weighted(size)) / linear.total_weight
     return 8 * EPSILON * float(np.sqrt(inverse.square_norms(total[None, :])[0]))

@@ -63,6 +63,10 @@ class Block:
                     f"has {np.shape(value)[0] if np.ndim(value) else 'none'}",
                     "Cut it as X is cut.",
                 )
+        for name in ("labels", "groups"):
+            if np.ndim(getattr(self, name)) > 1:
+                was = f"has shape {np.shape(getattr(self, name))}"
+                raise InvalidArgument(name, "be one-dimensional", was, "Join its columns, e.g. as text.")
         return self
 
     def take(self, rows: Any) -> Block:

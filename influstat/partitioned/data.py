@@ -10,12 +10,12 @@ import scipy.sparse as sp
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import short
-from influstat.input.tables import as_array
-from influstat.input.validation import any_array, numeric_array, whole_number
+from influstat.input.tables import is_lazy
+from influstat.input.validation import numeric_array, whole_number
 from influstat.partitioned.runners.base import Runner, Serial, Threads
 from influstat.partitioned.runners.cluster import Cluster, is_client
 from influstat.partitioned.sources.arrays import ArraySource
-from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.base import Source, by_row
 from influstat.partitioned.sources.chunks import ChunkSource
 from influstat.partitioned.sources.columns import Columns, read_levels, read_names
 from influstat.partitioned.sources.dask_collections import (
@@ -27,11 +27,13 @@ from influstat.partitioned.sources.dask_collections import (
 )
 from influstat.partitioned.sources.dataset import DatasetSource, hive_folder, is_dataset
 from influstat.partitioned.sources.formula import FormulaColumns, formula_columns
+from influstat.partitioned.sources.frames import FrameSource, are_frames
 from influstat.partitioned.sources.parquet import ParquetSource, are_paths, is_hive
 
 KINDS = (
     "be arrays, memory maps, a csr_array, the path of a Parquet file or folder, a pyarrow "
-    "dataset, a dask array or dataframe, or a callable that returns an iterator of chunks"
+    "dataset, a dask array or dataframe, a table or a list of them, or a callable that returns an iterator "
+    "of chunks"
 )
 
 
@@ -90,6 +92,7 @@ def partitions(
         - path of a Parquet file or of a folder of them (also a list of paths): a row group is a partition.
         - pyarrow dataset (its filter is kept) or Table; a folder of Hive partitions ("year=2020/") is one.
         - dask.array (cut along rows) or dask.dataframe.
+        - table of pandas or polars, or a list of them: each is a partition.
         - a callable that returns a new iterator of chunks each time it is called: (X, y), (X, y, weights),
           a dict of arrays, or a DataFrame.
     y : array_like of shape (n,), dask.array, or str
@@ -154,10 +157,11 @@ def _by_formula(
     for name, value in (("y", y), ("columns", columns)):
         if value is not None:
             raise InvalidArgument(name, "be left out with a formula", "is given", "The formula says it.")
-    table = are_paths(data) or is_dataset(data) or kind_of(data) == "dataframe" or callable(data)
+    table = are_paths(data) or is_dataset(data) or are_frames(data)
+    table = table or kind_of(data) == "dataframe" or callable(data)
     if not table:
         need = "be left out where the data are no table"
-        raise InvalidArgument("formula", need, "is given", "Pass Parquet files, a dask.dataframe or chunks.")
+        raise InvalidArgument("formula", need, "is given", "Pass Parquet files, tables or chunks.")
     named = {key: None if key == "labels" and value == INDEX else value for key, value in extra.items()}
     return formula_columns(formula, levels, named)
 
@@ -175,12 +179,19 @@ def _source(
         return data
     if is_hive(data):
         data = hive_folder(data)
-    if is_dataset(data):
-        _only_names(rows, extra, "a table")
-        return DatasetSource(data, of_table or _columns(y, columns, levels, **extra))
-    if are_paths(data):
-        _only_names(rows, extra, "a table")
-        return ParquetSource(data, of_table or _columns(y, columns, levels, **extra))
+    if is_lazy(data):
+        was, example = f"is a {type(data).__name__}", "[data.slice(k, 10**6).collect() for k in ...]"
+        raise InvalidType(
+            "data", KINDS, was, f"Pass the paths of its files, or collect it in parts: {example}."
+        )
+    for is_one, source in (
+        (is_dataset, DatasetSource),
+        (are_paths, ParquetSource),
+        (are_frames, FrameSource),
+    ):
+        if is_one(data):
+            _only_names(rows, extra, "a table")
+            return source(data, of_table or _columns(y, columns, levels, **extra))
     kind = kind_of(data)
     if kind == "array":
         if y is None:
@@ -208,8 +219,8 @@ def _source(
             rows = [whole_number("rows", one, at_least=0) for one in rows]
         elif rows is not None:
             rows = whole_number("rows", rows, at_least=1)
-        arrays = {name: None if value is None else _array(name, value) for name, value in extra.items()}
-        return ArraySource(_matrix(data), _array("y", y), rows=rows, names=named, **arrays)
+        arrays = {name: None if value is None else by_row(name, value) for name, value in extra.items()}
+        return ArraySource(_matrix(data), by_row("y", y), rows=rows, names=named, **arrays)
     raise InvalidType("data", KINDS, f"is {short(data)}", "Convert it, e.g. with np.asarray.")
 
 
@@ -219,11 +230,6 @@ def _matrix(data: Any) -> Any:
         was = f"has shape {data.shape}"
         raise InvalidArgument("data", "be two-dimensional (rows, columns)", was, "Pass a matrix.")
     return data if data.dtype.kind in "fiub" or sp.issparse(data) else numeric_array("data", data)
-
-
-def _array(name: str, value: Any) -> Any:
-    """Return one entry per row, an ndarray as it is: it may lie in a file."""
-    return value if isinstance(value, np.ndarray) else any_array(name, as_array(name, value))
 
 
 def _only_names(rows: Any, extra: dict[str, Any], what: str) -> None:

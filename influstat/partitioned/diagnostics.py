@@ -65,12 +65,10 @@ class Seen:
     hessian: Any
     information: str
 
-    def leverage(self, block: Block, coordinates: tuple[FloatArray, FloatArray]) -> PartLeverage | None:
-        """Return the leverages of a block's rows; None where it has none."""
-        risk = self.recipe.risk(block)
-        if risk is None:
-            return None
-        return PartLeverage(PartMinimum(risk, self.theta, self.hessian), self.information, coordinates)
+    def leverage(self, block: Block, coordinates: tuple[FloatArray, FloatArray]) -> PartLeverage:
+        """Return the leverages of a block's rows."""
+        minimum = PartMinimum(self.recipe.risk(block), self.theta, self.hessian)
+        return PartLeverage(minimum, self.information, coordinates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +78,10 @@ class GramOf:
     seen: Seen
     transform: FloatArray | None
 
-    def __call__(self, partition: int, block: Block) -> ArraySum | None:
+    def __call__(self, partition: int, block: Block) -> ArraySum:
         """Return it."""
         del partition
-        nothing = np.zeros((0, 0)), np.zeros(0)
-        leverage = self.seen.leverage(block, nothing)
-        if leverage is None:
-            return None
+        leverage = self.seen.leverage(block, (np.zeros((0, 0)), np.zeros(0)))
         matrix = leverage.gram() if self.transform is None else leverage.gram_of(self.transform)
         return ArraySum(matrix)
 
@@ -112,12 +107,10 @@ class TotalsOf:
     given: Any
     frequency: bool | None
 
-    def __call__(self, partition: int, block: Block) -> TwoTotals | None:
+    def __call__(self, partition: int, block: Block) -> TwoTotals:
         """Return them."""
         del partition
         leverage = self.seen.leverage(block, self.coordinates)
-        if leverage is None:
-            return None
         weights = leverage.risk.weights
         counts = weights if self.frequency else (weights > 0).astype(np.float64)
         parts, deviance = pearson_parts(leverage, self.given)[1], 0.0

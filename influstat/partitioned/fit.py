@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -90,7 +91,7 @@ class PartitionedFit(GroupQuestions):
                 "Check that loss, penalty, weights and offset are those it was fitted with, or pass "
                 "polish=True.",
             )
-        left = remaining_step(self._sampled(), self.theta) if limit <= STATIONARITY and not polish else 0.0
+        left = remaining_step(_sampled(self), self.theta) if limit <= STATIONARITY and not polish else 0.0
         if ALLOWED < left < np.inf:
             raise NotStationary(
                 "theta",
@@ -180,7 +181,6 @@ class PartitionedFit(GroupQuestions):
         first = int(np.flatnonzero(counts)[0])
         block = self.risk.data.source.block(first)
         risk = self.recipe.risk(block.take(slice(0, min(SAMPLE, len(block)))))
-        assert risk is not None  # it has rows
         sample = PartMinimum(risk, self.theta, self.hessian)
         sample.reader = self.risk.data.source.reader()
         return sample
@@ -291,22 +291,13 @@ class PartitionedFit(GroupQuestions):
         ask = Ask(self.recipe, self.theta, self.hessian, self.starts, self.risk.counted.rows, question)
         return Answer(self.risk.data, ask, self.risk.data.source.identity(), finish)
 
-    def _sampled(self) -> Any:
-        return _Sampled(self)
 
-
-class _Sampled:
-    """The risk over all rows, with a few of them to tell what is typical; see `remaining_step`."""
-
-    def __init__(self, fit: PartitionedFit) -> None:
-        risk, rows = fit.risk, fit.sample.risk
-        self.shape, self.names, self.total_weight = rows.shape, risk.names, risk.total_weight
-        self.weights, self.row_gradients = rows.weights, rows.row_gradients
-        self.gradient, self.gradient_scale, self.curvature = (
-            risk.gradient,
-            risk.gradient_scale,
-            risk.curvature,
-        )
+def _sampled(fit: PartitionedFit) -> Any:
+    """Return the risk over all rows, with a few of them to tell what is typical; see `remaining_step`."""
+    risk, rows = fit.risk, fit.sample.risk
+    of_all = {name: getattr(risk, name) for name in ("names", "gradient", "gradient_scale", "curvature")}
+    few = {name: getattr(rows, name) for name in ("shape", "weights", "row_gradients")}
+    return SimpleNamespace(**of_all, **few, total_weight=risk.total_weight)
 
 
 def _require_partitioned(risk: Any) -> None:

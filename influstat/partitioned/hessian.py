@@ -26,11 +26,10 @@ class Products:
     theta: FloatArray
     vectors: FloatArray
 
-    def __call__(self, partition: int, block: Block) -> ArraySum | None:
-        """Return them; None for no rows."""
+    def __call__(self, partition: int, block: Block) -> ArraySum:
+        """Return them."""
         del partition
-        risk = self.recipe.risk(block)
-        return None if risk is None else ArraySum(np.asarray(risk.curvature(self.theta).matmat(self.vectors)))
+        return ArraySum(np.asarray(self.recipe.risk(block).curvature(self.theta).matmat(self.vectors)))
 
 
 class SummedHessian(Hessian):

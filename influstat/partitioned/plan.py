@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any
 
 from influstat.input.validation import real_number, whole_number
 from influstat.partitioned.runners.base import SPANS, Work
 from influstat.partitioned.sources.base import Source
+from influstat.removal.engine.plan import seconds_of
 
 
 @dataclass(frozen=True)
@@ -86,15 +89,36 @@ class PartitionPlan:
 
 @dataclass(frozen=True)
 class Cost:
-    """What is known of a question beforehand: passes, operations of a row in all, bytes of a partial sum."""
+    """What is known of a question beforehand.
+
+    Attributes
+    ----------
+    passes : float
+        Over the data.
+    operations : float
+        Of a row, in all.
+    result_bytes : float
+        Of a partial sum.
+    others : float
+        Passes that are not of the kind that is timed, but sums for rows that are left.
+    summed : float
+        Operations of a row in these.
+    """
 
     passes: float
     operations: float
     result_bytes: float
+    others: float = 0.0
+    summed: float = 0.0
 
 
 def measured_plan(
-    source: Source, work: Work, partition: int, cost: Cost, rows: float | None, workers: int
+    source: Source,
+    work: Work,
+    partition: int,
+    cost: Callable[[Any], Cost],
+    rows: float | None,
+    workers: int,
 ) -> PartitionPlan:
     """Return the plan, after one partition has been read and worked on twice, with and without a clock.
 
@@ -106,8 +130,8 @@ def measured_plan(
         What is done with a partition in a pass.
     partition : int
         One that has rows.
-    cost : Cost
-        What is known beforehand.
+    cost : callable
+        From what the work has found of the partition to what is known beforehand of all.
     rows : float or None
         How many there are; None: as many in each partition.
     workers : int
@@ -124,7 +148,7 @@ def measured_plan(
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         block = source.block(partition)
-        work(partition, block)
+        known = cost(work(partition, block))
         memory = tracemalloc.get_traced_memory()[1] - before
     finally:
         if not traced:
@@ -136,18 +160,18 @@ def measured_plan(
     work(partition, block)
     worked = perf_counter() - start
     n = float(len(block) * source.partitions()) if rows is None else rows
-    scale = cost.passes * n / max(1, len(block))
+    scale = known.passes * n / max(1, len(block))
     size = sum(
         one.nbytes for one in (block.X, block.y, block.weights, block.offset) if hasattr(one, "nbytes")
     )
     return PartitionPlan(
         rows=n,
-        passes=cost.passes,
+        passes=known.passes,
         bytes_moved=float(size * scale),
-        operations=cost.operations * n,
+        operations=known.operations * n,
         memory=float(memory),
         read_seconds=read * scale,
-        work_seconds=worked * scale,
-        result_bytes=cost.result_bytes,
+        work_seconds=worked * scale * (1.0 - known.others / known.passes) + seconds_of(known.summed * n),
+        result_bytes=known.result_bytes,
         workers=workers,
     )

@@ -10,25 +10,13 @@ import numpy as np
 from influstat.errors import InflustatError
 from influstat.input.design import Design
 from influstat.input.labels import called
-from influstat.input.validation import FloatArray, vector
+from influstat.input.validation import vector
 from influstat.losses.base import Loss
 from influstat.partitioned.block import Block, of_partition
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.protocol import Protocol
 from influstat.risks.rows import Rows, nonnegative_weights, read_targets
-
-
-class RememberedRows(Rows):
-    """Rows that keep X theta + offset of the theta last asked for: losses, slopes and curvatures share it."""
-
-    def linear_predictor(self, theta: FloatArray) -> FloatArray:
-        """Return eta = X theta + offset, a copy."""
-        last = self.__dict__.get("_last")
-        if last is None or not np.array_equal(last[0], theta):
-            last = theta.copy(), super().linear_predictor(theta)
-            self.__dict__["_last"] = last
-        return last[1].copy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +59,8 @@ class Recipe:
         """Return the same for sums over rows alone: no penalty, and sum scale."""
         return replace(self, penalty=L2(), total_weight=1.0)
 
-    def risk(self, block: Block, start: int = 0) -> LinearRisk | None:
-        """Return the risk of the block's rows, W that of all partitions; None where it has none.
+    def risk(self, block: Block, start: int = 0) -> LinearRisk:
+        """Return the risk of the block's rows, at least one, W that of all partitions.
 
         Parameters
         ----------
@@ -83,7 +71,7 @@ class Recipe:
 
         Returns
         -------
-        LinearRisk or None
+        LinearRisk
 
         Raises
         ------
@@ -93,8 +81,6 @@ class Recipe:
         try:
             block = block.checked(len(self.columns))
             n = len(block)
-            if n == 0:
-                return None
             design = Design(block.X, intercept=self.intercept, names=self.columns)
             if self.named:
                 design.columns = list(self.columns)
@@ -106,5 +92,5 @@ class Recipe:
         labels: Any = (
             np.arange(start, start + n) if block.labels is None else called(np.asarray(block.labels))
         )
-        rows = RememberedRows(design, y, weights, offset, labels, self.total_weight)
+        rows = Rows(design, y, weights, offset, labels, self.total_weight)
         return LinearRisk.of_parts(self.loss, rows, self.penalty, self.protocol, self.test_protocol)

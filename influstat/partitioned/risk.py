@@ -23,7 +23,7 @@ from influstat.partitioned.data import Partitions
 from influstat.partitioned.hessian import SummedHessian
 from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
 from influstat.partitioned.recipe import Recipe
-from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.base import Within
 from influstat.partitioned.start import sampled
 from influstat.partitioned.sums import Counted, Newton, NewtonSums
 from influstat.risks.penalties import L2, Penalty
@@ -145,9 +145,12 @@ class PartitionedRisk:
             if np.array_equal(at, theta):
                 return known
         work = Newton(self.recipe.summed(), theta.copy(), not self.by_products, self._free(theta))
-        found: NewtonSums = self.data.runner.reduce(self.data.source, work)
+        found: NewtonSums | None = self.data.runner.reduce(self.data.source, work)
+        if found is None:
+            raise _too_few(0)
         self.passes += 1
-        self.__dict__.setdefault("counted", found.counted)
+        if "counted" not in self.__dict__:
+            self.__dict__["counted"] = found.counted.spread(self.data.source.partitions())
         self._last = [*self._last[1 - REMEMBERED :], (theta.copy(), found)]
         return found
 
@@ -171,7 +174,7 @@ class PartitionedRisk:
         count = rule if passes is None else whole_number("passes", passes, at_least=1, at_most=10**6)
         cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
         partition = next((k for k in range(source.partitions()) if len(source.block(k))), 0)
-        return measured_plan(source, work, partition, cost, source.rows(), self.data.runner.workers)
+        return measured_plan(source, work, partition, lambda _: cost, source.rows(), self.data.runner.workers)
 
     def _free(self, theta: FloatArray) -> FloatArray | None:
         """Return the part of theta that no penalty feels; None where rows cannot be separated along it."""
@@ -192,7 +195,8 @@ class PartitionedRisk:
     @cached_property
     def counted(self) -> Counted:
         """How many rows each partition has, and their weight: read in the first pass."""
-        found: Counted = self.sums(np.zeros(len(self.names))).counted
+        self.sums(np.zeros(len(self.names)))
+        found: Counted = self.__dict__["counted"]
         return found
 
     @property
@@ -207,9 +211,7 @@ class PartitionedRisk:
 
     def _checked_weight(self, counted: Counted) -> float:
         if not counted.rows.sum() >= 2:
-            raise InvalidArgument(
-                "data", "have at least 2 rows", f"has {counted.rows.sum()}", "Influence compares rows."
-            )
+            raise _too_few(int(counted.rows.sum()))
         if not 0.0 < counted.weight < np.inf:
             raise InvalidArgument(
                 "weights",
@@ -245,6 +247,10 @@ class PartitionedRisk:
         return DenseCurvature(matrix, self.names)
 
 
+def _too_few(rows: int) -> InvalidArgument:
+    return InvalidArgument("data", "have at least 2 rows", f"has {rows}", "Influence compares rows.")
+
+
 @dataclass(frozen=True)
 class _One:
     """Marks one row, by its place in its partition."""
@@ -257,21 +263,10 @@ class _One:
 
 
 @dataclass(frozen=True, eq=False)
-class _Without(Source):
+class _Without(Within):
     """A source in which some rows have no weight."""
 
-    inner: Source
     leaving: Leaving
-
-    def __post_init__(self) -> None:
-        for name in ("names", "named", "everywhere", "in_order"):
-            object.__setattr__(self, name, getattr(self.inner, name))
-
-    def partitions(self) -> int:
-        return self.inner.partitions()
-
-    def place(self, partition: int) -> str:
-        return self.inner.place(partition)
 
     def read(self, partition: int) -> Block:
         block = self.inner.read(partition)

@@ -16,21 +16,15 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.newton import minimise
 from influstat.partitioned.block import Block
 from influstat.partitioned.data import Partitions
-from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.base import Within
 
 EVERY = 32  # of so many partitions one is taken: eight passes over these cost a quarter of one over all
 FEWEST = 2 * EVERY  # partitions from which that pays
 
 
 @dataclass(frozen=True, eq=False)
-class EverySo(Source):
+class EverySo(Within):
     """One of so many partitions, evenly spread: rows are often in an order."""
-
-    inner: Source
-
-    def __post_init__(self) -> None:
-        for name in ("names", "named", "everywhere", "in_order"):
-            object.__setattr__(self, name, getattr(self.inner, name))
 
     def partitions(self) -> int:
         """Return how many are taken."""

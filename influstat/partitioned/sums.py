@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk
 
 from influstat.errors import InflustatError, InvalidArgument
+from influstat.input.products import products
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
 from influstat.minimise.existence import falls_for_ever
@@ -24,7 +24,8 @@ LARGEST = 1e150  # entry of a row whose square, times a few, is in float64
 class Counted(Summable):
     """How many rows there are and what they weigh."""
 
-    rows: NDArray[np.intp]  # of each partition in turn
+    partitions: NDArray[np.intp]  # that have rows,
+    rows: NDArray[np.intp]  # and how many
     weight: float
     least: float  # smallest and largest target of the rows of positive weight
     most: float
@@ -32,11 +33,18 @@ class Counted(Summable):
     def plus(self, other: Counted) -> Counted:
         """Return both together."""
         return Counted(
+            np.concatenate([self.partitions, other.partitions]),
             np.concatenate([self.rows, other.rows]),
             self.weight + other.weight,
             min(self.least, other.least),
             max(self.most, other.most),
         )
+
+    def spread(self, count: int) -> Counted:
+        """Return the same with the rows of each of so many partitions, 0 where there are none."""
+        rows = np.zeros(count, dtype=np.intp)
+        rows[self.partitions] = self.rows
+        return replace(self, partitions=np.arange(count), rows=rows)
 
 
 @dataclass(eq=False)
@@ -89,11 +97,6 @@ class Newton:
     def __call__(self, partition: int, block: Block) -> NewtonSums:
         """Return the sums of one partition's rows."""
         risk = self.recipe.risk(block)
-        p = len(self.theta)
-        if risk is None:
-            counted = Counted(np.zeros(1, dtype=np.intp), 0.0, np.inf, -np.inf)
-            matrix = np.zeros((p, p)) if self.dense else None
-            return NewtonSums(0.0, np.zeros(p), np.zeros(p), matrix, np.zeros(p), True, True, counted)
         if not self.theta.any():  # the first look at these rows
             try:
                 require_own_rows(risk.loss, risk.y)
@@ -101,6 +104,7 @@ class Newton:
                 raise of_partition(error, block.place) from error
         counts = risk.y[risk.weights > 0]
         counted = Counted(
+            np.array([partition]),
             np.array([len(block)]),
             float(risk.weights.sum()),
             float(np.min(counts, initial=np.inf)),
@@ -165,9 +169,9 @@ def swept(
     loss, p, size = risk.loss, len(theta), np.abs(theta)
     value, convex = 0.0, True
     gradient, scale = np.zeros(p), np.zeros(p)
-    hessian = np.zeros((p, p), order="F")
+    hessian = np.zeros((p, p))
     held: FloatArray | None = None
-    for rows, x in risk.design.passing_blocks():
+    for rows, x in risk.design.passing_blocks(least=p):
         held = np.empty_like(x) if held is None else held
         made = held[: len(x)]
         y, weights, offset = risk.y[rows], risk.weights[rows], risk.offset[rows]
@@ -187,10 +191,8 @@ def swept(
             spread += np.abs(first)
             scale += np.where(counts, weights * spread, 0.0) @ made
         second *= weights
-        for sign in (1.0,) if convex else (1.0, -1.0):  # dsyrk needs square roots
+        for sign in (1.0,) if convex else (1.0, -1.0):  # products have square roots
             root = np.sqrt(np.maximum(sign * second, 0.0))
             np.multiply(x, root[:, None], out=made)
-            hessian = dsyrk(sign, made.T, beta=1.0, c=hessian, overwrite_c=True)
-    for j in range(p):  # which fills the upper triangle
-        hessian[j + 1 :, j] = hessian[j, j + 1 :]
+            hessian += sign * products(made)
     return value, gradient, scale, hessian, hessian.diagonal().copy(), convex

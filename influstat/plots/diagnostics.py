@@ -96,8 +96,7 @@ def influence_bubble(
     if p is not None:
         lines.upright(ax, 2.0 * p / n, f"2 p / n = {2.0 * p / n:.3g}")
     if beyond is not None:
-        lines.level(ax, beyond, f"{beyond:g}")
-        lines.level(ax, -beyond, f"-{beyond:g}")
+        lines.levels(ax, [(height, f"{height:g}") for height in (beyond, -beyond)])
     ax.margins(x=0.12, y=0.15)
     note = ax.text(0.98, 0.02, "area: Cook's distance", transform=ax.transAxes, fontsize=base.SMALL)
     gaps = 2.0 + 0.5 * np.sqrt(area)

@@ -229,8 +229,7 @@ def _stems(
             note = f"all within {limit:.3g} of {origin:g}" + (f" ({limit_name})" if limit_name else "")
         else:
             heights += [origin + limit] + ([origin - limit] if limit > 0.0 and (y < origin).any() else [])
-            for k, height in enumerate(heights[1:]):
-                lines.level(ax, height, f"{height:.3g}" if k else said)
+            lines.levels(ax, [(h, f"{h:.3g}" if k else said) for k, h in enumerate(heights[1:])])
     ax.margins(x=0.5 / len(labels) if few else 0.02, y=0.14)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
     if few and not np.array_equal(labels, np.arange(len(labels))):

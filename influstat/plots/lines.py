@@ -20,6 +20,7 @@ ABOVE = 20.0  # points between axes and title that leave room for the name of an
 DENSE = 60  # points that stand for a line
 WIDE = 110.0  # points: longer names of thresholds are shortened
 FURTHEST = 1e100  # beyond, squares and products of places leave float64
+SPACING = 1.3  # a line of text takes so many of its font sizes
 FEWEST = 10  # different places on the horizontal axis that a local mean needs
 
 
@@ -32,15 +33,32 @@ def place(argument: str, value: Any, *, above: float | None = None) -> float:
     return number
 
 
-def level(ax: Axes, height: float, name: str) -> None:
-    """Draw a horizontal threshold, its name outside the axes on the right, where no point can be."""
-    first, *others = name.split("\n")
-    name = "\n".join([wrapped(first, WIDE, base.SMALL, lines=1), *others])
-    ax.axhline(height, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
-    ax.text(
-        1.01, height, name, transform=ax.get_yaxis_transform(), va="center", ha="left",
-        fontsize=base.SMALL, color=base.shade(base.NAME_OF_LINE),
-    )  # fmt: skip
+def levels(ax: Axes, named: Sequence[tuple[float, str]]) -> None:
+    """Draw one or two horizontal thresholds, their names outside on the right, where no point can be.
+
+    Names of two that would touch stand below the lower one and above the upper one.
+    """
+    for height, _ in named:
+        ax.axhline(height, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
+    heights = [height for height, _ in named]
+    bottom, top = ax.get_ylim()
+    points = 72.0 / ax.figure.dpi * float(ax.get_window_extent().height)
+    lines = max((name.count("\n") + 1 for _, name in named), default=1)
+    apart = np.ptp(heights) / (top - bottom) * points if len(named) > 1 else np.inf
+    for height, name in named:
+        beside = (
+            "center"
+            if apart >= SPACING * base.SMALL * lines
+            else "bottom"
+            if height == max(heights)
+            else "top"
+        )
+        first, *others = name.split("\n")
+        ax.text(
+            1.01, height, "\n".join([wrapped(first, WIDE, base.SMALL, lines=1), *others]),
+            transform=ax.get_yaxis_transform(), va=beside, ha="left", fontsize=base.SMALL,
+            color=base.shade(base.NAME_OF_LINE),
+        )  # fmt: skip
 
 
 def upright(ax: Axes, place: float, name: str) -> None:

@@ -83,8 +83,7 @@ def residuals_against_fitted(
     points.scatter(ax, x, y, points.classes_of(None, len(x)))
     curve = lines.local_mean(ax, x, y) if smooth else np.zeros((0, 2))
     if beyond is not None:
-        lines.level(ax, beyond, f"{beyond:g}")
-        lines.level(ax, -beyond, f"-{beyond:g}")
+        lines.levels(ax, [(height, f"{height:g}") for height in (beyond, -beyond)])
     ax.margins(x=0.06, y=0.12)
     heights = [0.0] if beyond is None else [0.0, beyond, -beyond]
     obstacles = np.vstack([lines.along(ax, heights=heights), curve])

@@ -91,7 +91,7 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
         shown = np.append(shown, result.value_without)
     low, high = np.nanmin(shown), np.nanmax(shown)
     low, high = low - ROOM * (high - low), high + ROOM * (high - low)
-    lines.level(ax, at, f"threshold\n{at:g}")
+    lines.levels(ax, [(at, f"threshold\n{at:g}")])
     if result.lower > 1:
         beyond = low if result.side == "above" else high
         what = amount(result.lower - 1, result.units)
@@ -128,8 +128,8 @@ def _reached(result: Reach, title: str | None, ax: Axes) -> Axes:
         if np.isfinite(limit):
             label = "proven: not attained" if position == 0 or not np.isfinite(result.proven[0]) else None
             _band(ax, 0.0, k, limit, beyond, label)
-            lines.level(ax, limit, f"proven\n{limit:.3g}")
     ax.set(xlim=(0.0, k * 1.04), ylim=(low, high))
+    lines.levels(ax, [(limit, f"proven\n{limit:.3g}") for limit in known])
     _key(ax)
     called = "clusters" if result.asked.clusters else "rows"
     said = [] if known else [f"nothing is proven{f': {result.limit}' if result.limit else ''}"]

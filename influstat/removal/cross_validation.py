@@ -36,6 +36,10 @@ class HoldsOutItself(ABC):
     ) -> Any:
         """Return the losses, as `cross_validate` of its rows would."""
 
+    @abstractmethod
+    def planned(self, groups: Any) -> Any:
+        """Return what it costs to leave every row out, as `plan` of its rows would."""
+
 
 def cross_validate(
     fit: Minimum,

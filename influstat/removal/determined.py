@@ -102,8 +102,7 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
             except (NoMinimiser, SingularHessian):  # so flat on its way that rounding alone moves it
                 part = _without_flight(chart.outer, theta)
                 continue
-            lost = [risk.names[j] for j in np.flatnonzero(~found.determined)]
-            return PartialRefit(theta + chart.lift(u), found, _reason(rows, lost))
+            return PartialRefit(theta + chart.lift(u), found, _reason(rows, risk.names, found.determined))
     except InflustatError:
         pass
     return None
@@ -156,9 +155,10 @@ def _without_lost_rows(part: Risk, theta: FloatArray, direction: FloatArray) -> 
     return None
 
 
-def _reason(rows: Indices, lost: list[str]) -> str:
+def _reason(rows: Indices, names: tuple[str, ...], determined: NDArray[np.bool_]) -> str:
+    lost = [name for name, known in zip(names, determined, strict=True) if not known]
     shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
     what = "this row" if len(rows) == 1 else f"these {len(rows)} rows"
     verb = "are" if len(lost) > 1 else "is"
-    shown = shown or "some combination of coefficients"
-    return f"Without {what}: {shown} {verb} not determined; the others are."
+    rest = "; the others are" if 0 < len(lost) < len(names) else ""
+    return f"Without {what}: {shown or 'some combination of coefficients'} {verb} not determined{rest}."

@@ -21,6 +21,7 @@ from influstat.removal.remaining import Curved, Remaining
 from influstat.removal.rough import Look, Rough, Single, worth_it
 from influstat.risks.linear import LinearRisk
 
+TILE_ENTRIES = 2**17  # of rows and removals that are worked on together: 1 MiB
 ROUNDED = 32.0  # epsilon: slopes at theta-hat, near it and of rows removed, each right to a few
 
 
@@ -174,7 +175,8 @@ class Remainder(Remaining):
         super().__init__(expansion, groups)
         # Rows at a time: what is computed of each row and removal stays in cache where products with X are
         # too short (p small) to hide its way to memory.
-        self._tile = min(max(128, expansion.risk.shape[1]), 512)
+        tile = min(max(128, expansion.risk.shape[1]), 512)
+        self._tile = min(tile, max(48, TILE_ENTRIES // max(1, len(groups))))
 
     def summed(self, theta: FloatArray, look: Look | None = None) -> FloatArray:
         """Return the gradients: two products with X; `look` is shown rows and their predictors on the way."""

@@ -16,7 +16,7 @@ from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
-from influstat.removal.engine.plan import Plan
+from influstat.removal.cross_validation import HoldsOutItself
 from influstat.removal.leave_out import in_blocks, marked_blocks, plan_of
 from influstat.removal.result import Removal
 
@@ -47,7 +47,7 @@ def stream(fit: Minimum, groups: Any = None, *, method: str = "exact") -> Iterat
     return in_blocks(fit, _chosen(fit, groups), method)
 
 
-def plan(fit: Minimum, groups: Any = None) -> Plan:
+def plan(fit: Minimum, groups: Any = None) -> Any:
     """Return how exact refits without each row or group would be found, and about how long that takes.
 
     Parameters
@@ -59,8 +59,9 @@ def plan(fit: Minimum, groups: Any = None) -> Plan:
 
     Returns
     -------
-    Plan
-        Print it for a sentence; nothing is refitted.
+    Plan, or PartitionPlan of a `PartitionedFit`
+        Print it for a sentence; nothing is refitted. Of rows in partitions: passes, bytes, memory and time,
+        after the three passes at most that tell which way is taken.
 
     Raises
     ------
@@ -74,8 +75,9 @@ def plan(fit: Minimum, groups: Any = None) -> Plan:
     >>> str(ist.removal.plan(fit)).partition(":")[0]
     '4 refits by gradients summed over all rows'
     """
-    chosen = _chosen(fit, groups)
-    return plan_of(fit, chosen)
+    if isinstance(fit, HoldsOutItself):
+        return fit.planned(groups)
+    return plan_of(fit, _chosen(fit, groups))
 
 
 def _chosen(fit: Minimum, groups: Any) -> Groups:

@@ -262,15 +262,20 @@ class LinearRisk(SizedRepr):
 
     def row_gradients(self, theta: FloatArray, rows: Any = slice(None)) -> FloatArray:
         """Return g_i for the chosen rows, dense, shape (k, p); not multiplied by the weights."""
-        picked = self.design.rows(rows)
-        eta = picked @ theta + self.offset[rows]
-        return self.loss.first(self.y[rows], eta)[:, None] * picked + self.penalty_share(theta)
+        picked, last = self.design.rows(rows), self._local
+        if last is not None and np.array_equal(last.theta, theta):
+            first = last.first[rows]
+        else:  # elsewhere the slopes of all rows may be more than is asked for
+            first = self.loss.first(self.y[rows], picked @ theta + self.offset[rows])
+        return np.asarray(first[:, None] * picked + self.penalty_share(theta))
 
     def row_gradients_dot(self, theta: FloatArray, vectors: FloatArray) -> FloatArray:
         """Return g_i'v for all rows and all columns v of `vectors` (p, m), shape (n, m)."""
         result = self.design.dot(vectors)
         result *= self._at(theta).first[:, None]
-        result += self.penalty_share(theta) @ vectors
+        share = self.penalty_share(theta)
+        if share.any():  # else the penalty stays whole, and need not be added to every row
+            result += share @ vectors
         return result
 
     # -- other rows, judged with this risk's loss and penalty share --------------------------------

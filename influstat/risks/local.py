@@ -44,10 +44,13 @@ class Local:
     @cached_property
     def scale(self) -> FloatArray:
         """The sum of w_i |x_i| (|l1_i| + |l2_i| (|x_i|'|theta| + |o_i|)), shape (p,)."""
-        design = self._rows.design
-        spread = design.absolute_dot(np.abs(self.theta)) + np.abs(self._rows.offset)
-        size = np.abs(self.first) + np.abs(self.second) * spread
-        return _read_only(design.absolute_transpose_dot(self._rows.weighted(size)))
+        theta, offset = np.abs(self.theta), np.abs(self._rows.offset)
+        first, second = (np.abs(self._rows.weighted(part)) for part in (self.first, self.second))
+        total = np.zeros(len(theta))
+        for rows, block in self._rows.design.blocks():
+            entries = abs(block)
+            total += entries.T @ (first[rows] + second[rows] * (entries @ theta + offset[rows]))
+        return _read_only(total)
 
 
 def _kept(values: FloatArray) -> FloatArray:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError
 from influstat.input.warning import doubt
 from influstat.sets.budget import INTERRUPTED, Budget
-from influstat.sets.null_fit import NullFit, null_fit
-from influstat.sets.proofs.factor import with_all_levels, without_own_levels
+from influstat.sets.null_fit import NullFit
+from influstat.sets.proofs.factor import in_own_directions
 from influstat.sets.proofs.order import PROVERS
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import fewest
@@ -46,13 +46,13 @@ class _Work:
 
     def __init__(self, asked: Question, budget: Budget, largest: int | None) -> None:
         self.asked, self.budget = asked, budget
-        self.weighted = asked.units.sums(asked.fit.risk.weights) > 0.0
-        self.total = int(np.sum(self.weighted))
-        self.most = self.total - 1 if largest is None else min(largest, self.total - 1)
+        self.most = asked.most(largest)
         self.known = Proven(limit=asked.unproven)
         self.null = self._null()
         self.quick = None if self.null is None else Quick(self.null)
-        self.search = Search(asked, self.null, budget.part(SEARCHING))
+        # Where losses bend, levels that stay move with the rest.
+        whole = asked.null if isinstance(asked.null, NullFit) and asked.null.concordance else self.null
+        self.search = Search(asked, whole, budget.part(SEARCHING))
         self.effects = Counts.of(asked)
         self.counts: dict[str, int | None] = {}
         self.orders: dict[str, NDArray[np.intp]] = {}
@@ -62,10 +62,7 @@ class _Work:
         if isinstance(found, InflustatError):
             self.known = replace(self.known, limit=self.known.limit or f"no fit under the null: {found}")
             return None
-        if found is None:
-            return None
-        problem = with_all_levels(found.problem)
-        return without_own_levels(found if problem is found.problem else null_fit(problem))
+        return None if found is None else in_own_directions(found)
 
     def run(self, search: bool) -> Breakdown:
         """Return the answer; an interrupt leaves what is known so far."""
@@ -130,7 +127,7 @@ class _Work:
                 return
             found = self.search.refit(np.array([unit]))
             stands = self.asked.sign * (found.value - self.asked.at) > found.error
-            if not (found.lost or stands):  # a refit that failed says nothing
+            if not (found.missing == "lost" or stands):  # a refit that failed says nothing
                 return
         self.known = Proven(2, "each alone", self.known.limit)
 
@@ -193,7 +190,6 @@ class _Work:
     def _answer(self, search: bool) -> Breakdown:
         asked, best, known = self.asked, self.search.best, self.known
         upper = None if best is None else len(best.units)
-        failed = self.search.failed
         exact = upper == known.lower
         units = "clusters" if asked.clusters else "rows"
         return Breakdown(
@@ -202,7 +198,7 @@ class _Work:
             at=asked.at,
             side="above" if asked.sign > 0 else "below",
             units=units,
-            total=self.total,
+            total=len(asked.free),
             counts=self.counts,
             upper=upper,
             removed=labels_of(asked.units, [] if best is None else best.units),
@@ -213,7 +209,8 @@ class _Work:
             proof=known.proof,
             limit="" if exact else known.limit,
             nodes=known.nodes,
-            unidentified=None if failed is None else len(failed.units),
+            unidentified=self.search.without.get("lost"),
+            endless=self.search.without.get("endless"),
             stopped=why_none(upper, known.lower, self.most, units, search=search, budget=self.search.budget),
             asked=asked,
             effects=self.effects,

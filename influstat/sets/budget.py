@@ -9,7 +9,7 @@ from time import monotonic
 
 from influstat.input.progress import Clock
 
-INTERRUPTED = "interrupted"  # why no more is known
+INTERRUPTED, TIME = "interrupted", "the time was over"  # why no more is known
 
 
 @dataclass

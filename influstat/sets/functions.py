@@ -20,11 +20,9 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.sets.breakdown import breakdown
-from influstat.sets.budget import INTERRUPTED, Budget
-from influstat.sets.proofs.sums import fewest
-from influstat.sets.question import Question, labels_of, question
-from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
-from influstat.sets.search.counts import Counts
+from influstat.sets.budget import Budget
+from influstat.sets.question import Question, question
+from influstat.sets.result import Breakdown
 from influstat.sets.significance.answer import Bracketing
 from influstat.sets.thresholds import NEARER
 
@@ -99,53 +97,18 @@ def function_breakdown(
     weights = fit.risk.weights
     value = float(evaluate(fit.theta, weights))
     asked = question(fit, name, gradient, shift=value - float(gradient @ fit.theta), at=at, groups=groups)
-    free = np.flatnonzero(asked.units.sums(weights) > 0.0)
-    total = len(free)
-    most = total - 1 if largest is None else min(largest, total - 1)
+    most = asked.most(largest)
 
     def limit_without(units: NDArray[np.intp]) -> float:
         return asked.sign * (_refitted(asked, units, evaluate) - at)
 
     towards = -asked.sign * asked.units.sums(effects)
     called = f"breakdown of {name}"
-    bracketing = Bracketing(None, None, NOT_DERIVED, limit_without, towards, free, most, budget, called)
+    bracketing = Bracketing(asked, None, NOT_DERIVED, limit_without, towards, most, budget, called)
     if search:
         tangent = breakdown(asked, budget=budget.part(0.5), largest=most, search=True)
         bracketing.offer(tangent.positions)
-    known = bracketing.run(search)
-    best = known.best
-    exact = best is not None and len(best) == 1
-    units = "clusters" if asked.clusters else "rows"
-    return JudgedBreakdown(
-        question=name,
-        value=value,
-        at=at,
-        side="above" if asked.sign > 0 else "below",
-        units=units,
-        total=total,
-        counts={"first_order": fewest(towards, abs(value - at))},
-        upper=None if best is None else len(best),
-        removed=labels_of(asked.units, [] if best is None else best),
-        positions=np.zeros(0, dtype=np.intp) if best is None else best,
-        value_without=at + asked.sign * known.value,
-        lower=1,
-        exact=exact,
-        proof="none",
-        limit="" if exact else INTERRUPTED if budget.watch.stopped else known.limit,
-        nodes=0,
-        unidentified=None,
-        stopped=why_none(
-            None if best is None else len(best),
-            known.lower,
-            most,
-            units,
-            search=search,
-            budget=known.searched or budget,
-        ),
-        asked=asked,
-        effects=Counts(towards, None),
-        limit_without=limit_without,
-    )
+    return bracketing.answer(name, value, at, asked.sign, search=search)
 
 
 def _refitted(asked: Question, units: NDArray[np.intp], evaluate: Callable[..., float]) -> float:

@@ -42,16 +42,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.errors import NotConverged
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
+from influstat.risks.chart import Chart
 from influstat.risks.linear import LinearRisk
 from influstat.sets.constrained import Constrained, constrained, everywhere
-
-Mask = NDArray[np.bool_]
+from influstat.sets.lengths import Mask, largest_leverages, square_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +69,8 @@ class Problem:
         The threshold, turned likewise.
     units : Groups
         Which rows leave together; a unit without weight changes nothing and is never counted.
+    chart : Chart, optional
+        How the risk's coordinates are those of the fit; None where they are the same.
     """
 
     risk: LinearRisk
@@ -77,6 +78,7 @@ class Problem:
     a: FloatArray
     at: float
     units: Groups
+    chart: Chart | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +102,8 @@ class NullFit:
         As in the module's docstring; 0 for r and h of rows that are not there.
     z : ndarray, shape (n, d)
         Whitened rows z_i.
+    wide : ndarray, shape (n, D)
+        The same; of a null fit in some of its directions, those in all (`factor`).
     share : ndarray, shape (n,)
         s w_i / W, the part of the penalty that leaves with a row.
     f, lev, r2h, x2 : ndarray, shape (m,)
@@ -108,6 +112,8 @@ class NullFit:
         Per unit.
     penalty : ndarray, shape (d, d)
         V K V' of the penalty that is there.
+    lost : int
+        How many columns have no row of weight that is there, so that no coefficient is estimated for them.
     N0 : float
         N with all rows that are there: above 0 where the conclusion holds.
     concordance : float
@@ -124,6 +130,7 @@ class NullFit:
     basis: FloatArray
     xi: FloatArray
     z: FloatArray
+    wide: FloatArray
     r: FloatArray
     h: FloatArray
     share: FloatArray
@@ -134,6 +141,7 @@ class NullFit:
     r2h: FloatArray
     x2: FloatArray
     penalty: FloatArray
+    lost: int
     N0: float
     concordance: float
     margin: float
@@ -213,16 +221,6 @@ def null_fit(
     return null
 
 
-def lengths(rows: FloatArray) -> FloatArray:
-    """Return the length of each row, shape (n,)."""
-    return np.asarray(np.sqrt(square_lengths(rows)))
-
-
-def square_lengths(rows: FloatArray) -> FloatArray:
-    """Return the square of the length of each row, shape (n,)."""
-    return np.asarray((rows * rows) @ np.ones(rows.shape[1]))
-
-
 def around(null: NullFit, theta: FloatArray) -> NullFit:
     """Return what the units hold at the fit of the same rows itself: d = p, and f, B and N0 are 0.
 
@@ -280,10 +278,11 @@ class _Work:
         left = basis @ (design.transpose_dot(hxi) + image)
         stiffness = float(np.sum(x2) + u @ image)
         return NullFit(
-            self.problem, self.kept, self.free, theta, u, basis, xi, z, r, h, share,
+            self.problem, self.kept, self.free, theta, u, basis, xi, z, z, r, h, share,
             f=self._sums(f), C=self._sums(C), B=self._sums(B),
             lev=self._leverages(squares, z, h, share, inner) * (1.0 + relative),
             r2h=self._sums(r2h), x2=self._sums(x2), penalty=inner,
+            lost=p - len(basis) - bool(u.any()),
             N0=N0,
             concordance=risk.loss.self_concordance,
             margin=float(
@@ -336,14 +335,3 @@ class _Work:
         if units.single:
             return np.asarray(self._sums(h * squares) + least)
         return largest_leverages(units, self.free, z, h) + least
-
-
-def largest_leverages(units: Groups, free: Mask, z: FloatArray, h: FloatArray) -> FloatArray:
-    """Return the largest eigenvalue of sum h z z' over every unit, 0 for those that may not leave."""
-    if units.single:
-        return np.where(free, (h * square_lengths(z))[units.members], 0.0)
-    largest = np.zeros(len(units))
-    for k in np.flatnonzero(free).tolist() if z.shape[1] else []:
-        rows = units[k]
-        largest[k] = np.linalg.eigvalsh((z[rows] * h[rows, None]).T @ z[rows])[-1]
-    return np.asarray(largest * (1.0 + z.shape[1] * EPSILON))

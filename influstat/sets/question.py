@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError, InvalidArgument, InvalidType, NotStationary
@@ -18,6 +19,7 @@ from influstat.input.validation import FloatArray, numeric_array, real_number, v
 from influstat.losses.base import has_estimated_derivatives
 from influstat.minimise.minimum import STATIONARITY, Minimum, require_fit
 from influstat.minimise.named_column import named_column
+from influstat.risks.chart import Chart
 from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
 from influstat.risks.penalties.active_l1 import active_l1
@@ -62,6 +64,20 @@ class Question:
         """The quantity with all rows."""
         return float(self.a @ self.fit.theta) + self.shift
 
+    @cached_property
+    def free(self) -> NDArray[np.intp]:
+        """The units of weight above 0: those that count, and may leave."""
+        return np.flatnonzero(self.units.sums(self.fit.risk.weights) > 0.0)
+
+    def most(self, largest: int | None) -> int:
+        """Return the size of the largest sets to look at: at least one unit stays."""
+        return len(self.free) - 1 if largest is None else min(largest, len(self.free) - 1)
+
+    def counted(self, units: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the units in order, without those that are never counted."""
+        units = np.sort(np.asarray(units, dtype=np.intp))
+        return units if len(self.free) == len(self.units) else units[np.isin(units, self.free)]
+
     @property
     def sign(self) -> float:
         """1 where the quantity is above the threshold, -1 where it is below."""
@@ -75,10 +91,11 @@ class Question:
         if risk is None or risk.shape[1] > LARGEST:
             return None
         a, at = self.a, self.at - self.shift
-        if self.fit.chart is not None:
+        chart = self.fit.chart if isinstance(self.fit.chart, Chart) else None  # no linear risk has another
+        if chart is not None:
             at -= float(a @ self.fit.theta)
-            a = self.fit.chart.coordinates.rows(a[None])[0]
-        return Problem(risk, regular.theta, self.sign * a, self.sign * at, self.units)
+            a = chart.rows(a[None])[0]
+        return Problem(risk, regular.theta, self.sign * a, self.sign * at, self.units, chart)
 
     @cached_property
     def null(self) -> NullFit | InflustatError | None:
@@ -161,6 +178,7 @@ def question(
     labels = fit.row_labels
     units = one_by_one(np.arange(len(labels)), labels) if groups is None else _clusters(fit, groups)
     found = Question(fit, quantity, a, shift, threshold, units, groups is not None)
+    _require_two(found)
     if beside and found.touching:
         raise InvalidArgument(
             "at",
@@ -194,13 +212,22 @@ def signed_question(fit: Minimum, name: str, a: FloatArray, groups: Any) -> Ques
 def _clusters(fit: Minimum, groups: Any) -> Groups:
     """Return the clusters that a caller gives by one label per row."""
     names, owner = read_clusters(named_column(fit, groups), fit.row_labels)
-    if len(names) < 2:
-        raise InvalidArgument(
-            "groups", "have two or more values", f"is {short(names.tolist()[0])} throughout",
-            "No row would be left.",
-        )  # fmt: skip
     order = np.argsort(owner, kind="stable")
     return Groups(order, np.searchsorted(owner[order], np.arange(len(names) + 1)).astype(np.intp), names)
+
+
+def _require_two(asked: Question) -> None:
+    """Raise unless a unit of weight above 0 is left without any other."""
+    if len(asked.free) > 1:
+        return
+    label = short(asked.units.labels.tolist()[int(asked.free[0]) if len(asked.free) else 0])
+    if asked.clusters:
+        where = "" if len(asked.units) == 1 else " in all rows of weight above 0"
+        was = f"is {label} throughout" if not where else f"is {label}{where}"
+        raise InvalidArgument("groups", "have two or more values" + where, was, "No row would be left.")
+    raise InvalidArgument(
+        "fit", "have two or more rows of weight above 0", f"has only row {label}", "No row would be left."
+    )
 
 
 def _require_minimum(fit: Minimum) -> None:

@@ -65,8 +65,9 @@ class SetQuestions(Minimum):
         Proofs need a loss with a finite `self_concordance` (squared error, logistic and Poisson losses,
         canonical GLMs) and quadratic penalties; for others `lower` is 1 and `limit` says why. In least
         squares columns of zeros and ones that are the levels of a factor are absorbed, so that many of them
-        are no hindrance. Units of weight 0 are never counted; a set without which the coefficient is not
-        determined is no flip.
+        are no hindrance; nor are, without a penalty, those that leave with their own cluster. Units of weight
+        0 are never counted; a set without which the coefficient is not determined, or there is no finite fit
+        (classes that are separated then), is no flip.
 
         Examples
         --------
@@ -202,13 +203,14 @@ class SetQuestions(Minimum):
         --------
         >>> import influstat as ist
         >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
-        >>> fit.reach("mean", k=2).attained             # without 2 and 3, and without both -1
-        (-0.3333..., 2.0)
+        >>> low, high = fit.reach("mean", k=2).attained
+        >>> round(low, 4), round(high, 4)               # without 2 and 3, and without both -1
+        (-0.3333, 2.0)
         """
         name, a = coefficient_of(self, coefficient)
         budget = _limits(budget_seconds, None)[0]
         asked = question(self, name, a, at=0.0, groups=groups, beside=False)
-        most = whole_number("k", k, at_least=1, at_most=len(asked.units) - 1)
+        most = whole_number("k", k, at_least=1, at_most=len(asked.free) - 1)
         return reach(asked, most, budget=budget)
 
 

@@ -167,8 +167,8 @@ def reach(asked: Question, k: int, *, budget: Budget) -> Reach:
 
 def _one_by_one(asked: Question, sides: list[_Side]) -> None:
     """Fill in the two extremes of the refits without each unit, and the same with what is certified."""
-    units = asked.units.take(asked.units.sums(asked.fit.risk.weights) > 0.0)
-    places = np.flatnonzero(asked.units.sums(asked.fit.risk.weights) > 0.0)
+    places = asked.free
+    units = asked.units.take(places)
     removal = collect(asked.fit, units, "exact", whole=True)
     values = removal.solution @ asked.a + asked.shift
     lost = np.zeros(len(values), dtype=np.bool_)  # not determined without the unit: no value to reach
@@ -181,7 +181,7 @@ def _one_by_one(asked: Question, sides: list[_Side]) -> None:
     for side in sides:
         sign = side.sign
         best = int(np.argmax(np.where(known, sign * values, -np.inf)))
-        found = Refit(places[[best]], float(values[best]), float(error[best]), True, "")
+        found = Refit(places[[best]], float(values[best]), float(error[best]), True)
         limit = float(np.max(np.where(known, sign * values + error, -np.inf), initial=sign * asked.value))
         if known.any() and sign * (found.value - asked.value) > 0.0:
             side.best = found
@@ -274,4 +274,4 @@ class _Side:
         if Quick(null).proven(self.k):
             return True
         sizes = range(1, self.k + 1)
-        return all(enumeration(null, size, budget, most=SETS).proven for size in reversed(sizes))
+        return all(enumeration(null, size, budget, most=SETS).safe == size for size in reversed(sizes))

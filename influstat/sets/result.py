@@ -78,6 +78,8 @@ class Breakdown(Ranked, Drawn):
         Parts into which the proof was split.
     unidentified : int or None
         The smallest set met in the search without which the quantity is not determined; never a flip.
+    endless : int or None
+        Likewise, without which there is no finite fit, such as of classes that are separated then.
     stopped : str
         Why no set was found: the time, an interrupt, no search, no more sizes; "" where one was.
 
@@ -112,6 +114,7 @@ class Breakdown(Ranked, Drawn):
     limit: str
     nodes: int
     unidentified: int | None
+    endless: int | None
     stopped: str
     asked: Question = field(repr=False)
     effects: Counts = field(repr=False)
@@ -186,11 +189,12 @@ class Breakdown(Ranked, Drawn):
         lines.append(_line("found, verified by refit", self._found()))
         lines += [_line("refits hold", text) for text in self.asked.fit.stated.held]
         lines.append(_line("proven", self._proven()))
-        if self.unidentified is not None and self.unidentified < (self.upper or self.total // 2):
-            what = self._called(self.unidentified)
-            lines.append(
-                f"  without some {self.unidentified} {what} the quantity is not determined: not a flip"
-            )
+        for few, what in (
+            (self.unidentified, "the quantity is not determined"),
+            (self.endless, "there is no finite fit"),
+        ):
+            if few is not None and few < (self.upper or self.total // 2):
+                lines.append(f"  without some {few} {self._called(few)} {what}: not a flip")
         return "\n".join(lines)
 
     def _heading(self) -> str:

@@ -124,6 +124,7 @@ def breakdown_table(
     """
     chosen = require_fit(fit).names if coefficients is None else entries("coefficients", coefficients)
     seconds = real_number("budget_seconds", budget_seconds, at_least=0.0)
+    threshold = real_number("at", at)
     results, status = dict[str, Breakdown](), dict[str, str]()
     whole, interrupted = Budget(seconds), False
     for position, coefficient in enumerate(progress(chosen, "coefficients")):
@@ -133,7 +134,7 @@ def breakdown_table(
             status[name] = NOT_ASKED
             continue
         try:
-            asked = question(fit, name, a, at=at, groups=groups)
+            asked = question(fit, name, a, at=threshold, groups=groups)
         except InvalidArgument as error:
             if error.argument not in ("at", "coefficient"):
                 raise

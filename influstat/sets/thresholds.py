@@ -82,7 +82,12 @@ def loss_breakdown(
     name = f"prediction of row {label_text(risk.row_labels[0])}"
     found = []
     for k, end in enumerate(ends):
-        asked = question(fit, name, a, shift=shift, at=end, groups=groups)
+        asked = question(fit, name, a, shift=shift, at=end, groups=groups, beside=False)
+        if asked.touching:
+            raise InvalidArgument(
+                "above", f"differ from the loss of the row, {level + excess(eta):.6g}", f"is {level:.6g}",
+                "A conclusion without any margin is flipped as it is: choose another level.",
+            )  # fmt: skip
         found.append(
             breakdown(asked, budget=budget.part(1.0 / (len(ends) - k)), largest=largest, search=search)
         )

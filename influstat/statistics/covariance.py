@@ -49,7 +49,14 @@ from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.dispersion import dispersion, dispersion_of
 from influstat.statistics.leverage import leverage_of
 from influstat.statistics.refusals import remedied
-from influstat.statistics.sandwich import INSTEAD, clusters_left, lost_coefficients, middle, rows_at_one
+from influstat.statistics.sandwich import (
+    INSTEAD,
+    clusters_left,
+    lost_coefficients,
+    middle,
+    require_freedom,
+    rows_at_one,
+)
 from influstat.statistics.setting import (
     CLUSTER_JACKKNIVES,
     JACKKNIVES,
@@ -204,6 +211,7 @@ def _huber(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     risk = require_linear(fit.risk, f"the covariance {setting.kind}")
     eta, counts, p = risk.linear_predictor(fit.theta), setting.counts, len(fit.theta)
     total = float(counts.sum())
+    require_freedom(setting.kind, total, p, "HC0")
     first, second = risk.loss.first(risk.y, eta), risk.loss.second(risk.y, eta)
     mean = float(counts @ second) / total
     spread = float(counts @ (second - mean) ** 2) / total

@@ -15,7 +15,6 @@ from influstat.input.groups import Groups
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
-from influstat.removal.engine.chord import at_once
 from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.shared import Shared
 from influstat.risks.linear import LinearRisk, as_linear
@@ -24,8 +23,14 @@ from influstat.statistics.leverage import expected_second
 from influstat.statistics.setting import CovarianceSetting
 
 SHARP = 1e-8  # of the Hessian: what the expansion may leave out; other rows are summed
+AT_ONCE = 2**16  # entries of Hessians that are worked on together, in a few arrays: 512 KiB
 NEAR = 0.5  # smallest eigenvalue, of a Hessian that is the identity with all rows, above which it is inverted
 HEADROOM = 1e-6  # smallest eigenvalue of the Hessian left below which a row is looked at alone
+
+
+def at_once(p: int) -> int:
+    """Return how many Hessians are worked on together."""
+    return max(16, AT_ONCE // p**2)
 
 
 class ExpandedVariances:
@@ -65,20 +70,21 @@ class ExpandedVariances:
             nan for rows that the expansion is not sharp enough for.
         """
         variance, freedom = np.full(theta.shape, np.nan), np.full(len(groups), np.nan)
+        sharp = self._rows.worth_sharpening(theta, SHARP * NEAR)
         size, start = at_once(theta.shape[1]), 0
         for part in progress(list(groups.blocks(size, size)), "inference without each row"):
             place = slice(start, start + len(part))
             start = place.stop
-            variance[place], freedom[place] = self._block(part, theta[place])
+            variance[place], freedom[place] = self._block(part, theta[place], sharp)
         return variance, freedom
 
-    def _block(self, groups: Groups, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _block(self, groups: Groups, theta: FloatArray, sharp: float) -> tuple[FloatArray, FloatArray]:
         expansion, counts = self._rows.expansion, self._setting.counts
         usable: NDArray[np.bool_] = np.asarray(np.isfinite(theta).all(axis=1))
         columns = np.ascontiguousarray(np.where(usable[:, None], theta, expansion.theta).T)
         left = expansion.left(groups)
         fourth = self._rows.has_fourth
-        hessian, missing = self._rows.hessians(groups, left, columns, fourth=fourth, sharp=SHARP * NEAR)
+        hessian, missing = self._rows.hessians(groups, left, columns, fourth=fourth, sharp=sharp)
         least = smallest_eigenvalues(hessian)
         usable &= (missing <= SHARP * least) & (least > HEADROOM)
         hessian[~usable] = np.eye(len(columns))

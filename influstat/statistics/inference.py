@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 DIFFERENTIABLE = ("model", "infinitesimal jackknife", "HC0", "HC1", "HC2", "HC3", "cluster")
 QUICK = 200_000  # entries of X, of which first-order changes are known while nobody waits
+BLOCK = 1024  # rows whose p values and limits are worked out together
 ANEW = "Change without each row, estimated anew, after minus before"
 PENALISED = (
     "Of a penalised fit: estimates are shrunken, and standard errors are those of the shrunken estimates. t "
@@ -251,10 +252,13 @@ class Inference(InferenceOfFragility, Tabled):
         status = {k: text for k, text in enumerate(removal.status) if text}
         done = np.array([k for k in range(len(rows)) if k not in status], dtype=np.intp)
         if done.size and WithoutRows.serves(self.fit, self.setting):
-            theta = removal.theta[done]
+            theta = removal.theta if done.size == len(rows) else removal.theta[done]
             variance, left = WithoutRows(self.fit, self.setting).variances(rows[done], theta)
-            freedom: Any = np.where(left > 0, left, np.nan)[:, None] if self.use_t else np.inf
-            after[:, done] = quantities(theta, variance, freedom, self.level)
+            for start in range(0, len(done), BLOCK):
+                part = slice(start, start + BLOCK)
+                some = left[part]
+                freedom: Any = np.where(some > 0, some, np.nan)[:, None] if self.use_t else np.inf
+                after[:, done[part]] = quantities(theta[part], variance[part], freedom, self.level)
         at = removal.theta if removal.determined is None else removal.determined.solution
         left_over = np.flatnonzero(np.isnan(after).any(axis=(0, 2)))
         for k in progress(left_over.tolist(), "inference without each row"):

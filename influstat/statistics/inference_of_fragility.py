@@ -76,12 +76,14 @@ class InferenceOfFragility(InferenceOfSets):
 
         Notes
         -----
-        Quantiles are those of the rows left, n - k - p. Proofs by confidence limits are for squared error
-        without a penalty: by the model-based covariance with its variance estimated, HC0 to HC3 and one-way
-        clusters. By the likelihood ratio they are for all losses with a finite `self_concordance`. There is
-        no proof for HC4, HC4m, HC5, HAC, CR2, the jackknives, H1 to H3, two-way clusters, and confidence
-        limits of other losses (GLMs): these are searched only, by refits, `lower` is 1, and the answer says
-        "no proof" and why (`limit`).
+        Quantiles are those of the rows left, n - k less the columns that still have any. Proofs by confidence
+        limits are for squared error without a penalty: by the model-based covariance with its variance
+        estimated, HC0 to HC3 and one-way clusters. By the likelihood ratio they are for all losses with a
+        finite `self_concordance`. There is no proof for HC4, HC4m, HC5, HAC, CR2, the jackknives, H1 to H3,
+        two-way clusters, and confidence limits of other losses (GLMs): these are searched only, by refits,
+        `lower` is 1, and the answer says "no proof" and why (`limit`). Dummies that are a cluster's own, such
+        as fixed effects of firms whose firms leave, are no hindrance by the model-based covariance; by the
+        others they are.
 
         Examples
         --------

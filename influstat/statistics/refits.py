@@ -7,7 +7,6 @@ import numpy as np
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.removal import Removal
-from influstat.removal.engine.chord import at_once
 from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import MEMBERS
 from influstat.statistics.dispersion import DEVIANCE, Dispersion, pearson_residuals
@@ -15,6 +14,7 @@ from influstat.statistics.expanded_variances import (
     HEADROOM,
     NEAR,
     SHARP,
+    at_once,
     observed_is,
     smallest_eigenvalues,
 )
@@ -93,6 +93,7 @@ def _expanded_changes(leverage: Leverage, removal: Removal, phi: Dispersion) -> 
     if rows is None:
         return change
     start, parts = 0, list(groups.blocks(at_once(len(fit.theta)), MEMBERS))
+    sharp = rows.worth_sharpening(removal.theta, SHARP * NEAR)
     for part in progress(parts, "covariances without each row"):
         place = slice(start, start + len(part))
         start = place.stop
@@ -100,7 +101,7 @@ def _expanded_changes(leverage: Leverage, removal: Removal, phi: Dispersion) -> 
         known = np.asarray(np.isfinite(theta).all(axis=1))
         columns = np.ascontiguousarray(np.where(known[:, None], theta, fit.theta).T)
         hessian, missing = rows.hessians(
-            part, shared.expansion.left(part), columns, fourth=rows.has_fourth, sharp=SHARP * NEAR
+            part, shared.expansion.left(part), columns, fourth=rows.has_fourth, sharp=sharp
         )
         least = smallest_eigenvalues(hessian)
         known &= (missing <= SHARP * least) & (least > HEADROOM)

@@ -68,13 +68,7 @@ def factor(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp] 
     if not by:
         return 1.0
     total, freedom = size(setting), taken(fit, setting)
-    if not total - freedom > 1e-8 * total:
-        raise InvalidArgument(
-            "kind",
-            "be one without N - edf in its factor where no residual degrees of freedom are left",
-            f"is {setting.kind!r} with {total:g} observations and {freedom:g} effective degrees of freedom",
-            "Use fewer columns or a penalty, or correction=False (for HC1: HC0).",
-        )
+    require_freedom(setting.kind, total, freedom, "a penalty, or correction=False (for HC1: HC0)")
     if by == "observations":
         return total / (total - freedom)
     if clusters is None:
@@ -85,6 +79,17 @@ def factor(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp] 
             "groups", "hold at least 2 clusters with a row of positive weight", f"holds {groups}", "Use HC1."
         )
     return groups / (groups - 1.0) * (total - 1.0) / (total - freedom)
+
+
+def require_freedom(kind: str, total: float, freedom: float, instead: str) -> None:
+    """Raise where the observations leave no residual degrees of freedom to divide by."""
+    if not total - freedom > 1e-8 * total:
+        raise InvalidArgument(
+            "kind",
+            "be one without N - edf in its factor where no residual degrees of freedom are left",
+            f"is {kind!r} with {total:g} observations and {freedom:g} effective degrees of freedom",
+            f"Use fewer columns or {instead}.",
+        )
 
 
 def middle(fit: Minimum, setting: CovarianceSetting) -> FloatArray:

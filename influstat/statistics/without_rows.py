@@ -161,7 +161,7 @@ class WithoutRows:
         risk, setting, shape = self.risk, self.setting, (len(self.twice), len(rows))
         sums = Sums(np.zeros(shape), np.zeros(shape), np.zeros(shape[1]), np.zeros(shape[1], dtype=np.bool_))
         forms = None if inverse is None else inverse[:, self.upper[0], self.upper[1]].T * self.twice[:, None]
-        step = max(1, BLOCK_ENTRIES // len(self.twice))
+        step = max(1, BLOCK_ENTRIES // (2 * len(self.twice)))
         inner = self.leverage.risk.design
         for start in range(0, risk.shape[0], step):
             part = slice(start, min(start + step, risk.shape[0]))

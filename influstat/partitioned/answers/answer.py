@@ -19,7 +19,7 @@ from influstat.partitioned.answers.part import Failed, Part, joined
 from influstat.partitioned.answers.reducers import Reduced, Top
 from influstat.partitioned.answers.reductions import Reductions
 from influstat.partitioned.answers.zarr import Edges, Store, ZarrWriting, chunks_of, zarr_package
-from influstat.partitioned.plan import PartitionPlan, measured_plan
+from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
 from influstat.partitioned.sources.parquet import pyarrow_parquet, read_path
 
 TYPICAL = 10  # rows of largest effect, by which a plan judges what a reduction takes
@@ -65,8 +65,13 @@ class Answer(Reductions):
         """
         first = int(np.flatnonzero(self.ask.rows)[0])
         rows = int(self.ask.rows.sum())
-        cost = self.question.cost(len(self.ask.theta), rows)
         work = Reduced(self.ask, Top(TYPICAL, self.columns))
+
+        def cost(found: Any) -> Cost:
+            """Return it where other partitions leave as many of their rows as this one."""
+            left = sum(len(one.rows) for one in found.left) * rows / int(self.ask.rows[first])
+            return self.question.cost(len(self.ask.theta), rows, left)
+
         return measured_plan(self.data.source, work, first, cost, rows, self.data.runner.workers)
 
     def parts(self, partitions: Any = None) -> Iterator[Part]:
@@ -140,10 +145,11 @@ class Answer(Reductions):
             folder.prepare(described)
             wanted = [k for k in range(count) if not folder.finished(k)]
             failed, work = Failed(), Writing(self.ask, folder)
+            kind = folder.kind()
             for done in self._results(work, wanted):
                 failed = failed.plus(done.failed)
-                if isinstance(done, Part):
-                    folder.write(done.partition, [done])
+                written = folder.write(done.partition, [done]) if isinstance(done, Part) else done
+                kind = folder.alike(kind, written)
         failed.warn()
         return Path(folder.path)
 

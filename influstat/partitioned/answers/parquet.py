@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -110,6 +110,23 @@ class Folder:
             return False
         return bool(found.get(KEY) == self._stamp(partition))
 
+    def kind(self) -> str:
+        """Return the type of the labels of a finished partition; "" where none is there."""
+        file = next(Path(self.path).glob("*.parquet"), None)
+        return "" if file is None else str(pyarrow_parquet().read_schema(file).types[-1])
+
+    def alike(self, kind: str, written: Written) -> str:
+        """Return the type of labels, or take the partition back whose labels have another."""
+        if kind and written.kind and written.kind != kind:
+            self.file(written.partition).unlink()
+            raise InvalidArgument(
+                "labels",
+                "be of one kind in all partitions, whose files are read as one table",
+                f"holds {written.kind} in partition {written.partition}, and {kind} in others",
+                "Convert them all, e.g. to text.",
+            )
+        return kind or written.kind
+
     def _stamp(self, partition: int) -> bytes:
         return f"{self.token} {partition}".encode()
 
@@ -124,13 +141,14 @@ class Folder:
         def content(path: str) -> None:
             nonlocal done
             table = _stamped(first, stamp)
+            done = replace(done, kind=str(table.schema.types[-1]))
             # With checksums: readers that verify them notice bytes that have changed since.
             made = pyarrow_parquet().ParquetWriter(path, table.schema, write_page_checksum=True)
             with made as writer:
                 writer.write_table(table)
                 done = done.plus(first)
                 for part in known:
-                    writer.write_table(_stamped(part, stamp))
+                    writer.write_table(_stamped(part, stamp, table.schema))
                     done = done.plus(part)
 
         try:
@@ -163,21 +181,22 @@ class Written:
     partition: int
     rows: int
     failed: Failed
+    kind: str = ""  # of its labels, which are the last column of the file
     left: None = None  # no row waits
     entries: int = 0
 
     def plus(self, part: Part) -> Written:
         """Return the same with one more part."""
-        return Written(self.partition, self.rows + len(part.positions), self.failed.plus(part.failed))
+        return replace(self, rows=self.rows + len(part.positions), failed=self.failed.plus(part.failed))
 
 
-def _stamped(part: Part, stamp: bytes) -> Any:
-    """Return the part as a table of pyarrow that carries the fingerprint."""
+def _stamped(part: Part, stamp: bytes, schema: Any = None) -> Any:
+    """Return the part as a table of pyarrow, of the schema of the first where given, with the fingerprint."""
     import pyarrow as pa
 
     try:
-        table = pa.Table.from_pandas(part.frame())
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        table = pa.Table.from_pandas(part.frame(), schema=schema)
+    except (pa.ArrowException, KeyError) as error:
         raise PartitionError(
             f"An answer has no form in Parquet: {error}. Make the labels of one kind."
         ) from error

@@ -133,7 +133,7 @@ class Question(ABC):
     def table(self, minimum: PartMinimum, positions: Indices) -> tuple[Table, Indices | None]:
         """Return the columns for the rows of a partition, and which are left for sums over all partitions."""
 
-    def cost(self, p: int, rows: int) -> Cost:
+    def cost(self, p: int, rows: int, left: float = 0.0) -> Cost:
         """Return what is known of the cost beforehand: a product with each column."""
         del rows
         return Cost(passes=1, operations=2.0 * p * len(self.columns), result_bytes=0.0)
@@ -190,11 +190,10 @@ class Ask:
     def _answer(self, partition: int, block: Block, first: int) -> Part:
         """Return the answer for rows of the partition from the row `first` on."""
         start = int(self.starts[partition]) + first
+        if not len(block):
+            nothing = np.empty(0, dtype=np.intp)
+            return Part(partition, nothing, nothing, self.question.empty())
         risk = self.recipe.risk(block, start)
-        if risk is None:
-            return Part(
-                partition, np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), self.question.empty()
-            )
         positions = np.arange(start, start + len(block))
         minimum = PartMinimum(risk, self.theta, self.hessian, (partition, block, first))
         table, left = self.question.table(minimum, positions)

@@ -108,11 +108,9 @@ class Counting:
     recipe: Recipe
     grouping: Grouping
 
-    def __call__(self, partition: int, block: Block) -> Counts | None:
-        """Return them; None for no rows."""
+    def __call__(self, partition: int, block: Block) -> Counts:
+        """Return them."""
         risk = self.recipe.risk(block)
-        if risk is None:
-            return None
         if self.grouping.given is None:
             names, owners = self.grouping.clusters(partition, block)
         else:

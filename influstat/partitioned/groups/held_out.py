@@ -154,7 +154,7 @@ class OfFold:
     def __call__(self, partition: int, block: Any) -> Collected | None:
         """Return it; None where no row is in the fold."""
         rows: NDArray[np.intp] = np.flatnonzero(self.question.grouping.codes(partition, block) == self.fold)
-        risk = self.recipe.risk(block.take(rows)) if rows.size else None
-        if risk is None:
+        if not rows.size:
             return None
+        risk = self.recipe.risk(block.take(rows))
         return Collected([risk.y], [risk.linear_predictor(self.theta)])

@@ -49,12 +49,9 @@ class Measuring:
     anchor: Anchor  # C
     rows: int  # n
 
-    def __call__(self, partition: int, block: Block) -> Measures | None:
-        """Return them; None for no rows."""
-        known = self.chosen.rows(partition, block)
-        if known is None:
-            return None
-        risk, places = known
+    def __call__(self, partition: int, block: Block) -> Measures:
+        """Return them."""
+        risk, places = self.chosen.rows(partition, block)
         p, k = self.theta.shape
         found = Measures(
             np.zeros((p, k)),
@@ -116,12 +113,9 @@ class OwnHessians:
     chosen: Chosen
     theta: FloatArray  # shape (p, K)
 
-    def __call__(self, partition: int, block: Block) -> ArraySum | None:
-        """Return them, shape (K, p, p); None for no rows."""
-        known = self.chosen.rows(partition, block)
-        if known is None:
-            return None
-        risk, places = known
+    def __call__(self, partition: int, block: Block) -> ArraySum:
+        """Return them, shape (K, p, p)."""
+        risk, places = self.chosen.rows(partition, block)
         p, k = self.theta.shape
         total = np.zeros((k, p, p))
         for rows, x in risk.design.dense_blocks():

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from influstat.errors import Unsupported
+from influstat.input.printing import short
 from influstat.partitioned.groups.cross_validation import PartitionedCrossValidation, cross_validate
 from influstat.partitioned.groups.leave_out import GroupRemoval, leave_groups_out
+from influstat.partitioned.plan import PartitionPlan
+from influstat.partitioned.removal.leave_out import PartitionedRemoval
 from influstat.removal.cross_validation import HoldsOutItself
 
 
@@ -37,6 +41,15 @@ class GroupQuestions(HoldsOutItself):
             Groups overlap; the Hessian is known by products alone.
         """
         return leave_groups_out(self, groups, method)
+
+    def planned(self, groups: Any) -> PartitionPlan:
+        """Return what it costs to leave every row out alone; as `ist.removal.plan`."""
+        if groups is not None:
+            need = "be left out for rows in partitions, which are planned alone"
+            raise Unsupported(
+                "groups", need, f"is {short(groups)}", "Call fit.leave_groups_out: one pass or a few."
+            )
+        return PartitionedRemoval(self).delta().plan()
 
     def cross_validate(
         self,

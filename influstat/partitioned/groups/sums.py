@@ -27,16 +27,13 @@ class Chosen:
     grouping: Grouping
     codes: Indices  # increasing, shape (K,)
 
-    def rows(self, partition: int, block: Block) -> tuple[LinearRisk, Indices] | None:
-        """Return a partition's risk and the place of every row; None for no rows."""
-        risk = self.recipe.risk(block)
-        if risk is None:
-            return None
+    def rows(self, partition: int, block: Block) -> tuple[LinearRisk, Indices]:
+        """Return a partition's risk and the place of every row."""
         found = self.grouping.codes(partition, block)
         places = np.searchsorted(self.codes, found)
         inside = places < len(self.codes)
         inside[inside] = self.codes[places[inside]] == found[inside]
-        return risk, np.where(inside, places, len(self.codes))
+        return self.recipe.risk(block), np.where(inside, places, len(self.codes))
 
 
 def runs(places: Indices) -> Iterator[tuple[int, Indices]]:
@@ -71,12 +68,9 @@ class AtCenter:
     theta: FloatArray
     hessians: bool
 
-    def __call__(self, partition: int, block: Block) -> GroupSums | None:
-        """Return them; None for no rows."""
-        known = self.chosen.rows(partition, block)
-        if known is None:
-            return None
-        risk, places = known
+    def __call__(self, partition: int, block: Block) -> GroupSums:
+        """Return them."""
+        risk, places = self.chosen.rows(partition, block)
         at = Expansion(risk, self.theta)
         sizes, p, k = at.row_sizes, len(self.theta), len(self.chosen.codes) + 1
         found = GroupSums(np.zeros((p, k)), np.zeros((p, k)), np.zeros((k, p, p)) if self.hessians else None)
@@ -99,12 +93,9 @@ class SlopesLeft:
     theta: FloatArray  # shape (p, K)
     at: FloatArray
 
-    def __call__(self, partition: int, block: Block) -> Moved | None:
-        """Return them for one partition; None for no rows."""
-        known = self.chosen.rows(partition, block)
-        if known is None:
-            return None
-        risk, places = known
+    def __call__(self, partition: int, block: Block) -> Moved:
+        """Return them for one partition."""
+        risk, places = self.chosen.rows(partition, block)
         k = self.theta.shape[1]
         result, path = np.zeros_like(self.theta), np.zeros(k)
         for rows, x in risk.design.dense_blocks():
@@ -129,12 +120,10 @@ class Bend:
     theta: FloatArray
     directions: FloatArray  # shape (p, K)
 
-    def __call__(self, partition: int, block: Block) -> ArraySum | None:
-        """Return them; None for no rows."""
+    def __call__(self, partition: int, block: Block) -> ArraySum:
+        """Return them."""
         del partition
         risk = self.recipe.risk(block)
-        if risk is None:
-            return None
         third = risk.weights * risk.loss.third(risk.y, risk.linear_predictor(self.theta))
         result = np.zeros_like(self.directions)
         for rows, x in risk.design.dense_blocks():

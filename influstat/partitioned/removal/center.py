@@ -46,13 +46,10 @@ class AtCenter:
     theta: FloatArray
     rows: int  # of all partitions: rounding errors of sums grow with them
 
-    def __call__(self, partition: int, block: Block) -> Center | None:
-        """Return them; None for no rows."""
+    def __call__(self, partition: int, block: Block) -> Center:
+        """Return them."""
         del partition
-        risk = self.recipe.risk(block)
-        if risk is None:
-            return None
-        found = Expansion(risk, self.theta)
+        found = Expansion(self.recipe.risk(block), self.theta)
         return Center(
             self.theta,
             found.long_gradient(),
@@ -102,12 +99,10 @@ class Slopes:
     theta: FloatArray
     at: FloatArray
 
-    def __call__(self, partition: int, block: Block) -> Moved | None:
-        """Return them; None for no rows."""
+    def __call__(self, partition: int, block: Block) -> Moved:
+        """Return them."""
         del partition
         risk = self.recipe.risk(block)
-        if risk is None:
-            return None
         result, path = np.zeros_like(self.theta), np.zeros(self.theta.shape[1])
         for rows, x in risk.design.blocks():
             eta = x @ self.theta

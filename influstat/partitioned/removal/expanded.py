@@ -87,10 +87,9 @@ class Around:
     starts: Indices
     rows: int  # of all partitions
 
-    def expansion(self, partition: int, block: Block) -> PartExpansion | None:
-        """Return the rows of a partition around theta-hat; None for none."""
-        risk = self.recipe.risk(block, int(self.starts[partition]))
-        return None if risk is None else PartExpansion(risk, self.center)
+    def expansion(self, partition: int, block: Block) -> PartExpansion:
+        """Return the rows of a partition around theta-hat."""
+        return PartExpansion(self.recipe.risk(block, int(self.starts[partition])), self.center)
 
     def anchor(self, expansion: PartExpansion) -> Anchor:
         """Return the norm of the Hessian over all rows, which knows these; or raise SingularHessian."""
@@ -105,11 +104,9 @@ class Scanning:
 
     around: Around
 
-    def __call__(self, partition: int, block: Block) -> Scan | None:
-        """Return it; None for no rows."""
+    def __call__(self, partition: int, block: Block) -> Scan:
+        """Return it."""
         expansion = self.around.expansion(partition, block)
-        if expansion is None:
-            return None
         risk = expansion.risk
         norms = counted_norms(expansion, self.around.anchor(expansion))
         lengths = lengths_of(expansion, every_row(risk.row_labels), norms)
@@ -132,11 +129,9 @@ class TensorSums:
     kept: Indices  # their positions
     fourth: bool
 
-    def __call__(self, partition: int, block: Block) -> Tensors | None:
-        """Return them; None for no rows."""
+    def __call__(self, partition: int, block: Block) -> Tensors:
+        """Return them."""
         expansion = self.around.expansion(partition, block)
-        if expansion is None:
-            return None
         anchor = self.around.anchor(expansion)
         others = np.ones(len(block), dtype=np.bool_)
         here = self.kept - int(self.around.starts[partition])

@@ -69,7 +69,6 @@ class Finish:
         positions = np.concatenate([one.positions for one in batch])
         places = [(one.partition, int(row)) for one in batch for row in one.rows]
         risk = self._recipe.risk(_gathered([one.block for one in batch], positions))
-        assert risk is not None  # no batch is empty
         center, question = self._question.center, self._question
         assert center is not None  # only methods that have one leave rows
         expansion = GatheredExpansion(risk, center, self._risk, places)

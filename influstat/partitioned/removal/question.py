@@ -17,7 +17,7 @@ from influstat.partitioned.plan import Cost
 from influstat.partitioned.removal.center import Center, PartExpansion
 from influstat.partitioned.removal.expanded import ExpandedSums, every_row
 from influstat.removal.engine.expanded import AllRows
-from influstat.removal.engine.plan import SWEEPS, Plan
+from influstat.removal.engine.plan import SWEEPS, Plan, sums
 from influstat.removal.engine.tensors import Tensors
 from influstat.removal.methods.base import BLOCK, Outcome
 from influstat.removal.methods.exact import refits_of
@@ -161,15 +161,15 @@ class LeaveOut(Question):
         """Whether rows may be left: those of leverage near 1, and refits that no expansion reaches."""
         return self.method in ("exact", "newton")
 
-    def cost(self, p: int, rows: int) -> Cost:
+    def cost(self, p: int, rows: int, left: float = 0.0) -> Cost:
         """Return what is known of the cost beforehand; refits that are left share passes, 512 each."""
         known = super().cost(p, rows)
-        swept = 0 if self.refits is None or self.method != "exact" else self.refits.swept
+        swept = max(left, 0 if self.refits is None or self.method != "exact" else self.refits.swept)
         operations = 0.0 if self.refits is None else self.refits.operations / rows
-        passes = 1.0 + SWEEPS * np.ceil(swept / BLOCK)
-        return Cost(
-            passes=float(passes), operations=known.operations + operations, result_bytes=8.0 * p * BLOCK
-        )
+        others = float(SWEEPS * np.ceil(swept / BLOCK))
+        summed = sums(int(swept), 1, p).operations
+        operations = known.operations + max(operations, summed)
+        return Cost(1.0 + others, operations, 8.0 * p * BLOCK, others, summed)
 
     def key(self) -> Any:
         """Return method and what is shown: sums follow from the fit."""

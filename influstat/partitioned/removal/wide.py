@@ -44,11 +44,9 @@ class Held:
     floor: float  # kappa; 0 where a coefficient has no penalty
     starts: Any
 
-    def rows(self, partition: int, block: Block) -> Rows | None:
-        """Return what is known of a block's rows; None for no rows."""
+    def rows(self, partition: int, block: Block) -> Rows:
+        """Return what is known of a block's rows."""
         risk = self.recipe.risk(block, int(self.starts[partition]))
-        if risk is None:
-            return None
         eta = risk.linear_predictor(self.theta)
         pieces = [x for _, x in risk.design.blocks()]
         x: Any = pieces[0] if risk.design.sparse else np.concatenate(pieces)
@@ -142,10 +140,9 @@ class Choosing:
     held: Held
     k: int
 
-    def __call__(self, partition: int, block: Block) -> Candidates | None:
-        """Return them; None for no rows."""
-        rows = self.held.rows(partition, block)
-        return None if rows is None else Candidates.of(self.held, self.k, rows)
+    def __call__(self, partition: int, block: Block) -> Candidates:
+        """Return them."""
+        return Candidates.of(self.held, self.k, self.held.rows(partition, block))
 
 
 def newton_top(fit: Any, a: FloatArray, names: tuple[str, ...], k: int) -> dict[str, Ranking]:

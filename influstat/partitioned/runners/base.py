@@ -39,6 +39,17 @@ def added(total: Any, part: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
+class OfRows:
+    """Work that is asked for partitions with rows alone: the sum of none is None."""
+
+    work: Work
+
+    def __call__(self, partition: int, block: Block) -> Any:
+        """Return the result."""
+        return self.work(partition, block) if len(block) else None
+
+
+@dataclass(frozen=True, eq=False)
 class Span:
     """Work on consecutive partitions, folded in their order."""
 
@@ -82,7 +93,7 @@ class Runner(ABC):
 
     @abstractmethod
     def reduce(self, source: Source, work: Work) -> Any:
-        """Return the sum of work(k, block k) over all partitions."""
+        """Return the sum of work(k, block k) over all partitions that have rows; None where none has."""
 
 
 class Here(Runner):
@@ -97,9 +108,9 @@ class Here(Runner):
         return self.run(Single(source, work), partitions)
 
     def reduce(self, source: Source, work: Work) -> Any:
-        """Return the sum of work(k, block k) over all partitions."""
+        """Return the sum of work(k, block k) over all partitions that have rows."""
         total = None
-        for part in self.run(Span(source, work), spans(source.partitions())):
+        for part in self.run(Span(source, OfRows(work)), spans(source.partitions())):
             total = added(total, part)
         return total
 

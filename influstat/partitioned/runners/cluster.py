@@ -9,8 +9,8 @@ from typing import Any
 
 from influstat.errors import InflustatError, InvalidArgument, PartitionError
 from influstat.partitioned.block import Block
-from influstat.partitioned.runners.base import Runner, Single, Span, Work, added, spans
-from influstat.partitioned.sources.base import Source
+from influstat.partitioned.runners.base import OfRows, Runner, Single, Span, Work, added, spans
+from influstat.partitioned.sources.base import Source, unread
 
 ATTEMPTS = 3  # at one partition, where what it needs was lost with a worker
 AHEAD = 4  # tasks handed over for each thread of the workers
@@ -51,7 +51,7 @@ class Cluster(Runner):
         return self._results(work, partitions, lambda shared, k: self._one(source, shared, k))
 
     def reduce(self, source: Source, work: Work) -> Any:
-        """Return the sum of work(k, block k) over all partitions, folded in spans as everywhere."""
+        """Return the sum over all partitions that have rows, folded in spans as everywhere."""
 
         def begin(shared: Any, span: range) -> Any:
             if source.everywhere and source.lazy(span[0]) is None:
@@ -59,7 +59,7 @@ class Cluster(Runner):
             return self._chain([self._one(source, shared, k) for k in span])
 
         total = None
-        for part in self._results(work, spans(source.partitions()), begin):
+        for part in self._results(OfRows(work), spans(source.partitions()), begin):
             total = added(total, part)
         return total
 
@@ -110,11 +110,21 @@ class Cluster(Runner):
             except (CancelledError, Cancelled, OSError, RuntimeError, TimeoutError) as error:
                 if self._client.status != RUNNING or attempt + 1 == ATTEMPTS:
                     raise PartitionError(
-                        f"The dask client or its workers have gone ({type(error).__name__}: {error}). "
-                        "Connect anew and ask again: partitions that are written are kept."
+                        f"The dask client or its workers have gone, or cannot make {_called(item)} "
+                        f"({type(error).__name__}: {error}). Look at that, or connect anew, and ask again: "
+                        "partitions that are written are kept."
                     ) from error
                 future = begin(self._shared(work), item)
+            except Exception as error:  # a graph may call anything
+                raise unread(f"What makes {_called(item)}", error) from error
         raise AssertionError("not reached")  # pragma: no cover
+
+
+def _called(item: Any) -> str:
+    """Return what a partition, or a span of them, is called."""
+    if not isinstance(item, range):
+        return f"partition {item}"
+    return f"partition {item[0]}" if len(item) == 1 else f"one of partitions {item[0]} to {item[-1]}"
 
 
 def _apply(work: Work, partition: int, block: Block, place: str) -> Any:

@@ -55,10 +55,11 @@ def _rows_of(array: Any) -> Any:
     """Return what rows are sliced from: the file of a whole memory map, a csr_array, or the array itself."""
     if sp.issparse(array):
         return csr(array)
-    mapped = isinstance(array, np.memmap) and array.filename is not None and array.flags.c_contiguous
-    if mapped and isinstance(array.base, np.memmap):
-        mapped = False  # a view of a map: its place in the file is not known
-    return MappedFile(array) if mapped else array
+    if not (isinstance(array, np.memmap) and array.filename is not None and array.flags.c_contiguous):
+        return array
+    # The place of a view in the file is not known, and what is written to a copy on write is not in the file.
+    apart = isinstance(array.base, np.memmap) or array.mode == "c"
+    return array if apart else MappedFile(array)
 
 
 class ArraySource(Source):

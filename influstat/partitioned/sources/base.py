@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 
-from influstat.errors import InflustatError
+from influstat.errors import InflustatError, PartitionError
+from influstat.input.tables import as_array
+from influstat.input.validation import any_array
 from influstat.partitioned.block import Block, of_partition
+from influstat.partitioned.sources.formula import formula_reader
 
 
 class Source(ABC):
@@ -60,12 +65,50 @@ class Source(ABC):
         return None
 
     def reader(self) -> Any:
-        """Return what takes new rows as the data come, None where they are those of the design."""
-        return None
+        """Return what takes new rows as tables of a formula's variables; None where there is no formula."""
+        return formula_reader(getattr(self, "_columns", None))
 
     def lazy(self, partition: int) -> Any:
         """Return a dask Delayed of the block where the data are dask's own, else None."""
         del partition
+
+
+@dataclass(frozen=True, eq=False)
+class Within(Source):
+    """Another source, seen in part."""
+
+    inner: Source
+
+    def __post_init__(self) -> None:
+        """Take over what it is."""
+        for name in ("names", "named", "everywhere", "in_order"):
+            object.__setattr__(self, name, getattr(self.inner, name))
+
+    def partitions(self) -> int:
+        """Return how many it has."""
+        return self.inner.partitions()
+
+    def place(self, partition: int) -> str:
+        """Return what a partition is called there."""
+        return self.inner.place(partition)
+
+
+def unread(maker: str, error: Exception) -> PartitionError:
+    """Return the error for rows that a caller's own function or graph does not make."""
+    said = str(error).rstrip(". ")
+    return PartitionError(f"{maker} raises {type(error).__name__}: {said}. Mend that, and ask again.")
+
+
+def by_row(name: str, value: Any) -> Any:
+    """Return what has one entry per row as an array: an ndarray as it is.
+
+    It may lie in a file, or have masked entries, which are refused where they are read and never filled.
+
+    Returns
+    -------
+    ndarray
+    """
+    return value if isinstance(value, np.ndarray) else any_array(name, as_array(name, value))
 
 
 def csr(matrix: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from influstat.input.settings import texts
 from influstat.input.validation import FloatArray
 from influstat.partitioned.block import Block
 
+NUMBERS = (Real, Decimal, np.bool_)
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -23,7 +27,7 @@ class Columns:
     as a formula would, "colour[T.red]".
     """
 
-    y: str
+    y: str  # "" where a table holds X alone
     x: tuple[str, ...] | None = None
     weights: str | None = None
     offset: str | None = None
@@ -55,7 +59,9 @@ class Columns:
         for name, _ in self.levels:
             if name not in x:
                 raise missing("levels", name, x)
-        return replace(self, x=x)
+        found = replace(self, x=x)
+        _require_once(found.wanted, names)
+        return found
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,19 +73,24 @@ class Columns:
             found += [f"{name}[T.{level}]" for level in known[name][1:]] if name in known else [name]
         return tuple(found)
 
-    def require_numbers(self, dtypes: Any) -> None:
-        """Raise unless the columns of X that have no levels have numbers, by the types of all."""
+    @property
+    def numeric(self) -> list[str]:
+        """The columns of X that have no levels."""
         assert self.x is not None  # `chosen` has named them
         known = dict(self.levels)
-        for name in self.x:
-            if name not in known:
-                require_numbers(name, dtypes[name])
+        return [name for name in self.x if name not in known]
+
+    def require_numbers(self, dtypes: Any) -> None:
+        """Raise unless these have numbers, by the types of all columns."""
+        for name in self.numeric:
+            _require_numbers(name, dtypes[name])
 
     @property
     def wanted(self) -> list[str]:
         """Every column that is read."""
         assert self.x is not None  # `chosen` has named them
-        return list(dict.fromkeys([*self.x, self.y, *(name for _, name in self._others)]))
+        named = (self.y, *(name for _, name in self._others))
+        return list(dict.fromkeys([*self.x, *filter(None, named)]))
 
     @property
     def _others(self) -> list[tuple[str, str]]:
@@ -91,23 +102,30 @@ class Columns:
 
     def block(self, table: Any) -> Block:
         """Return the rows of one table, its columns taken by name."""
-        assert self.x is not None
-        there = [str(name) for name in table.columns]
-        for name in self.wanted:
-            if name not in there:
-                raise missing("columns", name, there)
-        table = table.set_axis(there, axis=1)
-        self.require_numbers(table.dtypes)
+        table = self.table(table)
         others: dict[str, Any] = {argument: table[name].to_numpy() for argument, name in self._others}
         if self.index and self.labels is None:
             others["labels"] = table.index.to_numpy()
-        return Block(self._matrix(table), self._targets(table), **others)
+        return Block(self.matrix(table), self._targets(table), **others)
+
+    def table(self, table: Any) -> Any:
+        """Return the columns that are read, called by text and each there once; or raise."""
+        there = text_names(table)
+        for name in self.wanted:
+            if name not in there:
+                raise missing("columns", name, there)
+        _require_once(self.wanted, there)
+        table = table.set_axis(there, axis=1)[self.wanted]
+        objects = [name for name in self.numeric if table.dtypes[name].kind == "O"]
+        table = table.assign(**{name: _numbers(table[name]) for name in objects}) if objects else table
+        self.require_numbers(table.dtypes)
+        return table
 
     def _targets(self, table: Any) -> Any:
         """Return y."""
         return table[self.y].to_numpy()
 
-    def _matrix(self, table: Any) -> Any:
+    def matrix(self, table: Any) -> Any:
         """Return X: float32 where all of it is."""
         assert self.x is not None
         x = table[list(self.x)]
@@ -128,14 +146,43 @@ def _indicators(name: str, column: Any, levels: tuple[Any, ...]) -> FloatArray:
     """Return a column of 0 and 1 for each level but the first, or raise for a category that is none."""
     known = column.isin(levels).to_numpy()
     if not known.all():
-        row = int(np.argmin(known))
-        raise InvalidArgument(
-            "levels",
-            f"hold every category of {name!r}",
-            f"lacks {short(column.iloc[row])} of row {row}",
-            "Add it: levels are fixed for all partitions, which need not hold them all.",
-        )
+        raise lacking(name, column, int(np.argmin(known)))
     return np.stack([(column == level).to_numpy(dtype=np.float64) for level in levels[1:]], axis=1)
+
+
+def _require_once(wanted: Sequence[str], there: Sequence[str]) -> None:
+    """Raise where a column that is read shares its name with another."""
+    for name in wanted:
+        if there.count(name) > 1:
+            was = f"holds {name!r} {there.count(name)} times"
+            raise InvalidArgument("columns", "each have a name of their own", was, "Rename one of them.")
+
+
+def lacking(name: str, column: Any, row: int) -> InvalidArgument:
+    """Return the error for an entry that is none of the levels."""
+    value = column.iloc[row]
+    if column.isna().iloc[row]:
+        need, was = "have no missing entries in columns of levels", f"holds {value} of row {row} in {name!r}"
+        return InvalidArgument("columns", need, was, "Fill it with a category of its own, or drop that row.")
+    return InvalidArgument(
+        "levels",
+        f"hold every category of {name!r}",
+        f"lacks {short(value)} of row {row}",
+        "Add it: levels are fixed for all partitions, which need not hold them all.",
+    )
+
+
+def text_names(table: Any) -> tuple[str, ...]:
+    """Return what the columns of a table are called, as text."""
+    return tuple(str(name) for name in table.columns)
+
+
+def _numbers(column: Any) -> Any:
+    """Return objects that are all numbers or missing as float64: bools with gaps, decimals."""
+    gaps = column.isna()
+    if not all(isinstance(one, NUMBERS) for one in column[~gaps]):
+        return column
+    return column.where(~gaps, np.nan).astype(np.float64)
 
 
 def read_levels(levels: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
@@ -152,7 +199,7 @@ def read_levels(levels: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     return tuple((name, tuple(some)) for name, some in levels.items())
 
 
-def require_numbers(name: str, dtype: Any) -> None:
+def _require_numbers(name: str, dtype: Any) -> None:
     """Raise unless a column of X has numbers."""
     if dtype.kind in "fiub":
         return

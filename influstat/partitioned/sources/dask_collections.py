@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.printing import short
 from influstat.partitioned.block import Block
-from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.base import Source, by_row, unread
 from influstat.partitioned.sources.columns import Columns
-from influstat.partitioned.sources.formula import formula_reader
 
 INDEX = "index"
 
@@ -42,7 +41,12 @@ class _Lazy(Source):
 
     def read(self, partition: int) -> Block:
         """Return a block, made in this thread."""
-        found: Block = self._blocks[partition].compute(scheduler="synchronous")
+        try:
+            found: Block = self._blocks[partition].compute(scheduler="synchronous")
+        except InflustatError:
+            raise
+        except Exception as error:  # a graph may call anything
+            raise unread("The graph that makes it", error) from error
         return found
 
 
@@ -96,7 +100,7 @@ def _aligned(name: str, part: Any, X: Any) -> Any:
         from dask.array import from_array
 
         cut: Any = from_array
-        part = cut(np.asarray(part), chunks=len(part) or 1)
+        part = cut(by_row(name, part), chunks=len(part) or 1)
     if unknown or np.isnan(part.shape[0]):
         if part.numblocks[:1] != X.numblocks[:1]:
             raise InvalidArgument(
@@ -130,15 +134,11 @@ class DaskFrameSource(_Lazy):
 
         columns = columns.chosen([str(name) for name in frame.columns])
         columns.require_numbers(frame.dtypes)
-        self.names = columns.names
+        self._columns, self.names = columns, columns.names
         wanted = frame[columns.wanted]
         make = delayed(columns.block, pure=True)
         self._blocks = [make(part) for part in wanted.to_delayed()]
         self._identity = (str(getattr(wanted, "_name", "")), columns)
-
-    def reader(self) -> Any:
-        """Return what takes tables of a formula's variables, where one makes the rows."""
-        return formula_reader(self._identity[1])
 
     def identity(self) -> tuple[Any, ...]:
         """Return the name that dask gives to the columns, which follows from how they are made."""

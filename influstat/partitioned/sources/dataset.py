@@ -10,7 +10,6 @@ from influstat.errors import InvalidArgument, MissingDependency, PartitionError
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source
 from influstat.partitioned.sources.columns import Columns
-from influstat.partitioned.sources.formula import formula_reader
 from influstat.partitioned.sources.parquet import EXTRA
 
 BATCH = 2**16  # rows of a batch, where a dataset is read in batches
@@ -92,13 +91,22 @@ class DatasetSource(Source):
                 found = self._batch(partition)
             else:
                 fragment = self._fragments[partition]
-                found = fragment.to_table(schema=self._dataset.schema, columns=self._columns.wanted)
+                found = fragment.to_table(schema=self._schema(fragment), columns=self._columns.wanted)
         except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
             said = str(error).rstrip(". ")
             raise PartitionError(
                 f"The dataset cannot be read: {said}. Write that file anew, or leave it out."
             ) from error
         return self._columns.block(found.to_pandas(ignore_metadata=True))
+
+    def _schema(self, fragment: Any) -> Any:
+        """Return the types that a file has itself: those of the dataset are of its first, maybe narrower."""
+        import pyarrow as pa
+
+        own = fragment.physical_schema
+        return pa.schema(
+            [own.field(one.name) if one.name in own.names else one for one in self._dataset.schema]
+        )
 
     def _batch(self, partition: int) -> Any:
         import pyarrow as pa
@@ -118,10 +126,6 @@ class DatasetSource(Source):
         groups = getattr(fragment, "row_groups", None)
         group = f", row group {groups[0].id}" if groups else ""
         return f"partition {partition} ({path}{group})"
-
-    def reader(self) -> Any:
-        """Return what takes tables of a formula's variables, where one makes the rows."""
-        return formula_reader(self._columns)
 
     def identity(self) -> tuple[Any, ...]:
         """Return the columns; of files, their sizes and times; of all else, what the rows are."""

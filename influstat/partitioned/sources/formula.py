@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency, Unsupported
 from influstat.input.printing import short
-from influstat.partitioned.sources.columns import Columns, missing, require_numbers
+from influstat.partitioned.sources.columns import Columns, lacking, missing
 
 PLAIN = r"(?:C\()?\s*(\w+)\s*(?:,.*)?\)?"  # a column, or C() of one
 BY_SAMPLE = (
@@ -140,13 +140,10 @@ class FormulaColumns(Columns):
         """What the columns of the design matrix are called."""
         return tuple(map(str, self.sides[1].column_names))
 
-    def require_numbers(self, dtypes: Any) -> None:
-        """Raise unless columns that are no categories of the formula have numbers."""
-        assert self.x is not None  # `chosen` has named them
-        known = dict(self.levels)
-        for name in self.x:
-            if name not in known and name not in self._categories:
-                require_numbers(name, dtypes[name])
+    @property
+    def numeric(self) -> list[str]:
+        """The columns of the table that are no categories of the formula."""
+        return [name for name in super().numeric if name not in self._categories]
 
     @cached_property
     def _categories(self) -> set[str]:
@@ -156,16 +153,11 @@ class FormulaColumns(Columns):
         categorical = [factor.name() for factor, info in infos if info.type == "categorical"]
         return {name for name in self.x if _named_in(name, categorical)}
 
-    @property
-    def wanted(self) -> list[str]:
-        """Every column that is read."""
-        assert self.x is not None  # `chosen` has named them
-        return list(dict.fromkeys([*self.x, *(name for _, name in self._others)]))
-
     def _targets(self, table: Any) -> NDArray[Any]:
         return np.asarray(self._evaluated(table, self.sides[0])[:, 0])
 
-    def _matrix(self, table: Any) -> Any:
+    def matrix(self, table: Any) -> Any:
+        """Return the rows of the design matrix."""
         return self._evaluated(table, self.sides[1])
 
     def columns_of(self, table: Any) -> Any:
@@ -308,13 +300,7 @@ def _require_levels(factor: Any, info: Any, rows: Any) -> None:
     values = pd.Series(np.asarray(getattr(value, "data", value)).ravel(), dtype=object)
     known = values.isin(info.categories).to_numpy()
     if not known.all():
-        row = int(np.argmin(known))
-        raise InvalidArgument(
-            "levels",
-            f"hold every category of {factor.name()!r}",
-            f"lacks {short(values.iloc[row])} of row {row}",
-            "Add it: levels are fixed for all partitions, which need not hold them all.",
-        )
+        raise lacking(factor.name(), values, int(np.argmin(known)))
 
 
 def _word(name: str) -> re.Pattern[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from os import PathLike, fsencode
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from influstat.partitioned.block import Block
 from influstat.partitioned.sources.arrays import file_stamp
 from influstat.partitioned.sources.base import Source
 from influstat.partitioned.sources.columns import Columns
-from influstat.partitioned.sources.formula import formula_reader
 
 EXTRA = 'Install the extra: pip install "influstat[dask]".'
 
@@ -48,7 +47,7 @@ def read_path(path: Any) -> Path:
     """Return a path, or raise InvalidType."""
     if not isinstance(path, (str, PathLike)):
         raise InvalidType("path", "be a path", f"is {short(path)}", "Pass a str or a pathlib.Path.")
-    if not _there(lambda: b"\0" not in fsencode(path)):
+    if not _there(lambda: "\0" not in fspath(path) and bool(fspath(path).encode())):
         raise InvalidArgument("path", "be a name that files can have", f"is {short(path)}", "Pass another.")
     return Path(path)
 
@@ -109,10 +108,6 @@ class ParquetSource(Source):
         """Return file and row group."""
         path, group = self._groups[partition]
         return f"partition {partition} ({Path(path).name}, row group {group})"
-
-    def reader(self) -> Any:
-        """Return what takes tables of a formula's variables, where one makes the rows."""
-        return formula_reader(self._columns)
 
     def identity(self) -> tuple[Any, ...]:
         """Return files, their sizes and times, and the columns."""

@@ -36,8 +36,8 @@ def theta_bound(fit: Minimum, certificate: Certificate) -> FloatArray:
     if certificate.coordinates is not None:  # from which theta is computed
         bound = bound + unit_rounding(certificate.theta.shape[1]) * certificate.sizes
     for start in range(0, p, max(1, AT_ONCE // p)):  # unit vectors of all at once would be p x p
-        units = np.arange(start, min(start + max(1, AT_ONCE // p), p))
-        bound[:, units] += certificate.error(np.eye(len(units), p, k=start))
+        units = slice(start, min(start + max(1, AT_ONCE // p), p))
+        bound[:, units] += certificate.error(np.eye(units.stop - start, p, k=start))
     return bound
 
 

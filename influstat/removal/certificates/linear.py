@@ -14,9 +14,12 @@ from influstat.losses.base import has_estimated_derivatives
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.expanded import ExpandedRows
 from influstat.removal.certificates.measured import Measured, Quadratic, measure
+from influstat.removal.certificates.theorem import BLOCK_ENTRIES
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
 from influstat.risks.linear import LinearRisk
+
+TOGETHER = 1024  # removals
 
 
 class LinearPoint:
@@ -29,7 +32,9 @@ class LinearPoint:
         self.protocol = risk.protocol
         self.concordance = risk.loss.self_concordance
         self.penalty_concordance = risk.penalty.self_concordance
-        self.width = risk.shape[1] if risk.quadratic else max(risk.shape)
+        # Sparse rows are worked on all at once; of others, blocks with so many removals at the most.
+        least = risk.shape[0] // 8 if risk.design.sparse else BLOCK_ENTRIES // TOGETHER
+        self.width = max(least, risk.shape[1])
 
     def impossible(self) -> str:
         """Return why nothing can be certified, "" where something can."""

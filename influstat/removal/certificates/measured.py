@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.groups import Groups
@@ -12,6 +15,7 @@ from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.expansion import Expansion, Remainder
 
+LEAST_ROWS, AT_ONCE = 64, 2**16  # rows in a block, and numbers of rows and removals: 512 KiB
 HOPELESS = 100.0  # c times a path beyond which there is no certificate: e^100
 
 
@@ -33,41 +37,77 @@ def measure(
     """Measure at theta (k, p); the anchor was taken where `expansion` is, `left` is 1 - omega_S of groups."""
     risk, at = expansion.risk, expansion.theta
     design, loss, weights = risk.design, risk.loss, risk.weights
-    eta = design.dot(theta.T)
-    eta += risk.offset[:, None]
-    first = np.asarray(loss.first(risk.y[:, None], eta))
-    second = np.asarray(loss.second(risk.y[:, None], eta))
-    eta -= expansion.eta[:, None]
-    moved = np.abs(eta, out=eta)
-    gone = groups.members, groups.owners
-    # The sum at theta-hat is known better than float64 could add it: only what differs is added here.
-    first -= loss.first(risk.y, expansion.eta)[:, None]
-    first[gone] = second[gone] = moved[gone] = 0.0
-    present = weights > 0
-    path = np.max(moved[anchor.kept & present], axis=0, initial=0.0)
     away = np.max(np.abs(theta - at), axis=1)
-    wild = ~(np.maximum(loss.self_concordance * path, risk.penalty.self_concordance * away) < HOPELESS)
-    first[:, wild] = second[:, wild] = 0.0  # they would only add to the rounding of the others
-    theta = np.where(wild[:, None], at, theta)
+    wild = _wild(expansion, anchor, groups, theta, away)
+    theta = np.where(wild[:, None], at, theta)  # they would only add to the rounding of the others
     largest = np.maximum(np.max(np.abs(theta), axis=0), np.abs(at))
     slip = unit_rounding(design.shape[1]) * (
         design.absolute_dot(largest) + np.abs(risk.offset) + np.abs(risk.y)
     )
-    doubt = 4.0 * np.max(slip[present], initial=0.0)  # l2 at the anchor, l2 here, and their distance
+    doubt = 4.0 * np.max(slip[weights > 0], initial=0.0)  # l2 at the anchor, l2 here, and their distance
+    lost = np.where(anchor.kept, 0.0, weights * anchor.row_norms**2)
+    path, given_up = np.zeros((2, len(left)))
+    gradient, size = np.zeros((design.shape[1], len(left))), np.empty(design.shape[0])
+    there = risk.slopes(at)  # the sum of these is known better than float64 could add it
+    for rows, block, eta, gone in _predictors(expansion, groups, theta):
+        first = np.asarray(loss.first(risk.y[rows, None], eta))
+        second = np.asarray(loss.second(risk.y[rows, None], eta))
+        first -= there[rows, None]  # only what differs is added here
+        first[gone] = second[gone] = 0.0
+        first[:, wild] = second[:, wild] = 0.0
+        np.maximum(path, _movement(expansion, anchor, rows, eta, gone), out=path)
+        given_up += lost[rows] @ second
+        second *= slip[rows, None]
+        second += unit_rounding(design.shape[0]) * np.abs(first)
+        size[rows] = np.max(second, axis=1)
+        first *= weights[rows, None]
+        gradient += block.T @ first
     path = np.where(wild, np.inf, path + doubt)
-    lost = ~anchor.kept
-    given_up = (weights[lost] * anchor.row_norms[lost] ** 2) @ second[lost]
     given_up *= np.exp(min(loss.self_concordance * doubt, 700.0))
-    second *= slip[:, None]
-    second += unit_rounding(design.shape[0]) * np.abs(first)
-    error = design.absolute_transpose_dot(weights * np.max(second, axis=1))
+    error = design.absolute_transpose_dot(weights * size)
     error += expansion.held_error(largest)
     error += expansion.slope_error
-    first *= weights[:, None]
-    gradient = design.transpose_dot(first)
     gradient += expansion.data_gradient[:, None] - expansion.own_slopes(groups)
     gradient += left * risk.penalty.gradient(np.ascontiguousarray(theta.T))
     return Measured(gradient, error, path, away, given_up, np.zeros(len(left)))
+
+
+def _wild(
+    expansion: Expansion, anchor: Anchor, groups: Groups, theta: FloatArray, away: FloatArray
+) -> NDArray[np.bool_]:
+    """Tell which theta (k, p) are so far from theta-hat that nothing can be certified there."""
+    risk, delta = expansion.risk, (theta - expansion.theta).T
+    wild = ~(risk.penalty.self_concordance * away < HOPELESS)
+    # |x_j'delta| <= |x_j| |delta|, in the anchor's norms, spares a pass over the rows nearly always.
+    most = np.max(anchor.row_norms) * np.linalg.norm(anchor.coordinates(delta), axis=0)
+    far = np.flatnonzero(~(2.0 * risk.loss.self_concordance * most < HOPELESS))
+    if far.size:
+        part, path = groups.take(far), np.zeros(far.size)
+        for rows, _, eta, gone in _predictors(expansion, part, theta[far]):
+            np.maximum(path, _movement(expansion, anchor, rows, eta, gone), out=path)
+        wild[far] |= ~(risk.loss.self_concordance * path < HOPELESS)
+    return wild
+
+
+def _predictors(
+    expansion: Expansion, groups: Groups, theta: FloatArray
+) -> Iterator[tuple[slice, FloatArray, FloatArray, Any]]:
+    """Yield rows, what they are, their predictors at theta (k, p), and which are those of rows that leave."""
+    risk, remainder = expansion.risk, expansion.remainder(groups)
+    columns = np.ascontiguousarray(theta.T)
+    for rows, block in risk.design.blocks(max(LEAST_ROWS, AT_ONCE // len(groups))):
+        eta = block @ columns
+        eta += risk.offset[rows, None]
+        yield rows, block, eta, remainder.gone(rows)
+
+
+def _movement(expansion: Expansion, anchor: Anchor, rows: slice, eta: FloatArray, gone: Any) -> FloatArray:
+    """Return how far the predictors have moved at most, of rows that count and stay; shape (k,)."""
+    eta -= expansion.eta[rows, None]
+    moved = np.abs(eta, out=eta)
+    moved[gone] = 0.0
+    counted = anchor.kept[rows] & (expansion.risk.weights[rows] > 0)
+    return np.asarray(np.max(moved[counted], axis=0, initial=0.0))
 
 
 class Quadratic:

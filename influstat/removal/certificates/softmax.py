@@ -66,7 +66,8 @@ class SoftmaxPoint:
         self.rows, self.theta = rows, theta
         self.shape, self.weights, self.total_weight = rows.shape, rows.weights, rows.total_weight
         self.protocol = rows.protocol
-        self.width = max(rows.shape[0] * rows.classes, rows.shape[1])
+        # Runs that are long enough for what each costs beside: three passes over the rows.
+        self.width = max(rows.shape[0] * rows.classes // 8, rows.shape[1])
         self.unpenalised = rows.penalty.zero
         self.expansion = ClassExpansion(rows, theta)
         self.eta, self._pi, self._rest = self.expansion.eta, self.expansion.pi, self.expansion.rest

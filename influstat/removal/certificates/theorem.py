@@ -84,7 +84,7 @@ from influstat.risks.chart import AnyChart
 from influstat.risks.protocol import Protocol as PenaltyProtocol
 from influstat.risks.row_space import RowSpace
 
-BLOCK_ENTRIES = 2**21  # in each array that is worked on: 16 MiB
+BLOCK_ENTRIES = 2**18  # in each array that is worked on: 2 MiB
 
 
 @dataclass(frozen=True)
@@ -214,20 +214,31 @@ class Certificate(ShortRepr):
 
     def error(self, functionals: FloatArray) -> FloatArray:
         """Return bounds on |a'(theta - T)| for the rows a of `functionals` (m, p), shape (k, m), or nan."""
-        return _largest(*self.interval(functionals))
+        error = np.full((len(self.groups), len(functionals)), np.nan)
+        for chosen, low, high in self._intervals(functionals):
+            error[chosen] = _largest(low, high)
+        return error
 
     def interval(self, functionals: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the ends between which a'(T - theta) lies, each of shape (k, m), or nan."""
+        ends: FloatArray = np.full((2, len(self.groups), len(functionals)), np.nan)
+        for chosen, low, high in self._intervals(functionals):
+            ends[0, chosen], ends[1, chosen] = low, high
+        return ends[0], ends[1]
+
+    def _intervals(
+        self, functionals: FloatArray
+    ) -> Iterator[tuple[NDArray[np.intp], FloatArray, FloatArray]]:
+        """Yield removals that have a certificate, a few at a time, and the ends of their intervals."""
         functionals = self._there(functionals)
-        norms, along = np.full((2, len(self.groups), len(functionals)), np.nan)
         if self.anchor is not None:
             whitened = self.anchor.whiten(functionals.T)
             for chosen, downdate in self._downdates(self.anchor, len(functionals)):
-                along[chosen] = self.shift[chosen] @ whitened
-                norms[chosen] = downdate.common(whitened)
+                norms, along = downdate.common(whitened), self.shift[chosen] @ whitened
+                yield chosen, *self._ends(chosen[:, None], norms, along)
         for k in self._with_own():
-            norms[k], along[k] = self._own_norms(k, functionals)
-        return self._ends(np.arange(len(self.groups))[:, None], norms, along)
+            norms, along = self._own_norms(k, functionals)
+            yield np.array([k]), *self._ends(np.array([[k]]), norms[None], along[None])
 
     def error_each(self, functionals: FloatArray) -> FloatArray:
         """Return bounds on |a_k'(theta_k - T_k)|, shape (k,), from one functional per removal (k, p)."""
@@ -289,7 +300,7 @@ class Certificate(ShortRepr):
 
     def _downdates(self, anchor: Anchor, columns: int = 1) -> Iterator[tuple[NDArray[np.intp], Downdate]]:
         wanted = np.flatnonzero(self.certified & ~self.own)
-        width = max(columns, self.theta.shape[1])
+        width = 8 * max(columns, self.theta.shape[1])  # in the arrays of `_ends`
         for chosen in runs(self.groups, wanted, width=width, members=width):
             yield chosen, anchor.downdate(self.groups.take(chosen))
 

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.packed import packed, packed_norms, unpacked
+from influstat.algebra.packed import packed, packed_norms, packed_size, unpacked
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.losses.base import constant_second, higher_bounds
@@ -35,7 +35,8 @@ from influstat.removal.engine.plan import Plan, counted_norms
 from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion
 
-AT_ONCE = 2**21  # entries of packed products worked on together: 16 MiB
+AT_ONCE = 2**18  # entries of packed products worked on together: 2 MiB
+KEPT_AT_ONCE = 2**17  # entries of the rests of kept rows worked on together, a few of them: 1 MiB
 WILD = 700.0  # c D beyond which e^(c D) leaves float64
 
 
@@ -106,6 +107,7 @@ class ExpandedSum:
         bounds: tuple[float, float],
     ) -> None:
         self.expansion, self.anchor, self.largest, self._place = expansion, anchor, largest, place
+        self._kept_rows = int(np.max(place, initial=-1)) + 1
         self._tensors, self.has_fourth, self._fixed = tensors, tensors.has_fourth, fixed[:, None]
         self.concordance, (self._c4, self._c5) = float(expansion.concordance), bounds
 
@@ -129,12 +131,17 @@ class ExpandedSum:
         gradient += self._fixed
         gradient += self.expansion.data_hessian @ delta
         gradient += left * self._penalty(theta)
-        kept, shift = self._kept(delta)
-        gradient += kept
         gradient -= self._own(groups, delta)
-        place = self._place[groups.members]
-        shift[place[place >= 0], groups.owners[place >= 0]] = 0.0  # of rows that leave
-        path = np.maximum(self.largest * moved, np.max(shift, axis=0, initial=0.0))
+        path = self.largest * moved
+        place, owners = self._place[groups.members], groups.owners
+        step = max(1, KEPT_AT_ONCE // max(1, self._kept_rows))
+        for start in range(0, len(moved), step):
+            part = slice(start, start + step)
+            kept, shift = self._kept(delta[:, part])
+            gradient[:, part] += kept
+            gone = (place >= 0) & (owners >= start) & (owners < part.stop)  # rows that leave
+            shift[place[gone], owners[gone] - start] = 0.0
+            np.maximum(path[part], np.max(shift, axis=0, initial=0.0), out=path[part])
         return Expanded(gradient, self.remainders(moved, fourth=fourth), moved, path)
 
     def _penalty(self, theta: FloatArray) -> FloatArray:
@@ -142,7 +149,7 @@ class ExpandedSum:
         raise NotImplementedError  # pragma: no cover - each has its own
 
     def _kept(self, delta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return what the rests of the kept rows add, shape (p, K), and how far these move, (kept, K)."""
+        """Return what the rests of the kept rows add, shape (p, k), and how far these move, (kept, k)."""
         raise NotImplementedError  # pragma: no cover - each has its own
 
     def _own(self, groups: Groups, delta: FloatArray) -> FloatArray:
@@ -220,8 +227,8 @@ class AllRows(ExpandedSum):
             Without the groups; the penalty's Hessian is that at theta-hat.
         ndarray, shape (K,)
             A bound on the largest eigenvalue of what the expansion leaves out, where C is the identity: at
-            first (c5 / 6) e^(c D) D^3; where many of these are above `sharp`, one D is kept and the squares
-            d_j^2 of the others are summed, sum_j w_j l2_j d_j^2 z_j z_j' instead of D^2.
+            first (c5 / 6) e^(c D) D^3; where that is above `sharp`, one D is kept and the squares d_j^2 of
+            the others are summed, sum_j w_j l2_j d_j^2 z_j z_j' instead of D^2.
         """
         expansion, risk, p = self.expansion, self.expansion.risk, len(theta)
         delta = theta - expansion.theta[:, None]
@@ -239,19 +246,31 @@ class AllRows(ExpandedSum):
         result = unpacked(products, p) + self.whitened(expansion.data_hessian)
         result += left[:, None, None] * self.whitened(expansion.penalty_hessian.dense())
         far = self.largest * np.linalg.norm(u, axis=0)
-        with np.errstate(over="ignore"):
-            growth = self._growth(far)
-            missing = growth * (self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2)
-            loose = np.flatnonzero(missing > sharp)
-            if (
-                fourth
-                and self._others is not None
-                and ("_spread" in vars(self) or loose.size > len(products))
-            ):
+        missing = self._missing(far, fourth=fourth)
+        loose = np.flatnonzero(missing > sharp)
+        if fourth and loose.size and self._others is not None:
+            with np.errstate(over="ignore"):
                 spread = self._spread.first_order(u[:, loose], fourth=True)
-                sharper = 2.0 * self._c5 / 6.0 * growth[loose] * far[loose] * packed_norms(spread, p)
-                missing[loose] = np.minimum(missing[loose], sharper)
-            return result, np.asarray(missing)
+                sharper = (
+                    2.0 * self._c5 / 6.0 * self._growth(far[loose]) * far[loose] * packed_norms(spread, p)
+                )
+            missing[loose] = np.minimum(missing[loose], sharper)
+        return result, missing
+
+    def _missing(self, far: FloatArray, *, fourth: bool) -> FloatArray:
+        """Return the first of the bounds of `hessians` for displacements D, shape (K,)."""
+        with np.errstate(over="ignore"):
+            missing = self._c5 / 6.0 * far**3 if fourth else self._c4 / 2.0 * far**2
+            return np.asarray(self._growth(far) * missing)
+
+    def worth_sharpening(self, theta: FloatArray, sharp: float) -> float:
+        """Return `sharp` for `hessians` at rows of theta (K, p), inf where too few would be sharper."""
+        loose, step = 0, max(1, AT_ONCE // theta.shape[1])
+        for start in range(0, len(theta), step):
+            delta = (theta[start : start + step] - self.expansion.theta).T
+            far = self.largest * np.linalg.norm(self.anchor.coordinates(delta), axis=0)
+            loose += int(np.count_nonzero(self._missing(far, fourth=self.has_fourth) > sharp))
+        return sharp if loose > packed_size(theta.shape[1]) else np.inf
 
     @cached_property
     def _spread(self) -> Tensors:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from scipy.linalg.blas import dgemm
 
 from influstat.algebra.packed import contracted, packed, packed_size, triangle, unpacked
 from influstat.input.validation import FloatArray
@@ -34,7 +35,7 @@ class Tensors:
     ) -> None:
         size = packed_size(p)
         self._third = np.zeros((p, size))
-        self._fourth = np.zeros((size, size)) if fourth else None
+        self._fourth = np.zeros((size, size), order="F") if fourth else None
         # A packed product stands for itself and its mirror image.
         self._twice = np.full((size, 1), 2.0)
         for _, places in triangle(p):
@@ -43,8 +44,8 @@ class Tensors:
             for part in self._tiles(z):
                 products = packed(z[:, part])
                 self._third += (z[:, part] * a[part]) @ products.T
-                if self._fourth is not None:
-                    self._fourth += (products * b[part]) @ products.T
+                if self.has_fourth:
+                    self._add_squares(products, b[part])
 
     def _tiles(self, columns: FloatArray) -> Iterator[slice]:
         """Yield runs of columns whose packed products stay in cache; all at once where T4 is multiplied."""
@@ -64,8 +65,13 @@ class Tensors:
         T4 is symmetric in its first two places and in its last two alone then: right for `second_order`,
         which is symmetric in u, but not for `first_order`.
         """
-        assert self._fourth is not None  # the plan has asked for it
-        self._fourth -= (matrices * b) @ matrices.T
+        self._add_squares(matrices, -b)
+
+    def _add_squares(self, matrices: FloatArray, b: FloatArray) -> None:
+        """Add sum_j b_j C_j (x) C_j to T4, in its own memory."""
+        self._fourth = dgemm(
+            1.0, (matrices * b).T, matrices.T, beta=1.0, c=self._fourth, trans_a=True, overwrite_c=True
+        )
 
     def plus(self, other: Tensors) -> Tensors:
         """Add the sums over other rows to these."""

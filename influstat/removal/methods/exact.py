@@ -25,7 +25,7 @@ from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.sweeps import Chord
 
-WIDE = 2**21  # entries that the bends of gradients of removals advanced together may take
+WIDE = 2**20  # entries that the bends of gradients of removals advanced together may take
 MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
 

@@ -46,6 +46,7 @@ from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.factor import Absorbed, absorbed, over
 from influstat.sets.proofs.levels import Levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
+from influstat.sets.proofs.reached import climbed_by
 
 ROUNDS = 5  # of conditioning
 GAIN = 1e-2  # of the radius, below which another round is not worth it
@@ -176,12 +177,5 @@ def climbed_without_levels(null: NullFit, safe: int, flips: int, budget: Budget)
     found = absorbed(null)
     if found is None:
         return
-    leverage, step, growing = LeverageBounds(found.null), 1, True
-    while safe + 1 < flips and not budget.out:
-        k = min(safe + step, flips - 1)
-        if WithoutLevels(found, leverage, k).proven():
-            safe = k
-            yield safe
-        else:
-            flips, growing = k, False
-        step = 2 * step if growing else max(1, (flips - safe) // 2)
+    leverage = LeverageBounds(found.null)
+    yield from climbed_by(lambda k: WithoutLevels(found, leverage, k).proven(), safe, flips, budget)

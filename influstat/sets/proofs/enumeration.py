@@ -17,31 +17,31 @@ from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
-from influstat.sets.budget import Budget
+from influstat.sets.budget import TIME, Budget
 from influstat.sets.null_fit import NullFit
-from influstat.sets.proofs.attempt import Attempt
+from influstat.sets.proofs.reached import Reached
 
 MOST_SETS = 500_000  # about a second
 BLOCK_ENTRIES = 2**20
 SINGULAR = 1e-9  # smallest eigenvalue of I - A_S below which nothing is decided
 
 
-def enumeration(null: NullFit, k: int, budget: Budget, *, most: int = MOST_SETS) -> Attempt:
-    """Return whether all sets of k units leave the conclusion standing; smaller ones are taken as proven.
+def enumeration(null: NullFit, k: int, budget: Budget, *, most: int = MOST_SETS) -> Reached:
+    """Return k where all sets of k units leave the conclusion standing, else k - 1, which is taken as proven.
 
     Returns
     -------
-    Attempt
+    Reached
     """
     units = np.flatnonzero(null.open)
     if null.concordance != 0.0 or not null.problem.risk.quadratic or comb(len(units), k) > most:
-        return Attempt(False)
+        return Reached(k - 1)
     A = _blocks(null, units)
     sets, nodes, flips = combinations(range(len(units)), k), 0, list[NDArray[np.intp]]()
     step = max(1, BLOCK_ENTRIES // max(1, k * (null.d + 1) ** 2))
     while block := list(islice(sets, step)):
         if budget.out:
-            return Attempt(None, nodes=nodes, limit="the budget ran out")
+            return Reached(k - 1, nodes=nodes, limit=TIME)
         chosen = np.array(block)
         nodes += len(chosen)
         N, noise = _standing(null, units, A, chosen)
@@ -49,8 +49,8 @@ def enumeration(null: NullFit, k: int, budget: Budget, *, most: int = MOST_SETS)
         if len(open_sets):
             order = np.argsort(N[~(noise < N)])
             flips = [units[open_sets[j]] for j in order[:3]]
-            return Attempt(False, tuple(flips), nodes, f"sets of {k} among all may do it")
-    return Attempt(True, nodes=nodes)
+            return Reached(k - 1, tuple(flips), nodes, f"sets of {k} among all may do it")
+    return Reached(k, nodes=nodes)
 
 
 def _blocks(null: NullFit, units: NDArray[np.intp]) -> FloatArray:

@@ -18,6 +18,10 @@ leaves whole with S or stays whole. Without a row of its own a level has no coef
 
 as for least squares of what is demeaned within levels, and all proofs hold in these directions (Frisch and
 Waugh 1933, Lovell 1963). In those of the levels A_S has the eigenvalue 1, where nothing could be proven.
+
+For losses that bend the nuisance without S is V and the levels that stay, K. A_S, B_S and C_S are 0 along K
+(A_S since sum h z = 0 over every level), so that in V + K they are as long as in V: Lam, Cmax and Bmax are
+those of V. What the losses bend by, R3, max |z| and the sums of zz', belongs to all directions (`wide`).
 """
 
 from __future__ import annotations
@@ -31,7 +35,8 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
-from influstat.sets.null_fit import NullFit, Problem, largest_leverages
+from influstat.sets.lengths import largest_leverages
+from influstat.sets.null_fit import NullFit, Problem, null_fit
 
 FEWEST = 4  # levels: fewer are nuisance directions like all others
 MOST_COLUMNS = 2000  # of zeros and ones that are compared with each other
@@ -94,15 +99,26 @@ def without_own_levels(null: NullFit) -> NullFit:
     Returns
     -------
     NullFit
-        The same one where there are none, and for rows, penalties and losses that bend.
+        The same one where there are none, and for rows and penalties.
     """
-    clusters = not null.units.single and _plain(null)
+    clusters = not null.units.single and not _penalised(null.problem.risk, null.theta)
     found = _factor(null.problem, null.h > 0.0, 1) if clusters else None
     if found is None:
         return null
     inside = found.level != NONE
     held = np.bincount(found.level[inside], null.h[inside], int(found.level.max()) + 1)
     return _orthogonal(null, found.level, np.asarray(held)) if (held > 0.0).all() else null
+
+
+def in_own_directions(null: NullFit) -> NullFit:
+    """Return the null fit without levels of one cluster each, after one that has no column has got one.
+
+    Returns
+    -------
+    NullFit
+    """
+    problem = with_all_levels(null.problem)
+    return without_own_levels(null if problem is null.problem else null_fit(problem))
 
 
 def with_all_levels(problem: Problem) -> Problem:
@@ -118,7 +134,7 @@ def with_all_levels(problem: Problem) -> Problem:
     """
     risk = problem.risk
     small = not risk.design.sparse and risk.shape[0] * risk.shape[1] <= MOST_ENTRIES
-    if problem.units.single or not (small and risk.quadratic) or _penalised(risk, problem.theta):
+    if problem.units.single or not small or _penalised(risk, problem.theta):
         return problem
     found = _factor(problem, risk.weights > 0.0, 1)
     if found is None or found.constant == NONE:
@@ -128,7 +144,7 @@ def with_all_levels(problem: Problem) -> Problem:
     theta[found.columns] += theta[found.constant]
     X[:, found.constant] = found.level == len(found.columns)
     rows = replace(risk.rows, design=Design(X, names=risk.names))
-    return replace(problem, risk=risk.moved(rows, risk.penalty), theta=theta)
+    return replace(problem, risk=risk.moved(rows, risk.penalty), theta=theta, chart=None)
 
 
 def _plain(null: NullFit) -> bool:

@@ -26,6 +26,8 @@ from scipy.linalg.blas import dsyrk
 from scipy.optimize import minimize_scalar
 
 from influstat.algebra.rounding import unit_rounding
+from influstat.input.labels import label_text
+from influstat.input.largest import largest_first
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.sums import largest_sum
@@ -35,6 +37,7 @@ MOST_ROWS = 2000  # for Gershgorin's table, whose cost is n^2 d
 LONGEST_TABLE = 400
 BLOCK_ENTRIES = 2**20
 SMALL = 64  # rows of a matrix
+NAMED, SHOWN = 3, 0.3  # coefficients and units in words, and the part of the largest that counts
 
 
 class LeverageBounds:
@@ -87,6 +90,19 @@ class LeverageBounds:
         """Return a bound on lambda(A_S) that holds for computed leverages too."""
         rounding = unit_rounding(self.null.d + k) + self.null.relative
         return bound * (1.0 + rounding) + rounding
+
+    def carried(self) -> str:
+        """Return, in words, where leverage is largest: along which coefficients, in which units."""
+        null, units = self.null, self.null.units
+        order = self.open[largest_first(self.lev, NAMED)]
+        rows, chart, risk = units[int(order[0])], null.problem.chart, null.problem.risk
+        along = np.linalg.eigh((null.z[rows] * null.h[rows, None]).T @ null.z[rows])[1][:, -1] @ null.basis
+        if chart is not None:
+            along, risk = chart.lift(along), chart.outer
+        along = np.abs(along) * np.sqrt(risk.design.square_sums(risk.weights))  # in columns of one length
+        names = [risk.names[j] for j in largest_first(along, NAMED) if along[j] > SHOWN * along.max()]
+        labels = [label_text(label) for label in units.labels[order].tolist()]
+        return f"{', '.join(names)}; the largest leverages have {', '.join(labels)}"
 
     @cached_property
     def fourth(self) -> float:

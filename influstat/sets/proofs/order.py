@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from influstat.sets.budget import Budget
 from influstat.sets.cones.cover import Cover
@@ -15,33 +11,12 @@ from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.absorbing import climbed_without_levels
 from influstat.sets.proofs.enumeration import enumeration
 from influstat.sets.proofs.quartic import Quartic
+from influstat.sets.proofs.reached import Reached, climbed_by
 from influstat.sets.proofs.rows import climbed
 
 FEW, SOME = 4, 6  # nuisance coefficients: the number of cones grows like 2^d at least
 PART = "weights that {} units keep in part do it"
 CONES = 0.5  # share of the budget for them, and for a factor; the rest is for the rows
-
-
-@dataclass(frozen=True, eq=False)
-class Reached:
-    """What one prover knows so far.
-
-    Attributes
-    ----------
-    safe : int
-        It is proven that no `safe` units flip the conclusion.
-    sets : tuple of ndarray of int
-        Sets that may flip, or nearly: for refits to confirm, and for the search to start from.
-    nodes : int
-        How many parts the proof was split into since the last report.
-    limit : str
-        Why no more is proven, "" if that is not known.
-    """
-
-    safe: int
-    sets: tuple[NDArray[np.intp], ...] = ()
-    nodes: int = 0
-    limit: str = ""
 
 
 # From a null fit, what is proven already, a number of units that do flip it (or one more than may be
@@ -85,23 +60,18 @@ def by_rows(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Re
 
 def by_quartic(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
     """Yield what the quartic envelope proves: k grows by steps that double, then is bisected."""
-    test, step, growing = Quartic(null), 1, True
-    while test.usable and safe + 1 < flips and not budget.out:
-        k = min(safe + step, flips - 1)
-        if test.proves(k):
-            safe = k
-            yield Reached(safe)
-        else:
-            flips, growing = k, False
-        step = 2 * step if growing else max(1, (flips - safe) // 2)
+    test = Quartic(null)
+    if test.usable:
+        for k in climbed_by(lambda k: test.proves(k, start=test.best), safe, flips, budget):
+            yield Reached(k)
 
 
 def by_enumeration(null: NullFit, safe: int, flips: int, budget: Budget) -> Iterator[Reached]:
     """Yield what looking at every set proves, where there are few of them."""
     for k in range(safe + 1, flips):
         found = enumeration(null, k, budget)
-        yield Reached(k if found.proven else k - 1, found.sets, found.nodes, found.limit)
-        if not found.proven:
+        yield found
+        if found.safe < k:
             return
 
 

@@ -15,9 +15,14 @@ Let x = vec(yy'), i = vec(I): i'x = |y|^2 = 1 and |x| = 1, so that w_i - tau + s
 
     the sum is at most   k tau + largest eigenvalue of [sum q_i q_i' / (4 s_i) + c (1 - ii')].
 
+*The best c.* With the eigenvalues l of sum q_i q_i' / (4 s_i) and z the coordinates of i along its axes, an
+eigenvalue m of that matrix - c ii' has c sum z^2 / (l - m) = 1, which gives c for every m: where (sum z^2 /
+(l - m))^2 = sum z^2 / (l - m)^2 the largest one plus c is least.
+
 *Better s.* The best s for a distribution of x, P = E xx', are s_i^2 = E (w_i - tau)^2 = a'P a, a = vec(Q_i) -
 tau i, for which tau is where k = sum (1 + E (w_i - tau) / s_i) / 2. P is moved towards the eigenvectors of
-the largest eigenvalues, (top + e - matrix)^-1, as in `envelope`, e falling.
+the largest eigenvalues, (top + e - matrix)^-1, as in `envelope`, e falling. Units that are nearly the same,
+as those of the next node of branch and bound, start from where these ended (`Start`).
 
 Remote rows spoil Lam, which has to hold in all directions at once; here they count in their own direction.
 The matrix has (d + 1)(d + 2) / 2 rows. Floating point: `margin`, `cross` and `slack` are taken off 1, as
@@ -26,9 +31,9 @@ are the rounding of the eigenvalue and of |b|^2, which is 1 - relative at least.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.linalg import eigh
-from scipy.optimize import minimize_scalar
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
@@ -39,12 +44,26 @@ MOST_DIRECTIONS = 20
 MOST_WORK = 5e7  # units times the square of the matrix's rows
 SAMPLES, NEAR = 600, 0.15  # of y to begin with: this times a normal vector beside 1
 HALVINGS = 16  # of where tau is: any tau proves it, and near the best one it hardly matters
-FIRST, LATER = 15, 4  # trials of c
-WIDTH = 0.3  # of where c is looked for again
+PLACES, FINER = 65, 4  # of m at once, and how often between two of them
 LARGE, SMALL, FALL = 0.3, 2e-3, 0.75  # e, relative to the top: at first, at last, and from step to step
+ALONG = 1e-14  # of |i|^2, below which an axis has nothing of i
 HOPE = 0.01  # of the distance to 1: a step that gains less is the last one
-EARLY = 6  # steps that may gain less
+EARLY, AGAIN = 6, 2  # steps that may gain less, from the first start and from one of similar units
 PATIENCE = 40  # steps
+BACK = 6  # steps of e that a start from similar units takes back: with the last e it would overshoot
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a test begins: E xx', shape (r, r), and how many steps e has fallen."""
+
+    moments: FloatArray
+    fallen: int
+
+    @property
+    def resumed(self) -> Start:
+        """The start for similar units."""
+        return Start(self.moments, max(self.fallen - BACK, 0))
 
 
 class Quartic:
@@ -52,6 +71,7 @@ class Quartic:
 
     def __init__(self, null: NullFit) -> None:
         self.null, d = null, null.d
+        self.best: Start | None = None  # the one with the least excess
         units, chosen = null.units, null.open
         size = float(np.linalg.norm(null.B[chosen])), float(np.linalg.norm(null.C[chosen]))
         self.usable = usable(null) and min(size) > 0.0
@@ -72,34 +92,54 @@ class Quartic:
         noise = null.margin / null.N0 + (null.cross * t + null.slack / t) / root
         self.need = 1.0 - noise - 2.0 * null.relative
 
-    def proves(self, k: int, steps: int = PATIENCE) -> bool:
-        """Tell whether it is proven that no k units, nor fewer, flip the conclusion."""
+    def proves(self, k: int, start: Start | None = None) -> bool:
+        """Tell whether it is proven that no k units, nor fewer, flip the conclusion.
+
+        Parameters
+        ----------
+        k : int
+            How many units may leave.
+        start : Start, optional
+            `best` of similar units.
+
+        Returns
+        -------
+        bool
+        """
         if not self.usable or not self.need > 0.0:
             return False
-        P, c, before = self._start(), 0.0, np.inf
-        for step in range(steps):
-            q, s, base = self._majorant(k, P)
+        known = start is not None and start.moments.shape == self.turn.shape
+        now = start.resumed if start is not None and known else self._first()
+        before = least = np.inf
+        for step in range(PATIENCE):
+            q, s, base = self._majorant(k, now.moments)
             matrix = (q / (4.0 * s[:, None])).T @ q
-            c, top = self._shifted(matrix, c, first=step == 0)
+            if not np.isfinite(matrix).all():
+                return False
+            c, top = self._shifted(matrix)
             size = float(np.trace(matrix)) + abs(c) * len(matrix)
-            excess = base + top + 16.0 * unit_rounding(len(q) + len(matrix)) * (size + base) - self.need
+            excess = base + top - self.need + 16.0 * unit_rounding(len(q) + len(matrix)) * (size + base)
+            if excess < 0.0:  # by the same eigenvalue, found in another way
+                excess += largest_eigenvalue(matrix + c * self.turn) - top
+            if excess < least:
+                least, self.best = excess, now
             if excess < 0.0:
                 return True
-            if step > EARLY and not excess < (1.0 - HOPE) * before:
+            if step > (AGAIN if known else EARLY) and not excess < (1.0 - HOPE) * before:
                 return False
             before = excess
-            values, axes = eigh(matrix + c * self.turn, check_finite=False)
-            near = max(LARGE * FALL**step, SMALL) * abs(values[-1])
-            moved = (axes / (values[-1] + near - values)) @ axes.T
-            P = 0.5 * P + 0.5 * moved / float(self.identity @ moved @ self.identity)
+            near = max(LARGE * FALL**now.fallen, SMALL) * abs(top)
+            moved = np.linalg.inv((top + near) * np.eye(len(matrix)) - matrix - c * self.turn)
+            moments = 0.5 * (now.moments + moved / float(self.identity @ moved @ self.identity))
+            now = Start(moments, now.fallen + 1)
         return False
 
-    def _start(self) -> FloatArray:
+    def _first(self) -> Start:
         """Return E xx' of y near (1, 0)."""
         d = self.null.d
         y = np.column_stack([np.ones(SAMPLES), NEAR * np.random.default_rng(0).normal(size=(SAMPLES, d))])
         x = vectors(y / np.linalg.norm(y, axis=1)[:, None])
-        return np.asarray(x.T @ x / SAMPLES)
+        return Start(x.T @ x / SAMPLES, 0)
 
     def _majorant(self, k: int, P: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         """Return q and s of every unit, and k tau, the best for this P."""
@@ -113,14 +153,23 @@ class Quartic:
             low, high = (tau, high) if k < 0.5 * float(np.sum(1.0 + (mean - tau) / s)) else (low, tau)
         return self.forms + (s - tau)[:, None] * self.identity, s, k * tau
 
-    def _shifted(self, matrix: FloatArray, c: float, *, first: bool) -> tuple[float, float]:
-        """Return c, and the largest eigenvalue with it, both about the best."""
-        size = float(np.trace(matrix)) if first else WIDTH * max(abs(c), 0.1)
-        found = minimize_scalar(
-            lambda c: largest_eigenvalue(matrix + c * self.turn),
-            bounds=(c - size, c + size), method="bounded", options={"maxiter": FIRST if first else LATER},
-        )  # fmt: skip
-        return float(found.x), float(found.fun)
+    def _shifted(self, matrix: FloatArray) -> tuple[float, float]:
+        """Return about the best c, and the largest eigenvalue with it."""
+        values, axes = np.linalg.eigh(matrix)
+        squares = (self.identity @ axes) ** 2
+        along = squares[-1] > ALONG * np.sum(squares)  # else the first axis keeps its eigenvalue for every c
+        low, high = float(values[-2 if along else -1]), float(values[-1] + np.sum(values))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            for _ in range(FINER):
+                places = np.linspace(low, high, PLACES)[1:-1]
+                inverse = 1.0 / (values - places[:, None])
+                first, second = inverse @ squares, inverse**2 @ squares
+                past = second < first**2  # there the sum of m and c grows
+                past &= (places > values[-1]) | (first > 0.0)
+                j = int(np.argmax(past)) if past.any() else len(places)
+                low, high = places[j - 1] if j else low, places[min(j, len(places) - 1)]
+            c = 1.0 / float(squares @ (1.0 / (values - high)))
+        return (c, high + c) if np.isfinite(c) else (0.0, float(values[-1]))
 
 
 def usable(null: NullFit) -> bool:

@@ -42,8 +42,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
+from influstat.input.printing import amount
 from influstat.input.validation import FloatArray
-from influstat.sets.null_fit import NullFit, lengths
+from influstat.sets.lengths import lengths
+from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.ball import radii, radius_of
 from influstat.sets.proofs.candidates import Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope, Place
@@ -105,7 +107,7 @@ class Quick:
                 low = middle
             else:
                 high, why = middle, self.limit
-        self.limit = why or f"the {low + 1} largest first-order parts alone reach it"
+        self.limit = why or _alone_reach(low + 1)
         return low
 
     def proven(self, k: int) -> bool:
@@ -120,7 +122,7 @@ class Quick:
                 return True
         if ball is None:
             return False
-        self.limit = f"terms of second order are too large for {k} units"
+        self.limit = f"terms of second order are too large for {amount(k, 'units')}"
         if self.envelope.proves(k, self._demand(ball)):
             self.kind = "envelope"
             return True
@@ -135,7 +137,7 @@ class Quick:
         null, self.limit = self.null, ENOUGH
         first = float(self.sums[k - 1]) * (1.0 + unit_rounding(k)) if k else 0.0
         if not first < null.N0 - null.margin:
-            self.limit = f"the {k} largest first-order parts alone reach it"
+            self.limit = _alone_reach(k)
         if self.limit or k == 0 or null.d == 0:  # nothing of second order
             yield not self.limit, None
             return
@@ -225,7 +227,7 @@ class Quick:
         )
         lam = self.leverage.rounded(lam, k)
         if not lam < 1.0 - null.relative:
-            self.limit = f"{k} units may carry all information on the other coefficients"
+            self.limit = f"{amount(k, 'units')} may carry all information on {self.leverage.carried()}"
             return None
 
         def length(name: str, each: FloatArray, squares: FloatArray) -> float:
@@ -241,7 +243,7 @@ class Quick:
         C = length("C", near.C, near.r2h) * stretched + null.slack
         radius = radius_of(C, lam + null.relative, self.remainder.bending)
         if radius is None:
-            self.limit = f"the loss bends too much within reach of {k} units"
+            self.limit = f"the loss bends too much within reach of {amount(k, 'units')}"
             return None
         radius *= stretched
         return Ball(lam, radius, length("B", near.B, near.x2) * stretched, self.remainder.rest(radius))
@@ -268,3 +270,10 @@ class Quick:
         """Test 2 for these units."""
         null = self.null
         return Envelope(self.f, null.of_open(null.B), null.of_open(null.C), self.ordered, self.place)
+
+
+def _alone_reach(k: int) -> str:
+    """Return that k first-order parts are enough."""
+    return (
+        "one first-order part alone reaches it" if k == 1 else f"the {k} largest first-order parts reach it"
+    )

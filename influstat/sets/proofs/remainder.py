@@ -30,14 +30,15 @@ class Remainder:
     def third(self) -> float:
         """R3 of the module's docstring, over all rows that are there."""
         null = self.null
-        if null.concordance == 0.0 or null.d == 0:
+        d = null.wide.shape[1]
+        if null.concordance == 0.0 or d == 0:
             return 0.0
         longest = self.longest
-        if null.d > MOST_DIRECTIONS:
+        if d > MOST_DIRECTIONS:
             return longest
-        step = max(1, 2**20 // null.d**2)
+        step = max(1, 2**20 // d**2)
         parts = (slice(k, k + step) for k in range(0, len(null.h), step))
-        fourth, _ = quartic([vectors(null.z[p]) * np.sqrt(null.h[p])[:, None] for p in parts], null.d)
+        fourth, _ = quartic([vectors(null.wide[p]) * np.sqrt(null.h[p])[:, None] for p in parts], d)
         return min(longest, float(np.sqrt(fourth)) * (1.0 + 2.0 * null.relative))
 
     @property
@@ -48,23 +49,24 @@ class Remainder:
     @cached_property
     def longest(self) -> float:
         """Bound on |z| over all rows that are there."""
-        lengths = np.linalg.norm(self.null.z[self.null.h > 0.0], axis=1)
+        lengths = np.linalg.norm(self.null.wide[self.null.h > 0.0], axis=1)
         return float(np.max(lengths, initial=0.0)) * (1.0 + self.null.relative)
 
     def curved(self, radius: float) -> float:
         """Return c lambda(sum h |xi| gamma(c |z| r) zz') for all rows, at a radius rounded up."""
         null = self.null
         c = null.concordance
-        if c == 0.0 or radius == 0.0 or null.d == 0:
+        z = null.wide
+        if c == 0.0 or radius == 0.0 or z.shape[1] == 0:
             return 0.0
         place = int(np.ceil(GRID * np.log(radius)))
         if place not in self._curved:
-            lengths = np.linalg.norm(null.z, axis=1) * (1.0 + null.relative)
+            lengths = np.linalg.norm(z, axis=1) * (1.0 + null.relative)
             weights = null.h * np.abs(null.xi) * gamma(c * lengths * np.exp(place / GRID))
-            matrix = null.z.T @ (null.z * weights[:, None])
+            matrix = z.T @ (z * weights[:, None])
             known = np.isfinite(matrix).all()
-            top = float(eigvalsh(matrix, subset_by_index=[null.d - 1, null.d - 1])[0]) if known else np.inf
-            enlarged = 1.0 + 4.0 * null.relative + unit_rounding(len(weights) + null.d)
+            top = float(eigvalsh(matrix, subset_by_index=[len(matrix) - 1] * 2)[0]) if known else np.inf
+            enlarged = 1.0 + 4.0 * null.relative + unit_rounding(len(weights) + len(matrix))
             self._curved[place] = c * top * enlarged
         return self._curved[place]
 

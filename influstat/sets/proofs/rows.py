@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +33,13 @@ from numpy.typing import NDArray
 from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
-from influstat.sets.budget import Budget
-from influstat.sets.null_fit import NullFit, Problem, lengths, null_fit
+from influstat.sets.budget import TIME, Budget
+from influstat.sets.lengths import lengths
+from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.envelope import Place
 from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
-from influstat.sets.proofs.quartic import Quartic
+from influstat.sets.proofs.quartic import Quartic, Start
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import largest_sum
 
@@ -48,13 +49,20 @@ EASY = 3  # nodes
 PULL = 10.0  # weight of a unit's pull on the null fit, where losses bend: other weights need more nodes
 MOST_LEVERAGE = 1.5  # at which leverage counts that much more than f
 NO_FIT = "without some of the units there is no fit under the null"
-TIME = "the time was over"
 ROUNDING = "the conclusion holds by no more than rounding"
 UNIDENTIFIED = "without some of the units the quantity is not determined"
 
 
 class Conclusion(Protocol):
-    """What stands or falls with a set of units: a sign, or significance."""
+    """What stands or falls with a set of units: a sign, or significance.
+
+    Attributes
+    ----------
+    demeaned : bool
+        Whether it is the same of what is demeaned within levels that are one cluster's own (`factor`).
+    """
+
+    demeaned: ClassVar[bool]
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield null fits: if the quick certificate proves k for one, no k units flip the conclusion."""
@@ -69,6 +77,8 @@ class Conclusion(Protocol):
 @dataclass(frozen=True)
 class Sign:
     """The conclusion a'theta > at."""
+
+    demeaned: ClassVar[bool] = True
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield the null fit itself."""
@@ -187,6 +197,7 @@ class _Tree:
         # What was best at the last node is a good guess at the next one.
         self.taken: float | None = None
         self.place: Place | None = None
+        self.start: Start | None = None
 
     def settled(self, k: int) -> Branched:
         """Return the answer for k."""
@@ -226,7 +237,8 @@ class _Tree:
     ) -> NullFit | None:
         """Return the null fit; None, which leaves these sets open, where there is none or nothing to ask."""
         try:
-            null = without_own_levels(null_fit(self.problem, removed=removed, held=held, start=start))
+            null = null_fit(self.problem, removed=removed, held=held, start=start)
+            null = without_own_levels(null) if self.asked.demeaned else null
         except InflustatError:
             self.limit = NO_FIT
             return None
@@ -244,8 +256,10 @@ class _Tree:
             proven = quick.proven(k)
             if "envelope" in quick.__dict__:
                 self.place = quick.envelope.nearest
-            if not proven and Quartic(view).proves(k):
-                proven = True
+            if not proven:
+                quartic = Quartic(view)
+                proven = quartic.proves(k, start=self.start)
+                self.start = quartic.best or self.start
             if proven:
                 break
         self.taken = leverage.taken

@@ -19,7 +19,8 @@ import numpy as np
 from influstat.errors import InflustatError
 from influstat.removal.certificates.anchor import Anchor
 from influstat.sets.budget import Budget
-from influstat.sets.null_fit import Mask, Problem
+from influstat.sets.lengths import Mask
+from influstat.sets.null_fit import Problem
 from influstat.sets.search.without import Downdates
 
 ALONE = 1e-9  # 1 - leverage below which a row determines a coefficient alone: it cannot go

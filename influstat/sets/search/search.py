@@ -8,7 +8,7 @@ best set until it fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,18 +44,16 @@ class Refit:
         Proven bound on the value's error; nan without a certificate.
     flips : bool
         Whether the value is at the threshold or beyond, by more than the error.
-    status : str
-        Why there is no value, "" where there is one.
-    lost : bool
-        Whether that is because the rows left do not determine the quantity, so that nothing can flip.
+    missing : str
+        Why there is no value, so that nothing can flip: "lost", the rows left do not determine the quantity;
+        "endless", their risk has no finite minimiser; "" where there is one.
     """
 
     units: Units
     value: float
     error: float
     flips: bool
-    status: str
-    lost: bool = False
+    missing: str = ""
 
 
 class Search:
@@ -64,7 +62,9 @@ class Search:
     def __init__(self, asked: Question, null: NullFit | None, budget: Budget) -> None:
         self.asked, self.null, self.budget = asked, null, budget
         self.best: Refit | None = None
-        self.failed: Refit | None = None  # the smallest set without which there is no value
+        self.without: dict[
+            str, int
+        ] = {}  # units of the smallest sets without which there is no value, by why
         self.downdates = None if null is None else Downdates(null)
         self._seen: dict[bytes, Refit] = {}
 
@@ -75,15 +75,15 @@ class Search:
 
     def refit(self, units: Units) -> Refit:
         """Return what the library's own exact removal of these units says; the best is kept."""
-        units = np.sort(np.asarray(units, dtype=np.intp))
+        units = self.asked.counted(units)
         key = units.tobytes()
         if key not in self._seen:
             self._seen[key] = _refitted(self.asked, units)
         found = self._seen[key]
         if found.flips and (self.upper is None or len(units) < self.upper):
             self.best = found
-        if found.lost and (self.failed is None or len(units) < len(self.failed.units)):
-            self.failed = found
+        if found.missing:
+            self.without[found.missing] = min(len(units), self.without.get(found.missing, len(units)))
         return found
 
     def offer(self, sets: Iterable[Units]) -> None:
@@ -92,33 +92,17 @@ class Search:
             if len(units) and (self.upper is None or len(units) < self.upper):
                 self.refit(units)
 
-    def prefix(self, effects: FloatArray, most: int) -> int | None:
-        """Return the least number of the largest effects whose removal flips by the null fit's account."""
-        if self.downdates is None:
-            return None
+    def prefix(self, effects: FloatArray, most: int) -> None:
+        """Refit without the least number of the largest effects that flips by the null fit's account."""
         order = largest_first(effects, most)
-        low, high = 0, 1
-        while high < len(order) and not self._flips(order[:high]):
-            low, high = high, min(2 * high, len(order))
-        if not self._flips(order[:high]):
-            return None
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._flips(order[:middle]) else (middle, high)
-        self.offer([order[:high]])
-        return high
+        k = shortest(lambda k: self._flips(order[:k]), len(order), Budget(np.inf))
+        if k is not None:
+            self.offer([order[:k]])
 
     def prefix_by_refits(self, effects: FloatArray, most: int) -> None:
         """Find the least number of the largest effects whose removal flips, where there is no null fit."""
         order = largest_first(effects, most)
-        low, high = 0, 1
-        while high < len(order) and not self.refit(order[:high]).flips and not self.budget.out:
-            low, high = high, min(2 * high, len(order))
-        if not (high and self.refit(order[:high]).flips):
-            return
-        while high - low > 1 and not self.budget.out:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.refit(order[:middle]).flips else (middle, high)
+        shortest(lambda k: self.refit(order[:k]).flips, len(order), self.budget)
 
     def down(self, lower: int, starts: list[Units]) -> None:
         """Look for smaller and smaller sets, at least `lower` units large, until it fails."""
@@ -235,17 +219,27 @@ class Search:
         return mask
 
 
+def shortest(flips: Callable[[int], bool], most: int, budget: Budget) -> int | None:
+    """Return a number from 1 to `most` that flips, where the one before does not; None where none is met."""
+    low, high = 0, 1
+    while not (found := high <= most and flips(high)) and high < most and not budget.out:
+        low, high = high, min(2 * high, most)
+    while found and high - low > 1 and not budget.out:
+        middle = (low + high) // 2
+        low, high = (low, middle) if flips(middle) else (middle, high)
+    return high if found else None
+
+
 def _refitted(asked: Question, units: Units) -> Refit:
     rows = asked.units.members[units] if asked.units.single else asked.units.take(units).members
     if len(rows) == len(asked.fit.row_labels):
-        return Refit(units, np.nan, np.nan, False, "no row is left")
+        return Refit(units, np.nan, np.nan, False, "lost")
     group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
     removal = collect(asked.fit, group, "exact", whole=True)
     theta = removal.solution[0]
     known = removal.determined is None or bool(removal.determined.of(asked.a[None])[0, 0])
     if not known or not np.isfinite(theta).all():
-        why = removal.status[0] or "the quantity is not determined"
-        return Refit(units, np.nan, np.nan, False, why, lost=not known)
+        return Refit(units, np.nan, np.nan, False, "endless" if known else "lost")
     value = float(asked.a @ theta) + asked.shift
     whole = removal.determined is None and bool(np.isfinite(removal.theta).all())
     error = float(removal.certificate.error(asked.a[None])[0, 0]) if whole else np.nan
@@ -254,4 +248,4 @@ def _refitted(asked: Question, units: Units) -> Refit:
         flips = beyond >= error
     else:  # an absolute-value penalty brings coefficients to 0 itself
         flips = beyond >= CLEAR * abs(asked.value - asked.at) or value == asked.at
-    return Refit(units, value, error, bool(removal.converged[0]) and flips, "")
+    return Refit(units, value, error, bool(removal.converged[0]) and flips)

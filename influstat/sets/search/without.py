@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from influstat.input.validation import FloatArray
-from influstat.sets.null_fit import Mask, NullFit
+from influstat.sets.lengths import Mask
+from influstat.sets.null_fit import NullFit
 
 Units = NDArray[np.intp]
 STEPS = 25  # of Newton's method

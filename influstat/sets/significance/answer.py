@@ -15,14 +15,19 @@ import numpy as np
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
-from influstat.sets.budget import INTERRUPTED, Budget
+from influstat.sets.budget import INTERRUPTED, TIME, Budget
 from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.significant import Significant
-from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.null_fit import NullFit, null_fit
+from influstat.sets.proofs.factor import in_own_directions
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.order import CONES
 from influstat.sets.proofs.quick import Quick
+from influstat.sets.proofs.reached import climbed_by
 from influstat.sets.proofs.rows import climbed, identified
+from influstat.sets.question import Question
+from influstat.sets.result import JudgedBreakdown, why_none
+from influstat.sets.search.search import shortest
 from influstat.sets.significance.bracket import Bracket, Searched, Units
 from influstat.sets.significance.model_based import Lose
 from influstat.sets.significance.pulled import Pulled
@@ -41,8 +46,8 @@ class Bracketing:
 
     Parameters
     ----------
-    problem : Problem or None
-        The sign's problem, where there is one.
+    asked : Question
+        The question about the sign.
     conclusion : Searched or None
         What stands or falls; None where only refits can tell.
     unproven : str
@@ -52,8 +57,6 @@ class Bracketing:
         where it is above 0; nan where there is none.
     effects : ndarray, shape (m,), or None
         What each unit's removal takes off that limit, to first order.
-    free : ndarray of int
-        The units that may leave: those of weight above 0.
     most : int
         The largest sets that are looked at.
     budget : Budget
@@ -64,29 +67,36 @@ class Bracketing:
 
     def __init__(
         self,
-        problem: Problem | None,
+        asked: Question,
         conclusion: Searched | None,
         unproven: str,
         limit_without: Callable[[Units], float],
         effects: FloatArray | None,
-        free: Units,
         most: int,
         budget: Budget,
         called: str,
     ) -> None:
-        self.problem, self.conclusion, self.effects = problem, conclusion, effects
-        self.limit_without, self.free, self.most = limit_without, free, most
+        self.asked, self.conclusion, self.effects = asked, conclusion, effects
+        self.limit_without, self.most = limit_without, most
         self.budget, self.called = budget, called
         self.known = Bracket(limit=unproven)
         self.null: NullFit | None = None
-        if problem is not None and conclusion is not None:
-            try:
-                self.null = null_fit(problem)
-            except InflustatError as error:
-                self.known.limit = unproven or f"no fit under the null: {error}"
+        if conclusion is not None and isinstance(asked.null, InflustatError):
+            self.known.limit = unproven or f"no fit under the null: {asked.null}"
+        elif conclusion is not None and isinstance(asked.null, NullFit):
+            self.null = in_own_directions(asked.null) if conclusion.demeaned else asked.null
         self.provable = self.null is not None and not unproven
 
-    def run(self, search: bool) -> Bracket:
+    def answer(self, text: str, value: float, at: float, side: float, *, search: bool) -> JudgedBreakdown:
+        """Return the answer about a quantity of this value, on this side (1 or -1) of the threshold."""
+        known = self._run_until_interrupted(search)
+        budget = known.searched or self.budget
+        units = "clusters" if self.asked.clusters else "rows"
+        stopped = why_none(self.upper, known.lower, self.most, units, search=search, budget=budget)
+        known.limit = INTERRUPTED if budget.watch.stopped else known.limit
+        return known.answer(self.asked, text, value, at, side, self.effects, self.limit_without, stopped)
+
+    def _run_until_interrupted(self, search: bool) -> Bracket:
         """Return the bracket; an interrupt leaves what is known so far."""
         try:
             with self.budget.shown(self.called):
@@ -107,7 +117,7 @@ class Bracketing:
             self._prove_by_cones()
             self._prove_by_rows()
         if self.provable and self.known.lower < self._flips and not self.known.limit:
-            self.known.limit = "the budget ran out"
+            self.known.limit = TIME
 
     @property
     def upper(self) -> int | None:
@@ -145,13 +155,8 @@ class Bracketing:
         return LeverageBounds(self.null)
 
     def _prove_quickly(self) -> None:
-        low, high = 0, 1
-        while high <= self.most and self._quick(high):
-            low, high = high, 2 * high
-        high = min(high, self.most + 1)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._quick(middle) else (low, middle)
+        for _ in climbed_by(self._quick, 0, self.most + 1, Budget(np.inf)):
+            pass  # each is noted where it is proven
 
     def _prove_by_cones(self) -> None:
         null, conclusion = self.null, self.conclusion
@@ -174,9 +179,9 @@ class Bracketing:
             flips = min(flips, self._flips)
 
     def _prove_by_rows(self) -> None:
-        assert self.problem is not None
+        assert self.null is not None
         start = self.known.lower - 1
-        for safe, found in climbed(self.problem, start, self._flips, self.budget, self.conclusion):
+        for safe, found in climbed(self.null.problem, start, self._flips, self.budget, self.conclusion):
             self.known.nodes += found.nodes
             self._raise(safe, "branch and bound")
             self.known.limit = found.limit or self.known.limit
@@ -188,12 +193,13 @@ class Bracketing:
 
     def offer(self, units: Units) -> bool:
         """Refit without these units; keep them if they flip and are fewer than before."""
+        units = self.asked.counted(units)
         if not 0 < len(units) < self._flips:
             return False
         value = self.limit_without(units)
         if not value <= 0.0:  # nan: there is no such limit, which is not a flip
             return False
-        self.known.best, self.known.value = np.sort(units), value
+        self.known.best, self.known.value = units, value
         self._say()
         return True
 
@@ -234,7 +240,7 @@ class Bracketing:
     def _by_refits(self, budget: Budget) -> None:
         """Remove one unit after the other, each time the one whose refit leaves the limit lowest."""
         gone = np.zeros(0, dtype=np.intp)
-        left = self.free if len(self.free) <= MOST_ALONE else self.free[:0]
+        left = self.asked.free if len(self.asked.free) <= MOST_ALONE else self.asked.free[:0]
         while len(left) and len(gone) + 1 < min(self._flips, self.most + 1):
             limits = np.full(len(left), np.inf)
             for j, unit in enumerate(left):
@@ -255,11 +261,11 @@ class Bracketing:
 
     def _without(self, units: Units) -> NullFit | None:
         """Return the null fit, None where there is none or the rows left do not determine the quantity."""
-        assert self.problem is not None
-        removed = np.zeros(len(self.problem.units), dtype=np.bool_)
+        assert self.null is not None
+        removed = np.zeros(len(self.asked.units), dtype=np.bool_)
         removed[units] = True
         try:
-            null = null_fit(self.problem, removed=removed)
+            null = null_fit(self.null.problem, removed=removed)
         except InflustatError:
             return None
         return null if identified(null) else None
@@ -272,14 +278,9 @@ class Bracketing:
 
     def _prefix(self, order: Units, budget: Budget) -> None:
         """Offer the shortest beginning of the order that flips by this account."""
-        top = min(len(order), self.most)
-        low, high = 0, 1
-        while high < top and self._stands(order[:high]) and not budget.out:
-            low, high = high, min(2 * high, top)
-        while high - low > 1 and not budget.out:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._stands(order[:middle]) else (low, middle)
-        self.offer(order[:high])
+        k = shortest(lambda k: not self._stands(order[:k]), min(len(order), self.most), budget)
+        if k is not None:
+            self.offer(order[:k])
 
     def _greedy(self, budget: Budget) -> Units:
         """Return units in the order in which each takes most of what is left, until it falls."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,10 @@ from influstat.input.validation import FloatArray
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.rows import Conclusion
+from influstat.sets.proofs.sums import fewest
+from influstat.sets.question import Question, labels_of
+from influstat.sets.result import JudgedBreakdown
+from influstat.sets.search.counts import Counts
 
 Units = NDArray[np.intp]
 
@@ -46,3 +51,36 @@ class Bracket:
     best: Units | None = None
     value: float = np.nan
     searched: Budget | None = None
+
+    def answer(
+        self, asked: Question, text: str, value: float, at: float, side: float, effects: FloatArray | None,
+        limit_without: Callable[[Units], float], stopped: str,
+    ) -> JudgedBreakdown:  # fmt: skip
+        """Return it as the answer about a quantity; `Breakdown` and `Bracketing` have the terms."""
+        upper = None if self.best is None else len(self.best)
+        best = np.zeros(0, dtype=np.intp) if self.best is None else self.best
+        exact = upper == self.lower
+        return JudgedBreakdown(
+            question=text,
+            value=value,
+            at=at,
+            side="above" if side > 0 else "below",
+            units="clusters" if asked.clusters else "rows",
+            total=len(asked.free),
+            counts={} if effects is None else {"first_order": fewest(effects, abs(value - at))},
+            upper=upper,
+            removed=labels_of(asked.units, best),
+            positions=best,
+            value_without=at + side * self.value,
+            lower=self.lower,
+            exact=exact,
+            proof=self.proof,
+            limit="" if exact else self.limit,
+            nodes=self.nodes,
+            unidentified=None,
+            endless=None,
+            stopped=stopped,
+            asked=asked,
+            effects=Counts(np.zeros(len(asked.units)) if effects is None else effects, None),
+            limit_without=limit_without,
+        )

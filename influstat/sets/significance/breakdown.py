@@ -13,10 +13,8 @@ from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
-from influstat.sets.proofs.sums import fewest
-from influstat.sets.question import Question, coefficient_of, labels_of, signed_question
-from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
-from influstat.sets.search.counts import Counts
+from influstat.sets.question import Question, coefficient_of, signed_question
+from influstat.sets.result import Breakdown
 from influstat.sets.significance.answer import Bracketing
 from influstat.sets.significance.bracket import Searched
 from influstat.sets.significance.model_based import Lose, Oppose
@@ -114,47 +112,14 @@ def significance_breakdown(
     def limit_without(units: NDArray[np.intp]) -> float:
         return limit.turned(judge.limits(asked.units.take(units).members, position))
 
-    free = np.flatnonzero(asked.units.sums(fit.risk.weights) > 0.0)
-    total = len(free)
-    most = total - 1 if largest is None else min(largest, total - 1)
+    most = asked.most(largest)
     changes = judge.effects(position)
     effects = None if changes is None else -limit.side * asked.units.sums(changes[int(upper)])
     called = f"significance of {name}"
-    work = Bracketing(asked.problem, conclusion, unproven, limit_without, effects, free, most, budget, called)
-    known = work.run(search)
-    zero = np.zeros(len(asked.units))
-    side, best = "upper" if upper else "lower", known.best
-    units = "rows" if judge.clusters is None and groups is None else "clusters"
-    return JudgedBreakdown(
-        question=f"{_event(asked, limit, opposite)} of {name} by {judge.text} ({side} limit)",
-        value=limits[int(upper)],
-        at=0.0,
-        side="above" if limit.side > 0 else "below",
-        units=units,
-        total=total,
-        counts={} if effects is None else {"first_order": fewest(effects, abs(limits[int(upper)]))},
-        upper=None if best is None else len(best),
-        removed=labels_of(asked.units, [] if best is None else best),
-        positions=np.zeros(0, dtype=np.intp) if best is None else best,
-        value_without=limit.side * known.value,
-        lower=known.lower,
-        exact=best is not None and len(best) == known.lower,
-        proof=known.proof,
-        limit="" if best is not None and len(best) == known.lower else known.limit,
-        nodes=known.nodes,
-        unidentified=None,
-        stopped=why_none(
-            None if best is None else len(best),
-            known.lower,
-            most,
-            units,
-            search=search,
-            budget=known.searched or budget,
-        ),
-        asked=asked,
-        effects=Counts(zero if effects is None else effects, None),
-        limit_without=limit_without,
-    )
+    work = Bracketing(asked, conclusion, unproven, limit_without, effects, most, budget, called)
+    side, value = "upper" if upper else "lower", limits[int(upper)]
+    text = f"{_event(asked, limit, opposite)} of {name} by {judge.text} ({side} limit)"
+    return work.answer(text, value, 0.0, limit.side, search=search)
 
 
 def _event(asked: Question, limit: Limit, opposite: bool) -> str:

@@ -15,10 +15,8 @@ from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 from influstat.sets.proofs.rows import identified
-from influstat.sets.proofs.sums import fewest
-from influstat.sets.question import Question, coefficient_of, labels_of, signed_question
-from influstat.sets.result import Breakdown, JudgedBreakdown, why_none
-from influstat.sets.search.counts import Counts
+from influstat.sets.question import Question, coefficient_of, signed_question
+from influstat.sets.result import Breakdown
 from influstat.sets.significance.answer import Bracketing
 from influstat.sets.significance.bracket import Searched
 from influstat.sets.significance.likelihood_ratio import Ratio, RatioGain, RatioLose, RatioOppose
@@ -67,8 +65,17 @@ class RatioJudge:
 
     def reference(self, parameters: int) -> Reference:
         """Return the quantile of t to which n log(RSS0 / RSS) with crit amounts."""
-        p, critical = parameters, self.critical
-        return Reference(lambda freedom: float(np.sqrt(freedom * np.expm1(critical / (freedom + p)))), p)
+        return RatioReference(lambda _: self.critical, parameters)
+
+
+@dataclass(frozen=True)
+class RatioReference(Reference):
+    """What t values are compared with where n log(RSS0 / RSS) is compared with crit."""
+
+    def scaled(self, null: NullFit, gone: int) -> float | None:
+        """Return crit / nu^1/2 with so many rows gone, (exp(crit / n) - 1)^1/2, whatever the columns."""
+        rows = float(np.count_nonzero(null.h > 0.0)) - gone
+        return None if rows <= self.parameters else float(np.sqrt(np.expm1(self.critical(rows) / rows)))
 
 
 def ratio_breakdown(
@@ -114,43 +121,15 @@ def ratio_breakdown(
     holds = not opposite and side == asked.sign
     conclusion = _conclusion(judge, problem, ratio, holds, opposite)
     limit_without = _limits(asked, judge, at, side)
-    free = np.flatnonzero(asked.units.sums(fit.risk.weights) > 0.0)
-    total = len(free)
-    most = total - 1 if largest is None else min(largest, total - 1)
+    most = asked.most(largest)
     # d(root) = d(L) / (2 root), and a unit takes two times its part of L with it.
     parts = null.units.sums(ratio.parts(null)[0]) / (judge.dispersion or _variance(null, ratio))
     effects = side * asked.sign * parts / max(abs(value), HALF)
     called = f"significance of {name}"
-    work = Bracketing(problem, conclusion, asked.unproven, limit_without, effects, free, most, budget, called)
-    known = work.run(search)
-    best = known.best
-    upper = None if best is None else len(best)
-    exact = upper == known.lower
-    units = "clusters" if asked.clusters else "rows"
+    work = Bracketing(asked, conclusion, asked.unproven, limit_without, effects, most, budget, called)
     event = "Significance with the other sign" if opposite else "Significance" if holds else "Insignificance"
-    return JudgedBreakdown(
-        question=f"{event} of {name} by the likelihood ratio, {judge.text} (signed root)",
-        value=value,
-        at=at,
-        side="above" if side > 0 else "below",
-        units=units,
-        total=total,
-        counts={"first_order": fewest(effects, abs(value - at))},
-        upper=upper,
-        removed=labels_of(asked.units, [] if best is None else best),
-        positions=np.zeros(0, dtype=np.intp) if best is None else best,
-        value_without=at + side * known.value,
-        lower=known.lower,
-        exact=exact,
-        proof=known.proof,
-        limit="" if exact else known.limit,
-        nodes=known.nodes,
-        unidentified=None,
-        stopped=why_none(upper, known.lower, most, units, search=search, budget=known.searched or budget),
-        asked=asked,
-        effects=Counts(effects, None),
-        limit_without=limit_without,
-    )
+    text = f"{event} of {name} by the likelihood ratio, {judge.text} (signed root)"
+    return work.answer(text, value, at, side, search=search)
 
 
 def _variance(null: NullFit, ratio: Ratio) -> float:

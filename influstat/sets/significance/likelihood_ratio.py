@@ -40,6 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -114,6 +115,7 @@ class Ratio:
 class RatioLose:
     """The conclusion that the coefficient is significant with its sign."""
 
+    demeaned: ClassVar[bool] = False
     ratio: Ratio
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
@@ -140,6 +142,7 @@ class RatioLose:
 class RatioGain:
     """The conclusion that the coefficient is not significant."""
 
+    demeaned: ClassVar[bool] = False
     ratio: Ratio
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
@@ -169,6 +172,7 @@ class RatioGain:
 class RatioOppose:
     """That it is not significant with the other sign: proven where the sign stays."""
 
+    demeaned: ClassVar[bool] = False
     ratio: Ratio
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:

@@ -3,12 +3,13 @@
 **Statement.** With squared error, no penalty and the threshold 0, the t value of the focal coefficient in
 the fit of the rows T is (`null_fit` has the terms; units such that l2 = 1)
 
-    t_T = N(T) / sqrt(D(T) RSS(T) / nu_T),    nu_T = |T| - p,
+    t_T = N(T) / sqrt(D(T) RSS(T) / nu_T),    nu_T = |T| less the columns that have a row in T,
 
 since theta_T = N(T) / D(T), D(T) = min over l of sum_T h (xi + z'l)^2 what is left of its column given the
 nuisance, and 1 / D(T) its entry of the inverse. RSS(T) is the least sum_T h e^2. Let crit(nu) be the
 quantile, which falls as nu grows, as does crit / sqrt(nu); nu_k = nu with as many rows gone as any k units
-can have, nu_0 = nu with none gone, and e the residuals with all rows that are there: r / h - (N0 / D0) xi.
+can have and all columns left, nu_0 = nu with none gone, so that nu_k <= nu_T <= nu_0; and e the residuals
+with all rows that are there: r / h - (N0 / D0) xi.
 
 *Lose: it stays significant with its sign.* D(T) <= D0 - sum_S h xi^2 and RSS(T) <= RSS - sum_S h e^2 (the
 minimum is below the value at l = 0, and at theta), and 2 (D RSS)^1/2 <= tau D + RSS / tau for every tau >
@@ -32,6 +33,10 @@ h e^2) and N0' = N0 + c0 F.
 *Gain: it stays insignificant.* t_T < crit is the same with the signs of f, N0 and B changed; both sides are
 needed.
 
+*Levels that are one cluster's own* (`factor`). What is demeaned within them has the same N(T), D(T) and
+RSS(T), and e, xi and z of directions orthogonal to them are demeaned already: it holds in these. Robust
+covariances also use leverages of rows, or factors of n - p, that levels change: there it is not done.
+
 Floating point: what rounding does to D0, RSS and the sums is added to `margin`; xi and e are those of t0
 and u as they are, for which the two upper bounds hold as well; the lower ones are taken off a little.
 """
@@ -40,6 +45,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -65,6 +71,7 @@ TAUS = (1.0, 0.85, 1.15, 0.7)  # of (RSS / D0)^1/2, the best where nothing is re
 class Lose:
     """The conclusion that the coefficient is significant with its sign."""
 
+    demeaned: ClassVar[bool] = True
     reference: Reference
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
@@ -102,6 +109,7 @@ class Lose:
 class Oppose:
     """The conclusion that it is not significant with the sign -1, or (`side` = -1) with the sign 1."""
 
+    demeaned: ClassVar[bool] = True
     reference: Reference
     side: float = 1.0
 

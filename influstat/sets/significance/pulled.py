@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
-from influstat.sets.significance.squares import Parts
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Pulled:
         1 where it falls as the coefficient comes towards 0 and beyond, -1 where it falls as that grows.
     """
 
+    demeaned: ClassVar[bool] = False
     side: float
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
@@ -37,4 +38,6 @@ class Pulled:
 
     def taken(self, null: NullFit) -> FloatArray:
         """Return what each unit, removed or not, holds of the score, turned by the side."""
-        return self.side * Parts.of(null).f
+        risk = null.problem.risk
+        r = -risk.rows.weighted(risk.loss.first(risk.y, risk.linear_predictor(null.theta)))
+        return self.side * null.units.sums(null.xi * r)

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -76,7 +77,7 @@ class RobustReference:
         """Return crit m^1/2 with any k units gone, None where no degrees of freedom are left."""
         rows = float(np.count_nonzero(null.h > 0.0) - rows_gone(null, k))
         groups = float(np.count_nonzero(null.units.sums(null.h) > 0.0) - k)
-        freedom = rows - self.parameters
+        freedom = rows - (self.parameters - null.lost)
         if freedom <= 0.0 or (self.clustered and groups <= 1.0):
             return None
         m = 1.0
@@ -91,6 +92,7 @@ class RobustReference:
 class RobustLose:
     """The conclusion that the coefficient is significant with its sign."""
 
+    demeaned: ClassVar[bool] = False
     reference: RobustReference
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -42,6 +43,7 @@ from influstat.sets.significance.squares import SMALL, Parts, Squares
 class RobustOppose:
     """The conclusion that it is not significant with the sign -1, or (`side` = -1) with the sign 1."""
 
+    demeaned: ClassVar[bool] = False
     reference: RobustReference
     side: float = 1.0
 

@@ -31,8 +31,16 @@ class Reference:
     parameters: float
 
     def scaled(self, null: NullFit, gone: int) -> float | None:
-        """Return crit / nu^1/2 with so many rows gone, None where no degrees of freedom are left."""
-        freedom = float(np.count_nonzero(null.h > 0.0)) - self.parameters - gone
+        """Return crit / nu^1/2 with so many rows gone, None where no degrees of freedom are left.
+
+        With none gone nu is the largest there is, with as many as may go the least: columns that leave only
+        add to it.
+
+        Returns
+        -------
+        float or None
+        """
+        freedom = float(np.count_nonzero(null.h > 0.0)) - (self.parameters - null.lost) - gone
         return None if freedom <= 0.0 else float(self.critical(freedom)) / float(np.sqrt(freedom))
 
 
