@@ -1,8 +1,14 @@
 """Marginal effects and odds ratios of several classes, against statsmodels, differences and refits."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
 import influstat as ist
 from influstat.minimise.newton import minimise
@@ -111,3 +117,61 @@ def test_what_cannot_be_asked_is_named():
     constant = ist.Fit.minimise(ist.SoftmaxRisk(np.ones((9, 1)), np.arange(9) % 3, penalty=ist.L2(1.0)))
     with pytest.raises(ist.errors.InvalidArgument, match="a column that varies"):
         ist.odds_ratio(constant)
+
+
+# -- in units of the user's own columns --------------------------------------------------------------------
+
+TABLE = pd.DataFrame(
+    {"age": RNG.uniform(20.0, 60.0, N), "dose": X[:, 1], "city": RNG.choice(["a", "b", "c"], N)}
+)
+TABLE["k"] = np.argmax(
+    np.column_stack([0.0 * TABLE.age, TABLE.age / 20.0 - 2.0, TABLE.dose]) + RNG.gumbel(size=(N, 3)), 1
+)
+SETTINGS = {"C": 2.0, "solver": "newton-cholesky", "tol": 1e-12}
+OWN = {
+    "scaled": ["age", "dose"],
+    "powers and categories": ["age", "dose", "city"],
+    "formula": ["age", "dose", "city"],
+}
+
+
+def own_columns(name):
+    """Return a fit and what its library predicts for a table, shape (m, 3)."""
+    if name == "formula":
+        results = smf.mnlogit("k ~ age + I(age**2) + C(city)", TABLE).fit(
+            disp=0, maxiter=200, method="newton"
+        )
+        return ist.from_statsmodels(results, polish=True), lambda table: np.asarray(results.predict(table))
+    powers = make_pipeline(StandardScaler(), PolynomialFeatures(2, include_bias=False))
+    steps = [StandardScaler()]
+    if name != "scaled":
+        steps = [make_column_transformer((powers, ["age", "dose"]), (OneHotEncoder(drop="first"), ["city"]))]
+    pipe = make_pipeline(*steps, LogisticRegression(**SETTINGS)).fit(TABLE[OWN[name]], TABLE.k)
+    return ist.from_sklearn(pipe, TABLE[OWN[name]], TABLE.k, polish=True), pipe.predict_proba
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_effects_are_per_unit_of_the_user_s_column(name):
+    fit, predicted = own_columns(name)
+    table, h = TABLE[OWN[name]], 1e-3
+    ends = [predicted(table.assign(age=table.age + step)) for step in (h, -h)]
+    slope, pi = (ends[0] - ends[1]) / (2.0 * h), predicted(table)
+    truth = {None: slope, "eydx": slope / pi, "eyex": slope / pi * table[["age"]].to_numpy()}
+    for kind, each in truth.items():
+        found = ist.average_marginal_effect(fit, "age", elasticity=kind)
+        np.testing.assert_allclose(found.value, each.mean(axis=0), rtol=1e-4, atol=1e-7)
+        assert found.labels == ("0: age", "1: age", "2: age")
+    some = ist.average_marginal_effect(fit, "age", X=table.iloc[:7])
+    np.testing.assert_allclose(some.value, slope[:7].mean(axis=0), rtol=1e-4, atol=1e-7)
+    if "city" in table:
+        found = ist.average_marginal_effect(fit, "city")
+        steps = [predicted(table.assign(city=city)) - predicted(table.assign(city="a")) for city in "bc"]
+        np.testing.assert_allclose(
+            found.value, np.concatenate([one.mean(axis=0) for one in steps]), atol=1e-6
+        )
+    if name == "scaled":
+        eta = [np.log(one[:, 1:] / one[:, :1]) for one in (predicted(table.assign(age=table.age + 1.0)), pi)]
+        np.testing.assert_allclose(ist.odds_ratio(fit, "age").value, np.exp(eta[0] - eta[1])[0], rtol=1e-5)
+    else:
+        with pytest.raises(ist.errors.InvalidArgument, match="move the log odds by the same in every row"):
+            ist.odds_ratio(fit, "age")

@@ -117,14 +117,52 @@ def test_nothing_is_certified_where_the_dependence_is_not_proven():
     assert "whether they do so exactly cannot be proven" in found.certificate.status[0]
 
 
-def test_a_row_that_alone_holds_a_direction_has_its_reason():
-    _, dependent, (_, many), *_ = made("trap", reference=False)
+@pytest.mark.parametrize("method", ["exact", "newton"])
+@pytest.mark.parametrize("reference", [False, True])
+def test_what_the_rows_left_determine_is_answered_where_a_direction_leaves_with_a_group(reference, method):
+    _, dependent, (_, many), _, y = made("trap", reference=reference)
     first = np.flatnonzero(many[:, 2])
     with pytest.warns(DoubtfulResult, match="Without these"):
-        found = dependent.leave_groups_out([first, [1]])
-    assert "singular" in found.status[0]
-    assert np.isnan(found.theta[0]).all()
+        found = dependent.leave_groups_out([first, [1]], method=method)
+    assert "are not determined; the others are." in found.status[0]
     assert found.status[1] == ""
+    left = np.delete(np.arange(N), first)
+    settings = {"intercept": False, "folded": False, "reference": reference}
+    weights = dependent.risk.weights[left]
+    alone = SoftmaxProblem(many[left][:, [0, 1, 3, 4]], y[left], K, weights, 0.0, **settings).risk()
+    blocks = found.theta[0].reshape(K - reference, -1)
+    np.testing.assert_array_equal(np.isnan(blocks), np.tile([False] * 2 + [True] * 4, (K - reference, 1)))
+    if method == "exact":
+        truth = ist.Fit.minimise(alone).theta.reshape(K - reference, -1)
+        np.testing.assert_allclose(blocks[:, :2], truth[:, :2], rtol=0, atol=TWO_FITS)
+
+
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
+@pytest.mark.parametrize("reference", [False, True])
+def test_a_dummy_of_one_class_leaves_the_others_as_they_are_without_its_rows(reference):
+    rng, few = np.random.default_rng(5), np.arange(N) < 4
+    x, y = np.column_stack([rng.normal(size=N), np.ones(N), few]), rng.integers(0, K, N)
+    y[:4] = [0, 2, 1, 1]
+    settings = {"intercept": False, "folded": False, "reference": reference}
+    fit = ist.Fit.minimise(SoftmaxProblem(x, y, K, np.ones(N), 0.0, **settings).risk())
+    found = fit.leave_groups_out([[0, 1]]).theta[0].reshape(K - reference, 3)
+    rest = SoftmaxProblem(x[4:, :2], y[4:], K, np.ones(N - 4), 0.0, **settings).risk()
+    truth = ist.Fit.minimise(rest).theta.reshape(K - reference, 2)
+    np.testing.assert_allclose(found, np.insert(truth, 2, np.nan, axis=1), rtol=0, atol=TWO_FITS)
+
+
+@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
+@pytest.mark.parametrize("start", [np.zeros(4 * K), np.arange(4.0 * K) / 9.0], ids=["zeros", "elsewhere"])
+def test_a_start_chooses_one_of_many_minimisers(start):
+    x = np.hstack([CASES["empty"][0], CASES["empty"][0][:, 2:]])
+    risk = ist.SoftmaxRisk(x, np.random.default_rng(5).integers(0, K, N))
+    fit = ist.Fit.minimise(risk, start=start)
+    assert fit.stationarity < 1e-12
+    assert fit.lost == tuple(f"{k}: x{j}" for k in range(K) for j in (2, 3))
+    same = ist.Fit.minimise(ist.SoftmaxRisk(x[:, :3], fit.risk.y))
+    np.testing.assert_allclose(fit.predict(x), same.predict(x[:, :3]), rtol=0, atol=TWO_FITS)
+    level = fit.theta.reshape(K, 4)[:, 2:] - start.reshape(K, 4)[:, 2:]
+    assert np.ptp(level, axis=0).min() < TWO_FITS  # one of the two stays as it was, up to the classes' level
 
 
 def test_minimising_asks_for_independent_columns_as_one_predictor_does():

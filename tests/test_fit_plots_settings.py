@@ -69,7 +69,8 @@ def test_title_size_names_and_ax(picture):
     titles = [ax.get_title(), ax.figure.get_suptitle()]
     assert "a title" in titles
     assert ax.figure.get_size_inches() == pytest.approx([6.0, 4.5])
-    assert picture in ("forest", "helpful_and_harmful") or len(named(ax)) == 1
+    assert picture in ("forest", "helpful_and_harmful", "bubble") or len(named(ax)) == 1
+    assert picture != "bubble" or 1 <= len(named(ax)) <= 3  # one of each measure
     count = PANELS.get(picture, 0)
     mine = plt.subplots(1, max(count, 1), squeeze=False)[1][0]
     few = {"names": 1} if picture == "helpful_and_harmful" else {}

@@ -1,5 +1,7 @@
 """New rows of formula fits go through both sides of the formula, offsets included."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -271,3 +273,20 @@ def test_values_that_a_term_does_not_take_are_not_called_missing_variables():
     fit = ist.from_statsmodels(smf.ols("y ~ bs(n, df=4)", COUNTS).fit())
     with pytest.raises(InvalidArgument, match="^X must be a table on which .* outermost knots"):
         fit.predict(COUNTS.assign(n=999.0))
+
+
+def halved(x):
+    """Return a user's own function of a column, for formulas."""
+    return x / 2.0
+
+
+@pytest.mark.parametrize("right", ["x", "np.exp(x) + C(g)", "center(x)", "bs(x, df=4)", "halved(x)"])
+def test_a_formula_fit_pickles_after_questions(right):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=40), "g": np.tile(list("ab"), 20), "y": rng.normal(size=40)})
+    fit = ist.from_statsmodels(smf.ols(f"y ~ {right}", table).fit())
+    fit.loss(table)
+    fit.leave_one_out(rows=[0])
+    again = pickle.loads(pickle.dumps(fit))
+    np.testing.assert_array_equal(again.predict(table), fit.predict(table))
+    np.testing.assert_array_equal(again.loss(table), fit.loss(table))

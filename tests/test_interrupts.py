@@ -117,7 +117,6 @@ RESULTS = {
         .breakdown(0, test="likelihood ratio", budget_seconds=0.1)
     ),
     "breakdown of a functional": lambda fit: ist.odds_ratio(fit).breakdown(0, at=1.0, budget_seconds=0.1),
-    "summary": lambda fit: fit.summary(),
     "functional": lambda fit: ist.functional(fit, squares),
     "contrast": lambda fit: ist.contrast(fit, [1.0, -1.0]),
     "predicted_mean": lambda fit: ist.predicted_mean(fit, X[:2]),
@@ -130,6 +129,9 @@ RESULTS = {
     "LinearRisk": lambda fit: fit.risk,
     "Hessian": lambda fit: fit.hessian,
     "diagnostics": lambda fit: fit.diagnostics(),
+    "summary": lambda fit: fit.summary(),
+    "report": lambda fit: fit.report(fit.names[0]),
+    "Breakdown": lambda fit: fit.breakdown(fit.names[0], budget_seconds=0.0),
 }
 
 

@@ -50,11 +50,28 @@ def test_classes_that_are_not_separated_pass(first, distribution):
     ist.from_statsmodels(model.fit(method="bfgs", disp=0, gtol=1e-8))
 
 
-def test_a_removal_that_separates_says_so():
+def test_a_removal_that_separates_a_group_answers_for_the_others():
     y, X = codes(2), np.c_[z, DUMMY]
     y[0] = 1  # alone of the middle class in its group
-    fit = ist.from_statsmodels(OrderedModel(y, X, distr="logit").fit(method="bfgs", disp=0, gtol=1e-8))
+
+    def fitted(y, X):
+        return ist.from_statsmodels(OrderedModel(y, X, distr="logit").fit(method="bfgs", disp=0, gtol=1e-8))
+
     with pytest.warns(ist.errors.DoubtfulResult, match="nan"):
-        removal = fit.leave_one_out(rows=[0, 1, 20])
-    assert "separated" in removal.status[0]
+        removal = fitted(y, X).leave_one_out(rows=[0, 1, 20])
+    assert removal.status[0] == "Without this row: x2 is not determined; the others are."
     assert removal.status[1:] == ("", "")
+    rest = DUMMY == 0  # the group's own losses go to 0
+    found = np.delete(removal.theta[0], 1)
+    np.testing.assert_allclose(found, fitted(y[rest], z[rest, None]).theta, rtol=1e-6, atol=1e-6)
+
+
+def test_a_class_that_leaves_whole_says_so():
+    y = MIXED.copy()
+    y[MIXED == 2] = 1
+    y[0] = 2
+    model = OrderedModel(y, z[:, None], distr="logit")
+    fit = ist.from_statsmodels(model.fit(method="bfgs", disp=0, gtol=1e-8), polish=True)
+    with pytest.warns(ist.errors.DoubtfulResult, match="nan"):
+        removal = fit.leave_one_out(rows=[0])
+    assert "separated" in removal.status[0]

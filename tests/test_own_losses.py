@@ -215,16 +215,18 @@ def test_a_loss_that_is_not_convex_at_zero_asks_for_a_start(name):
 
 
 @pytest.mark.parametrize("unit", [1e-4, 1e-3, 1e6])
-def test_targets_of_another_unit_are_told_to_change_the_width(unit):
+def test_a_width_of_another_unit_than_the_targets_is_named(unit):
     def loss(y, eta):
         return unit**2 * (np.sqrt(1.0 + ((y - eta) / unit) ** 2) - 1.0)
 
     truth = ist.Fit.minimise(ist.LinearRisk(ist.PseudoHuberLoss(1.0), X, Y)).theta
     fitted = ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss, width=unit), X, unit * Y)).theta
     np.testing.assert_allclose(fitted / unit, truth, rtol=CHANGES)  # both stop at 1e-12 of a gradient
+    found = ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss), X, unit * Y)).theta
+    np.testing.assert_allclose(found / unit, truth, rtol=CHANGES)  # the width follows from the loss
     if unit < 1.0:
-        with pytest.raises(InvalidArgument, match="pass width="):
-            ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss), X, unit * Y))
+        with pytest.raises(InvalidArgument, match="and width is 1: pass width="):
+            ist.Fit.minimise(ist.LinearRisk(ist.NumericalLoss(loss, width=1.0), X, unit * Y))
 
 
 class FromValue(ist.DifferencedLoss):
@@ -295,3 +297,33 @@ def test_a_fit_says_which_part_of_a_risk_is_missing(missing):
     parts = {name: getattr(risk, name) for name in dir(risk) if not name.startswith("_") and name != missing}
     with pytest.raises(ist.errors.InvalidType, match=f"without {missing}. Add what is missing"):
         ist.Fit(type("Nearly", (), parts)(), [0.0, 0.0])
+
+
+# A mean that is linear and has to be positive: Newton's steps lead out of the domain, real or complex.
+DOMAIN = {
+    "black box": lambda X, y: ist.BlackBoxRisk(lambda theta: np.log(X @ theta) + y / (X @ theta), 2),
+    "only real numbers": lambda X, y: ist.BlackBoxRisk(
+        lambda theta: np.log((X @ theta).real) + y / (X @ theta).real, 2
+    ),
+    "loss": lambda X, y: ist.LinearRisk(ist.NumericalLoss(lambda y, eta: np.log(eta) + y / eta), X, y),
+}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in log:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.DomainWarning")
+@pytest.mark.parametrize("name", DOMAIN)
+def test_steps_beyond_the_domain_of_a_loss_are_shortened(name):
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.1, 2.0, 30)
+    X, y = sm.add_constant(x), rng.gamma(2.0, x)
+    start = [0.3, 1.5] if name == "loss" else [1.0, 1.0]  # where such a loss is convex, and beyond
+    fit = ist.Fit.minimise(DOMAIN[name](X, y), start=start)
+    removal = fit.leave_one_out(rows=[0, 11])
+    for found, left in [(fit.theta, np.arange(30))] + [
+        (removal.theta[k], np.delete(np.arange(30), row)) for k, row in enumerate((0, 11))
+    ]:
+        family = sm.families.Gamma(sm.families.links.Identity())
+        refit = sm.GLM(y[left], X[left], family=family).fit(tol=1e-13, start_params=fit.theta)
+        np.testing.assert_allclose(found, refit.params, rtol=CHANGES, atol=CHANGES)

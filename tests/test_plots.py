@@ -231,7 +231,8 @@ def test_the_bubble_area_is_proportional_to_cooks_distance():
     ax = plots.influence_bubble([0.1, 0.2, 0.3], [1.0, 0.0, -1.0], distance, names=1)
     area = ax.collections[0].get_sizes()
     assert (area[2] - area[0]) == pytest.approx(2.0 * (area[1] - area[0]))
-    assert [text.get_text() for text in ax.texts] == ["area: Cook's distance", "2"]
+    texts = [text.get_text() for text in ax.texts]
+    assert texts == ["area: Cook's distance", "2", "0"]  # of residuals of one size the first
     with pytest.raises(InvalidArgument, match="cooks_distance must be at least 0"):
         plots.influence_bubble([0.1], [1.0], [-1.0])
 

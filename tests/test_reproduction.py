@@ -369,3 +369,16 @@ def test_coefficients_that_are_not_finite_are_named(polish):
     results.params = np.array([np.nan])
     with pytest.raises(ist.errors.InvalidArgument, match="results must have finite coefficients"):
         ist.from_statsmodels(results, polish=polish)
+
+
+@pytest.mark.parametrize("polish", [False, True])
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
+def test_a_column_that_rows_of_weight_0_alone_have_is_counted_as_statsmodels_does(polish):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.ones(30), rng.normal(size=30), np.arange(30) < 4])
+    y, weights = rng.normal(size=30), np.where(np.arange(30) < 4, 0.0, 1.0)
+    fit = ist.from_statsmodels(sm.WLS(y, X, weights=weights).fit(), polish=polish)
+    with pytest.warns(ist.errors.DoubtfulResult, match="1 of 3 coefficients are nan"):
+        moved = fit.leave_one_out(rows=[9]).theta[0]
+    left = np.setdiff1d(np.arange(4, 30), [9])
+    np.testing.assert_allclose(moved[:2], np.linalg.lstsq(X[left, :2], y[left])[0], atol=1e-10)

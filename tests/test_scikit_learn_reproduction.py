@@ -189,6 +189,18 @@ def test_what_is_given_is_not_of_the_rows():
             ist.from_sklearn(estimator.fit(X, Y), X, Y, polish=True)
 
 
+@pytest.mark.parametrize("name", KEPT)
+def test_targets_of_pandas_are_those_of_arrays(name):
+    import pandas as pd
+
+    estimator, table, y, options = fitted(name)
+    series = pd.Series(y, index=[f"row {i}" for i in range(len(y))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ist.errors.DoubtfulResult)
+        fits = [ist.from_sklearn(estimator, table, one, polish=True, **options) for one in (y, series)]
+    np.testing.assert_array_equal(fits[0].theta, fits[1].theta)
+
+
 def test_a_path_of_which_the_end_alone_is_kept_passes():
     ist.from_sklearn(LassoLars(alpha=0.05, fit_path=False).fit(X, Y), X, Y)
 

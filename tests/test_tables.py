@@ -6,6 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import influstat as ist
 from influstat.errors import InvalidType, MissingDependency
@@ -41,6 +45,24 @@ def test_other_tables_are_read_like_pandas(library):
     assert labelled.row_labels.tolist() == list("pqrst")
     formula = ist.from_statsmodels(smf.ols("np.log(y) ~ a", FRAME).fit())
     np.testing.assert_array_equal(formula.loss(table(TABLE)), formula.loss(FRAME))
+
+
+def test_a_pipeline_of_another_table_keeps_the_names_of_its_columns():
+    table, _ = polars()
+    pipe = make_pipeline(make_column_transformer((StandardScaler(), ["a"]), ("passthrough", ["b"])), Ridge())
+    for X in (table({name: TABLE[name] for name in "ab"}), FRAME[["a", "b"]]):
+        fit = ist.from_sklearn(pipe.fit(X, TABLE["y"]), X, TABLE["y"])
+        effect = ist.average_marginal_effect(fit, "a")
+        assert effect.labels == ("a",)
+        slope = pipe[-1].coef_[0] / pipe[0].transformers_[0][1].scale_[0]
+        np.testing.assert_allclose(effect.value, [slope], rtol=1e-9)
+        assert ist.input_influence(fit, X, TABLE["y"]).names == ("a", "b")
+
+
+def test_a_table_that_is_only_planned_is_refused_with_its_remedy():
+    table, _ = polars()
+    with pytest.raises(InvalidType, match=r"^X must be a table .* held in memory.*Call its collect\(\)"):
+        ist.Ridge().fit(table({"a": TABLE["a"]}).lazy(), TABLE["y"])
 
 
 @pytest.mark.parametrize("library", [polars, pyarrow])

@@ -93,7 +93,8 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
     allowed = _columns_counted(model, risk, theta)
     if total - theirs not in allowed:
         columns = float(np.shape(model.exog)[-1])
-        for rank in _ranks(np.asarray(model.exog)):
+        whitened = getattr(model, "wexog", model.exog)  # without the rows of weight 0
+        for rank in _ranks(np.asarray(model.exog)) | _ranks(np.asarray(whitened)):
             lost = columns - rank  # of each block of coefficients, MNLogit's one per class
             allowed = allowed | {rank} | {count - lost * max(1.0, count // columns) for count in allowed}
     nearest = min(allowed, key=lambda count: abs(total - count - theirs))
@@ -102,14 +103,8 @@ def _counts(results: Any, risk: Any, theta: FloatArray) -> Iterator[Quantity]:
 
 
 def _ranks(X: Any) -> set[float]:
-    """Return the ranks of X by the two rules of statsmodels, numpy's of X and of its singular values.
-
-    Both are in the precision of X, in which columns far from 0 may depend on each other.
-
-    Returns
-    -------
-    set of float
-    """
+    """Return the ranks of X by the two rules of statsmodels: numpy's, of X and of its singular values."""
+    # Both in the precision of X, in which columns far from 0 may depend on each other.
     X = X.reshape(len(X), -1)
     X = X if X.dtype == np.float32 else X.astype(np.float64)
     values = np.linalg.svd(X, compute_uv=False)

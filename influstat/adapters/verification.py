@@ -16,9 +16,7 @@ from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.descent import stationarity
 from influstat.minimise.minimum import ALLOWED, STATIONARITY
-from influstat.minimise.newton import minimise
 from influstat.minimise.remaining import remaining_step
-from influstat.risks.chart import chart_of
 from influstat.risks.linear import as_linear
 
 NOTICED = 0.1  # standard errors between a library's coefficients and the minimum that deserve a word
@@ -126,12 +124,7 @@ def polished(
 ) -> Fit:
     """Return the minimum that Newton's method finds from theta, checked; say how far it was if it was far."""
     try:
-        chart = chart_of(risk, theta, rough=True)
-        if chart is None or chart.coordinates.full:
-            fit = Fit.minimise(risk, start=theta, reader=reader)
-        else:  # columns depend on each other: what the rows determine is finished, the rest left as it was
-            moved = chart.lift(minimise(chart.risk, start=chart.start).theta)
-            fit = Fit(risk, theta + moved, tolerance=np.inf, reader=reader)
+        fit = Fit.minimise(risk, start=theta, reader=reader)
     except (NotConverged, IndefiniteHessian) as error:  # whose remedies are those of ist.Fit.minimise
         explain_separation(risk, theta)
         raise type(error)(

@@ -15,8 +15,10 @@ from influstat.checks.sample import draw_sample
 from influstat.errors import InvalidType
 from influstat.input.parts import missing_parts
 from influstat.input.settings import flag
-from influstat.input.validation import real_number, whole_number
+from influstat.input.validation import real_number, vector, whole_number
 from influstat.losses.base import Loss
+from influstat.losses.bend import with_width
+from influstat.losses.numerical import NumericalLoss
 
 LOSS_LAWS = tuple(LAWS)
 CONSEQUENCES = {  # laws that fail with too few digits, or with a kink, and what each is judged by besides
@@ -33,7 +35,7 @@ def check_loss(
     loss: Any,
     *,
     y: Any = None,
-    width: float = 1.0,
+    width: float | None = None,
     convex: bool = True,
     seed: int = 0,
     laws: Sequence[str] | None = None,
@@ -47,8 +49,9 @@ def check_loss(
     y : array_like, optional
         Targets to check it with; left out, the first of real numbers, counts, 0/1 and -1/+1 that its
         `check_targets` accepts.
-    width : float
-        A change of eta over which the loss bends (t of a smoothed hinge). Orders of magnitude will do.
+    width : float, optional
+        A change of eta over which the loss bends (t of a smoothed hinge). Orders of magnitude will do. Left
+        out, that of a `NumericalLoss`, which y tells where it has none of its own; else 1.
     convex : bool
         Whether the loss must be convex and bounded below, as a unique minimum needs.
     seed : int
@@ -92,7 +95,10 @@ def check_loss(
             f"is a class, {loss!r}" if isinstance(loss, type) else f"has no {', '.join(missing)}",
             "See help(ist.Loss).",
         )
-    width, seed = real_number("width", width, above=0.0), whole_number("seed", seed, at_least=0)
+    seed = whole_number("seed", seed, at_least=0)
+    loss = loss if y is None else with_width(loss, vector("y", y))
+    own = loss.width if isinstance(loss, NumericalLoss) else None
+    width = real_number("width", (own or 1.0) if width is None else width, above=0.0)
     with np.errstate(over="ignore"):  # a width near the largest number
         sample = draw_sample(loss, y, width, seed)
     every: dict[str, Callable[[], Finding]] = {name: partial(law, loss, sample) for name, law in LAWS.items()}

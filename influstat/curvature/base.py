@@ -14,7 +14,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.coordinates import Coordinates
 from influstat.algebra.whitened import WhitenedInverse
-from influstat.errors import SingularHessian, Unsupported
+from influstat.errors import IndefiniteHessian, SingularHessian, Unsupported
 from influstat.input.validation import FloatArray, real_number
 
 SMALL = 64  # up to this p the eigenvalues of the assembled matrix cost less than Lanczos steps
@@ -66,6 +66,8 @@ class Hessian(LinearOperator):
     ----------
     names : tuple of str, or None
         What error messages call the coefficients; their positions where it is None.
+    flat : callable or None
+        Coordinates without the directions that the risk does not feel, where it has a way to tell them.
     symmetric : bool
         Whether symmetry follows from how products are made, so that it need not be tried.
     offers_diagonal : bool
@@ -82,6 +84,7 @@ class Hessian(LinearOperator):
     """
 
     names: tuple[str, ...] | None = None
+    flat: Callable[[], Coordinates | None] | None = None
     symmetric = False
     offers_diagonal = True
 
@@ -112,7 +115,9 @@ class Hessian(LinearOperator):
         """Return H^-1 by a factorisation, or raise SingularHessian or IndefiniteHessian with the reason."""
         try:
             return self.cholesky()
-        except SingularHessian:
+        except (SingularHessian, IndefiniteHessian) as error:
+            if isinstance(error, IndefiniteHessian) and self.flat is None:
+                raise
             found = self.coordinates()
             if found is None:
                 raise
@@ -121,7 +126,7 @@ class Hessian(LinearOperator):
 
     def coordinates(self) -> Coordinates | None:
         """Return coordinates without the directions that columns leave undetermined; None where not known."""
-        return None
+        return None if self.flat is None else self.flat()
 
     def diagonal(self) -> FloatArray:
         """Return the diagonal of H, shape (p,)."""

@@ -23,6 +23,9 @@ ROW_STEP = 1e-3  # of a coefficient's width, for differences of gradients
 LARGEST_ROW_HESSIANS = 2**27  # entries: 1 GiB
 AGREEMENT = 1e-4  # steps whose Hessians differ by more than this share of it found no second derivative
 
+# An imaginary part is a slope times STEP; this large it is pi: of a logarithm beyond its domain.
+BRANCH = 1e-8
+
 
 class BlackBoxCurvature(Hessian):
     """H = sum_i share_i (Hessian of l_i) + ridge at one theta, mean scale; share = weights / W.
@@ -165,12 +168,13 @@ class BlackBoxCurvature(Hessian):
         """Return sum_i share_i grad l_i by formula or by complex steps, which differences can bear."""
         if self.rows.has_jacobian:
             return np.asarray(self.share @ self.rows.jacobian(theta).value)
-        result = np.empty(len(theta))
+        result, counted = np.empty(len(theta)), self.share > 0
         for j, width in enumerate(self.rows.widths):
             direction = np.zeros(len(theta))
             direction[j] = width
-            moved = self.rows.call(theta + 1j * STEP * direction).imag
-            result[j] = self.share @ moved / (STEP * width)
+            moved = self.rows.call(theta + 1j * STEP * direction).imag[counted]
+            outside = bool((np.abs(moved) > BRANCH).any())
+            result[j] = np.nan if outside else self.share[counted] @ moved / (STEP * width)
         return result
 
     def _by_second_differences(self) -> FloatArray:

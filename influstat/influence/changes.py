@@ -10,11 +10,15 @@ import numpy as np
 
 from influstat.errors import InvalidArgument
 from influstat.influence.user_columns import UserColumns
+from influstat.input.design import Design
 from influstat.input.printing import nearest_first, short
 from influstat.input.settings import texts
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import require_linear
+
+SAME = 1e-8  # relative: moves of the design that are the same in every row, up to differences
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +29,11 @@ class Change:
     ----------
     label : str
         What it is called.
-    direction : ndarray, shape (n, p)
+    direction : ndarray, shape (n, q)
         How each row of the design moves per unit of the column.
     values : ndarray, shape (n,)
         The column, for relative changes.
-    ends : tuple of two ndarrays of shape (n, p), or None
+    ends : tuple of two ndarrays of shape (n, q), or None
         The rows after and before a discrete change.
     """
 
@@ -65,7 +69,7 @@ def changes_of(
         names = texts("columns", [columns] if isinstance(columns, str) else columns)
     if not names:
         raise InvalidArgument("columns", "name a column that varies", "names none", "Add a column.")
-    known = (*(() if user is None else user.names), *fit.names)
+    known = (*(() if user is None else user.names), *design_of(fit).names)
     for argument, wanted in (("columns", names), ("discrete", steps)):
         for name in wanted:
             if name not in known:
@@ -86,12 +90,11 @@ def changes_of(
 
 def _unknown(argument: str, name: str, fit: Minimum, user: UserColumns | None) -> InvalidArgument:
     """Return the error for a name that neither the user's table nor the coefficients have."""
-    need = (
-        "name coefficients of the fit"
-        if user is None
-        else "name columns of the table that the model was given"
-    )
-    names = fit.names if user is None else user.names
+    names, need = design_of(fit).names, "name coefficients of the fit"
+    if user is not None:
+        names, need = user.names, "name columns of the table that the model was given"
+    elif class_predictors_of(fit.risk) is not None:
+        need = "name columns of the design, which every class has"
     was = f"holds {short(name)}; there are {nearest_first(name, names)}"
     return InvalidArgument(argument, need, was, "Pass some of these names.")
 
@@ -112,9 +115,10 @@ def _everything(
 ) -> list[str]:
     """Return the names of all columns that vary, in the order of the design."""
     names: list[str] = []
+    own_names = design_of(fit).names
     for j in chosen_columns(fit, None):
         moving = [name for name, slope in slopes.items() if slope[:, j].any()]
-        names += [name for name in (moving or [fit.names[j]]) if name not in names]
+        names += [name for name in (moving or [own_names[j]]) if name not in names]
     own = () if user is None else user.names
     return names + [name for name in steps if name in own and name not in names]
 
@@ -170,7 +174,7 @@ def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:
         A name does not exist or is not unique.
     """
     if columns is None:
-        rows = require_linear(fit.risk, "all columns").design
+        rows = design_of(fit)
         first = rows.rows(slice(0, 1))
         varies = np.zeros(rows.shape[1], dtype=np.bool_)
         for _, block in rows.blocks():
@@ -178,14 +182,45 @@ def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:
             varies |= (dense != first).any(axis=0)
         return np.flatnonzero(varies)
     names = texts("columns", [columns] if isinstance(columns, str) else columns)
+    own = design_of(fit).names
     for name in names:
-        if name not in fit.names:
+        if name not in own:
             raise _unknown("columns", name, fit, None)
-        if fit.names.count(name) > 1:
+        if own.count(name) > 1:
             raise InvalidArgument(
                 "columns",
                 "name coefficients of the fit, each of them unique",
-                f"holds {short(name)}, which {fit.names.count(name)} of them have",
+                f"holds {short(name)}, which {own.count(name)} of them have",
                 "Rename the columns of X, and fit again.",
             )
-    return np.array([fit.names.index(name) for name in names], dtype=np.intp)
+    return np.array([own.index(name) for name in names], dtype=np.intp)
+
+
+def design_of(fit: Minimum) -> Design:
+    """Return the design whose columns have coefficients: one each, or one for every class."""
+    classes = class_predictors_of(fit.risk)
+    return require_linear(fit.risk, "columns").design if classes is None else classes.design
+
+
+def one_direction(change: Change) -> FloatArray:
+    """Return the move of the design that a change makes in every row, or raise where rows differ."""
+    moves = change.direction if change.ends is None else change.ends[0] - change.ends[1]
+    if np.max(np.abs(moves - moves[0])) > SAME * np.max(np.abs(moves)):
+        raise InvalidArgument(
+            "columns",
+            "move the log odds by the same in every row",
+            f"holds {change.label!r}, whose effect depends on where a row is (a power, or an interaction)",
+            "Use ist.average_marginal_effect, or ist.contrast of the coefficients at the values of interest.",
+        )
+    return np.asarray(moves[0])
+
+
+def require_unrelative(changes: list[Change], elasticity: str | None) -> None:
+    """Raise where a relative change of a column is asked for that moves from one value to another."""
+    if elasticity in ("eyex", "dyex") and any(change.ends is not None for change in changes):
+        raise InvalidArgument(
+            "elasticity",
+            'be "eydx" or left out for discrete changes, which have no relative size',
+            f"is {elasticity!r}",
+            "Take those columns out of columns= and discrete=.",
+        )

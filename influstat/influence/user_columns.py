@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
+from influstat.input.tables import as_pandas
 from influstat.input.validation import FloatArray
 from influstat.input.warning import unsaid
 from influstat.minimise.minimum import Minimum
+from influstat.risks.class_predictors import class_predictors_of
 
 STEP = (
     float(np.finfo(np.float64).eps) ** 0.2
@@ -155,6 +157,9 @@ class UserColumns:
             return self._read(self._moved(name, values))
 
     def _read(self, table: Any) -> FloatArray:
+        classes = class_predictors_of(self.fit.risk)
+        if classes is not None and self.fit.reader is not None:
+            return classes.design.like(self.fit.reader.columns(table), argument="X").rows(slice(None))
         gradients, _ = self.fit.prediction_gradients(table)
         return np.asarray(gradients.T, dtype=np.float64)
 
@@ -184,7 +189,7 @@ def user_columns(fit: Minimum, X: Any = None) -> UserColumns | None:
     training = getattr(fit.reader, "training", None)
     if training is None:
         return None
-    table = training if X is None else X
+    table = as_pandas("X", training if X is None else X)
     if not hasattr(table, "iloc"):
         table = np.asarray(table)
     named = getattr(table, "columns", None)

@@ -76,7 +76,9 @@ def _read(argument: str, value: Any) -> Any:
             argument,
             "be a table or series that is held in memory",
             f"is a {_kind(value)}",
-            "Convert it to pandas, polars, a pyarrow table or NumPy first.",
+            "Call its collect() first."
+            if is_lazy(value)
+            else "Convert it to pandas, polars, a pyarrow table or NumPy first.",
         ) from error
 
 

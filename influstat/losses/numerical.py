@@ -37,8 +37,9 @@ class NumericalLoss:
         np.exp, np.log, np.sqrt, np.where on eta.real; not np.abs, np.logaddexp or scipy's expit), the
         derivatives are almost as exact as formulas; whether it does is found out, and tested against
         differences, at every call.
-    width : float
-        A change of eta over which the loss bends; the first step. Orders of magnitude will do.
+    width : float, optional
+        A change of eta over which the loss bends; the first step. Orders of magnitude will do. Left out,
+        `LinearRisk` finds it from the loss at its targets; it is 1 where there are none.
     targets : callable, optional
         Says for y (float64, shape (n,)) whether the loss has a meaning for it: True or False, for all
         or one per row; or raises an error of its own.
@@ -76,7 +77,7 @@ class NumericalLoss:
     differenced: ClassVar[bool] = True  # errors of derivatives are estimates
 
     function: Callable[[Any, Any], Any]
-    width: float = field(default=1.0, kw_only=True)
+    width: float | None = field(default=None, kw_only=True)
     targets: Callable[[FloatArray], Any] | None = field(default=None, kw_only=True)
     mean_function: Callable[[FloatArray], Any] | None = field(default=None, kw_only=True)
     self_concordance: float = field(default=float("inf"), kw_only=True)
@@ -87,7 +88,8 @@ class NumericalLoss:
             value = getattr(self, name)
             if not (callable(value) or (value is None and name != "function")):
                 raise InvalidType(name, "be a function", f"is {short(value)}", "Pass a callable.")
-        object.__setattr__(self, "width", real_number("width", self.width, above=0.0))
+        if self.width is not None:
+            object.__setattr__(self, "width", real_number("width", self.width, above=0.0))
         c = real_number("self_concordance", self.self_concordance, at_least=0.0, or_inf=True)
         if c < inf:
             object.__setattr__(self, "self_concordance", c)
@@ -177,9 +179,13 @@ class NumericalLoss:
         flat = np.ravel(eta)
         self.mean(flat)
         found = derivatives.ridders(
-            lambda r, rows: self.mean(flat[rows] + r), 1, n=flat.size, width=self.width, size=np.abs(flat)
+            lambda r, rows: self.mean(flat[rows] + r), 1, n=flat.size, width=self._width, size=np.abs(flat)
         )
         return found.value.reshape(np.shape(eta))
+
+    @property
+    def _width(self) -> float:
+        return 1.0 if self.width is None else float(self.width)
 
     # -- calls of the function, watched -----------------------------------------------------------------
 
@@ -189,7 +195,7 @@ class NumericalLoss:
         def displaced(r: Any, rows: Any) -> NDArray[Any]:
             return self._call(y[rows], eta[rows] + r)
 
-        return displaced, {"n": y.size, "width": self.width, "size": np.abs(eta)}
+        return displaced, {"n": y.size, "width": self._width, "size": np.abs(eta)}
 
     def _derivative(self, order: int, y: FloatArray, eta: FloatArray) -> FloatArray:
         found = self.derivative(order, y, eta)
@@ -198,29 +204,32 @@ class NumericalLoss:
         need = "be finite around every row" if order == 1 else "be twice differentiable in eta"
         _refuse(~np.isfinite(value), targets, predictors, need, f"has no {ORDERS[order - 1]} derivative")
         if order == 2:
+            noise = np.flatnonzero(np.abs(value) <= error)  # of a straight loss: its sign means nothing
+            size = self._size_around(targets[noise], predictors[noise]) if noise.size else 0.0
+            value[noise[np.abs(value[noise]) <= 1e-9 * size / self._width**2]] = 0.0
             # Two digits of a second derivative will do; where it is nearly 0, a millionth of the loss itself.
             suspect = error > 0.01 * np.abs(value)
             if suspect.any():
                 size = self._size_around(targets[suspect], predictors[suspect])
                 size = np.maximum(size, self._size_at_zero(targets[suspect]))
-                suspect[suspect] = error[suspect] > 1e-6 * size / self.width**2
+                suspect[suspect] = error[suspect] > 1e-6 * size / self._width**2
             remedy = self._rewrite(targets)
             what = "has a second derivative that steps do not agree on"
             _refuse(suspect, targets, predictors, need, what, remedy)
             displaced, _ = self._displaced(targets, predictors)
             typical = self._size_at_zero(targets)
             for name, lower in (("first", 1), ("second", 2)):
-                jump = derivatives.jumps(displaced, lower, n=targets.size, width=self.width, typical=typical)
+                jump = derivatives.jumps(displaced, lower, n=targets.size, width=self._width, typical=typical)
                 _refuse(jump, targets, predictors, need, f"has a {name} derivative that jumps", remedy)
-        return found.value
+        return value.reshape(found.value.shape)
 
     def _rewrite(self, y: FloatArray) -> str:
         """Return the remedy, with another `width` first where the targets are of another size."""
-        size = float(np.std(y) if len(y) > 1 else np.abs(y).max()) or self.width
-        if 0.03 < size / self.width < 30.0:
+        size = float(np.std(y) if len(y) > 1 else np.abs(y).max()) or self._width
+        if 0.03 < size / self._width < 30.0:
             return REWRITE
         return (
-            f"The targets spread over {size:.1g}, and width is {self.width:g}: pass width={size:.1g} if the "
+            f"The targets spread over {size:.1g}, and width is {self._width:g}: pass width={size:.1g} if the "
             f"loss bends over changes of eta of that size. {REWRITE}"
         )
 
@@ -232,7 +241,7 @@ class NumericalLoss:
 
     def _size_around(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return the largest size of the loss within a width of eta, as far as it is finite there."""
-        steps = (-self.width, 0.0, self.width)
+        steps = (-self._width, 0.0, self._width)
         with np.errstate(all="ignore"):
             sizes = np.array([np.abs(self._call(y, eta + step)) for step in steps])
         return np.asarray(np.max(np.where(np.isfinite(sizes), sizes, 0.0), axis=0))

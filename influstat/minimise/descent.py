@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from influstat.algebra.cholesky import CholeskyInverse
-from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
+from influstat.errors import IndefiniteHessian, InvalidArgument, NotConverged, SingularHessian
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
 from influstat.risks.contract import Risk
@@ -129,9 +129,9 @@ class Descent:
         for tried in range(lengths):
             theta = self.theta + length * direction
             with np.errstate(over="ignore", invalid="ignore"):  # too far: half as far next
-                value = self.risk.value(theta)
+                value = self._tried(theta)
             lower = bool(value <= self.value + 1e-4 * length * slope + noise)
-            if lower or self.measure < NEAR:
+            if lower or (self.measure < NEAR and value < np.inf):
                 gradient = self.risk.gradient(theta)
                 gone = (np.abs(theta) <= GONE * np.abs(self.theta)) & (
                     np.abs(gradient) <= GONE * np.abs(self.gradient)
@@ -153,6 +153,13 @@ class Descent:
                     return True
             length *= 0.5 if tried < 20 else 0.1
         return False
+
+    def _tried(self, theta: FloatArray) -> float:
+        """Return R(theta), inf where a caller's own loss has no value: less far next, within its domain."""
+        try:
+            return self.risk.value(theta)
+        except InvalidArgument:
+            return np.inf
 
     def _direction(self) -> FloatArray:
         linear = as_linear(self.risk)
@@ -206,8 +213,8 @@ class Descent:
                 return CholeskyInverse(matrix, self.risk.names)
             except (SingularHessian, IndefiniteHessian):
                 continue
-        self.existence.explain(self.theta)
-        return CholeskyInverse(curvature.to_dense(), self.risk.names)  # raises what is wrong with it
+        self._require_definite()  # raises what is wrong with it
+        raise AssertionError("what cannot be damped is not definite")
 
     def _require_definite(self) -> None:
         """Raise unless H at theta is positive definite."""
@@ -220,6 +227,7 @@ class Descent:
         except SingularHessian as error:
             self.existence.explain(self.theta)
             self._explain_start(error)
+            self._explain_flat(error)
             raise
         except IndefiniteHessian as error:
             self._explain_start(error)
@@ -232,6 +240,22 @@ class Descent:
                 "The gradient is 0 where the search starts, and the Hessian is not positive definite there: "
                 "this is a saddle or flat, not a minimum. Pass start=, a theta elsewhere, such as small "
                 f"random numbers. ({error.args[0].split(': ')[0]}.)"
+            ) from error
+
+    def _explain_flat(self, error: SingularHessian) -> None:
+        """Raise with the remedy where no row's loss bends at all, whatever the columns are."""
+        linear = as_linear(self.risk)
+        p = len(self.theta)
+        if linear is None or self.existence.hopeless or linear.penalty.flat(p).shape[1] < p:
+            return
+        second = linear.loss.second(linear.y, linear.linear_predictor(self.theta))
+        if not second[linear.weights > 0].any():
+            raise SingularHessian(
+                "The Hessian is singular: no row's loss has any curvature where the search stands, so that "
+                "no coefficient is determined there. The rows are beyond the reach of a loss that levels "
+                "off, or the loss is straight (as |y - eta|). Pass start=, a theta near the minimum that you "
+                "mean, e.g. that of ist.SquaredError(), or take a loss that bends (ist.PseudoHuberLoss; a "
+                "larger t)."
             ) from error
 
     def _condition(self) -> float:

@@ -188,7 +188,7 @@ class LinearExistence(Existence):
         if not self._flat.size or not self._convex:
             return None
         grows_up, grows_down = self._growth
-        if (grows_up & grows_down).any():
+        if (grows_up == grows_down).any():  # up both ways; or neither: it levels off, and is not convex
             return None
         along = self._flat.T @ theta
         return np.asarray(self._flat @ along) if _all_fall(self._columns @ along, grows_down) else None
@@ -234,7 +234,7 @@ def existence_of(risk: Risk) -> Existence:
 def falls_for_ever(risk: LinearRisk, direction: FloatArray) -> bool:
     """Tell whether every weighted row's loss falls for ever along a direction (p,)."""
     grows_up, grows_down = _growth(risk)
-    if (grows_up & grows_down).any():
+    if (grows_up == grows_down).any():
         return False
     return _all_fall(risk.design.dot(direction)[risk.weights > 0], grows_down)
 

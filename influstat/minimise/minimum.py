@@ -25,7 +25,7 @@ from influstat.input.validation import (
     whole_number,
 )
 from influstat.minimise.descent import stationarity
-from influstat.minimise.newton import minimise
+from influstat.minimise.newton import minimiser_next_to
 from influstat.minimise.remaining import remaining_step
 from influstat.minimise.stated import Stated
 from influstat.risks.chart import AnyChart, chart_of
@@ -94,7 +94,9 @@ class Minimum:
         risk : Risk
             What to minimise.
         start : array_like, shape (p,), optional
-            Where to start; zeros when left out.
+            Where to start; zeros when left out. Where columns depend on each other, so that there are
+            many minimisers, the one that `start` leads to is taken, what the rows do not determine as it is
+            there, and they are refused without a start.
         max_iterations : int
             Most Newton steps.
         reader : Reader, optional
@@ -119,7 +121,7 @@ class Minimum:
         _require_risk(risk)
         start = None if start is None else _coefficients("start", start, risk)
         most = whole_number("max_iterations", max_iterations, at_least=1)
-        return cls(risk, minimise(risk, start=start, max_iterations=most).theta, tolerance=inf, reader=reader)
+        return cls(risk, minimiser_next_to(risk, start, most), tolerance=inf, reader=reader)
 
     def __repr__(self) -> str:
         """Say what was fitted to how much, what leaves with a row and what a test loss holds."""

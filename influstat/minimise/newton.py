@@ -18,6 +18,7 @@ from influstat.minimise.existence import existence_of
 from influstat.minimise.remaining import remaining_step
 from influstat.minimise.undetermined import require_determined
 from influstat.risks.chart import chart_of
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 
@@ -38,6 +39,36 @@ def minimise(
     found = _in_coordinates(risk, found, max_iterations, tolerance)
     require_determined(risk, found.theta)
     return found
+
+
+def minimiser_next_to(risk: Risk, start: FloatArray | None, max_iterations: int) -> FloatArray:
+    """Return the minimiser that a start leads to: of many, that with the rest as it is there.
+
+    Returns
+    -------
+    ndarray, shape (p,)
+
+    Raises
+    ------
+    SingularHessian
+        There are many minimisers, since columns depend on each other, and no start chooses one.
+    """
+    try:
+        return minimise(risk, start=start, max_iterations=max_iterations).theta
+    except SingularHessian as error:
+        classes = class_predictors_of(risk)
+        at = np.zeros(risk.shape[1]) if start is None else start
+        at = at if classes is None else classes.levelled(at)
+        chart = chart_of(risk, at)
+        if chart is None or chart.coordinates.full:
+            raise
+        if start is None:
+            raise SingularHessian(
+                f"{error} Or take one of the minimisers: ist.Fit.minimise(risk, start=theta) finishes what "
+                "the rows determine, and answers for that."
+            ) from error
+        found = minimise(chart.risk, start=chart.start, max_iterations=max_iterations)
+        return np.asarray(at + chart.lift(found.theta))
 
 
 def _in_coefficients(risk: Risk, start: FloatArray | None, max_iterations: int, tolerance: float) -> Found:

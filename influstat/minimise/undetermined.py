@@ -9,6 +9,7 @@ import numpy as np
 
 from influstat.errors import SingularHessian
 from influstat.input.validation import FloatArray
+from influstat.minimise.existence import existence_of
 from influstat.risks.chart import regular
 from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
@@ -43,6 +44,7 @@ def require_determined(risk: Risk, theta: FloatArray) -> None:
     farthest = float(np.max(moved[inner.weights > 0], initial=0.0))
     if linear.loss.self_concordance * farthest <= TOO_FAR:
         return
+    existence_of(risk).explain(theta)
     raise SingularHessian(
         "The Hessian is singular in float64: where the loss is straight for all rows, their curvature is "
         f"lost in the rounding of their slopes, which alone moves predictions by {farthest:.1g}. "

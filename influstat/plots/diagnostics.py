@@ -21,7 +21,7 @@ def influence_bubble(
     cooks_distance: Any,
     *,
     row_labels: Any = None,
-    names: int = 3,
+    names: int = 2,
     coefficients: float | None = None,
     residual_name: str = "studentised residual",
     limit: float | None = None,
@@ -36,7 +36,8 @@ def influence_bubble(
     leverage, residual, cooks_distance : array_like, shape (n,)
         Of each row, for instance from statsmodels' ``get_influence``.
     names : int
-        How many rows of largest Cook's distance are coloured and, where there is room, named.
+        How many rows are coloured and, where there is room, named: so many of largest Cook's distance, of
+        largest residual and of largest leverage, as car's ``influencePlot``.
     coefficients : float, optional
         p, or the effective number; draws the usual line at twice the mean leverage, 2 p / n. Rows of
         leverage 0 (those without weight) do not count among the n.
@@ -81,7 +82,8 @@ def influence_bubble(
     n, labels = max(int((h != 0.0).sum()), 1), base.labels_of(row_labels, len(h))
     kept = base.drawn(labels, leverage=h, residual=r, cooks_distance=d)
     h, r, d, labels = h[kept], r[kept], d[kept], labels[kept]
-    chosen = points.largest(d, names)
+    of_each = [points.largest(size, names) for size in (d, np.abs(r), h)]
+    chosen = np.array(list(dict.fromkeys(np.concatenate(of_each).tolist())), dtype=np.intp)
     ax = base.one_axes(ax, size=size)
     area = 10.0 + 500.0 * d / (d.max() or 1.0)
     colours = np.full(len(h), base.BLUE, dtype=object)

@@ -9,17 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.coordinates import Coordinates
-from influstat.errors import InflustatError, NoMinimiser
+from influstat.errors import InflustatError, NoMinimiser, SingularHessian
 from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
 from influstat.minimise.newton import minimise
-from influstat.risks.chart import Chart
+from influstat.risks.chart import AnyChart, Chart, chart_of
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk, left_over
-from influstat.risks.linear import LinearRisk, as_linear
+from influstat.risks.linear import as_linear
+from influstat.risks.protocol import Protocol
 
 FLIGHTS = 20  # directions in which a risk may fall for ever, one after the other
+LENGTHS = 2.0 ** np.arange(24)  # of such a flight, until losses are 0 or what they were
+VANISHED, SAME = 1e-10, 1e-6  # directions are right to ten digits
 MOVED = 1e-7  # of the largest movement along such a direction: rows that move less stay where they are
 
 
@@ -83,43 +86,72 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
     PartialRefit or None
         theta has shape (p,).
     """
-    if as_linear(risk) is None:
-        return None
     try:
-        part = as_linear(left_over(risk, rows))
+        part: Risk | None = left_over(risk, rows)
         for _ in range(FLIGHTS):
-            found = None if part is None else part.curvature(theta).coordinates()
-            if part is None or found is None:
+            if part is None:
                 return None
-            chart = Chart(part, theta, found)
+            chart = _chart(part, theta)
+            if chart is None:  # every direction is felt at theta, and some are not felt far away
+                part = None if as_linear(part) is not None else _without_flight(part, theta)
+                continue
+            found = chart.coordinates
             try:
                 u = minimise(chart.risk, start=chart.start).theta if exact else _step(chart)
-            except NoMinimiser:
-                part = _without_flight(part, theta)
+            except (NoMinimiser, SingularHessian):  # so flat on its way that rounding alone moves it
+                part = _without_flight(chart.outer, theta)
                 continue
-            return PartialRefit(theta + found.lift(u), found, _reason(rows, risk.names, found.determined))
+            return PartialRefit(theta + chart.lift(u), found, _reason(rows, risk.names, found.determined))
     except InflustatError:
         pass
     return None
 
 
-def _step(chart: Chart) -> FloatArray:
-    """Return the Newton step from u = 0."""
+def _chart(part: Risk, theta: FloatArray) -> AnyChart | None:
+    """Return coordinates of what the rows left determine; None where that is all, or nothing is known."""
+    linear = as_linear(part)
+    if linear is None:
+        chart = chart_of(part, theta)
+        return None if chart is None or chart.coordinates.full else chart
+    found = linear.curvature(theta).coordinates()
+    return None if found is None else Chart(linear, theta, found)
+
+
+def _step(chart: AnyChart) -> FloatArray:
+    """Return u after a Newton step from its start."""
     inner = chart.risk
-    return -inner.curvature(chart.start).factored().solve(inner.gradient(chart.start))
+    moved = inner.curvature(chart.start).factored().solve(inner.gradient(chart.start))
+    return np.asarray(chart.start - moved)
 
 
-def _without_flight(risk: LinearRisk, theta: FloatArray) -> LinearRisk | None:
+def _without_flight(part: Risk, theta: FloatArray) -> Risk | None:
     """Return the risk of the rows that stay where they are while it falls for ever, its penalty as it is."""
-    direction = existence_of(risk).flight(theta)
+    direction = existence_of(part).flight(theta)
     if direction is None:
         return None
+    risk = as_linear(part)
+    if risk is None:
+        return _without_lost_rows(part, theta, direction)
     moved = np.abs(risk.design.dot(direction))
     stay = moved <= MOVED * np.max(moved[risk.weights > 0], initial=0.0)
     weights = np.where(stay, risk.weights, 0.0)
     if not weights.any():
         return None
     return risk.moved(replace(risk.rows, weights=weights), risk.penalty)
+
+
+def _without_lost_rows(part: Risk, theta: FloatArray, direction: FloatArray) -> Risk | None:
+    """Return the risk without rows whose losses vanish along the flight; None where others change at all."""
+    if Protocol.read("protocol", part.protocol).carried(part.total_weight) > 0.0:
+        return None  # the penalty would leave with the rows
+    counted, before = part.weights > 0, np.asarray(part.row_losses(theta))
+    for length in LENGTHS:
+        after = np.asarray(part.row_losses(theta + length * direction))
+        gone, stay = after < VANISHED, np.abs(after - before) <= SAME * (1.0 + np.abs(before))
+        if (gone | stay)[counted].all():
+            weights = np.where(stay, part.weights, 0.0)
+            return part.reweighted(weights) if weights.any() and (weights < part.weights).any() else None
+    return None
 
 
 def _reason(rows: Indices, names: tuple[str, ...], determined: NDArray[np.bool_]) -> str:

@@ -77,11 +77,17 @@ def announced(removal: Removal) -> Removal:
         doubt_once(
             removal.fit,
             f"{len(removal.fit.lost)} of {len(removal.fit.names)} coefficients are nan without any row too: "
-            f"{', '.join(removal.fit.lost[:5])} are not determined, since columns depend on each other. "
-            "Predictions and losses that the rows determine are right.",
+            f"{_lost(removal.fit)}. Predictions and losses that the rows determine are right.",
             removal.method,
         )
     return removal
+
+
+def _lost(fit: Minimum) -> str:
+    """Return which coefficients are not determined, and why."""
+    named = as_linear(fit.risk) is not None or class_predictors_of(fit.risk) is not None
+    why = "columns depend on each other" if named else "no row's loss changes along some direction of them"
+    return f"{', '.join(fit.lost[:5])} {'is' if len(fit.lost) == 1 else 'are'} not determined, since {why}"
 
 
 def prepare(fit: Minimum, groups: Groups, method: str) -> Method:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from influstat.input.validation import (
     whole_number,
 )
 from influstat.numerics.row_function import RowFunction
+from influstat.risks.flat import flat_coordinates
 from influstat.risks.penalties import L2, Penalty
 from influstat.risks.penalties.base import no_penalty
 from influstat.risks.protocol import Protocol
@@ -157,7 +159,7 @@ class BlackBoxRisk(SizedRepr):
 
     def curvature(self, theta: FloatArray) -> BlackBoxCurvature:
         """Return the Hessian H(theta) as an operator."""
-        return BlackBoxCurvature(
+        found = BlackBoxCurvature(
             self.rows,
             np.array(theta, dtype=np.float64),
             self.weights / self.total_weight,
@@ -166,6 +168,8 @@ class BlackBoxRisk(SizedRepr):
             hvp=self._hvp,
             weights=self.weights,
         )
+        found.flat = partial(flat_coordinates, self, theta)
+        return found
 
     # -- single rows ----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +17,12 @@ from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.coordinates import Coordinates
 from influstat.algebra.dependence import exactly_null, fractional_null
 from influstat.algebra.rounding import Blur, unit_rounding
-from influstat.curvature.base import Factored
+from influstat.curvature.base import Factored, Hessian
 from influstat.curvature.linear import LARGEST
 from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 from influstat.risks.class_chart import ClassChart
-from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2, Penalty
@@ -120,7 +120,7 @@ def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyC
     linear = as_linear(risk)
     try:
         if linear is None or active_l1(linear.penalty) is not None:  # an active set has its own columns
-            return _regular_classes(risk, theta)
+            return _regular_of_others(risk, theta)
         curvature = linear.curvature(theta)
         if rough and curvature.rough is not None:
             return None, curvature.rough
@@ -133,10 +133,10 @@ def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyC
         return None, None
 
 
-def _regular_classes(risk: Risk, theta: FloatArray) -> tuple[ClassChart | None, Factored]:
+def _regular_of_others(risk: Risk, theta: FloatArray) -> tuple[ClassChart | None, Factored]:
     """Return the same of a risk that is not linear."""
-    hessian = risk.curvature(theta)
-    if class_predictors_of(risk) is None:
+    hessian: Any = risk.curvature(theta)
+    if not isinstance(hessian, Hessian):  # a caller's own need only be dense
         return None, CholeskyInverse(hessian.to_dense(), risk.names)
     inverse = hessian.factored()
     if isinstance(inverse, CholeskyInverse):

@@ -1,4 +1,4 @@
-"""A risk of several classes whose columns depend on each other, as one of the columns that will do."""
+"""A risk that is not linear whose columns depend on each other, as one of the coefficients that will do."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from influstat.risks.class_predictors import ClassPredictors, class_predictors_o
 
 @dataclass(frozen=True, eq=False)
 class ClassChart:
-    """Coordinates u of a risk of several classes: the coefficients of columns that determine the others.
+    """Coordinates u of a risk that is not linear: the coefficients that determine the others.
 
     Attributes
     ----------
     outer : Risk
-        The risk in its own coefficients; it has `ClassPredictors`.
+        The risk in its own coefficients; where it has `ClassPredictors` theta is one block of coefficients
+        after the other, of the same columns, else one block in all.
     theta : ndarray, shape (p,)
         The minimum in those.
     coordinates : Coordinates
@@ -38,7 +39,8 @@ class ClassChart:
     @cached_property
     def _columns(self) -> tuple[NDArray[np.bool_], FloatArray]:
         """Which columns are kept, shape (q,), and the directions along which no predictor moves, (q, m)."""
-        q = self.outer.design.shape[1]
+        classes = class_predictors_of(self.outer)
+        q = len(self.theta) if classes is None else classes.design.shape[1]
         kept: NDArray[np.bool_] = np.asarray(self.coordinates.transform[:q].any(axis=1))
         return kept, self.coordinates.null[:q, : int(np.count_nonzero(~kept))]
 
@@ -72,7 +74,8 @@ class ClassChart:
 
     def blur(self) -> Blur:
         """Return how far rows are off: not at all where the dependence is proven, else without bound."""
-        outer, null = self.outer, fractional_null(self._columns[1])
+        outer = self.outer
+        null = None if class_predictors_of(outer) is None else fractional_null(self._columns[1])
         counted = outer.weights > 0
         blocks = (block[counted[rows]] for rows, block in outer.design.dense_blocks())
         return Blur() if null is not None and exactly_null(blocks, null) else Blur(relative=np.inf)
@@ -84,7 +87,7 @@ class WithoutColumns:
     Parameters
     ----------
     outer : Risk
-        R; it has `ClassPredictors`.
+        R.
     base : ndarray, shape (p,)
         Coefficients that move no predictor.
     chosen : ndarray of int, shape (r,)
@@ -96,7 +99,7 @@ class WithoutColumns:
         self.names = tuple(outer.names[j] for j in chosen)
         self.shape = (outer.shape[0], len(chosen))
         self.weights, self.total_weight, self.protocol = outer.weights, outer.total_weight, outer.protocol
-        self.row_labels = outer.row_labels
+        self.row_labels, self.convex = outer.row_labels, getattr(outer, "convex", True)
 
     def _theta(self, u: FloatArray) -> FloatArray:
         """Return base + T u, shape (p,) or (p, k)."""
@@ -105,15 +108,16 @@ class WithoutColumns:
         return theta
 
     @cached_property
-    def _classes(self) -> ClassPredictors:
+    def _classes(self) -> ClassPredictors | None:
         found = class_predictors_of(self.outer)
-        assert found is not None  # else there are no such coordinates
+        if found is None:
+            return None
         columns = self._chosen[self._chosen < found.design.shape[1]]
         design, strengths, gauge = found.design.only(columns), found.strengths, found.gauge
         return replace(found, design=design, strengths=strengths[columns], gauge=gauge[columns])
 
-    def class_predictors(self) -> ClassPredictors:
-        """Return the rows with one predictor for each class."""
+    def class_predictors(self) -> ClassPredictors | None:
+        """Return the rows with one predictor for each class; None where they have others."""
         return self._classes
 
     def value(self, theta: FloatArray) -> float:
@@ -174,5 +178,5 @@ class WithoutColumns:
 
     def contrasts(self) -> FloatArray | None:
         """Return how u moves each row's own predictor against every other, (m, r); None if not known."""
-        found = self.outer.contrasts()
+        found = getattr(self.outer, "contrasts", lambda: None)()
         return None if found is None else np.asarray(found[:, self._chosen])

@@ -83,6 +83,11 @@ class ClassPredictors:
         blocks = theta.reshape(-1, len(self.gauge), theta.shape[1])
         return np.tile(self.gauge[:, None] * blocks.sum(axis=0), (len(blocks), 1))
 
+    def levelled(self, theta: FloatArray) -> FloatArray:
+        """Return theta (p,) with coefficients that add up to 0 over the classes, where that fixes them."""
+        blocks = theta.reshape(-1, len(self.gauge))
+        return np.asarray((blocks - np.where(self.gauge > 0, blocks.mean(axis=0), 0.0)).ravel())
+
     def predictors(self, theta: FloatArray) -> FloatArray:
         """Return eta, shape (n, K), or (n, K, k) of theta (k, p)."""
         blocks = self.by_class(theta)

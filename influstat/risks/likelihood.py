@@ -8,6 +8,7 @@ softmax losses are in closed form.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from typing import Protocol as Interface
 
@@ -22,6 +23,7 @@ from influstat.input.printing import SizedRepr
 from influstat.input.validation import FloatArray, choice, vector
 from influstat.risks.class_predictors import ClassCurvature, ClassPredictors
 from influstat.risks.classes import ClassLosses
+from influstat.risks.flat import flat_coordinates
 from influstat.risks.protocol import Protocol
 from influstat.risks.rows import read_weights
 
@@ -170,7 +172,9 @@ class LikelihoodRisk(SizedRepr):
         """Return the Hessian H(theta) as an operator: in closed form for softmax losses."""
         share, classes = self.weights / self.total_weight, self.class_predictors()
         if classes is None:
-            return DenseCurvature(self._derivatives.weighted_hessian(theta, share), self.names)
+            found = DenseCurvature(self._derivatives.weighted_hessian(theta, share), self.names)
+            found.flat = partial(flat_coordinates, self, theta)
+            return found
         pi, _ = probabilities(classes.predictors(theta))
         return ClassCurvature(classes.data_hessian(pi, share), self.names, classes)
 

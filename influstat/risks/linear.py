@@ -15,6 +15,7 @@ from influstat.input.printing import SizedRepr
 from influstat.input.validation import FloatArray, choice, coefficients, vector
 from influstat.losses.alone import require_own_rows, where_known
 from influstat.losses.base import Loss, constant_second
+from influstat.losses.bend import with_width
 from influstat.risks.contract import Risk
 from influstat.risks.local import Local
 from influstat.risks.penalties import L2, Penalty
@@ -101,6 +102,7 @@ class LinearRisk(SizedRepr):
             row_labels=row_labels,
         )
         require_own_rows(loss, rows.y)
+        loss = with_width(loss, rows.y)
         placed = (L2() if penalty is None else penalty).placed(rows.names, intercept=rows.design.intercept)
         self._set(loss, rows, placed, read, of_tests)
 

@@ -15,6 +15,7 @@ from scipy.special import logsumexp, softmax
 
 from influstat.curvature.softmax import SoftmaxCurvature
 from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
+from influstat.input.labels import label_text
 from influstat.input.printing import SizedRepr
 from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, choice, coefficients
@@ -135,7 +136,7 @@ class SoftmaxRisk(SizedRepr):
         if self.unpenalised.any() and (rows == 0).any():
             gone = self.classes[int(np.argmin(rows))]
             raise NoMinimiser(
-                f"The risk has no finite minimiser: no row of class {gone!r} is left, so that its "
+                f"The risk has no finite minimiser: no row of class {label_text(gone)} is left, so that its "
                 "unpenalised intercept falls for ever. Keep a row of each class, or fit without an intercept."
             )
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from influstat.errors import InflustatError, InvalidArgument, Unsupported
-from influstat.influence.changes import Change, changes_of
+from influstat.influence.changes import Change, changes_of, one_direction, require_unrelative
 from influstat.influence.user_columns import user_columns
 from influstat.input.validation import FloatArray, choice, real_number, vector
 from influstat.minimise.minimum import Minimum, require_fit
@@ -22,7 +22,6 @@ from influstat.statistics.class_effects import class_effects, class_odds
 from influstat.statistics.functionals import Functional
 
 ELASTICITIES = ("eyex", "dyex", "eydx")
-SAME = 1e-8  # relative: moves of the design that are the same in every row, up to differences
 STEP = float(np.finfo(np.float64).eps) ** 0.2  # of a five-point difference in the linear predictor
 
 
@@ -41,7 +40,7 @@ def average_marginal_effect(
     ----------
     fit : Fit
         A fit with a linear predictor and a mean, or of several classes (softmax, MNLogit): the mean is then
-        each class's probability, and columns are those of the design, each a variable of its own.
+        each class's probability.
     columns : sequence of str, optional
         Columns of the table that the model was given, before a Pipeline's transformers or a formula: the
         effect is per unit of them, and ``age + I(age**2)`` is one variable, age. Also coefficients by name,
@@ -106,14 +105,8 @@ def average_marginal_effect(
         offset = fit.offset_of(X, offset)  # as in `predict`: by label, or from the table of a formula
         fixed = np.zeros(len(rows)) if offset is None else vector("offset", offset, len(rows))
     changes = changes_of(fit, user_columns(fit, X), rows, columns, discrete)
+    require_unrelative(changes, kind)
     relative = kind in ("eyex", "dyex")
-    if relative and any(change.ends is not None for change in changes):
-        raise InvalidArgument(
-            "elasticity",
-            'be "eydx" or left out for discrete changes, which have no relative size',
-            f"is {kind!r}",
-            "Take those columns out of columns=.",
-        )
     effects = _Effects(part.loss, rows, fixed, changes, kind in ("eyex", "eydx"), relative)
     weights = part.weights if training else np.ones(len(rows))
     evaluate = partial(_average, effects, None if training else weights)
@@ -241,7 +234,7 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
         )
     part = require_linear(fit.risk, "odds ratios")
     changes = changes_of(fit, user_columns(fit), part.design.rows(slice(None)), columns, ())
-    directions = step * np.column_stack([_one_direction(change) for change in changes])
+    directions = step * np.column_stack([one_direction(change) for change in changes])
     evaluate = partial(_odds, directions)
     value = evaluate(fit.theta, fit.risk.weights)
     names = tuple(change.label for change in changes)
@@ -262,19 +255,6 @@ def _odds(directions: FloatArray, theta: FloatArray, weights: FloatArray) -> Flo
 
 def _log_odds(ratio: float) -> float:
     return float(np.log(ratio)) if ratio > 0.0 else float("nan")
-
-
-def _one_direction(change: Change) -> FloatArray:
-    """Return the move of the design that a change makes in every row, or raise where rows differ."""
-    moves = change.direction if change.ends is None else change.ends[0] - change.ends[1]
-    if np.max(np.abs(moves - moves[0])) > SAME * np.max(np.abs(moves)):
-        raise InvalidArgument(
-            "columns",
-            "move the log odds by the same in every row",
-            f"holds {change.label!r}, whose effect depends on where a row is (a power, or an interaction)",
-            "Use ist.average_marginal_effect, or ist.contrast of the coefficients at the values of interest.",
-        )
-    return np.asarray(moves[0])
 
 
 def has_logistic_mean(fit: Minimum) -> bool:

@@ -51,6 +51,9 @@ class CoefficientReport(Ranked):
         The covariance, distribution and level behind standard errors, p values and limits.
     unflagged : str
         Why no rule of `Fit.flags` is about the lines, "" where there are such rules.
+    called : str
+        What the groups' labels are values of, such as the column that names the groups; "" where that is
+        not known, and for single rows.
 
     Examples
     --------
@@ -69,6 +72,7 @@ class CoefficientReport(Ranked):
     status: tuple[str, ...]
     made_by: Inference
     unflagged: str = ""
+    called: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers as a pandas DataFrame, one line per row or group.
@@ -136,7 +140,7 @@ class CoefficientReport(Ranked):
         Returns
         -------
         Axes
-            As `influstat.plots.coefficient_forest` draws it.
+            As `influstat.plots.coefficient_forest` draws it; lines of groups have `called` before the label.
 
         Raises
         ------
@@ -149,7 +153,7 @@ class CoefficientReport(Ranked):
         drawn: Axes = plots.coefficient_forest(
             self.whole["estimates"],
             self.values["estimates"],
-            row_labels=self._lines(),
+            row_labels=[f"{self.called} {line}".lstrip() for line in self._lines()],
             interval=(self.whole["lower"], self.whole["upper"]),
             intervals_without=np.column_stack([self.values["lower"], self.values["upper"]]),
             name=f"{as_drawn(self.coefficient)}, {100.0 * self.made_by.level:g} % intervals",

@@ -9,6 +9,7 @@ and Weisberg 1982, section 3.6), with S, phi and edf as in `influstat.statistics
 from __future__ import annotations
 
 from contextlib import suppress
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,18 @@ def coefficient_report(
         doubt(f"{len(bad)} of {len(chosen)} lines of the report hold a nan (`status` says why), {bad[0]}")
     marks |= _crossings(values, whole)
     words = _in_words(marks, len(chosen))
+    called = "" if everything.single else _called(groups, chosen.labels)
     return CoefficientReport(
-        fit.names[j], chosen, measures, values, whole, words, tuple(status), made_by, unflagged
+        fit.names[j], chosen, measures, values, whole, words, tuple(status), made_by, unflagged, called
     )
+
+
+def _called(groups: Any, labels: NDArray[Any]) -> str:
+    """Return the name of the groups' column; without one "group" before numbers, nothing before names."""
+    name = groups if isinstance(groups, str) else getattr(groups, "name", None)
+    if isinstance(name, str) and name:
+        return name
+    return "group" if all(isinstance(label, Number) for label in labels.tolist()) else ""
 
 
 def _largest(sizes: FloatArray) -> NDArray[np.intp]:

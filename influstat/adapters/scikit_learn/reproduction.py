@@ -184,7 +184,7 @@ def _of_criterion(source: Source, risk: Any) -> Iterator[Quantity]:
         return  # the fit is perfect
     square = float(residual @ residual)
     # Residuals are right to the rounding of their terms, which is all of them where the fit is perfect.
-    terms = design.absolute_dot(np.abs(coefficients)) + np.abs(source.y).ravel()
+    terms = design.absolute_dot(np.abs(coefficients)) + np.abs(np.asarray(source.y, dtype=np.float64)).ravel()
     slip = ROUNDING * float(np.linalg.norm(terms))
     ours = n * np.log(2.0 * np.pi * noise) + square / noise + factor * degrees
     theirs = said(lambda: np.min(estimator.criterion_))

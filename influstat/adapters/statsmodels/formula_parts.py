@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from influstat.errors import InvalidArgument
 from influstat.input.tables import as_pandas
 from influstat.input.validation import FloatArray
 
@@ -121,3 +123,15 @@ def said(error: BaseException) -> str:
     cause = error.__cause__ or error.__context__ or error
     lines = [line.strip() for line in str(cause).splitlines()]
     return next((line for line in lines if line.strip("^ ")), type(cause).__name__)
+
+
+def columns_as_table(X: Mapping[Any, Any]) -> Any:
+    """Return a dict of columns, or of single values, as a table, as statsmodels' predict takes it."""
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(X) if any(np.ndim(one) for one in X.values()) else pd.DataFrame([X])
+    except ValueError as error:
+        raise InvalidArgument(
+            "X", "be columns of one length, where it is a dict", f"is not: {error}", "Pass a DataFrame."
+        ) from error

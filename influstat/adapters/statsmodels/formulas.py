@@ -11,6 +11,7 @@ import numpy as np
 
 from influstat.adapters.statsmodels.batch_terms import batch_terms
 from influstat.adapters.statsmodels.formula_parts import (
+    columns_as_table,
     formula_of,
     lacking,
     right_side,
@@ -87,7 +88,7 @@ class FormulaReader:
 
     def _table(self, X: Any) -> Any:
         """Return X where it is a table of the formula's variables, None where it holds rows of the design."""
-        table = _from_columns(X) if isinstance(X, Mapping) else as_pandas("X", X)
+        table = columns_as_table(X) if isinstance(X, Mapping) else as_pandas("X", X)
         if not hasattr(table, "columns"):
             self._refuse_one_row(X)
             return None
@@ -224,8 +225,8 @@ class FormulaReader:
             raise InvalidArgument(
                 "y",
                 f"be what the left side of {formula_of(self.model)!r} gives for these rows",
-                "cannot be told: statsmodels does not keep that side where rows with missing values are "
-                "dropped, or the table was changed after the fit",
+                "cannot be told: statsmodels does not keep that side in a pickle, nor where rows with "
+                "missing values are dropped, or the table was changed after the fit",
                 "Fit again on a table without missing values, which is left as it is, or pass rows of the "
                 "design matrix with y as the model holds it.",
             )
@@ -306,18 +307,6 @@ class FormulaReader:
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows of the design matrix bring their labels along."""
-
-
-def _from_columns(X: Mapping[Any, Any]) -> Any:
-    """Return a dict of columns, or of single values, as a table, as statsmodels' predict takes it."""
-    import pandas as pd
-
-    try:
-        return pd.DataFrame(X) if any(np.ndim(one) for one in X.values()) else pd.DataFrame([X])
-    except ValueError as error:
-        raise InvalidArgument(
-            "X", "be columns of one length, where it is a dict", f"is not: {error}", "Pass a DataFrame."
-        ) from error
 
 
 def _same(given: Any, values: Any) -> bool:

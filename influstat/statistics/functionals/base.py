@@ -22,7 +22,7 @@ from influstat.input.progress import progress
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, whole_number
-from influstat.input.warning import unsaid
+from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.removal.entering import enters
 from influstat.removal.leave_out import announced, leave_one_out
@@ -98,7 +98,7 @@ class Functional(Ranked):
     quantity : str
         What they are, for headings.
     value : ndarray, shape (m,)
-        q at theta.
+        q at theta; nan where it hangs on coefficients that the rows do not determine.
     gradient : ndarray, shape (p, m)
         dq / dtheta.
     gradient_error : ndarray, shape (m,)
@@ -132,6 +132,20 @@ class Functional(Ranked):
     own_part: FloatArray | None = None
     lines: tuple[Line, ...] = ()
     on_logs: bool = False
+
+    def __post_init__(self) -> None:
+        """Leave nan where the value hangs on what the rows do not determine."""
+        chart = self.fit.chart
+        known = None if chart is None else chart.coordinates.estimable(self.gradient.T)
+        if known is None or known.all():
+            return
+        object.__setattr__(self, "value", np.where(known, self.value, np.nan))
+        lost = [label for label, one in zip(self.labels, known, strict=True) if not one]
+        doubt_once(
+            self.fit,
+            f"{len(lost)} of {len(known)} quantities are nan, {', '.join(lost[:5])}: {NOT_DETERMINED}.",
+            self.quantity,
+        )
 
     def influence(self) -> Scores:
         """Return the influence of each row: -a'H^-1 g_i, plus its own part in an average.

@@ -27,14 +27,15 @@ class RowPictures(Pictures):
     """Pictures of the measures of `Fit.diagnostics`."""
 
     def bubble(
-        self, *, names: int = 3, title: str | None = None, size: Any = None, ax: Axes | None = None
+        self, *, names: int = 2, title: str | None = None, size: Any = None, ax: Axes | None = None
     ) -> Axes:
         """Draw studentised residuals against leverage, the area of each circle Cook's distance.
 
         Parameters
         ----------
         names : int
-            How many rows of largest Cook's distance are coloured and, where there is room, named.
+            How many rows are coloured and, where there is room, named: so many of largest Cook's distance,
+            of largest residual and of largest leverage, as car's ``influencePlot``.
         title, size, ax
             As for all pictures: see `influstat.plots`.
 
