@@ -218,7 +218,25 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
         if str(getattr(results, "method", "")).upper() == "IRLS":
             ended *= unit  # that history is in units of the scale
         wide = room + SCALE * abs(deviance) if estimated else room
+        if abs(ended - deviance) > wide:
+            deviance = _deviance_then(results, linear, deviance)
         yield Quantity("deviance at which its iterations ended", ended, deviance, wide, kept=True)
+
+
+def _deviance_then(results: Any, linear: LinearRisk, deviance: float) -> float:
+    """Return the deviance at the last iterate, where columns depend on each other up to rounding.
+
+    There a last solution by another factorisation, which gives the coefficients, may be one of lower rank.
+
+    Returns
+    -------
+    float
+    """
+    last = np.asarray(results.fit_history.get("params", [np.nan])[-1], dtype=np.float64)
+    exog = np.asarray(results.model.exog)
+    if last.shape != linear.shape[1:] or min(_ranks(exog)) == exog.shape[1] or not has_deviance(linear.loss):
+        return deviance
+    return float(linear.weights @ unit_deviance(linear, linear.linear_predictor(last)))
 
 
 def _profiled_scale(model: Any, mean: FloatArray, scale: float) -> float:
