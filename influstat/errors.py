@@ -78,6 +78,21 @@ class Unsupported(InvalidArgument):
     """
 
 
+class OutsideDomain(InvalidArgument):
+    """A caller's own loss has no value at some coefficients; steps of a minimiser are shortened there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import influstat as ist
+    >>> with np.errstate(invalid="ignore"):
+    ...     ist.NumericalLoss(lambda y, eta: np.log(eta)).value(1.0, -1.0)
+    Traceback (most recent call last):
+    ...
+    influstat.errors.OutsideDomain: function must give a number, but it gives nan at y = 1, eta = -1. ...
+    """
+
+
 class NotStationary(InvalidArgument):
     """The coefficients do not minimise the risk: every influence would be wrong.
 

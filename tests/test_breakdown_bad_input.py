@@ -187,6 +187,7 @@ def test_a_coefficient_that_no_row_determines_is_refused(question):
 )
 @pytest.mark.filterwarnings("ignore:The model covariance is nan")
 @pytest.mark.filterwarnings("ignore:The HC1 covariance is nan")
+@pytest.mark.filterwarnings("ignore:1 of 1 quantities are nan, contrast")
 def test_every_answer_is_a_bracket_or_an_error_of_ours(fit, groups, budget):
     for name, ask in QUESTIONS.items():
         try:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.errors import InvalidArgument, InvalidType, OutsideDomain, Unsupported
 from influstat.input.printing import short
 from influstat.input.validation import FloatArray, choice, real_number, vector
 from influstat.numerics import derivatives
@@ -119,7 +119,7 @@ class NumericalLoss:
         """Return l(y, eta), as the function gives it."""
         targets, predictors, shape = _flat(y, eta)
         losses = self._call(targets, predictors)
-        _refuse(np.isnan(losses), targets, predictors, "give a number", "gives nan")
+        _refuse(np.isnan(losses), targets, predictors, "give a number", "gives nan", kind=OutsideDomain)
         return losses.reshape(shape)
 
     def first(self, y: FloatArray, eta: FloatArray) -> FloatArray:
@@ -328,10 +328,16 @@ def _called(value: Any) -> str:
 
 
 def _refuse(
-    bad: NDArray[np.bool_], y: FloatArray, eta: FloatArray, need: str, what: str, remedy: str = REWRITE
+    bad: NDArray[np.bool_],
+    y: FloatArray,
+    eta: FloatArray,
+    need: str,
+    what: str,
+    remedy: str = REWRITE,
+    kind: type[InvalidArgument] = InvalidArgument,
 ) -> None:
     """Raise for the first pair that is bad, naming it."""
     if bad.any():
         row = int(np.argmax(bad))
         where = f"{what} at y = {y[row]:.6g}, eta = {eta[row]:.17g}"
-        raise InvalidArgument("function", need, where, remedy)
+        raise kind("function", need, where, remedy)

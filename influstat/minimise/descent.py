@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from influstat.algebra.cholesky import CholeskyInverse
-from influstat.errors import IndefiniteHessian, InvalidArgument, NotConverged, SingularHessian
+from influstat.errors import IndefiniteHessian, NotConverged, OutsideDomain, SingularHessian
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
 from influstat.risks.contract import Risk
@@ -158,7 +158,7 @@ class Descent:
         """Return R(theta), inf where a caller's own loss has no value: less far next, within its domain."""
         try:
             return self.risk.value(theta)
-        except InvalidArgument:
+        except OutsideDomain:
             return np.inf
 
     def _direction(self) -> FloatArray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import InvalidArgument, InvalidType, OutsideDomain
 from influstat.input.printing import short
 from influstat.input.validation import FloatArray
 from influstat.numerics.derivatives import (
@@ -70,7 +70,7 @@ class RowFunction:
         result = self.call(theta)
         if np.isnan(result).any():
             row = int(np.argmax(np.isnan(result)))
-            raise InvalidArgument(
+            raise OutsideDomain(
                 self.name,
                 "return numbers",
                 f"gives nan at row {row}, theta = {theta!r}",
