@@ -37,6 +37,7 @@ def test_the_errors_about_arguments():
         "InvalidType",
         "Unsupported",
         "NotStationary",
+        "OutsideDomain",
     }
 
 
