@@ -286,3 +286,11 @@ def test_rounding_is_no_other_fit(seed, precision):
                 warnings.simplefilter("ignore")  # of the condition, and how far polishing moved it
                 rows = table.astype(precision)
                 ist.from_sklearn(copy.deepcopy(estimator).fit(rows, y), rows, y, polish=True)
+
+
+@pytest.mark.filterwarnings("ignore:With alpha=0:UserWarning", "ignore:Coordinate descent without:UserWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_lasso_without_a_penalty_is_least_squares():
+    lasso, plain = Lasso(alpha=0.0, **TIGHT).fit(X, Y), LinearRegression().fit(X, Y)
+    found, expected = (ist.from_sklearn(one, X, Y).leave_one_out().theta for one in (lasso, plain))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
