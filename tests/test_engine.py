@@ -355,8 +355,11 @@ def test_the_path_of_a_removal_leaves_out_its_own_rows(monkeypatch):
     monkeypatch.setattr(expanded, "KEPT_AT_ONCE", 150)  # two removals at a time
     fit, rows = small_expansion(60)
     groups = read_rows(None, np.arange(60))
-    theta = fit.theta[:, None] + draw(3, 2, 60)
+    theta = fit.theta[:, None] + fit.risk.design.rows(slice(None)).T  # each along its own row
     moved = np.abs(fit.risk.design.dot(theta - fit.theta[:, None]))
-    moved[groups.members, groups.owners] = moved[fit.risk.weights == 0] = 0.0
+    moved[fit.risk.weights == 0] = 0.0
+    own = moved.diagonal().copy()
+    moved[groups.members, groups.owners] = 0.0
+    assert (own > moved.max(axis=0)).any()
     found = rows.at(groups, rows.expansion.left(groups), theta, fourth=True)
     np.testing.assert_allclose(found.path, moved.max(axis=0), rtol=1e-9)
