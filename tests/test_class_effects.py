@@ -12,6 +12,7 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 
 import influstat as ist
 from influstat.minimise.newton import minimise
+from tests.scikit_learn_versions import SOFTMAX as SOFTMAX_SETTINGS
 
 RNG = np.random.default_rng(3)
 N = 120
@@ -127,7 +128,7 @@ TABLE = pd.DataFrame(
 TABLE["k"] = np.argmax(
     np.column_stack([0.0 * TABLE.age, TABLE.age / 20.0 - 2.0, TABLE.dose]) + RNG.gumbel(size=(N, 3)), 1
 )
-SETTINGS = {"C": 2.0, "solver": "newton-cholesky", "tol": 1e-12}
+SETTINGS = {"C": 2.0, **SOFTMAX_SETTINGS}
 OWN = {
     "scaled": ["age", "dose"],
     "powers and categories": ["age", "dose", "city"],

@@ -264,3 +264,15 @@ def link_of_share(link, share):
         middle = (low + high) / 2.0
         low, high = (middle, high) if link.mean(np.array([middle]))[0] < share else (low, middle)
     return np.array([low])
+
+
+@pytest.mark.parametrize(
+    "family", [families.Poisson(), families.Tweedie(1.5), families.Tweedie(1.3)], ids=str
+)
+@pytest.mark.parametrize("power", [0.5, -0.5])
+def test_losses_of_even_powers_mirror_their_derivatives(family, power):
+    """Where the mean is eta^2 or eta^-2 the loss is even in eta: odd derivatives change their sign."""
+    loss, eta, y = GLMLoss(family, PowerLink(power)), np.array([0.6, 1.7]), np.array([1.0, 2.0])
+    np.testing.assert_array_equal(loss.value(y, -eta), loss.value(y, eta))
+    for derivative, sign in ((loss.first, -1.0), (loss.second, 1.0), (loss.third, -1.0)):
+        np.testing.assert_allclose(derivative(y, -eta), sign * derivative(y, eta), rtol=1e-14)

@@ -187,6 +187,7 @@ BAD_DATA = {  # of every model alike
     "huge integers": ({"X": np.full((40, 3), 2**60)}, "X must hold integers that float64 keeps exactly"),
     "short y": ({"y": [1.0, 1.0]}, r"y must have one entry per row of X \(40\), but it has 2"),
     "y (n, 1)": ({"y": np.ones((40, 1))}, r"y must be one-dimensional, but it has shape \(40, 1\). .*ravel"),
+    "y number": ({"y": 1.0}, r"y must be one-dimensional, but it has shape \(\). Pass one number per row"),
     "y frame": ({"y": pd.DataFrame({"y": np.ones(40)})}, r"y must be one-dimensional, .*\(40, 1\)"),
     "y text": ({"y": ["a"] * 40}, "y must hold real numbers"),
     "y nan": ({"y": np.where(X[:, 0] > 1, np.nan, 1.0)}, "y must be finite|y must hold only the labels"),

@@ -9,6 +9,9 @@ from scipy.optimize import linprog
 
 import influstat as ist
 from influstat.errors import InvalidArgument, NoMinimiser, SingularHessian
+from influstat.losses import glm_families as families
+from influstat.losses.glm import GLMLoss
+from influstat.losses.glm_links import PowerLink
 from tests.budget import examples
 
 LINE = np.arange(-3.0, 4.0)[:, None]
@@ -192,3 +195,25 @@ def test_a_slope_that_is_nan_far_out_is_asked_nearer_by():
         for loss in (NotANumberFarOut(), ist.SignedLogisticLoss())
     )
     np.testing.assert_allclose(found, right, rtol=1e-9)
+
+
+INSIDE = {  # losses that are there for eta > 0 alone, or with a mean that is even in eta
+    "Gamma": GLMLoss(families.Gamma(), PowerLink(-1.0)),
+    "inverse Gaussian": GLMLoss(families.InverseGaussian(), PowerLink(-2.0)),
+    "Poisson": GLMLoss(families.Poisson(), PowerLink(1.0)),
+    "Tweedie": GLMLoss(families.Tweedie(1.5), PowerLink(-0.5)),
+    "a function": ist.NumericalLoss(lambda y, eta: y * eta - np.log(eta)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of the function's own logarithm
+@pytest.mark.parametrize("name", INSIDE)
+def test_leaving_the_domain_of_a_loss_is_no_way_to_fall_for_ever(name):
+    """Three dummies beside a constant: minima there are, and the means of the groups are theirs."""
+    groups = np.resize([0, 1, 2], 12)
+    X = np.column_stack([np.ones(12), np.eye(3)[groups]])
+    y = np.resize([0.5, 1.0, 2.0, 1.5, 0.25], 12)
+    fit = ist.Fit.minimise(ist.LinearRisk(INSIDE[name], X, y), start=np.array([1.0, 0.1, 0.1, 0.1]))
+    means = np.array([y[groups == k].mean() for k in range(3)])
+    power = {"inverse Gaussian": -2.0, "Poisson": 1.0, "Tweedie": -0.5}.get(name, -1.0)
+    np.testing.assert_allclose(X[:3] @ fit.theta, means**power, rtol=1e-8)

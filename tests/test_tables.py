@@ -65,6 +65,16 @@ def test_a_table_that_is_only_planned_is_refused_with_its_remedy():
         ist.Ridge().fit(table({"a": TABLE["a"]}).lazy(), TABLE["y"])
 
 
+def test_a_planned_table_is_refused_before_transformers_see_it():
+    table, _ = polars()
+    X = table({name: TABLE[name] for name in "ab"})
+    pipe = make_pipeline(StandardScaler(), Ridge()).fit(X, TABLE["y"])
+    fit = ist.from_sklearn(pipe, X, TABLE["y"])
+    for call in (fit.predict, lambda lazy: ist.from_sklearn(pipe, lazy, TABLE["y"])):
+        with pytest.raises(InvalidType, match=r"^X must be a table .* held in memory.*Call its collect\(\)"):
+            call(X.lazy())
+
+
 @pytest.mark.parametrize("library", [polars, pyarrow])
 def test_without_narwhals_the_refusal_says_how(library, monkeypatch):
     table, _ = library()

@@ -104,9 +104,8 @@ def vector(argument: str, value: Any, length: int | None = None, *, per: str = "
     """Return `value` as a finite float64 vector of shape (length,), or raise naming `argument`."""
     array = numeric_array(argument, as_array(argument, value))
     if array.ndim != 1:
-        raise InvalidArgument(
-            argument, "be one-dimensional", f"has shape {array.shape}", "Pass a vector, e.g. .ravel() of it."
-        )
+        remedy = "Pass a vector, e.g. .ravel() of it." if array.ndim else f"Pass one number per {per}."
+        raise InvalidArgument(argument, "be one-dimensional", f"has shape {array.shape}", remedy)
     if length is not None and array.shape[0] != length:
         raise InvalidArgument(
             argument,

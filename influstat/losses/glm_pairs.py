@@ -67,6 +67,8 @@ class PowerOfPower:
     def at(self, order: int, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return the derivative."""
         s = self.exponent
+        if s % 2.0 == 0.0 and np.any(eta < 0.0):  # the mean is even in eta, hence l too, whatever p is
+            return np.where(eta < 0.0, (-1.0) ** order, 1.0) * self.at(order, y, np.abs(eta))
         b = s * (1.0 - self.power) - 1.0
         if order == 1:
             return np.asarray(s * (np.power(eta, s) - y) * np.power(eta, b))

@@ -164,7 +164,8 @@ class NumericalLoss:
             if all(np.isfinite(end.value).all() for end in ends):
                 break
         # A loss that levels off has a slope of rounding there: 1e-13 by complex steps, 1e-12 by differences.
-        return ends[0].value > 1e-9, ends[1].value < -1e-9
+        # What has no slope at any of them is beyond its domain, where nothing falls for ever: as if it rose.
+        return ~(ends[0].value <= 1e-9), ~(ends[1].value >= -1e-9)
 
     def mean(self, eta: FloatArray) -> FloatArray:
         """Return E(y | eta), or raise Unsupported without a `mean_function`."""

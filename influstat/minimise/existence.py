@@ -262,9 +262,12 @@ def _slope_far_out(risk: LinearRisk, y: FloatArray, side: float) -> FloatArray:
         lost = np.isnan(slope)
         if not lost.any():
             break
-        with np.errstate(over="ignore", invalid="ignore"):  # an exponential loss overflows: it grows
-            slope[lost] = risk.loss.first(y[lost], side * (far + beyond[lost]))
-    return slope
+        eta = side * (far + beyond[lost])
+        with np.errstate(all="ignore"):  # an exponential loss overflows: it grows
+            there = ~np.isnan(risk.loss.value(y[lost], eta))  # slopes go on where there is no loss
+            slope[lost] = np.where(there, risk.loss.first(y[lost], eta), np.nan)
+    # A row without a loss out there (a Gamma's mean 1 / eta below 0) cannot fall for ever: as if it rose.
+    return np.where(np.isnan(slope), side * np.inf, slope)
 
 
 def _recession_direction(columns: FloatArray, grows_up: Mask, grows_down: Mask) -> FloatArray | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.labels import label_text, own_labels
-from influstat.input.tables import as_array, as_pandas, is_foreign
+from influstat.input.tables import as_array, as_pandas, is_foreign, is_lazy
 from influstat.input.validation import FloatArray, any_array, numeric_array, vector
 from influstat.input.warning import doubt_once
 
@@ -46,13 +46,15 @@ class Translation:
         """Return X after the transformers, all columns."""
         if self.transformers is not None:
             self._doubt_other_rows(X)
+            if is_lazy(X):
+                as_pandas("X", X)  # which refuses it: transformers speak of something else
             try:
                 X = self.transformers.transform(X)
             except (ValueError, TypeError) as error:
                 raise InvalidArgument(
                     "X",
                     "be a table that the pipeline's transformers take",
-                    f"is refused by them: {error}",
+                    f"is refused by them: {str(error).rstrip('.')}",
                     "Pass the same columns as to the pipeline's fit, untransformed.",
                 ) from error
         foreign = is_foreign(X)
