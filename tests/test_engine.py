@@ -12,7 +12,7 @@ from influstat.input.groups import read_groups, read_rows
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.expanded import measure_expanded
-from influstat.removal.engine import chord
+from influstat.removal.engine import chord, expanded
 from influstat.removal.engine import plan as planning
 from influstat.removal.engine.expanded import AllRows, Expanded
 from influstat.removal.engine.tensors import Tensors
@@ -349,3 +349,17 @@ def test_bounds_without_a_fourth_derivative_are_not_used():
 
     assert higher_bounds(Half()) is None
     assert higher_bounds(ist.LogisticLoss()) == (1.0, 1.0)
+
+
+def test_the_path_of_a_removal_leaves_out_its_own_rows(monkeypatch):
+    monkeypatch.setattr(expanded, "KEPT_AT_ONCE", 150)  # two removals at a time
+    fit, rows = small_expansion(60)
+    groups = read_rows(None, np.arange(60))
+    theta = fit.theta[:, None] + fit.risk.design.rows(slice(None)).T  # each along its own row
+    moved = np.abs(fit.risk.design.dot(theta - fit.theta[:, None]))
+    moved[fit.risk.weights == 0] = 0.0
+    own = moved.diagonal().copy()
+    moved[groups.members, groups.owners] = 0.0
+    assert (own > moved.max(axis=0)).any()
+    found = rows.at(groups, rows.expansion.left(groups), theta, fourth=True)
+    np.testing.assert_allclose(found.path, moved.max(axis=0), rtol=1e-9)

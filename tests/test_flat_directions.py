@@ -9,7 +9,9 @@ from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.othermod.betareg import BetaModel
 
 import influstat as ist
-from influstat.errors import SingularHessian
+from influstat.algebra.coordinates import Coordinates
+from influstat.curvature.dense import DenseCurvature
+from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.risks.flat import flat_coordinates
 from tests.tolerance import CHANGES, SEARCHED, TWO_FITS
 
@@ -94,6 +96,26 @@ def test_directions_that_matter_elsewhere_are_not_taken_for_flat():
     # At theta-hat nothing moves with theta_1, a little further away everything does.
     risk = ist.BlackBoxRisk(lambda theta: (Y - theta[0]) ** 2 + theta[1] ** 4, 2)
     assert flat_coordinates(risk, np.array([Y.mean(), 0.0])) is None
+
+
+def test_directions_along_which_slopes_change_are_not_taken_for_flat():
+    # Where theta_0 is the mean no loss moves with theta_1, but that moves the mean.
+    level = Y.mean()
+    risk = ist.BlackBoxRisk(lambda theta: (Y - theta[0]) ** 2 + theta[1] * (theta[0] - level), 2)
+    assert flat_coordinates(risk, np.array([level, 0.0])) is None
+
+
+def test_directions_that_matter_together_are_not_taken_for_flat():
+    risk = ist.BlackBoxRisk(lambda theta: (Y - theta[0]) ** 2 + (theta[1] * theta[2]) ** 2, 3)
+    assert flat_coordinates(risk, np.array([Y.mean(), 0.0, 0.0])) is None
+
+
+def test_curvatures_below_0_along_flat_directions_are_rounding():
+    hessian, unit = DenseCurvature(np.diag([2.0, -1e-6]), ("a", "b")), np.eye(2)
+    with pytest.raises(IndefiniteHessian):
+        hessian.factored()
+    hessian.flat = lambda: Coordinates(-1, np.zeros(2), unit[:, :1], unit[:, 1:], np.full(2, 1e-9))
+    np.testing.assert_allclose(hessian.factored().solve(unit[0])[0], 0.5, rtol=1e-14)
 
 
 # -- separated on entry ------------------------------------------------------------------------------------

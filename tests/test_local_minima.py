@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import TweedieRegressor
 
 import influstat as ist
+from influstat.removal.elsewhere import doubt_elsewhere
 
 LOG, INVERSE = sm.families.links.Log(), sm.families.links.InversePower()
 RNG = np.random.default_rng(0)
@@ -172,3 +173,16 @@ def test_a_librarys_refit_that_has_ended_nowhere_is_no_other_minimum():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit.leave_one_out()
+
+
+def test_a_removal_that_leaves_something_undetermined_hides_no_other_minimum():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = inverse_link(54)
+        fit, again = (ist.from_statsmodels(results, polish=True) for _ in range(2))
+        removal = fit.leave_one_out()
+    away = np.linalg.norm(removal.delta, axis=1)
+    theta = removal.theta.copy()
+    theta[int(np.argmin(away)), 0] = np.nan
+    with pytest.warns(ist.errors.DoubtfulResult, match="ends in another local minimum"):
+        doubt_elsewhere(replace(removal, fit=again, theta=theta))

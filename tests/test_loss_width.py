@@ -73,6 +73,11 @@ def test_where_1_will_do_the_loss_stays_as_it_is(name):
     assert with_width(loss, y) is loss
 
 
+def test_a_loss_that_bears_any_step_gets_one_of_the_size_of_its_targets():
+    width = with_width(ist.NumericalLoss(squared(1.0)), 1e9 * Y).width
+    assert 1.0 < width <= 1e9 * np.abs(Y).max()
+
+
 def test_a_width_that_is_given_is_kept():
     loss = ist.NumericalLoss(log_cosh(1e6), width=3.0)
     assert ist.LinearRisk(loss, X, 1e6 * Y).loss is loss

@@ -327,3 +327,10 @@ def test_steps_beyond_the_domain_of_a_loss_are_shortened(name):
         family = sm.families.Gamma(sm.families.links.Identity())
         refit = sm.GLM(y[left], X[left], family=family).fit(tol=1e-13, start_params=fit.theta)
         np.testing.assert_allclose(found, refit.params, rtol=CHANGES, atol=CHANGES)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e14])
+def test_products_with_a_hessian_are_known_in_any_unit(unit):
+    y = Y * unit
+    curvature = ist.BlackBoxRisk(lambda theta: (y - X @ theta) ** 2, 2, width=unit).curvature(Y[:2] * unit)
+    np.testing.assert_allclose(curvature @ [1.0, -2.0], 2.0 * X.T @ (X @ [1.0, -2.0]) / len(y), rtol=1e-9)

@@ -141,6 +141,25 @@ def test_what_a_callers_own_function_raises_is_said():
         ist.partitions(lambda: 1 / 0)
 
 
+def test_chunks_are_read_anew_after_an_iterator_has_failed():
+    class Gone:
+        now = False
+
+    def chunks():
+        for k in range(0, N, 20):
+            if Gone.now and k == 20:
+                raise OSError("the database has gone")
+            yield X[k : k + 20], Y[k : k + 20]
+
+    answer = fit(ist.partitions(chunks)).leave_one_out().delta()
+    expected = np.concatenate([part.frame() for part in answer.parts([2])])
+    Gone.now = True
+    with pytest.raises(PartitionError, match="the database has gone"):
+        list(answer.parts([2]))
+    Gone.now = False
+    np.testing.assert_array_equal(np.concatenate([part.frame() for part in answer.parts([2])]), expected)
+
+
 def test_chunks_that_change_between_passes_are_noticed():
     counts = iter([3, 3, 3, 2, 2, 2])
 

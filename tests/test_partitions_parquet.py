@@ -434,3 +434,11 @@ def test_a_folder_left_before_its_manifest_was_whole_is_gone_on_with(tmp_path):
     fit = ist.Ridge(lam=1.0).fit(ist.partitions(np.ones((4, 1)), np.arange(4.0), rows=2))
     assert len(pd.read_parquet(fit.influence().on_theta().to_parquet(tmp_path))) == 4
     assert not list(tmp_path.glob(f"*{store.UNFINISHED}"))
+
+
+def test_tables_of_another_library_are_told_apart_by_every_row():
+    X, y = np.zeros((300, 1)), np.arange(300.0)
+    X[150] = 1.0
+    tables = [pa.table({"a": x.ravel(), "y": y}) for x in (np.zeros((300, 1)), X)]
+    first, second = (ist.partitions([one], "y").source.identity() for one in tables)
+    assert fingerprint(first) != fingerprint(second)

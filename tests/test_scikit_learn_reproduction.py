@@ -286,3 +286,24 @@ def test_rounding_is_no_other_fit(seed, precision):
                 warnings.simplefilter("ignore")  # of the condition, and how far polishing moved it
                 rows = table.astype(precision)
                 ist.from_sklearn(copy.deepcopy(estimator).fit(rows, y), rows, y, polish=True)
+
+
+@pytest.mark.filterwarnings("ignore:With alpha=0:UserWarning")
+@pytest.mark.filterwarnings("ignore:Coordinate descent without:UserWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_lasso_without_a_penalty_is_least_squares():
+    lasso, plain = Lasso(alpha=0.0, **TIGHT).fit(X, Y), LinearRegression().fit(X, Y)
+    found, expected = (ist.from_sklearn(one, X, Y).leave_one_out().theta for one in (lasso, plain))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_splitter_that_draws_its_folds_anew_says_nothing():
+    class Drawn:
+        def get_n_splits(self, X=None, y=None, groups=None):
+            return 4
+
+        def split(self, X, y=None, groups=None):
+            for test in np.array_split(np.random.default_rng().permutation(N), 4):
+                yield np.setdiff1d(np.arange(N), test), test
+
+    assert ist.from_sklearn(LassoCV(cv=Drawn(), **TIGHT).fit(X, Y), X, Y).names

@@ -23,8 +23,9 @@ ROW_STEP = 1e-3  # of a coefficient's width, for differences of gradients
 LARGEST_ROW_HESSIANS = 2**27  # entries: 1 GiB
 AGREEMENT = 1e-4  # steps whose Hessians differ by more than this share of it found no second derivative
 
-# An imaginary part is a slope times STEP; this large it is pi: of a logarithm beyond its domain.
-BRANCH = 1e-8
+# An imaginary part is a slope times STEP; this large, beside a real part of at least 1, it is pi: of a
+# logarithm beyond its domain.
+BRANCH = 1e-12
 
 
 class BlackBoxCurvature(Hessian):
@@ -172,8 +173,9 @@ class BlackBoxCurvature(Hessian):
         for j, width in enumerate(self.rows.widths):
             direction = np.zeros(len(theta))
             direction[j] = width
-            moved = self.rows.call(theta + 1j * STEP * direction).imag[counted]
-            outside = bool((np.abs(moved) > BRANCH).any())
+            losses = self.rows.call(theta + 1j * STEP * direction)[counted]
+            moved = losses.imag
+            outside = bool((np.abs(moved) > BRANCH * np.maximum(1.0, np.abs(losses.real))).any())
             result[j] = np.nan if outside else self.share[counted] @ moved / (STEP * width)
         return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import KeysView, Set
+from collections.abc import Set
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -68,7 +68,7 @@ def is_pandas_index(rows: Any) -> bool:
 def _entries(argument: str, rows: Any, row_labels: NDArray[Any]) -> NDArray[Any]:
     """Return what the caller gave as an array; a mask with an index in the order of the rows."""
     rows = one_column(as_array(argument, rows))
-    if isinstance(rows, (Set, KeysView)):
+    if isinstance(rows, Set):
         rows = list(rows)
     if getattr(getattr(rows, "dtype", None), "kind", "") == "b":  # nullable booleans of pandas, too
         rows = paired(argument, rows, row_labels)

@@ -214,7 +214,7 @@ class Descent:
             except (SingularHessian, IndefiniteHessian):
                 continue
         self._require_definite()  # raises what is wrong with it
-        raise AssertionError("what cannot be damped is not definite")
+        return CholeskyInverse(curvature.to_dense(), self.risk.names)
 
     def _require_definite(self) -> None:
         """Raise unless H at theta is positive definite."""

@@ -18,7 +18,6 @@ from influstat.risks.chart import AnyChart, Chart, chart_of
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk, left_over
 from influstat.risks.linear import as_linear
-from influstat.risks.protocol import Protocol
 
 FLIGHTS = 20  # directions in which a risk may fall for ever, one after the other
 LENGTHS = 2.0 ** np.arange(24)  # of such a flight, until losses are 0 or what they were
@@ -142,8 +141,7 @@ def _without_flight(part: Risk, theta: FloatArray) -> Risk | None:
 
 def _without_lost_rows(part: Risk, theta: FloatArray, direction: FloatArray) -> Risk | None:
     """Return the risk without rows whose losses vanish along the flight; None where others change at all."""
-    if Protocol.read("protocol", part.protocol).carried(part.total_weight) > 0.0:
-        return None  # the penalty would leave with the rows
+    # Where a penalty would leave with the rows, its share in their losses does not vanish.
     counted, before = part.weights > 0, np.asarray(part.row_losses(theta))
     for length in LENGTHS:
         after = np.asarray(part.row_losses(theta + length * direction))

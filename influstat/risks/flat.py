@@ -7,18 +7,13 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from influstat.algebra.coordinates import Coordinates
-from influstat.errors import InflustatError
+from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
 from influstat.risks.contract import Risk
 
 UNFELT = 1e-7  # of the rows' gradients, and of the Hessian, each coefficient in its own unit: differences
 SAME = 1e-9  # of the losses: they have not changed
-STEPS = (
-    -7.0,
-    -1.0,
-    1.0,
-    7.0,
-)  # along such a direction, in units over which a loss changes by about 1
+STEPS = (-7.0, -1.0, 1.0, 7.0)  # along such a direction, in units over which a loss changes by about 1
 
 
 def flat_coordinates(risk: Risk, theta: FloatArray) -> Coordinates | None:
@@ -57,10 +52,7 @@ def flat_coordinates(risk: Risk, theta: FloatArray) -> Coordinates | None:
     if felt.all() or not felt.any():
         return None
     null = unit[:, None] * vectors[~felt].T
-    try:
-        if not (_unbent(risk, theta, null, unit) and _unchanged(risk, theta, null, counted)):
-            return None
-    except InflustatError:  # beyond where the losses are numbers: nothing is known there
+    if not (_unbent(risk, theta, null, unit) and _unchanged(risk, theta, null, counted)):
         return None
     kept = np.ones(len(theta), dtype=np.bool_)
     kept[qr(null.T, mode="r", pivoting=True)[1][: null.shape[1]]] = False
@@ -81,7 +73,10 @@ def _unchanged(risk: Risk, theta: FloatArray, null: FloatArray, counted: NDArray
     room = SAME * (np.abs(here) + np.max(np.abs(here), initial=0.0))
     for direction in (*null.T, null.sum(axis=1)):
         for step in STEPS:
-            there = np.asarray(risk.row_losses(theta + step * direction))[counted]
+            try:
+                there = np.asarray(risk.row_losses(theta + step * direction))[counted]
+            except InvalidArgument:  # beyond where the losses are numbers: nothing is known there
+                return False
             if not (np.abs(there - here) <= room).all():
                 return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +23,20 @@ from influstat.risks.classes import ClassRisk
 from influstat.statistics.functionals import Functional
 
 
+class Averaged(ABC):
+    """Effects on each of some rows, and their averages."""
+
+    @abstractmethod
+    def each(self, theta: FloatArray) -> FloatArray:
+        """Return every effect on every row, shape (n, m)."""
+
+    def average(self, theta: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the weighted average over the rows, shape (m,)."""
+        return np.asarray(weights @ self.each(theta) / weights.sum())
+
+
 @dataclass(frozen=True, eq=False)
-class ClassEffects:
+class ClassEffects(Averaged):
     """The effects of some changes on the probabilities pi_a of some rows; m of them, change after change.
 
     With d_i how row i moves, v_a = d_i'theta_a and v = sum_b pi_b v_b, the slope of pi_a is pi_a (v_a - v).
@@ -48,10 +61,6 @@ class ClassEffects:
                 slope = self._contrast(pi, change.direction @ blocks.T) * self._times(change)
                 found.append(slope if self.logarithm else pi * slope)
         return np.concatenate(found, axis=1)
-
-    def average(self, theta: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return the weighted average over the rows, shape (m,)."""
-        return np.asarray(weights @ self.each(theta) / weights.sum())
 
     def gradient(self, theta: FloatArray, weights: FloatArray) -> FloatArray:
         """Return its gradient in theta, shape (p, m)."""
@@ -136,7 +145,7 @@ def class_effects(
         value,
         effects.gradient(fit.theta, weights),
         np.zeros(len(value)),
-        partial(_average, effects, None if training else weights),
+        partial(average_of, effects, None if training else weights),
         effects.each(fit.theta) - value if training else None,
     )
 
@@ -161,7 +170,7 @@ def class_odds(
             lines.append(classes.coefficients(blocks))
             names.append(f"{labels[a]}: {change.label}")
     directions = np.column_stack(lines)
-    evaluate = partial(_odds, directions)
+    evaluate = partial(odds_of, directions)
     value = evaluate(fit.theta, classes.weights)
     nothing = np.zeros(len(value))
     return Functional(
@@ -177,9 +186,13 @@ def labels_of(fit: Minimum) -> NDArray[Any]:
     return losses.labels
 
 
-def _average(effects: ClassEffects, fixed: Any, theta: FloatArray, kept: FloatArray) -> FloatArray:
+# Quantities as functions of theta and of the weights of the rows left, which pickle as local ones would not.
+def average_of(effects: Averaged, fixed: Any, theta: FloatArray, kept: FloatArray) -> FloatArray:
+    """Return the average with the weights `fixed`, or with those of the rows left, shape (m,)."""
     return effects.average(theta, kept if fixed is None else fixed)
 
 
-def _odds(directions: FloatArray, theta: FloatArray, weights: FloatArray) -> FloatArray:
+def odds_of(directions: FloatArray, theta: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return odds ratios along the columns of `directions` (p, m), shape (m,)."""
+    del weights
     return np.asarray(np.exp(theta @ directions))

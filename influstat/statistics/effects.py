@@ -18,7 +18,7 @@ from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import require_linear
 from influstat.sets.functions import Line
-from influstat.statistics.class_effects import class_effects, class_odds
+from influstat.statistics.class_effects import Averaged, average_of, class_effects, class_odds, odds_of
 from influstat.statistics.functionals import Functional
 
 ELASTICITIES = ("eyex", "dyex", "eydx")
@@ -109,7 +109,7 @@ def average_marginal_effect(
     relative = kind in ("eyex", "dyex")
     effects = _Effects(part.loss, rows, fixed, changes, kind in ("eyex", "eydx"), relative)
     weights = part.weights if training else np.ones(len(rows))
-    evaluate = partial(_average, effects, None if training else weights)
+    evaluate = partial(average_of, effects, None if training else weights)
     value = evaluate(fit.theta, weights)
     return Functional(
         fit,
@@ -124,7 +124,7 @@ def average_marginal_effect(
 
 
 @dataclass(frozen=True, eq=False)
-class _Effects:
+class _Effects(Averaged):
     """The effects of some changes on the means of some rows."""
 
     loss: Any
@@ -146,10 +146,6 @@ class _Effects:
             else:
                 columns.append(slope * (change.direction @ theta) * self._times(change))
         return np.column_stack(columns)
-
-    def average(self, theta: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return the weighted average over the rows, shape (m,)."""
-        return np.asarray(weights @ self.each(theta) / weights.sum())
 
     def gradient(self, theta: FloatArray, weights: FloatArray) -> FloatArray:
         """Return its gradient in theta, shape (p, m)."""
@@ -235,22 +231,13 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     part = require_linear(fit.risk, "odds ratios")
     changes = changes_of(fit, user_columns(fit), part.design.rows(slice(None)), columns, ())
     directions = step * np.column_stack([one_direction(change) for change in changes])
-    evaluate = partial(_odds, directions)
+    evaluate = partial(odds_of, directions)
     value = evaluate(fit.theta, fit.risk.weights)
     names = tuple(change.label for change in changes)
     lines = tuple(Line(direction, 0.0, _log_odds, "log odds") for direction in directions.T)
     nothing = np.zeros(len(changes))
     gradient = directions * value
     return Functional(fit, names, "odds ratio", value, gradient, nothing, evaluate, lines=lines, on_logs=True)
-
-
-# Quantities as functions of theta and of the weights of the rows left, which pickle as local ones would not.
-def _average(effects: _Effects, fixed: Any, theta: FloatArray, kept: FloatArray) -> FloatArray:
-    return effects.average(theta, kept if fixed is None else fixed)
-
-
-def _odds(directions: FloatArray, theta: FloatArray, weights: FloatArray) -> FloatArray:
-    return np.asarray(np.exp(theta @ directions))
 
 
 def _log_odds(ratio: float) -> float:

@@ -41,8 +41,9 @@ def folds_of(cv: Any, table: Any, y: Any, classes: Any) -> list[NDArray[np.intp]
         drawn = getattr(splitter, "shuffle", True) and hasattr(splitter, "random_state")
         if drawn and not isinstance(splitter.random_state, Integral):
             return None
-        tests = test_sets("cv", list(splitter.split(table, y)), len(y))
+        tests, again = (test_sets("cv", list(splitter.split(table, y)), len(y)) for _ in range(2))
     except (TypeError, ValueError, AttributeError):  # groups are missing, an iterator has run out
         return None
-    whole = tests is not None and np.array_equal(np.sort(np.concatenate(tests)), np.arange(len(y)))
-    return tests if whole else None
+    if tests is None or again is None or not all(map(np.array_equal, tests, again)):
+        return None
+    return tests if np.array_equal(np.sort(np.concatenate(tests)), np.arange(len(y))) else None

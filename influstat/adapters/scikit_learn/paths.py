@@ -38,6 +38,8 @@ def of_dual_gap(source: Source, risk: Any) -> Iterator[Quantity]:
     residual = y - fitted
     alpha = total * float(estimator.alpha_ if hasattr(estimator, "alpha_") else estimator.alpha)
     absolute, square = alpha * ratio, alpha * (1.0 - ratio)
+    if not absolute > 0.0:
+        return  # least squares: no dual point is feasible but 0, and versions differ in what they keep
     pull = design.transpose_dot(weights * residual) - square * b
     largest = float(np.max(pull if source.positive else np.abs(pull)))
     c = min(1.0, absolute / largest) if largest > 0.0 else 1.0
@@ -88,12 +90,8 @@ def of_path(source: Source, risk: Any) -> Iterator[Quantity]:
     ratio = _ratio_of_path(estimator)
     if ratio is None:
         return
-    design, y, weights = (
-        Design(source.table),
-        np.asarray(source.y, dtype=np.float64).ravel(),
-        weights_of(source),
-    )
-    found = []
+    design, weights = Design(source.table), weights_of(source)
+    y, found = np.asarray(source.y, dtype=np.float64).ravel(), []
     for one in (weights, np.ones(len(y))):  # older versions leave the weights out of the grid
         centred = one * (y - (float(one @ y) / float(one.sum()) if estimator.fit_intercept else 0.0))
         pull = design.transpose_dot(centred)

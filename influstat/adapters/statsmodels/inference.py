@@ -116,10 +116,10 @@ def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Sta
             "statsmodels leaves the numbers of trials out of the scale that it estimates by scale='X2', so "
             "that its standard errors are too small; those here are by Pearson's statistic.",
         )
-    return replace(stated, dispersion=scale, information=_information(results, fit))
+    return replace(stated, dispersion=scale, information=_information(results))
 
 
-def _information(results: Any, fit: Minimum) -> str:
+def _information(results: Any) -> str:
     """Return which information, "observed" or "expected", the model-based covariance is the inverse of."""
     # Fitting by IRLS takes the expected one; optimisers either, which only the numbers tell.
     method = getattr(results, "method", "IRLS")

@@ -31,11 +31,6 @@ class ScoredLikelihoods:
         """Return what a pickle holds: nothing that patsy has made."""
         return {"model": portable(self.model)}
 
-    @property
-    def offset(self) -> FloatArray | None:
-        """What is added to the linear predictors, logarithms of exposures too, shape (n,)."""
-        return offset_of(self.model)
-
     def losses(self, theta: FloatArray) -> FloatArray:
         """Return -loglikeobs."""
         with np.errstate(all="ignore"):  # nan beyond the parameters' range: a minimiser steps back

@@ -23,6 +23,7 @@ from influstat.adapters.statsmodels.formula_parts import (
     evaluated,
     formula_of,
     right_spec,
+    said,
     training_table,
 )
 from influstat.errors import Unsupported
@@ -74,7 +75,7 @@ class Recipe:
             if known and np.allclose(ours, fitted, rtol=SAME, atol=SAME):
                 return spec
         except Exception as error:  # noqa: BLE001  # whatever a formula raises
-            why = str(error).strip().splitlines()[0]
+            why = said(error)
         if self.lost:
             why = f"{', '.join(self.lost)} could not be pickled"
         raise Unsupported(

@@ -72,7 +72,8 @@ class ChunkSource(Source):
         assert self._iterator is not None  # begun
         try:
             chunk = next(self._iterator, END)
-        except Exception as error:  # a caller's own
+        except Exception as error:  # a caller's own, which ends there: the next pass begins anew
+            self._iterator = None
             raise unread("The iterator of chunks", error) from error
         self._next += chunk is not END
         return chunk

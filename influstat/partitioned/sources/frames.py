@@ -54,5 +54,5 @@ class FrameSource(Source):
         return self._columns.block(as_pandas("data", self._frames[partition]))
 
     def identity(self) -> tuple[Any, ...]:
-        """Return the columns and the tables."""
-        return self._columns, self._frames
+        """Return the columns and the tables, of which a repr would show a few rows only."""
+        return self._columns, [as_pandas("data", one) for one in self._frames]

@@ -62,9 +62,8 @@ class Search:
     def __init__(self, asked: Question, null: NullFit | None, budget: Budget) -> None:
         self.asked, self.null, self.budget = asked, null, budget
         self.best: Refit | None = None
-        self.without: dict[
-            str, int
-        ] = {}  # units of the smallest sets without which there is no value, by why
+        # Units of the smallest sets without which there is no value, by why.
+        self.without: dict[str, int] = {}
         self.downdates = None if null is None else Downdates(null)
         self._seen: dict[bytes, Refit] = {}
 
