@@ -289,7 +289,7 @@ def test_rounding_is_no_other_fit(seed, precision):
 
 
 @pytest.mark.filterwarnings("ignore:With alpha=0:UserWarning")
-@pytest.mark.filterwarnings("ignore:Coordinate descent without:UserWarning")
+@pytest.mark.filterwarnings("ignore:Coordinate descent with:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_lasso_without_a_penalty_is_least_squares():
     lasso, plain = Lasso(alpha=0.0, **TIGHT).fit(X, Y), LinearRegression().fit(X, Y)
