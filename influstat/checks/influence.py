@@ -145,6 +145,7 @@ class _Influences:
         return np.asarray(EPSILON * (np.abs(self.inverse(self.fit.hessian)) @ scale))
 
     def inverse(self, hessian: Any) -> FloatArray:
+        # Its entries' sizes are what is asked for; of columns that depend on each other those of least norm.
         units = np.outer(self.point.unit, self.point.unit)
         return np.asarray(units * np.linalg.pinv(units * np.asarray(hessian.to_dense()), hermitian=True))
 

@@ -45,14 +45,9 @@ def levels(ax: Axes, named: Sequence[tuple[float, str]]) -> None:
     points = 72.0 / ax.figure.dpi * float(ax.get_window_extent().height)
     lines = max((name.count("\n") + 1 for _, name in named), default=1)
     apart = np.ptp(heights) / (top - bottom) * points if len(named) > 1 else np.inf
+    touch = apart < SPACING * base.SMALL * lines
     for height, name in named:
-        beside = (
-            "center"
-            if apart >= SPACING * base.SMALL * lines
-            else "bottom"
-            if height == max(heights)
-            else "top"
-        )
+        beside = "center" if not touch else "bottom" if height == max(heights) else "top"
         first, *others = name.split("\n")
         ax.text(
             1.01, height, "\n".join([wrapped(first, WIDE, base.SMALL, lines=1), *others]),

@@ -87,6 +87,7 @@ def _solved(matrices: FloatArray, sides: FloatArray) -> FloatArray:
     p = sides.shape[1]
     matrices, theta = matrices.reshape(-1, p, p), np.full_like(sides, np.nan)
     finite = np.isfinite(matrices).all(axis=(1, 2)) & np.isfinite(sides).all(axis=1)
+    # As statsmodels' own steps; NumPy solves no singular systems together.
     inverses = np.linalg.pinv(matrices[finite], hermitian=True)
     theta[finite] = np.einsum("kpq,kq->kp", inverses, sides[finite])
     return theta

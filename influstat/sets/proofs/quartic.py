@@ -129,6 +129,7 @@ class Quartic:
                 return False
             before = excess
             near = max(LARGE * FALL**now.fallen, SMALL) * abs(top)
+            # The inverse itself: its entries are the moments that the next search starts from.
             moved = np.linalg.inv((top + near) * np.eye(len(matrix)) - matrix - c * self.turn)
             moments = 0.5 * (now.moments + moved / float(self.identity @ moved @ self.identity))
             now = Start(moments, now.fallen + 1)
