@@ -187,8 +187,8 @@ def decaying(x: FloatArray, times: FloatArray | float) -> FloatArray:
 
 def root_of_slope(x: FloatArray) -> FloatArray:
     """Return the root of sigma(x) sigma(-x), far from underflow wherever its square / t is."""
-    size = np.abs(x)
-    result: FloatArray = np.exp(-0.5 * size) / (1.0 + np.exp(-size))
+    half = np.exp(-0.5 * np.abs(x))
+    result: FloatArray = half / (1.0 + half * half)
     return result
 
 

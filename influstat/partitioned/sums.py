@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument
+from influstat.input.design import Design
 from influstat.input.products import products
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
@@ -17,6 +19,7 @@ from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Summable
 from influstat.risks.linear import LinearRisk
 
+AT_ONCE = 2**16  # rows whose losses are asked for together: 512 KiB for each number that belongs to a row
 LARGEST = 1e150  # entry of a row whose square, times a few, is in float64
 
 
@@ -150,9 +153,10 @@ def swept(
 ) -> tuple[float, FloatArray, FloatArray, FloatArray, FloatArray, bool]:
     """Return value, gradient, its scale, Hessian, the diagonal, and whether no row has negative curvature.
 
-    What `LinearRisk` says of each in a sweep of its own is summed in one: rows are brought to float64 once, a
-    few at a time, and all that is made of them stays in cache, in memory that is asked for once: workers of a
-    cluster give each array back to the system, whose fresh pages would take longer than the sums.
+    What `LinearRisk` says of each in a sweep of its own is summed together. Threads hand over Python's lock
+    at every call, so that losses are asked for many rows at once. Rows are brought to float64 a few at a
+    time, twice, and what is made of them stays in cache, in memory that is asked for once: workers of a cluster
+    give each array back to the system, whose fresh pages would take longer than the sums.
 
     Parameters
     ----------
@@ -166,33 +170,50 @@ def swept(
     tuple
         As `NewtonSums` begins.
     """
-    loss, p, size = risk.loss, len(theta), np.abs(theta)
+    loss, p = risk.loss, len(theta)
     value, convex = 0.0, True
-    gradient, scale = np.zeros(p), np.zeros(p)
-    hessian = np.zeros((p, p))
-    held: FloatArray | None = None
-    for rows, x in risk.design.passing_blocks(least=p):
-        held = np.empty_like(x) if held is None else held
-        made = held[: len(x)]
-        y, weights, offset = risk.y[rows], risk.weights[rows], risk.offset[rows]
-        counts = weights > 0
-        eta = x @ theta
+    gradient, scale, hessian = np.zeros(p), np.zeros(p), np.zeros((p, p))
+    for start in range(0, len(risk.y), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        design, y = risk.design.take(rows), risk.y[rows]
+        weights, offset = risk.weights[rows], risk.offset[rows]
+        eta, spread = _predicted(design, theta)
         eta += offset
+        spread += np.abs(offset)
+        counts = weights > 0
         first, second = loss.first(y, eta), loss.second(y, eta)
         second = np.where(counts | np.isfinite(second), second, 0.0)  # 0 inf is 0
         convex = convex and bool((second >= 0).all())
+        spread *= np.abs(second)
+        spread += np.abs(first)
         with np.errstate(invalid="ignore"):
             value += float(np.sum(np.where(counts, weights * loss.value(y, eta), 0.0)))
-            gradient += np.where(counts, weights * first, 0.0) @ x
-            np.abs(x, out=made)
-            spread = made @ size
-            spread += np.abs(offset)
-            spread *= np.abs(second)
-            spread += np.abs(first)
-            scale += np.where(counts, weights * spread, 0.0) @ made
+            slopes, sizes = (np.where(counts, weights * one, 0.0) for one in (first, spread))
         second *= weights
-        for sign in (1.0,) if convex else (1.0, -1.0):  # products have square roots
-            root = np.sqrt(np.maximum(sign * second, 0.0))
-            np.multiply(x, root[:, None], out=made)
-            hessian += sign * products(made)
+        signs = (1.0,) if convex else (1.0, -1.0)  # products have square roots
+        roots = [(sign, np.sqrt(np.maximum(sign * second, 0.0))) for sign in signs]
+        for place, x, made in _with_companion(design, least=p):
+            gradient += slopes[place] @ x
+            scale += sizes[place] @ np.abs(x, out=made)
+            for sign, root in roots:
+                np.multiply(x, root[place, None], out=made)
+                hessian += sign * products(made)
     return value, gradient, scale, hessian, hessian.diagonal().copy(), convex
+
+
+def _predicted(design: Design, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return X theta and |X| |theta|."""
+    size = np.abs(theta)
+    eta, spread = np.empty(design.shape[0]), np.empty(design.shape[0])
+    for place, x, made in _with_companion(design):
+        np.matmul(x, theta, out=eta[place])
+        np.matmul(np.abs(x, out=made), size, out=spread[place])
+    return eta, spread
+
+
+def _with_companion(design: Design, least: int = 1) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+    """Yield rows, their block, and an array of its shape that may be written to."""
+    held: FloatArray | None = None
+    for place, x in design.passing_blocks(least):
+        held = np.empty_like(x) if held is None else held
+        yield place, x, held[: len(x)]
