@@ -155,8 +155,8 @@ def swept(
 
     What `LinearRisk` says of each in a sweep of its own is summed together. Threads hand over Python's lock
     at every call, so that losses are asked for many rows at once. Rows are brought to float64 a few at a
-    time, twice, and what is made of them stays in cache, in memory that is asked for once: workers of a cluster
-    give each array back to the system, whose fresh pages would take longer than the sums.
+    time, twice, and what is made of them stays in cache, in memory that is asked for once: workers of a
+    cluster give each array back to the system, whose fresh pages would take longer than the sums.
 
     Parameters
     ----------
