@@ -86,6 +86,22 @@ def test_models_take_collections_and_paths_as_they_are(tmp_path):
     np.testing.assert_allclose(ist.Logistic(lam=0.5).fit(*arrays()).theta, WHOLE.theta, **CLOSE)
 
 
+def test_series_beside_a_frame_are_paired_by_the_index():
+    frame = dd.from_pandas(TABLE.assign(w=WEIGHTS), npartitions=3)
+    other = dd.from_pandas(TABLE.assign(w=WEIGHTS), npartitions=4)
+    whole = ist.Logistic(lam=0.5).fit(X, LABELS, weights=WEIGHTS)
+    for source in (frame, other):
+        fit = ist.Logistic(lam=0.5).fit(frame[["a", "b", "c"]], source["y"], weights=source["w"])
+        assert fit.names == ("a", "b", "c")
+        np.testing.assert_allclose(fit.theta, whole.theta, **CLOSE)
+    twice = ist.Logistic(lam=0.5).fit(frame[["a", "y"]], frame["y"])  # X may hold a column called y
+    assert twice.names == ("a", "y")
+    with pytest.raises(InvalidArgument, match="y of partition 0 must be finite, but it holds nan"):
+        fitted(frame[["a"]], frame[frame["a"] > 0]["y"])
+    with pytest.raises(InvalidType, match="y must name a column of the table"):
+        fitted(frame, frame["y"].sum())
+
+
 def test_new_rows_must_name_their_columns_alike():
     fit = fitted(dd.from_pandas(TABLE, npartitions=5), "y")
     np.testing.assert_allclose(fit.predict(TABLE[["a", "b", "c"]][:3]), WHOLE.predict(X[:3]), **CLOSE)
@@ -152,7 +168,8 @@ def test_chunks_of_unknown_sizes_that_differ_are_named():
 
 
 def test_nan_in_a_partition_is_named():
-    with pytest.raises(InvalidArgument, match="X of partition 2 must be finite, but it holds nan at row 9"):
+    place = r"X of partition 2 must be finite, but it holds nan at row 9, column 1 \('b'\)"
+    with pytest.raises(InvalidArgument, match=place):
         fitted(dd.from_pandas(BAD, npartitions=5), "y")
 
 

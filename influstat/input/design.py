@@ -62,13 +62,14 @@ class Design:
         training: Sequence[str] | None = None,
     ) -> None:
         self.argument = argument
-        data, columns, labels = _read(X, argument, training)
+        if names is not None:
+            names = [str(name) for name in entries("names", names)]
+        data, columns, labels = _read(X, argument, training, known=training or names)
         self.labelled = labels is not None
         self.row_labels: NDArray[Any] = np.arange(data.shape[0]) if labels is None else labels
         self.columns = columns  # as the caller's table names them, whatever `names` says
         if names is None:
             names = columns if columns is not None else [f"x{j}" for j in range(data.shape[1])]
-        names = [str(name) for name in entries("names", names)]
         if len(names) != data.shape[1]:
             raise InvalidArgument(
                 "names",
@@ -283,13 +284,17 @@ def _squared(block: Any) -> Any:
 
 
 def _read(
-    X: Any, argument: str, training: Sequence[str] | None, labels: NDArray[Any] | None = None
+    X: Any,
+    argument: str,
+    training: Sequence[str] | None,
+    labels: NDArray[Any] | None = None,
+    known: Sequence[str] | None = None,
 ) -> tuple[Any, list[str] | None, NDArray[Any] | None]:
     """Return the checked matrix, its column names and its row labels (None when it has none)."""
     if isinstance(X, LabelledTable):
-        return _read(X.table, argument, training, X.row_labels)
+        return _read(X.table, argument, training, X.row_labels, known)
     if is_foreign(X):
-        matrix, names, _ = _read(as_pandas(argument, X), argument, training)
+        matrix, names, _ = _read(as_pandas(argument, X), argument, training, known=known)
         return matrix, names, labels
     labels = own_labels(X) if labels is None else labels
     columns = [str(name) for name in X.columns] if hasattr(X, "columns") else None
@@ -310,7 +315,7 @@ def _read(
     place = _first_place(data)
     if place is not None:
         row, column = place
-        known = training or columns or ()
+        known = known or columns or ()
         called = (None if labels is None else labels[row], known[column] if column < len(known) else None)
         remedy = "Drop or impute such entries before the fit." if training is None else IN_NEW_ROWS
         raise_not_finite(argument, data[row, column], row, column, names=called, remedy=remedy)

@@ -178,7 +178,7 @@ def as_drawn(name: str) -> str:
 def short(value: Any) -> str:
     """Return the repr of `value` in at most 60 characters: the shape of an array, the length of a dict."""
     dimensions = getattr(value, "ndim", 0)
-    if isinstance(dimensions, int) and dimensions > 0:
+    if isinstance(dimensions, int) and dimensions > 0 and _counted(value):
         return f"array of shape {tuple(value.shape)}"
     if isinstance(value, dict):
         return f"{len(value)} entries"
@@ -186,6 +186,11 @@ def short(value: Any) -> str:
     if len(text) <= LONGEST:
         return text
     return f"{len(value)} entries" if isinstance(value, (list, tuple)) else f"{text[: LONGEST - 3]}..."
+
+
+def _counted(value: Any) -> bool:
+    """Tell whether the numbers of rows and columns are known: tables of a graph have none."""
+    return all(isinstance(one, (int, float)) for one in value.shape)
 
 
 def _plain(value: Any) -> str:

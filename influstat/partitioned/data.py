@@ -23,6 +23,7 @@ from influstat.partitioned.sources.dask_collections import (
     DaskArraySource,
     DaskFrameSource,
     frame_labels,
+    joined,
     kind_of,
 )
 from influstat.partitioned.sources.dataset import DatasetSource, hive_folder, is_dataset
@@ -96,7 +97,8 @@ def partitions(
         - a callable that returns a new iterator of chunks each time it is called: (X, y), (X, y, weights),
           a dict of arrays, or a DataFrame.
     y : array_like of shape (n,), dask.array, or str
-        Targets; the name of their column where the data are a table.
+        Targets; the name of their column where the data are a table, or beside a dask.dataframe a series of
+        dask, whose rows are paired by the index.
     columns : sequence of str, optional
         Of a table, the columns of X; all that are not named otherwise when left out. Of arrays, their names.
     weights, offset, labels : array_like of shape (n,), or str, optional
@@ -200,6 +202,8 @@ def _source(
             raise InvalidArgument("rows", "be left out with dask arrays", "is given", "Call X.rechunk.")
         return DaskArraySource(data, y, names=read_names(columns), **extra)
     if kind == "dataframe":
+        data, extra = joined(data, {"y": y, **extra})
+        y = extra.pop("y")
         _only_names(rows, extra, "a table")
         extra["labels"], of_index = frame_labels(data, extra["labels"])
         named_by = of_table or _columns(y, columns, levels, **extra)

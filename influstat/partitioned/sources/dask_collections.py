@@ -145,6 +145,25 @@ class DaskFrameSource(_Lazy):
         return self._identity
 
 
+def joined(frame: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the table with the dask series given in place of columns, and what each column is called.
+
+    Rows are paired by the index, as pandas pairs them: what one of both lacks is nan, which is refused.
+
+    Returns
+    -------
+    tuple
+        The dask.dataframe, and a name (or whatever else was given) for each argument.
+    """
+    for name, value in list(named.items()):
+        if kind_of(value) == "dataframe" and value.ndim == 1:
+            column = name
+            while column in frame.columns:
+                column += "_"
+            frame, named = frame.assign(**{column: value}), {**named, name: column}
+    return frame, named
+
+
 def frame_labels(frame: Any, labels: str | None) -> tuple[str | None, bool]:
     """Return the column of labels, and whether the index has them; raise where that is not unique."""
     divisions = frame.divisions
