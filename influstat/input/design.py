@@ -165,15 +165,19 @@ class Design:
             rows = slice(start, min(start + step, n))
             yield rows, self.rows(rows)
 
-    def passing_blocks(self, least: int = 1, views: int = 1) -> Iterator[tuple[slice, FloatArray]]:
+    def passing_blocks(
+        self, held: FloatArray | None = None, *, views: int = 1
+    ) -> Iterator[tuple[slice, FloatArray]]:
         """Yield the same in one array, which the next block overwrites: memory is asked for once.
 
-        Blocks have at least `least` rows, and those that are views of the data at least `views`.
+        It is `held` (k, p) if that is given, for k rows at once; blocks that are views of the data have at
+        least `views` rows.
         """
         n, p = self.shape
         plain = not (self.sparse or self.intercept) and self._data.dtype == np.float64
-        step = max(least, views if plain else 1, BLOCK_ENTRIES // (2 * p))
-        held = np.empty((0 if plain else min(step, n), p))
+        step = max(views if plain else 1, BLOCK_ENTRIES // (2 * p)) if held is None else len(held)
+        if held is None:
+            held = np.empty((0 if plain else min(step, n), p))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
             if plain:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument
-from influstat.input.design import Design
+from influstat.input.design import BLOCK_ENTRIES, Design
 from influstat.input.products import products
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
@@ -19,7 +19,7 @@ from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Summable
 from influstat.risks.linear import LinearRisk
 
-AT_ONCE = 2**16  # rows whose losses are asked for together: 512 KiB for each number that belongs to a row
+AT_ONCE = 2**13  # rows, or a few more, whose losses are asked for together: 64 KiB of each number of a row
 LARGEST = 1e150  # entry of a row whose square, times a few, is in float64
 
 
@@ -173,47 +173,55 @@ def swept(
     loss, p = risk.loss, len(theta)
     value, convex = 0.0, True
     gradient, scale, hessian = np.zeros(p), np.zeros(p), np.zeros((p, p))
-    for start in range(0, len(risk.y), AT_ONCE):
-        rows = slice(start, start + AT_ONCE)
-        design, y = risk.design.take(rows), risk.y[rows]
-        weights, offset = risk.weights[rows], risk.offset[rows]
-        eta, spread = _predicted(design, theta)
-        eta += offset
-        spread += np.abs(offset)
-        counts = weights > 0
-        first, second = loss.first(y, eta), loss.second(y, eta)
-        second = np.where(counts | np.isfinite(second), second, 0.0)  # 0 inf is 0
+    held = Held(p)
+    step = -(-AT_ONCE // held.rows) * held.rows
+    for start in range(0, len(risk.y), step):
+        rows = slice(start, start + step)
+        design, y, weights = risk.design.take(rows), risk.y[rows], risk.weights[rows]
+        eta, spread = held.predicted(design, theta)
+        eta += risk.offset[rows]
+        spread += np.abs(risk.offset[rows])
+        each, first, second = loss.value(y, eta), loss.first(y, eta), loss.second(y, eta)
+        if not (counts := weights > 0).all():  # 0 inf is 0
+            each, first = np.where(counts, each, 0.0), np.where(counts, first, 0.0)
+            second = np.where(counts | np.isfinite(second), second, 0.0)
+            spread[~counts] = 0.0
         convex = convex and bool((second >= 0).all())
         spread *= np.abs(second)
         spread += np.abs(first)
+        spread *= weights
+        curvature = second * weights
         with np.errstate(invalid="ignore"):
-            value += float(np.sum(np.where(counts, weights * loss.value(y, eta), 0.0)))
-            slopes, sizes = (np.where(counts, weights * one, 0.0) for one in (first, spread))
-        second *= weights
+            value += float(np.sum(weights * each))
+            slopes = weights * first
         signs = (1.0,) if convex else (1.0, -1.0)  # products have square roots
-        roots = [(sign, np.sqrt(np.maximum(sign * second, 0.0))) for sign in signs]
-        for place, x, made in _with_companion(design, least=p):
+        roots = [(sign, np.sqrt(np.maximum(sign * curvature, 0.0))) for sign in signs]
+        for place, x, made in held.blocks(design):
             gradient += slopes[place] @ x
-            scale += sizes[place] @ np.abs(x, out=made)
+            scale += spread[place] @ np.abs(x, out=made)
             for sign, root in roots:
                 np.multiply(x, root[place, None], out=made)
                 hessian += sign * products(made)
     return value, gradient, scale, hessian, hessian.diagonal().copy(), convex
 
 
-def _predicted(design: Design, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return X theta and |X| |theta|."""
-    size = np.abs(theta)
-    eta, spread = np.empty(design.shape[0]), np.empty(design.shape[0])
-    for place, x, made in _with_companion(design):
-        np.matmul(x, theta, out=eta[place])
-        np.matmul(np.abs(x, out=made), size, out=spread[place])
-    return eta, spread
+class Held:
+    """Memory for a few rows in float64, and for what is made of them, that is asked for once."""
 
+    def __init__(self, p: int) -> None:
+        self.rows = max(p, BLOCK_ENTRIES // (2 * p))
+        self._rows, self._made = np.empty((self.rows, p)), np.empty((self.rows, p))
 
-def _with_companion(design: Design, least: int = 1) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
-    """Yield rows, their block, and an array of its shape that may be written to."""
-    held: FloatArray | None = None
-    for place, x in design.passing_blocks(least):
-        held = np.empty_like(x) if held is None else held
-        yield place, x, held[: len(x)]
+    def blocks(self, design: Design) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+        """Yield which rows, the rows, and an array of their shape that may be written to."""
+        for place, x in design.passing_blocks(self._rows):
+            yield place, x, self._made[: len(x)]
+
+    def predicted(self, design: Design, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return X theta and |X| |theta|."""
+        size = np.abs(theta)
+        eta, spread = np.empty(design.shape[0]), np.empty(design.shape[0])
+        for place, x, made in self.blocks(design):
+            np.matmul(x, theta, out=eta[place])
+            np.matmul(np.abs(x, out=made), size, out=spread[place])
+        return eta, spread
