@@ -234,7 +234,7 @@ def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing:
     if is_penalised:
         return penalised(_linear(results, drop), results, alpha, L1_wt)
     if kind.__name__ == "GLMGam":
-        return smoothed_glm(from_glm(results, drop), results)
+        return smoothed_glm(results, drop)
     return _linear_or_none(results, drop) or from_likelihood(results)
 
 

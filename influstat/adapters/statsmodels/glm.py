@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
+from influstat.adapters.quantity import said
 from influstat.adapters.statsmodels import reading
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, choice
@@ -17,6 +19,7 @@ from influstat.losses.logistic import LogisticLoss
 from influstat.risks.linear import LinearRisk
 
 DROPS = ("row", "copy")
+SCALE = 1e-4  # relative: Pearson's statistic follows the last iteration to first order
 
 
 def from_glm(results: Any, drop: str | None) -> reading.Mapped:
@@ -39,6 +42,21 @@ def from_glm(results: Any, drop: str | None) -> reading.Mapped:
         row_labels=labels,
     )
     return reading.Mapped(risk, reading.parameters(results))
+
+
+def scale_rule(results: Any) -> float | str | None:
+    """Return the `scale=` that a GLM was fitted with: a number, "X2", "dev", or None for the family's own."""
+    # The model keeps that of its last fit, which may be another one: then the scale itself tells.
+    model = copy.copy(results.model)
+    last = model.scaletype
+    if last is not None:
+        last = {"x2": "X2", "dev": "dev"}[last.lower()] if isinstance(last, str) else float(last)
+    for rule in (last, None, "X2", "dev"):
+        model.scaletype = rule
+        scale = said(lambda: model.estimate_scale(np.asarray(results.mu)))
+        if abs(results.scale - scale) <= SCALE * abs(scale):
+            return rule
+    return last
 
 
 def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, drop: str | None) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from influstat.adapters.statsmodels.glm import scale_rule
 from influstat.adapters.statsmodels.series import of_series
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
@@ -105,11 +106,7 @@ def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Sta
             counts = np.concatenate([np.minimum(copies, 1.0), copies[copies > 1.0] - 1.0])
             rows = np.concatenate([rows, np.zeros(n - len(copies))])
         stated = replace(stated, counts=counts, factor_counts=rows)
-    scale = model.scaletype
-    if scale is not None and not isinstance(scale, str):
-        scale = float(scale)
-    elif isinstance(scale, str):
-        scale = {"x2": "X2", "dev": "dev"}[scale.lower()]
+    scale = scale_rule(results)
     if scale == "X2" and np.any(np.asarray(model.n_trials) != 1):
         stated = _doubtful(
             stated,
