@@ -177,9 +177,9 @@ def as_drawn(name: str) -> str:
 
 def short(value: Any) -> str:
     """Return the repr of `value` in at most 60 characters: the shape of an array, the length of a dict."""
-    dimensions = getattr(value, "ndim", 0)
-    if isinstance(dimensions, int) and dimensions > 0:
-        return f"array of shape {tuple(value.shape)}"
+    shape = getattr(value, "shape", ())
+    if isinstance(shape, tuple) and shape:
+        return f"array of shape {shape}"
     if isinstance(value, dict):
         return f"{len(value)} entries"
     text = ShortRepr.__repr__(value) if isinstance(value, ShortRepr) else _plain(value)

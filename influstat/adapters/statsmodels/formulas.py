@@ -23,7 +23,7 @@ from influstat.adapters.statsmodels.formula_parts import (
 from influstat.adapters.statsmodels.left_side import LeftSide, left_side
 from influstat.adapters.statsmodels.offsets import OffsetPart, offset_parts
 from influstat.adapters.statsmodels.pickled import portable
-from influstat.errors import InvalidArgument, Unsupported
+from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.labels import own_labels
 from influstat.input.printing import short
 from influstat.input.reader import LabelledTable
@@ -170,27 +170,30 @@ class FormulaReader:
         )
 
     def _require_numbers(self, table: Any) -> None:
-        """Raise for a variable that holds something else than the numbers that it holds in the fit."""
+        """Raise for a variable that holds something else than the numbers that it holds in the fit, or none."""
         trained = training_table(self.model)
         for name in [] if trained is None else variables_in(str(formula_of(self.model)), table):
-            known = name in trained.columns and getattr(trained[name].dtype, "kind", "O") in "iuf"
-            if known and getattr(table[name].dtype, "kind", "O") not in "iufb":
+            if name not in trained.columns or getattr(trained[name].dtype, "kind", "O") not in "iuf":
+                continue
+            if getattr(table[name].dtype, "kind", "O") not in "iuf":
                 numeric_array("X", table[[name]])  # says which entry is none
+                raise InvalidType(
+                    "X",
+                    f"hold numbers in column {short(name)}, as the table of the fit does",
+                    f"holds {table[name].dtype} there",
+                    "Convert that column: .astype(float).",
+                )
+            self._require_present(table, int(np.argmax(table[name].isna())), [name])
 
     def _require_finite(self, table: Any, rows: FloatArray) -> None:
         """Raise for a row of the design that is not finite, naming the variable of the table behind it."""
         place = first_not_finite(rows)
         if place is None:
             return
-        import pandas as pd
-
         row = place[0]
         names = variables_in(str(formula_of(self.model)).rpartition("~")[2], table) + smoothed(self.model)
         held = {name: table[name].iloc[row] for name in names}
-        for name, value in held.items():
-            if pd.isna(value) or value in (np.inf, -np.inf):
-                at = row, list(table.columns).index(name)
-                raise_not_finite("X", value, *at, names=(table.index[row], name), remedy=IN_NEW_ROWS)
+        self._require_present(table, row, names)
         raise InvalidArgument(
             "X",
             f"give finite values in the formula {formula_of(self.model)!r}",
@@ -198,6 +201,16 @@ class FormulaReader:
             + ", ".join(f"{name} is {value}" for name, value in held.items()),
             IN_NEW_ROWS,
         )
+
+    def _require_present(self, table: Any, row: int, names: list[Any]) -> None:
+        """Raise where one of these variables has no finite value in a row of the table."""
+        import pandas as pd
+
+        for name in names:
+            value = table[name].iloc[row]
+            if pd.isna(value) or value in (np.inf, -np.inf):
+                at = row, list(table.columns).index(name)
+                raise_not_finite("X", value, *at, names=(table.index[row], name), remedy=IN_NEW_ROWS)
 
     def targets(self, y: Any) -> Any:
         """Return y as it is: without a table it is coded as in the model."""
