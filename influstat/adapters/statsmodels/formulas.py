@@ -170,7 +170,7 @@ class FormulaReader:
         )
 
     def _require_numbers(self, table: Any) -> None:
-        """Raise for a variable that holds something else than the numbers that it holds in the fit, or none."""
+        """Raise for a variable that does not hold numbers where it does in the fit, or lacks one."""
         trained = training_table(self.model)
         for name in [] if trained is None else variables_in(str(formula_of(self.model)), table):
             if name not in trained.columns or getattr(trained[name].dtype, "kind", "O") not in "iuf":

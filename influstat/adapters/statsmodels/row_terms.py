@@ -1,4 +1,4 @@
-"""Are the entries of a model's `loglikeobs` terms of single rows, in the order of the rows? Asked on a few."""
+"""Are the entries of a model's `loglikeobs` terms of single rows, in their order? Asked on a few."""
 
 from __future__ import annotations
 
