@@ -1,11 +1,13 @@
 """Results in the states in which users have them: models fitted twice, weights left out, complex data."""
 
+import pickle
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
 from scipy import stats
 from statsmodels.base.model import GenericLikelihoodModel
 from statsmodels.discrete.truncated_model import _RCensoredPoisson
@@ -254,3 +256,32 @@ def test_large_and_small_units_are_no_perfect_fits_and_have_every_measure(family
         found = fit.diagnostics()
     np.testing.assert_allclose(errors, plain.bse, rtol=1e-7)
     np.testing.assert_allclose(found, ist.from_statsmodels(plain).diagnostics(), rtol=1e-6)
+
+
+# -- copies of rows under a formula --------------------------------------------------------------------------
+
+COPIED = pd.DataFrame(
+    {"x": X[:, 1], "g": np.tile(list("abc"), 20), "h": ROWS % 7, "y": COUNTS, "copies": WEIGHTS}
+)
+
+
+def test_questions_about_variables_see_copies_as_repeated_rows():
+    repeated = COPIED.loc[COPIED.index.repeat(COPIED["copies"].astype(int))].reset_index(drop=True)
+    first = np.concatenate([[0], np.cumsum(WEIGHTS)[:-1]]).astype(int)
+
+    def fitted(table, **weights):
+        family = sm.families.Poisson()
+        return smf.glm("y ~ x + I(x**2) + C(g)", table, family=family, **weights).fit(tol=1e-13)
+
+    fit = ist.from_statsmodels(fitted(COPIED, freq_weights=COPIED["copies"]), drop="copy")
+    truth = ist.from_statsmodels(fitted(repeated))
+    for one in (fit, pickle.loads(pickle.dumps(fit))):
+        for column in ("x", "g"):
+            ours, theirs = (ist.average_marginal_effect(this, column) for this in (one, truth))
+            np.testing.assert_allclose(ours.value, theirs.value, rtol=TWO_FITS)
+            moved = ours.leave_one_out(rows=ROWS).change, theirs.leave_one_out(rows=first).change
+            np.testing.assert_allclose(*moved, rtol=0, atol=TWO_FITS)
+        gradients = (ist.input_influence(this, COPIED.head(3)).values for this in (one, truth))
+        np.testing.assert_allclose(next(gradients)[:60], next(gradients)[first], rtol=1e-7)
+        groups = (this.leave_groups_out("h").theta[:, 0] for this in (one, truth))
+        np.testing.assert_allclose(next(groups), next(groups), rtol=TWO_FITS)
