@@ -12,7 +12,7 @@ from statsmodels.gam.api import BSplines, GLMGam
 
 import influstat as ist
 from influstat.adapters.statsmodels.formula_parts import variables_in
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, InvalidType
 from tests.tolerance import CLOSED_FORM, TWO_FITS
 
 COUNTS = pd.DataFrame(
@@ -273,6 +273,26 @@ def test_values_that_a_term_does_not_take_are_not_called_missing_variables():
     fit = ist.from_statsmodels(smf.ols("y ~ bs(n, df=4)", COUNTS).fit())
     with pytest.raises(InvalidArgument, match="^X must be a table on which .* outermost knots"):
         fit.predict(COUNTS.assign(n=999.0))
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "sentence"),
+    [
+        ([True, False], InvalidType, "hold numbers in column 'x', .* but it holds bool there"),
+        (pd.array([True, False], dtype="boolean"), InvalidType, "but it holds boolean there"),
+        (
+            pd.array([1.0, None], dtype="Float64"),
+            InvalidArgument,
+            "must be finite, but it holds <NA> at row 1",
+        ),
+        (pd.array([None, 1], dtype="Int64"), InvalidArgument, "must be finite, but it holds <NA> at row 0"),
+    ],
+    ids=["bool", "boolean", "Float64", "Int64"],
+)
+def test_variables_of_other_types_than_in_the_fit_are_named(values, error, sentence):
+    for results in (smf.ols("y ~ x + n", COUNTS).fit(), smf.ols("y ~ n:x", COUNTS).fit()):
+        with pytest.raises(error, match=sentence):
+            ist.from_statsmodels(results).predict(COUNTS.head(2).assign(x=values))
 
 
 def halved(x):

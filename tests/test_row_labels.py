@@ -155,6 +155,18 @@ def test_numbers_that_are_labels_or_positions_are_refused():
     assert fit.leave_one_out(rows=[N]).rows.tolist() == [N - 1]  # no such position
 
 
+def test_slices_of_labels_and_groupbys_are_told_what_to_pass():
+    fit, table = ist.Ridge().fit(X, Y), pd.DataFrame({"g": np.arange(N) % 3}, index=X.index)
+    first, last = X.index[1], X.index[3]
+    with pytest.raises(InvalidArgument, match=r"slice of positions .* as table\.loc\[first:last\]\.index"):
+        fit.leave_one_out(rows=slice(str(first), str(last)))
+    assert fit.leave_one_out(rows=table.loc[first:last].index).rows.tolist() == [1, 2, 3]
+    for ask in (fit.leave_groups_out, lambda groups: fit.covariance("cluster", groups=groups)):
+        with pytest.raises(InvalidType, match="is a GroupBy of pandas. Pass the column that it groups by"):
+            ask(table.groupby("g"))
+        ask(table["g"])
+
+
 def test_splitters_and_their_splits():
     fit, expected = FITS["own"], ist.cross_validate(FITS["own"], GROUPS).row_losses
     for folds in (KFold(4), KFold(4).split(X), list(KFold(4).split(X))):

@@ -15,14 +15,18 @@ import numpy as np
 
 from influstat.adapters.quantity import ROUNDING, SUMS, Quantity, rounding_of, said
 from influstat.adapters.reproduction_of_robust import of_quantile_regression, of_robust_regression
+from influstat.adapters.statsmodels.glm import SCALE, scale_rule
 from influstat.errors import NotStationary
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.statistics.dispersion import pearson_residuals
 from influstat.statistics.residuals import has_deviance, unit_deviance
 
-SCALE = 1e-4  # relative: Pearson's statistic follows the last iteration to first order
 LEAST_SQUARES = ("OLS", "WLS", "GLS")
+FITTED_TWICE = (
+    "Its model, which keeps the scale= of its last fit alone, was fitted again with another one, or its "
+    "data, weights or coefficients were changed after the fit, or this number was"
+)
 BY_HAND = (
     "Rows or columns were changed after the fit, or this number was set by hand (columns taken out "
     "beforehand belong into the design)"
@@ -197,12 +201,12 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
         deviance = float(linear.weights @ unit_deviance(linear, eta))
     room = SUMS * (abs(deviance) + n * unit) + 2.0 * rounding
     freedom = said(lambda: results.df_resid)
-    expected, estimated = _scale_of(model, linear, eta, deviance, freedom)
+    expected, estimated = _scale_of(results, linear, eta, deviance, freedom)
     finished = said(lambda: results.converged) == 1.0
     if estimated and not finished:  # the scale is of means before the last step, of any size then
         expected = np.nan
     spare = 2.0 * rounding / freedom if estimated and freedom > 0 else 0.0
-    yield Quantity("scale", scale, expected, SCALE * abs(expected) + spare)
+    yield Quantity("scale", scale, expected, SCALE * abs(expected) + spare, FITTED_TWICE)
     yield Quantity("deviance", said(lambda: results.deviance), deviance, room)
     mean = np.asarray(linear.loss.mean(eta), dtype=np.float64)[:n]
     with np.errstate(all="ignore"):
@@ -212,6 +216,7 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
     yield Quantity("log-likelihood (llf)", said(lambda: results.llf), ours, allowed)
     if not estimated and type(model.family).__name__ != "Gaussian":  # whose loglike has another scale
         ended = -n * said(lambda: results.mle_retvals["fopt"])
+        ours -= linear.penalty.value(theta)  # a GLMGam's
         yield Quantity("log-likelihood at which its iterations ended", ended, ours, allowed, kept=True)
     if finished:
         ended = said(lambda: results.fit_history["deviance"][-1])
@@ -250,18 +255,19 @@ def _profiled_scale(model: Any, mean: FloatArray, scale: float) -> float:
 
 
 def _scale_of(
-    model: Any, linear: LinearRisk, eta: FloatArray, deviance: float, freedom: float
+    results: Any, linear: LinearRisk, eta: FloatArray, deviance: float, freedom: float
 ) -> tuple[float, bool]:
     """Return the scale by the model's own rule, nan where that is not known, and whether it is estimated."""
-    rule = model.scaletype
+    rule = scale_rule(results)
     if rule is not None and not isinstance(rule, str):
-        return float(rule), False
+        return rule, False
+    model = results.model
     family = type(model.family).__name__
     if rule is None and family in ("Binomial", "Poisson", "NegativeBinomial"):
         return 1.0, False
     if not freedom > 0:
         return np.nan, True
-    if rule is not None and rule.lower() == "dev":
+    if rule == "dev":
         return deviance / freedom, True
     if np.any(np.asarray(model.n_trials) != 1):
         return np.nan, True  # statsmodels leaves the trials out of it

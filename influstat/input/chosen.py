@@ -34,8 +34,10 @@ def read_positions(argument: str, rows: Any, row_labels: NDArray[Any]) -> Indice
     ndarray of int, shape (k,)
     """
     n = len(row_labels)
-    if isinstance(rows, (range, slice)):
-        return _positions(argument, np.arange(n)[rows] if isinstance(rows, slice) else np.asarray(rows), n)
+    if isinstance(rows, slice):
+        return _positions(argument, _of_slice(argument, rows, n), n)
+    if isinstance(rows, range):
+        return _positions(argument, np.asarray(rows), n)
     given = _entries(argument, rows, row_labels)
     if given.dtype.kind == "b" and given.ndim == 1 and given.size:
         return _of_mask(argument, given, n)
@@ -48,6 +50,19 @@ def read_positions(argument: str, rows: Any, row_labels: NDArray[Any]) -> Indice
     if given.dtype.kind in "iu" and _labels_are_other_numbers(row_labels):
         return _of_numbers(argument, given, row_labels)
     return _positions(argument, given, n)
+
+
+def _of_slice(argument: str, rows: slice, n: int) -> Indices:
+    """Return the positions in a slice, or raise where its ends are labels."""
+    try:
+        return np.arange(n)[rows]
+    except TypeError:
+        raise InvalidArgument(
+            argument,
+            "be a slice of positions where it is a slice",
+            f"is {short(rows)}",
+            "Pass the labels between two of them as table.loc[first:last].index.",
+        ) from None
 
 
 def one_dimensional(argument: str, entries: list[Any]) -> NDArray[Any]:

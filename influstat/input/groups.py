@@ -205,6 +205,10 @@ def _of_objects(argument: str, values: NDArray[Any]) -> tuple[NDArray[Any], Indi
 
 def one_per_row(argument: str, groups: Any, row_labels: NDArray[Any]) -> NDArray[Any]:
     """Return the entries in the order of the rows; of a list as objects, since text would hide a nan."""
+    if hasattr(groups, "ngroup"):
+        raise InvalidType(
+            argument, "hold labels", "is a GroupBy of pandas", "Pass the column that it groups by."
+        )
     values = paired(argument, as_array(argument, groups), row_labels)
     if isinstance(values, (list, tuple)):
         try:

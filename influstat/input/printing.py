@@ -177,20 +177,15 @@ def as_drawn(name: str) -> str:
 
 def short(value: Any) -> str:
     """Return the repr of `value` in at most 60 characters: the shape of an array, the length of a dict."""
-    dimensions = getattr(value, "ndim", 0)
-    if isinstance(dimensions, int) and dimensions > 0 and _counted(value):
-        return f"array of shape {tuple(value.shape)}"
+    shape = getattr(value, "shape", ())
+    if isinstance(shape, tuple) and shape and all(isinstance(one, (int, float)) for one in shape):
+        return f"array of shape {shape}"
     if isinstance(value, dict):
         return f"{len(value)} entries"
     text = ShortRepr.__repr__(value) if isinstance(value, ShortRepr) else _plain(value)
     if len(text) <= LONGEST:
         return text
     return f"{len(value)} entries" if isinstance(value, (list, tuple)) else f"{text[: LONGEST - 3]}..."
-
-
-def _counted(value: Any) -> bool:
-    """Tell whether the numbers of rows and columns are known: tables of a graph have none."""
-    return all(isinstance(one, (int, float)) for one in value.shape)
 
 
 def _plain(value: Any) -> str:

@@ -78,6 +78,7 @@ from influstat.statistics.residuals import has_deviance, residuals_lacking, unit
 if TYPE_CHECKING:
     import pandas as pd
 
+ALIKE = 1e4  # how far apart the deviance and Pearson's statistic of one fit are at most, beyond rounding
 CHEAP = ("cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits", "cov_ratio")
 PER_COEFFICIENT = {"dfbetas": "dfb_", "dfbeta": "dfbeta_"}
 RESIDUALS = ("resid_response", "resid_pearson", "resid_std", "resid_deviance", "standard_resid_deviance")
@@ -159,7 +160,10 @@ def _spread(leverage: Leverage, phi: Dispersion, given: Any, deviance: float | N
     parts = leverage.risk.weights * unit_deviance(leverage.risk, leverage.linear_predictor)
     squares = float(parts.sum()) if deviance is None else deviance
     freedom = phi.observations - leverage.effective_degrees_of_freedom
-    value = squares / freedom if min(freedom, squares) > 1e-8 * phi.observations else np.nan
+    least = 1e-8 * phi.observations
+    # Below that, in small units of y, it is no rounding where it is of the size of Pearson's statistic.
+    told = squares > least or phi.squares / ALIKE < squares < phi.squares * ALIKE
+    value = squares / freedom if freedom > least and told else np.nan
     return replace(phi, value=value, estimated=True, parts=parts, squares=squares)
 
 

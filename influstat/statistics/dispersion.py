@@ -23,7 +23,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.numerics.differences import slope
 from influstat.risks.linear import LinearRisk
 from influstat.statistics.leverage import Leverage, expected_second
-from influstat.statistics.residuals import direction, unit_deviance
+from influstat.statistics.residuals import direction, mean_slope, unit_deviance
 
 PERFECT = 1e-24  # residual sum of squares relative to the fitted one below which there is only rounding
 PEARSON, DEVIANCE = "X2", "dev"  # how it is estimated, by statsmodels' names
@@ -127,7 +127,10 @@ class Totals:
 def totals_of(leverage: Leverage, counts: FloatArray, parts: FloatArray) -> Totals:
     """Return the sums over the rows of `leverage`, whose parts of Q are given, shape (n,)."""
     risk = leverage.risk
-    size = np.abs(leverage.second) * (leverage.linear_predictor**2 + risk.y**2)
+    eta = leverage.linear_predictor
+    slope = mean_slope(risk, eta)
+    y = np.divide(risk.y, slope, out=np.zeros_like(slope), where=slope != 0)  # in units of eta
+    size = np.abs(leverage.second) * (eta**2 + y**2)
     return Totals(float(counts.sum()), float(parts.sum()), float(risk.weights @ size))
 
 

@@ -18,11 +18,15 @@ from influstat.risks.linear import LinearRisk
 
 def direction(risk: LinearRisk, eta: FloatArray) -> FloatArray:
     """Return 1 where the mean grows with eta, -1 where it falls, shape (n,); 1 for a loss without a mean."""
+    return np.where(mean_slope(risk, eta) < 0, -1.0, 1.0)
+
+
+def mean_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
+    """Return the derivative of the mean in eta, shape (n,); 1 for a loss without a mean."""
     try:
-        slope = risk.loss.mean_derivative(eta)
+        return risk.loss.mean_derivative(eta)
     except Unsupported:
         return np.ones(np.shape(eta))
-    return np.where(slope < 0, -1.0, 1.0)
 
 
 def has_deviance(loss: Any) -> bool:

@@ -16,7 +16,13 @@ from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.active_columns import active_columns
 from influstat.adapters.statsmodels.array_rows import array_rows
 from influstat.adapters.statsmodels.formulas import formula_reader
-from influstat.adapters.statsmodels.glm import DROPS, from_binary_or_poisson, from_geometric, from_glm
+from influstat.adapters.statsmodels.glm import (
+    DROPS,
+    from_binary_or_poisson,
+    from_geometric,
+    from_glm,
+    rows_of_model,
+)
 from influstat.adapters.statsmodels.held import held_of
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
@@ -145,7 +151,7 @@ def from_statsmodels(
     lasso = None if linear is None else active_l1(linear.penalty)
     reader = (
         (lasso and active_columns(inner.model, names))
-        or formula_reader(inner.model, names)
+        or formula_reader(inner.model, names, rows_of_model(inner.model, mapped.risk.shape[0]))
         or array_rows(inner.model)
     )
 
@@ -234,7 +240,7 @@ def _mapped(results: Any, drop: str | None, alpha: Any, L1_wt: float, smoothing:
     if is_penalised:
         return penalised(_linear(results, drop), results, alpha, L1_wt)
     if kind.__name__ == "GLMGam":
-        return smoothed_glm(from_glm(results, drop), results)
+        return smoothed_glm(results, drop)
     return _linear_or_none(results, drop) or from_likelihood(results)
 
 

@@ -9,9 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.printing import short
 from influstat.input.tables import as_pandas
-from influstat.input.validation import FloatArray
+from influstat.input.validation import (
+    IN_NEW_ROWS,
+    FloatArray,
+    first_not_finite,
+    numeric_array,
+    raise_not_finite,
+)
 
 SPECS = ("model_spec", "design_info", "model_spec_linear", "design_info_linear")  # as versions call it
 RECIPE = "_influstat_recipe"  # of a model that comes from a pickle: how its right side is made anew
@@ -116,6 +123,52 @@ def evaluated(model: Any, spec: Any, table: Any) -> FloatArray:
     # Counted anew: rows with a missing value come back as nan by their labels, which may repeat.
     Results(listening, np.zeros(2)).predict(table.set_axis(range(len(table)), axis=0))
     return kept[0] if kept[0].ndim == 2 else kept[0].reshape(len(table), -1)
+
+
+def require_numbers(model: Any, table: Any) -> None:
+    """Raise for a variable that does not hold numbers where it does in the fit, or lacks one."""
+    trained = training_table(model)
+    for name in [] if trained is None else variables_in(str(formula_of(model)), table):
+        if name not in trained.columns or getattr(trained[name].dtype, "kind", "O") not in "iuf":
+            continue
+        if getattr(table[name].dtype, "kind", "O") not in "iuf":
+            numeric_array("X", table[[name]])  # says which entry is none
+            raise InvalidType(
+                "X",
+                f"hold numbers in column {short(name)}, as the table of the fit does",
+                f"holds {table[name].dtype} there",
+                "Convert that column: .astype(float).",
+            )
+        _require_present(table, int(np.argmax(table[name].isna())), [name])
+
+
+def require_finite(model: Any, table: Any, rows: FloatArray) -> None:
+    """Raise for a row of the design that is not finite, naming the variable of the table behind it."""
+    place = first_not_finite(rows)
+    if place is None:
+        return
+    row = place[0]
+    names = variables_in(str(formula_of(model)).rpartition("~")[2], table) + smoothed(model)
+    held = {name: table[name].iloc[row] for name in names}
+    _require_present(table, row, names)
+    raise InvalidArgument(
+        "X",
+        f"give finite values in the formula {formula_of(model)!r}",
+        f"gives {rows[place]} at row {row} ({short(table.index[row])}), where "
+        + ", ".join(f"{name} is {value}" for name, value in held.items()),
+        IN_NEW_ROWS,
+    )
+
+
+def _require_present(table: Any, row: int, names: list[Any]) -> None:
+    """Raise where one of these variables has no finite value in a row of the table."""
+    import pandas as pd
+
+    for name in names:
+        value = table[name].iloc[row]
+        if pd.isna(value) or value in (np.inf, -np.inf):
+            at = row, list(table.columns).index(name)
+            raise_not_finite("X", value, *at, names=(table.index[row], name), remedy=IN_NEW_ROWS)
 
 
 def said(error: BaseException) -> str:

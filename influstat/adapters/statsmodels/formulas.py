@@ -14,9 +14,10 @@ from influstat.adapters.statsmodels.formula_parts import (
     columns_as_table,
     formula_of,
     lacking,
+    require_finite,
+    require_numbers,
     right_side,
     said,
-    smoothed,
     training_table,
     variables_in,
 )
@@ -24,17 +25,12 @@ from influstat.adapters.statsmodels.left_side import LeftSide, left_side
 from influstat.adapters.statsmodels.offsets import OffsetPart, offset_parts
 from influstat.adapters.statsmodels.pickled import portable
 from influstat.errors import InvalidArgument, Unsupported
+from influstat.input.groups import Indices
 from influstat.input.labels import own_labels
 from influstat.input.printing import short
 from influstat.input.reader import LabelledTable
 from influstat.input.tables import as_array, as_pandas, is_foreign
-from influstat.input.validation import (
-    IN_NEW_ROWS,
-    FloatArray,
-    first_not_finite,
-    numeric_array,
-    raise_not_finite,
-)
+from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt_once
 
 
@@ -48,6 +44,8 @@ class FormulaReader:
         Made from a formula.
     names : tuple of str
         The columns of its design matrix that have coefficients.
+    rows : ndarray of int, shape (n,), optional
+        Which row of the model each row of the fit is, where some are there twice.
 
     Examples
     --------
@@ -62,10 +60,11 @@ class FormulaReader:
 
     model: Any
     names: tuple[str, ...]
+    rows: Indices | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle holds: nothing that patsy has made."""
-        return {"model": portable(self.model), "names": self.names}
+        return {"model": portable(self.model), "names": self.names, "rows": self.rows}
 
     @property
     def training(self) -> Any:
@@ -76,7 +75,7 @@ class FormulaReader:
         used = [j for j, name in enumerate(frame.columns) if str(name) in self.model.formula]
         gone = getattr(self.model.data, "missing_row_idx", None)
         kept = np.setdiff1d(np.arange(len(frame)), [] if gone is None else gone)
-        return frame.iloc[kept, used]
+        return frame.iloc[kept if self.rows is None else kept[self.rows], used]
 
     @cached_property
     def _left(self) -> LeftSide | None:
@@ -140,7 +139,7 @@ class FormulaReader:
         except Unsupported:
             raise
         except Exception as error:
-            self._require_numbers(table)
+            require_numbers(self.model, table)
             raise InvalidArgument(
                 "X",
                 f"be a table on which the formula {formula_of(self.model)!r} can be evaluated",
@@ -148,7 +147,7 @@ class FormulaReader:
                 "Pass a table with the columns of the fit, of the same types, levels and range, or rows of "
                 "the design matrix itself.",
             ) from error
-        self._require_finite(table, rows)
+        require_finite(self.model, table, rows)
         self._doubt_other_rows(rows)
         labels = None if is_foreign(X) else own_labels(table)
         return rows if labels is None else LabelledTable(rows, labels)
@@ -167,36 +166,6 @@ class FormulaReader:
             f"The values of {self.of_other_rows} in the formula depend on which rows are in the same table: "
             "here on those of X, and not on those of the fit. Compute such columns before the fit, or use a "
             "transform that remembers the rows of the fit, such as center(x).",
-        )
-
-    def _require_numbers(self, table: Any) -> None:
-        """Raise for a variable that holds something else than the numbers that it holds in the fit."""
-        trained = training_table(self.model)
-        for name in [] if trained is None else variables_in(str(formula_of(self.model)), table):
-            known = name in trained.columns and getattr(trained[name].dtype, "kind", "O") in "iuf"
-            if known and getattr(table[name].dtype, "kind", "O") not in "iufb":
-                numeric_array("X", table[[name]])  # says which entry is none
-
-    def _require_finite(self, table: Any, rows: FloatArray) -> None:
-        """Raise for a row of the design that is not finite, naming the variable of the table behind it."""
-        place = first_not_finite(rows)
-        if place is None:
-            return
-        import pandas as pd
-
-        row = place[0]
-        names = variables_in(str(formula_of(self.model)).rpartition("~")[2], table) + smoothed(self.model)
-        held = {name: table[name].iloc[row] for name in names}
-        for name, value in held.items():
-            if pd.isna(value) or value in (np.inf, -np.inf):
-                at = row, list(table.columns).index(name)
-                raise_not_finite("X", value, *at, names=(table.index[row], name), remedy=IN_NEW_ROWS)
-        raise InvalidArgument(
-            "X",
-            f"give finite values in the formula {formula_of(self.model)!r}",
-            f"gives {rows[place]} at row {row} ({short(table.index[row])}), where "
-            + ", ".join(f"{name} is {value}" for name, value in held.items()),
-            IN_NEW_ROWS,
         )
 
     def targets(self, y: Any) -> Any:
@@ -303,7 +272,8 @@ class FormulaReader:
             return None
         column = table[name]
         # A categorical keeps the order of its levels; no index is needed, since the rows are the fit's.
-        return column.array if hasattr(column.array, "categories") else column.to_numpy()
+        values = column.array if hasattr(column.array, "categories") else column.to_numpy()
+        return values if self.rows is None else values[self.rows]
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows of the design matrix bring their labels along."""
@@ -319,8 +289,8 @@ def _same(given: Any, values: Any) -> bool:
     return bool(np.all(a == b))
 
 
-def formula_reader(model: Any, names: tuple[str, ...]) -> FormulaReader | None:
+def formula_reader(model: Any, names: tuple[str, ...], rows: Indices | None = None) -> FormulaReader | None:
     """Return the reader of a fit with these coefficients; None where they are not those of a formula."""
     given = [str(name) for name in model.exog_names or ()]
     ours = len(set(names)) == len(names) and set(names) <= set(given)
-    return FormulaReader(model, names) if formula_of(model) is not None and ours else None
+    return FormulaReader(model, names, rows) if formula_of(model) is not None and ours else None

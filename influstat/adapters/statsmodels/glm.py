@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
+from influstat.adapters.quantity import said
 from influstat.adapters.statsmodels import reading
 from influstat.errors import InvalidArgument
+from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray, choice
 from influstat.losses import glm_families as families
 from influstat.losses.base import Loss
@@ -17,6 +20,7 @@ from influstat.losses.logistic import LogisticLoss
 from influstat.risks.linear import LinearRisk
 
 DROPS = ("row", "copy")
+SCALE = 1e-4  # relative: Pearson's statistic follows the last iteration to first order
 
 
 def from_glm(results: Any, drop: str | None) -> reading.Mapped:
@@ -39,6 +43,21 @@ def from_glm(results: Any, drop: str | None) -> reading.Mapped:
         row_labels=labels,
     )
     return reading.Mapped(risk, reading.parameters(results))
+
+
+def scale_rule(results: Any) -> float | str | None:
+    """Return the `scale=` that a GLM was fitted with: a number, "X2", "dev", or None for the family's own."""
+    # The model keeps that of its last fit, which may be another one: then the scale itself tells.
+    model = copy.copy(results.model)
+    last: float | str | None = model.scaletype
+    if last is not None:
+        last = {"x2": "X2", "dev": "dev"}[last.lower()] if isinstance(last, str) else float(last)
+    for rule in (last, None, "X2", "dev"):
+        model.scaletype = rule
+        scale = said(lambda: model.estimate_scale(np.asarray(results.mu)))
+        if abs(results.scale - scale) <= SCALE * abs(scale):
+            return rule
+    return last
 
 
 def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, drop: str | None) -> Any:
@@ -75,7 +94,7 @@ def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, d
             f"is 'copy', with {frequencies[row]:g} copies of row {labels[row]!r}",
             'Pass drop="row".',
         )
-    more = np.flatnonzero(frequencies > 1)
+    more = np.flatnonzero(frequencies > 1)  # as `rows_of_model` says
     single = np.divide(weights, frequencies, out=np.zeros(len(weights)), where=frequencies > 0)
     others = np.array([f"{labels[i]} (other {frequencies[i] - 1:g})" for i in more], dtype=object)
     return (
@@ -83,6 +102,15 @@ def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, d
         np.concatenate([single, weights[more] - single[more]]),
         np.concatenate([np.asarray(labels, dtype=object), others]),
     )
+
+
+def rows_of_model(model: Any, count: int) -> Indices | None:
+    """Return which row of the model each of so many rows of the risk is, None where they are the same."""
+    n = np.shape(model.endog)[0]
+    if count == n:
+        return None
+    copies = np.asarray(model.freq_weights, dtype=np.float64)
+    return np.concatenate([np.arange(n), np.flatnonzero(copies > 1)])
 
 
 def from_binary_or_poisson(results: Any) -> reading.Mapped:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from influstat.adapters.statsmodels.glm import rows_of_model, scale_rule
 from influstat.adapters.statsmodels.series import of_series
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
@@ -105,11 +106,7 @@ def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Sta
             counts = np.concatenate([np.minimum(copies, 1.0), copies[copies > 1.0] - 1.0])
             rows = np.concatenate([rows, np.zeros(n - len(copies))])
         stated = replace(stated, counts=counts, factor_counts=rows)
-    scale = model.scaletype
-    if scale is not None and not isinstance(scale, str):
-        scale = float(scale)
-    elif isinstance(scale, str):
-        scale = {"x2": "X2", "dev": "dev"}[scale.lower()]
+    scale = scale_rule(results)
     if scale == "X2" and np.any(np.asarray(model.n_trials) != 1):
         stated = _doubtful(
             stated,
@@ -174,9 +171,5 @@ def _robust(results: Any, fit: Minimum, stated: Stated, kind: str) -> Stated:
 
 def _groups(groups: Any, results: Any, fit: Minimum) -> Any:
     """Return the clusters of the rows of the risk: copies are in the cluster of their row."""
-    values = np.asarray(groups)
-    n = len(results.model.endog)
-    if values.shape[0] == fit.risk.shape[0]:
-        return values
-    copies = np.asarray(results.model.freq_weights, dtype=np.float64)
-    return np.concatenate([values, values[np.arange(n)[copies > 1.0]]])
+    values, rows = np.asarray(groups), rows_of_model(results.model, fit.risk.shape[0])
+    return values if rows is None else values[rows]

@@ -13,6 +13,9 @@ from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.glm import offset_of
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
 from influstat.adapters.statsmodels.pickled import portable
+from influstat.adapters.statsmodels.row_terms import require_own_rows
+from influstat.errors import InvalidArgument
+from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray, vector
 from influstat.risks.classes import ClassLosses, class_contrasts, softmax_losses
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
@@ -152,14 +155,34 @@ def from_likelihood(results: Any) -> reading.Mapped:
         )
     likelihood, theta, names = _likelihood(results)
     labels = reading.row_labels(model)
-    shapes = likelihood.losses(theta).shape, likelihood.gradients(theta).shape
-    if shapes != (labels.shape, (len(labels), len(theta))):
+    losses, gradients = likelihood.losses(theta), likelihood.gradients(theta)
+    if (losses.shape, gradients.shape) != (labels.shape, (len(labels), len(theta))):
         reading.unsupported(
             type(model).__name__,
             "Its loglikeobs or score_obs does not give one entry per row, so no row can be taken out.",
         )
+    if np.isfinite(theta).all():
+        _require_finite(losses, gradients, labels)
+    if isinstance(likelihood, ScoredLikelihoods) and likelihood.class_losses() is None:
+        require_own_rows(likelihood.model, theta, losses)
     design = reading.design_of(model, reading.design_matrix(model))
     return reading.Mapped(LikelihoodRisk(likelihood, design, names, labels), theta)
+
+
+def _require_finite(losses: FloatArray, gradients: FloatArray, labels: NDArray[Any]) -> None:
+    """Raise where a row's log-likelihood or score is no number at the fitted coefficients."""
+    for name, values in (("loglikeobs", losses[:, None]), ("score_obs", gradients)):
+        wrong = ~np.isfinite(values).all(axis=1)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            value = values[row][~np.isfinite(values[row])][0]
+            raise InvalidArgument(
+                "results",
+                f"have a finite {name} for every row at their coefficients",
+                f"has {value} for row {label_name(labels[row])}",
+                "Fit again with that row left out, from other start values, or by a likelihood that is "
+                "finite there.",
+            )
 
 
 def _likelihood(results: Any) -> tuple[RowLikelihoods, FloatArray, tuple[str, ...]]:

@@ -47,6 +47,10 @@ class OrderedLikelihoods:
         probability = np.where(low > 0, F.sf(low) - F.sf(high), F.cdf(high) - F.cdf(low))
         return low, high, probability
 
+    def _density(self, at: FloatArray) -> FloatArray:
+        """Return f: 0 at infinity, where formulas as that of Gumbel's distribution are no number."""
+        return np.where(np.isinf(at), 0.0, self.distribution.pdf(at))
+
     def losses(self, theta: FloatArray) -> FloatArray:
         """Return -log P."""
         with np.errstate(all="ignore"):
@@ -57,8 +61,7 @@ class OrderedLikelihoods:
         k = self.X.shape[1]
         with np.errstate(all="ignore"):
             low, high, probability = self._bounds(theta)
-            at_low = self.distribution.pdf(low) / probability
-            at_high = self.distribution.pdf(high) / probability
+            at_low, at_high = (self._density(at) / probability for at in (low, high))
         result = np.empty((len(self.X), len(theta)))
         result[:, :k] = (at_high - at_low)[:, None] * self.X
         # c_j moves by 1 with the first threshold, by the increment with each log increment up to its own.

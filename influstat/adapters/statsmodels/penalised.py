@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.adapters.statsmodels.active_columns import ActiveColumns
+from influstat.adapters.statsmodels.glm import from_glm
 from influstat.adapters.statsmodels.reading import Mapped, unsupported
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
@@ -128,9 +129,18 @@ def _l1(mapped: Mapped, model: Any, ridge: FloatArray, strengths: FloatArray, pr
     return Mapped(_with(mapped.risk, design, protocol, _quadratic(ridge[active]) + lasso), theta)
 
 
-def smoothed_glm(mapped: Mapped, results: Any) -> Mapped:
-    """Give a mapped GLMGam its penalty matrix; basis, knots and smoothing parameters stay as they are."""
-    model, risk = results.model, mapped.risk
+def smoothed_glm(results: Any, drop: str | None) -> Mapped:
+    """Map a GLMGam with its penalty matrix; basis, knots and smoothing parameters stay as they are."""
+    model = results.model
+    weights = np.asarray(model.iweights * model.n_trials, dtype=np.float64)
+    if str(results.method).upper() == "PIRLS" and not np.allclose(model.data_weights, weights):
+        unsupported(
+            "GLMGam whose iterations had other weights than its rows",
+            "statsmodels' penalised iterations leave freq_weights, var_weights and numbers of trials out, or "
+            "had others. Pass their product to fit as well: fit(weights=).",
+        )
+    mapped = from_glm(results, drop)
+    risk = mapped.risk
     second = np.asarray(model.penal.deriv2(mapped.theta), dtype=np.float64)
     penalty = Quadratic(float(model.pen_weight) * second)
     return Mapped(_with(risk, risk.design, risk.protocol, penalty), mapped.theta)

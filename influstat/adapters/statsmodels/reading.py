@@ -82,6 +82,14 @@ def require_usable(results: Any) -> None:
             "lost them to remove_data()",
             "Pass the results before remove_data() or save(remove_data=True), or fit again.",
         )
+    for name, values in (("y", model.endog), ("X", model.exog)):
+        if np.iscomplexobj(values):
+            raise InvalidType(
+                "results",
+                "come from real numbers",
+                f"comes from {name} of dtype {np.asarray(values).dtype}",
+                "Take its .real or .imag before the fit.",
+            )
     if getattr(results, "constraints", None) is not None or getattr(results, "k_constr", None):
         unsupported(
             "fit_constrained",

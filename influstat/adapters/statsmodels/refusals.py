@@ -42,6 +42,17 @@ REASONS = {
     "statsmodels.discrete.conditional_models": (
         "Its conditional likelihood couples all rows of a group. Refit without the row or the group."
     ),
+    "statsmodels.imputation": (
+        "Its estimates are averages over imputed tables, each with a fit of its own. Pass the fit to one of "
+        "them."
+    ),
+    "statsmodels.regression.dimred": (
+        "It finds directions from means of slices of all rows, and minimises no sum over them. Refit without "
+        "the row."
+    ),
+    "statsmodels.regression.process_regression": (
+        "Its likelihood couples all rows of a group. Refit without the row or the group."
+    ),
     "statsmodels.multivariate": "It has several responses. Fit one response at a time.",
     "GLSAR": (
         "It estimates the autocorrelation that whitens its rows. Fit sm.GLS with that correlation held fixed."
