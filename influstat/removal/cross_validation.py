@@ -163,7 +163,8 @@ def read_folds(fit: Minimum, folds: Any) -> Groups:
     """Return the folds that a caller gave, each row alone for None; or raise."""
     groups = groups_or_rows(fit, folds, "folds")
     if np.bincount(groups.members).max() > 1:
-        raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
+        remedy = "Put each row in one fold: of repeated folds, ask for each repetition by itself."
+        raise InvalidArgument("folds", "be disjoint", "holds a row twice", remedy)
     return groups
 
 

@@ -67,6 +67,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     last, transformers, searches = _last_step(estimator)
     kind_of(last)  # refuses what there are no formulas for before anything is read from it
     _require_fitted(last)
+    _require_own_numbers(last)
     data.check_table(X, last)
     y = as_array("y", y)
     named = [(name, value) for name, value in (("X", X), ("y", y)) if has_index(value)]
@@ -158,6 +159,32 @@ def _require_fitted(estimator: Any) -> None:
         "has no coefficients yet",
         "Call estimator.fit(X, y), and pass the same X and y here.",
     )
+
+
+def _require_own_numbers(estimator: Any) -> None:
+    """Raise where coefficients or settings were replaced after the fit by what no fit leaves or takes."""
+    columns, fitted = int(estimator.n_features_in_), {"coef_": estimator.coef_}
+    if getattr(estimator, "fit_intercept", True):
+        fitted["intercept_"] = getattr(estimator, "intercept_", None)
+    for name, value in fitted.items():
+        shape = getattr(value, "shape", () if isinstance(value, float) else None)
+        if shape is None or (name == "coef_" and shape[-1:] != (columns,)):
+            was = f"a {type(value).__name__}" if shape is None else f"of shape {shape}"
+            raise InvalidArgument(
+                "estimator",
+                f"have the {name} of its fit, for {columns} columns",
+                f"has one that is {was}",
+                "Its coefficients were changed after the fit: fit it again.",
+            )
+    try:
+        estimator._validate_params()  # as its fit does
+    except ValueError as error:
+        raise InvalidArgument(
+            "estimator",
+            "have settings that its own fit takes",
+            f"has others: {str(error).rstrip('.')}",
+            "They were changed after the fit: set them back, or fit it again.",
+        ) from error
 
 
 def _dense(coefficients: Any) -> FloatArray:
