@@ -80,7 +80,9 @@ def _require_form(loss: Any, y: FloatArray, eta: FloatArray) -> None:
             continue
         if not (np.array_equal(given[0], y) and np.array_equal(given[1], eta)):
             was = f"has a `{name}` that writes to them"
-            raise InvalidArgument("loss", "leave y and eta as they are", was, "Work on copies: eta = eta + 0.")
+            raise InvalidArgument(
+                "loss", "leave y and eta as they are", was, "Work on copies: eta = eta + 0."
+            )
         if result.dtype.kind == "c" or (result.dtype.kind == "f" and result.dtype.itemsize < 8):
             was = f"has a `{name}` that returns {result.dtype}"
             remedy = "Compute it in float64: seven digits are too few, and complex numbers are no losses."

@@ -269,7 +269,11 @@ class Descent:
         raise NotConverged(
             f"Newton's method stopped after {self.steps} steps with a relative gradient of "
             f"{self.measure:.1e}, above {tolerance:.1e}. "
-            + ("See whether the loss has the derivatives it says: ist.checks.check_loss(loss). " if own else "")
+            + (
+                "See whether the loss has the derivatives it says: ist.checks.check_loss(loss). "
+                if own
+                else ""
+            )
             + "Rescale the columns of X, start nearer, allow more steps, or strengthen the penalty."
         )
 

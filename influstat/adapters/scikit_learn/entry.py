@@ -179,10 +179,16 @@ def _require_own_predictions(source: Source, risk: Any, theta: FloatArray) -> No
     predict = source.estimator.decision_function if source.classes else source.estimator.predict
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names that columns lost in a transformer
-        theirs = predict(source.table)
+        theirs = predict(_as_fitted(source))
     single = np.asarray(source.estimator.coef_).dtype == np.float32
     allowed, rounding = (SINGLE, SINGLE_TERMS) if single else (SAME, DOUBLE_TERMS)
     require_same_predictions("estimator", risk, theta, theirs, kind=kind, allowed=allowed, rounding=rounding)
+
+
+def _as_fitted(source: Source) -> Any:
+    """Return the table without names where the estimator was fitted without: they may not be unique."""
+    named = hasattr(source.estimator, "feature_names_in_") or not hasattr(source.table, "to_numpy")
+    return source.table if named else source.table.to_numpy()
 
 
 def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> Fit:

@@ -26,7 +26,7 @@ def held_of(estimator: Any, transformers: Any, of_other_rows: str = "") -> tuple
     ----------
     estimator : scikit-learn estimator
         The final one, fitted.
-    transformers : Pipeline or None
+    transformers : Steps, Pipeline or None
         The steps before it.
     of_other_rows : str
         What `batch_steps` says of them.

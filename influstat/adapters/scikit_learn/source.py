@@ -13,6 +13,7 @@ from influstat.adapters.scikit_learn import data
 from influstat.adapters.scikit_learn.batch_steps import batch_steps
 from influstat.adapters.scikit_learn.kinds import kind_of, objective_of
 from influstat.adapters.scikit_learn.objectives import Size
+from influstat.adapters.scikit_learn.steps import Steps
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.design import Design
 from influstat.input.labels import check_labels, has_index, index_labels, own_labels
@@ -108,7 +109,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
 
 
 def _last_step(estimator: Any) -> tuple[Any, Any, tuple[Any, ...]]:
-    """Return the final estimator, one pipeline of all the steps before it or None, and searches around it."""
+    """Return the final estimator, all the steps before it or None, and searches around it."""
     if isinstance(estimator, type):
         raise InvalidType(
             "estimator",
@@ -116,7 +117,7 @@ def _last_step(estimator: Any) -> tuple[Any, Any, tuple[Any, ...]]:
             f"is the class {estimator.__name__}",
             f"Pass {estimator.__name__}().fit(X, y).",
         )
-    pipeline, before, searches = None, list[tuple[str, Any]](), list[Any]()
+    before, searches = list[tuple[str, Any]](), list[Any]()
     while True:
         if type(estimator).__name__ == "FrozenEstimator":
             estimator = estimator.estimator
@@ -124,14 +125,10 @@ def _last_step(estimator: Any) -> tuple[Any, Any, tuple[Any, ...]]:
             searches.append(estimator)
             estimator = _best_of(estimator)
         elif hasattr(estimator, "steps"):
-            pipeline, before = estimator, before + list(estimator.steps[:-1])
-            estimator = estimator.steps[-1][1]
+            before, estimator = before + list(estimator.steps[:-1]), estimator.steps[-1][1]
         else:
             break
-    if pipeline is None or not before:
-        return estimator, None, tuple(searches)
-    steps = [(f"{k} {name}", step) for k, (name, step) in enumerate(before)]
-    return estimator, type(pipeline)(steps), tuple(searches)
+    return estimator, Steps(before) if before else None, tuple(searches)
 
 
 def _best_of(search: Any) -> Any:
