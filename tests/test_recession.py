@@ -219,7 +219,7 @@ def test_leaving_the_domain_of_a_loss_is_no_way_to_fall_for_ever(name):
     np.testing.assert_allclose(X[:3] @ fit.theta, means**power, rtol=1e-8)
 
 
-# -- losses with a largest slope, against a penalty or each other ------------------------------------------------
+# -- losses with a largest slope, against a penalty or each other -----------------------------------------
 
 
 class Counts:

@@ -19,6 +19,10 @@ def falls_evenly(risk: LinearRisk, direction: FloatArray) -> bool:
 
     Rows whose losses have a largest slope can be outweighed there, by a `Linear` penalty or by each other.
 
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> import influstat as ist
@@ -51,7 +55,7 @@ def falls_evenly(risk: LinearRisk, direction: FloatArray) -> bool:
 def refuse_even_fall(
     risk: LinearRisk, theta: FloatArray, involved: Callable[[FloatArray], list[str]]
 ) -> None:
-    """Raise NoMinimiser where the risk falls so along theta (p,), at which a search has ended, or beside it."""
+    """Raise NoMinimiser where the risk falls so along theta (p,), where a search ended, or beside it."""
     for direction in (theta, -risk.gradient(theta)):
         if falls_evenly(risk, direction):
             raise NoMinimiser(

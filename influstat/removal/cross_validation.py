@@ -230,7 +230,11 @@ def _linear(fit: Minimum) -> LinearRisk:
     risk = as_linear(fit.risk)
     if risk is None:
         raise Unsupported(
-            "fit", "have a LinearRisk", f"has a {type(fit.risk).__name__}", "Use leave_groups_out."
+            "fit",
+            "have one linear predictor per row (a LinearRisk)",
+            f"has a {type(fit.risk).__name__}",
+            "For removal = fit.leave_groups_out(folds), fit.loss(X, y) + removal.loss_change(X, y) holds the "
+            "loss of each row by the fit without each fold.",
         )
     return risk
 
