@@ -65,9 +65,9 @@ def cross_validate(
         Whether to fill `error_bound` (see `Removal.held_out_bound`), at the cost of about another run.
     scoring : str or callable, optional
         Score each fold too: by the name of one of scikit-learn's scorers ("r2", "neg_mean_squared_error",
-        "accuracy", "neg_log_loss", "roc_auc", ...), or by a function (y, prediction) -> number of the
-        fold's targets and predictions, both as `Fit.predict` has them: means, or linear predictors where
-        the loss has no mean.
+        "accuracy", "neg_log_loss", "roc_auc", ...), by a scorer of its `make_scorer`, or by a function
+        (y, prediction) -> number of the fold's targets and predictions, both as `Fit.predict` has them:
+        means, or linear predictors where the loss has no mean.
 
     Returns
     -------
