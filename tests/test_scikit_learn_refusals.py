@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -18,7 +18,6 @@ from sklearn.linear_model import (
     Lars,
     Lasso,
     LassoLars,
-    LinearRegression,
     LogisticRegression,
     LogisticRegressionCV,
     MultiTaskLasso,
@@ -37,7 +36,7 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 import influstat as ist
 from influstat.adapters.scikit_learn.kinds import READERS
 from influstat.adapters.scikit_learn.reasons import MODULES, REASONS
-from influstat.errors import InvalidArgument, SingularHessian, Unsupported
+from influstat.errors import InvalidArgument, Unsupported
 from tests.scikit_learn_entry_cases import EXACT, FRAME, LABELS, NUMBER, THREE, X, fit_and_pass
 from tests.scikit_learn_versions import HELD_RIDGE, VERSION, elastic
 
@@ -429,28 +428,3 @@ def test_a_positive_path_that_ends_beside_the_minimum_is_told_from_other_data():
         pytest.skip("this scikit-learn lets no column go that should stay")
     with pytest.raises(ist.errors.NotStationary, match=r"fit Lasso\(positive=True\)"):
         ist.from_sklearn(path, data, y)
-
-
-def test_twins_that_share_a_coefficient_are_named():
-    twins = np.column_stack([X, X[:, 0]])
-    lasso = Lasso(alpha=0.05, tol=1e-12).fit(twins, NUMBER)
-    lasso.coef_[[0, 3]] = 0.5 * (lasso.coef_[0] + lasso.coef_[3])  # a minimum as well
-    assert (lasso.coef_[[0, 3]] > 0).all()
-    with pytest.raises(SingularHessian, match="The columns x0, x3 depend on each other.*elastic net"):
-        ist.from_sklearn(lasso, twins, NUMBER)
-    with pytest.raises(SingularHessian, match="x[03] can be had from the others"):
-        ist.from_sklearn(lasso, twins, NUMBER, polish=True)
-    net = ElasticNet(alpha=0.05, tol=1e-12).fit(twins, NUMBER)
-    assert np.isfinite(ist.from_sklearn(net, twins, NUMBER).leave_one_out().theta).all()
-
-
-@pytest.mark.parametrize(
-    "estimator", [Lasso(alpha=0.05, tol=1e-13), LinearRegression(positive=True)], ids=["lasso", "positive"]
-)
-def test_an_active_set_of_columns_far_from_0_is_that_of_the_centred_ones(estimator):
-    near = ist.from_sklearn(clone(estimator).fit(X, NUMBER), X, NUMBER).leave_one_out()
-    far = ist.from_sklearn(clone(estimator).fit(X + 1e4, NUMBER), X + 1e4, NUMBER).leave_one_out()
-    slopes = slice(0, near.theta.shape[1] - 1)  # the intercepts differ by 1e4 times their sum
-    size = np.abs(near.delta[:, slopes]).max()
-    # Sums of squares of 1e8 beside 1: eight of sixteen digits, and some for sums and the inverse.
-    np.testing.assert_allclose(far.delta[:, slopes], near.delta[:, slopes], rtol=0, atol=1e-6 * size)
