@@ -32,6 +32,11 @@ def falls_evenly(risk: LinearRisk, direction: FloatArray) -> bool:
     >>> falls_evenly(risk(2.0), np.array([-1.0])), falls_evenly(risk(4.0), np.array([-1.0]))
     (False, True)
     """
+    with np.errstate(all="ignore"):  # an exponential loss overflows: it grows
+        return _falls(risk, direction)
+
+
+def _falls(risk: LinearRisk, direction: FloatArray) -> bool:
     moves = risk.design.dot(direction)
     size, tops = float(np.max(np.abs(moves), initial=0.0)), 1.0 + float(np.max(np.abs(risk.y), initial=0.0))
     if not 0.0 < size < np.inf:
@@ -40,9 +45,8 @@ def falls_evenly(risk: LinearRisk, direction: FloatArray) -> bool:
     for place in PLACES:
         t = place * tops / size
         try:
-            with np.errstate(all="ignore"):  # an exponential loss overflows: it grows
-                values.append(float(risk.weights @ risk.loss.value(risk.y, t * moves)))
-                terms = risk.weights * risk.loss.first(risk.y, t * moves) * moves
+            values.append(float(risk.weights @ risk.loss.value(risk.y, t * moves)))
+            terms = risk.weights * risk.loss.first(risk.y, t * moves) * moves
         except InflustatError:  # of a function that has no loss or no slope there
             return False
         values[-1] += float(risk.penalty.value(t * direction))
@@ -56,7 +60,9 @@ def refuse_even_fall(
     risk: LinearRisk, theta: FloatArray, involved: Callable[[FloatArray], list[str]]
 ) -> None:
     """Raise NoMinimiser where the risk falls so along theta (p,), where a search ended, or beside it."""
-    for direction in (theta, -risk.gradient(theta)):
+    with np.errstate(all="ignore"):
+        steepest = -risk.gradient(theta)
+    for direction in (theta, steepest):
         if falls_evenly(risk, direction):
             raise NoMinimiser(
                 "The risk has no finite minimiser: it falls as far as it can be followed along a direction "
