@@ -19,11 +19,13 @@ from sklearn.linear_model import (
 )
 
 import influstat as ist
-from influstat.errors import NotStationary
+from influstat.errors import NotStationary, SingularHessian
 from influstat.input.design import Design
 from influstat.removal.active_set import entering_pull
 from influstat.risks.penalties.active_l1 import ActiveL1
 from tests.cases import problems
+from tests.scikit_learn_entry_cases import NUMBER
+from tests.scikit_learn_entry_cases import X as TABLE
 from tests.scikit_learn_versions import VERSION
 from tests.tolerance import CHANGES, CLOSED_FORM, SUMS, TWO_FITS
 
@@ -288,3 +290,28 @@ def test_a_column_that_statsmodels_has_left_at_zero_too_soon_is_refused(kind, se
         ist.from_statsmodels(early, polish=polish, **setting)
     whole = model.fit_regularized(cnvrg_tol=1e-12, maxiter=1000, zero_tol=0.0, **setting)
     ist.from_statsmodels(whole, polish=polish, **setting)
+
+
+def test_twins_that_share_a_coefficient_are_named():
+    twins = np.column_stack([TABLE, TABLE[:, 0]])
+    lasso = Lasso(alpha=0.05, tol=1e-12).fit(twins, NUMBER)
+    lasso.coef_[[0, 3]] = 0.5 * (lasso.coef_[0] + lasso.coef_[3])  # a minimum as well
+    assert (lasso.coef_[[0, 3]] > 0).all()
+    with pytest.raises(SingularHessian, match="The columns x0, x3 depend on each other.*elastic net"):
+        ist.from_sklearn(lasso, twins, NUMBER)
+    with pytest.raises(SingularHessian, match="x[03] can be had from the others"):
+        ist.from_sklearn(lasso, twins, NUMBER, polish=True)
+    net = ElasticNet(alpha=0.05, tol=1e-12).fit(twins, NUMBER)
+    assert np.isfinite(ist.from_sklearn(net, twins, NUMBER).leave_one_out().theta).all()
+
+
+@pytest.mark.parametrize(
+    "estimator", [Lasso(alpha=0.05, tol=1e-13), LinearRegression(positive=True)], ids=["lasso", "positive"]
+)
+def test_an_active_set_of_columns_far_from_0_is_that_of_the_centred_ones(estimator):
+    near = ist.from_sklearn(clone(estimator).fit(TABLE, NUMBER), TABLE, NUMBER).leave_one_out()
+    far = ist.from_sklearn(clone(estimator).fit(TABLE + 1e4, NUMBER), TABLE + 1e4, NUMBER).leave_one_out()
+    slopes = slice(0, near.theta.shape[1] - 1)  # the intercepts differ by 1e4 times their sum
+    size = np.abs(near.delta[:, slopes]).max()
+    # Sums of squares of 1e8 beside 1: eight of sixteen digits, and some for sums and the inverse.
+    np.testing.assert_allclose(far.delta[:, slopes], near.delta[:, slopes], rtol=0, atol=1e-6 * size)

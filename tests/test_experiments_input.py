@@ -5,7 +5,17 @@ import re
 import numpy as np
 import pytest
 
-from influstat.errors import InflustatError, InvalidArgument
+from influstat.datasets import first_available
+from influstat.errors import InflustatError, InvalidArgument, InvalidType
+from influstat.experiments import (
+    agreement,
+    digits_split,
+    figure1,
+    figure2,
+    figure2_as_figure,
+    figure3,
+    forest_fires_split,
+)
 from influstat.experiments.attack import Attack, attack_training_set, standardised_fit
 from influstat.experiments.attack import draw as draw_attack
 from influstat.experiments.mislabelled import search_mislabelled
@@ -124,3 +134,25 @@ def test_an_attack_is_drawn_with_how_it_changed_the_image():
     assert [ax.get_title() for ax in axes[:4]] == [
         "the victim", "a training image", "the same, attacked", "the change",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "call", [figure1, figure2, figure3, figure2_as_figure, forest_fires_split, digits_split]
+)
+def test_data_of_a_figure_are_a_dataset(call):
+    for data in (3, IMAGES):
+        with pytest.raises(InvalidType, match="data must be a Dataset, but it is .*Load one from influstat"):
+            call(data=data)
+
+
+def test_changes_that_are_all_equal_have_no_agreement():
+    for predicted, exact, name in (([1, 1, 1], [1, 2, 3], "predicted"), ([1, 2, 3], [2, 2, 2], "exact")):
+        with pytest.raises(
+            InvalidArgument, match=f"{name} must hold different values, but it is . throughout"
+        ):
+            agreement(predicted, exact)
+
+
+def test_loaders_are_functions():
+    with pytest.raises(InvalidType, match="loaders must be functions"):
+        first_available(3)

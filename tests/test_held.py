@@ -54,11 +54,21 @@ class Untagged(TransformerMixin, BaseEstimator):
         return X - self.mean_
 
 
+class Doubled(TransformerMixin, BaseEstimator):
+    """One that learns nothing, and keeps nothing."""
+
+    def fit(self, X: Any, y: Any = None) -> Doubled:
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return 2.0 * X
+
+
 STEPS = {
     "none": ((), ()),
     "scaler": ((StandardScaler(),), ("StandardScaler",)),
     "two": ((StandardScaler(), PCA(2)), ("StandardScaler", "PCA")),
-    "own": ((Untagged(),), ("Untagged",)),
+    "own": ((Untagged(), Doubled()), ("Untagged",)),
     "stateless": ((FunctionTransformer(), Normalizer(), PolynomialFeatures(), "passthrough"), ()),
     "constant": ((SimpleImputer(strategy="constant"),), ()),
     "mean": ((SimpleImputer(),), ("SimpleImputer",)),

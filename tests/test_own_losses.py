@@ -7,7 +7,7 @@ import pytest
 
 import influstat as ist
 from influstat import checks
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, InvalidType, NotConverged
 from influstat.losses.glm import GLMLoss
 from influstat.losses.glm_families import Tweedie
 from influstat.losses.glm_links import LogLink
@@ -334,3 +334,75 @@ def test_products_with_a_hessian_are_known_in_any_unit(unit):
     y = Y * unit
     curvature = ist.BlackBoxRisk(lambda theta: (y - X @ theta) ** 2, 2, width=unit).curvature(Y[:2] * unit)
     np.testing.assert_allclose(curvature @ [1.0, -2.0], 2.0 * X.T @ (X @ [1.0, -2.0]) / len(y), rtol=1e-9)
+
+
+# -- what each row's own number, too few digits or other targets are called ----------------------------------
+
+
+@pytest.mark.parametrize("n", [12, 100])  # within the rows that are looked at, and beyond
+@pytest.mark.parametrize("form", ["class", "function"])
+def test_a_number_for_each_training_row_is_none_of_the_loss(form, n):
+    factors = RNG.uniform(0.5, 2.0, n)
+
+    class Factors(Own):
+        def value(self, y, eta):
+            return factors * super().value(y, eta)
+
+    loss = Factors(None)
+    if form == "function":
+        loss = ist.NumericalLoss(lambda y, eta: factors * (y - eta) ** 2)
+    rows = np.resize(X, (n, 2))
+    with pytest.raises(InvalidArgument, match=r"its own y and eta only.*factors go into weights="):
+        ist.LinearRisk(loss, rows, np.resize(Y, n))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.complex128])
+@pytest.mark.parametrize("method", ["value", "first", "second", "third"])
+def test_an_own_class_that_does_not_compute_in_float64_is_refused(method, kind):
+    class Narrow(Own):
+        pass
+
+    setattr(Narrow, method, lambda self, y, eta: getattr(Own(None), method)(y, eta).astype(kind))
+    with pytest.raises(
+        InvalidType, match=f"return float64, but it has a `{method}` that returns {kind.__name__}"
+    ):
+        ist.LinearRisk(Narrow(None), X, Y)
+
+
+@pytest.mark.parametrize(
+    ("returned", "sentence"),
+    [
+        (lambda y: True, r"check_targets must return one target per row \(12\), but it returned shape \(\)"),
+        (
+            lambda y: y[:-1],
+            r"check_targets must return one target per row \(12\), but it returned shape \(11,",
+        ),
+        (lambda y: y.astype(str), "check_targets must hold real numbers"),
+        (lambda y: None, "check_targets must return an array, but it returned None"),
+    ],
+)
+def test_check_targets_is_blamed_for_what_it_returns(returned, sentence):
+    class Odd(Own):
+        def check_targets(self, y):
+            return returned(np.asarray(y))
+
+    with pytest.raises(ValueError if "one target" in sentence else TypeError, match=sentence):
+        ist.LinearRisk(Odd(None), X, Y)
+    with pytest.raises(InvalidArgument, match=r"y must have one entry per row of X \(12\), but it has 11"):
+        ist.LinearRisk(Own(None), X, Y[:-1])
+
+
+def test_where_the_search_fails_the_derivatives_of_an_own_loss_are_suspected():
+    class Turned(Own):
+        def first(self, y, eta):
+            return -2.0 * (eta - y)
+
+    with pytest.raises(NotConverged, match=r"ist.checks.check_loss\(loss\)"):
+        ist.Fit.minimise(ist.LinearRisk(Turned(None), X, Y))
+
+
+@pytest.mark.parametrize("returned", [None, "fit"])
+def test_a_refit_that_returns_no_theta_is_told_what_to_return(returned):
+    fit = ist.Ridge(lam=2.0, protocol="fixed").fit(X, Y)
+    with pytest.raises(InvalidType, match="refit must return theta, but it returned .*Return fit.theta"):
+        checks.check_refit(fit, lambda rows: fit if returned else None)

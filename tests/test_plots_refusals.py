@@ -129,6 +129,10 @@ def test_our_own_diagnostics_are_drawn_without_their_rows_of_leverage_one():
         (lambda: plots.search_curves([1, 2], {}), "found must hold 1 to 7 rankings"),
         (lambda: plots.search_curves([1, 2], {"a": [0.1]}), r"must have shape \(seeds, 2\)"),
         (
+            lambda: plots.coefficient_forest(1.0, [1.0, 2.0], interval=(2.0, 0.0)),
+            r"interval must hold lower ends before upper ends, but it has \[2.0, 0.0\]",
+        ),
+        (
             lambda: plots.coefficient_forest(1.0, [1.0, 2.0], intervals_without=[[0.0, 1.0]]),
             r"intervals_without must have shape \(2, 2\)",
         ),

@@ -217,3 +217,56 @@ def test_leaving_the_domain_of_a_loss_is_no_way_to_fall_for_ever(name):
     means = np.array([y[groups == k].mean() for k in range(3)])
     power = {"inverse Gaussian": -2.0, "Poisson": 1.0, "Tweedie": -0.5}.get(name, -1.0)
     np.testing.assert_allclose(X[:3] @ fit.theta, means**power, rtol=1e-8)
+
+
+# -- losses with a largest slope, against a penalty or each other -----------------------------------------
+
+
+class Counts:
+    """The Poisson loss of a user who checks no targets."""
+
+    self_concordance = 1.0
+
+    def check_targets(self, y):
+        return np.asarray(y, dtype=float)
+
+    def value(self, y, eta):
+        return np.exp(eta) - y * eta
+
+    def first(self, y, eta):
+        return np.exp(eta) - y
+
+    def second(self, y, eta):
+        return np.exp(eta)
+
+    third = second
+    mean = mean_derivative = lambda self, eta: np.exp(eta)
+
+
+BENT = {
+    "pseudo-Huber": (ist.PseudoHuberLoss(0.5), [1.0, -2.0, 0.5, 1.5, -1.0, 0.0, 2.0], 5.0),
+    "Huber": (ist.HuberLoss(0.5), [1.0, -2.0, 0.5, 1.5, -1.0, 0.0, 2.0], 5.0),
+    "smoothed check": (ist.SmoothedCheck(0.5, 0.1), [1.0, -2.0, 0.5, 1.5, -1.0, 0.0, 2.0], 5.0),
+    "logistic": (ist.LogisticLoss(), [0, 1, 0, 1, 0, 1, 0], 5.0),
+    "smoothed hinge": (ist.SmoothedHinge(0.1), [-1, 1, -1, 1, -1, 1, -1], 10.0),
+}
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+@pytest.mark.parametrize("name", BENT)
+def test_a_linear_penalty_that_outweighs_the_losses_leaves_no_minimum(name, side):
+    loss, y, most = BENT[name]  # `most` is above what any slope there can hold: half of sum |x_i|, or all
+    for penalty in (ist.Linear([3.0 * most * side]), ist.L2(0.0) + ist.Linear([3.0 * most * side])):
+        with pytest.raises(NoMinimiser, match=r"falls as far as it can be followed .* involves x0.*ist.L2"):
+            ist.Fit.minimise(ist.LinearRisk(loss, LINE, y, penalty=penalty))
+    held = ist.LinearRisk(loss, LINE, y, penalty=ist.Linear([3.0 * most * side]) + ist.L2(1e-3))
+    assert ist.Fit.minimise(held).stationarity <= 1e-12
+    weak = ist.LinearRisk(loss, LINE, y, penalty=ist.Linear([0.1 * side]))
+    assert ist.Fit.minimise(weak).stationarity <= 1e-12
+
+
+def test_targets_beyond_what_a_loss_can_fit_are_no_collinear_columns():
+    y = np.array([1.0, -2.0, 0.5, 1.5, -1.0, -3.0, 2.0])  # of mean below 0
+    with pytest.raises(NoMinimiser, match=r"falls as far as it can be followed .*correct y"):
+        ist.Fit.minimise(ist.LinearRisk(Counts(), LINE, y, intercept=True))
+    ist.Fit.minimise(ist.LinearRisk(Counts(), LINE, np.abs(y), intercept=True))

@@ -51,7 +51,7 @@ WITHOUT_PREDICTORS = ("black box",)  # neither certified nor with third derivati
 NEEDS_LINEAR = {
     "second order": "third derivative",
     "leverage": "one linear predictor per row",
-    "cross-validation": "have a LinearRisk",
+    "cross-validation": "have one linear predictor per row",
     "certificate": "is not a LinearRisk",
 }
 

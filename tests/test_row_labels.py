@@ -169,8 +169,15 @@ def test_slices_of_labels_and_groupbys_are_told_what_to_pass():
 
 def test_splitters_and_their_splits():
     fit, expected = FITS["own"], ist.cross_validate(FITS["own"], GROUPS).row_losses
-    for folds in (KFold(4), KFold(4).split(X), list(KFold(4).split(X))):
+    pairs = list(KFold(4).split(X))
+    masks = [tuple(np.isin(np.arange(N), part) for part in pair) for pair in pairs]
+    lists = [[part.tolist() for part in pair] for pair in pairs]
+    for folds in (KFold(4), KFold(4).split(X), pairs, masks, lists):
         np.testing.assert_array_equal(ist.cross_validate(fit, folds).row_losses, expected)
+    with pytest.raises(InvalidArgument, match=r"folds\[0\] must hold positions of rows, or masks"):
+        ist.cross_validate(fit, [(pairs[0][0].astype(float), pairs[0][1])])
+    with pytest.raises(InvalidArgument, match="be disjoint.*ask for each repetition by itself"):
+        ist.cross_validate(fit, pairs + pairs)
     with pytest.raises(InvalidArgument, match=r"folds\[0\] must be a train and a test set that together"):
         ist.cross_validate(fit, [(np.arange(3), np.arange(3, 6))])
 

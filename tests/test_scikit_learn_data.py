@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
@@ -18,6 +19,7 @@ from sklearn.linear_model import (
     Ridge,
     RidgeClassifier,
     SGDClassifier,
+    SGDRegressor,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -328,3 +330,41 @@ def test_a_column_of_targets_is_one_target():
     y = NUMBER[:, None]
     fit = ist.from_sklearn(Ridge().fit(X, y), X, y)
     np.testing.assert_allclose(fit.theta, ist.from_sklearn(Ridge().fit(X, NUMBER), X, NUMBER).theta)
+
+
+class Doubled(TransformerMixin, BaseEstimator):
+    """A transformer of the user's own that learns nothing: scikit-learn cannot tell that it was fitted."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return 2.0 * X
+
+
+def test_a_pipeline_of_a_transformer_that_learns_nothing():
+    for steps in ((Doubled(),), (StandardScaler(), Doubled()), (Doubled(), "passthrough", StandardScaler())):
+        pipeline = make_pipeline(*steps, Ridge()).fit(FRAME, NUMBER)
+        fit = ist.from_sklearn(pipeline, FRAME, NUMBER)
+        np.testing.assert_allclose(fit.predict(FRAME), pipeline.predict(FRAME), rtol=CLOSED_FORM)
+        assert fit.row_labels.tolist() == ROWS or len(steps) > 1
+
+
+def test_a_table_with_a_name_twice_is_that_of_its_numbers():
+    named = pd.DataFrame(X, columns=["a", "a", "b"])
+    fit = ist.from_sklearn(Ridge().fit(X, NUMBER), named, NUMBER)
+    assert fit.names == ("a", "a", "b", "intercept")
+    expected = ist.from_sklearn(Ridge().fit(X, NUMBER), X, NUMBER)
+    np.testing.assert_array_equal(fit.leave_one_out().theta, expected.leave_one_out().theta)
+
+
+def test_removals_of_a_polished_huber_fit_minimise_the_same():
+    huber = SGDRegressor("huber", epsilon=0.3, alpha=0.05, average=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of how far it was
+        fit = ist.from_sklearn(huber.fit(X, NUMBER), X, NUMBER, polish=True)
+    removal = fit.leave_one_out(rows=[3])
+    rows = np.delete(np.column_stack([X, np.ones(N)]), 3, axis=0)
+    residual = rows @ removal.theta[0] - np.delete(NUMBER, 3)
+    gradient = rows.T @ np.clip(residual, -0.3, 0.3) / (N - 1) + 0.05 * np.append(removal.theta[0, :3], 0.0)
+    np.testing.assert_allclose(gradient, 0.0, atol=1e-14 * N)

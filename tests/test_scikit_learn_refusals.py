@@ -4,16 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.feature_selection import RFE
 from sklearn.linear_model import (
     ARDRegression,
     ElasticNet,
     GammaRegressor,
     HuberRegressor,
     Lars,
+    Lasso,
+    LassoLars,
     LogisticRegression,
     LogisticRegressionCV,
     MultiTaskLasso,
@@ -21,6 +25,7 @@ from sklearn.linear_model import (
     Ridge,
     RidgeClassifier,
     SGDClassifier,
+    SGDRegressor,
 )
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
@@ -31,6 +36,7 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 import influstat as ist
 from influstat.adapters.scikit_learn.kinds import READERS
 from influstat.adapters.scikit_learn.reasons import MODULES, REASONS
+from influstat.errors import InvalidArgument, Unsupported
 from tests.scikit_learn_entry_cases import EXACT, FRAME, LABELS, NUMBER, THREE, X, fit_and_pass
 from tests.scikit_learn_versions import HELD_RIDGE, VERSION, elastic
 
@@ -308,6 +314,24 @@ REFUSALS = [
         ValueError,
         "the y that it gets.*Pass its regressor_ with y=transformer_",
     ),
+    (
+        "columns left out",
+        lambda: fit_and_pass(RFE(Ridge(), n_features_to_select=2)),
+        ValueError,
+        "Pass its estimator_ with the columns of its support_",
+    ),
+    (
+        "sgd of equal weights",
+        lambda: ist.from_sklearn(
+            SGDRegressor().fit(X, NUMBER, sample_weight=np.full(80, 2.0)),
+            X,
+            NUMBER,
+            sample_weight=np.full(80, 2.0),
+        ),
+        ValueError,
+        "has weights other than 1",
+    ),
+    ("no targets", lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X, None), TypeError, "y must .* is None"),
     ("relevance", lambda: fit_and_pass(ARDRegression()), ValueError, "hold its penalties fixed"),
     ("least angles", lambda: fit_and_pass(Lars()), ValueError, "use LassoLars"),
     ("discriminant", lambda: fit_and_pass(LinearDiscriminantAnalysis(), y=LABELS), ValueError, "class means"),
@@ -357,3 +381,50 @@ def test_a_constraint_that_does_not_bind_is_no_hindrance():
     free = fit_and_pass(ElasticNet(alpha=0.01, tol=1e-10), y=y).theta
     held = fit_and_pass(ElasticNet(alpha=0.01, tol=1e-10, positive=True), y=y).theta
     np.testing.assert_allclose(held, free, rtol=1e-8)
+
+
+# -- estimators that were changed after their fit ------------------------------------------------------------
+
+CHANGED = {
+    "alpha": (Ridge, NUMBER, ["x", None, np.nan, -1.0], r"the.*'alpha' parameter of Ridge must be"),
+    "coef_": (Ridge, NUMBER, [None, [1.0, 2.0, 3.0], np.ones(2), np.array(1.0)], "the coef_ of its fit"),
+    "intercept_": (Ridge, NUMBER, [None, [0.0]], "the intercept_ of its fit"),
+    "C": (LogisticRegression, LABELS, [None, 0.0, -1.0, "x"], "'C' parameter of LogisticRegression must be"),
+    "class_weight": (LogisticRegression, LABELS, ["junk", [1.0, 2.0]], "'class_weight' parameter of"),
+}
+
+
+@pytest.mark.parametrize("polish", [False, True])
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_no_fit_leaves_or_takes_is_refused_by_its_name(name, polish):
+    kind, y, values, sentence = CHANGED[name]
+    for value in values:
+        estimator = kind().fit(X, y)
+        setattr(estimator, name, value)
+        with pytest.raises(InvalidArgument, match=f"(?i)^estimator must have .*{sentence}.*fit it again"):
+            ist.from_sklearn(estimator, X, y, polish=polish)
+
+
+class Drawn(BaseEstimator):
+    """A step that draws rows, as those of imbalanced-learn."""
+
+    def fit_resample(self, X, y):
+        return X, y
+
+
+def test_a_step_that_transforms_no_rows_is_named():
+    pipeline = make_pipeline(StandardScaler(), Ridge()).fit(X, NUMBER)
+    pipeline.steps.insert(1, ("drawn", Drawn()))
+    with pytest.raises(Unsupported, match="Pipeline of steps that transform rows, but it has a Drawn in it"):
+        ist.from_sklearn(pipeline, X, NUMBER)
+
+
+def test_a_positive_path_that_ends_beside_the_minimum_is_told_from_other_data():
+    path = LassoLars(alpha=0.05, positive=True)  # the case of scikit-learn's own documentation
+    data = np.random.default_rng(5).normal(size=(60, 4))
+    y = data @ [1.0, -0.5, 0.3, 0.0] + 0.2 + 0.5 * np.random.default_rng(6).normal(size=60)
+    exact = Lasso(alpha=0.05, positive=True, tol=1e-12).fit(data, y)
+    if np.allclose(path.fit(data, y).coef_, exact.coef_):
+        pytest.skip("this scikit-learn lets no column go that should stay")
+    with pytest.raises(ist.errors.NotStationary, match=r"fit Lasso\(positive=True\)"):
+        ist.from_sklearn(path, data, y)

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
-from sklearn.metrics import get_scorer_names, mean_absolute_error
+from sklearn.metrics import (
+    fbeta_score,
+    get_scorer_names,
+    make_scorer,
+    max_error,
+    mean_absolute_error,
+    mean_tweedie_deviance,
+    roc_auc_score,
+)
 from sklearn.model_selection import KFold, LeaveOneOut, StratifiedKFold, cross_val_score
 from sklearn.svm import LinearSVC
 
@@ -34,6 +42,13 @@ ESTIMATORS = {
     "ridge classifier": (RidgeClassifier(), CLASSES, STRATIFIED, DECISIONS[:4]),
     "squared hinge": (LinearSVC(C=0.5, **TIGHT), CLASSES, STRATIFIED, ["accuracy", "roc_auc"]),
 }
+OWN_SCORERS = {
+    "Ridge": [make_scorer(mean_tweedie_deviance, power=0), make_scorer(max_error, greater_is_better=False)],
+    "logistic": [
+        make_scorer(fbeta_score, beta=2.0, pos_label="yes"),
+        make_scorer(roc_auc_score, response_method="predict_proba"),
+    ],
+}
 PAIRS = [(name, scoring) for name, (*_, names) in ESTIMATORS.items() for scoring in names]
 
 
@@ -50,6 +65,17 @@ def test_scores_are_those_of_cross_val_score(name, scoring):
     assert result.score_std == pytest.approx(theirs.std(), rel=EQUAL, abs=EQUAL)
     assert result.scoring == scoring
     assert result.status == ("",) * 4
+
+
+@pytest.mark.parametrize("name", ["Ridge", "logistic"])
+def test_a_scorer_of_ones_own_is_asked_as_in_cross_val_score(name):
+    estimator, y, splitter, _ = ESTIMATORS[name]
+    splits = list(splitter.split(X, y))
+    for scorer in OWN_SCORERS[name]:
+        result = ist.cross_validate(ist.from_sklearn(estimator.fit(X, y), X, y), splits, scoring=scorer)
+        theirs = cross_val_score(estimator, X, y, cv=splits, scoring=scorer)
+        np.testing.assert_allclose(result.scores, theirs, rtol=EQUAL, atol=EQUAL)
+        assert result.scoring == scorer._score_func.__name__
 
 
 def test_a_model_of_the_paper_is_scored_by_its_own_labels():

@@ -84,7 +84,7 @@ def test_a_theta_that_its_owner_changes_is_another(rows):
 
 
 class OneBuffer(ist.SquaredError):
-    """A loss that answers in one array of its own, again and again."""
+    """A loss that answers in one array of its own for so many rows, again and again."""
 
     def first(self, y, eta):
         return self._in_buffer(super().first(y, eta))
@@ -95,7 +95,7 @@ class OneBuffer(ist.SquaredError):
     def _in_buffer(self, values):
         if values.ndim > 1:
             return values
-        buffer = self.__dict__.setdefault("_buffer", np.empty(N))
+        buffer = self.__dict__.setdefault(f"_of_{len(values)}", np.empty(len(values)))
         buffer[:] = values
         return buffer
 

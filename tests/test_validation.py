@@ -157,7 +157,7 @@ BAD_VECTORS = {
     "complex": ([1.0, 1j], InvalidType, r"has dtype complex128 \(complex\)"),
     "records": (np.zeros(2, dtype=[("a", float)]), InvalidType, "real numbers"),
     "sparse": (sp.csr_array([[1.0, 2.0]]), InvalidType, "be a dense array, but it is scipy.sparse"),
-    "None": (None, InvalidType, "has dtype object"),
+    "None": (None, InvalidType, "be an array, but it is None"),
 }
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from influstat.errors import NotStationary
+from influstat.algebra.cholesky import CholeskyInverse
+from influstat.errors import IndefiniteHessian, NotStationary, SingularHessian
 from influstat.input.validation import FloatArray
 from influstat.removal.active_set import entering_pull
-from influstat.risks.linear import as_linear
+from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
 
@@ -23,11 +24,14 @@ def require_active_set(argument: str, risk: Any, theta: FloatArray, limit: float
     ------
     NotStationary
         A column at 0 should have a coefficient, or one that is not 0 has another sign than it had.
+    SingularHessian
+        Columns that have coefficients depend on each other: which of them has how much, nothing says.
     """
     linear = as_linear(risk)
     lasso = None if linear is None else active_l1(linear.penalty)
     if linear is None or lasso is None:
         return
+    _require_determined(linear, theta)
     excess = entering_pull(linear, lasso, theta)
     crossed = [linear.names[j] for j in np.flatnonzero(lasso.crossed(theta))]
     if excess <= limit and not crossed:
@@ -39,4 +43,20 @@ def require_active_set(argument: str, risk: Any, theta: FloatArray, limit: float
         f"has another: {what} (relative gradient beyond the penalty: {max(excess, 0.0):.2g})",
         "Pass the data, weights and penalty that it was fitted with, or fit again to a finer tolerance."
         + remedy,
+    )
+
+
+def _require_determined(risk: LinearRisk, theta: FloatArray) -> None:
+    try:
+        inverse = risk.curvature(theta).factored()
+    except (SingularHessian, IndefiniteHessian):  # for want of curvature, which questions say that need it
+        return
+    if isinstance(inverse, CholeskyInverse) or inverse.coordinates.full:
+        return
+    null = np.abs(inverse.coordinates.null).max(axis=1)
+    names = ", ".join(risk.names[j] for j in np.flatnonzero(null > 1e-6 * null.max())[:8])
+    raise SingularHessian(
+        f"The columns {names} depend on each other and have coefficients beside each other, so that the "
+        "absolute-value penalty leaves open which of them has how much. Drop those that the others give, or "
+        "fit an elastic net, whose ridge shares it out."
     )

@@ -105,6 +105,9 @@ class _Refits:
 
     def _theta(self, rows: Any) -> FloatArray:
         found = called("refit", self._refit, rows=rows.copy())
+        if np.asarray(found).dtype.kind == "O":  # None, a fit, an estimator
+            need, remedy = "return theta", "Return fit.theta, or coef_ with intercept_ last."
+            raise InvalidType("refit", need, f"returned {short(found)}", remedy)
         return vector("refit", found, len(self.fit.theta), per="coefficient")
 
     def _near(self, found: FloatArray, truth: FloatArray, place: Callable[[tuple[int, ...]], str]) -> Finding:

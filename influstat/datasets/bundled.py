@@ -10,7 +10,7 @@ import numpy as np
 
 from influstat.datasets.base import Dataset
 from influstat.datasets.tables import IRIS_COLUMNS
-from influstat.errors import DatasetError, InvalidArgument, MissingDependency
+from influstat.errors import DatasetError, InvalidArgument, InvalidType, MissingDependency
 
 
 def load_statecrime() -> Dataset:
@@ -180,6 +180,11 @@ def first_available(*loaders: Callable[[], Dataset]) -> Dataset:
     """
     if not loaders:
         raise InvalidArgument("loaders", "name at least one loader", "are none", "Pass load_iris_pair.")
+    for loader in loaders:
+        if not callable(loader):
+            raise InvalidType(
+                "loaders", "be functions", f"hold {loader!r}", "Pass load_iris_pair, not its data."
+            )
     errors: list[Exception] = []
     for loader in loaders:
         try:

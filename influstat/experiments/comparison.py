@@ -53,7 +53,7 @@ def agreement(predicted: Any, exact: Any) -> Agreement:
     Raises
     ------
     InvalidArgument, InvalidType
-        The shapes differ, there are fewer than 3 entries, or some are not finite.
+        The shapes differ, there are fewer than 3 entries, some are not finite, or all are equal.
 
     Examples
     --------
@@ -70,6 +70,10 @@ def agreement(predicted: Any, exact: Any) -> Agreement:
     check_finite("predicted", x)
     check_finite("exact", y)
     x, y = x.ravel(), y.ravel()
+    for name, values in (("predicted", x), ("exact", y)):
+        if not np.ptp(values) > 0.0:
+            remedy = "A constant has no correlation: look at np.abs(predicted - exact)."
+            raise InvalidArgument(name, "hold different values", f"is {values[0]:g} throughout", remedy)
     error = np.abs(x - y)
     worst = int(np.argmax(error))
     others = np.arange(len(x)) != worst

@@ -19,6 +19,7 @@ from influstat.experiments.split import (
     lissa_removals,
     loss_change_at,
     removal,
+    require_dataset,
     split_rows,
     standardised,
 )
@@ -122,6 +123,7 @@ def digits_split(data: Dataset) -> tuple[Split, NDArray[Any], NDArray[Any]]:
     tuple of Split and two ndarrays, shapes (n, p) and (1, p)
         The standardised rows, and the grey levels of training and test rows.
     """
+    require_dataset(data)
     order = np.random.RandomState(42).permutation(len(data.y))
     found = np.flatnonzero(data.row_labels[order] == TEST_IMAGE)
     place = int(found[0]) if len(found) else 7

@@ -17,6 +17,7 @@ from influstat.experiments.split import (
     lissa_removals,
     loss_change_at,
     removal,
+    require_dataset,
     split_rows,
     standardised,
 )
@@ -97,6 +98,7 @@ def forest_fires_split(data: Dataset | None = None) -> Split:
         Positions of training rows count the 516 rows left: row 237 of the table is row 238 of the file.
     """
     data = load_forest_fires() if data is None else data
+    require_dataset(data)
     test = np.array([TEST_ROW])
     return standardised(split_rows(data, np.delete(np.arange(len(data.y)), test), test), target=True)
 

@@ -54,10 +54,15 @@ class Split(ShortRepr):
     source: str
 
 
-def split_rows(data: Dataset, train: NDArray[np.intp], test: NDArray[np.intp], *, y: Any = None) -> Split:
-    """Return the chosen rows of a data set, in this order, as floats; `y` replaces its targets."""
+def require_dataset(data: Any) -> None:
+    """Raise unless data is a Dataset."""
     if not isinstance(data, Dataset):
         raise InvalidType("data", "be a Dataset", f"is {short(data)}", "Load one from influstat.datasets.")
+
+
+def split_rows(data: Dataset, train: NDArray[np.intp], test: NDArray[np.intp], *, y: Any = None) -> Split:
+    """Return the chosen rows of a data set, in this order, as floats; `y` replaces its targets."""
+    require_dataset(data)
     X = data.X.astype(np.float64)
     targets = vector("y", data.y if y is None else y, len(X))
     train, test = (

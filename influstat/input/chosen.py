@@ -242,16 +242,29 @@ def test_sets(argument: str, folds: Any, n: int) -> list[Indices] | None:
         folds = _splits(argument, folds, n)
     if not (isinstance(folds, (list, tuple)) and folds and all(_is_split(item) for item in folds)):
         return None
-    for k, (train, test) in enumerate(folds):
-        both = np.sort(np.concatenate([np.asarray(train), np.asarray(test)]))
-        if not np.array_equal(both, np.arange(n)):
+    sets = list[Indices]()
+    for k, pair in enumerate(folds):
+        train, test = (_of_split(f"{argument}[{k}]", part, n) for part in pair)
+        if not np.array_equal(np.sort(np.concatenate([train, test])), np.arange(n)):
             raise InvalidArgument(
                 f"{argument}[{k}]",
                 "be a train and a test set that together are every row once",
                 f"holds {len(train)} and {len(test)} of {n} rows",
                 "Pass the test sets alone: all other rows stay in the fit.",
             )
-    return [_positions(f"{argument}[{k}]", np.asarray(test), n) for k, (_, test) in enumerate(folds)]
+        sets.append(_positions(f"{argument}[{k}]", test, n))
+    return sets
+
+
+def _of_split(argument: str, part: Any, n: int) -> NDArray[Any]:
+    """Return the positions of a train or a test set, given as such or as a mask."""
+    rows = np.asarray(part)
+    if rows.dtype.kind == "b" and len(rows) == n:
+        return np.flatnonzero(rows)
+    if rows.dtype.kind not in "iu":
+        remedy = "For names of rows pass the test sets alone: all other rows stay in the fit."
+        raise InvalidArgument(argument, "hold positions of rows, or masks", f"holds {short(part)}", remedy)
+    return rows
 
 
 def _splits(argument: str, splitter: Any, n: int) -> list[Any]:
@@ -261,7 +274,7 @@ def _splits(argument: str, splitter: Any, n: int) -> list[Any]:
         raise InvalidArgument(
             argument,
             "be a splitter that needs nothing but the number of rows",
-            f"is a {type(splitter).__name__}, which says: {str(error).strip().splitlines()[0]}",
+            f"is a {type(splitter).__name__}, which says: {str(error).strip().splitlines()[0].rstrip('.')}",
             "Pass its splits, list(splitter.split(X, y, groups)).",
         ) from error
 
@@ -270,5 +283,5 @@ def _is_split(item: Any) -> bool:
     return (
         isinstance(item, (tuple, list))
         and len(item) == 2
-        and all(isinstance(part, np.ndarray) and part.ndim == 1 for part in item)
+        and all(isinstance(part, (np.ndarray, list, range)) and np.ndim(part) == 1 for part in item)
     )

@@ -80,6 +80,8 @@ def choice(argument: str, value: Any, allowed: tuple[Any, ...]) -> Any:
 
 def any_array(argument: str, value: Any) -> NDArray[Any]:
     """Return `value` as an array of whatever it holds, or raise naming `argument` where it is ragged."""
+    if value is None:
+        raise InvalidType(argument, "be an array", "is None", "Pass one.")
     try:
         return np.asarray(value)
     except (ValueError, TypeError):
@@ -104,7 +106,7 @@ def vector(argument: str, value: Any, length: int | None = None, *, per: str = "
     """Return `value` as a finite float64 vector of shape (length,), or raise naming `argument`."""
     array = numeric_array(argument, as_array(argument, value))
     if array.ndim != 1:
-        remedy = "Pass a vector, e.g. .ravel() of it." if array.ndim else f"Pass one number per {per}."
+        remedy = f"Pass a vector, e.g. np.ravel({argument})." if array.ndim else f"Pass one number per {per}."
         raise InvalidArgument(argument, "be one-dimensional", f"has shape {array.shape}", remedy)
     if length is not None and array.shape[0] != length:
         raise InvalidArgument(
@@ -127,7 +129,7 @@ def numeric_array(argument: str, value: Any) -> NDArray[Any]:
         raise InvalidArgument(
             argument, "have no masked entries", "has some", "Fill them, or drop those rows, before the fit."
         )
-    if isinstance(value, type):
+    if value is None or isinstance(value, type):
         raise InvalidType(argument, "be an array", f"is {short(value)}", "Pass numbers.")
     if hasattr(value, "dtypes") or hasattr(value, "dtype"):
         value = _from_pandas(argument, value)

@@ -264,10 +264,17 @@ class Descent:
     def _fail(self, tolerance: float) -> None:
         self.existence.explain(self.theta)
         self._require_definite()
+        linear = as_linear(self.risk)
+        own = linear is not None and not type(linear.loss).__module__.startswith("influstat.")
         raise NotConverged(
             f"Newton's method stopped after {self.steps} steps with a relative gradient of "
-            f"{self.measure:.1e}, above {tolerance:.1e}. Rescale the columns of X, start nearer, allow more "
-            "steps, or strengthen the penalty."
+            f"{self.measure:.1e}, above {tolerance:.1e}. "
+            + (
+                "See whether the loss has the derivatives it says: ist.checks.check_loss(loss). "
+                if own
+                else ""
+            )
+            + "Rescale the columns of X, start nearer, allow more steps, or strengthen the penalty."
         )
 
 

@@ -16,6 +16,7 @@ from scipy.linalg import qr
 
 from influstat.errors import NoMinimiser, SingularHessian
 from influstat.input.validation import FloatArray
+from influstat.minimise.even_fall import refuse_even_fall
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 
@@ -221,6 +222,14 @@ class LinearExistence(Existence):
     @cached_property
     def _growth(self) -> tuple[Mask, Mask]:
         return _growth(self._risk)
+
+    def explain(
+        self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
+    ) -> None:
+        """Raise NoMinimiser where it falls for ever, rows against rows or against a penalty too."""
+        super().explain(theta, reciprocal_condition, only_if_suspect=only_if_suspect)
+        if self._convex and not only_if_suspect:
+            refuse_even_fall(self._risk, theta, self.involved)
 
 
 def existence_of(risk: Risk) -> Existence:

@@ -102,6 +102,7 @@ def _stopped(risk: Risk, begun: FloatArray, descent: Descent, error: InflustatEr
         chart = chart_of(risk, theta)
         if chart is not None and chart.coordinates.full:
             return Found(np.array(theta, dtype=np.float64), np.inf, descent.steps)
+    existence_of(risk).explain(descent.theta)  # which the run itself did of a smoother form, if any
     raise error
 
 

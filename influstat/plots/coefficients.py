@@ -112,5 +112,8 @@ def _ends(interval: Any, intervals_without: Any, k: int) -> FloatArray:
             need, remedy = f"have shape {part.shape}", "Pass (lower, upper) per line."
             raise InvalidArgument(name, need, f"has shape {array.shape}", remedy)
         base.check_drawable(name, array if given is interval else np.where(np.isnan(array), 0.0, array))
+        if (array[:, 0] > array[:, 1]).any():
+            was = f"has {array[array[:, 0] > array[:, 1]][0].tolist()}"
+            raise InvalidArgument(name, "hold lower ends before upper ends", was, "Swap them.")
         part[:] = array
     return ends

@@ -65,9 +65,9 @@ def cross_validate(
         Whether to fill `error_bound` (see `Removal.held_out_bound`), at the cost of about another run.
     scoring : str or callable, optional
         Score each fold too: by the name of one of scikit-learn's scorers ("r2", "neg_mean_squared_error",
-        "accuracy", "neg_log_loss", "roc_auc", ...), or by a function (y, prediction) -> number of the
-        fold's targets and predictions, both as `Fit.predict` has them: means, or linear predictors where
-        the loss has no mean.
+        "accuracy", "neg_log_loss", "roc_auc", ...), by a scorer of its `make_scorer`, or by a function
+        (y, prediction) -> number of the fold's targets and predictions, both as `Fit.predict` has them:
+        means, or linear predictors where the loss has no mean.
 
     Returns
     -------
@@ -163,7 +163,8 @@ def read_folds(fit: Minimum, folds: Any) -> Groups:
     """Return the folds that a caller gave, each row alone for None; or raise."""
     groups = groups_or_rows(fit, folds, "folds")
     if np.bincount(groups.members).max() > 1:
-        raise InvalidArgument("folds", "be disjoint", "holds a row twice", "Put each row in one fold.")
+        remedy = "Put each row in one fold: of repeated folds, ask for each repetition by itself."
+        raise InvalidArgument("folds", "be disjoint", "holds a row twice", remedy)
     return groups
 
 
@@ -229,7 +230,11 @@ def _linear(fit: Minimum) -> LinearRisk:
     risk = as_linear(fit.risk)
     if risk is None:
         raise Unsupported(
-            "fit", "have a LinearRisk", f"has a {type(fit.risk).__name__}", "Use leave_groups_out."
+            "fit",
+            "have one linear predictor per row (a LinearRisk)",
+            f"has a {type(fit.risk).__name__}",
+            "For removal = fit.leave_groups_out(folds), fit.loss(X, y) + removal.loss_change(X, y) holds the "
+            "loss of each row by the fit without each fold.",
         )
     return risk
 

@@ -67,7 +67,7 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
         raise Unsupported(
             "fit",
             "have a ridge penalty of one strength",
-            f"has {risk.penalty!r}",
+            f"has another: {risk.penalty.in_words()}",
             "Cross-validate each fit instead.",
         )
     values = vector("lams", lams)

@@ -94,6 +94,9 @@ def scorer_of(fit: Minimum, scoring: Any) -> Scorer:
     """Return the scorer that a caller named, or whose function this is; or raise."""
     risk = require_linear(fit.risk, "scores")
     mean = mean_of(risk.loss)
+    if type(scoring).__module__.startswith("sklearn."):  # of make_scorer
+        function = getattr(scoring, "_score_func", None)
+        return _by_scorer(fit, risk, scoring, str(getattr(function, "__name__", "score")), mean)
     if callable(scoring):
 
         def by_function(linear_predictor: FloatArray) -> OfRows:
@@ -109,10 +112,11 @@ def scorer_of(fit: Minimum, scoring: Any) -> Scorer:
     if not isinstance(scoring, str):
         need, remedy = "be a scorer's name or a function", 'Pass e.g. "r2".'
         raise InvalidType("scoring", need, f"is {short(scoring)}", remedy)
-    return _of_scikit_learn(fit, risk, scoring, mean)
+    return _by_scorer(fit, risk, _of_scikit_learn(scoring), scoring, mean)
 
 
-def _of_scikit_learn(fit: Minimum, risk: LinearRisk, name: str, mean: Any) -> Scorer:
+def _of_scikit_learn(name: str) -> Any:
+    """Return scikit-learn's scorer of this name, or raise with those that it may have meant."""
     try:
         from sklearn.metrics import get_scorer, get_scorer_names
     except ImportError as error:
@@ -125,7 +129,12 @@ def _of_scikit_learn(fit: Minimum, risk: LinearRisk, name: str, mean: Any) -> Sc
         meant = SHORT.get(re.sub("[^a-z0-9]", "", name.lower().removeprefix("neg_")), name)
         was = f"is {short(name)}; the nearest are {nearest_first(meant, names)}"
         raise InvalidArgument("scoring", "name a scorer of scikit-learn", was, "Pass one of these.")
-    scorer, classes = get_scorer(name), classes_of(fit, risk)
+    return get_scorer(name)
+
+
+def _by_scorer(fit: Minimum, risk: LinearRisk, scorer: Any, name: str, mean: Any) -> Scorer:
+    """Return the scores that a scorer of scikit-learn gives, one that asks an estimator."""
+    classes = classes_of(fit, risk)
     y = risk.y if classes is None else classes[np.searchsorted(np.unique(risk.y), risk.y)]
 
     def score(linear_predictor: FloatArray) -> OfRows:

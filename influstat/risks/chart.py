@@ -119,8 +119,10 @@ def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyC
         return None, None
     linear = as_linear(risk)
     try:
-        if linear is None or active_l1(linear.penalty) is not None:  # an active set has its own columns
+        if linear is None:
             return _regular_of_others(risk, theta)
+        if active_l1(linear.penalty) is not None:  # a column that the others span could leave as well as stay
+            return None, linear.curvature(theta).cholesky()
         curvature = linear.curvature(theta)
         if rough and curvature.rough is not None:
             return None, curvature.rough

@@ -25,7 +25,7 @@ from influstat.input.labels import (
 )
 from influstat.input.reader import LabelledTable
 from influstat.input.tables import as_array
-from influstat.input.validation import FloatArray, any_array, returned_array, vector
+from influstat.input.validation import FloatArray, any_array, real_dtype, returned_array, vector
 from influstat.losses.base import Loss
 
 
@@ -173,12 +173,16 @@ def _require_one_order(design: Design, check: Callable[..., None], **vectors: An
 
 def read_targets(loss: Loss, y: Any, n: int) -> FloatArray:
     """Return n targets as the loss needs them, or raise."""
-    targets = returned_array("check_targets", loss.check_targets(as_array("y", y)))
-    if targets.shape != (n,):
-        raise InvalidArgument(
-            "y", f"have one entry per row of X ({n})", f"has {len(targets)}", f"Pass shape ({n},)."
-        )
-    return targets
+    given = as_array("y", y)
+    targets = returned_array("check_targets", loss.check_targets(given))
+    if targets.shape == (n,):
+        return real_dtype("check_targets", targets)
+    if np.size(given) == n:  # which is not to blame
+        was, remedy = f"returned shape {targets.shape}", "Return y itself, as float64."
+        raise InvalidArgument("check_targets", f"return one target per row ({n})", was, remedy)
+    raise InvalidArgument(
+        "y", f"have one entry per row of X ({n})", f"has {np.size(given)}", f"Pass shape ({n},)."
+    )
 
 
 def _row_labels(row_labels: Any, design: Design, y: Any) -> NDArray[Any]:

@@ -25,7 +25,7 @@ from influstat.input.warning import doubt_once
 class Translation:
     """From the user's X and y to those of the risk."""
 
-    transformers: Any  # a Pipeline of all steps but the last, or None
+    transformers: Any  # all steps but the last (`Steps`), or None
     features: int  # columns of X after the transformers
     names: tuple[str, ...] | None  # of these, where scikit-learn knows them
     classes: NDArray[Any] | None = None  # the estimator's classes_, where y holds labels

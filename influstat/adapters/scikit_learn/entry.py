@@ -26,7 +26,9 @@ from influstat.adapters.verification import (
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray, choice
+from influstat.losses.alone import mean_of
 from influstat.losses.hinge import SmoothedHinge
+from influstat.risks.linear import as_linear
 from influstat.risks.protocol import PROTOCOLS
 
 
@@ -171,14 +173,22 @@ def _checked(source: Source, read: tuple[Any, FloatArray, Any], polish: bool) ->
 
 def _require_own_predictions(source: Source, risk: Any, theta: FloatArray) -> None:
     """Raise unless the estimator predicts for its rows what its coefficients say."""
-    kind = "linear" if source.classes else "mean"
+    linear = as_linear(risk)
+    has_mean = linear is not None and mean_of(linear.loss) is not None
+    kind = "mean" if has_mean and not source.classes else "linear"
     predict = source.estimator.decision_function if source.classes else source.estimator.predict
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names that columns lost in a transformer
-        theirs = predict(source.table)
+        theirs = predict(_as_fitted(source))
     single = np.asarray(source.estimator.coef_).dtype == np.float32
     allowed, rounding = (SINGLE, SINGLE_TERMS) if single else (SAME, DOUBLE_TERMS)
     require_same_predictions("estimator", risk, theta, theirs, kind=kind, allowed=allowed, rounding=rounding)
+
+
+def _as_fitted(source: Source) -> Any:
+    """Return the table without names where the estimator was fitted without: they may not be unique."""
+    named = hasattr(source.estimator, "feature_names_in_") or not hasattr(source.table, "to_numpy")
+    return source.table if named else source.table.to_numpy()
 
 
 def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> Fit:

@@ -26,7 +26,7 @@ def held_of(estimator: Any, transformers: Any, of_other_rows: str = "") -> tuple
     ----------
     estimator : scikit-learn estimator
         The final one, fitted.
-    transformers : Pipeline or None
+    transformers : Steps, Pipeline or None
         The steps before it.
     of_other_rows : str
         What `batch_steps` says of them.
@@ -105,6 +105,8 @@ def _learns(step: Any) -> bool:
         return any(getattr(step, one, None) is not None for one in ("min_frequency", "max_categories"))
     if name == "SimpleImputer" and step.strategy == "constant":
         return False
+    if not getattr(step, "__dict__", True):
+        return False  # one of the user's own that has kept nothing at all
     if hasattr(step, "__sklearn_tags__"):
         return bool(step.__sklearn_tags__().requires_fit)
     tags: dict[str, Any] = getattr(step, "_get_tags", dict)()  # of versions before 1.6

@@ -231,7 +231,7 @@ def _sgd(estimator: Any, size: Size, losses: dict[str, tuple[Loss | None, float]
     if size.total_weight != size.rows:
         raise unsupported(
             "have no class_weight or sample_weight",
-            "has unequal weights",
+            "has weights other than 1",
             "Its penalty follows the number of rows, whatever their weights: use LogisticRegression, Ridge "
             "or LinearSVC, which take weights.",
         )

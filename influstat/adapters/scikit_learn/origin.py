@@ -69,13 +69,19 @@ def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray, *, p
             "far from 0 or too alike. Center or rescale them and fit again"
             + (": what is answered here is about the minimum." if polish else POLISH_FOR_MINIMUM)
         )
+    if type(estimator).__name__.startswith("LassoLars") and estimator.positive:
+        return (
+            "LassoLars with positive=True ends beside the minimum once alpha is small, since its path lets "
+            "no column go that should: fit Lasso(positive=True), which minimises the same, with a small tol."
+        )
     again = ""
     if not closed_form(estimator, risk, theta):
         again = " If it stopped early, refit with more iterations and a smaller tol"
         again += "." if polish else ", or pass polish=True to finish it by Newton's method."
     return (
         "Pass the X, y and sample_weight that it was fitted with: a forgotten sample_weight, rows in another "
-        "order, another y, or missing values filled in otherwise look like this." + again
+        "order, another y, missing values filled in otherwise, or settings changed after the fit look like "
+        "this." + again
     )
 
 

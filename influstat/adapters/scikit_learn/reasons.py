@@ -47,6 +47,7 @@ REASONS: dict[str, tuple[str, str]] = {
             "and predictions are then in the transformed units."
         ),
     ),
+    "RFE": (_ONE_ESTIMATOR, "Pass its estimator_ with the columns of its support_."),
     "VotingClassifier": (_ONE_ESTIMATOR, "Pass its estimators_ one by one."),
     "VotingRegressor": (_ONE_ESTIMATOR, "Pass its estimators_ one by one."),
     "BaggingClassifier": (_ONE_ESTIMATOR, "Pass its estimators_ one by one, each with its own rows."),

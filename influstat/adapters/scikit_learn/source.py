@@ -13,6 +13,7 @@ from influstat.adapters.scikit_learn import data
 from influstat.adapters.scikit_learn.batch_steps import batch_steps
 from influstat.adapters.scikit_learn.kinds import kind_of, objective_of
 from influstat.adapters.scikit_learn.objectives import Size
+from influstat.adapters.scikit_learn.steps import Steps
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.design import Design
 from influstat.input.labels import check_labels, has_index, index_labels, own_labels
@@ -67,6 +68,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     last, transformers, searches = _last_step(estimator)
     kind_of(last)  # refuses what there are no formulas for before anything is read from it
     _require_fitted(last)
+    _require_own_numbers(last)
     data.check_table(X, last)
     y = as_array("y", y)
     named = [(name, value) for name, value in (("X", X), ("y", y)) if has_index(value)]
@@ -107,7 +109,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
 
 
 def _last_step(estimator: Any) -> tuple[Any, Any, tuple[Any, ...]]:
-    """Return the final estimator, one pipeline of all the steps before it or None, and searches around it."""
+    """Return the final estimator, all the steps before it or None, and searches around it."""
     if isinstance(estimator, type):
         raise InvalidType(
             "estimator",
@@ -115,7 +117,7 @@ def _last_step(estimator: Any) -> tuple[Any, Any, tuple[Any, ...]]:
             f"is the class {estimator.__name__}",
             f"Pass {estimator.__name__}().fit(X, y).",
         )
-    pipeline, before, searches = None, list[tuple[str, Any]](), list[Any]()
+    before, searches = list[tuple[str, Any]](), list[Any]()
     while True:
         if type(estimator).__name__ == "FrozenEstimator":
             estimator = estimator.estimator
@@ -123,14 +125,10 @@ def _last_step(estimator: Any) -> tuple[Any, Any, tuple[Any, ...]]:
             searches.append(estimator)
             estimator = _best_of(estimator)
         elif hasattr(estimator, "steps"):
-            pipeline, before = estimator, before + list(estimator.steps[:-1])
-            estimator = estimator.steps[-1][1]
+            before, estimator = before + list(estimator.steps[:-1]), estimator.steps[-1][1]
         else:
             break
-    if pipeline is None or not before:
-        return estimator, None, tuple(searches)
-    steps = [(f"{k} {name}", step) for k, (name, step) in enumerate(before)]
-    return estimator, type(pipeline)(steps), tuple(searches)
+    return estimator, Steps(before) if before else None, tuple(searches)
 
 
 def _best_of(search: Any) -> Any:
@@ -158,6 +156,32 @@ def _require_fitted(estimator: Any) -> None:
         "has no coefficients yet",
         "Call estimator.fit(X, y), and pass the same X and y here.",
     )
+
+
+def _require_own_numbers(estimator: Any) -> None:
+    """Raise where coefficients or settings were replaced after the fit by what no fit leaves or takes."""
+    columns, fitted = int(estimator.n_features_in_), {"coef_": estimator.coef_}
+    if getattr(estimator, "fit_intercept", True):
+        fitted["intercept_"] = getattr(estimator, "intercept_", None)
+    for name, value in fitted.items():
+        shape = getattr(value, "shape", () if isinstance(value, float) else None)
+        if shape is None or (name == "coef_" and shape[-1:] != (columns,)):
+            was = f"a {type(value).__name__}" if shape is None else f"of shape {shape}"
+            raise InvalidArgument(
+                "estimator",
+                f"have the {name} of its fit, for {columns} columns",
+                f"has one that is {was}",
+                "Its coefficients were changed after the fit: fit it again.",
+            )
+    try:
+        getattr(estimator, "_validate_params", lambda: None)()  # as its fit does
+    except ValueError as error:
+        raise InvalidArgument(
+            "estimator",
+            "have settings that its own fit takes",
+            f"has others: {str(error).rstrip('.')}",
+            "They were changed after the fit: set them back, or fit it again.",
+        ) from error
 
 
 def _dense(coefficients: Any) -> FloatArray:
