@@ -252,9 +252,9 @@ class _Work:
         """Return it."""
         risk, design = self.risk, self.risk.design
         theta, u, basis = self.found.theta, self.found.u, self.found.basis
-        h, relative = np.maximum(self.found.h, 0.0), self.found.relative  # below 0 by rounding alone
+        h, relative = self.found.h, self.found.relative
         n, p = risk.shape
-        xi, z = design.dot(u), design.dot(np.ascontiguousarray(basis.T))
+        xi, z = self.found.xi, design.dot(np.ascontiguousarray(basis.T))
         r = -risk.rows.weighted(risk.slopes(theta))
         share = risk.protocol.carried(risk.total_weight) * risk.weights
         slope, hessian = risk.penalty.gradient(theta), risk.penalty.hessian(theta)
@@ -275,7 +275,6 @@ class _Work:
         squares = square_lengths(z)
         long = np.sqrt(squares)
         N0 = float(xi @ r - u @ slope)
-        left = basis @ (design.transpose_dot(hxi) + image)
         stiffness = float(np.sum(x2) + u @ image)
         return NullFit(
             self.problem, self.kept, self.free, theta, u, basis, xi, z, z, r, h, share,
@@ -295,7 +294,7 @@ class _Work:
                 + long @ noise + unit_rounding(n + p) * float(long @ np.abs(r))
             ),
             cross=float(
-                np.linalg.norm(left)
+                np.linalg.norm(self.found.left)
                 + stiffness * np.linalg.norm(basis @ self.problem.a)
                 + unit_rounding(n + p) * float(np.abs(hxi) @ long)
             ),
