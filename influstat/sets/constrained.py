@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.rounding import EPSILON
-from influstat.algebra.symmetric import Matrix, Symmetric
+from influstat.algebra.symmetric import Diagonal
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
@@ -75,11 +75,11 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
             theta = _approached(risk, a, at, near, nuisance, HALVINGS)
     h, hessian = _curvatures(risk, theta), risk.penalty.hessian(theta)
     # For one coefficient the nuisance directions are the other columns, whose products these are already.
-    gram = risk.design.gram(h) if np.count_nonzero(a) == 1 else None
-    basis, relative = _whitened(risk, hessian, h, nuisance, gram)
+    S0 = risk.curvature(theta).to_dense() * risk.total_weight if np.count_nonzero(a) == 1 else None
+    basis, relative = _whitened(risk, theta, h, nuisance, S0)
     refinements, u = _refinements(relative), along
-    if gram is not None:
-        u = u - basis.T @ (basis @ (gram @ u + hessian.dot(u)))
+    if S0 is not None:
+        u = u - basis.T @ (basis @ (S0 @ u))
     for more in reversed(range(refinements + 1)):
         xi = risk.design.dot(u)
         hxi = h * xi
@@ -130,9 +130,8 @@ def everywhere(risk: LinearRisk, theta: FloatArray) -> Constrained:
     squares = risk.design.square_sums(risk.weights)
     scale = np.sqrt(np.where(squares > 0, squares, 1.0))
     h, nothing = _curvatures(risk, theta), np.zeros(len(theta))
-    basis, relative = _whitened(
-        risk, risk.penalty.hessian(theta), h, np.diag(1.0 / scale), risk.design.gram(h)
-    )
+    S0 = risk.curvature(theta).to_dense() * risk.total_weight
+    basis, relative = _whitened(risk, theta, h, np.diag(1.0 / scale), S0)
     return Constrained(theta, nothing, basis, h, np.zeros(len(h)), nothing, relative)
 
 
@@ -171,19 +170,18 @@ def _minimised(risk: LinearRisk, theta: FloatArray, nuisance: FloatArray) -> Flo
 
 
 def _whitened(
-    risk: LinearRisk, hessian: Symmetric, h: FloatArray, nuisance: FloatArray, gram: FloatArray | None
+    risk: LinearRisk, theta: FloatArray, h: FloatArray, nuisance: FloatArray, S0: FloatArray | None
 ) -> tuple[FloatArray, float]:
-    """Return V, shape (d, p), and the relative error of lengths measured by it; `gram` is X'hX if known."""
-    n, d = risk.shape[0], nuisance.shape[1]
+    """Return V, shape (d, p), and the relative error of lengths measured by it; S0 if that is of use."""
+    d = nuisance.shape[1]
     if not d:
-        return np.zeros((0, len(nuisance))), 0.0
-    penalty = nuisance.T @ hessian.dot(nuisance)
-    if gram is None:
-        gram = Design(risk.design.dot(nuisance)).gram(h)
+        return np.zeros((0, len(theta))), 0.0
+    if S0 is None:
+        inner = Design(risk.design.dot(nuisance)).gram(h) + nuisance.T @ risk.penalty.hessian(theta).dot(nuisance)
     else:
-        gram = nuisance.T @ gram @ nuisance
-    inner = Matrix((penalty + penalty.T) / 2.0)
-    anchor = Anchor(risk.design, h, inner, give_up=False, summed=(gram, n))
+        inner = nuisance.T @ S0 @ nuisance
+    inner, nothing = (inner + inner.T) / 2.0, Diagonal(np.zeros(d))
+    anchor = Anchor(risk.design, h, nothing, give_up=False, summed=(inner, len(h)))
     return anchor.whiten(nuisance.T), anchor.relative
 
 

@@ -19,7 +19,7 @@ def lengths(rows: FloatArray) -> FloatArray:
 
 def square_lengths(rows: FloatArray) -> FloatArray:
     """Return the square of the length of each row, shape (n,)."""
-    return np.asarray((rows * rows) @ np.ones(rows.shape[1]))
+    return np.asarray(np.einsum("ij,ij->i", rows, rows))
 
 
 def largest_leverages(units: Groups, free: Mask, z: FloatArray, h: FloatArray) -> FloatArray:

@@ -29,32 +29,30 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.input.labels import label_text
 from influstat.input.largest import largest_first
 from influstat.input.validation import FloatArray
+from influstat.sets.lengths import square_lengths
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.sums import largest_sum
 
 MOST_DIRECTIONS = 40  # for the fourth moment, whose matrix has d (d + 1) / 2 rows
-MOST_ROWS = 2000  # for Gershgorin's table, whose cost is n^2 d
-LONGEST_TABLE = 400
+MOST_ROWS = 2000  # for bound 3, whose cost is n^2 d
 BLOCK_ENTRIES = 2**20
 SMALL = 64  # rows of a matrix
 NAMED, SHOWN = 3, 0.3  # coefficients and units in words, and the part of the largest that counts
 
 
 class LeverageBounds:
-    """Bounds on lambda(A_S) for one null fit; each table is made when it is first needed.
+    """Bounds on lambda(A_S) for one null fit; each is found when it is first needed.
 
     Parameters
     ----------
     null : NullFit
         The null fit.
-    most : int
-        The largest k for which bound 3 is looked for.
     taken : float, optional
         t of bound 2, from a similar null fit: any one proves it. The best is looked for when left out.
     """
 
-    def __init__(self, null: NullFit, most: int = LONGEST_TABLE, taken: float | None = None) -> None:
-        self.null, self.most, self.taken = null, most, taken
+    def __init__(self, null: NullFit, taken: float | None = None) -> None:
+        self.null, self.taken = null, taken
         self.open = np.flatnonzero(null.open)
         self.lev = null.of_open(null.lev)
         self.rows = null.units.single  # else clusters: traces and fourth moments of their blocks
@@ -75,12 +73,11 @@ class LeverageBounds:
         return self._others[k]
 
     def _other(self, k: int) -> float:
-        table = self.gershgorin
-        bound = float(table[k - 1]) if k <= len(table) else np.inf
+        trace, bound = largest_sum(self.lev, k), np.inf
         # q4 is at least the square of the largest lambda(A_i), and costs more than the other bounds.
-        if np.sqrt(k) * self.longest < min(bound, largest_sum(self.lev, k)):
-            bound = min(bound, float(np.sqrt(k * self.fourth)))
-        return bound + largest_sum(self.gone, k)
+        if np.sqrt(k) * self.longest < trace:
+            bound = float(np.sqrt(k * self.fourth))
+        return min(bound, self.gershgorin(k, min(bound, trace))) + largest_sum(self.gone, k)
 
     def any_set(self, k: int) -> float:
         """Return a bound on lambda(A_S) over all S of at most k open units, rounded up."""
@@ -127,31 +124,37 @@ class LeverageBounds:
         ]
 
     @cached_property
-    def gershgorin(self) -> FloatArray:
-        """Bound 3 for k = 1, 2, ...; empty where it is not looked for."""
+    def _roots(self) -> tuple[FloatArray, FloatArray]:
+        """Rows of h^1/2 z and their lengths, longest first; none where bound 3 is not looked for."""
         null = self.null
         if not self.rows or len(self.open) > MOST_ROWS:
-            return np.zeros(0)
+            return np.zeros((0, null.d)), np.zeros(0)
         rows = null.units.members[self.open]
         roots = null.z[rows] * np.sqrt(null.h[rows])[:, None]
-        squares = np.einsum("ij,ij->i", roots, roots)
+        squares = square_lengths(roots)
         order = np.argsort(-squares)
-        roots, lengths = roots[order], np.sqrt(squares[order])
-        n, length = len(rows), min(len(rows), self.most)
-        table, sums = np.zeros(length), np.concatenate([[0.0], np.cumsum(lengths[: length - 1])])
+        return roots[order], np.sqrt(squares[order])
+
+    def gershgorin(self, k: int, enough: float = np.inf) -> float:
+        """Return bound 3 for k units, or something above `enough`; inf where it is not looked for."""
+        roots, lengths = self._roots
+        n, k = len(roots), min(k, len(roots))
+        if not k:
+            return float("inf")
+        found, others = 0.0, float(np.sum(lengths[: k - 1]))
         for start in range(0, n, SMALL):
-            if (lengths[start] * (lengths[start] + sums) <= table).all():  # nor can any row after it be more
+            # Nor can any row after this one hold more.
+            if found > enough or lengths[start] * (lengths[start] + others) <= found:
                 break
             gram = np.abs(roots[start : start + SMALL] @ roots.T)
             own = np.arange(len(gram))
             diagonal = gram[own, start + own].copy()
             gram[own, start + own] = 0.0
-            top = -np.sort(-np.partition(gram, n - length, axis=1)[:, n - length :], axis=1)
-            found = diagonal[:, None] + np.concatenate(
-                [np.zeros((len(gram), 1)), np.cumsum(top[:, : length - 1], axis=1)], axis=1
-            )
-            table = np.maximum(table, found.max(axis=0))
-        return table
+            top = np.partition(gram, n - k, axis=1)[:, n - k :] if k < n else gram
+            # k of them, of which the least is one too many.
+            sums = diagonal + np.sum(top, axis=1) - np.min(top, axis=1)
+            found = max(found, float(np.max(sums)))
+        return found
 
 
 def vectors(z: FloatArray) -> FloatArray:

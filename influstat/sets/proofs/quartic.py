@@ -43,8 +43,8 @@ from influstat.sets.proofs.leverage_bounds import largest_eigenvalue, vectors
 MOST_DIRECTIONS = 20
 MOST_WORK = 5e7  # units times the square of the matrix's rows
 SAMPLES, NEAR = 600, 0.15  # of y to begin with: this times a normal vector beside 1
-HALVINGS = 16  # of where tau is: any tau proves it, and near the best one it hardly matters
-PLACES, FINER = 65, 4  # of m at once, and how often between two of them
+NEWTONS = 5  # steps to tau: any tau proves it, and near the best one it hardly matters
+FIRST, SECOND = np.geomspace(1e-6, 0.9, 64), np.linspace(0.0, 1.0, 66)[1:-1]  # of the range of m, looked at
 LARGE, SMALL, FALL = 0.3, 2e-3, 0.75  # e, relative to the top: at first, at last, and from step to step
 ALONG = 1e-14  # of |i|^2, below which an axis has nothing of i
 HOPE = 0.01  # of the distance to 1: a step that gains less is the last one
@@ -148,10 +148,18 @@ class Quartic:
         second = np.einsum("ij,ij->i", self.forms @ P, self.forms)
         low, high = 0.0, max(float(np.max(mean)), 0.0) + float(np.sqrt(np.max(second)))
         least = np.finfo(np.float64).eps * (float(np.max(second)) + np.finfo(np.float64).tiny)
-        for _ in range(HALVINGS):
-            tau = 0.5 * (low + high)
-            s = np.sqrt(np.maximum(second - 2.0 * tau * mean + tau * tau, least))
-            low, high = (tau, high) if k < 0.5 * float(np.sum(1.0 + (mean - tau) / s)) else (low, tau)
+        many = float(len(mean) - 2 * k)  # sum (mean - tau) / s falls with tau, and is -that at the best
+        tau = 0.25 * high
+        for _ in range(NEWTONS):
+            away = mean - tau
+            s = np.sqrt(np.maximum(second - tau * (mean + away), least))
+            ratios = away / s
+            excess = float(np.sum(ratios)) + many
+            low, high = (tau, high) if excess > 0.0 else (low, tau)
+            slope = float(np.sum((1.0 - ratios * ratios) / s))
+            step = tau + excess / slope if slope > 0.0 else high
+            tau = step if low < step < high else 0.5 * (low + high)
+        s = np.sqrt(np.maximum(second - tau * (2.0 * mean - tau), least))
         return self.forms + (s - tau)[:, None] * self.identity, s, k * tau
 
     def _shifted(self, matrix: FloatArray) -> tuple[float, float]:
@@ -161,8 +169,8 @@ class Quartic:
         along = squares[-1] > ALONG * np.sum(squares)  # else the first axis keeps its eigenvalue for every c
         low, high = float(values[-2 if along else -1]), float(values[-1] + np.sum(values))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            for _ in range(FINER):
-                places = np.linspace(low, high, PLACES)[1:-1]
+            for parts in (FIRST, SECOND):
+                places = low + (high - low) * parts
                 inverse = 1.0 / (values - places[:, None])
                 first, second = inverse @ squares, inverse**2 @ squares
                 past = second < first**2  # there the sum of m and c grows

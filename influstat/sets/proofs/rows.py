@@ -249,10 +249,10 @@ class _Tree:
 
     def _not_proven(self, null: NullFit, k: int) -> NullFit | None:
         """Return None if the quick certificate proves k for one of the views, else the last of them."""
-        view, leverage = null, LeverageBounds(null, k, self.taken)
+        view, leverage = null, LeverageBounds(null, self.taken)
         proven = False
         for view in self.asked.views(null, k, leverage):
-            quick = Quick(view, leverage if view.z is null.z else LeverageBounds(view, k), self.place)
+            quick = Quick(view, leverage if view.z is null.z else LeverageBounds(view), self.place)
             proven = quick.proven(k)
             if "envelope" in quick.__dict__:
                 self.place = quick.envelope.nearest

@@ -142,7 +142,7 @@ class Bracketing:
         assert self.null is not None
         assert self.conclusion is not None
         for view in self.conclusion.views(self.null, k, self._leverage):
-            quick = Quick(view, self._leverage if view.z is self.null.z else LeverageBounds(view, k))
+            quick = Quick(view, self._leverage if view.z is self.null.z else LeverageBounds(view))
             if quick.proven(k):
                 self._raise(k, quick.kind)
                 return True
