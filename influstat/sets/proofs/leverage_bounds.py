@@ -7,7 +7,7 @@ least of them is taken (`null_fit` has the terms):
 2. Fourth moment: for |v| = 1 and a_i = v'A_i v, Cauchy and Schwarz give
        sum_S a_i <= k^1/2 (sum_all a_i^2)^1/2 <= (k q4)^1/2,     q4 >= max_{|v| = 1} sum_i (v'A_i v)^2.
    With x = vec(vv'), |x| = 1 and i'x = |v|^2 = 1 for i = vec(I), sum_i (v'A_i v)^2 = x'Mx, M = sum vec(A_i)
-   vec(A_i)', and x'Mx = x'(M - t ii')x + t <= lambda(M - t ii') + t for every t: the least over t is taken.
+   vec(A_i)', and x'Mx = x'(M - t ii')x + t <= lambda(M - t ii') + t for every t: the least over t is taken (`best_shift`).
    This sees that k rows of ordinary length point into many directions, and is worth most in the middle.
 3. Gershgorin: A_S has the eigenvalues of the Gram matrix of the rows in S, G_ij = (h_i h_j)^1/2 z_i'z_j, and
    none is above the largest sum of |G_ij| over a row: max_i (G_ii + its k - 1 largest |G_ij|), rows alone. As
@@ -23,7 +23,6 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import eigvalsh
 from scipy.linalg.blas import dsyrk
-from scipy.optimize import minimize_scalar
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.labels import label_text
@@ -37,6 +36,8 @@ MOST_DIRECTIONS = 40  # for the fourth moment, whose matrix has d (d + 1) / 2 ro
 MOST_ROWS = 2000  # for bound 3, whose cost is n^2 d
 BLOCK_ENTRIES = 2**20
 SMALL = 64  # rows of a matrix
+FIRST, SECOND = np.geomspace(1e-6, 0.9, 64), np.linspace(0.0, 1.0, 66)[1:-1]  # of the range of m, looked at
+ALONG = 1e-14  # of |i|^2, below which an axis has nothing of i
 NAMED, SHOWN = 3, 0.3  # coefficients and units in words, and the part of the largest that counts
 
 
@@ -174,20 +175,42 @@ def quartic(blocks: list[FloatArray], d: int, t: float | None = None) -> tuple[f
     matrix = np.triu(matrix) + np.triu(matrix, 1).T
     first, second = np.triu_indices(d)
     identity = np.where(first == second, 1.0, 0.0)
-    outer = np.outer(identity, identity)
     trace = float(np.trace(matrix))
     if not np.isfinite(trace):
         return float("inf"), 0.0
 
-    def bound(t: float) -> float:
-        return largest_eigenvalue(matrix - t * outer) + t
-
-    known = t is not None
     if t is None:
-        best = minimize_scalar(bound, bounds=(0.0, trace), method="bounded", options={"maxiter": 25})
-        t = float(best.x)
+        t, _ = best_shift(matrix, identity)
     rounding = (unit_rounding(count) + unit_rounding(size)) * (trace + d * abs(t))
-    return (bound(t) if known else min(bound(t), bound(0.0))) + rounding, t
+    return largest_eigenvalue(matrix - t * np.outer(identity, identity)) + t + rounding, t
+
+
+def best_shift(matrix: FloatArray, identity: FloatArray) -> tuple[float, float]:
+    """Return about the c for which the largest eigenvalue of M - c ii' plus c is least, and that sum.
+
+    With the eigenvalues l of M and z the coordinates of i along its axes, an eigenvalue m of M - c ii' has c
+    sum z^2 / (l - m) = 1, which gives c for every m: where (sum z^2 / (l - m))^2 = sum z^2 / (l - m)^2 the
+    largest one plus c is least.
+
+    Returns
+    -------
+    float, float
+    """
+    values, axes = np.linalg.eigh(matrix)
+    squares = (identity @ axes) ** 2
+    along = squares[-1] > ALONG * np.sum(squares)  # else the first axis keeps its eigenvalue for every c
+    low, high = float(values[-2 if along and len(values) > 1 else -1]), float(values[-1] + np.sum(values))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for parts in (FIRST, SECOND):
+            places = low + (high - low) * parts
+            inverse = 1.0 / (values - places[:, None])
+            first, second = inverse @ squares, inverse**2 @ squares
+            past = second < first**2  # there the sum of m and c grows
+            past &= (places > values[-1]) | (first > 0.0)
+            j = int(np.argmax(past)) if past.any() else len(places)
+            low, high = places[j - 1] if j else low, places[min(j, len(places) - 1)]
+        c = 1.0 / float(squares @ (1.0 / (values - high)))
+    return (c, high + c) if np.isfinite(c) else (0.0, float(values[-1]))
 
 
 def largest_eigenvalue(matrix: FloatArray) -> float:
