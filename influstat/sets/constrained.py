@@ -177,7 +177,9 @@ def _whitened(
     if not d:
         return np.zeros((0, len(theta))), 0.0
     if S0 is None:
-        inner = Design(risk.design.dot(nuisance)).gram(h) + nuisance.T @ risk.penalty.hessian(theta).dot(nuisance)
+        inner = Design(risk.design.dot(nuisance)).gram(h) + nuisance.T @ risk.penalty.hessian(theta).dot(
+            nuisance
+        )
     else:
         inner = nuisance.T @ S0 @ nuisance
     inner, nothing = (inner + inner.T) / 2.0, Diagonal(np.zeros(d))

@@ -7,7 +7,7 @@ least of them is taken (`null_fit` has the terms):
 2. Fourth moment: for |v| = 1 and a_i = v'A_i v, Cauchy and Schwarz give
        sum_S a_i <= k^1/2 (sum_all a_i^2)^1/2 <= (k q4)^1/2,     q4 >= max_{|v| = 1} sum_i (v'A_i v)^2.
    With x = vec(vv'), |x| = 1 and i'x = |v|^2 = 1 for i = vec(I), sum_i (v'A_i v)^2 = x'Mx, M = sum vec(A_i)
-   vec(A_i)', and x'Mx = x'(M - t ii')x + t <= lambda(M - t ii') + t for every t: the least over t is taken (`best_shift`).
+   vec(A_i)', and x'Mx = x'(M - t ii')x + t <= lambda(M - t ii') + t for every t: `best_shift` has the least.
    This sees that k rows of ordinary length point into many directions, and is worth most in the middle.
 3. Gershgorin: A_S has the eigenvalues of the Gram matrix of the rows in S, G_ij = (h_i h_j)^1/2 z_i'z_j, and
    none is above the largest sum of |G_ij| over a row: max_i (G_ii + its k - 1 largest |G_ij|), rows alone. As

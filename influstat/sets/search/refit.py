@@ -69,11 +69,12 @@ def left_without(asked: Question, units: Indices) -> Left:
 
 
 def falls_without(fit: Minimum, rows: Indices) -> bool:
-    """Tell whether the risk of the other rows falls for ever in some direction."""
-    risk = as_linear(fit.risk)
+    """Tell whether the risk of the other rows falls for ever where that of all rows does not."""
+    known = fit.regular
+    risk = as_linear(known.risk)
     if risk is not None and risk.quadratic:
         return False
-    return existence_of(left_over(fit.risk, rows)).flight(fit.theta) is not None
+    return existence_of(left_over(known.risk, rows)).flight(known.theta) is not None
 
 
 @dataclass(frozen=True, eq=False)
