@@ -15,10 +15,10 @@ import influstat as ist
 from influstat.input.groups import one_by_one
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import Problem, null_fit
+from influstat.sets.proofs.conclusion import noise, one_left
 from influstat.sets.proofs.enumeration import enumeration
 from influstat.sets.proofs.quartic import Quartic
 from influstat.sets.proofs.quick import Quick
-from influstat.sets.proofs.rows import noise, one_left
 
 N, SEEDS = 9, range(80)
 BEYOND = 2**52  # whole numbers beyond are not all float64
