@@ -215,9 +215,7 @@ def null_fit(
         found = constrained(risk, problem.a, problem.at, problem.theta if start is None else start)
         null = _Work(problem, risk, kept, weighted & ~gone & ~stays, found).filled()
     if not np.isfinite([null.N0, null.margin, null.slack, null.cross]).all():
-        raise NotConverged(
-            "The fit under the null is beyond float64: choose a threshold nearer to the value."
-        )
+        raise NotConverged("The fit under the null is beyond float64: choose a threshold nearer by.")
     return null
 
 
@@ -259,7 +257,7 @@ class _Work:
         slope, hessian = risk.penalty.gradient(theta), risk.penalty.hessian(theta)
         image, inner = hessian.dot(u), basis @ hessian.dot(basis.T)
         f, hxi = xi * r, h * xi
-        C, B = z * r[:, None], z * hxi[:, None]
+        C, B, x2 = z * r[:, None], z * hxi[:, None], hxi * xi
         sizes = np.abs(f)
         if share.any():
             f -= share * float(u @ slope)
@@ -269,7 +267,6 @@ class _Work:
         r2h = np.zeros(n)
         with np.errstate(divide="ignore", over="ignore"):
             np.divide(r * r, h, out=r2h, where=r != 0.0)
-        x2 = hxi * xi
         spread, noise = self._noise(r, h)
         squares = square_lengths(z)
         long = np.sqrt(squares)

@@ -232,9 +232,12 @@ class Quick:
             return None
 
         def length(each: str, squares: str) -> float:
-            root = np.inf if null.folded else float(np.sqrt(lam * tops[squares].total))
+            product = lam * tops[squares].total  # nan where nothing bends, and something pulls
+            root = float(np.sqrt(product)) if product < np.inf and not null.folded else np.inf
             bound = among(each) if tops[each].total <= FAR * root else np.inf
-            return bound if root > FAR * bound else min(bound, float(np.sqrt(lam * among(squares))))
+            if root == np.inf or root > FAR * bound:
+                return bound
+            return min(bound, float(np.sqrt(lam * among(squares))))
 
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d + k)
         C = length("C", "r2h") * stretched + null.slack
