@@ -201,7 +201,7 @@ def best_shift(matrix: FloatArray, identity: FloatArray) -> tuple[float, float]:
     along = squares[-1] > ALONG * np.sum(squares)  # else the first axis keeps its eigenvalue for every c
     low, high = float(values[-2 if along and len(values) > 1 else -1]), float(values[-1] + np.sum(values))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for parts in (FIRST, SECOND):
+        for parts in (FIRST, SECOND, SECOND):
             places = low + (high - low) * parts
             inverse = 1.0 / (values - places[:, None])
             first, second = inverse @ squares, inverse**2 @ squares
