@@ -47,7 +47,7 @@ from influstat.sets.proofs.parts import Parts
 WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # sigma, first tried
 START_RANK = 0.9  # of k: where tau is at first
 HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
-CLOSE = 0.03  # of N0: so near that shorter moves, other t and other tau are tried
+CLOSE = 0.05  # of N0: so near that shorter moves, other t and other tau are tried
 NEAR = 3  # times k: units of largest f that are not in blocks
 STEPS = (0.12, 0.06)  # of the logarithms of tau's rank and of t
 LEAST_BEND, TINY = 1e-3, float(np.finfo(np.float64).tiny)  # s is not less than that part of |m|, nor 0
@@ -184,25 +184,24 @@ class Envelope:
         """Return the best place on the way of mu and P, and what is in excess there."""
         spread = place.spread * self.unit if isinstance(place.spread, float) else place.spread
         mean = np.zeros(self.d) if place.mean is None else place.mean
-        place = Place(place.t, place.rank, spread, mean)
-        best, found, reached = place, np.inf, None
-        shrinking = SHRINKING
+        best, found, shrinking = place, np.inf, SHRINKING
+        reached: tuple[FloatArray, FloatArray, FloatArray, FloatArray] | None = None
         for _ in range(MOVES):
+            place = Place(place.t, place.rank, spread, mean)
             tested = self._test(k, place, demand)
             gained = tested.excess < (1.0 - SLOW) * found
             if tested.excess < found:
                 best, found = place, tested.excess
-                reached = tested if tested.inverse is not None else None
+                reached = None if tested.inverse is None else (spread, mean, tested.inverse, tested.highest)
             if found < 0.0 or reached is None:
                 break
             if not gained:  # too far: from the best place on in smaller steps
                 shrinking = float(np.sqrt(shrinking))
                 if shrinking > SHORTEST or found > CLOSE * demand.need:
                     break
-            smaller = shrinking * float(np.trace(best.spread) / np.trace(reached.inverse))
-            spread = 0.5 * best.spread + 0.5 * smaller * reached.inverse
-            mean = 0.5 * best.mean + 0.5 * reached.highest
-            place = Place(place.t, place.rank, spread, mean)
+            spread, mean, inverse, highest = reached
+            smaller = shrinking * float(np.trace(spread) / np.trace(inverse))
+            spread, mean = 0.5 * spread + 0.5 * smaller * inverse, 0.5 * mean + 0.5 * highest
         return best, found
 
     def _tuned(self, k: int, place: Place, found: float, demand: Demand) -> tuple[Place, float]:
@@ -226,11 +225,10 @@ class Envelope:
         rank = min(max(round(exp(place.rank) * k), 1), len(self.ordered))
         tau = max(float(self.ordered[rank - 1]), 0.0)
         value, size, gram, v = k * tau, 0.0, np.zeros((d, d)), np.zeros(d)
-        if place.mean is not None:
-            second = place.spread + np.outer(place.mean, place.mean)
+        second = None if place.mean is None else place.spread + np.outer(place.mean, place.mean)
         for part in self.parts.split(NEAR * k, t):
             m = part.f - tau
-            if place.mean is None:
+            if place.mean is None or second is None:
                 squares = m * m + part.squares * place.spread
             else:
                 linear, quadratic = part.along(place.mean, second)

@@ -54,7 +54,8 @@ class Sums:
     def at(self, t: float, chosen: slice) -> Part:
         """Return some of them at balance t."""
         BB, BC, CC = (each[chosen] for each in self.squares)
-        sizes, grams = t * t * BB + CC / t**2, None
+        sizes = t * t * BB + CC / t**2
+        grams: FloatArray | None = None
         if self.grams:
             whole = t * t * self.grams[0][chosen] + self.grams[1][chosen] + self.grams[2][chosen] / t**2
             grams = whole.reshape(len(whole), -1)
@@ -72,18 +73,18 @@ class Parts:
         self.single = Sums(f, np.ones(len(f)), B, C, (BB, 2.0 * BC, CC), ())
         starts = np.arange(0, len(f), BLOCK)
         count = np.diff(np.append(starts, len(f))).astype(np.float64)
-        sums = (np.add.reduceat(each, starts, axis=0) for each in (B, C))
+        sum_B, sum_C = (np.add.reduceat(each, starts, axis=0) for each in (B, C))
         squares = tuple(np.add.reduceat(each, starts) / count for each in self.single.squares)
         crossed = _by_block(B, C)
         grams = _by_block(B, B), crossed + crossed.transpose(0, 2, 1), _by_block(C, C)
-        self.blocks = Sums(f[starts], count, *sums, squares, grams)
+        self.blocks = Sums(f[starts], count, sum_B, sum_C, squares, grams)
         self._last: tuple[int, float, tuple[Part, ...]] | None = None
 
     def split(self, k: int, t: float) -> tuple[Part, ...]:
         """Return about the k units of largest f one by one, and all others in blocks."""
         few = -(-k // BLOCK)
         if self._last is None or self._last[:2] != (few, t):
-            found = (self.single.at(t, slice(0, few * BLOCK)),)
+            found: tuple[Part, ...] = (self.single.at(t, slice(0, few * BLOCK)),)
             if few < len(self.blocks.f):
                 found = (*found, self.blocks.at(t, slice(few, None)))
             self._last = few, t, found

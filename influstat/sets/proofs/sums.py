@@ -169,7 +169,8 @@ class Top:
             return self.total
         if not np.max(given, initial=0.0) > 0.0:
             return 0.0  # no set has such a sum
-        low, high = Tilted(0.0, self.total, float(np.sum(given[self._places])) - least), None
+        low = Tilted(0.0, self.total, float(np.sum(given[self._places])) - least)
+        high: Tilted | None = None
         best, mu = self.total, near[0] if near else float(np.max(self._values)) / float(np.max(given))
         if low.slope >= 0.0 or not np.isfinite(best) or mu == 0.0:
             return best
