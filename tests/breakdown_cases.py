@@ -1,12 +1,46 @@
 """Small problems of every kind for breakdowns, and all their small subsets by refits that share no code."""
 
+from functools import cache
 from itertools import combinations
 
 import numpy as np
+import statsmodels.api as sm
 
 import influstat as ist
 from influstat.errors import InflustatError
 from influstat.minimise.newton import minimise
+
+FAIR = "rate_marriage + age + yrs_married + children + religious + educ + occupation + occupation_husb"
+HIE = "lncoins + idp + lpi + fmde + physlm + disea + hlthg + hlthf + hlthp"
+PUNISHED = "np.log(INCOME) + PERPOVERTY + PERBLACK + np.log(VC100k96) + SOUTH + DEGREE"
+MODELS = {
+    "statecrime": (sm.OLS, "murder ~ urban + poverty + hs_grad + single"),
+    "stackloss": (sm.OLS, "STACKLOSS ~ AIRFLOW + WATERTEMP + ACIDCONC"),
+    "longley": (sm.OLS, "TOTEMP ~ GNPDEFL + GNP + UNEMP + ARMED + POP + YEAR"),
+    "engel": (sm.OLS, "foodexp ~ income"),
+    "ccard": (sm.OLS, "AVGEXP ~ AGE + INCOME + OWNRENT"),
+    "fair": (sm.OLS, f"affairs ~ {FAIR}"),
+    "randhie": (sm.OLS, f"np.log(mdvis + 1) ~ {HIE}"),
+    "grunfeld": (sm.OLS, "invest ~ value + capital"),
+    "spector": (sm.Logit, "GRADE ~ GPA + TUCE + PSI"),
+    "fair, any": (sm.Logit, f"I(1.0 * (affairs > 0)) ~ {FAIR}"),
+    "randhie, counts": (sm.Poisson, f"mdvis ~ {HIE}"),
+    "cpunish": (sm.Poisson, f"EXECUTIONS ~ {PUNISHED}"),
+}
+
+
+@cache
+def fit_of(name):
+    model, formula = MODELS[name]
+    table = getattr(sm.datasets, name.partition(",")[0]).load_pandas().data
+    settings = {} if model is sm.OLS else {"disp": 0, "method": "newton", "tol": 1e-12}
+    return ist.from_statsmodels(model.from_formula(formula, table).fit(**settings))
+
+
+@cache
+def two_states():
+    return fit_of("statecrime").reach("single", k=2)
+
 
 LOSSES = {
     "squared": (ist.SquaredError(), lambda eta, rng: eta + rng.standard_t(2.0, len(eta))),

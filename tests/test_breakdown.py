@@ -1,7 +1,6 @@
 """How few rows flip a conclusion: numbers known for bundled and real data, results, bad input."""
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -9,40 +8,12 @@ import statsmodels.api as sm
 
 import influstat as ist
 from influstat import checks, datasets
-from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, NotStationary, Unsupported
-from influstat.sets import reach as reach_room
-from influstat.sets.search.search import Search
+from influstat.errors import InvalidArgument, InvalidType, NotStationary
 from tests import tolerance
+from tests.breakdown_cases import fit_of, two_states
 from tests.budget import share, some
 
 pytestmark = pytest.mark.usefixtures("own_seconds")
-
-FAIR = "rate_marriage + age + yrs_married + children + religious + educ + occupation + occupation_husb"
-HIE = "lncoins + idp + lpi + fmde + physlm + disea + hlthg + hlthf + hlthp"
-PUNISHED = "np.log(INCOME) + PERPOVERTY + PERBLACK + np.log(VC100k96) + SOUTH + DEGREE"
-MODELS = {
-    "statecrime": (sm.OLS, "murder ~ urban + poverty + hs_grad + single"),
-    "stackloss": (sm.OLS, "STACKLOSS ~ AIRFLOW + WATERTEMP + ACIDCONC"),
-    "longley": (sm.OLS, "TOTEMP ~ GNPDEFL + GNP + UNEMP + ARMED + POP + YEAR"),
-    "engel": (sm.OLS, "foodexp ~ income"),
-    "ccard": (sm.OLS, "AVGEXP ~ AGE + INCOME + OWNRENT"),
-    "fair": (sm.OLS, f"affairs ~ {FAIR}"),
-    "randhie": (sm.OLS, f"np.log(mdvis + 1) ~ {HIE}"),
-    "grunfeld": (sm.OLS, "invest ~ value + capital"),
-    "spector": (sm.Logit, "GRADE ~ GPA + TUCE + PSI"),
-    "fair, any": (sm.Logit, f"I(1.0 * (affairs > 0)) ~ {FAIR}"),
-    "randhie, counts": (sm.Poisson, f"mdvis ~ {HIE}"),
-    "cpunish": (sm.Poisson, f"EXECUTIONS ~ {PUNISHED}"),
-}
-
-
-@cache
-def fit_of(name):
-    model, formula = MODELS[name]
-    table = getattr(sm.datasets, name.partition(",")[0]).load_pandas().data
-    settings = {} if model is sm.OLS else {"disp": 0, "method": "newton", "tol": 1e-12}
-    return ist.from_statsmodels(model.from_formula(formula, table).fit(**settings))
-
 
 # First order, rescaled, at the null, greedy, found, proven at least; None where an account says "none".
 COUNTS = {
@@ -161,11 +132,6 @@ def test_reach_of_the_microcredit_trial_of_bosnia():
     assert np.round(reach.proven, 3).tolist() == [16.222, 61.414]  # rounded outwards
 
 
-@cache
-def two_states():
-    return fit_of("statecrime").reach("single", k=2)
-
-
 @pytest.mark.slow
 def test_reach_of_two_states():
     reach = two_states()
@@ -225,127 +191,6 @@ def test_nothing_is_looked_for_beyond_the_largest():
     answer = fit_of("statecrime").breakdown("poverty", largest=3)
     assert answer.upper is None
     assert answer.lower <= 4
-
-
-def test_an_interrupt_leaves_the_bracket(monkeypatch):
-    monkeypatch.setattr("influstat.sets.search.search.Search.down", interrupted_at(1, None))
-    with pytest.warns(DoubtfulResult, match="Interrupted: the bracket is what was found and proven"):
-        answer = fit_of("statecrime").breakdown("poverty")
-    assert (answer.upper, answer.lower, answer.limit) == (8, 2, "interrupted")
-
-
-def interrupted_at(call, method):
-    """Return a method that works so many times before the user interrupts it."""
-    calls = []
-
-    def counted(*arguments, **settings):
-        calls.append(0)
-        if len(calls) == call:
-            raise KeyboardInterrupt
-        return method(*arguments, **settings)
-
-    return counted
-
-
-@pytest.mark.parametrize("call", [1, 4, 15])
-def test_an_interrupt_leaves_the_reach_so_far(monkeypatch, call):
-    fit = fit_of("statecrime")
-    whole = two_states()
-    monkeypatch.setattr("influstat.sets.reach._Side._stands", interrupted_at(call, reach_room._Side._stands))
-    with pytest.warns(DoubtfulResult, match="Interrupted: the limits are what was attained and proven"):
-        part = fit.reach("single", k=2)
-    assert part.limit == "interrupted"
-    assert part.attained == (whole.attained[0], part.value if call < 15 else whole.attained[1])
-    assert part.proven[0] == pytest.approx(whole.proven[0], abs=0.1) or call == 1
-    assert part.proven[0] <= whole.proven[0]
-    assert part.proven[1] >= whole.proven[1]
-    assert np.isfinite(part.proven).tolist() == [call > 1, call == 15]
-
-
-def test_an_interrupt_of_the_refits_one_by_one_leaves_nothing(monkeypatch):
-    monkeypatch.setattr("influstat.sets.reach.collect", interrupted_at(1, None))
-    with pytest.warns(DoubtfulResult, match="Interrupted"):
-        reach = fit_of("statecrime").reach("single", k=1)
-    assert (reach.attained, reach.proven) == ((reach.value,) * 2, (-np.inf, np.inf))
-
-
-def test_an_interrupt_ends_the_table(monkeypatch):
-    monkeypatch.setattr("influstat.sets.search.search.Search.down", interrupted_at(2, Search.down))
-    with pytest.warns(DoubtfulResult, match="Interrupted"):
-        table = ist.breakdown_table(fit_of("stackloss"), coefficients=[3, 2, 1])
-    assert [one.limit == "interrupted" for one in table.results.values()] == [False, True]
-    assert table.status == {"AIRFLOW": "not done: interrupted before"}
-
-
-def test_an_interrupt_of_one_end_is_one_of_the_other(monkeypatch):
-    monkeypatch.setattr("influstat.sets.breakdown.Search.down", interrupted_at(1, None))
-    fit = fit_of("statecrime")
-    row = sm.datasets.statecrime.load_pandas().data.iloc[[20]]
-    with pytest.warns(DoubtfulResult, match="Interrupted") as said:
-        answer = fit.breakdown_of_loss(row, row["murder"], above=9.0)
-    assert answer.limit == "interrupted"
-    assert len(said) == 1
-
-
-def test_a_bar_shows_what_is_known(monkeypatch):
-    shown = []
-
-    class Bar:
-        def __init__(self, *_, **options):
-            self.n = 0.0
-            shown.append(options["desc"])
-
-        def set_postfix_str(self, text, refresh):
-            shown.append(text)
-
-        def update(self, seconds):
-            self.n += seconds
-
-        def close(self):
-            shown.append("closed")
-
-    monkeypatch.setattr("influstat.input.progress._bar", lambda: Bar)
-    answer = fit_of("stackloss").breakdown("WATERTEMP")
-    assert shown[0] == "breakdown of WATERTEMP"
-    assert shown[-1] == "closed"
-    assert f"not 5, but {answer.upper}" not in shown  # it is over then
-    assert any(text.startswith("not ") and text.endswith("but 6") for text in shown)
-
-
-# -- predictions and losses ----------------------------------------------------------------------------------
-
-
-def test_a_prediction_is_a_threshold():
-    fit = fit_of("statecrime")
-    row = fit.risk.design.rows([8])
-    answer = fit.breakdown_of_prediction(sm.datasets.statecrime.load_pandas().data.iloc[[8]], at=12.0)
-    again = fit.breakdown(row[0], at=12.0)
-    assert (answer.upper, answer.lower) == (again.upper, again.lower)
-    assert answer.value == pytest.approx(float(row[0] @ fit.theta), rel=tolerance.SUMS)
-
-
-@pytest.mark.parametrize(("above", "size"), [(0.1, 1), (0.6, 2), (3.0, 1)])
-def test_a_loss_is_left_by_the_nearer_end(above, size):
-    y = np.array([-1.0, -1.0, 1.0, 2.0, 3.0])
-    fit = ist.LinearRisk(ist.SquaredError(), np.ones((5, 1)), y)
-    fit = ist.Fit.minimise(fit)
-    target = {3.0: 2.7}.get(above, 0.8)  # a loss of 3.61 above 3, or one of 0 at most 0.1 and 0.6
-    answer = fit.breakdown_of_loss([[1.0]], [target], above=above)
-    assert answer.upper == answer.lower == size
-    left = np.delete(y, answer.positions).mean()
-    assert ((target - left) ** 2 > above) == (above < 3.0)
-
-
-def test_a_loss_that_never_reaches_the_level_is_refused():
-    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), np.ones((3, 1)), [1.0, 2.0, 4.0]))
-    with pytest.raises(InvalidArgument, match="which the loss never reaches"):
-        fit.breakdown_of_loss([[1.0]], [0.0], above=-1.0)
-
-
-def test_a_loss_with_a_share_of_the_penalty_is_refused():
-    fit = ist.Ridge(lam=1.0).fit(np.ones((3, 1)), [1.0, 2.0, 4.0])
-    with pytest.raises(Unsupported, match="adds its share of the penalty"):
-        fit.breakdown_of_loss([[1.0]], [0.0], above=1.0)
 
 
 # -- what cannot be proven, and bad input --------------------------------------------------------------------

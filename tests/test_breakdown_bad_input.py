@@ -291,6 +291,30 @@ def test_classes_that_are_separated_without_a_set_are_no_flip():
     assert slope.lower > 1
 
 
+@pytest.mark.parametrize("question", ["sign", "significance", "reach", "prediction"])
+def test_a_set_without_which_another_column_is_separated_is_no_flip(question):
+    # Without row 3 all rows with `early` are of class 1: no finite fit, though `trend` has a limit, below 0.
+    early = (np.arange(16) < 4) * 1.0
+    trend = np.array([1, 0, 1, -3, 2, -1, 0, 1, -2, 1, -1, 2, 0, -1, 1, -2.0])
+    y = [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1]
+    X = np.column_stack([np.ones(16), early, trend])
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.LogisticLoss(), X, y))
+    with pytest.warns(ist.errors.DoubtfulResult, match="x1 is not determined"):
+        limit = fit.leave_one_out().solution[3]
+    assert limit[2] < 0.0 < fit.theta[2]
+    if question == "reach":
+        assert fit.reach(2, k=1).attained[0] > limit[2]
+        return
+    answer = {
+        "sign": lambda: fit.breakdown(2, largest=1),
+        "significance": lambda: fit.inference(level=0.02).breakdown(2, largest=1),
+        "prediction": lambda: fit.breakdown_of_prediction([[0.0, 0.0, 1.0]], largest=1),
+    }[question]()
+    assert (answer.upper, answer.lower) == (None, 1)  # no other row does it alone
+    if question != "significance":
+        assert answer.endless == 1
+
+
 def test_what_carries_all_information_is_named():
     levels = np.column_stack([np.ones(12), np.arange(12) < 2, np.linspace(-1.0, 1.0, 12)])
     y = 2.0 * levels[:, 2] + 0.3 * (-1.0) ** np.arange(12)

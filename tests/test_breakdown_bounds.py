@@ -20,9 +20,9 @@ from influstat.sets.proofs.remainder import Remainder, gamma
 from influstat.sets.proofs.sums import (
     MANY,
     SAMPLED,
+    Top,
     fewest,
     kth_largest,
-    largest_among,
     largest_places,
     largest_sum,
 )
@@ -56,7 +56,7 @@ def test_conditioned_sums_bound_every_set_that_counts(seed, k):
         for chosen in combinations(range(8), size)
         if given_[list(chosen)].sum() >= least
     ]
-    bound = largest_among(values, k, given_, least)
+    bound = Top(values, k).among(given_, least)
     assert bound >= max(sums, default=0.0)
     assert bound <= largest_sum(values, k)
     assert largest_sum(values, k) >= top(values, k)

@@ -8,7 +8,9 @@ import statsmodels.api as sm
 from statsmodels.tools.sm_exceptions import DomainWarning
 
 import influstat as ist
-from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.errors import DoubtfulResult, InvalidArgument, Unsupported
+from tests import tolerance
+from tests.breakdown_cases import fit_of
 from tests.budget import some
 
 pytestmark = pytest.mark.usefixtures("own_seconds")
@@ -202,3 +204,39 @@ def test_a_bracket_that_time_has_left_open_says_so(coefficient):
     found = fit.inference("HC2").breakdown(coefficient, budget_seconds=0.0)
     assert not found.exact
     assert found.limit == "the time was over"
+
+
+# -- predictions and losses ----------------------------------------------------------------------------------
+
+
+def test_a_prediction_is_a_threshold():
+    fit = fit_of("statecrime")
+    row = fit.risk.design.rows([8])
+    answer = fit.breakdown_of_prediction(sm.datasets.statecrime.load_pandas().data.iloc[[8]], at=12.0)
+    again = fit.breakdown(row[0], at=12.0)
+    assert (answer.upper, answer.lower) == (again.upper, again.lower)
+    assert answer.value == pytest.approx(float(row[0] @ fit.theta), rel=tolerance.SUMS)
+
+
+@pytest.mark.parametrize(("above", "size"), [(0.1, 1), (0.6, 2), (3.0, 1)])
+def test_a_loss_is_left_by_the_nearer_end(above, size):
+    y = np.array([-1.0, -1.0, 1.0, 2.0, 3.0])
+    fit = ist.LinearRisk(ist.SquaredError(), np.ones((5, 1)), y)
+    fit = ist.Fit.minimise(fit)
+    target = {3.0: 2.7}.get(above, 0.8)  # a loss of 3.61 above 3, or one of 0 at most 0.1 and 0.6
+    answer = fit.breakdown_of_loss([[1.0]], [target], above=above)
+    assert answer.upper == answer.lower == size
+    left = np.delete(y, answer.positions).mean()
+    assert ((target - left) ** 2 > above) == (above < 3.0)
+
+
+def test_a_loss_that_never_reaches_the_level_is_refused():
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), np.ones((3, 1)), [1.0, 2.0, 4.0]))
+    with pytest.raises(InvalidArgument, match="which the loss never reaches"):
+        fit.breakdown_of_loss([[1.0]], [0.0], above=-1.0)
+
+
+def test_a_loss_with_a_share_of_the_penalty_is_refused():
+    fit = ist.Ridge(lam=1.0).fit(np.ones((3, 1)), [1.0, 2.0, 4.0])
+    with pytest.raises(Unsupported, match="adds its share of the penalty"):
+        fit.breakdown_of_loss([[1.0]], [0.0], above=1.0)

@@ -236,28 +236,6 @@ def test_ties_are_not_proven():
         assert branch_and_bound(found, 1, FOREVER).flips is not False
 
 
-def test_an_interrupt_leaves_the_bracket_so_far(monkeypatch):
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("influstat.sets.significance.answer.climbed", interrupted)
-    with pytest.warns(ist.errors.DoubtfulResult, match="Interrupted: the bracket"):
-        found = fitted(copper).inference().breakdown(2)
-    assert (found.lower, found.upper, found.limit) == (2, 4, "interrupted")
-
-
-def test_an_interrupted_refit_ends_the_search_of_a_significance(monkeypatch):
-    inference = fitted(copper).inference()
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("influstat.removal.leave_out.prepare", interrupted)
-    with pytest.warns(ist.errors.DoubtfulResult, match="Interrupted: the bracket"):
-        found = inference.breakdown(2)
-    assert (found.upper, found.limit) == (None, "interrupted")
-
-
 def test_the_path_ends_at_refits():
     fit = fitted(ccard)
     found = fit.inference().breakdown("OWNRENT")

@@ -12,6 +12,7 @@ from influstat.errors import InflustatError
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import null_fit
 from influstat.sets.proofs import quartic
+from influstat.sets.proofs.leverage_bounds import best_shift
 from influstat.sets.proofs.quartic import Quartic
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.rows import branch_and_bound
@@ -119,17 +120,16 @@ def test_it_is_left_out_where_it_costs_too_much(name, value, monkeypatch):
 @pytest.mark.parametrize("aligned", [False, True])
 def test_the_shift_is_the_best_and_its_eigenvalue_the_largest(d, aligned):
     # Against a search, also where the first axis has nothing of the identity.
-    test = Quartic.__new__(Quartic)
     first, second = np.triu_indices(d + 1)
-    test.identity = np.where(first == second, 1.0, 0.0)
-    test.turn = np.eye(len(first)) - np.outer(test.identity, test.identity)
+    identity = np.where(first == second, 1.0, 0.0)
+    turn = np.eye(len(first)) - np.outer(identity, identity)
     rng = np.random.default_rng(d)
     q = rng.normal(size=(60, len(first)))
     matrix = q.T @ q / 60.0
     if aligned:
         matrix[1, :] = matrix[:, 1] = 0.0
         matrix[1, 1] = 50.0
-    c, top = test._shifted(matrix)
-    assert top == pytest.approx(np.linalg.eigvalsh(matrix + c * test.turn)[-1], rel=1e-9)
+    c, top = best_shift(matrix, identity)
+    assert top == pytest.approx(np.linalg.eigvalsh(matrix + c * turn)[-1], rel=1e-9)
     places = c + np.linspace(-1.0, 1.0, 41) * (1.0 + abs(c))
-    assert top <= min(np.linalg.eigvalsh(matrix + one * test.turn)[-1] for one in places) + 1e-6 * abs(top)
+    assert top <= min(np.linalg.eigvalsh(matrix + one * turn)[-1] for one in places) + 1e-6 * abs(top)

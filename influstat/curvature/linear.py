@@ -23,6 +23,7 @@ ROUGH = 200  # coefficients from which products take longer than all else, and i
 ROUGH_CONDITION = 1e-3  # reciprocal, above which their six digits leave three of a step
 SMALLEST = 1e-24  # sums of squares that are far from under- and overflow in float32, and their inverse
 LARGEST = 4000  # coefficients; beyond, nothing is factored by its rows
+KEPT = 256  # coefficients up to which the matrix itself is kept beside its factor
 
 
 class Curvature(Hessian):
@@ -82,6 +83,13 @@ class Curvature(Hessian):
 
     def to_dense(self) -> FloatArray:
         """Return H as an array, shape (p, p), Fortran order, symmetric to the last bit."""
+        return self._dense.copy(order="F") if self.shape[0] <= KEPT else self._summed()
+
+    @cached_property
+    def _dense(self) -> FloatArray:
+        return self._summed()
+
+    def _summed(self) -> FloatArray:
         dense = self.design.gram(self.share * self.second)
         self.ridge.add_to(dense)
         return dense

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.rounding import EPSILON
-from influstat.algebra.symmetric import Matrix
+from influstat.algebra.symmetric import Diagonal
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
@@ -21,6 +21,7 @@ from influstat.risks.penalties.moved import Moved
 STEPS = 200  # of Newton's method, at most
 HALVINGS = 5  # of the way to a threshold that Newton's method does not reach at once
 REFINEMENTS = 3  # of t0 where the Hessian is constant, and of u, at most
+DONE = 4.0 * EPSILON  # times n^1/2 and the length of what is summed: about what rounding leaves of a sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,10 @@ class Constrained:
         t0, and the direction with a'u = 1 and V S0 u = 0.
     basis : ndarray, shape (p - 1, p)
         V, with V a = 0 and V S0 V' = I.
-    h : ndarray, shape (n,)
-        w_i l2_i at t0.
+    h, xi : ndarray, shape (n,)
+        w_i l2_i at t0, and x_i'u.
+    left : ndarray, shape (p - 1,)
+        V S0 u: what rounding leaves of 0.
     relative : float
         Relative error of lengths that V measures.
     """
@@ -43,6 +46,8 @@ class Constrained:
     u: FloatArray
     basis: FloatArray
     h: FloatArray
+    xi: FloatArray
+    left: FloatArray
     relative: float
 
 
@@ -63,20 +68,44 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
     squares = risk.design.square_sums(risk.weights)
     scale = np.sqrt(np.where(squares > 0, squares, 1.0))  # units must not decide what is rounding
     along, nuisance = _coordinates(a, scale, (squares > 0) | (a != 0.0) | _penalised(risk, near))
-    theta = near + (at - float(a @ near)) * along
-    if not risk.quadratic and nuisance.shape[1]:
-        theta = _approached(risk, a, at, near, nuisance, HALVINGS)
-    h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(theta)))
-    basis, relative = _whitened(risk, theta, h, nuisance)
-    refinements = _refinements(relative)
-    for _ in range(refinements if risk.quadratic else 0):
-        theta = theta - basis.T @ (basis @ (risk.gradient(theta) * risk.total_weight))
-    theta = theta + (at - float(a @ theta)) * along
-    hessian, u = risk.penalty.hessian(theta), along
-    for _ in range(refinements):
-        image = risk.design.transpose_dot(h * risk.design.dot(u)) + hessian.dot(u)
-        u = u - basis.T @ (basis @ image)
-    return Constrained(theta, u, basis, h, relative)
+    theta = near  # for all that a constant Hessian needs
+    if not risk.quadratic:
+        theta = near + (at - float(a @ near)) * along
+        if nuisance.shape[1]:
+            theta = _approached(risk, a, at, near, nuisance, HALVINGS)
+    h, hessian = _curvatures(risk, theta), risk.penalty.hessian(theta)
+    # For one coefficient the nuisance directions are the other columns, whose products these are already.
+    S0 = risk.curvature(theta).to_dense() * risk.total_weight if np.count_nonzero(a) == 1 else None
+    basis, relative = _whitened(risk, theta, h, nuisance, S0)
+    refinements, u = _refinements(relative), along
+    if S0 is not None:
+        u = u - basis.T @ (basis @ (S0 @ u))
+    for more in reversed(range(refinements + 1)):
+        xi = risk.design.dot(u)
+        hxi = h * xi
+        left = basis @ (risk.design.transpose_dot(hxi) + hessian.dot(u))
+        if not more or np.linalg.norm(left) <= DONE * np.sqrt(len(h) * float(hxi @ xi)):
+            break
+        u = u - basis.T @ left
+    if risk.quadratic:
+        theta = _polished(risk, a, at, near + (at - float(a @ near)) * u, basis, along, refinements)
+    return Constrained(theta, u, basis, h, xi, left, relative)
+
+
+def _polished(
+    risk: LinearRisk, a: FloatArray, at: float, theta: FloatArray, basis: FloatArray, along: FloatArray,
+    steps: int,
+) -> FloatArray:  # fmt: skip
+    """Return the minimum under a't = at by a few steps from theta, the Hessian being constant."""
+    for more in reversed(range(steps + 1)):
+        theta = theta + (at - float(a @ theta)) * along
+        r = risk.rows.weighted(risk.slopes(theta))
+        score = basis @ (risk.gradient(theta) * risk.total_weight)
+        size = float(np.sqrt(len(r) * float(r @ r)))
+        if not more or np.linalg.norm(score) <= DONE * size / float(np.sqrt(np.max(risk.curvatures(theta)))):
+            break
+        theta = theta - basis.T @ score
+    return theta
 
 
 def _refinements(relative: float) -> int:
@@ -100,9 +129,15 @@ def everywhere(risk: LinearRisk, theta: FloatArray) -> Constrained:
     """
     squares = risk.design.square_sums(risk.weights)
     scale = np.sqrt(np.where(squares > 0, squares, 1.0))
-    h = risk.rows.weighted(risk.loss.second(risk.y, risk.linear_predictor(theta)))
-    basis, relative = _whitened(risk, theta, h, np.diag(1.0 / scale))
-    return Constrained(theta, np.zeros(len(theta)), basis, h, relative)
+    h, nothing = _curvatures(risk, theta), np.zeros(len(theta))
+    S0 = risk.curvature(theta).to_dense() * risk.total_weight
+    basis, relative = _whitened(risk, theta, h, np.diag(1.0 / scale), S0)
+    return Constrained(theta, nothing, basis, h, np.zeros(len(h)), nothing, relative)
+
+
+def _curvatures(risk: LinearRisk, theta: FloatArray) -> FloatArray:
+    """Return w_i l2_i, shape (n,): below 0 by rounding alone."""
+    return np.maximum(risk.rows.weighted(risk.curvatures(theta)), 0.0)
 
 
 def _approached(
@@ -135,14 +170,20 @@ def _minimised(risk: LinearRisk, theta: FloatArray, nuisance: FloatArray) -> Flo
 
 
 def _whitened(
-    risk: LinearRisk, theta: FloatArray, h: FloatArray, nuisance: FloatArray
+    risk: LinearRisk, theta: FloatArray, h: FloatArray, nuisance: FloatArray, S0: FloatArray | None
 ) -> tuple[FloatArray, float]:
-    """Return V, shape (d, p), and the relative error of lengths measured by it."""
-    if not nuisance.shape[1]:
+    """Return V, shape (d, p), and the relative error of lengths measured by it; S0 if that is of use."""
+    d = nuisance.shape[1]
+    if not d:
         return np.zeros((0, len(theta))), 0.0
-    penalty = nuisance.T @ risk.penalty.hessian(theta).dot(nuisance)
-    design = Design(risk.design.dot(nuisance))
-    anchor = Anchor(design, h, Matrix((penalty + penalty.T) / 2.0), give_up=False)
+    if S0 is None:
+        inner = Design(risk.design.dot(nuisance)).gram(h) + nuisance.T @ risk.penalty.hessian(theta).dot(
+            nuisance
+        )
+    else:
+        inner = nuisance.T @ S0 @ nuisance
+    inner, nothing = (inner + inner.T) / 2.0, Diagonal(np.zeros(d))
+    anchor = Anchor(risk.design, h, nothing, give_up=False, summed=(inner, len(h)))
     return anchor.whiten(nuisance.T), anchor.relative
 
 

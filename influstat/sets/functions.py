@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
-from influstat.removal.leave_out import collect
 from influstat.sets.breakdown import breakdown
 from influstat.sets.budget import Budget
 from influstat.sets.question import Question, question
 from influstat.sets.result import Breakdown
+from influstat.sets.search.refit import left_without
 from influstat.sets.significance.answer import Bracketing
 from influstat.sets.thresholds import NEARER
 
@@ -117,15 +116,9 @@ def _above(asked: Question, evaluate: Callable[..., float], at: float, units: ND
 
 def _refitted(asked: Question, units: NDArray[np.intp], evaluate: Callable[..., float]) -> float:
     """Return q without the units, nan where there is no refit or the rows left do not determine it."""
-    rows = asked.units.take(units).members
+    left = left_without(asked, units)
+    if not left.converged:
+        return np.nan
     weights = asked.fit.risk.weights.copy()
-    weights[rows] = 0.0
-    if not weights.any():
-        return np.nan
-    group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
-    removal = collect(asked.fit, group, "exact", whole=True)
-    theta = removal.solution[0]
-    known = removal.determined is None or bool(removal.determined.of(asked.a[None])[0, 0])
-    if not (known and removal.converged[0] and np.isfinite(theta).all()):
-        return np.nan
-    return float(evaluate(theta, weights))
+    weights[asked.units.take(units).members] = 0.0
+    return float(evaluate(left.theta, weights))

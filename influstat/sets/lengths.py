@@ -19,13 +19,15 @@ def lengths(rows: FloatArray) -> FloatArray:
 
 def square_lengths(rows: FloatArray) -> FloatArray:
     """Return the square of the length of each row, shape (n,)."""
-    return np.asarray((rows * rows) @ np.ones(rows.shape[1]))
+    return np.asarray(np.einsum("ij,ij->i", rows, rows))
 
 
-def largest_leverages(units: Groups, free: Mask, z: FloatArray, h: FloatArray) -> FloatArray:
-    """Return the largest eigenvalue of sum h z z' over every unit, 0 for those that may not leave."""
+def largest_leverages(
+    units: Groups, free: Mask, z: FloatArray, h: FloatArray, squares: FloatArray | None = None
+) -> FloatArray:
+    """Return the largest eigenvalue of sum h z z' over every unit, 0 for those that stay; |z|^2 if known."""
     if units.single:
-        return np.where(free, (h * square_lengths(z))[units.members], 0.0)
+        return np.where(free, (h * (square_lengths(z) if squares is None else squares))[units.members], 0.0)
     largest = np.zeros(len(units))
     for k in np.flatnonzero(free).tolist() if z.shape[1] else []:
         rows = units[k]

@@ -215,9 +215,7 @@ def null_fit(
         found = constrained(risk, problem.a, problem.at, problem.theta if start is None else start)
         null = _Work(problem, risk, kept, weighted & ~gone & ~stays, found).filled()
     if not np.isfinite([null.N0, null.margin, null.slack, null.cross]).all():
-        raise NotConverged(
-            "The fit under the null is beyond float64: choose a threshold nearer to the value."
-        )
+        raise NotConverged("The fit under the null is beyond float64: choose a threshold nearer by.")
     return null
 
 
@@ -251,16 +249,15 @@ class _Work:
     def filled(self) -> NullFit:
         """Return it."""
         risk, design = self.risk, self.risk.design
-        theta, u, basis = self.found.theta, self.found.u, self.found.basis
-        h, relative = np.maximum(self.found.h, 0.0), self.found.relative  # below 0 by rounding alone
-        n, p = risk.shape
-        xi, z = design.dot(u), design.dot(np.ascontiguousarray(basis.T))
+        theta, u, basis, relative = self.found.theta, self.found.u, self.found.basis, self.found.relative
+        (n, p), h, xi = risk.shape, self.found.h, self.found.xi
+        z = design.dot(np.ascontiguousarray(basis.T))
         r = -risk.rows.weighted(risk.slopes(theta))
         share = risk.protocol.carried(risk.total_weight) * risk.weights
         slope, hessian = risk.penalty.gradient(theta), risk.penalty.hessian(theta)
         image, inner = hessian.dot(u), basis @ hessian.dot(basis.T)
         f, hxi = xi * r, h * xi
-        C, B = z * r[:, None], z * hxi[:, None]
+        C, B, x2 = z * r[:, None], z * hxi[:, None], hxi * xi
         sizes = np.abs(f)
         if share.any():
             f -= share * float(u @ slope)
@@ -270,18 +267,18 @@ class _Work:
         r2h = np.zeros(n)
         with np.errstate(divide="ignore", over="ignore"):
             np.divide(r * r, h, out=r2h, where=r != 0.0)
-        x2 = hxi * xi
         spread, noise = self._noise(r, h)
         squares = square_lengths(z)
         long = np.sqrt(squares)
+        lev = largest_leverages(self.problem.units, self.free, z, h, squares)
+        if share.any() and len(basis):
+            lev = lev + self._sums(share) * float(np.linalg.eigvalsh(inner)[-1])
         N0 = float(xi @ r - u @ slope)
-        left = basis @ (design.transpose_dot(hxi) + image)
         stiffness = float(np.sum(x2) + u @ image)
         return NullFit(
             self.problem, self.kept, self.free, theta, u, basis, xi, z, z, r, h, share,
             f=self._sums(f), C=self._sums(C), B=self._sums(B),
-            lev=self._leverages(squares, z, h, share, inner) * (1.0 + relative),
-            r2h=self._sums(r2h), x2=self._sums(x2), penalty=inner,
+            lev=lev * (1.0 + relative), r2h=self._sums(r2h), x2=self._sums(x2), penalty=inner,
             lost=p - len(basis) - bool(u.any()),
             N0=N0,
             concordance=risk.loss.self_concordance,
@@ -295,7 +292,7 @@ class _Work:
                 + long @ noise + unit_rounding(n + p) * float(long @ np.abs(r))
             ),
             cross=float(
-                np.linalg.norm(left)
+                np.linalg.norm(self.found.left)
                 + stiffness * np.linalg.norm(basis @ self.problem.a)
                 + unit_rounding(n + p) * float(np.abs(hxi) @ long)
             ),
@@ -321,17 +318,3 @@ class _Work:
         if not self.all_free:
             sums = np.where(self.free if sums.ndim == 1 else self.free[:, None], sums, 0.0)
         return sums
-
-    def _leverages(
-        self, squares: FloatArray, z: FloatArray, h: FloatArray, share: FloatArray, penalty: FloatArray
-    ) -> FloatArray:
-        """Return the largest eigenvalue of every unit's A, shape (m,)."""
-        units, d = self.problem.units, z.shape[1]
-        least = np.zeros(len(units))
-        if share.any():
-            least = self._sums(share) * (float(np.linalg.eigvalsh(penalty)[-1]) if d else 0.0)
-        if d == 0:
-            return least
-        if units.single:
-            return np.asarray(self._sums(h * squares) + least)
-        return largest_leverages(units, self.free, z, h) + least

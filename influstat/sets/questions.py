@@ -67,7 +67,7 @@ class SetQuestions(Minimum):
         squares columns of zeros and ones that are the levels of a factor are absorbed, so that many of them
         are no hindrance; nor are, without a penalty, those that leave with their own cluster. Units of weight
         0 are never counted; a set without which the coefficient is not determined, or there is no finite fit
-        (classes that are separated then), is no flip.
+        (classes that are separated then, be it by another column), is no flip.
 
         Examples
         --------

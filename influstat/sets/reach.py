@@ -26,7 +26,8 @@ from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.question import Question, labels_of
 from influstat.sets.search.counts import Counts
-from influstat.sets.search.search import Refit, Search
+from influstat.sets.search.refit import Refit, falls_without
+from influstat.sets.search.search import Search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,6 +175,9 @@ def _one_by_one(asked: Question, sides: list[_Side]) -> None:
     lost = np.zeros(len(values), dtype=np.bool_)  # not determined without the unit: no value to reach
     if removal.determined is not None:
         lost = ~removal.determined.of(asked.a[None])[:, 0]
+        partly = np.isnan(removal.theta).any(axis=1) & ~lost
+        for j in np.flatnonzero(partly & np.isfinite(values)).tolist():
+            lost[j] = falls_without(asked.fit, units[j])  # no finite fit either
     known = np.isfinite(values) & ~lost
     error = np.full(len(values), np.inf)
     if not asked.unproven and (known | lost).all():  # a refit that failed may have any value

@@ -14,6 +14,7 @@ from influstat.input.validation import FloatArray, choice, real_number, whole_nu
 from influstat.risks.linear import as_linear
 from influstat.sets.budget import Budget
 from influstat.sets.result import Breakdown
+from influstat.sets.search.refit import falls_without
 from influstat.sets.significance.breakdown import significance_breakdown
 from influstat.sets.significance.by_ratio import RATIO, ratio_breakdown
 from influstat.statistics.dispersion import PERFECT
@@ -119,7 +120,8 @@ class InferenceOfFragility(InferenceOfSets):
             return float(self.table.lower[position]), float(self.table.upper[position])
         group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
         found = self.without_each(group, whole=True)  # an interrupt of one refit is one of the search
-        if self._exact(rows, found.estimates[0]):
+        theta = found.estimates[0]
+        if self._exact(rows, theta) or (np.isnan(theta).any() and falls_without(self.fit, rows)):
             return np.nan, np.nan
         return float(found.after("lower")[0, position]), float(found.after("upper")[0, position])
 

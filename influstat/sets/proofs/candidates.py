@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from influstat.input.validation import FloatArray
-from influstat.sets.proofs.sums import kth_largest
+from influstat.sets.proofs.sums import Top, kth_largest
 
 KEPT = 3  # times k, and a few more, of each array
 MORE = 64
@@ -45,3 +45,7 @@ class Candidates:
             for array, bound in zip(arrays, least, strict=True)
         ]
         return Candidates(*reduced)
+
+    def tops(self, k: int) -> dict[str, Top]:
+        """Return the largest sums of at most k, by name, of all but f."""
+        return {field.name: Top(getattr(self, field.name), k) for field in fields(self)[1:]}

@@ -35,23 +35,24 @@ last one ended, with P somewhat larger.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
+from influstat.sets.proofs.parts import Parts
 
 WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # sigma, first tried
 START_RANK = 0.9  # of k: where tau is at first
 HOPELESS = 0.5  # of N0: so far from a proof, nothing near it will be one
-CLOSE = 0.05  # of N0: so near that other t and tau are tried
-BLOCK = 32  # units of nearly the same f that share s
-NEAR = 3  # times k: units of largest f that do not
+CLOSE = 0.05  # of N0: so near that shorter moves, other t and other tau are tried
+NEAR = 3  # times k: units of largest f that are not in blocks
 STEPS = (0.12, 0.06)  # of the logarithms of tau's rank and of t
-LEAST_BEND = 1e-3  # of |m|: s is not less
+LEAST_BEND, TINY = 1e-3, float(np.finfo(np.float64).tiny)  # s is not less than that part of |m|, nor 0
 MOVES = 24  # of mu and P
-SHRINKING = 0.8  # of the trace of P, each time it is moved
+SHRINKING, SHORTEST = 0.8, 0.95  # of the trace of P, each time it is moved: at first, and at last
 WIDER = 2.5  # times P, where a search begins at another's end
 SLOW = 0.03  # of what is left: a smaller gain ends the moves
 
@@ -75,73 +76,6 @@ class Demand:
     def rounded_need(self, t: float) -> float:
         """Return N0 less all margins at balance t."""
         return self.need - self.radius * (self.cross + self.slack / t**2)
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Units, or blocks of units of nearly the same f: such a block has the largest f of its units.
-
-    f is larger then than it is, which bounds from above, and the units of a block share s; B and C enter by
-    sums and Gram matrices and lose nothing.
-    """
-
-    f: FloatArray  # shape (b,)
-    count: FloatArray  # units in each, shape (b,)
-    both: FloatArray  # sums of (B, C), shape (b, 2 d)
-    squares: FloatArray  # means of |B|^2, B'C and |C|^2, shape (3, b)
-    grams: FloatArray | None  # sums of products of (B, C), shape (b, 4 d^2); None for single units
-
-    def along(self, direction: FloatArray, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return means over each of e'direction and e'matrix e for e = (B, C), shape (b,) each."""
-        linear = self.both @ direction / self.count
-        if self.grams is None:
-            return linear, np.einsum("ij,ij->i", self.both @ matrix, self.both)
-        return linear, np.asarray(self.grams @ matrix.ravel()) / self.count
-
-    def gram(self, weights: FloatArray) -> FloatArray:
-        """Return the weighted sum of products of (B, C), shape (2 d, 2 d)."""
-        if self.grams is None:
-            return np.asarray(self.both.T @ (self.both * weights[:, None]))
-        width = self.both.shape[1]
-        return np.asarray((weights @ self.grams).reshape(width, width))
-
-    def take(self, chosen: slice) -> Part:
-        """Return some of them."""
-        grams = None if self.grams is None else self.grams[chosen]
-        return Part(self.f[chosen], self.count[chosen], self.both[chosen], self.squares[:, chosen], grams)
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """All units in the order of f, largest first, and the same in blocks."""
-
-    single: Part
-    blocks: Part
-
-    @classmethod
-    def of(cls, f: FloatArray, both: FloatArray) -> Parts:
-        """Return the units and their blocks; `both` is (B, C)."""
-        order = np.argsort(-f, kind="stable")
-        f, both = f[order], np.ascontiguousarray(both[order])
-        d = both.shape[1] // 2
-        B, C = both[:, :d], both[:, d:]
-        squares = np.array([np.einsum("ij,ij->i", *pair) for pair in ((B, B), (B, C), (C, C))])
-        single = Part(f, np.ones(len(f)), both, squares, None)
-        starts = np.arange(0, len(f), BLOCK)
-        whole = len(f) // BLOCK * BLOCK
-        grams = np.zeros((len(starts), 4 * d * d))
-        shaped = both[:whole].reshape(-1, BLOCK, 2 * d)
-        grams[: len(shaped)] = np.matmul(shaped.transpose(0, 2, 1), shaped).reshape(-1, 4 * d * d)
-        if whole < len(f):
-            grams[-1] = (both[whole:].T @ both[whole:]).ravel()
-        count = np.diff(np.append(starts, len(f))).astype(np.float64)
-        means = np.add.reduceat(squares, starts, axis=1) / count
-        return cls(single, Part(f[starts], count, np.add.reduceat(both, starts, axis=0), means, grams))
-
-    def split(self, k: int) -> tuple[Part, Part]:
-        """Return about the k units of largest f one by one, and all others in blocks."""
-        blocks = min(-(-k // BLOCK), len(self.blocks.f))
-        return self.single.take(slice(0, blocks * BLOCK)), self.blocks.take(slice(blocks, None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +134,7 @@ class Envelope:
     ) -> None:
         self.ordered, self.d = ordered, B.shape[1]
         self.unit = np.eye(self.d)
-        self.parts = Parts.of(f, np.concatenate([B, C], axis=1))
+        self.parts = Parts(f, B, C)
         size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
         self.usable = min(size) > 0.0
         self.balance = float(np.sqrt(size[1] / size[0])) if self.usable else 1.0
@@ -250,19 +184,24 @@ class Envelope:
         """Return the best place on the way of mu and P, and what is in excess there."""
         spread = place.spread * self.unit if isinstance(place.spread, float) else place.spread
         mean = np.zeros(self.d) if place.mean is None else place.mean
-        place = Place(place.t, place.rank, spread, mean)
-        best, found, excess = place, np.inf, np.inf
+        best, found, shrinking = place, np.inf, SHRINKING
+        reached: tuple[FloatArray, FloatArray, FloatArray, FloatArray] | None = None
         for _ in range(MOVES):
-            before, tested = excess, self._test(k, place, demand)
-            excess = tested.excess
-            if excess < found:
-                best, found = place, excess
-            if found < 0.0 or tested.inverse is None or not excess < (1.0 - SLOW) * before:
-                break
-            smaller = SHRINKING * float(np.trace(spread) / np.trace(tested.inverse))
-            spread = 0.5 * spread + 0.5 * smaller * tested.inverse
-            mean = 0.5 * mean + 0.5 * tested.highest
             place = Place(place.t, place.rank, spread, mean)
+            tested = self._test(k, place, demand)
+            gained = tested.excess < (1.0 - SLOW) * found
+            if tested.excess < found:
+                best, found = place, tested.excess
+                reached = None if tested.inverse is None else (spread, mean, tested.inverse, tested.highest)
+            if found < 0.0 or reached is None:
+                break
+            if not gained:  # too far: from the best place on in smaller steps
+                shrinking = float(np.sqrt(shrinking))
+                if shrinking > SHORTEST or found > CLOSE * demand.need:
+                    break
+            spread, mean, inverse, highest = reached
+            smaller = shrinking * float(np.trace(spread) / np.trace(inverse))
+            spread, mean = 0.5 * spread + 0.5 * smaller * inverse, 0.5 * mean + 0.5 * highest
         return best, found
 
     def _tuned(self, k: int, place: Place, found: float, demand: Demand) -> tuple[Place, float]:
@@ -282,40 +221,38 @@ class Envelope:
 
     def _test(self, k: int, place: Place, demand: Demand) -> Tested:
         """Return the quadratic at its highest place, rounded up."""
-        t, d = float(np.exp(np.clip(place.t, -9.0, 9.0))) * self.balance, self.d
-        rank = min(max(round(float(np.exp(place.rank)) * k), 1), len(self.ordered))
+        t, d = exp(min(max(place.t, -9.0), 9.0)) * self.balance, self.d
+        rank = min(max(round(exp(place.rank) * k), 1), len(self.ordered))
         tau = max(float(self.ordered[rank - 1]), 0.0)
-        value, gram, sums = k * tau, np.zeros((2 * d, 2 * d)), np.zeros(2 * d)
-        mixed = np.concatenate([t * self.unit, self.unit / t])  # D = (B, C) mixed
-        for part in self.parts.split(NEAR * k):
+        value, size, gram, v = k * tau, 0.0, np.zeros((d, d)), np.zeros(d)
+        second = None if place.mean is None else place.spread + np.outer(place.mean, place.mean)
+        for part in self.parts.split(NEAR * k, t):
             m = part.f - tau
-            if place.mean is None:
-                BB, BC, CC = part.squares
-                squares = m * m + (t * t * BB + 2.0 * BC + CC / t**2) * place.spread  # |D|^2
+            if place.mean is None or second is None:
+                squares = m * m + part.squares * place.spread
             else:
-                second = place.spread + np.outer(place.mean, place.mean)
-                linear, quadratic = part.along(mixed @ place.mean, mixed @ second @ mixed.T)
-                squares = m * m - 2.0 * m * linear + quadratic
-            floor = LEAST_BEND * np.abs(m) + np.finfo(np.float64).tiny
-            s = np.maximum(np.sqrt(np.maximum(squares, 0.0)), floor)
-            above, quarters = m + s, 0.25 / s
-            value += float(np.sum(part.count * above * above * quarters))
+                linear, quadratic = part.along(place.mean, second)
+                squares = m * (m - 2.0 * linear) + quadratic
+            s = np.sqrt(np.maximum(squares, 0.0))
+            np.maximum(s, LEAST_BEND * np.abs(m) + TINY, out=s)
+            m += s
+            quarters = 0.25 / s
+            halves = m * quarters
+            value += float(part.count @ (m * halves))
+            size += float((part.count * quarters) @ part.sizes)
             gram += part.gram(quarters)
-            sums += 2.0 * (above * quarters) @ part.both
-        v = sums @ mixed
-        size = t * t * float(np.trace(gram[:d, :d])) + float(np.trace(gram[d:, d:])) / t**2
+            v += 2.0 * (halves @ part.D)
         rounding = unit_rounding(len(self.ordered) + d)
         left = 1.0 - demand.rho(t) - 2.0 * rounding * (1.0 + size)
         need = demand.rounded_need(t)
         nowhere = Tested(abs(need) + value, v, None)
-        try:
-            factor = cho_factor(left * self.unit - mixed.T @ gram @ mixed, lower=True, check_finite=False)
-        except LinAlgError:
+        factor, failed = dpotrf(left * self.unit - gram, lower=1)
+        if failed:
             return nowhere
-        solved = cho_solve(factor, v, check_finite=False)
+        solved = dpotrs(factor, v, lower=1)[0]
         quarter = float(v @ solved) / 4.0
         if not quarter >= 0.0:
             return nowhere
         found = value + quarter - need + 16.0 * rounding * (value + quarter + abs(need))
-        inverse = None if place.mean is None else cho_solve(factor, self.unit)
+        inverse = None if place.mean is None else dpotrs(factor, self.unit, lower=1)[0]
         return Tested(found, -0.5 * solved, inverse)

@@ -7,7 +7,7 @@ least of them is taken (`null_fit` has the terms):
 2. Fourth moment: for |v| = 1 and a_i = v'A_i v, Cauchy and Schwarz give
        sum_S a_i <= k^1/2 (sum_all a_i^2)^1/2 <= (k q4)^1/2,     q4 >= max_{|v| = 1} sum_i (v'A_i v)^2.
    With x = vec(vv'), |x| = 1 and i'x = |v|^2 = 1 for i = vec(I), sum_i (v'A_i v)^2 = x'Mx, M = sum vec(A_i)
-   vec(A_i)', and x'Mx = x'(M - t ii')x + t <= lambda(M - t ii') + t for every t: the least over t is taken.
+   vec(A_i)', and x'Mx = x'(M - t ii')x + t <= lambda(M - t ii') + t for every t: `best_shift` has the least.
    This sees that k rows of ordinary length point into many directions, and is worth most in the middle.
 3. Gershgorin: A_S has the eigenvalues of the Gram matrix of the rows in S, G_ij = (h_i h_j)^1/2 z_i'z_j, and
    none is above the largest sum of |G_ij| over a row: max_i (G_ii + its k - 1 largest |G_ij|), rows alone. As
@@ -23,38 +23,37 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import eigvalsh
 from scipy.linalg.blas import dsyrk
-from scipy.optimize import minimize_scalar
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.labels import label_text
 from influstat.input.largest import largest_first
 from influstat.input.validation import FloatArray
+from influstat.sets.lengths import square_lengths
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.sums import largest_sum
 
 MOST_DIRECTIONS = 40  # for the fourth moment, whose matrix has d (d + 1) / 2 rows
-MOST_ROWS = 2000  # for Gershgorin's table, whose cost is n^2 d
-LONGEST_TABLE = 400
+MOST_ROWS = 2000  # for bound 3, whose cost is n^2 d
 BLOCK_ENTRIES = 2**20
 SMALL = 64  # rows of a matrix
+FIRST, SECOND = np.geomspace(1e-6, 0.9, 64), np.linspace(0.0, 1.0, 66)[1:-1]  # of the range of m, looked at
+ALONG = 1e-14  # of |i|^2, below which an axis has nothing of i
 NAMED, SHOWN = 3, 0.3  # coefficients and units in words, and the part of the largest that counts
 
 
 class LeverageBounds:
-    """Bounds on lambda(A_S) for one null fit; each table is made when it is first needed.
+    """Bounds on lambda(A_S) for one null fit; each is found when it is first needed.
 
     Parameters
     ----------
     null : NullFit
         The null fit.
-    most : int
-        The largest k for which bound 3 is looked for.
     taken : float, optional
         t of bound 2, from a similar null fit: any one proves it. The best is looked for when left out.
     """
 
-    def __init__(self, null: NullFit, most: int = LONGEST_TABLE, taken: float | None = None) -> None:
-        self.null, self.most, self.taken = null, most, taken
+    def __init__(self, null: NullFit, taken: float | None = None) -> None:
+        self.null, self.taken = null, taken
         self.open = np.flatnonzero(null.open)
         self.lev = null.of_open(null.lev)
         self.rows = null.units.single  # else clusters: traces and fourth moments of their blocks
@@ -75,12 +74,11 @@ class LeverageBounds:
         return self._others[k]
 
     def _other(self, k: int) -> float:
-        table = self.gershgorin
-        bound = float(table[k - 1]) if k <= len(table) else np.inf
+        trace, bound = largest_sum(self.lev, k), np.inf
         # q4 is at least the square of the largest lambda(A_i), and costs more than the other bounds.
-        if np.sqrt(k) * self.longest < min(bound, largest_sum(self.lev, k)):
-            bound = min(bound, float(np.sqrt(k * self.fourth)))
-        return bound + largest_sum(self.gone, k)
+        if np.sqrt(k) * self.longest < trace:
+            bound = float(np.sqrt(k * self.fourth))
+        return min(bound, self.gershgorin(k, min(bound, trace))) + largest_sum(self.gone, k)
 
     def any_set(self, k: int) -> float:
         """Return a bound on lambda(A_S) over all S of at most k open units, rounded up."""
@@ -127,31 +125,37 @@ class LeverageBounds:
         ]
 
     @cached_property
-    def gershgorin(self) -> FloatArray:
-        """Bound 3 for k = 1, 2, ...; empty where it is not looked for."""
+    def _roots(self) -> tuple[FloatArray, FloatArray]:
+        """Rows of h^1/2 z and their lengths, longest first; none where bound 3 is not looked for."""
         null = self.null
         if not self.rows or len(self.open) > MOST_ROWS:
-            return np.zeros(0)
+            return np.zeros((0, null.d)), np.zeros(0)
         rows = null.units.members[self.open]
         roots = null.z[rows] * np.sqrt(null.h[rows])[:, None]
-        squares = np.einsum("ij,ij->i", roots, roots)
+        squares = square_lengths(roots)
         order = np.argsort(-squares)
-        roots, lengths = roots[order], np.sqrt(squares[order])
-        n, length = len(rows), min(len(rows), self.most)
-        table, sums = np.zeros(length), np.concatenate([[0.0], np.cumsum(lengths[: length - 1])])
+        return roots[order], np.sqrt(squares[order])
+
+    def gershgorin(self, k: int, enough: float = np.inf) -> float:
+        """Return bound 3 for k units, or something above `enough`; inf where it is not looked for."""
+        roots, lengths = self._roots
+        n, k = len(roots), min(k, len(roots))
+        if not k:
+            return float("inf")
+        found, others = 0.0, float(np.sum(lengths[: k - 1]))
         for start in range(0, n, SMALL):
-            if (lengths[start] * (lengths[start] + sums) <= table).all():  # nor can any row after it be more
+            # Nor can any row after this one hold more.
+            if found > enough or lengths[start] * (lengths[start] + others) <= found:
                 break
             gram = np.abs(roots[start : start + SMALL] @ roots.T)
             own = np.arange(len(gram))
             diagonal = gram[own, start + own].copy()
             gram[own, start + own] = 0.0
-            top = -np.sort(-np.partition(gram, n - length, axis=1)[:, n - length :], axis=1)
-            found = diagonal[:, None] + np.concatenate(
-                [np.zeros((len(gram), 1)), np.cumsum(top[:, : length - 1], axis=1)], axis=1
-            )
-            table = np.maximum(table, found.max(axis=0))
-        return table
+            top = np.partition(gram, n - k, axis=1)[:, n - k :] if k < n else gram
+            # k of them, of which the least is one too many.
+            sums = diagonal + np.sum(top, axis=1) - np.min(top, axis=1)
+            found = max(found, float(np.max(sums)))
+        return found
 
 
 def vectors(z: FloatArray) -> FloatArray:
@@ -171,20 +175,42 @@ def quartic(blocks: list[FloatArray], d: int, t: float | None = None) -> tuple[f
     matrix = np.triu(matrix) + np.triu(matrix, 1).T
     first, second = np.triu_indices(d)
     identity = np.where(first == second, 1.0, 0.0)
-    outer = np.outer(identity, identity)
     trace = float(np.trace(matrix))
     if not np.isfinite(trace):
         return float("inf"), 0.0
 
-    def bound(t: float) -> float:
-        return largest_eigenvalue(matrix - t * outer) + t
-
-    known = t is not None
     if t is None:
-        best = minimize_scalar(bound, bounds=(0.0, trace), method="bounded", options={"maxiter": 25})
-        t = float(best.x)
+        t, _ = best_shift(matrix, identity)
     rounding = (unit_rounding(count) + unit_rounding(size)) * (trace + d * abs(t))
-    return (bound(t) if known else min(bound(t), bound(0.0))) + rounding, t
+    return largest_eigenvalue(matrix - t * np.outer(identity, identity)) + t + rounding, t
+
+
+def best_shift(matrix: FloatArray, identity: FloatArray) -> tuple[float, float]:
+    """Return about the c for which the largest eigenvalue of M - c ii' plus c is least, and that sum.
+
+    With the eigenvalues l of M and z the coordinates of i along its axes, an eigenvalue m of M - c ii' has c
+    sum z^2 / (l - m) = 1, which gives c for every m: where (sum z^2 / (l - m))^2 = sum z^2 / (l - m)^2 the
+    largest one plus c is least.
+
+    Returns
+    -------
+    float, float
+    """
+    values, axes = np.linalg.eigh(matrix)
+    squares = (identity @ axes) ** 2
+    along = squares[-1] > ALONG * np.sum(squares)  # else the first axis keeps its eigenvalue for every c
+    low, high = float(values[-2 if along and len(values) > 1 else -1]), float(values[-1] + np.sum(values))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for parts in (FIRST, SECOND, SECOND):
+            places = low + (high - low) * parts
+            inverse = 1.0 / (values - places[:, None])
+            first, second = inverse @ squares, inverse**2 @ squares
+            past = second < first**2  # there the sum of m and c grows
+            past &= (places > values[-1]) | (first > 0.0)
+            j = int(np.argmax(past)) if past.any() else len(places)
+            low, high = places[j - 1] if j else low, places[min(j, len(places) - 1)]
+        c = 1.0 / float(squares @ (1.0 / (values - high)))
+    return (c, high + c) if np.isfinite(c) else (0.0, float(values[-1]))
 
 
 def largest_eigenvalue(matrix: FloatArray) -> float:

@@ -15,9 +15,7 @@ Let x = vec(yy'), i = vec(I): i'x = |y|^2 = 1 and |x| = 1, so that w_i - tau + s
 
     the sum is at most   k tau + largest eigenvalue of [sum q_i q_i' / (4 s_i) + c (1 - ii')].
 
-*The best c.* With the eigenvalues l of sum q_i q_i' / (4 s_i) and z the coordinates of i along its axes, an
-eigenvalue m of that matrix - c ii' has c sum z^2 / (l - m) = 1, which gives c for every m: where (sum z^2 /
-(l - m))^2 = sum z^2 / (l - m)^2 the largest one plus c is least.
+The best c is that of `best_shift`.
 
 *Better s.* The best s for a distribution of x, P = E xx', are s_i^2 = E (w_i - tau)^2 = a'P a, a = vec(Q_i) -
 tau i, for which tau is where k = sum (1 + E (w_i - tau) / s_i) / 2. P is moved towards the eigenvectors of
@@ -38,15 +36,13 @@ import numpy as np
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
-from influstat.sets.proofs.leverage_bounds import largest_eigenvalue, vectors
+from influstat.sets.proofs.leverage_bounds import best_shift, largest_eigenvalue, vectors
 
 MOST_DIRECTIONS = 20
 MOST_WORK = 5e7  # units times the square of the matrix's rows
 SAMPLES, NEAR = 600, 0.15  # of y to begin with: this times a normal vector beside 1
-HALVINGS = 16  # of where tau is: any tau proves it, and near the best one it hardly matters
-PLACES, FINER = 65, 4  # of m at once, and how often between two of them
+NEWTONS = 5  # steps to tau: any tau proves it, and near the best one it hardly matters
 LARGE, SMALL, FALL = 0.3, 2e-3, 0.75  # e, relative to the top: at first, at last, and from step to step
-ALONG = 1e-14  # of |i|^2, below which an axis has nothing of i
 HOPE = 0.01  # of the distance to 1: a step that gains less is the last one
 EARLY, AGAIN = 6, 2  # steps that may gain less, from the first start and from one of similar units
 PATIENCE = 40  # steps
@@ -116,7 +112,7 @@ class Quartic:
             matrix = (q / (4.0 * s[:, None])).T @ q
             if not np.isfinite(matrix).all():
                 return False
-            c, top = self._shifted(matrix)
+            c, top = best_shift(matrix, self.identity)
             size = float(np.trace(matrix)) + abs(c) * len(matrix)
             excess = base + top - self.need + 16.0 * unit_rounding(len(q) + len(matrix)) * (size + base)
             if excess < 0.0:  # by the same eigenvalue, found in another way
@@ -148,29 +144,19 @@ class Quartic:
         second = np.einsum("ij,ij->i", self.forms @ P, self.forms)
         low, high = 0.0, max(float(np.max(mean)), 0.0) + float(np.sqrt(np.max(second)))
         least = np.finfo(np.float64).eps * (float(np.max(second)) + np.finfo(np.float64).tiny)
-        for _ in range(HALVINGS):
-            tau = 0.5 * (low + high)
-            s = np.sqrt(np.maximum(second - 2.0 * tau * mean + tau * tau, least))
-            low, high = (tau, high) if k < 0.5 * float(np.sum(1.0 + (mean - tau) / s)) else (low, tau)
+        many = float(len(mean) - 2 * k)  # sum (mean - tau) / s falls with tau, and is -that at the best
+        tau = 0.25 * high
+        for _ in range(NEWTONS):
+            away = mean - tau
+            s = np.sqrt(np.maximum(second - tau * (mean + away), least))
+            ratios = away / s
+            excess = float(np.sum(ratios)) + many
+            low, high = (tau, high) if excess > 0.0 else (low, tau)
+            slope = float(np.sum((1.0 - ratios * ratios) / s))
+            step = tau + excess / slope if slope > 0.0 else high
+            tau = step if low < step < high else 0.5 * (low + high)
+        s = np.sqrt(np.maximum(second - tau * (2.0 * mean - tau), least))
         return self.forms + (s - tau)[:, None] * self.identity, s, k * tau
-
-    def _shifted(self, matrix: FloatArray) -> tuple[float, float]:
-        """Return about the best c, and the largest eigenvalue with it."""
-        values, axes = np.linalg.eigh(matrix)
-        squares = (self.identity @ axes) ** 2
-        along = squares[-1] > ALONG * np.sum(squares)  # else the first axis keeps its eigenvalue for every c
-        low, high = float(values[-2 if along else -1]), float(values[-1] + np.sum(values))
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            for _ in range(FINER):
-                places = np.linspace(low, high, PLACES)[1:-1]
-                inverse = 1.0 / (values - places[:, None])
-                first, second = inverse @ squares, inverse**2 @ squares
-                past = second < first**2  # there the sum of m and c grows
-                past &= (places > values[-1]) | (first > 0.0)
-                j = int(np.argmax(past)) if past.any() else len(places)
-                low, high = places[j - 1] if j else low, places[min(j, len(places) - 1)]
-            c = 1.0 / float(squares @ (1.0 / (values - high)))
-        return (c, high + c) if np.isfinite(c) else (0.0, float(values[-1]))
 
 
 def usable(null: NullFit) -> bool:

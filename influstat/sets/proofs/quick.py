@@ -23,7 +23,7 @@ all such S, each the least of a few:
    largest f + r |B| add up to less than N0 - rem.
 3. *Test 2.* The envelope (`envelope`).
 4. *Conditioning.* By 2, a set that flips has sum_S (f_i + r |B_i|) >= N0 - rem. So all bounds may be taken
-   over those S alone that do (`largest_among`), which gives a smaller r, and so on. N(T) > 0 is also proven
+   over those S alone that do (`Top.among`), which gives a smaller r, and so on. N(T) > 0 is also proven
    where the k largest f add up to less than N0 - rem - r Bmax. (The largest f_S + r |B|_S less the largest
    f_S would be no bound on the second-order part: two different sets may attain them.)
 
@@ -51,10 +51,10 @@ from influstat.sets.proofs.candidates import Candidates
 from influstat.sets.proofs.envelope import Demand, Envelope, Place
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.remainder import Remainder
-from influstat.sets.proofs.sums import fewest, largest_among, largest_sum
+from influstat.sets.proofs.sums import Top, fewest, largest_sum
 
 START = 8  # part of what test 1 proves, by which the first step of both tests goes beyond
-FAR = 3.0  # times another bound: so much is not gained by conditioning
+FAR = 1.5  # times another bound: so much is hardly gained by conditioning
 ROUNDS = 6  # of conditioning: each gains less than the one before
 GAIN = 1e-2  # of the radius, below which another round is not worth it
 BUCKETS, MOST_BUCKETS = 2, 16  # radii per factor of e, and in all, for which sums over all rows are made
@@ -142,9 +142,9 @@ class Quick:
             yield not self.limit, None
             return
         near, radius = self.units.of(k), np.inf
-        given, least = near.f, -np.inf
+        given, least, tops = near.f, -np.inf, near.tops(k)
         for _ in range(ROUNDS):
-            ball = self._ball(k, near, given, least)
+            ball = self._ball(k, tops, given, least)
             if ball is None:
                 return
             need = self._need(ball)
@@ -160,7 +160,7 @@ class Quick:
         if k == 0 or self.null.d == 0:
             return 0.0
         near = self.units.of(k)
-        ball = self._ball(k, near, near.f, -np.inf)
+        ball = self._ball(k, near.tops(k), near.f, -np.inf)
         return None if ball is None else ball.radius
 
     def doubtful(self) -> NDArray[np.intp]:
@@ -217,40 +217,36 @@ class Quick:
         null = self.null
         return null.N0 - null.margin - ball.radius * null.cross - ball.remainder
 
-    def _ball(self, k: int, near: Candidates, given: FloatArray, least: float) -> Ball | None:
+    def _ball(self, k: int, tops: dict[str, Top], given: FloatArray, least: float) -> Ball | None:
         null = self.null
-        trace, other = largest_sum(near.lev, k), self.leverage.other(k)
-        lam = (
-            other
-            if trace > FAR * other
-            else min(other, largest_among(near.lev, k, given, least, self._near("lev")))
-        )
+
+        def among(name: str) -> float:
+            return tops[name].among(given, least, self.near.setdefault(name, []))
+
+        lam = self.leverage.other(k)
+        if tops["lev"].total <= FAR * lam:
+            lam = min(lam, among("lev"))
         lam = self.leverage.rounded(lam, k)
         if not lam < 1.0 - null.relative:
             self.limit = f"{amount(k, 'units')} may carry all information on {self.leverage.carried()}"
             return None
 
-        def length(name: str, each: FloatArray, squares: FloatArray) -> float:
-            bound = largest_among(each, k, given, least, self._near(name))
-            if null.folded or not lam * largest_sum(squares, k) < FAR**2 * bound**2:
+        def length(each: str, squares: str) -> float:
+            product = lam * tops[squares].total  # nan where nothing bends, and something pulls
+            root = float(np.sqrt(product)) if product < np.inf and not null.folded else np.inf
+            bound = among(each) if tops[each].total <= FAR * root else np.inf
+            if root == np.inf or root > FAR * bound:
                 return bound
-            return min(
-                bound,
-                float(np.sqrt(lam * largest_among(squares, k, given, least, self._near(f"{name}, squares")))),
-            )
+            return min(bound, float(np.sqrt(lam * among(squares))))
 
         stretched = 1.0 + 4.0 * null.relative + unit_rounding(null.d + k)
-        C = length("C", near.C, near.r2h) * stretched + null.slack
+        C = length("C", "r2h") * stretched + null.slack
         radius = radius_of(C, lam + null.relative, self.remainder.bending)
         if radius is None:
             self.limit = f"the loss bends too much within reach of {amount(k, 'units')}"
             return None
         radius *= stretched
-        return Ball(lam, radius, length("B", near.B, near.x2) * stretched, self.remainder.rest(radius))
-
-    def _near(self, name: str) -> list[float]:
-        """Return where the best multiplier of this sum was last, as a list to write to."""
-        return self.near.setdefault(name, [])
+        return Ball(lam, radius, length("B", "x2") * stretched, self.remainder.rest(radius))
 
     def _demand(self, ball: Ball) -> Demand:
         """Return what test 2 has to exclude."""

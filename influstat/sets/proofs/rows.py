@@ -25,17 +25,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
 from influstat.sets.budget import TIME, Budget
 from influstat.sets.lengths import lengths
 from influstat.sets.null_fit import NullFit, Problem, null_fit
+from influstat.sets.proofs.conclusion import Conclusion, Sign, identified
 from influstat.sets.proofs.envelope import Place
 from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
@@ -51,51 +50,6 @@ MOST_LEVERAGE = 1.5  # at which leverage counts that much more than f
 NO_FIT = "without some of the units there is no fit under the null"
 ROUNDING = "the conclusion holds by no more than rounding"
 UNIDENTIFIED = "without some of the units the quantity is not determined"
-
-
-class Conclusion(Protocol):
-    """What stands or falls with a set of units: a sign, or significance.
-
-    Attributes
-    ----------
-    demeaned : bool
-        Whether it is the same of what is demeaned within levels that are one cluster's own (`factor`).
-    """
-
-    demeaned: ClassVar[bool]
-
-    def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
-        """Yield null fits: if the quick certificate proves k for one, no k units flip the conclusion."""
-
-    def stands(self, null: NullFit) -> bool:
-        """Tell whether the conclusion holds with the rows that are there, by more than rounding."""
-
-    def without_one(self, null: NullFit) -> FloatArray | None:
-        """Return a number per unit, above 0 where it holds without that unit too; None where not known."""
-
-
-@dataclass(frozen=True)
-class Sign:
-    """The conclusion a'theta > at."""
-
-    demeaned: ClassVar[bool] = True
-
-    def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
-        """Yield the null fit itself."""
-        yield null
-
-    def stands(self, null: NullFit) -> bool:
-        """Tell whether N0 > 0."""
-        return bool(null.N0 - null.margin > 0.0)
-
-    def without_one(self, null: NullFit) -> FloatArray | None:
-        """Return N without each unit, less its margin; elsewhere 1 where it is proven to be above 0."""
-        found = one_left(null)
-        if found is not None:
-            return found - noise(null)
-        doubtful, known = Quick(null).doubtful(), np.ones(len(null.f))
-        known[doubtful] = -np.abs(null.f[doubtful])
-        return known
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,10 +203,10 @@ class _Tree:
 
     def _not_proven(self, null: NullFit, k: int) -> NullFit | None:
         """Return None if the quick certificate proves k for one of the views, else the last of them."""
-        view, leverage = null, LeverageBounds(null, k, self.taken)
+        view, leverage = null, LeverageBounds(null, self.taken)
         proven = False
         for view in self.asked.views(null, k, leverage):
-            quick = Quick(view, leverage if view.z is null.z else LeverageBounds(view, k), self.place)
+            quick = Quick(view, leverage if view.z is null.z else LeverageBounds(view), self.place)
             proven = quick.proven(k)
             if "envelope" in quick.__dict__:
                 self.place = quick.envelope.nearest
@@ -303,34 +257,3 @@ def _chosen(view: NullFit, k: int) -> int:
         C = lengths(view.C[units])
         score = score + PULL * C / (largest_sum(C, k) or 1.0)
     return int(units[np.argmax(score)])
-
-
-def identified(null: NullFit) -> bool:
-    """Tell whether the rows that are there determine the quantity, by more than the rounding of xi."""
-    design = null.problem.risk.design
-    rounding = unit_rounding(design.shape[1]) * design.absolute_dot(np.abs(null.u))
-    return null.stiffness > 16.0 * float(null.h @ rounding**2)
-
-
-def one_left(null: NullFit) -> FloatArray | None:
-    """Return N without each unit, shape (m,), for rows and squared error where no penalty leaves; or None."""
-    if null.concordance != 0.0 or null.folded or not null.units.single:
-        return None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        second = np.einsum("ij,ij->i", null.B, null.C) / (1.0 - null.lev)
-    return np.where(null.lev < 1.0 - 1e-9, null.N0 - null.f - second, -np.inf)
-
-
-def turned(score: FloatArray, side: float) -> FloatArray:
-    """Return side times N without each unit, -inf where that is not known."""
-    return np.where(np.isfinite(score), side * score, -np.inf)
-
-
-def noise(null: NullFit) -> FloatArray:
-    """Return what rounding can do to `one_left`, shape (m,)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rest = np.maximum(1.0 - null.lev, 1e-9)
-        lengths_B, lengths_C = lengths(null.B) + null.cross, lengths(null.C) + null.slack
-        error = 4.0 * null.relative / rest * (lengths_B * lengths_C) / rest
-        moved = (null.cross * lengths_C + null.slack * lengths_B) / rest
-    return np.asarray(null.margin + error + moved)

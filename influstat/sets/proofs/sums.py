@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 
-TRIED = 7  # multipliers: each one proves something, the best of a few is within a percent of the best of all
-AGAIN = 5  # of them around the best of a similar sum
-WIDE, NARROW = 3.5, 1.0  # first steps of the logarithm of the multiplier
+TRIED = 7  # multipliers: each one proves something
+STRETCHED = 8.0  # times a multiplier that is too small
+CLOSE = 2e-3  # of the least that any multiplier could still prove: as good as the best
 SAMPLED = 1024  # of the values, to guess where the k-th largest is
-FIRST, FURTHER = 512, 4  # values that are sorted to be added up, and how many times more if they do not do
+FURTHER = 4  # times more values are sorted to be added up, if those of a guess do not do
 MANY = 4 * SAMPLED  # values from which a guess costs less than it spares
 SPREADS = 3.0  # standard deviations of a rank in the sample, by which the guess is below
 
@@ -59,7 +61,7 @@ def fewest(values: FloatArray, need: float) -> int | None:
     (2, None)
     """
     m = len(values)
-    k = min(FIRST, m)
+    k = _guess(values, need)
     top = values if k == m else _top(values, k)
     enough = need * (1.0 + unit_rounding(m))  # added up one by one they are no less than need then
     while k < m and float(np.sum(top)) < enough and float(np.min(top)) > 0.0:
@@ -68,6 +70,16 @@ def fewest(values: FloatArray, need: float) -> int | None:
     top = np.sort(top[top > 0.0])[::-1]  # no more than are needed, up to a factor
     found = int(np.searchsorted(np.cumsum(top), need)) + 1
     return found if found <= len(top) and found < m else None
+
+
+def _guess(values: FloatArray, need: float) -> int:
+    """Return about how many of the values are enough, and a few more: as many times what a sample needs."""
+    m = len(values)
+    if m < MANY:
+        return m
+    sample = np.sort(values[:: m // SAMPLED])[::-1]
+    found = int(np.searchsorted(np.cumsum(np.maximum(sample, 0.0)), need * len(sample) / m)) + 1
+    return min(int((found + SPREADS * np.sqrt(found)) * m / len(sample)), m)
 
 
 def largest_places(values: FloatArray, k: int) -> NDArray[np.intp]:
@@ -111,50 +123,79 @@ def _near_top(values: FloatArray, k: int) -> NDArray[np.intp] | None:
     return near if len(near) > k else None
 
 
-def largest_among(
-    values: FloatArray, k: int, given: FloatArray, least: float, near: list[float] | None = None
-) -> float:
-    """Return a bound on the sum of the values over some sets of at most k: those of a given sum.
+@dataclass(frozen=True)
+class Tilted:
+    """The bound for one multiplier, and its slope there."""
 
-    Parameters
+    mu: float
+    bound: float
+    slope: float
+
+    def at(self, mu: float) -> float:
+        """Return the tangent at another multiplier."""
+        return self.bound + self.slope * (mu - self.mu)
+
+
+class Top:
+    """The largest sum of at most k of some values, none below 0, over all sets or some of them.
+
+    Attributes
     ----------
-    values : ndarray, shape (m,)
-        What is summed, none below 0.
-    k : int
-        Size of the sets.
-    given, least : ndarray, shape (m,), and float
-        Only sets S with sum_S given >= least count; -inf lets every set in.
-    near : list of float, optional
-        The logarithm of the multiplier that was best for a similar sum, or empty; it is replaced.
-
-    Returns
-    -------
-    float
-        min over mu >= 0 of the largest sum of values + mu given, less mu least: for such sets that sum less
-        `least` is not negative, so that every mu gives a bound.
+    total : float
+        Over all sets, rounded up.
     """
-    best = largest_sum(values, k)
-    if not np.isfinite(best) or least <= 0.0:  # the empty set is in, or nothing to gain
-        return best
-    if not np.max(given, initial=0.0) > 0.0:
-        return 0.0  # no set has such a sum
-    scale = float(np.max(values, initial=0.0)) / float(np.max(given))
-    if scale == 0.0:
-        return best
-    # The bound is convex in mu with slope that sum less `least`, S being its set: bisect log(mu) by the sign
-    # of that.
-    known = bool(near)
-    place, step = (near[0], NARROW) if near else (0.0, WIDE)
-    for _ in range(AGAIN if known else TRIED):
-        mu = scale * np.exp(place)
-        tilted = values + mu * given
-        places = largest_places(tilted, k)
-        size = float(np.sum(np.abs(tilted[places]))) + mu * least
-        bound = float(np.sum(tilted[places])) - mu * least + unit_rounding(k) * size
-        if bound < best:
-            best = bound
-            if near is not None:
-                near[:] = [place]
-        place += -step if float(np.sum(given[places])) >= least else step
-        step *= 0.5
-    return max(best, 0.0)  # it is below 0 where no set has such a sum at all
+
+    def __init__(self, values: FloatArray, k: int) -> None:
+        self._values, self._k, self._places = values, k, largest_places(values, k)
+        self.total = float(np.sum(values[self._places])) * (1.0 + unit_rounding(min(k, len(values))))
+
+    def among(self, given: FloatArray, least: float, near: list[float] | None = None) -> float:
+        """Return a bound over those sets alone that have a given sum.
+
+        Parameters
+        ----------
+        given, least : ndarray, shape (m,), and float
+            Only sets S with sum_S given >= least count; -inf lets every set in.
+        near : list of float, optional
+            The multiplier that was best for a similar sum, or empty; it is replaced.
+
+        Returns
+        -------
+        float
+            min over mu >= 0 of the largest sum of values + mu given, less mu least: for such sets that sum
+            less `least` is not negative, so that every mu gives a bound.
+        """
+        if not least > 0.0:  # the empty set is in: nothing to gain
+            return self.total
+        if not np.max(given, initial=0.0) > 0.0:
+            return 0.0  # no set has such a sum
+        low = Tilted(0.0, self.total, float(np.sum(given[self._places])) - least)
+        high: Tilted | None = None
+        best, mu = self.total, near[0] if near else float(np.max(self._values)) / float(np.max(given))
+        if low.slope >= 0.0 or not np.isfinite(best) or mu == 0.0:
+            return best
+        # The bound is convex in mu: it lies above both tangents, and is least about where they meet.
+        for _ in range(TRIED):
+            tried = self._tilted(given, least, mu)
+            if tried.bound < best:
+                best = tried.bound
+                if near is not None:
+                    near[:] = [mu]
+            if tried.slope < 0.0:
+                low = tried
+            else:
+                high = tried
+            if high is None:
+                mu *= STRETCHED
+                continue
+            mu = low.mu + (high.at(low.mu) - low.bound) / (low.slope - high.slope)
+            if not low.mu < mu < high.mu or best - low.at(mu) <= CLOSE * best:
+                break
+        return max(best, 0.0)  # it is below 0 where no set has such a sum at all
+
+    def _tilted(self, given: FloatArray, least: float, mu: float) -> Tilted:
+        tilted = self._values + mu * given
+        places = largest_places(tilted, self._k)
+        total = float(np.sum(tilted[places]))
+        bound = total - mu * least + unit_rounding(self._k) * (total + mu * least)
+        return Tilted(mu, bound, float(np.sum(given[places])) - least)

@@ -9,51 +9,22 @@ best set until it fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.input.groups import Groups
 from influstat.input.largest import largest_first
 from influstat.input.validation import FloatArray
-from influstat.removal.leave_out import collect
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit
 from influstat.sets.question import Question
+from influstat.sets.search.refit import Refit, refitted
 from influstat.sets.search.without import Downdates, Units
 
 VARIED = 40  # units in the best set up to which it is varied by leaving each of them in
 EXCHANGED = 3e7  # operations of one round of exchanges
 TURNS = 12  # of one alternation: it repeats itself after a few
 FAILURES = 3  # sizes in a row without a set, at which the search stops
-CLEAR = 1e-9  # of the distance to the threshold, where a refit has no certificate: its own relative gradient
-
-
-@dataclass(frozen=True, eq=False)
-class Refit:
-    """What a refit without a set of units says.
-
-    Attributes
-    ----------
-    units : ndarray of int, shape (k,)
-        The set.
-    value : float
-        The quantity without it; nan where it is not determined.
-    error : float
-        Proven bound on the value's error; nan without a certificate.
-    flips : bool
-        Whether the value is at the threshold or beyond, by more than the error.
-    missing : str
-        Why there is no value, so that nothing can flip: "lost", the rows left do not determine the quantity;
-        "endless", their risk has no finite minimiser; "" where there is one.
-    """
-
-    units: Units
-    value: float
-    error: float
-    flips: bool
-    missing: str = ""
 
 
 class Search:
@@ -77,7 +48,7 @@ class Search:
         units = self.asked.counted(units)
         key = units.tobytes()
         if key not in self._seen:
-            self._seen[key] = _refitted(self.asked, units)
+            self._seen[key] = refitted(self.asked, units)
         found = self._seen[key]
         if found.flips and (self.upper is None or len(units) < self.upper):
             self.best = found
@@ -227,24 +198,3 @@ def shortest(flips: Callable[[int], bool], most: int, budget: Budget) -> int | N
         middle = (low + high) // 2
         low, high = (low, middle) if flips(middle) else (middle, high)
     return high if found else None
-
-
-def _refitted(asked: Question, units: Units) -> Refit:
-    rows = asked.units.members[units] if asked.units.single else asked.units.take(units).members
-    if len(rows) == len(asked.fit.row_labels):
-        return Refit(units, np.nan, np.nan, False, "lost")
-    group = Groups(rows, np.array([0, len(rows)], dtype=np.intp), np.array(["removed"]))
-    removal = collect(asked.fit, group, "exact", whole=True)
-    theta = removal.solution[0]
-    known = removal.determined is None or bool(removal.determined.of(asked.a[None])[0, 0])
-    if not known or not np.isfinite(theta).all():
-        return Refit(units, np.nan, np.nan, False, "endless" if known else "lost")
-    value = float(asked.a @ theta) + asked.shift
-    whole = removal.determined is None and bool(np.isfinite(removal.theta).all())
-    error = float(removal.certificate.error(asked.a[None])[0, 0]) if whole else np.nan
-    beyond = asked.sign * (asked.at - value)
-    if np.isfinite(error):
-        flips = beyond >= error
-    else:  # an absolute-value penalty brings coefficients to 0 itself
-        flips = beyond >= CLEAR * abs(asked.value - asked.at) or value == asked.at
-    return Refit(units, value, error, bool(removal.converged[0]) and flips)

@@ -19,12 +19,13 @@ from influstat.sets.budget import INTERRUPTED, TIME, Budget
 from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.significant import Significant
 from influstat.sets.null_fit import NullFit, null_fit
+from influstat.sets.proofs.conclusion import identified
 from influstat.sets.proofs.factor import in_own_directions
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.order import CONES
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.reached import climbed_by
-from influstat.sets.proofs.rows import climbed, identified
+from influstat.sets.proofs.rows import climbed
 from influstat.sets.question import Question
 from influstat.sets.result import JudgedBreakdown, why_none
 from influstat.sets.search.search import shortest
@@ -142,7 +143,7 @@ class Bracketing:
         assert self.null is not None
         assert self.conclusion is not None
         for view in self.conclusion.views(self.null, k, self._leverage):
-            quick = Quick(view, self._leverage if view.z is self.null.z else LeverageBounds(view, k))
+            quick = Quick(view, self._leverage if view.z is self.null.z else LeverageBounds(view))
             if quick.proven(k):
                 self._raise(k, quick.kind)
                 return True

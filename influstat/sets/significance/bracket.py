@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.input.validation import FloatArray
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit
-from influstat.sets.proofs.rows import Conclusion
+from influstat.sets.proofs.conclusion import Conclusion
 from influstat.sets.proofs.sums import fewest
 from influstat.sets.question import Question, labels_of
 from influstat.sets.result import JudgedBreakdown

@@ -14,7 +14,7 @@ from influstat.errors import InflustatError, InvalidArgument, Unsupported
 from influstat.minimise.minimum import Minimum
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit, Problem, null_fit
-from influstat.sets.proofs.rows import identified
+from influstat.sets.proofs.conclusion import identified
 from influstat.sets.question import Question, coefficient_of, signed_question
 from influstat.sets.result import Breakdown
 from influstat.sets.significance.answer import Bracketing

@@ -152,7 +152,7 @@ class RatioGain:
         if not np.isfinite(excess):  # there is no fit
             return
         full = around(null, self.ratio.theta(null))
-        yield from _viewed(full, -parts, excess, noise, k, LeverageBounds(full, k))
+        yield from _viewed(full, -parts, excess, noise, k, LeverageBounds(full))
 
     def stands(self, null: NullFit) -> bool:
         """Tell whether it holds with the rows that are there."""

@@ -51,8 +51,8 @@ import numpy as np
 
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
+from influstat.sets.proofs.conclusion import noise, one_left, turned
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
-from influstat.sets.proofs.rows import noise, one_left, turned
 from influstat.sets.proofs.sums import largest_sum
 from influstat.sets.significance.squares import (
     SMALL,

@@ -40,8 +40,8 @@ import numpy as np
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
+from influstat.sets.proofs.conclusion import noise, one_left
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
-from influstat.sets.proofs.rows import noise, one_left
 from influstat.sets.proofs.sums import largest_sum
 from influstat.sets.significance.squares import SMALL, Parts, Squares, rows_gone
 
