@@ -138,7 +138,7 @@ def test_a_row_that_alone_determines_a_coefficient_has_a_reason():
     y = np.arange(10.0)
     risk = ist.PartitionedRisk(ist.SquaredError(), ist.partitions(x, y, rows=4))
     fit = ist.PartitionedFit.minimise(risk)
-    with pytest.warns(ist.errors.DoubtfulResult, match="no answer for 1 row:.*Without this row"):
+    with pytest.warns(ist.errors.DoubtfulResult, match="a nan for 1 row .*Without this row"):
         frame = fit.leave_one_out().delta().to_frame()
     assert np.isnan(frame["x0"].iloc[3])
     assert "singular" in frame["status"].iloc[3]

@@ -15,6 +15,7 @@ from influstat.input.warning import doubt, doubt_once
 from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import groups_or_rows
+from influstat.removal.certificates.bounds import held_out_bound
 from influstat.removal.cross_validation_result import CrossValidation
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
@@ -244,7 +245,7 @@ def _by_removal(
         rows = part.groups.members
         predictor[rows] = held_out(risk, part)  # nan: no refit without that fold; its status says why
         if bound is not None:
-            bound[rows] = part.held_out_bound()
+            bound[rows] = held_out_bound(fit, part.certificate)
     return status
 
 
