@@ -249,7 +249,9 @@ def test_the_columns_of_a_categorical_have_one_panel(name, expected):
 @pytest.mark.parametrize("wrong", ["C(region)", "regoin", "C(region)[T.south]"])
 def test_a_name_that_is_no_column_is_refused_with_that_of_the_categorical(wrong):
     fit = ist.from_statsmodels(smf.ols("y ~ a + C(region)", TABLE).fit())
-    with pytest.raises(InvalidArgument, match=r"^coefficients\[1\] must be .* or categorical.* there are .*'region'"):
+    with pytest.raises(
+        InvalidArgument, match=r"^coefficients\[1\] must be .* or categorical.* there are .*'region'"
+    ):
         fit.plot.component_residuals(["a", wrong])
 
 
