@@ -22,7 +22,7 @@ from influstat.adapters.statsmodels.formula_parts import (
 )
 from influstat.adapters.statsmodels.left_side import LeftSide, left_side
 from influstat.adapters.statsmodels.offsets import OffsetPart, offset_parts
-from influstat.adapters.statsmodels.pickled import portable
+from influstat.adapters.statsmodels.pickled import HoldsModel
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.labels import own_labels
 from influstat.input.printing import short
@@ -39,7 +39,7 @@ from influstat.input.warning import doubt_once
 
 
 @dataclass(frozen=True, eq=False)
-class FormulaReader:
+class FormulaReader(HoldsModel):
     """Turns tables of a formula's variables into rows of its design matrix; other rows are those already.
 
     Attributes
@@ -62,10 +62,6 @@ class FormulaReader:
 
     model: Any
     names: tuple[str, ...]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds: nothing that patsy has made."""
-        return {"model": portable(self.model), "names": self.names}
 
     @property
     def training(self) -> Any:
