@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
 from influstat.input.groups import Groups
-from influstat.input.labels import index_of, label_text, paired_with
+from influstat.input.labels import index_of, paired_with
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray
-from influstat.input.warning import doubt_once
 from influstat.minimise.minimum import Minimum
 from influstat.removal.active_set import active_set_changes
 from influstat.removal.certificates import bounds
@@ -226,20 +225,6 @@ class Removal(Ranked):
         status = [why if changed else text for changed, text in zip(changes, found.status, strict=True)]
         return replace(found, status=tuple(status))
 
-    def _announced(self, bound: FloatArray) -> FloatArray:
-        """Return bounds; warn once for each fit of removals that have coefficients and no certificate."""
-        found = zip(self.status, self.certificate.status, strict=True)
-        bad = [k for k, (lost, text) in enumerate(found) if text and not lost]
-        if bad:
-            first = f"without {label_text(self.labels[bad[0]])}: {self.certificate.status[bad[0]]}"
-            doubt_once(
-                self.fit,
-                f"{len(bad)} of {len(self.groups)} removals have bounds that are nan (`certificate.status` "
-                f"says why). The first, {first}",
-                self.method,
-            )
-        return bound
-
     def theta_bound(self) -> FloatArray:
         """Return certified bounds on |theta - theta of the exact minimiser without the rows|.
 
@@ -251,7 +236,7 @@ class Removal(Ranked):
             nan where not certified.
         """
         bound = bounds.theta_bound(self.fit, self.certificate)
-        return self._announced(np.where(np.isnan(self.theta), np.nan, bound))
+        return bounds.announced(self, np.where(np.isnan(self.theta), np.nan, bound))
 
     def prediction_bound(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return certified bounds on |prediction_change - true change|.
@@ -275,7 +260,7 @@ class Removal(Ranked):
         True
         """
         bound = bounds.prediction_bound(self.fit, self.certificate, X, kind=kind, offset=offset)
-        return self._announced(self._known_predictions(bound, X))
+        return bounds.announced(self, self._known_predictions(bound, X))
 
     def loss_bound(
         self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None
@@ -303,7 +288,7 @@ class Removal(Ranked):
         again = self.loss_change(X, y, offset=offset, linear=False)
         reported = self.loss_change(X, y, offset=offset, linear=linear)
         found = bounds.loss_bound(self.fit, self.certificate, tests, again=again, reported=reported)
-        return self._announced(self._known(found, tests))
+        return bounds.announced(self, self._known(found, tests))
 
     def held_out_bound(self) -> FloatArray:
         """Return certified bounds on |l_j(theta) - l_j(true theta)| for the removed rows j themselves.
@@ -315,7 +300,7 @@ class Removal(Ranked):
         ndarray, shape (rows removed,)
             In the order of `groups.members`; nan where not certified.
         """
-        return self._announced(bounds.held_out_bound(self.fit, self.certificate))
+        return bounds.announced(self, bounds.held_out_bound(self.fit, self.certificate))
 
     def to_frame(self) -> Any:
         """Return delta as a pandas DataFrame: removals labelled, one column per coefficient.
