@@ -1,12 +1,15 @@
 """Bounds that are nan are said once, with their number and the first reason, at the caller's line."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import influstat as ist
 from influstat.errors import DoubtfulResult
+from influstat.input.warning import doubt, unsaid
+from influstat.partitioned.runners.base import Threads
 
 RNG = np.random.default_rng(3)
 X, GROUPS = RNG.normal(size=(24, 2)), np.arange(24) // 4
@@ -125,3 +128,20 @@ def test_answers_of_partitions_have_the_reason_in_their_status(name, runner):
     assert [(text[: len(start)], text[-len(first) :], file) for text, file in heard] == [
         (start, first, __file__)
     ]
+
+
+def test_what_is_unsaid_is_so_in_threads_and_in_these_alone():
+    heard = []
+
+    def work(_):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            doubt("from a thread")
+        heard.append(len(said))
+
+    with unsaid():
+        list(Threads(1).run(work, [0]))
+    with warnings.catch_warnings(record=True) as said, ThreadPoolExecutor(1) as pool, unsaid():
+        warnings.simplefilter("always")
+        pool.submit(doubt, "of another's").result()  # nobody has asked that one to be silent
+    assert (heard, [str(one.message) for one in said]) == ([0], ["of another's"])
