@@ -156,9 +156,9 @@ def _warn_of_own_rows(fit: Minimum, setting: CovarianceSetting) -> None:
     if setting.kind in BY_LEVERAGE or setting.kind not in (*SANDWICHES, "infinitesimal jackknife"):
         return
     own = own_rows(fit, setting)
-    names = [name for name, alone in zip(fit.names, own_coefficients(fit, own), strict=True) if alone]
-    names = [name for name in names if name not in fit.lost]
-    if names and len(own) < np.count_nonzero(fit.risk.weights):  # else none has: that has been said
+    lost = own_coefficients(fit, own)
+    names = [name for name, alone in zip(fit.names, lost, strict=True) if alone and name not in fit.lost]
+    if names and not lost.all():  # else no row has a residual, which has been said, or nothing is known
         doubt_once(
             fit,
             f"The {setting.kind!r} covariance takes residuals of 0 for errors of 0: "

@@ -167,7 +167,9 @@ def own_coefficients(fit: Minimum, own: NDArray[np.intp]) -> NDArray[np.bool_]:
     weights[own] = 0.0
     if not weights.any():
         return np.ones(len(fit.theta), dtype=np.bool_)
-    return np.asarray(~fit.risk.reweighted(weights).curvature(fit.theta).coordinates().determined)
+    found = fit.risk.reweighted(weights).curvature(fit.theta).coordinates()
+    # None where curvatures have both signs: nothing is known of what these rows determine.
+    return np.ones(len(fit.theta), dtype=np.bool_) if found is None else np.asarray(~found.determined)
 
 
 def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bool_]:
