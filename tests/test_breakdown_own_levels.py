@@ -21,7 +21,7 @@ from tests import tolerance
 from tests.breakdown_cases import least_squares
 from tests.budget import examples
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
+pytestmark = pytest.mark.usefixtures("counted_seconds")
 
 SEEDS = st.integers(0, 10**6)
 LAYOUTS = [

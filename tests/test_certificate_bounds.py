@@ -10,8 +10,10 @@ import influstat as ist
 from influstat.input.groups import read_groups, read_rows
 from influstat.removal.certificates import certify
 from influstat.removal.result import Removal
-from tests.certificate_cases import CERTIFIABLE, Opaque, drawn, judged, plain, remove
+from tests.certificate_cases import CERTIFIABLE, UNSAID, Opaque, drawn, judged, plain, remove
 from tests.extended import LONG, Truth
+
+pytestmark = UNSAID
 
 # -- how close bounds are ---------------------------------------------------------------------------------
 

@@ -19,12 +19,15 @@ from tests.certificate_cases import (
     METHODS,
     MORE,
     SHAPES,
+    UNSAID,
     certifiable,
     drawn,
     drawn_groups,
     judged,
 )
 from tests.extended import LONG, Truth
+
+pytestmark = UNSAID
 
 
 @examples(200)

@@ -18,8 +18,11 @@ from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.removal.certificates.theorem import Constants
 from influstat.risks.class_predictors import class_predictors_of
 from tests.budget import examples
+from tests.certificate_cases import UNSAID
 from tests.extended import LONG
 from tests.softmax_cases import METHODS, SoftmaxProblem, SoftmaxTruth, softmax_problems
+
+pytestmark = UNSAID
 
 
 @np.errstate(all="ignore")  # no minimum: steps go anywhere, and that removal has no truth

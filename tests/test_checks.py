@@ -13,6 +13,9 @@ import influstat as ist
 from influstat import checks, strategies
 from influstat.checks.compare import compare
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.losses import glm_families as families
+from influstat.losses.glm import GLMLoss
+from influstat.losses.glm_links import PowerLink
 from tests.cases import LOSSES, MORE_LOSSES, make_problem
 from tests.solver_cases import CASES, rows_alike
 
@@ -240,3 +243,23 @@ def test_a_report_names_no_memory_address():
     report = checks.check_loss(Plain())
     assert report.passed
     assert " at 0x" not in str(report)
+
+
+# -- losses that are not everywhere -------------------------------------------------------------------------
+
+POLES = [(power, link) for power in (1.2, 1.5) for link in (-2.0, -1.0, -0.5, -0.3, 0.5, 1.0, 2.0)]
+
+
+@pytest.mark.parametrize(("power", "link"), POLES)
+def test_a_pole_is_no_loss_that_is_the_same_for_every_eta(power, link):
+    report = checks.check_loss(GLMLoss(families.Tweedie(power), PowerLink(link)))
+    assert not [one.cause for one in report.failures if one.law in ("targets", "digits")]
+    assert not [one.cause for one in report.failures if one.cause.startswith("raises")]
+    assert report.failures[0].law == ("form" if link not in (-0.5, 0.5) else "smoothness")
+
+
+@pytest.mark.parametrize("pole", [np.inf, np.nan])
+def test_a_loss_that_is_level_but_for_a_pole_is_the_same_for_every_eta(pole):
+    loss = ist.NumericalLoss(lambda y, eta: np.where(eta == 0.0, pole, 0.0 * y))
+    (finding,) = checks.check_loss(loss, laws=["targets"]).findings
+    assert "the same for every eta" in finding.cause

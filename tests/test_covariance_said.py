@@ -95,9 +95,9 @@ def test_one_cause_is_one_warning(formula, covariance):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         errors = fit.inference().table.standard_errors
-    silent = cause == LONE and covariance not in ("HC2", "HC3")
+    silent = cause == LONE and covariance == "nonrobust"
     assert [cause in str(one.message) for one in said] == [True] * (not silent)
-    lost = [] if silent else names
+    lost = [] if cause == LONE and covariance not in ("HC2", "HC3") else names
     assert [name for name, error in zip(fit.names, errors, strict=True) if np.isnan(error)] == lost
     known = [j for j, name in enumerate(fit.names) if name not in names]
     np.testing.assert_allclose(errors[known], np.asarray(results.bse)[known], rtol=1e-7)
@@ -110,9 +110,64 @@ def test_a_category_that_occurs_once_is_sent_to_the_model_based_variance():
     advice = "HC0 and HC1 take its residual of 0 .* take .model., or drop the row"
     with pytest.warns(DoubtfulResult, match=advice):
         assert np.isnan(fit.inference("HC3").table.standard_errors[lone])
-    model, plain = (fit.inference(kind).table.standard_errors[lone] for kind in ("model", "HC0"))
+    model = fit.inference("model").table.standard_errors[lone]
+    with pytest.warns(DoubtfulResult, match="alone determines lone, whose standard errors are far too small"):
+        plain = fit.inference("HC0").table.standard_errors[lone]
     assert 0.7 < model < 1.4
     assert plain < 0.3 * model
+
+
+WEIGHTS = np.linspace(0.5, 2.0, 60)
+LONE_MODELS = {
+    "OLS": lambda: sm.OLS.from_formula("mean ~ x + lone", TABLE),
+    "WLS": lambda: sm.WLS.from_formula("mean ~ x + lone", TABLE, weights=WEIGHTS),
+    "Gaussian GLM": lambda: sm.GLM.from_formula("mean ~ x + lone", TABLE),
+    "Poisson GLM": lambda: sm.GLM.from_formula(
+        "count ~ x + lone", TABLE.assign(count=TABLE["count"] + 1), family=sm.families.Poisson()
+    ),
+}
+FIRMS = np.arange(60) % 9
+RESIDUALS = {  # the settings here, and those of the library for the same numbers
+    "HC0": ({}, {"cov_type": "HC0"}),
+    "HC1": ({}, None),  # which statsmodels' GLM takes for HC0
+    "cluster": ({"groups": FIRMS}, {"cov_type": "cluster", "cov_kwds": {"groups": FIRMS}}),
+    "CR2": ({"groups": FIRMS}, None),
+    "HAC": ({"lags": 2, "correction": False}, {"cov_type": "HAC", "cov_kwds": {"maxlags": 2}}),
+    "infinitesimal jackknife": ({}, {"cov_type": "HC0"}),
+}
+
+
+@pytest.mark.parametrize("kind", [*RESIDUALS, "HC2", "HC3", "HC4", "model"])
+@pytest.mark.parametrize("model", LONE_MODELS)
+def test_a_row_that_alone_determines_a_coefficient_is_named_with_it(model, kind):
+    make = LONE_MODELS[model]
+    settings, library = RESIDUALS.get(kind, ({}, None))
+    fit = ist.from_statsmodels(make().fit())
+    for ask in (fit.inference, fit.covariance):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = ask(kind, **settings)
+            errors = found.table.standard_errors if ask == fit.inference else np.sqrt(found.diagonal())
+        if ask == fit.covariance or kind == "model":  # it has been said
+            assert not said
+            continue
+        (one,) = said
+        assert "Row person 7 has leverage 1" in str(one.message)
+        assert "lone" in str(one.message)
+        assert one.filename == __file__
+        lost = np.isnan(errors)
+        assert lost.tolist() == [
+            kind.startswith("HC") and kind > "HC1" and name == "lone" for name in fit.names
+        ]
+    if library is not None:
+        np.testing.assert_allclose(errors, np.asarray(make().fit(**library).bse), rtol=1e-6)
+
+
+def test_rows_that_share_what_they_determine_are_not_named():
+    table = TABLE.assign(lone=(np.arange(60) % 30 == 7) * 1.0)  # two rows
+    fit = ist.from_statsmodels(sm.OLS.from_formula("mean ~ x + lone", table).fit())
+    for kind, (settings, _) in RESIDUALS.items():
+        assert np.isfinite(fit.inference(kind, **settings).table.standard_errors).all()
 
 
 def test_a_variance_of_zero_is_no_negative_one():

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import influstat as ist
+from influstat.removal.determined import partial_refit
 from tests.tolerance import CHANGES, CLOSED_FORM, INVERTED, SEARCHED, TWO_FITS, printed
 
 pytestmark = pytest.mark.filterwarnings(
@@ -275,3 +276,31 @@ def test_functionals_of_a_dummy_trap_are_those_of_the_independent_columns(polish
     assert np.isnan(level.value).all()
     assert np.isnan(alone.change).all()
     assert set(alone.status) == {"the rows do not determine it, since columns depend on each other"}
+
+
+# -- what a refit for the rest may meet ----------------------------------------------------------------------
+
+NOWHERE = ("NoMinimiser", "NotConverged", "SingularHessian", "IndefiniteHessian", "OutsideDomain")
+
+
+@pytest.mark.parametrize(
+    "name", [*NOWHERE, "Unsupported", "InvalidType", "MissingDependency", "DatasetError"]
+)
+def test_only_a_missing_minimum_leaves_nothing_to_say(name, monkeypatch):
+    kind, fit = (
+        getattr(ist.errors, name),
+        ist.Ridge(lam=0.0).fit(np.eye(3)[[0, 1, 1, 2, 2]], [1.0, 2, 3, 4, 5]),
+    )
+
+    def refuse(*_, **__):
+        try:
+            raise kind("there is none")
+        except TypeError:
+            raise kind("y", "be there", "is not", "Put it there.") from None
+
+    monkeypatch.setattr("influstat.removal.determined.minimise", refuse)
+    if name in NOWHERE:
+        assert partial_refit(fit.risk, fit.theta, np.array([0]), exact=True) is None
+    else:
+        with pytest.raises(kind):
+            partial_refit(fit.risk, fit.theta, np.array([0]), exact=True)

@@ -296,6 +296,33 @@ def test_three_classes_in_a_row_have_no_softmax_minimum_by_any_way():
             ist.from_statsmodels(results, polish=polish)
 
 
+def of_three_classes(lacks):
+    """Return rows of which a group of 24 has every class, or lacks the last."""
+    rng, group = np.random.default_rng(0), np.arange(120) < 24
+    rows = np.column_stack([rng.normal(size=120), group])
+    y = np.argmax(
+        np.column_stack([np.zeros(120), rows[:, 0], -rows[:, 0]]) + rng.gumbel(size=(120, 3)), axis=1
+    )
+    assert set(y[group]) == {0, 1, 2}
+    return rows, np.where(group & (y == 2), np.arange(120) % 2, y) if lacks else y
+
+
+@pytest.mark.filterwarnings("ignore::Warning:statsmodels")
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cg"])
+@pytest.mark.parametrize("lacks", [True, False])
+def test_a_group_that_lacks_one_class_of_several_is_announced(lacks, solver):
+    rows, y = of_three_classes(lacks)
+    model = LogisticRegression(C=np.inf, solver=solver, tol=1e-10, max_iter=10_000).fit(rows, y)
+    said = announced(lambda: ist.from_sklearn(model, rows, y), polish=False)
+    assert ("falls for ever along a direction that involves 2: x1" in said) == lacks
+    assert lacks or not said
+    held = LogisticRegression(C=1e3, solver=solver, tol=1e-10, max_iter=10_000).fit(rows, y)
+    assert "for ever" not in announced(lambda: ist.from_sklearn(held, rows, y), polish=False)
+    results = sm.MNLogit(y, sm.add_constant(rows)).fit(disp=0, maxiter=200)
+    said = announced(lambda: ist.from_statsmodels(results), polish=False)
+    assert ("falls for ever along a direction that involves 2: x2" in said) == lacks
+
+
 @pytest.mark.parametrize("name", ["GLM Logit", "GLM Probit", "GLM Poisson", "GLM NB", "MNLogit"])
 def test_a_small_group_that_does_not_separate_passes_without_a_word(name):
     table = TABLE.copy()

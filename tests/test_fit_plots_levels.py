@@ -246,6 +246,15 @@ def test_the_columns_of_a_categorical_have_one_panel(name, expected):
     assert len(fit.plot.added_variables()) == len(fit.names) - (name != "OLS, no intercept")
 
 
+@pytest.mark.parametrize("wrong", ["C(region)", "regoin", "C(region)[T.south]"])
+def test_a_name_that_is_no_column_is_refused_with_that_of_the_categorical(wrong):
+    fit = ist.from_statsmodels(smf.ols("y ~ a + C(region)", TABLE).fit())
+    with pytest.raises(
+        InvalidArgument, match=r"^coefficients\[1\] must be .* or categorical.* there are .*'region'"
+    ):
+        fit.plot.component_residuals(["a", wrong])
+
+
 def test_a_number_of_many_values_is_no_categorical_and_neither_is_a_column_that_the_formula_lacks():
     table = TABLE.assign(a=np.round(TABLE["a"]), twin=TABLE["region"].str.upper(), many=np.arange(N) % 30)
     fit = ist.from_statsmodels(smf.ols("y ~ a + I(a ** 2) + region + many", table).fit())

@@ -295,6 +295,7 @@ def test_a_smoothed_hinge_has_robust_covariances_only():
         fit.covariance()
 
 
+@pytest.mark.filterwarnings("ignore:.* takes residuals of 0 for errors of 0")  # test_covariance_said
 def test_rows_that_cannot_be_left_out_are_nan_with_a_reason():
     X = np.column_stack([np.ones(8), np.eye(8)[:, 5]])
     fit = ist.Ridge(lam=0.0, protocol="fixed").fit(X, np.arange(8.0) ** 2, row_labels=list("abcdefgh"))

@@ -88,8 +88,6 @@ def test_a_width_that_is_given_is_kept():
 STRAIGHT = {
     "absolute": lambda y, eta: np.abs(y - eta),
     "check": lambda y, eta: np.where(y > eta, 0.7, -0.3) * (y - eta),
-    "linear": lambda y, eta: y * eta,
-    "constant": lambda y, eta: np.ones_like(eta),
 }
 
 

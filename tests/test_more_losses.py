@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 import influstat as ist
 from influstat import losses
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.losses import glm_families as families
+from influstat.losses.glm import GLMLoss
+from influstat.losses.glm_links import LogLink, PowerLink
 from tests import reference
 from tests.budget import examples, some, spread
 from tests.cases import LOSSES, MORE_LOSSES, TARGETS, LossCase, make_problem, problems
@@ -281,3 +284,32 @@ def test_the_poisson_slope_keeps_its_digits_where_the_count_is_1(eta):
     assert ist.PoissonLoss().first(np.array([1.0]), np.array([eta])) == pytest.approx(
         eta + eta**2 / 2 + eta**3 / 6, rel=1e-15, abs=0.0
     )
+
+
+DOMAINS = {
+    "Binomial": (families.Binomial(), 0.0, 1.0),
+    "Poisson": (families.Poisson(), 0.0, np.inf),
+    "Gamma": (families.Gamma(), 0.0, np.inf),
+    "inverse Gaussian": (families.InverseGaussian(), 0.0, np.inf),
+    "negative binomial": (families.NegativeBinomial(0.7), 0.0, np.inf),
+    "Tweedie": (families.Tweedie(1.5), 0.0, np.inf),
+    "Gaussian": (families.Gaussian(), -np.inf, np.inf),
+}
+
+
+@pytest.mark.parametrize("y", [0.0, 1.0, 0.3])
+@pytest.mark.parametrize(
+    "link", [PowerLink(1.0), PowerLink(-1.0), PowerLink(0.5), PowerLink(-0.5), LogLink()]
+)
+@pytest.mark.parametrize("name", DOMAINS)
+def test_a_mean_that_the_family_cannot_have_has_no_value(name, link, y):
+    family, lowest, highest = DOMAINS[name]
+    if family.support.outside(np.array([y]))[0]:
+        y = 2.0
+    loss, eta = GLMLoss(family, link), np.array([-2.5, -0.7, -0.2, 0.2, 0.7, 2.5])
+    mean = loss.mean(eta)
+    value = loss.value(np.full(6, y), eta)
+    np.testing.assert_array_equal(np.isnan(value), (mean < lowest) | (mean > highest))
+    inside = ~np.isnan(value)
+    truth = -family.log_likelihood(y, mean[inside], 1.0 - mean[inside])
+    np.testing.assert_allclose(value[inside], truth, rtol=1e-14)

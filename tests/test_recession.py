@@ -12,6 +12,7 @@ from influstat.errors import InvalidArgument, NoMinimiser, SingularHessian
 from influstat.losses import glm_families as families
 from influstat.losses.glm import GLMLoss
 from influstat.losses.glm_links import PowerLink
+from influstat.minimise.straight import is_straight
 from tests.budget import examples
 
 LINE = np.arange(-3.0, 4.0)[:, None]
@@ -217,6 +218,87 @@ def test_leaving_the_domain_of_a_loss_is_no_way_to_fall_for_ever(name):
     means = np.array([y[groups == k].mean() for k in range(3)])
     power = {"inverse Gaussian": -2.0, "Poisson": 1.0, "Tweedie": -0.5}.get(name, -1.0)
     np.testing.assert_allclose(X[:3] @ fit.theta, means**power, rtol=1e-8)
+
+
+# -- losses that nothing bends ------------------------------------------------------------------------------
+
+
+class Line(ist.Loss):
+    """A line of one slope for every row, with derivatives of its own."""
+
+    self_concordance = 0.0
+    slope = 3.0
+
+    def check_targets(self, y):
+        return np.asarray(y, dtype=float)
+
+    def value(self, y, eta):
+        return self.slope * eta - y
+
+    def first(self, y, eta):
+        return np.full(np.shape(eta), self.slope)
+
+    def second(self, y, eta):
+        return np.zeros(np.shape(eta))
+
+    third = mean = mean_derivative = second
+
+
+class Declared(Line):
+    """The same, which says that its curvature is constant."""
+
+    quadratic = 0.0
+
+
+class Level(Line):
+    """A loss that knows nothing of eta."""
+
+    slope = 0.0
+
+
+class Differenced(ist.DifferencedLoss):
+    def value(self, y, eta):
+        return 3.0 * eta - y
+
+
+LINES = {
+    "by complex steps": ist.NumericalLoss(lambda y, eta: 3.0 * eta - y),
+    "by differences": ist.NumericalLoss(lambda y, eta: 3.0 * eta.real - y),
+    "of slope y": ist.NumericalLoss(lambda y, eta: y * eta),
+    "level": ist.NumericalLoss(lambda y, eta: y + 0.0 * eta),
+    "own value": Differenced(),
+    "own derivatives": Line(),
+    "constant curvature": Declared(),
+    "level, own derivatives": Level(),
+}
+DRAWN = np.random.default_rng(0).normal(size=(6, 3))
+ROWS = {
+    "a mean": np.ones((6, 1)),
+    "an intercept": np.column_stack([np.ones(6), DRAWN[:, 0]]),
+    "two columns": DRAWN[:, :2],
+}
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("name", LINES)
+def test_a_loss_that_is_a_straight_line_is_said_to_be_one(name, rows):
+    X = ROWS[rows]
+    for penalty in (None, *([ist.L2(1.0, unpenalised=[0])] if X.shape[1] > 1 else [])):
+        with pytest.raises(
+            NoMinimiser, match="^The risk has no unique minimiser: the loss is a straight line"
+        ):
+            ist.Fit.minimise(ist.LinearRisk(LINES[name], X, DRAWN[:, 2], penalty=penalty))
+    held = ist.Fit.minimise(ist.LinearRisk(LINES[name], X, DRAWN[:, 2], penalty=ist.L2(1.0)))
+    slopes = {"of slope y": DRAWN[:, 2]}.get(name, 0.0 if "level" in name else 3.0) * np.ones(6)
+    np.testing.assert_allclose(held.theta, -X.T @ slopes, rtol=1e-9, atol=1e-12)  # theta = -sum of slopes
+
+
+@pytest.mark.parametrize("loss", [ist.HuberLoss(1.0), ist.PseudoHuberLoss(1e-3), ist.SmoothedHinge(1e-3)])
+def test_a_loss_that_bends_somewhere_is_not_said_to_be_straight(loss):
+    y = np.where(DRAWN[:, 2] > 0, 1.0, -1.0) * (1.0 if isinstance(loss, ist.SmoothedHinge) else 1e6)
+    risk = ist.LinearRisk(loss, ROWS["an intercept"], y)
+    for theta in (np.zeros(2), np.array([1e8, 0.0])):
+        assert not is_straight(risk, theta)
 
 
 # -- losses with a largest slope, against a penalty or each other -----------------------------------------

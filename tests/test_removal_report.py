@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import influstat as ist
-from influstat.errors import InvalidArgument, InvalidType
+from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType
 from tests.certificate_cases import Opaque
 from tests.tolerance import TWO_FITS
 
@@ -110,7 +110,8 @@ def test_the_text_can_be_read(fit, tests):
 def test_a_row_that_cannot_be_spared_comes_first_with_its_reason():
     X = np.array([[1.0, 0.0], [2.0, 0.0], [-1.0, 0.0], [0.5, 1.0]])
     fit = ist.Ridge(lam=0.0, protocol="fixed").fit(X, [1.0, 0.0, 2.0, 1.0], row_labels=list("abcd"))
-    report = fit.removal_report([[1.0, 1.0]], [0.0])
+    with pytest.warns(DoubtfulResult, match="1 of 4 lines of the report hold a nan .*, without 'd': Without"):
+        report = fit.removal_report([[1.0, 1.0]], [0.0])
     assert report.labels[0] == "d"
     assert np.isnan(report.changes["exact"][0])
     assert np.isnan(report.bounds["exact"][0])
@@ -124,7 +125,8 @@ def test_a_row_that_cannot_be_spared_comes_first_with_its_reason():
 def test_a_risk_of_the_users_own_has_no_bounds(fit, tests):
     X, y = tests
     own = ist.Fit(Opaque(fit.risk), fit.theta)
-    report = own.removal_report(X, y, top=2)
+    with pytest.warns(DoubtfulResult, match="2 of 2 lines .* not certified: Opaque is not"):
+        report = own.removal_report(X, y, top=2)
     np.testing.assert_allclose(report.changes["exact"], fit.removal_report(X, y, top=2).changes["exact"])
     assert np.isnan(report.bounds["newton"]).all()
     assert "not a LinearRisk" in report.status[0]

@@ -16,6 +16,7 @@ from sklearn.linear_model import (
 )
 
 import influstat as ist
+from tests.certificate_cases import UNSAID
 from tests.tolerance import CLOSED_FORM, STANDARD_ERRORS, TWO_FITS
 
 RNG = np.random.default_rng(8)
@@ -101,6 +102,7 @@ def test_influence_on_a_loss_is_that_of_the_plain_loss(kind):
     )
 
 
+@UNSAID
 @pytest.mark.dear
 @CASES
 def test_bounds_of_a_loss_are_those_of_the_plain_loss(kind):

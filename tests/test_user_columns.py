@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
 import influstat as ist
+from influstat.errors import InvalidArgument
 from tests.tolerance import CHANGES, SLOPES, STANDARD_ERRORS, TWO_FITS
 
 RNG = np.random.default_rng(5)
@@ -168,3 +169,62 @@ def test_what_has_no_answer_is_refused_with_the_reason(call, sentence):
     fit, _ = of_formula(FORMULAS[1])
     with pytest.raises(ist.errors.InvalidArgument, match=f"(?s){sentence}"):
         call(fit)
+
+
+# -- numbers that a formula follows in steps -----------------------------------------------------------------
+
+STEPS = {  # formula -> values in the first range, and in each that has an effect against it
+    "y ~ I(age > 40)": ("age <= 40", {"40.5 to 79.5": "age > 40"}),
+    "y ~ z + (age > 40)": ("age <= 40", {"40.5 to 79.5": "age > 40"}),
+    "y ~ z * I((age > 40) & (age < 60))": ("age < 40 or age > 60", {"40.5 to 59.5": "40 < age < 60"}),
+    "y ~ z + np.floor(age / 20)": (
+        "age < 20",
+        {"20.5 to 39.5": "20 < age < 40", "40.5 to 59.5": "40 < age < 60", "60.5 to 79.5": "60 < age"},
+    ),
+    "y ~ z + C(third)": ("third == 0", {"1.0": "third == 1", "2.0": "third == 2"}),
+}
+AGES = pd.DataFrame(
+    {"age": np.arange(15, 80) + 0.5, "z": np.sin(np.arange(65)), "third": np.arange(65) % 3.0}
+)
+AGES["y"] = (np.arange(65) * 7 % 11 < 5).astype(int)
+
+
+@pytest.mark.parametrize("kind", [float, "float32", int])
+@pytest.mark.parametrize("formula", STEPS)
+def test_numbers_in_steps_have_an_effect_for_each_range(formula, kind):
+    table = AGES.astype({"third": kind}) if "third" in formula else AGES.astype({"age": kind})
+    column, (low, ranges) = ("third" if "third" in formula else "age"), STEPS[formula]
+    results = smf.logit(formula, table).fit(disp=0)
+    found = ist.average_marginal_effect(ist.from_statsmodels(results), column)
+    if kind is not int:
+        assert [text.removeprefix(f"{column}: ") for text in found.labels] == list(ranges)
+    assert len(found.labels) == len(ranges)
+
+    def mean(query):
+        some = table.query(query)[column].iloc[0]
+        return results.predict(table.assign(**{column: some})).mean()
+
+    truth = [mean(query) - mean(low) for query in ranges.values()]
+    np.testing.assert_allclose(found.value, truth, rtol=1e-9)
+    named = [name for name in results.model.exog_names if "age" in name and ":" not in name]
+    if "z *" not in formula and "(age > 40)" in formula:  # as that of its coefficient
+        same = ist.average_marginal_effect(ist.from_statsmodels(results), named, discrete=named)
+        np.testing.assert_allclose(same.value, found.value, rtol=1e-9)
+
+
+def test_categories_that_are_numbers_are_not_joined():
+    table = AGES.assign(third=pd.Categorical(AGES["third"].astype(int)))
+    fit = ist.from_statsmodels(smf.logit("y ~ z + I(third.astype(int) > 0)", table).fit(disp=0))
+    found = ist.average_marginal_effect(fit, "third")
+    assert list(found.labels) == ["third: 1", "third: 2"]
+    assert found.value[0] == found.value[1]
+
+
+def test_too_many_values_are_refused_before_they_are_read(monkeypatch):
+    fit = ist.from_statsmodels(smf.logit("y ~ I(age > 40)", AGES).fit(disp=0))
+    monkeypatch.setattr("influstat.influence.changes.MANY", 10)
+    monkeypatch.setattr("influstat.influence.changes.MOST", 650)
+    with pytest.raises(
+        InvalidArgument, match="^columns must name columns of at most 10 values .* 'age', which has 65"
+    ):
+        ist.average_marginal_effect(fit, "age")

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from influstat.curvature.softmax import probabilities
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.existence import existence_of
 from influstat.risks.chart import regular
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import as_linear
 
 FLAT = 0.05  # of the median row's curvature, and minus the log of a probability: a separated row has less
@@ -53,8 +55,10 @@ def _flat_rows(risk: Any, theta: FloatArray, one_way: Any) -> Any:
     """Return the rows of least curvature among those that may be separated, at most 64."""
     if not one_way.any():
         return np.zeros(0, dtype=np.intp)
-    linear = as_linear(risk)
-    if linear is None:
+    linear, classes = as_linear(risk), class_predictors_of(risk)
+    if classes is not None:  # a group may lack one class alone
+        measure, limit = probabilities(classes.predictors(theta))[0].min(axis=1), FLAT
+    elif linear is None:
         measure, limit = risk.row_losses(theta), FLAT
     else:
         measure = np.abs(linear.curvatures(theta))
@@ -70,8 +74,13 @@ def _unknown(risk: Any, theta: FloatArray, rows: Any) -> bool:
     chart, inverse = regular(risk, theta)
     if inverse is None:
         return True
-    linear = as_linear(risk if chart is None else chart.risk)
-    if linear is None:
+    inner = risk if chart is None else chart.risk
+    linear, classes = as_linear(inner), class_predictors_of(inner)
+    if linear is not None:
+        predictors = linear.design.rows(rows)
+    elif classes is not None:
+        contrasts = classes.functionals(classes.design.rows(rows), classes.y[rows])
+        predictors = contrasts.reshape(-1, contrasts.shape[2])
+    else:
         return True
-    squares = inverse.square_norms(linear.design.rows(rows)) / linear.total_weight
-    return bool(np.max(squares) > WIDE**2)
+    return bool(np.max(inverse.square_norms(predictors)) > WIDE**2 * inner.total_weight)

@@ -83,8 +83,9 @@ def _targets(loss: Any, sample: Sample) -> Finding:
     eta = np.linspace(-30.0, 30.0, 121) * max(1.0, sample.width)
     for target, centre in zip(sample.targets, sample.centres, strict=True):
         losses = loss.value(np.full(eta.shape, target), eta + centre * (sample.kind == "real"))
+        losses = losses[np.isfinite(losses)]  # inf at a pole says nothing of the others
         # Constant to rounding: a loss made for other labels often multiplies eta by 0.
-        if np.ptp(losses) <= 1e-12 * np.max(np.abs(losses)):
+        if len(losses) > 1 and np.ptp(losses) <= 1e-12 * np.max(np.abs(losses)):
             cause = "the loss is the same for every eta: is the formula made for another coding of y?"
             return Finding("", False, where=f"y = {target:g}", cause=cause)
     return Finding("", True)

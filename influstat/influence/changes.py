@@ -18,6 +18,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import require_linear
 
+MANY, MOST = 100, 20_000_000  # values of a column, and those times rows: some ten seconds of reading them
 SAME = 1e-8  # relative: moves of the design that are the same in every row, up to differences
 
 
@@ -130,13 +131,33 @@ def _of_user(user: UserColumns, slopes: dict[str, FloatArray], name: str, *, ste
     none = np.zeros(len(rows))
     if name in slopes:
         return [Change(name, rows, none, (user.at(name, 1.0), user.at(name, 0.0)))]
-    levels = user.levels(name)
-    ends = [user.at(name, level) for level in levels]
-    moved = [(level, end) for level, end in zip(levels[1:], ends[1:], strict=True) if (end != ends[0]).any()]
+    runs = _runs(user, name)
+    low = runs[0][1]
+    moved = [(text, end) for text, end in runs[1:] if (end != low).any()]
     if not moved:
         user.slope(name)  # says why
         raise InvalidArgument("columns", "name columns of the fit", f"holds {name!r}", "It is not used.")
-    return [Change(f"{name}: {level}", rows, none, (end, ends[0])) for level, end in moved]
+    return [Change(f"{name}: {text}", rows, none, (end, low)) for text, end in moved]
+
+
+def _runs(user: UserColumns, name: str) -> list[tuple[str, FloatArray]]:
+    """Return the levels of a column, in words, and the rows at each; numbers in ranges with the same rows."""
+    levels, numbers = user.levels(name), user.holds_numbers(name)
+    if numbers and len(levels) > MANY and len(levels) * len(user.rows) > MOST:
+        raise InvalidArgument(
+            "columns",
+            f"name columns of at most {MOST // len(user.rows)} values where the design follows them in steps",
+            f"names {name!r}, which has {len(levels)}",
+            "Name the coefficient that the steps have, in discrete= too.",
+        )
+    runs: list[tuple[Any, Any, FloatArray]] = []
+    for level in levels:
+        end = user.at(name, level)
+        if numbers and runs and np.array_equal(end, runs[-1][2]):  # as x > 40 has two values, whatever x has
+            runs[-1] = (runs[-1][0], level, end)
+        else:
+            runs.append((level, level, end))
+    return [(f"{first}" if first == last else f"{first} to {last}", end) for first, last, end in runs]
 
 
 def _of_coefficient(

@@ -80,6 +80,11 @@ class UserColumns:
         self._require_own(name)
         return self._read_moved(name, value)
 
+    def holds_numbers(self, name: str) -> bool:
+        """Tell whether a column holds numbers in their order, and no categories."""
+        column = self._column(name)
+        return not hasattr(column, "cat") and np.asarray(column).dtype.kind in "iuf"
+
     def levels(self, name: str) -> list[Any]:
         """Return the different values of a column, in order; missing ones are none."""
         column = self._column(name)

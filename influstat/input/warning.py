@@ -16,11 +16,13 @@ from influstat.errors import DoubtfulResult
 # What may lie between a caller and the doubt: this package, and those decorators of Python that it uses.
 BETWEEN = frozenset({"influstat", "functools", "contextlib"})
 _SAID: WeakKeyDictionary[Any, set[tuple[str, str]]] = WeakKeyDictionary()  # of fits: a copy says them again
-_COLLECTED = ContextVar("collected", default=False)  # the package itself listens, not the caller
+_LISTENS = ContextVar("listens", default="")  # the package itself, not the caller: "collects", or "ignores"
 
 
 def doubt(message: str) -> None:
     """Warn of a usable but doubtful result, at the line outside the package that asked for it."""
+    if _LISTENS.get() == "ignores":
+        return
     level, frame = 1, currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in BETWEEN:
         level, frame = level + 1, frame.f_back
@@ -34,7 +36,7 @@ def doubt_once(fit: Any, message: str, about: str = "") -> None:
     What the package itself collects or leaves unsaid does not count.
     """
     said = _SAID.setdefault(fit, set())
-    if _COLLECTED.get():
+    if _LISTENS.get():
         doubt(message)
     elif (message, about) not in said:
         doubt(message)  # where it is an error, it stays one
@@ -54,23 +56,25 @@ def _ignored(message: str) -> bool:
 @contextmanager
 def collected() -> Iterator[list[warnings.WarningMessage]]:
     """Collect the warnings of a block, for notes and reasons, instead of giving them."""
-    with _listening(), warnings.catch_warnings(record=True) as said:
+    with _listening("collects"), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", DoubtfulResult)
         yield said
 
 
 @contextmanager
 def unsaid() -> Iterator[None]:
-    """Leave the doubts of a block unsaid: they are said where they are asked for, or otherwise."""
-    with _listening(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DoubtfulResult)
+    """Leave the doubts of a block unsaid: they are said where they are asked for, or otherwise.
+
+    Of this thread alone, so that threads may do it, which must leave the filters of warnings to the caller.
+    """
+    with _listening("ignores"):
         yield
 
 
 @contextmanager
-def _listening() -> Iterator[None]:
-    token = _COLLECTED.set(True)
+def _listening(how: str) -> Iterator[None]:
+    token = _LISTENS.set(how)
     try:
         yield
     finally:
-        _COLLECTED.reset(token)
+        _LISTENS.reset(token)

@@ -37,8 +37,9 @@ class GLMLoss(Bell):
 
     l2 is the *observed* curvature, the one that removals follow. With a canonical link it does not depend
     on y and is never negative; with others single rows may have l2 < 0, and Fisher scoring's expected
-    curvature is another number (McCullagh and Nelder 1989, section 2.5). Outside the domain of the link (a
-    negative mean, say) results are nan without a warning: a minimiser steps back from there.
+    curvature is another number (McCullagh and Nelder 1989, section 2.5). Where the mean is none that the
+    family can have (below 0, for proportions above 1), `value` is nan without a warning, whatever the
+    derivatives are: a minimiser steps back from there. Of mu^-1/2 both signs of eta have the mean eta^-2.
 
     Examples
     --------
@@ -105,7 +106,9 @@ class GLMLoss(Bell):
     @np.errstate(all="ignore")
     def value(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return -log f(y; m(eta))."""
-        found = -self.family.log_likelihood(y, self.link.mean(eta), self.link.complement(eta))
+        mu, support = self.link.mean(eta), self.family.support
+        found = -self.family.log_likelihood(y, mu, self.link.complement(eta))
+        found = np.where((mu < support.lowest) | (mu > support.highest), np.nan, found)
         if not (isinstance(self.family, families.Binomial) and np.isinf(found).any()):
             return found
         return np.where(np.isinf(found), self._far(self.family, y, eta), found)

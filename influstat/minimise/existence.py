@@ -17,6 +17,7 @@ from scipy.linalg import qr
 from influstat.errors import NoMinimiser, SingularHessian
 from influstat.input.validation import FloatArray
 from influstat.minimise.even_fall import refuse_even_fall
+from influstat.minimise.straight import STRAIGHT, is_straight
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 
@@ -177,6 +178,14 @@ class LinearExistence(Existence):
         diagonal = np.abs(np.diag(triangle))
         rank = int(np.sum(diagonal > max(columns.shape) * np.finfo(np.float64).eps * diagonal[:1]))
         return [self._risk.names[np.argmax(np.abs(self._flat[:, j]))] for j in order[rank:]]
+
+    def explain(
+        self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
+    ) -> None:
+        """Raise NoMinimiser also where no row's loss bends anywhere, whichever way the risk goes."""
+        if reciprocal_condition <= SUSPECT and self._flat.size and is_straight(self._risk, theta):
+            raise NoMinimiser(STRAIGHT)
+        super().explain(theta, reciprocal_condition, only_if_suspect=only_if_suspect)
 
     def refuse_separating(self, theta: FloatArray) -> None:
         """Raise NoMinimiser if the free part of theta points where every row's loss falls for ever."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,16 @@ from influstat.input.warning import doubt, doubt_once
 from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import groups_or_rows
+from influstat.removal.certificates.bounds import held_out_bound
 from influstat.removal.cross_validation_result import CrossValidation
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
+from influstat.removal.held_out import held_out, held_out_of_classes, losses_of_classes
 from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import METHODS, NOT_DONE, marked_blocks
 from influstat.removal.result import Removal
 from influstat.removal.scoring import scorer_of
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
@@ -78,7 +83,8 @@ def cross_validate(
     InvalidArgument, InvalidType
         Folds overlap or are not usable (see `Fit.leave_groups_out`), or the method or the scorer is unknown.
     Unsupported
-        The fit has no linear predictor, or what a scorer needs, such as classes or their probabilities.
+        The fit has no linear predictor, nor one per class (softmax, MNLogit); or lacks what a scorer needs,
+        such as one predictor per row, or classes or their probabilities.
     MissingDependency
         A scorer is named, and scikit-learn is not installed.
 
@@ -118,20 +124,9 @@ def cross_validate(
     certified = flag("certified", certified)
     groups = read_folds(fit, folds)
     score = None if scoring is None else scorer_of(fit, scoring)
-    linear_predictor, bound = np.full((2, len(weights)), np.nan)
-    _linear(fit)
-    inner = fit if certified else fit.regular  # losses are the same in any coordinates of theta
-    risk = _linear(inner)
-    expansion = Shared.of(inner, risk).expansion
-    every = np.array_equal(groups.members, np.arange(len(weights)))  # each row alone, in order
-    closed = groups.single and every and risk.quadratic and active_l1(risk.penalty) is None
-    if closed and method in ("exact", "newton") and not certified:
-        status = _closed_form(inner, expansion, groups, linear_predictor)
-    else:
-        status = _by_removal(inner, groups, method, linear_predictor, bound if certified else None)
-    losses = where_known(risk.loss.value, risk.y, linear_predictor)
-    if inner is not fit:
-        _in_coefficients(fit, groups, method, status)
+    bound = np.full(len(weights), np.nan)
+    find = _in_classes if class_predictors_of(fit.risk) is not None else _along_a_line
+    linear_predictor, losses, status = find(fit, groups, method, bound if certified else None)
     with np.errstate(invalid="ignore"):  # a fold of weight 0 has no mean
         fold_losses = groups.sums(weights * losses) / groups.sums(weights)
     held = groups.members
@@ -159,6 +154,35 @@ def cross_validate(
     )
 
 
+_Found = tuple[FloatArray, FloatArray, list[str]]  # predictors and losses of all rows, the folds' status
+
+
+def _along_a_line(fit: Minimum, groups: Groups, method: str, bound: FloatArray | None) -> _Found:
+    """Return what is held out where every row has one linear predictor."""
+    _linear(fit)
+    inner = fit.regular if bound is None else fit  # losses are the same in any coordinates of theta
+    risk = _linear(inner)
+    eta = np.full(risk.shape[0], np.nan)
+    every = np.array_equal(groups.members, np.arange(len(eta)))  # each row alone, in order
+    closed = groups.single and every and risk.quadratic and active_l1(risk.penalty) is None
+    if closed and method in ("exact", "newton") and bound is None:
+        status = _closed_form(inner, Shared.of(inner, risk).expansion, groups, eta)
+    else:
+        status = _by_removal(inner, groups, method, partial(held_out, risk), eta, bound)
+    if inner is not fit:
+        _in_coefficients(fit, groups, method, status)
+    return eta, where_known(risk.loss.value, risk.y, eta), status
+
+
+def _in_classes(fit: Minimum, groups: Groups, method: str, bound: FloatArray | None) -> _Found:
+    """Return what is held out where every row has one linear predictor per class."""
+    rows = class_predictors_of(fit.risk)
+    assert rows is not None  # who calls has looked
+    eta = np.full((len(rows.y), rows.classes), np.nan)
+    status = _by_removal(fit, groups, method, partial(held_out_of_classes, rows), eta, bound)
+    return eta, losses_of_classes(rows, eta), status
+
+
 def read_folds(fit: Minimum, folds: Any) -> Groups:
     """Return the folds that a caller gave, each row alone for None; or raise."""
     groups = groups_or_rows(fit, folds, "folds")
@@ -166,18 +190,6 @@ def read_folds(fit: Minimum, folds: Any) -> Groups:
         remedy = "Put each row in one fold: of repeated folds, ask for each repetition by itself."
         raise InvalidArgument("folds", "be disjoint", "holds a row twice", remedy)
     return groups
-
-
-def held_out(risk: LinearRisk, part: Removal) -> FloatArray:
-    """Return the linear predictors of `groups.members` by the fits without them; nan where there is none."""
-    rows = part.groups.members
-    x = risk.design.rows(rows)
-    eta = np.einsum("mp,mp->m", x, part.solution[part.groups.owners])
-    eta += _let_in(risk, part)
-    if part.determined is not None:
-        known = part.determined.of(x)[part.groups.owners, np.arange(len(rows))]
-        eta = np.where(known, eta, np.nan)
-    return np.asarray(eta + risk.offset[rows])
 
 
 def _in_coefficients(fit: Minimum, groups: Groups, method: str, status: list[str]) -> None:
@@ -231,7 +243,7 @@ def _linear(fit: Minimum) -> LinearRisk:
     if risk is None:
         raise Unsupported(
             "fit",
-            "have one linear predictor per row (a LinearRisk)",
+            "have a linear predictor, or one per class",
             f"has a {type(fit.risk).__name__}",
             "For removal = fit.leave_groups_out(folds), fit.loss(X, y) + removal.loss_change(X, y) holds the "
             "loss of each row by the fit without each fold.",
@@ -240,26 +252,22 @@ def _linear(fit: Minimum) -> LinearRisk:
 
 
 def _by_removal(
-    fit: Minimum, groups: Groups, method: str, predictor: FloatArray, bound: FloatArray | None = None
+    fit: Minimum,
+    groups: Groups,
+    method: str,
+    find: Callable[[Removal], FloatArray],
+    predictor: FloatArray,
+    bound: FloatArray | None = None,
 ) -> list[str]:
     """Fill the linear predictors block by block of folds; return their status."""
-    risk, status = _linear(fit), list[str]()
+    status = list[str]()
     for part in marked_blocks(fit, groups, method):
         status += part.status
         rows = part.groups.members
-        predictor[rows] = held_out(risk, part)  # nan: no refit without that fold; its status says why
+        predictor[rows] = find(part)  # nan: no refit without that fold; its status says why
         if bound is not None:
-            bound[rows] = part.held_out_bound()
+            bound[rows] = held_out_bound(fit, part.certificate)
     return status
-
-
-def _let_in(risk: LinearRisk, part: Removal) -> Any:
-    """Return what columns that the fit left out add to the predictors of the rows removed."""
-    lasso = active_l1(risk.penalty)
-    if part.entering is None or lasso is None or lasso.excluded is None:
-        return 0.0
-    columns = lasso.excluded.rows(part.groups.members)
-    return part.entering[part.groups.owners].multiply(columns).sum(axis=1)
 
 
 def _closed_form(fit: Minimum, expansion: Expansion, groups: Groups, predictor: FloatArray) -> list[str]:
@@ -279,7 +287,8 @@ def _closed_form(fit: Minimum, expansion: Expansion, groups: Groups, predictor: 
         predictor[rows] = expansion.eta[rows] - along / np.where(good, 1.0 - leverage, np.nan)
         hard += (rows.start + np.flatnonzero(~good)).tolist()
     if hard:
-        for k, text in zip(hard, _by_removal(fit, groups.take(hard), "exact", predictor), strict=True):
+        refitted = _by_removal(fit, groups.take(hard), "exact", partial(held_out, risk), predictor)
+        for k, text in zip(hard, refitted, strict=True):
             status[k] = text
     return status
 

@@ -24,8 +24,9 @@ class CrossValidation(Ranked):
     Attributes
     ----------
     row_losses : ndarray, shape (n,)
-        l(y_i, x_i'theta + o_i) at the theta found without row i's fold, without any share of the
-        penalty; nan for rows in no fold, or whose fold has no refit.
+        l(y_i, x_i'theta + o_i), of K classes -log of the probability of the row's own, at the theta found
+        without row i's fold, without any share of the penalty; nan for rows in no fold, or whose fold has no
+        refit.
     fold_losses : ndarray, shape (k,)
         Weighted mean of the losses of each fold's rows.
     mean : float
@@ -38,8 +39,9 @@ class CrossValidation(Ranked):
         How theta without a fold was found.
     status : tuple of str, length k
         "" or why a fold has no refit, or no score.
-    linear_predictor : ndarray, shape (n,)
-        x_i'theta + o_i at that theta; nan as `row_losses`.
+    linear_predictor : ndarray, shape (n,), or (n, K) of K classes
+        x_i'theta + o_i at that theta; nan as `row_losses`. Of classes one each, as far as rows tell them
+        apart: a number added to all of a row changes nothing.
     scores : ndarray, shape (k,), or None
         The score of each fold, where `scoring` was given: larger is better for scikit-learn's.
     scoring : str

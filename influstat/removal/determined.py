@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.coordinates import Coordinates
-from influstat.errors import InflustatError, NoMinimiser, SingularHessian
+from influstat.errors import (
+    IndefiniteHessian,
+    InvalidArgument,
+    NoMinimiser,
+    NotConverged,
+    SingularHessian,
+    Unsupported,
+)
 from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
@@ -101,8 +108,10 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
                 part = _without_flight(chart.outer, theta)
                 continue
             return PartialRefit(theta + chart.lift(u), found, _reason(rows, risk.names, found.determined))
-    except InflustatError:
-        pass
+    except Unsupported:  # of every removal
+        raise
+    except (InvalidArgument, NoMinimiser, NotConverged, SingularHessian, IndefiniteHessian):
+        pass  # no weight is left, a caller's function refuses, or nothing is least: the status has said so
     return None
 
 

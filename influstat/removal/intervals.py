@@ -27,7 +27,8 @@ from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
 from influstat.losses.alone import mean_of
 from influstat.minimise.minimum import Minimum, require_fit
-from influstat.removal.cross_validation import held_out, read_folds, warn_of_held
+from influstat.removal.cross_validation import read_folds, warn_of_held
+from influstat.removal.held_out import held_out
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
 from influstat.removal.scoring import classes_of

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from influstat.errors import Unsupported
 from influstat.influence.scores import HELPS
-from influstat.input.labels import index_of, label_name
+from influstat.input.labels import index_of, label_name, label_text
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, whole_number
+from influstat.input.warning import doubt, unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.named_column import groups_or_rows
 from influstat.removal.leave_out import collect
@@ -43,7 +44,7 @@ class RemovalReport(Ranked):
     bounds : dict of str to ndarray, shape (k,)
         For "newton" and "exact": certified, |change - true change| <= bound; nan where not certified.
     status : tuple of str
-        Why the exact change is missing or not certified; "" where nothing is wrong.
+        Why the exact change is missing, or it or the Newton step not certified; "" where nothing is wrong.
     subject : str
         Whose loss it is.
     loss : float
@@ -146,11 +147,19 @@ def removal_report(fit: Minimum, X: Any, y: Any, *, top: int, groups: Any, offse
         changes[name] = np.full(len(order), np.nan)
         if method in found:
             changes[name] = _total(found[method].loss_change(X, y, offset=offset, linear=linear))
+    with unsaid():  # bounds that are nan: the status says it
+        bounds = {name: _total(found[name].loss_bound(X, y, offset=offset)) for name in ("newton", "exact")}
+    steps = [text and f"Newton step {text}" for text in found["newton"].certificate.status]
+    reasons = zip(exact.status, exact.certificate.status, steps, strict=True)
+    status = tuple(next(filter(None, three), "") for three in reasons)
+    bad = [f"without {label_text(chosen.labels[k])}: {text}" for k, text in enumerate(status) if text]
+    if bad:
+        doubt(f"{len(bad)} of {len(order)} lines of the report hold a nan (`status` says why), {bad[0]}")
     return RemovalReport(
         labels=chosen.labels,
         changes=changes,
-        bounds={name: _total(found[name].loss_bound(X, y, offset=offset)) for name in ("newton", "exact")},
-        status=tuple(a or b for a, b in zip(exact.status, exact.certificate.status, strict=True)),
+        bounds=bounds,
+        status=status,
         subject=_subject(fit, X, y, offset, before),
         loss=float(before.sum()),
     )

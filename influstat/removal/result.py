@@ -236,7 +236,7 @@ class Removal(Ranked):
             nan where not certified.
         """
         bound = bounds.theta_bound(self.fit, self.certificate)
-        return np.where(np.isnan(self.theta), np.nan, bound)
+        return bounds.announced(self, np.where(np.isnan(self.theta), np.nan, bound))
 
     def prediction_bound(self, X: Any, *, kind: str = "linear", offset: Any = None) -> FloatArray:
         """Return certified bounds on |prediction_change - true change|.
@@ -260,7 +260,7 @@ class Removal(Ranked):
         True
         """
         bound = bounds.prediction_bound(self.fit, self.certificate, X, kind=kind, offset=offset)
-        return self._known_predictions(bound, X)
+        return bounds.announced(self, self._known_predictions(bound, X))
 
     def loss_bound(
         self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None
@@ -288,7 +288,7 @@ class Removal(Ranked):
         again = self.loss_change(X, y, offset=offset, linear=False)
         reported = self.loss_change(X, y, offset=offset, linear=linear)
         found = bounds.loss_bound(self.fit, self.certificate, tests, again=again, reported=reported)
-        return self._known(found, tests)
+        return bounds.announced(self, self._known(found, tests))
 
     def held_out_bound(self) -> FloatArray:
         """Return certified bounds on |l_j(theta) - l_j(true theta)| for the removed rows j themselves.
@@ -300,7 +300,7 @@ class Removal(Ranked):
         ndarray, shape (rows removed,)
             In the order of `groups.members`; nan where not certified.
         """
-        return bounds.held_out_bound(self.fit, self.certificate)
+        return bounds.announced(self, bounds.held_out_bound(self.fit, self.certificate))
 
     def to_frame(self) -> Any:
         """Return delta as a pandas DataFrame: removals labelled, one column per coefficient.

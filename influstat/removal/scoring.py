@@ -23,6 +23,7 @@ from influstat.input.warning import doubt
 from influstat.losses.alone import mean_of
 from influstat.minimise.minimum import Minimum
 from influstat.numerics.watched import called
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.classes import REACH, tells_apart
 from influstat.risks.linear import LinearRisk, require_linear
 
@@ -92,6 +93,9 @@ def _number(found: Any) -> float:
 
 def scorer_of(fit: Minimum, scoring: Any) -> Scorer:
     """Return the scorer that a caller named, or whose function this is; or raise."""
+    if class_predictors_of(fit.risk) is not None:
+        need, remedy = "be left out for several classes", "Use row_losses: -log of their probabilities."
+        raise Unsupported("scoring", need, f"is {short(scoring)}", remedy)
     risk = require_linear(fit.risk, "scores")
     mean = mean_of(risk.loss)
     if type(scoring).__module__.startswith("sklearn."):  # of make_scorer

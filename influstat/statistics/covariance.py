@@ -36,6 +36,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument
@@ -55,10 +56,13 @@ from influstat.statistics.sandwich import (
     count,
     lost_coefficients,
     middle,
+    own_coefficients,
+    own_rows,
     require_freedom,
     rows_at_one,
 )
 from influstat.statistics.setting import (
+    BY_LEVERAGE,
     CLUSTER_JACKKNIVES,
     JACKKNIVES,
     KINDS,
@@ -86,6 +90,7 @@ def quadratic_forms(
     setting = read_setting(fit, kind, **settings)
     if fit.chart is not None and setting.kind not in ("jackknife", *CLUSTER_JACKKNIVES):
         square, at = _regular(fit.regular, setting), fit.chart.coordinates.rows(columns.T).T
+        _warn_of_own_rows(fit, setting)
         known = fit.chart.coordinates.estimable(columns.T)
     else:
         square, at = covariance_of(fit, setting), columns
@@ -106,12 +111,12 @@ def settled(fit: Minimum, setting: CovarianceSetting, variances: FloatArray, nam
         return variances
     name = names[int(np.argmin(variances))]
     if setting.lag_weights is None and len(setting.clusters) < 2:
-        doubt_once(
-            fit,
-            f"The variance of {name!r} is 0 up to rounding in the {setting.kind!r} covariance. Either a row "
-            'of leverage 1, whose residual is 0, determines it alone (take "model", or drop the row), or a '
-            "penalty alone does (drop the column).",
-        )
+        if not own_rows(fit, setting).size:  # else they have been named
+            doubt_once(
+                fit,
+                f"The variance of {name!r} is 0 up to rounding in the {setting.kind!r} covariance: a penalty "
+                "alone determines it. Drop the column.",
+            )
         return np.where(negative, 0.0, variances)
     why = "A kernel that is not Bartlett's or Parzen's does so; take one of these, or fewer lags."
     if setting.lag_weights is None:
@@ -142,7 +147,31 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
             f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}. {_why_lost(fit, setting)}",
         )
         result[lost] = result[:, lost] = np.nan
+    _warn_of_own_rows(fit, setting)
     return result
+
+
+def _warn_of_own_rows(fit: Minimum, setting: CovarianceSetting) -> None:
+    """Warn of coefficients that rows without a residual determine alone, where residuals stand for errors."""
+    if setting.kind in BY_LEVERAGE or setting.kind not in (*SANDWICHES, "infinitesimal jackknife"):
+        return
+    own = own_rows(fit, setting)
+    lost = own_coefficients(fit, own)
+    names = [name for name, alone in zip(fit.names, lost, strict=True) if alone and name not in fit.lost]
+    if names and not lost.all():  # else no row has a residual, which has been said, or nothing is known
+        doubt_once(
+            fit,
+            f"The {setting.kind!r} covariance takes residuals of 0 for errors of 0: "
+            f"{_named(fit, own)} has leverage 1, and alone determines {', '.join(names[:5])}"
+            f"{', ...' if len(names) > 5 else ''}, whose standard errors are far too small. "
+            'Take "model", or drop the row and its column.',
+        )
+
+
+def _named(fit: Minimum, rows: NDArray[np.intp]) -> str:
+    """Return the first of some rows, and how many more there are."""
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    return f"Row {label_name(fit.row_labels[rows[0]])}{more}"
 
 
 def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
@@ -151,9 +180,8 @@ def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
     if fit.lost:
         reasons.append("Columns of X depend on each other: drop one of those that do.")
     if own.size:
-        more = f" and {own.size - 1} more" if own.size > 1 else ""
         reasons.append(
-            f"Row {label_name(fit.row_labels[own[0]])}{more} has leverage 1: it alone determines a "
+            f"{_named(fit, own)} has leverage 1: it alone determines a "
             f"coefficient and has no residual, so that {setting.kind} divides 0 by 0. {INSTEAD}"
         )
     if not reasons:

@@ -48,7 +48,8 @@ def average_marginal_effect(
         table has them, dummies of a formula or a transformer one by one.
     discrete : sequence of str
         Those of the columns for which the effect is the mean at 1 minus the mean at 0, instead of the
-        derivative. A column of categories is discrete anyway: each category against the first.
+        derivative. A column of categories is discrete anyway: each category against the first. So are numbers
+        that a formula follows in steps, ``age > 40``: each range of values that it tells apart, likewise.
     elasticity : {"eyex", "dyex", "eydx"}, optional
         Relative changes, as statsmodels calls them: of the mean and the column (d log m / d log x), of the
         column, or of the mean; the derivative dy/dx when left out.

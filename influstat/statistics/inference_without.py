@@ -309,7 +309,8 @@ class InferenceOfSets:
         if not np.isnan(table.lower[known]).any():
             reason = ""
         elif np.isnan(table.standard_errors[known]).any() and said:
-            reason = str(said[0].message)
+            texts = [str(one.message) for one in said]
+            reason = next((text for text in texts if "nan" in text), texts[0])
         else:
             reason = NO_FREEDOM
         return [getattr(table, name) for name in QUANTITIES], reason

@@ -8,6 +8,7 @@ and Weisberg 1982, section 3.6), with S, phi and edf as in `influstat.statistics
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from numbers import Number
 from typing import Any
@@ -87,16 +88,19 @@ def _largest(sizes: FloatArray) -> NDArray[np.intp]:
     return np.argsort(-np.where(np.isnan(sizes), np.inf, sizes), kind="stable")
 
 
-def position_of(fit: Minimum, coefficient: Any, argument: str = "coefficient") -> int:
+def position_of(
+    fit: Minimum, coefficient: Any, argument: str = "coefficient", categoricals: Sequence[str] = ()
+) -> int:
     """Return the position of a coefficient, given by name or position, that the fit determines; or raise."""
+    # Where categoricals may be asked for too, their names are offered, of which "C(group)" is none.
     if isinstance(coefficient, str):
         found = [k for k, name in enumerate(fit.names) if name == coefficient]
         if len(found) != 1:
             was = f"{among(coefficient, len(found))}; there are "
             raise InvalidArgument(
                 argument,
-                "be the name of one coefficient, or its position",
-                was + nearest_first(coefficient, fit.names),
+                f"be the name of one coefficient{' or categorical' if categoricals else ''}, or its position",
+                was + nearest_first(coefficient, (*categoricals, *fit.names)),
                 "Pass one of these, or a position.",
             )
         position = found[0]

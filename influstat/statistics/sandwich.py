@@ -147,24 +147,37 @@ def copy_leverage(leverage: Leverage, setting: CovarianceSetting) -> FloatArray:
 
 def rows_at_one(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.intp]:
     """Return the rows of leverage 1 where the form divides by 1 - leverage; none where it does not."""
-    if setting.kind not in BY_LEVERAGE:
+    return own_rows(fit, setting) if setting.kind in BY_LEVERAGE else np.zeros(0, dtype=np.intp)
+
+
+def own_rows(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.intp]:
+    """Return the rows of leverage 1, which have no residual; none where a risk has no leverages."""
+    try:
+        leverage = leverage_of(fit, setting.information)
+    except Unsupported:
         return np.zeros(0, dtype=np.intp)
-    leverage = leverage_of(fit, setting.information)
     return np.flatnonzero(copy_leverage(leverage, setting) > 1.0 - ONE)
+
+
+def own_coefficients(fit: Minimum, own: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which coefficients are not determined without these rows, shape (p,)."""
+    if not own.size:
+        return np.zeros(len(fit.theta), dtype=np.bool_)
+    weights = fit.risk.weights.copy()
+    weights[own] = 0.0
+    if not weights.any():
+        return np.ones(len(fit.theta), dtype=np.bool_)
+    found = fit.risk.reweighted(weights).curvature(fit.theta).coordinates()
+    # None where curvatures have both signs: nothing is known of what these rows determine.
+    return np.ones(len(fit.theta), dtype=np.bool_) if found is None else np.asarray(~found.determined)
 
 
 def lost_coefficients(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.bool_]:
     """Return which coefficients a form that divides by 1 - leverage cannot judge, shape (p,), or raise."""
     # Those of rows of leverage 1: such a row has no residual, and its score adds nothing to the others, with
     # it or without it. None may be left.
-    lost = np.zeros(len(fit.theta), dtype=np.bool_)
     own = rows_at_one(fit, setting)
-    if not own.size:
-        return lost
-    weights = fit.risk.weights.copy()
-    weights[own] = 0.0
-    left = fit.risk.reweighted(weights).curvature(fit.theta).coordinates() if weights.any() else None
-    lost = ~lost if left is None else ~left.determined
+    lost = own_coefficients(fit, own)
     if lost.all():
         raise InvalidArgument(
             "kind",

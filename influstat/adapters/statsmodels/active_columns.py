@@ -7,14 +7,14 @@ from typing import Any
 
 from influstat.adapters.statsmodels.array_rows import ArrayRows
 from influstat.adapters.statsmodels.formulas import FormulaReader, formula_reader
-from influstat.adapters.statsmodels.pickled import portable
+from influstat.adapters.statsmodels.pickled import HoldsModel
 from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.reader import LabelledTable
 
 
 @dataclass(frozen=True)
-class ActiveColumns:
+class ActiveColumns(HoldsModel):
     """Takes the kept columns of new rows of the model; rows of the kept columns alone are those already.
 
     Attributes
@@ -53,10 +53,6 @@ class ActiveColumns:
                 "Pass rows of the whole design, or a table of the formula's variables.",
             )
         return LabelledTable(design.rows(slice(None))[:, list(self.kept)], design.row_labels)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds: nothing that patsy has made."""
-        return {**self.__dict__, "model": portable(self.model)}
 
     @property
     def _whole(self) -> FormulaReader | ArrayRows:

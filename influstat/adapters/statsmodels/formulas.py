@@ -23,7 +23,7 @@ from influstat.adapters.statsmodels.formula_parts import (
 )
 from influstat.adapters.statsmodels.left_side import LeftSide, left_side
 from influstat.adapters.statsmodels.offsets import OffsetPart, offset_parts
-from influstat.adapters.statsmodels.pickled import portable
+from influstat.adapters.statsmodels.pickled import HoldsModel
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.groups import Indices
 from influstat.input.labels import own_labels
@@ -35,7 +35,7 @@ from influstat.input.warning import doubt_once
 
 
 @dataclass(frozen=True, eq=False)
-class FormulaReader:
+class FormulaReader(HoldsModel):
     """Turns tables of a formula's variables into rows of its design matrix; other rows are those already.
 
     Attributes
@@ -61,10 +61,6 @@ class FormulaReader:
     model: Any
     names: tuple[str, ...]
     rows: Indices | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds: nothing that patsy has made."""
-        return {"model": portable(self.model), "names": self.names, "rows": self.rows}
 
     @property
     def training(self) -> Any:

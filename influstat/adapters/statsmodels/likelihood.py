@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.glm import offset_of
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
-from influstat.adapters.statsmodels.pickled import portable
+from influstat.adapters.statsmodels.pickled import HoldsModel
 from influstat.adapters.statsmodels.row_terms import require_own_rows
 from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
@@ -25,14 +25,10 @@ NUMERICAL = float(np.finfo(np.float64).eps) ** 0.2  # step of fourth-order diffe
 
 
 @dataclass(frozen=True, eq=False)
-class ScoredLikelihoods:
+class ScoredLikelihoods(HoldsModel):
     """The rows of a statsmodels likelihood model, by its `loglikeobs`, `score_obs` and `hessian`."""
 
     model: Any
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds: nothing that patsy has made."""
-        return {"model": portable(self.model)}
 
     def losses(self, theta: FloatArray) -> FloatArray:
         """Return -loglikeobs."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -85,6 +85,17 @@ class Recipe:
             "Pass such rows; or define what the formula uses in a module, which a pickle can name, fit again "
             "and pickle that.",
         )
+
+
+class HoldsModel:
+    """Base of dataclasses of a statsmodels model, whose pickles hold nothing that patsy has made."""
+
+    model: Any
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields, with a portable model."""
+        own: Any = self
+        return {one.name: getattr(self, one.name) for one in fields(own)} | {"model": portable(self.model)}
 
 
 def portable(model: Any) -> Any:

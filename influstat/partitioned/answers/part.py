@@ -83,7 +83,7 @@ class Part:
 
     @property
     def failed(self) -> Failed:
-        """How many rows have no effects, and the first reason."""
+        """How many rows hold a nan, and the first reason."""
         texts = self.table.get("status", np.empty(0, dtype=object))
         bad = np.flatnonzero(texts != "")
         return Failed(len(bad), str(texts[bad[0]]) if bad.size else "")
@@ -97,7 +97,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Failed:
-    """How many rows have no answer, and why the first has none."""
+    """How many rows hold a nan, and why the first does."""
 
     count: int = 0
     reason: str = ""
@@ -109,9 +109,8 @@ class Failed:
     def warn(self) -> None:
         """Say so once."""
         if self.count:
-            first = f"The first: {self.reason}"
             many = amount(self.count, "rows")
-            doubt(f"There is no answer for {many}: effects are nan there, `status` says why. {first}")
+            doubt(f"The answer holds a nan for {many} (`status` says why). The first: {self.reason}")
 
 
 class Question(ABC):

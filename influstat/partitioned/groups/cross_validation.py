@@ -143,13 +143,16 @@ def cross_validate(
     removal = leave_groups_out(fit, folds, method, "folds")
     assert removal.grouping is not None  # it was made from one
     proven = replace(removal.certificate, point=None) if bounds else None  # rows bring their own
-    question = HeldOutByFolds(removal.grouping, removal.theta, removal.status, proven)
+    reasons = removal.status
+    if proven is not None:
+        reasons = tuple(a or b for a, b in zip(reasons, proven.status, strict=True))
+    question = HeldOutByFolds(removal.grouping, removal.theta, reasons, proven)
     answer: Answer = fit.answer(question)
     totals: FoldTotals = answer.reduce(TotalsByFold(len(removal.labels)))
     scores, name, status = None, "", list(removal.status)
     if scoring is not None:
-        scores, reasons, name = _scores(fit, question, scoring)
-        status = [a or b for a, b in zip(status, reasons, strict=True)]
+        scores, lacking, name = _scores(fit, question, scoring)
+        status = [a or b for a, b in zip(status, lacking, strict=True)]
     with np.errstate(invalid="ignore"):  # a fold of weight 0 has no mean
         fold_losses = totals.losses / totals.weights
     mean = float(totals.losses.sum() / totals.weights.sum())

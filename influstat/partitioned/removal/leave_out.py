@@ -28,7 +28,7 @@ from influstat.risks.linear import PREDICTIONS
 class PartitionedRemoval:
     """What happens without each row alone; nothing is computed until an `Answer` is used.
 
-    Every answer has, besides its effects, "status" ("" or why a row has none: its effects are nan then) and
+    Every answer has, besides its effects, "status" ("" or why effects of a row, or bounds, are nan) and
     for exact refits "gradient_norm" (mean scale, 0 at an exact minimiser, a bound where sums were expanded).
     With ``bounds=True`` it has certified bounds on the error of every effect, nan where none is proven.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
+from influstat.input.warning import unsaid
 from influstat.partitioned.answers.part import Indices, Question, Table
 from influstat.partitioned.part import PartMinimum
 from influstat.partitioned.plan import Cost
@@ -46,14 +47,17 @@ class Reading(ABC):
 
     def table(self, removal: Removal) -> Table:
         """Return the columns."""
-        changes, errors = self.values(removal)
+        with unsaid():  # bounds that are nan: their status says it
+            changes, errors = self.values(removal)
+        status: Sequence[str] = removal.status
         table: Table = dict(zip(self.columns, np.ascontiguousarray(changes.T), strict=True))
         if errors is not None:
             for name, error in zip(self.columns, np.ascontiguousarray(errors.T), strict=True):
                 table[f"bound of {name}"] = error
+            status = [a or b for a, b in zip(status, removal.certificate.status, strict=True)]
         if removal.measured_norm is not None:
             table["gradient_norm"] = removal.measured_norm
-        table["status"] = np.array(removal.status, dtype=object)
+        table["status"] = np.array(status, dtype=object)
         return table
 
 

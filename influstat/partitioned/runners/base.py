@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from os import cpu_count
 from typing import Any
@@ -141,7 +142,9 @@ class Threads(Here):
         with ThreadPoolExecutor(self.workers) as pool:
             try:
                 for item in items:
-                    ahead.append(pool.submit(function, item))
+                    ahead.append(
+                        pool.submit(copy_context().run, function, item)
+                    )  # what is left unsaid stays so
                     if len(ahead) >= 2 * self.workers:
                         yield ahead.popleft().result()
                 while ahead:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from influstat.algebra.rounding import EPSILON, unit_rounding
+from influstat.input.labels import label_text
 from influstat.input.validation import FloatArray, choice
+from influstat.input.warning import doubt_once
 from influstat.losses.alone import where_known
 from influstat.losses.base import Loss
 from influstat.minimise.minimum import Minimum
@@ -26,6 +28,20 @@ from influstat.risks.penalties import Penalty, Quadratic
 
 AT_ONCE = 2**24  # entries of unit vectors made at a time: 128 MiB
 TINY = float(np.finfo(np.float64).tiny)
+
+
+def announced(removal: Any, bound: FloatArray) -> FloatArray:
+    """Return bounds; warn once for each fit of removals that have coefficients and no certificate."""
+    why = removal.certificate.status
+    bad = [k for k, (lost, text) in enumerate(zip(removal.status, why, strict=True)) if text and not lost]
+    if bad:
+        doubt_once(
+            removal.fit,
+            f"{len(bad)} of {len(why)} removals have bounds that are nan (`certificate.status` says why). "
+            f"The first, without {label_text(removal.labels[bad[0]])}: {why[bad[0]]}",
+            removal.method,
+        )
+    return bound
 
 
 def theta_bound(fit: Minimum, certificate: Certificate) -> FloatArray:

@@ -12,7 +12,7 @@ from influstat.input.kept import Kept
 from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.measured import BLOCK_ENTRIES, Measured, Quadratic, measure
+from influstat.removal.certificates.measured import BLOCK_ENTRIES, Measured, QuadraticMeasure, measure
 from influstat.removal.engine.expanded import AllRows
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
@@ -79,7 +79,7 @@ class LinearPoint:
     def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
         """Return what measures many removals around this point."""
         if self.risk.quadratic:
-            return Quadratic(self._shared.expansion).measure
+            return QuadraticMeasure(self._shared.expansion).measure
         return lambda groups, theta, left: self.measure(anchor, groups, theta, left)
 
     def measure(self, anchor: Anchor, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:

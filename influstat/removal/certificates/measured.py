@@ -111,7 +111,7 @@ def _movement(expansion: Expansion, anchor: Anchor, rows: slice, eta: FloatArray
     return np.asarray(np.max(moved[counted], axis=0, initial=0.0))
 
 
-class Quadratic:
+class QuadraticMeasure:
     """The same for a loss without third derivative: no product with X, as the gradient is linear in theta.
 
     grad F_-S(theta) = grad F_-S(theta-hat) + (X'diag(w l2)X - that of S + (1 - omega_S) K) delta.

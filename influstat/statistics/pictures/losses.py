@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray, choice, whole_number
-from influstat.input.warning import doubt
+from influstat.input.warning import doubt, unsaid
 from influstat.removal.report import ORDERS, removal_report
 from influstat.solvers import Cholesky, ConjugateGradient
 from influstat.statistics.pictures.base import Pictures
@@ -216,7 +216,8 @@ class LossPictures(Pictures):
         ['first order', 'Newton, linear', 'Newton', 'second order']
         """
         names = whole_number("names", names, at_least=0)
-        report = removal_report(self._fit, X, y, top=top, groups=groups, offset=offset)
+        with unsaid():  # bounds are not drawn; what has no refit is said below
+            report = removal_report(self._fit, X, y, top=top, groups=groups, offset=offset)
         called = {name: text for name, text, _, _ in ORDERS if name != "exact"}
         known = {
             called[name]: change

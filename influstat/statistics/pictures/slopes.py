@@ -154,6 +154,9 @@ class SlopePictures(RowPictures, ColumnPictures, LevelPictures):
         else:
             given = enumerate(entries("coefficients", coefficients))
             asked = [(f"coefficients[{k}]", one, isinstance(one, str) and one in factors) for k, one in given]
-            chosen = [one if of_table else position_of(fit, one, name) for name, one, of_table in asked]
+            chosen = [
+                one if of_table else position_of(fit, one, name, list(factors))
+                for name, one, of_table in asked
+            ]
         require_few([one if isinstance(one, str) else fit.names[one] for one in chosen])
         return chosen
