@@ -182,10 +182,12 @@ class LinearExistence(Existence):
     def explain(
         self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
     ) -> None:
-        """Raise NoMinimiser also where no row's loss bends anywhere, whichever way the risk goes."""
+        """Raise NoMinimiser also where no loss bends anywhere, and where rows or a penalty outweigh others."""
         if reciprocal_condition <= SUSPECT and self._flat.size and is_straight(self._risk, theta):
             raise NoMinimiser(STRAIGHT)
         super().explain(theta, reciprocal_condition, only_if_suspect=only_if_suspect)
+        if self._convex and not only_if_suspect:
+            refuse_even_fall(self._risk, theta, self.involved)
 
     def refuse_separating(self, theta: FloatArray) -> None:
         """Raise NoMinimiser if the free part of theta points where every row's loss falls for ever."""
@@ -231,14 +233,6 @@ class LinearExistence(Existence):
     @cached_property
     def _growth(self) -> tuple[Mask, Mask]:
         return _growth(self._risk)
-
-    def explain(
-        self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
-    ) -> None:
-        """Raise NoMinimiser where it falls for ever, rows against rows or against a penalty too."""
-        super().explain(theta, reciprocal_condition, only_if_suspect=only_if_suspect)
-        if self._convex and not only_if_suspect:
-            refuse_even_fall(self._risk, theta, self.involved)
 
 
 def existence_of(risk: Risk) -> Existence:
