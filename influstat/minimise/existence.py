@@ -182,7 +182,7 @@ class LinearExistence(Existence):
     def explain(
         self, theta: FloatArray, reciprocal_condition: float = 0.0, *, only_if_suspect: bool = False
     ) -> None:
-        """Raise NoMinimiser also where no loss bends anywhere, and where rows or a penalty outweigh others."""
+        """Raise NoMinimiser also where no loss bends, and where rows or a penalty outweigh others."""
         if reciprocal_condition <= SUSPECT and self._flat.size and is_straight(self._risk, theta):
             raise NoMinimiser(STRAIGHT)
         super().explain(theta, reciprocal_condition, only_if_suspect=only_if_suspect)
