@@ -60,8 +60,20 @@ def _writer(loss: Any, y: FloatArray, eta: FloatArray) -> str | None:
     return None
 
 
+def _ours(part: Any) -> bool:
+    """Tell whether a loss is one of influstat's, without anything of the caller's own but numbers in it."""
+    if part is None or isinstance(part, (bool, int, float, str, np.ndarray)):
+        return True
+    if isinstance(part, tuple):
+        return all(map(_ours, part))
+    ours = type(part).__module__.startswith("influstat.losses.")
+    return ours and all(map(_ours, vars(part).values()))
+
+
 def require_own_rows(loss: Any, y: FloatArray) -> None:
     """Raise where the loss of a row depends on the rows beside it, or a method writes to them."""
+    if _ours(loss):  # twenty calls that are for what a caller has written
+        return
     y = y[:SAMPLE]
     eta = 0.5 * np.cos(np.arange(float(len(y))))
     writer = _writer(loss, y, eta)

@@ -187,8 +187,8 @@ def decaying(x: FloatArray, times: FloatArray | float) -> FloatArray:
 
 def root_of_slope(x: FloatArray) -> FloatArray:
     """Return the root of sigma(x) sigma(-x), far from underflow wherever its square / t is."""
-    size = np.abs(x)
-    result: FloatArray = np.exp(-0.5 * size) / (1.0 + np.exp(-size))
+    root = np.exp(-0.5 * np.abs(x))  # the one exponential, of which the other is the square
+    result: FloatArray = root / (1.0 + root * root)
     return result
 
 
