@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from influstat.curvature.softmax import probabilities
+from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.existence import existence_of
@@ -36,7 +37,9 @@ def warn_of_separation(risk: Any, theta: FloatArray) -> None:
         It is; the message names the coefficients.
     """
     existence = existence_of(risk)
-    rows = _flat_rows(risk, theta, existence.one_way)
+    rows = _flat_rows(risk, theta)
+    if rows.size:  # nearly never, so that nobody need ask before how losses grow
+        rows = rows[existence.one_way[rows]][:LOOKED_AT]
     if not rows.size or not _unknown(risk, theta, rows):
         return
     direction = existence.flight(theta)
@@ -51,10 +54,8 @@ def warn_of_separation(risk: Any, theta: FloatArray) -> None:
     )
 
 
-def _flat_rows(risk: Any, theta: FloatArray, one_way: Any) -> Any:
-    """Return the rows of least curvature among those that may be separated, at most 64."""
-    if not one_way.any():
-        return np.zeros(0, dtype=np.intp)
+def _flat_rows(risk: Any, theta: FloatArray) -> Indices:
+    """Return the rows with hardly any curvature, those of least first."""
     linear, classes = as_linear(risk), class_predictors_of(risk)
     if classes is not None:  # a group may lack one class alone
         measure, limit = probabilities(classes.predictors(theta))[0].min(axis=1), FLAT
@@ -65,11 +66,11 @@ def _flat_rows(risk: Any, theta: FloatArray, one_way: Any) -> Any:
         limit = FLAT * float(np.median(measure[linear.weights > 0]))
         if not limit > 0:  # most rows are separated
             limit = np.inf
-    rows = np.flatnonzero(one_way & ~(measure >= limit))
-    return rows[np.argsort(measure[rows])[:LOOKED_AT]]
+    rows = np.flatnonzero(~(measure >= limit))
+    return rows[np.argsort(measure[rows])]
 
 
-def _unknown(risk: Any, theta: FloatArray, rows: Any) -> bool:
+def _unknown(risk: Any, theta: FloatArray, rows: Indices) -> bool:
     """Return whether the predictor of one of the rows is hardly known, or H has no inverse."""
     chart, inverse = regular(risk, theta)
     if inverse is None:

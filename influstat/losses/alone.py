@@ -89,8 +89,20 @@ def _require_form(loss: Any, y: FloatArray, eta: FloatArray) -> None:
             raise InvalidType("loss", "return float64", was, remedy)
 
 
+def _ours(part: Any) -> bool:
+    """Tell whether a loss is one of influstat's, with nothing of the caller's own in it but single numbers."""
+    if part is None or isinstance(part, (bool, int, float, str)):
+        return True
+    if isinstance(part, tuple):
+        return all(map(_ours, part))
+    ours = type(part).__module__.startswith("influstat.losses.")
+    return ours and all(map(_ours, vars(part).values()))
+
+
 def require_own_rows(loss: Any, y: FloatArray) -> None:
     """Raise where the loss of a row depends on the rows beside it, writes to them or has too few digits."""
+    if _ours(loss):  # twenty calls that are for what a caller has written
+        return
     all_rows, y = y, y[:SAMPLE]
     eta = 0.5 * np.cos(np.arange(float(len(y))))
     _require_form(loss, y, eta)

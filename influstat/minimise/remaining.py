@@ -15,8 +15,8 @@ from influstat.risks.linear import as_linear
 EPSILON = float(np.finfo(np.float64).eps)
 SMALL = 1e-7  # of a typical removal: nobody asks whether less is rounding
 NOTHING = 1e-6  # of what a row with a residual of one standard deviation does: nobody asks for less
-SAMPLE = 4096  # rows, evenly spread, that tell what is typical
-LEAST_SAMPLE, ENTRIES = 256, 2**19  # of them where they are wide: each costs p^2
+SAMPLE = 1024  # rows, evenly spread, whose median is right to a few per cent
+LEAST_SAMPLE, ENTRIES = 256, 2**18  # of them where they are wide: each costs p^2
 
 
 def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> float:
@@ -44,11 +44,8 @@ def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> flo
     if left == 0.0:
         return 0.0
     n, p = inner.shape
-    rows = slice(None, None, max(1, n // min(SAMPLE, max(LEAST_SAMPLE, ENTRIES // p))))
-    sizes = np.sqrt(np.maximum(inverse.square_norms(_shares(inner, at, rows)), 0.0))
-    sizes = sizes[sizes > 0]
-    typical = float(np.median(sizes)) if sizes.size else 0.0
-    typical = max(typical, NOTHING * _of_a_unit_residual(inner, at, rows, inverse))
+    rows = slice(None, None, -(-n // min(SAMPLE, max(LEAST_SAMPLE, ENTRIES // p))))
+    typical = _typical(inner, at, rows, inverse)
     if left > SMALL * typical:  # else rounding need not be known, which takes two passes over the rows
         left = max(left - _rounding(risk, theta, inner, at, inverse), 0.0)
     if left == 0.0:
@@ -56,31 +53,42 @@ def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> flo
     return left / typical if typical > 0.0 else np.inf
 
 
-def _of_a_unit_residual(risk: Any, theta: FloatArray, rows: slice, inverse: Factored) -> float:
-    """Return the median of what rows with a Pearson residual of 1 do, 0 where that has no size of its own.
+def _typical(risk: Any, theta: FloatArray, rows: slice, inverse: Factored) -> float:
+    """Return the median size of (w_i / W) g_i, or what counts as nothing where that is less.
 
-    It has one where the loss is a negative log-likelihood without a scale. There a fit without residuals, of
-    a saturated table say, is not judged by what its rows do, which is rounding.
+    That is 1e-6 of the median of what rows with a Pearson residual of 1 do, where these have a size of their
+    own: where the loss is a negative log-likelihood without a scale. There a fit without residuals, of a
+    saturated table say, is not judged by what its rows do, which is rounding.
 
     Returns
     -------
     float
     """
     linear = as_linear(risk)
-    if linear is None or getattr(linear.loss, "dispersion", None) != 1.0:
-        return 0.0
-    X, y = linear.design.rows(rows), linear.y[rows]
-    eta = X @ theta + linear.offset[rows]
-    size = linear.weights[rows] * np.sqrt(np.maximum(linear.loss.second(y, eta), 0.0)) / linear.total_weight
-    found = np.sqrt(np.maximum(inverse.square_norms(size[:, None] * X), 0.0))
-    found = found[found > 0]
-    return float(np.median(found)) if found.size else 0.0
-
-
-def _shares(risk: Any, theta: FloatArray, rows: slice) -> FloatArray:
-    """Return (w_i / W) g_i, shape (k, p)."""
     share = risk.weights[rows] / risk.total_weight
-    return np.asarray(risk.row_gradients(theta, rows) * share[:, None])
+    if linear is None:
+        return _median(_norms(inverse, risk.row_gradients(theta, rows) * share[:, None]))
+    X = linear.design.rows(rows)
+    lengths, carried = _norms(inverse, X), linear.penalty_share(theta)
+    slopes, curvatures = linear.slopes(theta)[rows], linear.curvatures(theta)[rows]
+    sizes = np.abs(slopes) * lengths
+    if carried.any():  # and with the rows a share of the penalty leaves
+        sizes = _norms(inverse, slopes[:, None] * X + carried)
+    typical = _median(share * sizes)
+    if getattr(linear.loss, "dispersion", None) != 1.0:
+        return typical
+    return max(typical, NOTHING * _median(share * np.sqrt(np.maximum(curvatures, 0.0)) * lengths))
+
+
+def _norms(inverse: Factored, vectors: FloatArray) -> FloatArray:
+    """Return the norms of vectors (k, p) in that of H^-1, shape (k,)."""
+    return np.sqrt(np.maximum(inverse.square_norms(vectors), 0.0))
+
+
+def _median(sizes: FloatArray) -> float:
+    """Return the median of those above 0, 0 where there is none."""
+    sizes = sizes[sizes > 0]
+    return float(np.median(sizes)) if sizes.size else 0.0
 
 
 def _rounding(risk: Risk, theta: FloatArray, inner: Any, at: FloatArray, inverse: Factored) -> float:
