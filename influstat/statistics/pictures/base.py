@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.printing import as_drawn, short
 from influstat.input.settings import text
-from influstat.input.validation import FloatArray
+from influstat.input.validation import FloatArray, whole_number
 from influstat.input.warning import unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.diagnostics import COLUMNS, PER_COEFFICIENT, diagnostics
@@ -116,6 +116,11 @@ class Pictures:
         measures = ", ".join([*SINGLE, *P_VALUES])
         need = f"be one of {measures}, or dfb_ or dfbeta_ before the name of one coefficient"
         raise InvalidArgument("measure", need, f"is {short(name)}", "Pass one of these.")
+
+
+def look_of(names: Any, title: Any, size: Any, ax: Any) -> dict[str, Any]:
+    """Return what every picture takes; names are refused before anything is computed."""
+    return {"names": whole_number("names", names, at_least=0), "title": title, "size": size, "ax": ax}
 
 
 def require_some(*columns: FloatArray) -> None:
