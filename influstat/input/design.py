@@ -140,10 +140,8 @@ class Design:
         return block
 
     def blocks(self, largest: int | None = None, least: int = 1) -> Iterator[tuple[slice, Any]]:
-        """Yield (rows, block): float64 row blocks of `largest` rows at most; sparse data whole, at once.
-
-        `least` is for sums of `products`: of fewer rows than columns, to add them would take longer.
-        """
+        """Yield (rows, block): float64 row blocks of `largest` rows at most; sparse data whole, at once."""
+        # `least` is for sums of `products`: of fewer rows than columns, to add them would take longer.
         n, p = self.shape
         if self.sparse:
             yield slice(0, n), self._data
@@ -154,10 +152,8 @@ class Design:
             yield rows, self._block(self._data[rows])
 
     def dense_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield (rows, block): dense float64 row blocks of at most 1 MiB, sparse data included.
-
-        For work that makes a few companions of each block, so that they all stay in cache.
-        """
+        """Yield (rows, block): dense float64 row blocks of at most 1 MiB, sparse data included."""
+        # For work that makes a few companions of each block, so that they all stay in cache.
         n, p = self.shape
         step = max(1, BLOCK_ENTRIES // (2 * p))
         for start in range(0, n, step):
@@ -165,10 +161,8 @@ class Design:
             yield rows, self.rows(rows)
 
     def passing_blocks(self, least: int = 1, views: int = 1) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield the same in one array, which the next block overwrites: memory is asked for once.
-
-        Blocks have at least `least` rows, and those that are views of the data at least `views`.
-        """
+        """Yield the same in one array, which the next block overwrites: memory is asked for once."""
+        # Blocks have at least `least` rows, and those that are views of the data at least `views`.
         n, p = self.shape
         plain = not (self.sparse or self.intercept) and self._data.dtype == np.float64
         step = max(least, views if plain else 1, BLOCK_ENTRIES // (2 * p))

@@ -117,15 +117,7 @@ def class_effects(
     elasticity: str | None,
     X: Any,
 ) -> Functional:
-    """Return the average marginal effects of columns on each class's probability.
-
-    See `average_marginal_effect`.
-
-    Returns
-    -------
-    Functional
-        Quantities are called by class and column.
-    """
+    """Return the average marginal effects on each class's probability, called by class and column."""
     design = classes.design
     if X is not None:
         design = design.like(X if fit.reader is None else fit.reader.columns(X), argument="X")
@@ -153,13 +145,7 @@ def class_effects(
 def class_odds(
     fit: Minimum, classes: ClassPredictors, columns: Sequence[str] | str | None, step: float
 ) -> Functional:
-    """Return exp(step (theta_aj - theta_0j)): odds ratios of every class against the first.
-
-    Returns
-    -------
-    Functional
-        Quantities are called by class and column.
-    """
+    """Return exp(step (theta_aj - theta_0j)), odds ratios against the first class, by class and column."""
     K, q = classes.classes, classes.design.shape[1]
     labels, names, lines = labels_of(fit), [], []
     for change in changes_of(fit, user_columns(fit), classes.design.rows(slice(None)), columns, ()):

@@ -36,9 +36,7 @@ class Recipe:
 
     # What the formula takes from outside of its table, by name: numbers, functions of modules.
     names: dict[str, Any] = field(default_factory=dict)
-    modules: dict[str, str] = field(
-        default_factory=dict
-    )  # modules among them, by their own names
+    modules: dict[str, str] = field(default_factory=dict)  # modules among them, by their own names
     lost: tuple[str, ...] = ()  # those that cannot be pickled
     spec: Any = None  # formulaic's right side, which can be pickled as it is; once it is made, patsy's
 
