@@ -89,27 +89,13 @@ class PartitionPlan:
 
 @dataclass(frozen=True)
 class Cost:
-    """What is known of a question beforehand.
+    """What is known of a question beforehand."""
 
-    Attributes
-    ----------
-    passes : float
-        Over the data.
-    operations : float
-        Of a row, in all.
-    result_bytes : float
-        Of a partial sum.
-    others : float
-        Passes that are not of the kind that is timed, but sums for rows that are left.
-    summed : float
-        Operations of a row in these.
-    """
-
-    passes: float
-    operations: float
-    result_bytes: float
-    others: float = 0.0
-    summed: float = 0.0
+    passes: float  # over the data
+    operations: float  # of a row, in all
+    result_bytes: float  # of a partial sum
+    others: float = 0.0  # passes that are not of the kind that is timed, but sums for rows that are left
+    summed: float = 0.0  # operations of a row in these
 
 
 def measured_plan(

@@ -21,26 +21,13 @@ from influstat.risks.rows import Rows, nonnegative_weights, read_targets
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What all partitions have in common.
+    """What all partitions have in common."""
 
-    Attributes
-    ----------
-    loss : Loss
-        The pointwise loss.
-    columns : tuple of str
-        Names of the columns of X.
-    intercept : bool
-        Whether an unpenalised column of ones is appended.
-    penalty : Penalty
-        The total penalty, placed.
-    protocol, test_protocol : Protocol
-        What leaves with a row, and what the loss of a new row holds.
-    """
-
-    loss: Loss
-    columns: tuple[str, ...]
-    intercept: bool
-    penalty: Penalty
+    loss: Loss  # the pointwise loss
+    columns: tuple[str, ...]  # names of the columns of X
+    intercept: bool  # whether an unpenalised column of ones is appended
+    penalty: Penalty  # the total penalty, placed
+    # What leaves with a row, and what the loss of a new row holds.
     protocol: Protocol
     test_protocol: Protocol
     named: bool = False  # whether a table names the columns
