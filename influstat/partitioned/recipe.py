@@ -47,24 +47,9 @@ class Recipe:
         return replace(self, penalty=L2(), total_weight=1.0)
 
     def risk(self, block: Block, start: int = 0) -> LinearRisk:
-        """Return the risk of the block's rows, at least one, W that of all partitions.
-
-        Parameters
-        ----------
-        block : Block
-            The rows.
-        start : int
-            Position of its first row among all.
-
-        Returns
-        -------
-        LinearRisk
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            The rows are not usable: the message names partition and row.
-        """
+        """Return the risk of the block's rows, at least one, W that of all partitions."""
+        # `start` is the position of its first row among all. What cannot be used is refused by partition and
+        # row.
         try:
             block = block.checked(len(self.columns))
             n = len(block)

@@ -148,24 +148,11 @@ def _require_squares(block: Block, risk: LinearRisk) -> None:
 def swept(
     risk: LinearRisk, theta: FloatArray
 ) -> tuple[float, FloatArray, FloatArray, FloatArray, FloatArray, bool]:
-    """Return value, gradient, its scale, Hessian, the diagonal, and whether no row has negative curvature.
-
-    What `LinearRisk` says of each in a sweep of its own is summed in one: rows are brought to float64 once, a
-    few at a time, and all that is made of them stays in cache, in memory that is asked for once: workers of a
-    cluster give each array back to the system, whose fresh pages would take longer than the sums.
-
-    Parameters
-    ----------
-    risk : LinearRisk
-        Dense rows, in sum scale and without a penalty.
-    theta : ndarray, shape (p,)
-        Where.
-
-    Returns
-    -------
-    tuple
-        As `NewtonSums` begins.
-    """
+    """Return value, gradient, its scale, Hessian, diagonal, and whether no row has negative curvature."""
+    # As `NewtonSums` begins. What `LinearRisk` says of each in a sweep of its own is summed in one: rows
+    # (dense, in sum scale, without a penalty) are brought to float64 once, a few at a time, and all that is
+    # made of them stays in cache, in memory that is asked for once: workers of a cluster give each array back
+    # to the system, whose fresh pages would take longer than the sums.
     loss, p, size = risk.loss, len(theta), np.abs(theta)
     value, convex = 0.0, True
     gradient, scale = np.zeros(p), np.zeros(p)

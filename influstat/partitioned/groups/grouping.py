@@ -108,21 +108,8 @@ class Counting:
 
 
 def grouping_of(fit: Any, groups: Any, argument: str) -> tuple[Grouping, Counts]:
-    """Return which group each row is in, and the groups' rows and weights: one pass; or raise.
-
-    Parameters
-    ----------
-    fit : PartitionedFit
-        The fit with all rows.
-    groups : None, callable, or see `read_groups`
-        None: those that the data hold.
-    argument : str
-        What the caller calls it.
-
-    Returns
-    -------
-    tuple of Grouping and Counts
-    """
+    """Return which group each row is in, and the groups' rows and weights: one pass; or raise."""
+    # `groups` are a callable, what `read_groups` takes, or None for those that the data hold.
     grouping = Grouping(argument, fit.starts)
     if callable(groups) and not hasattr(groups, "split"):
         grouping = replace(grouping, by=groups)

@@ -63,17 +63,10 @@ def _rows_of(array: Any) -> Any:
 
 
 class ArraySource(Source):
-    """Arrays cut into partitions of as many rows each.
+    """Arrays cut into partitions of as many rows each."""
 
-    Parameters
-    ----------
-    X, y, weights, offset, labels, groups : array_like
-        As those of `Block`, for all rows.
-    rows : int, list of int, or None
-        Rows of a partition, or of each; about 16 MiB of X where it is None.
-    names : tuple of str, or None
-        What the columns are called; x0, x1, ... where it is None.
-    """
+    # The arrays are as those of `Block`, for all rows. `rows` are those of a partition, or of each; where it
+    # is None, those of about 16 MiB of X.
 
     def __init__(
         self,
