@@ -14,7 +14,7 @@ from influstat.adapters.statsmodels.glm import offset_of
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
 from influstat.adapters.statsmodels.pickled import portable
 from influstat.input.validation import FloatArray, vector
-from influstat.risks.classes import ClassLosses, class_contrasts, softmax_losses
+from influstat.risks.classes import ClassLosses, class_codes, class_contrasts, softmax_losses
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
 
 EXPONENTIAL_MEAN = ("NegativeBinomialP", "GeneralizedPoisson")
@@ -93,9 +93,8 @@ class ScoredLikelihoods:
         targets = vector("y", y, len(X))
         other.endog = targets
         if name == "MNLogit":
-            other.wendog = np.eye(self.model.J)[
-                reading.class_codes(targets, self.model.J, of="the model's classes")
-            ]
+            codes = class_codes(targets, self.model.J, "the model's classes", reading.AS_IN_MODEL)
+            other.wendog = np.eye(self.model.J)[codes]
         other.exposure = np.zeros(len(X))  # its logarithm, as statsmodels keeps it
         other.offset = np.zeros(len(X)) if offset is None else offset
         return ScoredLikelihoods(other)

@@ -117,8 +117,7 @@ class Penalty(ABC):
 
     def __add__(self, other: Any) -> Penalty:
         """Return the sum of two penalties."""
-        if not isinstance(other, Penalty):
-            raise no_penalty("penalty", other)
+        require_penalty(other)
         return other.after(self)
 
     def after(self, first: Penalty) -> Penalty:
@@ -137,11 +136,11 @@ def terms(penalty: Penalty) -> tuple[Penalty, ...]:
     return penalty.parts if isinstance(penalty, PenaltySum) else (penalty,)
 
 
-def no_penalty(argument: str, value: Any) -> InvalidType:
-    """Return the error for what is no penalty."""
-    return InvalidType(
-        argument, "be a penalty", f"is {value!r}", "Pass ist.L2(strength), or a sum such as p + q of some."
-    )
+def require_penalty(value: Any) -> None:
+    """Raise for what is no penalty."""
+    if not isinstance(value, Penalty):
+        remedy = "Pass ist.L2(strength), or a sum such as p + q of some."
+        raise InvalidType("penalty", "be a penalty", f"is {value!r}", remedy)
 
 
 @dataclass(frozen=True)
