@@ -97,6 +97,7 @@ class Breakdown(Ranked, Drawn):
       proven                    no 1 row does it: 2 is exact (score)
     """
 
+    drawn_as = "conclusion"
     question: str
     value: float
     at: float
@@ -250,6 +251,7 @@ class JudgedBreakdown(Breakdown):
         From units (ndarray of int) to how far the quantity is on its side without them.
     """
 
+    drawn_as = "judged conclusion"
     limit_without: Callable[[NDArray[np.intp]], float]
 
     def path(self) -> pd.DataFrame:

@@ -137,6 +137,6 @@ def require_some(*columns: FloatArray) -> None:
 
 @contextmanager
 def drawing() -> Iterator[Any]:
-    """Give the room of plots, which stands above; rows that are nan were announced by their measures."""
+    """Give the room of plots, on demand; rows that are nan were announced by their measures."""
     with unsaid():
         yield import_module("influstat.plots")
