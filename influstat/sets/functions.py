@@ -32,24 +32,13 @@ NOT_DERIVED = "it is no monotone function of one combination of the coefficients
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """q = m(a'theta + shift), m monotone.
+    """q = m(a'theta + shift), m monotone."""
 
-    Attributes
-    ----------
-    a : ndarray, shape (p,)
-        The combination of the coefficients.
-    shift : float
-        What is added, an offset.
-    inverse : callable
-        m^-1, from a value of q to a'theta + shift; nan where no value of m is that.
-    called : str
-        What a'theta + shift is called.
-    """
-
-    a: FloatArray
-    shift: float
+    a: FloatArray  # the combination of the coefficients, shape (p,)
+    shift: float  # what is added, an offset
+    # M^-1, from a value of q to a'theta + shift; nan where no value of m is that.
     inverse: Callable[[float], float]
-    called: str
+    called: str  # what a'theta + shift is called
 
 
 def line_breakdown(

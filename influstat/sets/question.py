@@ -31,33 +31,15 @@ NEED = "name a coefficient, give its position, or be one number per coefficient 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A conclusion and who may leave.
+    """A conclusion and who may leave."""
 
-    Attributes
-    ----------
-    fit : Fit
-        The fit with all rows.
-    quantity : str
-        What a'theta + shift is called.
-    a : ndarray, shape (p,)
-        Its direction.
-    shift : float
-        What is added to it, an offset.
-    at : float
-        The threshold.
-    units : Groups
-        Rows, or clusters of them.
-    clusters : bool
-        Which of the two.
-    """
-
-    fit: Minimum
-    quantity: str
-    a: FloatArray
-    shift: float
-    at: float
-    units: Groups
-    clusters: bool
+    fit: Minimum  # the fit with all rows
+    quantity: str  # what a'theta + shift is called
+    a: FloatArray  # its direction, shape (p,)
+    shift: float  # what is added to it, an offset
+    at: float  # the threshold
+    units: Groups  # rows, or clusters of them
+    clusters: bool  # which of the two
 
     @cached_property
     def value(self) -> float:

@@ -243,15 +243,10 @@ class Breakdown(Ranked, Drawn):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class JudgedBreakdown(Breakdown):
-    """A `Breakdown` whose quantity is evaluated at refits: a confidence limit, or a function of theta.
-
-    Attributes
-    ----------
-    limit_without : callable
-        From units (ndarray of int) to how far the quantity is on its side without them.
-    """
+    """A `Breakdown` whose quantity is evaluated at refits: a confidence limit, or a function of theta."""
 
     drawn_as = "judged conclusion"
+    # From units (ndarray of int) to how far the quantity is on its side without them.
     limit_without: Callable[[NDArray[np.intp]], float]
 
     def path(self) -> pd.DataFrame:

@@ -46,24 +46,13 @@ NONE = -1
 
 @dataclass(frozen=True, eq=False)
 class Absorbed:
-    """A null fit whose nuisance directions are those that are orthogonal to the levels of a factor.
+    """A null fit whose nuisance directions are those that are orthogonal to the levels of a factor."""
 
-    Attributes
-    ----------
-    null : NullFit
-        In these coordinates; `relative` holds what they lack of being orthogonal.
-    level : ndarray of int, shape (n,)
-        The level of each row; levels are 0, 1, ..., and -1 is none.
-    held : ndarray, shape (levels,)
-        H_c.
-    whole : ndarray, shape (3, levels + 1)
-        Of all rows of each level the largest eigenvalue of sum h z z', the sum of h xi^2 and that of r^2 / h;
-        0 for no level.
-    """
-
-    null: NullFit
-    level: NDArray[np.intp]
-    held: FloatArray
+    null: NullFit  # in these coordinates; `relative` holds what they lack of being orthogonal
+    level: NDArray[np.intp]  # the level of each row; levels are 0, 1, ..., and -1 is none (shape (n,))
+    held: FloatArray  # H_c, shape (levels,)
+    # Of all rows of each level the largest eigenvalue of sum h z z', the sum of h xi^2 and that of r^2 / h; 0
+    # for no level (shape (3, levels + 1)).
     whole: FloatArray
 
 

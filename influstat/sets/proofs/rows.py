@@ -54,14 +54,9 @@ UNIDENTIFIED = "without some of the units the quantity is not determined"
 
 
 class Conclusion(Protocol):
-    """What stands or falls with a set of units: a sign, or significance.
+    """What stands or falls with a set of units: a sign, or significance."""
 
-    Attributes
-    ----------
-    demeaned : bool
-        Whether it is the same of what is demeaned within levels that are one cluster's own (`factor`).
-    """
-
+    # Whether it is the same of what is demeaned within levels that are one cluster's own (`factor`).
     demeaned: ClassVar[bool]
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
@@ -100,24 +95,13 @@ class Sign:
 
 @dataclass(frozen=True, eq=False)
 class Branched:
-    """The answer for one k.
+    """The answer for one k."""
 
-    Attributes
-    ----------
-    flips : bool or None
-        True: `removed` does, up to a refit. False: it is proven that no k units do. None: not settled.
-    removed : ndarray of int
-        The units of that set, empty unless there is one.
-    nodes : int
-        Nodes that were looked at.
-    limit : str
-        Why it was not settled, "" if it was.
-    """
-
+    # True: `removed` does, up to a refit. False: it is proven that no k units do. None: not settled.
     flips: bool | None
-    removed: NDArray[np.intp]
-    nodes: int
-    limit: str = ""
+    removed: NDArray[np.intp]  # the units of that set, empty unless there is one
+    nodes: int  # nodes that were looked at
+    limit: str = ""  # why it was not settled, "" if it was
 
 
 @dataclass(frozen=True, eq=False)
