@@ -63,27 +63,9 @@ def function_breakdown(
     fit: Minimum, name: str, evaluate: Callable[[FloatArray, FloatArray], float], gradient: FloatArray,
     effects: FloatArray, *, at: float, groups: Any, budget: Budget, largest: int | None, search: bool,
 ) -> Breakdown:  # fmt: skip
-    """Return the smallest set found whose refit has q at `at` or beyond; nothing is proven.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    name : str
-        What q is called.
-    evaluate : callable
-        From theta and the weights of the rows left to q.
-    gradient : ndarray, shape (p,)
-        Of q at theta.
-    effects : ndarray, shape (n,)
-        What the removal of each row adds to q to first order.
-    at, groups, budget, largest, search
-        As in `Fit.breakdown`.
-
-    Returns
-    -------
-    Breakdown
-    """
+    """Return the smallest set found whose refit has q at `at` or beyond; nothing is proven."""
+    # `evaluate` goes from theta and the weights of the rows left to q; `gradient` is that of q at theta,
+    # (p,), and `effects` what the removal of each row adds to q to first order, (n,).
     weights = fit.risk.weights
     value = float(evaluate(fit.theta, weights))
     asked = question(fit, name, gradient, shift=value - float(gradient @ fit.theta), at=at, groups=groups)

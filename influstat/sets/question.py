@@ -136,19 +136,7 @@ def question(
     groups: Any = None,
     beside: bool = True,
 ) -> Question:
-    """Return the question, its arguments checked; with `beside` the value may not be at the threshold.
-
-    Returns
-    -------
-    Question
-
-    Raises
-    ------
-    InvalidArgument
-        The value is at the threshold, or the rows do not determine it, or groups are not usable.
-    NotStationary
-        The fit is not at its minimum.
-    """
+    """Return the question, its arguments checked; with `beside` the value may not be at the threshold."""
     threshold = real_number("at", at)
     _require_minimum(fit)
     if not a.any():
@@ -172,17 +160,7 @@ def question(
 
 
 def signed_question(fit: Minimum, name: str, a: FloatArray, groups: Any) -> Question:
-    """Return the question about the sign of a coefficient where no threshold can be chosen.
-
-    Returns
-    -------
-    Question
-
-    Raises
-    ------
-    InvalidArgument, NotStationary
-        As `question`; the coefficient is 0.
-    """
+    """Return the question about the sign of a coefficient where no threshold can be chosen."""
     found = question(fit, name, a, groups=groups, beside=False)
     if found.touching:
         raise InvalidArgument(
@@ -234,18 +212,7 @@ def _require_determined(fit: Minimum, quantity: str, a: FloatArray) -> None:
 
 
 def coefficient_of(fit: Minimum, coefficient: Any) -> tuple[str, FloatArray]:
-    """Return what a coefficient is called and its direction, from its name, its position or a contrast.
-
-    Returns
-    -------
-    str
-    ndarray, shape (p,)
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        There is no such coefficient, or the contrast is not p finite numbers.
-    """
+    """Return what a coefficient is called and its direction, from its name, its position or a contrast."""
     names = require_fit(fit).names
     p = len(names)
     if isinstance(coefficient, str):

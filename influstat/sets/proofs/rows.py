@@ -152,11 +152,9 @@ def branch_and_bound(
 def climbed(
     problem: Problem, safe: int, flips: int, budget: Budget, conclusion: Conclusion | None = None
 ) -> Iterator[tuple[int, Branched]]:
-    """Yield the number of units that is proven, and the last answer, from `safe` towards `flips`.
-
-    Steps grow as long as a few nodes prove them. Then they are of one unit: each costs some more nodes than
-    the one before, and one too far costs all the time.
-    """
+    """Yield the number of units that is proven, and the last answer, from `safe` towards `flips`."""
+    # Steps grow as long as a few nodes prove them. Then they are of one unit: each costs some more nodes than
+    # the one before, and one too far costs all the time.
     step = 1
     while safe + 1 < flips and not budget.out:
         k = min(safe + step, flips - 1)

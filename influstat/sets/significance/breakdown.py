@@ -66,17 +66,7 @@ def significance_breakdown(
     largest: int | None,
     search: bool,
 ) -> Breakdown:
-    """Return how few units make a coefficient lose or gain significance, or gain it with the other sign.
-
-    Returns
-    -------
-    Breakdown
-
-    Raises
-    ------
-    InvalidArgument, InvalidType, NotStationary
-        As `Fit.breakdown`; it has no confidence limits, or one at 0; groups are given though clusters leave.
-    """
+    """Return how few units make a coefficient lose or gain significance, or gain it with the other sign."""
     name, a = coefficient_of(fit, coefficient)
     position = int(np.flatnonzero(a)[0])  # a contrast of zeros is refused where it is read
     if np.count_nonzero(a) != 1 or a[position] != 1.0:
