@@ -17,8 +17,8 @@ from influstat.sets.result import Breakdown
 from influstat.sets.significance.breakdown import significance_breakdown
 from influstat.sets.significance.by_ratio import RATIO, ratio_breakdown
 from influstat.statistics.dispersion import PERFECT
-from influstat.statistics.inference_of_sets import InferenceOfSets
 from influstat.statistics.inference_table import InferenceTable
+from influstat.statistics.inference_without import InferenceOfSets
 from influstat.statistics.judge import judge, ratio_judge
 
 TESTS = ("wald", RATIO)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence
-from influstat.input.validation import FloatArray, choice
+from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.input.warning import doubt
 from influstat.removal.report import ORDERS, removal_report
 from influstat.solvers import Cholesky, ConjugateGradient
@@ -198,7 +198,7 @@ class LossPictures(Pictures):
         >>> [ax.get_title() for ax in fit.plot.removal_report([[1.0]], [2.0])]
         ['first order', 'Newton, linear', 'Newton', 'second order']
         """
-        look = look_of(names, title, size, ax)
+        names = whole_number("names", names, at_least=0)
         report = removal_report(self._fit, X, y, top=top, groups=groups, offset=offset)
         called = {name: text for name, text, _, _ in ORDERS if name != "exact"}
         known = {
@@ -208,7 +208,12 @@ class LossPictures(Pictures):
         }
         announce_missing(report.changes["exact"])
         return self._draw_panels(
-            "solver_panels", known, report.changes["exact"], row_labels=report.labels, columns=columns, **look
+            "solver_panels",
+            known,
+            report.changes["exact"],
+            row_labels=report.labels,
+            columns=columns,
+            **look_of(names, title, size, ax),
         )
 
 
