@@ -63,8 +63,3 @@ class ArrayRows:
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows bring their labels along."""
-
-
-def array_rows(model: Any) -> ArrayRows | None:
-    """Return the reader of a model with an offset, None for others: there nothing need be read."""
-    return ArrayRows(model) if offset_parts(model) else None

@@ -86,7 +86,7 @@ class ArraySource(Source):
             was = f"has {len(self.names)}"
             raise InvalidArgument("columns", f"have one name per column of X ({p})", was, "Correct it.")
         step = max(1, ENTRIES // max(1, p)) if rows is None else rows
-        self._cuts = _even(n, step) if isinstance(step, int) else np.cumsum([0, *step])
+        self._cuts = np.append(np.arange(0, n, step), n) if isinstance(step, int) else np.cumsum([0, *step])
         if self._cuts[-1] != n:
             raise InvalidArgument(
                 "rows", f"add up to the rows of X ({n})", f"adds up to {self._cuts[-1]}", "Correct it."
@@ -127,10 +127,6 @@ class ArraySource(Source):
     def identity(self) -> tuple[Any, ...]:
         """Return cuts and what is in memory; of files their names and times, shapes and types."""
         return (self._cuts, *(_identity(part) for part in self._parts.values()))
-
-
-def _even(n: int, step: int) -> NDArray[np.intp]:
-    return np.append(np.arange(0, n, step), n).astype(np.intp)
 
 
 def _identity(part: Any) -> Any:
