@@ -118,7 +118,8 @@ class Penalty(ABC):
     def __add__(self, other: Any) -> Penalty:
         """Return the sum of two penalties."""
         require_penalty(other)
-        return other.after(self)
+        total: Penalty = other.after(self)
+        return total
 
     def after(self, first: Penalty) -> Penalty:
         """Return first + this; `Toward` moves what it is added to instead."""
