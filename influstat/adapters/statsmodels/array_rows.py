@@ -8,7 +8,7 @@ from typing import Any
 from influstat.adapters.statsmodels.offsets import offset_parts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ArrayRows:
     """Takes new rows as they are, and demands their offset where the model has one.
 
