@@ -36,7 +36,7 @@ class Line:
 
     a: FloatArray  # the combination of the coefficients, shape (p,)
     shift: float  # what is added, an offset
-    # M^-1, from a value of q to a'theta + shift; nan where no value of m is that.
+    # m^-1, from a value of q to a'theta + shift; nan where no value of m is that.
     inverse: Callable[[float], float]
     called: str  # what a'theta + shift is called
 
