@@ -20,12 +20,18 @@ LEAST_SAMPLE, ENTRIES = 256, 2**19  # of them where they are wide: each costs p^
 
 
 def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> float:
-    """Return the size of the Newton step left at theta over that of removing a typical row."""
-    # Both in the norm of H: root of grad'H^-1 grad against the median over rows, of those with a gradient, of
-    # the same norm of (w_i / W) g_i. So neither the units of columns nor a single wild row matter; a standard
-    # error is about root n of it. What rounding in the linear predictors can explain does not count. It is 0
-    # at the minimum; inf where H has no inverse, or beyond 4,000 coefficients. With `rough` it is right to
-    # three digits, where theta is about to be left.
+    """Return the size of the Newton step left at theta over that of removing a typical row.
+
+    Both in the norm of H: root of grad'H^-1 grad against the median over rows, of those with a gradient,
+    of the same norm of (w_i / W) g_i. So neither the units of columns nor a single wild row matter; a
+    standard error is about root n of it. What rounding in the linear predictors can explain does not count.
+    With `rough` it is right to three digits, where theta is about to be left.
+
+    Returns
+    -------
+    float
+        0 at the minimum; inf where H has no inverse, or beyond 4,000 coefficients.
+    """
     chart, inverse = regular(risk, theta, rough=rough)
     if inverse is None:
         return np.inf
@@ -51,9 +57,15 @@ def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> flo
 
 
 def _of_a_unit_residual(risk: Any, theta: FloatArray, rows: slice, inverse: Factored) -> float:
-    """Return the median of what rows with a Pearson residual of 1 do, 0 where that has no size of its own."""
-    # It has one where the loss is a negative log-likelihood without a scale. There a fit without residuals,
-    # of a saturated table say, is not judged by what its rows do, which is rounding.
+    """Return the median of what rows with a Pearson residual of 1 do, 0 where that has no size of its own.
+
+    It has one where the loss is a negative log-likelihood without a scale. There a fit without residuals, of
+    a saturated table say, is not judged by what its rows do, which is rounding.
+
+    Returns
+    -------
+    float
+    """
     linear = as_linear(risk)
     if linear is None or getattr(linear.loss, "dispersion", None) != 1.0:
         return 0.0

@@ -41,10 +41,17 @@ NAMED, SHOWN = 3, 0.3  # coefficients and units in words, and the part of the la
 
 
 class LeverageBounds:
-    """Bounds on lambda(A_S) for one null fit; each table is made when it is first needed."""
+    """Bounds on lambda(A_S) for one null fit; each table is made when it is first needed.
 
-    # `most` is the largest k for which bound 3 is looked for, `taken` the t of bound 2 from a similar null
-    # fit: any one proves it, and the best is looked for when it is left out.
+    Parameters
+    ----------
+    null : NullFit
+        The null fit.
+    most : int
+        The largest k for which bound 3 is looked for.
+    taken : float, optional
+        t of bound 2, from a similar null fit: any one proves it. The best is looked for when left out.
+    """
 
     def __init__(self, null: NullFit, most: int = LONGEST_TABLE, taken: float | None = None) -> None:
         self.null, self.most, self.taken = null, most, taken

@@ -54,9 +54,14 @@ UNIDENTIFIED = "without some of the units the quantity is not determined"
 
 
 class Conclusion(Protocol):
-    """What stands or falls with a set of units: a sign, or significance."""
+    """What stands or falls with a set of units: a sign, or significance.
 
-    # Whether it is the same of what is demeaned within levels that are one cluster's own (`factor`).
+    Attributes
+    ----------
+    demeaned : bool
+        Whether it is the same of what is demeaned within levels that are one cluster's own (`factor`).
+    """
+
     demeaned: ClassVar[bool]
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
@@ -95,13 +100,24 @@ class Sign:
 
 @dataclass(frozen=True, eq=False)
 class Branched:
-    """The answer for one k."""
+    """The answer for one k.
 
-    # True: `removed` does, up to a refit. False: it is proven that no k units do. None: not settled.
+    Attributes
+    ----------
+    flips : bool or None
+        True: `removed` does, up to a refit. False: it is proven that no k units do. None: not settled.
+    removed : ndarray of int
+        The units of that set, empty unless there is one.
+    nodes : int
+        Nodes that were looked at.
+    limit : str
+        Why it was not settled, "" if it was.
+    """
+
     flips: bool | None
-    removed: NDArray[np.intp]  # the units of that set, empty unless there is one
-    nodes: int  # nodes that were looked at
-    limit: str = ""  # why it was not settled, "" if it was
+    removed: NDArray[np.intp]
+    nodes: int
+    limit: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,9 +168,11 @@ def branch_and_bound(
 def climbed(
     problem: Problem, safe: int, flips: int, budget: Budget, conclusion: Conclusion | None = None
 ) -> Iterator[tuple[int, Branched]]:
-    """Yield the number of units that is proven, and the last answer, from `safe` towards `flips`."""
-    # Steps grow as long as a few nodes prove them. Then they are of one unit: each costs some more nodes than
-    # the one before, and one too far costs all the time.
+    """Yield the number of units that is proven, and the last answer, from `safe` towards `flips`.
+
+    Steps grow as long as a few nodes prove them. Then they are of one unit: each costs some more nodes than
+    the one before, and one too far costs all the time.
+    """
     step = 1
     while safe + 1 < flips and not budget.out:
         k = min(safe + step, flips - 1)

@@ -32,14 +32,27 @@ CLEAR = 1e-9  # of the distance to the threshold, where a refit has no certifica
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """What a refit without a set of units says."""
+    """What a refit without a set of units says.
 
-    units: Units  # the set, shape (k,)
-    value: float  # the quantity without it; nan where it is not determined
-    error: float  # proven bound on the value's error; nan without a certificate
-    flips: bool  # whether the value is at the threshold or beyond, by more than the error
-    # Why there is no value, so that nothing can flip: "lost", the rows left do not determine the quantity;
-    # "endless", their risk has no finite minimiser; "" where there is one.
+    Attributes
+    ----------
+    units : ndarray of int, shape (k,)
+        The set.
+    value : float
+        The quantity without it; nan where it is not determined.
+    error : float
+        Proven bound on the value's error; nan without a certificate.
+    flips : bool
+        Whether the value is at the threshold or beyond, by more than the error.
+    missing : str
+        Why there is no value, so that nothing can flip: "lost", the rows left do not determine the quantity;
+        "endless", their risk has no finite minimiser; "" where there is one.
+    """
+
+    units: Units
+    value: float
+    error: float
+    flips: bool
     missing: str = ""
 
 
