@@ -14,7 +14,7 @@ from influstat.input.reader import LabelledTable
 
 
 @dataclass(frozen=True)
-class ActiveColumns(ArrayRows):
+class ActiveColumns:
     """Takes the kept columns of new rows of the model; rows of the kept columns alone are those already.
 
     Attributes
@@ -35,6 +35,7 @@ class ActiveColumns(ArrayRows):
     array([[4.]])
     """
 
+    model: Any
     kept: tuple[int, ...]
     alone: bool = True
 
@@ -62,6 +63,10 @@ class ActiveColumns(ArrayRows):
         """The reader of all columns."""
         return formula_reader(self.model, _columns(self.model)) or ArrayRows(self.model)
 
+    def targets(self, y: Any) -> Any:
+        """Return y as it is: the targets of new rows are coded as in the model."""
+        return y
+
     def targets_in(self, X: Any, y: Any) -> Any:
         """Return what the left side of a formula says of the table X, or y; as the reader of all columns."""
         return self._whole.targets_in(X, y)
@@ -83,6 +88,9 @@ class ActiveColumns(ArrayRows):
     def training_column(self, name: str) -> Any:
         """Return a column of the table that was fitted, shape (n,); None where it has no such column."""
         return self._whole.training_column(name)
+
+    def labels(self, X: Any, y: Any) -> None:
+        """Return None: the rows bring their labels along."""
 
 
 def _columns(model: Any) -> tuple[str, ...]:

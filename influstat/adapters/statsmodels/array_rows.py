@@ -8,7 +8,7 @@ from typing import Any
 from influstat.adapters.statsmodels.offsets import offset_parts
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ArrayRows:
     """Takes new rows as they are, and demands their offset where the model has one.
 
@@ -63,3 +63,8 @@ class ArrayRows:
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows bring their labels along."""
+
+
+def array_rows(model: Any) -> ArrayRows | None:
+    """Return the reader of a model with an offset, None for others: there nothing need be read."""
+    return ArrayRows(model) if offset_parts(model) else None

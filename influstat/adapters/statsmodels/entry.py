@@ -14,14 +14,13 @@ from influstat.adapters.reproduction import require_reproduced
 from influstat.adapters.separation import explain_separation
 from influstat.adapters.statsmodels import reading
 from influstat.adapters.statsmodels.active_columns import active_columns
-from influstat.adapters.statsmodels.array_rows import ArrayRows
+from influstat.adapters.statsmodels.array_rows import array_rows
 from influstat.adapters.statsmodels.formulas import formula_reader
 from influstat.adapters.statsmodels.glm import DROPS, from_binary_or_poisson, from_geometric, from_glm
 from influstat.adapters.statsmodels.held import held_of
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.linear import from_gls, from_least_squares, rounding_of
-from influstat.adapters.statsmodels.offsets import offset_parts
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.refit import GLMRefit
 from influstat.adapters.statsmodels.refusals import refuse
@@ -140,7 +139,7 @@ def from_statsmodels(
     reader = (
         (lasso and active_columns(inner.model, names))
         or formula_reader(inner.model, names)
-        or (ArrayRows(inner.model) if offset_parts(inner.model) else None)  # else nothing need be read
+        or array_rows(inner.model)
     )
 
     def check(fit: Fit) -> None:

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.other_rows import alike
-from influstat.adapters.statsmodels.array_rows import ArrayRows
 from influstat.adapters.statsmodels.batch_terms import batch_terms
 from influstat.adapters.statsmodels.formula_parts import (
     columns_as_table,
@@ -41,7 +39,7 @@ from influstat.input.warning import doubt_once
 
 
 @dataclass(frozen=True, eq=False)
-class FormulaReader(ArrayRows):
+class FormulaReader:
     """Turns tables of a formula's variables into rows of its design matrix; other rows are those already.
 
     Attributes
@@ -62,6 +60,7 @@ class FormulaReader(ArrayRows):
     (True, True)
     """
 
+    model: Any
     names: tuple[str, ...]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -112,7 +111,18 @@ class FormulaReader(ArrayRows):
             )
 
     def columns(self, X: Any) -> Any:
-        """Return rows of the design matrix, called as the table's; X itself where it holds such rows."""
+        """Return rows of the design matrix.
+
+        Returns
+        -------
+        LabelledTable, shape (m, q)
+            Called as the rows of the table are; X itself where it holds such rows already.
+
+        Raises
+        ------
+        InvalidArgument
+            X is a table without the variables of the formula.
+        """
         table = self._table(X)
         if table is None:
             return X[list(self.names)] if hasattr(X, "iloc") and np.ndim(X) == 2 else X
@@ -189,10 +199,25 @@ class FormulaReader(ArrayRows):
             IN_NEW_ROWS,
         )
 
+    def targets(self, y: Any) -> Any:
+        """Return y as it is: without a table it is coded as in the model."""
+        return y
+
     def targets_in(self, X: Any, y: Any) -> Any:
-        """Return targets as the model holds them, shape (m,), or None."""
-        # That is the formula's left side for the table X where y is left out; y itself where it goes with
-        # rows of the design matrix, or where the left side is one variable as it stands.
+        """Return targets as the model holds them.
+
+        Returns
+        -------
+        array_like, shape (m,), or None
+            The formula's left side for the table X where y is left out; y itself where it goes with rows of
+            the design matrix, or where the left side is one variable as it stands.
+
+        Raises
+        ------
+        InvalidArgument
+            The left side transforms, and y is neither it nor its variable in X; or y is left out, and X
+            does not hold it.
+        """
         table, left = self._table(X), self._left
         if table is None or left is None or (left.plain and y is not None):
             return y
@@ -227,9 +252,7 @@ class FormulaReader(ArrayRows):
             row = int(np.argmax(np.isnan(values)))
             was = f"is {columns[row, 0]:g} at row {row}"
             raise InvalidArgument("y", "be one of the model's classes", was, "Leave that row out.")
-        if y is None or any(
-            alike(as_array("y", y), one) for one in self._forms(table, left, columns, values)
-        ):
+        if y is None or any(_same(y, one) for one in self._forms(table, left, columns, values)):
             return values
         raise InvalidArgument(
             "y",
@@ -244,7 +267,18 @@ class FormulaReader(ArrayRows):
         return [values, columns, columns[:, 0] if columns.shape[1] == 1 else columns, *raw]
 
     def offset_in(self, X: Any, offset: Any) -> Any:
-        """Return the offset of new rows: where it is left out, from the columns of X that it came from."""
+        """Return the offset of new rows: where it is left out, from the columns of X that it came from.
+
+        Returns
+        -------
+        array_like, shape (m,), or None
+            None where the model has none.
+
+        Raises
+        ------
+        InvalidArgument
+            The model has an offset or exposure, and X does not tell that of its rows.
+        """
         if offset is not None or not self._offsets:
             return offset
         table = self._table(X)
@@ -270,6 +304,19 @@ class FormulaReader(ArrayRows):
         column = table[name]
         # A categorical keeps the order of its levels; no index is needed, since the rows are the fit's.
         return column.array if hasattr(column.array, "categories") else column.to_numpy()
+
+    def labels(self, X: Any, y: Any) -> None:
+        """Return None: the rows of the design matrix bring their labels along."""
+
+
+def _same(given: Any, values: Any) -> bool:
+    """Tell whether what the caller gave is this, number by number or label by label."""
+    a, b = np.asarray(as_array("y", given)), np.asarray(values)
+    if a.shape != b.shape:
+        return False
+    if a.dtype.kind in "fiub" and b.dtype.kind in "fiub":
+        return bool(np.allclose(a, b, rtol=1e-9, atol=0.0))  # more digits than a table is printed with
+    return bool(np.all(a == b))
 
 
 def formula_reader(model: Any, names: tuple[str, ...]) -> FormulaReader | None:
