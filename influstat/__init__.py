@@ -18,9 +18,10 @@ from influstat.influence.inputs import InputScores, input_influence
 from influstat.influence.scores import Scores
 from influstat.input.ranking import Ranking
 from influstat.losses.base import Loss
+from influstat.losses.differenced import DifferencedLoss
 from influstat.losses.hinge import SmoothedHinge, SquaredHinge
 from influstat.losses.logistic import LogisticLoss, SignedLogisticLoss
-from influstat.losses.numerical import DifferencedLoss, NumericalLoss
+from influstat.losses.numerical import NumericalLoss
 from influstat.losses.poisson import PoissonLoss
 from influstat.losses.residual import HuberLoss, PseudoHuberLoss, SmoothedCheck
 from influstat.losses.squared import SquaredError

@@ -214,7 +214,7 @@ def test_sparse_entries_that_are_not_finite_are_found_where_they_are(form):
 
 
 def test_dense_entries_that_are_not_finite_are_found_beyond_the_first_block(monkeypatch):
-    monkeypatch.setattr(design_module, "BLOCK_ENTRIES", 4)
+    monkeypatch.setattr("influstat.input.matrix.BLOCK_ENTRIES", 4)
     X = np.zeros((7, 2))
     X[5, 1] = -np.inf
     with pytest.raises(InvalidArgument, match="X must be finite, but it holds -inf at row 5, column 1"):

@@ -32,7 +32,7 @@ HEAVY = (
 FLOORS = [
     ["errors", "version"],
     ["input"],
-    ["numerics", "algebra"],
+    ["numerics", "algebra", "plots"],
     ["losses", "curvature"],
     ["solvers"],
     ["risks"],
@@ -41,7 +41,7 @@ FLOORS = [
     ["partitioned"],
     ["fit"],
     ["adapters", "models", "checks", "strategies", "applications"],
-    ["datasets", "plots"],
+    ["datasets"],
     ["experiments"],
     ["__main__"],
 ]

@@ -173,7 +173,7 @@ def test_large_predictors_do_not_overflow():
 
 @pytest.mark.parametrize(
     ("y", "sentence"),
-    [([0, 1, 1.5], "positions of classes"), ([0, -1, 1], "positions of classes"), ([0, 0, 0], "two or more")],
+    [([0, 1, 1.5], "the codes 0 to 1"), ([0, -1, 1], "the codes 0 to 1"), ([0, 0, 0], "two or more")],
 )
 def test_bad_classes_are_refused(y, sentence):
     with pytest.raises(ist.errors.InvalidArgument, match=sentence):

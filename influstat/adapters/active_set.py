@@ -15,18 +15,9 @@ from influstat.risks.penalties.active_l1 import active_l1
 
 
 def require_active_set(argument: str, risk: Any, theta: FloatArray, limit: float, remedy: str = "") -> None:
-    """Raise where the columns at 0 are not those that the penalty keeps there.
-
-    `limit` is how much the gradient of a column at 0 may exceed the penalty's strength, relative to the sum
-    of the absolute values of its terms; `remedy` is what else may help.
-
-    Raises
-    ------
-    NotStationary
-        A column at 0 should have a coefficient, or one that is not 0 has another sign than it had.
-    SingularHessian
-        Columns that have coefficients depend on each other: which of them has how much, nothing says.
-    """
+    """Raise where the columns at 0 are not those that the penalty keeps there."""
+    # `limit` is how much the gradient of a column at 0 may exceed the penalty's strength, relative to the sum
+    # of the absolute values of its terms; `remedy` is what else may help.
     linear = as_linear(risk)
     lasso = None if linear is None else active_l1(linear.penalty)
     if linear is None or lasso is None:

@@ -19,10 +19,8 @@ def few(n: int) -> Indices:
 
 
 def parts(count: int, by: Any = None) -> Iterator[Indices]:
-    """Yield positions of parts of so many rows: every other one, the others, and by size the two halves.
-
-    What a mean, a rank, a lag or a threshold says of a row differs between the whole and one of these.
-    """
+    """Yield positions of parts of so many rows: every other one, the others, and by size the two halves."""
+    # What a mean, a rank, a lag or a threshold says of a row differs between the whole and one of these.
     places = np.arange(count)
     yield places[::2]
     yield places[1::2]

@@ -34,22 +34,9 @@ BY_HAND = (
 
 
 def require_reproduced(results: Any, risk: Any, thetas: Sequence[FloatArray]) -> None:
-    """Raise unless what the results say of themselves is what one of thetas gives on the risk read from them.
-
-    Parameters
-    ----------
-    results : statsmodels results
-        Without their wrapper.
-    risk : Risk
-        What was read from them.
-    thetas : sequence of ndarray, each of shape (p,)
-        Theta as the library left it, first; and as it was finished, if it was.
-
-    Raises
-    ------
-    NotStationary
-        A number differs; the message has its name, theirs, ours and the likely cause.
-    """
+    """Raise unless what the results say of themselves is what one of thetas gives on the risk read."""
+    # `results` are without their wrapper; the first of thetas is as the library left it, the other as it was
+    # finished.
     for candidates in zip(*(_quantities(results, risk, theta) for theta in thetas), strict=True):
         first = candidates[0]
         if not (first.same if first.kept else any(quantity.same for quantity in candidates)):
@@ -117,15 +104,9 @@ def _ranks(X: Any) -> set[float]:
 
 
 def _columns_counted(model: Any, risk: Any, theta: FloatArray) -> set[float]:
-    """Return the numbers of coefficients that statsmodels subtracts: of the mean, or with what else it has.
-
-    Extra parameters (a dispersion, thresholds) are counted by some of its models and not by others; an L1
-    fit counts those that are not zero, or all.
-
-    Returns
-    -------
-    set of float
-    """
+    """Return the numbers of coefficients that statsmodels subtracts: of the mean, or with the others."""
+    # Extra parameters (a dispersion, thresholds) are counted by some of its models and not by others; an L1
+    # fit counts those that are not zero, or all.
     counted = {float(len(theta)), float(np.shape(model.exog)[-1])}
     if as_linear(risk) is not None:
         return counted
@@ -133,14 +114,8 @@ def _columns_counted(model: Any, risk: Any, theta: FloatArray) -> set[float]:
 
 
 def _of_columns(results: Any, linear: LinearRisk) -> Quantity:
-    """Return u'Nu of N = (X'WX)^-1, or its pseudo-inverse, as the fit has kept it, and |X N u|^2 of X now.
-
-    With u_j = 1 / sqrt(N_jj): the sum of the correlations of the coefficients.
-
-    Returns
-    -------
-    Quantity
-    """
+    """Return u'Nu of N = (X'WX)^-1, or its pseudo-inverse, as the fit has kept it, and |X N u|^2 of X now."""
+    # With u_j = 1 / sqrt(N_jj): the sum of the correlations of the coefficients.
     name = "sum of the correlations of its coefficients (normalized_cov_params)"
     kept = np.asarray(getattr(results, "normalized_cov_params", None), dtype=np.float64)
     if kept.ndim != 2 or not (kept.diagonal() > 0).all():
@@ -229,14 +204,8 @@ def _of_glm(results: Any, linear: LinearRisk, theta: FloatArray) -> Iterator[Qua
 
 
 def _deviance_then(results: Any, linear: LinearRisk, deviance: float) -> float:
-    """Return the deviance at the last iterate, where columns depend on each other up to rounding.
-
-    There a last solution by another factorisation, which gives the coefficients, may be one of lower rank.
-
-    Returns
-    -------
-    float
-    """
+    """Return the deviance at the last iterate, where columns depend on each other up to rounding."""
+    # There a last solution by another factorisation, which gives the coefficients, may be one of lower rank.
     last = np.asarray(results.fit_history.get("params", [np.nan])[-1], dtype=np.float64)
     exog = np.asarray(results.model.exog)
     if last.shape != linear.shape[1:] or min(_ranks(exog)) == exog.shape[1] or not has_deviance(linear.loss):

@@ -26,16 +26,9 @@ def explain_separation(risk: Any, theta: FloatArray) -> None:
 
 
 def warn_of_separation(risk: Any, theta: FloatArray) -> None:
-    """Say so if theta, accepted as a minimum, is where a solver stopped on its way to infinity.
-
-    The linear programme that decides is solved only where some rows have hardly any curvature left and
-    hardly anything is known of their predictors.
-
-    Warns
-    -----
-    DoubtfulResult
-        It is; the message names the coefficients.
-    """
+    """Say so if theta, accepted as a minimum, is where a solver stopped on its way to infinity."""
+    # The linear programme that decides is solved only where some rows have hardly any curvature left and
+    # hardly anything is known of their predictors.
     existence = existence_of(risk)
     rows = _flat_rows(risk, theta)
     if rows.size:  # nearly never, so that nobody need ask before how losses grow

@@ -14,8 +14,8 @@ from influstat.input.labels import label_name
 from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
+from influstat.minimise.accepted import ALLOWED, STATIONARITY
 from influstat.minimise.descent import stationarity
-from influstat.minimise.minimum import ALLOWED, STATIONARITY
 from influstat.minimise.remaining import remaining_step
 from influstat.risks.linear import as_linear
 
@@ -44,55 +44,38 @@ def standard_errors(risk: Any, removals: float) -> float:
     return removals / float(np.sqrt(max(rows, 1)))
 
 
+def how_far(risk: Any, theta: FloatArray, removals: float) -> str:
+    """Return the distance to the minimum and the gradient in words."""
+    return (
+        f"is {removals:.3g} times the effect of removing a typical row (about "
+        f"{standard_errors(risk, removals):.2g} standard errors) away, with a relative gradient of "
+        f"{steepest(risk, theta)}"
+    )
+
+
 def verified_fit(
     risk: Any,
     theta: FloatArray,
     reader: Reader | None,
     *,
     polish: bool,  # whether to start Newton's method at theta instead
-    library: str,  # what the messages call it
-    check: Callable[[Fit], None] = lambda fit: None,  # raises where the library says otherwise of its own
-    rounding: Callable[[], float] = lambda: np.inf,
+    check: Callable[[Fit], None],  # raises where the library says otherwise of its own
+    rounding: Callable[[], float],
 ) -> Fit:
-    """Return the fit, polished if asked, or raise saying how far theta is from the minimum.
-
-    theta passes where the Newton step that is left is below 1 % of the step that removing a typical row
-    makes (`influstat.minimise.remaining`). Where H is singular for want of curvature, `Fit`'s rule of a
-    relative gradient of 1e-6 decides, and every question that needs H^-1 says that there is none.
-
-    `rounding` returns the relative gradient that rounding explains where the library's coefficients are a
-    closed form: one that is larger is of other rows, and polishing would hide that. Where `check` raises,
-    nothing is warned of.
-
-    Returns
-    -------
-    Fit
-
-    Raises
-    ------
-    NotStationary
-        theta is further from the minimum; the message says how far, and where. A closed form is further away
-        than rounding explains, polished or not.
-    NoMinimiser
-        It is, because there is none: classes are separated.
-    SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
-        Polishing did not find a minimum; the message says why.
-
-    Warns
-    -----
-    DoubtfulResult
-        Polishing moved theta by more than 0.1 standard errors or half a typical removal; or theta passes,
-        but is on its way to infinity because classes are separated.
-    """
+    """Return the fit, polished if asked, or raise saying how far theta is from the minimum."""
+    # theta passes where the Newton step that is left is below 1 % of the step that removing a typical row
+    # makes (`influstat.minimise.remaining`). Where H is singular for want of curvature, `Fit`'s rule of a
+    # relative gradient of 1e-6 decides, and every question that needs H^-1 says that there is none.
+    # `rounding` returns the relative gradient that rounding explains where the library's coefficients are a
+    # closed form: one that is larger is of other rows, and polishing would hide that. Where `check` raises,
+    # nothing is warned of.
     left = remaining_step(risk, theta, rough=polish)
     if polish:
         if left > ALLOWED and stationarity(risk, theta) > rounding():
             raise NotStationary(
                 "results",
                 "be at the minimum of least squares on its own rows",
-                f"is {left:.3g} times the effect of removing a typical row (about "
-                f"{standard_errors(risk, left):.2g} standard errors) away, with a relative gradient of "
-                f"{steepest(risk, theta)}",
+                how_far(risk, theta, left),
                 "It is a closed form, and polish=True would hide that: its data, weights or "
                 "coefficients were changed after the fit, or it had another alpha. Fit again.",
             )
@@ -105,7 +88,7 @@ def verified_fit(
     explain_separation(risk, theta)
     raise NotStationary(
         "results",
-        f"be at the minimum of the risk that influstat read from {library}",
+        "be at the minimum of the risk that influstat read from statsmodels",
         f"is {left:.3g} times the effect of removing a typical row away from it (at most {ALLOWED:g} is "
         f"allowed), with a relative gradient of {steepest(risk, theta)}",
         "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
@@ -120,7 +103,7 @@ def polished(
     reader: Reader | None,
     left: float,
     causes: str,
-    check: Callable[[Fit], None] = lambda fit: None,
+    check: Callable[[Fit], None],
 ) -> Fit:
     """Return the minimum that Newton's method finds from theta, checked; say how far it was if it was far."""
     try:
@@ -159,19 +142,13 @@ def require_same_predictions(
     theirs: Any,
     *,
     kind: str,
-    allowed: float = SAME,
-    rounding: float = DOUBLE_TERMS,
+    of_single: bool = False,  # whether the coefficients are float32
+    allowed: float | None = None,
 ) -> None:
-    """Raise unless the library predicts for the training rows what theta predicts for them here.
-
-    `theirs` has shape (n,), of the linear predictor or of the mean; `allowed` is relative, and
-    `rounding` relative to the terms of the linear predictor.
-
-    Raises
-    ------
-    NotStationary
-        It does not: rows, columns or offsets are not those of the fit.
-    """
+    """Raise unless the library predicts for the training rows what theta predicts for them here."""
+    # `theirs` has shape (n,), of the linear predictor or of the mean; `allowed` is relative, where it is not
+    # what a library's sums in another order make.
+    usual, rounding = (SINGLE, SINGLE_TERMS) if of_single else (SAME, DOUBLE_TERMS)
     linear = as_linear(risk)
     if linear is None:
         return
@@ -181,7 +158,7 @@ def require_same_predictions(
     found = np.asarray(theirs, dtype=np.float64).reshape(-1)
     if found.shape != ours.shape:
         return
-    room = allowed * np.maximum(np.abs(ours), np.median(np.abs(ours)))
+    room = (usual if allowed is None else allowed) * np.maximum(np.abs(ours), np.median(np.abs(ours)))
     wrong = ~(np.abs(found - ours) <= room) & (linear.weights > 0)
     if wrong.any():  # but for rounding, which takes a pass over the rows
         spread = linear.design.absolute_dot(np.abs(theta)) + np.abs(linear.offset)

@@ -21,6 +21,7 @@ from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.losses.base import two_labels
 from influstat.models.linear import Logistic
+from influstat.removal.cross_validation import cross_validate
 
 SCORES = (
     "leave_one_out",
@@ -160,13 +161,6 @@ def _suspicion(fit: Fit, score: str, clean: tuple[Any, FloatArray] | None) -> Fl
 
 
 def _cross_validated_loss(fit: Fit) -> FloatArray:
-    """Return every row's loss under the fit to the folds without it, by plain refits."""
-    risk: Any = fit.risk
-    fold = np.random.default_rng(0).permutation(risk.shape[0]) % FOLDS
-    result = np.empty(risk.shape[0])
-    for k in range(FOLDS):
-        out = fold == k
-        part = Fit.minimise(risk.reweighted(np.where(out, 0.0, risk.weights)), start=fit.theta)
-        eta = risk.linear_predictor(part.theta)
-        result[out] = risk.loss.value(risk.y[out], eta[out])
-    return result
+    """Return every row's loss under the fit to the folds without it."""
+    folds = np.random.default_rng(0).permutation(fit.risk.shape[0]) % FOLDS
+    return cross_validate(fit, folds).row_losses

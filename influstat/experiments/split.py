@@ -23,7 +23,8 @@ from influstat.input.groups import read_rows
 from influstat.input.printing import ShortRepr, short
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, vector
-from influstat.solvers import Cholesky, LiSSA, Solver
+from influstat.solvers import LiSSA, Solver
+from influstat.statistics.leverage import Leverage
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -127,8 +128,4 @@ def loss_change_at(fit: Fit, theta: FloatArray, split: Split) -> FloatArray:
 
 def leverage(fit: Fit) -> FloatArray:
     """Return h_i = w_i l2_i x_i'S^-1 x_i of every training row, shape (n,), S the Hessian in sum scale."""
-    risk: Any = fit.risk
-    X = risk.design.rows(slice(None))
-    second = risk.loss.second(risk.y, risk.linear_predictor(fit.theta))
-    solved = Cholesky().solve(fit.hessian, X.T).value
-    return np.asarray(risk.weights * second * np.einsum("ij,ji->i", X, solved) / risk.total_weight)
+    return np.asarray(Leverage(fit).values)

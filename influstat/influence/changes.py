@@ -24,24 +24,12 @@ SAME = 1e-8  # relative: moves of the design that are the same in every row, up 
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """A small change of a column, or one from a value to another.
+    """A small change of a column, or one from a value to another."""
 
-    Attributes
-    ----------
-    label : str
-        What it is called.
-    direction : ndarray, shape (n, q)
-        How each row of the design moves per unit of the column.
-    values : ndarray, shape (n,)
-        The column, for relative changes.
-    ends : tuple of two ndarrays of shape (n, q), or None
-        The rows after and before a discrete change.
-    """
-
-    label: str
-    direction: FloatArray
-    values: FloatArray
-    ends: tuple[FloatArray, FloatArray] | None = None
+    label: str  # what it is called
+    direction: FloatArray  # how each row of the design moves per unit of the column, shape (n, q)
+    values: FloatArray  # the column, for relative changes, shape (n,)
+    ends: tuple[FloatArray, FloatArray] | None = None  # rows after and before a discrete one, each (n, q)
 
 
 def changes_of(
@@ -51,17 +39,7 @@ def changes_of(
     columns: Sequence[str] | str | None,
     discrete: Sequence[str] | str,
 ) -> list[Change]:
-    """Return the changes that are asked for, or of every column that varies.
-
-    Returns
-    -------
-    list of Change
-
-    Raises
-    ------
-    InvalidArgument
-        A name does not exist, is not unique, or has no answer.
-    """
+    """Return the changes that are asked for, or of every column that varies; or raise."""
     steps = texts("discrete", [discrete] if isinstance(discrete, str) else discrete)
     slopes = {} if user is None else slopes_of(user)
     if columns is None:
@@ -183,17 +161,7 @@ def _of_coefficient(
 
 
 def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:
-    """Return the positions of the coefficients named, or of all whose column is not constant.
-
-    Returns
-    -------
-    ndarray of int
-
-    Raises
-    ------
-    InvalidArgument
-        A name does not exist or is not unique.
-    """
+    """Return the positions of the coefficients named, or of all whose column is not constant; or raise."""
     if columns is None:
         rows = design_of(fit)
         first = rows.rows(slice(0, 1))

@@ -94,18 +94,7 @@ class UserColumns:
         return sorted(found) if order is None else [level for level in order if level in found]
 
     def slope(self, name: str) -> FloatArray:
-        """Return the derivative of the design in one column, shape (n, p), or raise why there is none.
-
-        Returns
-        -------
-        ndarray, shape (n, p)
-            In units of the design's columns per unit of the user's.
-
-        Raises
-        ------
-        InvalidArgument
-            The column holds categories, or the design does not follow it smoothly.
-        """
+        """Return the derivative of the design in one column, shape (n, p), or raise why there is none."""
         self._require_own(name)
         values = self.values(name)
         lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
@@ -184,13 +173,7 @@ class UserColumns:
 
 
 def user_columns(fit: Minimum, X: Any = None) -> UserColumns | None:
-    """Return the user's columns of the training rows, or of X.
-
-    Returns
-    -------
-    UserColumns or None
-        None where they are the design's own.
-    """
+    """Return the user's columns of the training rows, or of X; None where they are the design's own."""
     training = getattr(fit.reader, "training", None)
     if training is None:
         return None

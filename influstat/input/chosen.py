@@ -175,7 +175,7 @@ def _of_numbers(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) ->
     n = len(row_labels)
     are_labels = bool(np.isin(given, row_labels).all())
     are_positions = bool(((given >= 0) & (given < n)).all())
-    if are_positions and not _within(given, row_labels):
+    if are_positions and not _in_range(given, row_labels).any():
         return _positions(argument, given, n)
     if are_labels:
         found = _of_labels(argument, given, row_labels)
@@ -199,10 +199,6 @@ def _doubtful(given: NDArray[Any], row_labels: NDArray[Any]) -> int:
         if both.any():
             return int(np.argmax(both))
     return 0
-
-
-def _within(given: NDArray[Any], row_labels: NDArray[Any]) -> bool:
-    return bool(_in_range(given, row_labels).any())
 
 
 def _in_range(given: NDArray[Any], row_labels: NDArray[Any]) -> NDArray[np.bool_]:

@@ -16,24 +16,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.labels import own_labels
+from influstat.input.matrix import BLOCK_ENTRIES, read_matrix
 from influstat.input.products import products
-from influstat.input.reader import LabelledTable
 from influstat.input.settings import entries
-from influstat.input.tables import as_pandas, is_foreign
 from influstat.input.validation import (
-    IN_NEW_ROWS,
     FloatArray,
     choice,
-    first_not_finite,
-    numeric_array,
-    raise_not_finite,
-    real_dtype,
 )
 
 SINGLE_ROWS = 2048  # whose products are added in float32
 LONG_ROWS = 2048  # of a product whose other side is wide: the BLAS packs that anew for each block
-BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and its scaled copy stay in cache
 
 
 class Design:
@@ -64,7 +56,7 @@ class Design:
         self.argument = argument
         if names is not None:
             names = [str(name) for name in entries("names", names)]
-        data, columns, labels = _read(X, argument, training, known=training or names)
+        data, columns, labels = read_matrix(X, argument, training, known=training or names)
         self.labelled = labels is not None
         self.row_labels: NDArray[Any] = np.arange(data.shape[0]) if labels is None else labels
         self.columns = columns  # as the caller's table names them, whatever `names` says
@@ -141,10 +133,8 @@ class Design:
         return block
 
     def blocks(self, largest: int | None = None, least: int = 1) -> Iterator[tuple[slice, Any]]:
-        """Yield (rows, block): float64 row blocks of `largest` rows at most; sparse data whole, at once.
-
-        `least` is for sums of `products`: of fewer rows than columns, to add them would take longer.
-        """
+        """Yield (rows, block): float64 row blocks of `largest` rows at most; sparse data whole, at once."""
+        # `least` is for sums of `products`: of fewer rows than columns, to add them would take longer.
         n, p = self.shape
         if self.sparse:
             yield slice(0, n), self._data
@@ -155,10 +145,8 @@ class Design:
             yield rows, self._block(self._data[rows])
 
     def dense_blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield (rows, block): dense float64 row blocks of at most 1 MiB, sparse data included.
-
-        For work that makes a few companions of each block, so that they all stay in cache.
-        """
+        """Yield (rows, block): dense float64 row blocks of at most 1 MiB, sparse data included."""
+        # For work that makes a few companions of each block, so that they all stay in cache.
         n, p = self.shape
         step = max(1, BLOCK_ENTRIES // (2 * p))
         for start in range(0, n, step):
@@ -285,68 +273,3 @@ def _squared(block: Any) -> Any:
     """Return the squared entries in float64 (a float32 square would keep only seven digits), X as it is."""
     with np.errstate(over="ignore"):  # inf beyond 1e154: whoever factors the Hessian says so
         return block.power(2, dtype=np.float64) if isinstance(block, sp.csr_array) else block * block
-
-
-def _read(
-    X: Any,
-    argument: str,
-    training: Sequence[str] | None,
-    labels: NDArray[Any] | None = None,
-    known: Sequence[str] | None = None,
-) -> tuple[Any, list[str] | None, NDArray[Any] | None]:
-    """Return the checked matrix, its column names and its row labels (None when it has none)."""
-    if isinstance(X, LabelledTable):
-        return _read(X.table, argument, training, X.row_labels, known)
-    if is_foreign(X):
-        matrix, names, _ = _read(as_pandas(argument, X), argument, training, known=known)
-        return matrix, names, labels
-    labels = own_labels(X) if labels is None else labels
-    columns = [str(name) for name in X.columns] if hasattr(X, "columns") else None
-    data: Any = X if sp.issparse(X) else numeric_array(argument, X)
-    if data.ndim != 2:
-        raise InvalidArgument(
-            argument,
-            "be two-dimensional (rows, columns)",
-            f"has shape {data.shape}",
-            "Pass a matrix; X.reshape(-1, 1) makes one column, X.reshape(1, -1) one row.",
-        )
-    if 0 in data.shape:
-        raise InvalidArgument(
-            argument, "have at least one row and one column", f"has shape {data.shape}", "Pass data."
-        )
-    if sp.issparse(data):
-        data = _read_sparse(data, argument)
-    place = _first_place(data)
-    if place is not None:
-        row, column = place
-        known = known or columns or ()
-        called = (None if labels is None else labels[row], known[column] if column < len(known) else None)
-        remedy = "Drop or impute such entries before the fit." if training is None else IN_NEW_ROWS
-        raise_not_finite(argument, data[row, column], row, column, names=called, remedy=remedy)
-    return data, columns, labels
-
-
-def _first_place(data: Any) -> tuple[int, int] | None:
-    """Return row and column of the first nan or inf, None where every entry is finite."""
-    if isinstance(data, sp.csr_array):
-        place = first_not_finite(data.data)
-        if place is None:
-            return None
-        return int(np.searchsorted(data.indptr, place[0], side="right")) - 1, int(data.indices[place])
-    step = max(1, BLOCK_ENTRIES // data.shape[1])
-    for start in range(0, data.shape[0], step):
-        place = first_not_finite(data[start : start + step])
-        if place is not None:
-            return start + place[0], place[1]
-    return None
-
-
-def _read_sparse(X: Any, argument: str) -> Any:
-    """Return X as a csr_array of float32 or float64; the caller's own arrays are not written to."""
-    real_dtype(argument, np.empty(0, dtype=X.dtype))
-    rows = sp.csr_array(X)
-    rows = sp.csr_array((real_dtype(argument, rows.data), rows.indices, rows.indptr), shape=rows.shape)
-    if not rows.has_canonical_format:
-        rows = rows.copy()
-        rows.sum_duplicates()
-    return rows

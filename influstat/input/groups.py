@@ -115,18 +115,11 @@ def one_by_one(chosen: Indices, row_labels: NDArray[Any]) -> Groups:
 
 
 def read_groups(groups: Any, row_labels: NDArray[Any] | int, argument: str = "groups") -> Groups:
-    """Return the groups that a caller gives in one of these ways, or raise.
-
-    - One label per row: each value is a group, in sorted order. A pandas Series is paired with the rows by
-      its index, anything else by position.
-    - A list of what `rows=` takes (positions, masks, row labels), one entry per group, or a dict of these by
-      the groups' names.
-    - A scikit-learn splitter, or the list of its (train, test) pairs: the groups are the test sets.
-
-    Returns
-    -------
-    Groups
-    """
+    """Return the groups that a caller gives in one of these ways, or raise."""
+    # One label per row: each value is a group, in sorted order; a pandas Series is paired with the rows by
+    # its index, anything else by position. A list of what `rows=` takes (positions, masks, row labels), one
+    # entry per group, or a dict of these by the groups' names. A scikit-learn splitter, or the list of its
+    # (train, test) pairs: the groups are the test sets.
     row_labels = np.arange(row_labels) if isinstance(row_labels, int) else row_labels  # n: without labels
     n = len(row_labels)
     if isinstance(groups, Iterator):

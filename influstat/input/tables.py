@@ -24,21 +24,8 @@ def is_lazy(value: Any) -> bool:
 
 
 def as_pandas(argument: str, table: Any) -> Any:
-    """Return a foreign table as a DataFrame of the same columns, everything else as it is.
-
-    Its rows are counted from 0; they have no labels of their own.
-
-    Returns
-    -------
-    DataFrame
-
-    Raises
-    ------
-    InvalidType
-        narwhals does not know such tables.
-    MissingDependency
-        narwhals is not installed.
-    """
+    """Return a foreign table as a DataFrame of the same columns, everything else as it is."""
+    # Its rows are counted from 0; they have no labels of their own.
     if not is_foreign(table):
         return table
     import pandas as pd

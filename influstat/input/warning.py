@@ -30,11 +30,9 @@ def doubt(message: str) -> None:
 
 
 def doubt_once(fit: Any, message: str, about: str = "") -> None:
-    """Warn as `doubt` does, but with one text about one fit once, however often it is asked.
-
-    `about` tells answers apart that the text does not: the method of a removal, the kind of a covariance.
-    What the package itself collects or leaves unsaid does not count.
-    """
+    """Warn as `doubt` does, but with one text about one fit once, however often it is asked."""
+    # `about` tells answers apart that the text does not: the method of a removal, the kind of a covariance.
+    # What the package itself collects or leaves unsaid does not count.
     said = _SAID.setdefault(fit, set())
     if _LISTENS.get():
         doubt(message)

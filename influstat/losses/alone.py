@@ -90,7 +90,7 @@ def _require_form(loss: Any, y: FloatArray, eta: FloatArray) -> None:
 
 
 def _ours(part: Any) -> bool:
-    """Tell whether a loss is one of influstat's, with nothing of the caller's own in it but single numbers."""
+    """Tell whether a loss is influstat's, with nothing of the caller's own in it but single numbers."""
     if part is None or isinstance(part, (bool, int, float, str)):
         return True
     if isinstance(part, tuple):

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from influstat.input.validation import FloatArray
-from influstat.losses.numerical import DifferencedLoss, NumericalLoss
+from influstat.losses.differenced import DifferencedLoss
+from influstat.losses.numerical import NumericalLoss
 
 SAMPLE = 32  # targets that are looked at, evenly from the smallest to the largest
 STEPS = 10.0 ** np.arange(-13, 14)

@@ -92,7 +92,8 @@ class Descent:
         self.run(max_iterations, tolerance)
         if not self.definite:  # no step was needed, or the last was damped: a saddle looks the same so far
             self._require_definite()
-        self.existence.explain(self.theta, self._condition(), only_if_suspect=True)
+        condition = 1.0 if self.inverse is None else self.inverse.reciprocal_condition
+        self.existence.explain(self.theta, condition, only_if_suspect=True)
         return Found(self.theta, self.measure, self.steps)
 
     def run(self, max_iterations: int, tolerance: float) -> None:
@@ -257,9 +258,6 @@ class Descent:
                 "mean, e.g. that of ist.SquaredError(), or take a loss that bends (ist.PseudoHuberLoss; a "
                 "larger t)."
             ) from error
-
-    def _condition(self) -> float:
-        return 1.0 if self.inverse is None else self.inverse.reciprocal_condition
 
     def _fail(self, tolerance: float) -> None:
         self.existence.explain(self.theta)

@@ -106,12 +106,10 @@ def _flaw(problem: HingeProblem, theta: FloatArray, dual: FloatArray) -> float:
 
 
 def _iterates(problem: HingeProblem) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Yield Mehrotra's iterates: theta, and (alpha, w - alpha, excess, hinge), shape (4, n), all > 0.
-
-    At the optimum excess = max(0, y eta - 1), hinge = max(0, 1 - y eta), and alpha excess and
-    (w - alpha) hinge are 0; on the way these products are kept nearly equal. w - alpha is carried
-    along because the difference would cancel.
-    """
+    """Yield Mehrotra's iterates: theta, and (alpha, w - alpha, excess, hinge), shape (4, n), all > 0."""
+    # At the optimum excess = max(0, y eta - 1), hinge = max(0, 1 - y eta), and alpha excess and (w - alpha)
+    # hinge are 0; on the way these products are kept nearly equal. w - alpha is carried along because the
+    # difference would cancel.
     target, half = problem.target, problem.weights / 2
     typical = float(np.mean(np.abs(target))) or 1.0
     positive = np.stack([half, half, typical + np.maximum(-target, 0.0), typical + np.maximum(target, 0.0)])

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, InvalidType, NotStationary
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.kept import Kept
 from influstat.input.labels import check_order, paired_with
 from influstat.input.parts import require_parts
@@ -24,18 +24,15 @@ from influstat.input.validation import (
     vector,
     whole_number,
 )
+from influstat.minimise.accepted import STATIONARITY, refuse, require_no_step
 from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimiser_next_to
-from influstat.minimise.remaining import remaining_step
 from influstat.minimise.stated import Stated
 from influstat.risks.chart import AnyChart, chart_of
 from influstat.risks.contract import EXAMPLES, Risk
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.protocol import described
 from influstat.risks.row_space import RowSpace, row_space_of
-
-STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
-ALLOWED = 1e-2  # and Newton step left, in units of a typical removal: a library's own refits are no nearer
 
 
 class Minimum:
@@ -79,9 +76,9 @@ class Minimum:
         self.theta: FloatArray = _coefficients("theta", theta, risk)
         self.theta.flags.writeable = False  # a change would leave everything derived from it behind
         if limit < inf and not self.stationarity <= limit:
-            _refuse(risk, self.theta, self.stationarity, limit)
+            refuse(risk, self.theta, self.stationarity, limit)
         if limit <= STATIONARITY:
-            _require_no_step(risk, self.theta)
+            require_no_step(risk, self.theta)
 
     @classmethod
     def minimise(
@@ -314,26 +311,3 @@ def _coefficients(argument: str, value: Any, risk: Risk) -> FloatArray:
     """Return one finite number per coefficient; names, where they come along, must be in order."""
     check_order(argument, value, np.array(risk.names, dtype=object), of="the coefficients")
     return vector(argument, value, risk.shape[1], per="coefficient")
-
-
-def _refuse(risk: Risk, theta: FloatArray, measure: float, limit: float) -> None:
-    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
-    worst = int(np.argmax(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
-    raise NotStationary(
-        "theta",
-        f"minimise the risk (a relative gradient of at most {limit:.1e})",
-        f"has {measure:.3g}, largest for {risk.names[worst]!r}; |grad R| = {np.linalg.norm(gradient):.3g}",
-        "Let the fit converge, check that loss, penalty, weights and offset are those it was fitted with, "
-        "or finish it with ist.Fit.minimise(risk, start=theta).",
-    )
-
-
-def _require_no_step(risk: Risk, theta: FloatArray) -> None:
-    """Raise where a Newton step is left that matters, though each entry of the gradient is small."""
-    if ALLOWED < (left := remaining_step(risk, theta)) < inf:
-        raise NotStationary(
-            "theta",
-            f"minimise the risk (a Newton step left of at most {ALLOWED:g} times a typical removal)",
-            f"is {left:.3g} such removals away, hidden by columns or rows in very different units",
-            "Finish it with ist.Fit.minimise(risk, start=theta), or rescale the columns and fit again.",
-        )

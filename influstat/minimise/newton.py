@@ -42,17 +42,8 @@ def minimise(
 
 
 def minimiser_next_to(risk: Risk, start: FloatArray | None, max_iterations: int) -> FloatArray:
-    """Return the minimiser that a start leads to: of many, that with the rest as it is there.
-
-    Returns
-    -------
-    ndarray, shape (p,)
-
-    Raises
-    ------
-    SingularHessian
-        There are many minimisers, since columns depend on each other, and no start chooses one.
-    """
+    """Return the minimiser that a start leads to: of many, that with the rest as it is there."""
+    # Where columns depend on each other there are many minimisers, and no start chooses one: SingularHessian.
     try:
         return minimise(risk, start=start, max_iterations=max_iterations).theta
     except SingularHessian as error:

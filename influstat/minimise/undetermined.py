@@ -22,11 +22,9 @@ TOO_FAR = 0.5
 
 
 def require_determined(risk: Risk, theta: FloatArray) -> None:
-    """Raise SingularHessian where what is left of the gradient, or its rounding, moves some row too far.
-
-    Where all rows lie where the loss is straight (a smoothed hinge of small width), their curvature is far
-    below the rounding of their slopes: an unpenalised coefficient can be anything as far as the bend.
-    """
+    """Raise SingularHessian where what is left of the gradient, or its rounding, moves some row too far."""
+    # Where all rows lie where the loss is straight (a smoothed hinge of small width), their curvature is far
+    # below the rounding of their slopes: an unpenalised coefficient can be anything as far as the bend.
     linear = as_linear(risk)
     if linear is None or not 0.0 < linear.loss.self_concordance < inf:
         return

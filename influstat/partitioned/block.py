@@ -14,27 +14,16 @@ BY_ROW = ("y", "weights", "offset", "labels", "groups")  # what has one entry fo
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The rows of one partition.
+    """The rows of one partition."""
 
-    Attributes
-    ----------
-    X : ndarray or scipy.sparse.csr_array, shape (k, p)
-        The rows, in the type that they are kept in: float32 stays float32.
-    y : ndarray, shape (k,)
-        Targets.
-    weights, offset, labels, groups : ndarray of shape (k,), or None
-        None stands for ones, zeros, positions counted over all partitions, and no groups.
-    place : str
-        What the partition is called in errors.
-    """
-
-    X: Any
-    y: Any
+    X: Any  # the rows, in the type that they are kept in: float32 stays float32, shape (k, p)
+    y: Any  # targets, shape (k,)
+    # None stands for ones, zeros, positions counted over all partitions, and no groups, shape (k,).
     weights: Any = None
     offset: Any = None
     labels: Any = None
     groups: Any = None
-    place: str = ""
+    place: str = ""  # what the partition is called in errors
 
     def __len__(self) -> int:
         """Return k."""

@@ -33,23 +33,10 @@ class Products:
 
 
 class SummedHessian(Hessian):
-    """H(theta) = [X' diag(w l2) X + K] / W, whose products are sums over partitions.
+    """H(theta) = [X' diag(w l2) X + K] / W, whose products are sums over partitions."""
 
-    Parameters
-    ----------
-    data : Partitions
-        The rows.
-    recipe : Recipe
-        How they become a risk, in sum scale.
-    theta : ndarray, shape (p,)
-        Where.
-    sums : NewtonSums
-        What is known of the rows there: the diagonal, and whether any has negative curvature.
-    penalty : Symmetric
-        K.
-    total : float
-        W.
-    """
+    # `recipe` gives risks in sum scale; `sums` are what is known of the rows at theta: the diagonal, and
+    # whether any has negative curvature. K is the penalty's Hessian, W the total.
 
     symmetric = True
 

@@ -18,19 +18,10 @@ from influstat.risks.linear import LinearRisk
 
 
 class PartMinimum(Minimum):
-    """Some rows of a minimum; theta has been checked, and is no minimiser of these rows alone.
+    """Some rows of a minimum; theta has been checked, and is no minimiser of these rows alone."""
 
-    Parameters
-    ----------
-    risk : LinearRisk
-        The rows, with the total weight of all.
-    theta : ndarray, shape (p,)
-        The minimiser over all rows.
-    hessian : Hessian
-        H(theta) over all rows, mean scale.
-    where : tuple, optional
-        The partition, the block, and the place of its first row in the partition.
-    """
+    # `hessian` is H(theta) over all rows, mean scale; `where` the partition, the block, and the place of its
+    # first row in the partition.
 
     # Coordinates of the rows' own would need all of them: ill-conditioned sums are said at the fit.
     row_space = None

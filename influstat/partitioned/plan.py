@@ -89,27 +89,13 @@ class PartitionPlan:
 
 @dataclass(frozen=True)
 class Cost:
-    """What is known of a question beforehand.
+    """What is known of a question beforehand."""
 
-    Attributes
-    ----------
-    passes : float
-        Over the data.
-    operations : float
-        Of a row, in all.
-    result_bytes : float
-        Of a partial sum.
-    others : float
-        Passes that are not of the kind that is timed, but sums for rows that are left.
-    summed : float
-        Operations of a row in these.
-    """
-
-    passes: float
-    operations: float
-    result_bytes: float
-    others: float = 0.0
-    summed: float = 0.0
+    passes: float  # over the data
+    operations: float  # of a row, in all
+    result_bytes: float  # of a partial sum
+    others: float = 0.0  # passes that are not of the kind that is timed, but sums for rows that are left
+    summed: float = 0.0  # operations of a row in these
 
 
 def measured_plan(
@@ -120,27 +106,9 @@ def measured_plan(
     rows: float | None,
     workers: int,
 ) -> PartitionPlan:
-    """Return the plan, after one partition has been read and worked on twice, with and without a clock.
-
-    Parameters
-    ----------
-    source : Source
-        The rows.
-    work : callable
-        What is done with a partition in a pass.
-    partition : int
-        One that has rows.
-    cost : callable
-        From what the work has found of the partition to what is known beforehand of all.
-    rows : float or None
-        How many there are; None: as many in each partition.
-    workers : int
-        How many share it.
-
-    Returns
-    -------
-    PartitionPlan
-    """
+    """Return the plan, after one partition has been read and worked on twice, with and without a clock."""
+    # `work` is what is done with a partition in a pass, here with one that has rows; `cost` goes from what it
+    # has found to what is known beforehand of all. Where `rows` is None there are as many in each partition.
     traced = tracemalloc.is_tracing()  # by the caller
     if not traced:
         tracemalloc.start()

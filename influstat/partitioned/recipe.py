@@ -21,26 +21,13 @@ from influstat.risks.rows import Rows, nonnegative_weights, read_targets
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What all partitions have in common.
+    """What all partitions have in common."""
 
-    Attributes
-    ----------
-    loss : Loss
-        The pointwise loss.
-    columns : tuple of str
-        Names of the columns of X.
-    intercept : bool
-        Whether an unpenalised column of ones is appended.
-    penalty : Penalty
-        The total penalty, placed.
-    protocol, test_protocol : Protocol
-        What leaves with a row, and what the loss of a new row holds.
-    """
-
-    loss: Loss
-    columns: tuple[str, ...]
-    intercept: bool
-    penalty: Penalty
+    loss: Loss  # the pointwise loss
+    columns: tuple[str, ...]  # names of the columns of X
+    intercept: bool  # whether an unpenalised column of ones is appended
+    penalty: Penalty  # the total penalty, placed
+    # What leaves with a row, and what the loss of a new row holds.
     protocol: Protocol
     test_protocol: Protocol
     named: bool = False  # whether a table names the columns
@@ -60,24 +47,9 @@ class Recipe:
         return replace(self, penalty=L2(), total_weight=1.0)
 
     def risk(self, block: Block, start: int = 0) -> LinearRisk:
-        """Return the risk of the block's rows, at least one, W that of all partitions.
-
-        Parameters
-        ----------
-        block : Block
-            The rows.
-        start : int
-            Position of its first row among all.
-
-        Returns
-        -------
-        LinearRisk
-
-        Raises
-        ------
-        InvalidArgument, InvalidType
-            The rows are not usable: the message names partition and row.
-        """
+        """Return the risk of the block's rows, at least one, W that of all partitions."""
+        # `start` is the position of its first row among all. What cannot be used is refused by partition and
+        # row.
         try:
             block = block.checked(len(self.columns))
             n = len(block)

@@ -26,8 +26,8 @@ from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.sources.base import Within
 from influstat.partitioned.start import sampled
 from influstat.partitioned.sums import Counted, Newton, NewtonSums
-from influstat.risks.penalties import L2, Penalty
-from influstat.risks.penalties.base import no_penalty
+from influstat.risks.penalties import Penalty
+from influstat.risks.penalties.l2 import read_penalty
 from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
@@ -83,13 +83,11 @@ class PartitionedRisk:
         require_parts("loss", loss, Loss, need="be a pointwise loss", example="ist.LogisticLoss()")
         if not isinstance(data, Partitions):
             raise InvalidType("data", "be partitions", f"is {short(data)}", "Make them: ist.partitions(...).")
-        if not (penalty is None or isinstance(penalty, Penalty)):
-            raise no_penalty("penalty", penalty)
-        read = Protocol.read("protocol", protocol)
-        of_tests = read if test_protocol is None else Protocol.read("test_protocol", test_protocol)
+        total = read_penalty(penalty)
+        read, of_tests = Protocol.read_both(protocol, test_protocol)
         constant = choice("intercept", intercept, (True, False))
-        recipe = Recipe(loss, data.names, constant, L2(), read, of_tests, named=data.source.named)
-        placed = (L2() if penalty is None else penalty).placed(recipe.names, intercept=recipe.intercept)
+        recipe = Recipe(loss, data.names, constant, total, read, of_tests, named=data.source.named)
+        placed = total.placed(recipe.names, intercept=recipe.intercept)
         self._set(data, replace(recipe, penalty=placed))
 
     def _set(self, data: Partitions, recipe: Recipe) -> None:

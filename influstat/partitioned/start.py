@@ -48,30 +48,18 @@ class EverySo(Within):
 
 
 def sampled(risk: Any) -> bool:
-    """Tell whether a fit begins at the minimum over a few partitions: a squared error needs one step anyway.
-
-    Only where there is one minimum, which a start can then not choose, and not where partitions come one
-    after the other, so that to read a few is to read all.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a fit begins at the minimum over a few partitions: squared error needs one step anyway."""
+    # Only where there is one minimum, which a start can then not choose, and not where partitions come one
+    # after the other, so that to read a few is to read all.
     source = risk.data.source
     alone = not risk.quadratic and risk.loss.self_concordance < np.inf
     return bool(alone and not source.in_order and source.partitions() >= FEWEST)
 
 
 def sampled_start(risk: Any) -> FloatArray | None:
-    """Return the minimiser over a few partitions, shape (p,), or None where that is no place to begin.
-
-    They may have no minimum, or one that is far out, because they lack a category or can be separated: over
-    all partitions, in the first pass, its value is then above that of zeros.
-
-    Returns
-    -------
-    ndarray or None
-    """
+    """Return the minimiser over a few partitions, shape (p,), or None where that is no place to begin."""
+    # They may have no minimum, or one that is far out, because they lack a category or can be separated: over
+    # all partitions, in the first pass, its value is then above that of zeros.
     if not sampled(risk):
         return None
     few = EverySo(risk.data.source)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument
-from influstat.input.design import BLOCK_ENTRIES, Design
+from influstat.input.design import Design
+from influstat.input.matrix import BLOCK_ENTRIES
 from influstat.input.products import products
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
@@ -151,25 +152,12 @@ def _require_squares(block: Block, risk: LinearRisk) -> None:
 def swept(
     risk: LinearRisk, theta: FloatArray
 ) -> tuple[float, FloatArray, FloatArray, FloatArray, FloatArray, bool]:
-    """Return value, gradient, its scale, Hessian, the diagonal, and whether no row has negative curvature.
-
-    What `LinearRisk` says of each in a sweep of its own is summed together. Threads hand over Python's lock
-    at every call, so that losses are asked for many rows at once. Rows are brought to float64 a few at a
-    time, twice, and what is made of them stays in cache, in memory that is asked for once: workers of a
-    cluster give each array back to the system, whose fresh pages would take longer than the sums.
-
-    Parameters
-    ----------
-    risk : LinearRisk
-        Dense rows, in sum scale and without a penalty.
-    theta : ndarray, shape (p,)
-        Where.
-
-    Returns
-    -------
-    tuple
-        As `NewtonSums` begins.
-    """
+    """Return value, gradient, its scale, Hessian, diagonal, and whether no row has negative curvature."""
+    # As `NewtonSums` begins. What `LinearRisk` says of each in a sweep of its own is summed together, of rows
+    # that are dense, in sum scale and without a penalty. Threads hand over Python's lock at every call, so
+    # that losses are asked for many rows at once. Rows are brought to float64 a few at a time, twice, and what is
+    # made of them stays in cache, in memory that is asked for once: workers of a cluster give each array back
+    # to the system, whose fresh pages would take longer than the sums.
     loss, p = risk.loss, len(theta)
     value, convex = 0.0, True
     gradient, scale, hessian = np.zeros(p), np.zeros(p), np.zeros((p, p))

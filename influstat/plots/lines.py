@@ -34,10 +34,8 @@ def place(argument: str, value: Any, *, above: float | None = None) -> float:
 
 
 def levels(ax: Axes, named: Sequence[tuple[float, str]]) -> None:
-    """Draw one or two horizontal thresholds, their names outside on the right, where no point can be.
-
-    Names of two that would touch stand below the lower one and above the upper one.
-    """
+    """Draw one or two horizontal thresholds, their names outside on the right, where no point can be."""
+    # Names of two that would touch stand below the lower one and above the upper one.
     for height, _ in named:
         ax.axhline(height, color=base.GREY, linewidth=0.8, linestyle="--", zorder=0)
     heights = [height for height, _ in named]

@@ -45,10 +45,8 @@ def marker_size(count: int) -> float:
 
 
 def scatter(ax: Axes, x: FloatArray, y: FloatArray, classes: list[Class], *, key: bool = False) -> None:
-    """Draw points, coloured and shaped by class, in a shuffled order, so that no class covers the others.
-
-    With `key` the classes are named in a legend.
-    """
+    """Draw points, coloured and shaped by class, in a shuffled order, so that no class covers the others."""
+    # With `key` the classes are named in a legend.
     from matplotlib.markers import MarkerStyle
 
     kind = np.zeros(len(x), dtype=np.intp)
@@ -118,14 +116,12 @@ def label_points(
     box: Text | None = None,
     stems: bool = False,
 ) -> None:
-    """Write the names of the chosen points beside them, where they cover least.
-
-    `gaps` are the distances to keep, in points, `obstacles` points to keep free beside all (x, y),
-    `box` a text to put into a free corner first. Names have a rim in the colour of the ground and are nearer
-    to their point than to any other where they can be, and that point has a ring; not so those of `stems`,
-    which a rim would cut through, and of which the named ones have marks. A name with no place but over
-    another is not drawn.
-    """
+    """Write the names of the chosen points beside them, where they cover least."""
+    # `gaps` are the distances to keep, in points, `obstacles` points to keep free beside all (x, y), `box` a
+    # text to put into a free corner first. Names have a rim in the colour of the ground and are nearer to
+    # their point than to any other where they can be, and that point has a ring; not so those of `stems`,
+    # which a rim would cut through, and of which the named ones have marks. A name with no place but over
+    # another is not drawn.
     from matplotlib.patheffects import withStroke
 
     distances = np.full(len(x), 5.0) if gaps is None else gaps

@@ -12,9 +12,6 @@ from influstat.input.settings import optional_text
 from influstat.input.validation import FloatArray
 from influstat.plots import base, lines, points
 from influstat.plots.wording import shortened, wrapped
-from influstat.sets.reach import Reach
-from influstat.sets.result import Breakdown
-from influstat.sets.table import BreakdownTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,19 +63,16 @@ def breakdown(
     [0.8, 0.25, -0.33]
     """
     title = optional_text("title", title)
-    if isinstance(result, Breakdown):
-        return _flipped(result, title, base.one_axes(ax, height=3.4, size=size))
-    if isinstance(result, Reach):
-        return _reached(result, title, base.one_axes(ax, height=3.4, size=size))
-    if isinstance(result, BreakdownTable):
-        return _table(result, title, size, ax)
-    need = "be a Breakdown, a Reach or a BreakdownTable"
-    raise InvalidType("result", need, f"is a {type(result).__name__}", "Pass fit.breakdown(coefficient).")
+    kind = getattr(result, "drawn_as", None)
+    if kind not in PICTURES:
+        need = "be a Breakdown, a Reach or a BreakdownTable"
+        raise InvalidType("result", need, f"is a {type(result).__name__}", "Pass fit.breakdown(coefficient).")
+    return PICTURES[kind](result, title, size, ax)
 
 
-def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
+def _flipped(result: Any, title: str | None, size: Any, ax: Axes | None) -> Axes:
     """Draw one conclusion."""
-    path, at = result.path(), result.at
+    ax, path, at = base.one_axes(ax, height=3.4, size=size), result.path(), result.at
     k = path.index.to_numpy(dtype=np.float64)
     first, refit = (path[name].to_numpy(dtype=np.float64) for name in ("first_order", "refit"))
     _curves(ax, k, first, refit)
@@ -107,9 +101,9 @@ def _flipped(result: Breakdown, title: str | None, ax: Axes) -> Axes:
     return ax
 
 
-def _reached(result: Reach, title: str | None, ax: Axes) -> Axes:
+def _reached(result: Any, title: str | None, size: Any, ax: Axes | None) -> Axes:
     """Draw both ends of a reach."""
-    path, k = result.path(), float(result.k)
+    ax, path, k = base.one_axes(ax, height=3.4, size=size), result.path(), float(result.k)
     sizes = path.index.to_numpy(dtype=np.float64)
     for side in ("least", "largest"):
         first, refit = (
@@ -138,7 +132,7 @@ def _reached(result: Reach, title: str | None, ax: Axes) -> Axes:
     return ax
 
 
-def _table(result: BreakdownTable, title: str | None, size: Any, ax: Axes | None) -> Axes:
+def _table(result: Any, title: str | None, size: Any, ax: Axes | None) -> Axes:
     """Draw an interval per coefficient, from what is proven to what was found."""
     names = [*result.results, *result.status]
     ax = base.one_axes(ax, height=1.3 + 0.3 * len(names), size=size)
@@ -233,7 +227,10 @@ def _table_key(ax: Axes) -> None:
     _key(ax)
 
 
-def _quantity(result: Breakdown) -> str:
+def _quantity(result: Any) -> str:
     """Return what is drawn up: the quantity of the question, or its confidence limit."""
     name = as_drawn(result.asked.quantity)
-    return name if type(result) is Breakdown else f"confidence limit of {name}"
+    return name if result.drawn_as == "conclusion" else f"confidence limit of {name}"
+
+
+PICTURES = {"conclusion": _flipped, "judged conclusion": _flipped, "reach": _reached, "table": _table}

@@ -81,17 +81,10 @@ class PartialRefit:
 
 
 def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) -> PartialRefit | None:
-    """Return theta without the rows by a refit, or by a Newton step, or None if nothing can be said.
-
-    Coefficients that the rows left do not determine, or that go to infinity without the rows (a dummy of
-    rows that are all of one class), are no coefficients of the refit. The limit of the others is the refit
-    of the rows that do not fly off with them.
-
-    Returns
-    -------
-    PartialRefit or None
-        theta has shape (p,).
-    """
+    """Return theta without the rows by a refit, or by a Newton step, or None if nothing can be said."""
+    # Coefficients that the rows left do not determine, or that go to infinity without the rows (a dummy of
+    # rows that are all of one class), are no coefficients of the refit. The limit of the others is the refit
+    # of the rows that do not fly off with them.
     try:
         part: Risk | None = left_over(risk, rows)
         for _ in range(FLIGHTS):

@@ -20,13 +20,11 @@ MINIMUM = 1e-3  # relative gradient where a library's refit has ended at all
 
 
 def doubt_elsewhere(removal: Removal) -> None:
-    """Warn once for each fit where the maker's own refit, from its own starting values, ends elsewhere.
-
-    Only where the loss is not convex, so that there may be several minima, and the maker can be asked
-    (`Stated.refit`): roughly, of all removals, or as many of the largest moves as are quickly done; then
-    itself, of those that seem to end elsewhere. Where it cannot be asked roughly, those with the largest
-    moves are looked at.
-    """
+    """Warn once for each fit where the maker's own refit, from its own starting values, ends elsewhere."""
+    # Only where the loss is not convex, so that there may be several minima, and the maker can be asked
+    # (`Stated.refit`): roughly, of all removals, or as many of the largest moves as are quickly done; then
+    # itself, of those that seem to end elsewhere. Where it cannot be asked roughly, those with the largest
+    # moves are looked at.
     fit, refit = removal.fit, removal.fit.stated.refit
     risk = as_linear(fit.risk)
     if refit is None or risk is None or removal.method != "exact":

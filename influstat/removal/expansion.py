@@ -52,11 +52,10 @@ class Expansion:
 
     @cached_property
     def slope_error(self) -> FloatArray:
-        """Bound on the rounding error of `data_gradient` and of rows taken off it, shape (p,).
-
-        What is left are the slopes' own errors, sum_j w_j |x_jk| (32 epsilon |l1_j| + l2_j u_p (|x_j|'|theta|
-        + |o_j| + |y_j|)); twice, for the rows. A slope that differs from that at theta-hat is as exact.
-        """
+        """Bound on the rounding error of `data_gradient` and of rows taken off it, shape (p,)."""
+        # What is left are the slopes' own errors, sum_j w_j |x_jk| (32 epsilon |l1_j| + l2_j u_p
+        # (|x_j|'|theta| + |o_j| + |y_j|)); twice, for the rows. A slope that differs from that at theta-hat
+        # is as exact.
         return self.slope_error_of(self.risk.shape[0])
 
     def slope_error_of(self, n: int) -> FloatArray:

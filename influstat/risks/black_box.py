@@ -24,8 +24,8 @@ from influstat.input.validation import (
 )
 from influstat.numerics.row_function import RowFunction
 from influstat.risks.flat import flat_coordinates
-from influstat.risks.penalties import L2, Penalty
-from influstat.risks.penalties.base import no_penalty
+from influstat.risks.penalties import Penalty
+from influstat.risks.penalties.l2 import read_penalty
 from influstat.risks.protocol import Protocol
 from influstat.risks.rows import read_labels, read_weights
 
@@ -124,13 +124,12 @@ class BlackBoxRisk(SizedRepr):
             raise InvalidArgument(
                 "row_losses", "return at least 2 rows", f"returned {n}", "Influence compares rows."
             )
-        if not (penalty is None or isinstance(penalty, Penalty)):
-            raise no_penalty("penalty", penalty)
+        total = read_penalty(penalty)
         self.shape: tuple[int, int] = (n, p)
         self.names: tuple[str, ...] = _names(names, p)
         self.row_labels: NDArray[Any] = read_labels(row_labels, n)
         self.protocol = Protocol.read("protocol", protocol)
-        self.penalty: Penalty = (penalty or L2()).placed(self.names, intercept=False)
+        self.penalty: Penalty = total.placed(self.names, intercept=False)
         self.weights: FloatArray = np.ones(n) if weights is None else read_weights(weights, n)
         self.total_weight = float(self.weights.sum())
         self._hvp, self._test_losses, self._predict = hvp, test_losses, predict

@@ -147,6 +147,6 @@ def _regular_of_others(risk: Risk, theta: FloatArray) -> tuple[ClassChart | None
     return chart, chart.risk.curvature(chart.start).cholesky()
 
 
-def chart_of(risk: Risk, theta: FloatArray, *, rough: bool = False) -> AnyChart | None:
+def chart_of(risk: Risk, theta: FloatArray) -> AnyChart | None:
     """Return the coordinates that the risk needs at theta; None where its own coefficients will do."""
-    return regular(risk, theta, rough=rough)[0]
+    return regular(risk, theta)[0]

@@ -19,22 +19,13 @@ from influstat.risks.class_predictors import ClassPredictors, class_predictors_o
 
 @dataclass(frozen=True, eq=False)
 class ClassChart:
-    """Coordinates u of a risk that is not linear: the coefficients that determine the others.
+    """Coordinates u of a risk that is not linear: the coefficients that determine the others."""
 
-    Attributes
-    ----------
-    outer : Risk
-        The risk in its own coefficients; where it has `ClassPredictors` theta is one block of coefficients
-        after the other, of the same columns, else one block in all.
-    theta : ndarray, shape (p,)
-        The minimum in those.
-    coordinates : Coordinates
-        Which coefficients u are (`transform`), and the directions that nothing determines.
-    """
-
+    # The risk in its own coefficients; where it has `ClassPredictors` theta is one block of coefficients
+    # after the other, of the same columns, else one block in all.
     outer: Any
-    theta: FloatArray
-    coordinates: Coordinates
+    theta: FloatArray  # the minimum in those, shape (p,)
+    coordinates: Coordinates  # which u are (`transform`), and the directions that nothing determines
 
     @cached_property
     def _columns(self) -> tuple[NDArray[np.bool_], FloatArray]:
@@ -82,17 +73,9 @@ class ClassChart:
 
 
 class WithoutColumns:
-    """R(base + T u), T u the coefficients at the positions `chosen`: a `Risk` like any other.
+    """R(base + T u), T u the coefficients at the positions `chosen`: a `Risk` like any other."""
 
-    Parameters
-    ----------
-    outer : Risk
-        R.
-    base : ndarray, shape (p,)
-        Coefficients that move no predictor.
-    chosen : ndarray of int, shape (r,)
-        The positions of u among the coefficients.
-    """
+    # R is `outer`; `base`, shape (p,), are coefficients that move no predictor.
 
     def __init__(self, outer: Any, base: FloatArray, chosen: NDArray[np.intp]) -> None:
         self.outer, self._base, self._chosen = outer, base, chosen

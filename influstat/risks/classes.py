@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
 
 REACH = 4.0  # of the linear predictors at which a loss is asked which way it falls
@@ -49,6 +50,16 @@ class ClassRisk(Protocol):
     def class_losses(self) -> ClassLosses | None:
         """Return the losses in every class; None where y holds no classes."""
         ...
+
+
+def class_codes(y: FloatArray, count: int, what: str, remedy: str) -> NDArray[np.intp]:
+    """Return targets that are the codes 0 to K - 1 of classes as ints, shape (n,), or raise."""
+    wrong = (y != np.floor(y)) | (y < 0) | (y >= count)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        need = f"hold the codes 0 to {count - 1} of {what}"
+        raise InvalidArgument("y", need, f"holds {y[row]:g} at row {row}", remedy)
+    return y.astype(np.intp)
 
 
 def tells_apart(loss: Any, y: FloatArray) -> bool:

@@ -18,8 +18,8 @@ from influstat.losses.base import Loss, constant_second
 from influstat.losses.bend import with_width
 from influstat.risks.contract import Risk
 from influstat.risks.local import Local
-from influstat.risks.penalties import L2, Penalty
-from influstat.risks.penalties.base import no_penalty
+from influstat.risks.penalties import Penalty
+from influstat.risks.penalties.l2 import read_penalty
 from influstat.risks.protocol import Protocol
 from influstat.risks.rows import Rows
 
@@ -87,10 +87,8 @@ class LinearRisk(SizedRepr):
     ) -> None:
         example = "ist.LogisticLoss(), or ist.NumericalLoss(function)"
         require_parts("loss", loss, Loss, need="be a pointwise loss", example=example)
-        if not (penalty is None or isinstance(penalty, Penalty)):
-            raise no_penalty("penalty", penalty)
-        read = Protocol.read("protocol", protocol)
-        of_tests = read if test_protocol is None else Protocol.read("test_protocol", test_protocol)
+        total = read_penalty(penalty)
+        read, of_tests = Protocol.read_both(protocol, test_protocol)
         rows = Rows.read(
             loss,
             X,
@@ -103,7 +101,7 @@ class LinearRisk(SizedRepr):
         )
         require_own_rows(loss, rows.y)
         loss = with_width(loss, rows.y)
-        placed = (L2() if penalty is None else penalty).placed(rows.names, intercept=rows.design.intercept)
+        placed = total.placed(rows.names, intercept=rows.design.intercept)
         self._set(loss, rows, placed, read, of_tests)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

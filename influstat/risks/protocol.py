@@ -35,6 +35,12 @@ class Protocol(StrEnum):
         """Return the protocol that a caller named, or raise naming the argument."""
         return value if isinstance(value, cls) else cls(choice(argument, value, PROTOCOLS))
 
+    @classmethod
+    def read_both(cls, protocol: Any, test_protocol: Any) -> tuple[Protocol, Protocol]:
+        """Return the protocol of a risk and that of new rows, the same where it is left out; or raise."""
+        read = cls.read("protocol", protocol)
+        return read, read if test_protocol is None else cls.read("test_protocol", test_protocol)
+
     def carried(self, total: float) -> float:
         """Return the share of the penalty that a row of weight 1 carries, of a total weight W."""
         return 1.0 / total if self is Protocol.FOLDED else 0.0

@@ -21,7 +21,7 @@ from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, choice, coefficients
 from influstat.losses.squared import SquaredError
 from influstat.risks.class_predictors import ClassPredictors
-from influstat.risks.classes import ClassLosses, class_contrasts, softmax_losses
+from influstat.risks.classes import ClassLosses, class_codes, class_contrasts, softmax_losses
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.penalties import L2
 from influstat.risks.protocol import Protocol
@@ -101,13 +101,11 @@ class SoftmaxRisk(SizedRepr):
                 f"is {penalty!r}",
                 "Pass ist.L2(strength).",
             )
-        self.protocol = Protocol.read("protocol", protocol)
-        of_tests = self.protocol if test_protocol is None else test_protocol
-        self.test_protocol = Protocol.read("test_protocol", of_tests)
+        self.protocol, self.test_protocol = Protocol.read_both(protocol, test_protocol)
         self._rows = Rows.read(
             _ANY_NUMBER, X, y, weights=weights, intercept=intercept, names=names, row_labels=row_labels
         )
-        self._penalty = (penalty or L2()).placed(self._rows.names, intercept=self._rows.design.intercept)
+        self.penalty: L2 = (penalty or L2()).placed(self._rows.names, intercept=self._rows.design.intercept)
         known = range(int(self._rows.y.max()) + 1) if classes is None else entries("classes", classes)
         self.classes: tuple[Any, ...] = tuple(known)
         count = len(self.classes)
@@ -115,7 +113,7 @@ class SoftmaxRisk(SizedRepr):
             raise InvalidArgument(
                 "y", "tell two or more classes apart", "knows one class only", "Give rows of each class."
             )
-        self.y = _positions(self._rows.y, count)
+        self.y = _classes_of(self._rows.y, count)
         self._gauge = np.where(self._strengths == 0, self._rows.total_weight, 0.0)
         self.names = tuple(f"{label}: {name}" for label in self.classes for name in self._rows.names)
         self._read()
@@ -123,7 +121,7 @@ class SoftmaxRisk(SizedRepr):
     @property
     def _strengths(self) -> FloatArray:
         """Kappa d_j of the columns, shape (q,)."""
-        return self._penalty.strengths(np.zeros(self._rows.design.shape[1]))
+        return self.penalty.strengths(np.zeros(self._rows.design.shape[1]))
 
     @property
     def unpenalised(self) -> FloatArray:
@@ -153,15 +151,10 @@ class SoftmaxRisk(SizedRepr):
         self.row_labels = rows.row_labels
         self.shape = (rows.design.shape[0], len(self.names))
 
-    @property
-    def penalty(self) -> L2:
-        """The total penalty on every class's coefficients."""
-        return self._penalty
-
     def _like(self, rows: Rows, y: NDArray[np.intp], penalty: L2) -> SoftmaxRisk:
         part = object.__new__(type(self))
         part.__dict__.update(self.__dict__)
-        part._rows, part.y, part._penalty = rows, y, penalty
+        part._rows, part.y, part.penalty = rows, y, penalty
         part._read()
         return part
 
@@ -284,13 +277,13 @@ class SoftmaxRisk(SizedRepr):
         """Return the risk of the same rows with other weights, its penalty as the protocol says."""
         rows = self._rows.reweighted(weights)
         factor = self.protocol.after(self.total_weight, rows.total_weight)
-        return self._like(rows, self.y, self._penalty.scaled(factor))
+        return self._like(rows, self.y, self.penalty.scaled(factor))
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> SoftmaxRisk:
         """Return held-out rows; W stays that of the training rows. There are no offsets."""
         _no_offset(offset)
         rows = self._rows.new(_ANY_NUMBER, X, y)
-        part = self._like(rows, _positions(rows.y, len(self.classes)), self._penalty)
+        part = self._like(rows, _classes_of(rows.y, len(self.classes)), self.penalty)
         part.protocol = self.test_protocol
         return part
 
@@ -321,18 +314,8 @@ class SoftmaxRisk(SizedRepr):
         return gradients.reshape(self.shape[1], -1), labels
 
 
-def _positions(y: FloatArray, count: int) -> NDArray[np.intp]:
-    """Return the classes as positions, or raise."""
-    wrong = (y != np.floor(y)) | (y < 0) | (y >= count)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise InvalidArgument(
-            "y",
-            f"hold the positions of classes, 0 to {count - 1}",
-            f"holds {y[row]:g} at row {row}",
-            "Pass np.unique(labels, return_inverse=True)[1].",
-        )
-    return y.astype(np.intp)
+def _classes_of(y: FloatArray, count: int) -> NDArray[np.intp]:
+    return class_codes(y, count, "the classes", "Pass np.unique(labels, return_inverse=True)[1].")
 
 
 def _no_offset(offset: Any) -> None:

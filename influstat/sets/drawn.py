@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +19,8 @@ class Drawn:
     >>> fit.breakdown("mean").plot().get_ylabel()
     'mean'
     """
+
+    drawn_as: ClassVar[str]  # which of the pictures of `influstat.plots.breakdown`
 
     def plot(self, *, title: str | None = None, size: Any = None, ax: Axes | None = None) -> Axes:
         """Draw the result, as `influstat.plots.breakdown` does.
@@ -40,6 +42,6 @@ class Drawn:
         MissingDependency
             matplotlib is not installed.
         """
-        plots = import_module("influstat.plots")  # on demand: it stands above, and needs matplotlib
+        plots = import_module("influstat.plots")  # on demand: drawing is asked for seldom
         drawn: Axes = plots.breakdown(self, title=title, size=size, ax=ax)
         return drawn

@@ -31,24 +31,13 @@ NOT_DERIVED = "it is no monotone function of one combination of the coefficients
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """q = m(a'theta + shift), m monotone.
+    """q = m(a'theta + shift), m monotone."""
 
-    Attributes
-    ----------
-    a : ndarray, shape (p,)
-        The combination of the coefficients.
-    shift : float
-        What is added, an offset.
-    inverse : callable
-        m^-1, from a value of q to a'theta + shift; nan where no value of m is that.
-    called : str
-        What a'theta + shift is called.
-    """
-
-    a: FloatArray
-    shift: float
+    a: FloatArray  # the combination of the coefficients, shape (p,)
+    shift: float  # what is added, an offset
+    # m^-1, from a value of q to a'theta + shift; nan where no value of m is that.
     inverse: Callable[[float], float]
-    called: str
+    called: str  # what a'theta + shift is called
 
 
 def line_breakdown(
@@ -73,27 +62,9 @@ def function_breakdown(
     fit: Minimum, name: str, evaluate: Callable[[FloatArray, FloatArray], float], gradient: FloatArray,
     effects: FloatArray, *, at: float, groups: Any, budget: Budget, largest: int | None, search: bool,
 ) -> Breakdown:  # fmt: skip
-    """Return the smallest set found whose refit has q at `at` or beyond; nothing is proven.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    name : str
-        What q is called.
-    evaluate : callable
-        From theta and the weights of the rows left to q.
-    gradient : ndarray, shape (p,)
-        Of q at theta.
-    effects : ndarray, shape (n,)
-        What the removal of each row adds to q to first order.
-    at, groups, budget, largest, search
-        As in `Fit.breakdown`.
-
-    Returns
-    -------
-    Breakdown
-    """
+    """Return the smallest set found whose refit has q at `at` or beyond; nothing is proven."""
+    # `evaluate` goes from theta and the weights of the rows left to q; `gradient` is that of q at theta,
+    # (p,), and `effects` what the removal of each row adds to q to first order, (n,).
     weights = fit.risk.weights
     value = float(evaluate(fit.theta, weights))
     asked = question(fit, name, gradient, shift=value - float(gradient @ fit.theta), at=at, groups=groups)

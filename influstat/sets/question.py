@@ -17,7 +17,8 @@ from influstat.input.labels import index_of, require_position
 from influstat.input.printing import nearest_first, short
 from influstat.input.validation import FloatArray, numeric_array, real_number, vector
 from influstat.losses.base import has_estimated_derivatives
-from influstat.minimise.minimum import STATIONARITY, Minimum, require_fit
+from influstat.minimise.accepted import STATIONARITY
+from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
 from influstat.risks.chart import Chart
 from influstat.risks.contract import Risk
@@ -31,33 +32,15 @@ NEED = "name a coefficient, give its position, or be one number per coefficient 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A conclusion and who may leave.
+    """A conclusion and who may leave."""
 
-    Attributes
-    ----------
-    fit : Fit
-        The fit with all rows.
-    quantity : str
-        What a'theta + shift is called.
-    a : ndarray, shape (p,)
-        Its direction.
-    shift : float
-        What is added to it, an offset.
-    at : float
-        The threshold.
-    units : Groups
-        Rows, or clusters of them.
-    clusters : bool
-        Which of the two.
-    """
-
-    fit: Minimum
-    quantity: str
-    a: FloatArray
-    shift: float
-    at: float
-    units: Groups
-    clusters: bool
+    fit: Minimum  # the fit with all rows
+    quantity: str  # what a'theta + shift is called
+    a: FloatArray  # its direction, shape (p,)
+    shift: float  # what is added to it, an offset
+    at: float  # the threshold
+    units: Groups  # rows, or clusters of them
+    clusters: bool  # which of the two
 
     @cached_property
     def value(self) -> float:
@@ -154,19 +137,7 @@ def question(
     groups: Any = None,
     beside: bool = True,
 ) -> Question:
-    """Return the question, its arguments checked; with `beside` the value may not be at the threshold.
-
-    Returns
-    -------
-    Question
-
-    Raises
-    ------
-    InvalidArgument
-        The value is at the threshold, or the rows do not determine it, or groups are not usable.
-    NotStationary
-        The fit is not at its minimum.
-    """
+    """Return the question, its arguments checked; with `beside` the value may not be at the threshold."""
     threshold = real_number("at", at)
     _require_minimum(fit)
     if not a.any():
@@ -190,17 +161,7 @@ def question(
 
 
 def signed_question(fit: Minimum, name: str, a: FloatArray, groups: Any) -> Question:
-    """Return the question about the sign of a coefficient where no threshold can be chosen.
-
-    Returns
-    -------
-    Question
-
-    Raises
-    ------
-    InvalidArgument, NotStationary
-        As `question`; the coefficient is 0.
-    """
+    """Return the question about the sign of a coefficient where no threshold can be chosen."""
     found = question(fit, name, a, groups=groups, beside=False)
     if found.touching:
         raise InvalidArgument(
@@ -252,18 +213,7 @@ def _require_determined(fit: Minimum, quantity: str, a: FloatArray) -> None:
 
 
 def coefficient_of(fit: Minimum, coefficient: Any) -> tuple[str, FloatArray]:
-    """Return what a coefficient is called and its direction, from its name, its position or a contrast.
-
-    Returns
-    -------
-    str
-    ndarray, shape (p,)
-
-    Raises
-    ------
-    InvalidArgument, InvalidType
-        There is no such coefficient, or the contrast is not p finite numbers.
-    """
+    """Return what a coefficient is called and its direction, from its name, its position or a contrast."""
     names = require_fit(fit).names
     p = len(names)
     if isinstance(coefficient, str):

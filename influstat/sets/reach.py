@@ -73,6 +73,7 @@ class Reach(Tabled, Drawn):
     (0.25..., 1.25...)
     """
 
+    drawn_as = "reach"
     HEADING = "Values of {0.quantity} without at most {0.k} of its units ({0.value:.6g} with all)"
 
     quantity: str

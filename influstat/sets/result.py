@@ -97,6 +97,7 @@ class Breakdown(Ranked, Drawn):
       proven                    no 1 row does it: 2 is exact (score)
     """
 
+    drawn_as = "conclusion"
     question: str
     value: float
     at: float
@@ -242,47 +243,21 @@ class Breakdown(Ranked, Drawn):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class JudgedBreakdown(Breakdown):
-    """A `Breakdown` whose quantity is evaluated at refits: a confidence limit, or a function of theta.
+    """A `Breakdown` whose quantity is evaluated at refits: a confidence limit, or a function of theta."""
 
-    Attributes
-    ----------
-    limit_without : callable
-        From units (ndarray of int) to how far the quantity is on its side without them.
-    """
-
+    drawn_as = "judged conclusion"
+    # From units (ndarray of int) to how far the quantity is on its side without them.
     limit_without: Callable[[NDArray[np.intp]], float]
 
     def path(self) -> pd.DataFrame:
-        """Return the quantity without the k largest first-order effects; `Breakdown.path` says more.
-
-        Returns
-        -------
-        DataFrame
-        """
+        """Return the quantity without the k largest first-order effects; `Breakdown.path` says more."""
         turn = 1.0 if self.side == "above" else -1.0
         return self.path_by(turn, lambda units: self.at + turn * self.limit_without(units))
 
 
 def why_none(upper: int | None, lower: int, most: int, units: str, *, search: bool, budget: Budget) -> str:
-    """Return why a search found no set; "" where it found one.
-
-    Parameters
-    ----------
-    upper, lower : int or None, int
-        Of the answer.
-    most : int
-        The largest size that was to be looked at.
-    units : str
-        "rows" or "clusters".
-    search : bool
-        Whether there was a search.
-    budget : Budget
-        Its time.
-
-    Returns
-    -------
-    str
-    """
+    """Return why a search found no set; "" where it found one."""
+    # `most` is the largest size that was to be looked at.
     if upper is not None:
         return ""
     if lower > most:

@@ -44,6 +44,7 @@ class BreakdownTable(Tabled, Drawn):
     2
     """
 
+    drawn_as = "table"
     HEADING = "Fewest units whose removal flips each conclusion"
 
     results: dict[str, Breakdown]

@@ -20,6 +20,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.class_predictors import ClassPredictors
 from influstat.risks.classes import ClassRisk
+from influstat.sets.functions import Line
 from influstat.statistics.functionals import Functional
 
 
@@ -30,9 +31,25 @@ class Averaged(ABC):
     def each(self, theta: FloatArray) -> FloatArray:
         """Return every effect on every row, shape (n, m)."""
 
+    @abstractmethod
+    def gradient(self, theta: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the gradient of the weighted average in theta, shape (p, m)."""
+
     def average(self, theta: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the weighted average over the rows, shape (m,)."""
         return np.asarray(weights @ self.each(theta) / weights.sum())
+
+    def functional(
+        self, fit: Minimum, labels: tuple[str, ...], elasticity: str | None, own: FloatArray | None, n: int
+    ) -> Functional:
+        """Return the averages as quantities of a fit: over its `own` weighted rows, or over n new ones."""
+        weights, theta = np.ones(n) if own is None else own, fit.theta
+        value = self.average(theta, weights)
+        called = "average marginal effect" if elasticity is None else f"average {elasticity}"
+        part = None if own is None else self.each(theta) - value
+        evaluate = partial(average_of, self, weights if own is None else None)
+        gradient, exact = self.gradient(theta, weights), np.zeros(len(value))
+        return Functional(fit, labels, called, value, gradient, exact, evaluate, part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,15 +134,7 @@ def class_effects(
     elasticity: str | None,
     X: Any,
 ) -> Functional:
-    """Return the average marginal effects of columns on each class's probability.
-
-    See `average_marginal_effect`.
-
-    Returns
-    -------
-    Functional
-        Quantities are called by class and column.
-    """
+    """Return the average marginal effects on each class's probability, called by class and column."""
     design = classes.design
     if X is not None:
         design = design.like(X if fit.reader is None else fit.reader.columns(X), argument="X")
@@ -134,32 +143,14 @@ def class_effects(
     require_unrelative(changes, elasticity)
     logarithm, relative = elasticity in ("eyex", "eydx"), elasticity in ("eyex", "dyex")
     effects = ClassEffects(classes, rows, changes, logarithm, relative)
-    training = X is None
-    weights = classes.weights if training else np.ones(len(rows))
-    value = effects.average(fit.theta, weights)
     labels = tuple(f"{label}: {change.label}" for change in changes for label in labels_of(fit))
-    return Functional(
-        fit,
-        labels,
-        "average marginal effect" if elasticity is None else f"average {elasticity}",
-        value,
-        effects.gradient(fit.theta, weights),
-        np.zeros(len(value)),
-        partial(average_of, effects, None if training else weights),
-        effects.each(fit.theta) - value if training else None,
-    )
+    return effects.functional(fit, labels, elasticity, classes.weights if X is None else None, len(rows))
 
 
 def class_odds(
     fit: Minimum, classes: ClassPredictors, columns: Sequence[str] | str | None, step: float
 ) -> Functional:
-    """Return exp(step (theta_aj - theta_0j)): odds ratios of every class against the first.
-
-    Returns
-    -------
-    Functional
-        Quantities are called by class and column.
-    """
+    """Return exp(step (theta_aj - theta_0j)), odds ratios against the first class, by class and column."""
     K, q = classes.classes, classes.design.shape[1]
     labels, names, lines = labels_of(fit), [], []
     for change in changes_of(fit, user_columns(fit), classes.design.rows(slice(None)), columns, ()):
@@ -169,13 +160,17 @@ def class_odds(
             blocks[a], blocks[0] = direction, -direction
             lines.append(classes.coefficients(blocks))
             names.append(f"{labels[a]}: {change.label}")
-    directions = np.column_stack(lines)
+    return odds_along(fit, tuple(names), np.column_stack(lines))
+
+
+def odds_along(
+    fit: Minimum, names: tuple[str, ...], directions: FloatArray, lines: tuple[Line, ...] = ()
+) -> Functional:
+    """Return the odds ratios along the columns of `directions` (p, m) as quantities of a fit."""
     evaluate = partial(odds_of, directions)
-    value = evaluate(fit.theta, classes.weights)
-    nothing = np.zeros(len(value))
-    return Functional(
-        fit, tuple(names), "odds ratio", value, directions * value, nothing, evaluate, on_logs=True
-    )
+    value, exact = evaluate(fit.theta, fit.risk.weights), np.zeros(len(names))
+    gradient = directions * value
+    return Functional(fit, names, "odds ratio", value, gradient, exact, evaluate, lines=lines, on_logs=True)
 
 
 def labels_of(fit: Minimum) -> NDArray[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import require_linear
 from influstat.sets.functions import Line
-from influstat.statistics.class_effects import Averaged, average_of, class_effects, class_odds, odds_of
+from influstat.statistics.class_effects import Averaged, class_effects, class_odds, odds_along
 from influstat.statistics.functionals import Functional
 
 ELASTICITIES = ("eyex", "dyex", "eydx")
@@ -109,19 +108,8 @@ def average_marginal_effect(
     require_unrelative(changes, kind)
     relative = kind in ("eyex", "dyex")
     effects = _Effects(part.loss, rows, fixed, changes, kind in ("eyex", "eydx"), relative)
-    weights = part.weights if training else np.ones(len(rows))
-    evaluate = partial(average_of, effects, None if training else weights)
-    value = evaluate(fit.theta, weights)
-    return Functional(
-        fit,
-        tuple(change.label for change in changes),
-        "average marginal effect" if kind is None else f"average {kind}",
-        value,
-        effects.gradient(fit.theta, weights),
-        np.zeros(len(changes)),
-        evaluate,
-        effects.each(fit.theta) - value if training else None,
-    )
+    labels = tuple(change.label for change in changes)
+    return effects.functional(fit, labels, kind, part.weights if training else None, len(rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,13 +220,9 @@ def odds_ratio(fit: Minimum, columns: Sequence[str] | str | None = None, *, unit
     part = require_linear(fit.risk, "odds ratios")
     changes = changes_of(fit, user_columns(fit), part.design.rows(slice(None)), columns, ())
     directions = step * np.column_stack([one_direction(change) for change in changes])
-    evaluate = partial(odds_of, directions)
-    value = evaluate(fit.theta, fit.risk.weights)
     names = tuple(change.label for change in changes)
     lines = tuple(Line(direction, 0.0, _log_odds, "log odds") for direction in directions.T)
-    nothing = np.zeros(len(changes))
-    gradient = directions * value
-    return Functional(fit, names, "odds ratio", value, gradient, nothing, evaluate, lines=lines, on_logs=True)
+    return odds_along(fit, names, directions, lines)
 
 
 def _log_odds(ratio: float) -> float:

@@ -17,7 +17,7 @@ from scipy.linalg import eigh, solve_triangular
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import Unsupported
-from influstat.input.design import BLOCK_ENTRIES
+from influstat.input.matrix import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray, choice
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk, require_linear

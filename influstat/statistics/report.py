@@ -149,7 +149,7 @@ class CoefficientReport(Ranked):
         MissingDependency
             matplotlib is not installed.
         """
-        plots = import_module("influstat.plots")  # on demand: it stands above, and needs matplotlib
+        plots = import_module("influstat.plots")  # on demand: drawing is asked for seldom
         drawn: Axes = plots.coefficient_forest(
             self.whole["estimates"],
             self.values["estimates"],

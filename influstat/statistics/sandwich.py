@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
-from influstat.input.design import BLOCK_ENTRIES
 from influstat.input.labels import label_name
+from influstat.input.matrix import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from influstat.algebra.packed import packed, unpacked
 from influstat.errors import Unsupported
-from influstat.input.design import BLOCK_ENTRIES
 from influstat.input.groups import one_by_one
+from influstat.input.matrix import BLOCK_ENTRIES
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.active_set import require_active_set
+from influstat.adapters.quantity import single
 from influstat.adapters.scikit_learn.origin import causes, direct, rounding_of
 from influstat.adapters.separation import explain_separation, warn_of_separation
-from influstat.adapters.verification import polished, standard_errors, steepest
+from influstat.adapters.verification import how_far, polished
 from influstat.errors import NotStationary
 from influstat.fit import Fit
 from influstat.input.labels import label_name
@@ -18,8 +19,8 @@ from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.losses.base import kink_distance
+from influstat.minimise.accepted import ALLOWED, STATIONARITY
 from influstat.minimise.descent import stationarity
-from influstat.minimise.minimum import ALLOWED, STATIONARITY
 from influstat.minimise.remaining import remaining_step
 from influstat.risks.linear import as_linear
 
@@ -39,7 +40,7 @@ def limit_of(estimator: Any) -> float:
         return STOCHASTIC
     tol = getattr(estimator, "tol", None)
     limit = STATIONARITY if tol is None else min(max(STATIONARITY, float(tol)), LOOSEST)
-    return max(limit, SINGLE) if np.asarray(estimator.coef_).dtype == np.float32 else limit
+    return max(limit, SINGLE) if single(estimator.coef_) else limit
 
 
 def checked_fit(
@@ -50,33 +51,13 @@ def checked_fit(
     estimator: Any,
     transformers: Any,  # the steps before it, or None
     polish: bool,  # whether to start Newton's method at theta
-    reproduced: Callable[[], None] = lambda: None,  # raises where other rows were kept: nothing is warned of
+    reproduced: Callable[[], None],  # raises where other rows were kept: nothing is warned of
 ) -> Fit:
-    """Return the fit, finished by Newton's method if asked.
-
-    theta passes where the Newton step that is left is below 1 % of what removing a typical row does
-    (`influstat.minimise.remaining`). With a word it passes too where that step is below one such removal, if
-    the gradient is at most `limit_of` the estimator, relatively or in absolute size as most of
-    scikit-learn's solvers measure it. One standard error is about root n typical removals.
-
-    Returns
-    -------
-    Fit
-
-    Raises
-    ------
-    NotStationary
-        theta does not pass; a closed form is further away than rounding explains, polished or not; or a
-        column at 0 should not be there.
-    SingularHessian, NoMinimiser, IndefiniteHessian, NotConverged
-        Polishing did not find a minimum; the message says why.
-
-    Warns
-    -----
-    DoubtfulResult
-        theta passes but is more than 1 % of a typical row's removal effect away from the minimum; or
-        polishing moved it by more than 0.1 standard errors or half a removal.
-    """
+    """Return the fit, finished by Newton's method if asked; or raise where it is not at its minimum."""
+    # theta passes where the Newton step that is left is below 1 % of what removing a typical row does
+    # (`influstat.minimise.remaining`). With a word it passes too where that step is below one such removal,
+    # if the gradient is at most `limit_of` the estimator, relatively or in absolute size as most of
+    # scikit-learn's solvers measure it. One standard error is about root n typical removals.
     left = remaining_step(risk, theta, rough=polish)
     known = causes(estimator, transformers, risk, theta, polish=polish)
     if polish:
@@ -89,7 +70,7 @@ def checked_fit(
     early = not (left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY))
     if early:
         gradient = min(stationarity(risk, theta), float(np.max(np.abs(risk.gradient(theta)))))
-        exact = direct(estimator) and np.asarray(estimator.coef_).dtype == np.float64
+        exact = direct(estimator) and not single(estimator.coef_)
         if exact or not (gradient <= limit and left <= SURPRISE):
             explain_separation(risk, theta)
             raise _elsewhere(risk, theta, left, known, "")
@@ -109,9 +90,7 @@ def _elsewhere(risk: Any, theta: FloatArray, left: float, known: str, why: str) 
     return NotStationary(
         "estimator",
         f"be at the minimum of its risk on these rows (at most {ALLOWED:g} of a typical removal away)",
-        f"is {left:.2g} times the effect of removing a typical row (about "
-        f"{standard_errors(risk, left):.2g} standard errors) away, with a relative gradient of "
-        f"{steepest(risk, theta)}",
+        how_far(risk, theta, left),
         why + known,
     )
 

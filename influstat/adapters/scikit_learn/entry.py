@@ -6,8 +6,7 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
+from influstat.adapters.quantity import single
 from influstat.adapters.scikit_learn import check
 from influstat.adapters.scikit_learn.held import held_of, searched
 from influstat.adapters.scikit_learn.kinds import objective_of
@@ -16,13 +15,7 @@ from influstat.adapters.scikit_learn.refit import EstimatorRefit
 from influstat.adapters.scikit_learn.reproduction import require_classes, require_reproduced
 from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
 from influstat.adapters.scikit_learn.source import Source, source_of
-from influstat.adapters.verification import (
-    DOUBLE_TERMS,
-    SAME,
-    SINGLE,
-    SINGLE_TERMS,
-    require_same_predictions,
-)
+from influstat.adapters.verification import require_same_predictions
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray, choice
@@ -180,9 +173,8 @@ def _require_own_predictions(source: Source, risk: Any, theta: FloatArray) -> No
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names that columns lost in a transformer
         theirs = predict(_as_fitted(source))
-    single = np.asarray(source.estimator.coef_).dtype == np.float32
-    allowed, rounding = (SINGLE, SINGLE_TERMS) if single else (SAME, DOUBLE_TERMS)
-    require_same_predictions("estimator", risk, theta, theirs, kind=kind, allowed=allowed, rounding=rounding)
+    of_single = single(source.estimator.coef_)
+    require_same_predictions("estimator", risk, theta, theirs, kind=kind, of_single=of_single)
 
 
 def _as_fitted(source: Source) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from influstat.adapters.quantity import Quantity
+from influstat.adapters.quantity import Quantity, single
 from influstat.adapters.scikit_learn.source import Source
 from influstat.input.validation import FloatArray
 
@@ -15,7 +15,7 @@ CAUSE = "Pass the X, y and sample_weight that it was fitted with, all rows in th
 
 def quantity(source: Source, name: str, theirs: float, ours: float, unit: float = 0.0) -> Quantity:
     """Return the two with the room that the precision of the fit leaves, of ours and of another size."""
-    same = SINGLE if np.asarray(source.estimator.coef_).dtype == np.float32 else SAME
+    same = SINGLE if single(source.estimator.coef_) else SAME
     return Quantity(name, theirs, ours, same * abs(ours) + 1e-3 * same * abs(unit), CAUSE)
 
 

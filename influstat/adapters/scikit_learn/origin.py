@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from influstat.adapters.quantity import single
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import STATIONARITY
+from influstat.minimise.accepted import STATIONARITY
 from influstat.risks.chart import chart_of
 
 CLOSED_FORMS = ("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge", "ARDRegression")
@@ -39,7 +40,6 @@ def rounding_of(estimator: Any, risk: Any, theta: FloatArray) -> float:
         return np.inf
     if risk.shape[1] > MANY:
         return STATIONARITY
-    single = np.asarray(estimator.coef_).dtype == np.float32
     hessian = risk.curvature(theta).to_dense()
     if estimator.fit_intercept:  # they center the columns first
         beside = hessian[:-1, -1]
@@ -48,7 +48,7 @@ def rounding_of(estimator: Any, risk: Any, theta: FloatArray) -> float:
     condition = values[-1] / values[0] if values[0] > 0 else np.inf
     if type(estimator).__name__ == "LinearRegression":
         condition = np.sqrt(condition)
-    return float(ROOM * np.finfo(np.float32 if single else np.float64).eps * condition)
+    return float(ROOM * np.finfo(np.float32 if single(estimator.coef_) else np.float64).eps * condition)
 
 
 def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray, *, polish: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.quantity import ROUNDING, SINGLE_ROUNDING, Quantity, said
+from influstat.adapters.quantity import ROUNDING, SINGLE_ROUNDING, Quantity, said, single
 from influstat.adapters.scikit_learn.folds import folds_of
 from influstat.adapters.scikit_learn.kept import SAME, quantity, weights_of
 from influstat.adapters.scikit_learn.source import Source
@@ -19,13 +19,11 @@ SETTINGS = "Pass the rows and sample_weight that it was fitted with, and leave i
 
 
 def of_dual_gap(source: Source, risk: Any) -> Iterator[Quantity]:
-    """Yield the duality gap at its coefficients: where the solver stopped is where these rows stop it.
-
-    With r the residuals, A and B the total strengths of the absolute and the square part, and c at most 1 so
-    that c times the gradient of the losses less B b is at most A, the gap is
-    (1 + c^2) (sum w r^2 + B |b|^2) / 2 + A sum |b| - c sum w r y, over the total weight. It may differ by
-    what the solver takes for converged, tol times the variance of y.
-    """
+    """Yield the duality gap at its coefficients: where the solver stopped is where these rows stop it."""
+    # With r the residuals, A and B the total strengths of the absolute and the square part, and c at most 1
+    # so that c times the gradient of the losses less B b is at most A, the gap is (1 + c^2) (sum w r^2 + B
+    # |b|^2) / 2 + A sum |b| - c sum w r y, over the total weight. It may differ by what the solver takes for
+    # converged, tol times the variance of y.
     estimator = source.estimator
     ratio = float(getattr(estimator, "l1_ratio_", getattr(estimator, "l1_ratio", 1.0)))
     if not (hasattr(estimator, "dual_gap_") and np.ndim(estimator.dual_gap_) == 0 and ratio > 0.0):
@@ -45,14 +43,13 @@ def of_dual_gap(source: Source, risk: Any) -> Iterator[Quantity]:
     c = min(1.0, absolute / largest) if largest > 0.0 else 1.0
     gap = 0.5 * (1.0 + c**2) * float(weights @ residual**2 + square * b @ b)
     gap += absolute * float(np.abs(b).sum()) - c * float((weights * residual) @ y)
-    single = np.asarray(estimator.coef_).dtype == np.float32
     theirs, ours = float(estimator.dual_gap_), gap / total
     room = SAME * ours + max(float(estimator.tol), LEAST) * float(weights @ y**2) / total
     if abs(theirs - ours) > room:  # but for rounding where columns are far from 0, which takes passes to know
         terms = design.absolute_dot(np.abs(b)) + np.abs(np.asarray(source.y, dtype=np.float64).ravel())
         slip = float(design.absolute_transpose_dot(weights * terms).max()) / absolute
         size = float(weights @ terms**2 + slip * (weights @ residual**2)) / total
-        room += (SINGLE_ROUNDING if single else ROUNDING) * size
+        room += (SINGLE_ROUNDING if single(estimator.coef_) else ROUNDING) * size
     yield Quantity("duality gap (dual_gap_)", theirs, ours, room, SETTINGS)
 
 

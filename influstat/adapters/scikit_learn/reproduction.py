@@ -23,7 +23,7 @@ from influstat.adapters.scikit_learn.kept import CAUSE, SAME, quantity, weights_
 from influstat.adapters.scikit_learn.origin import rounding_of
 from influstat.adapters.scikit_learn.paths import of_dual_gap, of_path, of_path_errors
 from influstat.adapters.scikit_learn.scores import of_scores
-from influstat.adapters.scikit_learn.source import Source
+from influstat.adapters.scikit_learn.source import Source, dense
 from influstat.errors import NotStationary
 from influstat.input.design import Design
 from influstat.input.labels import label_text
@@ -37,13 +37,7 @@ WORTH = 1e-2  # relative rounding beyond which a number says nothing
 
 
 def require_reproduced(source: Source, risk: Any) -> None:
-    """Raise unless what the estimator has kept is what the rows given give.
-
-    Raises
-    ------
-    NotStationary
-        A number differs; the message has its name, theirs and ours.
-    """
+    """Raise unless what the estimator has kept is what the rows given give."""
     for one in _quantities(source, risk):
         if not one.same:
             raise NotStationary(
@@ -55,13 +49,7 @@ def require_reproduced(source: Source, risk: Any) -> None:
 
 
 def require_classes(source: Source) -> None:
-    """Raise where no row has one of the classes: it was fitted with others, except by partial_fit.
-
-    Raises
-    ------
-    NotStationary
-        The message names the class.
-    """
+    """Raise where no row has one of the classes: it was fitted with others, except by partial_fit."""
     if source.classes < 2 or hasattr(source.estimator, "partial_fit"):
         return
     present = np.unique(source.translation.targets(source.y))
@@ -149,14 +137,8 @@ def _of_bayesian_ridge(source: Source, risk: Any) -> Iterator[Quantity]:
 
 
 def _marginal_likelihoods(source: Source, rows: FloatArray) -> list[float]:
-    """Return BayesianRidge's log marginal likelihood of weighted rows, by weight and by number of rows.
-
-    lambda_ sum(coef^2) in it is taken for p / 2.
-
-    Returns
-    -------
-    list of float
-    """
+    """Return BayesianRidge's log marginal likelihood of weighted rows, by weight and by number of rows."""
+    # lambda_ sum(coef^2) in it is taken for p / 2.
     estimator, coefficients, weights = source.estimator, source.coefficients[0], weights_of(source)
     alpha, lam, p = float(estimator.alpha_), float(estimator.lambda_), len(coefficients)
     eigenvalues = np.zeros(p)
@@ -199,7 +181,7 @@ def _of_support(source: Source, risk: Any) -> Iterator[Quantity]:
         return
     n = float(linear.shape[0])
     yield Quantity("number of rows (shape_fit_)", said(lambda: estimator.shape_fit_[0]), n, 0.0, CAUSE)
-    kept, duals = (_dense(values) for values in (estimator.support_vectors_, estimator.dual_coef_))
+    kept, duals = (dense(values) for values in (estimator.support_vectors_, estimator.dual_coef_))
     support, found = np.asarray(estimator.support_), [0]
     # libsvm drops rows without weight, and numbers those that are left; other versions may number all.
     for numbered in (np.flatnonzero(weights_of(source) > 0), np.arange(linear.shape[0])):
@@ -210,11 +192,6 @@ def _of_support(source: Source, risk: Any) -> Iterator[Quantity]:
             found.append(int(np.count_nonzero(same & (duals.ravel() * linear.y[places] > 0))))
     name = "number of support vectors that are rows of it, each of its class (support_vectors_, dual_coef_)"
     yield Quantity(name, float(len(support)), float(max(found)), 0.0, CAUSE)
-
-
-def _dense(values: Any) -> FloatArray:
-    """Return a matrix, sparse or not, as an array."""
-    return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=np.float64)
 
 
 def _of_steps(source: Source, risk: Any) -> Iterator[Quantity]:

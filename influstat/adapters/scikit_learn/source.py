@@ -75,7 +75,7 @@ def source_of(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Source:
     for argument, value in (("y", y), ("sample_weight", sample_weight)):
         if named:
             check_labels(argument, value, index_labels(named[0][1].index), of=named[0][0])
-    coefficients = _dense(last.coef_)
+    coefficients = dense(last.coef_)
     classes = getattr(last, "classes_", None)
     target = data.one_target(y, coefficients if classes is None else coefficients[:1])
     translation = data.translation_of(last, transformers)
@@ -184,10 +184,9 @@ def _require_own_numbers(estimator: Any) -> None:
         ) from error
 
 
-def _dense(coefficients: Any) -> FloatArray:
-    """Return coef_ as float64; sparsify() made it sparse."""
-    array = coefficients.toarray() if hasattr(coefficients, "toarray") else coefficients
-    return np.asarray(array, dtype=np.float64)
+def dense(values: Any) -> FloatArray:
+    """Return a matrix, sparse or not (sparsify() makes coef_ so), as an array of float64."""
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=np.float64)
 
 
 def _intercepts(estimator: Any) -> FloatArray | None:

@@ -31,14 +31,7 @@ from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.refit import GLMRefit
 from influstat.adapters.statsmodels.refusals import refuse
 from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
-from influstat.adapters.verification import (
-    DOUBLE_TERMS,
-    SAME,
-    SINGLE,
-    SINGLE_TERMS,
-    require_same_predictions,
-    verified_fit,
-)
+from influstat.adapters.verification import require_same_predictions, verified_fit
 from influstat.errors import InvalidArgument, NotConverged
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray, choice, real_number
@@ -166,7 +159,6 @@ def from_statsmodels(
         mapped.theta,
         reader,
         polish=polish,
-        library="statsmodels",
         check=check,
         rounding=lambda: rounding_of(inner, ridge=L1_wt == 0.0),
     )
@@ -217,11 +209,8 @@ def _require_predictions(results: Any, fit: Fit) -> None:
         require_same_predictions("results", fit.risk, fit.theta, results.mu, kind="mean", allowed=LAST_STEP)
     elif kind in ("OLS", "WLS", "RLM") and hasattr(results, "fittedvalues"):
         of_single = single(results.model.exog, results.params)
-        allowed, rounding = (SINGLE, SINGLE_TERMS) if of_single else (SAME, DOUBLE_TERMS)
         theirs = results.fittedvalues
-        require_same_predictions(
-            "results", fit.risk, fit.theta, theirs, kind="eta", allowed=allowed, rounding=rounding
-        )
+        require_same_predictions("results", fit.risk, fit.theta, theirs, kind="eta", of_single=of_single)
     elif kind in ("Logit", "Probit", "Poisson"):
         require_same_predictions("results", fit.risk, fit.theta, results.predict(), kind="mean")
 

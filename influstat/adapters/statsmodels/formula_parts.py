@@ -51,14 +51,8 @@ def training_table(model: Any) -> Any:
 
 
 def variables_in(text: str, table: Any) -> list[Any]:
-    """Return the columns of a table that a side of a formula names.
-
-    What stands in quotation marks is none, but in ``Q("a b")``, nor is a keyword of a call, as ``df=``.
-
-    Returns
-    -------
-    list
-    """
+    """Return the columns of a table that a side of a formula names."""
+    # What stands in quotation marks is none, but in Q("a b"), nor is a keyword of a call, as df=.
     quoted = {name for found in QUOTED.findall(text) for name in found if name}
     code = STRINGS.sub(" ", QUOTED.sub(" ", text))
     return [
@@ -76,14 +70,8 @@ def right_spec(model: Any) -> Any:
 
 
 def lacking(model: Any, table: Any) -> list[Any]:
-    """Return the columns of the table that was fitted which the right side needs, and this table lacks.
-
-    Without them patsy takes what has their name where the model was made, whatever that is.
-
-    Returns
-    -------
-    list
-    """
+    """Return the columns of the table that was fitted which the right side needs, and this table lacks."""
+    # Without them patsy takes what has their name where the model was made, whatever that is.
     trained = training_table(model)
     if trained is None:
         return []

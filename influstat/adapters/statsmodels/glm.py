@@ -61,16 +61,9 @@ def scale_rule(results: Any) -> float | str | None:
 
 
 def _removable_rows(frequencies: FloatArray, weights: FloatArray, labels: Any, drop: str | None) -> Any:
-    """Return the rows of the risk: what one removal takes away.
-
-    Dropping one copy of a row with frequency f needs a row of weight w / f of its own; the other f - 1
-    copies follow behind all first copies, so that positions 0 to n - 1 are the model's rows.
-
-    Returns
-    -------
-    tuple of slice or ndarray, ndarray and ndarray, each of shape (rows,)
-        Which of the model's rows, their weights, their labels.
-    """
+    """Return which of the model's rows one removal takes away each, their weights and their labels."""
+    # Dropping one copy of a row with frequency f needs a row of weight w / f of its own; the other f - 1
+    # copies follow behind all first copies, so that positions 0 to n - 1 are the model's rows.
     if drop is not None:
         choice("drop", drop, DROPS)
     everyone = slice(None)  # without a copy of the data

@@ -25,27 +25,13 @@ from influstat.input.validation import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class LeftSide:
-    """How the model's targets follow from a table.
+    """How the model's targets follow from a table."""
 
-    Attributes
-    ----------
-    model : statsmodels model
-        Made from a formula.
-    spec : DesignInfo, ModelSpec or None
-        The left side as patsy or formulaic holds it; None where that is not known any more.
-    code : callable
-        From its columns, shape (m, k), to targets as the model holds them.
-    variables : tuple of str
-        The columns of the table that it takes.
-    plain : bool
-        Whether it is one column of the table as it stands.
-    """
-
-    model: Any
-    spec: Any
-    code: Callable[[FloatArray], FloatArray]
-    variables: tuple[str, ...]
-    plain: bool
+    model: Any  # made from a formula
+    spec: Any  # the left side as patsy or formulaic holds it; None where that is not known any more
+    code: Callable[[FloatArray], FloatArray]  # from its columns, shape (m, k), to the model's targets
+    variables: tuple[str, ...]  # the columns of the table that it takes
+    plain: bool  # whether it is one column of the table as it stands
 
     @property
     def lost(self) -> bool:
@@ -60,13 +46,7 @@ class LeftSide:
 
 
 def left_side(model: Any) -> LeftSide | None:
-    """Return the left side of a model's formula.
-
-    Returns
-    -------
-    LeftSide or None
-        None for a model without one.
-    """
+    """Return the left side of a model's formula, None for a model without one."""
     right = right_spec(model)
     endog = getattr(model.data, "orig_endog", None)
     if right is None or endog is None:
@@ -91,16 +71,9 @@ def left_side(model: Any) -> LeftSide | None:
 
 
 def _found_again(model: Any, right: Any, text: str, table: Any, raw: FloatArray) -> Any:
-    """Return the left side built anew.
-
-    statsmodels loses it where rows with missing values are dropped. The names of the caller's scope that the
-    right side uses are known, and NumPy and pandas.
-
-    Returns
-    -------
-    DesignInfo, ModelSpec or None
-        None where it cannot be built, or does not give what was fitted.
-    """
+    """Return the left side built anew, None where it cannot be or does not give what was fitted."""
+    # statsmodels loses it where rows with missing values are dropped. The names of the caller's scope that
+    # the right side uses are known, and NumPy and pandas.
     import pandas as pd
 
     scope: dict[str, Any] = {"np": np, "numpy": np, "pd": pd, "pandas": pd}

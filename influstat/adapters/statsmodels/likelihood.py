@@ -17,7 +17,7 @@ from influstat.adapters.statsmodels.row_terms import require_own_rows
 from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray, vector
-from influstat.risks.classes import ClassLosses, class_contrasts, softmax_losses
+from influstat.risks.classes import ClassLosses, class_codes, class_contrasts, softmax_losses
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
 
 EXPONENTIAL_MEAN = ("NegativeBinomialP", "GeneralizedPoisson")
@@ -92,9 +92,8 @@ class ScoredLikelihoods(HoldsModel):
         targets = vector("y", y, len(X))
         other.endog = targets
         if name == "MNLogit":
-            other.wendog = np.eye(self.model.J)[
-                reading.class_codes(targets, self.model.J, of="the model's classes")
-            ]
+            codes = class_codes(targets, self.model.J, "the model's classes", reading.AS_IN_MODEL)
+            other.wendog = np.eye(self.model.J)[codes]
         other.exposure = np.zeros(len(X))  # its logarithm, as statsmodels keeps it
         other.offset = np.zeros(len(X)) if offset is None else offset
         return ScoredLikelihoods(other)

@@ -14,21 +14,11 @@ from influstat.input.validation import FloatArray
 
 @dataclass(frozen=True)
 class OffsetPart:
-    """One argument of the model that adds to the linear predictor, and the columns that it may be.
+    """One argument of the model that adds to the linear predictor, and the columns that it may be."""
 
-    Attributes
-    ----------
-    argument : str
-        "offset" or "exposure".
-    columns : dict
-        The columns of the table that it equals, and of each whether it is its logarithm that does.
-    tabled : bool
-        Whether there is a table that was fitted.
-    """
-
-    argument: str
-    columns: dict[Any, bool]
-    tabled: bool
+    argument: str  # "offset" or "exposure"
+    columns: dict[Any, bool]  # those of the table that it equals, and of each whether its logarithm does
+    tabled: bool  # whether there is a table that was fitted
 
     def of_new_rows(self, table: Any) -> FloatArray:
         """Return what is added for the rows of a table, or raise saying why it does not tell it."""

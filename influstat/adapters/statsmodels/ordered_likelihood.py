@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.adapters.statsmodels.reading import class_codes
+from influstat.adapters.statsmodels.reading import AS_IN_MODEL
 from influstat.input.validation import FloatArray, vector
-from influstat.risks.classes import ClassLosses
+from influstat.risks.classes import ClassLosses, class_codes
 from influstat.risks.likelihood import no_such_rows
 
 
@@ -114,7 +114,7 @@ class OrderedLikelihoods:
 
     def with_rows(self, X: FloatArray, y: Any, offset: FloatArray | None) -> OrderedLikelihoods:
         """Return the same model on other rows; y holds the codes 0 to K - 1."""
-        codes = class_codes(vector("y", y, len(X)), self.classes, of="the ordered classes")
+        codes = class_codes(vector("y", y, len(X)), self.classes, "the ordered classes", AS_IN_MODEL)
         o = np.zeros(len(X)) if offset is None else offset
         return OrderedLikelihoods(X, codes, o, self.distribution, self.classes)
 

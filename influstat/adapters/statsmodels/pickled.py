@@ -32,24 +32,13 @@ from influstat.input.tables import as_pandas
 
 @dataclass
 class Recipe:
-    """How the right side of a model's formula is made anew.
+    """How the right side of a model's formula is made anew."""
 
-    Attributes
-    ----------
-    names : dict
-        What the formula takes from outside of its table, by name: numbers, functions of modules.
-    modules : dict
-        The modules among them, by their own names.
-    lost : tuple of str
-        Those that cannot be pickled.
-    spec : object
-        formulaic's right side, which can be pickled as it is; once it is made, patsy's.
-    """
-
+    # What the formula takes from outside of its table, by name: numbers, functions of modules.
     names: dict[str, Any] = field(default_factory=dict)
-    modules: dict[str, str] = field(default_factory=dict)
-    lost: tuple[str, ...] = ()
-    spec: Any = None
+    modules: dict[str, str] = field(default_factory=dict)  # modules among them, by their own names
+    lost: tuple[str, ...] = ()  # those that cannot be pickled
+    spec: Any = None  # formulaic's right side, which can be pickled as it is; once it is made, patsy's
 
     def scope(self) -> dict[str, Any]:
         """Return what the formula takes from outside of its table, by name."""

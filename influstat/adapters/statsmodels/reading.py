@@ -24,6 +24,9 @@ SUPPORTED = (
 )
 
 
+AS_IN_MODEL = "Code the classes as model.endog does."
+
+
 @dataclass(frozen=True, eq=False)
 class Mapped:
     """A results object in influstat's terms: the risk, and theta as the library left it."""
@@ -154,16 +157,3 @@ def design_of(model: Any, X: FloatArray) -> Design:
     if (named and hasattr(model, "formula")) or hasattr(getattr(model.data, "orig_exog", None), "columns"):
         design.columns = list(design.names)
     return design
-
-
-def class_codes(targets: FloatArray, classes: int, *, of: str) -> NDArray[np.intp]:
-    """Return targets that are the codes 0 to K - 1 of classes as ints, shape (n,), or raise."""
-    codes = targets.astype(int)
-    if (codes != targets).any() or codes.min() < 0 or codes.max() >= classes:
-        raise InvalidArgument(
-            "y",
-            f"hold the codes 0 to {classes - 1} of {of}",
-            f"holds {targets.min():g} to {targets.max():g}",
-            "Code the classes as model.endog does.",
-        )
-    return codes

@@ -22,18 +22,9 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems w
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder for this call alone, or raise naming who holds it.
-
-    A process that was killed holds nothing: whatever it left is no obstacle. Some file systems have no locks,
-    and there every writer is taken for the only one.
-
-    Raises
-    ------
-    PartitionError
-        Another process, or another thread of this one, writes to the folder.
-    OSError
-        The folder cannot be written to.
-    """
+    """Hold the folder for this call alone, or raise naming who holds it."""
+    # A process that was killed holds nothing: whatever it left is no obstacle. Some file systems have no
+    # locks, and there every writer is taken for the only one.
     take = _taker()
     if take is None:
         yield

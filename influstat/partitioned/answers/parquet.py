@@ -29,18 +29,10 @@ UNFINISHED = ".unfinished"
 
 @dataclass(frozen=True)
 class Folder:
-    """Where an answer is written.
+    """Where an answer is written."""
 
-    Attributes
-    ----------
-    path : str
-        The folder.
-    token : str
-        The fingerprint of question and data.
-    """
-
-    path: str
-    token: str
+    path: str  # the folder
+    token: str  # the fingerprint of question and data
 
     def file(self, partition: int) -> Path:
         """Return the file of a partition."""

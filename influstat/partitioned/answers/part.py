@@ -48,27 +48,13 @@ class Left:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The answer for some rows of one partition.
+    """The answer for some rows of one partition."""
 
-    Attributes
-    ----------
-    partition : int
-        Which.
-    positions : ndarray of int, shape (k,)
-        Where the rows are among all.
-    labels : ndarray, shape (k,)
-        What they are called.
-    table : dict of ndarrays of shape (k,)
-        The columns of the answer.
-    left : Left or None
-        Rows that it lacks.
-    """
-
-    partition: int
-    positions: Indices
-    labels: NDArray[Any]
-    table: Table
-    left: Left | None = None
+    partition: int  # which
+    positions: Indices  # where the rows are among all, shape (k,)
+    labels: NDArray[Any]  # what they are called, shape (k,)
+    table: Table  # the columns of the answer, shape (k,)
+    left: Left | None = None  # rows that it lacks
 
     def matrix(self, columns: tuple[str, ...]) -> FloatArray:
         """Return some columns, shape (k, m)."""
@@ -114,18 +100,10 @@ class Failed:
 
 
 class Question(ABC):
-    """What is asked of every row, with all that it needs to know of the others: p-sized, and picklable.
+    """What is asked of every row, with all that it needs to know of the others: p-sized, and picklable."""
 
-    Attributes
-    ----------
-    columns : tuple of str
-        The columns that can be ranked: effects, or measures.
-    quantity : str
-        What changes.
-    """
-
-    columns: tuple[str, ...]
-    quantity: str
+    columns: tuple[str, ...]  # the columns that can be ranked: effects, or measures
+    quantity: str  # what changes
     leaves = False  # whether rows may be left for sums over all partitions
 
     @abstractmethod
@@ -153,28 +131,15 @@ class Question(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Ask:
-    """A question for one partition.
+    """A question for one partition."""
 
-    Attributes
-    ----------
-    recipe : Recipe
-        How its rows become a risk, W known.
-    theta : ndarray, shape (p,)
-        The minimiser.
-    hessian : Hessian
-        H(theta) over all rows, mean scale.
-    starts, rows : ndarray of int
-        Position of the first row of every partition, and how many it has.
-    question : Question
-        What is asked.
-    """
-
-    recipe: Recipe
-    theta: FloatArray
-    hessian: Any
+    recipe: Recipe  # how its rows become a risk, W known
+    theta: FloatArray  # the minimiser, shape (p,)
+    hessian: Any  # H(theta) over all rows, mean scale
+    # Position of the first row of every partition, and how many it has.
     starts: Indices
     rows: Indices
-    question: Question
+    question: Question  # what is asked
 
     def __call__(self, partition: int, block: Block) -> Part:
         """Return the answer for the rows of the partition."""

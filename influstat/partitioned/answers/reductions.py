@@ -38,19 +38,9 @@ class Finisher(Protocol):
 
 
 class Reductions:
-    """The part of an `Answer` that is computed at once.
+    """The part of an `Answer` that is computed at once."""
 
-    Parameters
-    ----------
-    data : Partitions
-        The rows.
-    ask : Ask
-        The question for one partition.
-    describe : tuple
-        What tells the data from others.
-    finish : Finisher, optional
-        Answers for rows that a partition leaves.
-    """
+    # `describe` is what tells the data from others, `finish` what answers for rows that a partition leaves.
 
     def __init__(
         self, data: Partitions, ask: Ask, describe: tuple[Any, ...], finish: Finisher | None = None

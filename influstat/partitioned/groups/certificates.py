@@ -41,23 +41,8 @@ def require_few(groups: int, p: int) -> None:
 
 
 def certificate_of(fit: Any, grouping: Grouping, counts: Counts, theta: FloatArray, step: int) -> Certificate:
-    """Return what is proven of theta (K, p), any coefficients without each group: two passes and more.
-
-    Parameters
-    ----------
-    fit : PartitionedFit
-        The fit with all rows.
-    grouping, counts : Grouping and Counts
-        The groups.
-    theta : ndarray, shape (K, p)
-        The coefficients that were found without each.
-    step : int
-        For how many groups sums are held at a time: two passes for each lot.
-
-    Returns
-    -------
-    Certificate
-    """
+    """Return what is proven of theta (K, p), any coefficients without each group: two passes and more."""
+    # Sums are held for `step` groups at a time: two passes for each lot.
     require_few(len(counts.names), theta.shape[1])
     n = len(counts.names)
     names = Groups(np.zeros(n, dtype=np.intp), np.arange(n + 1), counts.names)  # whose rows are elsewhere

@@ -25,21 +25,9 @@ from influstat.removal.rough import Look
 
 
 class GroupExpansion(Expansion):
-    """Sums over each of some groups at theta-hat.
+    """Sums over each of some groups at theta-hat."""
 
-    Parameters
-    ----------
-    fit : PartitionedFit
-        The fit with all rows.
-    grouping : Grouping
-        Which group each row is in.
-    counts : Counts
-        How many rows the groups have, and what they weigh.
-    codes : ndarray of int
-        The groups, increasing.
-    hessians : bool
-        Whether their Hessians are wanted.
-    """
+    # `codes` are the groups, increasing; their Hessians are summed where they are wanted.
 
     def __init__(
         self, fit: Any, grouping: Grouping, counts: Counts, codes: Indices, *, hessians: bool
@@ -122,15 +110,9 @@ class GroupRemainder(Remainder):
 
 
 def hessians_left(own: FloatArray) -> Iterator[FloatArray]:
-    """Yield, for each group but the last, the sum of the matrices (K + 1, p, p) of all others.
-
-    Nothing is taken off, so that a group of leverage near 1 leaves as many digits as any.
-
-    Yields
-    ------
-    ndarray, shape (p, p)
-        In Fortran order, the caller's own.
-    """
+    """Yield, for each group but the last, the sum of the matrices (K + 1, p, p) of all others."""
+    # Nothing is taken off, so that a group of leverage near 1 leaves as many digits as any. Each matrix is in
+    # Fortran order, the caller's own.
     after = np.empty_like(own[:-1])  # sums over all groups from k + 1 on, and the other rows
     total = own[-1].copy()
     for j in range(len(own) - 2, -1, -1):
@@ -143,15 +125,10 @@ def hessians_left(own: FloatArray) -> Iterator[FloatArray]:
 
 
 class GroupInverse:
-    """S_-k^-1 for some groups, which are disjoint: what is left of one is the sum over all others.
+    """S_-k^-1 for some groups, which are disjoint: what is left of one is the sum over all others."""
 
-    Parameters
-    ----------
-    expansion : GroupExpansion
-        Its Hessians are used up.
-    factors : ndarray, shape (K,)
-        Shares of the penalty that stay.
-    """
+    # The Hessians of the expansion are used up; `factors` are the shares of the penalty that stay, shape
+    # (K,).
 
     def __init__(self, expansion: GroupExpansion, factors: FloatArray) -> None:
         own = expansion.sums.hessians

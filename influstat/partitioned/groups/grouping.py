@@ -21,27 +21,14 @@ NONE = -1  # the code of a row in no group
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
-    """Which group each row is in.
+    """Which group each row is in."""
 
-    Attributes
-    ----------
-    argument : str
-        What the caller calls it: "groups" or "folds".
-    starts : ndarray of int
-        Position of the first row of every partition.
-    by : callable or None
-        From an array of labels to an array of groups; None where the data, or `given`, hold them.
-    given : ndarray of int, shape (n,), or None
-        Codes of all rows, where the caller has counted them out.
-    names : ndarray, shape (K,)
-        What the groups are called, in sorted order.
-    """
-
-    argument: str
-    starts: Indices
+    argument: str  # what the caller calls it: "groups" or "folds"
+    starts: Indices  # position of the first row of every partition
+    # From an array of labels to an array of groups; None where the data, or `given`, hold them.
     by: Callable[[NDArray[Any]], Any] | None = None
-    given: Indices | None = None
-    names: NDArray[Any] | None = None
+    given: Indices | None = None  # codes of all rows, where the caller has counted them out, shape (n,)
+    names: NDArray[Any] | None = None  # what the groups are called, in sorted order, shape (K,)
 
     def codes(self, partition: int, block: Block, first: int = 0) -> Indices:
         """Return the group of every row of a block, `NONE` for no group; `first` is its place there."""
@@ -121,21 +108,8 @@ class Counting:
 
 
 def grouping_of(fit: Any, groups: Any, argument: str) -> tuple[Grouping, Counts]:
-    """Return which group each row is in, and the groups' rows and weights: one pass; or raise.
-
-    Parameters
-    ----------
-    fit : PartitionedFit
-        The fit with all rows.
-    groups : None, callable, or see `read_groups`
-        None: those that the data hold.
-    argument : str
-        What the caller calls it.
-
-    Returns
-    -------
-    tuple of Grouping and Counts
-    """
+    """Return which group each row is in, and the groups' rows and weights: one pass; or raise."""
+    # `groups` are a callable, what `read_groups` takes, or None for those that the data hold.
     grouping = Grouping(argument, fit.starts)
     if callable(groups) and not hasattr(groups, "split"):
         grouping = replace(grouping, by=groups)

@@ -69,15 +69,9 @@ def center_of(risk: PartitionedRisk, theta: FloatArray) -> Center:
 
 
 class PartExpansion(Expansion):
-    """Slopes and curvatures of some rows, with sums over all of them.
+    """Slopes and curvatures of some rows, with sums over all of them."""
 
-    Parameters
-    ----------
-    risk : LinearRisk
-        The rows; W and the penalty are those of all.
-    center : Center
-        The sums.
-    """
+    # W and the penalty of the risk are those of all rows, as the sums of `center` are.
 
     def __init__(self, risk: LinearRisk, center: Center) -> None:
         super().__init__(risk, center.theta)
@@ -127,19 +121,9 @@ class Moved(Summable):
 
 
 class GatheredExpansion(PartExpansion):
-    """Rows gathered from several partitions, whose removals ask for sums over all of them.
+    """Rows gathered from several partitions, whose removals ask for sums over all of them."""
 
-    Parameters
-    ----------
-    risk : LinearRisk
-        The gathered rows.
-    center : Center
-        Sums over all rows.
-    whole : PartitionedRisk
-        All of them.
-    places : list of (int, int)
-        Partition of each gathered row, and its place there.
-    """
+    # `places` are the partition of each gathered row and its place there.
 
     def __init__(
         self, risk: LinearRisk, center: Center, whole: PartitionedRisk, places: list[tuple[int, int]]

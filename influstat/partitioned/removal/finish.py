@@ -29,21 +29,9 @@ from influstat.removal.methods.quadratic import ClosedForm
 
 
 class Finish:
-    """Answers for rows that a partition alone could not finish.
+    """Answers for rows that a partition alone could not finish."""
 
-    Parameters
-    ----------
-    risk : PartitionedRisk
-        All rows.
-    recipe : Recipe
-        How they become a risk, W known.
-    theta : ndarray, shape (p,)
-        The minimiser.
-    hessian : Hessian
-        H(theta), mean scale.
-    question : LeaveOut
-        What is asked.
-    """
+    # H(theta) is in mean scale, and the recipe knows W.
 
     def __init__(
         self, risk: PartitionedRisk, recipe: Recipe, theta: FloatArray, hessian: Hessian, question: LeaveOut

@@ -125,30 +125,14 @@ class SecondOrderOfPart(SecondOrder):
 
 @dataclass(frozen=True, eq=False)
 class LeaveOut(Question):
-    """Every row left out alone.
+    """Every row left out alone."""
 
-    Attributes
-    ----------
-    method : {"exact", "newton", "second_order", "influence"}
-        As of `Fit.leave_one_out`.
-    reading : Reading
-        What is shown.
-    center : Center or None
-        Sums at theta-hat; "influence" needs none.
-    sums : ExpandedSums or None
-        Sums that are expanded: for exact refits, the second order and bounds.
-    summed : bool
-        Whether exact refits ask for sums over all partitions, every one.
-    refits : Plan or None
-        How exact refits are found.
-    """
-
-    method: str
-    reading: Reading
-    center: Center | None
-    sums: ExpandedSums | None
-    summed: bool
-    refits: Plan | None = None
+    method: str  # as of `Fit.leave_one_out`
+    reading: Reading  # what is shown
+    center: Center | None  # sums at theta-hat; "influence" needs none
+    sums: ExpandedSums | None  # sums that are expanded: for exact refits, the second order and bounds
+    summed: bool  # whether exact refits ask for sums over all partitions, every one
+    refits: Plan | None = None  # how exact refits are found
 
     @property
     def columns(self) -> tuple[str, ...]:  # type: ignore[override]  # a field above, read-only here

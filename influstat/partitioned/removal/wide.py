@@ -220,17 +220,8 @@ def _leverages(hessian: SummedHessian, rows: Rows, floor: float) -> tuple[FloatA
 
 
 def together(hessian: SummedHessian, rhs: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return V and the measured rhs - S V: conjugate gradients whose columns share every pass.
-
-    Returns
-    -------
-    tuple of ndarray, each of shape (p, K)
-
-    Raises
-    ------
-    NotConverged
-        A column has not reached `RTOL`.
-    """
+    """Return V and the measured rhs - S V: conjugate gradients whose columns share every pass."""
+    # Each has shape (p, K). A column that has not reached `RTOL` has not converged: NotConverged.
     scale = 1.0 / hessian.diagonal()[:, None]
     value, residual = np.zeros_like(rhs), rhs.copy()
     goal = RTOL * np.linalg.norm(rhs, axis=0)

@@ -125,13 +125,9 @@ class Serial(Here):
 
 
 class Threads(Here):
-    """Several threads of this process: NumPy lets them run side by side.
+    """Several threads of this process: NumPy lets them run side by side."""
 
-    Parameters
-    ----------
-    workers : int or None
-        How many; as many as there are processors where it is None.
-    """
+    # As many as there are processors where `workers` is None.
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or cpu_count() or 1

@@ -23,13 +23,7 @@ def is_client(value: Any) -> bool:
 
 
 class Cluster(Runner):
-    """The workers of a client.
-
-    Parameters
-    ----------
-    client : dask.distributed.Client
-        Connected.
-    """
+    """The workers of a client."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

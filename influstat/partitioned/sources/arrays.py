@@ -63,17 +63,10 @@ def _rows_of(array: Any) -> Any:
 
 
 class ArraySource(Source):
-    """Arrays cut into partitions of as many rows each.
+    """Arrays cut into partitions of as many rows each."""
 
-    Parameters
-    ----------
-    X, y, weights, offset, labels, groups : array_like
-        As those of `Block`, for all rows.
-    rows : int, list of int, or None
-        Rows of a partition, or of each; about 16 MiB of X where it is None.
-    names : tuple of str, or None
-        What the columns are called; x0, x1, ... where it is None.
-    """
+    # The arrays are as those of `Block`, for all rows. `rows` are those of a partition, or of each; where it
+    # is None, those of about 16 MiB of X.
 
     def __init__(
         self,
@@ -93,7 +86,7 @@ class ArraySource(Source):
             was = f"has {len(self.names)}"
             raise InvalidArgument("columns", f"have one name per column of X ({p})", was, "Correct it.")
         step = max(1, ENTRIES // max(1, p)) if rows is None else rows
-        self._cuts = _even(n, step) if isinstance(step, int) else np.cumsum([0, *step])
+        self._cuts = np.append(np.arange(0, n, step), n) if isinstance(step, int) else np.cumsum([0, *step])
         if self._cuts[-1] != n:
             raise InvalidArgument(
                 "rows", f"add up to the rows of X ({n})", f"adds up to {self._cuts[-1]}", "Correct it."
@@ -134,10 +127,6 @@ class ArraySource(Source):
     def identity(self) -> tuple[Any, ...]:
         """Return cuts and what is in memory; of files their names and times, shapes and types."""
         return (self._cuts, *(_identity(part) for part in self._parts.values()))
-
-
-def _even(n: int, step: int) -> NDArray[np.intp]:
-    return np.append(np.arange(0, n, step), n).astype(np.intp)
 
 
 def _identity(part: Any) -> Any:

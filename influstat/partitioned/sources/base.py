@@ -100,14 +100,8 @@ def unread(maker: str, error: Exception) -> PartitionError:
 
 
 def by_row(name: str, value: Any) -> Any:
-    """Return what has one entry per row as an array: an ndarray as it is.
-
-    It may lie in a file, or have masked entries, which are refused where they are read and never filled.
-
-    Returns
-    -------
-    ndarray
-    """
+    """Return what has one entry per row as an array: an ndarray as it is."""
+    # It may lie in a file, or have masked entries, which are refused where they are read and never filled.
     return value if isinstance(value, np.ndarray) else any_array(name, as_array(name, value))
 
 

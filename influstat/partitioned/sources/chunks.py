@@ -21,15 +21,9 @@ END = object()  # after the last chunk
 
 
 class ChunkSource(Source):
-    """The chunks of an iterator; a callable returns it from its start.
+    """The chunks of an iterator; a callable returns it from its start."""
 
-    Parameters
-    ----------
-    restart : callable
-        Returns a new iterator of the same chunks.
-    columns : Columns or None
-        Which columns of chunks that are tables are what.
-    """
+    # `columns` say which columns of chunks that are tables are what.
 
     everywhere = False
     in_order = True

@@ -37,14 +37,8 @@ class Columns:
     levels: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
     def chosen(self, names: Sequence[str], index: Sequence[str] = ()) -> Columns:
-        """Return the same with the columns of X named, or raise where the table lacks one.
-
-        `index` are columns in which a file keeps the index of its table: no columns of X unless named.
-
-        Returns
-        -------
-        Columns
-        """
+        """Return the same with the columns of X named, or raise where the table lacks one."""
+        # `index` are columns in which a file keeps the index of its table: no columns of X unless named.
         special = [self.y, *(name for _, name in self._others), *index]
         x = tuple(name for name in names if name not in special) if self.x is None else self.x
         for argument, wanted in (("y", [self.y]), ("columns", x)):

@@ -51,15 +51,10 @@ class _Lazy(Source):
 
 
 class DaskArraySource(_Lazy):
-    """Chunks of rows of a dask.array.
+    """Chunks of rows of a dask.array."""
 
-    Parameters
-    ----------
-    X, y, weights, offset, labels, groups : dask.array, or ndarray where the sizes of chunks are known
-        Cut anew as X is cut along its rows.
-    names : tuple of str, or None
-        What the columns are called.
-    """
+    # The parts are arrays of dask, or of NumPy where the sizes of chunks are known: cut anew as X is cut
+    # along its rows.
 
     def __init__(self, X: Any, y: Any, *, names: tuple[str, ...] | None, **others: Any) -> None:
         from dask.delayed import delayed
@@ -117,15 +112,7 @@ def _aligned(name: str, part: Any, X: Any) -> Any:
 
 
 class DaskFrameSource(_Lazy):
-    """Partitions of a dask.dataframe.
-
-    Parameters
-    ----------
-    frame : dask.dataframe.DataFrame
-        The table.
-    columns : Columns
-        Which columns are what; labels may be "index".
-    """
+    """Partitions of a dask.dataframe."""
 
     named = True
 

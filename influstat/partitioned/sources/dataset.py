@@ -35,18 +35,10 @@ def _module() -> Any:
 
 
 class DatasetSource(Source):
-    """A `pyarrow.dataset.Dataset`, or a Table.
+    """A `pyarrow.dataset.Dataset`, or a Table."""
 
-    Each row group of its files is a partition. A dataset that has been filtered hands out no fragments: it is
-    read in batches, in order, and so are rows in memory.
-
-    Parameters
-    ----------
-    data : pyarrow.dataset.Dataset or pyarrow.Table
-        The rows.
-    columns : Columns
-        Which columns are what.
-    """
+    # Each row group of its files is a partition. A dataset that has been filtered hands out no fragments: it
+    # is read in batches, in order, and so are rows in memory.
 
     named = True
 

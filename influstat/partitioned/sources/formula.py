@@ -234,21 +234,8 @@ def formula_reader(columns: Any) -> FormulaReader | None:
 
 
 def formula_columns(formula: Any, levels: Any, others: dict[str, Any]) -> FormulaColumns:
-    """Return the columns of a formula: text, or results of statsmodels whose right side is reused; or raise.
-
-    Parameters
-    ----------
-    formula : str or statsmodels results
-        What makes the rows.
-    levels : tuple
-        Categories, see `read_levels`.
-    others : dict
-        Names of weights, offset, labels and groups.
-
-    Returns
-    -------
-    FormulaColumns
-    """
+    """Return the columns of a formula: text, or results of statsmodels whose right side is reused."""
+    # `others` are the names of weights, offset, labels and groups; `levels` see `read_levels`.
     given = None
     if not isinstance(formula, str):
         model = getattr(formula, "model", None)

@@ -23,15 +23,9 @@ def _is_frame(data: Any) -> bool:
 
 
 class FrameSource(Source):
-    """A table, or a list of them, whose columns go by name.
+    """A table, or a list of them, whose columns go by name."""
 
-    Parameters
-    ----------
-    data : DataFrame of pandas, polars or pyarrow, or list of them
-        The rows.
-    columns : Columns
-        Which columns are what.
-    """
+    # Tables are those of pandas, polars or pyarrow.
 
     named = True
     everywhere = False

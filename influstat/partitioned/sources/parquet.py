@@ -53,15 +53,9 @@ def read_path(path: Any) -> Path:
 
 
 class ParquetSource(Source):
-    """Row groups of Parquet files.
+    """Row groups of Parquet files."""
 
-    Parameters
-    ----------
-    data : path or list of paths
-        Files, or a folder whose ``*.parquet`` files are taken in the order of their names.
-    columns : Columns
-        Which columns are what.
-    """
+    # Of a folder its ``*.parquet`` files are taken in the order of their names.
 
     named = True
 

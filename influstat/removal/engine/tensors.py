@@ -54,11 +54,9 @@ class Tensors:
         return self._fourth is not None
 
     def less_squares(self, matrices: FloatArray, b: FloatArray) -> None:
-        """Take sum_j b_j C_j (x) C_j off T4, C_j the columns of packed matrices; b (k,).
-
-        T4 is symmetric in its first two places and in its last two alone then: right for `second_order`,
-        which is symmetric in u, but not for `first_order`.
-        """
+        """Take sum_j b_j C_j (x) C_j off T4, C_j the columns of packed matrices; b (k,)."""
+        # T4 is symmetric in its first two places and in its last two alone then: right for `second_order`,
+        # which is symmetric in u, but not for `first_order`.
         self._add_squares(matrices, -b)
 
     def _add_squares(self, matrices: FloatArray, b: FloatArray) -> None:

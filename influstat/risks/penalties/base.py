@@ -117,9 +117,9 @@ class Penalty(ABC):
 
     def __add__(self, other: Any) -> Penalty:
         """Return the sum of two penalties."""
-        if not isinstance(other, Penalty):
-            raise no_penalty("penalty", other)
-        return other.after(self)
+        require_penalty(other)
+        total: Penalty = other.after(self)
+        return total
 
     def after(self, first: Penalty) -> Penalty:
         """Return first + this; `Toward` moves what it is added to instead."""
@@ -137,11 +137,11 @@ def terms(penalty: Penalty) -> tuple[Penalty, ...]:
     return penalty.parts if isinstance(penalty, PenaltySum) else (penalty,)
 
 
-def no_penalty(argument: str, value: Any) -> InvalidType:
-    """Return the error for what is no penalty."""
-    return InvalidType(
-        argument, "be a penalty", f"is {value!r}", "Pass ist.L2(strength), or a sum such as p + q of some."
-    )
+def require_penalty(value: Any) -> None:
+    """Raise for what is no penalty."""
+    if not isinstance(value, Penalty):
+        remedy = "Pass ist.L2(strength), or a sum such as p + q of some."
+        raise InvalidType("penalty", "be a penalty", f"is {value!r}", remedy)
 
 
 @dataclass(frozen=True)

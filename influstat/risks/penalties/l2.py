@@ -14,7 +14,7 @@ from influstat.algebra.symmetric import Diagonal
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, real_number
-from influstat.risks.penalties.base import NONE, Penalty, summed
+from influstat.risks.penalties.base import NONE, Penalty, require_penalty, summed
 
 
 class Separate(Penalty):
@@ -131,6 +131,14 @@ class L2(Separate):
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
         """Return kappa d_j |theta_j|, shape (p,)."""
         return np.asarray(self.strengths(theta) * np.abs(theta))
+
+
+def read_penalty(given: Any) -> Penalty:
+    """Return the penalty of a risk, one of strength 0 where it is left out; or raise."""
+    if given is None:
+        return L2()
+    require_penalty(given)
+    return given  # type: ignore[no-any-return]
 
 
 def _position(coefficient: int | str, names: tuple[str, ...]) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from influstat.algebra.symmetric import Symmetric
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, real_number, vector
-from influstat.risks.penalties.base import Penalty, no_penalty
+from influstat.risks.penalties.base import Penalty, require_penalty
 from influstat.risks.penalties.l2 import L2
 from influstat.risks.penalties.quadratic import padded
 
@@ -53,8 +53,8 @@ class Toward(Penalty):
         object.__setattr__(self, "mean", vector("mean", self.mean))
         if isinstance(self.penalty, (int, float, np.number)) and not isinstance(self.penalty, bool):
             object.__setattr__(self, "penalty", L2(real_number("penalty", self.penalty, at_least=0.0)))
-        if not (self.penalty is None or isinstance(self.penalty, Penalty)):
-            raise no_penalty("penalty", self.penalty)
+        if self.penalty is not None:
+            require_penalty(self.penalty)
 
     @property
     def _moved(self) -> Penalty:

@@ -83,21 +83,13 @@ class Multiplied(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Covering:
-    """What became of a proof for one k.
+    """What became of a proof for one k."""
 
-    Attributes
-    ----------
-    proven : bool or None
-        True: no k units flip the conclusion. False: not provable by cones, a fractional flip was found.
-        None: the time was over, or the cones became too thin.
-    cones : int
-        Cones looked at.
-    start : ndarray of int
-        Units whose removal in part flips the conclusion: a start for a search. Empty unless not provable.
-    """
-
+    # True: no k units flip the conclusion. False: not provable by cones, a fractional flip was found. None:
+    # the time was over, or the cones became too thin.
     proven: bool | None
-    cones: int
+    cones: int  # cones looked at
+    # Units whose removal in part flips the conclusion: a start for a search. Empty unless not provable.
     start: NDArray[np.intp]
 
 

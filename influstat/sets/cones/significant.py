@@ -34,19 +34,10 @@ LEAST = 1e-8  # of the largest multiplier: below, m is 0 up to rounding
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Significant:
-    """One significance at the null: `Multiplied` of `cover`.
+    """One significance at the null: `Multiplied` of `cover`."""
 
-    Parameters
-    ----------
-    slopes : Slopes
-        The rows, with the xi and r of the sign.
-    h, e, e_size : ndarray, shape (n,)
-        Curvatures, residuals of all rows together, and what epsilon multiplies in their rounding.
-    kappa : callable
-        kappa for k units.
-    tau : float
-        tau.
-    """
+    # `slopes` are the rows with the xi and r of the sign. Shape (n,): h the curvatures, e the residuals of
+    # all rows together, e_size what epsilon multiplies in their rounding. `kappa` gives kappa for k units.
 
     slopes: Slopes
     h: FloatArray

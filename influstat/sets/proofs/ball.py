@@ -18,12 +18,7 @@ ENLARGED = 1.0 + 1e-9  # beyond the rounding of a root
 
 
 def radius_of(C: float, lam: float, bend: float) -> float | None:
-    """Return that t for Cmax and Lam < 1, rounded up, `bend` being c R3; None where there is none.
-
-    Returns
-    -------
-    float or None
-    """
+    """Return that t for Cmax and Lam < 1, rounded up, `bend` being c R3; None where there is none."""
     if bend == 0.0:
         return C / (1.0 - lam)
     if not np.isfinite(bend):

@@ -46,24 +46,13 @@ NONE = -1
 
 @dataclass(frozen=True, eq=False)
 class Absorbed:
-    """A null fit whose nuisance directions are those that are orthogonal to the levels of a factor.
+    """A null fit whose nuisance directions are those that are orthogonal to the levels of a factor."""
 
-    Attributes
-    ----------
-    null : NullFit
-        In these coordinates; `relative` holds what they lack of being orthogonal.
-    level : ndarray of int, shape (n,)
-        The level of each row; levels are 0, 1, ..., and -1 is none.
-    held : ndarray, shape (levels,)
-        H_c.
-    whole : ndarray, shape (3, levels + 1)
-        Of all rows of each level the largest eigenvalue of sum h z z', the sum of h xi^2 and that of r^2 / h;
-        0 for no level.
-    """
-
-    null: NullFit
-    level: NDArray[np.intp]
-    held: FloatArray
+    null: NullFit  # in these coordinates; `relative` holds what they lack of being orthogonal
+    level: NDArray[np.intp]  # the level of each row; levels are 0, 1, ..., and -1 is none (shape (n,))
+    held: FloatArray  # H_c, shape (levels,)
+    # Of all rows of each level the largest eigenvalue of sum h z z', the sum of h xi^2 and that of r^2 / h; 0
+    # for no level (shape (3, levels + 1)).
     whole: FloatArray
 
 
@@ -73,14 +62,8 @@ def over(values: FloatArray, h: FloatArray) -> FloatArray:
 
 
 def absorbed(null: NullFit) -> Absorbed | None:
-    """Return the null fit with its factor of most levels absorbed, None where there is none.
-
-    For squared error without a penalty, and rows.
-
-    Returns
-    -------
-    Absorbed or None
-    """
+    """Return the null fit with its factor of most levels absorbed, None where there is none."""
+    # For squared error without a penalty, and rows.
     found = _factor(null.problem, null.h > 0.0, FEWEST) if null.units.single and _plain(null) else None
     if found is None:
         return None
@@ -94,13 +77,8 @@ def absorbed(null: NullFit) -> Absorbed | None:
 
 
 def without_own_levels(null: NullFit) -> NullFit:
-    """Return the null fit in the directions that are orthogonal to levels of which each is in one cluster.
-
-    Returns
-    -------
-    NullFit
-        The same one where there are none, and for rows and penalties.
-    """
+    """Return the null fit in the directions that are orthogonal to levels of which each is in one cluster."""
+    # The same one where there are none, and for rows and penalties.
     clusters = not null.units.single and not _penalised(null.problem.risk, null.theta)
     found = _factor(null.problem, null.h > 0.0, 1) if clusters else None
     if found is None:
@@ -111,27 +89,16 @@ def without_own_levels(null: NullFit) -> NullFit:
 
 
 def in_own_directions(null: NullFit) -> NullFit:
-    """Return the null fit without levels of one cluster each, after one that has no column has got one.
-
-    Returns
-    -------
-    NullFit
-    """
+    """Return the null fit without levels of one cluster each, after one that has no column has got one."""
     problem = with_all_levels(null.problem)
     return without_own_levels(null if problem is null.problem else null_fit(problem))
 
 
 def with_all_levels(problem: Problem) -> Problem:
-    """Return the problem with the level that has no column in the place of the constant one.
-
-    That column is the constant less those of all other levels. So each level of a cluster can leave with its
-    own column, and what is left of the design has full rank.
-
-    Returns
-    -------
-    Problem
-        The same one where there is no such level.
-    """
+    """Return the problem with the level that has no column in the place of the constant one."""
+    # That column is the constant less those of all other levels. So each level of a cluster can leave with
+    # its own column, and what is left of the design has full rank. The same problem where there is no such
+    # level.
     risk = problem.risk
     small = not risk.design.sparse and risk.shape[0] * risk.shape[1] <= MOST_ENTRIES
     if problem.units.single or not small or _penalised(risk, problem.theta):
@@ -201,14 +168,8 @@ class Factor:
 
 
 def _factor(problem: Problem, counted: NDArray[np.bool_], fewest: int) -> Factor | None:
-    """Return the factor of most levels, None where none of so many is found; `counted` are rows of weight.
-
-    Where clusters leave each level is in one of them.
-
-    Returns
-    -------
-    Factor or None
-    """
+    """Return the factor of most levels, None where none of so many is found; `counted` are rows of weight."""
+    # Where clusters leave each level is in one of them.
     design, free = problem.risk.design, problem.a == 0.0
     p, n = len(free), len(counted)
     lowest, highest, binary = np.full(p, np.inf), np.full(p, -np.inf), free.copy()

@@ -13,27 +13,13 @@ RATIO = 1.7  # of one to the next
 
 
 class Levels:
-    """The rows that may leave, by level; rows of no level are one more, the last.
+    """The rows that may leave, by level; rows of no level are one more, the last."""
 
-    Parameters
-    ----------
-    level : ndarray of int, shape (m,)
-        The level of each row that may leave; -1 is none.
-    h : ndarray, shape (m,)
-        Their curvatures.
-    held : ndarray, shape (levels,)
-        Sum of h over each level, rows that may not leave included.
-    gone : ndarray of bool, shape (levels,)
-        Whether all rows of a level may leave.
-    k : int
-        How many rows leave at most.
-
-    Attributes
-    ----------
-    left : ndarray, shape (levels + 1, k + 1)
-        The least sum of h of what is left of a level without m of its rows, rounded down, as long as a row
-        is left; inf for no level, where all are gone, and where m is 0.
-    """
+    # `level` has that of each row that may leave, (m,), -1 for none; `h` their curvatures; `held` the sum of
+    # h over each level, rows that may not leave included; `gone` whether all rows of a level may leave; `k`
+    # how many leave at most. `left`, shape (levels + 1, k + 1), is the least sum of h of what is left of a
+    # level without m of its rows, rounded down, as long as a row is left; inf for no level, where all are
+    # gone, and where m is 0.
 
     def __init__(
         self, level: NDArray[np.intp], h: FloatArray, held: FloatArray, gone: NDArray[np.bool_], k: int
@@ -79,17 +65,11 @@ class Levels:
         return np.asarray(np.maximum.accumulate(table, axis=1))
 
     def joint(self, values: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
-        """Return the largest sum of values and that product together, shape (levels + 1, k + 1).
-
-        With w = t first + second / t, the product of the sums is at most (w_S / 2)^2, which over `left` is
-        the largest of a w_S - a^2 left over all a. For an a the sum of the m largest values + a w is
-        convex in a: between two places it is below its chord, and a chord less a^2 left has its largest
-        value in closed form. Beyond the largest |w_S| / (2 left) nothing is larger.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return the largest sum of values and that product together, shape (levels + 1, k + 1)."""
+        # With w = t first + second / t, the product of the sums is at most (w_S / 2)^2, which over `left` is
+        # the largest of a w_S - a^2 left over all a. For an a the sum of the m largest values + a w is convex
+        # in a: between two places it is below its chord, and a chord less a^2 left has its largest value in
+        # closed form. Beyond the largest |w_S| / (2 left) nothing is larger.
         sizes = [np.bincount(self.level, np.abs(one), self.count) for one in (first, second)]
         usable = (sizes[0] > 0.0) & (sizes[1] > 0.0)
         t = np.sqrt(np.where(usable, sizes[1], 1.0) / np.where(usable, sizes[0], 1.0))

@@ -13,24 +13,13 @@ from influstat.sets.budget import Budget
 
 @dataclass(frozen=True, eq=False)
 class Reached:
-    """What one prover knows so far.
+    """What one prover knows so far."""
 
-    Attributes
-    ----------
-    safe : int
-        It is proven that no `safe` units flip the conclusion.
-    sets : tuple of ndarray of int
-        Sets that may flip, or nearly: for refits to confirm, and for the search to start from.
-    nodes : int
-        How many parts the proof was split into since the last report.
-    limit : str
-        Why no more is proven, "" if that is not known.
-    """
-
-    safe: int
+    safe: int  # it is proven that no `safe` units flip the conclusion
+    # Sets that may flip, or nearly: for refits to confirm, and for the search to start from.
     sets: tuple[NDArray[np.intp], ...] = ()
-    nodes: int = 0
-    limit: str = ""
+    nodes: int = 0  # how many parts the proof was split into since the last report
+    limit: str = ""  # why no more is proven, "" if that is not known
 
 
 def climbed_by(proves: Callable[[int], bool], safe: int, flips: int, budget: Budget) -> Iterator[int]:

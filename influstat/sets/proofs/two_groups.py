@@ -18,13 +18,8 @@ from influstat.sets.null_fit import NullFit
 
 
 def two_groups(null: NullFit) -> tuple[int, NDArray[np.intp]] | None:
-    """Return how many units are proven not to flip the conclusion, and a set of the least size that may.
-
-    Returns
-    -------
-    int, ndarray of int, or None
-        The set is empty where none flips. None where the fit is not of this kind.
-    """
+    """Return how many units are proven not to flip the conclusion, and a set of the least size that may."""
+    # The set is empty where none flips. None where the fit is not of this kind.
     problem, risk = null.problem, null.problem.risk
     rows = problem.units.members[null.open] if problem.units.single else np.zeros(0, dtype=np.intp)
     weights = risk.weights[rows]

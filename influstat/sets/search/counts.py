@@ -19,17 +19,10 @@ from influstat.sets.search.without import ALONE
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """What each unit's removal does to the quantity, turned so that above 0 means towards the threshold.
+    """What each unit's removal does to the quantity, turned so that above 0 means towards the threshold."""
 
-    Attributes
-    ----------
-    first_order : ndarray, shape (m,)
-        To first order, in units of the quantity.
-    rescaled : ndarray, shape (m,), or None
-        For rows, that divided by 1 - h, h the leverage: exact for one row and squared error.
-    """
-
-    first_order: FloatArray
+    first_order: FloatArray  # to first order, in units of the quantity, shape (m,)
+    # For rows, that divided by 1 - h, h the leverage: exact for one row and squared error, shape (m,).
     rescaled: FloatArray | None
 
     @classmethod

@@ -27,13 +27,8 @@ ALONE = 1e-9  # 1 - leverage below which a row determines a coefficient alone: i
 
 
 def greedy(problem: Problem, downdates: Downdates, most: int, budget: Budget) -> list[int] | None:
-    """Return the units in the order in which they go, until the conclusion flips by this account.
-
-    Returns
-    -------
-    list of int or None
-        Empty where nothing that may go moves it further; None where `most` or the budget came first.
-    """
+    """Return the units in the order in which they go, until the conclusion flips by this account."""
+    # Empty where nothing that may go moves it further; None where `most` or the budget came first.
     risk = problem.risk
     single = problem.units.single and risk.quadratic
     if single and not downdates.null.folded:

@@ -41,15 +41,9 @@ class Without:
 
 
 def solved(matrix: FloatArray, rhs: FloatArray) -> FloatArray:
-    """Return matrix^+ rhs, shape (d,) or (d, m), for a symmetric matrix at most the identity.
-
-    Directions that the rows left do not determine, such as a level whose rows are all gone, stay where they
-    are: neither N nor the parts of the rows left feel them.
-
-    Returns
-    -------
-    ndarray, of the shape of rhs
-    """
+    """Return matrix^+ rhs, shape (d,) or (d, m), for a symmetric matrix at most the identity."""
+    # Directions that the rows left do not determine, such as a level whose rows are all gone, stay where they
+    # are: neither N nor the parts of the rows left feel them.
     try:
         factor = cho_factor(matrix, lower=True)
     except LinAlgError:

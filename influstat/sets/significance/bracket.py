@@ -30,27 +30,16 @@ class Searched(Conclusion, Protocol):
 
 @dataclass(eq=False)
 class Bracket:
-    """What is known so far of one significance.
+    """What is known so far of one significance."""
 
-    Attributes
-    ----------
-    lower, proof, limit, nodes
-        As in `Breakdown`.
-    best : ndarray of int or None
-        The smallest set found, refitted.
-    value : float
-        The limit without it.
-    searched : Budget or None
-        The time that the search had; None where there was none.
-    """
-
+    # As in `Breakdown`.
     lower: int = 1
     proof: str = "none"
     limit: str = ""
     nodes: int = 0
-    best: Units | None = None
-    value: float = np.nan
-    searched: Budget | None = None
+    best: Units | None = None  # the smallest set found, refitted
+    value: float = np.nan  # the limit without it
+    searched: Budget | None = None  # the time that the search had; None where there was none
 
     def answer(
         self, asked: Question, text: str, value: float, at: float, side: float, effects: FloatArray | None,

@@ -27,31 +27,19 @@ from influstat.sets.significance.squares import Reference
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """What `Inference` says about significance.
+    """What `Inference` says about significance."""
 
-    Attributes
-    ----------
-    text : str
-        Which inference, in words.
-    reference : Reference or RobustReference
-        What t values are compared with, or what is nearest to it where nothing is proven.
-    unproven : str
-        Why there are none, "" where there are.
-    clusters : ndarray, shape (n,), or None
-        What the cluster of each row is called, where clusters leave together; None for rows.
-    limits : callable
-        From removed rows (ndarray of int, positions) and a coefficient's position to its lower and upper
-        confidence limit without them; nan where there are none.
-    effects : callable
-        From a coefficient's position to the first-order changes of its limits without each row, (n,) each, or
-        None where these are not known.
-    """
-
-    text: str
+    text: str  # which inference, in words
+    # What t values are compared with, or what is nearest to it where nothing is proven.
     reference: Reference | RobustReference
-    unproven: str
+    unproven: str  # why there are none, "" where there are
+    # What the cluster of each row is called, where clusters leave together; None for rows (shape (n,)).
     clusters: NDArray[Any] | None
+    # From removed rows (ndarray of int, positions) and a coefficient's position to its lower and upper
+    # confidence limit without them; nan where there are none.
     limits: Callable[[NDArray[np.intp], int], tuple[float, float]]
+    # From a coefficient's position to the first-order changes of its limits without each row, (n,) each, or
+    # None where these are not known.
     effects: Callable[[int], tuple[FloatArray, FloatArray] | None]
 
 
@@ -78,17 +66,7 @@ def significance_breakdown(
     largest: int | None,
     search: bool,
 ) -> Breakdown:
-    """Return how few units make a coefficient lose or gain significance, or gain it with the other sign.
-
-    Returns
-    -------
-    Breakdown
-
-    Raises
-    ------
-    InvalidArgument, InvalidType, NotStationary
-        As `Fit.breakdown`; it has no confidence limits, or one at 0; groups are given though clusters leave.
-    """
+    """Return how few units make a coefficient lose or gain significance, or gain it with the other sign."""
     name, a = coefficient_of(fit, coefficient)
     position = int(np.flatnonzero(a)[0])  # a contrast of zeros is refused where it is read
     if np.count_nonzero(a) != 1 or a[position] != 1.0:

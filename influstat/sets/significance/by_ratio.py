@@ -29,22 +29,13 @@ HALF = 0.5  # of chi squared: what gaps of log-likelihoods are compared with
 
 @dataclass(frozen=True)
 class RatioJudge:
-    """What the likelihood ratio is compared with.
+    """What the likelihood ratio is compared with."""
 
-    Attributes
-    ----------
-    critical : float
-        The quantile of chi squared.
-    dispersion : float or None
-        The dispersion where it is known: the log-likelihood is minus the risk over it. None: it is estimated,
-        and the statistic is n log(RSS0 / RSS).
-    text : str
-        The level, in words.
-    """
-
-    critical: float
+    critical: float  # the quantile of chi squared
+    # The dispersion where it is known: the log-likelihood is minus the risk over it. None: it is estimated,
+    # and the statistic is n log(RSS0 / RSS).
     dispersion: float | None
-    text: str
+    text: str  # the level, in words
 
     def ratio(self) -> Ratio:
         """Return what evaluates gaps of the risk."""

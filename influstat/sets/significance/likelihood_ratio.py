@@ -59,15 +59,9 @@ THIRD = 5.0 / 6.0  # of Q: the remainder of both tests
 
 @dataclass(eq=False)
 class Ratio:
-    """Two times the gap of F between the null fit and the fit, of any rows that are there.
+    """Two times the gap of F between the null fit and the fit, of any rows that are there."""
 
-    Attributes
-    ----------
-    critical : float
-        The quantile of chi squared, times the dispersion.
-    """
-
-    critical: float
+    critical: float  # the quantile of chi squared, times the dispersion
     known: tuple[FloatArray, FloatArray] | None = field(default=None, repr=False)  # t0, and theta for it
 
     def theta(self, null: NullFit) -> FloatArray:

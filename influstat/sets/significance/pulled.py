@@ -13,15 +13,10 @@ from influstat.sets.proofs.leverage_bounds import LeverageBounds
 
 @dataclass(frozen=True)
 class Pulled:
-    """A conclusion about which only refits can tell.
-
-    Attributes
-    ----------
-    side : float
-        1 where it falls as the coefficient comes towards 0 and beyond, -1 where it falls as that grows.
-    """
+    """A conclusion about which only refits can tell."""
 
     demeaned: ClassVar[bool] = False
+    # 1 where it falls as the coefficient comes towards 0 and beyond, -1 where it falls as that grows.
     side: float
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:

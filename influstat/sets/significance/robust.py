@@ -51,27 +51,14 @@ MOST_ENTRIES = 4 * 10**6  # of what each row's removal does to each other one
 
 @dataclass(frozen=True)
 class RobustReference:
-    """What robust t values are compared with.
+    """What robust t values are compared with."""
 
-    Attributes
-    ----------
-    critical : callable
-        The quantile for degrees of freedom; it does not grow with them.
-    parameters : float
-        p.
-    corrected : bool
-        Whether there is a factor m: HC1, or clusters with theirs.
-    clustered : bool
-        Whether scores are summed over the units, which are clusters then, and degrees of freedom are theirs.
-    power : float
-        Of 1 - leverage, by which residuals are divided: 1 / 2 for HC2, 1 for HC3.
-    """
-
-    critical: Callable[[float], float]
-    parameters: float
-    corrected: bool
+    critical: Callable[[float], float]  # the quantile for degrees of freedom; it does not grow with them
+    parameters: float  # p
+    corrected: bool  # whether there is a factor m: HC1, or clusters with theirs
+    # Whether scores are summed over the units, which are clusters then, and degrees of freedom are theirs.
     clustered: bool
-    power: float = 0.0
+    power: float = 0.0  # of 1 - leverage, by which residuals are divided: 1 / 2 for HC2, 1 for HC3
 
     def factor(self, null: NullFit, k: int) -> float | None:
         """Return crit m^1/2 with any k units gone, None where no degrees of freedom are left."""

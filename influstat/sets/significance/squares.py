@@ -17,18 +17,10 @@ SMALL = 1e-9  # relative: of what is only known up to conditions as bad as `Anch
 
 @dataclass(frozen=True)
 class Reference:
-    """What t values are compared with.
+    """What t values are compared with."""
 
-    Attributes
-    ----------
-    critical : callable
-        The quantile for degrees of freedom; it does not grow with them.
-    parameters : float
-        What degrees of freedom subtract from the number of rows.
-    """
-
-    critical: Callable[[float], float]
-    parameters: float
+    critical: Callable[[float], float]  # the quantile for degrees of freedom; it does not grow with them
+    parameters: float  # what degrees of freedom subtract from the number of rows
 
     def scaled(self, null: NullFit, gone: int) -> float | None:
         """Return crit / nu^1/2 with so many rows gone, None where no degrees of freedom are left.
@@ -128,14 +120,10 @@ def squares_left(null: NullFit, stretched: float) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What all units hold at one null fit, those that are gone too: for searches.
+    """What all units hold at one null fit, those that are gone too: for searches."""
 
-    Attributes
-    ----------
-    f, x2, e2, v : ndarray, shape (m,)
-        Sums over each unit of xi r, h xi^2 and h e^2, and the square of the sum of h xi e; 0 without weight.
-    """
-
+    # Sums over each unit of xi r, h xi^2 and h e^2, and the square of the sum of h xi e; 0 without weight
+    # (shape (m,)).
     f: FloatArray
     x2: FloatArray
     e2: FloatArray

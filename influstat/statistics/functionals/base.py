@@ -11,12 +11,10 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence
 from influstat.influence.scores import Scores
-from influstat.input.labels import index_of
 from influstat.input.printing import nearest_first, short
 from influstat.input.progress import progress
 from influstat.input.ranking import Moves, Ranked
@@ -30,6 +28,7 @@ from influstat.sets.budget import Budget
 from influstat.sets.functions import Line, function_breakdown, line_breakdown
 from influstat.sets.result import Breakdown
 from influstat.statistics.covariance import quadratic_forms
+from influstat.statistics.functionals.change import FunctionalChange
 from influstat.statistics.inference_table import critical
 from influstat.statistics.read_inference import inference
 from influstat.statistics.refusals import remedied
@@ -40,49 +39,6 @@ if TYPE_CHECKING:
 NOT_DETERMINED = "the rows do not determine it, since columns depend on each other"
 LETS_IN = "a column that the fit left out comes in, on which this function of theta does not depend"
 Evaluate = Callable[[FloatArray, FloatArray], FloatArray]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class FunctionalChange(Ranked):
-    """What becomes of m quantities when each of k rows is removed.
-
-    Attributes
-    ----------
-    change : ndarray, shape (k, m)
-        After minus before, in units of the quantities; nan where there is no fit without the row.
-    row_labels : ndarray, shape (k,)
-        The rows.
-    labels : tuple of str
-        The quantities.
-    status : tuple of str
-        "" for a row like any other, else why it has nan.
-    method : str
-        How the coefficients without it were found.
-
-    Examples
-    --------
-    >>> import influstat as ist
-    >>> fit = ist.Ridge(lam=0.0).fit([[1.0], [1.0]], [1.0, 3.0])
-    >>> ist.contrast(fit, [2.0]).leave_one_out().change.ravel().round(9)        # 2 * 3 - 4, 2 * 1 - 4
-    array([ 2., -2.])
-    """
-
-    HEADING = "Change without each row, after minus before ({0.method})"
-    change: FloatArray
-    row_labels: NDArray[Any]
-    labels: tuple[str, ...]
-    status: tuple[str, ...]
-    method: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the changes, rows by quantities."""
-        import pandas as pd
-
-        return pd.DataFrame(self.change, index=index_of(self.row_labels), columns=list(self.labels))
-
-    def moves(self) -> Moves:
-        """Return `change`, a column for each quantity."""
-        return Moves(self.change, self.row_labels, self.labels, self.HEADING.format(self))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.printing import as_drawn, short
 from influstat.input.settings import text
-from influstat.input.validation import FloatArray
+from influstat.input.validation import FloatArray, whole_number
 from influstat.input.warning import unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.diagnostics import COLUMNS, PER_COEFFICIENT, diagnostics
@@ -118,6 +118,11 @@ class Pictures:
         raise InvalidArgument("measure", need, f"is {short(name)}", "Pass one of these.")
 
 
+def look_of(names: Any, title: Any, size: Any, ax: Any) -> dict[str, Any]:
+    """Return what every picture takes; names are refused before anything is computed."""
+    return {"names": whole_number("names", names, at_least=0), "title": title, "size": size, "ax": ax}
+
+
 def require_some(*columns: FloatArray) -> None:
     """Raise where every row has a nan in one of the columns, each of shape (n,) or (n, k)."""
     if np.isnan(np.column_stack(columns)).any(axis=1).all():
@@ -132,6 +137,6 @@ def require_some(*columns: FloatArray) -> None:
 
 @contextmanager
 def drawing() -> Iterator[Any]:
-    """Give the room of plots, which stands above; rows that are nan were announced by their measures."""
+    """Give the room of plots, on demand; rows that are nan were announced by their measures."""
     with unsaid():
         yield import_module("influstat.plots")

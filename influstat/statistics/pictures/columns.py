@@ -17,7 +17,7 @@ from influstat.removal.leave_out import announced, leave_groups_out
 from influstat.risks.linear import require_linear
 from influstat.statistics.inference import Inference
 from influstat.statistics.partial import added_variable, partial_residuals
-from influstat.statistics.pictures.base import Pictures, drawing
+from influstat.statistics.pictures.base import Pictures, drawing, look_of
 from influstat.statistics.read_inference import inference
 from influstat.statistics.reporting import coefficient_report, position_of
 
@@ -72,7 +72,7 @@ class ColumnPictures(Pictures):
         >>> ax.get_ylabel(), round(ax.lines[0].get_slope(), 9)       # (8 - 1) / 2
         ('response | others', 3.5)
         """
-        names, j = whole_number("names", names, at_least=0), position_of(self._fit, column, "column")
+        look, j = look_of(names, title, size, ax), position_of(self._fit, column, "column")
         with self._another():
             x, y = added_variable(self._fit, j)
         squared = constant_second(require_linear(self._fit.risk, "residuals").loss) is not None
@@ -83,10 +83,7 @@ class ColumnPictures(Pictures):
             float(self._fit.theta[j]),
             xlabel=f"{as_drawn(self._fit.names[j])} | others",
             ylabel="response | others" if squared else "working response | others",
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
     def component_residual(
@@ -134,7 +131,7 @@ class ColumnPictures(Pictures):
         >>> fit.plot.component_residual("x").get_ylabel()
         'component + residual'
         """
-        names, j = whole_number("names", names, at_least=0), position_of(self._fit, column, "column")
+        look, j = look_of(names, title, size, ax), position_of(self._fit, column, "column")
         smooth = flag("smooth", smooth)
         with self._another():
             x, y = partial_residuals(self._fit, j)
@@ -146,10 +143,7 @@ class ColumnPictures(Pictures):
             xlabel=as_drawn(self._fit.names[j]),
             ylabel="component + residual",
             smooth=smooth,
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
     def forest(
@@ -252,7 +246,7 @@ class ColumnPictures(Pictures):
         ('change of x0', 'a')
         """
         fit = self._fit
-        names, j = whole_number("names", names, at_least=0), position_of(fit, coefficient)
+        look, j = look_of(names, title, size, ax), position_of(fit, coefficient)
         removal = leave_groups_out(fit, groups, method=method)
         if np.isnan(removal.delta[:, j]).any():  # other coefficients are not drawn
             announced(removal)
@@ -264,11 +258,8 @@ class ColumnPictures(Pictures):
             removal.delta[:, j],
             name=f"change of {as_drawn(fit.names[j])}",
             row_labels=np.array(list(map(label_name, removal.labels)), dtype=object),
-            names=names,
             threshold=limit,
             threshold_name="1 SE" if limit is not None else None,
             unit="group",
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )

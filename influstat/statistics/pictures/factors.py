@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
-from influstat.input.validation import whole_number
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk, require_linear
 from influstat.solvers import Cholesky
-from influstat.statistics.pictures.base import Pictures
+from influstat.statistics.pictures.base import Pictures, look_of
 
 
 class FactorPictures(Pictures):
@@ -67,7 +66,7 @@ class FactorPictures(Pictures):
         >>> [ax.get_xlabel().partition("\n")[0] for ax in fit.plot.factors([[1.0]], [1])]
         ["without the row's slope", 'without $H^{-1}$', 'without both']
         """
-        names, fit = whole_number("names", names, at_least=0), self._fit
+        look, fit = look_of(names, title, size, ax), self._fit
         risk = of_two_classes(fit, "the factors of eq. (17)")
         test = require_linear(fit.test_rows(X, y, offset=offset), "a test row")
         if test.shape[0] != 1:
@@ -90,10 +89,7 @@ class FactorPictures(Pictures):
             without,
             same_label=risk.y == test.y[0],
             equal_units=[next(iter(without))],
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
 

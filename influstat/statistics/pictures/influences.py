@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.removal.leave_out import announced, leave_one_out
-from influstat.statistics.pictures.base import Pictures
+from influstat.statistics.pictures.base import Pictures, look_of
 from influstat.statistics.pictures.factors import of_two_classes
 
 if TYPE_CHECKING:
@@ -73,18 +73,10 @@ class InfluencePictures(Pictures):
         >>> [text.get_text() for text in ax.texts]
         ['b']
         """
-        names = whole_number("names", names, at_least=0)
+        look = look_of(names, title, size, ax)
         change = changes(self._fit, X, y, offset, choice("method", method, METHODS))
         said = "first order" if method == "influence" else method.replace("_", " ")
-        return self._draw(
-            "influence_index",
-            change,
-            name=f"change of the test loss ({said})",
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
-        )
+        return self._draw("influence_index", change, name=f"change of the test loss ({said})", **look)
 
     def distance(
         self,
@@ -130,7 +122,7 @@ class InfluencePictures(Pictures):
         >>> fit.plot.distance([[1.0]], [1]).get_xlabel()
         'distance to the boundary'
         """
-        names, risk = whole_number("names", names, at_least=0), of_two_classes(self._fit, "a boundary")
+        look, risk = look_of(names, title, size, ax), of_two_classes(self._fit, "a boundary")
         slopes = np.arange(len(self._fit.theta)) != risk.design.constant_column
         length = float(np.linalg.norm(self._fit.theta[slopes]))
         return self._draw(
@@ -138,10 +130,7 @@ class InfluencePictures(Pictures):
             risk.linear_predictor(self._fit.theta) / (length or 1.0),
             Influence(self._fit).on_loss(X, y, offset=offset).values.sum(axis=1),
             classes=risk.y,
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
     def helpful_and_harmful(

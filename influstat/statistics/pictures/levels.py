@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
 from influstat.input.printing import as_drawn, short
-from influstat.input.validation import whole_number
 from influstat.statistics.categorical import categorical
 from influstat.statistics.partial import working
-from influstat.statistics.pictures.base import Pictures
+from influstat.statistics.pictures.base import Pictures, look_of
 from influstat.statistics.reporting import position_of
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class LevelPictures(Pictures):
         >>> [label.get_text() for label in ax.get_xticklabels()]      # effects 0 and 6, the means' difference
         ['no', 'yes']
         """
-        names, fit = whole_number("names", names, at_least=0), self._fit
+        look, fit = look_of(names, title, size, ax), self._fit
         with self._another():
             found, left = categorical(fit, factor), working(fit)
         for j in found.columns:
@@ -86,8 +85,5 @@ class LevelPictures(Pictures):
             left.residuals + effects[found.level],
             effects=dict(zip(called, effects.tolist(), strict=True)),
             level_name=as_drawn(factor) if isinstance(factor, str) else "level",
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )

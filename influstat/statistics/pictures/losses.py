@@ -14,7 +14,7 @@ from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.input.warning import doubt, unsaid
 from influstat.removal.report import ORDERS, removal_report
 from influstat.solvers import Cholesky, ConjugateGradient
-from influstat.statistics.pictures.base import Pictures
+from influstat.statistics.pictures.base import Pictures, look_of
 from influstat.statistics.pictures.influences import changes
 
 if TYPE_CHECKING:
@@ -76,18 +76,10 @@ class LossPictures(Pictures):
         >>> fit.plot.predicted_against_exact([[1.0]], [2.0]).get_xlabel()
         'exact change of the test loss'
         """
-        names, fit = whole_number("names", names, at_least=0), self._fit
+        look, fit = look_of(names, title, size, ax), self._fit
         choice("method", method, ("influence", "newton", "second_order"))
         predicted, exact = (changes(fit, X, y, offset, one) for one in (method, "exact"))
-        return self._draw(
-            "predicted_against_exact",
-            predicted,
-            exact,
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
-        )
+        return self._draw("predicted_against_exact", predicted, exact, **look)
 
     def solvers(
         self,
@@ -142,7 +134,7 @@ class LossPictures(Pictures):
         >>> [ax.get_title() for ax in fit.plot.solvers([[1.0]], [2.0])]
         ['factorisation', 'conjugate gradients']
         """
-        names, fit = whole_number("names", names, at_least=0), self._fit
+        look, fit = look_of(names, title, size, ax), self._fit
         chosen: Any = DEFAULT if solvers is None else solvers
         if not isinstance(chosen, Mapping) or not chosen:
             was = "is empty" if isinstance(chosen, Mapping) else f"is a {type(chosen).__name__}"
@@ -152,16 +144,7 @@ class LossPictures(Pictures):
             for name, one in chosen.items()
         }
         exact = changes(fit, X, y, offset, "exact")
-        return self._draw_panels(
-            "solver_panels",
-            predicted,
-            exact,
-            names=names,
-            columns=columns,
-            title=title,
-            size=size,
-            ax=ax,
-        )
+        return self._draw_panels("solver_panels", predicted, exact, columns=columns, **look)
 
     def removal_report(
         self,
@@ -230,11 +213,8 @@ class LossPictures(Pictures):
             known,
             report.changes["exact"],
             row_labels=report.labels,
-            names=names,
             columns=columns,
-            title=title,
-            size=size,
-            ax=ax,
+            **look_of(names, title, size, ax),
         )
 
 

@@ -13,7 +13,7 @@ from influstat.losses.base import constant_second
 from influstat.risks.linear import require_linear
 from influstat.statistics.diagnostics import RESIDUALS
 from influstat.statistics.envelope import residual_quantiles
-from influstat.statistics.pictures.base import NAMES, Pictures, require_some
+from influstat.statistics.pictures.base import NAMES, Pictures, look_of, require_some
 from influstat.statistics.residuals import has_deviance
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class ResidualPictures(Pictures):
         >>> ax.get_xlabel(), ax.get_ylabel()
         ('linear predictor', 'deviance residual')
         """
-        names, smooth = whole_number("names", names, at_least=0), flag("smooth", smooth)
+        look, smooth = look_of(names, title, size, ax), flag("smooth", smooth)
         with self._another():
             risk = require_linear(self._fit.risk, "residuals")
         if kind is None:
@@ -95,10 +95,7 @@ class ResidualPictures(Pictures):
             fitted_name="fitted value" if constant_second(risk.loss) is not None else "linear predictor",
             smooth=smooth,
             limit=2.0 if kind in STANDARDISED else None,
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
     def scale_location(
@@ -146,7 +143,7 @@ class ResidualPictures(Pictures):
         >>> fit.plot.scale_location().get_ylabel()
         'root of |standardised residual|'
         """
-        names, smooth = whole_number("names", names, at_least=0), flag("smooth", smooth)
+        look, smooth = look_of(names, title, size, ax), flag("smooth", smooth)
         with self._another():
             risk = require_linear(self._fit.risk, "residuals")
         squared = constant_second(risk.loss) is not None
@@ -158,10 +155,7 @@ class ResidualPictures(Pictures):
             name=f"root of |standardised {'' if squared else 'deviance '}residual|",
             fitted_name="fitted value" if squared else "linear predictor",
             smooth=smooth,
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
     def qq(
@@ -218,7 +212,7 @@ class ResidualPictures(Pictures):
         >>> fit.plot.qq(simulations=19).get_xlabel()
         't quantile\n(band: 95 % of 19 simulations; orange: outside)'
         """
-        names = whole_number("names", names, at_least=0)
+        look = look_of(names, title, size, ax)
         many = whole_number("simulations", simulations, at_least=0, at_most=MOST)
         share = real_number("level", level, above=0.0)
         if share >= 1.0:
@@ -235,8 +229,5 @@ class ResidualPictures(Pictures):
             envelope=found.envelope,
             quantile_name=f"{found.distribution} quantile",
             note="(no envelope)" if found.envelope is None else note,
-            names=names,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.printing import as_drawn
 from influstat.input.settings import entries
-from influstat.input.validation import choice, whole_number
+from influstat.input.validation import choice
 from influstat.statistics.flags import RULES, rules_of
-from influstat.statistics.pictures.base import NAMES, P_VALUES, Pictures, require_some
+from influstat.statistics.pictures.base import NAMES, P_VALUES, Pictures, look_of, require_some
 from influstat.statistics.reporting import position_of
 
 if TYPE_CHECKING:
@@ -64,19 +64,16 @@ class RowPictures(Pictures):
         >>> fit.plot.bubble(names=1).get_xlabel()
         'leverage'
         """
-        names = whole_number("names", names, at_least=0)
+        look = look_of(names, title, size, ax)
         leverage, residual, distance = self._columns("hat_diag", "student_resid", "cooks_d")
         return self._draw(
             "influence_bubble",
             leverage,
             residual,
             distance,
-            names=names,
             coefficients=float(np.nansum(leverage)),
             limit=2.0,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
     def index(
@@ -130,20 +127,17 @@ class RowPictures(Pictures):
         >>> [text.get_text() for text in fit.plot.index("dfb_x0", names=1).texts]
         ['limit of R\n= 1', '-1', 'd']
         """
-        names = whole_number("names", names, at_least=0)
+        look = look_of(names, title, size, ax)
         values, said, kind = self._measure(measure)
         limit, name = self._limit(kind, rules)
         return self._draw(
             "influence_index",
             values,
             name=said,
-            names=names,
             threshold=limit,
             threshold_name=name,
             origin=1.0 if kind == "cov_ratio" or kind in P_VALUES else 0.0,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
     def dfbetas(
@@ -197,7 +191,7 @@ class RowPictures(Pictures):
         >>> [ax.get_title() for ax in fit.plot.dfbetas()]
         ['one', 'age']
         """
-        names = whole_number("names", names, at_least=0)
+        look = look_of(names, title, size, ax)
         chosen = self._coefficients(coefficients)
         limit, name = self._limit("dfbetas", rules)
         table = self._diagnostics("dfbetas").to_numpy()
@@ -205,13 +199,10 @@ class RowPictures(Pictures):
         return self._draw_panels(
             "influence_panels",
             {as_drawn(self._fit.names[k]): table[:, k] for k in chosen},
-            names=names,
             threshold=limit,
             threshold_name=name,
             columns=columns,
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
     def cooks_contours(
@@ -251,18 +242,15 @@ class RowPictures(Pictures):
         >>> fit.plot.cooks_contours().get_ylabel()
         'standardised residual'
         """
-        names = whole_number("names", names, at_least=0)
+        look = look_of(names, title, size, ax)
         leverage, residual = self._columns("hat_diag", "standard_resid")
         return self._draw(
             "leverage_contours",
             leverage,
             residual,
             float(np.nansum(leverage)),
-            names=names,
             residual_name=NAMES["standard_resid"],
-            title=title,
-            size=size,
-            ax=ax,
+            **look,
         )
 
     def _limit(self, kind: str, rules: str | None) -> tuple[float | None, str | None]:
