@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.labels import Labels, called, index_of, label_text, one_column, paired
 from influstat.input.printing import short
 from influstat.input.tables import as_array
@@ -82,6 +82,8 @@ def is_pandas_index(rows: Any) -> bool:
 
 def _entries(argument: str, rows: Any, row_labels: NDArray[Any]) -> NDArray[Any]:
     """Return what the caller gave as an array; a mask with an index in the order of the rows."""
+    if rows is None:
+        raise InvalidType(argument, "be positions, a mask or labels of rows", "is None", "Pass some.")
     rows = one_column(as_array(argument, rows))
     if isinstance(rows, Set):
         rows = list(rows)
