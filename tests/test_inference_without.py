@@ -9,7 +9,7 @@ import statsmodels
 import statsmodels.api as sm
 
 import influstat as ist
-from influstat.errors import DoubtfulResult, InvalidArgument
+from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType
 from influstat.statistics.lags import LAGGED
 from influstat.statistics.setting import BY_GROUPS, ROBUST_REGRESSION
 from influstat.statistics.setting import KINDS as KINDS_OF_COVARIANCES
