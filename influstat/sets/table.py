@@ -120,8 +120,8 @@ def breakdown_table(
     >>> import influstat as ist
     >>> fit = ist.Ridge(lam=0.0).fit([[1.0]] * 5, [-1.0, -1.0, 1.0, 2.0, 3.0], names=["mean"])
     >>> frame = ist.breakdown_table(fit).to_frame()
-    >>> frame.loc["mean", ["found", "proven"]].tolist()
-    [2, 2]
+    >>> print(*frame.loc["mean", ["found", "proven"]])
+    2 2
     """
     chosen = require_fit(fit).names if coefficients is None else entries("coefficients", coefficients)
     seconds = real_number("budget_seconds", budget_seconds, at_least=0.0)
