@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from sklearn.linear_model import LogisticRegression
 
 import influstat as ist
 from influstat import checks
@@ -159,8 +160,22 @@ def test_the_only_row_of_weight_may_not_leave(question):
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_fit_that_is_not_at_its_minimum_is_refused(question):
     fit = ist.Fit(ist.LinearRisk(ist.SquaredError(), X, Y), [1.0, 1.0, 1.0], tolerance=np.inf)
-    with pytest.raises(NotStationary, match="minimum of its risk .* Finish it with ist.Fit.minimise"):
+    with pytest.raises(NotStationary, match="minimum of its risk .* Finish another with ist.Fit.minimise"):
         QUESTIONS[question](fit, 1)
+
+
+def test_a_fit_of_a_library_that_stopped_early_is_sent_to_polish():
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(60, 3))
+    labels = (table[:, 0] + rng.logistic(size=60) > 0).astype(int)
+    estimator = LogisticRegression(tol=1e-4).fit(table, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of how far the fit is from its minimum
+        fit = ist.from_sklearn(estimator, table, labels)
+        polished = ist.from_sklearn(estimator, table, labels, polish=True)
+    with pytest.raises(NotStationary, match="Pass polish=True to ist.from_sklearn"):
+        fit.breakdown(0)
+    assert polished.breakdown(0, budget_seconds=0.5).upper is not None
 
 
 @pytest.mark.parametrize("question", [name for name in NAMED if name != "table"])

@@ -188,7 +188,7 @@ class Descent:
                 raise IndefiniteHessian(
                     "The Hessian is indefinite where the search starts: this is not a minimum, and the loss "
                     "is not convex there, or a sign in it is wrong. Pass start=, a theta near the minimum "
-                    f"that you mean, e.g. that of ist.SquaredError(). ({error.args[0].split(': ')[0]}.)"
+                    f"that you mean, e.g. that of ist.HuberLoss(). ({error.args[0].split(': ')[0]}.)"
                 ) from error
         except SingularHessian:
             if self.steps == 0 and self.convex:
@@ -255,7 +255,7 @@ class Descent:
                 "The Hessian is singular: no row's loss has any curvature where the search stands, so that "
                 "no coefficient is determined there. The rows are beyond the reach of a loss that levels "
                 "off, or the loss is straight (as |y - eta|). Pass start=, a theta near the minimum that you "
-                "mean, e.g. that of ist.SquaredError(), or take a loss that bends (ist.PseudoHuberLoss; a "
+                "mean, e.g. that of ist.HuberLoss(), or take a loss that bends (ist.PseudoHuberLoss; a "
                 "larger t)."
             ) from error
 

@@ -197,7 +197,9 @@ def _require_minimum(fit: Minimum) -> None:
             "fit",
             f"be at the minimum of its risk (a relative gradient of at most {STATIONARITY:.0e})",
             f"has {fit.stationarity:.3g}",
-            "Finish it with ist.Fit.minimise(risk, start=theta).",
+            "Pass polish=True to ist.from_sklearn or ist.from_statsmodels if it comes from there: libraries "
+            "often stop near enough for removals, but not for proofs. Finish another with "
+            "ist.Fit.minimise(risk, start=theta).",
         )
 
 
