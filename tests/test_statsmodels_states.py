@@ -114,6 +114,14 @@ class Weighted(Own):
         return self.w[:, None] * super().score_obs(params)
 
 
+class Kept(Weighted):
+    """With an array of its own that statsmodels does not hand on, and that can be left out."""
+
+    def __init__(self, endog, exog, w=None):
+        Own.__init__(self, endog, exog)
+        self.w = np.ones(len(endog)) if w is None else w
+
+
 class Demeaned(Own):
     """With a mean over all rows."""
 
@@ -176,7 +184,9 @@ def test_entries_that_are_no_terms_of_single_rows_are_refused(results):
 
 
 @pytest.mark.parametrize(
-    ("model", "arrays"), [(Own, {}), (Weighted, {"w": WEIGHTS})], ids=["own", "weighted"]
+    ("model", "arrays"),
+    [(Own, {}), (Weighted, {"w": WEIGHTS}), (Kept, {"w": WEIGHTS})],
+    ids=["own", "weighted", "kept"],
 )
 def test_likelihoods_of_single_rows_pass(model, arrays):
     fit = ist.from_statsmodels(fitted(model, **arrays))
