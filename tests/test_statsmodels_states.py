@@ -160,6 +160,13 @@ class Impossible(Own):
         return values
 
 
+class Beyond(Own):
+    """Which gives no row one."""
+
+    def loglikeobs(self, params):
+        return super().loglikeobs(params) - np.inf
+
+
 def fitted(model, y=NORMAL, exog=X, **arrays):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -200,7 +207,8 @@ def test_likelihoods_of_single_rows_pass(model, arrays):
     ("model", "sentence"),
     [
         (Undefined, "finite score_obs .* has nan for row 3"),
-        (Impossible, "finite loglikeobs .* has inf for row 3"),
+        (Impossible, "finite loglikeobs .* has inf for row 3. Fit again"),
+        (Beyond, "finite loglikeobs .* has inf for row 0 and 59 more. Fit again from other start values"),
     ],
 )
 def test_rows_without_a_finite_likelihood_or_score_are_named(model, sentence):
