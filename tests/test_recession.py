@@ -348,6 +348,13 @@ def test_a_linear_penalty_that_outweighs_the_losses_leaves_no_minimum(name, side
     assert ist.Fit.minimise(weak).stationarity <= 1e-12
 
 
+@pytest.mark.parametrize(("targets", "pull"), [([100.0, 300.0], 4.0), ([-100.0, -300.0], -4.0)])
+def test_a_fall_is_seen_too_where_a_search_ended_on_its_other_side(targets, pull):
+    risk = ist.LinearRisk(ist.HuberLoss(1.0), [[1.0], [2.0]], targets, penalty=ist.Linear([pull]))
+    with pytest.raises(NoMinimiser, match="falls as far as it can be followed"):
+        ist.Fit.minimise(risk)
+
+
 @pytest.mark.parametrize(("strength", "falls"), [(0.0, True), (1e-9, False), (1e-6, False)])
 def test_a_weak_square_penalty_ends_the_fall_far_out(strength, falls):
     penalty = ist.Linear([4.0]) + ist.L2(strength)  # slopes of the losses end at 3
