@@ -51,7 +51,7 @@ def require_own_rows(model: Any, theta: FloatArray, losses: FloatArray) -> None:
 def _same(alone: FloatArray, losses: FloatArray, rows: Indices) -> bool:
     """Tell whether log-likelihoods of these rows are minus their losses."""
     room = SAME * np.median(np.abs(losses))
-    return np.allclose(-alone, losses[rows], rtol=SAME, atol=room, equal_nan=True)
+    return bool(np.allclose(-alone, losses[rows], rtol=SAME, atol=room, equal_nan=True))
 
 
 def _alone(model: Any, theta: FloatArray, rows: Indices) -> FloatArray | None:
