@@ -156,8 +156,8 @@ def swept(
     # As `NewtonSums` begins. What `LinearRisk` says of each in a sweep of its own is summed together, of rows
     # that are dense, in sum scale and without a penalty. Threads hand over Python's lock at every call, so
     # that losses are asked for many rows at once. Rows are brought to float64 a few at a time, twice, and
-    # what is made of them stays in cache, in memory that is asked for once: workers of a cluster give each array
-    # back to the system, whose fresh pages would take longer than the sums.
+    # what is made of them stays in cache, in memory that is asked for once: workers of a cluster give each
+    # array back to the system, whose fresh pages would take longer than the sums.
     loss, p = risk.loss, len(theta)
     value, convex = 0.0, True
     gradient, scale, hessian = np.zeros(p), np.zeros(p), np.zeros((p, p))
