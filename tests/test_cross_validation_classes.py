@@ -92,6 +92,14 @@ def test_a_fold_with_all_rows_of_a_class_has_a_reason():
     assert found.status[1:] == ("", "", "")
 
 
+def test_rows_in_a_column_that_is_theirs_alone_have_no_loss():
+    fold = FOLDS["folds"] == 2
+    own = np.column_stack([X, np.where(fold & (np.arange(N) > 20), X[:, 1] ** 2, 0.0)])
+    with pytest.warns(DoubtfulResult, match="1 of 6 folds hold rows"):
+        found = ist.cross_validate(ist.Fit.minimise(ist.SoftmaxRisk(own, Y)), FOLDS["folds"])
+    assert np.isnan(found.row_losses).tolist() == (own[:, 3] != 0).tolist()
+
+
 def test_what_is_not_there_is_refused_with_its_cause():
     with pytest.raises(Unsupported, match="^scoring must be left out for several classes"):
         ist.cross_validate(multinomial(), FOLDS["folds"], scoring="accuracy")

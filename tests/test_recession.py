@@ -12,6 +12,7 @@ from influstat.errors import InvalidArgument, NoMinimiser, SingularHessian
 from influstat.losses import glm_families as families
 from influstat.losses.glm import GLMLoss
 from influstat.losses.glm_links import PowerLink
+from influstat.minimise.even_fall import falls_evenly
 from influstat.minimise.straight import is_straight
 from tests.budget import examples
 
@@ -345,6 +346,20 @@ def test_a_linear_penalty_that_outweighs_the_losses_leaves_no_minimum(name, side
     assert ist.Fit.minimise(held).stationarity <= 1e-12
     weak = ist.LinearRisk(loss, LINE, y, penalty=ist.Linear([0.1 * side]))
     assert ist.Fit.minimise(weak).stationarity <= 1e-12
+
+
+@pytest.mark.parametrize(("targets", "pull"), [([100.0, 300.0], 4.0), ([-100.0, -300.0], -4.0)])
+def test_a_fall_is_seen_too_where_a_search_ended_on_its_other_side(targets, pull):
+    risk = ist.LinearRisk(ist.HuberLoss(1.0), [[1.0], [2.0]], targets, penalty=ist.Linear([pull]))
+    with pytest.raises(NoMinimiser, match="falls as far as it can be followed"):
+        ist.Fit.minimise(risk)
+
+
+@pytest.mark.parametrize(("strength", "falls"), [(0.0, True), (1e-9, False), (1e-6, False)])
+def test_a_weak_square_penalty_ends_the_fall_far_out(strength, falls):
+    penalty = ist.Linear([4.0]) + ist.L2(strength)  # slopes of the losses end at 3
+    risk = ist.LinearRisk(ist.HuberLoss(1.0), [[1.0], [2.0]], [1.0, 3.0], penalty=penalty)
+    assert falls_evenly(risk, np.array([-1.0])) is falls
 
 
 def test_targets_beyond_what_a_loss_can_fit_are_no_collinear_columns():

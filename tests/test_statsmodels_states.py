@@ -114,6 +114,14 @@ class Weighted(Own):
         return self.w[:, None] * super().score_obs(params)
 
 
+class Kept(Weighted):
+    """With an array of its own that statsmodels does not hand on, and that can be left out."""
+
+    def __init__(self, endog, exog, w=None):
+        Own.__init__(self, endog, exog)
+        self.w = np.ones(len(endog)) if w is None else w
+
+
 class Demeaned(Own):
     """With a mean over all rows."""
 
@@ -152,6 +160,13 @@ class Impossible(Own):
         return values
 
 
+class Beyond(Own):
+    """Which gives no row one."""
+
+    def loglikeobs(self, params):
+        return super().loglikeobs(params) - np.inf
+
+
 def fitted(model, y=NORMAL, exog=X, **arrays):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -176,7 +191,9 @@ def test_entries_that_are_no_terms_of_single_rows_are_refused(results):
 
 
 @pytest.mark.parametrize(
-    ("model", "arrays"), [(Own, {}), (Weighted, {"w": WEIGHTS})], ids=["own", "weighted"]
+    ("model", "arrays"),
+    [(Own, {}), (Weighted, {"w": WEIGHTS}), (Kept, {"w": WEIGHTS})],
+    ids=["own", "weighted", "kept"],
 )
 def test_likelihoods_of_single_rows_pass(model, arrays):
     fit = ist.from_statsmodels(fitted(model, **arrays))
@@ -190,7 +207,8 @@ def test_likelihoods_of_single_rows_pass(model, arrays):
     ("model", "sentence"),
     [
         (Undefined, "finite score_obs .* has nan for row 3"),
-        (Impossible, "finite loglikeobs .* has inf for row 3"),
+        (Impossible, "finite loglikeobs .* has inf for row 3. Fit again"),
+        (Beyond, "finite loglikeobs .* has inf for row 0 and 59 more. Fit again from other start values"),
     ],
 )
 def test_rows_without_a_finite_likelihood_or_score_are_named(model, sentence):

@@ -171,12 +171,13 @@ def _require_finite(losses: FloatArray, gradients: FloatArray, labels: NDArray[A
         if wrong.any():
             row = int(np.argmax(wrong))
             value = values[row][~np.isfinite(values[row])][0]
+            more = f" and {wrong.sum() - 1} more" if wrong.sum() > 1 else ""
             raise InvalidArgument(
                 "results",
                 f"have a finite {name} for every row at their coefficients",
-                f"has {value} for row {label_name(labels[row])}",
-                "Fit again with that row left out, from other start values, or by a likelihood that is "
-                "finite there.",
+                f"has {value} for row {label_name(labels[row])}{more}",
+                "Fit again from other start values, by a likelihood that is finite there, or without such "
+                "rows.",
             )
 
 

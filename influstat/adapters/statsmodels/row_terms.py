@@ -34,15 +34,24 @@ def require_own_rows(model: Any, theta: FloatArray, losses: FloatArray) -> None:
     alone = _alone(model, theta, rows)
     if alone is None:  # it cannot be made of fewer rows, so that nothing is known
         return
-    room = SAME * np.median(np.abs(losses))
-    if np.allclose(-alone, losses[rows], rtol=SAME, atol=room, equal_nan=True):
+    if _same(alone, losses, rows):
         return
+    every = np.arange(len(losses))
+    whole = _alone(model, theta, every)
+    if whole is None or not _same(whole, losses, every):
+        return  # it keeps what statsmodels does not hand on, so that no model made anew is the same
     unsupported(
         type(model).__name__,
         "Its loglikeobs gives some rows other values when other rows are missing: it has them in another "
         "order than the data, or a row's entry is made with other rows. Return one entry per row, in their "
         "order, and compute means and the like before the model is made.",
     )
+
+
+def _same(alone: FloatArray, losses: FloatArray, rows: Indices) -> bool:
+    """Tell whether log-likelihoods of these rows are minus their losses."""
+    room = SAME * np.median(np.abs(losses))
+    return bool(np.allclose(-alone, losses[rows], rtol=SAME, atol=room, equal_nan=True))
 
 
 def _alone(model: Any, theta: FloatArray, rows: Indices) -> FloatArray | None:
