@@ -69,6 +69,32 @@ def test_an_unfinished_fit_is_refused_and_polish_finishes_it():
     assert fit.stationarity < 1e-12
 
 
+@pytest.mark.parametrize("polish", [False, True])
+def test_a_solver_that_its_own_rule_stopped_is_named_before_other_data(polish):
+    rng = np.random.default_rng(3)
+    common = rng.normal(size=(300, 1))
+    rows = np.hstack([common + 0.03 * rng.normal(size=(300, 1)) for _ in range(4)])
+    y = (rng.random(300) < 1.0 / (1.0 + np.exp(-common[:, 0]))).astype(int)
+
+    def said(estimator, weights=None):
+        if not polish:
+            with pytest.raises(ist.errors.NotStationary) as caught:
+                ist.from_sklearn(estimator, rows, y, sample_weight=weights)
+            return str(caught.value)
+        with pytest.warns(ist.errors.DoubtfulResult) as warned:
+            ist.from_sklearn(estimator, rows, y, sample_weight=weights, polish=True)
+        return " ".join(str(one.message) for one in warned)
+
+    coarse = LogisticRegression(C=1e4, tol=3e-3, max_iter=1000).fit(rows, y)
+    assert "It stopped where the gradient is below its tol of 0.003: refit with a smaller tol" in said(coarse)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        short = LogisticRegression(C=1e4, tol=1e-12, max_iter=2).fit(rows, y)
+    assert "It stopped after its max_iter of 2 iterations: refit with more" in said(short)
+    fine = LogisticRegression(C=1e4, tol=1e-9, max_iter=1000).fit(rows, y)
+    assert "It stopped" not in said(fine, rng.uniform(0.2, 3.0, 300))  # other weights than in the fit
+
+
 def test_a_fit_to_a_coarse_tolerance_passes_with_a_warning_that_states_the_error():
     coarse = LogisticRegression(tol=1e-3).fit(X, LABELS)
     with pytest.warns(

@@ -18,6 +18,11 @@ POLISH_FOR_MINIMUM = ", or pass polish=True for the minimum itself."
 MANY = 4000  # columns, whose Hessian's eigenvalues nobody waits for
 ROOM = 1e4  # times the precision and the condition: ample for any length of sums
 CROSS_FITTED = ("TargetEncoder",)  # transformers whose fit_transform differs from fit and transform
+BY_GRADIENT = ("lbfgs", "newton-cg", "newton-cholesky")  # solvers that stop by it, on the scale of a mean
+ITS_OWN = (
+    "the X, y and sample_weight that it was fitted with: a forgotten sample_weight, rows in another order, "
+    "another y, missing values filled in otherwise, or settings changed after the fit look like this"
+)
 
 
 def direct(estimator: Any) -> bool:
@@ -74,15 +79,24 @@ def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray, *, p
             "LassoLars with positive=True ends beside the minimum once alpha is small, since its path lets "
             "no column go that should: fit Lasso(positive=True), which minimises the same, with a small tol."
         )
+    finish = "." if polish else ", or pass polish=True to finish it by Newton's method."
+    stopped = _stopped(estimator, risk, theta)
+    if stopped:
+        return f"It stopped {stopped}{finish} If that changes nothing, look whether these are {ITS_OWN}."
     again = ""
     if not closed_form(estimator, risk, theta):
-        again = " If it stopped early, refit with more iterations and a smaller tol"
-        again += "." if polish else ", or pass polish=True to finish it by Newton's method."
-    return (
-        "Pass the X, y and sample_weight that it was fitted with: a forgotten sample_weight, rows in another "
-        "order, another y, missing values filled in otherwise, or settings changed after the fit look like "
-        "this." + again
-    )
+        again = f" If it stopped early, refit with more iterations and a smaller tol{finish}"
+    return f"Pass {ITS_OWN}.{again}"
+
+
+def _stopped(estimator: Any, risk: Any, theta: FloatArray) -> str:
+    """Return why the estimator's own rule let it stop where it is, with the remedy; "" where it need not."""
+    most, tol = getattr(estimator, "max_iter", None), getattr(estimator, "tol", None)
+    if getattr(estimator, "solver", "") in BY_GRADIENT and tol and np.abs(risk.gradient(theta)).max() <= tol:
+        return f"where the gradient is below its tol of {tol:g}: refit with a smaller tol"
+    if most and np.max(getattr(estimator, "n_iter_", 0)) >= most:
+        return f"after its max_iter of {most} iterations: refit with more"
+    return ""
 
 
 def _named(transformers: Any, steps: list[str]) -> list[str]:
