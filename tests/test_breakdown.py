@@ -51,6 +51,7 @@ COUNTS = {
     ("fair, any", "occupation_husb"): (12, 12, 12, 12, 12, 12),
     ("randhie, counts", "hlthf"): (7, 7, 7, 7, 7, 7),
 }
+LONG = {("randhie", "physlm"): 20.0}  # seconds, where 5 are not enough on a slow core: 3 on a fast one are
 SLOW = {"engel", "fair", "randhie", "fair, any", "randhie, counts"}
 FEW = [
     ("spector", "GPA"),
@@ -71,7 +72,8 @@ FEW = [
 )
 def test_counts_and_brackets_of_known_data(name, coefficient):
     *counts, found, proven = COUNTS[name, coefficient]
-    answer = fit_of(name).breakdown(coefficient, budget_seconds=5.0)
+    seconds = LONG.get((name, coefficient), 5.0)
+    answer = fit_of(name).breakdown(coefficient, budget_seconds=seconds)
     assert list(answer.counts.values()) == counts
     assert answer.upper == found
     assert proven <= answer.lower <= found

@@ -157,7 +157,7 @@ BAD_GRADIENTS = [
     ([1.0, np.nan, 0.0], InvalidArgument, "gradient must be finite, but it holds nan at row 1"),
     (np.ones(3) * 1j, InvalidType, "gradient must hold real numbers"),
     (["a", "b", "c"], InvalidType, "gradient must hold real numbers"),
-    (None, InvalidType, "gradient must hold real numbers"),
+    (None, InvalidType, "gradient must be an array, but it is None"),
     (sp.csr_array(np.ones((3, 1))), InvalidType, "gradient must be a dense array"),
     (lambda theta: theta[0] * np.nan, InvalidArgument, "gradient must be finite"),
     (lambda theta: np.outer(theta, theta), InvalidArgument, "gradient must return a number or a vector"),

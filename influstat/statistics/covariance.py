@@ -161,17 +161,17 @@ def _warn_of_own_rows(fit: Minimum, setting: CovarianceSetting) -> None:
     if names and not lost.all():  # else no row has a residual, which has been said, or nothing is known
         doubt_once(
             fit,
-            f"The {setting.kind!r} covariance takes residuals of 0 for errors of 0: "
-            f"{_named(fit, own)} has leverage 1, and alone determines {', '.join(names[:5])}"
+            f"The {setting.kind!r} covariance takes residuals of 0 for errors of 0. "
+            f"{_of_leverage_one(fit, own)}: nothing else determines {', '.join(names[:5])}"
             f"{', ...' if len(names) > 5 else ''}, whose standard errors are far too small. "
             'Take "model", or drop the row and its column.',
         )
 
 
-def _named(fit: Minimum, rows: NDArray[np.intp]) -> str:
-    """Return the first of some rows, and how many more there are."""
-    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-    return f"Row {label_name(fit.row_labels[rows[0]])}{more}"
+def _of_leverage_one(fit: Minimum, rows: NDArray[np.intp]) -> str:
+    """Return that the first of some rows, and how many more there are, have leverage 1."""
+    first, more = f"Row {label_name(fit.row_labels[rows[0]])}", len(rows) - 1
+    return f"{first} and {more} more have leverage 1" if more else f"{first} has leverage 1"
 
 
 def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
@@ -181,8 +181,8 @@ def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
         reasons.append("Columns of X depend on each other: drop one of those that do.")
     if own.size:
         reasons.append(
-            f"{_named(fit, own)} has leverage 1: it alone determines a "
-            f"coefficient and has no residual, so that {setting.kind} divides 0 by 0. {INSTEAD}"
+            f"{_of_leverage_one(fit, own)}: nothing else determines a coefficient, and no residual is left, "
+            f"so that {setting.kind} divides 0 by 0. {INSTEAD}"
         )
     if not reasons:
         reasons.append(f"Without a row or group that {setting.kind} leaves out they are not determined.")

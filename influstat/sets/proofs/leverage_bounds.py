@@ -36,6 +36,7 @@ MOST_DIRECTIONS = 40  # for the fourth moment, whose matrix has d (d + 1) / 2 ro
 MOST_ROWS = 2000  # for bound 3, whose cost is n^2 d
 BLOCK_ENTRIES = 2**20
 SMALL = 64  # rows of a matrix
+FEW = 2  # numbers of units that are asked for one at a time
 FIRST, SECOND = np.geomspace(1e-6, 0.9, 64), np.linspace(0.0, 1.0, 66)[1:-1]  # of the range of m, looked at
 ALONG = 1e-14  # of |i|^2, below which an axis has nothing of i
 NAMED, SHOWN = 3, 0.3  # coefficients and units in words, and the part of the largest that counts
@@ -64,6 +65,7 @@ class LeverageBounds:
             )
         self.longest = float(np.max(self.lev - self.gone, initial=0.0))
         self._others: dict[int, float] = {}
+        self._table = np.zeros(0)
 
     def other(self, k: int) -> float:
         """Return the smaller of bounds 2 and 3 for any k open units; inf where there are none."""
@@ -142,20 +144,43 @@ class LeverageBounds:
         n, k = len(roots), min(k, len(roots))
         if not k:
             return float("inf")
+        if len(self._table) < k and len(self._others) >= FEW:  # one sort answers what else is asked
+            self._table = self._tabulated(min(n, 2 * k))
+        if len(self._table) >= k:
+            return float(self._table[k - 1])
         found, others = 0.0, float(np.sum(lengths[: k - 1]))
         for start in range(0, n, SMALL):
             # Nor can any row after this one hold more.
             if found > enough or lengths[start] * (lengths[start] + others) <= found:
                 break
-            gram = np.abs(roots[start : start + SMALL] @ roots.T)
-            own = np.arange(len(gram))
-            diagonal = gram[own, start + own].copy()
-            gram[own, start + own] = 0.0
+            diagonal, gram = _products(roots, start)
             top = np.partition(gram, n - k, axis=1)[:, n - k :] if k < n else gram
             # k of them, of which the least is one too many.
             sums = diagonal + np.sum(top, axis=1) - np.min(top, axis=1)
             found = max(found, float(np.max(sums)))
         return found
+
+    def _tabulated(self, most: int) -> FloatArray:
+        """Return bound 3 for 1, 2, ... units, shape (most,)."""
+        roots, lengths = self._roots
+        found, others = np.zeros(most), np.concatenate([[0.0], np.cumsum(lengths[: most - 1])])
+        for start in range(0, len(roots), SMALL):
+            if (lengths[start] * (lengths[start] + others) <= found).all():
+                break
+            diagonal, gram = _products(roots, start)
+            top = -np.sort(-np.partition(gram, len(roots) - most, axis=1)[:, len(roots) - most :], axis=1)
+            sums = np.cumsum(np.column_stack([diagonal, top[:, : most - 1]]), axis=1)
+            np.maximum(found, sums.max(axis=0), out=found)
+        return found
+
+
+def _products(roots: FloatArray, start: int) -> tuple[FloatArray, FloatArray]:
+    """Return |r_i|^2 of a few rows, and |r_i'r_j| with all rows but themselves."""
+    gram = np.abs(roots[start : start + SMALL] @ roots.T)
+    own = np.arange(len(gram))
+    diagonal = gram[own, start + own].copy()
+    gram[own, start + own] = 0.0
+    return diagonal, gram
 
 
 def vectors(z: FloatArray) -> FloatArray:
