@@ -41,18 +41,20 @@ def _falls(risk: LinearRisk, direction: FloatArray) -> bool:
     size, tops = float(np.max(np.abs(moves), initial=0.0)), 1.0 + float(np.max(np.abs(risk.y), initial=0.0))
     if not 0.0 < size < np.inf:
         return False
-    slopes = list[float]()
+    slopes, values = list[float](), list[float]()
     for place in PLACES:
         t = place * tops / size
         try:
-            value = float(risk.weights @ risk.loss.value(risk.y, t * moves))
+            values.append(float(risk.weights @ risk.loss.value(risk.y, t * moves)))
             terms = risk.weights * risk.loss.first(risk.y, t * moves) * moves
         except InflustatError:  # of a function that has no loss or no slope there
             return False
+        values[-1] += float(risk.penalty.value(t * direction))
         slopes.append(float(np.sum(terms) + risk.penalty.gradient(t * direction) @ direction))
-        if not (np.isfinite(value) and slopes[-1] < -1e-9 * float(np.sum(np.abs(terms)))):
+        if not (np.isfinite(values[-1]) and slopes[-1] < -1e-9 * float(np.sum(np.abs(terms)))):
             return False
-    return slopes[1] <= slopes[0] * (1.0 - EVEN)
+    # A value that does not fall has another slope than the loss says: that is told elsewhere.
+    return values[1] < values[0] and slopes[1] <= slopes[0] * (1.0 - EVEN)
 
 
 def refuse_even_fall(
