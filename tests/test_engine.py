@@ -215,3 +215,9 @@ def test_without_the_fourth_tensor_more_is_left_out():
     # Ten times nearer: 10^3 and 10^4 times less, within what the next power adds.
     assert 500.0 < errors[False, 0.1] / errors[False, 0.01] < 2000.0
     assert 5_000.0 < errors[True, 0.1] / errors[True, 0.01] < 20_000.0
+
+
+def test_fourth_powers_beyond_float64_are_infinite_without_a_word():
+    z, ones = np.full((4, 3), 1e80), np.ones(3)
+    found = Tensors([(z, ones, ones)], 4, fourth=True).first_order(z[:, :1] * 0.0 + 1.0, fourth=True)
+    assert not np.isfinite(found).any()
