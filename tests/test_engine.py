@@ -221,3 +221,12 @@ def test_fourth_powers_beyond_float64_are_infinite_without_a_word():
     z, ones = np.full((4, 3), 1e80), np.ones(3)
     found = Tensors([(z, ones, ones)], 4, fourth=True).first_order(z[:, :1] * 0.0 + 1.0, fourth=True)
     assert not np.isfinite(found).any()
+
+
+def test_fourth_powers_of_many_coordinates_are_those_of_their_definition():
+    rng = np.random.default_rng(5)  # 12 coordinates have 78 products: more than one tile of T4
+    z, a, b, u = rng.normal(size=(12, 9)), rng.normal(size=9), rng.normal(size=9), rng.normal(size=(12, 4))
+    moved = z.T @ u
+    wanted = z @ (a[:, None] * moved**2 / 2.0 + b[:, None] * moved**3 / 6.0)
+    found = Tensors([(z[:, :5], a[:5], b[:5]), (z[:, 5:], a[5:], b[5:])], 12, fourth=True)
+    np.testing.assert_allclose(found.second_order(u, fourth=True), wanted, rtol=1e-12, atol=1e-11)

@@ -173,7 +173,6 @@ def swept(
         if not (counts := weights > 0).all():  # 0 inf is 0
             each, first = np.where(counts, each, 0.0), np.where(counts, first, 0.0)
             second = np.where(counts | np.isfinite(second), second, 0.0)
-            spread[~counts] = 0.0
         convex = convex and bool((second >= 0).all())
         spread *= np.abs(second)
         spread += np.abs(first)
