@@ -359,7 +359,8 @@ def test_columns_far_from_0_in_single_precision_are_counted_as_the_library_does(
 @pytest.mark.parametrize("slope", [2.0, 1e6])
 def test_a_perfect_quantile_regression_is_not_refused_for_rounding(slope):
     x = np.arange(10.0)
-    results = sm.QuantReg(slope * x + 1.0, sm.add_constant(x)).fit()
+    with np.errstate(divide="ignore", invalid="ignore"):  # residuals that round to 0 have no density
+        results = sm.QuantReg(slope * x + 1.0, sm.add_constant(x)).fit()
     np.testing.assert_allclose(ist.from_statsmodels(results, smoothing=0.1).theta, [1.0, slope])
 
 
