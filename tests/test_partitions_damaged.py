@@ -17,9 +17,10 @@ def fitted(data):
     return ist.Logistic(lam=0.5).fit(data)
 
 
-@pytest.fixture
-def mapped(tmp_path):
+@pytest.fixture(params=[0.5, 0.0], ids=["from the cache", "past the cache"])
+def mapped(tmp_path, monkeypatch, request):
     """A memory map in partitions of 7 rows."""
+    monkeypatch.setattr("influstat.partitioned.sources.mapped.KEPT", request.param)
     rows = np.memmap(tmp_path / "x", np.float32, "w+", shape=X.shape)
     rows[:] = X
     rows.flush()

@@ -16,6 +16,7 @@ from scipy.linalg import qr
 
 from influstat.errors import NoMinimiser, SingularHessian
 from influstat.input.validation import FloatArray
+from influstat.losses.base import Loss
 from influstat.minimise.even_fall import refuse_even_fall
 from influstat.minimise.straight import STRAIGHT, is_straight
 from influstat.risks.contract import Risk
@@ -27,6 +28,7 @@ FAR = 1e3  # a linear predictor so large that the slope of every loss has reache
 SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minimum is doubted
 CERTAIN = 1e-13  # a loss of -log P so small that no sum can tell P from 1
 PATIENCE = 20.0  # seconds for the linear programme; what it has not found by then is not known
+FEW = 1000  # rows, one of which as a rule tells that the risk rises
 LARGEST = 2_000_000  # n p, up to which contrasts are looked at: they take that times the number of classes
 
 
@@ -232,7 +234,7 @@ class LinearExistence(Existence):
 
     @cached_property
     def _growth(self) -> tuple[Mask, Mask]:
-        return _growth(self._risk)
+        return _growth(self._risk.loss, self._risk.y[self._risk.weights > 0])
 
 
 def existence_of(risk: Risk) -> Existence:
@@ -245,10 +247,16 @@ def existence_of(risk: Risk) -> Existence:
 
 def falls_for_ever(risk: LinearRisk, direction: FloatArray) -> bool:
     """Tell whether every weighted row's loss falls for ever along a direction (p,)."""
-    grows_up, grows_down = _growth(risk)
+    some, every = slice(0, FEW), slice(None)
+    return _fall(risk, some, direction) and _fall(risk, every, direction)
+
+
+def _fall(risk: LinearRisk, rows: slice, direction: FloatArray) -> bool:
+    counts = risk.weights[rows] > 0
+    grows_up, grows_down = _growth(risk.loss, risk.y[rows][counts])
     if (grows_up == grows_down).any():
         return False
-    return _all_fall(risk.design.dot(direction)[risk.weights > 0], grows_down)
+    return _all_fall(risk.design.take(rows).dot(direction)[counts], grows_down)
 
 
 def _all_fall(predictor: FloatArray, grows_down: Mask) -> bool:
@@ -257,16 +265,15 @@ def _all_fall(predictor: FloatArray, grows_down: Mask) -> bool:
     return bool((towards > small).all())
 
 
-def _growth(risk: LinearRisk) -> tuple[Mask, Mask]:
-    """Return whether each weighted row's loss rises for ever as eta goes to +inf, and to -inf."""
-    y = risk.y[risk.weights > 0]
-    if hasattr(risk.loss, "growth"):  # a loss that cannot be asked so far out answers for itself
-        up, down = risk.loss.growth(y)
+def _growth(loss: Loss, y: FloatArray) -> tuple[Mask, Mask]:
+    """Return whether each row's loss rises for ever as eta goes to +inf, and to -inf."""
+    if hasattr(loss, "growth"):  # a loss that cannot be asked so far out answers for itself
+        up, down = loss.growth(y)
         return up, down
-    return _slope_far_out(risk, y, 1.0) > 1e-9, _slope_far_out(risk, y, -1.0) < -1e-9
+    return _slope_far_out(loss, y, 1.0) > 1e-9, _slope_far_out(loss, y, -1.0) < -1e-9
 
 
-def _slope_far_out(risk: LinearRisk, y: FloatArray, side: float) -> FloatArray:
+def _slope_far_out(loss: Loss, y: FloatArray, side: float) -> FloatArray:
     """Return l1 far out; where it is nan there (e^x / (1 + e^x) at 1000), from as far as it is a number."""
     beyond = 2.0 * np.abs(y)  # of the target too, where losses of y - eta turn
     slope = np.full(y.shape, np.nan)
@@ -276,8 +283,8 @@ def _slope_far_out(risk: LinearRisk, y: FloatArray, side: float) -> FloatArray:
             break
         eta = side * (far + beyond[lost])
         with np.errstate(all="ignore"):  # an exponential loss overflows: it grows
-            there = ~np.isnan(risk.loss.value(y[lost], eta))  # slopes go on where there is no loss
-            slope[lost] = np.where(there, risk.loss.first(y[lost], eta), np.nan)
+            there = ~np.isnan(loss.value(y[lost], eta))  # slopes go on where there is no loss
+            slope[lost] = np.where(there, loss.first(y[lost], eta), np.nan)
     # A row without a loss out there (a Gamma's mean 1 / eta below 0) cannot fall for ever: as if it rose.
     return np.where(np.isnan(slope), side * np.inf, slope)
 

@@ -38,6 +38,10 @@ class EverySo(Within):
         """Return the rows of one."""
         return self.inner.read(EVERY * partition)
 
+    def expect(self, partition: int) -> None:
+        """Begin to read one."""
+        self.inner.expect(EVERY * partition)
+
     def lazy(self, partition: int) -> Any:
         """Return the Delayed of one."""
         return self.inner.lazy(EVERY * partition)

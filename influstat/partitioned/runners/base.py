@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import chain, islice, repeat, starmap, tee
 from os import cpu_count
 from typing import Any
 
@@ -57,11 +58,16 @@ class Span:
     source: Source
     work: Work
 
-    def __call__(self, partitions: range) -> Any:
-        """Return the sum."""
+    def __call__(self, partitions: range, then: int | None = None) -> Any:
+        """Return the sum; `then` is a partition of another span that is asked for afterwards."""
         total = None
         for k in partitions:
-            total = added(total, self.work(k, self.source.block(k)))
+            block = self.source.block(k)
+            following = k + 1 if k + 1 in partitions else then
+            if following is not None:
+                self.source.expect(following)
+            total = added(total, self.work(k, block))
+            del block  # so that its memory is free for what is read next
         return total
 
 
@@ -72,9 +78,12 @@ class Single:
     source: Source
     work: Work
 
-    def __call__(self, partition: int) -> Any:
-        """Return its result."""
-        return self.work(partition, self.source.block(partition))
+    def __call__(self, partition: int, then: int | None = None) -> Any:
+        """Return its result; `then` is asked for afterwards."""
+        block = self.source.block(partition)
+        if then is not None:
+            self.source.expect(then)
+        return self.work(partition, block)
 
 
 def spans(count: int) -> list[range]:
@@ -101,27 +110,39 @@ class Here(Runner):
     """Work that is done in this process."""
 
     @abstractmethod
-    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Yield function(item) for every item, in order, only a few ahead of what is asked for."""
+    def run(self, function: Callable[..., Any], items: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        """Yield function(*item) for every item, in order, only a few ahead of what is asked for."""
 
     def map(self, source: Source, work: Work, partitions: Iterable[int]) -> Iterator[Any]:
         """Yield work(k, block k) for every partition k, in order."""
-        return self.run(Single(source, work), partitions)
+        chosen, later = tee(partitions)
+        try:
+            yield from self.run(Single(source, work), zip(chosen, self._later(later), strict=False))
+        finally:
+            source.rest()
 
     def reduce(self, source: Source, work: Work) -> Any:
         """Return the sum of work(k, block k) over all partitions that have rows."""
-        total = None
-        for part in self.run(Span(source, OfRows(work)), spans(source.partitions())):
-            total = added(total, part)
+        total, each = None, spans(source.partitions())
+        firsts = self._later(span[0] for span in each)
+        try:
+            for part in self.run(Span(source, OfRows(work)), zip(each, firsts, strict=False)):
+                total = added(total, part)
+        finally:
+            source.rest()
         return total
+
+    def _later(self, partitions: Iterable[int]) -> Iterator[int | None]:
+        """Yield for each what the worker who has it will find next, if all take as long; None at the end."""
+        return chain(islice(partitions, self.workers, None), repeat(None))
 
 
 class Serial(Here):
     """One partition after the other, in this thread."""
 
-    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def run(self, function: Callable[..., Any], items: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
         """Yield the results one after the other."""
-        return map(function, items)
+        return starmap(function, items)
 
 
 class Threads(Here):
@@ -132,15 +153,14 @@ class Threads(Here):
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or cpu_count() or 1
 
-    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def run(self, function: Callable[..., Any], items: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
         """Yield the results, at most twice as many begun as there are threads."""
         ahead: deque[Future[Any]] = deque()
         with ThreadPoolExecutor(self.workers) as pool:
             try:
                 for item in items:
-                    ahead.append(
-                        pool.submit(copy_context().run, function, item)
-                    )  # what is left unsaid stays so
+                    begun = pool.submit(copy_context().run, function, *item)  # what is left unsaid stays so
+                    ahead.append(begun)
                     if len(ahead) >= 2 * self.workers:
                         yield ahead.popleft().result()
                 while ahead:

@@ -130,7 +130,10 @@ def _read(source: Source, work: Work, partition: int) -> Any:
 
 
 def _span(source: Source, work: Work, partitions: range) -> Any:
-    return Span(source, work)(partitions)
+    try:
+        return Span(source, work)(partitions)
+    finally:
+        source.rest()
 
 
 def _sum(total: Any, part: Any) -> Any:

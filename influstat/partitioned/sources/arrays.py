@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from influstat.errors import InvalidArgument, PartitionError
+from influstat.errors import InvalidArgument
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source, csr
+from influstat.partitioned.sources.mapped import MappedFile
 
 ENTRIES = 2**22  # of X in one partition where the caller leaves it open: 16 MiB of float32
-
-
-class MappedFile:
-    """The rows of a `np.memmap`, read from its file: pages of a map would count as memory of this process.
-
-    The system is told which rows come next, so that it brings them from the disk while these are worked on.
-    """
-
-    def __init__(self, array: np.memmap[Any, Any]) -> None:
-        self.path, self.start = str(array.filename), array.offset
-        self.dtype, self.shape = array.dtype, array.shape
-        self._row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
-
-    def __getitem__(self, rows: slice) -> NDArray[Any]:
-        """Return consecutive rows."""
-        start, stop, _ = rows.indices(self.shape[0])
-        count = (stop - start) * int(np.prod(self.shape[1:], dtype=np.int64))
-        begin, size = self.start + start * self._row_bytes, (stop - start) * self._row_bytes
-        try:
-            with Path(self.path).open("rb") as file:
-                file.seek(begin)
-                found = np.fromfile(file, dtype=self.dtype, count=count)
-                if hasattr(os, "posix_fadvise"):
-                    os.posix_fadvise(file.fileno(), begin + size, size, os.POSIX_FADV_WILLNEED)
-        except OSError as error:
-            raise PartitionError(
-                f"{self.path} cannot be read: {error}. Put it back, and ask again."
-            ) from error
-        if len(found) < count:
-            raise PartitionError(
-                f"{self.path} ends after {len(found)} of the {count} numbers of rows {start} to {stop - 1}: "
-                "it has been cut since it was mapped. Write it anew."
-            )
-        return found.reshape(stop - start, *self.shape[1:])
 
 
 def _rows_of(array: Any) -> Any:
@@ -118,11 +83,27 @@ class ArraySource(Source):
 
     def read(self, partition: int) -> Block:
         """Return consecutive rows."""
-        rows = slice(int(self._cuts[partition]), int(self._cuts[partition + 1]))
+        rows = self._rows(partition)
         found: dict[str, Any] = {
             name: None if part is None else part[rows] for name, part in self._parts.items()
         }
         return Block(**found)
+
+    def expect(self, partition: int) -> None:
+        """Begin to read those of files."""
+        for file in self._files():
+            file.expect(self._rows(partition))
+
+    def rest(self) -> None:
+        """Let go of those of files."""
+        for file in self._files():
+            file.rest()
+
+    def _files(self) -> list[MappedFile]:
+        return [part for part in self._parts.values() if isinstance(part, MappedFile)]
+
+    def _rows(self, partition: int) -> slice:
+        return slice(int(self._cuts[partition]), int(self._cuts[partition + 1]))
 
     def identity(self) -> tuple[Any, ...]:
         """Return cuts and what is in memory; of files their names and times, shapes and types."""

@@ -52,6 +52,14 @@ class Source(ABC):
         except InflustatError as error:
             raise of_partition(error, place) from error
 
+    def expect(self, partition: int) -> None:
+        """Begin to read a partition that is asked for soon, where that can go on beside other work."""
+        del partition
+
+    def rest(self) -> None:
+        """Let go of what is held for partitions that were asked for, or expected: a pass is over."""
+        return
+
     @abstractmethod
     def identity(self) -> tuple[Any, ...]:
         """Return what tells these data from others, without reading them."""
@@ -87,6 +95,14 @@ class Within(Source):
     def partitions(self) -> int:
         """Return how many it has."""
         return self.inner.partitions()
+
+    def expect(self, partition: int) -> None:
+        """Begin to read it there."""
+        self.inner.expect(partition)
+
+    def rest(self) -> None:
+        """Let go of what is held there."""
+        self.inner.rest()
 
     def place(self, partition: int) -> str:
         """Return what a partition is called there."""
