@@ -57,8 +57,11 @@ class Recipe:
             if self.named:
                 design.columns = list(self.columns)
             y = read_targets(self.loss, block.y, n)
-            weights = np.ones(n) if block.weights is None else nonnegative_weights(block.weights, n)
-            offset = np.zeros(n) if block.offset is None else vector("offset", block.offset, n)
+            # One number that is seen n times takes no memory.
+            weights = (
+                np.broadcast_to(1.0, n) if block.weights is None else nonnegative_weights(block.weights, n)
+            )
+            offset = np.broadcast_to(0.0, n) if block.offset is None else vector("offset", block.offset, n)
         except InflustatError as error:
             raise of_partition(error, block.place) from error
         labels: Any = (

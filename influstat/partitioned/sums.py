@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -156,12 +157,12 @@ def swept(
     # As `NewtonSums` begins. What `LinearRisk` says of each in a sweep of its own is summed together, of rows
     # that are dense, in sum scale and without a penalty. Threads hand over Python's lock at every call, so
     # that losses are asked for many rows at once. Rows are brought to float64 a few at a time, twice, and
-    # what is made of them stays in cache, in memory that is asked for once: workers of a cluster give each
-    # array back to the system, whose fresh pages would take longer than the sums.
+    # what is made of them stays in cache, in memory that a thread asks for once: workers of a cluster give
+    # each array back to the system, whose fresh pages would take longer than the sums.
     loss, p = risk.loss, len(theta)
     value, convex = 0.0, True
     gradient, scale, hessian = np.zeros(p), np.zeros(p), np.zeros((p, p))
-    held = Held(p)
+    held = Held.of_thread(p)
     step = -(-AT_ONCE // held.rows) * held.rows
     for start in range(0, len(risk.y), step):
         rows = slice(start, start + step)
@@ -195,7 +196,18 @@ def swept(
 class Held:
     """Memory for a few rows in float64, and for what is made of them, that is asked for once."""
 
+    _last = threading.local()
+
+    @classmethod
+    def of_thread(cls, p: int) -> Held:
+        """Return that of this thread."""
+        found: Held | None = getattr(cls._last, "held", None)
+        if found is None or found.columns != p:
+            cls._last.held = found = cls(p)
+        return found
+
     def __init__(self, p: int) -> None:
+        self.columns = p
         self.rows = max(p, BLOCK_ENTRIES // (2 * p))
         self._rows, self._made = np.empty((self.rows, p)), np.empty((self.rows, p))
 
