@@ -77,6 +77,11 @@ class Expansion:
         """X' diag(w l2) X, shape (p, p)."""
         return self.risk.design.gram(self.second)
 
+    @property
+    def in_single(self) -> bool:
+        """Whether sweeps are in float32 but for one gradient; see `rough`."""
+        return worth_it(self)
+
     @cached_property
     def single(self) -> Single:
         """X in float32, shape (n, p); see `rough`."""
@@ -174,16 +179,18 @@ class Remainder(Remaining):
         super().__init__(expansion, groups)
         # Rows at a time: what is computed of each row and removal stays in cache where products with X are
         # too short (p small) to hide its way to memory.
-        tile = min(max(128, expansion.risk.shape[1]), 512)
-        self._tile = min(tile, max(48, TILE_ENTRIES // max(1, len(groups))))
+        p = expansion.risk.shape[1]
+        self._tile = min(max(128, p), 512, max(48, p, TILE_ENTRIES // max(1, len(groups))))
 
     def summed(self, theta: FloatArray, look: Look | None = None) -> FloatArray:
         """Return the gradients: two products with X; `look` is shown rows and their predictors on the way."""
         risk = self.expansion.risk
         result = self.factors * risk.penalty.gradient(theta)
+        moved = bool(risk.offset.any())
         for rows, block in risk.design.blocks(self._tile):
             eta = block @ theta
-            eta += risk.offset[rows, None]
+            if moved:
+                eta += risk.offset[rows, None]
             if look is not None:
                 look(rows, eta)
             slopes = risk.loss.first(risk.y[rows, None], eta)
@@ -206,7 +213,7 @@ class Remainder(Remaining):
 
     def rough(self) -> Rough | None:
         """Return what finds gradients in float32, where that pays."""
-        return Rough(self) if worth_it(self.expansion) else None
+        return Rough(self) if self.expansion.in_single else None
 
     def bend(self, delta: FloatArray) -> FloatArray:
         """Return X'(w l3 (X delta_k)^2) + D^3 P[delta_k, delta_k], shape (p, K)."""

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
 
-LEAST = 200  # coefficients from which products take longer than slopes, and halving them pays
+LEAST = 128  # coefficients from which products take longer than slopes, and halving them pays
 LARGEST = 2**26  # entries of the copy of X in float32: 256 MiB
 TILE = 512  # rows at a time, of which what is computed for each removal stays in cache
 

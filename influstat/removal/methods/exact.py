@@ -26,6 +26,7 @@ from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.sweeps import Chord
 
 WIDE = 2**20  # entries that the bends of gradients of removals advanced together may take
+BENDS = 2**24  # curvatures of rows without each removal that are kept between sweeps in float32: 64 MiB
 MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
 
@@ -46,6 +47,8 @@ class ExactRefit(Method):
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
         elif third is not None:  # sweeps are few: what comes with each counts
             self.at_once = max(BLOCK, WIDE // len(expansion.theta) ** 2)
+        elif expansion.in_single:  # so that the few that need one more sweep share it with others
+            self.at_once = int(np.clip(BENDS // len(expansion.weights), BLOCK, 2 * BLOCK))
 
     def remove(self, groups: Groups) -> Outcome:
         """Return the minimisers of one block of removals."""
