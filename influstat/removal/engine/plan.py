@@ -94,7 +94,7 @@ def seconds_of(operations: float) -> float:
 
 def sums(k: int, n: int, p: int) -> Plan:
     """Return the plan that sums over all rows for each of k removals."""
-    return Plan(removals=k, order=2, kept=0, swept=k, operations=k * SWEEPS * _sweep(n, p))
+    return Plan(removals=k, order=2, kept=0, swept=k, operations=k * SWEEPS * n * (4.0 * p + SLOPE))
 
 
 def cheapest(expansion: Expansion, anchor: Anchor, groups: Groups) -> Plan:
@@ -113,7 +113,8 @@ def spread_of(expansion: AnyExpansion, anchor: Anchor, groups: Groups) -> Spread
 def worth_expanding(loss: Loss, removals: int, n: int, p: int) -> bool:
     """Tell whether sums over all rows cost so much that expanding them is looked at, and can be."""
     # Nothing is measured for it where the third derivatives alone would cost more than all sums.
-    return higher_bounds(loss) is not None and sums(removals, n, p).operations > max(SMALL, _cubes(n, p))
+    least = max(SMALL, 2.0 * n * packed_size(p) * p)
+    return higher_bounds(loss) is not None and sums(removals, n, p).operations > least
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def cheapest_expansion(terms: Terms, removals: int, spread: Spread) -> Plan:
         slopes = terms.predictors * (4.0 * p / terms.predictors + SLOPE)
         each = removals * SWEEPS * (slopes * kept + 2.0 * p * size)
         for degree, missed in ((3, third), (4, fourth)):
-            build, apply = terms.powers * _cubes(n, p), 0.0
+            build, apply = 2.0 * n * terms.powers * size * p, 0.0
             if degree == 4:
                 if size**2 > LARGEST_FOURTH:
                     continue
@@ -168,16 +169,6 @@ def cheapest_expansion(terms: Terms, removals: int, spread: Spread) -> Plan:
             if total < best.operations:
                 best = Plan(removals, degree, min(kept, n), swept, float(total))
     return best
-
-
-def _cubes(n: int, p: int) -> float:
-    """Return what the sum of third powers of the rows costs."""
-    return 2.0 * n * packed_size(p) * p
-
-
-def _sweep(n: int, p: int) -> float:
-    """Return what one gradient over all rows costs."""
-    return n * (4.0 * p + SLOPE)
 
 
 def lengths_of(expansion: AnyExpansion, groups: Groups, norms: FloatArray) -> FloatArray:

@@ -62,6 +62,7 @@ class ThirdOrder:
         assert bounds is not None  # `pays` has asked for it
         self._expansion, self._anchor, self._c4 = expansion, anchor, bounds[0]
         self.c = expansion.concordance
+        self.roots = anchor.roots  # most that an entry of a gradient is of its norm, shape (p,)
         third = risk.loss.third(risk.y, expansion.eta)
         self._third: FloatArray = np.where(risk.weights > 0, risk.weights * third, 0.0)  # 0 inf is 0
 
@@ -113,8 +114,3 @@ class ThirdOrder:
         with np.errstate(over="ignore"):
             rate = 0.5 * self._c4 * path**2 * np.exp(3.0 * bent)
         return np.where(bent <= BENT, rate * measured + (bent + SINGLE) * solved, np.inf)
-
-    @property
-    def roots(self) -> FloatArray:
-        """Most that an entry of a gradient is of its norm, shape (p,)."""
-        return self._anchor.roots

@@ -58,11 +58,9 @@ class ExactRefit(Method):
         theta, done, norms = found.theta, found.done, found.norms / self.expansion.risk.total_weight
         status = [""] * len(groups)
         left = np.flatnonzero(~done)
-        start = 0
         again = list(blocks(self.expansion.risk, groups.take(left))) if left.size else []
         for part in progress(again, "refits summed over all rows"):
-            chosen = left[start : start + len(part)]
-            start += len(part)
+            chosen, left = left[: len(part)], left[len(part) :]
             found_again = self._summed(part, theta[:, chosen])
             theta[:, chosen], done[chosen] = found_again.theta, found_again.converged
             norms[chosen] = found_again.gradient_norm
@@ -105,8 +103,7 @@ def refits_of(rows: ExpandedSum, newton: NewtonStep, groups: Groups) -> Refits:
     theta, done, norms = np.empty((p, k)), np.zeros(k, dtype=np.bool_), np.empty(k)
     start = 0
     for part in progress(list(groups.blocks(at_once(p), MEMBERS)), "refits"):
-        place = slice(start, start + len(part))
-        start = place.stop
+        place = slice(start, start := start + len(part))
         remainder = expansion.remainder(part)
         inverse = Downdated(expansion, newton.shared, part, remainder.factors)
         delta, _ = newton.step(remainder, inverse)

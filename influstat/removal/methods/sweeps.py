@@ -195,4 +195,4 @@ class Chord:
 
 def _norms(gradients: FloatArray, steps: FloatArray) -> FloatArray:
     """Return |G_k| in the norm of S_k^-1 for columns G_k with their steps -S_k^-1 G_k, shape (K,)."""
-    return np.sqrt(np.maximum(-np.einsum("pk,pk->k", gradients, steps), 0.0))
+    return np.asarray(np.sqrt(np.maximum(-np.einsum("pk,pk->k", gradients, steps), 0.0)))
