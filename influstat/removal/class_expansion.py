@@ -30,7 +30,6 @@ class ClassExpansion:
     """Probabilities, gradient and curvature at theta-hat (p,): computed once, shared by all removals."""
 
     concordance = 1.0
-    in_single = False  # sweeps are in float64
 
     def __init__(self, rows: ClassPredictors, theta: FloatArray, risk: Any = None) -> None:
         self.rows, self.theta, self.weights = rows, theta, rows.weights

@@ -77,11 +77,6 @@ class Expansion:
         """X' diag(w l2) X, shape (p, p)."""
         return self.risk.design.gram(self.second)
 
-    @property
-    def in_single(self) -> bool:
-        """Whether sweeps are in float32 but for one gradient; see `rough`."""
-        return worth_it(self)
-
     @cached_property
     def single(self) -> Single:
         """X in float32, shape (n, p); see `rough`."""
@@ -213,7 +208,7 @@ class Remainder(Remaining):
 
     def rough(self) -> Rough | None:
         """Return what finds gradients in float32, where that pays."""
-        return Rough(self) if self.expansion.in_single else None
+        return Rough(self) if worth_it(self.expansion) else None
 
     def bend(self, delta: FloatArray) -> FloatArray:
         """Return X'(w l3 (X delta_k)^2) + D^3 P[delta_k, delta_k], shape (p, K)."""

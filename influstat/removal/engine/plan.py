@@ -94,7 +94,7 @@ def seconds_of(operations: float) -> float:
 
 def sums(k: int, n: int, p: int) -> Plan:
     """Return the plan that sums over all rows for each of k removals."""
-    return Plan(removals=k, order=2, kept=0, swept=k, operations=k * SWEEPS * n * (4.0 * p + SLOPE))
+    return Plan(removals=k, order=2, kept=0, swept=k, operations=k * SWEEPS * _sweep(n, p))
 
 
 def cheapest(expansion: Expansion, anchor: Anchor, groups: Groups) -> Plan:
@@ -111,8 +111,7 @@ def spread_of(expansion: AnyExpansion, anchor: Anchor, groups: Groups) -> Spread
 
 
 def worth_expanding(loss: Loss, removals: int, n: int, p: int) -> bool:
-    """Tell whether sums over all rows cost so much that expanding them is looked at, and can be."""
-    # Nothing is measured for it where the third derivatives alone would cost more than all sums.
+    """Tell whether sums over all rows, dear and dearer than third powers, can be expanded."""
     least = max(SMALL, 2.0 * n * packed_size(p) * p)
     return higher_bounds(loss) is not None and sums(removals, n, p).operations > least
 
@@ -169,6 +168,11 @@ def cheapest_expansion(terms: Terms, removals: int, spread: Spread) -> Plan:
             if total < best.operations:
                 best = Plan(removals, degree, min(kept, n), swept, float(total))
     return best
+
+
+def _sweep(n: int, p: int) -> float:
+    """Return what one gradient over all rows costs."""
+    return n * (4.0 * p + SLOPE)
 
 
 def lengths_of(expansion: AnyExpansion, groups: Groups, norms: FloatArray) -> FloatArray:

@@ -30,6 +30,7 @@ from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.engine.plan import SLOPE, counted_norms
 from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion
+from influstat.removal.rough import worth_it
 
 FEW = 64  # removals, that are done at once whatever is known
 SAVED = 3.0  # sums over all rows that a refit then does without
@@ -45,7 +46,7 @@ def pays(expansion: Expansion, removals: int) -> bool:
     if removals < FEW:
         return False
     known = higher_bounds(risk.loss) is not None and np.isfinite(risk.loss.self_concordance)
-    if not known or not risk.penalty.constant_hessian or expansion.in_single:
+    if not known or not risk.penalty.constant_hessian or worth_it(expansion):
         return False
     return SAVED * removals * n * (4.0 * p + SLOPE) > (n + ASKED * removals) * float(p) ** 3
 

@@ -24,6 +24,7 @@ from influstat.removal.inverse import Downdated
 from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.sweeps import Chord
+from influstat.removal.rough import worth_it
 
 WIDE = 2**20  # entries that the bends of gradients of removals advanced together may take
 BENDS = 2**24  # curvatures of rows without each removal that are kept between sweeps in float32: 64 MiB
@@ -47,7 +48,7 @@ class ExactRefit(Method):
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
         elif third is not None:  # sweeps are few: what comes with each counts
             self.at_once = max(BLOCK, WIDE // len(expansion.theta) ** 2)
-        elif expansion.in_single:  # so that the few that need one more sweep share it with others
+        elif worth_it(expansion):  # so that the few that need one more sweep share it with others
             self.at_once = int(np.clip(BENDS // len(expansion.weights), BLOCK, 2 * BLOCK))
 
     def remove(self, groups: Groups) -> Outcome:
