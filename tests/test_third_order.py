@@ -7,7 +7,6 @@ import influstat as ist
 from influstat.input.groups import read_groups
 from influstat.removal.engine import shared, third_order
 from influstat.removal.engine.shared import Shared
-from influstat.removal.inverse import Downdated, SharedInverse
 from influstat.removal.methods.sweeps import Chord
 from tests.cases import LOSSES, MORE_LOSSES, make_problem
 
@@ -25,6 +24,12 @@ def made(name, settings, n=N):
     case = next(case for case in [*LOSSES, *MORE_LOSSES] if case.name == name)
     problem = make_problem(case, n, P, 3, **settings)
     return ist.Fit.minimise(problem.risk(X=problem.X / 2.0))
+
+
+def norms_of(vectors, matrices):
+    """Return the norms of the columns v_k in that of M_k^-1."""
+    pairs = zip(vectors.T, matrices, strict=True)
+    return np.array([np.sqrt(v @ np.linalg.solve(matrix, v)) for v, matrix in pairs])
 
 
 @pytest.mark.parametrize("together", [1, 3])
@@ -94,19 +99,16 @@ def test_the_bend_is_that_of_its_definition_and_bounds_what_is_left(name, settin
     # The step solves the equation for this gradient; what the true one changes by besides is left.
     solved = np.stack([matrices[k] @ step[:, k] + bends[:, k] for k in range(3)], axis=1)
     rest = after - gradients - solved
-    shares = parts.expansion.left(groups)
-    headroom = Downdated(parts.expansion, SharedInverse(parts.expansion, shares), groups, shares).headroom
-    bound = third.left(np.maximum(path, way), solved, np.zeros((P, 3))) / np.sqrt(headroom)
-    norms = np.array([np.sqrt(rest[:, k] @ np.linalg.solve(matrices[k], rest[:, k])) for k in range(3)])
+    size, norms = (norms_of(vectors, matrices) for vectors in (solved, rest))
+    none = np.zeros(3)
+    bound = third.left(np.maximum(path, way), size, none)
     assert (norms <= bound).all()
     assert (bound <= 1e4 * norms).all()  # no bound of everything
     # What float32 has left out of the bend is little of it, and at the edge nothing is said.
-    lost = np.linalg.norm(third._anchor.whiten(found - bends), axis=0)
-    nothing, none = np.zeros((P, 3)), np.zeros(3)
-    assert (lost <= third.left(none, nothing, bends)).all()
+    assert (norms_of(found - bends, matrices) <= third.left(none, none, norms_of(bends, matrices))).all()
     edge = np.full(3, third_order.BENT / third.c)
-    assert np.isfinite(third.left(edge, solved, nothing)).all()
-    assert np.isinf(third.left(1.01 * edge, solved, nothing)).all()
+    assert np.isfinite(third.left(edge, size, none)).all()
+    assert np.isinf(third.left(1.01 * edge, size, none)).all()
 
 
 def test_the_last_chord_step_leaves_as_much_as_is_said():
@@ -122,7 +124,7 @@ def test_the_last_chord_step_leaves_as_much_as_is_said():
     excess = third.bend(none, nothing, step)
     more = -np.linalg.solve(total, excess)
     left = np.linalg.norm(anchor.whiten(third.bend(none, step, more)), axis=0)
-    bound = third.left(np.abs(step[0]), nothing, excess)
+    bound = third.left(np.abs(step[0]), np.zeros(1), np.linalg.norm(anchor.whiten(excess), axis=0))
     assert 0.9 * bound < left <= bound  # one of 80 rows has left, and |E| falls by a fortieth
 
 
@@ -144,26 +146,27 @@ def test_the_way_of_every_refit_is_bounded(monkeypatch):
     assert min(margins) >= 0.0
 
 
-def test_norms_without_a_row_are_larger_by_what_it_takes_of_the_hessian(monkeypatch):
-    """|v| in S_k^-1 is at most |v| in S^-1 over (1 - h)^1/2, h the leverage."""
+def test_gradients_are_measured_in_the_norm_of_the_hessian_without_the_row(monkeypatch):
     fit = made("logistic", {"protocol": "fixed"})
-    small = 1e-17  # so that all are done
-    monkeypatch.setattr(third_order.ThirdOrder, "left", lambda third, path, *_: np.full(len(path), small))
-    seen, curved = [], Chord._curved
+    seen, curved, left = [], Chord._curved, third_order.ThirdOrder.left
 
     def watched(chord, third, gradients, active, trial, step):
-        found = curved(chord, third, gradients, active, trial, step)
-        rounding = np.finfo(float).eps * np.linalg.norm(chord._scales[:, active], axis=0)
-        larger = (chord.norms[active] - rounding) / (np.linalg.norm(third.roots) * small)
-        seen.extend(zip(chord._groups.members[active], larger, strict=True))
-        return found
+        rows = chord._groups.members[active]
+
+        def measured(third, path, size, solved):
+            seen.extend(zip(rows.tolist(), gradients.T.copy(), size, strict=True))
+            return left(third, path, size, solved)
+
+        monkeypatch.setattr(third_order.ThirdOrder, "left", measured)
+        return curved(chord, third, gradients, active, trial, step)
 
     monkeypatch.setattr(Chord, "_curved", watched)
     fit.leave_one_out()
-    rows, larger = map(np.array, zip(*seen, strict=True))
-    leverages = fit.diagnostics("hat_diag")["hat_diag"].to_numpy()[rows.astype(int)]
-    assert leverages.max() > 0.05
-    np.testing.assert_allclose(larger, 1.0 / np.sqrt(1.0 - leverages), rtol=1e-6)
+    assert len({row for row, _, _ in seen}) > N / 2
+    expansion = Shared.of(fit, fit.risk).expansion
+    matrices = [expansion.hessian_without(np.array([row]), 1.0) for row, _, _ in seen]
+    truth = norms_of(np.stack([gradient for _, gradient, _ in seen], axis=1), matrices)
+    np.testing.assert_allclose([size for _, _, size in seen], truth, rtol=1e-6)
 
 
 def test_where_it_does_not_pay_or_hold_it_is_not_built():

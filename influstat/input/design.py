@@ -247,12 +247,13 @@ class Design:
                 result[j + 1 :, j] = result[j, j + 1 :]
             return result
         result = np.zeros((p, p))
-        for sign in (1.0, -1.0):  # products have square roots: positive and negative weights apart
-            root = np.sqrt(np.maximum(sign * row_weights, 0.0))
+        # Products have square roots: positive and negative weights apart.
+        for combine, part in ((np.add, row_weights), (np.subtract, -row_weights)):
+            root = np.sqrt(np.maximum(part, 0.0))
             if not root.any():
                 continue
             for rows, block in self.blocks(least=p):
-                result += sign * products(block * root[rows, None])
+                combine(result, products(block * root[rows, None]), out=result)
         return result.T
 
     def single_gram(self, row_weights: FloatArray) -> FloatArray:

@@ -174,16 +174,18 @@ class Remainder(Remaining):
         super().__init__(expansion, groups)
         # Rows at a time: what is computed of each row and removal stays in cache where products with X are
         # too short (p small) to hide its way to memory.
-        tile = min(max(128, expansion.risk.shape[1]), 512)
-        self._tile = min(tile, max(48, TILE_ENTRIES // max(1, len(groups))))
+        p = expansion.risk.shape[1]
+        self._tile = min(max(128, p), 512, max(48, p, TILE_ENTRIES // max(1, len(groups))))
 
     def summed(self, theta: FloatArray, look: Look | None = None) -> FloatArray:
         """Return the gradients: two products with X; `look` is shown rows and their predictors on the way."""
         risk = self.expansion.risk
         result = self.factors * risk.penalty.gradient(theta)
+        moved = bool(risk.offset.any())
         for rows, block in risk.design.blocks(self._tile):
             eta = block @ theta
-            eta += risk.offset[rows, None]
+            if moved:
+                eta += risk.offset[rows, None]
             if look is not None:
                 look(rows, eta)
             slopes = risk.loss.first(risk.y[rows, None], eta)

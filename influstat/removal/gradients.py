@@ -36,8 +36,7 @@ def gradients_without(fit: Minimum, groups: Groups, theta: FloatArray) -> FloatA
     closed = linear is not None and linear.quadratic and fit.row_space is None and fit.chart is None
     start = 0
     for part in blocks(risk, groups):
-        chosen = slice(start, start + len(part))
-        start = chosen.stop
+        chosen = slice(start, start := start + len(part))
         if expansion is not None:
             columns, remainder = np.ascontiguousarray(theta[chosen].T), Remainder(expansion, part)
             if closed:

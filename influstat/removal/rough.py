@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from influstat.input.validation import FloatArray
 from influstat.losses.base import has_estimated_derivatives
+from influstat.risks.linear import as_linear
 
-LEAST = 200  # coefficients from which products take longer than slopes, and halving them pays
+LEAST = 128  # coefficients from which products take longer than slopes, and halving them pays
 LARGEST = 2**26  # entries of the copy of X in float32: 256 MiB
 TILE = 512  # rows at a time, of which what is computed for each removal stays in cache
 
@@ -36,10 +37,10 @@ Look = Callable[[slice, FloatArray], None]
 
 def worth_it(expansion: Any) -> bool:
     """Tell whether the three facts hold for a `LinearRisk`, and products with X are what refits wait for."""
-    risk = expansion.risk
-    if risk.design.sparse or risk.shape[1] < LEAST or risk.shape[0] * risk.shape[1] > LARGEST:
+    risk = as_linear(expansion.risk)
+    if risk is None or risk.design.sparse or has_estimated_derivatives(risk.loss):
         return False
-    if has_estimated_derivatives(risk.loss):
+    if risk.shape[1] < LEAST or risk.shape[0] * risk.shape[1] > LARGEST:
         return False
     return bool(np.isfinite(risk.loss.self_concordance) and risk.penalty.constant_hessian)
 

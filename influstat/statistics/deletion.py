@@ -210,10 +210,10 @@ class Deletion:
     def __init__(self, leverage: Leverage, squares: float) -> None:
         self.leverage, self.squares = leverage, squares
         risk = leverage.risk
-        self.part = leverage.penalty_part(risk.weights)
         self.slope: FloatArray = leverage.transform.T @ risk.penalty.gradient(leverage.theta)
         # Whether a part of the penalty goes with a row, and the same part with all: one line serves them all.
-        carried = bool(self.part.any())
+        carried = risk.protocol.carried(risk.total_weight) != 0.0
+        self.part = leverage.penalty_part(risk.weights) if carried else np.zeros(1)
         self.leaves = carried and bool(leverage.penalty_share.any())
         self.same = not carried or bool(np.ptp(self.part) == 0.0)
 

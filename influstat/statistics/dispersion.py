@@ -72,12 +72,13 @@ def pearson_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
     """Return Pearson residuals at dispersion 1, in the units of the loss, shape (n,)."""
     # -sqrt(w_i) l1_i / sqrt(E(l2_i)), turned where the mean falls with eta, so that the sign is that of y
     # minus its mean; nan where E(l2_i) is not positive.
-    return _pearson(risk, eta, risk.loss.first(risk.y, eta), expected_second(risk, eta))
+    first, expected = risk.loss.first(risk.y, eta), expected_second(risk, eta)
+    return _pearson(risk, direction(mean_slope(risk, eta)), first, expected)
 
 
-def _pearson(risk: LinearRisk, eta: FloatArray, first: FloatArray, expected: FloatArray) -> FloatArray:
+def _pearson(risk: LinearRisk, sign: FloatArray, first: FloatArray, expected: FloatArray) -> FloatArray:
     root = np.sqrt(np.where(expected > 0, expected, np.nan))
-    return -direction(risk, eta) * np.sqrt(risk.weights) * first / root
+    return -sign * np.sqrt(risk.weights) * first / root
 
 
 def pearson_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
@@ -128,7 +129,7 @@ def totals_of(leverage: Leverage, counts: FloatArray, parts: FloatArray) -> Tota
     """Return the sums over the rows of `leverage`, whose parts of Q are given, shape (n,)."""
     risk = leverage.risk
     eta = leverage.linear_predictor
-    slope = mean_slope(risk, eta)
+    slope = leverage.mean_slope
     y = np.divide(risk.y, slope, out=np.zeros_like(slope), where=slope != 0)  # in units of eta
     size = np.abs(leverage.second) * (eta**2 + y**2)
     return Totals(float(counts.sum()), float(parts.sum()), float(risk.weights @ size))
@@ -137,10 +138,10 @@ def totals_of(leverage: Leverage, counts: FloatArray, parts: FloatArray) -> Tota
 def pearson_parts(leverage: Leverage, given: Any) -> tuple[FloatArray, FloatArray]:
     """Return Pearson residuals, and what each row adds to Q as `given` has it, shape (n,) each."""
     risk = leverage.risk
-    residuals = _pearson(risk, leverage.linear_predictor, leverage.first, leverage.expected_second)
+    residuals = _pearson(risk, leverage.direction, leverage.first, leverage.expected_second)
     if isinstance(given, str) and given == DEVIANCE:
         return residuals, risk.weights * unit_deviance(risk, leverage.linear_predictor)
-    return residuals, np.nan_to_num(residuals) ** 2
+    return residuals, np.where(np.isnan(residuals), 0.0, residuals) ** 2
 
 
 def dispersion(

@@ -21,6 +21,7 @@ from influstat.input.matrix import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray, choice
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk, require_linear
+from influstat.statistics import residuals
 
 INFORMATION = ("observed", "expected")
 WELL_CONDITIONED = 1e-3  # reciprocal condition number of S above which one factorisation is exact enough
@@ -99,6 +100,16 @@ class Leverage:
     def expected_second(self) -> FloatArray:
         """E(l2_i), shape (n,)."""
         return expected_second(self.risk, self.linear_predictor)
+
+    @cached_property
+    def mean_slope(self) -> FloatArray:
+        """The derivative of each row's mean in its linear predictor, shape (n,); 1 for a loss without."""
+        return residuals.mean_slope(self.risk, self.linear_predictor)
+
+    @cached_property
+    def direction(self) -> FloatArray:
+        """Whether the mean of each row grows with its linear predictor, 1 or -1, shape (n,)."""
+        return residuals.direction(self.mean_slope)
 
     def gram(self) -> FloatArray:
         """Return the sum of w_i l2_i x_i x_i', shape (p, p)."""

@@ -44,16 +44,11 @@ class LinearSetting:
         return self.by_deviance()
 
     @cached_property
-    def direction(self) -> FloatArray:
-        """Whether the mean of each row grows with its linear predictor, 1 or -1, shape (n,)."""
-        return residuals.direction(self.leverage.risk, self.leverage.linear_predictor)
-
-    @cached_property
     def deviance_residuals(self) -> FloatArray:
         """The roots of the rows' parts of the deviance, with the sign of y minus its mean, shape (n,)."""
         risk, eta = self.leverage.risk, self.leverage.linear_predictor
         parts = risk.weights * residuals.unit_deviance(risk, eta)
-        return np.asarray(-self.direction * np.sign(self.leverage.first) * np.sqrt(parts))
+        return np.asarray(-self.leverage.direction * np.sign(self.leverage.first) * np.sqrt(parts))
 
     @property
     def quadratic(self) -> bool:
@@ -79,6 +74,9 @@ class LinearMeasures:
         leverage, rows = setting.leverage, block.rows
         self.square = block.square
         self.leverage = leverage.risk.weights[rows] * leverage.second[rows] * self.square
+        # 1 - h_i, nan for rows that cannot be left out.
+        left = 1.0 - self.leverage
+        self.left = np.where(np.isnan(block.finite), np.nan, left) if block.deletion.leaves else block.finite
         self.unit = residuals.root_of_unit(leverage.risk.loss)
 
     def hat_diag(self) -> FloatArray:
@@ -105,8 +103,7 @@ class LinearMeasures:
 
     def resid_std(self) -> FloatArray:
         """Return the standard errors of Pearson residuals."""
-        left = np.where(np.isnan(self.block.finite), np.nan, 1.0 - self.leverage)
-        return np.asarray(np.sqrt(self.setting.phi.value * left) / self.unit)
+        return np.asarray(np.sqrt(self.setting.phi.value * self.left) / self.unit)
 
     def resid_press(self) -> FloatArray:
         """Return y minus its mean without the row."""
@@ -118,9 +115,7 @@ class LinearMeasures:
 
     def _over_spread(self, values: FloatArray, phi: Any) -> FloatArray:
         """Return residuals over sqrt(phi (1 - h))."""
-        left = 1.0 - self.leverage
-        root = np.sqrt(phi * np.where(np.isnan(self.block.finite), np.nan, left))
-        return np.asarray(values / root)
+        return np.asarray(values / np.sqrt(phi * self.left))
 
     def standard_resid(self) -> FloatArray:
         """Return Pearson residuals over their standard deviation with the dispersion of the fit."""
@@ -136,10 +131,9 @@ class LinearMeasures:
         pearson = self.setting.phi.pearson[self.block.rows]
         if self.setting.quadratic or not residuals.has_deviance(self.setting.leverage.risk.loss):
             return self._over_spread(pearson, phi)
-        h = np.where(np.isnan(self.block.finite), np.nan, self.leverage)
         deviance = self._deviance()
         with np.errstate(invalid="ignore"):
-            root = np.sqrt((deviance**2 + h * pearson**2 / (1.0 - h)) / phi)
+            root = np.sqrt((deviance**2 + self.leverage * pearson**2 / self.left) / phi)
         return np.asarray(np.where(deviance < 0, -root, root))
 
     # -- changes ---------------------------------------------------------------------------------------
@@ -151,11 +145,10 @@ class LinearMeasures:
             return np.asarray(self.block.change_square / (self.setting.phi.value * freedom))
 
     def _fitted_change(self, phi: Any) -> FloatArray:
-        change = -self.block.along
-        change *= self.setting.direction[self.block.rows]
-        at_zero = self.square == 0  # a row of zeros predicts its offset whatever theta is
-        size = np.sqrt(phi * np.where(at_zero, 1.0, self.square))
-        return np.asarray(np.where(at_zero, 0.0, change) / size)
+        change, square = self.block.along * -self.setting.leverage.direction[self.block.rows], self.square
+        if not square.all():  # a row of zeros predicts its offset whatever theta is
+            change, square = np.where(square == 0, 0.0, change), np.where(square == 0, 1.0, square)
+        return np.asarray(change / np.sqrt(phi * square))
 
     def dffits_internal(self) -> FloatArray:
         """Return x_i'(theta - theta_-i) over its standard error in the fit, signed as the mean's change."""
@@ -170,8 +163,8 @@ class LinearMeasures:
         """Return the same with the dispersion without the row; of a glm by its deviance residual."""
         if not self._as_in_r():
             return self._fitted_change(self.without.phi)
-        h = np.where(np.isnan(self.block.finite), np.nan, np.maximum(self.leverage, 0.0))
-        return np.asarray(self._deviance() * np.sqrt(h / self.without.spread) / (1.0 - h))
+        h = np.maximum(self.leverage, 0.0)
+        return np.asarray(self._deviance() * np.sqrt(h / self.without.spread) / np.minimum(self.left, 1.0))
 
     def cov_ratio(self) -> FloatArray:
         """Return det(phi_-i S_-i^-1) / det(phi S^-1)."""

@@ -16,9 +16,9 @@ from influstat.losses.base import constant_second
 from influstat.risks.linear import LinearRisk
 
 
-def direction(risk: LinearRisk, eta: FloatArray) -> FloatArray:
-    """Return 1 where the mean grows with eta, -1 where it falls, shape (n,); 1 for a loss without a mean."""
-    return np.where(mean_slope(risk, eta) < 0, -1.0, 1.0)
+def direction(slope: FloatArray) -> FloatArray:
+    """Return 1 where the mean grows with eta, whose slope that is, -1 where it falls, shape (n,)."""
+    return np.where(slope < 0, -1.0, 1.0)
 
 
 def mean_slope(risk: LinearRisk, eta: FloatArray) -> FloatArray:
@@ -49,7 +49,7 @@ def unit_deviance(risk: LinearRisk, eta: FloatArray) -> FloatArray:
 
 def deviance_residuals(risk: LinearRisk, eta: FloatArray) -> FloatArray:
     """Return the roots of w_i times the deviances, with the sign of y minus its mean, shape (n,)."""
-    sign = -direction(risk, eta) * np.sign(risk.loss.first(risk.y, eta))
+    sign = -direction(mean_slope(risk, eta)) * np.sign(risk.loss.first(risk.y, eta))
     return np.asarray(sign * np.sqrt(risk.weights * unit_deviance(risk, eta)))
 
 

@@ -260,8 +260,7 @@ class AllRows(ExpandedSum):
         def blocks() -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
             start = 0
             for z, third, _ in whitened(self.expansion, self.anchor, others, fourth=False):
-                yield z, np.zeros_like(third), second[start : start + len(third)]
-                start += len(third)
+                yield z, np.zeros_like(third), second[start : (start := start + len(third))]
 
         return Tensors(blocks(), len(self.expansion.theta), fourth=True)
 

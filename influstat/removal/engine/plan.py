@@ -111,8 +111,9 @@ def spread_of(expansion: AnyExpansion, anchor: Anchor, groups: Groups) -> Spread
 
 
 def worth_expanding(loss: Loss, removals: int, n: int, p: int) -> bool:
-    """Tell whether sums over all rows cost so much that expanding them is looked at, and can be."""
-    return higher_bounds(loss) is not None and sums(removals, n, p).operations > SMALL
+    """Tell whether sums over all rows, dear and dearer than third powers, can be expanded."""
+    least = max(SMALL, 2.0 * n * packed_size(p) * p)
+    return higher_bounds(loss) is not None and sums(removals, n, p).operations > least
 
 
 @dataclass(frozen=True)

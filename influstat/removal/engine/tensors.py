@@ -15,7 +15,7 @@ from influstat.input.validation import FloatArray
 
 TILES = 8  # of T4: nine sixteenths of the full product are multiplied
 SMALL_PRODUCT = 64  # rows of a product, of fewer of which the BLAS takes longer than it saves
-CACHED = 2**16  # entries of packed products worked on together where one product with T3 is all: 512 KiB
+CACHED = 2**17  # entries of packed products worked on together where one product with T3 is all: 1 MiB
 
 
 class Tensors:

@@ -63,6 +63,7 @@ class ThirdOrder:
         assert bounds is not None  # `pays` has asked for it
         self._expansion, self._anchor, self._c4 = expansion, anchor, bounds[0]
         self.c = expansion.concordance
+        self.roots = anchor.roots  # most that an entry of a gradient is of its norm, shape (p,)
         third = risk.loss.third(risk.y, expansion.eta)
         self._third: FloatArray = np.where(risk.weights > 0, risk.weights * third, 0.0)  # 0 inf is 0
 
@@ -106,19 +107,11 @@ class ThirdOrder:
         """Return a bound on |x_j'E| over all rows, shape (K,), for columns E of `step` (p, K)."""
         return np.asarray(self._largest * np.linalg.norm(self._anchor.coordinates(step), axis=0))
 
-    def left(self, path: FloatArray, gradients: FloatArray, excess: FloatArray) -> FloatArray:
-        """Return bounds on the gradients after steps along the bend, in the norm of S^-1, shape (K,)."""
-        # Norms of S_k^-1 are at most 1 / sqrt(1 - h) times as large. `path` (K,) is the largest |d_j| on the
-        # way, `gradients` is G, and `excess` what the last chord step but one has left in the equation: the
-        # last leaves c D of it.
-        both = self._anchor.whiten(np.concatenate([gradients, excess], axis=1))
-        measured, solved = np.split(np.sqrt(np.einsum("pk,pk->k", both, both)), 2)
+    def left(self, path: FloatArray, measured: FloatArray, solved: FloatArray) -> FloatArray:
+        """Return bounds on the gradients after steps along the bend, in the norm of S_k^-1, shape (K,)."""
+        # `path` (K,) is the largest |d_j| on the way, `measured` |G| in that norm, and `solved` the norm of
+        # what the last chord step but one has left in the equation: the last leaves c D of it.
         bent = self.c * path
         with np.errstate(over="ignore"):
             rate = 0.5 * self._c4 * path**2 * np.exp(3.0 * bent)
         return np.where(bent <= BENT, rate * measured + (bent + SINGLE) * solved, np.inf)
-
-    @property
-    def roots(self) -> FloatArray:
-        """Most that an entry of a gradient is of its norm, shape (p,)."""
-        return self._anchor.roots

@@ -24,8 +24,10 @@ from influstat.removal.inverse import Downdated
 from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.sweeps import Chord
+from influstat.removal.rough import worth_it
 
 WIDE = 2**20  # entries that the bends of gradients of removals advanced together may take
+BENDS = 2**24  # curvatures of rows without each removal that are kept between sweeps in float32: 64 MiB
 MANY = 2**20  # coefficients of removals handed over together where few need such sums
 
 
@@ -46,6 +48,8 @@ class ExactRefit(Method):
             self.at_once = max(BLOCK, MANY // len(expansion.theta))
         elif third is not None:  # sweeps are few: what comes with each counts
             self.at_once = max(BLOCK, WIDE // len(expansion.theta) ** 2)
+        elif worth_it(expansion):  # so that the few that need one more sweep share it with others
+            self.at_once = int(np.clip(BENDS // len(expansion.weights), BLOCK, 2 * BLOCK))
 
     def remove(self, groups: Groups) -> Outcome:
         """Return the minimisers of one block of removals."""
@@ -55,11 +59,9 @@ class ExactRefit(Method):
         theta, done, norms = found.theta, found.done, found.norms / self.expansion.risk.total_weight
         status = [""] * len(groups)
         left = np.flatnonzero(~done)
-        start = 0
         again = list(blocks(self.expansion.risk, groups.take(left))) if left.size else []
         for part in progress(again, "refits summed over all rows"):
-            chosen = left[start : start + len(part)]
-            start += len(part)
+            chosen, left = left[: len(part)], left[len(part) :]
             found_again = self._summed(part, theta[:, chosen])
             theta[:, chosen], done[chosen] = found_again.theta, found_again.converged
             norms[chosen] = found_again.gradient_norm
@@ -102,8 +104,7 @@ def refits_of(rows: ExpandedSum, newton: NewtonStep, groups: Groups) -> Refits:
     theta, done, norms = np.empty((p, k)), np.zeros(k, dtype=np.bool_), np.empty(k)
     start = 0
     for part in progress(list(groups.blocks(at_once(p), MEMBERS)), "refits"):
-        place = slice(start, start + len(part))
-        start = place.stop
+        place = slice(start, start := start + len(part))
         remainder = expansion.remainder(part)
         inverse = Downdated(expansion, newton.shared, part, remainder.factors)
         delta, _ = newton.step(remainder, inverse)

@@ -171,7 +171,7 @@ class Chord:
         more, excess = self._bent(third, active, trial - self._expansion.theta[:, None], step)
         total = step + more
         self._path[active] += np.maximum(third.reach(step), third.reach(total))
-        left = third.left(self._path[active], gradients, excess) / np.sqrt(self._inverse.headroom[active])
+        left = third.left(self._path[active], _norms(gradients, step), _norms(excess, more))
         measure = (third.roots[:, None] / self._scales[:, active]).max(axis=0) * left
         done = measure <= FINE
         finished, trial = active[done], trial + total
@@ -191,3 +191,8 @@ class Chord:
         moved = self._expansion.remainder(self._groups.take(done)).movement(self.theta[:, done])
         with np.errstate(invalid="ignore"):
             self.done[done[~(concordance * moved <= FAR)]] = False
+
+
+def _norms(gradients: FloatArray, steps: FloatArray) -> FloatArray:
+    """Return |G_k| in the norm of S_k^-1 for columns G_k with their steps -S_k^-1 G_k, shape (K,)."""
+    return np.asarray(np.sqrt(np.maximum(-np.einsum("pk,pk->k", gradients, steps), 0.0)))
