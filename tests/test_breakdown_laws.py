@@ -82,9 +82,9 @@ def test_the_score_at_the_null_is_exact_for_squared_error(seed, protocol):
     z, h = null.z[removed], null.h[removed]
     A = z.T @ (z * h[:, None]) + null.share[removed].sum() * null.penalty
     assume(np.linalg.eigvalsh(A)[-1] < 0.99)  # else little is left of the nuisance
-    inner = np.linalg.solve(np.eye(null.d) - A, null.C[removed].sum(axis=0))
-    N = null.N0 - null.f[removed].sum() - null.B[removed].sum(axis=0) @ inner
-    size = np.sum(np.abs(null.f)) + np.linalg.norm(null.B) * np.linalg.norm(inner)
+    inner = np.linalg.solve(np.eye(null.d) - A, null.pulls[removed].sum(axis=0))
+    N = null.N0 - null.f[removed].sum() - null.turns[removed].sum(axis=0) @ inner
+    size = np.sum(np.abs(null.f)) + np.linalg.norm(null.turns) * np.linalg.norm(inner)
     again = null_fit(null.problem, removed=removed)
     assert pytest.approx(again.N0, rel=0, abs=tolerance.SOLVED * 100.0 * size) == N
     at = float(null.problem.a @ fit.leave_groups_out([np.flatnonzero(removed)]).theta[0])
@@ -97,7 +97,7 @@ def test_the_law_sees_bounds_that_are_too_small(change, monkeypatch):
     def wrong(problem, **settings):
         null = null_fit(problem, **settings)
         if change == "lengths of B":
-            return replace(null, B=0.5 * null.B)
+            return replace(null, whitened=null.whitened.but(turns=0.5 * null.turns))
         return replace(null, lev=0.2 * null.lev, h=0.2 * null.h)
 
     monkeypatch.setattr(room, "null_fit", wrong)

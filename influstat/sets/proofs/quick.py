@@ -94,7 +94,7 @@ class Quick:
         top = len(self.f) if most is None else min(most, len(self.f))
         top = min(top, int(np.searchsorted(self.sums, self.null.N0)))  # beyond, f alone reaches N0
         low = top
-        while low and not self._first_test(low):  # cheap, and not far below what the rest proves
+        while low and not self.first_test(low):  # cheap, and not far below what the rest proves
             low //= 2
         step, high = max(1, low // START), top + 1
         while low + step < high and self.proven(low + step):
@@ -128,7 +128,7 @@ class Quick:
             return True
         return False
 
-    def _first_test(self, k: int) -> bool:
+    def first_test(self, k: int) -> bool:
         """Tell whether test 1 alone proves it."""
         return any(found for found, _ in self.rounds(min(k, len(self.f))))
 
@@ -209,7 +209,7 @@ class Quick:
     def units(self) -> Candidates:
         """What bounds are made of."""
         null = self.null
-        B, C = (lengths(null.of_open(parts)) for parts in (null.B, null.C))
+        B, C = (lengths(null.of_open(parts)) for parts in (null.turns, null.pulls))
         return Candidates(self.f, B, C, self.leverage.lev, null.of_open(null.r2h), null.of_open(null.x2))
 
     def _need(self, ball: Ball) -> float:
@@ -265,7 +265,7 @@ class Quick:
     def envelope(self) -> Envelope:
         """Test 2 for these units."""
         null = self.null
-        return Envelope(self.f, null.of_open(null.B), null.of_open(null.C), self.ordered, self.place)
+        return Envelope(self.f, null.of_open(null.turns), null.of_open(null.pulls), self.ordered, self.place)
 
 
 def _alone_reach(k: int) -> str:

@@ -43,6 +43,8 @@ from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import largest_sum
 
 LEVERAGE_MATTERS = 0.3  # of the sum of the k' largest leverages: below, they spoil nothing
+DECIDED = 32  # units at a node at most, one after the other
+IDLE = 8  # nodes
 FAR = 0.2  # of the time left, for a step of more than one unit
 EASY = 3  # nodes
 PULL = 10.0  # weight of a unit's pull on the null fit, where losses bend: other weights need more nodes
@@ -152,6 +154,7 @@ class _Tree:
         self.taken: float | None = None
         self.place: Place | None = None
         self.start: Start | None = None
+        self.idle = 0  # nodes since the quick certificate has proven one
 
     def settled(self, k: int) -> Branched:
         """Return the answer for k."""
@@ -171,12 +174,12 @@ class _Tree:
                     self.limit = ROUNDING
                     break
                 return self._answer(True, node.removed)
-            view = self._not_proven(null, node.left) if node.left and null.open.any() else None
-            if view is None:
+            left = self._not_proven(null, node.left) if node.left and null.open.any() else None
+            if left is None:
                 continue
             alone = self.asked.without_one(null) if node.left == 1 else None
             if alone is None:
-                stack += _children(node, null, _chosen(view, node.left))
+                stack += self._branches(node, null, *left)
                 continue
             found = self._one_more(node, null, alone)
             if found is not None:
@@ -201,23 +204,51 @@ class _Tree:
         self.limit = UNIDENTIFIED
         return None
 
-    def _not_proven(self, null: NullFit, k: int) -> NullFit | None:
-        """Return None if the quick certificate proves k for one of the views, else the last of them."""
-        view, leverage = null, LeverageBounds(null, self.taken)
-        proven = False
+    def _not_proven(self, null: NullFit, k: int) -> tuple[NullFit, Quartic] | None:
+        """Return None if a certificate proves k for one of the views, else the last of them and its test."""
+        view, quartic, leverage = null, Quartic(null), LeverageBounds(null, self.taken)
         for view in self.asked.views(null, k, leverage):
-            quick = Quick(view, leverage if view.z is null.z else LeverageBounds(view), self.place)
-            proven = quick.proven(k)
-            if "envelope" in quick.__dict__:
-                self.place = quick.envelope.nearest
-            if not proven:
-                quartic = Quartic(view)
-                proven = quartic.proves(k, start=self.start)
-                self.start = quartic.best or self.start
+            quartic = quartic if view is null else Quartic(view)
+            if self._quick(view, leverage if view.z is null.z else LeverageBounds(view), k, quartic.usable):
+                return None
+            proven = quartic.proves(k, start=self.start)
+            self.start = quartic.best or self.start
             if proven:
-                break
+                return None
         self.taken = leverage.taken
-        return None if proven else view
+        return view, quartic
+
+    def _quick(self, view: NullFit, leverage: LeverageBounds, k: int, other: bool) -> bool:
+        """Tell whether the quick certificate proves k; if there is another test, without its second one."""
+        quick = Quick(view, leverage, self.place)
+        if other:
+            # What has proven nothing for a while is asked more rarely: it costs as much as the other test.
+            self.idle += 1
+            found = (self.idle < IDLE or self.idle % IDLE == 0) and quick.first_test(k)
+            self.idle = 0 if found else self.idle
+            return found
+        found = quick.proven(k)
+        if "envelope" in quick.__dict__:
+            self.place = quick.envelope.nearest
+        return found
+
+    def _branches(self, node: Node, null: NullFit, view: NullFit, quartic: Quartic) -> list[Node]:
+        """Return the nodes that are open if units are decided one after the other, the first one last."""
+        units = np.flatnonzero(view.open)
+        order = _ranked(view, units, node.left)
+        closed, done = quartic.decided(node.left, order) if node.left > 1 else ([], False)
+        self.nodes += len(closed)
+        held, open_ones = node.held.copy(), list[Node]()
+        for unit, proven in zip(units[order].tolist(), closed or [False], strict=False):
+            if not proven:
+                removed = node.removed.copy()
+                removed[unit] = True
+                open_ones.append(Node(removed, held.copy(), node.left - 1, null.theta))
+            held[unit] = True
+        if not done:
+            kept = replace(null, open=null.open & ~held)
+            open_ones.insert(0, Node(node.removed, held, node.left, None, kept))
+        return open_ones
 
     def _one_more(self, node: Node, null: NullFit, alone: FloatArray) -> NDArray[np.bool_] | None:
         """Return the node's set with one unit more if that flips, by the null fit without it."""
@@ -234,26 +265,14 @@ class _Tree:
         return None
 
 
-def _children(node: Node, null: NullFit, unit: int) -> list[Node]:
-    """Return the node that keeps the unit and, to be looked at first, the one that removes it."""
-    with_it, without = node.held.copy(), node.removed.copy()
-    with_it[unit] = without[unit] = True
-    kept = replace(null, open=null.open & ~with_it)
-    return [
-        Node(node.removed, with_it, node.left, None, kept),
-        Node(without, node.held, node.left - 1, null.theta),
-    ]
-
-
-def _chosen(view: NullFit, k: int) -> int:
-    """Return the open unit to decide next."""
-    units = np.flatnonzero(view.open)
+def _ranked(view: NullFit, units: NDArray[np.intp], k: int) -> NDArray[np.intp]:
+    """Return the positions among the open units of those to decide next, the first one first."""
     f, lev = view.f[units], view.lev[units]
     most = largest_sum(lev, k)
     score = f / (largest_sum(f, k) or 1.0)
     if most > LEVERAGE_MATTERS:
         score = score + min(most, MOST_LEVERAGE) * lev / most
     if view.concordance > 0.0:  # how far the null fit may go decides how much losses bend
-        C = lengths(view.C[units])
+        C = lengths(view.pulls[units])
         score = score + PULL * C / (largest_sum(C, k) or 1.0)
-    return int(units[np.argmax(score)])
+    return np.asarray(np.argsort(-score, kind="stable")[:DECIDED])

@@ -28,7 +28,11 @@ class Counts:
     @classmethod
     def of(cls, asked: Question) -> Counts:
         """Return the effects of all units."""
-        fit, units = asked.fit, asked.units
+        fit, units, null = asked.fit, asked.units, asked.null
+        if isinstance(null, NullFit) and null.problem.risk.quadratic and not null.folded:
+            # The fit is at distance N0 / stiffness along u from the null fit, with the same Hessian.
+            summed = (null.f - null.x2 * (null.N0 / null.stiffness)) / null.stiffness
+            return cls(summed, None if asked.clusters else _rescaled(asked, summed))
         effect = -asked.sign * Influence(fit).on(asked.a).removal
         summed = effect[units.members] if units.single else units.sums(effect)
         return cls(summed, None if asked.clusters else _rescaled(asked, summed))
