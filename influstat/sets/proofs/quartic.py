@@ -235,4 +235,5 @@ def _below(matrix: FloatArray, top: float) -> bool:
     """Tell whether all eigenvalues of a symmetric matrix are below a number."""
     shifted = -matrix
     shifted.ravel()[:: len(matrix) + 1] += top
-    return bool(dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)[1] == 0)
+    factor, failed = dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
+    return bool(failed == 0 and factor[-1, -1] > 0.0)  # which is nan if anything is

@@ -94,7 +94,7 @@ class Quick:
         top = len(self.f) if most is None else min(most, len(self.f))
         top = min(top, int(np.searchsorted(self.sums, self.null.N0)))  # beyond, f alone reaches N0
         low = top
-        while low and not self.first_test(low):  # cheap, and not far below what the rest proves
+        while low and not self._first_test(low):  # cheap, and not far below what the rest proves
             low //= 2
         step, high = max(1, low // START), top + 1
         while low + step < high and self.proven(low + step):
@@ -128,7 +128,7 @@ class Quick:
             return True
         return False
 
-    def first_test(self, k: int) -> bool:
+    def _first_test(self, k: int) -> bool:
         """Tell whether test 1 alone proves it."""
         return any(found for found, _ in self.rounds(min(k, len(self.f))))
 

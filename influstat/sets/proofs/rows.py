@@ -6,14 +6,17 @@ all but F
 
 - if the conclusion does not stand with T, F itself is an answer; if T does not determine the quantity or
   has no null fit, its sets stay open, and in the end nothing is proven;
-- if the quick certificate of the null fit of T proves k' over the open units, no such set flips: closed;
+- if the quick certificate of the null fit of T, or the quartic envelope, proves k' over the open units, no
+  such set flips: closed;
 - with k' = 1 and squared error N without each single unit is known exactly (`null_fit`), and settles it; for
   other losses `Quick.doubtful` proves most units one by one, and the others are looked at;
-- else one open unit is chosen: its sets are those that contain it (F with it, k' - 1) and those that do not
-  (E with it, and the same null fit).
+- else open units are decided one after the other: the sets that contain the first one (F with it, k' - 1);
+  those that contain the second one and not the first (F with it, E with the first, k' - 1); and so on, and
+  those that contain none of them (E with all, and the same null fit). Most are proven at once by the numbers
+  that came nearest to a proof for all of them (`quartic`); the first one that is not ends the row.
 
-The root holds all sets of at most k units, so that when all nodes are closed none flips. Any unit may be
-chosen. It is the one with the most of what k' units can take, f and, where leverage is what the certificate
+The root holds all sets of at most k units, so that when all nodes are closed none flips. Any units may be
+decided. They are those with the most of what k' units can take, f and, where leverage is what the certificate
 fails on, leverage: a remote row among the open ones spoils the bounds of all the others, so it goes first.
 Where losses bend it is how far a unit pulls the null fit, |C|, that the certificate fails on.
 
@@ -38,13 +41,15 @@ from influstat.sets.proofs.conclusion import Conclusion, Sign, identified
 from influstat.sets.proofs.envelope import Place
 from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
-from influstat.sets.proofs.quartic import Quartic, Start
+from influstat.sets.proofs.quartic import Quartic, Start, usable
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import largest_sum
 
 LEVERAGE_MATTERS = 0.3  # of the sum of the k' largest leverages: below, they spoil nothing
 DECIDED = 32  # units at a node at most, one after the other
-IDLE = 8  # nodes
+# Nodes that a test may leave unproven before it is tried at every 8th alone. The second one proves
+# nothing on the way down to the depth where it does.
+PATIENCE, EVERY = {"quick": 8, "quartic": 24}, 8
 FAR = 0.2  # of the time left, for a step of more than one unit
 EASY = 3  # nodes
 PULL = 10.0  # weight of a unit's pull on the null fit, where losses bend: other weights need more nodes
@@ -65,7 +70,7 @@ class Branched:
     removed : ndarray of int
         The units of that set, empty unless there is one.
     nodes : int
-        Nodes that were looked at.
+        Nodes that were looked at, those proven by the node above included.
     limit : str
         Why it was not settled, "" if it was.
     """
@@ -154,7 +159,7 @@ class _Tree:
         self.taken: float | None = None
         self.place: Place | None = None
         self.start: Start | None = None
-        self.idle = 0  # nodes since the quick certificate has proven one
+        self.vain = {"quick": 0, "quartic": 0}  # nodes since a test has proven one
 
     def settled(self, k: int) -> Branched:
         """Return the answer for k."""
@@ -204,40 +209,47 @@ class _Tree:
         self.limit = UNIDENTIFIED
         return None
 
-    def _not_proven(self, null: NullFit, k: int) -> tuple[NullFit, Quartic] | None:
+    def _not_proven(self, null: NullFit, k: int) -> tuple[NullFit, Quartic | None] | None:
         """Return None if a certificate proves k for one of the views, else the last of them and its test."""
-        view, quartic, leverage = null, Quartic(null), LeverageBounds(null, self.taken)
-        for view in self.asked.views(null, k, leverage):
-            quartic = quartic if view is null else Quartic(view)
-            if self._quick(view, leverage if view.z is null.z else LeverageBounds(view), k, quartic.usable):
-                return None
-            proven = quartic.proves(k, start=self.start)
-            self.start = quartic.best or self.start
-            if proven:
-                return None
+        leverage, tests = LeverageBounds(null, self.taken), list[Quartic]()
+        view, other = null, usable(null)
+        views = list(self.asked.views(null, k, leverage))
+        if not other or self._worth("quick"):
+            for view in views:
+                if self._quick(view, leverage if view.z is null.z else LeverageBounds(view), k):
+                    self.vain["quick"] = 0
+                    return None
         self.taken = leverage.taken
-        return view, quartic
+        for view in views if other and self._worth("quartic") else []:
+            tests.append(Quartic(view))
+            proven = tests[-1].proves(k, start=self.start)
+            self.start = tests[-1].best or self.start
+            if proven:
+                self.vain["quartic"] = 0
+                return None
+        return view, tests[-1] if tests else None
 
-    def _quick(self, view: NullFit, leverage: LeverageBounds, k: int, other: bool) -> bool:
-        """Tell whether the quick certificate proves k; if there is another test, without its second one."""
+    def _worth(self, test: str) -> bool:
+        """Tell whether to try a test here: after many nodes of which it has proven none, now and then."""
+        self.vain[test] += 1
+        return self.vain[test] <= PATIENCE[test] or self.vain[test] % EVERY == 0
+
+    def _quick(self, view: NullFit, leverage: LeverageBounds, k: int) -> bool:
+        """Tell whether the quick certificate proves k."""
         quick = Quick(view, leverage, self.place)
-        if other:
-            # What has proven nothing for a while is asked more rarely: it costs as much as the other test.
-            self.idle += 1
-            found = (self.idle < IDLE or self.idle % IDLE == 0) and quick.first_test(k)
-            self.idle = 0 if found else self.idle
-            return found
         found = quick.proven(k)
         if "envelope" in quick.__dict__:
             self.place = quick.envelope.nearest
         return found
 
-    def _branches(self, node: Node, null: NullFit, view: NullFit, quartic: Quartic) -> list[Node]:
+    def _branches(self, node: Node, null: NullFit, view: NullFit, quartic: Quartic | None) -> list[Node]:
         """Return the nodes that are open if units are decided one after the other, the first one last."""
         units = np.flatnonzero(view.open)
         order = _ranked(view, units, node.left)
-        closed, done = quartic.decided(node.left, order) if node.left > 1 else ([], False)
+        closed, done = quartic.decided(node.left, order) if quartic and node.left > 1 else ([], False)
         self.nodes += len(closed)
+        if any(closed):
+            self.vain["quartic"] = 0
         held, open_ones = node.held.copy(), list[Node]()
         for unit, proven in zip(units[order].tolist(), closed or [False], strict=False):
             if not proven:
