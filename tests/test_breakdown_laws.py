@@ -211,6 +211,27 @@ def test_one_regressor_and_an_intercept_have_the_score_of_least_squares_at_0(see
     assert Quick(null_fit(asked_of(fit).problem)).score_count() == squares.breakdown(1).counts["score"]
 
 
+@given(
+    seed=SEEDS, protocol=PROTOCOLS, p=st.sampled_from([1, 2, 3]), focal=st.booleans(), clusters=st.booleans()
+)
+@examples(20, deadline=None)
+def test_first_order_is_the_influence_on_the_coefficient(seed, protocol, p, focal, clusters):
+    rng = np.random.default_rng(seed)
+    X, w = rng.normal(size=(10, p)) * 10.0 ** rng.integers(-2, 3, p), rng.choice([0.0, 0.5, 1.0, 2.0], 10)
+    w[:p] = 1.0
+    y, held = X.sum(axis=1) + rng.normal(size=10), np.zeros((p, p))
+    if focal:  # a penalty on the coefficient in question alone
+        held[-1, -1] = 2.0 * X[:, -1] @ X[:, -1]
+    risk = ist.LinearRisk(ist.SquaredError(), X, y, weights=w, penalty=ist.Quadratic(held), protocol=protocol)
+    fit = ist.Fit.minimise(risk)
+    groups = read_groups(np.arange(10) // 2, 10) if clusters else one_by_one(np.arange(10), fit.row_labels)
+    found = fit.breakdown(-1, groups=np.arange(10) // 2 if clusters else None, budget_seconds=0.0)
+    alone = -np.sign(fit.theta[-1]) * fit.influence().on(np.eye(p)[-1]).removal
+    expected = groups.sums(alone)
+    size = np.abs(alone).sum() + abs(fit.theta[-1])
+    np.testing.assert_allclose(found.effects.first_order, expected, rtol=0, atol=tolerance.TWO_FITS * size)
+
+
 @given(seed=SEEDS, protocol=PROTOCOLS)
 @examples(8, deadline=None)
 def test_reach_holds_what_is_attained_and_grows(seed, protocol):
