@@ -199,11 +199,10 @@ class LinearRisk(SizedRepr):
     def _at(self, theta: FloatArray) -> Local:
         """Return the rows at one theta (p,); the same again for the two thetas last asked for."""
         known = self._local  # read once: threads share a risk
-        for local in known:
-            if np.array_equal(local.theta, theta):
-                return local
-        found = Local(self.loss, self.rows, theta)
-        self._local = (found, *known[:1])
+        found = next((one for one in known if np.array_equal(one.theta, theta)), None)
+        if found is None:
+            found = Local(self.loss, self.rows, theta)
+            self._local = (found, *known[:1])
         return found
 
     def linear_predictor(self, theta: FloatArray) -> FloatArray:
@@ -264,10 +263,8 @@ class LinearRisk(SizedRepr):
     def row_gradients(self, theta: FloatArray, rows: Any = slice(None)) -> FloatArray:
         """Return g_i for the chosen rows, dense, shape (k, p); not multiplied by the weights."""
         picked = self.design.rows(rows)
-        for local in self._local:
-            if np.array_equal(local.theta, theta):
-                first = local.first[rows]
-                break
+        if any(np.array_equal(known.theta, theta) for known in self._local):
+            first = self._at(theta).first[rows]
         else:  # elsewhere the slopes of all rows may be more than is asked for
             first = self.loss.first(self.y[rows], picked @ theta + self.offset[rows])
         return np.asarray(first[:, None] * picked + self.penalty_share(theta))
