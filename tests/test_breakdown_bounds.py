@@ -176,8 +176,8 @@ def test_the_null_fit_without_a_row_is_within_the_ball(loss, seed, protocol):
         for ball in bounds:
             assert np.linalg.norm(g) <= ball.radius
             second = again.N0 - (null.N0 - null.f[row])
-            assert abs(second) <= ball.radius * np.linalg.norm(null.B[row]) + ball.remainder + null.margin
-            bent = second - null.B[row] @ g  # what the losses bend, and nothing else
+            assert abs(second) <= ball.radius * np.linalg.norm(null.turns[row]) + ball.remainder + null.margin
+            bent = second - null.turns[row] @ g  # what the losses bend, and nothing else
             assert abs(bent) <= ball.remainder + null.margin + 1e-7 * np.abs(null.f).sum()
 
 

@@ -82,9 +82,9 @@ def test_the_score_at_the_null_is_exact_for_squared_error(seed, protocol):
     z, h = null.z[removed], null.h[removed]
     A = z.T @ (z * h[:, None]) + null.share[removed].sum() * null.penalty
     assume(np.linalg.eigvalsh(A)[-1] < 0.99)  # else little is left of the nuisance
-    inner = np.linalg.solve(np.eye(null.d) - A, null.C[removed].sum(axis=0))
-    N = null.N0 - null.f[removed].sum() - null.B[removed].sum(axis=0) @ inner
-    size = np.sum(np.abs(null.f)) + np.linalg.norm(null.B) * np.linalg.norm(inner)
+    inner = np.linalg.solve(np.eye(null.d) - A, null.pulls[removed].sum(axis=0))
+    N = null.N0 - null.f[removed].sum() - null.turns[removed].sum(axis=0) @ inner
+    size = np.sum(np.abs(null.f)) + np.linalg.norm(null.turns) * np.linalg.norm(inner)
     again = null_fit(null.problem, removed=removed)
     assert pytest.approx(again.N0, rel=0, abs=tolerance.SOLVED * 100.0 * size) == N
     at = float(null.problem.a @ fit.leave_groups_out([np.flatnonzero(removed)]).theta[0])
@@ -97,7 +97,7 @@ def test_the_law_sees_bounds_that_are_too_small(change, monkeypatch):
     def wrong(problem, **settings):
         null = null_fit(problem, **settings)
         if change == "lengths of B":
-            return replace(null, B=0.5 * null.B)
+            return replace(null, whitened=null.whitened.but(turns=0.5 * null.turns))
         return replace(null, lev=0.2 * null.lev, h=0.2 * null.h)
 
     monkeypatch.setattr(room, "null_fit", wrong)
@@ -209,6 +209,27 @@ def test_one_regressor_and_an_intercept_have_the_score_of_least_squares_at_0(see
         assume(False)
     squares = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), x, y))
     assert Quick(null_fit(asked_of(fit).problem)).score_count() == squares.breakdown(1).counts["score"]
+
+
+@given(
+    seed=SEEDS, protocol=PROTOCOLS, p=st.sampled_from([1, 2, 3]), focal=st.booleans(), clusters=st.booleans()
+)
+@examples(20, deadline=None)
+def test_first_order_is_the_influence_on_the_coefficient(seed, protocol, p, focal, clusters):
+    rng = np.random.default_rng(seed)
+    X, w = rng.normal(size=(10, p)) * 10.0 ** rng.integers(-2, 3, p), rng.choice([0.0, 0.5, 1.0, 2.0], 10)
+    w[:p] = 1.0
+    y, held = X.sum(axis=1) + rng.normal(size=10), np.zeros((p, p))
+    if focal:  # a penalty on the coefficient in question alone
+        held[-1, -1] = 2.0 * X[:, -1] @ X[:, -1]
+    risk = ist.LinearRisk(ist.SquaredError(), X, y, weights=w, penalty=ist.Quadratic(held), protocol=protocol)
+    fit = ist.Fit.minimise(risk)
+    groups = read_groups(np.arange(10) // 2, 10) if clusters else one_by_one(np.arange(10), fit.row_labels)
+    found = fit.breakdown(-1, groups=np.arange(10) // 2 if clusters else None, budget_seconds=0.0)
+    alone = -np.sign(fit.theta[-1]) * fit.influence().on(np.eye(p)[-1]).removal
+    expected = groups.sums(alone)
+    size = np.abs(alone).sum() + abs(fit.theta[-1])
+    np.testing.assert_allclose(found.effects.first_order, expected, rtol=0, atol=tolerance.TWO_FITS * size)
 
 
 @given(seed=SEEDS, protocol=PROTOCOLS)

@@ -114,13 +114,13 @@ def test_the_score_is_that_of_what_is_demeaned(layout):
     assert null.d == len(fit.theta) - 1 - levels
     gone = np.isin(owner, [1, 4])
     A = (null.z[gone] * null.h[gone, None]).T @ null.z[gone]
-    inner = np.linalg.solve(np.eye(null.d) - A, null.C[[1, 4]].sum(axis=0))
-    N = null.N0 - null.f[[1, 4]].sum() - null.B[[1, 4]].sum(axis=0) @ inner
+    inner = np.linalg.solve(np.eye(null.d) - A, null.pulls[[1, 4]].sum(axis=0))
+    N = null.N0 - null.f[[1, 4]].sum() - null.turns[[1, 4]].sum(axis=0) @ inner
     at = least_squares(fit.risk, np.where(gone, 0.0, 1.0), problem.a)
     moved = without_own_levels(null_fit(replace(problem, at=at)))
     A = (moved.z[gone] * moved.h[gone, None]).T @ moved.z[gone]
-    inner = np.linalg.solve(np.eye(moved.d) - A, moved.C[[1, 4]].sum(axis=0))
-    there = moved.N0 - moved.f[[1, 4]].sum() - moved.B[[1, 4]].sum(axis=0) @ inner
+    inner = np.linalg.solve(np.eye(moved.d) - A, moved.pulls[[1, 4]].sum(axis=0))
+    there = moved.N0 - moved.f[[1, 4]].sum() - moved.turns[[1, 4]].sum(axis=0) @ inner
     assert abs(there) <= tolerance.TWO_FITS * np.abs(null.f).sum()  # 0 at the fit without them
     assert np.sign(N) == np.sign(at - problem.at)
 

@@ -59,14 +59,36 @@ def test_no_set_below_what_is_proven_flips(seed, protocol, clusters, weights):
     assert [one for one in beaten if all(fit.risk.weights[units[j]].any() for j in one)] == []
 
 
+@given(seed=SEEDS, protocol=st.sampled_from(["fixed", "folded"]), clusters=st.booleans(), k=st.integers(2, 3))
+@examples(30, deadline=None)
+def test_no_set_flips_that_has_a_unit_decided_and_none_before_it(seed, protocol, clusters, k):
+    strength = np.random.default_rng(seed).choice([0.0, 0.3, 2.0])
+    fit = problem(seed, "squared", protocol=protocol, strength=strength, n=12, p=4)
+    assume(abs(fit.theta[-1]) > 1e-6)
+    groups = np.arange(12) % 6 if clusters else None
+    units = [np.flatnonzero(np.arange(12) % 6 == g) for g in range(6)] if clusters else np.arange(12)[:, None]
+    try:
+        test = Quartic(null_fit(asked(fit, groups)))
+    except InflustatError:
+        assume(False)
+    assume(not test.proves(k))
+    order = np.random.default_rng(seed).permutation(len(units))
+    closed, rest = test.decided(k, order)
+    flips = [set(one) for one in flipping(fit, np.eye(4)[-1], 0.0, list(units), k)]
+    for j, proven in enumerate(closed):
+        before = set(order[:j].tolist())
+        assert not (proven and any(order[j] in one and not one & before for one in flips))
+    assert not (rest and any(not one & set(order[: len(closed)].tolist()) for one in flips))
+
+
 @given(seed=SEEDS, k=st.integers(1, 12))
 @examples(20, deadline=None)
 def test_what_is_proven_holds_in_every_direction(seed, k):
     # N0 + |b|^2 - sum_S (f - D'b + b'A b) > 0 for the set that is worst at b, b sought by ascent.
     null = null_fit(asked(remote(seed, n=80, p=5)))
     assume(Quartic(null).proves(k))
-    t = np.sqrt(np.linalg.norm(null.C) / np.linalg.norm(null.B))
-    D, root = t * null.B + null.C / t, np.sqrt(null.h)[:, None] * null.z
+    t = np.sqrt(np.linalg.norm(null.pulls) / np.linalg.norm(null.turns))
+    D, root = t * null.turns + null.pulls / t, np.sqrt(null.h)[:, None] * null.z
     rng = np.random.default_rng(seed)
     for start in rng.normal(size=(20, null.d)) * np.sqrt(null.N0) * rng.choice([0.1, 1.0, 5.0], (20, 1)):
         b = start
@@ -87,7 +109,8 @@ def test_the_law_sees_forms_that_are_too_small(change):
     for seed in range(40):
         fit = problem(seed, "squared", n=9, p=3)
         null = null_fit(asked(fit))
-        wrong = {"leverages": {"h": 0.0 * null.h}, "lengths of B": {"B": 0.3 * null.B, "C": 0.3 * null.C}}
+        shorter = null.whitened.but(turns=0.3 * null.turns, pulls=0.3 * null.pulls)
+        wrong = {"leverages": {"h": 0.0 * null.h}, "lengths of B": {"whitened": shorter}}
         test = Quartic(replace(null, **wrong[change]))
         proven = max((k for k in (1, 2, 3) if test.proves(k)), default=0)
         beaten += bool(flipping(fit, np.eye(3)[-1], 0.0, list(np.arange(9)[:, None]), proven))

@@ -115,7 +115,9 @@ def of_refit(X, y, w, sign, power=0.0):
 def by_view(view, chosen):
     """Return what the quick certificate bounds from below, exactly: N0 - f_S - B_S'(I - A_S)^-1 C_S."""
     A = (view.z[chosen] * view.h[chosen, None]).T @ view.z[chosen]
-    second = view.B[chosen].sum(axis=0) @ np.linalg.solve(np.eye(view.d) - A, view.C[chosen].sum(axis=0))
+    second = view.turns[chosen].sum(axis=0) @ np.linalg.solve(
+        np.eye(view.d) - A, view.pulls[chosen].sum(axis=0)
+    )
     return view.N0 - view.f[chosen].sum() - second
 
 
@@ -178,7 +180,7 @@ def test_clustered_views_are_below_refits():
             V = np.sum(np.bincount(groups, weights=scores) ** 2) * 5.0 / 4.0 * 9.0 / 8.0
             true = null.h[0] * (sign * theta[-1] / inverse[-1, -1] - quantile(4.0) * np.sqrt(V))
             A = (null.z[~kept] * null.h[~kept, None]).T @ null.z[~kept]
-            second = null.B[one] @ np.linalg.solve(np.eye(1) - A, null.C[one])
+            second = null.turns[one] @ np.linalg.solve(np.eye(1) - A, null.pulls[one])
             for view in conclusion.views(null, 1, LeverageBounds(null)):
                 assert view.N0 - view.f[one] - second <= true + 1e2 * INVERTED * abs(true) + view.margin
 

@@ -86,6 +86,7 @@ def numbers(n=23, p=4, seed=0):
 @pytest.mark.parametrize("entries", [2**19, 17], ids=["one block", "blocks"])
 def test_every_product_is_that_of_the_dense_matrix(kind, intercept, entries, tmp_path, monkeypatch):
     monkeypatch.setattr(design_module, "BLOCK_ENTRIES", entries)
+    monkeypatch.setattr(design_module, "SMALL_ENTRIES", entries)
     X = numbers()
     design = Design(KINDS[kind](X, tmp_path), intercept=intercept)
     if intercept:

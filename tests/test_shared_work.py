@@ -71,6 +71,17 @@ def test_value_gradient_and_hessian_share_one_linear_predictor(rows):
     assert dot.call_count == 1
 
 
+def test_the_two_thetas_last_asked_for_keep_their_linear_predictors(rows):
+    X, y, _, _ = rows
+    risk = ist.LinearRisk(ist.LogisticLoss(), X, y)
+    one, other = np.full(P, 0.01), np.full(P, 0.02)
+    with counted("dot") as dot:
+        for theta in (one, other, one, other):
+            risk.value(theta)
+    assert dot.call_count == 2
+    assert risk.value(one) == ist.LinearRisk(ist.LogisticLoss(), X, y).value(one)
+
+
 def test_a_theta_that_its_owner_changes_is_another(rows):
     X, y, _, _ = rows
     risk = ist.LinearRisk(ist.LogisticLoss(), X, y)

@@ -25,6 +25,7 @@ from influstat.input.validation import (
 )
 
 SINGLE_ROWS = 2048  # whose products are added in float32
+SMALL_ENTRIES = 2**14  # of blocks whose companions need no new memory from the system: 128 KiB
 LONG_ROWS = 2048  # of a product whose other side is wide: the BLAS packs that anew for each block
 
 
@@ -216,7 +217,15 @@ class Design:
 
     def absolute_dot(self, coefficients: FloatArray) -> FloatArray:
         """Return |X| @ coefficients, shape (n,) or (n, m), entries of X taken in absolute value."""
-        return np.concatenate([abs(block) @ coefficients for _, block in self.blocks()])
+        result = np.empty((self.shape[0], *coefficients.shape[1:]))
+        if self.sparse:
+            result[:] = abs(self._data) @ coefficients
+            return result
+        step = max(1, SMALL_ENTRIES // self.shape[1])
+        for start in range(0, self.shape[0], step):
+            rows = slice(start, start + step)
+            np.matmul(np.abs(self._block(self._data[rows])), coefficients, out=result[rows])
+        return result
 
     def absolute_transpose_dot(self, values: FloatArray) -> FloatArray:
         """Return |X|.T @ values, shape (p,) or (p, m), entries of X taken in absolute value."""

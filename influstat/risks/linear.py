@@ -121,7 +121,7 @@ class LinearRisk(SizedRepr):
         self.loss, self.rows, self.penalty = loss, rows, penalty
         self.protocol, self.test_protocol = protocol, test_protocol
         self._last: tuple[FloatArray, Curvature] | None = None  # one factor serves all who ask at that theta
-        self._local: Local | None = None  # and so do slopes and curvatures of the rows
+        self._local: tuple[Local, ...] = ()  # and so do slopes and curvatures of the rows, at two of them
         # Whether R is a quadratic function, so that one Newton step is exact: declared, never guessed.
         self.quadratic = constant_second(loss) is not None and penalty.constant_hessian
 
@@ -197,11 +197,13 @@ class LinearRisk(SizedRepr):
     # -- the risk and its derivatives at theta, all in mean scale ---------------------------------
 
     def _at(self, theta: FloatArray) -> Local:
-        """Return the rows at one theta (p,); the same again for the theta last asked for."""
-        last = self._local
-        if last is None or not np.array_equal(last.theta, theta):
-            self._local = last = Local(self.loss, self.rows, theta)
-        return last
+        """Return the rows at one theta (p,); the same again for the two thetas last asked for."""
+        known = self._local  # read once: threads share a risk
+        found = next((one for one in known if np.array_equal(one.theta, theta)), None)
+        if found is None:
+            found = Local(self.loss, self.rows, theta)
+            self._local = (found, *known[:1])
+        return found
 
     def linear_predictor(self, theta: FloatArray) -> FloatArray:
         """Return eta = X theta + offset, shape (n,), read-only, or (n, k) for theta of shape (p, k)."""
@@ -250,7 +252,7 @@ class LinearRisk(SizedRepr):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: not the factor, which is made again when it is asked for."""
-        return {**self.__dict__, "_last": None, "_local": None}
+        return {**self.__dict__, "_last": None, "_local": ()}
 
     # -- single rows: g_i = l1_i x_i + s grad P / W -------------------------------------------------
 
@@ -260,9 +262,9 @@ class LinearRisk(SizedRepr):
 
     def row_gradients(self, theta: FloatArray, rows: Any = slice(None)) -> FloatArray:
         """Return g_i for the chosen rows, dense, shape (k, p); not multiplied by the weights."""
-        picked, last = self.design.rows(rows), self._local
-        if last is not None and np.array_equal(last.theta, theta):
-            first = last.first[rows]
+        picked = self.design.rows(rows)
+        if any(np.array_equal(known.theta, theta) for known in self._local):
+            first = self._at(theta).first[rows]
         else:  # elsewhere the slopes of all rows may be more than is asked for
             first = self.loss.first(self.y[rows], picked @ theta + self.offset[rows])
         return np.asarray(first[:, None] * picked + self.penalty_share(theta))

@@ -65,7 +65,13 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
     NoMinimiser, NotConverged, IndefiniteHessian
         There is no finite minimum.
     """
-    squares = risk.design.square_sums(risk.weights)
+    # For one coefficient the nuisance directions are the other columns, whose products the Hessian holds.
+    single, S0 = np.count_nonzero(a) == 1, None
+    if single and risk.quadratic:
+        S0 = _hessian(risk, near)
+        squares = S0.diagonal()
+    else:
+        squares = risk.design.square_sums(risk.weights)
     scale = np.sqrt(np.where(squares > 0, squares, 1.0))  # units must not decide what is rounding
     along, nuisance = _coordinates(a, scale, (squares > 0) | (a != 0.0) | _penalised(risk, near))
     theta = near  # for all that a constant Hessian needs
@@ -74,8 +80,8 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
         if nuisance.shape[1]:
             theta = _approached(risk, a, at, near, nuisance, HALVINGS)
     h, hessian = _curvatures(risk, theta), risk.penalty.hessian(theta)
-    # For one coefficient the nuisance directions are the other columns, whose products these are already.
-    S0 = risk.curvature(theta).to_dense() * risk.total_weight if np.count_nonzero(a) == 1 else None
+    if single and S0 is None:
+        S0 = _hessian(risk, theta)
     basis, relative = _whitened(risk, theta, h, nuisance, S0)
     refinements, u = _refinements(relative), along
     if S0 is not None:
@@ -88,21 +94,23 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
             break
         u = u - basis.T @ left
     if risk.quadratic:
-        theta = _polished(risk, a, at, near + (at - float(a @ near)) * u, basis, along, refinements)
+        bend = float(np.max(risk.curvatures(near)))
+        theta = _polished(risk, a, at, near + (at - float(a @ near)) * u, basis, along, bend, refinements)
     return Constrained(theta, u, basis, h, xi, left, relative)
 
 
 def _polished(
     risk: LinearRisk, a: FloatArray, at: float, theta: FloatArray, basis: FloatArray, along: FloatArray,
-    steps: int,
+    bend: float, steps: int,
 ) -> FloatArray:  # fmt: skip
     """Return the minimum under a't = at by a few steps from theta, the Hessian being constant."""
+    # `bend` is the largest second derivative.
     for more in reversed(range(steps + 1)):
         theta = theta + (at - float(a @ theta)) * along
         r = risk.rows.weighted(risk.slopes(theta))
         score = basis @ (risk.gradient(theta) * risk.total_weight)
-        size = float(np.sqrt(len(r) * float(r @ r)))
-        if not more or np.linalg.norm(score) <= DONE * size / float(np.sqrt(np.max(risk.curvatures(theta)))):
+        size = float(np.sqrt(len(r) * float(r @ r) / bend))
+        if not more or np.linalg.norm(score) <= DONE * size:
             break
         theta = theta - basis.T @ score
     return theta
@@ -130,9 +138,14 @@ def everywhere(risk: LinearRisk, theta: FloatArray) -> Constrained:
     squares = risk.design.square_sums(risk.weights)
     scale = np.sqrt(np.where(squares > 0, squares, 1.0))
     h, nothing = _curvatures(risk, theta), np.zeros(len(theta))
-    S0 = risk.curvature(theta).to_dense() * risk.total_weight
+    S0 = _hessian(risk, theta)
     basis, relative = _whitened(risk, theta, h, np.diag(1.0 / scale), S0)
     return Constrained(theta, nothing, basis, h, np.zeros(len(h)), nothing, relative)
+
+
+def _hessian(risk: LinearRisk, theta: FloatArray) -> FloatArray:
+    """Return the Hessian, sum scale, shape (p, p)."""
+    return np.asarray(risk.curvature(theta).to_dense() * risk.total_weight)
 
 
 def _curvatures(risk: LinearRisk, theta: FloatArray) -> FloatArray:
@@ -201,8 +214,12 @@ def _coordinates(a: FloatArray, scale: FloatArray, used: NDArray[np.bool_]) -> t
     -------
     ndarray, ndarray
     """
-    # Householder's reflection takes a, in columns of one length, to an axis: the others are the basis. For
-    # one coefficient these are the other coefficients themselves, with not a digit lost.
+    if np.count_nonzero(a) == 1:  # the other coefficients themselves, with not a digit lost
+        others = np.flatnonzero(used & (a == 0.0))
+        nuisance = np.zeros((len(a), len(others)))
+        nuisance[others, np.arange(len(others))] = 1.0 / scale[others]
+        return np.divide(1.0, a, out=np.zeros(len(a)), where=a != 0.0), nuisance
+    # Householder's reflection takes a, in columns of one length, to an axis: the others are the basis.
     unit = (a / scale)[used]
     length = float(np.linalg.norm(unit))
     unit = unit / length

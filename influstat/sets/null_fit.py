@@ -40,6 +40,7 @@ off by the relative amount `relative` (`Anchor.relative`: columns are scaled fir
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,7 +51,8 @@ from influstat.input.validation import FloatArray
 from influstat.risks.chart import Chart
 from influstat.risks.linear import LinearRisk
 from influstat.sets.constrained import Constrained, constrained, everywhere
-from influstat.sets.lengths import Mask, largest_leverages, square_lengths
+from influstat.sets.lengths import Mask
+from influstat.sets.whitened import Owned, Whitened
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,13 @@ class Problem:
     units: Groups
     chart: Chart | None = None
 
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether the units are the rows in their order."""
+        members = self.units.members
+        single = self.units.single and len(members) == len(self.risk.y)
+        return single and bool((members == np.arange(len(members))).all())
+
 
 @dataclass(frozen=True, eq=False)
 class NullFit:
@@ -100,16 +109,13 @@ class NullFit:
         V: d = p - 1 nuisance directions, whitened.
     xi, r, h : ndarray, shape (n,)
         As in the module's docstring; 0 for r and h of rows that are not there.
-    z : ndarray, shape (n, d)
-        Whitened rows z_i.
-    wide : ndarray, shape (n, D)
-        The same; of a null fit in some of its directions, those in all (`factor`).
+    whitened, whole : Whitened
+        z_i, C and B, found when they are first asked for; and of a null fit in some of its directions
+        (`factor`) those in all.
     share : ndarray, shape (n,)
         s w_i / W, the part of the penalty that leaves with a row.
-    f, lev, r2h, x2 : ndarray, shape (m,)
-        f; the largest eigenvalue of the unit's A, rounded up; sum of r^2 / h and of h xi^2.
-    C, B : ndarray, shape (m, d)
-        Per unit.
+    f, lev, x2 : ndarray, shape (m,)
+        f; the largest eigenvalue of the unit's A, rounded up; sum of h xi^2.
     penalty : ndarray, shape (d, d)
         V K V' of the penalty that is there.
     lost : int
@@ -129,16 +135,13 @@ class NullFit:
     u: FloatArray
     basis: FloatArray
     xi: FloatArray
-    z: FloatArray
-    wide: FloatArray
+    whitened: Whitened
+    whole: Whitened
     r: FloatArray
     h: FloatArray
     share: FloatArray
     f: FloatArray
-    C: FloatArray
-    B: FloatArray
     lev: FloatArray
-    r2h: FloatArray
     x2: FloatArray
     penalty: FloatArray
     lost: int
@@ -157,9 +160,34 @@ class NullFit:
     @property
     def d(self) -> int:
         """How many nuisance directions there are."""
-        return int(self.z.shape[1])
+        return len(self.basis)
 
     @property
+    def z(self) -> FloatArray:
+        """Whitened rows z_i, shape (n, d)."""
+        return self.whitened.z
+
+    @property
+    def wide(self) -> FloatArray:
+        """The same in all directions, shape (n, D)."""
+        return self.whole.z
+
+    @property
+    def pulls(self) -> FloatArray:
+        """C of the units, shape (m, d)."""
+        return self.whitened.pulls
+
+    @property
+    def turns(self) -> FloatArray:
+        """B of the units, shape (m, d)."""
+        return self.whitened.turns
+
+    @property
+    def r2h(self) -> FloatArray:
+        """Sums of r^2 / h over the units, shape (m,)."""
+        return self.whitened.r2h
+
+    @cached_property
     def stiffness(self) -> float:
         """u'S0 u, by how much the slope along the constrained minima grows; 1 / (a'S0^-1 a)."""
         image = self.problem.risk.penalty.hessian(self.theta).dot(self.u)
@@ -204,16 +232,19 @@ def null_fit(
     NoMinimiser, NotConverged, IndefiniteHessian
         There is no finite fit under the null.
     """
-    m = len(problem.units)
-    gone = np.zeros(m, dtype=np.bool_) if removed is None else removed
-    stays = np.zeros(m, dtype=np.bool_) if held is None else held
-    kept = np.ones(len(problem.risk.y), dtype=np.bool_)
-    kept[problem.units.take(gone).members] = False
-    risk = problem.risk if kept.all() else problem.risk.reweighted(np.where(kept, problem.risk.weights, 0.0))
-    weighted = problem.units.sums(risk.weights) > 0.0
+    units, risk = problem.units, problem.risk
+    kept = np.ones(len(risk.y), dtype=np.bool_)
+    if removed is not None and removed.any():
+        kept[units.take(removed).members] = False
+        risk = risk.reweighted(np.where(kept, risk.weights, 0.0))
+    free = (risk.weights if problem.in_order else units.sums(risk.weights)) > 0.0
+    for away in (removed, held):
+        if away is not None:
+            free &= ~away
+    owned = Owned.of(units, free, problem.in_order)
     with np.errstate(over="ignore", invalid="ignore"):  # a threshold too far out
         found = constrained(risk, problem.a, problem.at, problem.theta if start is None else start)
-        null = _Work(problem, risk, kept, weighted & ~gone & ~stays, found).filled()
+        null = _filled(problem, risk, kept, owned, found)
     if not np.isfinite([null.N0, null.margin, null.slack, null.cross]).all():
         raise NotConverged("The fit under the null is beyond float64: choose a threshold nearer by.")
     return null
@@ -232,89 +263,67 @@ def around(null: NullFit, theta: FloatArray) -> NullFit:
         The rows do not determine a direction.
     """
     risk = null.problem.risk.reweighted(np.where(null.kept, null.problem.risk.weights, 0.0))
-    return _Work(null.problem, risk, null.kept, null.open, everywhere(risk, theta)).filled()
+    owned = Owned.of(null.units, null.open, null.problem.in_order)
+    return _filled(null.problem, risk, null.kept, owned, everywhere(risk, theta))
 
 
-class _Work:
-    """The making of one null fit."""
+def _filled(problem: Problem, risk: LinearRisk, kept: Mask, owned: Owned, found: Constrained) -> NullFit:
+    """Return the null fit around this constrained minimum."""
+    theta, u, basis, relative = found.theta, found.u, found.basis, found.relative
+    (n, p), h, xi = risk.shape, found.h, found.xi
+    r = -risk.rows.weighted(risk.slopes(theta))
+    carried = risk.protocol.carried(risk.total_weight)
+    share = carried * risk.weights if carried else np.zeros(n)
+    slope, hessian = risk.penalty.gradient(theta), risk.penalty.hessian(theta)
+    image, inner = hessian.dot(u), basis @ hessian.dot(basis.T)
+    hxi = h * xi
+    f, x2 = xi * r, hxi * xi
+    N0, stiffness = float(np.sum(f) - u @ slope), float(np.sum(x2) + u @ image)
+    sizes = float(np.sum(np.abs(f)))
+    if carried:
+        f -= share * float(u @ slope)
+        sizes += abs(float(u @ slope))
+    whitened = Whitened(risk.design, basis, owned, r, h, hxi, share, basis @ slope, basis @ image)
+    spread, noise = _noise(risk, found, r, h)
+    long = np.sqrt(whitened.squares)
+    lev = whitened.largest()
+    if carried and len(basis):
+        lev += owned.sums(share) * float(np.linalg.eigvalsh(inner)[-1])
+    lev *= 1.0 + relative
+    size = np.abs(r)
+    return NullFit(
+        problem, kept, owned.free, theta, u, basis, xi, whitened, whitened, r, h, share,
+        f=owned.sums(f), lev=lev, x2=owned.sums(x2), penalty=inner,
+        lost=p - len(basis) - bool(u.any()),
+        N0=N0,
+        concordance=risk.loss.self_concordance,
+        margin=float(
+            unit_rounding(n + p) * sizes
+            + np.abs(xi) @ noise + unit_rounding(p) * float(size @ spread)
+            + unit_rounding(p) * float(np.abs(u) @ np.abs(slope))
+        ),
+        slack=float(
+            np.linalg.norm(basis @ (risk.gradient(theta) * risk.total_weight))
+            + long @ noise + unit_rounding(n + p) * float(long @ size)
+        ),
+        cross=float(
+            np.linalg.norm(found.left)
+            + stiffness * np.linalg.norm(basis @ problem.a)
+            + unit_rounding(n + p) * float(np.abs(hxi) @ long)
+        ),
+        relative=relative,
+    )  # fmt: skip
 
-    def __init__(
-        self, problem: Problem, risk: LinearRisk, kept: Mask, free: Mask, found: Constrained
-    ) -> None:
-        self.problem, self.risk, self.kept, self.free, self.found = problem, risk, kept, free, found
-        members = problem.units.members
-        self.in_order = len(members) == len(kept) and bool((members == np.arange(len(kept))).all())
-        self.all_free = bool(free.all())
 
-    def filled(self) -> NullFit:
-        """Return it."""
-        risk, design = self.risk, self.risk.design
-        theta, u, basis, relative = self.found.theta, self.found.u, self.found.basis, self.found.relative
-        (n, p), h, xi = risk.shape, self.found.h, self.found.xi
-        z = design.dot(np.ascontiguousarray(basis.T))
-        r = -risk.rows.weighted(risk.slopes(theta))
-        share = risk.protocol.carried(risk.total_weight) * risk.weights
-        slope, hessian = risk.penalty.gradient(theta), risk.penalty.hessian(theta)
-        image, inner = hessian.dot(u), basis @ hessian.dot(basis.T)
-        f, hxi = xi * r, h * xi
-        C, B, x2 = z * r[:, None], z * hxi[:, None], hxi * xi
-        sizes = np.abs(f)
-        if share.any():
-            f -= share * float(u @ slope)
-            C -= share[:, None] * (basis @ slope)
-            B += share[:, None] * (basis @ image)
-            sizes += share * abs(float(u @ slope))
-        r2h = np.zeros(n)
-        with np.errstate(divide="ignore", over="ignore"):
-            np.divide(r * r, h, out=r2h, where=r != 0.0)
-        spread, noise = self._noise(r, h)
-        squares = square_lengths(z)
-        long = np.sqrt(squares)
-        lev = largest_leverages(self.problem.units, self.free, z, h, squares)
-        if share.any() and len(basis):
-            lev = lev + self._sums(share) * float(np.linalg.eigvalsh(inner)[-1])
-        N0 = float(xi @ r - u @ slope)
-        stiffness = float(np.sum(x2) + u @ image)
-        return NullFit(
-            self.problem, self.kept, self.free, theta, u, basis, xi, z, z, r, h, share,
-            f=self._sums(f), C=self._sums(C), B=self._sums(B),
-            lev=lev * (1.0 + relative), r2h=self._sums(r2h), x2=self._sums(x2), penalty=inner,
-            lost=p - len(basis) - bool(u.any()),
-            N0=N0,
-            concordance=risk.loss.self_concordance,
-            margin=float(
-                unit_rounding(n + p) * np.sum(sizes)
-                + np.abs(xi) @ noise + unit_rounding(p) * float(np.abs(r) @ spread)
-                + unit_rounding(p) * float(np.abs(u) @ np.abs(slope))
-            ),
-            slack=float(
-                np.linalg.norm(basis @ (risk.gradient(theta) * risk.total_weight))
-                + long @ noise + unit_rounding(n + p) * float(long @ np.abs(r))
-            ),
-            cross=float(
-                np.linalg.norm(self.found.left)
-                + stiffness * np.linalg.norm(basis @ self.problem.a)
-                + unit_rounding(n + p) * float(np.abs(hxi) @ long)
-            ),
-            relative=relative,
-        )  # fmt: skip
-
-    def _noise(self, r: FloatArray, h: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return |x_i|'|u|, and what rounding can do to each r_i, that of eta included, shape (n,) each."""
-        risk, found = self.risk, self.found
-        both = risk.design.absolute_dot(np.abs(np.column_stack([found.u, found.theta])))
-        size = both[:, 1] + np.abs(risk.y)
-        if risk.offset.any():
-            size += np.abs(risk.offset)
-        size *= h
-        size *= unit_rounding(risk.shape[1])
-        size += 64.0 * EPSILON * np.abs(r)
-        return both[:, 0], size
-
-    def _sums(self, rows: FloatArray) -> FloatArray:
-        """Return the sum over each unit that may leave, 0 for the others; shape (m, ...)."""
-        units = self.problem.units
-        sums = units.sums(rows) if not units.single else rows if self.in_order else rows[units.members]
-        if not self.all_free:
-            sums = np.where(self.free if sums.ndim == 1 else self.free[:, None], sums, 0.0)
-        return sums
+def _noise(
+    risk: LinearRisk, found: Constrained, r: FloatArray, h: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return |x_i|'|u|, and what rounding can do to each r_i, that of eta included, shape (n,) each."""
+    both = risk.design.absolute_dot(np.abs(np.column_stack([found.u, found.theta])))
+    size = both[:, 1] + np.abs(risk.y)
+    if risk.offset.any():
+        size += np.abs(risk.offset)
+    size *= h
+    size *= unit_rounding(risk.shape[1])
+    size += 64.0 * EPSILON * np.abs(r)
+    return both[:, 0], size

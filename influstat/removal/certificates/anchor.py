@@ -22,6 +22,7 @@ from influstat.input.design import Design
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 
+SMALL = 64  # rows of a matrix of which all eigenvalues cost less than the choice of one
 NEGLIGIBLE_LEVERAGE = 1e-3  # sum of the leverages of the rows whose curvature is given up
 
 
@@ -55,7 +56,7 @@ class Anchor:
         matrix *= self._scale
         matrix *= self._scale[:, None]
         rounding = p * (unit_rounding(n) + unit_rounding(p))
-        smallest = float(eigvalsh(matrix, subset_by_index=[0, 0])[0]) - rounding
+        smallest = _smallest_eigenvalue(matrix) - rounding
         if not smallest > 16.0 * rounding:
             raise SingularHessian("The Hessian without the rows is singular to working precision.")
         self.relative = rounding / smallest
@@ -148,3 +149,9 @@ class Anchor:
         one_by_one = size @ self.unit_norms
         together = np.linalg.norm(self._scale * size) / np.sqrt(self._smallest)
         return float(min(one_by_one, together))
+
+
+def _smallest_eigenvalue(matrix: FloatArray) -> float:
+    if len(matrix) <= SMALL:
+        return float(np.linalg.eigvalsh(matrix)[0])
+    return float(eigvalsh(matrix, subset_by_index=[0, 0])[0])

@@ -73,7 +73,7 @@ def one_left(null: NullFit) -> FloatArray | None:
     if null.concordance != 0.0 or null.folded or not null.units.single:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        second = np.einsum("ij,ij->i", null.B, null.C) / (1.0 - null.lev)
+        second = np.einsum("ij,ij->i", null.turns, null.pulls) / (1.0 - null.lev)
     return np.where(null.lev < 1.0 - 1e-9, null.N0 - null.f - second, -np.inf)
 
 
@@ -86,7 +86,7 @@ def noise(null: NullFit) -> FloatArray:
     """Return what rounding can do to `one_left`, shape (m,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         rest = np.maximum(1.0 - null.lev, 1e-9)
-        lengths_B, lengths_C = lengths(null.B) + null.cross, lengths(null.C) + null.slack
+        lengths_B, lengths_C = lengths(null.turns) + null.cross, lengths(null.pulls) + null.slack
         error = 4.0 * null.relative / rest * (lengths_B * lengths_C) / rest
         moved = (null.cross * lengths_C + null.slack * lengths_B) / rest
     return np.asarray(null.margin + error + moved)

@@ -67,7 +67,7 @@ def _standing(
     null: NullFit, units: NDArray[np.intp], A: FloatArray, chosen: NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray]:
     """Return N(T) and its rounding for each of the sets; inf where it is not decided."""
-    f, B, C = null.f[units], null.B[units], null.C[units]
+    f, B, C = null.f[units], null.turns[units], null.pulls[units]
     first, b, c = f[chosen].sum(axis=1), B[chosen].sum(axis=1), C[chosen].sum(axis=1)
     N = null.N0 - first
     if null.d == 0:

@@ -35,7 +35,6 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
-from influstat.sets.lengths import largest_leverages
 from influstat.sets.null_fit import NullFit, Problem, null_fit
 
 FEWEST = 4  # levels: fewer are nuisance directions like all others
@@ -139,10 +138,12 @@ def _orthogonal(null: NullFit, level: NDArray[np.intp], held: FloatArray) -> Nul
         np.linalg.norm(z.T @ own - np.eye(z.shape[1])) + np.linalg.norm(left / np.sqrt(held)[:, None])
     )
     relative = 4.0 * null.relative + tilt + unit_rounding(len(z) + null.d) * null.d
+    none = np.zeros(z.shape[1])
+    whitened = replace(null.whitened, basis=q.T @ null.basis, of_pulls=none, of_turns=none)
+    whitened = whitened.but(z=z, pulls=null.pulls @ q, turns=null.turns @ q)
     return replace(
-        null, basis=q.T @ null.basis, z=z, B=null.B @ q, C=null.C @ q, relative=relative,
-        lev=largest_leverages(null.units, null.open, z, null.h) * (1.0 + relative),
-        penalty=np.zeros((z.shape[1], z.shape[1])),
+        null, basis=whitened.basis, whitened=whitened, relative=relative,
+        lev=whitened.largest() * (1.0 + relative), penalty=np.zeros((len(none), len(none))),
     )  # fmt: skip
 
 

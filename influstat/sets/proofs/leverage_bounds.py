@@ -18,9 +18,10 @@ The penalty's part, where it leaves with the rows, is in 1 already and is added 
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 from scipy.linalg.blas import dsyrk
 
@@ -55,17 +56,27 @@ class LeverageBounds:
 
     def __init__(self, null: NullFit, taken: float | None = None) -> None:
         self.null, self.taken = null, taken
-        self.open = np.flatnonzero(null.open)
-        self.lev = null.of_open(null.lev)
         self.rows = null.units.single  # else clusters: traces and fourth moments of their blocks
-        self.gone = np.zeros(len(self.lev))
-        if null.folded and null.d:
-            self.gone = null.of_open(null.units.sums(null.share)) * float(
-                np.linalg.eigvalsh(null.penalty)[-1]
-            )
-        self.longest = float(np.max(self.lev - self.gone, initial=0.0))
         self._others: dict[int, float] = {}
         self._table = np.zeros(0)
+
+    @cached_property
+    def open(self) -> NDArray[np.intp]:
+        """The units that may leave."""
+        return np.flatnonzero(self.null.open)
+
+    @cached_property
+    def lev(self) -> FloatArray:
+        """Their leverages."""
+        return self.null.of_open(self.null.lev)
+
+    @cached_property
+    def gone(self) -> FloatArray | None:
+        """What the penalty that leaves with them adds to that at most; None where none does."""
+        null = self.null
+        if not (null.folded and null.d):
+            return None
+        return null.of_open(null.units.sums(null.share)) * float(np.linalg.eigvalsh(null.penalty)[-1])
 
     def other(self, k: int) -> float:
         """Return the smaller of bounds 2 and 3 for any k open units; inf where there are none."""
@@ -78,9 +89,11 @@ class LeverageBounds:
     def _other(self, k: int) -> float:
         trace, bound = largest_sum(self.lev, k), np.inf
         # q4 is at least the square of the largest lambda(A_i), and costs more than the other bounds.
-        if np.sqrt(k) * self.longest < trace:
+        own = self.lev if self.gone is None else self.lev - self.gone
+        if np.sqrt(k) * float(np.max(own, initial=0.0)) < trace:
             bound = float(np.sqrt(k * self.fourth))
-        return min(bound, self.gershgorin(k, min(bound, trace))) + largest_sum(self.gone, k)
+        bound = min(bound, self.gershgorin(k, min(bound, trace)))
+        return bound if self.gone is None else bound + largest_sum(self.gone, k)
 
     def any_set(self, k: int) -> float:
         """Return a bound on lambda(A_S) over all S of at most k open units, rounded up."""
@@ -185,8 +198,16 @@ def _products(roots: FloatArray, start: int) -> tuple[FloatArray, FloatArray]:
 
 def vectors(z: FloatArray) -> FloatArray:
     """Return vec(z z') of every row in coordinates of symmetric matrices, shape (n, d (d + 1) / 2)."""
-    first, second = np.triu_indices(z.shape[1])
-    return np.asarray(z[:, first] * z[:, second] * np.where(first == second, 1.0, np.sqrt(2.0)))
+    first, second, factors, _ = symmetric(z.shape[1])
+    return np.asarray(z[:, first] * z[:, second] * factors)
+
+
+@lru_cache(maxsize=64)
+def symmetric(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray, FloatArray]:
+    """Return rows and columns of the upper triangle, the factors of its entries in vec, and vec(I)."""
+    first, second = np.triu_indices(d)
+    same = first == second
+    return first, second, np.where(same, 1.0, np.sqrt(2.0)), np.where(same, 1.0, 0.0)
 
 
 def quartic(blocks: list[FloatArray], d: int, t: float | None = None) -> tuple[float, float]:
@@ -198,8 +219,7 @@ def quartic(blocks: list[FloatArray], d: int, t: float | None = None) -> tuple[f
         matrix = dsyrk(1.0, block.T, beta=1.0, c=matrix, overwrite_c=True)
         count += len(block)
     matrix = np.triu(matrix) + np.triu(matrix, 1).T
-    first, second = np.triu_indices(d)
-    identity = np.where(first == second, 1.0, 0.0)
+    identity = symmetric(d)[3]
     trace = float(np.trace(matrix))
     if not np.isfinite(trace):
         return float("inf"), 0.0
@@ -226,7 +246,7 @@ def best_shift(matrix: FloatArray, identity: FloatArray) -> tuple[float, float]:
     along = squares[-1] > ALONG * np.sum(squares)  # else the first axis keeps its eigenvalue for every c
     low, high = float(values[-2 if along and len(values) > 1 else -1]), float(values[-1] + np.sum(values))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for parts in (FIRST, SECOND, SECOND):
+        for parts in (FIRST, SECOND):
             places = low + (high - low) * parts
             inverse = 1.0 / (values - places[:, None])
             first, second = inverse @ squares, inverse**2 @ squares

@@ -17,6 +17,14 @@ Let x = vec(yy'), i = vec(I): i'x = |y|^2 = 1 and |x| = 1, so that w_i - tau + s
 
 The best c is that of `best_shift`.
 
+*Some units decided.* Of those sets that have units F, and none of E, the same bound with the forms of F as
+they are, and without those of E: in
+
+    (k - |F|) tau + largest eigenvalue of [sum over others of q_i q_i' / (4 s_i) + q_F + c (1 - ii')],
+
+q_F = sum over F of (vec(Q_i) i' + i vec(Q_i)') / 2, tau, s and c are those that were best for all sets, so
+that one factorisation tells.
+
 *Better s.* The best s for a distribution of x, P = E xx', are s_i^2 = E (w_i - tau)^2 = a'P a, a = vec(Q_i) -
 tau i, for which tau is where k = sum (1 + E (w_i - tau) / s_i) / 2. P is moved towards the eigenvectors of
 the largest eigenvalues, (top + e - matrix)^-1, as in `envelope`, e falling. Units that are nearly the same,
@@ -32,21 +40,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
-from influstat.sets.proofs.leverage_bounds import best_shift, largest_eigenvalue, vectors
+from influstat.sets.proofs.leverage_bounds import best_shift, largest_eigenvalue, symmetric, vectors
 
 MOST_DIRECTIONS = 20
 MOST_WORK = 5e7  # units times the square of the matrix's rows
 SAMPLES, NEAR = 600, 0.15  # of y to begin with: this times a normal vector beside 1
 NEWTONS = 5  # steps to tau: any tau proves it, and near the best one it hardly matters
-LARGE, SMALL, FALL = 0.3, 2e-3, 0.75  # e, relative to the top: at first, at last, and from step to step
+CLOSE = 0.002  # of k: by so much the units above tau may be more or fewer
+LARGE, SMALL, FALL = 0.1, 2e-3, 0.5  # e, relative to the top: at first, at last, and from step to step
 HOPE = 0.01  # of the distance to 1: a step that gains less is the last one
-EARLY, AGAIN = 6, 2  # steps that may gain less, from the first start and from one of similar units
+EARLY, AGAIN = 6, 0  # steps that may gain less, from the first start and from one of similar units
 PATIENCE = 40  # steps
-BACK = 6  # steps of e that a start from similar units takes back: with the last e it would overshoot
+BACK = 2  # steps of e that a start from similar units takes back: with the last e it would overshoot
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,29 +73,40 @@ class Start:
         return Start(self.moments, max(self.fallen - BACK, 0))
 
 
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """Numbers for which the statement holds, and the matrix that they make, without c."""
+
+    q: FloatArray  # q_i, shape (m, r)
+    s: FloatArray
+    tau: float
+    c: float
+    matrix: FloatArray  # shape (r, r)
+
+
 class Quartic:
     """The test for the units of one null fit."""
 
     def __init__(self, null: NullFit) -> None:
         self.null, d = null, null.d
         self.best: Start | None = None  # the one with the least excess
+        self.bound: Bound | None = None  # that it has led to
         units, chosen = null.units, null.open
-        size = float(np.linalg.norm(null.B[chosen])), float(np.linalg.norm(null.C[chosen]))
+        size = float(np.linalg.norm(null.turns[chosen])), float(np.linalg.norm(null.pulls[chosen]))
         self.usable = usable(null) and min(size) > 0.0
         if not self.usable:
             return
         t = float(np.sqrt(size[1] / size[0]))
-        D = t * null.B[chosen] + null.C[chosen] / t
+        D = t * null.turns[chosen] + null.pulls[chosen] / t
         A = units.sums(vectors(null.z) * null.h[:, None])[chosen]
         if null.folded:
-            first, second = np.triu_indices(d)
-            penalty = null.penalty[first, second] * np.where(first == second, 1.0, np.sqrt(2.0))
+            first, second, factors, _ = symmetric(d)
+            penalty = null.penalty[first, second] * factors
             A = A + units.sums(null.share)[chosen, None] * penalty
         root = float(np.sqrt(null.N0))
         self.forms = np.column_stack([null.f[chosen], -D * (root / np.sqrt(2.0)), A * null.N0]) / null.N0
-        first, second = np.triu_indices(d + 1)
-        self.identity = np.where(first == second, 1.0, 0.0)
-        self.turn = np.eye(len(first)) - np.outer(self.identity, self.identity)
+        self.identity = symmetric(d + 1)[3]
+        self.turn = np.eye(len(self.identity)) - np.outer(self.identity, self.identity)
         noise = null.margin / null.N0 + (null.cross * t + null.slack / t) / root
         self.need = 1.0 - noise - 2.0 * null.relative
 
@@ -107,8 +129,10 @@ class Quartic:
         known = start is not None and start.moments.shape == self.turn.shape
         now = start.resumed if start is not None and known else self._first()
         before = least = np.inf
+        tau: float | None = None
         for step in range(PATIENCE):
-            q, s, base = self._majorant(k, now.moments)
+            q, s, tau = self._majorant(k, now.moments, tau)
+            base = k * tau
             matrix = (q / (4.0 * s[:, None])).T @ q
             if not np.isfinite(matrix).all():
                 return False
@@ -119,6 +143,7 @@ class Quartic:
                 excess += largest_eigenvalue(matrix + c * self.turn) - top
             if excess < least:
                 least, self.best = excess, now
+                self.bound = Bound(q, s, tau, c, matrix)
             if excess < 0.0:
                 return True
             if step > (AGAIN if known else EARLY) and not excess < (1.0 - HOPE) * before:
@@ -131,6 +156,43 @@ class Quartic:
             now = Start(moments, now.fallen + 1)
         return False
 
+    def decided(self, k: int, units: NDArray[np.intp]) -> tuple[list[bool], bool]:
+        """Tell which part of the sets is proven where the units are decided one after the other.
+
+        Parameters
+        ----------
+        k : int
+            How many units may leave.
+        units : ndarray of int
+            Some of the units that may, by position among these.
+
+        Returns
+        -------
+        list of bool
+            For each unit whether no set flips that has it and none of those before it.
+        bool
+            Whether no set flips that has none of them. Units after those that are enough for this, and after
+            one of which nothing is proven, are left out.
+        """
+        found, bound = list[bool](), self.bound
+        if bound is None:
+            return found, False
+        matrix = bound.matrix + bound.c * self.turn
+        size = float(np.trace(bound.matrix)) + abs(bound.c) * len(matrix) + k * bound.tau
+        rounding = 32.0 * unit_rounding(len(bound.q) + len(matrix))
+        for unit in units.tolist():
+            q, form = bound.q[unit], self.forms[unit]
+            matrix = matrix - np.outer(q / (4.0 * bound.s[unit]), q)
+            half = np.outer(0.5 * form, self.identity)
+            larger = size + 2.0 * float(np.abs(form).sum())
+            below = self.need - (k - 1) * bound.tau - rounding * larger
+            found.append(_below(matrix + half + half.T, below))
+            if _below(matrix, self.need - k * bound.tau - rounding * size):
+                return found, True
+            if not found[-1]:  # for these sets, and for those without the unit, other numbers do better
+                break
+        return found, False
+
     def _first(self) -> Start:
         """Return E xx' of y near (1, 0)."""
         d = self.null.d
@@ -138,25 +200,28 @@ class Quartic:
         x = vectors(y / np.linalg.norm(y, axis=1)[:, None])
         return Start(x.T @ x / SAMPLES, 0)
 
-    def _majorant(self, k: int, P: FloatArray) -> tuple[FloatArray, FloatArray, float]:
-        """Return q and s of every unit, and k tau, the best for this P."""
-        mean = self.forms @ (P @ self.identity)
-        second = np.einsum("ij,ij->i", self.forms @ P, self.forms)
-        low, high = 0.0, max(float(np.max(mean)), 0.0) + float(np.sqrt(np.max(second)))
-        least = np.finfo(np.float64).eps * (float(np.max(second)) + np.finfo(np.float64).tiny)
+    def _majorant(self, k: int, P: FloatArray, near: float | None) -> tuple[FloatArray, FloatArray, float]:
+        """Return q and s of every unit, and tau, about the best for this P; it is looked for from `near`."""
+        along = self.forms @ np.column_stack([P, P @ self.identity])
+        mean, second = along[:, -1], np.einsum("ij,ij->i", along[:, :-1], self.forms)
+        highest = float(second.max())
+        low, high = 0.0, max(float(mean.max()), 0.0) + float(np.sqrt(highest))
+        least = np.finfo(np.float64).eps * (highest + np.finfo(np.float64).tiny)
         many = float(len(mean) - 2 * k)  # sum (mean - tau) / s falls with tau, and is -that at the best
-        tau = 0.25 * high
+        tau = 0.25 * high if near is None or not low < near < high else near
         for _ in range(NEWTONS):
             away = mean - tau
             s = np.sqrt(np.maximum(second - tau * (mean + away), least))
             ratios = away / s
-            excess = float(np.sum(ratios)) + many
+            excess = float(ratios.sum()) + many
+            if abs(excess) < CLOSE * k:
+                break
             low, high = (tau, high) if excess > 0.0 else (low, tau)
-            slope = float(np.sum((1.0 - ratios * ratios) / s))
+            slope = float(((1.0 - ratios * ratios) / s).sum())
             step = tau + excess / slope if slope > 0.0 else high
             tau = step if low < step < high else 0.5 * (low + high)
         s = np.sqrt(np.maximum(second - tau * (2.0 * mean - tau), least))
-        return self.forms + (s - tau)[:, None] * self.identity, s, k * tau
+        return self.forms + (s - tau)[:, None] * self.identity, s, tau
 
 
 def usable(null: NullFit) -> bool:
@@ -164,3 +229,11 @@ def usable(null: NullFit) -> bool:
     rows = (null.d + 1) * (null.d + 2) / 2.0
     small = 2 <= null.d <= MOST_DIRECTIONS and float(np.count_nonzero(null.open)) * rows**2 <= MOST_WORK
     return null.concordance == 0.0 and null.margin < null.N0 and small
+
+
+def _below(matrix: FloatArray, top: float) -> bool:
+    """Tell whether all eigenvalues of a symmetric matrix are below a number."""
+    shifted = -matrix
+    shifted.ravel()[:: len(matrix) + 1] += top
+    factor, failed = dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
+    return bool(failed == 0 and factor[-1, -1] > 0.0)  # which is nan if anything is

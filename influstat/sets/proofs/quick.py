@@ -209,7 +209,7 @@ class Quick:
     def units(self) -> Candidates:
         """What bounds are made of."""
         null = self.null
-        B, C = (lengths(null.of_open(parts)) for parts in (null.B, null.C))
+        B, C = (lengths(null.of_open(parts)) for parts in (null.turns, null.pulls))
         return Candidates(self.f, B, C, self.leverage.lev, null.of_open(null.r2h), null.of_open(null.x2))
 
     def _need(self, ball: Ball) -> float:
@@ -265,7 +265,7 @@ class Quick:
     def envelope(self) -> Envelope:
         """Test 2 for these units."""
         null = self.null
-        return Envelope(self.f, null.of_open(null.B), null.of_open(null.C), self.ordered, self.place)
+        return Envelope(self.f, null.of_open(null.turns), null.of_open(null.pulls), self.ordered, self.place)
 
 
 def _alone_reach(k: int) -> str:

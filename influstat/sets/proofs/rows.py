@@ -6,14 +6,17 @@ all but F
 
 - if the conclusion does not stand with T, F itself is an answer; if T does not determine the quantity or
   has no null fit, its sets stay open, and in the end nothing is proven;
-- if the quick certificate of the null fit of T proves k' over the open units, no such set flips: closed;
+- if the quick certificate of the null fit of T, or the quartic envelope, proves k' over the open units, no
+  such set flips: closed;
 - with k' = 1 and squared error N without each single unit is known exactly (`null_fit`), and settles it; for
   other losses `Quick.doubtful` proves most units one by one, and the others are looked at;
-- else one open unit is chosen: its sets are those that contain it (F with it, k' - 1) and those that do not
-  (E with it, and the same null fit).
+- else open units are decided one after the other: the sets that contain the first one (F with it, k' - 1);
+  those that contain the second one and not the first (F with it, E with the first, k' - 1); and so on, and
+  those that contain none of them (E with all, and the same null fit). Most are proven at once by the numbers
+  that came nearest to a proof for all of them (`quartic`); the first one that is not ends the row.
 
-The root holds all sets of at most k units, so that when all nodes are closed none flips. Any unit may be
-chosen. It is the one with the most of what k' units can take, f and, where leverage is what the certificate
+The root holds all sets of at most k units, so that when all nodes are closed none flips. Any units may be
+decided. They are those with the most of what k' units can take, f and, where leverage is what the certificate
 fails on, leverage: a remote row among the open ones spoils the bounds of all the others, so it goes first.
 Where losses bend it is how far a unit pulls the null fit, |C|, that the certificate fails on.
 
@@ -38,11 +41,15 @@ from influstat.sets.proofs.conclusion import Conclusion, Sign, identified
 from influstat.sets.proofs.envelope import Place
 from influstat.sets.proofs.factor import without_own_levels
 from influstat.sets.proofs.leverage_bounds import LeverageBounds
-from influstat.sets.proofs.quartic import Quartic, Start
+from influstat.sets.proofs.quartic import Quartic, Start, usable
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.proofs.sums import largest_sum
 
 LEVERAGE_MATTERS = 0.3  # of the sum of the k' largest leverages: below, they spoil nothing
+DECIDED = 32  # units at a node at most, one after the other
+# Nodes that a test may leave unproven before it is tried at every 8th alone. The second one proves
+# nothing on the way down to the depth where it does.
+PATIENCE, EVERY = {"quick": 8, "quartic": 24}, 8
 FAR = 0.2  # of the time left, for a step of more than one unit
 EASY = 3  # nodes
 PULL = 10.0  # weight of a unit's pull on the null fit, where losses bend: other weights need more nodes
@@ -63,7 +70,7 @@ class Branched:
     removed : ndarray of int
         The units of that set, empty unless there is one.
     nodes : int
-        Nodes that were looked at.
+        Nodes that were looked at, those proven by the node above included.
     limit : str
         Why it was not settled, "" if it was.
     """
@@ -152,6 +159,7 @@ class _Tree:
         self.taken: float | None = None
         self.place: Place | None = None
         self.start: Start | None = None
+        self.vain = {"quick": 0, "quartic": 0}  # nodes since a test has proven one
 
     def settled(self, k: int) -> Branched:
         """Return the answer for k."""
@@ -171,12 +179,12 @@ class _Tree:
                     self.limit = ROUNDING
                     break
                 return self._answer(True, node.removed)
-            view = self._not_proven(null, node.left) if node.left and null.open.any() else None
-            if view is None:
+            left = self._not_proven(null, node.left) if node.left and null.open.any() else None
+            if left is None:
                 continue
             alone = self.asked.without_one(null) if node.left == 1 else None
             if alone is None:
-                stack += _children(node, null, _chosen(view, node.left))
+                stack += self._branches(node, null, *left)
                 continue
             found = self._one_more(node, null, alone)
             if found is not None:
@@ -201,23 +209,58 @@ class _Tree:
         self.limit = UNIDENTIFIED
         return None
 
-    def _not_proven(self, null: NullFit, k: int) -> NullFit | None:
-        """Return None if the quick certificate proves k for one of the views, else the last of them."""
-        view, leverage = null, LeverageBounds(null, self.taken)
-        proven = False
-        for view in self.asked.views(null, k, leverage):
-            quick = Quick(view, leverage if view.z is null.z else LeverageBounds(view), self.place)
-            proven = quick.proven(k)
-            if "envelope" in quick.__dict__:
-                self.place = quick.envelope.nearest
-            if not proven:
-                quartic = Quartic(view)
-                proven = quartic.proves(k, start=self.start)
-                self.start = quartic.best or self.start
-            if proven:
-                break
+    def _not_proven(self, null: NullFit, k: int) -> tuple[NullFit, Quartic | None] | None:
+        """Return None if a certificate proves k for one of the views, else the last of them and its test."""
+        leverage, tests = LeverageBounds(null, self.taken), list[Quartic]()
+        view, other = null, usable(null)
+        views = list(self.asked.views(null, k, leverage))
+        if not other or self._worth("quick"):
+            for view in views:
+                if self._quick(view, leverage if view.z is null.z else LeverageBounds(view), k):
+                    self.vain["quick"] = 0
+                    return None
         self.taken = leverage.taken
-        return None if proven else view
+        for view in views if other and self._worth("quartic") else []:
+            tests.append(Quartic(view))
+            proven = tests[-1].proves(k, start=self.start)
+            self.start = tests[-1].best or self.start
+            if proven:
+                self.vain["quartic"] = 0
+                return None
+        return view, tests[-1] if tests else None
+
+    def _worth(self, test: str) -> bool:
+        """Tell whether to try a test here: after many nodes of which it has proven none, now and then."""
+        self.vain[test] += 1
+        return self.vain[test] <= PATIENCE[test] or self.vain[test] % EVERY == 0
+
+    def _quick(self, view: NullFit, leverage: LeverageBounds, k: int) -> bool:
+        """Tell whether the quick certificate proves k."""
+        quick = Quick(view, leverage, self.place)
+        found = quick.proven(k)
+        if "envelope" in quick.__dict__:
+            self.place = quick.envelope.nearest
+        return found
+
+    def _branches(self, node: Node, null: NullFit, view: NullFit, quartic: Quartic | None) -> list[Node]:
+        """Return the nodes that are open if units are decided one after the other, the first one last."""
+        units = np.flatnonzero(view.open)
+        order = _ranked(view, units, node.left)
+        closed, done = quartic.decided(node.left, order) if quartic and node.left > 1 else ([], False)
+        self.nodes += len(closed)
+        if any(closed):
+            self.vain["quartic"] = 0
+        held, open_ones = node.held.copy(), list[Node]()
+        for unit, proven in zip(units[order].tolist(), closed or [False], strict=False):
+            if not proven:
+                removed = node.removed.copy()
+                removed[unit] = True
+                open_ones.append(Node(removed, held.copy(), node.left - 1, null.theta))
+            held[unit] = True
+        if not done:
+            kept = replace(null, open=null.open & ~held)
+            open_ones.insert(0, Node(node.removed, held, node.left, None, kept))
+        return open_ones
 
     def _one_more(self, node: Node, null: NullFit, alone: FloatArray) -> NDArray[np.bool_] | None:
         """Return the node's set with one unit more if that flips, by the null fit without it."""
@@ -234,26 +277,14 @@ class _Tree:
         return None
 
 
-def _children(node: Node, null: NullFit, unit: int) -> list[Node]:
-    """Return the node that keeps the unit and, to be looked at first, the one that removes it."""
-    with_it, without = node.held.copy(), node.removed.copy()
-    with_it[unit] = without[unit] = True
-    kept = replace(null, open=null.open & ~with_it)
-    return [
-        Node(node.removed, with_it, node.left, None, kept),
-        Node(without, node.held, node.left - 1, null.theta),
-    ]
-
-
-def _chosen(view: NullFit, k: int) -> int:
-    """Return the open unit to decide next."""
-    units = np.flatnonzero(view.open)
+def _ranked(view: NullFit, units: NDArray[np.intp], k: int) -> NDArray[np.intp]:
+    """Return the positions among the open units of those to decide next, the first one first."""
     f, lev = view.f[units], view.lev[units]
     most = largest_sum(lev, k)
     score = f / (largest_sum(f, k) or 1.0)
     if most > LEVERAGE_MATTERS:
         score = score + min(most, MOST_LEVERAGE) * lev / most
     if view.concordance > 0.0:  # how far the null fit may go decides how much losses bend
-        C = lengths(view.C[units])
+        C = lengths(view.pulls[units])
         score = score + PULL * C / (largest_sum(C, k) or 1.0)
-    return int(units[np.argmax(score)])
+    return np.asarray(np.argsort(-score, kind="stable")[:DECIDED])

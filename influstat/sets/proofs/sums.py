@@ -14,7 +14,6 @@ TRIED = 7  # multipliers: each one proves something
 STRETCHED = 8.0  # times a multiplier that is too small
 CLOSE = 2e-3  # of the least that any multiplier could still prove: as good as the best
 SAMPLED = 1024  # of the values, to guess where the k-th largest is
-FURTHER = 4  # times more values are sorted to be added up, if those of a guess do not do
 MANY = 4 * SAMPLED  # values from which a guess costs less than it spares
 SPREADS = 3.0  # standard deviations of a rank in the sample, by which the guess is below
 
@@ -60,26 +59,34 @@ def fewest(values: FloatArray, need: float) -> int | None:
     >>> fewest(np.array([1.0, -5.0, 2.0]), 2.5), fewest(np.array([1.0, -5.0, 2.0]), 4.0)
     (2, None)
     """
-    m = len(values)
-    k = _guess(values, need)
-    top = values if k == m else _top(values, k)
-    enough = need * (1.0 + unit_rounding(m))  # added up one by one they are no less than need then
-    while k < m and float(np.sum(top)) < enough and float(np.min(top)) > 0.0:
-        k = min(FURTHER * k, m)
-        top = values if k == m else _top(values, k)
-    top = np.sort(top[top > 0.0])[::-1]  # no more than are needed, up to a factor
-    found = int(np.searchsorted(np.cumsum(top), need)) + 1
-    return found if found <= len(top) and found < m else None
+    found = _fewest_near_a_guess(values, need)
+    if found is None:
+        top = np.sort(values[values > 0.0])[::-1]
+        found = int(np.searchsorted(np.cumsum(top), need)) + 1
+        if found > len(top):
+            return None
+    return found if found < len(values) else None
 
 
-def _guess(values: FloatArray, need: float) -> int:
-    """Return about how many of the values are enough, and a few more: as many times what a sample needs."""
+def _fewest_near_a_guess(values: FloatArray, need: float) -> int | None:
+    """Return the same, None where a sample does not tell between which values the last one is."""
+    # What is above these is added up, and what is between them is sorted: little of many values.
     m = len(values)
     if m < MANY:
-        return m
+        return None
     sample = np.sort(values[:: m // SAMPLED])[::-1]
-    found = int(np.searchsorted(np.cumsum(np.maximum(sample, 0.0)), need * len(sample) / m)) + 1
-    return min(int((found + SPREADS * np.sqrt(found)) * m / len(sample)), m)
+    rank = int(np.searchsorted(np.cumsum(np.maximum(sample, 0.0)), need * len(sample) / m)) + 1
+    away = int(SPREADS * np.sqrt(rank)) + 1
+    if rank + away >= len(sample):
+        return None
+    top = values[np.flatnonzero(values > max(float(sample[rank + away]), 0.0))]
+    above = top > (sample[rank - away] if rank > away else np.inf)
+    before = int(np.count_nonzero(above))
+    sums = float(np.sum(top[above])) + np.cumsum(np.sort(top[~above])[::-1])
+    place = int(np.searchsorted(sums, need))
+    if place == len(sums) or (place == 0 and before):  # the last one may be elsewhere
+        return None
+    return before + place + 1
 
 
 def largest_places(values: FloatArray, k: int) -> NDArray[np.intp]:

@@ -9,10 +9,11 @@ import numpy as np
 from influstat.errors import InflustatError
 from influstat.influence.influence import Influence
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import LinearRisk, as_linear
-from influstat.sets.null_fit import NullFit
+from influstat.sets.null_fit import NullFit, Problem
 from influstat.sets.question import Question
 from influstat.sets.search.without import ALONE
 
@@ -28,7 +29,11 @@ class Counts:
     @classmethod
     def of(cls, asked: Question) -> Counts:
         """Return the effects of all units."""
-        fit, units = asked.fit, asked.units
+        fit, units, null = asked.fit, asked.units, asked.null
+        if isinstance(null, NullFit) and null.problem.risk.quadratic and _alone(null.problem):
+            # The fit is at distance N0 / stiffness along u from the null fit, with the same Hessian.
+            summed = (null.f - null.x2 * (null.N0 / null.stiffness)) / null.stiffness
+            return cls(summed, None if asked.clusters else _rescaled(asked, summed))
         effect = -asked.sign * Influence(fit).on(asked.a).removal
         summed = effect[units.members] if units.single else units.sums(effect)
         return cls(summed, None if asked.clusters else _rescaled(asked, summed))
@@ -39,10 +44,7 @@ def _rescaled(asked: Question, effects: FloatArray) -> FloatArray | None:
     risk = as_linear(asked.fit.risk)
     if risk is None:
         return None
-    # Where the penalty has a Hessian and is shared by the rows, part of it leaves too.
-    whole = risk.protocol.carried(risk.total_weight) == 0.0
-    alone = whole or risk.penalty.hessian(asked.fit.theta).zero
-    if alone and asked.fit.chart is None and asked.units.single and not asked.unproven:
+    if _alone(asked.fit) and asked.fit.chart is None and asked.units.single and not asked.unproven:
         leverages = _leverages(asked, risk)
         if leverages is None:
             return None
@@ -53,6 +55,13 @@ def _rescaled(asked: Question, effects: FloatArray) -> FloatArray | None:
     except InflustatError:
         return None
     return np.where(np.isnan(steps), 0.0, -asked.sign * steps)
+
+
+def _alone(fit: Minimum | Problem) -> bool:
+    """Tell whether no part of the penalty's Hessian leaves with a row."""
+    risk = as_linear(fit.risk)
+    assert risk is not None
+    return risk.protocol.carried(risk.total_weight) == 0.0 or risk.penalty.hessian(fit.theta).zero
 
 
 def _leverages(asked: Question, risk: LinearRisk) -> FloatArray | None:

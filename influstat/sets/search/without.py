@@ -73,7 +73,7 @@ class Downdates:
         kept = 1.0 - float(np.sum(null.share[rows]))
         z, h = null.z, null.h
         g = np.zeros(null.d)
-        B, C = np.sum(null.B[removed], axis=0), np.sum(null.C[removed], axis=0)
+        B, C = np.sum(null.turns[removed], axis=0), np.sum(null.pulls[removed], axis=0)
         own = z[rows] * h[rows, None]
         matrix = np.eye(null.d) - own.T @ z[rows] - (1.0 - kept) * null.penalty
         if not null.d:

@@ -195,9 +195,9 @@ def _viewed(
     if not np.isfinite(excess):
         return
     f = np.where(null.open, null.units.sums(np.where(null.kept, parts, 0.0)), 0.0)
-    view = replace(
-        null, f=f, B=0.5 * null.C, x2=0.25 * null.r2h, N0=excess, margin=noise, cross=0.5 * null.slack
-    )
+    whitened = null.whitened.but(turns=0.5 * null.pulls)
+    cross, x2 = 0.5 * null.slack, 0.25 * null.r2h
+    view = replace(null, f=f, whitened=whitened, x2=x2, N0=excess, margin=noise, cross=cross)
     radius = Quick(view, leverage).farthest(k)
     if radius is None:
         return

@@ -133,7 +133,7 @@ class Oppose:
         yield replace(
             null,
             f=np.where(null.open, f, 0.0),
-            B=self.side * null.B,
+            whitened=null.whitened.but(turns=self.side * null.turns),
             N0=self.side * null.N0 + scaled * squares.below,
             margin=null.margin + 2.0 * (slopes[0] * squares.noise[0] + slopes[1] * squares.noise[1]),
         )

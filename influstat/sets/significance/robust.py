@@ -160,7 +160,7 @@ def moves(null: NullFit, squares: Squares, k: int, leverage: LeverageBounds) -> 
     if not (lam < 1.0 and all_lam < 1.0):
         return None
     score = np.where(null.open, _lengths(null.units, null, squares), 0.0)
-    B = min(largest_sum(np.linalg.norm(null.B, axis=1), k), np.sqrt(lam * largest_sum(squares.x2, k)))
+    B = min(largest_sum(np.linalg.norm(null.turns, axis=1), k), np.sqrt(lam * largest_sum(squares.x2, k)))
     E = min(largest_sum(score, k), np.sqrt(all_lam * largest_sum(squares.e2, k)))
     return Moves(
         float(B + null.cross) / (1.0 - lam), float(E) * (1.0 + SMALL) / (1.0 - all_lam), 1.0 - all_lam
@@ -200,7 +200,7 @@ def variances_left(null: NullFit, reference: RobustReference) -> FloatArray | No
     x = np.column_stack([null.z, null.xi / np.sqrt(squares.D0)])
     H = leverages(null, squares)
     left, all_left = np.maximum(1.0 - null.lev[null.open], SMALL), np.maximum(1.0 - H[rows], SMALL)
-    xi = null.xi[:, None] + null.z @ (null.B[null.open] / left[:, None]).T
+    xi = null.xi[:, None] + null.z @ (null.turns[null.open] / left[:, None]).T
     inner = x @ x[rows].T
     e = squares.e[:, None] + inner * (null.h[rows] * squares.e[rows] / all_left)
     parts = null.h[:, None] * xi * e

@@ -90,7 +90,7 @@ class RobustOppose:
         return replace(
             null,
             f=np.where(null.open, self.side * null.f + slope * own, 0.0),
-            B=self.side * null.B,
+            whitened=null.whitened.but(turns=self.side * null.turns),
             N0=self.side * null.N0 + factor * (root - lost),
             margin=null.margin + SMALL * factor * root,
         )

@@ -1,0 +1,130 @@
+"""Rows and units of a null fit in whitened coordinates, each found when it is first asked for.
+
+Counts need the lengths of the rows alone; proofs need z, C and B as well, which are as large as the data.
+`null_fit` has the terms.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from influstat.algebra.rounding import EPSILON
+from influstat.input.design import Design
+from influstat.input.groups import Groups
+from influstat.input.validation import FloatArray
+from influstat.sets.lengths import Mask, square_lengths
+
+FEW = 2000  # rows of which z is kept at once: the branches of a search ask for it anyway
+
+
+@dataclass(frozen=True, eq=False)
+class Owned:
+    """The units that may leave: sums over each, 0 for all others."""
+
+    units: Groups
+    free: Mask  # which they are, shape (m,)
+    in_order: bool  # whether they are the rows in their order
+    all_free: bool
+
+    @classmethod
+    def of(cls, units: Groups, free: Mask, in_order: bool) -> Owned:
+        """Return them."""
+        return cls(units, free, in_order, bool(free.all()))
+
+    def sums(self, rows: FloatArray) -> FloatArray:
+        """Return the sum over each unit that may leave, 0 for the others; shape (m, ...)."""
+        sums = rows if self.in_order else self.units.sums(rows)
+        if not self.all_free:
+            sums = np.where(self.free if sums.ndim == 1 else self.free[:, None], sums, 0.0)
+        return sums
+
+
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """z of the rows, C, B and sums of r^2 / h of the units.
+
+    Attributes
+    ----------
+    design : Design
+        The rows x_i.
+    basis : ndarray, shape (d, p)
+        V.
+    owned : Owned
+        The units.
+    r, h, hxi, share : ndarray, shape (n,)
+        As in `null_fit`.
+    of_pulls, of_turns : ndarray, shape (d,)
+        V g_P and V K u: what a penalty adds to C and B for each part of it that leaves.
+    """
+
+    design: Design
+    basis: FloatArray
+    owned: Owned
+    r: FloatArray
+    h: FloatArray
+    hxi: FloatArray
+    share: FloatArray
+    of_pulls: FloatArray
+    of_turns: FloatArray
+
+    def but(self, **arrays: FloatArray) -> Whitened:
+        """Return the same with other z, pulls or turns."""
+        other = copy(self)
+        vars(other).update(arrays)
+        return other
+
+    @cached_property
+    def z(self) -> FloatArray:
+        """Whitened rows V x_i, shape (n, d)."""
+        return self.design.dot(np.ascontiguousarray(self.basis.T))
+
+    @cached_property
+    def squares(self) -> FloatArray:
+        """|z_i|^2, shape (n,)."""
+        n, d = len(self.r), len(self.basis)
+        if n <= FEW:
+            return square_lengths(self.z)
+        found = np.empty(n)
+        for rows, block in self.design.passing_blocks():
+            z = self.basis @ block.T  # long rows: sums over columns are fast
+            np.matmul(np.ones(d), np.multiply(z, z, out=z), out=found[rows])
+        return found
+
+    def largest(self) -> FloatArray:
+        """Return the largest eigenvalue of sum h z z' over every unit that may leave, shape (m,)."""
+        if self.owned.units.single:
+            return self.owned.sums(self.h * self.squares)
+        largest = np.zeros(len(self.owned.units))
+        for k in np.flatnonzero(self.owned.free).tolist() if len(self.basis) else []:
+            rows = self.owned.units[k]
+            z = self.z[rows]
+            largest[k] = np.linalg.eigvalsh((z * self.h[rows, None]).T @ z)[-1]
+        return largest * (1.0 + len(self.basis) * EPSILON)
+
+    @cached_property
+    def pulls(self) -> FloatArray:
+        """C of the units, shape (m, d)."""
+        parts = self.z * self.r[:, None]
+        if self.share.any():
+            parts -= self.share[:, None] * self.of_pulls
+        return self.owned.sums(parts)
+
+    @cached_property
+    def turns(self) -> FloatArray:
+        """B of the units, shape (m, d)."""
+        parts = self.z * self.hxi[:, None]
+        if self.share.any():
+            parts += self.share[:, None] * self.of_turns
+        return self.owned.sums(parts)
+
+    @cached_property
+    def r2h(self) -> FloatArray:
+        """Sums of r^2 / h over the units, shape (m,)."""
+        found = np.zeros(len(self.r))
+        with np.errstate(divide="ignore", over="ignore"):
+            np.divide(self.r * self.r, self.h, out=found, where=self.r != 0.0)
+        return self.owned.sums(found)
