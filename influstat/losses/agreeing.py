@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
-from influstat.numerics.derivatives import ridders
+from influstat.numerics.derivatives import Derivative, ridders
 
 PLACES = 8  # near eta = 0, and as many near the targets
 KNOWN = 1e-3  # relative error of a difference that judges
@@ -30,14 +30,14 @@ def require_agreeing(loss: Any, y: FloatArray) -> None:
         raise InvalidArgument(
             "loss",
             f"have a `{name}` that is the derivative of its `{below}` in eta",
-            f"has a `{name}` of {given:.6g} where differences of `{below}` give {wanted:.6g} (y = {target:.6g}, "
-            f"eta = {eta:.6g})",
+            f"has a `{name}` of {given:.6g} where differences of `{below}` give {wanted:.6g} "
+            f"(y = {target:.6g}, eta = {eta:.6g})",
             "Correct it, or leave derivatives to ist.NumericalLoss; ist.checks.check_loss(loss) judges all.",
         )
 
 
 def disagreeing(loss: Any, y: FloatArray) -> tuple[str, str, float, float, float, float] | None:
-    """Return two methods, what the second gives and should give, and y and eta there; None if none is wrong."""
+    """Return two methods, what the second gives and should give, and y and eta there; None if all agree."""
     targets = np.resize(y, 2 * PLACES)
     spread = float(np.std(y)) or 1.0
     eta = 0.5 * np.cos(np.arange(2.0 * PLACES))
@@ -60,15 +60,13 @@ def _differences(
     function: Any, y: FloatArray, eta: FloatArray, spread: float, given: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return differences of a method, and whether they are known well enough to judge by."""
-    found = [
-        ridders(
-            lambda r, rows, half=half: function(y[half][rows], eta[half][rows] + r),
-            1,
-            n=PLACES,
-            width=width,
-            size=np.abs(eta[half]),
+
+    def near(half: slice, width: float) -> Derivative:
+        at, target = eta[half], y[half]
+        return ridders(
+            lambda r, rows: function(target[rows], at[rows] + r), 1, n=PLACES, width=width, size=np.abs(at)
         )
-        for half, width in ((slice(0, PLACES), min(1.0, spread)), (slice(PLACES, None), spread))
-    ]
+
+    found = near(slice(0, PLACES), min(1.0, spread)), near(slice(PLACES, None), spread)
     wanted, error = (np.concatenate([getattr(one, part) for one in found]) for part in ("value", "error"))
     return wanted, np.isfinite(given) & (error < KNOWN * (np.abs(wanted) + np.abs(given)))

@@ -60,8 +60,8 @@ class NumericalLoss:
     Raises
     ------
     InvalidArgument, InvalidType
-        At the first use: the function returns another shape, nan, complex, float32 or whole numbers, changes its
-        input, gives different values for the same input, or has no second derivative where it is needed.
+        At the first use: the function returns another shape, nan, complex, float32 or whole numbers, changes
+        its input, gives different values for the same input, or has no second derivative where it is needed.
 
     Examples
     --------

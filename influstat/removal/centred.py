@@ -1,7 +1,7 @@
 """A fit on its active set, seen from the means of its columns where these are far from 0.
 
-No coefficient but that of an unpenalised constant depends on where the columns begin; slopes of the loss along
-columns of 1e7 would have lost seven of their digits.
+No coefficient but that of an unpenalised constant depends on where the columns begin; slopes of the loss
+along columns of 1e7 would have lost seven of their digits.
 """
 
 from __future__ import annotations

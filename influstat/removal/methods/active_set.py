@@ -74,7 +74,7 @@ class _Columns:
         self.excluded = 0 if lasso.excluded is None else lasso.excluded.shape[1]
         q = self.excluded
         self._lam = np.concatenate([np.abs(lasso.slope), np.broadcast_to(lasso.bound, (q,))])
-        strength = risk.penalty.hessian(self._start).diagonal()  # quadratic penalties beside an L1 are diagonal
+        strength = risk.penalty.hessian(self._start).diagonal()  # beside an L1 they are diagonal
         self._ridge = np.concatenate([strength, np.broadcast_to(lasso.ridge, (q,))])
         self._signs = np.concatenate([lasso.signs, np.zeros(q)])  # of the fit; what comes in has its own
         self._active = risk.design.rows(slice(None))
