@@ -307,13 +307,35 @@ def test_twins_that_share_a_coefficient_are_named():
     assert np.isfinite(ist.from_sklearn(net, twins, NUMBER).leave_one_out().theta).all()
 
 
+@pytest.mark.parametrize("origin", [-1e5, 1e6, 1e7, 1e9])
 @pytest.mark.parametrize(
-    "estimator", [Lasso(alpha=0.05, tol=1e-13), LinearRegression(positive=True)], ids=["lasso", "positive"]
+    "estimator",
+    [
+        Lasso(alpha=0.15, tol=1e-13),
+        ElasticNet(alpha=0.15, tol=1e-13),
+        LassoLars(alpha=0.15),
+        LinearRegression(positive=True),
+        Lasso(alpha=0.2, tol=1e-13, positive=True),
+        Ridge(alpha=1.0, positive=True, tol=1e-13),
+    ],
+    ids=str,
 )
-def test_an_active_set_of_columns_far_from_0_is_that_of_the_centred_ones(estimator):
-    near = ist.from_sklearn(clone(estimator).fit(TABLE, NUMBER), TABLE, NUMBER).leave_one_out()
-    far = ist.from_sklearn(clone(estimator).fit(TABLE + 1e4, NUMBER), TABLE + 1e4, NUMBER).leave_one_out()
-    slopes = slice(0, near.theta.shape[1] - 1)  # the intercepts differ by 1e4 times their sum
-    size = np.abs(near.delta[:, slopes]).max()
-    # Sums of squares of 1e8 beside 1: eight of sixteen digits, and some for sums and the inverse.
-    np.testing.assert_allclose(far.delta[:, slopes], near.delta[:, slopes], rtol=0, atol=1e-6 * size)
+def test_an_active_set_of_columns_far_from_0_is_that_of_the_centred_ones(estimator, origin):
+    table = X + origin
+    moved = table - origin  # exact: those very columns about 0
+    near = ist.from_sklearn(clone(estimator).fit(moved, Y), moved, Y, polish=True).leave_one_out()
+    far = ist.from_sklearn(clone(estimator).fit(table, Y), table, Y, polish=True).leave_one_out()
+    slopes = near.theta.shape[1] - 1  # the intercepts differ by the origin times their sum
+    same, rounded = near.active_set_changes(), 1e-15 * abs(origin)  # what one entry is rounded by, twice
+    np.testing.assert_array_equal(far.active_set_changes(), same)
+    assert 0 < same.sum() < len(Y)
+    np.testing.assert_allclose(far.entering.toarray(), near.entering.toarray(), atol=100 * rounded)
+    np.testing.assert_allclose(far.theta[:, :slopes], near.theta[:, :slopes], rtol=0, atol=100 * rounded)
+    # Predictions of the rows themselves have the origin times what coefficients are rounded by.
+    np.testing.assert_allclose(
+        far.prediction_change(table), near.prediction_change(moved), rtol=0, atol=1000 * rounded
+    )
+    with pytest.warns(ist.errors.DoubtfulResult, match="changes the active set"):
+        bound = far.theta_bound()[~same, :slopes]
+    assert (np.abs(far.theta - near.theta)[~same, :slopes] <= bound + 100 * rounded).all()
+    assert (bound < 1e6 * rounded + 1e-9).all()

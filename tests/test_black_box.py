@@ -276,6 +276,11 @@ BAD = {
         InvalidType,
         "row_losses must return float64",
     ),
+    "whole numbers": (
+        lambda: box(lambda t: squares(t + 0.5).astype(int)),
+        InvalidType,
+        "row_losses must return float64, but it returned int64. Whole numbers are stairs",
+    ),
     "complex": (lambda: box(lambda t: squares(t) + 0j), InvalidType, "row_losses must return real numbers"),
     "kink": (
         lambda: box(lambda t: np.abs(Y - t[0])).gradient(AT),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, TweedieRegressor
+from sklearn.model_selection import KFold
 
 import influstat as ist
 from tests.cases import LOSSES, make_problem
@@ -44,6 +45,19 @@ def test_losses_are_those_of_refits(case, weights, protocol):
     np.testing.assert_allclose(result.row_losses, truth, rtol=TWO_FITS, atol=SOLVED)
     means = [np.average(truth[folds == k], weights=w[folds == k]) for k in range(4)]
     np.testing.assert_allclose(result.fold_losses, means, rtol=TWO_FITS)
+
+
+@pytest.mark.parametrize("k", [2, 4, np.int64(7), 30])
+def test_a_number_of_folds_makes_those_of_a_plain_kfold(k):
+    X = np.random.default_rng(3).normal(size=(30, 2))
+    y = X @ [1.0, -1.0] + np.cos(np.arange(30.0))
+    fit = ist.from_sklearn(LinearRegression().fit(X, y), X, y)
+    found, truth = ist.cross_validate(fit, k), ist.cross_validate(fit, KFold(k))
+    np.testing.assert_allclose(found.row_losses, truth.row_losses, rtol=SUMS)
+    np.testing.assert_allclose(found.fold_losses, truth.fold_losses, rtol=SUMS)
+    for wrong, need in ((1, "at least 2"), (31, "at most 30"), (-5, "at least 2")):
+        with pytest.raises(ist.errors.InvalidArgument, match=f"folds must be {need}"):
+            ist.cross_validate(fit, wrong)
 
 
 @pytest.mark.parametrize("protocol", ["fixed", "folded"])
@@ -102,8 +116,8 @@ def test_refusals():
         ist.cross_validate_lam(ridge, [0.0])
     with pytest.raises(ist.errors.InvalidArgument, match="lams must hold at least one strength"):
         ist.cross_validate_lam(ridge, [])
-    with pytest.raises(ist.errors.InvalidArgument, match=r"folds must .* but it is 5\. Pass .* % 5"):
-        ist.cross_validate(ridge, 5)
+    with pytest.raises(ist.errors.InvalidArgument, match=r"folds must .* but it is 5\.0\. Pass .* % 5"):
+        ist.cross_validate(ridge, 5.0)
     with pytest.raises(ist.errors.InvalidArgument, match=r"folds\[0\] must leave a row in"):
         ist.cross_validate(ridge, [range(12)])
     with pytest.raises(ist.errors.InvalidArgument, match=r"groups\[0\] must .* but it holds 12"):

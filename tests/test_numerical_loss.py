@@ -262,6 +262,11 @@ BAD = {
         InvalidType,
         "function must return float64",
     ),
+    "whole numbers": (
+        lambda y, eta: (7.0 * (y - eta) ** 2).astype(int),
+        InvalidType,
+        "function must return float64, but it returned int64. Whole numbers are stairs",
+    ),
     "complex": (lambda y, eta: (y - eta) ** 2 + 0j, InvalidType, "function must return real numbers"),
     "text": (lambda y, eta: np.array(["a", "b", "c"]), InvalidType, "function must return real numbers"),
     "kink": (

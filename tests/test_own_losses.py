@@ -400,10 +400,14 @@ def test_check_targets_is_blamed_for_what_it_returns(returned, sentence):
 def test_where_the_search_fails_the_derivatives_of_an_own_loss_are_suspected():
     class Turned(Own):
         def first(self, y, eta):
-            return -2.0 * (eta - y)
+            return (-2.0 if self.turned else 2.0) * (eta - y)
 
+    loss = Turned(None)
+    loss.turned = False  # right where it is looked at on entry
+    risk = ist.LinearRisk(loss, X, Y)
+    loss.turned = True
     with pytest.raises(NotConverged, match=r"ist.checks.check_loss\(loss\)"):
-        ist.Fit.minimise(ist.LinearRisk(Turned(None), X, Y))
+        ist.Fit.minimise(risk)
 
 
 @pytest.mark.parametrize("returned", [None, "fit"])

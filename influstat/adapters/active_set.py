@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.coordinates import Coordinates
 from influstat.errors import IndefiniteHessian, NotStationary, SingularHessian
 from influstat.input.validation import FloatArray
 from influstat.removal.active_set import entering_pull
+from influstat.removal.centred import centred
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 
@@ -22,8 +24,8 @@ def require_active_set(argument: str, risk: Any, theta: FloatArray, limit: float
     lasso = None if linear is None else active_l1(linear.penalty)
     if linear is None or lasso is None:
         return
-    _require_determined(linear, theta)
-    excess = entering_pull(linear, lasso, theta)
+    seen = centred(linear, lasso, _require_determined(linear, theta))
+    excess = entering_pull(seen.risk, seen.lasso, seen.there(theta))
     crossed = [linear.names[j] for j in np.flatnonzero(lasso.crossed(theta))]
     if excess <= limit and not crossed:
         return
@@ -37,13 +39,16 @@ def require_active_set(argument: str, risk: Any, theta: FloatArray, limit: float
     )
 
 
-def _require_determined(risk: LinearRisk, theta: FloatArray) -> None:
+def _require_determined(risk: LinearRisk, theta: FloatArray) -> Coordinates | None:
+    """Return the coordinates that the risk needs, if any, which leave nothing undetermined."""
     try:
         inverse = risk.curvature(theta).factored()
     except (SingularHessian, IndefiniteHessian):  # for want of curvature, which questions say that need it
-        return
-    if isinstance(inverse, CholeskyInverse) or inverse.coordinates.full:
-        return
+        return None
+    if isinstance(inverse, CholeskyInverse):
+        return None
+    if inverse.coordinates.full:
+        return inverse.coordinates
     null = np.abs(inverse.coordinates.null).max(axis=1)
     names = ", ".join(risk.names[j] for j in np.flatnonzero(null > 1e-6 * null.max())[:8])
     raise SingularHessian(

@@ -99,7 +99,8 @@ def _explain_failure(matrix: FloatArray, diagonal: FloatArray, names: Sequence[s
         raise SingularHessian(
             f"The Hessian is singular: coefficients {_listed(zero, names)} do not affect the risk at all "
             "(a column of zeros, or no row with curvature). Drop those columns, penalise them (lam > 0), or "
-            "use a smoother loss (a larger t)."
+            "use a smoother loss (a larger t). Where rows are beyond the reach of a loss that levels off, "
+            "fit from a start nearer to them."
         )
     values, vectors = eigh(matrix)
     if values[0] < -len(values) * EPSILON * values[-1]:

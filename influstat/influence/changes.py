@@ -16,6 +16,7 @@ from influstat.input.settings import texts
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.class_predictors import class_predictors_of
+from influstat.risks.likelihood import LikelihoodRisk
 from influstat.risks.linear import require_linear
 
 MANY, MOST = 100, 20_000_000  # values of a column, and those times rows: some ten seconds of reading them
@@ -188,7 +189,10 @@ def chosen_columns(fit: Minimum, columns: Sequence[str] | str | None) -> Any:
 def design_of(fit: Minimum) -> Design:
     """Return the design whose columns have coefficients: one each, or one for every class."""
     classes = class_predictors_of(fit.risk)
-    return require_linear(fit.risk, "columns").design if classes is None else classes.design
+    if classes is not None:
+        return classes.design
+    design = fit.risk.predictor_design() if isinstance(fit.risk, LikelihoodRisk) else None
+    return require_linear(fit.risk, "columns").design if design is None else design
 
 
 def one_direction(change: Change) -> FloatArray:

@@ -9,7 +9,9 @@ import numpy as np
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.validation import FloatArray
+from influstat.losses.agreeing import require_agreeing
 from influstat.losses.numerical import NumericalLoss
+from influstat.numerics.watched import WHOLE, staircase
 
 SAMPLE = 64  # rows that are looked at
 ALIKE = 1e-6  # relative: differenced derivatives keep seven digits; a mean or a spread differs in the first
@@ -87,6 +89,8 @@ def _require_form(loss: Any, y: FloatArray, eta: FloatArray) -> None:
             was = f"has a `{name}` that returns {result.dtype}"
             remedy = "Compute it in float64: seven digits are too few, and complex numbers are no losses."
             raise InvalidType("loss", "return float64", was, remedy)
+        if name == "value" and staircase(result):
+            raise InvalidType("loss", "return float64", f"has a `{name}` that returns {result.dtype}", WHOLE)
 
 
 def _ours(part: Any) -> bool:
@@ -100,7 +104,7 @@ def _ours(part: Any) -> bool:
 
 
 def require_own_rows(loss: Any, y: FloatArray) -> None:
-    """Raise where the loss of a row depends on the rows beside it, writes to them or has too few digits."""
+    """Raise where the loss of a row depends on the rows beside it, writes to them, or is not what it says."""
     if _ours(loss):  # twenty calls that are for what a caller has written
         return
     all_rows, y = y, y[:SAMPLE]
@@ -114,6 +118,8 @@ def require_own_rows(loss: Any, y: FloatArray) -> None:
         need = "give each row a loss that depends on its own y and eta only"
         was = f"has a `{name}` of row {row} that changes with the other rows of the call"
         raise InvalidArgument("loss", need, was, CAUSES)
+    if not isinstance(loss, NumericalLoss):  # which computes its derivatives from its value
+        require_agreeing(loss, all_rows)
 
 
 def _typical(values: FloatArray) -> float:

@@ -36,6 +36,10 @@ class Loss(Protocol):
         abs(l5) <= c5 * l2 everywhere. With them (and a finite `self_concordance`) all refits without one row
         each take time that grows with the number of rows, not with its square.
 
+    slope_size : callable, optional
+        ``slope_size(y)``, of a loss in e^eta alone, such as e^eta - y eta: what its `first` is rounded
+        relative to beside its own size, shape (n,). Without it targets count as numbers of the size of eta.
+
     Examples
     --------
     >>> import influstat as ist
@@ -86,6 +90,14 @@ def constant_second(loss: Any) -> float | None:
 def has_estimated_derivatives(loss: Any) -> bool:
     """Return whether a loss declares in `differenced` that the errors of its derivatives are estimates."""
     return bool(getattr(loss, "differenced", False))
+
+
+def target_sizes(loss: Any, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return what slopes are rounded relative to because of targets: in units of eta, and of slopes, (n,)."""
+    # A loss of y - eta or y eta feels an error of y as one of eta. e^eta is right to a relative epsilon, as
+    # an eta that is off by one, and slopes have that of what is taken off it.
+    own = getattr(loss, "slope_size", None)
+    return (np.abs(y), np.zeros_like(y)) if own is None else (np.ones_like(y), own(y))
 
 
 def higher_bounds(loss: Any) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -80,6 +81,20 @@ class GLMLoss(Bell):
     def higher_bounds(self) -> tuple[float, float] | None:
         """Return (1, 1) for the pairs whose self-concordance is known, which are bells all of them."""
         return (1.0, 1.0) if self.self_concordance == 1.0 else None
+
+    @property
+    def slope_size(self) -> Callable[[FloatArray], FloatArray] | None:
+        """Return what slopes of a log link are rounded relative to, as `Loss` says; None for others."""
+        # y / mu^(p - 1) of the variance mu^p: the slope and 1 for p = 2. Of the negative binomial y over
+        # 1 + alpha mu, at most y and at most the slope and 1 / alpha.
+        if self.link != links.LogLink():
+            return None
+        if isinstance(self.family, families.Poisson):
+            return np.abs
+        if isinstance(self.family, families.NegativeBinomial):
+            most = 1.0 / self.family.alpha
+            return lambda y: np.minimum(y, most)
+        return np.ones_like if isinstance(self.family, families.Gamma) else None
 
     @property
     def convex(self) -> bool:

@@ -14,7 +14,7 @@ from influstat.errors import InvalidArgument, InvalidType, OutsideDomain, Unsupp
 from influstat.input.printing import short
 from influstat.input.validation import FloatArray, choice, real_number, vector
 from influstat.numerics import derivatives
-from influstat.numerics.watched import differing, float64, watched
+from influstat.numerics.watched import differing, sloped, watched
 
 SAMPLE = 64  # entries evaluated twice, to see that the function is deterministic
 ORDERS = ("first", "second", "third")
@@ -60,8 +60,8 @@ class NumericalLoss:
     Raises
     ------
     InvalidArgument, InvalidType
-        At the first use: the function returns another shape, nan, complex or float32 numbers, changes its
-        input, gives different values for the same input, or has no second derivative where it is needed.
+        At the first use: the function returns another shape, nan, complex, float32 or whole numbers, changes
+        its input, gives different values for the same input, or has no second derivative where it is needed.
 
     Examples
     --------
@@ -257,7 +257,7 @@ class NumericalLoss:
                 f"returned shape {result.shape}",
                 "Return the losses themselves, not their sum or mean.",
             )
-        return float64("function", result, complex_allowed=eta.dtype.kind == "c")
+        return sloped("function", result, complex_allowed=eta.dtype.kind == "c")
 
     def _require_deterministic(self, y: FloatArray, eta: FloatArray) -> None:
         differs = differing(self._call(y, eta), self._call(y, eta))

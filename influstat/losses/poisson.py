@@ -57,6 +57,10 @@ class PoissonLoss(Bell):
         with np.errstate(over="ignore"):
             return np.where(y == 1.0, np.expm1(eta), np.exp(eta) - y)
 
+    def slope_size(self, y: FloatArray) -> FloatArray:
+        """Return y: e^eta is at most that and the slope."""
+        return np.abs(y)
+
     def second(self, y: FloatArray, eta: FloatArray) -> FloatArray:
         """Return e^eta."""
         return _exp(eta)

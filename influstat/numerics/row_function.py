@@ -19,7 +19,7 @@ from influstat.numerics.derivatives import (
     ridders,
     takes_complex,
 )
-from influstat.numerics.watched import differing, float64, watched
+from influstat.numerics.watched import differing, float64, sloped, watched
 
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -59,7 +59,7 @@ class RowFunction:
                 f"returned shape {result.shape}",
                 "Return the values themselves, not their sum or mean.",
             )
-        return float64(self.name, result, complex_allowed=np.iscomplexobj(theta))
+        return sloped(self.name, result, complex_allowed=np.iscomplexobj(theta))
 
     def values(self, theta: FloatArray) -> FloatArray:
         """Return f(theta), shape (m,), or (m, k) for theta of shape (p, k)."""

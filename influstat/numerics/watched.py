@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError, InvalidArgument, InvalidType
 from influstat.input.validation import returned_array
 
+WHOLE = (
+    "Whole numbers are stairs, without a slope to follow: compute in floats, without .astype(int), // or "
+    "rounding, and fill np.zeros(eta.shape), not an array of integers, which cuts off what is put into it."
+)
+
 
 def watched(name: str, function: Callable[..., Any], **arrays: NDArray[Any]) -> NDArray[Any]:
     """Return what the function gives for these arrays, as an array, or raise where it writes to them."""
@@ -47,6 +52,12 @@ def _failed(arrays: dict[str, Any], error: Exception) -> tuple[str, str, str]:
     return need, f"raises {type(error).__name__}: {error}", "Its own lines stand above in the traceback."
 
 
+def staircase(values: NDArray[Any]) -> bool:
+    """Tell whether losses are whole numbers of several sizes: whatever they fell to, they have no slope."""
+    # One value alone may be Python's, as of rows in a list that all have max(0, ...).
+    return values.dtype.kind in "iub" and bool(values.size) and values.min() != values.max()
+
+
 def float64(name: str, result: NDArray[Any], *, complex_allowed: bool) -> NDArray[Any]:
     """Return the result as float64, or as complex128 where that is allowed, else raise."""
     kind = result.dtype.kind
@@ -57,6 +68,13 @@ def float64(name: str, result: NDArray[Any], *, complex_allowed: bool) -> NDArra
         raise InvalidType(name, "return float64", f"returned {result.dtype}", remedy)
     with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes inf
         return result if kind == "c" else result.astype(np.float64, copy=False)
+
+
+def sloped(name: str, result: NDArray[Any], *, complex_allowed: bool) -> NDArray[Any]:
+    """Return values to be differentiated in the same way, or raise where they are stairs."""
+    if staircase(result):
+        raise InvalidType(name, "return float64", f"returned {result.dtype}", WHOLE)
+    return float64(name, result, complex_allowed=complex_allowed)
 
 
 def differing(once: NDArray[Any], again: NDArray[Any]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.groups import Groups
 from influstat.input.settings import flag
-from influstat.input.validation import FloatArray, choice
+from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.input.warning import doubt, doubt_once
 from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum, require_fit
@@ -61,9 +61,11 @@ def cross_validate(
         The fit with all rows; refits keep its penalty protocol ("fixed": the penalty stays whole;
         "folded": it shrinks with the weight that leaves). A `PartitionedFit` answers by its own
         `cross_validate`, which says what differs.
-    folds : array_like, shape (n,), list, dict, splitter or str, optional
+    folds : array_like, shape (n,), list, dict, splitter, str or int, optional
         As the groups of `Fit.leave_groups_out`, disjoint: labels, sets of rows, a scikit-learn splitter or
-        its (train, test) pairs; each row alone when left out.
+        its (train, test) pairs; each row alone when left out. A number k of at least 2 makes k folds of
+        neighbouring rows, not shuffled, as scikit-learn's ``KFold(k)`` (which its ``cv=k`` means, but for
+        classifiers, whose folds it stratifies).
     method : {"exact", "newton", "second_order", "influence"}
         As in `Fit.leave_groups_out`.
     certified : bool
@@ -185,6 +187,11 @@ def _in_classes(fit: Minimum, groups: Groups, method: str, bound: FloatArray | N
 
 def read_folds(fit: Minimum, folds: Any) -> Groups:
     """Return the folds that a caller gave, each row alone for None; or raise."""
+    if isinstance(folds, (int, np.integer)) and not isinstance(folds, bool):
+        n = len(fit.row_labels)
+        count = whole_number("folds", folds, at_least=2, at_most=n)
+        parts = np.array_split(np.arange(n), count)
+        folds = np.repeat(np.arange(count), [len(part) for part in parts])
     groups = groups_or_rows(fit, folds, "folds")
     if np.bincount(groups.members).max() > 1:
         remedy = "Put each row in one fold: of repeated folds, ask for each repetition by itself."

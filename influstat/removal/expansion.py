@@ -16,6 +16,7 @@ from influstat.algebra.rounding import EPSILON, LONG_EPSILON, unit_rounding
 from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
+from influstat.losses.base import target_sizes
 from influstat.removal.remaining import Curved, Remaining
 from influstat.removal.rough import Look, Rough, Single, worth_it
 from influstat.risks.contract import left_over
@@ -53,16 +54,18 @@ class Expansion:
     @cached_property
     def slope_error(self) -> FloatArray:
         """Bound on the rounding error of `data_gradient` and of rows taken off it, shape (p,)."""
-        # What is left are the slopes' own errors, sum_j w_j |x_jk| (32 epsilon |l1_j| + l2_j u_p
-        # (|x_j|'|theta| + |o_j| + |y_j|)); twice, for the rows. A slope that differs from that at theta-hat
-        # is as exact.
+        # What is left are the slopes' own errors, sum_j w_j |x_jk| (32 epsilon (|l1_j| + s_j) + l2_j u_p
+        # (|x_j|'|theta| + |o_j| + t_j)), t and s the targets' sizes (`target_sizes`); twice, for the rows. A
+        # slope that differs from that at theta-hat is as exact.
         return self.slope_error_of(self.risk.shape[0])
 
     def slope_error_of(self, n: int) -> FloatArray:
         """Return the part that these rows have in it, of n in all."""
         risk, p = self.risk, self.risk.shape[1]
-        slip = risk.design.absolute_dot(np.abs(self.theta)) + np.abs(risk.offset) + np.abs(risk.y)
+        as_eta, as_slope = target_sizes(risk.loss, risk.y)
+        slip = risk.design.absolute_dot(np.abs(self.theta)) + np.abs(risk.offset) + as_eta
         size = (ROUNDED * EPSILON + n * LONG_EPSILON) * np.abs(self.first)
+        size += ROUNDED * EPSILON * risk.weights * as_slope
         size += unit_rounding(p) * self.second * slip
         return np.asarray(2.0 * risk.design.absolute_transpose_dot(size))
 

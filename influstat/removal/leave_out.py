@@ -27,7 +27,7 @@ from influstat.removal.engine.plan import Plan, seconds_of
 from influstat.removal.engine.shared import Shared
 from influstat.removal.gradients import blocks
 from influstat.removal.in_use import in_use
-from influstat.removal.methods.active_set import ActiveSetRefit
+from influstat.removal.methods.active_set import refit_of
 from influstat.removal.methods.base import Method, Outcome, without
 from influstat.removal.methods.exact import ExactRefit
 from influstat.removal.methods.first_order import FirstOrder
@@ -38,7 +38,6 @@ from influstat.removal.methods.second_order import SecondOrder
 from influstat.removal.result import Removal
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import LinearRisk, as_linear
-from influstat.risks.penalties.active_l1 import active_l1
 
 NOT_DONE = "not done"
 LONG = 1e12  # operations below which nobody waits an hour, on any machine
@@ -111,9 +110,7 @@ def prepare(fit: Minimum, groups: Groups, method: str) -> Method:
     shared = Shared.of(fit, risk)
     if method == "second_order":
         return SecondOrder(shared.expansion)
-    found = _linear_method(risk, fit, shared, groups, method)
-    lasso = active_l1(risk.penalty)
-    return found if lasso is None or method != "exact" else ActiveSetRefit(found, risk, lasso, fit.theta)
+    return _linear_method(risk, fit, shared, groups, method)
 
 
 def _class_method(expansion: ClassExpansion, groups: Groups, method: str) -> Method:
@@ -186,14 +183,18 @@ def in_blocks(fit: Minimum, groups: Groups, method: str) -> Iterator[Removal]:
     inner, lift = _coordinates(fit)
     prepared = prepare(inner, groups, method)
     _say_if_long(prepared)
+    settle = refit_of(fit) if method == "exact" else None
     parts = list(blocks(fit.risk, groups, prepared.at_once))
     for part in progress(parts, "removals"):
-        found = _removed(prepared, part, inner.risk.shape[1])
+        found, there = _removed(prepared, part, inner.risk.shape[1]), None
         if lift is not None:
-            moved = Outcome(fit.theta[:, None] + lift(found.theta), found.converged, found.status)
-            yield _removal(fit, method, part, moved, np.ascontiguousarray(found.theta.T))
-        else:
-            yield _removal(fit, method, part, found)
+            there = np.ascontiguousarray(found.theta.T)
+            found = Outcome(fit.theta[:, None] + lift(found.theta), found.converged, found.status)
+        if settle is not None:
+            found, changed = settle.settled(found, part)
+            if there is not None:
+                there[changed] = np.nan  # found in columns of its own
+        yield _removal(fit, method, part, found, there)
 
 
 def _coordinates(fit: Minimum) -> tuple[Minimum, Callable[[FloatArray], FloatArray] | None]:

@@ -14,7 +14,7 @@ from influstat.influence.scores import HELPS
 from influstat.input.labels import index_of, label_name, label_text
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, whole_number
-from influstat.input.warning import doubt, unsaid
+from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.named_column import groups_or_rows
 from influstat.removal.leave_out import collect
@@ -154,7 +154,8 @@ def removal_report(fit: Minimum, X: Any, y: Any, *, top: int, groups: Any, offse
     status = tuple(next(filter(None, three), "") for three in reasons)
     bad = [f"without {label_text(chosen.labels[k])}: {text}" for k, text in enumerate(status) if text]
     if bad:
-        doubt(f"{len(bad)} of {len(order)} lines of the report hold a nan (`status` says why), {bad[0]}")
+        what = f"{len(bad)} of {len(order)} lines of the report hold a nan (`status` says why), {bad[0]}"
+        doubt_once(fit, what, "report")
     return RemovalReport(
         labels=chosen.labels,
         changes=changes,

@@ -198,7 +198,7 @@ class Removal(Ranked):
         Unsupported
             The fit has no absolute-value penalty on its active set.
         """
-        changes = active_set_changes(self.fit.risk, self.theta, self.groups)
+        changes = active_set_changes(self.fit, self.theta, self.groups)
         return np.asarray(changes | enters(self.entering, len(changes)))
 
     # -- certificates: no refit needed, whatever the method (removal/certificates.py) -----------------
@@ -215,12 +215,14 @@ class Removal(Ranked):
         there = self.fit.row_space or self.fit.chart
         if there is not None and self.inner is not None:
             kept = self.fit.regular.kept if self.fit.row_space is None else None
-            return certify_in(there, self.groups, self.inner, self.solution, kept)
+            found = certify_in(there, self.groups, self.inner, self.solution, kept)
+        else:
+            if lasso is not None:  # the theorem is about smooth risks: those signs and columns
+                theta = np.where(self.active_set_changes()[:, None], np.nan, theta)
+            found = certify(self.fit.risk, self.fit.theta, self.groups, theta, kept=self.fit.kept)
         if lasso is None:
-            return certify(self.fit.risk, self.fit.theta, self.groups, theta, kept=self.fit.kept)
-        changes = self.active_set_changes()  # the theorem is about smooth risks: those signs and columns
-        theta = np.where(changes[:, None], np.nan, theta)
-        found = certify(self.fit.risk, self.fit.theta, self.groups, theta, kept=self.fit.kept)
+            return found
+        changes = self.active_set_changes()
         why = "not certified: the removal changes the active set"
         status = [why if changed else text for changed, text in zip(changes, found.status, strict=True)]
         return replace(found, status=tuple(status))

@@ -121,14 +121,14 @@ def regular(risk: Risk, theta: FloatArray, *, rough: bool = False) -> tuple[AnyC
     try:
         if linear is None:
             return _regular_of_others(risk, theta)
-        if active_l1(linear.penalty) is not None:  # a column that the others span could leave as well as stay
-            return None, linear.curvature(theta).cholesky()
         curvature = linear.curvature(theta)
         if rough and curvature.rough is not None:
             return None, curvature.rough
         inverse = curvature.factored()
         if isinstance(inverse, CholeskyInverse):
             return None, inverse
+        if not inverse.coordinates.full and active_l1(linear.penalty) is not None:
+            return None, curvature.cholesky()  # a column that the others span could leave as well as stay
         chart = Chart(linear, theta, inverse.coordinates)
         return chart, chart.risk.curvature(chart.start).factored()
     except (SingularHessian, IndefiniteHessian):

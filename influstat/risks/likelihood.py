@@ -61,6 +61,9 @@ class RowLikelihoods(Interface):
     def linear(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return X beta for theta of shape (p,) or (p, k), or raise Unsupported."""
 
+    def predictor_offset(self) -> FloatArray | None:
+        """Return what is added to X beta of each row, (n,); None where the mean is not that of one X beta."""
+
     def mean(self, eta: FloatArray) -> FloatArray:
         """Return the mean that belongs to the linear predictor, or raise Unsupported."""
 
@@ -226,6 +229,13 @@ class LikelihoodRisk(SizedRepr):
             gauge=free,
             protocol=self.protocol,
         )
+
+    def predictor_design(self) -> Design | None:
+        """Return the rows x with x'theta = X beta, 0 for other parameters; None where there are none."""
+        if self.likelihood.predictor_offset() is None:
+            return None
+        rows = self.likelihood.linear(np.eye(self.shape[1]), self.design.rows(slice(None)))
+        return Design(rows, names=self.names)
 
     def reweighted(self, weights: Any) -> LikelihoodRisk:
         """Return the risk of the same rows with other weights; a weight of 0 leaves a row out."""

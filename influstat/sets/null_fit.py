@@ -48,6 +48,7 @@ from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.errors import NotConverged
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
+from influstat.losses.base import target_sizes
 from influstat.risks.chart import Chart
 from influstat.risks.linear import LinearRisk
 from influstat.sets.constrained import Constrained, constrained, everywhere
@@ -320,10 +321,11 @@ def _noise(
 ) -> tuple[FloatArray, FloatArray]:
     """Return |x_i|'|u|, and what rounding can do to each r_i, that of eta included, shape (n,) each."""
     both = risk.design.absolute_dot(np.abs(np.column_stack([found.u, found.theta])))
-    size = both[:, 1] + np.abs(risk.y)
+    as_eta, as_slope = target_sizes(risk.loss, risk.y)
+    size = both[:, 1] + as_eta
     if risk.offset.any():
         size += np.abs(risk.offset)
     size *= h
     size *= unit_rounding(risk.shape[1])
-    size += 64.0 * EPSILON * np.abs(r)
+    size += 64.0 * EPSILON * (np.abs(r) + risk.weights * as_slope)
     return both[:, 0], size

@@ -15,6 +15,7 @@ from influstat.influence.user_columns import user_columns
 from influstat.input.validation import FloatArray, choice, real_number, vector
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.class_predictors import class_predictors_of
+from influstat.risks.likelihood import LikelihoodRisk
 from influstat.risks.linear import require_linear
 from influstat.sets.functions import Line
 from influstat.statistics.class_effects import Averaged, class_effects, class_odds, odds_along
@@ -97,19 +98,26 @@ def average_marginal_effect(
     classes = class_predictors_of(require_fit(fit).risk)
     if classes is not None:
         return class_effects(fit, classes, columns, discrete=discrete, elasticity=kind, X=X)
-    part = require_linear(fit.risk, "marginal effects")
-    if training:
-        rows, fixed = part.design.rows(slice(None)), part.offset
-    else:
+    loss, rows, fixed = _predictor(fit.risk)
+    if not training:
         rows = fit.prediction_gradients(X)[0].T
         offset = fit.offset_of(X, offset)  # as in `predict`: by label, or from the table of a formula
         fixed = np.zeros(len(rows)) if offset is None else vector("offset", offset, len(rows))
     changes = changes_of(fit, user_columns(fit, X), rows, columns, discrete)
     require_unrelative(changes, kind)
     relative = kind in ("eyex", "dyex")
-    effects = _Effects(part.loss, rows, fixed, changes, kind in ("eyex", "eydx"), relative)
+    effects = _Effects(loss, rows, fixed, changes, kind in ("eyex", "eydx"), relative)
     labels = tuple(change.label for change in changes)
-    return effects.functional(fit, labels, kind, part.weights if training else None, len(rows))
+    return effects.functional(fit, labels, kind, fit.risk.weights if training else None, len(rows))
+
+
+def _predictor(risk: Any) -> tuple[Any, FloatArray, FloatArray]:
+    """Return what has the mean, the rows x of x'theta, shape (n, p), and the offset."""
+    design = risk.predictor_design() if isinstance(risk, LikelihoodRisk) else None
+    if design is not None:
+        return risk.likelihood, design.rows(slice(None)), risk.likelihood.predictor_offset()
+    part = require_linear(risk, "marginal effects")
+    return part.loss, part.design.rows(slice(None)), part.offset
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,6 +105,13 @@ class ScoredLikelihoods(HoldsModel):
             raise no_such_rows("one linear predictor", name)
         return np.asarray(X @ theta[: X.shape[1]])
 
+    def predictor_offset(self) -> FloatArray | None:
+        """Return the offset and the logarithm of the exposure, where the mean is e^eta."""
+        if type(self.model).__name__ not in EXPONENTIAL_MEAN:
+            return None
+        found = offset_of(self.model)
+        return np.zeros(len(self.model.endog)) if found is None else np.asarray(found, dtype=np.float64)
+
     def mean(self, eta: FloatArray) -> FloatArray:
         """Return e^eta."""
         return np.asarray(np.exp(eta))

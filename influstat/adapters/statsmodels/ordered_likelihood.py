@@ -93,6 +93,9 @@ class OrderedLikelihoods:
         lower = np.hstack([X[above], -steps[codes[above] - 1]])
         return np.concatenate([upper, lower])
 
+    def predictor_offset(self) -> None:
+        """Return None: classes have no mean."""
+
     def softmax_classes(self) -> None:
         """Return None: one predictor, between thresholds."""
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
+from influstat.losses.base import target_sizes
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.expansion import Expansion, Remainder
 
@@ -43,7 +44,7 @@ def measure(
     theta = np.where(wild[:, None], at, theta)  # they would only add to the rounding of the others
     largest = np.maximum(np.max(np.abs(theta), axis=0), np.abs(at))
     slip = unit_rounding(design.shape[1]) * (
-        design.absolute_dot(largest) + np.abs(risk.offset) + np.abs(risk.y)
+        design.absolute_dot(largest) + np.abs(risk.offset) + target_sizes(loss, risk.y)[0]
     )
     doubt = 4.0 * np.max(slip[weights > 0], initial=0.0)  # l2 at the anchor, l2 here, and their distance
     lost = np.where(anchor.kept, 0.0, weights * anchor.row_norms**2)

@@ -8,7 +8,7 @@ many; at the end the conditions of optimality hold for every column, which prove
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 import scipy.linalg
@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError, NotConverged, SingularHessian
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.active_set import active_set_changes
-from influstat.removal.methods.base import Method, Outcome, without
+from influstat.minimise.minimum import Minimum
+from influstat.removal.active_set import changes_seen, seen_centred
+from influstat.removal.centred import Centred
+from influstat.removal.gradients import gradients_without
+from influstat.removal.methods.base import Outcome, without
 from influstat.risks.linear import LinearRisk
-from influstat.risks.penalties.active_l1 import ActiveL1
 
 STATIONARY = 1e-9  # relative gradient at which one Newton step more reaches rounding
 MARGIN = 1e-9  # of lambda and of the terms of a slope: nearer than that a column may stay out
@@ -30,19 +32,24 @@ HALVINGS = 40
 SUFFICIENT = 1e-4  # of the decrease that the tangent promises
 
 
-class ActiveSetRefit(Method):
-    """The minimisers of `inner`, solved anew where the active set is another."""
+def refit_of(fit: Minimum) -> ActiveSetRefit | None:
+    """Return what solves removals anew; None where no penalty of the fit holds coefficients at 0."""
+    seen = seen_centred(fit)
+    return None if seen is None else ActiveSetRefit(fit, seen)
 
-    def __init__(self, inner: Method, risk: LinearRisk, lasso: ActiveL1, theta: FloatArray) -> None:
-        self._inner, self._risk, self._lasso = inner, risk, lasso
-        self._columns = _Columns(risk, lasso, theta)
 
-    def remove(self, groups: Groups) -> Outcome:
-        """Return the minimisers of one block of removals."""
-        found = self._inner.measured(groups)
-        norms = found.gradient_norm
+class ActiveSetRefit:
+    """Minimisers on the active set of the fit, solved anew where theirs is another."""
+
+    def __init__(self, fit: Minimum, seen: Centred) -> None:
+        self._fit, self._seen, self._columns = fit, seen, _Columns(seen, fit.theta)
+
+    def settled(self, found: Outcome, groups: Groups) -> tuple[Outcome, NDArray[np.bool_]]:
+        """Return the minimisers of one block of removals, and which of them were solved anew, shape (K,)."""
+        theta = np.ascontiguousarray(found.theta.T)
+        norms = np.linalg.norm(gradients_without(self._fit, groups, theta), axis=1)
         entering = sp.lil_array((len(groups), max(1, self._columns.excluded)))
-        changed = active_set_changes(self._risk, np.ascontiguousarray(found.theta.T), groups)
+        changed = changes_seen(self._seen, theta, groups)
         for k in np.flatnonzero(changed).tolist():
             try:
                 theta, norm = self._columns.refit(groups[k])
@@ -54,26 +61,23 @@ class ActiveSetRefit(Method):
             found.theta[:, k], found.converged[k], found.status[k] = theta[:p], True, ""
             come = p + np.flatnonzero(theta[p:])
             entering[k, come - p] = theta[come]
-            if norms is not None:
-                norms[k] = norm
-        return Outcome(found.theta, found.converged, found.status, norms, sp.csr_array(entering))
+            norms[k] = norm
+        return replace(found, gradient_norm=norms, entering=sp.csr_array(entering)), changed
 
 
 class _Columns:
     """All columns, those of theta-hat first: what each costs, and the signs that it may have."""
 
-    def __init__(self, risk: LinearRisk, lasso: ActiveL1, theta: FloatArray) -> None:
-        self._risk, self._lasso, self._start = risk, lasso, theta
+    def __init__(self, seen: Centred, theta: FloatArray) -> None:
+        self._seen, self._start = seen, seen.there(theta)
+        self._risk, self._lasso = risk, lasso = seen.risk, seen.lasso
         self.excluded = 0 if lasso.excluded is None else lasso.excluded.shape[1]
         q = self.excluded
         self._lam = np.concatenate([np.abs(lasso.slope), np.broadcast_to(lasso.bound, (q,))])
-        strength = risk.penalty.hessian(theta).diagonal()  # quadratic penalties beside an L1 are diagonal
+        strength = risk.penalty.hessian(self._start).diagonal()  # beside an L1 they are diagonal
         self._ridge = np.concatenate([strength, np.broadcast_to(lasso.ridge, (q,))])
         self._signs = np.concatenate([lasso.signs, np.zeros(q)])  # of the fit; what comes in has its own
-
-    @cached_property
-    def _active(self) -> FloatArray:
-        return self._risk.design.rows(slice(None))
+        self._active = risk.design.rows(slice(None))
 
     def _taken(self, chosen: Indices) -> FloatArray:
         """Return the chosen columns, shape (n, k)."""
@@ -121,7 +125,7 @@ class _Columns:
             excess = np.where(inside, -np.inf, self._lasso.pull(slopes) - bound - MARGIN * (bound + scale))
             comes = int(np.argmax(excess / np.where(scale > 0, scale, 1.0)))
             if not excess[comes] > 0:
-                return beta, face.norm(beta[chosen], slope) / risk.total_weight
+                return self._seen.back(beta), face.norm(beta[chosen], slope) / risk.total_weight
             inside[comes], signs[comes] = True, -np.sign(slopes[comes])
         raise NotConverged(f"The active set was not settled after {STEPS} changes. Rescale the columns.")
 

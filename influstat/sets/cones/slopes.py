@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
+from influstat.losses.base import target_sizes
 from influstat.sets.cones.cover import DEPTH
 from influstat.sets.null_fit import NullFit
 
@@ -77,7 +78,8 @@ class Slopes:
         tilt = null.basis @ a
         off = abs(null.problem.at - float(a @ null.theta))
         z_size = design.absolute_dot(np.abs(null.basis.T)) + np.outer(along, np.abs(tilt))
-        eta_size = design.absolute_dot(np.abs(null.theta)) + np.abs(risk.offset) + np.abs(risk.y)
+        as_eta, as_slope = target_sizes(risk.loss, risk.y)
+        eta_size = design.absolute_dot(np.abs(null.theta)) + np.abs(risk.offset) + as_eta
         slope, hessian = risk.penalty.gradient(null.theta), risk.penalty.hessian(null.theta)
         root = stiffness(null.xi, h)
         sides = np.vstack([null.u / root, null.basis])
@@ -85,7 +87,7 @@ class Slopes:
             np.column_stack([null.xi / root, null.z]),
             np.column_stack([-h[:, None] * null.z, null.r]),
             np.column_stack([design.absolute_dot(np.abs(null.u)) / root, z_size]),
-            np.column_stack([h[:, None] * z_size, h * (eta_size + along * off)]),
+            np.column_stack([h[:, None] * z_size, h * (eta_size + along * off) + risk.weights * as_slope]),
             sides @ np.column_stack([hessian.dot(null.basis.T), slope]),
             null.share,
             owners(null.units, null.open, len(h)),

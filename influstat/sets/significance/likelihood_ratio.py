@@ -47,6 +47,7 @@ import numpy as np
 from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
+from influstat.losses.base import target_sizes
 from influstat.minimise.descent import TOLERANCE, Descent
 from influstat.sets.constrained import STEPS
 from influstat.sets.null_fit import NullFit, around
@@ -86,8 +87,10 @@ class Ratio:
         for point in (null.theta, theta):
             eta = risk.linear_predictor(point)
             value, first = risk.loss.value(risk.y, eta), risk.loss.first(risk.y, eta)
-            size = risk.design.absolute_dot(np.abs(point)) + np.abs(risk.offset) + np.abs(risk.y)
+            as_eta, as_slope = target_sizes(risk.loss, risk.y)
+            size = risk.design.absolute_dot(np.abs(point)) + np.abs(risk.offset) + as_eta
             with np.errstate(invalid="ignore"):
+                noise += float(there @ (as_slope * (1.0 + np.abs(eta)))) * 64.0 * EPSILON
                 noise += float(there @ (np.abs(first) * size)) * unit_rounding(risk.shape[1])
                 noise += float(there @ np.abs(value)) * (unit_rounding(len(eta)) + 64.0 * EPSILON)
             values.append(value)

@@ -1,0 +1,72 @@
+"""A look at the derivatives of a loss of a caller's own, on entry: each is that of the one below it.
+
+A wrong `second` moves no minimum, so that nothing but removals would be wrong. At 16 places extrapolated
+differences see it; `checks.check_loss` looks at thousands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from influstat.errors import InvalidArgument
+from influstat.input.validation import FloatArray
+from influstat.numerics.derivatives import Derivative, ridders
+
+PLACES = 8  # near eta = 0, and as many near the targets
+KNOWN = 1e-3  # relative error of a difference that judges
+WRONG = 1e-2  # relative difference of a derivative that is another: differenced ones have seven digits
+FEWEST, SHARE = 4, 0.25  # places that have to agree on it: at a kink one alone may be seen wrongly
+PAIRS = (("value", "first"), ("first", "second"))
+
+
+def require_agreeing(loss: Any, y: FloatArray) -> None:
+    """Raise where `first` is not the derivative of `value`, or `second` that of `first`."""
+    found = disagreeing(loss, y)
+    if found is not None:
+        below, name, given, wanted, target, eta = found
+        raise InvalidArgument(
+            "loss",
+            f"have a `{name}` that is the derivative of its `{below}` in eta",
+            f"has a `{name}` of {given:.6g} where differences of `{below}` give {wanted:.6g} "
+            f"(y = {target:.6g}, eta = {eta:.6g})",
+            "Correct it, or leave derivatives to ist.NumericalLoss; ist.checks.check_loss(loss) judges all.",
+        )
+
+
+def disagreeing(loss: Any, y: FloatArray) -> tuple[str, str, float, float, float, float] | None:
+    """Return two methods, what the second gives and should give, and y and eta there; None if all agree."""
+    targets = np.resize(y, 2 * PLACES)
+    spread = float(np.std(y)) or 1.0
+    eta = 0.5 * np.cos(np.arange(2.0 * PLACES))
+    eta[PLACES:] = targets[PLACES:] + spread * eta[PLACES:]
+    for below, name in PAIRS:
+        try:
+            with np.errstate(all="ignore"):  # these predictors need not lie where the loss is finite
+                given = np.asarray(getattr(loss, name)(targets, eta), dtype=np.float64)
+                wanted, judges = _differences(getattr(loss, below), targets, eta, spread, given)
+                wrong = judges & (np.abs(given - wanted) > WRONG * (np.abs(given) + np.abs(wanted)))
+        except Exception:  # noqa: BLE001  what a wrong loss raises is told where it is used
+            return None
+        if wrong.sum() >= max(FEWEST, SHARE * judges.sum()):
+            at = int(np.argmax(wrong))
+            return below, name, float(given[at]), float(wanted[at]), float(targets[at]), float(eta[at])
+    return None
+
+
+def _differences(
+    function: Any, y: FloatArray, eta: FloatArray, spread: float, given: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return differences of a method, and whether they are known well enough to judge by."""
+
+    def near(half: slice, width: float) -> Derivative:
+        at, target = eta[half], y[half]
+        return ridders(
+            lambda r, rows: function(target[rows], at[rows] + r), 1, n=PLACES, width=width, size=np.abs(at)
+        )
+
+    found = near(slice(0, PLACES), min(1.0, spread)), near(slice(PLACES, None), spread)
+    wanted, error = (np.concatenate([getattr(one, part) for one in found]) for part in ("value", "error"))
+    return wanted, np.isfinite(given) & (error < KNOWN * (np.abs(wanted) + np.abs(given)))

@@ -1,0 +1,90 @@
+"""A loss of one's own is looked at on entry: whole numbers, and derivatives of another function."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import influstat as ist
+from influstat.errors import InvalidArgument, InvalidType
+from influstat.losses.agreeing import disagreeing
+from tests.cases import LOSSES, MORE_LOSSES
+
+N = 30
+RNG = np.random.default_rng(0)
+X, NOISE = RNG.normal(size=(N, 2)), RNG.normal(size=N)
+
+
+class Mutant:
+    """A loss of the package with one method changed."""
+
+    def __init__(self, loss, method, change):
+        self._loss, self._method, self._change = loss, method, change
+
+    def __getattr__(self, name):
+        found = getattr(self._loss, name)
+        if name != self._method:
+            return found
+        return lambda y, eta: self._change(found(y, eta))
+
+
+def targets(kind, spread, seed):
+    """Return targets that the loss has a meaning for."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 40))
+    drawn = {
+        "real": lambda: spread * (rng.normal(size=n) + rng.choice([0.0, 100.0])),
+        "0/1": lambda: rng.integers(0, 2, n).astype(float),
+        "-1/+1": lambda: rng.choice([-1.0, 1.0], n),
+        "counts": lambda: rng.poisson(min(spread, 1e9), n).astype(float),
+    }
+    return drawn[kind]()
+
+
+@given(
+    case=st.sampled_from(LOSSES + MORE_LOSSES),
+    digits=st.integers(-8, 8),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_no_right_loss_is_refused(case, digits, seed):
+    assert disagreeing(case.loss, targets(case.targets, 10.0**digits, seed)) is None
+
+
+CHANGES = {
+    "twice": lambda values: 2.0 * values,
+    "its sign": np.negative,
+    "nothing": np.zeros_like,
+    "a square too many": np.square,
+    "something added": lambda values: values + 0.3,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("method", ["first", "second"])
+@pytest.mark.parametrize("case", LOSSES[:3] + MORE_LOSSES, ids=str)
+def test_a_derivative_of_another_function_is_named_on_entry(case, method, change):
+    y = {"real": NOISE, "0/1": 1.0 * (NOISE > 0), "-1/+1": np.sign(NOISE), "counts": np.floor(3.0 * NOISE**2)}
+    loss = Mutant(case.loss, method, CHANGES[change])
+    if method == "second" and change == "a square too many" and "uber" in str(case):
+        pytest.skip("1 and 0 are their own squares")
+    below = {"first": "value", "second": "first"}[method]
+    with pytest.raises(InvalidArgument, match=f"have a `{method}` that is the derivative of its `{below}`"):
+        ist.LinearRisk(loss, X, y[case.targets])
+
+
+def test_an_own_value_in_whole_numbers_is_named():
+    loss = Mutant(ist.SquaredError(), "value", lambda values: np.round(9.0 * values).astype(int))
+    with pytest.raises(InvalidType, match="has a `value` that returns int64. Whole numbers are stairs"):
+        ist.LinearRisk(loss, X, NOISE)
+
+
+def test_losses_in_a_list_of_which_all_are_0_are_no_stairs():
+    def hinge(y, eta):
+        return np.array([max(0, 1.0 - a * b) ** 2 if a * b < 1.0 else 0 for a, b in zip(y, eta, strict=True)])
+
+    y = np.sign(X[:, 0])
+    assert hinge(np.ones(3), np.full(3, 2.0)).dtype.kind == "i"
+    loss = ist.NumericalLoss(hinge)
+    np.testing.assert_array_equal(loss.value(np.ones(3), np.full(3, 2.0)), 0.0)
+    with pytest.raises(InvalidArgument, match="twice differentiable|be finite"):  # its kink, not its type
+        loss.second(y, y)
