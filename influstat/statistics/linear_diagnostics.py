@@ -79,6 +79,7 @@ class LinearMeasures:
         leverage, rows = setting.leverage, block.rows
         self.square = block.square
         self.leverage = leverage.risk.weights[rows] * leverage.second[rows] * self.square
+        self.left = leverage.left[rows]
         self.unit = residuals.root_of_unit(leverage.risk.loss)
 
     def hat_diag(self) -> FloatArray:
@@ -105,7 +106,7 @@ class LinearMeasures:
 
     def resid_std(self) -> FloatArray:
         """Return the standard errors of Pearson residuals."""
-        left = np.where(np.isnan(self.block.finite), np.nan, 1.0 - self.leverage)
+        left = np.where(np.isnan(self.block.finite), np.nan, self.left)
         return np.asarray(np.sqrt(self.setting.phi.value * left) / self.unit)
 
     def resid_press(self) -> FloatArray:
@@ -118,8 +119,7 @@ class LinearMeasures:
 
     def _over_spread(self, values: FloatArray, phi: Any) -> FloatArray:
         """Return residuals over sqrt(phi (1 - h))."""
-        left = 1.0 - self.leverage
-        root = np.sqrt(phi * np.where(np.isnan(self.block.finite), np.nan, left))
+        root = np.sqrt(phi * np.where(np.isnan(self.block.finite), np.nan, self.left))
         return np.asarray(values / root)
 
     def standard_resid(self) -> FloatArray:
@@ -139,7 +139,7 @@ class LinearMeasures:
         h = np.where(np.isnan(self.block.finite), np.nan, self.leverage)
         deviance = self._deviance()
         with np.errstate(invalid="ignore"):
-            root = np.sqrt((deviance**2 + h * pearson**2 / (1.0 - h)) / phi)
+            root = np.sqrt((deviance**2 + h * pearson**2 / self.left) / phi)
         return np.asarray(np.where(deviance < 0, -root, root))
 
     # -- changes ---------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ class LinearMeasures:
         if not self._as_in_r():
             return self._fitted_change(self.without.phi)
         h = np.where(np.isnan(self.block.finite), np.nan, np.maximum(self.leverage, 0.0))
-        return np.asarray(self._deviance() * np.sqrt(h / self.without.spread) / (1.0 - h))
+        return np.asarray(self._deviance() * np.sqrt(h / self.without.spread) / self.left)
 
     def cov_ratio(self) -> FloatArray:
         """Return det(phi_-i S_-i^-1) / det(phi S^-1)."""
