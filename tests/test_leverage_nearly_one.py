@@ -146,3 +146,20 @@ def test_losses_with_a_deviance_say_that_its_digits_are_gone_and_have_their_hc3(
     right = [float(sum((Fraction(slope[i]) * steps[i][a] / left[i]) ** 2 for i in range(31))) for a in (0, 1)]
     # As near as the search comes to the minimum, where the gradients of both columns say the same.
     np.testing.assert_allclose(np.diag(fit.covariance("HC3")), right, rtol=1e-6)
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "folded"])
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_cross_validated_penalties_are_those_of_refits(distance, protocol):
+    X, y, _ = data(distance)
+    fit = ist.Ridge(lam=1.0, protocol=protocol).fit(X[:, 1:], y)
+    lams = (1e-3, 1.0, 50.0)
+    found = ist.cross_validate_lam(fit, lams)
+    for value, lam in zip(found, lams, strict=True):
+        errors = []
+        for i in range(12):
+            kept = np.arange(12) != i
+            share = 11 / 12 if protocol == "folded" else 1.0
+            one = ist.Ridge(lam=lam * share, protocol="fixed").fit(X[kept, 1:], y[kept])
+            errors.append((y[i] - one.predict(X[[i], 1:])[0]) ** 2)
+        np.testing.assert_allclose(value, np.mean(errors), rtol=REFIT)
