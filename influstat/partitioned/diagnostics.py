@@ -57,7 +57,7 @@ class PartLeverage(Leverage):
         return self._given
 
     @property
-    def apart(self) -> Apart:  # type: ignore[override]  # none, without a look at the leverages
+    def apart(self) -> Apart:
         """Return none: the other rows are not all here."""
         return Apart.none(len(self.theta))
 

@@ -108,7 +108,9 @@ def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Sta
             rows = np.concatenate([rows, np.zeros(n - len(copies))])
         stated = replace(stated, counts=counts, factor_counts=rows)
     scale = scale_rule(results)
-    if scale is None and getattr(fit.risk.loss, "dispersion", None) is not None and results.scale != 1.0:
+    linear = as_linear(fit.risk)
+    known = linear is not None and getattr(linear.loss, "dispersion", None) is not None
+    if scale is None and known and results.scale != 1.0:
         scale = PEARSON  # Tweedie of power 1 is Poisson with a scale, which statsmodels estimates
     if scale == "X2" and np.any(np.asarray(model.n_trials) != 1):
         stated = _doubtful(
