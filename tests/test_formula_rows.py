@@ -311,3 +311,22 @@ def test_a_formula_fit_pickles_after_questions(right):
     again = pickle.loads(pickle.dumps(fit))
     np.testing.assert_array_equal(again.predict(table), fit.predict(table))
     np.testing.assert_array_equal(again.loss(table), fit.loss(table))
+
+
+@pytest.mark.parametrize("formula", ["y ~ x", "n ~ bs(y, df=4)", "np.log(y) ~ C(n)"])
+def test_a_table_without_rows_says_so(formula):
+    fit = ist.from_statsmodels(smf.ols(formula, pd.concat([COUNTS] * 2)).fit())
+    for ask in (fit.predict, fit.loss, lambda X: fit.leave_one_out().loss_change(X)):
+        with pytest.raises(
+            InvalidArgument, match=r"^X must have at least one row, but it has shape \(0, 3\)"
+        ):
+            ask(COUNTS.iloc[:0])
+
+
+@pytest.mark.parametrize("formula", ["y ~ x", "np.log(y) ~ x", "y + n ~ x"])
+def test_targets_in_the_table_that_are_no_numbers_are_named(formula):
+    family = sm.families.Binomial() if "+" in formula else sm.families.Gaussian()
+    fit = ist.from_statsmodels(smf.glm(formula, COUNTS, family=family).fit(tol=1e-12))
+    for entries in (["a", "b", "c", "d", "e", "f"], [None] * 6):
+        with pytest.raises(InvalidType, match="^X must hold real numbers.* in column 'y'"):
+            fit.loss(COUNTS.assign(y=np.array(entries, dtype=object)))

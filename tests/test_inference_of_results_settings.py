@@ -185,3 +185,18 @@ def test_penalised_p_values_say_what_they_are():
     ridge = ist.Ridge(lam=1.0).fit(X, Y).inference()
     assert "no tests of an unpenalised" in ridge.to_frame().attrs["note"]
     assert ist.Ridge(lam=0.0).fit(X, Y).inference().table.note == ""
+
+
+@pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("options", [{}, {"scale": "dev"}, {"scale": 0.7}, {"use_t": True}], ids=str)
+def test_every_power_of_tweedie_has_the_scale_of_its_results(power, options):
+    """Of power 1 it is Poisson's likelihood, with a scale all the same."""
+    family = sm.families.Tweedie(var_power=power, link=sm.families.links.Log())
+    results = sm.GLM(Y, X, family=family).fit(tol=1e-13, tol_criterion="params", **options)
+    fit = ist.from_statsmodels(results)
+    np.testing.assert_allclose(fit.inference().to_frame(), table_of(results), rtol=TWO_FITS)
+    moved = -fit.leave_one_out(method="newton").delta if power == 1.0 else None  # its link is canonical
+    if moved is not None:
+        S = np.linalg.inv(results.normalized_cov_params)
+        cook = np.einsum("ij,jk,ik->i", moved, S, moved) / (2.0 * results.scale)
+        np.testing.assert_allclose(fit.diagnostics().cooks_d, cook, rtol=TWO_FITS)

@@ -293,3 +293,46 @@ def test_a_level_of_the_index_names_groups():
         by_name, by_label = (fit.leave_groups_out(one) for one in ("firm", index.get_level_values("firm")))
         assert by_name.labels.tolist() == ["a", "b", "c"]
         np.testing.assert_array_equal(by_name.theta, by_label.theta)
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_tuple_for_each_row_is_its_label(kind):
+    """Labels of two columns, as zip gives them, are no sets of rows."""
+    first, second = np.arange(N) % 2, np.arange(N) // 6
+    keys = kind(zip(first.tolist(), second.tolist(), strict=True))
+    found = FITS["own"].leave_groups_out(keys)
+    assert found.labels.tolist() == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    np.testing.assert_array_equal(found.theta, FITS["own"].leave_groups_out(first * 2 + second).theta)
+    with pytest.raises(InvalidArgument, match="must name each row once"):  # sets of rows, fewer than rows
+        FITS["own"].leave_groups_out([(0, 0), (0, 1)])
+
+
+DAYS = {
+    "days": pd.date_range("2020-01-28", periods=N, freq="D"),
+    "hours": pd.date_range("2020-01-31 18:00", periods=N, freq="h"),
+    "unsorted": pd.date_range("2020-01-28", periods=N, freq="D")[::-1],
+    "periods": pd.period_range("2020-01-28", periods=N, freq="D"),
+}
+
+
+@pytest.mark.parametrize("name", DAYS)
+def test_a_month_of_several_rows_is_no_row(name):
+    """As a date it is the first of February alone, and pandas takes it for all days of it."""
+    index = DAYS[name]
+    fit = ist.Logistic(lam=1.0).fit(X.set_axis(index), Y.set_axis(index))
+    inside = np.flatnonzero((index.month == 2) & (index.year == 2020))
+    remedy = r"table\.loc\['2020-02'\]\.index"
+    with pytest.raises(
+        InvalidArgument, match=f"holds '2020-02', into which {len(inside)} rows fall.*{remedy}"
+    ):
+        fit.leave_one_out(rows=["2020-02"])
+    named = pd.Series(0, index=index).loc["2020-02"].index
+    assert fit.leave_one_out(rows=named).rows.tolist() == inside.tolist()
+    first = str(index[inside[0]])
+    assert fit.leave_one_out(rows=[first]).rows.tolist() == [inside[0]]
+
+
+def test_months_that_are_one_row_each_are_named_by_month():
+    index = pd.date_range("2020-01-01", periods=N, freq="MS")
+    fit = ist.Logistic(lam=1.0).fit(X.set_axis(index), Y.set_axis(index))
+    assert fit.leave_one_out(rows=["2020-02", "2020-04"]).rows.tolist() == [1, 3]

@@ -368,3 +368,18 @@ def test_removals_of_a_polished_huber_fit_minimise_the_same():
     residual = rows @ removal.theta[0] - np.delete(NUMBER, 3)
     gradient = rows.T @ np.clip(residual, -0.3, 0.3) / (N - 1) + 0.05 * np.append(removal.theta[0, :3], 0.0)
     np.testing.assert_allclose(gradient, 0.0, atol=1e-14 * N)
+
+
+def test_numbers_that_transformers_make_as_objects_are_numbers():
+    """Booleans that are passed beside numbers make a ColumnTransformer's columns objects."""
+    table = pd.DataFrame({"a": X[:, 0], "member": X[:, 1] > 0, "kind": THREE}, index=ROWS)
+    made = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough", sparse_threshold=0)
+    pipeline = make_pipeline(made, Ridge(1.0)).fit(table, NUMBER)
+    columns = pipeline[:-1].transform(table)
+    assert columns.dtype == object
+    fit = ist.from_sklearn(pipeline, table, NUMBER)
+    right = ist.from_sklearn(pipeline[-1], columns.astype(float), NUMBER)
+    np.testing.assert_array_equal(fit.leave_one_out().theta, right.leave_one_out().theta)
+    np.testing.assert_array_equal(
+        fit.loss(table[:3], NUMBER[:3]), right.loss(columns[:3].astype(float), NUMBER[:3])
+    )

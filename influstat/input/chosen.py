@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Set
 from contextlib import suppress
-from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.dates import as_dates, refuse_spans
 from influstat.input.labels import Labels, called, index_of, label_text, one_column, paired
 from influstat.input.printing import short
 from influstat.input.tables import as_array
@@ -121,11 +120,12 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
     known, unknown = np.full(len(given), -1), np.ones(len(given), dtype=np.bool_)
     # What no index can hold, no row is called.
     with suppress(TypeError, ValueError, OverflowError, NotImplementedError):
-        wanted = _as_dates(given, index)
+        wanted = as_dates(given, index)
         wanted = index_of(called(given, names) if whole else given) if wanted is None else wanted
         if index.nlevels == wanted.nlevels:
             known = index.get_indexer_for(wanted)  # every place of each label
             unknown = ~wanted.isin(index)
+    refuse_spans(argument, entries, index)
     repeated = index.duplicated(keep=False)
     if unknown.any():
         raise InvalidArgument(
@@ -144,23 +144,6 @@ def _of_labels(argument: str, given: NDArray[Any], row_labels: NDArray[Any]) -> 
             "Pass a mask, or a range of positions.",
         )
     return np.asarray(known, dtype=np.intp)
-
-
-def _as_dates(given: NDArray[Any], index: Any) -> Any:
-    """Return texts and days as the dates that they are, where rows are called by dates; else None."""
-    import pandas as pd
-
-    by_dates = isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex))
-    if not by_dates or given.dtype.kind not in "OU":
-        return None
-    entries = given.tolist()
-    if not all(isinstance(one, (str, date)) for one in entries):
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # pandas guesses each format; what is none is refused
-        if isinstance(index, pd.PeriodIndex):
-            return pd.PeriodIndex(entries, freq=index.freq)
-        return pd.DatetimeIndex(entries, tz=index.tz)
 
 
 def _labels_are_other_numbers(row_labels: NDArray[Any]) -> bool:

@@ -129,6 +129,8 @@ def read_groups(groups: Any, row_labels: NDArray[Any] | int, argument: str = "gr
         return _of_positions(range(len(sets)), sets, n, argument)
     if isinstance(groups, dict):
         return _from_rows(groups, row_labels, argument)
+    if _are_keys(groups, n):
+        groups = one_dimensional(argument, list(groups))
     if isinstance(groups, (list, tuple)) and groups and all(_is_rows(item) for item in groups):
         return _from_rows(dict(enumerate(groups)), row_labels, argument)
     names, owner = read_clusters(groups, row_labels, argument)
@@ -239,6 +241,17 @@ def _of_positions(names: Iterable[Any], sets: list[Indices], n: int, argument: s
             )
     starts = np.concatenate([[0], np.cumsum([len(rows) for rows in sets])])
     return Groups(np.concatenate(sets), starts.astype(np.intp), one_dimensional(argument, names))
+
+
+def _are_keys(groups: Any, n: int) -> bool:
+    """Tell whether a list holds a tuple for each row, some of them alike: labels, as of zip(a, b)."""
+    if not isinstance(groups, (list, tuple)) or len(groups) != n:
+        return False
+    alike = all(isinstance(item, tuple) and len(item) == len(groups[0]) for item in groups)
+    try:
+        return alike and len(set(groups)) < n
+    except TypeError:  # of lists or arrays
+        return False
 
 
 def _is_rows(item: Any) -> bool:

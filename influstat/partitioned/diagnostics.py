@@ -19,6 +19,7 @@ from influstat.partitioned.part import PartMinimum
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Summable
 from influstat.partitioned.sums import ArraySum
+from influstat.statistics.apart import Apart
 from influstat.statistics.diagnostics import (
     ALL,
     WITHOUT_SCALE,
@@ -54,6 +55,11 @@ class PartLeverage(Leverage):
 
     def _coordinates(self) -> tuple[FloatArray, FloatArray]:
         return self._given
+
+    @property
+    def apart(self) -> Apart:
+        """Return none: the other rows are not all here."""
+        return Apart.none(len(self.theta))
 
 
 @dataclass(frozen=True, eq=False)

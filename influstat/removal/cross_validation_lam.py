@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.coordinates import coordinates
 from influstat.algebra.pencil import both_diagonal
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.groups import read_rows
@@ -18,7 +20,7 @@ from influstat.removal.engine.shared import Shared
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties import L2
 
-ALONE = 1e-9  # 1 - leverage at most that: the row alone determines an unpenalised coefficient
+NEAR = 1e-5  # 1 - leverage below which it has less than 11 digits: the other rows are fitted by themselves
 BLOCK_ENTRIES = 2**17  # entries of the row blocks in closed forms: 1 MiB, so that they stay in cache
 
 
@@ -80,10 +82,10 @@ def cross_validate_lam(fit: Minimum, lams: Any) -> FloatArray:
             f"is {short(lams)}",
             "Use cross_validate for none.",
         )
-    coordinates = _Coordinates(risk, second)
+    found = _Coordinates(risk, second)
     groups = read_rows(None, fit.row_labels)
     kept = Shared.of(fit, risk).expansion.left(groups)
-    return np.array([coordinates.mean_loss(2.0 * lam * kept) for lam in values])
+    return np.array([found.mean_loss(2.0 * lam * kept) for lam in values])
 
 
 class _Coordinates:
@@ -97,6 +99,7 @@ class _Coordinates:
         self.risk, self._curvature = risk, second * risk.weights
         gram = risk.design.gram(self._curvature)
         pattern = risk.penalty.axes(risk.shape[1]).astype(np.float64)
+        self._pattern = pattern
         self.reference = _typical(gram.diagonal()[pattern > 0])
         matrix = gram.copy(order="F")
         matrix.flat[:: len(matrix) + 1] += self.reference * pattern
@@ -124,8 +127,30 @@ class _Coordinates:
             leverage[chosen] = squares @ inverse[0] if common else np.sum(squares * inverse, axis=1)
         leverage *= self._curvature
         left = 1.0 - leverage
-        left[left <= ALONE] = np.nan
-        return float(weights @ ((self.target - eta) / left) ** 2 / weights.sum())
+        near = np.flatnonzero(left < NEAR)  # at most as many as columns
+        left[near] = 1.0
+        errors = (self.target - eta) / left
+        for row in near.tolist():
+            errors[row] = self._without(row, float(strengths[0 if common else row]))
+        return float(weights @ errors**2 / weights.sum())
+
+    def _without(self, row: int, strength: float) -> float:
+        """Return the error in predicting one row by the fit of the others; nan where they do not tell it."""
+        roots, design = np.sqrt(self._curvature), self.risk.design
+        roots[row] = 0.0
+        penalty = np.diag(np.sqrt(strength * self._pattern))[:, self._pattern > 0]
+
+        def blocks() -> Iterator[tuple[FloatArray, FloatArray]]:
+            for rows, block in design.dense_blocks():
+                yield block, roots[rows]
+
+        found, x = coordinates(blocks, penalty, design.constant_column), design.rows(slice(row, row + 1))
+        if not found.estimable(x)[0]:
+            return np.nan
+        theta = np.zeros(found.transform.shape[1])
+        for rows, block in design.dense_blocks():
+            theta = theta + (roots[rows] ** 2 * self.target[rows]) @ found.rows(block)
+        return float(self.target[row] - found.rows(x)[0] @ theta)
 
 
 def _typical(sizes: FloatArray) -> float:

@@ -56,6 +56,7 @@ from influstat.statistics.sandwich import (
     count,
     lost_coefficients,
     middle,
+    of_rows_apart,
     own_clusters,
     own_coefficients,
     own_rows,
@@ -227,7 +228,7 @@ def _regular(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     if setting.kind == "model":
         return model_dispersion(fit, setting) * bread(fit, setting.information)
     inverse = bread(fit, setting.information)
-    found = inverse @ middle(fit, setting) @ inverse
+    found = inverse @ middle(fit, setting) @ inverse + of_rows_apart(fit, setting)
     _warn_if_saturated(fit, setting)
     return found
 

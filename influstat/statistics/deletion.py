@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.input.validation import FloatArray
+from influstat.losses.base import constant_second
 from influstat.statistics.dispersion import Dispersion
 from influstat.statistics.leverage import Leverage
 
@@ -25,6 +26,7 @@ CERTAIN = 1e-10  # 1 - leverage below which it is 0 up to rounding
 LEVERAGE_ONE = (
     "its leverage is 1: it alone determines a coefficient, so there is no fit without it to compare with"
 )
+NEARLY_ONE = "its leverage is 1 up to rounding: no digit of its residual is left to measure it by"
 NOT_A_MINIMUM = "without it the Hessian at theta is not positive definite: there is no Newton step"
 PERFECT_FIT = "the fit is perfect: its residuals are 0, and nothing can be measured in their units"
 NO_FREEDOM = "without it no degrees of freedom are left to estimate the dispersion"
@@ -75,13 +77,23 @@ class DeletedBlock:
     def left(self) -> FloatArray:
         """1 minus the leverage, under "folded" that with the penalty the other rows carry, shape (k,)."""
         if not self.deletion.leaves:
-            return np.asarray(1.0 - self._curvature * self.square)
+            return np.asarray(self.deletion.leverage.left[self.rows])
         return np.asarray(1.0 - self._curvature * np.einsum("ij,ij->i", self.coordinates, self.moved))
 
     @cached_property
     def finite(self) -> FloatArray:
         """The same, nan for rows that cannot be left out."""
-        return np.where(self.left > CERTAIN, self.left, np.nan)
+        known = self.left > CERTAIN
+        if self.deletion.sharp.size:
+            known |= self._apart & self.deletion.quadratic
+        return np.where(known, self.left, np.nan)
+
+    @property
+    def _apart(self) -> NDArray[np.bool_]:
+        """Which rows have a leverage of nearly 1 and a fit without them all the same, shape (k,)."""
+        rows = self.rows
+        place = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else np.asarray(rows)
+        return np.isin(place, self.deletion.sharp)
 
     @cached_property
     def _first(self) -> FloatArray:
@@ -179,8 +191,9 @@ class DeletedBlock:
         """Return why rows cannot be left out, by position."""
         bad = np.flatnonzero(np.isnan(self.finite))
         place = bad + self.rows.start if isinstance(self.rows, slice) else self.rows[bad]
+        apart = self._apart
         return {
-            int(row): LEVERAGE_ONE if self.left[k] >= -CERTAIN else NOT_A_MINIMUM
+            int(row): NEARLY_ONE if apart[k] else LEVERAGE_ONE if self.left[k] >= -CERTAIN else NOT_A_MINIMUM
             for row, k in zip(place, bad, strict=True)
         }
 
@@ -215,6 +228,10 @@ class Deletion:
         carried = risk.protocol.carried(risk.total_weight) != 0.0
         self.part = leverage.penalty_part(risk.weights) if carried else np.zeros(1)
         self.leaves = carried and bool(leverage.penalty_share.any())
+        # Positions of rows whose leverage is 1 but for what the others say of them, and whether that is all
+        # there is to say: deviances of other losses have no digits there.
+        self.sharp = leverage.apart.rows
+        self.quadratic = constant_second(risk.loss) is not None and not self.leaves
         self.same = not carried or bool(np.ptp(self.part) == 0.0)
 
     def blocks(self, chosen: NDArray[np.intp] | None = None) -> Iterator[DeletedBlock]:

@@ -23,12 +23,12 @@ from influstat.numerics.differences import slope
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear
 from influstat.statistics.covariance import covariance_of, settled
-from influstat.statistics.deletion import LEVERAGE_ONE, NO_FREEDOM, Deletion, deleted_dispersion
+from influstat.statistics.deletion import NO_FREEDOM, Deletion, deleted_dispersion
 from influstat.statistics.dispersion import dispersion as dispersion_from
 from influstat.statistics.inference_derivatives import CaseDerivatives
 from influstat.statistics.inference_of_fragility import InferenceOfFragility
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable, critical, quantities, tail
-from influstat.statistics.leverage import leverage_of
+from influstat.statistics.leverage import NEAR, leverage_of
 from influstat.statistics.sandwich import clusters_left, count
 from influstat.statistics.setting import BY_GROUPS, CovarianceSetting
 from influstat.statistics.without_rows import WithoutRows
@@ -227,10 +227,13 @@ class Inference(InferenceOfFragility, Tabled):
         quadratic = linear is not None and linear.quadratic
         closed = quadratic and self.setting.kind == "model"
         after, status = self._closed(chosen) if closed else self._refitted(chosen)
-        alone = [k for k, text in status.items() if closed and text == LEVERAGE_ONE]
-        if alone:  # what such a row does not determine is that of its refit
+        alone = list[int]()
+        if closed:
+            alone = np.flatnonzero(leverage_of(self.fit).left[chosen] < NEAR).tolist()
+        if alone:  # what such a row does not determine, or with few digits, is that of its refit
             after[:, alone], found = self._refitted(chosen[alone])
-            status.update((alone[k], text) for k, text in found.items())
+            status = {k: text for k, text in status.items() if k not in alone}
+            status |= {alone[k]: text for k, text in found.items()}
         if status:
             first = min(status)
             doubt_once(

@@ -24,7 +24,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
 from influstat.statistics.dispersion import DEVIANCE, dispersion, pearson_slope, slope_in_eta
 from influstat.statistics.leverage import expected_second, leverage_of
-from influstat.statistics.sandwich import clusters_left, copy_leverage, row_factors, size, taken
+from influstat.statistics.sandwich import clusters_left, copy_left, row_factors, size, taken
 from influstat.statistics.setting import CovarianceSetting
 
 
@@ -164,7 +164,7 @@ class CaseDerivatives:
     def _moving_leverages(self, projected: FloatArray) -> FloatArray:
         """Return sum_m T_mj^2 times the change of its factor 1 / (1 - h_m) or 1 / (1 - h_m)^2."""
         counts = np.where(self.count > 0, self.count, np.inf)
-        left = 1.0 - copy_leverage(self.leverage, self.setting)
+        left = copy_left(self.leverage, self.setting)
         slope = 1.0 / left**2 if self.setting.kind == "HC2" else 2.0 / left**3
         pull = (self.weights**2 / counts * slope)[:, None] * projected**2
         copies = self.weights / counts

@@ -22,8 +22,10 @@ from influstat.input.validation import FloatArray, choice
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import LinearRisk, require_linear
 from influstat.statistics import residuals
+from influstat.statistics.apart import Apart, rows_apart
 
 INFORMATION = ("observed", "expected")
+NEAR = 1e-5  # 1 - leverage below which it has less than 11 digits, and the other rows tell it better
 WELL_CONDITIONED = 1e-3  # reciprocal condition number of S above which one factorisation is exact enough
 
 
@@ -72,7 +74,6 @@ class Leverage:
         self.penalty: FloatArray = risk.penalty.hessian(inner.theta).dense()  # K, sum scale
         self.theta = inner.theta
         self.linear_predictor: FloatArray = risk.linear_predictor(inner.theta)
-        self.first: FloatArray = risk.slopes(inner.theta)
         self.second: FloatArray = (
             self.expected_second if information == "expected" else risk.curvatures(inner.theta)
         )
@@ -150,6 +151,30 @@ class Leverage:
     def values(self) -> FloatArray:
         """h_i, shape (n,)."""
         return np.asarray(self._curvature * self.squares)
+
+    @cached_property
+    def left(self) -> FloatArray:
+        """1 - h_i, shape (n,), with all its digits for the rows of `apart`."""
+        result = 1.0 - self.values
+        result[self.apart.rows] = self.apart.left
+        return result
+
+    @cached_property
+    def first(self) -> FloatArray:
+        """l1_i, shape (n,), with all its digits for the rows of `apart`."""
+        slopes = self.risk.slopes(self.theta)
+        if self.apart.rows.size:
+            slopes = slopes.copy()
+            slopes[self.apart.rows] = self.apart.first
+        return slopes
+
+    @cached_property
+    def apart(self) -> Apart:
+        """What the other rows say of those whose leverage is nearly 1."""
+        near = np.flatnonzero(np.abs(1.0 - self.values) < NEAR)  # at most p
+        if not near.size:
+            return Apart.none(len(self.theta))
+        return rows_apart(self.risk, self.theta, self._curvature, self.penalty, near)
 
     @property
     def effective_degrees_of_freedom(self) -> float:

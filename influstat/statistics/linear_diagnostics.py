@@ -75,7 +75,7 @@ class LinearMeasures:
         self.square = block.square
         self.leverage = leverage.risk.weights[rows] * leverage.second[rows] * self.square
         # 1 - h_i, nan for rows that cannot be left out.
-        left = 1.0 - self.leverage
+        left = leverage.left[rows]
         self.left = np.where(np.isnan(block.finite), np.nan, left) if block.deletion.leaves else block.finite
         self.unit = residuals.root_of_unit(leverage.risk.loss)
 

@@ -14,6 +14,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
 from influstat.statistics.adjusted_clusters import adjusted_sums
+from influstat.statistics.apart import Apart
 from influstat.statistics.lags import BY_PERIOD, sum_over_lags, sum_over_periods
 from influstat.statistics.leverage import Leverage, leverage_of
 from influstat.statistics.setting import BY_LEVERAGE, CovarianceSetting
@@ -84,7 +85,7 @@ def require_freedom(kind: str, total: float, freedom: float, instead: str) -> No
 
 
 def middle(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
-    """Return the middle of the sandwich with its factors, sum scale, shape (p, p)."""
+    """Return the middle of the sandwich with its factors, sum scale, (p, p), but for `of_rows_apart`."""
     return setting.scaling * _unscaled(fit, setting)
 
 
@@ -103,9 +104,26 @@ def _unscaled(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
         return total
     scale = row_factors(fit, setting)
     total = np.zeros((len(fit.theta), len(fit.theta)))
+    scale[_apart(fit, setting).rows] = 0.0
     for rows, gradients in score_blocks(fit, setting):
         total += gradients.T @ (scale[rows, None] * gradients)
     return factor(fit, setting) * total
+
+
+def _apart(fit: Minimum, setting: CovarianceSetting) -> Apart:
+    """Return the rows of leverage nearly 1 where the form divides by 1 - leverage; none where it does not."""
+    if setting.kind not in BY_LEVERAGE or setting.penalty_in_scores:
+        return Apart.none(len(fit.theta))
+    return leverage_of(fit, setting.information).apart
+
+
+def of_rows_apart(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
+    """Return what they add to S^-1 `middle` S^-1; in the middle they would drown the digits of others."""
+    apart = _apart(fit, setting)
+    if not apart.rows.size:
+        return np.zeros((len(fit.theta), len(fit.theta)))
+    scale = row_factors(fit, setting)[apart.rows] * apart.first**2
+    return np.asarray(setting.scaling * factor(fit, setting) * (apart.steps.T * scale) @ apart.steps)
 
 
 def cluster_sums(fit: Minimum, setting: CovarianceSetting, clusters: NDArray[np.intp]) -> FloatArray:
@@ -127,23 +145,24 @@ def row_factors(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
     if setting.kind not in BY_LEVERAGE:
         return scale
     leverage = leverage_of(fit, setting.information)
-    h = copy_leverage(leverage, setting)
-    scale = np.where(h > 1.0 - ONE, 0.0, scale)  # no residual: see lost_coefficients
-    h = np.where(h > 1.0 - ONE, 0.0, h)
+    left = copy_left(leverage, setting)
+    own = own_rows(fit, setting)
+    scale[own], left[own] = 0.0, 1.0  # no residual: see lost_coefficients
     if setting.kind in ("HC2", "HC3"):
-        return np.asarray(scale / (1.0 - h) ** (1 if setting.kind == "HC2" else 2))
-    relative = setting.counts.sum() * h / leverage.effective_degrees_of_freedom
+        return np.asarray(scale / left ** (1 if setting.kind == "HC2" else 2))
+    relative = setting.counts.sum() * (1.0 - left) / leverage.effective_degrees_of_freedom
     power = {
         "HC4": np.minimum(4.0, relative),
         "HC4m": np.minimum(1.0, relative) + np.minimum(1.5, relative),
         "HC5": np.minimum(relative, max(4.0, 0.7 * float(relative.max()))) / 2.0,
     }[setting.kind]
-    return np.asarray(scale / (1.0 - h) ** power)
+    return np.asarray(scale / left**power)
 
 
-def copy_leverage(leverage: Leverage, setting: CovarianceSetting) -> FloatArray:
-    """Return h_i, of one observation where rows stand for several; refuse leverages of 1."""
-    return np.asarray(leverage.values / np.where(setting.counts > 0, setting.counts, 1.0))
+def copy_left(leverage: Leverage, setting: CovarianceSetting) -> FloatArray:
+    """Return 1 - h_i, of one observation where rows stand for several."""
+    counts = np.where(setting.counts > 0, setting.counts, 1.0)
+    return np.asarray((counts - 1.0 + leverage.left) / counts)
 
 
 def rows_at_one(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.intp]:
@@ -157,7 +176,7 @@ def own_rows(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.intp]:
         leverage = leverage_of(fit, setting.information)
     except Unsupported:
         return np.zeros(0, dtype=np.intp)
-    return np.flatnonzero(copy_leverage(leverage, setting) > 1.0 - ONE)
+    return np.setdiff1d(np.flatnonzero(copy_left(leverage, setting) < ONE), leverage.apart.rows)
 
 
 def own_clusters(

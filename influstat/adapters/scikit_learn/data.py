@@ -6,6 +6,7 @@ with all columns, and with the estimator's own labels.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
@@ -49,7 +50,7 @@ class Translation:
             if is_lazy(X):
                 as_pandas("X", X)  # which refuses it: transformers speak of something else
             try:
-                X = self.transformers.transform(X)
+                X = _numbers(self.transformers.transform(X))
             except (ValueError, TypeError) as error:
                 raise InvalidArgument(
                     "X",
@@ -128,6 +129,16 @@ class Translation:
     def with_active(self, active: NDArray[np.intp]) -> Translation:
         """Return the translation that leaves out all but the active columns."""
         return replace(self, active=active)
+
+
+def _numbers(made: Any) -> Any:
+    """Return numbers that transformers made as objects as numbers, as estimators read them."""
+    # A ColumnTransformer that passes booleans beside numbers makes such an array.
+    if not (isinstance(made, np.ndarray) and made.dtype.kind == "O"):
+        return made
+    with suppress(TypeError, ValueError):  # else the design says what is no number
+        return made.astype(np.float64)
+    return made
 
 
 def _take(table: Any, columns: NDArray[np.intp]) -> Any:

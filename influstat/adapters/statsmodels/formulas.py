@@ -92,6 +92,8 @@ class FormulaReader(HoldsModel):
             raise InvalidArgument(
                 "X", "have each column once", f"has {short(twice)} more than once", "Drop the others."
             )
+        if not len(table):
+            raise InvalidArgument("X", "have at least one row", f"has shape {table.shape}", "Pass data.")
         names = tuple(str(name) for name in table.columns)
         return None if names in (self.names, tuple(self.model.exog_names)) else table
 
@@ -136,13 +138,7 @@ class FormulaReader(HoldsModel):
             raise
         except Exception as error:
             require_numbers(self.model, table)
-            raise InvalidArgument(
-                "X",
-                f"be a table on which the formula {formula_of(self.model)!r} can be evaluated",
-                f"is not ({said(error)})",
-                "Pass a table with the columns of the fit, of the same types, levels and range, or rows of "
-                "the design matrix itself.",
-            ) from error
+            raise _not_evaluated(self.model, error) from error
         require_finite(self.model, table, rows)
         self._doubt_other_rows(rows)
         labels = None if is_foreign(X) else own_labels(table)
@@ -196,22 +192,21 @@ class FormulaReader(HoldsModel):
                 "design matrix with y as the model holds it.",
             )
         sides, given = ", ".join(map(repr, left.variables)), set(map(str, table.columns))
-        try:
-            # What the table lacks patsy takes from elsewhere, where something has its name.
-            lost = [name for name in left.variables if name not in given]
-            reason = f"name {', '.join(map(repr, lost))} is not defined"
-            columns = None if lost else left.columns(table)
-        except Exception as error:  # noqa: BLE001  # whatever a formula raises
-            reason, columns = said(error), None
-        if columns is None:
+        # What the table lacks patsy takes from elsewhere, where something has its name.
+        if lost := [name for name in left.variables if name not in given]:
             was = "is left out" if y is None else f"is given without {sides} in X"
             raise InvalidArgument(
                 "y",
                 f"be in the table X as the left side of {formula_of(self.model)!r}, which is evaluated there",
-                f"{was} ({reason})",
+                f"{was} (name {', '.join(map(repr, lost))} is not defined)",
                 f"Add {sides} to X and leave y out, or pass rows of the design matrix with y as the model "
                 "holds it.",
             )
+        try:
+            columns = left.columns(table)
+        except Exception as error:
+            require_numbers(self.model, table)
+            raise _not_evaluated(self.model, error) from error
         values = left.code(columns)
         if np.isnan(values).any() and not np.isnan(columns).any():
             row = int(np.argmax(np.isnan(values)))
@@ -273,6 +268,16 @@ class FormulaReader(HoldsModel):
 
     def labels(self, X: Any, y: Any) -> None:
         """Return None: the rows of the design matrix bring their labels along."""
+
+
+def _not_evaluated(model: Any, error: Exception) -> InvalidArgument:
+    return InvalidArgument(
+        "X",
+        f"be a table on which the formula {formula_of(model)!r} can be evaluated",
+        f"is not ({said(error)})",
+        "Pass a table with the columns of the fit, of the same types, levels and range, or rows of the "
+        "design matrix itself.",
+    )
 
 
 def _same(given: Any, values: Any) -> bool:

@@ -19,6 +19,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.minimise.stated import Stated
 from influstat.risks.linear import as_linear
+from influstat.statistics.dispersion import PEARSON
 from influstat.statistics.lags import BY_PERIOD, HAC, LAGGED, PANEL, SERIES, usual_lags
 from influstat.statistics.setting import CORRECTED
 
@@ -107,6 +108,10 @@ def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Sta
             rows = np.concatenate([rows, np.zeros(n - len(copies))])
         stated = replace(stated, counts=counts, factor_counts=rows)
     scale = scale_rule(results)
+    linear = as_linear(fit.risk)
+    known = linear is not None and getattr(linear.loss, "dispersion", None) is not None
+    if scale is None and known and results.scale != 1.0:
+        scale = PEARSON  # Tweedie of power 1 is Poisson with a scale, which statsmodels estimates
     if scale == "X2" and np.any(np.asarray(model.n_trials) != 1):
         stated = _doubtful(
             stated,
