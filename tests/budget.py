@@ -76,8 +76,11 @@ def crossed(rows: list[Any], tables: Any) -> list[Any]:
 def spanning(combinations: list[tuple[Any, ...]]) -> list[int]:
     """Return positions of combinations, few of them, in which every entry of each table is still found.
 
-    One after the other, the one that has most entries not seen so far, then those seen least.
+    One after the other, the one that has most entries not seen so far, then those seen least. Of one table
+    that is the first of each entry.
     """
+    if all(len(combination) == 1 for combination in combinations):
+        return sorted({combination: k for k, combination in reversed(list(enumerate(combinations)))}.values())
     seen: Counter[tuple[int, Any]] = Counter()
     cells = [list(enumerate(combination)) for combination in combinations]
     missing = {cell for row in cells for cell in row}

@@ -12,8 +12,6 @@ import influstat as ist
 from influstat import checks
 from influstat.errors import InflustatError, InvalidArgument, InvalidType, NotStationary
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 N = 16
 DRAWN = np.random.default_rng(0)
 X = np.column_stack([np.ones(N), DRAWN.normal(size=(N, 2))])

@@ -9,8 +9,6 @@ import statsmodels.api as sm
 import influstat as ist
 from influstat.errors import InvalidArgument, SingularHessian
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 RATIO = "likelihood ratio"
 SYMMETRIC = np.array([-1.0, -0.3, 0.0, 0.3, 1.0])
 RNG = np.random.default_rng(0)

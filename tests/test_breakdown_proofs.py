@@ -28,8 +28,6 @@ from influstat.statistics.judge import POWERS
 from tests.breakdown_cases import flipping, problem
 from tests.budget import examples, share
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 FOREVER = Budget(np.inf)
 seeds = st.integers(0, 2**32 - 1)
 
