@@ -52,15 +52,15 @@ def thinned(rows: list[Any], part: int = 4) -> list[Any]:
 def in_turns(laws: list[list[Any]]) -> list[list[Any]]:
     """Return the cases of each of several laws about the same entries, so that every entry keeps some law.
 
-    The laws take turns at them: two or three, as long as LEAST entries are left for each.
+    The laws take turns at them: two or three, as long as there is an entry for each.
     """
-    turns = max(1, min(len(laws), TURNS, len(laws[0]) // LEAST))
+    turns = min(len(laws), TURNS, len(laws[0]))
     return [cases[k % turns :: turns] for k, cases in enumerate(laws)]
 
 
 def halved(cases: list[Any], law: int) -> list[Any]:
-    """Return every second case of a law of three and more, of laws of odd and of even numbers the others."""
-    return cases[law % 2 :: 2] if len(cases) > LEAST else cases
+    """Return every second case of a law of several, of laws of odd and of even numbers the others."""
+    return cases[law % 2 :: 2] if len(cases) > 1 else cases
 
 
 def some(cases: Any) -> Any:

@@ -173,7 +173,7 @@ def test_a_fit_of_a_library_that_stopped_early_is_sent_to_polish():
         polished = ist.from_sklearn(estimator, table, labels, polish=True)
     with pytest.raises(NotStationary, match="Pass polish=True to ist.from_sklearn"):
         fit.breakdown(0)
-    assert polished.breakdown(0, budget_seconds=0.5).upper is not None
+    assert polished.breakdown(0, budget_seconds=0.1).upper is not None
 
 
 @pytest.mark.parametrize("question", [name for name in NAMED if name != "table"])
@@ -295,11 +295,11 @@ STEPS = np.column_stack([np.ones(8), np.arange(8.0)])
 def test_classes_that_are_separated_without_a_set_are_no_flip():
     # Without row 4 the classes are separated, and the prediction is infinite on the other side.
     fit = ist.Fit.minimise(ist.LinearRisk(ist.LogisticLoss(), STEPS, [0, 0, 0, 1, 0, 1, 1, 1]))
-    answer = fit.breakdown_of_prediction([[1.0, 3.0]], budget_seconds=0.3)
+    answer = fit.breakdown_of_prediction([[1.0, 3.0]], budget_seconds=0.1)
     assert answer.counts["first_order"] == 1
     assert (answer.upper, answer.lower, answer.endless, answer.unidentified) == (None, 1, 1, None)
     assert "without some 1 row there is no finite fit: not a flip" in str(answer)
-    slope = fit.breakdown(1, budget_seconds=0.3)  # infinite with its old sign: it stands
+    slope = fit.breakdown(1, budget_seconds=0.1)  # infinite with its old sign: it stands
     assert slope.upper is None
     assert slope.lower > 1
 

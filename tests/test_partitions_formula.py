@@ -154,6 +154,7 @@ def test_formulas_are_made_anew_where_they_are_sent(tmp_path):
         assert again.names == source.names
 
 
+@pytest.mark.slow
 def test_a_dask_dataframe_takes_a_formula():
     dd = pytest.importorskip("dask.dataframe")
     frame = dd.from_pandas(TABLE.astype({"colour": object}), npartitions=3)

@@ -34,7 +34,7 @@ def test_a_new_figure_where_no_axes_are_given(name):
     assert all(isinstance(ax, Axes) for ax in result)
     assert all(ax.figure is result[0].figure for ax in result)
     assert result[0].figure.get_size_inches()[0] <= 9.3
-    result[0].figure.canvas.draw()
+    result[0].figure.draw_without_rendering()
 
 
 @pytest.mark.dear
