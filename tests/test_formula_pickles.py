@@ -57,7 +57,7 @@ MODELS = {
     "binary, boolean": lambda: smf.glm("yes ~ x", TABLE, family=sm.families.Binomial()).fit(),
     "counts, exposure": lambda: smf.poisson("n ~ x", TABLE, exposure=TABLE.time).fit(disp=0),
     "counts, dispersion": lambda: sm.NegativeBinomialP.from_formula(
-        "n ~ x", TABLE.assign(n=rng.negative_binomial(1, 0.2, SIZE))
+        "n ~ x", TABLE.assign(n=np.random.default_rng(5).negative_binomial(1, 0.2, SIZE))
     ).fit(disp=0, maxiter=500),
     "smoother": lambda: GLMGam.from_formula(
         "np.log(y) ~ level", TABLE, smoother=BSplines(TABLE[["x"]], df=[5], degree=[3]), alpha=[1.0]

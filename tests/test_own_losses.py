@@ -347,7 +347,8 @@ def test_products_with_a_hessian_are_known_in_any_unit(unit):
 @pytest.mark.parametrize("n", [12, 100])  # within the rows that are looked at, and beyond
 @pytest.mark.parametrize("form", ["class", "function"])
 def test_a_number_for_each_training_row_is_none_of_the_loss(form, n):
-    factors = RNG.uniform(0.5, 2.0, n)
+    rng = np.random.default_rng(720)
+    factors = rng.uniform(0.5, 2.0, n)
 
     class Factors(Own):
         def value(self, y, eta):

@@ -17,7 +17,7 @@ from influstat.plots import base
 from influstat.sets.drawn import Drawn
 from influstat.statistics.pictures import FitPlots
 from influstat.statistics.report import CoefficientReport
-from tests.fit_plot_cases import RNG, N, X, frame, heights
+from tests.fit_plot_cases import N, X, frame, heights
 from tests.plot_cases import CALLS
 from tests.test_fit_plots_settings import PICTURES, draw
 
@@ -49,7 +49,7 @@ def test_settings_that_all_share_are_described_in_one_place(name):
 # -- names as they stand ----------------------------------------------------------------------------------
 
 ODD = [f"${k}_a^{{$ %\\frac & <b>#~" for k in range(N)]
-Y = X[:, 1] + RNG.normal(size=N)
+Y = X[:, 1] + np.random.default_rng(24).normal(size=N)
 NAMED = ist.Ridge(lam=1.0).fit(X, Y, names=["const", "$a", "$b_{$", "c"], row_labels=ODD)
 THIRDS = dict(zip(ODD[:3], np.array_split(np.arange(N), 3), strict=True))
 OF_COLUMNS = {
