@@ -4,7 +4,6 @@ import gc
 import itertools
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +103,8 @@ def mostly_searched(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"influstat.sets.{room}.SEARCHING", 0.9)
 
 
-@pytest.fixture(autouse=True)
-def _figures_are_closed() -> Iterator[None]:
+def pytest_runtest_teardown() -> None:
     """Leave no figure open to the next test of the process, where a change of backend would warn of it."""
-    yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
 

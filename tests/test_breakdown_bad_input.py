@@ -304,7 +304,9 @@ def test_classes_that_are_separated_without_a_set_are_no_flip():
     assert slope.lower > 1
 
 
-@pytest.mark.parametrize("question", ["sign", "significance", "reach", "prediction"])
+@pytest.mark.parametrize(
+    "question", ["sign", pytest.param("significance", marks=pytest.mark.slow), "reach", "prediction"]
+)
 def test_a_set_without_which_another_column_is_separated_is_no_flip(question):
     # Without row 3 all rows with `early` are of class 1: no finite fit, though `trend` has a limit, below 0.
     early = (np.arange(16) < 4) * 1.0

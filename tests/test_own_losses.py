@@ -281,6 +281,7 @@ def test_a_loss_needs_its_value_only():
     assert repr(pickle.loads(pickle.dumps(FromValue()))) == "FromValue()"
 
 
+@pytest.mark.slow
 def test_what_a_loss_adds_to_its_value_is_used():
     y = np.array([0.0, 1.0, 2.0, 5.0] * 3)
     checks.check_loss(Counts()).assert_ok()

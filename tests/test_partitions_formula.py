@@ -86,6 +86,7 @@ GLM = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", some(list(GLM)))
 def test_coefficients_of_a_sample_are_checked_and_polished_on_the_data(family, tmp_path):
     formula, made = GLM[family]

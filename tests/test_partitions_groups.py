@@ -163,6 +163,7 @@ def difference(y, prediction):
     return float(np.mean(y - prediction))
 
 
+@pytest.mark.slow
 def test_scores_of_classes_are_those_in_memory():
     for scoring in (
         "roc_auc",
