@@ -4,6 +4,7 @@ import gc
 import itertools
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,10 @@ def mostly_searched(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"influstat.sets.{room}.SEARCHING", 0.9)
 
 
-def pytest_runtest_teardown() -> None:
+@pytest.fixture(autouse=True)
+def _figures_are_closed() -> Iterator[None]:
     """Leave no figure open to the next test of the process, where a change of backend would warn of it."""
+    yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
 
