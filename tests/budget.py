@@ -45,22 +45,22 @@ def examples(count: int, full: int = 0, **options: Any) -> settings:
 
 
 def thinned(rows: list[Any], part: int = 4) -> list[Any]:
-    """Return every fourth of the rows (or other part), or as many more as make LEAST of them."""
-    return rows[:: max(1, min(part, (len(rows) - 1) // (LEAST - 1)))]
+    """Return every fourth of the rows, or one of another number, the first among them."""
+    return rows[::part]
 
 
 def in_turns(laws: list[list[Any]]) -> list[list[Any]]:
     """Return the cases of each of several laws about the same entries, so that every entry keeps some law.
 
-    The laws take turns at them: two or three, as long as LEAST entries are left for each.
+    The laws take turns at them: two or three, as long as there is an entry for each.
     """
-    turns = max(1, min(len(laws), TURNS, len(laws[0]) // LEAST))
+    turns = min(len(laws), TURNS, len(laws[0]))
     return [cases[k % turns :: turns] for k, cases in enumerate(laws)]
 
 
 def halved(cases: list[Any], law: int) -> list[Any]:
-    """Return every second case of a law of three and more, of laws of odd and of even numbers the others."""
-    return cases[law % 2 :: 2] if len(cases) > LEAST else cases
+    """Return every second case of a law of several, of laws of odd and of even numbers the others."""
+    return cases[law % 2 :: 2] if len(cases) > 1 else cases
 
 
 def some(cases: Any) -> Any:
@@ -76,8 +76,11 @@ def crossed(rows: list[Any], tables: Any) -> list[Any]:
 def spanning(combinations: list[tuple[Any, ...]]) -> list[int]:
     """Return positions of combinations, few of them, in which every entry of each table is still found.
 
-    One after the other, the one that has most entries not seen so far, then those seen least.
+    One after the other, the one that has most entries not seen so far, then those seen least. Of one table
+    that is the first of each entry.
     """
+    if all(len(combination) == 1 for combination in combinations):
+        return sorted({combination: k for k, combination in reversed(list(enumerate(combinations)))}.values())
     seen: Counter[tuple[int, Any]] = Counter()
     cells = [list(enumerate(combination)) for combination in combinations]
     missing = {cell for row in cells for cell in row}

@@ -20,8 +20,8 @@ def frame(values):
     return pd.DataFrame(values, columns=["const", "a", "b", "c"], index=ROWS)
 
 
-def least_squares(weights=None):
-    y = frame(X)["a"] * 0.0 + ETA + RNG.standard_t(3, size=N)
+def least_squares(weights=None, rng=RNG):
+    y = frame(X)["a"] * 0.0 + ETA + rng.standard_t(3, size=N)
     model = sm.OLS(y, frame(X)) if weights is None else sm.WLS(y, frame(X), weights=weights)
     return ist.from_statsmodels(model.fit())
 
@@ -31,13 +31,13 @@ def generalised(family, y):
     return ist.from_statsmodels(model.fit(tol=1e-12))
 
 
-def logit():
-    y = pd.Series((RNG.random(N) < 1.0 / (1.0 + np.exp(-ETA))).astype(float), index=ROWS)
+def logit(rng=RNG):
+    y = pd.Series((rng.random(N) < 1.0 / (1.0 + np.exp(-ETA))).astype(float), index=ROWS)
     return ist.from_statsmodels(sm.Logit(y, frame(X)).fit(disp=0, tol=1e-12))
 
 
-def scikit_learn():
-    y = (RNG.random(N) < 1.0 / (1.0 + np.exp(-ETA))).astype(int)
+def scikit_learn(rng=RNG):
+    y = (rng.random(N) < 1.0 / (1.0 + np.exp(-ETA))).astype(int)
     estimator = LogisticRegression(C=np.inf, tol=1e-12, max_iter=1000).fit(frame(X).drop(columns="const"), y)
     return ist.from_sklearn(estimator, frame(X).drop(columns="const"), y, polish=True)
 

@@ -15,6 +15,7 @@ PREDICTED[4] += 3.0
 LABELS = np.array([f"row {chr(97 + i)}" for i in range(N)])
 CLASSES = np.arange(N) % 2
 IMAGES = RNG.integers(0, 255, (N, 16))
+CURVES = RNG.random((4, 3))
 
 FIT = ist.Ridge(lam=0.0).fit(np.ones((N, 1)), EXACT + 0.5, names=["mean"])
 
@@ -91,7 +92,7 @@ CALLS = {
         1,
     ),
     "search_curves": (
-        lambda ax: plots.search_curves([1, 2, 3], {"a": RNG.random((4, 3)), "b": [0.1, 0.2, 0.3]}, ax=ax),
+        lambda ax: plots.search_curves([1, 2, 3], {"a": CURVES, "b": [0.1, 0.2, 0.3]}, ax=ax),
         1,
     ),
 }

@@ -78,6 +78,7 @@ def test_the_papers_models_equal_the_closed_forms(case, kind, protocol):
         near(question(found), question(fit))  # 1e-6, the figure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", some(["complex", "gradients"]))
 def test_leave_one_out_works_through_reweighting(kind):
     problem = make_problem(LOSSES[2], 12, 2, seed=4, strength=1.0, protocol="folded")

@@ -12,8 +12,6 @@ import influstat as ist
 from influstat import checks
 from influstat.errors import InflustatError, InvalidArgument, InvalidType, NotStationary
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 N = 16
 DRAWN = np.random.default_rng(0)
 X = np.column_stack([np.ones(N), DRAWN.normal(size=(N, 2))])
@@ -175,7 +173,7 @@ def test_a_fit_of_a_library_that_stopped_early_is_sent_to_polish():
         polished = ist.from_sklearn(estimator, table, labels, polish=True)
     with pytest.raises(NotStationary, match="Pass polish=True to ist.from_sklearn"):
         fit.breakdown(0)
-    assert polished.breakdown(0, budget_seconds=0.5).upper is not None
+    assert polished.breakdown(0, budget_seconds=0.1).upper is not None
 
 
 @pytest.mark.parametrize("question", [name for name in NAMED if name != "table"])
@@ -297,16 +295,18 @@ STEPS = np.column_stack([np.ones(8), np.arange(8.0)])
 def test_classes_that_are_separated_without_a_set_are_no_flip():
     # Without row 4 the classes are separated, and the prediction is infinite on the other side.
     fit = ist.Fit.minimise(ist.LinearRisk(ist.LogisticLoss(), STEPS, [0, 0, 0, 1, 0, 1, 1, 1]))
-    answer = fit.breakdown_of_prediction([[1.0, 3.0]], budget_seconds=0.3)
+    answer = fit.breakdown_of_prediction([[1.0, 3.0]], budget_seconds=0.1)
     assert answer.counts["first_order"] == 1
     assert (answer.upper, answer.lower, answer.endless, answer.unidentified) == (None, 1, 1, None)
     assert "without some 1 row there is no finite fit: not a flip" in str(answer)
-    slope = fit.breakdown(1, budget_seconds=0.3)  # infinite with its old sign: it stands
+    slope = fit.breakdown(1, budget_seconds=0.1)  # infinite with its old sign: it stands
     assert slope.upper is None
     assert slope.lower > 1
 
 
-@pytest.mark.parametrize("question", ["sign", "significance", "reach", "prediction"])
+@pytest.mark.parametrize(
+    "question", ["sign", pytest.param("significance", marks=pytest.mark.slow), "reach", "prediction"]
+)
 def test_a_set_without_which_another_column_is_separated_is_no_flip(question):
     # Without row 3 all rows with `early` are of class 1: no finite fit, though `trend` has a limit, below 0.
     early = (np.arange(16) < 4) * 1.0

@@ -31,8 +31,6 @@ from influstat.sets.search.without import Downdates
 from tests.breakdown_cases import problem
 from tests.budget import examples
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 SEEDS = st.integers(0, 10**6)
 
 

@@ -13,8 +13,6 @@ from tests import tolerance
 from tests.breakdown_cases import fit_of
 from tests.budget import some
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 SPECTOR = sm.datasets.spector.load_pandas().data
 CRIME = sm.datasets.statecrime.load_pandas().data
 CRIME_X = sm.add_constant(CRIME[["urban", "poverty", "hs_grad", "single"]])

@@ -10,8 +10,6 @@ from influstat.sets import reach as reach_room
 from influstat.sets.search.search import Search
 from tests.breakdown_cases import fit_of, two_states
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 
 def copper():
     data = sm.datasets.copper.load_pandas().data

@@ -18,8 +18,6 @@ from tests import tolerance
 from tests.breakdown_cases import flipping, problem, value_without
 from tests.budget import examples
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 SEEDS = st.integers(0, 10**6)
 PROTOCOLS = st.sampled_from(["fixed", "folded"])
 

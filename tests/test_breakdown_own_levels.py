@@ -21,8 +21,6 @@ from tests import tolerance
 from tests.breakdown_cases import least_squares
 from tests.budget import examples
 
-pytestmark = pytest.mark.usefixtures("counted_seconds")
-
 SEEDS = st.integers(0, 10**6)
 LAYOUTS = [
     "dummies and constant",

@@ -20,8 +20,6 @@ from influstat.sets.question import coefficient_of, question
 from tests.breakdown_cases import flipping, problem
 from tests.budget import examples
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 SEEDS = st.integers(0, 10**6)
 
 

@@ -19,8 +19,6 @@ from influstat.sets.significance.likelihood_ratio import Ratio, RatioLose, Ratio
 from tests import tolerance
 from tests.budget import examples
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 SEEDS = st.integers(0, 10**6)
 RATIO = "likelihood ratio"
 LOSSES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 
 import numpy as np
@@ -11,8 +12,6 @@ import pytest
 import influstat as ist
 from influstat.sets import result
 from influstat.sets import table as tables
-
-pytestmark = pytest.mark.usefixtures("own_seconds")
 
 ROWS = 30
 
@@ -114,6 +113,17 @@ def test_each_reason(known, stopped, search, seconds, said):
     assert result.why_none(*known, 4, "rows", search=search, budget=budget) == said
 
 
+def test_budgets_of_users_are_of_seconds(monkeypatch):
+    monkeypatch.setattr(
+        "influstat.sets.budget.monotonic", time.monotonic
+    )  # conftest has another in its place
+    short, long = result.Budget(0.01), result.Budget(1e6)
+    time.sleep(0.02)
+    assert short.out
+    assert not long.out
+    assert long.left <= 1e6 - 0.02
+
+
 def test_the_budget_of_a_table_is_for_all_of_it(monkeypatch):
     given = []
 
@@ -126,7 +136,7 @@ def test_the_budget_of_a_table_is_for_all_of_it(monkeypatch):
     data = np.random.default_rng(5).normal(size=(12, 4))
     fit = ist.Ridge(lam=0.0).fit(data[:, :3], data[:, 3])
     ist.breakdown_table(fit, budget_seconds=900.0)
-    # What one leaves goes to the others: these take milliseconds.
+    # What one leaves goes to the others: these take few of the 900 000 looks at the clock.
     assert given == pytest.approx([300.0, 450.0, 900.0], rel=0.05)
 
 

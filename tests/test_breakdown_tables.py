@@ -10,8 +10,6 @@ from influstat import datasets
 from tests.budget import share
 from tests.robust_tables import table
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 CONTROLS = ["lncoins", "idp", "lpi", "fmde", "physlm", "disea", "hlthg", "hlthf", "hlthp"]
 
 
@@ -119,18 +117,22 @@ SIGNIFICANCE = [
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("mostly_searched")
 @pytest.mark.parametrize(("data", "coefficient", "lower", "upper"), SIGNIFICANCE)
 def test_significance_of_large_tables(data, coefficient, lower, upper):
-    found = data().inference().breakdown(coefficient, budget_seconds=4.0)
+    budget = 0.5 if data is engel else 0.15  # looks are dear where tables are large
+    found = data().inference().breakdown(coefficient, budget_seconds=budget)
     assert lower <= found.lower <= found.upper <= upper
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("mostly_searched")
 @pytest.mark.parametrize(
-    ("coefficient", "lower", "upper"), [("rate_marriage", 95, 308), ("religious", 44, 94)]
+    ("coefficient", "lower", "upper", "budget"),
+    [("rate_marriage", 95, 308, 0.43), ("religious", 45, 94, 0.2)],
 )
-def test_robust_significance_of_a_large_table(coefficient, lower, upper):
-    found = fair().inference("HC1").breakdown(coefficient, budget_seconds=5.0)
+def test_robust_significance_of_a_large_table(coefficient, lower, upper, budget):
+    found = fair().inference("HC1").breakdown(coefficient, budget_seconds=budget)
     assert lower <= found.lower <= found.upper <= upper
 
 
@@ -148,7 +150,7 @@ def test_signs_of_forest_fires(coefficient, lower, upper):
     fires = datasets.load_forest_fires()
     frame = pd.DataFrame(fires.X[:, 2:10], columns=[name for name, *_ in FIRES])
     frame.insert(0, "area", np.log1p(fires.y))
-    found = least_squares(frame).breakdown(coefficient, budget_seconds=6.0)
+    found = least_squares(frame).breakdown(coefficient, budget_seconds=0.9)
     assert lower <= found.lower <= found.upper <= upper
     counts = list(found.counts.values())
     assert counts == BY_OTHER_ACCOUNTS.get(coefficient, counts)
@@ -269,6 +271,7 @@ def test_drawn_data():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("mostly_searched")
 def test_sets_of_drawn_data():
     rng = np.random.default_rng(1)
     for n, p, slope, _, size, _ in DRAWN:
@@ -276,4 +279,4 @@ def test_sets_of_drawn_data():
         X[:, 0] = 1.0
         y = slope * X[:, -1] + rng.normal(size=n)
         fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y))
-        assert fit.breakdown(p - 1, budget_seconds=2.0).upper <= size
+        assert fit.breakdown(p - 1, budget_seconds=0.3).upper <= size

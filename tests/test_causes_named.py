@@ -100,7 +100,8 @@ def test_a_formula_that_is_not_finite_for_a_row_is_named():
 
 
 def test_rows_of_a_sparse_matrix_and_training_rows_are_told_apart():
-    X = RNG.normal(size=(6, 2))
+    rng = np.random.default_rng(709)
+    X = rng.normal(size=(6, 2))
     fit = ist.Ridge(lam=1.0).fit(sp.csr_array(X), X[:, 0])
     spoilt = X.copy()
     spoilt[4, 1] = np.nan
@@ -329,8 +330,9 @@ POLISHED = {
 
 @pytest.mark.parametrize("name", POLISHED)
 def test_another_order_of_y_under_polish_has_another_remedy_than_polish(name):
+    rng = np.random.default_rng(708)
     make, target = POLISHED[name]
-    estimator, shuffled = make().fit(COLUMNS, TABLE[target]), RNG.permutation(TABLE[target].to_numpy())
+    estimator, shuffled = make().fit(COLUMNS, TABLE[target]), rng.permutation(TABLE[target].to_numpy())
     with pytest.warns(DoubtfulResult, match="rows in another order, another y") as said:
         ist.from_sklearn(estimator, COLUMNS, shuffled, polish=True)
     assert "pass polish=True" not in str(said[0].message)
@@ -338,17 +340,19 @@ def test_another_order_of_y_under_polish_has_another_remedy_than_polish(name):
 
 
 def test_results_whose_data_were_changed_are_refused_with_the_cause():
+    rng = np.random.default_rng(707)
     results = sm.Logit(TABLE["label"], COLUMNS - COLUMNS.mean()).fit(disp=0)
-    results.model.endog = RNG.permutation(results.model.endog)
+    results.model.endog = rng.permutation(results.model.endog)
     with pytest.raises(ist.errors.NotStationary, match="changed after the fit") as refused:
         ist.from_statsmodels(results, polish=True)  # a warning of how far it moved would be an error here
     assert "pass polish=True" not in str(refused.value)
 
 
 def test_an_estimator_of_other_targets_is_doubted_with_the_causes():
+    rng = np.random.default_rng(706)
     estimator = LogisticRegression(tol=1e-10).fit(COLUMNS, TABLE["label"])
     with pytest.warns(DoubtfulResult, match="a forgotten sample_weight, rows in another or") as said:
-        ist.from_sklearn(estimator, COLUMNS, RNG.permutation(TABLE["label"]), polish=True)
+        ist.from_sklearn(estimator, COLUMNS, rng.permutation(TABLE["label"]), polish=True)
     assert "pass polish=True" not in str(said[0].message)
 
 

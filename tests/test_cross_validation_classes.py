@@ -71,7 +71,8 @@ def test_approximations_are_within_their_bounds(make, method):
 
 
 def test_weights_and_columns_that_depend_on_each_other_change_no_loss():
-    weights = RNG.uniform(0.5, 2.0, N)
+    rng = np.random.default_rng(711)
+    weights = rng.uniform(0.5, 2.0, N)
     model = estimator().fit(X, Y, sample_weight=weights)
     fit = ist.from_sklearn(model, X, Y, sample_weight=weights)
     found = ist.cross_validate(fit, FOLDS["folds"])

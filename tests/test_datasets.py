@@ -110,6 +110,7 @@ def test_mnist17_is_the_derived_file():
     ]
 
 
+@pytest.mark.slow
 @real_data
 def test_mnist17_paper():
     data = loaded(datasets.load_mnist17_paper)

@@ -187,6 +187,7 @@ def test_fits_of_libraries_come_in(library):
         assert np.isfinite(found.leave_one_out(rows=[0]).loss_change(many, y)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
 def test_a_penalty_that_would_leave_with_separated_rows_leaves_no_answer():
     rng, few = np.random.default_rng(5), np.arange(N) < 4

@@ -194,7 +194,8 @@ def test_an_encoder_beside_an_intercept_is_a_dummy_trap_too():
 
 @pytest.mark.parametrize("kind", ["OLS", "LinearRegression"])
 def test_more_columns_than_rows_interpolate_and_say_so(kind):
-    wide, y = RNG.normal(size=(6, 10)), RNG.normal(size=6)
+    rng = np.random.default_rng(712)
+    wide, y = rng.normal(size=(6, 10)), rng.normal(size=6)
     if kind == "OLS":
         fit = ist.from_statsmodels(sm.OLS(y, wide).fit())
     else:

@@ -12,7 +12,6 @@ from influstat.errors import Unsupported
 from tests.fit_plot_cases import (
     ETA,
     FITS,
-    RNG,
     WEIGHTS,
     N,
     X,
@@ -235,11 +234,12 @@ def test_the_envelope_of_least_squares_is_that_of_normal_errors_on_these_columns
 
 
 def test_a_loss_that_cannot_draw_has_no_envelope_and_says_so():
+    rng = np.random.default_rng(714)
     loss = ist.NumericalLoss(lambda y, eta: (y - eta) ** 2, width=1.0)
-    fit = ist.Fit.minimise(ist.LinearRisk(loss, X, ETA + RNG.normal(size=N)))
+    fit = ist.Fit.minimise(ist.LinearRisk(loss, X, ETA + rng.normal(size=N)))
     with pytest.raises(Unsupported, match="variance"):  # nor has it a dispersion
         fit.plot.qq()
-    robust = ist.Fit.minimise(ist.LinearRisk(Known(delta=1.0), X, ETA + RNG.normal(size=N)))
+    robust = ist.Fit.minimise(ist.LinearRisk(Known(delta=1.0), X, ETA + rng.normal(size=N)))
     assert "no envelope" in robust.plot.qq().get_xlabel()
 
 
@@ -284,7 +284,8 @@ def test_the_slope_of_component_and_residual_is_the_coefficient(name, column):
 
 
 def test_a_robust_fit_whose_curvature_is_0_in_places_has_its_slopes():
-    y = ETA + RNG.standard_t(2, size=N)
+    rng = np.random.default_rng(713)
+    y = ETA + rng.standard_t(2, size=N)
     fit = ist.Fit.minimise(ist.LinearRisk(ist.HuberLoss(delta=0.8), X, y, names=list("oabc")))
     x, y = points(fit.plot.added_variable("b")).T
     assert x @ y / (x @ x) == pytest.approx(fit.theta[2], rel=1e-9)

@@ -9,7 +9,9 @@ import statsmodels.api as sm
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, Unsupported
 from influstat.statistics.pictures import FitPlots
-from tests.fit_plot_cases import ETA, FITS, RNG, N, X, frame, named
+from tests.fit_plot_cases import ETA, FITS, N, X, frame, named
+
+RNG = np.random.default_rng(23)
 
 
 @pytest.fixture(autouse=True)
@@ -160,8 +162,9 @@ def test_a_fit_without_linear_predictor_says_so():
 
 
 def with_a_row_of_leverage_one():
+    rng = np.random.default_rng(717)
     table = frame(X).assign(only=np.arange(N) == 7).astype(float)
-    return ist.from_statsmodels(sm.OLS(ETA + RNG.normal(size=N), table).fit())
+    return ist.from_statsmodels(sm.OLS(ETA + rng.normal(size=N), table).fit())
 
 
 @pytest.mark.parametrize("picture", ["bubble", "index", "dfbetas", "cooks_contours", "qq"])
@@ -176,7 +179,8 @@ def test_rows_that_are_nan_are_left_out_and_counted(picture):
 
 
 def test_rows_without_weight_have_no_residual_and_are_counted():
+    rng = np.random.default_rng(716)
     weights = np.where(np.arange(N) < 3, 0.0, 1.0)
-    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, ETA + RNG.normal(size=N), weights=weights))
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, ETA + rng.normal(size=N), weights=weights))
     for picture in (fit.plot.qq(simulations=5), fit.plot.added_variable(1)):
         assert f"(3 of {N} rows are nan and not drawn)" in picture.get_xlabel()

@@ -53,8 +53,9 @@ def test_a_row_whose_loss_is_flat_far_out_does_not_separate():
 
 @pytest.mark.parametrize("power", [0, 2.5, 3])
 def test_tweedie_regressors_are_polished(power):
-    X = RNG.normal(size=(60, 3))
-    y = np.exp(X @ [0.4, -0.2, 0.1]) * RNG.gamma(4.0, 0.25, 60)
+    rng = np.random.default_rng(719)
+    X = rng.normal(size=(60, 3))
+    y = np.exp(X @ [0.4, -0.2, 0.1]) * rng.gamma(4.0, 0.25, 60)
     model = TweedieRegressor(power=power, alpha=0.1, link="log", tol=1e-9, max_iter=10_000).fit(X, y)
     fit = ist.from_sklearn(model, X, y, polish=True)
     np.testing.assert_allclose(fit.theta, np.append(model.coef_, model.intercept_), atol=1e-7)
@@ -120,11 +121,12 @@ def test_canonical_links_and_other_makers_are_not_asked():
 
 @pytest.mark.parametrize("by", ["nothing", "weights", "frequencies and an offset"])
 def test_the_librarys_refit_is_the_librarys_and_a_pickle_holds_the_data_once(by):
-    X, y = np.column_stack([np.ones(300), RNG.normal(size=(300, 3))]), RNG.uniform(1.0, 3.0, 300)
+    rng = np.random.default_rng(718)
+    X, y = np.column_stack([np.ones(300), rng.normal(size=(300, 3))]), rng.uniform(1.0, 3.0, 300)
     rows, gone = np.arange(300), np.array([3, 250])
     more = {
         "nothing": {},
-        "weights": {"var_weights": RNG.uniform(0.5, 2.0, 300)},
+        "weights": {"var_weights": rng.uniform(0.5, 2.0, 300)},
         "frequencies and an offset": {"freq_weights": 1 + rows % 3, "offset": 0.1 * X[:, 1]},
     }[by]
 

@@ -108,6 +108,7 @@ def test_notebook_07_runs_on_ones_own_csv_by_changing_two_lines(named, tmp_path,
     assert len(found["by_group"]) == 10
 
 
+@pytest.mark.slow
 def test_notebook_07_runs_on_a_table_with_a_category_that_occurs_once(tmp_path, monkeypatch, capsys):
     table = own_table()
     table.loc[5, "town"] = "isle"

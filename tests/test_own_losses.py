@@ -281,6 +281,7 @@ def test_a_loss_needs_its_value_only():
     assert repr(pickle.loads(pickle.dumps(FromValue()))) == "FromValue()"
 
 
+@pytest.mark.slow
 def test_what_a_loss_adds_to_its_value_is_used():
     y = np.array([0.0, 1.0, 2.0, 5.0] * 3)
     checks.check_loss(Counts()).assert_ok()
@@ -347,7 +348,8 @@ def test_products_with_a_hessian_are_known_in_any_unit(unit):
 @pytest.mark.parametrize("n", [12, 100])  # within the rows that are looked at, and beyond
 @pytest.mark.parametrize("form", ["class", "function"])
 def test_a_number_for_each_training_row_is_none_of_the_loss(form, n):
-    factors = RNG.uniform(0.5, 2.0, n)
+    rng = np.random.default_rng(720)
+    factors = rng.uniform(0.5, 2.0, n)
 
     class Factors(Own):
         def value(self, y, eta):

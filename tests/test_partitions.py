@@ -239,6 +239,7 @@ def test_reductions_are_those_of_the_held_column(sizes):
     np.testing.assert_allclose(of_groups, column[1::2].sum(), **CLOSE)
 
 
+@pytest.mark.slow
 def test_quantiles_count_in_finer_bins_where_a_bin_cannot_be_held(monkeypatch):
     monkeypatch.setattr("influstat.partitioned.answers.reductions.HELD", 4)
     monkeypatch.setattr("influstat.partitioned.answers.reductions.BINS", 3)

@@ -43,11 +43,11 @@ def check(fit):
 
 
 def test_arrays_are_cut_as_their_rows_are():
-    x, y = arrays()
+    x, y = arrays(rows=(17,))
     check(fitted(x, y))
-    check(fitted(arrays(columns=2)[0], LABELS))
-    check(fitted(x, y, labels=da.from_array(np.arange(N)[::-1], chunks=4)))
-    same = unknown(x), unknown(da.from_array(LABELS, chunks=7))
+    check(fitted(arrays(rows=(17,), columns=2)[0], LABELS))
+    check(fitted(x, y, labels=da.from_array(np.arange(N)[::-1], chunks=14)))
+    same = unknown(x), unknown(da.from_array(LABELS, chunks=17))
     check(fitted(*same))
     assert fitted(x, y).risk.data.source.block(0).X.dtype == np.float32
 
@@ -65,7 +65,7 @@ def test_every_cut_gives_the_same(sizes):
 
 
 def test_frames_are_read_by_name_and_keep_their_index():
-    frame = dd.from_pandas(TABLE.set_index(np.arange(N) * 10), npartitions=5)
+    frame = dd.from_pandas(TABLE.set_index(np.arange(N) * 10), npartitions=3)
     fit = fitted(frame, "y")
     check(fit)
     assert fit.names == ("a", "b", "c")
@@ -86,6 +86,7 @@ def test_models_take_collections_and_paths_as_they_are(tmp_path):
     np.testing.assert_allclose(ist.Logistic(lam=0.5).fit(*arrays()).theta, WHOLE.theta, **CLOSE)
 
 
+@pytest.mark.slow
 def test_series_beside_a_frame_are_paired_by_the_index():
     frame = dd.from_pandas(TABLE.assign(w=WEIGHTS), npartitions=3)
     other = dd.from_pandas(TABLE.assign(w=WEIGHTS), npartitions=4)
@@ -109,6 +110,7 @@ def test_new_rows_must_name_their_columns_alike():
         fit.predict(TABLE[["b", "a", "c"]][:3])
 
 
+@pytest.mark.slow
 def test_a_lazy_answer_is_a_dataframe():
     frame = dd.from_pandas(TABLE, npartitions=5)
     fit = fitted(frame, "y")

@@ -74,6 +74,7 @@ def test_gaps_and_decimals_are_numbers(tmp_path):
         same(fit_of(read(tmp_path / "decimals.parquet")), TABLE.assign(x1=np.arange(60) / 8))
 
 
+@pytest.mark.slow
 def test_a_dataset_keeps_its_filter(hive):
     dataset = ds.dataset(hive, partitioning="hive")
     same(fit_of(dataset), SORTED)
@@ -86,6 +87,7 @@ def test_a_dataset_keeps_its_filter(hive):
         fit_of(dataset.filter(ds.field("year") > 2050))
 
 
+@pytest.mark.slow
 def test_rows_in_memory_are_a_dataset_too(monkeypatch):
     monkeypatch.setattr("influstat.partitioned.sources.dataset.BATCH", 7)
     same(fit_of(pa.Table.from_pandas(TABLE)), TABLE)

@@ -86,6 +86,7 @@ GLM = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", some(list(GLM)))
 def test_coefficients_of_a_sample_are_checked_and_polished_on_the_data(family, tmp_path):
     formula, made = GLM[family]
@@ -154,6 +155,7 @@ def test_formulas_are_made_anew_where_they_are_sent(tmp_path):
         assert again.names == source.names
 
 
+@pytest.mark.slow
 def test_a_dask_dataframe_takes_a_formula():
     dd = pytest.importorskip("dask.dataframe")
     frame = dd.from_pandas(TABLE.astype({"colour": object}), npartitions=3)

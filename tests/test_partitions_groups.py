@@ -112,7 +112,7 @@ def test_other_losses_and_penalties_are_those_in_memory(name, sizes):
 
 
 def logistic(**settings):
-    return ist.Logistic(lam=0.5).fit(ist.partitions(X, LABELS, rows=7, runner="serial", **settings))
+    return ist.Logistic(lam=0.5).fit(ist.partitions(X, LABELS, rows=16, runner="serial", **settings))
 
 
 WHOLE = ist.Logistic(lam=0.5).fit(X, LABELS)
@@ -135,6 +135,7 @@ def test_groups_are_given_in_the_ways_of_memory(way):
     np.testing.assert_allclose(held.row_losses.to_frame()["loss"], there.row_losses, **CLOSE)
 
 
+@pytest.mark.slow
 def test_groups_are_a_function_of_labels_or_a_column(tmp_path):
     found = logistic(labels=np.arange(N) + 100).leave_groups_out(lambda labels: labels % 3)
     memory = WHOLE.leave_groups_out((np.arange(N) + 100) % 3)
@@ -162,6 +163,7 @@ def difference(y, prediction):
     return float(np.mean(y - prediction))
 
 
+@pytest.mark.slow
 def test_scores_of_classes_are_those_in_memory():
     for scoring in (
         "roc_auc",

@@ -59,6 +59,7 @@ def test_partitions_that_have_no_minimum_are_no_start():
     )
 
 
+@pytest.mark.slow
 def test_a_start_too_far_out_is_left_for_zeros():
     y = Y.copy()
     rows = np.concatenate([np.arange(ROWS) + EVERY * ROWS * k for k in range(4)])

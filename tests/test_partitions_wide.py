@@ -22,11 +22,12 @@ def fits():
 
 
 def test_fits_are_those_in_memory(fits):
+    rng = np.random.default_rng(721)
     fit, whole = fits
     assert fit.risk.data.source.block(0).X.dtype == np.float32
     # Conjugate gradients stop at a relative gradient of 1e-12 in the scale of unit diagonal.
     np.testing.assert_allclose(fit.theta, whole.theta, rtol=1e-9, atol=1e-11)
-    vector = RNG.normal(size=P)
+    vector = rng.normal(size=P)
     np.testing.assert_allclose(fit.hessian @ vector, whole.hessian @ vector, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(fit.hessian.diagonal(), whole.hessian.diagonal(), rtol=1e-9, atol=1e-12)
 

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from influstat import plots
 from influstat.errors import InvalidArgument
 from influstat.plots import base
-from tests.plot_cases import CALLS, CLASSES, EXACT, IMAGES, LABELS, PREDICTED, RNG, drawn
+from tests.plot_cases import CALLS, CLASSES, EXACT, IMAGES, LABELS, PREDICTED, drawn
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_a_new_figure_where_no_axes_are_given(name):
     assert all(isinstance(ax, Axes) for ax in result)
     assert all(ax.figure is result[0].figure for ax in result)
     assert result[0].figure.get_size_inches()[0] <= 9.3
-    result[0].figure.canvas.draw()
+    result[0].figure.draw_without_rendering()
 
 
 @pytest.mark.dear
@@ -269,7 +269,8 @@ def test_long_names_fit_into_the_forest(row, name, width):
 
 
 def test_search_curves_have_the_mean_and_one_standard_deviation():
-    curves = RNG.random((5, 3))
+    rng = np.random.default_rng(722)
+    curves = rng.random((5, 3))
     ax = plots.search_curves([10, 20, 30], {"loss": curves}, total_rows=100)
     assert ax.lines[0].get_ydata() == pytest.approx(curves.mean(axis=0))
     assert ax.lines[1].get_ydata() == pytest.approx([0.1, 0.2, 0.3])

@@ -56,6 +56,7 @@ def test_no_class_is_drawn_over_all_of_another(name):
     assert set(corners[blue]) != set(corners[~blue])
 
 
+@pytest.mark.slow
 def test_the_legend_covers_neither_names_nor_numbers():
     predicted = ON_LINE + np.where(np.arange(MANY) % 40 == 0, 1.0, 0.0)
     ax = plots.predicted_against_exact(predicted, ON_LINE, classes=TWO, names=5)
@@ -183,6 +184,7 @@ def test_panels_leave_no_hole(count, columns):
     assert [np.mean(row) for row in rows] == pytest.approx([middle] * len(rows), abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", some([1e-3, 1.0, 1e5]))
 def test_titles_do_not_touch_what_stands_above_them(scale):
     panels = {f"a solver with a long name, {k}": scale * PREDICTED for k in range(4)}

@@ -15,6 +15,7 @@ def _close_figures():
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_very_many_stems_are_those_that_are_seen():
     values = np.random.default_rng(0).normal(size=50_000)
     ax = plots.influence_index(values, names=3)
@@ -52,6 +53,6 @@ def test_points_far_from_a_name_do_not_move_it(stems):
             gaps=distances,
             stems=stems,
         )
-        ax.figure.canvas.draw()
+        ax.figure.draw_without_rendering()
         places.append([text.get_position() for text in ax.texts])
     assert places[0] == places[1]

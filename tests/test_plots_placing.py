@@ -158,7 +158,7 @@ def test_names_keep_off_lines_and_local_means_where_there_is_room(down, smooth):
     y[20] -= down  # right of it, where there is no point, its name would cross the line
     labels = np.array([f"number {k}" for k in range(41)])
     ax = plots.coefficient_slope(x, y, -2.0, smooth=smooth, names=1, row_labels=labels)
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     (name,) = (text for text in ax.texts if hasattr(text, "xy"))
     assert name.xy == (x[20], y[20])
     lines = [np.column_stack([x, -2.0 * x])] + [one.get_xydata() for one in ax.lines[1:] if smooth]

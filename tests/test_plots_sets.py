@@ -8,8 +8,6 @@ import influstat as ist
 from influstat import plots
 from influstat.errors import InvalidArgument, InvalidType
 
-pytestmark = pytest.mark.usefixtures("own_seconds")
-
 RNG = np.random.default_rng(5)
 N = 24
 X = np.column_stack([np.ones(N), RNG.normal(size=(N, 2))])

@@ -17,7 +17,7 @@ from influstat.plots import base
 from influstat.sets.drawn import Drawn
 from influstat.statistics.pictures import FitPlots
 from influstat.statistics.report import CoefficientReport
-from tests.fit_plot_cases import RNG, N, X, frame, heights
+from tests.fit_plot_cases import N, X, frame, heights
 from tests.plot_cases import CALLS
 from tests.test_fit_plots_settings import PICTURES, draw
 
@@ -49,7 +49,7 @@ def test_settings_that_all_share_are_described_in_one_place(name):
 # -- names as they stand ----------------------------------------------------------------------------------
 
 ODD = [f"${k}_a^{{$ %\\frac & <b>#~" for k in range(N)]
-Y = X[:, 1] + RNG.normal(size=N)
+Y = X[:, 1] + np.random.default_rng(24).normal(size=N)
 NAMED = ist.Ridge(lam=1.0).fit(X, Y, names=["const", "$a", "$b_{$", "c"], row_labels=ODD)
 THIRDS = dict(zip(ODD[:3], np.array_split(np.arange(N), 3), strict=True))
 OF_COLUMNS = {
@@ -68,7 +68,7 @@ OF_COLUMNS = {
 @pytest.mark.parametrize("picture", OF_COLUMNS)
 def test_a_dollar_in_a_name_starts_no_formula(picture):
     ax = draw(picture, NAMED, **OF_COLUMNS[picture])
-    ax.figure.canvas.draw()  # parses what is a formula
+    ax.figure.draw_without_rendering()  # parses what is a formula
     texts = [
         *ax.texts,
         *ax.get_yticklabels(),
@@ -91,7 +91,7 @@ def test_a_dollar_in_a_level_or_a_table_starts_no_formula():
     for ax in axes:
         texts = [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.title, ax.xaxis.label, ax.yaxis.label]
         assert not any(is_math_text(text.get_text()) for text in texts if "bracket" in text.get_text())
-        ax.figure.canvas.draw()
+        ax.figure.draw_without_rendering()
 
 
 # -- numbers along the axis -------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_a_dollar_in_a_level_or_a_table_starts_no_formula():
 )
 def test_numbers_along_the_axis_do_not_touch(span):
     ax = plots.influence_bubble(np.linspace(*span, 5), np.arange(5.0), np.ones(5), size=(2.6, 2.6))
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     low, high = ax.get_xlim()
     places = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
     shown = [one for place, one in places if low <= place <= high]

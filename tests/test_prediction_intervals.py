@@ -121,8 +121,9 @@ def test_a_newton_step_is_exact_for_squared_error():
 
 
 def test_blocks_of_new_rows_change_nothing(monkeypatch):
+    rng = np.random.default_rng(723)
     fit = fit_of("PoissonRegressor")
-    new = RNG.normal(size=(11, 2))
+    new = rng.normal(size=(11, 2))
     whole = {one: ist.prediction_intervals(fit, new, level=0.8, method=one) for one in module.METHODS}
     monkeypatch.setattr(module, "BLOCK_ENTRIES", 50)  # two new rows
     for method, one in whole.items():

@@ -81,7 +81,8 @@ def test_theta_of_three_classes_is_one_class_after_the_other():
 
 
 def test_pipeline_names_its_columns_and_labels_its_rows():
-    table = FRAME.assign(kind=RNG.choice(["x", "y"], N))
+    rng = np.random.default_rng(725)
+    table = FRAME.assign(kind=rng.choice(["x", "y"], N))
     pipeline = make_pipeline(
         make_column_transformer((OneHotEncoder(drop="first"), ["kind"]), (StandardScaler(), ["a", "b"])),
         Ridge(),
@@ -108,7 +109,8 @@ def test_pipeline_of_texts():
 
 
 def test_missing_values_that_the_pipeline_fills_are_no_hindrance():
-    holes = np.where(RNG.random((N, 3)) < 0.1, np.nan, X)
+    rng = np.random.default_rng(724)
+    holes = np.where(rng.random((N, 3)) < 0.1, np.nan, X)
     pipeline = make_pipeline(SimpleImputer(), Ridge()).fit(holes, NUMBER)
     np.testing.assert_allclose(
         ist.from_sklearn(pipeline, holes, NUMBER).predict(holes), pipeline.predict(holes)

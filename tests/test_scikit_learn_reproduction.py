@@ -132,9 +132,10 @@ def test_another_number_than_the_rows_give_is_refused_by_its_name(name, weighted
 )
 @pytest.mark.parametrize("polish", [False, True])
 def test_other_targets_with_the_same_minimum_are_refused(name, polish):
+    rng = np.random.default_rng(727)
     estimator, table, y, _ = fitted(name)
     design = np.column_stack([np.ones(N), table])
-    noise = RNG.normal(size=N)
+    noise = rng.normal(size=N)
     other = y + noise - design @ np.linalg.lstsq(design, noise, rcond=None)[0]
     with pytest.raises(NotStationary, match="that the rows given give"):
         ist.from_sklearn(estimator, table, other, polish=polish)
@@ -241,8 +242,9 @@ def test_steps_of_batches_are_no_passes():
 
 
 def test_a_class_that_no_row_has_is_refused():
+    rng = np.random.default_rng(726)
     y = np.arange(N) % 3
-    table = RNG.normal(size=(N, 2))
+    table = rng.normal(size=(N, 2))
     estimator = LogisticRegression(tol=1e-10).fit(table, y)
     with pytest.raises(NotStationary, match="knows the class 2, which no row has"):
         ist.from_sklearn(estimator, table, np.minimum(y, 1))

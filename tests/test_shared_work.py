@@ -189,6 +189,7 @@ def test_what_is_kept_goes_with_the_fit_and_not_into_a_pickle():
         gc.enable()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", some(["fixed", "folded"]))
 def test_determinants_at_refits_are_those_of_hessians_summed_row_by_row(protocol):
     rng = np.random.default_rng(2)

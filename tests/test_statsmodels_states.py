@@ -19,6 +19,7 @@ from statsmodels.regression.dimred import SIR
 import influstat as ist
 from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, NotStationary, Unsupported
+from tests.budget import some
 from tests.statsmodels_data import DATA
 from tests.tolerance import TWO_FITS
 
@@ -293,7 +294,7 @@ def test_questions_about_variables_see_copies_as_repeated_rows():
 
     fit = ist.from_statsmodels(fitted(COPIED, freq_weights=COPIED["copies"]), drop="copy")
     truth = ist.from_statsmodels(fitted(repeated))
-    for one in (fit, pickle.loads(pickle.dumps(fit))):
+    for one in some([pickle.loads(pickle.dumps(fit)), fit]):
         for column in ("x", "g"):
             ours, theirs = (ist.average_marginal_effect(this, column) for this in (one, truth))
             np.testing.assert_allclose(ours.value, theirs.value, rtol=TWO_FITS)

@@ -134,6 +134,7 @@ def test_unknown_kinds_are_refused():
 # -- shrinking: the simplest example of a property is a small one -------------------------------------------
 
 
+@pytest.mark.slow
 def test_risks_shrink_to_few_rows_and_columns():
     risk = find(strategies.risks(), lambda r: (r.weights == 0).any(), settings=SEARCH)
     assert risk.shape == (6, 1)
