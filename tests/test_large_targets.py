@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.sets.null_fit import null_fit
+from influstat.sets.question import coefficient_of, question
+from influstat.sets.significance.likelihood_ratio import Ratio
 
 ROWS, DIGITS = 12, 60
 ALPHA = 0.5
@@ -98,3 +101,20 @@ def test_bounds_of_amounts_do_not_depend_on_their_unit(unit):
     near, far = (fit.leave_one_out().theta_bound() for fit in fits)
     # The constant is larger by log(1e9) = 21, and so is what its predictors are rounded by.
     assert (far < 30.0 * near).all()
+
+
+@pytest.mark.parametrize("level", [0.0, 6.0, 14.0])
+def test_likelihood_ratios_of_counts_are_right_to_their_rounding(level):
+    _, _, fit = drawn("negative binomial", level, 3)
+    null, ratio = null_fit(question(fit, *coefficient_of(fit, 1), groups=None).problem), Ratio(1.0)
+    parts, noise = ratio.parts(null)
+    risk, wanted = null.problem.risk, Decimal(0)
+    with localcontext() as context:
+        context.prec = DIGITS
+        for x, target in zip(risk.design.rows(slice(None)), risk.y, strict=True):
+            row, y = [Decimal(float(one)) for one in x], Decimal(float(target))
+            for sign, theta in ((1, null.theta), (-1, ratio.theta(null))):
+                eta = sum(one * Decimal(float(two)) for one, two in zip(row, theta, strict=True))
+                grown = (1 + Decimal(ALPHA) * eta.exp()).ln()
+                wanted += sign * ((y + 1 / Decimal(ALPHA)) * grown - y * eta)
+        assert abs(Decimal(float(np.sum(parts))) - wanted) <= Decimal(noise)

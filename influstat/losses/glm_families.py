@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import gammaln, xlogy
+from scipy.special import gammaln, xlog1py, xlogy
 
 from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray
@@ -208,7 +208,11 @@ class NegativeBinomial:
         """Return log f."""
         k = 1.0 / self.alpha
         constant = gammaln(y + k) - gammaln(k) - gammaln(y + 1.0)
-        return np.asarray(xlogy(y, self.alpha * mu) - (y + k) * np.log1p(self.alpha * mu) + constant)
+        # y log(1 + 1 / (alpha mu)) of terms above 0: y log(alpha mu) would take the digits of large counts.
+        grown = self.alpha * mu
+        far, near = np.maximum(grown, 1.0), np.minimum(grown, 1.0)
+        lost = np.where(grown > 1.0, xlog1py(y, 1.0 / far), xlog1py(y, near) - xlogy(y, near))
+        return np.asarray(constant - lost - k * np.log1p(grown))
 
     def deviance(self, y: FloatArray, mu: FloatArray, nu: FloatArray) -> FloatArray:
         """Return 2 [y log(y / mu) - (y + 1 / alpha) log((1 + alpha y) / (1 + alpha mu))]."""
