@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.losses.agreeing import disagreeing
+from influstat.losses.glm import GLMLoss
+from influstat.losses.glm_families import Poisson
+from influstat.losses.glm_links import PowerLink
 from tests.cases import LOSSES, MORE_LOSSES
 
 N = 30
@@ -48,6 +51,27 @@ def targets(kind, spread, seed):
 )
 def test_no_right_loss_is_refused(case, digits, seed):
     assert disagreeing(case.loss, targets(case.targets, 10.0**digits, seed)) is None
+
+
+# All targets alike: their standard deviation is 0, or what rounding leaves of the mean of 0.1 thirty times.
+ALIKE = {
+    "real": [0.0, 0.1, 1.0 / 3.0, -0.3, 1e10, 1e17, 1e-300, 1e200],
+    "0/1": [0.0, 1.0],
+    "-1/+1": [-1.0, 1.0],
+    "counts": [0.0, 1.0, 1e10, 1e17],
+}
+
+
+@pytest.mark.parametrize("n", [1, 7, 30])
+@pytest.mark.parametrize("case", LOSSES + MORE_LOSSES, ids=str)
+def test_no_right_loss_is_refused_where_targets_are_all_alike(case, n):
+    for value in ALIKE[case.targets]:
+        assert disagreeing(case.loss, np.full(n, value)) is None
+
+
+def test_no_right_loss_is_refused_whose_value_is_a_small_difference():
+    loss = GLMLoss(Poisson(), PowerLink(1.0))  # mu - y log mu + log y!, of terms of 1e9
+    assert disagreeing(loss, np.array([99990585.0])) is None
 
 
 CHANGES = {

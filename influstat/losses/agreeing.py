@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
-from influstat.numerics.derivatives import Derivative, ridders
+from influstat.numerics.derivatives import NEAR, Derivative, noise, ridders
 
 PLACES = 8  # near eta = 0, and as many near the targets
 KNOWN = 1e-3  # relative error of a difference that judges
 WRONG = 1e-2  # relative difference of a derivative that is another: differenced ones have seven digits
+ALIKE, APART = 1e-12, 1e-9  # of the largest target: a spread that is rounding, and one that is none
+ULPS = 1e-15  # of eta, in whose steps a function's noise is looked at: a few of its last digit
 FEWEST, SHARE = 4, 0.25  # places that have to agree on it: at a kink one alone may be seen wrongly
 PAIRS = (("value", "first"), ("first", "second"))
 
@@ -38,8 +40,7 @@ def require_agreeing(loss: Any, y: FloatArray) -> None:
 
 def disagreeing(loss: Any, y: FloatArray) -> tuple[str, str, float, float, float, float] | None:
     """Return two methods, what the second gives and should give, and y and eta there; None if all agree."""
-    targets = np.resize(y, 2 * PLACES)
-    spread = float(np.std(y)) or 1.0
+    targets, spread = np.resize(y, 2 * PLACES), _spread(y)
     eta = 0.5 * np.cos(np.arange(2.0 * PLACES))
     eta[PLACES:] = targets[PLACES:] + spread * eta[PLACES:]
     for below, name in PAIRS:
@@ -56,6 +57,14 @@ def disagreeing(loss: Any, y: FloatArray) -> tuple[str, str, float, float, float
     return None
 
 
+def _spread(y: FloatArray) -> float:
+    """Return the standard deviation of the targets, or a distance that their digits can tell."""
+    # The mean of numbers that are all alike is rounded: so small a deviation is none.
+    size = float(np.max(np.abs(y), initial=0.0))
+    spread = size * float(np.std(y / size)) if size else 0.0
+    return spread if spread > ALIKE * size else max(1.0, APART * size)
+
+
 def _differences(
     function: Any, y: FloatArray, eta: FloatArray, spread: float, given: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -63,8 +72,16 @@ def _differences(
 
     def near(half: slice, width: float) -> Derivative:
         at, target = eta[half], y[half]
+        size = np.abs(at)
+        # A value may be a small difference of large numbers, which its own size does not tell.
+        rounding = noise(lambda r: function(target, at + r), step=np.maximum(NEAR * width, ULPS * size))
         return ridders(
-            lambda r, rows: function(target[rows], at[rows] + r), 1, n=PLACES, width=width, size=np.abs(at)
+            lambda r, rows: function(target[rows], at[rows] + r),
+            1,
+            n=PLACES,
+            width=width,
+            size=size,
+            rounding=rounding,
         )
 
     found = near(slice(0, PLACES), min(1.0, spread)), near(slice(PLACES, None), spread)

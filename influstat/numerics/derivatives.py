@@ -163,7 +163,7 @@ def jumps(
     return found
 
 
-def noise(function: Callable[[float], Any], *, step: float) -> FloatArray:
+def noise(function: Callable[[Any], Any], *, step: Any) -> FloatArray:
     """Return the rounding noise of each entry of f(r) near r = 0, shape (n,), as a standard deviation."""
     # Hamming 1971, chapter 6. The step is so short that the sixth derivative times step^6 is nothing.
     samples = np.array([np.asarray(function(k * step), dtype=np.float64) for k in range(-4, 5)])
