@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import threading
 
 import numpy as np
@@ -138,3 +139,50 @@ def test_a_disk_that_reads_through_its_cache_only(tmp_path, monkeypatch):
     file = MappedFile(written(tmp_path, values))
     assert not file._past_cache
     np.testing.assert_array_equal(file[2:5], values[2:5])
+
+
+def test_a_disk_that_opens_files_so_and_then_does_not_read_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped, "KEPT", 0.0)
+    monkeypatch.setattr(mapped, "_direct", lambda path, flags: os.open(path, os.O_WRONLY))
+    values = np.arange(12.0).reshape(6, 2)
+    file = MappedFile(written(tmp_path, values))
+    assert not file._past_cache
+    np.testing.assert_array_equal(file[2:5], values[2:5])
+
+
+def test_a_pickle_is_read_as_the_disk_of_its_machine_reads(tmp_path, monkeypatch):
+    values = np.arange(12.0).reshape(6, 2)
+    monkeypatch.setattr(mapped, "KEPT", 0.0)
+    monkeypatch.setattr(mapped, "_past_cache", lambda path: True)
+    text = pickle.dumps(MappedFile(written(tmp_path, values)))
+    monkeypatch.setattr(mapped, "_past_cache", lambda path: False)
+    monkeypatch.setattr(mapped, "_direct", lambda path, flags: os.open(path + " has no such flag", flags))
+    np.testing.assert_array_equal(pickle.loads(text)[2:5], values[2:5])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_reads_what_its_parent_expects_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped, "KEPT", 0.0)
+    monkeypatch.setattr(mapped, "_past_cache", lambda path: True)
+    monkeypatch.setattr(mapped, "_direct", os.open)
+    values, forked, once = np.arange(12.0).reshape(6, 2), threading.Event(), MappedFile._read
+
+    def late(file, span, memory):
+        if threading.current_thread().name.startswith("influstat-reads"):
+            forked.wait()
+        return once(file, span, memory)
+
+    monkeypatch.setattr(MappedFile, "_read", late)
+    file = MappedFile(written(tmp_path, values))
+    file.expect(slice(0, 5))
+    child = os.fork()
+    if not child:
+        signal.alarm(10)  # one that waits for ever is ended by it
+        try:
+            same = np.array_equal(file[0:5], values[:5])
+        finally:
+            os._exit(0 if same else 1)
+    forked.set()
+    assert os.waitpid(child, 0)[1] == 0
+    np.testing.assert_array_equal(file[0:5], values[:5])

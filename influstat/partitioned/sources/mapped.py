@@ -34,6 +34,10 @@ class MappedFile:
         self.path, self.start = str(array.filename), array.offset
         self.dtype, self.shape = array.dtype, array.shape
         self._row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Find out how this process reads the file, and begin without memory."""
         self._past_cache = self._row_bytes * self.shape[0] > KEPT * _memory() and _past_cache(self.path)
         self._pieces = _Pieces()
 
@@ -42,15 +46,16 @@ class MappedFile:
         return {**self.__dict__, "_pieces": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take it over, with memory of this process."""
-        self.__dict__.update(state, _pieces=_Pieces())
+        """Take it over, with memory of this process, on a machine that may have another disk."""
+        self.__dict__.update(state)
+        self._settle()
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         """Return consecutive rows."""
-        span = self._span(rows)
-        coming = self._pieces.claim(span)
+        span, pieces = self._span(rows), self._own_pieces()
+        coming = pieces.claim(span)
         try:
-            return self._read(span, self._pieces.spare()) if coming is None else coming.result()
+            return self._read(span, pieces.spare()) if coming is None else coming.result()
         except OSError as error:
             raise PartitionError(
                 f"{self.path} cannot be read: {error}. Put it back, and ask again."
@@ -60,18 +65,22 @@ class MappedFile:
         """Begin to read rows that are asked for soon, while threads work on others."""
         span = self._span(rows)
         if self._past_cache:
-            self._pieces.expect(span, self._read)
+            self._own_pieces().expect(span, self._read)
         elif hasattr(os, "posix_fadvise"):
             begin, size = self._bytes(span)
-            with (
-                suppress(OSError),
-                Path(self.path).open("rb") as file,
-            ):  # whoever reads them says what is wrong
+            # Whoever reads them says what is wrong with the file.
+            with suppress(OSError), Path(self.path).open("rb") as file:
                 os.posix_fadvise(file.fileno(), begin, size, os.POSIX_FADV_WILLNEED)
 
     def rest(self) -> None:
         """Let go of memory, and of what is expected: the file may be another when it is read again."""
         self._pieces = _Pieces()
+
+    def _own_pieces(self) -> _Pieces:
+        """Return those of this process: in one that was forked nobody reads what its parent expects."""
+        if self._pieces.process != os.getpid():
+            self._pieces = _Pieces()
+        return self._pieces
 
     def _span(self, rows: slice) -> Span:
         start, stop, _ = rows.indices(self.shape[0])
@@ -137,6 +146,7 @@ class _Pieces:
     """Memory that pieces are read into, and those that are coming."""
 
     def __init__(self) -> None:
+        self.process = os.getpid()
         self._asked: set[Span] = set()  # by threads that were faster than was expected
         self._coming: dict[Span, Future[NDArray[Any]]] = {}
         self._memory: list[_Memory] = []
@@ -173,11 +183,12 @@ def _direct(path: str, flags: int) -> int:
 
 
 def _past_cache(path: str) -> bool:
-    """Tell whether a file can be read so: not every system and disk offers it."""
+    """Tell whether a file can be read so: not every system and disk offers it, and some only say so."""
     if not hasattr(os, "O_DIRECT"):
         return False
     try:
-        os.close(_direct(path, os.O_RDONLY))
+        with open(path, "rb", buffering=0, opener=_direct) as file:
+            file.readinto(_Memory().of(PAGE))
     except OSError:
         return False
     return True
