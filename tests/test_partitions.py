@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.partitioned import sums
 from influstat.partitioned.block import Block
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Serial, Threads, spans
-from influstat.partitioned.sums import swept
+from influstat.partitioned.sums import Held, swept
 from influstat.risks.protocol import Protocol
 from tests.budget import examples
 from tests.partition_cases import (
@@ -106,6 +107,12 @@ def test_one_sweep_sums_what_the_risk_of_its_rows_says(name, intercept):
     np.testing.assert_allclose(hessian, curvature.to_dense(), **CLOSE)
     np.testing.assert_array_equal(diagonal, hessian.diagonal())
     assert convex == curvature.convex == (name != "sine")
+
+
+def test_a_thread_keeps_the_memory_of_few_columns_only(monkeypatch):
+    assert Held.of_thread(3) is Held.of_thread(3)
+    monkeypatch.setattr(sums, "KEPT", Held(5).rows * 5 - 1)
+    assert Held.of_thread(5) is not Held.of_thread(5)
 
 
 def logistic(rows=7, **settings):

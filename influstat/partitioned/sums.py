@@ -22,6 +22,7 @@ from influstat.partitioned.runners.base import Summable
 from influstat.risks.linear import LinearRisk
 
 AT_ONCE = 2**13  # rows, or a few more, whose losses are asked for together: 64 KiB of each number of a row
+KEPT = 2**21  # entries of each array that a thread keeps from one partition to the next: 16 MiB
 LARGEST = 1e150  # entry of a row whose square, times a few, is in float64
 
 
@@ -194,7 +195,7 @@ def swept(
 
 
 class Held:
-    """Memory for a few rows in float64, and for what is made of them, that is asked for once."""
+    """Memory for a few rows in float64, and for what is made of them, that a thread asks for once."""
 
     _last = threading.local()
 
@@ -203,7 +204,9 @@ class Held:
         """Return that of this thread."""
         found: Held | None = getattr(cls._last, "held", None)
         if found is None or found.columns != p:
-            cls._last.held = found = cls(p)
+            found = cls(p)
+            # Threads may live as long as the process: of many columns, whose sums take longer, none is kept.
+            cls._last.held = found if found.rows * p <= KEPT else None
         return found
 
     def __init__(self, p: int) -> None:
