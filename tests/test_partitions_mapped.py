@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.errors import PartitionError
 from influstat.partitioned.sources import mapped
 from influstat.partitioned.sources.mapped import PAGE, MappedFile
 
@@ -104,6 +105,18 @@ def test_what_was_expected_before_a_rest_is_read_anew(way, tmp_path):
     file.rest()
     (tmp_path / "values").write_bytes((2.0 * values).tobytes())
     np.testing.assert_array_equal(file[0:5], 2.0 * values[:5])
+
+
+@pytest.mark.parametrize("expected", [False, True])
+def test_a_file_that_was_cut_is_said_to_be(way, tmp_path, expected):
+    file = MappedFile(written(tmp_path, np.ones((1000, 2))))
+    os.truncate(tmp_path / "values", 9000)  # within a page
+    for rows, has in ((slice(0, 1000), 1125), (slice(500, 600), 125), (slice(900, 1000), 0)):
+        if expected:
+            file.expect(rows)
+        with pytest.raises(PartitionError, match=f"^[^ ]*values ends after {has} of the .* Write it anew.$"):
+            file[rows]
+    np.testing.assert_array_equal(file[0:500], 1.0)
 
 
 def test_a_pickle_has_none_of_the_memory(way, tmp_path):

@@ -56,6 +56,8 @@ class MappedFile:
         coming = pieces.claim(span)
         try:
             return self._read(span, pieces.spare()) if coming is None else coming.result()
+        except PartitionError:  # which is an OSError, and says what is wrong
+            raise
         except OSError as error:
             raise PartitionError(
                 f"{self.path} cannot be read: {error}. Put it back, and ask again."
