@@ -255,3 +255,10 @@ def test_what_was_best_in_as_many_directions_alone_is_a_start(d):
     assert (envelope.place is place) == (d == 2)
     demand = Demand(need=0.0, lam=0.1, radius=0.1, curved=0.0, bend=0.0, cross=0.0, slack=0.0)
     assert not envelope.proves_again(2, demand)  # the largest f are above 0
+
+
+def test_the_fewest_are_found_where_a_sample_sees_none_of_the_large_ones():
+    values = np.linspace(0.01, 0.02, 2 * MANY)
+    step = len(values) // SAMPLED
+    values[1::step] = 10.0  # beside each that is sampled
+    assert fewest(values, 25.0) == 3

@@ -79,6 +79,35 @@ def test_no_set_flips_that_has_a_unit_decided_and_none_before_it(seed, protocol,
     assert not (rest and any(not one & set(order[: len(closed)].tolist()) for one in flips))
 
 
+@pytest.mark.parametrize("p", [3, 4])
+def test_what_is_decided_holds_in_every_direction(p):
+    # y'(sum of Q_i) y < 1 for the set that is worst at y, |y| = 1, which is sought by ascent. Of these tables
+    # some have sets that are near 1.
+    n, (first, second), Q = 20, np.triu_indices(p), np.zeros((20, p, p))
+    looked_at = 0
+    for seed in range(60):
+        test = Quartic(null_fit(asked(remote(seed, n=n, p=p, slope=0.3))))
+        k = next(k for k in range(2, n) if not test.proves(k))
+        order, rng = np.random.default_rng(seed).permutation(n), np.random.default_rng(seed)
+        closed, rest = test.decided(k, order)
+        Q[:, first, second] = test.forms / np.where(first == second, 1.0, np.sqrt(2.0))
+        Q[:, second, first] = Q[:, first, second]
+        cases = [([unit], order[j + 1 :]) for j, unit in enumerate(order[: len(closed)]) if closed[j]]
+        cases += [([], order[len(closed) :])] if rest else []
+        looked_at += len(cases)
+        for with_it, others in cases:
+            for start in rng.normal(size=(6, p)) + 3.0 * np.eye(p)[0]:
+                y = start
+                for _ in range(6):
+                    taken = np.einsum("i,kij,j->k", y, Q[others], y)
+                    worst = np.argsort(-taken)[: k - len(with_it)]
+                    chosen = [*with_it, *others[worst[taken[worst] > 0.0]]]
+                    values, axes = np.linalg.eigh(Q[chosen].sum(axis=0))
+                    assert values[-1] < 1.0
+                    y = axes[:, -1]
+    assert looked_at
+
+
 @given(seed=SEEDS, k=st.integers(1, 12))
 @examples(20, deadline=None)
 def test_what_is_proven_holds_in_every_direction(seed, k):

@@ -8,6 +8,7 @@ import pytest
 import statsmodels.api as sm
 
 import influstat as ist
+from influstat.statistics.leverage import Leverage
 
 ROUNDING = 1e-10  # what the other 11 rows have of digits, times a few dozen
 REFIT = 1e-8  # 1 - leverage is 1e-8 at the nearest of these distances, and the refit is made of that
@@ -96,6 +97,18 @@ def test_measures_and_covariances_are_those_of_rational_arithmetic(distance, sec
     for kind, variances in truth.variances.items():
         np.testing.assert_allclose(np.diag(fit.covariance(kind)), variances, rtol=ROUNDING)
     assert fit.outlier_test().to_frame()["student_resid"].notna().all()
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_steps_are_those_of_rational_arithmetic_beside_a_row_that_alone_determines_a_coefficient(distance):
+    X, y, _ = data(distance)
+    X[:, 2] = np.where(np.arange(12) == 3, X[:, 2], 0.0)  # with a constant, and a place in the other column
+    apart = Leverage(ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y))).apart
+    assert apart.rows.tolist() == [0]
+    rows = [[Fraction(float(a)) for a in row] for row in X]
+    S = inverse([[sum(2 * x[a] * x[b] for x in rows) for b in range(3)] for a in range(3)])
+    right = [float(sum(S[a][b] * rows[0][b] for b in range(3))) for a in range(3)]
+    np.testing.assert_allclose(apart.steps[0], right, rtol=ROUNDING)
 
 
 @pytest.mark.parametrize("distance", DISTANCES)

@@ -13,6 +13,7 @@ from influstat.losses import glm_families as families
 from influstat.losses.glm import GLMLoss
 from influstat.losses.glm_links import PowerLink
 from influstat.minimise.even_fall import falls_evenly
+from influstat.minimise.existence import FEW, falls_for_ever
 from influstat.minimise.straight import is_straight
 from tests.budget import examples
 
@@ -367,3 +368,12 @@ def test_targets_beyond_what_a_loss_can_fit_are_no_collinear_columns():
     with pytest.raises(NoMinimiser, match=r"falls as far as it can be followed .*correct y"):
         ist.Fit.minimise(ist.LinearRisk(Counts(), LINE, y, intercept=True))
     ist.Fit.minimise(ist.LinearRisk(Counts(), LINE, np.abs(y), intercept=True))
+
+
+def test_rows_far_down_tell_that_a_risk_rises():
+    x = np.linspace(-1.0, 1.0, 2 * FEW)
+    x[:FEW] = np.where(np.arange(FEW) % 2, 1.0, -1.0)
+    y = 1.0 * (x > 0.0)
+    assert falls_for_ever(ist.LinearRisk(ist.LogisticLoss(), x[:, None], y), np.ones(1))
+    y[-1] = 0.0
+    assert not falls_for_ever(ist.LinearRisk(ist.LogisticLoss(), x[:, None], y), np.ones(1))

@@ -303,6 +303,8 @@ def test_a_tuple_for_each_row_is_its_label(kind):
     found = FITS["own"].leave_groups_out(keys)
     assert found.labels.tolist() == [(0, 0), (0, 1), (1, 0), (1, 1)]
     np.testing.assert_array_equal(found.theta, FITS["own"].leave_groups_out(first * 2 + second).theta)
+    pairs = kind((i, (i + 1) % N) for i in range(N))  # all different: as many sets as there are rows
+    assert FITS["own"].leave_groups_out(pairs).groups[N - 1].tolist() == [N - 1, 0]
     with pytest.raises(InvalidArgument, match="must name each row once"):  # sets of rows, fewer than rows
         FITS["own"].leave_groups_out([(0, 0), (0, 1)])
 
