@@ -74,6 +74,42 @@ def test_no_right_loss_is_refused_whose_value_is_a_small_difference():
     assert disagreeing(loss, np.array([99990585.0])) is None
 
 
+class Tube:
+    """Support vector regression's loss."""
+
+    def value(self, y, eta):
+        return np.maximum(np.abs(eta - y) - 0.1, 0.0)
+
+    def first(self, y, eta):
+        return np.where(np.abs(eta - y) > 0.1, np.sign(eta - y), 0.0)
+
+    def second(self, y, eta):
+        return np.zeros(eta.shape)
+
+
+class Biweight:
+    """Tukey's loss, level beyond 0.1."""
+
+    def value(self, y, eta):
+        return 1.0 - np.maximum(1.0 - (10.0 * (eta - y)) ** 2, 0.0) ** 3
+
+    def first(self, y, eta):
+        return 600.0 * (eta - y) * np.maximum(1.0 - (10.0 * (eta - y)) ** 2, 0.0) ** 2
+
+    def second(self, y, eta):
+        inside = np.maximum(1.0 - (10.0 * (eta - y)) ** 2, 0.0)
+        return 600.0 * inside**2 - 240000.0 * (eta - y) ** 2 * inside
+
+
+@pytest.mark.parametrize("loss", [Tube(), Biweight()], ids=["tube", "biweight"])
+def test_no_right_loss_is_refused_whose_kinks_are_two_wide_steps_away(loss):
+    rng = np.random.default_rng(0)
+    for size in (1e-6, 0.1, 1.0):
+        for n in (1, 2, 3, 16):
+            assert disagreeing(loss, size * rng.normal(size=n)) is None
+            assert disagreeing(loss, np.full(n, size)) is None
+
+
 CHANGES = {
     "twice": lambda values: 2.0 * values,
     "its sign": np.negative,

@@ -19,6 +19,7 @@ PLACES = 8  # near eta = 0, and as many near the targets
 KNOWN = 1e-3  # relative error of a difference that judges
 WRONG = 1e-2  # relative difference of a derivative that is another: differenced ones have seven digits
 ALIKE, APART = 1e-12, 1e-9  # of the largest target: a spread that is rounding, and one that is none
+CLOSER = 1e-2  # times the first step: a second look, where the first has found another derivative
 ULPS = 1e-15  # of eta, in whose steps a function's noise is looked at: a few of its last digit
 FEWEST, SHARE = 4, 0.25  # places that have to agree on it: at a kink one alone may be seen wrongly
 PAIRS = (("value", "first"), ("first", "second"))
@@ -47,11 +48,10 @@ def disagreeing(loss: Any, y: FloatArray) -> tuple[str, str, float, float, float
         try:
             with np.errstate(all="ignore"):  # these predictors need not lie where the loss is finite
                 given = np.asarray(getattr(loss, name)(targets, eta), dtype=np.float64)
-                wanted, judges = _differences(getattr(loss, below), targets, eta, spread, given)
-                wrong = judges & (np.abs(given - wanted) > WRONG * (np.abs(given) + np.abs(wanted)))
+                wrong, wanted = _wrong(getattr(loss, below), targets, eta, spread, given)
         except Exception:  # noqa: BLE001  what a wrong loss raises is told where it is used
             return None
-        if wrong.sum() >= max(FEWEST, SHARE * judges.sum()):
+        if wrong.any():
             at = int(np.argmax(wrong))
             return below, name, float(given[at]), float(wanted[at]), float(targets[at]), float(eta[at])
     return None
@@ -65,8 +65,22 @@ def _spread(y: FloatArray) -> float:
     return spread if spread > ALIKE * size else max(1.0, APART * size)
 
 
-def _differences(
+def _wrong(
     function: Any, y: FloatArray, eta: FloatArray, spread: float, given: FloatArray
+) -> tuple[NDArray[np.bool_], FloatArray]:
+    """Return where what a method gives is another derivative, nowhere if at few places, and differences."""
+    wrong = np.ones(len(eta), dtype=np.bool_)
+    wanted = np.full(len(eta), np.nan)
+    for part in (1.0, CLOSER):  # two wide steps over a kink may say the same, as if it were a slope
+        wanted, judges = _differences(function, y, eta, (part * min(1.0, spread), part * spread), given)
+        wrong &= judges & (np.abs(given - wanted) > WRONG * (np.abs(given) + np.abs(wanted)))
+        if wrong.sum() < max(FEWEST, SHARE * judges.sum()):
+            return np.zeros_like(wrong), wanted
+    return wrong, wanted
+
+
+def _differences(
+    function: Any, y: FloatArray, eta: FloatArray, widths: tuple[float, float], given: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return differences of a method, and whether they are known well enough to judge by."""
 
@@ -84,6 +98,6 @@ def _differences(
             rounding=rounding,
         )
 
-    found = near(slice(0, PLACES), min(1.0, spread)), near(slice(PLACES, None), spread)
+    found = near(slice(0, PLACES), widths[0]), near(slice(PLACES, None), widths[1])
     wanted, error = (np.concatenate([getattr(one, part) for one in found]) for part in ("value", "error"))
     return wanted, np.isfinite(given) & (error < KNOWN * (np.abs(wanted) + np.abs(given)))
