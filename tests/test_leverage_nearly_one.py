@@ -111,6 +111,27 @@ def test_steps_are_those_of_rational_arithmetic_beside_a_row_that_alone_determin
     np.testing.assert_allclose(apart.steps[0], right, rtol=ROUNDING)
 
 
+@pytest.mark.parametrize("distance", [1e6, -1e9, 1e12])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_penalty_keeps_its_digits_beside_rows_far_away_in_every_column(seed, distance):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(12, 3)), rng.normal(size=12)
+    X[0] *= distance
+    X[1] *= 1e-2 * distance
+    fit = ist.Fit.minimise(
+        ist.LinearRisk(ist.SquaredError(), X, y, penalty=ist.L2(1.0, unpenalised=(2,)), protocol="fixed")
+    )
+    rows, K = [[Fraction(float(a)) for a in row] for row in X], fit.risk.penalty.hessian(fit.theta).dense()
+    every = range(3)
+    S = inverse(
+        [[sum(2 * x[a] * x[b] for x in rows) + Fraction(float(K[a, b])) for b in every] for a in every]
+    )
+    right = [1 - 2 * sum(row[a] * S[a][b] * row[b] for a in every for b in every) for row in rows]
+    apart = Leverage(fit).apart
+    assert apart.rows.tolist() == [0, 1]
+    np.testing.assert_allclose(apart.left, [float(right[0]), float(right[1])], rtol=1e-6)
+
+
 @pytest.mark.parametrize("distance", DISTANCES)
 def test_inference_without_the_row_is_that_of_the_refit(distance):
     X, y, _ = data(distance)

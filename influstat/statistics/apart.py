@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, solve_triangular
 
 from influstat.algebra.coordinates import coordinates
+from influstat.algebra.rounding import EPSILON
 from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
 
@@ -58,7 +59,11 @@ def rows_apart(
     # direction have no residual, and so take no part in what the others say.
     others = curvature.copy()
     others[near] = 0.0
-    shares, directions = eigh(penalty)
+    # Directions of a chart differ in length as far as rows do: shares of one length, so that none drowns.
+    size = np.sqrt(np.abs(penalty.diagonal()))
+    size = np.where(size > 0.0, size, 1.0)
+    shares, directions = eigh(penalty / size / size[:, None])
+    shares[np.abs(shares) <= len(shares) * EPSILON * np.max(np.abs(shares))] = 0.0
     if (others < 0).any() or (shares < 0).any() or (curvature[near] <= 0).any() or not others.any():
         return Apart.none(len(theta))
     roots, slopes = np.sqrt(others), risk.weights * risk.slopes(theta)
@@ -68,7 +73,7 @@ def rows_apart(
         for rows, block in risk.design.dense_blocks():
             yield block, roots[rows]
 
-    root = (directions * np.sqrt(shares))[:, shares > 0]
+    root = (size[:, None] * directions * np.sqrt(shares))[:, shares > 0]
     found = coordinates(blocks, root, risk.design.constant_column)
     x = np.asarray(risk.design.rows(near))
     known = found.estimable(x)
