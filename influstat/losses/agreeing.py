@@ -47,14 +47,19 @@ def disagreeing(loss: Any, y: FloatArray) -> tuple[str, str, float, float, float
     for below, name in PAIRS:
         try:
             with np.errstate(all="ignore"):  # these predictors need not lie where the loss is finite
-                given = np.asarray(getattr(loss, name)(targets, eta), dtype=np.float64)
-                wrong, wanted = _wrong(getattr(loss, below), targets, eta, spread, given)
+                given = np.array(getattr(loss, name)(targets, eta), dtype=np.float64)
+                wrong, wanted = _wrong(_anew(getattr(loss, below)), targets, eta, spread, given)
         except Exception:  # noqa: BLE001  what a wrong loss raises is told where it is used
             return None
         if wrong.any():
             at = int(np.argmax(wrong))
             return below, name, float(given[at]), float(wanted[at]), float(targets[at]), float(eta[at])
     return None
+
+
+def _anew(function: Any) -> Any:
+    """Return the function with results of their own: a loss may answer in one array again and again."""
+    return lambda y, eta: np.array(function(y, eta))
 
 
 def _spread(y: FloatArray) -> float:
