@@ -39,13 +39,16 @@ def require_agreeing(loss: Any, y: FloatArray) -> None:
 def disagreeing(loss: Any, y: FloatArray) -> tuple[str, str, float, float, float, float] | None:
     """Return two methods, what the second gives and should give, and y and eta there; None if all agree."""
     targets = np.resize(y, 2 * PLACES)
-    spread = float(np.std(y)) or 1.0
+    spread = float(np.std(y))
+    spread = spread if spread > 1e-9 * float(np.max(np.abs(y))) else 1.0  # less is rounding of one target
     eta = 0.5 * np.cos(np.arange(2.0 * PLACES))
     eta[PLACES:] = targets[PLACES:] + spread * eta[PLACES:]
     for below, name in PAIRS:
         try:
             with np.errstate(all="ignore"):  # these predictors need not lie where the loss is finite
-                given = np.asarray(getattr(loss, name)(targets, eta), dtype=np.float64)
+                given = np.array(
+                    getattr(loss, name)(targets, eta), dtype=np.float64
+                )  # its own array may change
                 wanted, judges = _differences(getattr(loss, below), targets, eta, spread, given)
                 wrong = judges & (np.abs(given - wanted) > WRONG * (np.abs(given) + np.abs(wanted)))
         except Exception:  # noqa: BLE001  what a wrong loss raises is told where it is used
@@ -64,7 +67,11 @@ def _differences(
     def near(half: slice, width: float) -> Derivative:
         at, target = eta[half], y[half]
         return ridders(
-            lambda r, rows: function(target[rows], at[rows] + r), 1, n=PLACES, width=width, size=np.abs(at)
+            lambda r, rows: np.array(function(target[rows], at[rows] + r)),
+            1,
+            n=PLACES,
+            width=width,
+            size=np.abs(at),
         )
 
     found = near(slice(0, PLACES), min(1.0, spread)), near(slice(PLACES, None), spread)
