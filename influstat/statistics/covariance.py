@@ -57,7 +57,6 @@ from influstat.statistics.sandwich import (
     lost_coefficients,
     middle,
     of_rows_apart,
-    own_clusters,
     own_coefficients,
     own_rows,
     require_freedom,
@@ -150,7 +149,6 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
         )
         result[lost] = result[:, lost] = np.nan
     _warn_of_own_rows(fit, setting)
-    _warn_of_own_clusters(fit, setting)
     return result
 
 
@@ -168,23 +166,6 @@ def _warn_of_own_rows(fit: Minimum, setting: CovarianceSetting) -> None:
             f"{_of_leverage_one(fit, own)}: nothing else determines {', '.join(names[:5])}"
             f"{', ...' if len(names) > 5 else ''}, whose standard errors are far too small. "
             'Take "model", or drop the row and its column.',
-        )
-
-
-def _warn_of_own_clusters(fit: Minimum, setting: CovarianceSetting) -> None:
-    """Warn of clusters that determine coefficients alone: their scores add up to 0 along these."""
-    if setting.kind not in ("cluster", "CR2") or len(setting.clusters) != 1:
-        return
-    found, lost = own_clusters(fit, setting)
-    names = [name for name, alone in zip(fit.names, lost, strict=True) if alone and name not in fit.lost]
-    if names:
-        first, more = label_name(fit.row_labels[found[0][0]]), len(found) - 1
-        doubt_once(
-            fit,
-            f"The {setting.kind!r} covariance takes sums of a cluster's scores for its errors. The cluster "
-            f"of row {first}{f' and {more} more' if more else ''} alone determine{'' if more else 's'} "
-            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}, along which these sums are 0: the "
-            'standard errors there are far too small. Take "model" for them, or drop cluster and column.',
         )
 
 
