@@ -18,9 +18,7 @@ from influstat.numerics.derivatives import Derivative, ridders
 PLACES = 8  # near eta = 0, and as many near the targets
 KNOWN = 1e-3  # relative error of a difference that judges
 WRONG = 1e-2  # relative difference of a derivative that is another: differenced ones have seven digits
-UNSEEN = (
-    1e-10  # of the method below at its largest, over a step: less, as in a bell's tail, no difference shows
-)
+UNSEEN = 1e-10  # of the method below at its largest, over a step: less, as in a bell's tail, is not seen
 FEWEST, SHARE = 4, 0.25  # places that have to agree on it: at a kink one alone may be seen wrongly
 PAIRS = (("value", "first"), ("first", "second"))
 
