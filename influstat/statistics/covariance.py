@@ -76,6 +76,7 @@ from influstat.statistics.setting import (
 __all__ = ["JACKKNIVES", "KINDS", "SANDWICHES", "CovarianceSetting", "covariance", "covariance_of"]
 
 
+FAR = 1e-8  # 1 - leverage below which a difference of 1 and a leverage has half of its digits
 ROBUST = 'fit.covariance("HC0") and fit.inference("HC0") need none; both take dispersion= where it is known.'
 
 
@@ -154,6 +155,7 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
 
 def _warn_of_own_rows(fit: Minimum, setting: CovarianceSetting) -> None:
     """Warn of coefficients that rows without a residual determine alone, where residuals stand for errors."""
+    _warn_of_far_rows(fit, setting)
     if setting.kind in BY_LEVERAGE or setting.kind not in (*SANDWICHES, "infinitesimal jackknife"):
         return
     own = own_rows(fit, setting)
@@ -166,6 +168,21 @@ def _warn_of_own_rows(fit: Minimum, setting: CovarianceSetting) -> None:
             f"{_of_leverage_one(fit, own)}: nothing else determines {', '.join(names[:5])}"
             f"{', ...' if len(names) > 5 else ''}, whose standard errors are far too small. "
             'Take "model", or drop the row and its column.',
+        )
+
+
+def _warn_of_far_rows(fit: Minimum, setting: CovarianceSetting) -> None:
+    """Warn where a cluster is adjusted by a difference of 1 and its leverage that has few digits."""
+    if setting.kind != "CR2":
+        return
+    apart = leverage_of(fit, setting.information).apart
+    far = apart.rows[apart.left < FAR]
+    if far.size:
+        doubt_once(
+            fit,
+            f"'CR2' leaves out what it cannot tell from rounding: row {label_name(fit.row_labels[far[0]])}"
+            f"{f' and {len(far) - 1} more' if len(far) > 1 else ''} lies so far away that its leverage is 1 "
+            'but for rounding. Take "HC3", which measures such rows from the others, or look at the row.',
         )
 
 
