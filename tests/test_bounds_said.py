@@ -140,7 +140,7 @@ def test_what_is_unsaid_is_so_in_threads_and_in_these_alone():
         heard.append(len(said))
 
     with unsaid():
-        list(Threads(1).run(work, [0]))
+        list(Threads(1).run(work, [(0,)]))
     with warnings.catch_warnings(record=True) as said, ThreadPoolExecutor(1) as pool, unsaid():
         warnings.simplefilter("always")
         pool.submit(doubt, "of another's").result()  # nobody has asked that one to be silent

@@ -378,7 +378,8 @@ def test_dependent_columns_have_a_remedy_that_a_fit_takes(name):
 
 
 def test_a_robust_fit_beyond_the_reach_of_its_norm_is_sent_to_a_nearer_start():
-    X, y = np.column_stack([np.ones(60), RNG.normal(size=60)]), RNG.normal(size=60)
+    rng = np.random.default_rng(12)
+    X, y = np.column_stack([np.ones(60), rng.normal(size=60)]), rng.normal(size=60)
     risk = ist.from_statsmodels(sm.RLM(y, X, M=sm.robust.norms.TukeyBiweight()).fit(), polish=True).risk
     far = np.array([1e3, 0.0])  # no slope and no curvature: stationary, no minimum
     with pytest.raises(SingularHessian, match="a start nearer"):
@@ -390,7 +391,8 @@ def test_a_robust_fit_beyond_the_reach_of_its_norm_is_sent_to_a_nearer_start():
 
 
 def test_a_report_without_certificates_says_so_once():
-    X, y = np.column_stack([np.ones(30), RNG.normal(size=30)]), np.exp(0.1 * RNG.normal(size=30))
+    rng = np.random.default_rng(13)
+    X, y = np.column_stack([np.ones(30), rng.normal(size=30)]), np.exp(0.1 * rng.normal(size=30))
     family = sm.families.InverseGaussian(sm.families.links.Log())
     fit = ist.from_statsmodels(sm.GLM(y, X, family=family).fit(), polish=True)
     with pytest.warns(DoubtfulResult, match="lines of the report hold a nan"):

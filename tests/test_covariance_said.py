@@ -225,27 +225,3 @@ def test_as_many_coefficients_as_rows_leave_no_covariance_of_residuals(kind):
     np.testing.assert_allclose(found, 0.0, atol=1e-12)
     fit.covariance(kind, **settings)  # it has been said
     ist.Ridge(lam=1.0).fit([[1.0, 1, 1], [1, 2, 4], [1, 4, 1]], [1.0, 2, 5]).covariance(kind, **settings)
-
-
-@pytest.mark.parametrize("kind", ["cluster", "CR2"])
-def test_a_cluster_that_alone_determines_a_coefficient_is_named(kind):
-    rng = np.random.default_rng(0)
-    clusters = np.repeat(list("abcde"), 6)
-    table = pd.DataFrame({"const": 1.0, "x": rng.normal(size=30), "dose": rng.normal(size=30)})
-    table.loc[clusters != "c", "dose"] = 0.0
-    fit = ist.from_statsmodels(sm.OLS(table["x"] + rng.normal(size=30), table).fit())
-    with pytest.warns(DoubtfulResult, match="cluster of row 12 alone determines dose, along which"):
-        fit.covariance(kind, groups=clusters)
-    fit.covariance(kind, groups=np.arange(30) % 5)  # of which each has doses: no warning
-
-
-def test_a_dummy_of_each_cluster_is_said_once():
-    rng = np.random.default_rng(0)
-    clusters = np.repeat(np.arange(10), 6)
-    firms = pd.get_dummies(clusters, prefix="firm", dtype=float)
-    table = pd.DataFrame({"x": rng.normal(size=60)}).join(firms)
-    fit = ist.from_statsmodels(sm.OLS(table["x"] + rng.normal(size=60), table).fit())
-    with pytest.warns(DoubtfulResult, match=r"and 7 more alone determine firm_0, firm_1,") as said:
-        found = fit.covariance("cluster", groups=clusters)
-    assert len(said) == 1
-    assert np.isfinite(found).all()

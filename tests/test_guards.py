@@ -383,7 +383,7 @@ GUARDS = [
         "alone",
         a_row_that_alone_determines_a_coefficient_has_no_cross_validated_loss,
         cross_validation_lam,
-        "ALONE",
+        "NEAR",
         -np.inf,
     ),
     Guard("typical", cross_validated_losses_whatever_the_units, cross_validation_lam, "_typical", np.mean),

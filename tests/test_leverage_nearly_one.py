@@ -1,5 +1,6 @@
 """Rows so far away that the fit goes through them: truth in rational arithmetic, whatever the distance."""
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -197,3 +198,17 @@ def test_cross_validated_penalties_are_those_of_refits(distance, protocol):
             one = ist.Ridge(lam=lam * share, protocol="fixed").fit(X[kept, 1:], y[kept])
             errors.append((y[i] - one.predict(X[[i], 1:])[0]) ** 2)
         np.testing.assert_allclose(value, np.mean(errors), rtol=REFIT)
+
+
+@pytest.mark.parametrize(("distance", "said"), [(10.0, 0), (1e6, 1), (1e12, 1)])
+def test_clusters_adjusted_with_a_far_row_say_so(distance, said):
+    rng = np.random.default_rng(3)
+    x, firm = rng.normal(size=60), np.arange(60) % 9
+    x[7] = distance
+    fit = ist.Ridge(lam=0.0).fit(np.column_stack([np.ones(60), x]), x + rng.normal(size=60))
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        fit.inference("CR2", groups=firm)
+        fit.covariance("CR2", groups=firm)  # it has been said
+    assert [one.filename for one in heard] == said * [__file__]
+    assert all("row 7 lies so far away" in str(one.message) for one in heard)

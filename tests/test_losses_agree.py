@@ -110,6 +110,26 @@ def test_no_right_loss_is_refused_whose_kinks_are_two_wide_steps_away(loss):
             assert disagreeing(loss, np.full(n, size)) is None
 
 
+class Welsch(ist.SquaredError):
+    """1 - e^(-r^2 / 2): far from the target its slopes are too small for differences of it to show."""
+
+    self_concordance, convex = np.inf, False
+
+    def value(self, y, eta):
+        return -np.expm1(-((y - eta) ** 2) / 2.0)
+
+    def first(self, y, eta):
+        return (eta - y) * np.exp(-((y - eta) ** 2) / 2.0)
+
+    def second(self, y, eta):
+        return (1.0 - (eta - y) ** 2) * np.exp(-((y - eta) ** 2) / 2.0)
+
+
+@given(far=st.floats(1.0, 1e3), seed=st.integers(0, 2**32 - 1))
+def test_slopes_too_small_to_be_seen_are_not_wrong(far, seed):
+    assert disagreeing(Welsch(), far * np.random.default_rng(seed).normal(size=20)) is None
+
+
 CHANGES = {
     "twice": lambda values: 2.0 * values,
     "its sign": np.negative,

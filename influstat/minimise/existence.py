@@ -324,6 +324,6 @@ def _largest(names: Any, relative: FloatArray) -> list[str]:
 def _raise_no_minimiser(involved: list[str]) -> NoReturn:
     raise NoMinimiser(
         "The risk has no finite minimiser: it falls for ever along a direction that involves "
-        f"{', '.join(involved)} (the classes are separated there, or only one class is left). "
+        f"{', '.join(involved)} (classes are separated there, one class alone is left, or counts of 0). "
         "Penalise those coefficients (lam > 0), or drop the columns that separate."
     )

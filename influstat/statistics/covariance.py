@@ -57,7 +57,6 @@ from influstat.statistics.sandwich import (
     lost_coefficients,
     middle,
     of_rows_apart,
-    own_clusters,
     own_coefficients,
     own_rows,
     require_freedom,
@@ -77,6 +76,7 @@ from influstat.statistics.setting import (
 __all__ = ["JACKKNIVES", "KINDS", "SANDWICHES", "CovarianceSetting", "covariance", "covariance_of"]
 
 
+FAR = 1e-8  # 1 - leverage below which a difference of 1 and a leverage has half of its digits
 ROBUST = 'fit.covariance("HC0") and fit.inference("HC0") need none; both take dispersion= where it is known.'
 
 
@@ -150,12 +150,12 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
         )
         result[lost] = result[:, lost] = np.nan
     _warn_of_own_rows(fit, setting)
-    _warn_of_own_clusters(fit, setting)
     return result
 
 
 def _warn_of_own_rows(fit: Minimum, setting: CovarianceSetting) -> None:
     """Warn of coefficients that rows without a residual determine alone, where residuals stand for errors."""
+    _warn_of_far_rows(fit, setting)
     if setting.kind in BY_LEVERAGE or setting.kind not in (*SANDWICHES, "infinitesimal jackknife"):
         return
     own = own_rows(fit, setting)
@@ -171,20 +171,18 @@ def _warn_of_own_rows(fit: Minimum, setting: CovarianceSetting) -> None:
         )
 
 
-def _warn_of_own_clusters(fit: Minimum, setting: CovarianceSetting) -> None:
-    """Warn of clusters that determine coefficients alone: their scores add up to 0 along these."""
-    if setting.kind not in ("cluster", "CR2") or len(setting.clusters) != 1:
+def _warn_of_far_rows(fit: Minimum, setting: CovarianceSetting) -> None:
+    """Warn where a cluster is adjusted by a difference of 1 and its leverage that has few digits."""
+    if setting.kind != "CR2":
         return
-    found, lost = own_clusters(fit, setting)
-    names = [name for name, alone in zip(fit.names, lost, strict=True) if alone and name not in fit.lost]
-    if names:
-        first, more = label_name(fit.row_labels[found[0][0]]), len(found) - 1
+    apart = leverage_of(fit, setting.information).apart
+    far = apart.rows[apart.left < FAR]
+    if far.size:
         doubt_once(
             fit,
-            f"The {setting.kind!r} covariance takes sums of a cluster's scores for its errors. The cluster "
-            f"of row {first}{f' and {more} more' if more else ''} alone determine{'' if more else 's'} "
-            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}, along which these sums are 0: the "
-            'standard errors there are far too small. Take "model" for them, or drop cluster and column.',
+            f"'CR2' leaves out what it cannot tell from rounding: row {label_name(fit.row_labels[far[0]])}"
+            f"{f' and {len(far) - 1} more' if len(far) > 1 else ''} lies so far away that its leverage is 1 "
+            'but for rounding. Take "HC3", which measures such rows from the others, or look at the row.',
         )
 
 

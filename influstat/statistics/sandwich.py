@@ -20,7 +20,6 @@ from influstat.statistics.leverage import Leverage, leverage_of
 from influstat.statistics.setting import BY_LEVERAGE, CovarianceSetting
 
 ONE = 1e-10  # 1 - leverage below which it is 0 up to rounding
-LOOKED_AT = 8  # clusters, each of which costs a factorisation: of one dummy a cluster all are alike
 INSTEAD = (
     'HC0 and HC1 take its residual of 0 for its error, and are far too small there: take "model", or drop '
     "the row and its column."
@@ -177,28 +176,6 @@ def own_rows(fit: Minimum, setting: CovarianceSetting) -> NDArray[np.intp]:
     except Unsupported:
         return np.zeros(0, dtype=np.intp)
     return np.setdiff1d(np.flatnonzero(copy_left(leverage, setting) < ONE), leverage.apart.rows)
-
-
-def own_clusters(
-    fit: Minimum, setting: CovarianceSetting
-) -> tuple[list[NDArray[np.intp]], NDArray[np.bool_]]:
-    """Return the rows of clusters that determine coefficients alone, and which these are, shape (p,)."""
-    # Without the cluster a direction is lost where its block of the hat matrix has the eigenvalue 1: only
-    # where its trace is at least that, which p clusters can have at most. A row alone has been named.
-    found: list[NDArray[np.intp]] = []
-    lost = np.zeros(len(fit.theta), dtype=np.bool_)
-    try:
-        leverage = leverage_of(fit, setting.information).values
-    except Unsupported:
-        return found, lost
-    sums, sizes = (np.bincount(setting.clusters[0], one) for one in (leverage, None))
-    for code in np.flatnonzero((sums > 1.0 - ONE) & (sizes > 1))[:LOOKED_AT]:
-        rows = np.flatnonzero(setting.clusters[0] == code)
-        own = own_coefficients(fit, rows)
-        if own.any() and not own.all():  # all: nothing is known, or one cluster is everything
-            found.append(rows)
-            lost |= own
-    return found, lost
 
 
 def own_coefficients(fit: Minimum, own: NDArray[np.intp]) -> NDArray[np.bool_]:
