@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 
 import influstat as ist
-from influstat.errors import DoubtfulResult
+from influstat.errors import DoubtfulResult, InvalidArgument
 
 RNG = np.random.default_rng(4)
 TABLE = pd.DataFrame({"x": RNG.normal(size=60), "z": RNG.normal(size=60), "group": np.arange(60) % 4})
@@ -225,3 +225,32 @@ def test_as_many_coefficients_as_rows_leave_no_covariance_of_residuals(kind):
     np.testing.assert_allclose(found, 0.0, atol=1e-12)
     fit.covariance(kind, **settings)  # it has been said
     ist.Ridge(lam=1.0).fit([[1.0, 1, 1], [1, 2, 4], [1, 4, 1]], [1.0, 2, 5]).covariance(kind, **settings)
+
+
+def test_a_list_of_tuples_is_neither_pairs_nor_two_ways_without_being_asked():
+    rng = np.random.default_rng(5)
+    X, y = np.column_stack([np.ones(40), rng.normal(size=40)]), rng.normal(size=40)
+    fit = ist.Ridge(lam=0.0).fit(X, y)
+    keys = [(i % 4, i // 7) for i in range(40)]
+    for kind in ("cluster", "CR2", "cluster jackknife"):
+        with pytest.raises(InvalidArgument, match="clusters of pairs or several clusterings"):
+            fit.covariance(kind, groups=keys)
+    pairs = fit.covariance("cluster", groups=[str(one) for one in keys])  # what the message names
+    assert len(fit.leave_groups_out(keys).groups) == len(set(keys))
+    assert pairs.shape == (2, 2)
+
+
+def test_a_variance_below_zero_is_said_by_the_covariance_too():
+    rng = np.random.default_rng(0)
+    X, y = np.column_stack([np.ones(30), rng.normal(size=30)]), rng.normal(size=30)
+    fit = ist.Ridge(lam=0.0).fit(X, y)
+    for seed in range(200):
+        groups = np.random.default_rng(seed).integers(0, 4, (30, 2))
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = fit.covariance("cluster", groups=groups)
+        if (found.diagonal() < 0).any():
+            break
+    assert (found.diagonal() < 0).any()
+    assert "comes out negative" in str(said[-1].message)
+    assert said[-1].filename == __file__

@@ -64,6 +64,9 @@ def stationarity(
     return float(np.max(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
 
 
+UNITS = "and y in units of its residuals: a loss that levels off does not feel rows many units away"
+
+
 class Descent:
     """One run of Newton's method."""
 
@@ -188,7 +191,7 @@ class Descent:
                 raise IndefiniteHessian(
                     "The Hessian is indefinite where the search starts: this is not a minimum, and the loss "
                     "is not convex there, or a sign in it is wrong. Pass start=, a theta near the minimum "
-                    f"that you mean, e.g. that of ist.HuberLoss(). ({error.args[0].split(': ')[0]}.)"
+                    f"that you mean, e.g. that of ist.HuberLoss(), {UNITS}. ({error.args[0].split(': ')[0]}.)"
                 ) from error
         except SingularHessian:
             if self.steps == 0 and self.convex:
@@ -255,8 +258,8 @@ class Descent:
                 "The Hessian is singular: no row's loss has any curvature where the search stands, so that "
                 "no coefficient is determined there. The rows are beyond the reach of a loss that levels "
                 "off, or the loss is straight (as |y - eta|). Pass start=, a theta near the minimum that you "
-                "mean, e.g. that of ist.HuberLoss(), or take a loss that bends (ist.PseudoHuberLoss; a "
-                "larger t)."
+                f"mean, e.g. that of ist.HuberLoss(), {UNITS}; or take a loss that bends "
+                "(ist.PseudoHuberLoss; a larger t)."
             ) from error
 
     def _fail(self, tolerance: float) -> None:

@@ -37,6 +37,7 @@ SHORT = {  # what scorers are called elsewhere, without signs between the letter
     "msle": "neg_mean_squared_log_error",
     "rmsle": "neg_root_mean_squared_log_error",
     "rsquared": "r2",
+    "rsq": "r2",
     "auc": "roc_auc",
     "rocauc": "roc_auc",
     "acc": "accuracy",

@@ -82,7 +82,10 @@ ROBUST = 'fit.covariance("HC0") and fit.inference("HC0") need none; both take di
 
 def covariance(fit: Minimum, kind: str | None = None, **settings: Any) -> FloatArray:
     """Return a covariance of theta; `Fit.covariance` says more."""
-    return covariance_of(fit, read_setting(fit, kind, **settings))
+    setting = read_setting(fit, kind, **settings)
+    found = covariance_of(fit, setting)
+    settled(fit, setting, found.diagonal(), fit.names)  # says where a variance is negative
+    return found
 
 
 def quadratic_forms(

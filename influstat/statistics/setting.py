@@ -202,6 +202,10 @@ def _clusters(
     if given is None:
         what = {PANEL: "series", BY_PERIOD: "period, a whole number,"}.get(kind, "cluster")
         raise InvalidArgument("groups", need, "is None", f"Pass the {what} of each row.")
+    if isinstance(given, (list, tuple)) and len(given) == n and all(isinstance(one, tuple) for one in given):
+        was = "is a list of tuples, which may be clusters of pairs or several clusterings"
+        remedy = "Pass [str(one) for one in groups] for the pairs, or np.array(groups) for the columns."
+        raise InvalidArgument("groups", need, was, remedy)
     labels = one_per_row("groups", given, fit.row_labels)
     several = 1 if kind in SERIES else 2  # one series is one all the same
     if labels.shape == (n, 2) and kind in TWO_WAY:
