@@ -152,6 +152,27 @@ def test_a_derivative_of_another_function_is_named_on_entry(case, method, change
         ist.LinearRisk(loss, X, y[case.targets])
 
 
+class ByValue(ist.DifferencedLoss):
+    """A logistic loss by its value."""
+
+    def value(self, y, eta):
+        return np.logaddexp(0.0, eta) - y * eta
+
+
+class Doubled(ByValue):
+    """The same with a second derivative of its own, twice the right one."""
+
+    def second(self, y, eta):
+        return 2.0 / (2.0 + 2.0 * np.cosh(eta))
+
+
+def test_a_method_that_stands_in_for_a_computed_one_is_looked_at():
+    y = 1.0 * (NOISE > 0)
+    assert disagreeing(ByValue(), y) is None
+    with pytest.raises(InvalidArgument, match="have a `second` that is the derivative of its `first`"):
+        ist.LinearRisk(Doubled(), X, y)
+
+
 def test_an_own_value_in_whole_numbers_is_named():
     loss = Mutant(ist.SquaredError(), "value", lambda values: np.round(9.0 * values).astype(int))
     with pytest.raises(InvalidType, match="has a `value` that returns int64. Whole numbers are stairs"):

@@ -118,8 +118,7 @@ def require_own_rows(loss: Any, y: FloatArray) -> None:
         need = "give each row a loss that depends on its own y and eta only"
         was = f"has a `{name}` of row {row} that changes with the other rows of the call"
         raise InvalidArgument("loss", need, was, CAUSES)
-    if not isinstance(loss, NumericalLoss):  # which computes its derivatives from its value
-        require_agreeing(loss, all_rows)
+    require_agreeing(loss, all_rows)
 
 
 def _typical(values: FloatArray) -> float:
