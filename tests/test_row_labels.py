@@ -303,6 +303,11 @@ def test_a_tuple_for_each_row_is_its_label(kind):
     found = FITS["own"].leave_groups_out(keys)
     assert found.labels.tolist() == [(0, 0), (0, 1), (1, 0), (1, 1)]
     np.testing.assert_array_equal(found.theta, FITS["own"].leave_groups_out(first * 2 + second).theta)
+    for lost in (None, np.nan, pd.NA):
+        with pytest.raises(
+            InvalidArgument, match="groups must have no missing entries, but it holds .* at row 2"
+        ):
+            FITS["own"].leave_groups_out(kind((*keys[:2], (1, lost), *keys[3:])))
     pairs = kind((i, (i + 1) % N) for i in range(N))  # all different: as many sets as there are rows
     assert FITS["own"].leave_groups_out(pairs).groups[N - 1].tolist() == [N - 1, 0]
     with pytest.raises(InvalidArgument, match="must name each row once"):  # sets of rows, fewer than rows

@@ -269,6 +269,8 @@ def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _is_missing(value: Any) -> bool:
+    if isinstance(value, tuple):  # of pairs, either
+        return any(map(_is_missing, value))
     try:
         return value is None or bool(value != value)
     except (TypeError, ValueError):  # pandas.NA is neither equal nor unequal to itself
