@@ -10,8 +10,10 @@ import scipy.sparse as sp
 
 import influstat as ist
 from influstat.partitioned.answers.fingerprint import fingerprint
-from tests.parquet_cases import TABLE, pa
+from tests.parquet_cases import TABLE
 from tests.partition_cases import X
+
+pa = pytest.importorskip("pyarrow")
 
 
 def test_fingerprints_tell_questions_apart():

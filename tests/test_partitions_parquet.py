@@ -17,6 +17,8 @@ from tests.budget import some
 from tests.parquet_cases import TABLE, answers, logistic, written
 from tests.partition_cases import CLOSE, LABELS, LT, XT, X, pieces
 
+pytest.importorskip("pyarrow")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

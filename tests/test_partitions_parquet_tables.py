@@ -8,8 +8,10 @@ import pytest
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType, PartitionError
-from tests.parquet_cases import TABLE, logistic, pa, pq, written
+from tests.parquet_cases import TABLE, logistic, written
 from tests.partition_cases import CLOSE, LABELS, N, X
+
+pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
 
 LEVELS = {"d": ["x", "y", "z"]}
 
