@@ -82,13 +82,11 @@ def _entries(item: pytest.Function) -> tuple[tuple[int, ...], ...]:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage among what is made from now on, and let budgets count steps instead of seconds.
+    """Look for garbage less often from now on, and let budgets count steps instead of seconds.
 
-    The thousands of collected items and all modules are no garbage: to look at them took half a second. A
-    second of a budget is a thousand looks at its clock, of which each step of a search or proof has one: no
-    set and no bound depends on how fast a machine is.
+    The thousands of collected items are no garbage. A second of a budget is a thousand looks at its clock, of
+    which each step of a search or proof has one: no set and no bound depends on how fast a machine is.
     """
-    gc.freeze()
     gc.enable()
     gc.set_threshold(50_000, 20, 100)  # 700, 10, 10 by default; an eighth of the time was spent there
     from influstat.sets import budget
