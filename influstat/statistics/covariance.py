@@ -84,7 +84,8 @@ def covariance(fit: Minimum, kind: str | None = None, **settings: Any) -> FloatA
     """Return a covariance of theta; `Fit.covariance` says more."""
     setting = read_setting(fit, kind, **settings)
     found = covariance_of(fit, setting)
-    settled(fit, setting, found.diagonal(), fit.names)  # says where a variance is negative
+    if setting.lag_weights is not None or len(setting.clusters) > 1:  # other forms are sums of squares
+        settled(fit, setting, found.diagonal(), fit.names)  # says where a variance is negative
     return found
 
 
@@ -117,9 +118,10 @@ def settled(fit: Minimum, setting: CovarianceSetting, variances: FloatArray, nam
     name = names[int(np.argmin(variances))]
     if setting.lag_weights is None and len(setting.clusters) < 2:
         if not own_rows(fit, setting).size:  # else they have been named
+            alone = "a penalty or one cluster" if setting.clusters else "a penalty"
             doubt_once(
                 fit,
-                f"The variance of {name!r} is 0 up to rounding in the {setting.kind!r} covariance: a penalty "
+                f"The variance of {name!r} is 0 up to rounding in the {setting.kind!r} covariance: {alone} "
                 "alone determines it. Drop the column.",
             )
         return np.where(negative, 0.0, variances)
