@@ -21,7 +21,6 @@ KNOWN = 1e-3  # relative error of a difference that judges
 WRONG = 1e-2  # relative difference of a derivative that is another: differenced ones have seven digits
 ALIKE, APART = 1e-12, 1e-9  # of the largest target: a spread that is rounding, and one that is none
 CLOSER = 1e-2  # times the first step: a second look, where the first has found another derivative
-UNSEEN = 1e-10  # of the method below at its largest, over a step: less, as in a bell's tail, is not seen
 ULPS = 1e-15  # of eta, in whose steps a function's noise is looked at: a few of its last digit
 FEWEST, SHARE = 4, 0.25  # places that have to agree on it: at a kink one alone may be seen wrongly
 PAIRS = (("value", "first"), ("first", "second"))
@@ -80,20 +79,13 @@ def _wrong(
     """Return where what a method gives is another derivative, nowhere if at few places, and differences."""
     wrong = np.ones(len(eta), dtype=np.bool_)
     wanted = np.full(len(eta), np.nan)
-    seen = UNSEEN * _sizes(function(y, eta)) / np.repeat([min(1.0, spread), spread], PLACES)
     for part in (1.0, CLOSER):  # two wide steps over a kink may say the same, as if it were a slope
         wanted, judges = _differences(function, y, eta, (part * min(1.0, spread), part * spread), given)
         apart = np.abs(given - wanted)
-        wrong &= judges & (apart > WRONG * (np.abs(given) + np.abs(wanted))) & (apart > seen)
+        wrong &= judges & (apart > WRONG * (np.abs(given) + np.abs(wanted)))
         if wrong.sum() < max(FEWEST, SHARE * judges.sum()):
             return np.zeros_like(wrong), wanted
     return wrong, wanted
-
-
-def _sizes(values: FloatArray) -> FloatArray:
-    """Return the largest finite size near 0, and that near the targets, at each place."""
-    sizes = np.where(np.isfinite(values), np.abs(values), 0.0).reshape(2, PLACES).max(axis=1)
-    return np.repeat(sizes, PLACES)
 
 
 def _differences(
