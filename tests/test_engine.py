@@ -11,7 +11,7 @@ from influstat.algebra.rounding import unit_rounding
 from influstat.input.groups import read_groups, read_rows
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.expanded import measure_expanded
+from influstat.removal.certificates.measured import measure_expanded
 from influstat.removal.engine import chord
 from influstat.removal.engine import plan as planning
 from influstat.removal.engine.expanded import AllRows, Expanded

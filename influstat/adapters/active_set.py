@@ -10,8 +10,7 @@ from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.coordinates import Coordinates
 from influstat.errors import IndefiniteHessian, NotStationary, SingularHessian
 from influstat.input.validation import FloatArray
-from influstat.removal.active_set import entering_pull
-from influstat.removal.centred import centred
+from influstat.removal.active_set import centred, entering_pull
 from influstat.risks.linear import LinearRisk, as_linear
 from influstat.risks.penalties.active_l1 import active_l1
 

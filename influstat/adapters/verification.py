@@ -14,9 +14,8 @@ from influstat.input.labels import label_name
 from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
-from influstat.minimise.accepted import ALLOWED, STATIONARITY
 from influstat.minimise.descent import stationarity
-from influstat.minimise.remaining import remaining_step
+from influstat.minimise.remaining import ALLOWED, STATIONARITY, remaining_step
 from influstat.risks.linear import as_linear
 
 NOTICED = 0.1  # standard errors between a library's coefficients and the minimum that deserve a word

@@ -1,7 +1,8 @@
 """`Diagonal` and `Matrix`: a symmetric matrix in the form in which it is known.
 
 A ridge penalty's Hessian is diagonal, a smoothing penalty's is full. Whoever adds, multiplies or bounds one
-asks the same questions of both, so that nothing needs to know which it holds.
+asks the same questions of both, so that nothing needs to know which it holds. `both_diagonal` finds
+coordinates in which two of them are diagonal at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import cholesky, eigh, solve_triangular
 
 from influstat.input.validation import FloatArray
 
@@ -168,3 +170,14 @@ Symmetric = Diagonal | Matrix
 
 def _beside(entries: FloatArray, vectors: FloatArray) -> FloatArray:
     return entries if vectors.ndim == 1 else entries[:, None]
+
+
+def both_diagonal(matrix: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return V (p, p) and m >= 0 (p,) with V'SV = I and V'KV = diag(m), K = root root', S > 0."""
+    # In the scale of S's unit diagonal, so that units do not matter. Some m is
+    # above 1 where S - K is not positive semidefinite, as with rows of negative curvature.
+    scale = 1.0 / np.sqrt(matrix.diagonal())
+    lower = cholesky(matrix * scale * scale[:, None], lower=True)
+    half = solve_triangular(lower, scale[:, None] * root, lower=True)
+    values, vectors = eigh(half @ half.T)
+    return scale[:, None] * solve_triangular(lower.T, vectors, lower=False), np.maximum(values, 0.0)

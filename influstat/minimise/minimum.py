@@ -24,9 +24,9 @@ from influstat.input.validation import (
     vector,
     whole_number,
 )
-from influstat.minimise.accepted import STATIONARITY, refuse, require_no_step
 from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimiser_next_to
+from influstat.minimise.remaining import STATIONARITY, refuse, require_no_step
 from influstat.minimise.stated import Stated
 from influstat.risks.chart import AnyChart, chart_of
 from influstat.risks.contract import EXAMPLES, Risk

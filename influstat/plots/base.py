@@ -22,8 +22,7 @@ from influstat.input.validation import (
     whole_number,
 )
 from influstat.input.warning import doubt
-from influstat.plots.ticks import keep_apart
-from influstat.plots.wording import wrapped
+from influstat.plots.wording import keep_apart, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

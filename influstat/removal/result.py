@@ -16,12 +16,11 @@ from influstat.input.ranking import Moves, Ranked
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
-from influstat.removal.active_set import active_set_changes
+from influstat.removal.active_set import active_set_changes, enters, lasso_of, with_entering
 from influstat.removal.certificates import bounds
 from influstat.removal.certificates.certify import certify, certify_in
 from influstat.removal.certificates.theorem import Certificate
 from influstat.removal.determined import Determined
-from influstat.removal.entering import enters, lasso_of, with_entering
 from influstat.removal.gradients import gradients_without
 
 

@@ -19,9 +19,8 @@ from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.losses.base import kink_distance
-from influstat.minimise.accepted import ALLOWED, STATIONARITY
 from influstat.minimise.descent import stationarity
-from influstat.minimise.remaining import remaining_step
+from influstat.minimise.remaining import ALLOWED, STATIONARITY, remaining_step
 from influstat.risks.linear import as_linear
 
 LOOSEST = 1e-3  # however large tol is

@@ -22,7 +22,7 @@ from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum
-from influstat.removal.entering import enters
+from influstat.removal.active_set import enters
 from influstat.removal.leave_out import announced, leave_one_out
 from influstat.sets.budget import Budget
 from influstat.sets.functions import Line, function_breakdown, line_breakdown
