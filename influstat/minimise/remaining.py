@@ -24,18 +24,12 @@ ALLOWED = 1e-2  # and Newton step left, in units of a typical removal: a library
 
 
 def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> float:
-    """Return the size of the Newton step left at theta over that of removing a typical row.
-
-    Both in the norm of H: root of grad'H^-1 grad against the median over rows, of those with a gradient,
-    of the same norm of (w_i / W) g_i. So neither the units of columns nor a single wild row matter; a
-    standard error is about root n of it. What rounding in the linear predictors can explain does not count.
-    With `rough` it is right to three digits, where theta is about to be left.
-
-    Returns
-    -------
-    float
-        0 at the minimum; inf where H has no inverse, or beyond 4,000 coefficients.
-    """
+    """Return the size of the Newton step left at theta over that of removing a typical row."""
+    # Both in the norm of H: root of grad'H^-1 grad against the median over rows, of those with a gradient, of
+    # the same norm of (w_i / W) g_i. So neither the units of columns nor a single wild row matter; a standard
+    # error is about root n of it. What rounding in the linear predictors can explain does not count. With
+    # `rough` it is right to three digits, where theta is about to be left. It is inf where H has no inverse,
+    # or beyond 4,000 coefficients, and 0 at the minimum.
     chart, inverse = regular(risk, theta, rough=rough)
     if inverse is None:
         return np.inf
@@ -58,16 +52,10 @@ def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> flo
 
 
 def _typical(risk: Any, theta: FloatArray, rows: slice, inverse: Factored) -> float:
-    """Return the median size of (w_i / W) g_i, or what counts as nothing where that is less.
-
-    That is 1e-6 of the median of what rows with a Pearson residual of 1 do, where these have a size of their
-    own: where the loss is a negative log-likelihood without a scale. There a fit without residuals, of a
-    saturated table say, is not judged by what its rows do, which is rounding.
-
-    Returns
-    -------
-    float
-    """
+    """Return the median size of (w_i / W) g_i, or what counts as nothing where that is less."""
+    # That is 1e-6 of the median of what rows with a Pearson residual of 1 do, where these have a size of
+    # their own: where the loss is a negative log-likelihood without a scale. There a fit without residuals,
+    # of a saturated table say, is not judged by what its rows do, which is rounding.
     linear = as_linear(risk)
     share = risk.weights[rows] / risk.total_weight
     if linear is None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.settings import entries, optional_text, text
 from influstat.input.validation import FloatArray
-from influstat.plots import base, lines, points, ticks
+from influstat.plots import base, lines, points, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -174,7 +174,7 @@ def factor_panels(
             xlabel += f"\n({_where_equal(one, x[kept], y)})"
         points.label_points(one, x[kept], y, labels, chosen)
         base.tidy(one, xlabel=xlabel, ylabel="-I with all factors, eq. (17)" if one is axes[0] else "")
-        ticks.scientific(one)
+        wording.scientific(one)
     points.key_above(axes, classes, new=ax is None)
     return axes
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument
 from influstat.input.settings import flag, optional_text, text
 from influstat.input.validation import FloatArray, choice, whole_number
-from influstat.plots import base, points, ticks
+from influstat.plots import base, points, wording
 from influstat.plots.placing import widened
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, styl
         chosen = points.largest(error, style.names, above=VISIBLE * float(np.ptp(ax.get_ylim())))
         points.label_points(ax, x, y, style.labels, chosen, box=box)
         base.tidy(ax, xlabel=style.xlabel, ylabel="predicted change", title=title)
-        ticks.scientific(ax)
+        wording.scientific(ax)
 
 
 def _range(values: FloatArray) -> tuple[float, float]:

@@ -43,39 +43,21 @@ SEARCHING = 0.5  # share of the budget for the search; the rest is for proofs
 
 
 class Bracketing:
-    """The making of one bracket.
-
-    Parameters
-    ----------
-    asked : Question
-        The question about the sign.
-    conclusion : Searched or None
-        What stands or falls; None where only refits can tell.
-    unproven : str
-        Why nothing can be proven, "" where something can.
-    limit_without : callable
-        From units (ndarray of int) to the confidence limit without them, turned so that the conclusion stands
-        where it is above 0; nan where there is none.
-    effects : ndarray, shape (m,), or None
-        What each unit's removal takes off that limit, to first order.
-    most : int
-        The largest sets that are looked at.
-    budget : Budget
-        The time.
-    called : str
-        What the bar says is looked for.
-    """
+    """The making of one bracket."""
 
     def __init__(
         self,
-        asked: Question,
-        conclusion: Searched | None,
-        unproven: str,
+        asked: Question,  # about the sign
+        conclusion: Searched | None,  # what stands or falls; None where only refits can tell
+        unproven: str,  # why nothing can be proven, "" where something can
+        # From units to the confidence limit without them, turned so that the conclusion stands where it is
+        # above 0; nan where there is none.
         limit_without: Callable[[Units], float],
-        effects: FloatArray | None,
-        most: int,
+        effects: FloatArray
+        | None,  # what each unit's removal takes off that limit, to first order, shape (m,)
+        most: int,  # the largest sets that are looked at
         budget: Budget,
-        called: str,
+        called: str,  # what the bar says is looked for
     ) -> None:
         self.asked, self.conclusion, self.effects = asked, conclusion, effects
         self.limit_without, self.most = limit_without, most
