@@ -29,9 +29,8 @@ from influstat.sets.proofs.rows import climbed
 from influstat.sets.question import Question
 from influstat.sets.result import JudgedBreakdown, why_none
 from influstat.sets.search.search import shortest
-from influstat.sets.significance.bracket import Bracket, Searched, Units
+from influstat.sets.significance.bracket import Bracket, Pulled, Searched, Units
 from influstat.sets.significance.model_based import Lose
-from influstat.sets.significance.pulled import Pulled
 
 PARTS = (1.0, 0.85, 1.15, 0.7)  # of the balance between D0 and RSS: tau of the cones
 MOST_NUISANCES = 4  # of cones for significance, which have twice as many multipliers
