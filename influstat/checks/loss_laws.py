@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.checks.compare import compare
-from influstat.checks.noise import fewest_digits
+from influstat.checks.compare import compare, fewest_digits
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.checks.sample import TARGETS, Sample
 from influstat.checks.second_order_laws import fourth_derivative

@@ -28,7 +28,7 @@ from influstat.input.warning import doubt
 from influstat.losses.alone import mean_of
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.cross_validation import read_folds, warn_of_held
-from influstat.removal.held_out import held_out
+from influstat.removal.cross_validation_result import held_out
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
 from influstat.removal.scoring import classes_of

@@ -55,9 +55,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.input.frame_like import Reasons
 from influstat.input.labels import index_of, label_name
 from influstat.input.printing import short
-from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt_once
 from influstat.losses.base import constant_second

@@ -13,8 +13,8 @@ from influstat.adapters.quantity import single
 from influstat.adapters.reproduction import require_reproduced
 from influstat.adapters.separation import explain_separation
 from influstat.adapters.statsmodels import reading
-from influstat.adapters.statsmodels.active_columns import active_columns
-from influstat.adapters.statsmodels.array_rows import array_rows
+from influstat.adapters.statsmodels.array_rows import active_columns, array_rows
+from influstat.adapters.statsmodels.batch_terms import held_of
 from influstat.adapters.statsmodels.formulas import formula_reader
 from influstat.adapters.statsmodels.glm import (
     DROPS,
@@ -26,7 +26,6 @@ from influstat.adapters.statsmodels.glm import (
     rounding_of,
     rows_of_model,
 )
-from influstat.adapters.statsmodels.held import held_of
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm

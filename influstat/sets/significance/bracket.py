@@ -1,4 +1,4 @@
-"""What is asked of a conclusion that is searched as well as proven, what is known of it, and what may lead."""
+"""What is asked of a conclusion that is searched as well as proven, what is known of it, and what leads."""
 
 from __future__ import annotations
 
