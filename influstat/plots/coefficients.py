@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray, numeric_array, real_number
 from influstat.plots import base, lines, points
 from influstat.plots.wording import text_width, wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def coefficient_forest(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import entries, optional_text, text
 from influstat.input.validation import FloatArray
 from influstat.plots import base, lines, points, wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FLAT = 5.0  # times as large as y: then a line of slope 1 would seem to be upright
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import flag, optional_text, text
 from influstat.plots import base, lines, points
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def coefficient_slope(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from influstat.input.lazy_types import Axes
 
 ELLIPSIS = "…"
 GAP = 6.0  # points between two numbers

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of
+from influstat.input.lazy_types import DataFrame
 from influstat.input.printing import amount
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
-
-if TYPE_CHECKING:
-    import pandas as pd
-from typing import Any
-
-from scipy.special import logsumexp
-
 from influstat.removal.result import Removal
 from influstat.risks.class_predictors import ClassPredictors
 from influstat.risks.linear import LinearRisk
@@ -110,7 +105,7 @@ class CrossValidation(Ranked):
             return text
         return f"{text}, {self.scoring} {self.score_mean:.6g} (standard deviation {self.score_std:.3g})"
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return a line for each fold.
 
         Returns

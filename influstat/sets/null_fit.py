@@ -165,10 +165,28 @@ def null_fit(
     held: Mask | None = None,
     start: FloatArray | None = None,
 ) -> NullFit:
-    """Return the fit under the null without the removed units, of which the held ones may not leave."""
-    # `removed` and `held` are masks (m,); `start`, (p,), is t0 of a similar problem, from where Newton's
-    # method starts. Raises SingularHessian where the rows left do not determine a nuisance direction, and
-    # what the minimiser raises where there is no finite fit under the null.
+    """Return the fit under the null without the removed units, of which the held ones may not leave.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is asked.
+    removed, held : ndarray of bool, shape (m,), optional
+        Units that are gone, and units that stay for good; none when left out.
+    start : ndarray, shape (p,), optional
+        t0 of a similar problem, from where Newton's method starts.
+
+    Returns
+    -------
+    NullFit
+
+    Raises
+    ------
+    SingularHessian
+        The rows left do not determine a nuisance direction.
+    NoMinimiser, NotConverged, IndefiniteHessian
+        There is no finite fit under the null.
+    """
     units, risk = problem.units, problem.risk
     kept = np.ones(len(risk.y), dtype=np.bool_)
     if removed is not None and removed.any():

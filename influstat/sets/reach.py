@@ -8,13 +8,13 @@ search: at the best value so far as the threshold, a set that flips it is better
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError
 from influstat.input.largest import largest_first
+from influstat.input.lazy_types import DataFrame, Index
 from influstat.input.printing import Tabled
 from influstat.input.warning import doubt
 from influstat.removal.leave_out import collect
@@ -28,9 +28,6 @@ from influstat.sets.question import Question, labels_of
 from influstat.sets.search.counts import Counts
 from influstat.sets.search.refit import Refit, falls_without
 from influstat.sets.search.search import Search
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SHOWN = 100  # sizes of sets in a path, evenly chosen where there are more
 ROUNDS = 30  # of better and better sets
@@ -81,12 +78,12 @@ class Reach(Tabled, Drawn):
     value: float
     attained: tuple[float, float]
     positions: tuple[NDArray[np.intp], NDArray[np.intp]]
-    removed: tuple[pd.Index, pd.Index]
+    removed: tuple[Index, Index]
     proven: tuple[float, float]
     limit: str
     asked: Question = field(repr=False)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return a line for the least and one for the largest value.
 
         Returns
@@ -106,7 +103,7 @@ class Reach(Tabled, Drawn):
             frame.attrs["note"] = " ".join(["Refits of the sets:", *self.asked.fit.stated.held])
         return frame
 
-    def path(self) -> pd.DataFrame:
+    def path(self) -> DataFrame:
         """Return the quantity without the up to j largest first-order effects towards each side, j = 0 to k.
 
         Returns

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
+from influstat.input.lazy_types import Axes
 from influstat.input.printing import as_drawn, short
 from influstat.input.settings import entries, flag, optional_text
 from influstat.input.validation import whole_number
@@ -18,9 +19,6 @@ from influstat.statistics.pictures.base import look_of
 from influstat.statistics.pictures.columns import ColumnPictures
 from influstat.statistics.pictures.rows import RowPictures, require_few
 from influstat.statistics.reporting import position_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_LEVELS = 40  # that are drawn in one panel
 
