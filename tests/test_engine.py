@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
-from influstat.algebra.packed import contracted, packed, packed_norms
 from influstat.algebra.rounding import unit_rounding
+from influstat.algebra.symmetric import contracted, packed, packed_norms
 from influstat.input.groups import read_groups, read_rows
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor

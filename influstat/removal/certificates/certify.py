@@ -9,8 +9,8 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.packed import packed_size
 from influstat.algebra.rounding import Blur
+from influstat.algebra.symmetric import packed_size
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.kept import Kept

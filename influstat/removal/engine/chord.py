@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.packed import packed_size
+from influstat.algebra.symmetric import packed_size
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.engine.expanded import AT_ONCE, Expanded, ExpandedSum

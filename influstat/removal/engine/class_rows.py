@@ -32,7 +32,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from influstat.algebra.packed import packed, packed_size
+from influstat.algebra.symmetric import packed, packed_size
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
