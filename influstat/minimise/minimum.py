@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.kept import Kept
 from influstat.input.labels import check_order, paired_with
-from influstat.input.parts import require_parts
 from influstat.input.printing import amount, short
 from influstat.input.reader import LabelledTable, Reader, TableReader
+from influstat.input.settings import require_parts
 from influstat.input.validation import (
     FloatArray,
     check_finite,

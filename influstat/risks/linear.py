@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from influstat.curvature.linear import Curvature
 from influstat.errors import InvalidType, Unsupported
-from influstat.input.parts import require_parts
 from influstat.input.printing import SizedRepr
+from influstat.input.settings import require_parts
 from influstat.input.validation import FloatArray, choice, coefficients, vector
 from influstat.losses.alone import require_own_rows, where_known
 from influstat.losses.base import Loss, constant_second

@@ -15,11 +15,13 @@ from influstat.solvers.base import (
     OneCall,
     Solution,
     as_operator,
+    checked_diagonal,
+    explain_growth,
     in_shape_of,
     measured_residual,
     scaled_columns,
+    series_scale,
 )
-from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,13 @@ from influstat.solvers.base import (
     OneCall,
     Solution,
     as_operator,
+    checked_diagonal,
+    explain_growth,
     in_shape_of,
     measured_residual,
     scaled_columns,
+    series_scale,
 )
-from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
 
 CHECK_EVERY = 16  # steps between two looks for growth: too few to overflow
 REMEDY = "Use a larger scale, or leave it out."

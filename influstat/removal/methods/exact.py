@@ -24,7 +24,7 @@ from influstat.removal.inverse import Downdated
 from influstat.removal.methods.base import BLOCK, Method, Outcome, without
 from influstat.removal.methods.newton_step import NewtonStep
 from influstat.removal.methods.sweeps import Chord
-from influstat.removal.rough import worth_it
+from influstat.removal.remaining import worth_it
 
 WIDE = 2**20  # entries that the bends of gradients of removals advanced together may take
 BENDS = 2**24  # curvatures of rows without each removal that are kept between sweeps in float32: 64 MiB

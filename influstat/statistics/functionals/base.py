@@ -26,8 +26,8 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal.active_set import enters
 from influstat.removal.leave_out import announced, leave_one_out
 from influstat.sets.budget import Budget
-from influstat.sets.functions import Line, function_breakdown, line_breakdown
 from influstat.sets.result import Breakdown
+from influstat.sets.thresholds import Line, function_breakdown, line_breakdown
 from influstat.statistics.covariance import quadratic_forms
 from influstat.statistics.functionals.change import FunctionalChange
 from influstat.statistics.inference_table import critical

@@ -19,7 +19,7 @@ from influstat.minimise.minimum import Minimum, require_fit
 from influstat.numerics.differences import gradient_of
 from influstat.numerics.watched import called
 from influstat.risks.linear import as_linear
-from influstat.sets.functions import Line
+from influstat.sets.thresholds import Line
 from influstat.statistics.functionals.base import Functional
 from influstat.statistics.functionals.weights import weights_by_position
 
