@@ -72,8 +72,7 @@ from influstat.statistics.deletion import (
 from influstat.statistics.dispersion import Dispersion, Totals
 from influstat.statistics.left_behind import Refits, blocks
 from influstat.statistics.leverage import Leverage, leverage_of
-from influstat.statistics.likelihood_diagnostics import GENERAL, GeneralMeasures
-from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting
+from influstat.statistics.linear_diagnostics import GENERAL, GeneralMeasures, LinearMeasures, LinearSetting
 from influstat.statistics.residuals import has_deviance, residuals_lacking, unit_deviance
 
 ALIKE = 1e4  # how far apart the deviance and Pearson's statistic of one fit are at most, beyond rounding

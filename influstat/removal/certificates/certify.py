@@ -17,8 +17,7 @@ from influstat.input.kept import Kept
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.linear import LinearPoint
-from influstat.removal.certificates.measured import Measured, measure_expanded
+from influstat.removal.certificates.measured import LinearPoint, Measured, measure_expanded
 from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.removal.certificates.theorem import Certificate, Constants, Point, runs, uncertified
 from influstat.removal.engine.expanded import AllRows, ExpandedSum
