@@ -25,7 +25,7 @@ from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.models.hinge import HingeFit
 from influstat.removal.leave_out import announced, collect
-from influstat.risks.class_predictors import ClassLosses, ClassRisk, tells_apart
+from influstat.risks.classes import ClassLosses, ClassRisk, tells_apart
 from influstat.risks.linear import LinearRisk, as_linear
 
 BY = ("leave_one_out", "loss", "self_influence", "self_removal", "validation")

@@ -23,7 +23,8 @@ from influstat.input.warning import doubt
 from influstat.losses.alone import mean_of
 from influstat.minimise.minimum import Minimum
 from influstat.numerics.watched import called
-from influstat.risks.class_predictors import REACH, class_predictors_of, tells_apart
+from influstat.risks.class_predictors import class_predictors_of
+from influstat.risks.classes import REACH, tells_apart
 from influstat.risks.linear import LinearRisk, require_linear
 
 OfRows = Callable[[NDArray[np.intp]], tuple[float, str]]  # positions of rows: their score, why it is nan

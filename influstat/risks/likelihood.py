@@ -21,7 +21,8 @@ from influstat.errors import Unsupported
 from influstat.input.design import Design
 from influstat.input.printing import SizedRepr
 from influstat.input.validation import FloatArray, choice, vector
-from influstat.risks.class_predictors import ClassCurvature, ClassLosses, ClassPredictors
+from influstat.risks.class_predictors import ClassCurvature, ClassPredictors
+from influstat.risks.classes import ClassLosses
 from influstat.risks.flat import flat_coordinates
 from influstat.risks.protocol import Protocol
 from influstat.risks.rows import read_weights

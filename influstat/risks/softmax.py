@@ -20,13 +20,8 @@ from influstat.input.printing import SizedRepr
 from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, choice, coefficients
 from influstat.losses.squared import SquaredError
-from influstat.risks.class_predictors import (
-    ClassLosses,
-    ClassPredictors,
-    class_codes,
-    class_contrasts,
-    softmax_losses,
-)
+from influstat.risks.class_predictors import ClassPredictors
+from influstat.risks.classes import ClassLosses, class_codes, class_contrasts, softmax_losses
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.penalties import L2
 from influstat.risks.protocol import Protocol

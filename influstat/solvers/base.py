@@ -1,11 +1,7 @@
-"""What every solver of H p = g offers: prepare once, apply often, and say how far to trust it.
-
-And what iterations must know of H before they start: its diagonal and its largest eigenvalue.
-"""
+"""What every solver of H p = g offers: prepare once, apply often, and say how far to trust it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from influstat.curvature.base import Hessian
 from influstat.curvature.dense import DenseCurvature, ForeignOperator
-from influstat.errors import Diverged, IndefiniteHessian, InvalidArgument, InvalidType, SingularHessian
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray, check_finite, numeric_array, real_dtype
 
@@ -180,91 +176,3 @@ def relative_residual(residual: FloatArray, rhs: FloatArray) -> FloatArray:
     size = np.linalg.norm(residual / safe, axis=0)
     norm = np.linalg.norm(rhs / safe, axis=0)
     return np.asarray(size / np.where(norm > 0, norm, 1.0))
-
-
-def scaled_columns(rhs: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return rhs as columns (p, m) with largest entries in [1, 2), and what they were divided by."""
-    # The divisors are powers of two, so the division and its reversal are exact; a zero column stays zero.
-    columns = rhs.reshape(len(rhs), -1)
-    _, exponent = np.frexp(np.max(np.abs(columns), axis=0))
-    size = np.exp2(exponent - 1.0)
-    return np.asarray(columns / size), np.asarray(size)
-
-
-def in_shape_of(
-    rhs: FloatArray, value: FloatArray, residual: FloatArray, steps: int, met: Any, spread: Any = None
-) -> Solution:
-    """Return the solution for columns (p, m) in the shape of rhs, (p,) or (p, m)."""
-    residual, met = residual.reshape(rhs.shape[1:]), np.reshape(met, rhs.shape[1:])
-    spread = None if spread is None else spread.reshape(rhs.shape[1:])
-    return Solution(value.reshape(rhs.shape), residual, steps, met, spread)
-
-
-def measured_residual(operator: LinearOperator, value: FloatArray, columns: FloatArray) -> FloatArray:
-    """Return |H value - columns| / |columns| per column, shape (m,), by one product with H."""
-    return relative_residual(operator.matmat(value) - columns, columns)
-
-
-def rounding_level(p: int) -> float:
-    """Return the relative size below which p-term sums of float64 products are noise."""
-    return max(p, 16) * float(np.finfo(np.float64).eps)
-
-
-def coefficient_names(operator: Hessian, involved: FloatArray) -> str:
-    """Return the names (or positions) of the coefficients in which `involved` is not small."""
-    size = np.abs(involved)
-    positions = np.flatnonzero(size > 0.05 * size.max())
-    names: Sequence[Any] = range(len(size)) if operator.names is None else operator.names
-    shown = ", ".join(str(names[j]) for j in positions[:8])
-    return shown + (", ..." if len(positions) > 8 else "")
-
-
-def checked_diagonal(operator: Hessian) -> FloatArray | None:
-    """Return the diagonal of H (p,), None where H offers none, or raise if an entry is not positive."""
-    diagonal = operator.diagonal() if operator.offers_diagonal else None
-    if diagonal is None or (diagonal > 0).all():
-        return diagonal
-    if not np.isfinite(diagonal).all():
-        raise SingularHessian("The Hessian is not finite: rescale the columns of X or the weights.")
-    names = coefficient_names(operator, np.where(diagonal <= 0, 1.0, 0.0))
-    if (diagonal < 0).any():
-        raise IndefiniteHessian(
-            f"The Hessian has the negative diagonal entry {diagonal.min():.3g} (coefficients {names}): "
-            "this is not a minimum. Check the loss and theta, or add damping above its size."
-        )
-    raise SingularHessian(
-        f"The Hessian is singular: coefficients {names} do not affect the risk at all (a column of zeros, or "
-        "no row with curvature). Drop those columns, penalise them, or pass damping > 0."
-    )
-
-
-def series_scale(operator: Hessian, scale: float | None) -> float:
-    """Return C of the series (12), above half of H's largest eigenvalue, or raise where it is not."""
-    bound = operator.bound()
-    if not bound > 0:
-        raise SingularHessian(
-            "The Hessian has no positive eigenvalue: check the loss, theta and the weights."
-        )
-    if scale is None:
-        return bound
-    if scale <= bound / 2:
-        largest = operator.largest_eigenvalue()
-        if scale <= largest / 2:
-            raise Diverged(
-                f"scale C = {scale:g} is not above half of the largest eigenvalue {largest:.6g} of H, so the "
-                f"recursion grows without bound. Use scale >= {largest:.4g}, or leave it out."
-            )
-    return scale
-
-
-def explain_growth(operator: Hessian, vector: FloatArray, scale: float, remedy: str) -> None:
-    """Raise what made an iteration grow along `vector`: negative curvature, or too small a scale."""
-    direction = vector / np.max(np.abs(vector))
-    curvature = float(direction @ operator.matvec(direction) / (direction @ direction))
-    if curvature < 0:
-        raise IndefiniteHessian(
-            f"The Hessian is indefinite: it has the curvature {curvature:.3g} along a direction of "
-            f"coefficients {coefficient_names(operator, direction)}, so this is not a minimum. Check the "
-            "loss and theta, or add damping well above that size."
-        )
-    raise Diverged(f"The recursion grows without bound at scale C = {scale:g}. {remedy}")

@@ -12,16 +12,9 @@ from influstat.curvature.base import Hessian
 from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.validation import FloatArray, choice, real_number, whole_number
 from influstat.input.warning import doubt
-from influstat.solvers.base import (
-    OneCall,
-    Solution,
-    as_operator,
-    checked_diagonal,
-    coefficient_names,
-    in_shape_of,
-    rounding_level,
-    scaled_columns,
-)
+from influstat.solvers.base import OneCall, Solution, as_operator
+from influstat.solvers.columns import in_shape_of, scaled_columns
+from influstat.solvers.spectrum import checked_diagonal, coefficient_names, rounding_level
 
 PROBE_RTOL = 1e-6  # a random vector has a larger share than this in any null space
 PROBE_STEPS = 1000

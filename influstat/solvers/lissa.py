@@ -11,17 +11,9 @@ from numpy.typing import NDArray
 from influstat.curvature.base import Hessian, RowSampler
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.input.warning import doubt
-from influstat.solvers.base import (
-    OneCall,
-    Solution,
-    as_operator,
-    checked_diagonal,
-    explain_growth,
-    in_shape_of,
-    measured_residual,
-    scaled_columns,
-    series_scale,
-)
+from influstat.solvers.base import OneCall, Solution, as_operator
+from influstat.solvers.columns import in_shape_of, measured_residual, scaled_columns
+from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
 
 
 @dataclass(frozen=True, kw_only=True)

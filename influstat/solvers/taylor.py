@@ -9,17 +9,9 @@ import numpy as np
 
 from influstat.curvature.base import Hessian
 from influstat.input.validation import FloatArray, real_number, whole_number
-from influstat.solvers.base import (
-    OneCall,
-    Solution,
-    as_operator,
-    checked_diagonal,
-    explain_growth,
-    in_shape_of,
-    measured_residual,
-    scaled_columns,
-    series_scale,
-)
+from influstat.solvers.base import OneCall, Solution, as_operator
+from influstat.solvers.columns import in_shape_of, measured_residual, scaled_columns
+from influstat.solvers.spectrum import checked_diagonal, explain_growth, series_scale
 
 CHECK_EVERY = 16  # steps between two looks for growth: too few to overflow
 REMEDY = "Use a larger scale, or leave it out."

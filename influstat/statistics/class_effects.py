@@ -18,7 +18,8 @@ from influstat.influence.changes import Change, changes_of, one_direction, requi
 from influstat.influence.user_columns import user_columns
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
-from influstat.risks.class_predictors import ClassPredictors, ClassRisk
+from influstat.risks.class_predictors import ClassPredictors
+from influstat.risks.classes import ClassRisk
 from influstat.sets.thresholds import Line
 from influstat.statistics.functionals import Functional
 

@@ -20,7 +20,7 @@ from influstat.errors import InvalidArgument
 from influstat.input.groups import Indices
 from influstat.input.labels import label_name
 from influstat.input.validation import FloatArray, vector
-from influstat.risks.class_predictors import ClassLosses, class_codes, class_contrasts, softmax_losses
+from influstat.risks.classes import ClassLosses, class_codes, class_contrasts, softmax_losses
 from influstat.risks.likelihood import LikelihoodRisk, RowLikelihoods, no_such_rows
 
 EXPONENTIAL_MEAN = ("NegativeBinomialP", "GeneralizedPoisson")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from influstat.adapters.statsmodels.reading import AS_IN_MODEL
 from influstat.input.validation import FloatArray, vector
-from influstat.risks.class_predictors import ClassLosses, class_codes
+from influstat.risks.classes import ClassLosses, class_codes
 from influstat.risks.likelihood import no_such_rows
 
 
