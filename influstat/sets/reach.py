@@ -16,7 +16,6 @@ from influstat.errors import InflustatError
 from influstat.input.largest import largest_first
 from influstat.input.lazy_types import DataFrame, Index
 from influstat.input.printing import Tabled
-from influstat.input.warning import doubt
 from influstat.removal.leave_out import collect
 from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.drawn import Drawn
@@ -133,19 +132,15 @@ class Reach(Tabled, Drawn):
 
 def reach(asked: Question, k: int, *, budget: Budget) -> Reach:
     """Return how far at most k units move the quantity of the question, whose threshold does not count."""
-    limit = asked.unproven
     sides = [_Side(asked, sign, k) for sign in (-1.0, 1.0)]
-    try:
-        with budget.shown(f"reach of {asked.quantity}"):
-            if k == 1:
-                _one_by_one(asked, sides)
-            else:
-                for side, share in zip(sides, (0.5, 1.0), strict=True):
-                    side.look(budget.part(share))
-    except KeyboardInterrupt:
-        budget.stop()
-        limit = INTERRUPTED
-        doubt("Interrupted: the limits are what was attained and proven until then.")
+    known = "the limits are what was attained and proven"
+    with budget.until_interrupted(f"reach of {asked.quantity}", known):
+        if k == 1:
+            _one_by_one(asked, sides)
+        else:
+            for side, share in zip(sides, (0.5, 1.0), strict=True):
+                side.look(budget.part(share))
+    limit = INTERRUPTED if budget.watch.stopped else asked.unproven
     least, most = (side.best for side in sides)
     shown = [np.zeros(0, dtype=np.intp) if found is None else found.units for found in (least, most)]
     return Reach(

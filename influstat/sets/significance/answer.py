@@ -14,7 +14,6 @@ import numpy as np
 
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
-from influstat.input.warning import doubt
 from influstat.sets.budget import INTERRUPTED, TIME, Budget
 from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.significant import Significant
@@ -71,23 +70,14 @@ class Bracketing:
 
     def answer(self, text: str, value: float, at: float, side: float, *, search: bool) -> JudgedBreakdown:
         """Return the answer about a quantity of this value, on this side (1 or -1) of the threshold."""
-        known = self._run_until_interrupted(search)
+        with self.budget.until_interrupted(self.called, "the bracket is what was found and proven"):
+            self._run(search)
+        known = self.known
         budget = known.searched or self.budget
         units = "clusters" if self.asked.clusters else "rows"
         stopped = why_none(self.upper, known.lower, self.most, units, search=search, budget=budget)
         known.limit = INTERRUPTED if budget.watch.stopped else known.limit
         return known.answer(self.asked, text, value, at, side, self.effects, self.limit_without, stopped)
-
-    def _run_until_interrupted(self, search: bool) -> Bracket:
-        """Return the bracket; an interrupt leaves what is known so far."""
-        try:
-            with self.budget.shown(self.called):
-                self._run(search)
-        except KeyboardInterrupt:
-            self.budget.stop()
-            self.known.limit = INTERRUPTED
-            doubt("Interrupted: the bracket is what was found and proven until then.")
-        return self.known
 
     def _run(self, search: bool) -> None:
         if self.provable:
