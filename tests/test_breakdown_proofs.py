@@ -24,7 +24,7 @@ from influstat.sets.significance.model_based import Lose, Oppose
 from influstat.sets.significance.robust import RobustLose, RobustReference
 from influstat.sets.significance.robust_against import RobustOppose
 from influstat.sets.significance.squares import Reference
-from influstat.statistics.judge import POWERS
+from influstat.statistics.inference_of_fragility import POWERS
 from tests.breakdown_cases import flipping, problem
 from tests.budget import examples, share
 

@@ -5,7 +5,7 @@ import pytest
 
 import influstat as ist
 from influstat.errors import InflustatError
-from influstat.statistics.judge import PROVEN
+from influstat.statistics.inference_of_fragility import PROVEN
 from influstat.statistics.setting import CLUSTERED, KINDS
 
 N = 12

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import influstat as ist
-from influstat.algebra.dependence import exactly_null, fractional_null
+from influstat.algebra.coordinates import exactly_null, fractional_null
 from tests.extended import LONG
 from tests.tolerance import CLOSED_FORM
 

@@ -12,7 +12,7 @@ from influstat.curvature.softmax import SoftmaxCurvature, probabilities, sum_of_
 from influstat.errors import InflustatError
 from influstat.input.design import Design
 from influstat.input.groups import read_groups
-from influstat.removal.certificates import class_bounds
+from influstat.removal.certificates import bounds
 from influstat.removal.certificates.certify import certify
 from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.removal.certificates.theorem import Constants
@@ -289,15 +289,15 @@ def test_many_test_rows_are_judged_a_few_at_a_time(monkeypatch):
     removal = ist.Fit.minimise(problem.risk()).leave_one_out(method="newton", rows=range(4))
     X, y = problem.tests(problem.X), problem.y
     whole = removal.loss_bound(X, y)
-    monkeypatch.setattr(class_bounds, "AT_ONCE", 1)
+    monkeypatch.setattr(bounds, "AT_ONCE", 1)
     # Products of other shapes round otherwise, by the condition of the Hessian.
     np.testing.assert_allclose(removal.loss_bound(X, y), whole, rtol=1e-9)
 
 
 def test_without_a_margin_for_rounding_some_errors_are_beyond_their_bounds(monkeypatch):
-    for name in ("softmax.unit_rounding", "anchor.unit_rounding", "class_bounds.unit_rounding"):
+    for name in ("softmax.unit_rounding", "anchor.unit_rounding", "bounds.unit_rounding"):
         monkeypatch.setattr(f"influstat.removal.certificates.{name}", lambda terms: 0.0)
-    for name in ("softmax.LONG_EPSILON", "class_bounds.EPSILON", "bounds.EPSILON"):
+    for name in ("softmax.LONG_EPSILON", "bounds.EPSILON"):
         monkeypatch.setattr(f"influstat.removal.certificates.{name}", 0.0)
     monkeypatch.setattr("influstat.removal.class_expansion.unit_rounding", lambda terms: 0.0)
     problem = plain_problem(folded=False)

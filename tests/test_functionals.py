@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 import influstat as ist
-from influstat.numerics.gradients import gradient_of
+from influstat.numerics.differences import gradient_of
 from tests.budget import examples
 from tests.cases import LOSSES, make_problem, problems
 from tests.reference import assert_within, derivative

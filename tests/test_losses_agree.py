@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import influstat as ist
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.losses.agreeing import disagreeing
+from influstat.losses.alone import disagreeing
 from influstat.losses.glm import GLMLoss
 from influstat.losses.glm_families import Poisson
 from influstat.losses.glm_links import PowerLink

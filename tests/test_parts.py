@@ -7,7 +7,7 @@ from hypothesis import Phase, find, settings
 import influstat as ist
 from influstat import checks, strategies
 from influstat.errors import InvalidType
-from influstat.input.parts import missing_parts, parts_of
+from influstat.input.settings import missing_parts, parts_of
 
 ONE = settings(max_examples=1, database=None, phases=[Phase.generate])
 X, Y = [[1.0, 0.2], [0.5, -1.0], [-0.3, 0.4], [0.9, 1.1]], [1.0, 3.0, 2.0, 0.5]

@@ -12,9 +12,8 @@ from influstat.errors import InvalidArgument, NoMinimiser, SingularHessian
 from influstat.losses import glm_families as families
 from influstat.losses.glm import GLMLoss
 from influstat.losses.glm_links import PowerLink
-from influstat.minimise.even_fall import falls_evenly
 from influstat.minimise.existence import FEW, falls_for_ever
-from influstat.minimise.straight import is_straight
+from influstat.minimise.far_out import falls_evenly, is_straight
 from tests.budget import examples
 
 LINE = np.arange(-3.0, 4.0)[:, None]

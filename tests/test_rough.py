@@ -5,7 +5,7 @@ import pytest
 
 import influstat as ist
 from influstat.input.groups import read_groups, read_rows
-from influstat.removal import in_use, rough
+from influstat.removal import in_use, remaining
 from influstat.removal.expansion import Expansion
 from tests.cases import LOSSES, MORE_LOSSES, make_problem
 
@@ -32,9 +32,9 @@ def made(name, settings, *, zeros=0):
 def test_refits_are_those_in_double_precision(monkeypatch, name, settings, together):
     fit = made(name, settings)
     groups = np.arange(60 * together).reshape(-1, together).tolist()
-    assert rough.worth_it(Expansion(fit.risk, fit.theta))
+    assert remaining.worth_it(Expansion(fit.risk, fit.theta))
     found = fit.leave_groups_out(groups)
-    monkeypatch.setattr(rough, "LEAST", P + 1)
+    monkeypatch.setattr(remaining, "LEAST", P + 1)
     truth = fit.leave_groups_out(groups)
     np.testing.assert_array_equal(found.converged, truth.converged)
     scale = np.abs(fit.theta).max()
@@ -48,13 +48,13 @@ def test_refits_are_those_in_double_precision(monkeypatch, name, settings, toget
 
 def test_losses_whose_derivatives_are_differenced_are_summed_as_they_are():
     fit = made("logistic", {"protocol": "fixed"})
-    assert rough.worth_it(Expansion(fit.risk, fit.theta))
+    assert remaining.worth_it(Expansion(fit.risk, fit.theta))
 
     class Differenced(ist.LogisticLoss):
         differenced = True  # seven digits, of which float32 would leave fewer
 
     other = ist.Fit(fit.risk.with_loss(Differenced()), fit.theta, tolerance=np.inf)
-    assert not rough.worth_it(Expansion(other.risk, other.theta))
+    assert not remaining.worth_it(Expansion(other.risk, other.theta))
 
 
 def test_each_gradient_in_float32_has_six_digits():
@@ -62,7 +62,7 @@ def test_each_gradient_in_float32_has_six_digits():
     expansion = Expansion(fit.risk, fit.theta)
     groups = read_rows(range(20), np.arange(N))
     remainder = expansion.remainder(groups)
-    found = rough.Rough(remainder)
+    found = remaining.Rough(remainder)
     newton = fit.leave_one_out(method="newton", rows=range(20))
     theta = np.ascontiguousarray(newton.theta.T)
     truth = remainder.gradients(theta)

@@ -34,8 +34,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
 import influstat as ist
-from influstat.adapters.scikit_learn.kinds import READERS
-from influstat.adapters.scikit_learn.reasons import MODULES, REASONS
+from influstat.adapters.scikit_learn.kinds import MODULES, READERS, REASONS
 from influstat.errors import InvalidArgument, Unsupported
 from tests.scikit_learn_entry_cases import EXACT, FRAME, LABELS, NUMBER, THREE, X, fit_and_pass
 from tests.scikit_learn_versions import HELD_RIDGE, VERSION, elastic

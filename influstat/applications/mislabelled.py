@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.influence.influence import Influence
-from influstat.input.frame_like import FrameLike
+from influstat.input.frame_like import FrameLike, Reasons
 from influstat.input.groups import one_by_one
 from influstat.input.labels import index_of
 from influstat.input.ranking import Ranking
 from influstat.input.reader import TableReader
-from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.models.hinge import HingeFit

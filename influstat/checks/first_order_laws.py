@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from influstat.checks.compare import compare, row_of
-from influstat.checks.noise import fewest_digits
+from influstat.checks.compare import compare, fewest_digits, row_of
 from influstat.checks.point import ALGEBRA, EXACT, TOLERANCE, Point, unsettled
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.input.validation import FloatArray

@@ -14,9 +14,9 @@ from influstat.errors import NotConverged
 from influstat.input.settings import flag
 from influstat.input.validation import whole_number
 from influstat.losses.base import kink_distance
-from influstat.minimise.accepted import STATIONARITY
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.newton import minimise
+from influstat.minimise.remaining import STATIONARITY
 from influstat.risks.linear import as_linear
 
 FIT_LAWS = ("stationarity", "lowest nearby", "definite", "unique", "kinks")

@@ -11,8 +11,7 @@ from influstat.checks.loss import LOSS_LAWS, check_loss
 from influstat.checks.risk import RISK_LAWS, check_risk
 from influstat.checks.solver import SOLVER_LAWS, check_solver
 from influstat.errors import InvalidArgument, InvalidType
-from influstat.input.parts import missing_parts, parts_of, require_parts
-from influstat.input.settings import texts
+from influstat.input.settings import missing_parts, parts_of, require_parts, texts
 from influstat.losses.base import Loss
 from influstat.minimise.minimum import Minimum
 from influstat.risks.contract import Risk

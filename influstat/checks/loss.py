@@ -13,8 +13,7 @@ from influstat.checks.loss_laws import LAWS, NAMES
 from influstat.checks.report import Finding, Report, run
 from influstat.checks.sample import draw_sample
 from influstat.errors import InvalidType
-from influstat.input.parts import missing_parts
-from influstat.input.settings import flag
+from influstat.input.settings import flag, missing_parts
 from influstat.input.validation import real_number, vector, whole_number
 from influstat.losses.base import Loss
 from influstat.losses.bend import with_width

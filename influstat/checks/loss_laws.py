@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from influstat.checks.compare import compare
-from influstat.checks.higher_laws import fourth_derivative
-from influstat.checks.noise import fewest_digits
+from influstat.checks.compare import compare, fewest_digits
 from influstat.checks.report import CALLERS_ERRORS, Finding
 from influstat.checks.sample import TARGETS, Sample
+from influstat.checks.second_order_laws import fourth_derivative
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import CAUSES, other_rows_matter

@@ -10,9 +10,8 @@ from influstat.checks.first_order_laws import FIRST_ORDER_LAWS
 from influstat.checks.point import Point
 from influstat.checks.report import Finding, Report, run
 from influstat.checks.second_order_laws import SECOND_ORDER_LAWS
-from influstat.input.parts import require_parts
 from influstat.input.printing import amount
-from influstat.input.settings import flag
+from influstat.input.settings import flag, require_parts
 from influstat.input.validation import vector, whole_number
 from influstat.risks.contract import Risk
 

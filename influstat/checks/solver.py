@@ -13,7 +13,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 from influstat.checks.compare import compare
 from influstat.checks.report import Finding, Report, run
 from influstat.errors import InvalidArgument
-from influstat.input.parts import require_parts
+from influstat.input.settings import require_parts
 from influstat.input.validation import (
     FloatArray,
     check_finite,

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.cholesky import CholeskyInverse, WhitenedInverse
 from influstat.algebra.coordinates import Coordinates
-from influstat.algebra.whitened import WhitenedInverse
 from influstat.errors import IndefiniteHessian, SingularHessian, Unsupported
 from influstat.input.validation import FloatArray, real_number
 

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import eigsh
 
 from influstat.algebra.symmetric import Symmetric
 from influstat.curvature.base import Hessian
-from influstat.curvature.matrix_recursion import MatrixRows
+from influstat.curvature.row_recursion import MatrixRows
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray, returned_array
 from influstat.numerics.derivatives import STEP, Derivative, ridders

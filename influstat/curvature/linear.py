@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from influstat.algebra.cholesky import CholeskyInverse
+from influstat.algebra.cholesky import CholeskyInverse, WhitenedInverse
 from influstat.algebra.coordinates import Coordinates, coordinates
 from influstat.algebra.symmetric import Diagonal, Symmetric
-from influstat.algebra.whitened import WhitenedInverse
 from influstat.curvature.base import Factored, Hessian, Product
 from influstat.curvature.row_recursion import LinearRows
 from influstat.errors import IndefiniteHessian, InvalidArgument, SingularHessian

@@ -16,8 +16,8 @@ import numpy as np
 
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.influence.scores import Scores
-from influstat.input.parts import require_parts
 from influstat.input.ranking import Ranking
+from influstat.input.settings import require_parts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum, require_fit

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,9 @@ from influstat.errors import InvalidArgument
 from influstat.input.frame_like import FrameLike
 from influstat.input.labels import index_of, label_name
 from influstat.input.largest import largest_first
+from influstat.input.lazy_types import DataFrame
 from influstat.input.printing import Tabled, among, amount
 from influstat.input.validation import FloatArray, choice, whole_number
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SIDES = {"rise": 1.0, "fall": -1.0}
 BLOCK_ENTRIES = 2**20  # of a table that are compared at once
@@ -175,7 +173,7 @@ class Ranking(FrameLike):
         """How the lines are ordered, in words."""
         return "the largest first" + (f", {RELATIVE}" if self.about is not None else "")
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return "position", "column" where several were compared, "change" and `more`, by label."""
         import pandas as pd
 

@@ -11,20 +11,14 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from influstat.errors import NoMinimiser, SingularHessian
 from influstat.input.validation import FloatArray
-from influstat.losses.base import Loss
-from influstat.minimise.even_fall import refuse_even_fall
-from influstat.minimise.straight import STRAIGHT, is_straight
+from influstat.minimise.far_out import STRAIGHT, Mask, growth, is_straight, refuse_even_fall
 from influstat.risks.contract import Risk
 from influstat.risks.linear import LinearRisk, as_linear
 
-Mask = NDArray[np.bool_]
-
-FAR = 1e3  # a linear predictor so large that the slope of every loss has reached its limit
 SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minimum is doubted
 CERTAIN = 1e-13  # a loss of -log P so small that no sum can tell P from 1
 PATIENCE = 20.0  # seconds for the linear programme; what it has not found by then is not known
@@ -234,7 +228,7 @@ class LinearExistence(Existence):
 
     @cached_property
     def _growth(self) -> tuple[Mask, Mask]:
-        return _growth(self._risk.loss, self._risk.y[self._risk.weights > 0])
+        return growth(self._risk.loss, self._risk.y[self._risk.weights > 0])
 
 
 def existence_of(risk: Risk) -> Existence:
@@ -253,7 +247,7 @@ def falls_for_ever(risk: LinearRisk, direction: FloatArray) -> bool:
 
 def _fall(risk: LinearRisk, rows: slice, direction: FloatArray) -> bool:
     counts = risk.weights[rows] > 0
-    grows_up, grows_down = _growth(risk.loss, risk.y[rows][counts])
+    grows_up, grows_down = growth(risk.loss, risk.y[rows][counts])
     if (grows_up == grows_down).any():
         return False
     return _all_fall(risk.design.take(rows).dot(direction)[counts], grows_down)
@@ -263,30 +257,6 @@ def _all_fall(predictor: FloatArray, grows_down: Mask) -> bool:
     small = 1e-7 * np.max(np.abs(predictor), initial=0.0)
     towards = np.where(grows_down, predictor, -predictor)  # > 0 where the row's loss falls
     return bool((towards > small).all())
-
-
-def _growth(loss: Loss, y: FloatArray) -> tuple[Mask, Mask]:
-    """Return whether each row's loss rises for ever as eta goes to +inf, and to -inf."""
-    if hasattr(loss, "growth"):  # a loss that cannot be asked so far out answers for itself
-        up, down = loss.growth(y)
-        return up, down
-    return _slope_far_out(loss, y, 1.0) > 1e-9, _slope_far_out(loss, y, -1.0) < -1e-9
-
-
-def _slope_far_out(loss: Loss, y: FloatArray, side: float) -> FloatArray:
-    """Return l1 far out; where it is nan there (e^x / (1 + e^x) at 1000), from as far as it is a number."""
-    beyond = 2.0 * np.abs(y)  # of the target too, where losses of y - eta turn
-    slope = np.full(y.shape, np.nan)
-    for far in (FAR, 0.3 * FAR, 0.1 * FAR, 0.03 * FAR, 0.01 * FAR, 0.003 * FAR):  # e^(e^30) overflows too
-        lost = np.isnan(slope)
-        if not lost.any():
-            break
-        eta = side * (far + beyond[lost])
-        with np.errstate(all="ignore"):  # an exponential loss overflows: it grows
-            there = ~np.isnan(loss.value(y[lost], eta))  # slopes go on where there is no loss
-            slope[lost] = np.where(there, loss.first(y[lost], eta), np.nan)
-    # A row without a loss out there (a Gamma's mean 1 / eta below 0) cannot fall for ever: as if it rose.
-    return np.where(np.isnan(slope), side * np.inf, slope)
 
 
 def _recession_direction(columns: FloatArray, grows_up: Mask, grows_down: Mask) -> FloatArray | None:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.kept import Kept
 from influstat.input.labels import check_order, paired_with
-from influstat.input.parts import require_parts
 from influstat.input.printing import amount, short
 from influstat.input.reader import LabelledTable, Reader, TableReader
+from influstat.input.settings import require_parts
 from influstat.input.validation import (
     FloatArray,
     check_finite,
@@ -24,9 +24,9 @@ from influstat.input.validation import (
     vector,
     whole_number,
 )
-from influstat.minimise.accepted import STATIONARITY, refuse, require_no_step
 from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimiser_next_to
+from influstat.minimise.remaining import STATIONARITY, refuse, require_no_step
 from influstat.minimise.stated import Stated
 from influstat.risks.chart import AnyChart, chart_of
 from influstat.risks.contract import EXAMPLES, Risk

@@ -1,12 +1,14 @@
-"""How far theta is from the minimum: the Newton step that is left, in units of what a typical row does."""
+"""Is theta a minimum? How far it is: the Newton step that is left, in units of what a typical row does."""
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from influstat.curvature.base import Factored
+from influstat.errors import NotStationary
 from influstat.input.validation import FloatArray
 from influstat.risks.chart import regular
 from influstat.risks.contract import Risk
@@ -17,21 +19,17 @@ SMALL = 1e-7  # of a typical removal: nobody asks whether less is rounding
 NOTHING = 1e-6  # of what a row with a residual of one standard deviation does: nobody asks for less
 SAMPLE = 1024  # rows, evenly spread, whose median is right to a few per cent
 LEAST_SAMPLE, ENTRIES = 256, 2**18  # of them where they are wide: each costs p^2
+STATIONARITY = 1e-6  # largest relative gradient at which theta still counts as a minimiser
+ALLOWED = 1e-2  # and Newton step left, in units of a typical removal: a library's own refits are no nearer
 
 
 def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> float:
-    """Return the size of the Newton step left at theta over that of removing a typical row.
-
-    Both in the norm of H: root of grad'H^-1 grad against the median over rows, of those with a gradient,
-    of the same norm of (w_i / W) g_i. So neither the units of columns nor a single wild row matter; a
-    standard error is about root n of it. What rounding in the linear predictors can explain does not count.
-    With `rough` it is right to three digits, where theta is about to be left.
-
-    Returns
-    -------
-    float
-        0 at the minimum; inf where H has no inverse, or beyond 4,000 coefficients.
-    """
+    """Return the size of the Newton step left at theta over that of removing a typical row."""
+    # Both in the norm of H: root of grad'H^-1 grad against the median over rows, of those with a gradient, of
+    # the same norm of (w_i / W) g_i. So neither the units of columns nor a single wild row matter; a standard
+    # error is about root n of it. What rounding in the linear predictors can explain does not count. With
+    # `rough` it is right to three digits, where theta is about to be left. It is inf where H has no inverse,
+    # or beyond 4,000 coefficients, and 0 at the minimum.
     chart, inverse = regular(risk, theta, rough=rough)
     if inverse is None:
         return np.inf
@@ -54,16 +52,10 @@ def remaining_step(risk: Risk, theta: FloatArray, *, rough: bool = False) -> flo
 
 
 def _typical(risk: Any, theta: FloatArray, rows: slice, inverse: Factored) -> float:
-    """Return the median size of (w_i / W) g_i, or what counts as nothing where that is less.
-
-    That is 1e-6 of the median of what rows with a Pearson residual of 1 do, where these have a size of their
-    own: where the loss is a negative log-likelihood without a scale. There a fit without residuals, of a
-    saturated table say, is not judged by what its rows do, which is rounding.
-
-    Returns
-    -------
-    float
-    """
+    """Return the median size of (w_i / W) g_i, or what counts as nothing where that is less."""
+    # That is 1e-6 of the median of what rows with a Pearson residual of 1 do, where these have a size of
+    # their own: where the loss is a negative log-likelihood without a scale. There a fit without residuals,
+    # of a saturated table say, is not judged by what its rows do, which is rounding.
     linear = as_linear(risk)
     share = risk.weights[rows] / risk.total_weight
     if linear is None:
@@ -104,3 +96,27 @@ def _rounding(risk: Risk, theta: FloatArray, inner: Any, at: FloatArray, inverse
     size = np.abs(linear.slopes(theta)) + np.abs(linear.curvatures(theta)) * spread
     total = moved.design.absolute_transpose_dot(linear.rows.weighted(size)) / linear.total_weight
     return 8 * EPSILON * float(np.sqrt(inverse.square_norms(total[None, :])[0]))
+
+
+def refuse(risk: Risk, theta: FloatArray, measure: float, limit: float) -> None:
+    """Raise for a gradient that is too large, naming the coefficient where it is largest."""
+    gradient, scale = risk.gradient(theta), risk.gradient_scale(theta)
+    worst = int(np.argmax(np.abs(gradient) / np.where(scale > 0, scale, 1.0)))
+    raise NotStationary(
+        "theta",
+        f"minimise the risk (a relative gradient of at most {limit:.1e})",
+        f"has {measure:.3g}, largest for {risk.names[worst]!r}; |grad R| = {np.linalg.norm(gradient):.3g}",
+        "Let the fit converge, check that loss, penalty, weights and offset are those it was fitted with, "
+        "or finish it with ist.Fit.minimise(risk, start=theta).",
+    )
+
+
+def require_no_step(risk: Risk, theta: FloatArray) -> None:
+    """Raise where a Newton step is left that matters, though each entry of the gradient is small."""
+    if ALLOWED < (left := remaining_step(risk, theta)) < inf:
+        raise NotStationary(
+            "theta",
+            f"minimise the risk (a Newton step left of at most {ALLOWED:g} times a typical removal)",
+            f"is {left:.3g} such removals away, hidden by columns or rows in very different units",
+            "Finish it with ist.Fit.minimise(risk, start=theta), or rescale the columns and fit again.",
+        )

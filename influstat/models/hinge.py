@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.groups import read_rows
 from influstat.input.labels import paired_with
+from influstat.input.lazy_types import Summary
 from influstat.input.printing import amount
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray, choice, coefficients, real_number, require_two_classes
@@ -22,9 +23,6 @@ from influstat.risks.contract import left_over
 from influstat.risks.linear import LinearRisk
 from influstat.risks.penalties import L2
 from influstat.risks.protocol import PROTOCOLS
-
-if TYPE_CHECKING:
-    from statsmodels.iolib.summary import Summary
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from influstat.input.lazy_types import Summary
 from influstat.input.settings import optional_text
 from influstat.statistics.summary import assembled, estimates_alone
-
-if TYPE_CHECKING:
-    from statsmodels.iolib.summary import Summary
 
 NO_CURVATURE = (
     "No standard errors, t and p values and limits, and no flags: the hinge has no second derivative. "

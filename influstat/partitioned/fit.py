@@ -18,10 +18,9 @@ from influstat.input.ranking import Ranking
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, vector, whole_number
 from influstat.input.warning import doubt
-from influstat.minimise.accepted import ALLOWED, STATIONARITY
 from influstat.minimise.descent import stationarity
 from influstat.minimise.newton import minimise
-from influstat.minimise.remaining import remaining_step
+from influstat.minimise.remaining import ALLOWED, STATIONARITY, remaining_step
 from influstat.partitioned.answers.answer import Answer
 from influstat.partitioned.answers.part import Ask, Question
 from influstat.partitioned.answers.reductions import Finisher

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InvalidArgument
-from influstat.input.parts import require_parts
+from influstat.input.settings import require_parts
 from influstat.input.validation import FloatArray, check_finite, numeric_array
 from influstat.partitioned.answers.answer import Answer
 from influstat.partitioned.answers.influence import OnQuantities, OnSelf, read_what

@@ -13,8 +13,8 @@ from influstat.algebra.symmetric import Symmetric
 from influstat.curvature.base import Hessian
 from influstat.curvature.dense import DenseCurvature
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
-from influstat.input.parts import require_parts
 from influstat.input.printing import short
+from influstat.input.settings import require_parts
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.losses.base import Loss, constant_second
 from influstat.minimise.descent import LARGEST_FACTORED

@@ -17,7 +17,7 @@ markers. Text, lines and rims follow the style of matplotlib in use, a dark one 
 """
 
 from influstat.plots.base import for_notebooks
-from influstat.plots.coefficients import coefficient_forest
+from influstat.plots.coefficients import coefficient_forest, coefficient_slope
 from influstat.plots.diagnostics import influence_bubble
 from influstat.plots.factors import factor_panels, influence_against_distance
 from influstat.plots.images import helpful_and_harmful_images, image_difference, image_panels
@@ -28,7 +28,6 @@ from influstat.plots.removal import predicted_against_exact, solver_panels
 from influstat.plots.residuals import leverage_contours, residual_quantiles, residuals_against_fitted
 from influstat.plots.search import search_curves
 from influstat.plots.sets import breakdown
-from influstat.plots.slopes import coefficient_slope
 
 __all__ = [
     "breakdown",

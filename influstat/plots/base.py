@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency
+from influstat.input.lazy_types import Axes
 from influstat.input.printing import short
 from influstat.input.settings import entries, flag
 from influstat.input.validation import (
@@ -22,11 +23,7 @@ from influstat.input.validation import (
     whole_number,
 )
 from influstat.input.warning import doubt
-from influstat.plots.ticks import keep_apart
-from influstat.plots.wording import wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from influstat.plots.wording import keep_apart, wrapped
 
 # Okabe and Ito (2008), "Color universal design": told apart with every common colour blindness.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"

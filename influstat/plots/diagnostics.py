@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import optional_text, text
 from influstat.input.validation import real_number
 from influstat.plots import base, lines, points
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def influence_bubble(

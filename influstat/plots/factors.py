@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import entries, optional_text, text
 from influstat.input.validation import FloatArray
-from influstat.plots import base, lines, points, ticks
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from influstat.plots import base, lines, points, wording
 
 FLAT = 5.0  # times as large as y: then a line of slope 1 would seem to be upright
 
@@ -174,7 +172,7 @@ def factor_panels(
             xlabel += f"\n({_where_equal(one, x[kept], y)})"
         points.label_points(one, x[kept], y, labels, chosen)
         base.tidy(one, xlabel=xlabel, ylabel="-I with all factors, eq. (17)" if one is axes[0] else "")
-        ticks.scientific(one)
+        wording.scientific(one)
     points.key_above(axes, classes, new=ax is None)
     return axes
 

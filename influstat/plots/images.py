@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import entries, optional_text, text
 from influstat.input.validation import numeric_array, whole_number
 from influstat.plots import base, points
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PASS_SHAPE = "Pass shape=(height, width)."
 

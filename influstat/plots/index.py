@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray, whole_number
 from influstat.plots import base, lines, points
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FINE = np.linspace(0.0, 1.0, 41)  # along a stem
 # Parts of the axis, narrower than a dot: of each only the stems that reach furthest are seen, and a million

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.lazy_types import Axes
 from influstat.input.printing import short
 from influstat.input.settings import optional_text, text
 from influstat.input.validation import FloatArray
 from influstat.plots import base, points
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_LEVELS = 40  # more are no longer told apart
 SHORTEST, LONGEST = 24.0, 80.0  # points: with less room names of levels stand upright, at most so long

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import Axes
 from influstat.input.validation import FloatArray, real_number
 from influstat.plots import base
 from influstat.plots.wording import wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 ABOVE = 20.0  # points between axes and title that leave room for the name of an upright line
 DENSE = 60  # points that stand for a line

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import entries, optional_text, text
 from influstat.input.validation import FloatArray, numeric_array
 from influstat.plots import base, points
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 TICK = 0.05  # half the width of a tick, of the distance between the two models
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from influstat.input.lazy_types import Axes
 from influstat.input.validation import FloatArray
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
     from matplotlib.text import Annotation, Text
     from matplotlib.transforms import BboxBase

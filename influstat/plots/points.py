@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
+from influstat.input.lazy_types import Axes, Text
 from influstat.input.printing import as_drawn
 from influstat.input.validation import FloatArray, whole_number
 from influstat.plots import base
 from influstat.plots.placing import Placing
 from influstat.plots.wording import shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.text import Text
 
 Class = tuple[str, NDArray[np.bool_], str, str]  # name, mask of its rows, colour, marker
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import Axes, Text
 from influstat.input.settings import flag, optional_text, text
 from influstat.input.validation import FloatArray, choice, whole_number
-from influstat.plots import base, points, ticks
+from influstat.plots import base, points, wording
 from influstat.plots.placing import widened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.text import Text
 
 ROUNDING = 1e-12  # of the largest change: such errors belong to no row
 NARROW = 150.0  # points: there the numbers need all of the width
@@ -221,7 +218,7 @@ def _draw(panels: list[tuple[Axes, str | None, FloatArray]], x: FloatArray, styl
         chosen = points.largest(error, style.names, above=VISIBLE * float(np.ptp(ax.get_ylim())))
         points.label_points(ax, x, y, style.labels, chosen, box=box)
         base.tidy(ax, xlabel=style.xlabel, ylabel="predicted change", title=title)
-        ticks.scientific(ax)
+        wording.scientific(ax)
 
 
 def _range(values: FloatArray) -> tuple[float, float]:

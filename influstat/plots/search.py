@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import optional_text
 from influstat.input.validation import FloatArray, numeric_array, real_number
 from influstat.plots import base
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def search_curves(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InvalidType
+from influstat.input.lazy_types import Axes
 from influstat.input.printing import amount, as_drawn
 from influstat.input.settings import optional_text
 from influstat.input.validation import FloatArray
 from influstat.plots import base, lines, points
 from influstat.plots.wording import shortened, wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 ABOVE = 38.0  # points between axes and title, where the key is
 FEW = 40  # sizes of sets that have a marker each

@@ -17,7 +17,7 @@ from influstat.algebra.symmetric import Diagonal
 from influstat.curvature.softmax import probabilities
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.certificates.class_anchor import SoftmaxAnchor
+from influstat.removal.certificates.anchor import SoftmaxAnchor
 from influstat.removal.expansion import Expansion
 from influstat.removal.remaining import Curved, Remaining
 from influstat.risks.class_predictors import ClassPredictors

@@ -18,10 +18,14 @@ from influstat.losses.alone import where_known
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import groups_or_rows
 from influstat.removal.certificates.bounds import held_out_bound
-from influstat.removal.cross_validation_result import CrossValidation
+from influstat.removal.cross_validation_result import (
+    CrossValidation,
+    held_out,
+    held_out_of_classes,
+    losses_of_classes,
+)
 from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion
-from influstat.removal.held_out import held_out, held_out_of_classes, losses_of_classes
 from influstat.removal.inverse import HARD, SharedInverse
 from influstat.removal.leave_out import METHODS, NOT_DONE, marked_blocks
 from influstat.removal.result import Removal

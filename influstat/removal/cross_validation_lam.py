@@ -9,7 +9,7 @@ import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.coordinates import coordinates
-from influstat.algebra.pencil import both_diagonal
+from influstat.algebra.symmetric import both_diagonal
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.groups import read_rows
 from influstat.input.printing import short

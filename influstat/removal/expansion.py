@@ -17,8 +17,7 @@ from influstat.algebra.symmetric import Symmetric
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.losses.base import target_sizes
-from influstat.removal.remaining import Curved, Remaining
-from influstat.removal.rough import Look, Rough, Single, worth_it
+from influstat.removal.remaining import Curved, Look, Remaining, Rough, Single, worth_it
 from influstat.risks.contract import left_over
 from influstat.risks.linear import LinearRisk
 

@@ -15,27 +15,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.labels import index_of, own_labels, paired_with
+from influstat.input.lazy_types import DataFrame
 from influstat.input.printing import Tabled
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.input.warning import doubt
 from influstat.losses.alone import mean_of
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.removal.cross_validation import read_folds, warn_of_held
-from influstat.removal.held_out import held_out
+from influstat.removal.cross_validation_result import held_out
 from influstat.removal.leave_out import in_blocks
 from influstat.removal.result import Removal
 from influstat.removal.scoring import classes_of
 from influstat.risks.linear import LinearRisk, require_linear
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 METHODS = ("plus", "jackknife", "minmax")
 REFITS = ("exact", "newton")
@@ -80,7 +78,7 @@ class PredictionIntervals(Tabled):
     row_labels: NDArray[Any]
     count: int
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return columns "prediction", "lower" and "upper", a line for each new row."""
         import pandas as pd
 

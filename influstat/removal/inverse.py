@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.downdate import Downdate
-from influstat.algebra.pencil import both_diagonal
+from influstat.algebra.symmetric import both_diagonal
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.removal.class_expansion import AnyExpansion

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.errors import Unsupported
-from influstat.input.groups import Groups
 from influstat.input.labels import index_of, paired_with
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.settings import flag
 from influstat.input.validation import FloatArray
-from influstat.minimise.minimum import Minimum
-from influstat.removal.active_set import active_set_changes
+from influstat.removal.active_set import active_set_changes, enters, lasso_of, with_entering
 from influstat.removal.certificates import bounds
 from influstat.removal.certificates.certify import certify, certify_in
 from influstat.removal.certificates.theorem import Certificate
-from influstat.removal.determined import Determined
-from influstat.removal.entering import enters, lasso_of, with_entering
-from influstat.removal.gradients import gradients_without
+from influstat.removal.removed import Removed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Removal(Ranked):
+class Removal(Removed, Ranked):
     """The coefficients after each of k removals.
 
     Attributes
@@ -60,68 +55,6 @@ class Removal(Ranked):
     """
 
     HEADING = "Change of each coefficient without the rows, after minus before ({0.method})"
-
-    fit: Minimum
-    method: str
-    groups: Groups
-    theta: FloatArray
-    converged: NDArray[np.bool_]
-    status: tuple[str, ...]
-    measured_norm: FloatArray | None = field(default=None, repr=False)  # where the method knows it
-    entering: Any = field(default=None, repr=False)
-    determined: Determined | None = field(default=None, repr=False)  # where something is not
-    inner: FloatArray | None = field(default=None, repr=False)  # in the coordinates it was found in, (k, r)
-
-    @property
-    def rows(self) -> NDArray[np.intp]:
-        """Which row is left out, by position, shape (k,); `groups` where several leave together."""
-        if not self.groups.single:
-            raise Unsupported(
-                "rows", "be asked of single rows", "holds groups", "Use groups[j], the rows of removal j."
-            )
-        return self.groups.members
-
-    @property
-    def labels(self) -> NDArray[Any]:
-        """What the removed rows or groups are called, shape (k,)."""
-        return self.groups.labels
-
-    @property
-    def delta(self) -> FloatArray:
-        """Theta without the row or group minus theta with it, shape (k, p)."""
-        return np.asarray(self.theta - self.fit.theta)
-
-    @property
-    def solution(self) -> FloatArray:
-        """A minimiser without each of the rows, shape (k, p): theta where all of it is determined."""
-        return self.theta if self.determined is None else self.determined.solution
-
-    def _known(self, changes: Any, tests: Any) -> FloatArray:
-        """Return the changes (k, m) of the losses of test rows, nan for those that are not determined."""
-        if self.determined is None:
-            return np.asarray(changes)
-        return np.where(self.determined.of_rows(tests), changes, np.nan)
-
-    def _known_predictions(self, values: FloatArray, X: Any) -> FloatArray:
-        """Return values of the predictions of new rows, shape (k, m), nan for those not determined."""
-        if self.determined is None:
-            return values
-        return np.where(self.determined.of(self.fit.prediction_gradients(X)[0].T), values, np.nan)
-
-    @cached_property
-    def gradient_norm(self) -> FloatArray:
-        """|grad| at `theta` of the risk without the rows, shape (k,), mean scale (divided by W).
-
-        0 at an exact minimiser. An approximation is measured when this is first asked: two products
-        with X for all removals together. A bound where sums over all rows were expanded.
-        """
-        if self.measured_norm is not None:
-            return self.measured_norm
-        return np.asarray(np.linalg.norm(self.gradients(), axis=1))
-
-    def gradients(self) -> FloatArray:
-        """Return grad (losses of the rows left + penalty left) / W at `theta`, shape (k, p), nan with it."""
-        return gradients_without(self.fit, self.groups, self.solution)
 
     def loss_change(
         self, X: Any, y: Any = None, *, offset: Any = None, linear: bool | None = None
@@ -201,8 +134,6 @@ class Removal(Ranked):
         changes = active_set_changes(self.fit, self.theta, self.groups)
         return np.asarray(changes | enters(self.entering, len(changes)))
 
-    # -- certificates: no refit needed, whatever the method (removal/certificates.py) -----------------
-
     @cached_property
     def certificate(self) -> Certificate:
         """What is proven about the distance to the true coefficients, measured when first asked.
@@ -211,18 +142,16 @@ class Removal(Ranked):
         per removal why there is none: a loss without self-concordance (|l3| <= c l2), rows that determine a
         coefficient alone, coefficients too far from the true ones.
         """
-        lasso, theta = lasso_of(self.fit.risk), self.theta
+        changes = None if lasso_of(self.fit.risk) is None else self.active_set_changes()
         there = self.fit.row_space or self.fit.chart
         if there is not None and self.inner is not None:
             kept = self.fit.regular.kept if self.fit.row_space is None else None
             found = certify_in(there, self.groups, self.inner, self.solution, kept)
-        else:
-            if lasso is not None:  # the theorem is about smooth risks: those signs and columns
-                theta = np.where(self.active_set_changes()[:, None], np.nan, theta)
+        else:  # the theorem is about smooth risks: those signs and columns
+            theta = self.theta if changes is None else np.where(changes[:, None], np.nan, self.theta)
             found = certify(self.fit.risk, self.fit.theta, self.groups, theta, kept=self.fit.kept)
-        if lasso is None:
+        if changes is None:
             return found
-        changes = self.active_set_changes()
         why = "not certified: the removal changes the active set"
         status = [why if changed else text for changed, text in zip(changes, found.status, strict=True)]
         return replace(found, status=tuple(status))

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from influstat.algebra.cholesky import CholeskyInverse
-from influstat.algebra.coordinates import Coordinates
-from influstat.algebra.dependence import exactly_null, fractional_null
+from influstat.algebra.coordinates import Coordinates, exactly_null, fractional_null
 from influstat.algebra.rounding import Blur, unit_rounding
 from influstat.curvature.base import Factored, Hessian
 from influstat.curvature.linear import LARGEST

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.coordinates import Coordinates
-from influstat.algebra.dependence import exactly_null, fractional_null
+from influstat.algebra.coordinates import Coordinates, exactly_null, fractional_null
 from influstat.algebra.rounding import Blur
 from influstat.curvature.dense import DenseCurvature
 from influstat.input.validation import FloatArray

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from influstat.algebra.coordinates import Coordinates
 from influstat.algebra.symmetric import Diagonal
-from influstat.curvature.class_coordinates import class_coordinates
 from influstat.curvature.dense import DenseCurvature
-from influstat.curvature.softmax import SoftmaxCurvature
+from influstat.curvature.softmax import SoftmaxCurvature, class_coordinates
 from influstat.input.design import Design
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray

@@ -9,19 +9,17 @@ from numpy.typing import NDArray
 
 from influstat.curvature.linear import Curvature
 from influstat.errors import InvalidType, Unsupported
-from influstat.input.design import Design
-from influstat.input.parts import require_parts
 from influstat.input.printing import SizedRepr
+from influstat.input.settings import require_parts
 from influstat.input.validation import FloatArray, choice, coefficients, vector
 from influstat.losses.alone import require_own_rows, where_known
 from influstat.losses.base import Loss, constant_second
 from influstat.losses.bend import with_width
 from influstat.risks.contract import Risk
-from influstat.risks.local import Local
 from influstat.risks.penalties import Penalty
 from influstat.risks.penalties.l2 import read_penalty
 from influstat.risks.protocol import Protocol
-from influstat.risks.rows import Rows
+from influstat.risks.rows import Local, Rows
 
 PREDICTIONS = ("linear", "mean")
 
@@ -56,6 +54,15 @@ class LinearRisk(SizedRepr):
     names, row_labels : sequence, optional
         Names of the coefficients (without the intercept) and labels of the rows; taken from a
         DataFrame or Series when left out.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n, p): rows and coefficients, an intercept included.
+    design, y, weights, offset, names, row_labels
+        The rows as they were read (`rows` has all of them): x_i, and arrays of shape (n,).
+    total_weight : float
+        W; that of the training rows also where these are new ones.
 
     Raises
     ------
@@ -119,25 +126,20 @@ class LinearRisk(SizedRepr):
         self, loss: Loss, rows: Rows, penalty: Penalty, protocol: Protocol, test_protocol: Protocol
     ) -> None:
         self.loss, self.rows, self.penalty = loss, rows, penalty
+        self.design, self.y, self.weights, self.offset = rows.design, rows.y, rows.weights, rows.offset
+        self.total_weight, self.row_labels = rows.total_weight, rows.row_labels
+        self.shape: tuple[int, int] = rows.design.shape
+        self.names: tuple[str, ...] = rows.design.names
         self.protocol, self.test_protocol = protocol, test_protocol
         self._last: tuple[FloatArray, Curvature] | None = None  # one factor serves all who ask at that theta
         self._local: tuple[Local, ...] = ()  # and so do slopes and curvatures of the rows, at two of them
         # Whether R is a quadratic function, so that one Newton step is exact: declared, never guessed.
         self.quadratic = constant_second(loss) is not None and penalty.constant_hessian
 
-    def _with(
-        self,
-        *,
-        loss: Loss | None = None,
-        rows: Rows | None = None,
-        penalty: Penalty | None = None,
-        protocol: Protocol | None = None,
-    ) -> LinearRisk:
+    def _with(self, **parts: Any) -> LinearRisk:
         """Return this risk with other parts, which have been checked already."""
-        kept = self.test_protocol
-        return LinearRisk.of_parts(
-            loss or self.loss, rows or self.rows, penalty or self.penalty, protocol or self.protocol, kept
-        )
+        own = {name: getattr(self, name) for name in ("loss", "rows", "penalty", "protocol", "test_protocol")}
+        return LinearRisk.of_parts(**{**own, **parts})
 
     @classmethod
     def of_parts(
@@ -151,48 +153,6 @@ class LinearRisk(SizedRepr):
     def moved(self, rows: Rows, penalty: Penalty) -> LinearRisk:
         """Return the risk as a function of other coefficients: rows and penalty in theirs."""
         return self._with(rows=rows, penalty=penalty)
-
-    # -- its rows ------------------------------------------------------------------------------------
-
-    @property
-    def design(self) -> Design:
-        """The rows x_i."""
-        return self.rows.design
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n, p): rows and coefficients."""
-        return self.rows.design.shape
-
-    @property
-    def y(self) -> FloatArray:
-        """Targets, shape (n,)."""
-        return self.rows.y
-
-    @property
-    def weights(self) -> FloatArray:
-        """w_i, shape (n,)."""
-        return self.rows.weights
-
-    @property
-    def offset(self) -> FloatArray:
-        """o_i, shape (n,)."""
-        return self.rows.offset
-
-    @property
-    def total_weight(self) -> float:
-        """W, that of the training rows also where these are new ones."""
-        return self.rows.total_weight
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the coefficients."""
-        return self.rows.design.names
-
-    @property
-    def row_labels(self) -> NDArray[Any]:
-        """What the rows are called, shape (n,)."""
-        return self.rows.row_labels
 
     # -- the risk and its derivatives at theta, all in mean scale ---------------------------------
 

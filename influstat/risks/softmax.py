@@ -110,9 +110,8 @@ class SoftmaxRisk(SizedRepr):
         self.classes: tuple[Any, ...] = tuple(known)
         count = len(self.classes)
         if count < 2:
-            raise InvalidArgument(
-                "y", "tell two or more classes apart", "knows one class only", "Give rows of each class."
-            )
+            need, remedy = "tell two or more classes apart", "Give rows of each class."
+            raise InvalidArgument("y", need, "knows one class only", remedy)
         self.y = _classes_of(self._rows.y, count)
         self._gauge = np.where(self._strengths == 0, self._rows.total_weight, 0.0)
         self.names = tuple(f"{label}: {name}" for label in self.classes for name in self._rows.names)
@@ -180,10 +179,14 @@ class SoftmaxRisk(SizedRepr):
         carried = self.protocol.carried(self.total_weight)
         return np.asarray(carried * (self._strengths * self._by_class(theta)).ravel())
 
+    def _losses(self, theta: FloatArray) -> FloatArray:
+        eta = self._predictors(theta)
+        return np.asarray(logsumexp(eta, axis=1) - eta[np.arange(len(eta)), self.y])
+
     def _penalty_value(self, theta: FloatArray) -> float:
         return float(0.5 * np.sum(self._strengths * self._by_class(theta) ** 2))
 
-    # -- the risk and its derivatives, mean scale -----------------------------------------------------
+    # -- the risk and its derivatives, mean scale, and single rows ------------------------------------
 
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
@@ -210,20 +213,8 @@ class SoftmaxRisk(SizedRepr):
     def curvature(self, theta: FloatArray) -> SoftmaxCurvature:
         """Return the Hessian H(theta) as an operator."""
         P: FloatArray = softmax(self._predictors(theta), axis=1)
-        return SoftmaxCurvature(
-            self.design,
-            self.weights / self.total_weight,
-            P,
-            self._strengths / self.total_weight,
-            self._gauge / self.total_weight,
-            self.names,
-        )
-
-    # -- single rows ----------------------------------------------------------------------------------
-
-    def _losses(self, theta: FloatArray) -> FloatArray:
-        eta = self._predictors(theta)
-        return np.asarray(logsumexp(eta, axis=1) - eta[np.arange(len(eta)), self.y])
+        held = self._strengths / self.total_weight, self._gauge / self.total_weight
+        return SoftmaxCurvature(self.design, self.weights / self.total_weight, P, *held, self.names)
 
     def row_losses(self, theta: FloatArray) -> FloatArray:
         """Return L_i = l_i + s P / W, shape (n,), or (n, k) for theta of shape (p, k)."""
@@ -247,29 +238,22 @@ class SoftmaxRisk(SizedRepr):
 
     def class_losses(self) -> ClassLosses:
         """Return what every row would lose in each class."""
-        return ClassLosses(np.array(self.classes, dtype=object), self.y, self._losses_in_classes)
+
+        def losses(theta: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+            by_class = theta.reshape(-1, len(self.classes), self.design.shape[1])
+            each = np.broadcast_to(by_class, (len(rows), *by_class.shape[1:]))
+            return softmax_losses(self.design.rows(rows), each)
+
+        return ClassLosses(np.array(self.classes, dtype=object), self.y, losses)
 
     def class_predictors(self) -> ClassPredictors | None:
         """Return the rows with one predictor per class; None from a derived class: its losses may differ."""
         if type(self) is not SoftmaxRisk:
             return None
-        return ClassPredictors(
-            self.design,
-            self.y,
-            self.weights,
-            self.total_weight,
-            len(self.classes),
-            reference=False,
-            strengths=self._strengths,
-            gauge=self._gauge,
-            protocol=self.protocol,
-        )
-
-    def _losses_in_classes(self, theta: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
-        by_class = theta.reshape(-1, len(self.classes), self.design.shape[1])
-        return softmax_losses(
-            self.design.rows(rows), np.broadcast_to(by_class, (len(rows), *by_class.shape[1:]))
-        )
+        rows = self.design, self.y, self.weights, self.total_weight
+        reference = False  # all classes have coefficients
+        held = self._strengths, self._gauge, self.protocol
+        return ClassPredictors(*rows, len(self.classes), reference, *held)
 
     # -- other weights, other rows ----------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError
-from influstat.input.warning import doubt
 from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.factor import in_own_directions
@@ -67,13 +66,11 @@ class _Work:
     def run(self, search: bool) -> Breakdown:
         """Return the answer; an interrupt leaves what is known so far."""
         self._count()
-        try:
-            with self.budget.shown(f"breakdown of {self.asked.quantity}"):
-                self._run(search)
-        except KeyboardInterrupt:
-            self.budget.stop()
+        called = f"breakdown of {self.asked.quantity}"
+        with self.budget.until_interrupted(called, "the bracket is what was found and proven"):
+            self._run(search)
+        if self.budget.watch.stopped:
             self.known = replace(self.known, limit=INTERRUPTED)
-            doubt("Interrupted: the bracket is what was found and proven until then.")
         return self._answer(search)
 
     def _run(self, search: bool) -> None:

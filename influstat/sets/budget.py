@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from influstat.input.progress import Clock
+from influstat.input.warning import doubt
 
 INTERRUPTED, TIME = "interrupted", "the time was over"  # why no more is known
 
@@ -67,6 +68,16 @@ class Budget:
     def say_bracket(self, lower: int, upper: int | None) -> None:
         """Show which sizes are proven not to flip a conclusion, and which one does."""
         self.say(f"not {lower - 1}" + ("" if upper is None else f", but {upper}"))
+
+    @contextmanager
+    def until_interrupted(self, description: str, known: str) -> Iterator[None]:
+        """Show the time that goes by; an interrupt stops the work, and a warning says what is `known`."""
+        try:
+            with self.shown(description):
+                yield
+        except KeyboardInterrupt:
+            self.stop()
+            doubt(f"Interrupted: {known} until then.")
 
     @contextmanager
     def shown(self, description: str) -> Iterator[None]:

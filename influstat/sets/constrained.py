@@ -26,45 +26,19 @@ DONE = 4.0 * EPSILON  # times n^1/2 and the length of what is summed: about what
 
 @dataclass(frozen=True, eq=False)
 class Constrained:
-    """t0 = argmin {F(t): a't = at}, and coordinates t = t0 + (a't - at) u + V'g (`null_fit` has the terms).
+    """t0 = argmin {F(t): a't = at}, and coordinates t = t0 + (a't - at) u + V'g, as in `null_fit`."""
 
-    Attributes
-    ----------
-    theta, u : ndarray, shape (p,)
-        t0, and the direction with a'u = 1 and V S0 u = 0.
-    basis : ndarray, shape (p - 1, p)
-        V, with V a = 0 and V S0 V' = I.
-    h, xi : ndarray, shape (n,)
-        w_i l2_i at t0, and x_i'u.
-    left : ndarray, shape (p - 1,)
-        V S0 u: what rounding leaves of 0.
-    relative : float
-        Relative error of lengths that V measures.
-    """
-
-    theta: FloatArray
-    u: FloatArray
-    basis: FloatArray
-    h: FloatArray
-    xi: FloatArray
-    left: FloatArray
-    relative: float
+    theta: FloatArray  # t0, shape (p,)
+    u: FloatArray  # the direction with a'u = 1 and V S0 u = 0, shape (p,)
+    basis: FloatArray  # V, with V a = 0 and V S0 V' = I, shape (p - 1, p)
+    h: FloatArray  # w_i l2_i at t0, shape (n,)
+    xi: FloatArray  # x_i'u, shape (n,)
+    left: FloatArray  # V S0 u: what rounding leaves of 0, shape (p - 1,)
+    relative: float  # relative error of lengths that V measures
 
 
 def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) -> Constrained:
-    """Return the minimum under a't = at, sought from `near`, shape (p,).
-
-    Returns
-    -------
-    Constrained
-
-    Raises
-    ------
-    SingularHessian
-        The rows do not determine a direction of {a't = 0}.
-    NoMinimiser, NotConverged, IndefiniteHessian
-        There is no finite minimum.
-    """
+    """Return the minimum under a't = at, sought from `near`, (p,), or raise where there is no finite one."""
     # For one coefficient the nuisance directions are the other columns, whose products the Hessian holds.
     single, S0 = np.count_nonzero(a) == 1, None
     if single and risk.quadratic:
@@ -123,18 +97,7 @@ def _refinements(relative: float) -> int:
 
 
 def everywhere(risk: LinearRisk, theta: FloatArray) -> Constrained:
-    """Return whitened coordinates in all directions around the minimum theta; u is 0.
-
-    Returns
-    -------
-    Constrained
-        Its basis has shape (p, p).
-
-    Raises
-    ------
-    SingularHessian
-        The rows do not determine a direction.
-    """
+    """Return whitened coordinates in all directions, basis (p, p), around the minimum theta; u is 0."""
     squares = risk.design.square_sums(risk.weights)
     scale = np.sqrt(np.where(squares > 0, squares, 1.0))
     h, nothing = _curvatures(risk, theta), np.zeros(len(theta))
@@ -206,14 +169,8 @@ def _penalised(risk: LinearRisk, theta: FloatArray) -> bool:
 
 
 def _coordinates(a: FloatArray, scale: FloatArray, used: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    """Return a direction with a'along = 1, shape (p,), and a basis of {a't = 0}, shape (p, d).
-
-    Coefficients that are not used, of which no row is left, stay where they are: nothing depends on them.
-
-    Returns
-    -------
-    ndarray, ndarray
-    """
+    """Return a direction with a'along = 1, shape (p,), and a basis of {a't = 0}, shape (p, d)."""
+    # Coefficients that are not used, of which no row is left, stay where they are: nothing depends on them.
     if np.count_nonzero(a) == 1:  # the other coefficients themselves, with not a digit lost
         others = np.flatnonzero(used & (a == 0.0))
         nuisance = np.zeros((len(a), len(others)))

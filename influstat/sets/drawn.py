@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from influstat.input.lazy_types import Axes
 
 
 class Drawn:

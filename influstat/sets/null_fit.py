@@ -58,30 +58,16 @@ from influstat.sets.whitened import Owned, Whitened
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The conclusion a'theta > at of a fit, and the units that may leave.
+    """The conclusion a'theta > at of a fit, and the units that may leave."""
 
-    Attributes
-    ----------
-    risk : LinearRisk
-        The risk, in coordinates in which its Hessian is regular (`Minimum.regular`).
-    theta : ndarray, shape (p,)
-        Its minimiser.
-    a : ndarray, shape (p,)
-        The conclusion's direction, turned so that a'theta > at.
-    at : float
-        The threshold, turned likewise.
-    units : Groups
-        Which rows leave together; a unit without weight changes nothing and is never counted.
-    chart : Chart, optional
-        How the risk's coordinates are those of the fit; None where they are the same.
-    """
-
-    risk: LinearRisk
-    theta: FloatArray
-    a: FloatArray
-    at: float
-    units: Groups
-    chart: Chart | None = None
+    risk: LinearRisk  # in coordinates in which its Hessian is regular (`Minimum.regular`)
+    theta: FloatArray  # its minimiser, shape (p,)
+    a: FloatArray  # the conclusion's direction, turned so that a'theta > at, shape (p,)
+    at: float  # the threshold, turned likewise
+    units: Groups  # which rows leave together; one without weight changes nothing and is never counted
+    chart: Chart | None = (
+        None  # how the risk's coordinates are those of the fit; None where they are the same
+    )
 
     @cached_property
     def in_order(self) -> bool:
@@ -93,62 +79,30 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class NullFit:
-    """The fit of the rows that are still there under a't = at: arrays over n rows, and over m units.
+    """The fit of the rows that are still there under a't = at: arrays over n rows, and over m units."""
 
-    Attributes
-    ----------
-    problem : Problem
-        What is asked.
-    kept : ndarray of bool, shape (n,)
-        Which rows are there: those of units that are not removed.
-    open : ndarray of bool, shape (m,)
-        Which units may leave (further): of weight above 0, not removed, not held. All others have 0 in every
-        array over units.
-    theta, u : ndarray, shape (p,)
-        t0 and u, in the coordinates of the risk.
-    basis : ndarray, shape (d, p)
-        V: d = p - 1 nuisance directions, whitened.
-    xi, r, h : ndarray, shape (n,)
-        As in the module's docstring; 0 for r and h of rows that are not there.
-    whitened, whole : Whitened
-        z_i, C and B, found when they are first asked for; and of a null fit in some of its directions
-        (`factor`) those in all.
-    share : ndarray, shape (n,)
-        s w_i / W, the part of the penalty that leaves with a row.
-    f, lev, x2 : ndarray, shape (m,)
-        f; the largest eigenvalue of the unit's A, rounded up; sum of h xi^2.
-    penalty : ndarray, shape (d, d)
-        V K V' of the penalty that is there.
-    lost : int
-        How many columns have no row of weight that is there, so that no coefficient is estimated for them.
-    N0 : float
-        N with all rows that are there: above 0 where the conclusion holds.
-    concordance : float
-        c; 0 for squared error, so that all remainders vanish.
-    margin, slack, cross, relative : float
-        Floating point, as in the module's docstring.
-    """
-
-    problem: Problem
-    kept: Mask
+    problem: Problem  # what is asked
+    kept: Mask  # which rows are there: those of units that are not removed, shape (n,)
+    # Which units may leave (further), shape (m,): of weight above 0, not removed, not held. All others have 0
+    # in every array over units.
     open: Mask
-    theta: FloatArray
-    u: FloatArray
-    basis: FloatArray
-    xi: FloatArray
-    whitened: Whitened
-    whole: Whitened
-    r: FloatArray
-    h: FloatArray
-    share: FloatArray
-    f: FloatArray
-    lev: FloatArray
-    x2: FloatArray
-    penalty: FloatArray
-    lost: int
-    N0: float
-    concordance: float
-    margin: float
+    theta: FloatArray  # t0, in the coordinates of the risk, shape (p,)
+    u: FloatArray  # shape (p,)
+    basis: FloatArray  # V: d = p - 1 nuisance directions, whitened, shape (d, p)
+    xi: FloatArray  # shape (n,)
+    whitened: Whitened  # z_i, C and B, found when they are first asked for
+    whole: Whitened  # those in all directions, also of a null fit in some of them (`factor`)
+    r: FloatArray  # shape (n,); 0 for rows that are not there
+    h: FloatArray  # likewise
+    share: FloatArray  # s w_i / W, the part of the penalty that leaves with a row, shape (n,)
+    f: FloatArray  # shape (m,)
+    lev: FloatArray  # the largest eigenvalue of the unit's A, rounded up, shape (m,)
+    x2: FloatArray  # sum of h xi^2, shape (m,)
+    penalty: FloatArray  # V K V' of the penalty that is there, shape (d, d)
+    lost: int  # columns that no row of weight that is there has, so that no coefficient is estimated for them
+    N0: float  # N with all rows that are there: above 0 where the conclusion holds
+    concordance: float  # c; 0 for squared error, so that all remainders vanish
+    margin: float  # this and the rest: floating point, as in the module's docstring
     slack: float
     cross: float
     relative: float
@@ -252,17 +206,7 @@ def null_fit(
 
 
 def around(null: NullFit, theta: FloatArray) -> NullFit:
-    """Return what the units hold at the fit of the same rows itself: d = p, and f, B and N0 are 0.
-
-    Returns
-    -------
-    NullFit
-
-    Raises
-    ------
-    SingularHessian
-        The rows do not determine a direction.
-    """
+    """Return what the units hold at the fit of the same rows itself: d = p, and f, B and N0 are 0."""
     risk = null.problem.risk.reweighted(np.where(null.kept, null.problem.risk.weights, 0.0))
     owned = Owned.of(null.units, null.open, null.problem.in_order)
     return _filled(null.problem, risk, null.kept, owned, everywhere(risk, theta))

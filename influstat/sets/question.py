@@ -17,9 +17,9 @@ from influstat.input.labels import index_of, require_position
 from influstat.input.printing import nearest_first, short
 from influstat.input.validation import FloatArray, numeric_array, real_number, vector
 from influstat.losses.base import has_estimated_derivatives
-from influstat.minimise.accepted import STATIONARITY
 from influstat.minimise.minimum import Minimum, require_fit
 from influstat.minimise.named_column import named_column
+from influstat.minimise.remaining import STATIONARITY
 from influstat.risks.chart import Chart
 from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear

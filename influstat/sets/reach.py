@@ -8,15 +8,14 @@ search: at the best value so far as the threshold, a set that flips it is better
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError
 from influstat.input.largest import largest_first
+from influstat.input.lazy_types import DataFrame, Index
 from influstat.input.printing import Tabled
-from influstat.input.warning import doubt
 from influstat.removal.leave_out import collect
 from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.drawn import Drawn
@@ -28,9 +27,6 @@ from influstat.sets.question import Question, labels_of
 from influstat.sets.search.counts import Counts
 from influstat.sets.search.refit import Refit, falls_without
 from influstat.sets.search.search import Search
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SHOWN = 100  # sizes of sets in a path, evenly chosen where there are more
 ROUNDS = 30  # of better and better sets
@@ -81,12 +77,12 @@ class Reach(Tabled, Drawn):
     value: float
     attained: tuple[float, float]
     positions: tuple[NDArray[np.intp], NDArray[np.intp]]
-    removed: tuple[pd.Index, pd.Index]
+    removed: tuple[Index, Index]
     proven: tuple[float, float]
     limit: str
     asked: Question = field(repr=False)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return a line for the least and one for the largest value.
 
         Returns
@@ -106,7 +102,7 @@ class Reach(Tabled, Drawn):
             frame.attrs["note"] = " ".join(["Refits of the sets:", *self.asked.fit.stated.held])
         return frame
 
-    def path(self) -> pd.DataFrame:
+    def path(self) -> DataFrame:
         """Return the quantity without the up to j largest first-order effects towards each side, j = 0 to k.
 
         Returns
@@ -136,19 +132,15 @@ class Reach(Tabled, Drawn):
 
 def reach(asked: Question, k: int, *, budget: Budget) -> Reach:
     """Return how far at most k units move the quantity of the question, whose threshold does not count."""
-    limit = asked.unproven
     sides = [_Side(asked, sign, k) for sign in (-1.0, 1.0)]
-    try:
-        with budget.shown(f"reach of {asked.quantity}"):
-            if k == 1:
-                _one_by_one(asked, sides)
-            else:
-                for side, share in zip(sides, (0.5, 1.0), strict=True):
-                    side.look(budget.part(share))
-    except KeyboardInterrupt:
-        budget.stop()
-        limit = INTERRUPTED
-        doubt("Interrupted: the limits are what was attained and proven until then.")
+    known = "the limits are what was attained and proven"
+    with budget.until_interrupted(f"reach of {asked.quantity}", known):
+        if k == 1:
+            _one_by_one(asked, sides)
+        else:
+            for side, share in zip(sides, (0.5, 1.0), strict=True):
+                side.look(budget.part(share))
+    limit = INTERRUPTED if budget.watch.stopped else asked.unproven
     least, most = (side.best for side in sides)
     shown = [np.zeros(0, dtype=np.intp) if found is None else found.units for found in (least, most)]
     return Reach(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.input.largest import largest_first
+from influstat.input.lazy_types import DataFrame, Index
 from influstat.input.printing import amount
 from influstat.input.ranking import Moves, Ranked
 from influstat.sets.budget import Budget
@@ -17,9 +17,6 @@ from influstat.sets.drawn import Drawn
 from influstat.sets.question import Question
 from influstat.sets.search.counts import Counts
 from influstat.sets.search.search import Search
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 METHODS = {
     "first_order": "first order (AMIP)",
@@ -106,7 +103,7 @@ class Breakdown(Ranked, Drawn):
     total: int
     counts: Mapping[str, int | None]
     upper: int | None
-    removed: pd.Index
+    removed: Index
     positions: NDArray[np.intp]
     value_without: float
     lower: int
@@ -125,7 +122,7 @@ class Breakdown(Ranked, Drawn):
         """Upper over all units; nan where no set was found."""
         return np.nan if self.upper is None else self.upper / self.total
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one line per account: its count, the value it belongs to, and whether that is verified.
 
         Returns
@@ -148,7 +145,7 @@ class Breakdown(Ranked, Drawn):
         values = -turn * self.effects.first_order[:, None]
         return Moves(values, self.asked.units.labels, [self.question], title, self.units)
 
-    def path(self) -> pd.DataFrame:
+    def path(self) -> DataFrame:
         """Return the quantity without the k largest first-order effects, k = 0, 1, ..., by three accounts.
 
         Returns
@@ -161,7 +158,7 @@ class Breakdown(Ranked, Drawn):
         search = Search(self.asked, None, Budget(np.inf))
         return self.path_by(self.asked.sign, lambda units: search.refit(units).value)
 
-    def path_by(self, turn: float, refit: Callable[[NDArray[np.intp]], float]) -> pd.DataFrame:
+    def path_by(self, turn: float, refit: Callable[[NDArray[np.intp]], float]) -> DataFrame:
         """Return the path of a quantity that refits give, and that effects move by -turn times themselves.
 
         Returns
@@ -249,7 +246,7 @@ class JudgedBreakdown(Breakdown):
     # From units (ndarray of int) to how far the quantity is on its side without them.
     limit_without: Callable[[NDArray[np.intp]], float]
 
-    def path(self) -> pd.DataFrame:
+    def path(self) -> DataFrame:
         """Return the quantity without the k largest first-order effects; `Breakdown.path` says more."""
         turn = 1.0 if self.side == "above" else -1.0
         return self.path_by(turn, lambda units: self.at + turn * self.limit_without(units))

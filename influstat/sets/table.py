@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import DataFrame
 from influstat.input.printing import Tabled
 from influstat.input.progress import progress
 from influstat.input.settings import entries
@@ -18,9 +19,6 @@ from influstat.sets.budget import Budget
 from influstat.sets.drawn import Drawn
 from influstat.sets.question import coefficient_of, question
 from influstat.sets.result import Breakdown
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOT_ASKED = "not done: interrupted before"
 
@@ -50,7 +48,7 @@ class BreakdownTable(Tabled, Drawn):
     results: dict[str, Breakdown]
     status: dict[str, str]
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one line per coefficient.
 
         Returns

@@ -45,31 +45,17 @@ class Owned:
 
 @dataclass(frozen=True, eq=False)
 class Whitened:
-    """z of the rows, C, B and sums of r^2 / h of the units.
+    """z of the rows, C, B and sums of r^2 / h of the units."""
 
-    Attributes
-    ----------
-    design : Design
-        The rows x_i.
-    basis : ndarray, shape (d, p)
-        V.
-    owned : Owned
-        The units.
-    r, h, hxi, share : ndarray, shape (n,)
-        As in `null_fit`.
-    of_pulls, of_turns : ndarray, shape (d,)
-        V g_P and V K u: what a penalty adds to C and B for each part of it that leaves.
-    """
-
-    design: Design
-    basis: FloatArray
-    owned: Owned
-    r: FloatArray
+    design: Design  # the rows x_i
+    basis: FloatArray  # V, shape (d, p)
+    owned: Owned  # the units
+    r: FloatArray  # this and the next three, shape (n,), as in `null_fit`
     h: FloatArray
     hxi: FloatArray
     share: FloatArray
-    of_pulls: FloatArray
-    of_turns: FloatArray
+    of_pulls: FloatArray  # V g_P, shape (d,): what a penalty adds to C for each part of it that leaves
+    of_turns: FloatArray  # V K u, the same of B
 
     def but(self, **arrays: FloatArray) -> Whitened:
         """Return the same with other z, pulls or turns."""

@@ -20,7 +20,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
 from influstat.risks.class_predictors import ClassPredictors
 from influstat.risks.classes import ClassRisk
-from influstat.sets.functions import Line
+from influstat.sets.thresholds import Line
 from influstat.statistics.functionals import Functional
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from influstat.algebra.coordinates import coordinates
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.labels import label_name
+from influstat.input.lazy_types import Series
 from influstat.input.settings import entries, text
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
@@ -18,11 +19,8 @@ from influstat.risks.linear import require_linear
 from influstat.statistics.categorical import categorical
 from influstat.statistics.leverage import expected_second
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-def variance_inflation(fit: Minimum, factors: Any = None) -> pd.Series:
+def variance_inflation(fit: Minimum, factors: Any = None) -> Series:
     """Return 1 / (1 - R_j^2) of every column; `Fit.variance_inflation` says more."""
     import pandas as pd
 

@@ -49,15 +49,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
+from influstat.input.frame_like import Reasons
 from influstat.input.labels import index_of, label_name
+from influstat.input.lazy_types import DataFrame
 from influstat.input.printing import short
-from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice
 from influstat.input.warning import doubt_once
 from influstat.losses.base import constant_second
@@ -71,12 +72,8 @@ from influstat.statistics.deletion import (
 from influstat.statistics.dispersion import Dispersion, Totals
 from influstat.statistics.left_behind import Refits, blocks
 from influstat.statistics.leverage import Leverage, leverage_of
-from influstat.statistics.likelihood_diagnostics import GENERAL, GeneralMeasures
-from influstat.statistics.linear_diagnostics import LinearMeasures, LinearSetting
+from influstat.statistics.linear_diagnostics import GENERAL, GeneralMeasures, LinearMeasures, LinearSetting
 from influstat.statistics.residuals import has_deviance, residuals_lacking, unit_deviance
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ALIKE = 1e4  # how far apart the deviance and Pearson's statistic of one fit are at most, beyond rounding
 CHEAP = ("cooks_d", "standard_resid", "hat_diag", "dffits_internal", "student_resid", "dffits", "cov_ratio")
@@ -97,7 +94,7 @@ def diagnostics(
     frequency: bool | None = None,
     deleted_scale: bool = True,
     information: str | None = None,
-) -> pd.DataFrame:
+) -> DataFrame:
     """Return measures of every row; see `Fit.diagnostics`, and above for what each means."""
     choice("method", method, METHODS)
     choice("deleted_scale", deleted_scale, (True, False))
@@ -191,7 +188,7 @@ def chosen_measures(columns: Sequence[str] | str | None) -> tuple[str, ...]:
 
 def _table(
     setting: LinearSetting, chosen: tuple[str, ...], method: str, given: Any, information: str
-) -> pd.DataFrame:
+) -> DataFrame:
     """Compute the columns block by block and label them."""
     refits = None
     if method == "exact" and not set(chosen) <= {"hat_diag", *RESIDUALS, "standard_resid"}:
@@ -241,7 +238,7 @@ def measured(
 
 def _general_table(
     fit: Minimum, chosen: tuple[str, ...], whatever: bool, method: str, dispersion: Any
-) -> pd.DataFrame:
+) -> DataFrame:
     """Compute the columns that need no leverage, or whatever of them can be had."""
     removal = leave_one_out(fit, method=method)
     measures = GeneralMeasures(fit, removal, dispersion)
@@ -254,7 +251,7 @@ def _general_table(
 
 def _framed(
     fit: Minimum, table: FloatArray, labels: dict[str, list[str]], reasons: dict[int, str]
-) -> pd.DataFrame:
+) -> DataFrame:
     """Label the table, and say once that some of its rows have nan."""
     import pandas as pd
 

@@ -17,7 +17,7 @@ from influstat.minimise.minimum import Minimum, require_fit
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.likelihood import LikelihoodRisk
 from influstat.risks.linear import require_linear
-from influstat.sets.functions import Line
+from influstat.sets.thresholds import Line
 from influstat.statistics.class_effects import Averaged, class_effects, class_odds, odds_along
 from influstat.statistics.functionals import Functional
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.input.frame_like import FrameLike
 from influstat.input.labels import index_labels
+from influstat.input.lazy_types import DataFrame
 from influstat.input.printing import LINES
 from influstat.input.ranking import Moves, Ranking
 from influstat.input.validation import whole_number
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,13 +42,13 @@ class Flags(FrameLike):
     HEADING = "Rows that rules of {0.rules!r} flag"
 
     rules: str
-    table: pd.DataFrame = field(repr=False)
+    table: DataFrame = field(repr=False)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return the table of all rows."""
         return self.table.copy()
 
-    def shown(self) -> pd.DataFrame:
+    def shown(self) -> DataFrame:
         """Return the rows that some rule flags, those of the most rules first."""
         return _lines(self.table, self._flagged()[0])
 
@@ -117,13 +114,13 @@ class OutlierTest(FrameLike):
     PICTURE = 'fit.plot.index("student_resid") or fit.plot.qq()'
     HEADING = "Test for outliers: studentised residuals, the largest first, and their p values"
 
-    table: pd.DataFrame = field(repr=False)
+    table: DataFrame = field(repr=False)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return the table of all rows, in their order."""
         return self.table.copy()
 
-    def shown(self) -> pd.DataFrame:
+    def shown(self) -> DataFrame:
         """Return the rows of the largest residuals."""
         return _lines(self.table, self.moves().top(LINES).position)
 
@@ -162,7 +159,7 @@ class OutlierTest(FrameLike):
         return self.moves().in_short().replace(" done", " tested")
 
 
-def _lines(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
+def _lines(table: DataFrame, rows: NDArray[np.intp]) -> DataFrame:
     """Return some lines of a table, without its attributes: pandas copies all statuses with them."""
     import pandas as pd
 

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from scipy.special import fdtri
 
 from influstat.errors import InvalidArgument
+from influstat.input.frame_like import Reasons
 from influstat.input.labels import index_of
-from influstat.input.reasons import Reasons
 from influstat.input.validation import FloatArray, choice
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum

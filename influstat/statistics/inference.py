@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from influstat.errors import InflustatError, Unsupported
 from influstat.input.groups import one_by_one, read_rows
 from influstat.input.labels import label_name
+from influstat.input.lazy_types import DataFrame
 from influstat.input.printing import Tabled
 from influstat.input.progress import progress
 from influstat.input.ranking import Ranking
@@ -32,9 +33,6 @@ from influstat.statistics.leverage import NEAR, leverage_of
 from influstat.statistics.sandwich import clusters_left, count
 from influstat.statistics.setting import BY_GROUPS, CovarianceSetting
 from influstat.statistics.without_rows import WithoutRows
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DIFFERENTIABLE = ("model", "infinitesimal jackknife", "HC0", "HC1", "HC2", "HC3", "cluster")
 QUICK = 200_000  # entries of X, of which first-order changes are known while nobody waits
@@ -116,7 +114,7 @@ class Inference(InferenceOfFragility, Tabled):
         values = quantities(self.fit.theta, variance, self.degrees_of_freedom, self.level)
         return replace(InferenceTable.of(values, self.fit.names), note=self.note)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return the table, one line per coefficient."""
         return self.table.to_frame()
 

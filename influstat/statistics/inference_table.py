@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from influstat.input.labels import index_of
+from influstat.input.lazy_types import DataFrame
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, choice
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,7 +74,7 @@ class InferenceTable(Ranked):
         """What is printed of it: one quantity by row, "" of values, which are all shown."""
         return f"{self.what}: standard errors" if self.what else ""
 
-    def to_frame(self, quantity: str = "standard_errors") -> pd.DataFrame:
+    def to_frame(self, quantity: str = "standard_errors") -> DataFrame:
         """Return the table, or one quantity of it.
 
         Returns

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from influstat.input.validation import FloatArray
+from influstat.removal import Removal
+from influstat.removal.engine.shared import Shared
 from influstat.removal.leave_out import leave_one_out
 from influstat.statistics.deletion import (
     NEGATIVE,
@@ -18,8 +20,11 @@ from influstat.statistics.deletion import (
     freedom_left,
     one_step_dispersion,
 )
+from influstat.statistics.dispersion import DEVIANCE, Dispersion, pearson_residuals
+from influstat.statistics.expanded_variances import observed_is, sharp_hessians
+from influstat.statistics.leverage import Leverage, expected_second
 from influstat.statistics.linear_diagnostics import LinearSetting, WithoutRow
-from influstat.statistics.refits import refitted_scale
+from influstat.statistics.residuals import unit_deviance
 
 WITHOUT_ROW = ("student_resid", "dffits", "cov_ratio", "dfbetas")  # hang on the dispersion without the row
 BY_SPREAD = ("student_resid", "dffits", "cov_ratio")  # and these on that by the deviance
@@ -73,3 +78,59 @@ def _left_behind(
     for row in np.flatnonzero(negative & ~np.isnan(block.finite)).tolist():
         reasons.setdefault(row + block.rows.start, NEGATIVE)
     return WithoutRow(without if phi.estimated else known, without, None, False)
+
+
+def refitted_scale(
+    leverage: Leverage, removal: Removal, phi: Dispersion, counts: FloatArray, given: object, information: str
+) -> tuple[FloatArray, FloatArray]:
+    """Return phi without each row and log det S_-i - log det S, both at the refit, each of shape (n,)."""
+    # nan for rows that cannot be left out; phi is nan too where no degrees of freedom are left. O(n p^2) a
+    # row; p^3 where phi is known and sums over all rows are worth expanding.
+    risk, p = leverage.risk, len(leverage.theta)
+    scale, change = np.full(risk.shape[0], np.nan), _expanded_changes(leverage, removal, phi)
+    parts = leverage.penalty_part(risk.weights)
+    penalty = leverage.transform.T @ leverage.penalty @ leverage.transform
+    for row, theta in enumerate(removal.theta):
+        if removal.status[row]:
+            continue
+        if not np.isnan(change[row]):
+            scale[row] = phi.value
+            continue
+        eta = risk.linear_predictor(theta)
+        second = expected_second(risk, eta) if information == "expected" else risk.loss.second(risk.y, eta)
+        curvature = risk.weights * second
+        curvature[row] = 0.0
+        kept = (1.0 - parts[row]) * penalty
+        hessian = leverage.transform.T @ risk.design.gram(curvature) @ leverage.transform + kept
+        sign, log_determinant = np.linalg.slogdet(hessian)
+        change[row] = log_determinant if sign > 0 else np.nan
+        scale[row] = phi.value
+        if phi.estimated:
+            squares = (
+                risk.weights * unit_deviance(risk, eta)
+                if given == DEVIANCE
+                else np.square(np.nan_to_num(pearson_residuals(risk, eta)))
+            )
+            squares[row] = 0.0
+            used = p - float(np.trace(np.linalg.solve(hessian, kept)))
+            freedom = phi.observations - float(counts[row]) - used
+            scale[row] = squares.sum() / freedom if freedom > 1e-8 * phi.observations else np.nan
+    return scale, change
+
+
+def _expanded_changes(leverage: Leverage, removal: Removal, phi: Dispersion) -> FloatArray:
+    """Return log det S_-i - log det S from expanded sums, nan where they do not serve, shape (n,)."""
+    risk, fit, groups = leverage.risk, removal.fit, removal.groups
+    change = np.full(len(groups), np.nan)
+    observed = observed_is(leverage.second, risk, fit.theta)
+    if phi.estimated or not risk.penalty.constant_hessian or not observed:
+        return change
+    rows = Shared.of(fit, risk).planned(groups)[1]
+    if rows is None:
+        return change
+    found = sharp_hessians(rows, groups, removal.theta, "covariances without each row")
+    for place, _, hessian, known in found:
+        change[place] = np.where(known, np.linalg.slogdet(hessian)[1], np.nan)
+    # In those coordinates the identity has the share of the penalty that stays on average.
+    whole = np.linalg.slogdet(rows.whitened(leverage.gram() + leverage.penalty))[1]
+    return np.asarray(change - whole)

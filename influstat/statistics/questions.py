@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from influstat.input.lazy_types import DataFrame, Summary
 from influstat.input.settings import optional_text
 from influstat.input.validation import FloatArray
 from influstat.statistics.covariance import covariance
@@ -14,10 +15,6 @@ from influstat.statistics.pictures import FitPlots
 from influstat.statistics.read_inference import inference
 from influstat.statistics.row_questions import RowQuestions
 from influstat.statistics.summary import summary
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from statsmodels.iolib.summary import Summary
 
 
 class StatisticalQuestions(RowQuestions):
@@ -80,7 +77,7 @@ class StatisticalQuestions(RowQuestions):
         frequency: bool | None = None,
         deleted_scale: bool = True,
         information: str | None = None,
-    ) -> pd.DataFrame:
+    ) -> DataFrame:
         """Return leverage, Cook's distance, DFBETAS and the like of every row, as statsmodels names them.
 
         Parameters

@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of, label_name
+from influstat.input.lazy_types import Axes, DataFrame
 from influstat.input.printing import as_drawn, latex
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
 from influstat.statistics.inference import Inference
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
 
 SHOWN = ("estimates", "standard_errors", "lower", "upper", "p_values")
 TITLES = {"hat_diag": "leverage", "cooks_d": "Cook's distance"}
@@ -74,7 +71,7 @@ class CoefficientReport(Ranked):
     unflagged: str = ""
     called: str = ""
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return the numbers as a pandas DataFrame, one line per row or group.
 
         Returns
@@ -104,7 +101,7 @@ class CoefficientReport(Ranked):
         """Return the table as it is printed in LaTeX; settings are those of `pandas.DataFrame.to_latex`."""
         return latex(self.table(), **settings)
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> DataFrame:
         """Return the table as it is printed: text, the line of all rows first.
 
         Returns

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from influstat.input.lazy_types import Series
 from influstat.minimise.minimum import Minimum
 from influstat.statistics.collinearity import variance_inflation
 from influstat.statistics.flagged import Flags, OutlierTest
@@ -11,9 +12,6 @@ from influstat.statistics.flags import flags, outlier_test
 from influstat.statistics.inference import Inference
 from influstat.statistics.report import CoefficientReport
 from influstat.statistics.reporting import coefficient_report
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class RowQuestions(Minimum):
@@ -149,7 +147,7 @@ class RowQuestions(Minimum):
         """
         return outlier_test(self)
 
-    def variance_inflation(self, *, factors: Any = None) -> pd.Series:
+    def variance_inflation(self, *, factors: Any = None) -> Series:
         """Return the variance inflation factor of every column: 1 / (1 - R^2) of it on the others.
 
         Parameters

@@ -8,12 +8,13 @@ from copy import deepcopy
 from functools import cache
 from html import escape
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import DoubtfulResult, InflustatError
 from influstat.input.labels import label_name
+from influstat.input.lazy_types import SimpleTable, Summary
 from influstat.input.printing import escaped, short
 from influstat.input.validation import FloatArray
 from influstat.input.warning import collected
@@ -27,10 +28,6 @@ from influstat.statistics.flags import flags
 from influstat.statistics.inference import Inference
 from influstat.statistics.leverage import leverage_of
 from influstat.statistics.reporting import checked
-
-if TYPE_CHECKING:
-    from statsmodels.iolib.summary import Summary
-    from statsmodels.iolib.table import SimpleTable
 
 NAMED = 5  # of the flagged rows
 QUICK = 50_000  # entries of X of which a Newton step without each row is certified while nobody waits

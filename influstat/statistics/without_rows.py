@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.packed import packed, unpacked
+from influstat.algebra.symmetric import packed, unpacked
 from influstat.errors import Unsupported
 from influstat.input.groups import one_by_one
 from influstat.input.matrix import BLOCK_ENTRIES

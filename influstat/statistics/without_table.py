@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of
+from influstat.input.lazy_types import DataFrame
 from influstat.input.ranking import Moves, Ranked, Ranking
 from influstat.input.validation import FloatArray, choice
 from influstat.statistics.inference_table import QUANTITIES, InferenceTable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ALL = ("estimates", *QUANTITIES)
 
@@ -85,7 +83,7 @@ class InferenceWithout(Ranked):
         """Return the change of a quantity, `after` minus `before`, of the shape of `after`."""
         return np.asarray(self.after(quantity) - self.before(quantity))
 
-    def to_frame(self, quantity: str | None = None, *, what: str = "after") -> pd.DataFrame:
+    def to_frame(self, quantity: str | None = None, *, what: str = "after") -> DataFrame:
         """Return the table as a pandas DataFrame.
 
         Parameters

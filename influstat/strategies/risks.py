@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.fit import Fit
-from influstat.input.parts import require_parts
-from influstat.input.settings import flag
+from influstat.input.settings import flag, require_parts
 from influstat.input.validation import FloatArray, whole_number
 from influstat.losses.base import Loss
 from influstat.losses.hinge import SmoothedHinge, SquaredHinge

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from influstat.adapters.active_set import require_active_set
 from influstat.adapters.quantity import single
 from influstat.adapters.scikit_learn.origin import causes, direct, rounding_of
 from influstat.adapters.separation import explain_separation, warn_of_separation
-from influstat.adapters.verification import how_far, polished
+from influstat.adapters.verification import how_far, polished, require_active_set
 from influstat.errors import NotStationary
 from influstat.fit import Fit
 from influstat.input.labels import label_name
@@ -19,9 +18,8 @@ from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.losses.base import kink_distance
-from influstat.minimise.accepted import ALLOWED, STATIONARITY
 from influstat.minimise.descent import stationarity
-from influstat.minimise.remaining import remaining_step
+from influstat.minimise.remaining import ALLOWED, STATIONARITY, remaining_step
 from influstat.risks.linear import as_linear
 
 LOOSEST = 1e-3  # however large tol is

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from influstat.adapters.quantity import single
 from influstat.adapters.scikit_learn import check
+from influstat.adapters.scikit_learn.batch_steps import taken
 from influstat.adapters.scikit_learn.held import held_of, searched
 from influstat.adapters.scikit_learn.kinds import objective_of
 from influstat.adapters.scikit_learn.objectives import Objective
-from influstat.adapters.scikit_learn.refit import EstimatorRefit
 from influstat.adapters.scikit_learn.reproduction import require_classes, require_reproduced
 from influstat.adapters.scikit_learn.risks import active_set_risk, linear_risk, require_targets, softmax_risk
 from influstat.adapters.scikit_learn.source import Source, source_of
 from influstat.adapters.verification import require_same_predictions
 from influstat.errors import InvalidArgument, Unsupported
 from influstat.fit import Fit
+from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray, choice
 from influstat.losses.alone import mean_of
 from influstat.losses.hinge import SmoothedHinge
@@ -200,3 +205,42 @@ def _smoothed(source: Source, objective: Objective, smoothing: float | None) -> 
     check.refuse_other_minimum(fit, theta)
     require_reproduced(source, risk)
     return fit
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatorRefit:
+    """A regressor fitted again without rows, its settings as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 5.0])
+    >>> EstimatorRefit(LinearRegression().fit(X, y), X, y, None)([2]).round(9)
+    array([1., 0.])
+    """
+
+    estimator: Any  # with one row of coefficients
+    table: Any  # the columns that it was fitted to, shape (n, p)
+    y: Any  # its targets, shape (n,)
+    weights: FloatArray | None  # its sample_weight
+
+    def __call__(self, rows: Indices) -> FloatArray | None:
+        """Return the coefficients, the intercept last; None where the refit fails."""
+        y = np.asarray(self.y).ravel()
+        left = np.setdiff1d(np.arange(len(y)), rows)
+        part = copy.deepcopy(self.estimator)
+        if getattr(part, "warm_start", False):  # which would start at the fit's own coefficients
+            part.set_params(warm_start=False)
+        weights = {} if self.weights is None else {"sample_weight": self.weights[left]}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                part.fit(taken(self.table, left), y[left], **weights)
+        except (ValueError, ArithmeticError):
+            return None
+        theta = np.ravel(part.coef_)
+        return np.append(theta, part.intercept_) if part.fit_intercept else theta
+
+    def roughly(self, groups: Sequence[Indices]) -> FloatArray | None:
+        """Return None: its solvers are not done for many groups of rows at once."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from influstat.adapters.quantity import single
 from influstat.input.validation import FloatArray
-from influstat.minimise.accepted import STATIONARITY
+from influstat.minimise.remaining import STATIONARITY
 from influstat.risks.chart import chart_of
 
 CLOSED_FORMS = ("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge", "ARDRegression")

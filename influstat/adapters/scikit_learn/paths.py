@@ -1,4 +1,4 @@
-"""What Lasso, ElasticNet and their paths have kept: a duality gap, alphas, and errors of folds."""
+"""What estimators have kept beside their coefficients: a duality gap, alphas, errors and scores of folds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from influstat.adapters.quantity import ROUNDING, SINGLE_ROUNDING, Quantity, said, single
-from influstat.adapters.scikit_learn.folds import folds_of
-from influstat.adapters.scikit_learn.kept import SAME, quantity, weights_of
 from influstat.adapters.scikit_learn.source import Source
+from influstat.input.chosen import test_sets
 from influstat.input.design import Design
+from influstat.input.validation import FloatArray
 
 LEAST = 1e-8  # of the variance of y: a gap that no solver is asked for
 SETTINGS = "Pass the rows and sample_weight that it was fitted with, and leave its settings as they were then"
+BY_ACCURACY = (None, "warn", "accuracy")  # scoring=
+# Relative, of float64 and float32 fits: sums in another order, and an inverse between.
+SAME, SINGLE = 1e-6, 1e-3
+CAUSE = "Pass the X, y and sample_weight that it was fitted with, all rows in the order of the fit"
 
 
 def of_dual_gap(source: Source, risk: Any) -> Iterator[Quantity]:
@@ -111,3 +116,91 @@ def _ratio_of_path(estimator: Any) -> float | None:
     if not (given[0] is None or isinstance(given[0], (Integral, str))):
         return None
     return float(np.ravel(getattr(estimator, "l1_ratio", 1.0))[0])
+
+
+def of_scores(source: Source, risk: Any) -> Iterator[Quantity]:
+    """Yield the accuracy of the fold that differs most, at the largest C, or l1_ratio and C."""
+    estimator = source.estimator
+    kept, by_class = getattr(estimator, "scores_", None), getattr(estimator, "coefs_paths_", None)
+    if not (isinstance(kept, dict) and isinstance(by_class, dict)) or estimator.scoring not in BY_ACCURACY:
+        return
+    if estimator.class_weight is not None:  # in the weights here, and not in those of the scores
+        return
+    labels = np.ravel(source.y)
+    tests = folds_of(estimator.cv, source.table, labels, source.classes)
+    scores = np.asarray(next(iter(kept.values())), dtype=np.float64)
+    scores = scores.reshape(len(scores), -1)[:, -1]
+    if tests is None or len(tests) != len(scores):
+        return
+    design, weights = Design(source.table), weights_of(source)
+    codes = np.asarray(source.translation.targets(source.y))
+    paths = [np.asarray(one, dtype=np.float64) for one in by_class.values()]
+    paths = [one.reshape(len(one), -1, one.shape[-1])[:, -1] for one in paths]
+    found, room = np.zeros((2, len(tests))), np.zeros(len(tests))
+    for fold, test in enumerate(tests):
+        rows = design.rows(test)
+        rows = np.column_stack([rows, np.ones(len(rows))])[:, : paths[0].shape[1]]
+        predictors = np.column_stack([rows @ path[fold] for path in paths])
+        if predictors.shape[1] == 1:
+            predictors = np.column_stack([np.zeros(len(rows)), predictors])
+        right = predictors.argmax(axis=1) == codes[test]
+        first, second = np.sort(predictors, axis=1)[:, :-3:-1].T
+        terms = np.abs(rows) @ np.abs(np.column_stack([path[fold] for path in paths])).sum(axis=1)
+        doubtful = first - second <= SAME * terms  # as near as rounding
+        own = weights[test] if weights[test].any() else np.ones(len(test))
+        found[:, fold] = np.mean(right), own @ right / own.sum()  # by version
+        room[fold] = SAME + max(float(np.mean(doubtful)), float(own @ doubtful / own.sum()))
+    far = np.abs(found - scores) - room
+    nearest = int(np.argmin(far.max(axis=1)))
+    fold = int(np.argmax(far[nearest]))
+    name = f"accuracy of fold {fold} at the largest C (scores_)"
+    yield Quantity(name, float(scores[fold]), float(found[nearest, fold]), float(room[fold]), CAUSE)
+
+
+def quantity(source: Source, name: str, theirs: float, ours: float, unit: float = 0.0) -> Quantity:
+    """Return the two with the room that the precision of the fit leaves, of ours and of another size."""
+    same = SINGLE if single(source.estimator.coef_) else SAME
+    return Quantity(name, theirs, ours, same * abs(ours) + 1e-3 * same * abs(unit), CAUSE)
+
+
+def weights_of(source: Source) -> FloatArray:
+    """Return the weights of the rows, 1 where none were given, shape (n,)."""
+    return np.ones(source.size.rows) if source.weights is None else source.weights
+
+
+def folds_of(cv: Any, table: Any, y: Any, classes: Any) -> list[NDArray[np.intp]] | None:
+    """Return the test rows of each fold, each row in one; None where they are not known to be these.
+
+    They are not where they are drawn anew each time, or need more than X and y.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        The estimator's setting.
+    table, y : array_like, shapes (n, p) and (n,)
+        Its rows.
+    classes : array_like or None
+        Those of a classifier, whose folds are stratified.
+
+    Returns
+    -------
+    list of ndarray, or None
+
+    Examples
+    --------
+    >>> [fold.tolist() for fold in folds_of(2, [[0.0]] * 4, [0.0] * 4, None)]
+    [[0, 1], [2, 3]]
+    """
+    from sklearn.model_selection import check_cv
+
+    try:
+        splitter = check_cv(cv, y, classifier=classes is not None)
+        drawn = getattr(splitter, "shuffle", True) and hasattr(splitter, "random_state")
+        if drawn and not isinstance(splitter.random_state, Integral):
+            return None
+        tests, again = (test_sets("cv", list(splitter.split(table, y)), len(y)) for _ in range(2))
+    except (TypeError, ValueError, AttributeError):  # groups are missing, an iterator has run out
+        return None
+    if tests is None or again is None or not all(map(np.array_equal, tests, again)):
+        return None
+    return tests if np.array_equal(np.sort(np.concatenate(tests)), np.arange(len(y))) else None

@@ -19,10 +19,17 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.quantity import ROUNDING, Quantity, said
-from influstat.adapters.scikit_learn.kept import CAUSE, SAME, quantity, weights_of
 from influstat.adapters.scikit_learn.origin import rounding_of
-from influstat.adapters.scikit_learn.paths import of_dual_gap, of_path, of_path_errors
-from influstat.adapters.scikit_learn.scores import of_scores
+from influstat.adapters.scikit_learn.paths import (
+    CAUSE,
+    SAME,
+    of_dual_gap,
+    of_path,
+    of_path_errors,
+    of_scores,
+    quantity,
+    weights_of,
+)
 from influstat.adapters.scikit_learn.source import Source, dense
 from influstat.errors import NotStationary
 from influstat.input.design import Design

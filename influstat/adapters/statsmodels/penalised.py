@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.adapters.statsmodels.active_columns import ActiveColumns
+from influstat.adapters.statsmodels.array_rows import ActiveColumns
 from influstat.adapters.statsmodels.glm import from_glm
 from influstat.adapters.statsmodels.reading import Mapped, unsupported
 from influstat.errors import InvalidArgument

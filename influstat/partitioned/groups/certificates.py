@@ -24,7 +24,7 @@ from influstat.partitioned.part import PartMinimum
 from influstat.partitioned.removal.center import Center, center_of
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.certify import LOOSE, OWN_WORK
-from influstat.removal.certificates.linear import LinearPoint
+from influstat.removal.certificates.measured import LinearPoint
 from influstat.removal.certificates.theorem import Certificate, Constants, uncertified
 from influstat.risks.linear import require_linear
 

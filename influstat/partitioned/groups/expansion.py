@@ -21,7 +21,7 @@ from influstat.partitioned.groups.sums import AtCenter, Chosen, GroupSums, Slope
 from influstat.partitioned.removal.center import Moved
 from influstat.removal.expansion import Expansion, Remainder
 from influstat.removal.methods.base import without
-from influstat.removal.rough import Look
+from influstat.removal.remaining import Look
 
 
 class GroupExpansion(Expansion):

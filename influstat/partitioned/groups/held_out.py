@@ -20,7 +20,7 @@ from influstat.partitioned.removal.question import Reading
 from influstat.partitioned.runners.base import Summable
 from influstat.removal.certificates.bounds import held_out_bound
 from influstat.removal.certificates.theorem import Certificate
-from influstat.removal.held_out import held_out
+from influstat.removal.cross_validation_result import held_out
 from influstat.removal.result import Removal
 from influstat.risks.linear import require_linear
 

@@ -15,7 +15,7 @@ from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.risk import PartitionedRisk
 from influstat.partitioned.runners.base import Summable
 from influstat.removal.expansion import Expansion, Remainder
-from influstat.removal.rough import Look
+from influstat.removal.remaining import Look
 from influstat.risks.linear import LinearRisk
 
 

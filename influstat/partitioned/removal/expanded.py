@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.packed import packed_size
+from influstat.algebra.symmetric import packed_size
 from influstat.input.groups import Groups, Indices
 from influstat.input.largest import largest_first
 from influstat.input.validation import FloatArray

@@ -9,17 +9,15 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.packed import packed_size
 from influstat.algebra.rounding import Blur
+from influstat.algebra.symmetric import packed_size
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.kept import Kept
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.expanded import measure_expanded
-from influstat.removal.certificates.linear import LinearPoint
-from influstat.removal.certificates.measured import Measured
+from influstat.removal.certificates.measured import LinearPoint, Measured, measure_expanded
 from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.removal.certificates.theorem import Certificate, Constants, Point, runs, uncertified
 from influstat.removal.engine.expanded import AllRows, ExpandedSum

@@ -1,24 +1,35 @@
-"""What certificates measure at the coefficients after each removal: gradients, and how far rows moved."""
+"""What certificates measure at the coefficients after each removal: gradients, and how far rows moved.
+
+By passes over the rows, or from sums over all of them that are expanded once (see `engine.expanded`).
+`LinearPoint` is a risk with one linear predictor per row around one point, as certificates ask for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
-from influstat.input.groups import Groups
+from influstat.input.groups import Groups, Indices
+from influstat.input.kept import Kept
 from influstat.input.validation import FloatArray
-from influstat.losses.base import target_sizes
+from influstat.losses.base import has_estimated_derivatives, target_sizes
 from influstat.removal.certificates.anchor import Anchor
+from influstat.removal.engine.expanded import AllRows, ExpandedSum
+from influstat.removal.engine.plan import TOLERANCE
+from influstat.removal.engine.shared import Shared
 from influstat.removal.expansion import Expansion, Remainder
+from influstat.risks.linear import LinearRisk
 
 LEAST_ROWS, AT_ONCE = 64, 2**16  # rows in a block, and numbers of rows and removals: 512 KiB
 BLOCK_ENTRIES = 2**18  # in each array that is worked on: 2 MiB
 HOPELESS = 100.0  # c times a path beyond which there is no certificate: e^100
+TOGETHER = 1024  # removals
 
 
 @dataclass(frozen=True)
@@ -143,3 +154,95 @@ class QuadraticMeasure:
         moved = risk.design.absolute_transpose_dot(spread)
         moved += self._expansion.penalty_hessian.absolute_dot(delta)
         return np.asarray(2.0 * (self._error + (unit_rounding(n) + unit_rounding(p)) * moved))
+
+
+def measure_expanded(
+    rows: ExpandedSum, anchor: Anchor, groups: Groups, theta: FloatArray, left: FloatArray
+) -> tuple[Measured, NDArray[np.bool_]]:
+    """Measure at theta (k, p); also tell which removals the expansion is sharp enough for, shape (k,)."""
+    # The anchor is that of `rows`, with what the certificate gives up. The Hessian's and the tensors' sums
+    # are right to `anchor.relative` of what they are multiplied by, the sum of slopes at theta-hat as
+    # `Expansion.slope_error` says.
+    expansion, c, relative = rows.expansion, rows.concordance, anchor.relative
+    found = rows.at(groups, left, np.ascontiguousarray(theta.T), fourth=rows.has_fourth)
+    with np.errstate(over="ignore"):
+        given_up = np.exp(np.minimum(c * found.path, 700.0)) * anchor.given_up_leverage
+    rounding = 4.0 * relative * found.moved * (1.0 + c * found.path)
+    largest = np.maximum(np.max(np.abs(theta), axis=0), np.abs(expansion.theta))
+    error = expansion.slope_error + expansion.held_error(largest)
+    path = found.path * (1.0 + relative) + relative * found.moved
+    away = np.max(np.abs(theta - expansion.theta), axis=1)
+    remainder = found.remainder * (1.0 + relative) + rounding
+    sharp = found.remainder <= TOLERANCE * found.moved
+    return Measured(found.gradient, error, path, away, given_up, remainder), sharp
+
+
+class LinearPoint:
+    """A `LinearRisk` around theta (p,), as certificates ask for it."""
+
+    def __init__(self, risk: LinearRisk, theta: FloatArray, kept: Kept | None = None) -> None:
+        self.risk, self.theta = risk, theta
+        self._kept = Kept() if kept is None else kept
+        self.shape, self.weights, self.total_weight = risk.shape, risk.weights, risk.total_weight
+        self.protocol = risk.protocol
+        self.concordance = risk.loss.self_concordance
+        self.penalty_concordance = risk.penalty.self_concordance
+        # Sparse rows are worked on all at once; of others, blocks with so many removals at the most.
+        least = risk.shape[0] // 8 if risk.design.sparse else BLOCK_ENTRIES // TOGETHER
+        self.width = max(least, risk.shape[1])
+
+    def impossible(self) -> str:
+        """Return why nothing can be certified, "" where something can."""
+        loss, penalty = self.risk.loss, self.risk.penalty
+        if not np.isfinite(self.concordance):
+            return f"{loss!r} has no finite self_concordance"
+        if has_estimated_derivatives(loss):
+            return (
+                f"{loss!r} computes its derivatives, and their errors are estimated, not proven: give a "
+                "loss class with derivatives of its own"
+            )
+        return "" if np.isfinite(self.penalty_concordance) else f"{penalty!r} has no finite self_concordance"
+
+    @property
+    def unpenalised(self) -> bool:
+        """Whether there is no penalty that could leave with a row."""
+        return self.risk.penalty.hessian(self.theta).zero
+
+    def around(self, theta: FloatArray) -> LinearPoint:
+        """Return the same risk around other coefficients."""
+        return LinearPoint(self.risk, theta)
+
+    @cached_property
+    def _shared(self) -> Shared:
+        expansion = self._kept.once("expansion", None, lambda: Expansion(self.risk, self.theta))
+        return Shared(expansion, self._kept)
+
+    def anchor(self, kept: float, without: Indices | None = None) -> Anchor:
+        """Return the Hessian here, with this share of the penalty, of all rows or without some."""
+        risk = self.risk
+        if without is None:
+            anchor = self._shared.anchor(kept)
+            return anchor.giving_up() if self.concordance > 0 else anchor
+        weights = risk.weights * risk.loss.second(risk.y, risk.linear_predictor(self.theta))
+        weights[without] = 0.0
+        penalty = risk.penalty.hessian(self.theta).scaled(kept)
+        return Anchor(risk.design, weights, penalty, give_up=self.concordance > 0)
+
+    def functionals(self, rows: Indices) -> FloatArray:
+        """Return x_j of the rows, shape (s, 1, p)."""
+        return self.risk.design.rows(rows)[:, None]
+
+    def measuring(self, anchor: Anchor) -> Callable[[Groups, FloatArray, FloatArray], Measured]:
+        """Return what measures many removals around this point."""
+        if self.risk.quadratic:
+            return QuadraticMeasure(self._shared.expansion).measure
+        return lambda groups, theta, left: self.measure(anchor, groups, theta, left)
+
+    def measure(self, anchor: Anchor, groups: Groups, theta: FloatArray, left: FloatArray) -> Measured:
+        """Measure by sums over all rows."""
+        return measure(self._shared.expansion, anchor, groups, theta, left)
+
+    def expanded(self, anchor: Anchor, groups: Groups) -> AllRows | None:
+        """Return the sums over all rows, expanded once, where that is cheaper; else None."""
+        del anchor  # the minimum keeps one
+        return None if self.risk.quadratic else self._shared.planned(groups)[1]

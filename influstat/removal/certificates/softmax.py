@@ -47,8 +47,7 @@ from influstat.algebra.rounding import LONG_EPSILON, unit_rounding
 from influstat.curvature.softmax import probabilities
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
-from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.class_anchor import SoftmaxAnchor
+from influstat.removal.certificates.anchor import Anchor, SoftmaxAnchor
 from influstat.removal.certificates.measured import HOPELESS, Measured
 from influstat.removal.class_expansion import ClassExpansion
 from influstat.removal.engine.class_rows import ClassRows, planned_rows

@@ -77,8 +77,7 @@ from influstat.input.groups import Groups, Indices
 from influstat.input.printing import ShortRepr
 from influstat.input.validation import FloatArray
 from influstat.removal.certificates.anchor import Anchor
-from influstat.removal.certificates.linear import LinearPoint
-from influstat.removal.certificates.measured import BLOCK_ENTRIES
+from influstat.removal.certificates.measured import BLOCK_ENTRIES, LinearPoint
 from influstat.removal.certificates.softmax import SoftmaxPoint
 from influstat.risks.chart import AnyChart
 from influstat.risks.row_space import RowSpace

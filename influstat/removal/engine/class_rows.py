@@ -32,11 +32,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from influstat.algebra.packed import packed, packed_size
+from influstat.algebra.symmetric import packed, packed_size
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
-from influstat.removal.certificates.class_anchor import SoftmaxAnchor
+from influstat.removal.certificates.anchor import SoftmaxAnchor
 from influstat.removal.class_expansion import ClassExpansion, slopes_of
 from influstat.removal.engine import plan as planning
 from influstat.removal.engine.expanded import AT_ONCE, ExpandedSum

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from influstat.algebra.packed import packed, packed_norms, packed_size, unpacked
+from influstat.algebra.symmetric import packed, packed_norms, packed_size, unpacked
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.losses.base import constant_second, higher_bounds

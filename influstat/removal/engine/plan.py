@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dgemm
 
-from influstat.algebra.packed import packed_size
+from influstat.algebra.symmetric import packed_size
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
 from influstat.losses.base import Loss, higher_bounds

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from influstat.algebra.packed import packed_size
+from influstat.algebra.symmetric import packed_size
 from influstat.errors import SingularHessian
 from influstat.input.groups import Groups
 from influstat.input.kept import Kept

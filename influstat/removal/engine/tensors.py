@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from influstat.algebra.packed import contracted, packed, packed_size, triangle, unpacked
+from influstat.algebra.symmetric import contracted, packed, packed_size, triangle, unpacked
 from influstat.input.validation import FloatArray
 
 TILES = 8  # of T4: nine sixteenths of the full product are multiplied

@@ -30,7 +30,7 @@ from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.engine.plan import SLOPE, counted_norms
 from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion
-from influstat.removal.rough import worth_it
+from influstat.removal.remaining import worth_it
 
 FEW = 64  # removals, that are done at once whatever is known
 SAVED = 3.0  # sums over all rows that a refit then does without

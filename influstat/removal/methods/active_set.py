@@ -19,8 +19,7 @@ from influstat.errors import InflustatError, NotConverged, SingularHessian
 from influstat.input.groups import Groups, Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
-from influstat.removal.active_set import changes_seen, seen_centred
-from influstat.removal.centred import Centred
+from influstat.removal.active_set import Centred, changes_seen, seen_centred
 from influstat.removal.gradients import gradients_without
 from influstat.removal.methods.base import Outcome, without
 from influstat.risks.linear import LinearRisk

@@ -18,8 +18,7 @@ from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.engine.third_order import ThirdOrder
 from influstat.removal.inverse import Downdated
-from influstat.removal.remaining import Remaining
-from influstat.removal.rough import Rough, Single
+from influstat.removal.remaining import Remaining, Rough, Single
 
 FINE = 4e-15  # relative gradient at which a removal is done at once
 TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own, or below

@@ -35,31 +35,17 @@ NEVER = -1  # the unit of rows that never leave
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Slopes:
-    """One sign at the null: `Multiplied` of `cover`.
+    """One sign at the null: `Multiplied` of `cover`."""
 
-    Parameters
-    ----------
-    left : ndarray, shape (n, d + 1)
-        xi, scaled to sum h xi^2 = 1 as the columns of z are, and z: what multipliers multiply.
-    right : ndarray, shape (n, d + 1)
-        -h z and r: what generators (g, s) multiply.
-    left_size, right_size : ndarray, shape (n, d + 1)
-        The sums of the absolute values of the terms of these: what epsilon multiplies in their rounding.
-    penalty : ndarray, shape (d + 1, d + 1)
-        multipliers' penalty generator = P.
-    share : ndarray, shape (n,)
-        The part of the penalty that leaves with each row.
-    owner : ndarray of int, shape (n,)
-        The unit of each row; -1 where it never leaves.
-    """
-
-    left: FloatArray
-    right: FloatArray
-    left_size: FloatArray
-    right_size: FloatArray
-    penalty: FloatArray
-    share: FloatArray
-    owner: Indices
+    left: (
+        FloatArray  # xi, scaled to sum h xi^2 = 1 as the columns of z are, and z, (n, d + 1): for multipliers
+    )
+    right: FloatArray  # -h z and r, shape (n, d + 1): what generators (g, s) multiply
+    left_size: FloatArray  # sums of the absolute terms of `left`: what epsilon multiplies in their rounding
+    right_size: FloatArray  # those of `right`
+    penalty: FloatArray  # multipliers' penalty generator = P, shape (d + 1, d + 1)
+    share: FloatArray  # the part of the penalty that leaves with each row, shape (n,)
+    owner: Indices  # the unit of each row, shape (n,); -1 where it never leaves
 
     @classmethod
     def of(cls, xi: FloatArray, z: FloatArray, r: FloatArray, h: FloatArray) -> Slopes:

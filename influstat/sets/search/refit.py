@@ -27,19 +27,12 @@ LOST, ENDLESS = "lost", "endless"  # why there is no refit
 
 @dataclass(frozen=True, eq=False)
 class Left:
-    """What is left without a set of units.
+    """What is left without a set of units."""
 
-    Attributes
-    ----------
-    missing : str
-        Why there is no refit, so that nothing can flip: "lost", the rows left do not determine the quantity;
-        "endless", their risk has no finite minimiser; "" where there is one.
-    removal : Removal or None
-        The removal; None where no row is left.
-    """
-
+    # Why there is no refit, so that nothing can flip: "lost", the rows left do not determine the quantity;
+    # "endless", their risk has no finite minimiser; "" where there is one.
     missing: str
-    removal: Removal | None = None
+    removal: Removal | None = None  # None where no row is left
 
     @property
     def theta(self) -> FloatArray:
@@ -79,27 +72,13 @@ def falls_without(fit: Minimum, rows: Indices) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """What a refit without a set of units says.
+    """What a refit without a set of units says."""
 
-    Attributes
-    ----------
-    units : ndarray of int, shape (k,)
-        The set.
-    value : float
-        The quantity without it; nan where it is not determined.
-    error : float
-        Proven bound on the value's error; nan without a certificate.
-    flips : bool
-        Whether the value is at the threshold or beyond, by more than the error.
-    missing : str
-        Why there is no value, as in `Left`.
-    """
-
-    units: Indices
-    value: float
-    error: float
-    flips: bool
-    missing: str = ""
+    units: Indices  # the set, shape (k,)
+    value: float  # the quantity without it; nan where it is not determined
+    error: float  # proven bound on the value's error; nan without a certificate
+    flips: bool  # whether the value is at the threshold or beyond, by more than the error
+    missing: str = ""  # why there is no value, as in `Left`
 
 
 def refitted(asked: Question, units: Indices) -> Refit:

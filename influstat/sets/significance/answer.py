@@ -14,7 +14,6 @@ import numpy as np
 
 from influstat.errors import InflustatError
 from influstat.input.validation import FloatArray
-from influstat.input.warning import doubt
 from influstat.sets.budget import INTERRUPTED, TIME, Budget
 from influstat.sets.cones.cover import Cover
 from influstat.sets.cones.significant import Significant
@@ -29,9 +28,8 @@ from influstat.sets.proofs.rows import climbed
 from influstat.sets.question import Question
 from influstat.sets.result import JudgedBreakdown, why_none
 from influstat.sets.search.search import shortest
-from influstat.sets.significance.bracket import Bracket, Searched, Units
+from influstat.sets.significance.bracket import Bracket, Pulled, Searched, Units
 from influstat.sets.significance.model_based import Lose
-from influstat.sets.significance.pulled import Pulled
 
 PARTS = (1.0, 0.85, 1.15, 0.7)  # of the balance between D0 and RSS: tau of the cones
 MOST_NUISANCES = 4  # of cones for significance, which have twice as many multipliers
@@ -43,39 +41,21 @@ SEARCHING = 0.5  # share of the budget for the search; the rest is for proofs
 
 
 class Bracketing:
-    """The making of one bracket.
-
-    Parameters
-    ----------
-    asked : Question
-        The question about the sign.
-    conclusion : Searched or None
-        What stands or falls; None where only refits can tell.
-    unproven : str
-        Why nothing can be proven, "" where something can.
-    limit_without : callable
-        From units (ndarray of int) to the confidence limit without them, turned so that the conclusion stands
-        where it is above 0; nan where there is none.
-    effects : ndarray, shape (m,), or None
-        What each unit's removal takes off that limit, to first order.
-    most : int
-        The largest sets that are looked at.
-    budget : Budget
-        The time.
-    called : str
-        What the bar says is looked for.
-    """
+    """The making of one bracket."""
 
     def __init__(
         self,
-        asked: Question,
-        conclusion: Searched | None,
-        unproven: str,
+        asked: Question,  # about the sign
+        conclusion: Searched | None,  # what stands or falls; None where only refits can tell
+        unproven: str,  # why nothing can be proven, "" where something can
+        # From units to the confidence limit without them, turned so that the conclusion stands where it is
+        # above 0; nan where there is none.
         limit_without: Callable[[Units], float],
-        effects: FloatArray | None,
-        most: int,
+        effects: FloatArray
+        | None,  # what each unit's removal takes off that limit, to first order, shape (m,)
+        most: int,  # the largest sets that are looked at
         budget: Budget,
-        called: str,
+        called: str,  # what the bar says is looked for
     ) -> None:
         self.asked, self.conclusion, self.effects = asked, conclusion, effects
         self.limit_without, self.most = limit_without, most
@@ -90,23 +70,14 @@ class Bracketing:
 
     def answer(self, text: str, value: float, at: float, side: float, *, search: bool) -> JudgedBreakdown:
         """Return the answer about a quantity of this value, on this side (1 or -1) of the threshold."""
-        known = self._run_until_interrupted(search)
+        with self.budget.until_interrupted(self.called, "the bracket is what was found and proven"):
+            self._run(search)
+        known = self.known
         budget = known.searched or self.budget
         units = "clusters" if self.asked.clusters else "rows"
         stopped = why_none(self.upper, known.lower, self.most, units, search=search, budget=budget)
         known.limit = INTERRUPTED if budget.watch.stopped else known.limit
         return known.answer(self.asked, text, value, at, side, self.effects, self.limit_without, stopped)
-
-    def _run_until_interrupted(self, search: bool) -> Bracket:
-        """Return the bracket; an interrupt leaves what is known so far."""
-        try:
-            with self.budget.shown(self.called):
-                self._run(search)
-        except KeyboardInterrupt:
-            self.budget.stop()
-            self.known.limit = INTERRUPTED
-            doubt("Interrupted: the bracket is what was found and proven until then.")
-        return self.known
 
     def _run(self, search: bool) -> None:
         if self.provable:

@@ -1,10 +1,10 @@
-"""What is asked of a conclusion that is searched as well as proven, and what is known of it so far."""
+"""What is asked of a conclusion that is searched as well as proven, what is known of it, and what leads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from influstat.input.validation import FloatArray
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import NullFit
 from influstat.sets.proofs.conclusion import Conclusion
+from influstat.sets.proofs.leverage_bounds import LeverageBounds
 from influstat.sets.proofs.sums import fewest
 from influstat.sets.question import Question, labels_of
 from influstat.sets.result import JudgedBreakdown
@@ -73,3 +74,30 @@ class Bracket:
             effects=Counts(np.zeros(len(asked.units)) if effects is None else effects, None),
             limit_without=limit_without,
         )
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A conclusion about which only refits can tell."""
+
+    demeaned: ClassVar[bool] = False
+    # 1 where it falls as the coefficient comes towards 0 and beyond, -1 where it falls as that grows.
+    side: float
+
+    def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
+        """Yield nothing: there are no proofs."""
+        return iter(())
+
+    def stands(self, null: NullFit) -> bool:
+        """Return True: a null fit cannot tell."""
+        return True
+
+    def without_one(self, null: NullFit) -> FloatArray | None:
+        """Return None: there is no closed form."""
+        return None
+
+    def taken(self, null: NullFit) -> FloatArray:
+        """Return what each unit, removed or not, holds of the score, turned by the side."""
+        risk = null.problem.risk
+        r = -risk.rows.weighted(risk.loss.first(risk.y, risk.linear_predictor(null.theta)))
+        return self.side * null.units.sums(null.xi * r)

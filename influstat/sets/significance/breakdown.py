@@ -17,9 +17,8 @@ from influstat.sets.budget import Budget
 from influstat.sets.question import Question, coefficient_of, signed_question
 from influstat.sets.result import Breakdown
 from influstat.sets.significance.answer import Bracketing
-from influstat.sets.significance.bracket import Searched
+from influstat.sets.significance.bracket import Pulled, Searched
 from influstat.sets.significance.model_based import Lose, Oppose
-from influstat.sets.significance.pulled import Pulled
 from influstat.sets.significance.robust import RobustLose, RobustReference
 from influstat.sets.significance.robust_against import RobustOppose
 from influstat.sets.significance.squares import Reference

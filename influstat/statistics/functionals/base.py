@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence
 from influstat.influence.scores import Scores
+from influstat.input.lazy_types import DataFrame
 from influstat.input.printing import nearest_first, short
 from influstat.input.progress import progress
 from influstat.input.ranking import Moves, Ranked
@@ -22,19 +23,16 @@ from influstat.input.settings import flag
 from influstat.input.validation import FloatArray, real_number, whole_number
 from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum
-from influstat.removal.entering import enters
+from influstat.removal.active_set import enters
 from influstat.removal.leave_out import announced, leave_one_out
 from influstat.sets.budget import Budget
-from influstat.sets.functions import Line, function_breakdown, line_breakdown
 from influstat.sets.result import Breakdown
+from influstat.sets.thresholds import Line, function_breakdown, line_breakdown
 from influstat.statistics.covariance import quadratic_forms
 from influstat.statistics.functionals.change import FunctionalChange
 from influstat.statistics.inference_table import critical
 from influstat.statistics.read_inference import inference
 from influstat.statistics.refusals import remedied
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOT_DETERMINED = "the rows do not determine it, since columns depend on each other"
 LETS_IN = "a column that the fit left out comes in, on which this function of theta does not depend"
@@ -223,7 +221,7 @@ class Functional(Ranked):
         with remedied('standard_errors("HC0") and value need none.'):
             return self.standard_errors()
 
-    def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
+    def to_frame(self, *, level: float = 0.95) -> DataFrame:
         """Return value, standard error and confidence limits of each quantity, by the fit's own covariance.
 
         Parameters

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 from influstat.input.labels import index_of
+from influstat.input.lazy_types import DataFrame
 from influstat.input.ranking import Moves, Ranked
 from influstat.input.validation import FloatArray
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,7 +45,7 @@ class FunctionalChange(Ranked):
     status: tuple[str, ...]
     method: str
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return the changes, rows by quantities."""
         import pandas as pd
 

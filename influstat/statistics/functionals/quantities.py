@@ -10,17 +10,17 @@ import numpy as np
 from scipy.optimize import brentq
 
 from influstat.algebra.rounding import EPSILON
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, InvalidType
 from influstat.influence.influence import difference_scale
 from influstat.input.printing import short
 from influstat.input.settings import text, texts
 from influstat.input.validation import FloatArray, check_finite, numeric_array, vector
 from influstat.minimise.minimum import Minimum, require_fit
-from influstat.numerics.gradients import gradient_of
+from influstat.numerics.differences import gradient_of
+from influstat.numerics.watched import called
 from influstat.risks.linear import as_linear
-from influstat.sets.functions import Line
+from influstat.sets.thresholds import Line
 from influstat.statistics.functionals.base import Functional
-from influstat.statistics.functionals.checked import check_function
 from influstat.statistics.functionals.weights import weights_by_position
 
 FARTHER = (1.0, 10.0, 100.0, 1e4, 1e8)  # linear predictors between which one is looked for
@@ -237,3 +237,24 @@ def _labels(labels: Sequence[str] | None, m: int, quantity: str) -> tuple[str, .
     if len(names) != m:
         raise InvalidArgument("labels", f"be {m} names", f"is {short(labels)}", "Pass one name per quantity.")
     return tuple(names)
+
+
+def check_function(fit: Minimum, function: Callable[[Any], Any]) -> None:
+    """Raise where the function does not give a number, or m numbers, at theta."""
+    need = f"return a number or an array of numbers for a float array theta of shape ({len(fit.theta)},)"
+    remedy = f"Entries of theta have positions: theta[fit.names.index({fit.names[0]!r})] for example."
+    try:
+        returned = called("function", function, theta=fit.theta.copy())
+    except (LookupError, AttributeError) as error:
+        raise InvalidArgument("function", need, f"raises {type(error).__name__}: {error}", remedy) from error
+    try:
+        array = np.asarray(returned)
+    except ValueError:
+        raise InvalidArgument("function", need, "returned rows of different lengths", remedy) from None
+    if array.dtype.kind not in "fiub":
+        raise InvalidType("function", need, f"returned {short(returned)}", remedy)
+    if array.ndim > 1 or array.size == 0:
+        raise InvalidArgument("function", need, f"returned shape {array.shape}", "Flatten what it returns.")
+    if not np.isfinite(array).all():
+        need = "return finite numbers at the theta of the fit"
+        raise InvalidArgument("function", need, f"returned {short(returned)}", "Ask where it is defined.")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import Axes
 from influstat.input.printing import as_drawn, short
 from influstat.input.settings import text
 from influstat.input.validation import FloatArray, whole_number
@@ -19,9 +20,6 @@ from influstat.minimise.minimum import Minimum
 from influstat.statistics.diagnostics import COLUMNS, PER_COEFFICIENT, diagnostics
 from influstat.statistics.flags import outlier_test
 from influstat.statistics.refusals import remedied
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 NAMES = {
     "cooks_d": "Cook's distance",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InvalidArgument
 from influstat.input.labels import label_name
+from influstat.input.lazy_types import Axes
 from influstat.input.printing import as_drawn
 from influstat.input.settings import flag
 from influstat.input.validation import whole_number
@@ -20,9 +21,6 @@ from influstat.statistics.partial import added_variable, partial_residuals
 from influstat.statistics.pictures.base import Pictures, drawing, look_of
 from influstat.statistics.read_inference import inference
 from influstat.statistics.reporting import coefficient_report, position_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class ColumnPictures(Pictures):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.influence.influence import Influence
+from influstat.input.lazy_types import Axes
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.removal.leave_out import announced, leave_one_out
 from influstat.statistics.pictures.base import Pictures, look_of
 from influstat.statistics.pictures.factors import of_two_classes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 METHODS = ("influence", "newton", "second_order", "exact")
 

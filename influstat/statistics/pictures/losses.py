@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
 from influstat.influence.influence import Influence
+from influstat.input.lazy_types import Axes
 from influstat.input.validation import FloatArray, choice, whole_number
 from influstat.input.warning import doubt, unsaid
 from influstat.removal.report import ORDERS, removal_report
 from influstat.solvers import Cholesky, ConjugateGradient
 from influstat.statistics.pictures.base import Pictures, look_of
 from influstat.statistics.pictures.influences import changes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 DEFAULT = {"factorisation": Cholesky(), "conjugate gradients": ConjugateGradient()}
 

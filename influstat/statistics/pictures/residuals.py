@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from influstat.errors import InvalidArgument
+from influstat.input.lazy_types import Axes
 from influstat.input.settings import flag
 from influstat.input.validation import choice, real_number, whole_number
 from influstat.losses.base import constant_second
@@ -15,9 +16,6 @@ from influstat.statistics.diagnostics import RESIDUALS
 from influstat.statistics.envelope import residual_quantiles
 from influstat.statistics.pictures.base import NAMES, Pictures, look_of, require_some
 from influstat.statistics.residuals import has_deviance
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 KINDS = (*(name for name in RESIDUALS if name != "resid_std"), "standard_resid", "student_resid")
 MOST = 10_000  # simulations: more would say nothing more

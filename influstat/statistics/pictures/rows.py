@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, Unsupported
+from influstat.input.lazy_types import Axes
 from influstat.input.printing import as_drawn
 from influstat.input.settings import entries
 from influstat.input.validation import choice
 from influstat.statistics.flags import RULES, rules_of
 from influstat.statistics.pictures.base import NAMES, P_VALUES, Pictures, look_of, require_some
 from influstat.statistics.reporting import position_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_PANELS = 24
 LEVEL = 0.05  # below which p values are looked at, by habit

@@ -6,20 +6,25 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from influstat.errors import InvalidArgument
+from influstat.input.labels import label_name
+from influstat.input.lazy_types import Axes
+from influstat.input.printing import as_drawn, short
 from influstat.input.settings import entries, flag, optional_text
 from influstat.input.validation import whole_number
 from influstat.risks.linear import require_linear
-from influstat.statistics.categorical import categoricals
+from influstat.statistics.categorical import categorical, categoricals
+from influstat.statistics.partial import working
+from influstat.statistics.pictures.base import look_of
 from influstat.statistics.pictures.columns import ColumnPictures
-from influstat.statistics.pictures.levels import LevelPictures
 from influstat.statistics.pictures.rows import RowPictures, require_few
 from influstat.statistics.reporting import position_of
 
 MOST_LEVELS = 40  # that are drawn in one panel
 
 
-class SlopePictures(RowPictures, ColumnPictures, LevelPictures):
-    """Figures with a panel for each coefficient."""
+class SlopePictures(RowPictures, ColumnPictures):
+    """Figures with a panel for each coefficient, and pictures of categoricals."""
 
     def added_variables(
         self,
@@ -135,6 +140,75 @@ class SlopePictures(RowPictures, ColumnPictures, LevelPictures):
             else:
                 self.component_residual(panel, smooth=smooth, names=names, ax=one)
         return axes
+
+    def levels(
+        self,
+        factor: Any,
+        *,
+        names: int = 3,
+        title: str | None = None,
+        size: Any = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw component plus residual by the levels of a categorical, as R's ``crPlots`` draws factors.
+
+        What happens to a coefficient without a level is drawn by `forest`, with ``groups=`` of the same
+        categorical, and by `groups`.
+
+        Parameters
+        ----------
+        factor : str, array_like or dict
+            As `groups` of `Fit.leave_groups_out`: the name of a column of the table that a formula was fitted
+            with, or one label per row, at most 40 kinds.
+        names : int
+            How many rows of largest residual are named, where there is room.
+        title, size, ax
+            As for all pictures: see `influstat.plots`.
+
+        Returns
+        -------
+        Axes
+            The effect of a level, a thick line, is what the columns that are the same in all its rows add up
+            to, the constant left out: 0 for the level that others are compared with. Columns that differ
+            within a level, such as interactions, have no part in it. Points are the effect plus the working
+            residual, which for a GLM is in the units of the linear predictor. Levels stand in the order of a
+            pandas categorical, else sorted.
+
+        Raises
+        ------
+        Unsupported
+            The risk has no linear predictor.
+        InvalidArgument, InvalidType
+            The levels do not part the rows, no column is made of them or its coefficient is not determined,
+            or an argument is not as above.
+
+        Examples
+        --------
+        >>> import influstat as ist
+        >>> X = [[1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [1.0, 1.0]]
+        >>> fit = ist.Ridge(lam=0.0).fit(X, [1.0, 3.0, 7.0, 9.0], names=["one", "treated"])
+        >>> ax = fit.plot.levels(["no", "no", "yes", "yes"])
+        >>> [label.get_text() for label in ax.get_xticklabels()]      # effects 0 and 6, the means' difference
+        ['no', 'yes']
+        """
+        look, fit = look_of(names, title, size, ax), self._fit
+        with self._another():
+            found, left = categorical(fit, factor), working(fit)
+        for j in found.columns:
+            position_of(fit, int(j), "factor")  # refuses what the rows do not determine
+        effects = found.values @ fit.theta[found.columns]
+        called = list(map(label_name, found.labels))
+        if len(set(called)) < len(called):
+            need = "have levels of different names to be drawn"
+            raise InvalidArgument("factor", need, f"has {short(called)}", "Rename one of them.")
+        return self._draw(
+            "values_by_level",
+            [called[k] for k in found.level],
+            left.residuals + effects[found.level],
+            effects=dict(zip(called, effects.tolist(), strict=True)),
+            level_name=as_drawn(factor) if isinstance(factor, str) else "level",
+            **look,
+        )
 
     def _sloped(self) -> list[int]:
         """Return the positions of the coefficients that the rows determine, without that of a constant."""
