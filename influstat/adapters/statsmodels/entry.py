@@ -20,13 +20,11 @@ from influstat.adapters.statsmodels.glm import (
     from_binary_or_poisson,
     from_geometric,
     from_glm,
-    from_gls,
-    from_least_squares,
-    rounding_of,
     rows_of_model,
 )
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
+from influstat.adapters.statsmodels.linear import from_gls, from_least_squares, rounding_of
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.reading import refuse
 from influstat.adapters.statsmodels.refit import GLMRefit
