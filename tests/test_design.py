@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input import design as design_module
 from influstat.input.design import Design
-from influstat.input.matrix import products
+from influstat.input.products import products
 from tests.budget import examples
 from tests.reference import assert_within
 

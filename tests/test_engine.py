@@ -12,11 +12,11 @@ from influstat.input.groups import read_groups, read_rows
 from influstat.losses.base import higher_bounds
 from influstat.removal.certificates.anchor import Anchor
 from influstat.removal.certificates.measured import measure_expanded
+from influstat.removal.engine import chord
 from influstat.removal.engine import plan as planning
 from influstat.removal.engine.expanded import AllRows, Expanded
 from influstat.removal.engine.tensors import Tensors
 from influstat.removal.expansion import Expansion, Remainder
-from influstat.removal.methods import exact
 from tests.budget import examples
 from tests.cases import LOSSES, MORE_LOSSES, make_problem, problems
 from tests.reference import assert_within
@@ -179,9 +179,9 @@ def test_a_refit_is_proven_by_the_curvature_at_its_end():
     _, rows = small_expansion(60)
     one = np.ones(2)
     found = Expanded(np.zeros((2, 2)), np.zeros(2), moved=one, path=np.array([0.0, 3.0]))
-    proven = exact._proven(rows, found, 0.5 * planning.TOLERANCE * one, headroom=one)
+    proven = chord._proven(rows, found, 0.5 * planning.TOLERANCE * one, headroom=one)
     assert proven.tolist() == [True, False]
-    narrow = exact._proven(rows, found, 0.5 * planning.TOLERANCE * one, headroom=0.1 * one)
+    narrow = chord._proven(rows, found, 0.5 * planning.TOLERANCE * one, headroom=0.1 * one)
     assert not narrow.any()
 
 

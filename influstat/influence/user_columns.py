@@ -34,13 +34,6 @@ JUMP = 1e-2  # of the size of the design in one step: a category, not a smooth f
 class UserColumns:
     """The user's table of some rows, and the fit whose design is made from it.
 
-    Attributes
-    ----------
-    fit : Fit
-        Its reader makes rows of the design from a table.
-    table : DataFrame or ndarray, shape (n, q)
-        The rows.
-
     Examples
     --------
     >>> import numpy as np, influstat as ist
@@ -54,8 +47,8 @@ class UserColumns:
     True
     """
 
-    fit: Minimum
-    table: Any
+    fit: Minimum  # whose reader makes rows of the design from a table
+    table: Any  # the rows, a DataFrame or ndarray, shape (n, q)
 
     @cached_property
     def names(self) -> tuple[str, ...]:

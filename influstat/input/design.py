@@ -16,7 +16,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.matrix import BLOCK_ENTRIES, products, read_matrix
+from influstat.input.matrix import BLOCK_ENTRIES, read_matrix
+from influstat.input.products import products
 from influstat.input.settings import entries
 from influstat.input.validation import (
     FloatArray,

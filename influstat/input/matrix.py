@@ -87,12 +87,3 @@ def _read_sparse(X: Any, argument: str) -> Any:
         rows = rows.copy()
         rows.sum_duplicates()
     return rows
-
-
-def products(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return rows' rows of a contiguous array (k, p), shape (p, p), symmetric, of the type of the rows."""
-    # NumPy computes half of it, as BLAS's syrk does, and lets other threads run meanwhile: scipy's `dsyrk`
-    # keeps them waiting, so that sums over partitions would take as long by many threads as by one.
-    with np.errstate(over="ignore", invalid="ignore"):  # whoever factors the sum says so
-        result: NDArray[Any] = rows.T @ rows
-    return result

@@ -26,19 +26,12 @@ ENOUGH = 0.6  # of the places where it can be told: 1 will do there
 
 
 def with_width(loss: Any, y: FloatArray) -> Any:
-    """Return the loss, one without a width of its own with what its values at these targets say.
-
-    Parameters
-    ----------
-    loss : Loss
-        Any; only a `NumericalLoss` or `DifferencedLoss` without `width` is changed.
-    y : ndarray, shape (n,)
-        Targets.
+    """Return the loss, one without a width of its own with what its values at these targets (n,) say.
 
     Returns
     -------
     Loss
-        A copy where 1 would not do.
+        A copy where 1 would not do, of a `NumericalLoss` or `DifferencedLoss` without `width` alone.
 
     Examples
     --------

@@ -119,6 +119,8 @@ class HingeFit:
     ----------
     theta : ndarray, shape (p,)
         Coefficients, the intercept last.
+    names, row_labels : tuple of str and ndarray
+        Names of the coefficients, in the order of theta, and what each training row is called, shape (n,).
     solution : HingeSolution
         Dual variables, duality gap (mean scale), rows on the margin.
 
@@ -137,22 +139,13 @@ class HingeFit:
     def __init__(self, model: HingeSVC, data: LinearRisk, solution: HingeSolution) -> None:
         self.model, self.data, self.solution = model, data, solution
         self.theta: FloatArray = solution.theta
+        self.names, self.row_labels = data.names, data.row_labels
 
     def __repr__(self) -> str:
         """Say what was fitted to how much, and how near the minimum."""
         n, p = self.data.shape
         many = f"{amount(n, 'rows')}, {amount(p, 'coefficients')}"
         return f"HingeFit({self.model!r}, {many}, duality gap {self.duality_gap:.1e})"
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the coefficients, in the order of theta."""
-        return self.data.names
-
-    @property
-    def row_labels(self) -> Any:
-        """What each training row is called, shape (n,)."""
-        return self.data.row_labels
 
     @property
     def duality_gap(self) -> float:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.design import Design
-from influstat.input.matrix import BLOCK_ENTRIES, products
+from influstat.input.matrix import BLOCK_ENTRIES
+from influstat.input.products import products
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
 from influstat.minimise.existence import falls_for_ever

@@ -22,13 +22,6 @@ def flat_coordinates(risk: Risk, theta: FloatArray) -> Coordinates | None:
     Those are looked for where the rows' gradients at theta, shape (n, p), and the Hessian vanish along them,
     and are believed where the losses stay what they are, far along them too.
 
-    Parameters
-    ----------
-    risk : Risk
-        Any.
-    theta : ndarray, shape (p,)
-        Where it is looked at.
-
     Returns
     -------
     Coordinates or None

@@ -199,14 +199,7 @@ class DeletedBlock:
 
 
 class Deletion:
-    """Every row left out alone, by one Newton step each.
-
-    Parameters
-    ----------
-    leverage : Leverage
-        The fit.
-    squares : float
-        Pearson's statistic Q of the fit.
+    """Every row left out alone, by one Newton step each; `squares` is Pearson's statistic Q of the fit.
 
     Examples
     --------

@@ -222,19 +222,8 @@ class LinearMeasures:
 class GeneralMeasures:
     """Cook's distance, displacement and DFBETAs from the changes of theta alone; edf is p.
 
-    Parameters
-    ----------
-    fit : Fit
-        Any fit.
-    removal : Removal
-        Each of its rows left out.
-    dispersion : float, optional
-        The variance of y at unit weight, if it is known; else the risk must say it.
-
-    Raises
-    ------
-    Unsupported
-        The risk says nothing of its dispersion and a measure needs it.
+    `removal` leaves each row out. Measures that need the dispersion, the variance of y at unit weight,
+    are refused where neither the caller nor the risk says it.
 
     Examples
     --------

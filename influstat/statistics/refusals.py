@@ -10,12 +10,7 @@ from influstat.errors import Unsupported
 
 @contextmanager
 def remedied(remedy: str) -> Iterator[None]:
-    """Give what is refused for what the fit is, such as a loss without a variance, another remedy.
-
-    Parameters
-    ----------
-    remedy : str
-        What the caller of the outer method can do, as a sentence.
+    """Give what is refused for what the fit is, such as a loss without a variance, a remedy of its own.
 
     Raises
     ------

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from influstat.adapters.active_set import require_active_set
 from influstat.adapters.quantity import single
 from influstat.adapters.scikit_learn.origin import causes, direct, rounding_of
 from influstat.adapters.separation import explain_separation, warn_of_separation
-from influstat.adapters.verification import how_far, polished, require_active_set
+from influstat.adapters.verification import how_far, polished
 from influstat.errors import NotStationary
 from influstat.fit import Fit
 from influstat.input.labels import label_name

@@ -22,14 +22,7 @@ BY_CATEGORIES = ("OneHotEncoder", "OrdinalEncoder")  # learn nothing where they 
 def held_of(estimator: Any, transformers: Any, of_other_rows: str = "") -> tuple[str, ...]:
     """Return a sentence for each thing that is held when rows go.
 
-    Parameters
-    ----------
-    estimator : scikit-learn estimator
-        The final one, fitted.
-    transformers : Steps, Pipeline or None
-        The steps before it.
-    of_other_rows : str
-        What `batch_steps` says of them.
+    `transformers` are the steps before the final one, `of_other_rows` is what `batch_steps` says of them.
 
     Returns
     -------

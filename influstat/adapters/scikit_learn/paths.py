@@ -171,16 +171,8 @@ def weights_of(source: Source) -> FloatArray:
 def folds_of(cv: Any, table: Any, y: Any, classes: Any) -> list[NDArray[np.intp]] | None:
     """Return the test rows of each fold, each row in one; None where they are not known to be these.
 
-    They are not where they are drawn anew each time, or need more than X and y.
-
-    Parameters
-    ----------
-    cv : int, splitter, iterable or None
-        The estimator's setting.
-    table, y : array_like, shapes (n, p) and (n,)
-        Its rows.
-    classes : array_like or None
-        Those of a classifier, whose folds are stratified.
+    They are not where they are drawn anew each time, or need more than X and y. `cv` is the estimator's
+    setting, `classes` are those of a classifier, whose folds are stratified.
 
     Returns
     -------

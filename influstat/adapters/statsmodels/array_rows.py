@@ -20,11 +20,6 @@ from influstat.input.reader import LabelledTable
 class ArrayRows:
     """Takes new rows as they are, and demands their offset where the model has one.
 
-    Attributes
-    ----------
-    model : statsmodels model
-        Made from arrays.
-
     Examples
     --------
     >>> import statsmodels.api as sm
@@ -36,7 +31,7 @@ class ArrayRows:
     influstat.errors.InvalidArgument: offset must be given for new rows of a model with exposure, ...
     """
 
-    model: Any
+    model: Any  # made from arrays
 
     def columns(self, X: Any) -> Any:
         """Return X as it is."""
@@ -82,15 +77,6 @@ def array_rows(model: Any) -> ArrayRows | None:
 class ActiveColumns(HoldsModel):
     """Takes the kept columns of new rows of the model; rows of the kept columns alone are those already.
 
-    Attributes
-    ----------
-    model : statsmodels model
-        Whose `exog_names` are all columns.
-    kept : tuple of int
-        Which of them the fit has.
-    alone : bool
-        Whether rows of the kept columns alone are taken.
-
     Examples
     --------
     >>> import statsmodels.api as sm
@@ -100,9 +86,9 @@ class ActiveColumns(HoldsModel):
     array([[4.]])
     """
 
-    model: Any
-    kept: tuple[int, ...]
-    alone: bool = True
+    model: Any  # whose `exog_names` are all columns
+    kept: tuple[int, ...]  # which of them the fit has
+    alone: bool = True  # whether rows of the kept columns alone are taken
 
     def columns(self, X: Any) -> Any:
         """Return the kept columns of rows of the model, or of a table of its formula's variables."""

@@ -93,12 +93,7 @@ def _is_numeric(column: Any) -> bool:
 
 
 def held_of(results: Any) -> tuple[str, ...]:
-    """Return a sentence for each thing that is held when rows go.
-
-    Parameters
-    ----------
-    results : statsmodels results
-        Without their wrapper.
+    """Return a sentence for each thing that is held when rows go, of results without their wrapper.
 
     Returns
     -------

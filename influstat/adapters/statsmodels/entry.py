@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from influstat.adapters.active_set import require_active_set
 from influstat.adapters.quantity import single
 from influstat.adapters.reproduction import require_reproduced
 from influstat.adapters.separation import explain_separation
@@ -20,18 +21,16 @@ from influstat.adapters.statsmodels.glm import (
     from_binary_or_poisson,
     from_geometric,
     from_glm,
-    from_gls,
-    from_least_squares,
-    rounding_of,
     rows_of_model,
 )
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
+from influstat.adapters.statsmodels.linear import from_gls, from_least_squares, rounding_of
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.reading import refuse
 from influstat.adapters.statsmodels.refit import GLMRefit
 from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
-from influstat.adapters.verification import require_active_set, require_same_predictions, verified_fit
+from influstat.adapters.verification import require_same_predictions, verified_fit
 from influstat.errors import InvalidArgument, NotConverged
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray, choice, real_number

@@ -38,15 +38,6 @@ from influstat.input.warning import doubt_once
 class FormulaReader(HoldsModel):
     """Turns tables of a formula's variables into rows of its design matrix; other rows are those already.
 
-    Attributes
-    ----------
-    model : statsmodels model
-        Made from a formula.
-    names : tuple of str
-        The columns of its design matrix that have coefficients.
-    rows : ndarray of int, shape (n,), optional
-        Which row of the model each row of the fit is, where some are there twice.
-
     Examples
     --------
     >>> import pandas as pd
@@ -58,9 +49,9 @@ class FormulaReader(HoldsModel):
     (True, True)
     """
 
-    model: Any
-    names: tuple[str, ...]
-    rows: Indices | None = None
+    model: Any  # made from a formula
+    names: tuple[str, ...]  # the columns of its design matrix that have coefficients
+    rows: Indices | None = None  # which row of the model each row of the fit is, where some are there twice
 
     @property
     def training(self) -> Any:
@@ -108,18 +99,7 @@ class FormulaReader(HoldsModel):
             )
 
     def columns(self, X: Any) -> Any:
-        """Return rows of the design matrix.
-
-        Returns
-        -------
-        LabelledTable, shape (m, q)
-            Called as the rows of the table are; X itself where it holds such rows already.
-
-        Raises
-        ------
-        InvalidArgument
-            X is a table without the variables of the formula.
-        """
+        """Return rows of the design matrix, called as those of the table; X itself where it holds such."""
         table = self._table(X)
         if table is None:
             return X[list(self.names)] if hasattr(X, "iloc") and np.ndim(X) == 2 else X
@@ -165,20 +145,10 @@ class FormulaReader(HoldsModel):
         return y
 
     def targets_in(self, X: Any, y: Any) -> Any:
-        """Return targets as the model holds them.
-
-        Returns
-        -------
-        array_like, shape (m,), or None
-            The formula's left side for the table X where y is left out; y itself where it goes with rows of
-            the design matrix, or where the left side is one variable as it stands.
-
-        Raises
-        ------
-        InvalidArgument
-            The left side transforms, and y is neither it nor its variable in X; or y is left out, and X
-            does not hold it.
-        """
+        """Return targets as the model holds them, or raise."""
+        # The formula's left side for the table X where y is left out; y itself where it goes with rows of the
+        # design matrix, or where the left side is one variable as it stands. Refused is y where the left side
+        # transforms, and it is neither that nor its variable in X; or where it is left out, and X lacks it.
         table, left = self._table(X), self._left
         if table is None or left is None or (left.plain and y is not None):
             return y
@@ -227,18 +197,7 @@ class FormulaReader(HoldsModel):
         return [values, columns, columns[:, 0] if columns.shape[1] == 1 else columns, *raw]
 
     def offset_in(self, X: Any, offset: Any) -> Any:
-        """Return the offset of new rows: where it is left out, from the columns of X that it came from.
-
-        Returns
-        -------
-        array_like, shape (m,), or None
-            None where the model has none.
-
-        Raises
-        ------
-        InvalidArgument
-            The model has an offset or exposure, and X does not tell that of its rows.
-        """
+        """Return the offset of new rows, left out that of the columns of X it came from; None without one."""
         if offset is not None or not self._offsets:
             return offset
         table = self._table(X)

@@ -232,20 +232,9 @@ def _names(results: Any, count: int) -> tuple[str, ...]:
 
 
 def require_own_rows(model: Any, theta: FloatArray, losses: FloatArray) -> None:
-    """Raise Unsupported where rows among themselves have other log-likelihoods than among all.
-
-    They have where `loglikeobs` gives the rows in another order, or where a row's entry is made with other
-    rows (a mean, everyone at risk): then no row can be taken out by its own entry.
-
-    Parameters
-    ----------
-    model : statsmodels model
-        With `loglikeobs`.
-    theta : ndarray, shape (p,)
-        Where it is asked.
-    losses : ndarray, shape (n,)
-        Minus its entries there.
-    """
+    """Raise Unsupported where rows among themselves have other log-likelihoods than among all (-losses)."""
+    # They have where `loglikeobs` gives the rows in another order, or where a row's entry is made with other
+    # rows (a mean, everyone at risk): then no row can be taken out by its own entry.
     rows = few(len(losses))[::2]
     alone = _alone(model, theta, rows)
     if alone is None:  # it cannot be made of fewer rows, so that nothing is known

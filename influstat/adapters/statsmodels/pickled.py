@@ -90,10 +90,6 @@ class HoldsModel:
 def portable(model: Any) -> Any:
     """Return a model that can be pickled: without what patsy has made, if it comes from a formula.
 
-    Parameters
-    ----------
-    model : statsmodels model
-
     Returns
     -------
     statsmodels model

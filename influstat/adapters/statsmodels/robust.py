@@ -22,13 +22,6 @@ STEP = 1e-6  # of the difference that gives the third derivative
 class RobustNormLoss(Location):
     """rho((y - eta) / scale) for a norm of `statsmodels.robust.norms`, the scale held fixed.
 
-    Parameters
-    ----------
-    norm : RobustNorm
-        With rho, psi = rho' and psi_deriv.
-    scale : float
-        > 0.
-
     Notes
     -----
     Huber (1964), Annals of Mathematical Statistics 35. Where rho is not convex (Tukey, Hampel, ...) rows
@@ -41,8 +34,8 @@ class RobustNormLoss(Location):
     -0.5
     """
 
-    norm: Any
-    scale: float
+    norm: Any  # a RobustNorm: with rho, psi = rho' and psi_deriv
+    scale: float  # > 0
 
     @property
     def self_concordance(self) -> float:

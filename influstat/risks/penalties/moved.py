@@ -17,15 +17,6 @@ from influstat.risks.penalties.base import Penalty
 class Moved(Penalty):
     """P(theta + T u) as a function of u.
 
-    Parameters
-    ----------
-    penalty : Penalty
-        P.
-    theta : ndarray, shape (p,)
-        Where u = 0.
-    transform : ndarray, shape (p, r)
-        T.
-
     Examples
     --------
     >>> import numpy as np, influstat as ist
@@ -35,9 +26,9 @@ class Moved(Penalty):
     array([6.])
     """
 
-    penalty: Penalty
-    theta: FloatArray
-    transform: FloatArray
+    penalty: Penalty  # P
+    theta: FloatArray  # where u = 0, shape (p,)
+    transform: FloatArray  # T, shape (p, r)
 
     @property
     def constant_hessian(self) -> bool:

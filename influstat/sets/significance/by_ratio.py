@@ -77,20 +77,8 @@ def ratio_breakdown(
     fit: Minimum, coefficient: Any, judge: RatioJudge, *, opposite: bool, groups: Any, budget: Budget,
     largest: int | None, search: bool,
 ) -> Breakdown:  # fmt: skip
-    """Return how few units make a coefficient lose or gain significance by the likelihood ratio.
-
-    Returns
-    -------
-    Breakdown
-        `value` is the signed root of the statistic, `at` that of the quantile with the sign in question.
-
-    Raises
-    ------
-    InvalidArgument, InvalidType, NotStationary
-        As `Fit.breakdown`; the statistic is at the quantile already.
-    Unsupported
-        There is no likelihood ratio: a penalty, or no linear predictor.
-    """
+    """Return how few units make a coefficient lose or gain significance by the likelihood ratio, or raise."""
+    # `value` of it is the signed root of the statistic, `at` that of the quantile with the sign in question.
     name, a = coefficient_of(fit, coefficient)
     asked = signed_question(fit, name, a, groups)
     problem = asked.problem

@@ -109,11 +109,24 @@ class Ratio:
 
 
 @dataclass(eq=False)
-class RatioLose:
-    """The conclusion that the coefficient is significant with its sign."""
+class _OfRatio:
+    """What conclusions by the likelihood ratio share."""
 
     demeaned: ClassVar[bool] = False
+    turn: ClassVar[float] = 1.0  # -1 where the conclusion falls as the ratio grows
     ratio: Ratio
+
+    def without_one(self, null: NullFit) -> FloatArray | None:
+        """Return None: there is no closed form."""
+        return None
+
+    def taken(self, null: NullFit) -> FloatArray:
+        """Return what each unit, removed or not, takes away from it to first order."""
+        return self.turn * null.units.sums(self.ratio.parts(null)[0])
+
+
+class RatioLose(_OfRatio):
+    """The conclusion that the coefficient is significant with its sign."""
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield the null fit with f, B and N0 of the likelihood ratio."""
@@ -126,21 +139,11 @@ class RatioLose:
         gap, noise = self.ratio.gap(null)
         return bool(null.N0 > 0.0 and gap > noise + SMALL * self.ratio.critical)
 
-    def without_one(self, null: NullFit) -> FloatArray | None:
-        """Return None: there is no closed form."""
-        return None
 
-    def taken(self, null: NullFit) -> FloatArray:
-        """Return what each unit, removed or not, takes away from it to first order."""
-        return null.units.sums(self.ratio.parts(null)[0])
-
-
-@dataclass(eq=False)
-class RatioGain:
+class RatioGain(_OfRatio):
     """The conclusion that the coefficient is not significant."""
 
-    demeaned: ClassVar[bool] = False
-    ratio: Ratio
+    turn = -1.0
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield the fit itself in the place of a null fit, with f, B and N0 of the likelihood ratio."""
@@ -156,21 +159,9 @@ class RatioGain:
         gap, noise = self.ratio.gap(null)
         return bool(-gap > noise + SMALL * self.ratio.critical)
 
-    def without_one(self, null: NullFit) -> FloatArray | None:
-        """Return None: there is no closed form."""
-        return None
 
-    def taken(self, null: NullFit) -> FloatArray:
-        """Return what each unit, removed or not, takes away from it to first order."""
-        return -null.units.sums(self.ratio.parts(null)[0])
-
-
-@dataclass(eq=False)
-class RatioOppose:
+class RatioOppose(_OfRatio):
     """That it is not significant with the other sign: proven where the sign stays."""
-
-    demeaned: ClassVar[bool] = False
-    ratio: Ratio
 
     def views(self, null: NullFit, k: int, leverage: LeverageBounds) -> Iterator[NullFit]:
         """Yield the null fit as it is."""
@@ -181,13 +172,9 @@ class RatioOppose:
         gap, noise = self.ratio.gap(null)
         return bool(null.N0 > 0.0 or -gap > noise + SMALL * self.ratio.critical)
 
-    def without_one(self, null: NullFit) -> FloatArray | None:
-        """Return None: there is no closed form."""
-        return None
-
     def taken(self, null: NullFit) -> FloatArray:
         """Return what each unit, removed or not, takes away from it to first order."""
-        parts = null.units.sums(self.ratio.parts(null)[0])
+        parts = super().taken(null)
         return parts if null.N0 > 0.0 else -parts
 
 

@@ -16,16 +16,8 @@ from influstat.input.validation import real_number
 def weights_by_position(argument: str, given: Any, names: Sequence[str]) -> Any:
     """Return weights by name as an array, shape (p,) or (m, p); what is given by position stays as it is.
 
-    A Series, or the columns of a DataFrame, are by position only where their labels are 0, 1, ...
-
-    Parameters
-    ----------
-    argument : str
-        What errors call it.
-    given : object
-        What the caller passed.
-    names : sequence of str
-        The coefficients.
+    A Series, or the columns of a DataFrame, are by position only where their labels are 0, 1, ... `names` are
+    those of the coefficients; errors call what is given `argument`.
 
     Returns
     -------

@@ -1,0 +1,62 @@
+"""Least squares: OLS, WLS, and GLS through its whitened rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from influstat.adapters.statsmodels.reading import Mapped, one_predictor, unsupported
+from influstat.input.warning import doubt
+from influstat.losses.squared import SquaredError
+
+# Times the condition number of X: what a solution by linear algebra may be off, ample for any length of sums.
+ROUNDING = 1e4 * float(np.finfo(np.float64).eps)
+
+
+def from_least_squares(results: Any) -> Mapped:
+    """Map OLS or WLS: squared error with the model's weights."""
+    return _squared_error(results, weights=np.asarray(results.model.weights, dtype=np.float64))
+
+
+def from_gls(results: Any) -> Mapped:
+    """Map GLS: weights where sigma is diagonal, whitened rows where it correlates the rows."""
+    model = results.model
+    factor = model.cholsigmainv
+    if factor is None:
+        return _squared_error(results)
+    factor = np.asarray(factor, dtype=np.float64)
+    if factor.ndim == 1:
+        return _squared_error(results, weights=factor**2)
+    if np.count_nonzero(factor - np.diag(np.diagonal(factor))) == 0:
+        return _squared_error(results, weights=np.diagonal(factor) ** 2)
+    doubt(
+        "sigma correlates the rows of this GLS fit, so its risk is a sum over whitened rows: 'row i' below "
+        "is row i of cholsigmainv @ X, which mixes observations. To ask about an observation itself, refit "
+        "without it (and without its row and column of sigma).",
+    )
+    whitened = np.asarray(model.wexog, dtype=np.float64).reshape(len(model.wendog), -1)
+    return _squared_error(results, X=whitened, y=model.wendog)
+
+
+def rounding_of(results: Any, ridge: bool) -> float:
+    """Return the relative gradient that rounding explains at a closed form; inf for all but least squares."""
+    # `ridge` says whether a penalty, where there is one, is quadratic: that of coordinate descent is no
+    # closed form.
+    penalised = type(results).__name__.startswith("Regularized")
+    if not hasattr(results.model, "wexog") or (penalised and not ridge):
+        return np.inf
+    if not (penalised or hasattr(results, "normalized_cov_params")):
+        return np.inf
+    with np.errstate(all="ignore"):
+        condition = float(np.linalg.cond(np.asarray(results.model.wexog, dtype=np.float64)))
+    return ROUNDING * condition if np.isfinite(condition) else np.inf
+
+
+def _squared_error(results: Any, **rows: Any) -> Mapped:
+    if np.ndim(results.params) == 2:
+        unsupported(
+            f"{type(results.model).__name__} with {np.shape(results.params)[1]} responses",
+            "They share no risk. Fit one response at a time.",
+        )
+    return one_predictor(results, SquaredError(), **rows)
