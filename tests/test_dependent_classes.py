@@ -185,21 +185,3 @@ def test_fits_of_libraries_come_in(library):
     assert len(found.lost) == 4 * len(found.theta) / 6
     with pytest.warns(DoubtfulResult, match="not determined"):
         assert np.isfinite(found.leave_one_out(rows=[0]).loss_change(many, y)).all()
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
-def test_a_penalty_that_would_leave_with_separated_rows_leaves_no_answer():
-    rng, few = np.random.default_rng(5), np.arange(N) < 4
-    x, y = np.column_stack([rng.normal(size=N), np.ones(N), few]), rng.integers(0, 3, N)
-    y[:4] = [0, 2, 1, 1]
-    all_but_one = [True, True, False]
-    for strength, protocol, known in (
-        (2.0, "fixed", all_but_one),
-        (2.0, "folded", [False] * 3),
-        (0.0, "folded", all_but_one),
-    ):
-        penalty = ist.L2(strength, unpenalised=["x1", "x2"])
-        fit = ist.Fit.minimise(ist.SoftmaxRisk(x, y, penalty=penalty, protocol=protocol))
-        found = np.isfinite(fit.leave_groups_out([[0, 1]]).theta[0])
-        np.testing.assert_array_equal(found.reshape(3, 3), [known] * 3)

@@ -283,6 +283,17 @@ BAD_TESTS = [
 ]
 
 
+@pytest.mark.parametrize("column", [lambda y: y[:, None], lambda y: pd.DataFrame({"y": y})])
+def test_targets_of_test_rows_may_be_a_column(column):
+    fit, y = ist.Logistic().fit(FRAME, np.arange(30) % 2), np.array([0, 1, 1])
+    X, given = FRAME.to_numpy()[:3], column(y)
+    np.testing.assert_array_equal(fit.loss(X, given), fit.loss(X, y))
+    ours, plain = (fit.influence().on_loss(X, one).values for one in (given, y))
+    np.testing.assert_array_equal(ours, plain)
+    ours, plain = (fit.leave_one_out().loss_change(X, one) for one in (given, y))
+    np.testing.assert_array_equal(ours, plain)
+
+
 @pytest.mark.parametrize(("X", "y", "offset", "error", "sentence"), BAD_TESTS)
 def test_test_rows_that_do_not_fit_are_refused(X, y, offset, error, sentence):
     fit = ist.Logistic().fit(FRAME, np.arange(30) % 2)

@@ -212,3 +212,25 @@ def test_clusters_adjusted_with_a_far_row_say_so(distance, said):
         fit.covariance("CR2", groups=firm)  # it has been said
     assert [one.filename for one in heard] == said * [__file__]
     assert all("row 7 lies so far away" in str(one.message) for one in heard)
+
+
+@pytest.mark.parametrize("alpha", [1e-8, 1e-6, 1e-2, 1.0])
+def test_the_spline_of_a_row_far_away_has_the_hc3_of_its_refits(alpha):
+    from statsmodels.gam.api import BSplines, GLMGam
+
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(size=60))
+    x[-1] = 3.0
+    y = np.sin(3.0 * x) + 0.3 * rng.normal(size=60)
+    smoother = BSplines(x[:, None], df=[8], degree=[3])
+    results = GLMGam(y, exog=np.ones((60, 1)), smoother=smoother, alpha=[alpha]).fit()
+    fit = ist.from_statsmodels(results)
+    np.testing.assert_allclose(fit.covariance("HC3") * 59.0 / 60.0, fit.covariance("jackknife"), rtol=1e-5)
+    np.testing.assert_allclose(fit.inference("HC0").table.standard_errors, _gam_hc0(results), rtol=1e-7)
+
+
+def _gam_hc0(results):
+    """Return HC0 by the library's scores, in which each row has a share of the penalty."""
+    scores = results.model.score_obs(results.params)
+    inverse = np.linalg.inv(results.model.hessian(results.params))
+    return np.sqrt(np.diag(inverse @ scores.T @ scores @ inverse))

@@ -304,3 +304,23 @@ def test_questions_about_variables_see_copies_as_repeated_rows():
         np.testing.assert_allclose(next(gradients)[:60], next(gradients)[first], rtol=1e-7)
         groups = (this.leave_groups_out("h").theta[:, 0] for this in (one, truth))
         np.testing.assert_allclose(next(groups), next(groups), rtol=TWO_FITS)
+
+
+@pytest.mark.parametrize("give", [lambda column: column, pd.Series.to_numpy, pd.Series.tolist])
+def test_copies_are_in_the_group_of_their_row(give):
+    results = smf.glm("y ~ x", COPIED, family=sm.families.Poisson(), freq_weights=COPIED["copies"]).fit()
+    fit, labels = ist.from_statsmodels(results, drop="copy"), give(COPIED["h"])
+    removal, named = fit.leave_groups_out(labels), fit.leave_groups_out("h")
+    np.testing.assert_array_equal(removal.theta, named.theta)
+    for kind in ("cluster", "CR2"):
+        found, truth = (fit.covariance(kind, groups=one) for one in (labels, "h"))
+        np.testing.assert_array_equal(found, truth)
+    np.testing.assert_array_equal(ist.cross_validate(fit, labels).row_losses, _row_losses(fit))
+    sets = [[0, 1], [2]]
+    np.testing.assert_array_equal(fit.leave_groups_out(sets).groups.members, [0, 1, 2])
+    with pytest.raises(ist.errors.InvalidArgument, match=r"one label for each row of the model \(\d+\)"):
+        fit.leave_groups_out(np.repeat(COPIED["h"].to_numpy(), 7))
+
+
+def _row_losses(fit):
+    return ist.cross_validate(fit, "h").row_losses

@@ -60,13 +60,15 @@ def verified_fit(
     polish: bool,  # whether to start Newton's method at theta instead
     check: Callable[[Fit], None],  # raises where the library says otherwise of its own
     rounding: Callable[[], float],
+    causes: Callable[[], str],
 ) -> Fit:
     """Return the fit, polished if asked, or raise saying how far theta is from the minimum."""
     # theta passes where the Newton step that is left is below 1 % of the step that removing a typical row
     # makes (`influstat.minimise.remaining`). Where H is singular for want of curvature, `Fit`'s rule of a
     # relative gradient of 1e-6 decides, and every question that needs H^-1 says that there is none.
     # `rounding` returns the relative gradient that rounding explains where the library's coefficients are a
-    # closed form: one that is larger is of other rows, and polishing would hide that. Where `check` raises,
+    # closed form: one that is larger is of other rows, and polishing would hide that. `causes` returns what
+    # is known to have kept the library from the minimum, "" where that is nothing. Where `check` raises,
     # nothing is warned of.
     left = remaining_step(risk, theta, rough=polish)
     if polish:
@@ -78,19 +80,23 @@ def verified_fit(
                 "It is a closed form, and polish=True would hide that: its data, weights or "
                 "coefficients were changed after the fit, or it had another alpha. Fit again.",
             )
-        return polished(risk, theta, reader, left, CHANGED, check)
+        known = causes() if left > ALLOWED else ""
+        return polished(risk, theta, reader, left, f"{known}." if known else CHANGED, check)
     if left <= ALLOWED or (left == np.inf and stationarity(risk, theta) <= STATIONARITY):
         fit = Fit(risk, theta, tolerance=np.inf, reader=reader)
         check(fit)
         warn_of_separation(risk, theta)
         return fit
     explain_separation(risk, theta)
+    known = causes()
     raise NotStationary(
         "results",
         "be at the minimum of the risk that influstat read from statsmodels",
         f"is {left:.3g} times the effect of removing a typical row away from it (at most {ALLOWED:g} is "
         f"allowed), with a relative gradient of {steepest(risk, theta)}",
-        "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
+        f"{known}, or pass polish=True for the minimum itself."
+        if known
+        else "If the fit stopped early, tighten its tolerance or pass polish=True to finish it by Newton's "
         "method. If the model or its data were changed after the fit, fit again. If it was penalised or "
         "otherwise not what it seems, pass those settings.",
     )

@@ -85,8 +85,10 @@ def own_labels(*tables: Any) -> NDArray[Any] | None:
 
 
 def one_column(value: Any) -> Any:
-    """Return a DataFrame of one column as that column, everything else as it is."""
-    return value.iloc[:, 0] if has_index(value) and np.shape(value)[1:] == (1,) else value
+    """Return a DataFrame or array of one column as that column, everything else as it is."""
+    if has_index(value):
+        return value.iloc[:, 0] if np.shape(value)[1:] == (1,) else value
+    return value[:, 0] if isinstance(value, np.ndarray) and value.shape[1:] == (1,) else value
 
 
 def paired(argument: str, value: Any, labels: Any, *, of: str = "the rows of the fit") -> Any:

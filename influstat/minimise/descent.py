@@ -17,6 +17,7 @@ from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import IndefiniteHessian, NotConverged, OutsideDomain, SingularHessian
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
+from influstat.minimise.kinks import refuse_flat, refuse_kinks
 from influstat.risks.contract import Risk
 from influstat.risks.linear import as_linear
 from influstat.solvers.conjugate_gradient import ConjugateGradient
@@ -231,7 +232,10 @@ class Descent:
         except SingularHessian as error:
             self.existence.explain(self.theta)
             self._explain_start(error)
-            self._explain_flat(error)
+            linear = as_linear(self.risk)
+            if linear is not None and not self.existence.hopeless:
+                refuse_flat(linear, self.theta, error, UNITS)
+                refuse_kinks(linear, self.theta)
             raise
         except IndefiniteHessian as error:
             self._explain_start(error)
@@ -246,26 +250,12 @@ class Descent:
                 f"random numbers. ({error.args[0].split(': ')[0]}.)"
             ) from error
 
-    def _explain_flat(self, error: SingularHessian) -> None:
-        """Raise with the remedy where no row's loss bends at all, whatever the columns are."""
-        linear = as_linear(self.risk)
-        p = len(self.theta)
-        if linear is None or self.existence.hopeless or linear.penalty.flat(p).shape[1] < p:
-            return
-        second = linear.loss.second(linear.y, linear.linear_predictor(self.theta))
-        if not second[linear.weights > 0].any():
-            raise SingularHessian(
-                "The Hessian is singular: no row's loss has any curvature where the search stands, so that "
-                "no coefficient is determined there. The rows are beyond the reach of a loss that levels "
-                "off, or the loss is straight (as |y - eta|). Pass start=, a theta near the minimum that you "
-                f"mean, e.g. that of ist.HuberLoss(), {UNITS}; or take a loss that bends "
-                "(ist.PseudoHuberLoss; a larger t)."
-            ) from error
-
     def _fail(self, tolerance: float) -> None:
         self.existence.explain(self.theta)
-        self._require_definite()
         linear = as_linear(self.risk)
+        if linear is not None:
+            refuse_kinks(linear, self.theta)
+        self._require_definite()
         own = linear is not None and not type(linear.loss).__module__.startswith("influstat.")
         raise NotConverged(
             f"Newton's method stopped after {self.steps} steps with a relative gradient of "

@@ -57,6 +57,8 @@ class Stated:
         though the whole penalty stays when rows go.
     group_freedom : bool
         Whether clustered covariances have the number of clusters less 1 as degrees of freedom.
+    copy_of : ndarray of int, shape (n,), or None
+        Which row of the maker's model each row is of, where copies of rows are rows of their own.
     origin : str
         What it is a fit of: a model of another library, or of the paper, with what tells it apart.
     doubt : str
@@ -84,6 +86,7 @@ class Stated:
     information: str = "observed"
     counts: FloatArray | None = None
     factor_counts: FloatArray | None = None
+    copy_of: Indices | None = None
     factor_parameters: float | None = None
     scaling: float = 1.0
     use_t: bool | None = None

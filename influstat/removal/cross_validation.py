@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,7 @@ def _in_classes(fit: Minimum, groups: Groups, method: str, bound: FloatArray | N
 
 def read_folds(fit: Minimum, folds: Any) -> Groups:
     """Return the folds that a caller gave, each row alone for None; or raise."""
-    if isinstance(folds, (int, np.integer)) and not isinstance(folds, bool):
+    if isinstance(folds, (Number, np.bool_)):
         n = len(fit.row_labels)
         count = whole_number("folds", folds, at_least=2, at_most=n)
         parts = np.array_split(np.arange(n), count)

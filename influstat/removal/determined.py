@@ -22,6 +22,7 @@ from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
 from influstat.minimise.newton import minimise
 from influstat.risks.chart import AnyChart, Chart, chart_of
+from influstat.risks.class_limit import MOVED, ClassLimit
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk, left_over
 from influstat.risks.linear import as_linear
@@ -29,7 +30,6 @@ from influstat.risks.linear import as_linear
 FLIGHTS = 20  # directions in which a risk may fall for ever, one after the other
 LENGTHS = 2.0 ** np.arange(24)  # of such a flight, until losses are 0 or what they were
 VANISHED, SAME = 1e-10, 1e-6  # directions are right to ten digits
-MOVED = 1e-7  # of the largest movement along such a direction: rows that move less stay where they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +84,13 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
     """Return theta without the rows by a refit, or by a Newton step, or None if nothing can be said."""
     # Coefficients that the rows left do not determine, or that go to infinity without the rows (a dummy of
     # rows that are all of one class), are no coefficients of the refit. The limit of the others is the refit
-    # of the rows that do not fly off with them.
+    # of the rows, or of the classes of each row, that do not fly off with them.
     try:
         part: Risk | None = left_over(risk, rows)
         for _ in range(FLIGHTS):
             if part is None:
                 return None
-            chart = _chart(part, theta)
+            chart: Any = _chart(part, theta, exact=exact)
             if chart is None:  # every direction is felt at theta, and some are not felt far away
                 part = None if as_linear(part) is not None else _without_flight(part, theta)
                 continue
@@ -108,9 +108,13 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
     return None
 
 
-def _chart(part: Risk, theta: FloatArray) -> AnyChart | None:
+def _chart(part: Risk, theta: FloatArray, *, exact: bool) -> AnyChart | ClassLimit | None:
     """Return coordinates of what the rows left determine; None where that is all, or nothing is known."""
-    linear = as_linear(part)
+    linear, classes = as_linear(part), class_predictors_of(part)
+    if exact and classes is not None:
+        flight = existence_of(part).flight(theta)
+        if flight is not None:
+            return ClassLimit(part, classes, theta, flight)
     if linear is None:
         chart = chart_of(part, theta)
         return None if chart is None or chart.coordinates.full else chart

@@ -36,7 +36,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import InvalidArgument
@@ -47,6 +46,7 @@ from influstat.input.warning import doubt_once
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
 from influstat.risks.linear import as_linear, require_linear
+from influstat.statistics.alone import of_leverage_one, warn_of_own
 from influstat.statistics.dispersion import dispersion, dispersion_of
 from influstat.statistics.leverage import leverage_of
 from influstat.statistics.refusals import remedied
@@ -57,13 +57,11 @@ from influstat.statistics.sandwich import (
     lost_coefficients,
     middle,
     of_rows_apart,
-    own_coefficients,
     own_rows,
     require_freedom,
     rows_at_one,
 )
 from influstat.statistics.setting import (
-    BY_LEVERAGE,
     CLUSTER_JACKKNIVES,
     JACKKNIVES,
     KINDS,
@@ -76,7 +74,6 @@ from influstat.statistics.setting import (
 __all__ = ["JACKKNIVES", "KINDS", "SANDWICHES", "CovarianceSetting", "covariance", "covariance_of"]
 
 
-FAR = 1e-8  # 1 - leverage below which a difference of 1 and a leverage has half of its digits
 ROBUST = 'fit.covariance("HC0") and fit.inference("HC0") need none; both take dispersion= where it is known.'
 
 
@@ -96,7 +93,7 @@ def quadratic_forms(
     setting = read_setting(fit, kind, **settings)
     if fit.chart is not None and setting.kind not in ("jackknife", *CLUSTER_JACKKNIVES):
         square, at = _regular(fit.regular, setting), fit.chart.coordinates.rows(columns.T).T
-        _warn_of_own_rows(fit, setting)
+        warn_of_own(fit, setting)
         known = fit.chart.coordinates.estimable(columns.T)
     else:
         square, at = covariance_of(fit, setting), columns
@@ -154,47 +151,8 @@ def covariance_of(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
             f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}. {_why_lost(fit, setting)}",
         )
         result[lost] = result[:, lost] = np.nan
-    _warn_of_own_rows(fit, setting)
+    warn_of_own(fit, setting)
     return result
-
-
-def _warn_of_own_rows(fit: Minimum, setting: CovarianceSetting) -> None:
-    """Warn of coefficients that rows without a residual determine alone, where residuals stand for errors."""
-    _warn_of_far_rows(fit, setting)
-    if setting.kind in BY_LEVERAGE or setting.kind not in (*SANDWICHES, "infinitesimal jackknife"):
-        return
-    own = own_rows(fit, setting)
-    lost = own_coefficients(fit, own)
-    names = [name for name, alone in zip(fit.names, lost, strict=True) if alone and name not in fit.lost]
-    if names and not lost.all():  # else no row has a residual, which has been said, or nothing is known
-        doubt_once(
-            fit,
-            f"The {setting.kind!r} covariance takes residuals of 0 for errors of 0. "
-            f"{_of_leverage_one(fit, own)}: nothing else determines {', '.join(names[:5])}"
-            f"{', ...' if len(names) > 5 else ''}, whose standard errors are far too small. "
-            'Take "model", or drop the row and its column.',
-        )
-
-
-def _warn_of_far_rows(fit: Minimum, setting: CovarianceSetting) -> None:
-    """Warn where a cluster is adjusted by a difference of 1 and its leverage that has few digits."""
-    if setting.kind != "CR2":
-        return
-    apart = leverage_of(fit, setting.information).apart
-    far = apart.rows[apart.left < FAR]
-    if far.size:
-        doubt_once(
-            fit,
-            f"'CR2' leaves out what it cannot tell from rounding: row {label_name(fit.row_labels[far[0]])}"
-            f"{f' and {len(far) - 1} more' if len(far) > 1 else ''} lies so far away that its leverage is 1 "
-            'but for rounding. Take "HC3", which measures such rows from the others, or look at the row.',
-        )
-
-
-def _of_leverage_one(fit: Minimum, rows: NDArray[np.intp]) -> str:
-    """Return that the first of some rows, and how many more there are, have leverage 1."""
-    first, more = f"Row {label_name(fit.row_labels[rows[0]])}", len(rows) - 1
-    return f"{first} and {more} more have leverage 1" if more else f"{first} has leverage 1"
 
 
 def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
@@ -204,7 +162,7 @@ def _why_lost(fit: Minimum, setting: CovarianceSetting) -> str:
         reasons.append("Columns of X depend on each other: drop one of those that do.")
     if own.size:
         reasons.append(
-            f"{_of_leverage_one(fit, own)}: nothing else determines a coefficient, and no residual is left, "
+            f"{of_leverage_one(fit, own)}: nothing else determines a coefficient, and no residual is left, "
             f"so that {setting.kind} divides 0 by 0. {INSTEAD}"
         )
     if not reasons:

@@ -111,7 +111,7 @@ def _unscaled(fit: Minimum, setting: CovarianceSetting) -> FloatArray:
 
 def _apart(fit: Minimum, setting: CovarianceSetting) -> Apart:
     """Return the rows of leverage nearly 1 where the form divides by 1 - leverage; none where it does not."""
-    if setting.kind not in BY_LEVERAGE or setting.penalty_in_scores:
+    if setting.kind not in BY_LEVERAGE:
         return Apart.none(len(fit.theta))
     return leverage_of(fit, setting.information).apart
 

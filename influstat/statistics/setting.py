@@ -168,7 +168,7 @@ def read_setting(
         CORRECTED.get(chosen, False) if correction is None else correction,
         stated.factor_counts if frequency is None else None,
         stated.parameters if frequency is None else None,
-        stated.penalty_in_scores,
+        stated.penalty_in_scores and chosen not in BY_LEVERAGE,  # which stand for refits without a row
         stated.group_freedom,
         stated.factor_parameters if own and frequency is None else None,
         labels,

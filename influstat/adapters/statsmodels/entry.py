@@ -25,13 +25,13 @@ from influstat.adapters.statsmodels.glm import (
 )
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
-from influstat.adapters.statsmodels.linear import from_gls, from_least_squares, rounding_of
+from influstat.adapters.statsmodels.linear import from_gls, from_least_squares, left_out, rounding_of
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.reading import refuse
 from influstat.adapters.statsmodels.refit import GLMRefit
 from influstat.adapters.statsmodels.robust import from_quantreg, from_rlm
 from influstat.adapters.verification import require_same_predictions, verified_fit
-from influstat.errors import InvalidArgument, NotConverged
+from influstat.errors import InvalidArgument, NotConverged, NotStationary
 from influstat.fit import Fit
 from influstat.input.validation import FloatArray, choice, real_number
 from influstat.risks.linear import as_linear
@@ -151,7 +151,14 @@ def from_statsmodels(
         if not polish:
             _require_predictions(inner, fit)
         # A solution that was cut off has the sums of the whole one in some numbers, of itself in others.
-        require_reproduced(inner, fit.risk, [mapped.theta, fit.theta] if polish else [fit.theta])
+        try:
+            require_reproduced(inner, fit.risk, [mapped.theta, fit.theta] if polish else [fit.theta])
+        except NotStationary as error:
+            lost = left_out(inner, mapped.risk, mapped.theta)
+            if not lost:
+                raise
+            need = "be those of least squares on its own rows"
+            raise NotStationary("results", need, "are not", f"{lost}.") from error
 
     fit = verified_fit(
         mapped.risk,
@@ -160,6 +167,7 @@ def from_statsmodels(
         polish=polish,
         check=check,
         rounding=lambda: rounding_of(inner, ridge=L1_wt == 0.0),
+        causes=lambda: left_out(inner, mapped.risk, mapped.theta),
     )
     require_active_set("results", fit.risk, fit.theta, ENTERING, STUCK)
     fit.stated = replace(

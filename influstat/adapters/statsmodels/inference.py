@@ -108,7 +108,7 @@ def _of_glm(results: Any, fit: Minimum, stated: Stated, drop: str | None) -> Sta
         if drop == "copy":  # single copies first, the others of each behind them
             counts = np.concatenate([np.minimum(copies, 1.0), copies[copies > 1.0] - 1.0])
             rows = np.concatenate([rows, np.zeros(n - len(copies))])
-        stated = replace(stated, counts=counts, factor_counts=rows)
+        stated = replace(stated, counts=counts, factor_counts=rows, copy_of=rows_of_model(model, n))
     scale = scale_rule(results)
     linear = as_linear(fit.risk)
     known = linear is not None and getattr(linear.loss, "dispersion", None) is not None

@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 
 from influstat.adapters.statsmodels.reading import Mapped, one_predictor, unsupported
+from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.losses.squared import SquaredError
+from influstat.minimise.existence import LinearExistence
+from influstat.risks.chart import chart_of
+from influstat.risks.linear import as_linear
 
 # Times the condition number of X: what a solution by linear algebra may be off, ample for any length of sums.
 ROUNDING = 1e4 * float(np.finfo(np.float64).eps)
+# Of the largest singular value: below, few digits are left, and statsmodels' pinv_extended takes for 0 what
+# is below 1e-15 or rounded to there.
+CUT_OFF = 1e-13
 
 
 def from_least_squares(results: Any) -> Mapped:
@@ -51,6 +58,26 @@ def rounding_of(results: Any, ridge: bool) -> float:
     with np.errstate(all="ignore"):
         condition = float(np.linalg.cond(np.asarray(results.model.wexog, dtype=np.float64)))
     return ROUNDING * condition if np.isfinite(condition) else np.inf
+
+
+def left_out(results: Any, risk: Any, theta: FloatArray) -> str:
+    """Return which directions that the rows determine the pseudo-inverse has lost; "" where none."""
+    values, linear = getattr(results.model, "wexog_singular_values", None), as_linear(risk)
+    if values is None or linear is None:
+        return ""
+    kept = values > CUT_OFF * values[0]
+    chart = chart_of(risk, theta)
+    felt = risk.shape[1] if chart is None else chart.coordinates.transform.shape[1]
+    if np.count_nonzero(kept) >= felt:
+        return ""
+    directions = np.linalg.svd(np.asarray(results.model.wexog, dtype=np.float64), full_matrices=False)[2]
+    names = LinearExistence(linear).involved(np.abs(directions[~kept]).max(axis=0))
+    lost = ", ".join(f"{value:.3g}" for value in values[~kept][:3])
+    return (
+        f"The pseudo-inverse of statsmodels loses singular values near 1e-15 of the largest "
+        f"({values[0]:.3g}): it has lost {lost}, of {', '.join(names)}, so that these coefficients are no "
+        'minimum. Center or rescale those columns and fit again, or use fit(method="qr")'
+    )
 
 
 def _squared_error(results: Any, **rows: Any) -> Mapped:

@@ -115,6 +115,7 @@ class Here(Runner):
 
     def map(self, source: Source, work: Work, partitions: Iterable[int]) -> Iterator[Any]:
         """Yield work(k, block k) for every partition k, in order."""
+        source.begin()
         chosen, later = tee(partitions)
         try:
             yield from self.run(Single(source, work), zip(chosen, self._later(later), strict=False))
@@ -123,6 +124,7 @@ class Here(Runner):
 
     def reduce(self, source: Source, work: Work) -> Any:
         """Return the sum of work(k, block k) over all partitions that have rows."""
+        source.begin()
         total, each = None, spans(source.partitions())
         firsts = self._later(span[0] for span in each)
         try:

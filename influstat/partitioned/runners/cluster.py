@@ -42,6 +42,7 @@ class Cluster(Runner):
 
     def map(self, source: Source, work: Work, partitions: Iterable[int]) -> Iterator[Any]:
         """Yield work(k, block k) for every partition k, in order."""
+        source.begin()
         return self._results(work, partitions, lambda shared, k: self._one(source, shared, k))
 
     def reduce(self, source: Source, work: Work) -> Any:
@@ -52,6 +53,7 @@ class Cluster(Runner):
                 return self._client.submit(_span, source, shared, span, pure=False)
             return self._chain([self._one(source, shared, k) for k in span])
 
+        source.begin()
         total = None
         for part in self._results(OfRows(work), spans(source.partitions()), begin):
             total = added(total, part)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import scipy.sparse as sp
 
 from influstat.errors import InvalidArgument
 from influstat.partitioned.block import Block
-from influstat.partitioned.sources.base import Source, csr
+from influstat.partitioned.sources.base import Source, csr, file_stamp, stamp_if_there
 from influstat.partitioned.sources.mapped import MappedFile
 
 ENTRIES = 2**22  # of X in one partition where the caller leaves it open: 16 MiB of float32
@@ -99,6 +98,10 @@ class ArraySource(Source):
         for file in self._files():
             file.rest()
 
+    def stamps(self) -> dict[str, Any]:
+        """Return size and time of each file."""
+        return {file.path: stamp_if_there(file.path) for file in self._files()}
+
     def _files(self) -> list[MappedFile]:
         return [part for part in self._parts.values() if isinstance(part, MappedFile)]
 
@@ -116,9 +119,3 @@ def _identity(part: Any) -> Any:
     if isinstance(part, MappedFile):
         return part.path, file_stamp(part.path), part.start, str(part.dtype), part.shape
     return part
-
-
-def file_stamp(path: str) -> tuple[int, int]:
-    """Return size and time of the last change of a file."""
-    known = Path(path).stat()
-    return known.st_size, known.st_mtime_ns

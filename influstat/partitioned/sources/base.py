@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class Source(ABC):
     named = False
     everywhere = True
     in_order = False
+    _stamps: dict[str, Any] | None = None  # of the first pass
 
     @abstractmethod
     def partitions(self) -> int:
@@ -55,6 +57,22 @@ class Source(ABC):
     def expect(self, partition: int) -> None:
         """Begin to read a partition that is asked for soon, where that can go on beside other work."""
         del partition
+
+    def stamps(self) -> dict[str, Any]:
+        """Return what changes with every file, by its path, when it is written anew; {} without files."""
+        return {}
+
+    def begin(self) -> None:
+        """Raise PartitionError where a file has been written anew since the first pass: a pass begins."""
+        found = self.stamps()
+        first = found if self._stamps is None else self._stamps
+        self._stamps = first
+        for path, stamp in found.items():
+            if stamp is not None and first.get(path) not in (None, stamp):  # one that is gone is not read
+                raise PartitionError(
+                    f"{path} has been written anew since it was first read: its rows are others than a fit "
+                    "has seen. Make the partitions anew (ist.partitions), and fit again."
+                )
 
     def rest(self) -> None:
         """Let go of what is held for partitions that were asked for, or expected: a pass is over."""
@@ -96,6 +114,10 @@ class Within(Source):
         """Return how many it has."""
         return self.inner.partitions()
 
+    def begin(self) -> None:
+        """Look there whether files are what they were."""
+        self.inner.begin()
+
     def expect(self, partition: int) -> None:
         """Begin to read it there."""
         self.inner.expect(partition)
@@ -107,6 +129,20 @@ class Within(Source):
     def place(self, partition: int) -> str:
         """Return what a partition is called there."""
         return self.inner.place(partition)
+
+
+def file_stamp(path: str) -> tuple[int, int]:
+    """Return size and time of the last change of a file."""
+    known = Path(path).stat()
+    return known.st_size, known.st_mtime_ns
+
+
+def stamp_if_there(path: str) -> tuple[int, int] | None:
+    """Return the same; None where there is no such file, as reading it will say."""
+    try:
+        return file_stamp(path)
+    except OSError:
+        return None
 
 
 def unread(maker: str, error: Exception) -> PartitionError:

@@ -109,6 +109,13 @@ class DatasetSource(Source):
         self._next = partition + 1
         return pa.Table.from_batches([batch])
 
+    def stamps(self) -> dict[str, Any]:
+        """Return size and time of each file."""
+        if not self._fragments:
+            return {}
+        files = self._fragments[0].filesystem.get_file_info(sorted({one.path for one in self._fragments}))
+        return {one.path: (one.size, one.mtime_ns) if one.is_file else None for one in files}
+
     def place(self, partition: int) -> str:
         """Return file and row group, or the batch."""
         if self._fragments is None:

@@ -11,8 +11,7 @@ from typing import Any
 from influstat.errors import InvalidArgument, InvalidType, MissingDependency, PartitionError
 from influstat.input.printing import short
 from influstat.partitioned.block import Block
-from influstat.partitioned.sources.arrays import file_stamp
-from influstat.partitioned.sources.base import Source
+from influstat.partitioned.sources.base import Source, file_stamp, stamp_if_there
 from influstat.partitioned.sources.columns import Columns
 
 EXTRA = 'Install the extra: pip install "influstat[dask]".'
@@ -97,6 +96,10 @@ class ParquetSource(Source):
             except (OSError, ValueError) as error:
                 raise _unreadable(path, error) from error
         return self._columns.block(table.to_pandas(ignore_metadata=True))
+
+    def stamps(self) -> dict[str, Any]:
+        """Return size and time of each file."""
+        return {path: stamp_if_there(path) for path in self._files}
 
     def place(self, partition: int) -> str:
         """Return file and row group."""

@@ -1,0 +1,66 @@
+"""Least squares of statsmodels whose pseudo-inverse lost a direction that the rows determine."""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+import influstat as ist
+from influstat.errors import DoubtfulResult, NotStationary
+
+pytestmark = pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
+RNG = np.random.default_rng(0)
+ROWS = pd.DataFrame({"const": 1.0, "x": RNG.normal(size=80), "z": RNG.normal(size=80)})
+Y = ROWS.x + RNG.normal(size=80)
+CASES = {  # columns, and those that the message names
+    "far": (ROWS.assign(x=ROWS.x + 1e9), {"const", "x"}),
+    "other units": (ROWS.assign(x=1e-3 * ROWS.x, z=1e14 * ROWS.z), {"x"}),
+    "a wild row": (ROWS.assign(z=ROWS.z.where(ROWS.index != 3, 1e16)), {"const", "x", "z"}),
+}
+MODELS = {
+    "OLS": lambda X: sm.OLS(Y, X),
+    "WLS": lambda X: sm.WLS(Y, X, weights=1.0 + np.arange(80) % 3),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("case", CASES)
+def test_the_singular_values_and_columns_that_are_lost_are_named(case, model):
+    X, names = CASES[case]
+    results = MODELS[model](X).fit()
+    said = "loses singular values near 1e-15 of the largest .*: it has lost .*, of .*, so that"
+    with pytest.raises(NotStationary, match=said) as refused:
+        ist.from_statsmodels(results)
+    for remedy in ("or pass polish=True for the minimum itself", 'fit(method="qr")'):
+        assert remedy in str(refused.value)
+    named = str(refused.value).split(", of ")[1].split(", so that")[0].split(", ")
+    assert set(named) == names
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DoubtfulResult)
+        same = ist.from_statsmodels(MODELS[model](X).fit(method="qr"))
+    polished, text = _polished(results)
+    assert re.search(said, text)
+    if polished is not None:
+        assert np.abs(polished.predict(X) - same.predict(X)).max() < 1e-5
+
+
+def _polished(results):
+    """Return the fit and what is warned of; None and the refusal where rounding itself was kept."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", DoubtfulResult)
+        try:
+            return ist.from_statsmodels(results, polish=True), str(found[0].message)
+        except NotStationary as error:
+            return None, str(error)
+
+
+def test_columns_that_depend_on_each_other_are_no_such_case():
+    results = sm.OLS(Y, ROWS.assign(again=2.0 * ROWS.x)).fit()
+    assert ist.from_statsmodels(results).lost == ("x", "again")
+    elsewhere = sm.OLS(Y, ROWS).fit()
+    elsewhere._results.params = np.asarray(elsewhere.params) + 1.0
+    with pytest.raises(NotStationary, match="If the fit stopped early"):
+        ist.from_statsmodels(elsewhere)
