@@ -43,6 +43,35 @@ def test_every_removal_is_the_local_minimum_next_to_the_fit(kind, unit):
         np.testing.assert_allclose(found, again.x, rtol=1e-4, atol=1e-6)  # BFGS knows values to rounding
 
 
+RIDGES = {  # family, and seeds of eight rows, without one of which theta-hat is on a ridge of the risk
+    "inverse Gaussian log": (sm.families.InverseGaussian(LOG), (0, 4)),
+    "Gaussian log": (sm.families.Gaussian(LOG), (7, 33)),
+    "Tweedie 2.5": (sm.families.Tweedie(LOG, var_power=2.5), (14, 17)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Without .* the library's own refit, from its starting values")
+@pytest.mark.parametrize("kind", RIDGES)
+def test_a_ridge_at_the_fit_of_all_rows_leads_down_to_the_refit(kind):
+    """H without a row need not be definite at theta-hat, and nobody can pass a start to a removal."""
+    family, seeds = RIDGES[kind]
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        X = sm.add_constant(rng.uniform(0.0, 2.0, 8))
+        y = rng.wald(np.exp(1.0 + 0.3 * X[:, 1]), 1.0)
+        results = sm.GLM(y, X, family=family).fit(tol=1e-13, maxiter=500)
+        fit = ist.from_statsmodels(results, polish=True)
+        for row in range(8):
+            left = np.arange(8) != row
+            rest = fit.risk.reweighted(left * 1.0)
+            if np.linalg.eigvalsh(rest.curvature(fit.theta).to_dense())[0] < 0:
+                found = fit.leave_one_out(rows=[row])
+                part = sm.GLM(y[left], X[left], family=family)
+                theirs = part.fit(tol=1e-13, maxiter=500, start_params=results.params).params
+                np.testing.assert_allclose(found.theta[0], theirs, rtol=1e-6)
+                assert found.status == ("",)
+
+
 def test_a_row_whose_loss_is_flat_far_out_does_not_separate():
     x = np.array([7.2, 12.1, 14.7, 18.6, 19.3, 19.4, 19.7, 23.6])
     y = np.array([9.6, 13.5, 17.9, 13.8, 76.6, 30.2, 53.4, 33.3])

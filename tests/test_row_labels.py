@@ -81,6 +81,14 @@ def test_other_labels_are_refused(question, how):
         ask(FITS["own"], WRONG[how](values))
 
 
+@each_question
+def test_masked_entries_are_refused(question):
+    """What is under the mask is no label, no row and no number, though NumPy has it at hand."""
+    argument, values, ask = QUESTIONS[question]
+    with pytest.raises(InvalidArgument, match=f"^{argument} must have no masked entries"):
+        ask(FITS["own"], np.ma.masked_array(values, np.arange(N) == 2))
+
+
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT], ids=str)
 @pytest.mark.parametrize("others", [list("abcdefghijk"), list(range(11))], ids=["text", "numbers"])
 def test_a_missing_label_is_no_group(missing, others):

@@ -95,6 +95,29 @@ def test_a_solver_that_its_own_rule_stopped_is_named_before_other_data(polish):
     assert "It stopped" not in said(fine, rng.uniform(0.2, 3.0, 300))  # other weights than in the fit
 
 
+@pytest.mark.parametrize("y", [LABELS, np.digitize(NUMBER, [-0.5, 0.5])], ids=["two", "three"])
+def test_a_column_far_from_zero_is_named_before_other_data(y):
+    """lbfgs ends where it began, whatever its tol: only the column and polish=True lead on."""
+    far = X + np.array([0.0, 3e4, 0.0])
+    with pytest.raises(ist.errors.NotStationary, match=r"'.*x1.*' is far from 0 .* polish=True"):
+        ist.from_sklearn(LogisticRegression(tol=1e-12, max_iter=500).fit(far, y), far, y)
+
+
+def test_an_overwritten_table_is_named():
+    overwritten = np.asfortranarray(X + 5.0)
+    fitted = LinearRegression(copy_X=False).fit(overwritten, NUMBER)
+    with pytest.raises(ist.errors.NotStationary, match="copy_X=False lets scikit-learn overwrite X"):
+        ist.from_sklearn(fitted, overwritten, NUMBER)
+    assert ist.from_sklearn(fitted, X + 5.0, NUMBER).predict(X[:1] + 5.0)
+
+
+@pytest.mark.parametrize("solver", ["svd", "cholesky", "lbfgs"])
+def test_a_solver_that_counts_no_iterations_has_not_ended_by_them(solver):
+    model = Ridge(max_iter=1000, solver=solver, positive=solver == "lbfgs", tol=1e-12).fit(X, NUMBER)
+    assert model.n_iter_ is None
+    ist.from_sklearn(model, X, NUMBER)
+
+
 def test_a_fit_to_a_coarse_tolerance_passes_with_a_warning_that_states_the_error():
     coarse = LogisticRegression(tol=1e-3).fit(X, LABELS)
     with pytest.warns(

@@ -171,6 +171,12 @@ REFUSALS = [
         ValueError,
         "X must have no masked entries",
     ),
+    (
+        "a matrix of NumPy's",
+        lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), X.view(np.matrix), NUMBER),
+        TypeError,
+        r"X must be an array, but it is a np.matrix. Pass np.asarray\(X\)",
+    ),
     ("a number for X", lambda: ist.from_sklearn(Ridge().fit(X, NUMBER), 3, NUMBER), ValueError, "two-dim"),
     (
         "three dimensions",

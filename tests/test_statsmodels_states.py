@@ -247,6 +247,15 @@ def test_complex_data_are_refused(model, which):
         ist.from_statsmodels(model(y, exog).fit())
 
 
+@pytest.mark.parametrize("model", [sm.OLS, sm.GLM])
+def test_names_that_statsmodels_cannot_make_are_refused_as_that(model):
+    table = pd.DataFrame(X[:, :2], columns=pd.MultiIndex.from_tuples([("lag", 0), ("lag", 1)]))
+    with pytest.raises(InvalidArgument, match="MultiIndex of other things than text .*X.columns = "):
+        ist.from_statsmodels(model(NORMAL, table).fit())
+    table.columns = [str(name) for name in table.columns]
+    assert ist.from_statsmodels(model(NORMAL, table).fit()).names == ("('lag', 0)", "('lag', 1)")
+
+
 def test_averages_over_tables_and_over_slices_are_refused_as_that():
     table = pd.DataFrame(X[:, 1:3], columns=["a", "b"]).assign(y=NORMAL)
     table.loc[[2, 5], "a"] = np.nan

@@ -210,8 +210,6 @@ def one_per_row(argument: str, groups: Any, row_labels: NDArray[Any]) -> NDArray
             return np.array(values, dtype=object)
         except ValueError:  # entries of different lengths
             return any_array(argument, values)
-    if np.ma.isMaskedArray(values):
-        return np.asarray(np.ma.filled(values.astype(object), None))
     return any_array(argument, values)
 
 

@@ -82,6 +82,7 @@ def any_array(argument: str, value: Any) -> NDArray[Any]:
     """Return `value` as an array of whatever it holds, or raise naming `argument` where it is ragged."""
     if value is None:
         raise InvalidType(argument, "be an array", "is None", "Pass one.")
+    _require_unmasked(argument, value)
     try:
         return np.asarray(value)
     except (ValueError, TypeError):
@@ -125,10 +126,7 @@ def numeric_array(argument: str, value: Any) -> NDArray[Any]:
     value = as_pandas(argument, value)
     if sp.issparse(value):
         raise InvalidType(argument, "be a dense array", "is scipy.sparse", "Call .toarray() on it.")
-    if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
-        raise InvalidArgument(
-            argument, "have no masked entries", "has some", "Fill them, or drop those rows, before the fit."
-        )
+    _require_unmasked(argument, value)
     if value is None or isinstance(value, type):
         raise InvalidType(argument, "be an array", f"is {short(value)}", "Pass numbers.")
     if hasattr(value, "dtypes") or hasattr(value, "dtype"):
@@ -140,6 +138,14 @@ def numeric_array(argument: str, value: Any) -> NDArray[Any]:
             argument, "be a rectangular array", "has rows of different lengths", "Make them equal."
         ) from None
     return real_dtype(argument, array, value)
+
+
+def _require_unmasked(argument: str, value: Any) -> None:
+    """Raise for masked entries, of which NumPy would take what is under the mask."""
+    if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
+        raise InvalidArgument(
+            argument, "have no masked entries", "has some", "Fill them, or drop those rows, before the fit."
+        )
 
 
 def returned_array(argument: str, returned: Any) -> NDArray[Any]:

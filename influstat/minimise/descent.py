@@ -71,7 +71,7 @@ UNITS = "and y in units of its residuals: a loss that levels off does not feel r
 class Descent:
     """One run of Newton's method."""
 
-    def __init__(self, risk: Risk, theta: FloatArray) -> None:
+    def __init__(self, risk: Risk, theta: FloatArray, *, downhill: bool = False) -> None:
         self.risk, self.theta = risk, theta
         with np.errstate(over="ignore", invalid="ignore"):  # a start too far out; see `minimum`
             self.value = risk.value(theta)
@@ -83,7 +83,7 @@ class Descent:
         self.definite = False  # whether the last Hessian was positive definite as it is
         self.existence = existence_of(risk)
         self.by_products = _by_conjugate_gradients(risk)
-        self.convex = getattr(risk, "convex", True)
+        self.convex = not downhill and getattr(risk, "convex", True)
         self.steps = 0
 
     def minimum(self, max_iterations: int, tolerance: float) -> Found:

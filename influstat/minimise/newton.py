@@ -38,10 +38,12 @@ def minimise(
     start: FloatArray | None = None,
     max_iterations: int = 200,
     tolerance: float = TOLERANCE,
+    downhill: bool = False,
 ) -> Found:
     """Return the minimiser of the risk from `start` (p,), zeros when left out, or raise why there is none."""
+    # With `downhill` the loss is known to be right: a start where H is indefinite is left, not refused.
     existence_of(risk).require()
-    found = _in_coefficients(risk, start, max_iterations, tolerance)
+    found = _in_coefficients(risk, start, max_iterations, tolerance, downhill)
     found = _in_coordinates(risk, found, max_iterations, tolerance)
     require_determined(risk, found.theta)
     return found
@@ -68,10 +70,12 @@ def minimiser_next_to(risk: Risk, start: FloatArray | None, max_iterations: int)
         return np.asarray(at + chart.lift(found.theta))
 
 
-def _in_coefficients(risk: Risk, start: FloatArray | None, max_iterations: int, tolerance: float) -> Found:
+def _in_coefficients(
+    risk: Risk, start: FloatArray | None, max_iterations: int, tolerance: float, downhill: bool
+) -> Found:
     """Return the minimum as the Gram matrix of the rows has it, or where that has no digits left."""
     if start is not None:
-        descent = Descent(risk, np.array(start, dtype=np.float64))
+        descent = Descent(risk, np.array(start, dtype=np.float64), downhill=downhill)
         try:
             return descent.minimum(max_iterations, tolerance)
         except (NotConverged, SingularHessian) as error:

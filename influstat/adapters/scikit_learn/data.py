@@ -183,7 +183,9 @@ def _names_out(transformers: Any) -> Any:
 
 
 def check_table(X: Any, estimator: Any) -> None:
-    """Raise where X is sparse although the estimator is known to have been fitted with dense rows."""
+    """Raise where X cannot be what the estimator was fitted with: sparse beside dense rows, a np.matrix."""
+    if isinstance(X, np.matrix):
+        raise InvalidType("X", "be an array", "is a np.matrix", "Pass np.asarray(X), as scikit-learn needs.")
     if not sp.issparse(X):
         return
     dense = hasattr(estimator, "feature_names_in_") or getattr(estimator, "_sparse", True) is False

@@ -10,6 +10,8 @@ from influstat.adapters.quantity import single
 from influstat.input.validation import FloatArray
 from influstat.minimise.remaining import STATIONARITY
 from influstat.risks.chart import chart_of
+from influstat.risks.class_predictors import class_predictors_of
+from influstat.risks.linear import as_linear
 
 CLOSED_FORMS = ("LinearRegression", "RidgeCV", "RidgeClassifierCV", "BayesianRidge", "ARDRegression")
 RIDGES = ("Ridge", "RidgeClassifier")
@@ -18,6 +20,7 @@ POLISH_FOR_MINIMUM = ", or pass polish=True for the minimum itself."
 MANY = 4000  # columns, whose Hessian's eigenvalues nobody waits for
 ROOM = 1e4  # times the precision and the condition: ample for any length of sums
 CROSS_FITTED = ("TargetEncoder",)  # transformers whose fit_transform differs from fit and transform
+FAR, LOOKED_AT = 100.0, 256  # spreads of a column from 0, where solvers crawl; rows that tell
 BY_GRADIENT = ("lbfgs", "newton-cg", "newton-cholesky")  # solvers that stop by it, on the scale of a mean
 ITS_OWN = (
     "the X, y and sample_weight that it was fitted with: a forgotten sample_weight, rows in another order, "
@@ -79,8 +82,13 @@ def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray, *, p
             "LassoLars with positive=True ends beside the minimum once alpha is small, since its path lets "
             "no column go that should: fit Lasso(positive=True), which minimises the same, with a small tol."
         )
+    if getattr(estimator, "copy_X", True) is False:
+        return (
+            "copy_X=False lets scikit-learn overwrite X in the fit: pass X as it was before, or fit again "
+            f"with copy_X=True. If that changes nothing, look whether these are {ITS_OWN}."
+        )
     finish = "." if polish else ", or pass polish=True to finish it by Newton's method."
-    stopped = _stopped(estimator, risk, theta)
+    stopped = _far_from_zero(estimator, risk) or _stopped(estimator, risk, theta)
     if stopped:
         return f"It stopped {stopped}{finish} If that changes nothing, look whether these are {ITS_OWN}."
     again = ""
@@ -89,12 +97,34 @@ def causes(estimator: Any, transformers: Any, risk: Any, theta: FloatArray, *, p
     return f"Pass {ITS_OWN}.{again}"
 
 
+def _far_from_zero(estimator: Any, risk: Any) -> str:
+    """Return which column keeps a solver that goes step by step from its minimum, with the remedy, or ""."""
+    # Least squares center their columns first, all but by stochastic gradients.
+    linear, stochastic = as_linear(risk), type(estimator).__name__.startswith("SGD")
+    centred = linear is not None and linear.quadratic and not stochastic
+    predictors = class_predictors_of(risk) if linear is None else linear
+    if centred or predictors is None or not estimator.fit_intercept or risk.shape[1] > MANY:
+        return ""
+    X = predictors.design.rows(slice(None, None, max(1, risk.shape[0] // LOOKED_AT)))
+    center, spread = np.abs(X.mean(axis=0)), X.std(axis=0)
+    center[np.ptp(X, axis=0) == 0] = 0.0  # an intercept
+    far = center > FAR * spread
+    if not far.any():
+        return ""
+    worst = int(np.argmax(np.where(far, center / np.where(spread > 0, spread, 1.0), 0.0)))
+    return (
+        f"where its solver crawls, since {risk.names[worst]!r} is far from 0 ({center[worst]:.3g}, with a "
+        f"spread of {spread[worst]:.2g}): center that column (StandardScaler) and refit"
+    )
+
+
 def _stopped(estimator: Any, risk: Any, theta: FloatArray) -> str:
     """Return why the estimator's own rule let it stop where it is, with the remedy; "" where it need not."""
     most, tol = getattr(estimator, "max_iter", None), getattr(estimator, "tol", None)
     if getattr(estimator, "solver", "") in BY_GRADIENT and tol and np.abs(risk.gradient(theta)).max() <= tol:
         return f"where the gradient is below its tol of {tol:g}: refit with a smaller tol"
-    if most and np.max(getattr(estimator, "n_iter_", 0)) >= most:
+    done = getattr(estimator, "n_iter_", None)  # None of a closed form, too
+    if most and done is not None and np.max(done) >= most:
         return f"after its max_iter of {most} iterations: refit with more"
     return ""
 

@@ -150,6 +150,15 @@ def require_usable(results: Any) -> None:
                 f"comes from {name} of dtype {np.asarray(values).dtype}",
                 "Take its .real or .imag before the fit.",
             )
+    try:
+        getattr(model, "exog_names", None)  # which it makes when asked
+    except TypeError as error:
+        raise InvalidArgument(
+            "results",
+            "come from columns that statsmodels can name",
+            f"comes from X with a MultiIndex of other things than text ({error})",
+            "Fit again with names of text: X.columns = [str(name) for name in X.columns].",
+        ) from error
     if getattr(results, "constraints", None) is not None or getattr(results, "k_constr", None):
         unsupported(
             "fit_constrained",

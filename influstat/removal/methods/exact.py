@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from influstat.errors import InflustatError, NotConverged
+from influstat.errors import IndefiniteHessian, InflustatError, NotConverged
 from influstat.input.groups import Groups, Indices
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
@@ -120,3 +120,5 @@ def own_newton(expansion: AnyExpansion, rows: Indices, start: FloatArray) -> Flo
         return minimise(part, start=start).theta
     except NotConverged:  # a loss with sharp bends is easier from zero, through its smoother forms
         return minimise(part).theta
+    except IndefiniteHessian:  # without the rows theta-hat is on a ridge of a loss that is not convex
+        return minimise(part, start=expansion.theta, downhill=True).theta

@@ -59,4 +59,4 @@ class OwnRefit(_OneByOne):
     exact = True
 
     def _solve(self, part: Risk) -> FloatArray:
-        return minimise(part, start=self._theta).theta
+        return minimise(part, start=self._theta, downhill=True).theta
