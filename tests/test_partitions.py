@@ -99,14 +99,19 @@ def test_one_sweep_sums_what_the_risk_of_its_rows_says(name, intercept):
     recipe = Recipe(loss, ("a", "b", "c"), intercept, ist.L2(), protocol, protocol).summed()
     risk = recipe.risk(Block(X, y, weights, OFFSET))
     theta = np.array([0.3, -2.0, 0.5, 0.1])[: 3 + intercept]
-    value, gradient, scale, hessian, diagonal, convex = swept(risk, theta)
+    value, gradient, hessian, convex, scale = swept(risk, theta)
     curvature = risk.curvature(theta)
     np.testing.assert_allclose(value, risk.value(theta), **CLOSE)
     np.testing.assert_allclose(gradient, risk.gradient(theta), **CLOSE)
     np.testing.assert_allclose(scale, risk.gradient_scale(theta), **CLOSE)
     np.testing.assert_allclose(hessian, curvature.to_dense(), **CLOSE)
-    np.testing.assert_array_equal(diagonal, hessian.diagonal())
     assert convex == curvature.convex == (name != "sine")
+    for kind in (sums.SlopeSums, sums.NewtonSums):
+        fewer = swept(risk, theta, kind)
+        assert fewer[0] == value
+        np.testing.assert_array_equal(fewer[1], gradient)
+        np.testing.assert_array_equal(fewer[2], hessian if kind is sums.NewtonSums else 0.0)
+        assert not fewer[4].any()
 
 
 def test_a_thread_keeps_the_memory_of_few_columns_only(monkeypatch):

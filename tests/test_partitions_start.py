@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 import influstat as ist
+from influstat.curvature.dense import DenseCurvature
 from influstat.errors import InvalidArgument, NotConverged
-from influstat.partitioned.start import EVERY, FEWEST, EverySo, sampled, sampled_start
+from influstat.partitioned import start
+from influstat.partitioned.runners.base import Serial
+from influstat.partitioned.start import EVERY, FEWEST, EverySo, nearer, sampled, sampled_start
+from influstat.partitioned.sums import NewtonSums, SlopeSums
 from tests.partition_cases import CLOSE
 
 PARTITIONS, ROWS = FEWEST + EVERY + 1, 80
@@ -45,8 +49,44 @@ def test_the_end_is_that_of_a_fit_in_memory_after_fewer_passes(intercept):
             ist.PartitionedFit.minimise(one).theta, memory(intercept=intercept), **CLOSE
         )
     assert risk.passes < other.passes
-    assert risk.plan().passes == 5
+    assert risk.plan().passes == 4
     assert other.plan().passes == 8
+
+
+@pytest.mark.parametrize(("intercept", "left"), [(False, 1e-11), (True, 2e-7)])
+def test_three_steps_sum_one_hessian_of_all_rows(monkeypatch, intercept, left):
+    risk, reduce, kinds = risk_of(intercept=intercept), Serial.reduce, []
+
+    def watched(self, source, work):
+        if source is risk.data.source:
+            kinds.append(work.kind)
+        return reduce(self, source, work)
+
+    monkeypatch.setattr(Serial, "reduce", watched)
+    near = sampled_start(risk)
+    assert np.abs(near - memory(intercept=intercept)).max() > 1e-2
+    # With the Hessian of the second step as it is, ten times as much is left.
+    assert np.abs(nearer(risk, near) - memory(intercept=intercept)).max() < left
+    assert kinds == [SlopeSums, NewtonSums, SlopeSums]
+
+
+class Unlike:
+    """Few partitions whose rows tell little of the curvature of all."""
+
+    def __init__(self, risk, times):
+        self.risk, self.times = risk, iter(times)
+
+    def curvature(self, theta):
+        return DenseCurvature(next(self.times) * self.risk.curvature(theta).to_dense())
+
+
+@pytest.mark.parametrize(("times", "passes"), [((1e-3,), 2), ((-1.0,), 1)])
+def test_a_step_that_leads_up_is_taken_back(monkeypatch, times, passes):
+    risk = risk_of()
+    near = sampled_start(risk)
+    monkeypatch.setattr(start, "few_of", lambda risk: Unlike(risk_of(), times))
+    np.testing.assert_array_equal(nearer(risk, near), near)
+    assert risk.passes == passes
 
 
 def test_partitions_that_have_no_minimum_are_no_start():

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument
-from influstat.input.matrix import BLOCK_ENTRIES, read_matrix
+from influstat.input.matrix import BLOCK_ENTRIES, read_matrix, require_finite
 from influstat.input.products import products
 from influstat.input.settings import entries
 from influstat.input.validation import (
@@ -33,7 +33,8 @@ class Design:
     """Rows x_i of the model (n, p), with names, labels and an optional trailing column of ones.
 
     `names` are those of a DataFrame's columns, or x0, x1, ..., when left out; errors call X `argument`, and
-    the columns of new rows as `training` does.
+    the columns of new rows as `training` does. Whoever does not let it `look` for nan and inf in dense data
+    asks `require_finite` where sums show some.
 
     Examples
     --------
@@ -53,11 +54,12 @@ class Design:
         names: Any = None,
         argument: str = "X",
         training: Sequence[str] | None = None,
+        look: bool = True,
     ) -> None:
         self.argument = argument
         if names is not None:
             names = [str(name) for name in entries("names", names)]
-        data, columns, labels = read_matrix(X, argument, training, known=training or names)
+        data, columns, labels = read_matrix(X, argument, training, known=training or names, look=look)
         self.labelled = labels is not None
         self.row_labels: NDArray[Any] = np.arange(data.shape[0]) if labels is None else labels
         self.columns = columns  # as the caller's table names them, whatever `names` says
@@ -79,6 +81,10 @@ class Design:
             data = sp.csr_array(sp.hstack([data, ones], format="csr"))
         self._data = data
         self.shape: tuple[int, int] = (data.shape[0], len(self.names))
+
+    def require_finite(self) -> None:
+        """Raise, naming row and column, where an entry is nan or inf."""
+        require_finite(self._data, self.argument, self.row_labels if self.labelled else None, self.names)
 
     def like(self, X: Any, *, argument: str) -> Design:
         """Return the design of new rows, checked to have this design's columns in this order."""

@@ -21,6 +21,7 @@ from influstat.input.validation import (
     real_dtype,
 )
 
+DROP = "Drop or impute such entries before the fit."
 BLOCK_ENTRIES = 2**18  # float64 entries in one row block: 2 MiB, so that it and its scaled copy stay in cache
 
 
@@ -30,12 +31,14 @@ def read_matrix(
     training: Sequence[str] | None,
     labels: NDArray[Any] | None = None,
     known: Sequence[str] | None = None,
+    *,
+    look: bool = True,
 ) -> tuple[Any, list[str] | None, NDArray[Any] | None]:
     """Return the checked matrix, its column names and its row labels (None when it has none)."""
     if isinstance(X, LabelledTable):
-        return read_matrix(X.table, argument, training, X.row_labels, known)
+        return read_matrix(X.table, argument, training, X.row_labels, known, look=look)
     if is_foreign(X):
-        matrix, names, _ = read_matrix(as_pandas(argument, X), argument, training, known=known)
+        matrix, names, _ = read_matrix(as_pandas(argument, X), argument, training, known=known, look=look)
         return matrix, names, labels
     labels = own_labels(X) if labels is None else labels
     columns = [str(name) for name in X.columns] if hasattr(X, "columns") else None
@@ -53,14 +56,21 @@ def read_matrix(
         )
     if sp.issparse(data):
         data = _read_sparse(data, argument)
+    if look or sp.issparse(data):
+        remedy = DROP if training is None else IN_NEW_ROWS
+        require_finite(data, argument, labels, known or columns or (), remedy)
+    return data, columns, labels
+
+
+def require_finite(
+    data: Any, argument: str, labels: NDArray[Any] | None, names: Sequence[str], remedy: str = DROP
+) -> None:
+    """Raise for the first entry that is nan or inf, by what its row and column are called."""
     place = _first_place(data)
     if place is not None:
         row, column = place
-        known = known or columns or ()
-        called = (None if labels is None else labels[row], known[column] if column < len(known) else None)
-        remedy = "Drop or impute such entries before the fit." if training is None else IN_NEW_ROWS
+        called = (None if labels is None else labels[row], names[column] if column < len(names) else None)
         raise_not_finite(argument, data[row, column], row, column, names=called, remedy=remedy)
-    return data, columns, labels
 
 
 def _first_place(data: Any) -> tuple[int, int] | None:

@@ -46,14 +46,14 @@ class Recipe:
         """Return the same for sums over rows alone: no penalty, and sum scale."""
         return replace(self, penalty=L2(), total_weight=1.0)
 
-    def risk(self, block: Block, start: int = 0) -> LinearRisk:
+    def risk(self, block: Block, start: int = 0, *, look: bool = True) -> LinearRisk:
         """Return the risk of the block's rows, at least one, W that of all partitions."""
         # `start` is the position of its first row among all. What cannot be used is refused by partition and
-        # row.
+        # row; whether dense X is finite, where `look` says so.
         try:
             block = block.checked(len(self.columns))
             n = len(block)
-            design = Design(block.X, intercept=self.intercept, names=self.columns)
+            design = Design(block.X, intercept=self.intercept, names=self.columns, look=look)
             if self.named:
                 design.columns = list(self.columns)
             y = read_targets(self.loss, block.y, n)

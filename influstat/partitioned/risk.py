@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,16 +25,17 @@ from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.sources.base import Within
 from influstat.partitioned.start import sampled
-from influstat.partitioned.sums import Counted, Newton, NewtonSums
+from influstat.partitioned.sums import Counted, Newton, NewtonSums, ScaledSums, SlopeSums
 from influstat.risks.penalties import Penalty
 from influstat.risks.penalties.l2 import read_penalty
 from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
 NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish,
-SAMPLED_PASSES = 5  # and of one that begins near the minimum, as a rule
+SAMPLED_PASSES = 4  # and of one that begins near the minimum, as a rule; two of them are shorter
 MOST_NAMED = 5  # coefficients in a message
 Leaving = Callable[[int, Block], Any]  # from partition and block to a mask of the rows that leave
+Kind = TypeVar("Kind", bound=SlopeSums)
 REMEMBERED = 3  # theta whose sums are kept: Newton's method goes back by one step at most
 
 
@@ -104,7 +105,7 @@ class PartitionedRisk:
                 "Penalise them, e.g. penalty=ist.L2(1.0).",
             )
         self.quadratic = constant_second(self.loss) is not None and self.penalty.constant_hessian
-        self._last: list[tuple[FloatArray, NewtonSums]] = []  # at the last few theta: steps may be taken back
+        self._last: list[tuple[FloatArray, SlopeSums]] = []  # at the last few theta: steps may be taken back
         self.passes = 0  # over the data
 
     def of_rows(self, data: Partitions, recipe: Recipe) -> PartitionedRisk:
@@ -139,11 +140,20 @@ class PartitionedRisk:
 
     def sums(self, theta: FloatArray) -> NewtonSums:
         """Return value, gradient and Hessian at theta, sum scale, without the penalty: one pass."""
+        return self._summed(theta, NewtonSums)
+
+    def slope(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        """Return R(theta) and grad R(theta): a pass without a Hessian, a third as long where it computes."""
+        sums, total = self._summed(theta, SlopeSums), self.total_weight
+        value = float((sums.value + self.penalty.value(theta)) / total)
+        return value, (sums.gradient + self.penalty.gradient(theta)) / total
+
+    def _summed(self, theta: FloatArray, kind: type[Kind]) -> Kind:
         for at, known in self._last:
-            if np.array_equal(at, theta):
+            if isinstance(known, kind) and np.array_equal(at, theta):
                 return known
-        work = Newton(self.recipe.summed(), theta.copy(), not self.by_products, self._free(theta))
-        found: NewtonSums | None = self.data.runner.reduce(self.data.source, work)
+        work = Newton(self.recipe.summed(), theta.copy(), not self.by_products, self._free(theta), kind)
+        found: Kind | None = self.data.runner.reduce(self.data.source, work)
         if found is None:
             raise _too_few(0)
         self.passes += 1
@@ -158,7 +168,7 @@ class PartitionedRisk:
         Parameters
         ----------
         passes : int, optional
-            Over the data, one for each theta that Newton's method looks at: as a rule 8, or 5 where it begins
+            Over the data, one for each theta that Newton's method looks at: as a rule 8, or 4 where it begins
             at the minimum over a few of many partitions.
 
         Returns
@@ -193,7 +203,7 @@ class PartitionedRisk:
     @cached_property
     def counted(self) -> Counted:
         """How many rows each partition has, and their weight: read in the first pass."""
-        self.sums(np.zeros(len(self.names)))
+        self._summed(np.zeros(len(self.names)), ScaledSums)
         found: Counted = self.__dict__["counted"]
         return found
 
@@ -221,17 +231,22 @@ class PartitionedRisk:
 
     # -- the risk, in mean scale ---------------------------------------------------------------------
 
+    # Where the value is asked for, Newton's method asks for all the rest, too.
+
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
-        return float((self.sums(theta).value + self.penalty.value(theta)) / self.total_weight)
+        self._summed(theta, ScaledSums)
+        return self.slope(theta)[0]
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Return grad R(theta), shape (p,)."""
-        return (self.sums(theta).gradient + self.penalty.gradient(theta)) / self.total_weight
+        self._summed(theta, ScaledSums)
+        return self.slope(theta)[1]
 
     def gradient_scale(self, theta: FloatArray) -> FloatArray:
         """Return the size that each entry of the gradient would have without cancellation, shape (p,)."""
-        return (self.sums(theta).scale + self.penalty.gradient_scale(theta)) / self.total_weight
+        scale = self._summed(theta, ScaledSums).scale
+        return (scale + self.penalty.gradient_scale(theta)) / self.total_weight
 
     def curvature(self, theta: FloatArray) -> Hessian:
         """Return the Hessian H(theta), p x p: a matrix, or beyond 4,000 coefficients its products."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.design import Design
-from influstat.input.matrix import BLOCK_ENTRIES
 from influstat.input.products import products
 from influstat.input.validation import FloatArray
 from influstat.losses.alone import require_own_rows
@@ -21,7 +21,8 @@ from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.runners.base import Summable
 from influstat.risks.linear import LinearRisk
 
-AT_ONCE = 2**13  # rows, or a few more, whose losses are asked for together: 64 KiB of each number of a row
+AT_ONCE = 10_000  # rows at most that are in float64 together, which losses are asked for: 80 kB a number
+ENTRIES = 2**19  # and how many of their entries, 4 MiB: see `Held`
 KEPT = 2**21  # entries of each array that a thread keeps from one partition to the next: 16 MiB
 LARGEST = 1e150  # entry of a row whose square, times a few, is in float64
 
@@ -65,45 +66,66 @@ class ArraySum(Summable):
 
 
 @dataclass(eq=False)
-class NewtonSums(Summable):
-    """What a Newton step asks of the rows at one theta, in sum scale and without the penalty."""
+class SlopeSums(Summable):
+    """Value and gradient of the rows at one theta, in sum scale and without the penalty."""
 
     value: float
     gradient: FloatArray
-    scale: FloatArray
-    hessian: FloatArray | None
-    diagonal: FloatArray
-    convex: bool  # whether no row has negative curvature
     separated: bool  # whether every row's loss falls for ever along the free part of theta
     counted: Counted
 
-    def plus(self, other: NewtonSums) -> NewtonSums:
+    def plus(self, other: Any) -> Any:
         """Return both together."""
         self.value += other.value
         self.gradient += other.gradient
-        self.scale += other.scale
-        self.diagonal += other.diagonal
-        if self.hessian is not None and other.hessian is not None:
-            self.hessian += other.hessian
-        self.convex = self.convex and other.convex
         self.separated = self.separated and other.separated
         self.counted = self.counted.plus(other.counted)
         return self
 
 
+@dataclass(eq=False)
+class NewtonSums(SlopeSums):
+    """What a Newton step asks of the rows besides."""
+
+    hessian: FloatArray | None
+    diagonal: FloatArray
+    convex: bool  # whether no row has negative curvature
+
+    def plus(self, other: Any) -> Any:
+        """Return both together."""
+        if self.hessian is not None:
+            self.hessian += other.hessian
+        self.diagonal += other.diagonal
+        self.convex = self.convex and other.convex
+        return super().plus(other)
+
+
+@dataclass(eq=False)
+class ScaledSums(NewtonSums):
+    """And what tells how small the gradient is."""
+
+    scale: FloatArray
+
+    def plus(self, other: Any) -> Any:
+        """Return both together."""
+        self.scale += other.scale
+        return super().plus(other)
+
+
 @dataclass(frozen=True, eq=False)
 class Newton:
-    """`NewtonSums` of a partition at theta (p,)."""
+    """The sums of a partition at theta (p,)."""
 
     recipe: Recipe  # in sum scale
     theta: FloatArray
     dense: bool  # whether the Hessian is wanted as a matrix
     free: FloatArray | None = None  # the part of theta that no penalty feels, where it may separate rows
+    kind: type[SlopeSums] = ScaledSums  # how much is wanted
 
-    def __call__(self, partition: int, block: Block) -> NewtonSums:
+    def __call__(self, partition: int, block: Block) -> SlopeSums:
         """Return the sums of one partition's rows."""
-        risk = self.recipe.risk(block)
-        if not self.theta.any():  # the first look at these rows
+        risk, theta = self.recipe.risk(block, look=not self.dense), self.theta
+        if not theta.any():  # the first look at these rows
             try:
                 require_own_rows(risk.loss, risk.y)
             except InflustatError as error:
@@ -116,24 +138,23 @@ class Newton:
             float(np.min(counts, initial=np.inf)),
             float(np.max(counts, initial=-np.inf)),
         )
-        separated = self.free is not None and falls_for_ever(risk, self.free)
+        curved, scaled = issubclass(self.kind, NewtonSums), self.kind is ScaledSums
+        rest: tuple[Any, ...] = ()
         if self.dense and not risk.design.sparse:
-            found = swept(risk, self.theta)
-            if not np.isfinite(found[3]).all():
+            value, gradient, hessian, convex, scale = swept(risk, theta, self.kind, block.place)
+            if not np.isfinite(hessian).all():
                 _require_squares(block, risk)
-            return NewtonSums(*found, separated, counted)
-        curvature = risk.curvature(self.theta)
-        hessian = curvature.to_dense() if self.dense else None
-        return NewtonSums(
-            risk.value(self.theta),
-            risk.gradient(self.theta),
-            risk.gradient_scale(self.theta),
-            hessian,
-            curvature.diagonal() if hessian is None else hessian.diagonal().copy(),
-            curvature.convex,
-            separated,
-            counted,
-        )
+            if curved:
+                rest = hessian, hessian.diagonal().copy(), convex
+        else:
+            value, gradient = risk.value(theta), risk.gradient(theta)
+            if curved:
+                curvature = risk.curvature(theta)
+                matrix = curvature.to_dense() if self.dense else None
+                rest = matrix, curvature.diagonal(), curvature.convex
+            scale = risk.gradient_scale(theta) if scaled else np.zeros(0)
+        separated = self.free is not None and falls_for_ever(risk, self.free)
+        return self.kind(value, gradient, separated, counted, *rest, *((scale,) if scaled else ()))
 
 
 def _require_squares(block: Block, risk: LinearRisk) -> None:
@@ -151,51 +172,65 @@ def _require_squares(block: Block, risk: LinearRisk) -> None:
             raise of_partition(InvalidArgument("X", need, was, remedy), block.place)
 
 
+def _require_finite(design: Design, place: str) -> None:
+    """Raise, naming the row, where an entry of X is nan or inf."""
+    try:
+        design.require_finite()
+    except InvalidArgument as error:
+        raise of_partition(error, place) from error
+
+
 def swept(
-    risk: LinearRisk, theta: FloatArray
-) -> tuple[float, FloatArray, FloatArray, FloatArray, FloatArray, bool]:
-    """Return value, gradient, its scale, Hessian, diagonal, and whether no row has negative curvature."""
-    # As `NewtonSums` begins. What `LinearRisk` says of each in a sweep of its own is summed together, of rows
-    # that are dense, in sum scale and without a penalty. Threads hand over Python's lock at every call, so
-    # that losses are asked for many rows at once. Rows are brought to float64 a few at a time, twice, and
-    # what is made of them stays in cache, in memory that a thread asks for once: workers of a cluster give
-    # each array back to the system, whose fresh pages would take longer than the sums.
-    loss, p = risk.loss, len(theta)
+    risk: LinearRisk, theta: FloatArray, kind: type[SlopeSums] = ScaledSums, place: str = ""
+) -> tuple[float, FloatArray, FloatArray, bool, FloatArray]:
+    """Return value, gradient, Hessian, whether no row has negative curvature, and the gradient's scale."""
+    # The last three, or the last, are those of no rows where not so much is wanted. What `LinearRisk` says of
+    # each in a sweep of its own is summed together, of rows that are dense, in sum scale and without a
+    # penalty. `np.dot` lets other threads run, which "@" does not where few columns are left.
+    loss, size, p = risk.loss, np.abs(theta), len(theta)
     value, convex = 0.0, True
-    gradient, scale, hessian = np.zeros(p), np.zeros(p), np.zeros((p, p))
+    gradient, hessian, scale = np.zeros(p), np.zeros((p, p)), np.zeros(p)
     held = Held.of_thread(p)
-    step = -(-AT_ONCE // held.rows) * held.rows
-    for start in range(0, len(risk.y), step):
-        rows = slice(start, start + step)
-        design, y, weights = risk.design.take(rows), risk.y[rows], risk.weights[rows]
-        eta, spread = held.predicted(design, theta)
-        eta += risk.offset[rows]
-        spread += np.abs(risk.offset[rows])
-        each, first, second = loss.value(y, eta), loss.first(y, eta), loss.second(y, eta)
-        if not (counts := weights > 0).all():  # 0 inf is 0
+    for rows, x in held.blocks(risk.design):
+        y, weights, offset = risk.y[rows], risk.weights[rows], risk.offset[rows]
+        with np.errstate(invalid="ignore"):
+            eta = np.dot(x, theta)
+        if not np.isfinite(eta).all():  # as it is wherever an entry of the row is not
+            _require_finite(risk.design, place)
+        eta += offset
+        each, first = loss.value(y, eta), loss.first(y, eta)
+        counts = weights > 0
+        if not (all_count := counts.all()):  # 0 inf is 0
             each, first = np.where(counts, each, 0.0), np.where(counts, first, 0.0)
-            second = np.where(counts | np.isfinite(second), second, 0.0)
-        convex = convex and bool((second >= 0).all())
-        spread *= np.abs(second)
-        spread += np.abs(first)
-        spread *= weights
-        curvature = second * weights
         with np.errstate(invalid="ignore"):
             value += float(np.sum(weights * each))
-            slopes = weights * first
-        signs = (1.0,) if convex else (1.0, -1.0)  # products have square roots
-        roots = [(sign, np.sqrt(np.maximum(sign * curvature, 0.0))) for sign in signs]
-        for place, x, made in held.blocks(design):
-            gradient += slopes[place] @ x
-            scale += spread[place] @ np.abs(x, out=made)
-            for sign, root in roots:
-                np.multiply(x, root[place, None], out=made)
-                hessian += sign * products(made)
-    return value, gradient, scale, hessian, hessian.diagonal().copy(), convex
+            gradient += np.dot(weights * first, x)
+        if kind is SlopeSums:
+            continue
+        second = loss.second(y, eta)
+        if not all_count:
+            second = np.where(counts | np.isfinite(second), second, 0.0)
+        convex = convex and bool((second >= 0).all())
+        if kind is ScaledSums:
+            size_of_x = np.abs(x, out=held.beside(x))
+            spread = size_of_x @ size
+            spread += np.abs(offset)
+            spread *= np.abs(second)
+            spread += np.abs(first)
+            scale += np.dot(spread * weights, size_of_x)
+        for sign in (1.0,) if convex else (-1.0, 1.0):  # products have square roots
+            root = np.sqrt(np.maximum(sign * weights * second, 0.0))
+            made = np.multiply(x, root[:, None], out=held.over(x) if sign > 0 else held.beside(x))
+            hessian += sign * products(made)
+    return value, gradient, hessian, convex, scale
 
 
 class Held:
-    """Memory for a few rows in float64, and for what is made of them, that a thread asks for once."""
+    """Memory for rows in float64, and for what is made of them, that a thread asks for once."""
+
+    # Workers of a cluster give each array back to the system, whose fresh pages would take longer than the
+    # sums. Threads hand over Python's lock at every call, so that calls have to be long: of rows that a
+    # core's own cache holds, two threads take as long as one does.
 
     _last = threading.local()
 
@@ -211,19 +246,17 @@ class Held:
 
     def __init__(self, p: int) -> None:
         self.columns = p
-        self.rows = max(p, BLOCK_ENTRIES // (2 * p))
+        self.rows = max(p, min(AT_ONCE, ENTRIES // p))
         self._rows, self._made = np.empty((self.rows, p)), np.empty((self.rows, p))
 
-    def blocks(self, design: Design) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
-        """Yield which rows, the rows, and an array of their shape that may be written to."""
-        for place, x in design.passing_blocks(self._rows):
-            yield place, x, self._made[: len(x)]
+    def blocks(self, design: Design) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield which rows, and the rows."""
+        return design.passing_blocks(self._rows)
 
-    def predicted(self, design: Design, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return X theta and |X| |theta|."""
-        size = np.abs(theta)
-        eta, spread = np.empty(design.shape[0]), np.empty(design.shape[0])
-        for place, x, made in self.blocks(design):
-            np.matmul(x, theta, out=eta[place])
-            np.matmul(np.abs(x, out=made), size, out=spread[place])
-        return eta, spread
+    def beside(self, x: FloatArray) -> FloatArray:
+        """Return an array of the shape of a block, for what is made of it."""
+        return self._made[: len(x)]
+
+    def over(self, x: FloatArray) -> FloatArray:
+        """Return the block itself, which half as much cache holds, unless it is the caller's own."""
+        return x if np.may_share_memory(x, self._rows) else self.beside(x)
