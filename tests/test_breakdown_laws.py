@@ -90,6 +90,27 @@ def test_the_score_at_the_null_is_exact_for_squared_error(seed, protocol):
     assert abs(moved.N0) <= moved.margin + tolerance.TWO_FITS * size  # 0 at the fit without them
 
 
+@given(seed=SEEDS, protocol=PROTOCOLS)
+@examples(20, deadline=None)
+def test_a_null_fit_from_the_one_with_the_rows_is_that_found_anew(seed, protocol):
+    fit = drawn(seed, "squared", protocol, n=16, p=4)
+    assume(abs(fit.theta[-1]) > 1e-6)
+    found = with_all = null_fit(asked_of(fit).problem)
+    removed = np.zeros(16, dtype=bool)
+    for row in np.random.default_rng(seed).choice(np.flatnonzero(found.open), 4, replace=False):
+        removed[row] = True
+        found = null_fit(found.problem, removed=removed.copy(), before=found)
+    anew = null_fit(found.problem, removed=removed)
+    size = tolerance.SOLVED * 100.0 * np.sum(np.abs(with_all.f))
+    assert pytest.approx(anew.N0, rel=0, abs=size) == found.N0
+    np.testing.assert_allclose(found.f, anew.f, rtol=0, atol=size)
+    np.testing.assert_allclose(found.lev, anew.lev, rtol=0, atol=2.0 * found.relative + 2.0 * anew.relative)
+    whole = found.z.T @ (found.z * found.h[:, None]) + found.penalty
+    assert np.linalg.norm(whole - np.eye(found.d)) <= found.relative
+    assert anew.relative <= found.relative < 1e-9
+    assert found.slack <= 10.0 * anew.slack + size
+
+
 @pytest.mark.parametrize("change", ["lengths of B", "leverages"])
 def test_the_law_sees_bounds_that_are_too_small(change, monkeypatch):
     def wrong(problem, **settings):
