@@ -11,42 +11,49 @@ as ever; an error of V S V' grows by 1 / (1 - |A|) at most, which `relative` kee
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
 from influstat.algebra.rounding import unit_rounding
+from influstat.input.validation import FloatArray
 from influstat.risks.linear import LinearRisk
 from influstat.sets.constrained import Constrained
-from influstat.sets.lengths import Mask
-
-if TYPE_CHECKING:
-    from influstat.sets.null_fit import NullFit
+from influstat.sets.whitened import Whitened
 
 MOST_HELD = 0.9  # of a direction, by the row: little else is left there, and rounding would grow
 MOST_ROUNDING = 1e-10  # relative, of lengths
+# Of u'S u, by the square of V S u, by which the u that was found is off: where the row took nearly all there
+# is along u, what is left of it is rounding.
+MOST_LEFT = 1e-20
 
 
-def lessened(before: NullFit, risk: LinearRisk, kept: Mask) -> Constrained | None:
-    """Return the minimum for the kept rows, those of `risk`; None where it is to be found anew."""
-    gone, problem, parts = np.flatnonzero(before.kept & ~kept), before.problem, before.whitened
-    if len(gone) != 1 or not (before.d and risk.quadratic and before.units.single):
-        return None
-    i, d, at = int(gone[0]), before.d, problem.at
-    z, h, share = before.z[i], before.h[i], before.share[i]
-    A = np.outer(h * z, z) + share * before.penalty
-    C = before.r[i] * z - share * parts.of_pulls
-    B = h * before.xi[i] * z + share * parts.of_turns
+def lessened(
+    risk: LinearRisk, a: FloatArray, at: float, before: Constrained, parts: Whitened, penalty: FloatArray,
+    row: int,
+) -> Constrained | None:  # fmt: skip
+    """Return the minimum under a't = at of `risk`, which lacks one row that `before` and its parts have.
+
+    None where that is to be found anew.
+
+    Returns
+    -------
+    Constrained or None
+    """
+    z, h, share, d = parts.z[row], parts.h[row], parts.share[row], len(before.basis)
+    A = np.outer(h * z, z) + share * penalty
+    C, B = parts.r[row] * z - share * parts.of_pulls, parts.hxi[row] * z + share * parts.of_turns
     held = float(np.linalg.norm(A))
     rounding = before.relative * (1.0 + 2.0 * held) + 8.0 * d * unit_rounding(d)
-    if not (held < MOST_HELD and rounding < (1.0 - held) * MOST_ROUNDING):
+    if not (d and held < MOST_HELD and rounding < (1.0 - held) * MOST_ROUNDING):
         return None
     factor = dpotrf(np.eye(d) - A, lower=1)[0]
     g, w = dpotrs(factor, np.column_stack([-C, B]), lower=1)[0].T
     basis = np.ascontiguousarray(dtrtrs(factor, before.basis, lower=1)[0])
     u, theta = before.u + w @ before.basis, before.theta + g @ before.basis
-    theta = theta + (at - float(problem.a @ theta)) * u
-    xi, h_left = risk.design.dot(u), np.where(kept, before.h, 0.0)
-    left = basis @ (risk.design.transpose_dot(h_left * xi) + risk.penalty.hessian(theta).dot(u))
+    theta = theta + (at - float(a @ theta)) * u
+    xi, h_left = risk.design.dot(u), np.where(risk.weights > 0.0, before.h, 0.0)
+    hxi, image = h_left * xi, risk.penalty.hessian(theta).dot(u)
+    left = basis @ (risk.design.transpose_dot(hxi) + image)
+    if not float(left @ left) < MOST_LEFT * (float(hxi @ xi) + float(u @ image)):
+        return None
     return Constrained(theta, u, basis, h_left, xi, left, rounding / (1.0 - held))

@@ -245,7 +245,7 @@ def null_fit(
             free &= ~away
     owned = Owned.of(units, free, problem.in_order)
     with np.errstate(over="ignore", invalid="ignore"):  # a threshold too far out
-        found = None if before is None else lessened(before, risk, kept)
+        found = None if before is None else _without_one(before, risk, kept)
         if found is None:
             near = problem.theta if before is None else before.theta
             found = constrained(risk, problem.a, problem.at, near)
@@ -253,6 +253,17 @@ def null_fit(
     if not np.isfinite([null.N0, null.margin, null.slack, null.cross]).all():
         raise NotConverged("The fit under the null is beyond float64: choose a threshold nearer by.")
     return null
+
+
+def _without_one(before: NullFit, risk: LinearRisk, kept: Mask) -> Constrained | None:
+    """Return the minimum for the kept rows of squared error, if they are all but one; None where not."""
+    gone, problem = np.flatnonzero(before.kept & ~kept), before.problem
+    if len(gone) != 1 or not (risk.quadratic and before.units.single):
+        return None
+    known = Constrained(
+        before.theta, before.u, before.basis, before.h, before.xi, np.zeros(before.d), before.relative
+    )
+    return lessened(risk, problem.a, problem.at, known, before.whitened, before.penalty, int(gone[0]))
 
 
 def around(null: NullFit, theta: FloatArray) -> NullFit:
