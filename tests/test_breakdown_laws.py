@@ -115,15 +115,16 @@ def test_a_null_fit_from_the_one_with_the_rows_is_that_found_anew(seed, protocol
 @pytest.mark.parametrize("size", [0.0, 1e-9])
 def test_a_row_that_alone_determines_the_quantity_leaves_nothing(size):
     # What is left of it may not come from rounding in what was there with the row.
-    rng = np.random.default_rng(4)
-    X = np.column_stack([np.ones(12), rng.normal(size=12), size * rng.normal(size=12)])
-    X[5, 2] = 1.0
-    fit = ist.Ridge(lam=0.0).fit(X, X[:, 2] + 0.1 * rng.normal(size=12))
-    with_it, removed = null_fit(asked_of(fit).problem), np.arange(12) == 5
-    found = null_fit(with_it.problem, removed=removed, before=with_it)
-    anew = null_fit(with_it.problem, removed=removed)
-    assert identified(found) == identified(anew) == (size > 0.0)
-    assert pytest.approx(anew.N0, rel=1e-6, abs=anew.margin) == found.N0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([np.ones(12), size * rng.normal(size=12)])
+        X[5, 1] = 1.0
+        fit = ist.Ridge(lam=0.0).fit(X, X[:, 1] + rng.normal(size=12), weights=rng.uniform(0.2, 3.0, 12))
+        with_it, removed = null_fit(asked_of(fit).problem), np.arange(12) == 5
+        found = null_fit(with_it.problem, removed=removed, before=with_it)
+        anew = null_fit(with_it.problem, removed=removed)
+        assert identified(found) == identified(anew) == (size > 0.0)
+        assert pytest.approx(anew.N0, rel=1e-6, abs=anew.margin) == found.N0
 
 
 @pytest.mark.parametrize("change", ["lengths of B", "leverages"])
