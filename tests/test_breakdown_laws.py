@@ -12,6 +12,7 @@ from influstat.errors import InflustatError
 from influstat.input.groups import one_by_one, read_groups
 from influstat.sets import question as room
 from influstat.sets.null_fit import null_fit
+from influstat.sets.proofs.conclusion import identified
 from influstat.sets.proofs.quick import Quick
 from influstat.sets.question import coefficient_of, question
 from tests import tolerance
@@ -88,6 +89,42 @@ def test_the_score_at_the_null_is_exact_for_squared_error(seed, protocol):
     at = float(null.problem.a @ fit.leave_groups_out([np.flatnonzero(removed)]).theta[0])
     moved = null_fit(replace(null.problem, at=at), removed=removed)
     assert abs(moved.N0) <= moved.margin + tolerance.TWO_FITS * size  # 0 at the fit without them
+
+
+@given(seed=SEEDS, protocol=PROTOCOLS)
+@examples(20, deadline=None)
+def test_a_null_fit_from_the_one_with_the_rows_is_that_found_anew(seed, protocol):
+    fit = drawn(seed, "squared", protocol, n=16, p=4)
+    assume(abs(fit.theta[-1]) > 1e-6)
+    found = with_all = null_fit(asked_of(fit).problem)
+    removed = np.zeros(16, dtype=bool)
+    for row in np.random.default_rng(seed).choice(np.flatnonzero(found.open), 4, replace=False):
+        removed[row] = True
+        found = null_fit(found.problem, removed=removed.copy(), before=found)
+    anew = null_fit(found.problem, removed=removed)
+    size = tolerance.SOLVED * 100.0 * np.sum(np.abs(with_all.f))
+    assert pytest.approx(anew.N0, rel=0, abs=size) == found.N0
+    np.testing.assert_allclose(found.f, anew.f, rtol=0, atol=size)
+    np.testing.assert_allclose(found.lev, anew.lev, rtol=0, atol=2.0 * found.relative + 2.0 * anew.relative)
+    whole = found.z.T @ (found.z * found.h[:, None]) + found.penalty
+    assert np.linalg.norm(whole - np.eye(found.d)) <= found.relative
+    assert anew.relative <= found.relative < 1e-9
+    assert found.slack <= 10.0 * anew.slack + size
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-9])
+def test_a_row_that_alone_determines_the_quantity_leaves_nothing(size):
+    # What is left of it may not come from rounding in what was there with the row.
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([np.ones(12), size * rng.normal(size=12)])
+        X[5, 1] = 1.0
+        fit = ist.Ridge(lam=0.0).fit(X, X[:, 1] + rng.normal(size=12), weights=rng.uniform(0.2, 3.0, 12))
+        with_it, removed = null_fit(asked_of(fit).problem), np.arange(12) == 5
+        found = null_fit(with_it.problem, removed=removed, before=with_it)
+        anew = null_fit(with_it.problem, removed=removed)
+        assert identified(found) == identified(anew) == (size > 0.0)
+        assert pytest.approx(anew.N0, rel=1e-6, abs=anew.margin) == found.N0
 
 
 @pytest.mark.parametrize("change", ["lengths of B", "leverages"])

@@ -53,6 +53,7 @@ from influstat.risks.chart import Chart
 from influstat.risks.linear import LinearRisk
 from influstat.sets.constrained import Constrained, constrained, everywhere
 from influstat.sets.lengths import Mask
+from influstat.sets.lessened import lessened
 from influstat.sets.whitened import Owned, Whitened
 
 
@@ -163,7 +164,7 @@ def null_fit(
     *,
     removed: Mask | None = None,
     held: Mask | None = None,
-    start: FloatArray | None = None,
+    before: NullFit | None = None,
 ) -> NullFit:
     """Return the fit under the null without the removed units, of which the held ones may not leave.
 
@@ -173,8 +174,8 @@ def null_fit(
         What is asked.
     removed, held : ndarray of bool, shape (m,), optional
         Units that are gone, and units that stay for good; none when left out.
-    start : ndarray, shape (p,), optional
-        t0 of a similar problem, from where Newton's method starts.
+    before : NullFit, optional
+        The one with some of these units still there, from which this one is found.
 
     Returns
     -------
@@ -190,7 +191,7 @@ def null_fit(
     units, risk = problem.units, problem.risk
     kept = np.ones(len(risk.y), dtype=np.bool_)
     if removed is not None and removed.any():
-        kept[units.take(removed).members] = False
+        kept[removed if problem.in_order else units.take(removed).members] = False
         risk = risk.reweighted(np.where(kept, risk.weights, 0.0))
     free = (risk.weights if problem.in_order else units.sums(risk.weights)) > 0.0
     for away in (removed, held):
@@ -198,11 +199,25 @@ def null_fit(
             free &= ~away
     owned = Owned.of(units, free, problem.in_order)
     with np.errstate(over="ignore", invalid="ignore"):  # a threshold too far out
-        found = constrained(risk, problem.a, problem.at, problem.theta if start is None else start)
+        found = None if before is None else _without_one(before, risk, kept)
+        if found is None:
+            near = problem.theta if before is None else before.theta
+            found = constrained(risk, problem.a, problem.at, near)
         null = _filled(problem, risk, kept, owned, found)
     if not np.isfinite([null.N0, null.margin, null.slack, null.cross]).all():
         raise NotConverged("The fit under the null is beyond float64: choose a threshold nearer by.")
     return null
+
+
+def _without_one(before: NullFit, risk: LinearRisk, kept: Mask) -> Constrained | None:
+    """Return the minimum for the kept rows of squared error, if they are all but one; None where not."""
+    gone, problem = np.flatnonzero(before.kept & ~kept), before.problem
+    if len(gone) != 1 or not (risk.quadratic and before.units.single):
+        return None
+    known = Constrained(
+        before.theta, before.u, before.basis, before.h, before.xi, np.zeros(before.d), before.relative
+    )
+    return lessened(risk, problem.a, problem.at, known, before.whitened, before.penalty, int(gone[0]))
 
 
 def around(null: NullFit, theta: FloatArray) -> NullFit:

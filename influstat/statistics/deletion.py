@@ -190,6 +190,8 @@ class DeletedBlock:
     def reasons(self) -> dict[int, str]:
         """Return why rows cannot be left out, by position."""
         bad = np.flatnonzero(np.isnan(self.finite))
+        if not bad.size:
+            return {}
         place = bad + self.rows.start if isinstance(self.rows, slice) else self.rows[bad]
         apart = self._apart
         return {

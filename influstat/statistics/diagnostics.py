@@ -232,7 +232,8 @@ def measured(
         asked = np.array([name in PER_COEFFICIENT for name, some in labels.items() for _ in some])
         never = asked & missing.all(axis=0)  # of coefficients that no row determines
         bad = np.asarray(missing[:, ~never].any(axis=1))
-    _complete(setting, bad, reasons)
+    if reasons or not whole:
+        _complete(setting, bad, reasons)
     return labels, table, reasons, never
 
 
@@ -260,10 +261,10 @@ def _framed(
     index = fit.kept.once("index", None, lambda: index_of(fit.row_labels)).view()
     columns = fit.kept.once("columns of diagnostics", called, lambda: pd.Index(list(called))).view()
     frame = pd.DataFrame(table, index=index, columns=columns, copy=False)
-    status = [""] * len(table) if reasons else []
-    for row, text in reasons.items():
-        status[row] = text
-    frame.attrs["status"] = Reasons(status or ("",) * len(table))
+    status = fit.kept.once("no reasons", None, lambda: Reasons([""] * len(table)))
+    if reasons:
+        status = Reasons(reasons.get(row, "") for row in range(len(table)))
+    frame.attrs["status"] = status
     if reasons:
         row = min(reasons)
         doubt_once(

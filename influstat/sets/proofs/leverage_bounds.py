@@ -249,7 +249,7 @@ def best_shift(matrix: FloatArray, identity: FloatArray) -> tuple[float, float]:
         for parts in (FIRST, SECOND):
             places = low + (high - low) * parts
             inverse = 1.0 / (values - places[:, None])
-            first, second = inverse @ squares, inverse**2 @ squares
+            first, second = inverse @ squares, (inverse * inverse) @ squares
             past = second < first**2  # there the sum of m and c grows
             past &= (places > values[-1]) | (first > 0.0)
             j = int(np.argmax(past)) if past.any() else len(places)

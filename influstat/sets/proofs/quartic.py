@@ -41,12 +41,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.input.validation import FloatArray
 from influstat.sets.null_fit import NullFit
-from influstat.sets.proofs.leverage_bounds import best_shift, largest_eigenvalue, symmetric, vectors
+from influstat.sets.proofs.leverage_bounds import best_shift, symmetric, vectors
 
 MOST_DIRECTIONS = 20
 MOST_WORK = 5e7  # units times the square of the matrix's rows
@@ -62,15 +62,16 @@ BACK = 2  # steps of e that a start from similar units takes back: with the last
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where a test begins: E xx', shape (r, r), and how many steps e has fallen."""
+    """Where a test begins: E xx', shape (r, r), the c that went with it, and how many steps e has fallen."""
 
     moments: FloatArray
+    c: float
     fallen: int
 
     @property
     def resumed(self) -> Start:
         """The start for similar units."""
-        return Start(self.moments, max(self.fallen - BACK, 0))
+        return Start(self.moments, self.c, max(self.fallen - BACK, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,15 +90,17 @@ class Quartic:
 
     def __init__(self, null: NullFit) -> None:
         self.null, d = null, null.d
-        self.best: Start | None = None  # the one with the least excess
+        self.excess = np.inf  # the least by which a proof was missed, of N0
+        self.best: Start | None = None  # where that was
         self.bound: Bound | None = None  # that it has led to
         units, chosen = null.units, null.open
-        size = float(np.linalg.norm(null.turns[chosen])), float(np.linalg.norm(null.pulls[chosen]))
+        B, C = null.turns[chosen], null.pulls[chosen]
+        size = float(np.linalg.norm(B)), float(np.linalg.norm(C))
         self.usable = usable(null) and min(size) > 0.0
         if not self.usable:
             return
         t = float(np.sqrt(size[1] / size[0]))
-        D = t * null.turns[chosen] + null.pulls[chosen] / t
+        D = t * B + C / t
         A = units.sums(vectors(null.z) * null.h[:, None])[chosen]
         if null.folded:
             first, second, factors, _ = symmetric(d)
@@ -128,33 +131,39 @@ class Quartic:
             return False
         known = start is not None and start.moments.shape == self.turn.shape
         now = start.resumed if start is not None and known else self._first()
-        before = least = np.inf
+        self.excess = before = np.inf
         tau: float | None = None
         for step in range(PATIENCE):
             q, s, tau = self._majorant(k, now.moments, tau)
-            base = k * tau
-            matrix = (q / (4.0 * s[:, None])).T @ q
+            rooted = q * (0.5 / np.sqrt(s))[:, None]
+            matrix = rooted.T @ rooted
             if not np.isfinite(matrix).all():
                 return False
-            c, top = best_shift(matrix, self.identity)
-            size = float(np.trace(matrix)) + abs(c) * len(matrix)
-            excess = base + top - self.need + 16.0 * unit_rounding(len(q) + len(matrix)) * (size + base)
-            if excess < 0.0:  # by the same eigenvalue, found in another way
-                excess += largest_eigenvalue(matrix + c * self.turn) - top
-            if excess < least:
-                least, self.best = excess, now
+            c, excess, top = now.c, -np.inf, 0.0
+            if step or not known or not self._excluded(k, Bound(q, s, tau, c, matrix)):
+                c, top = best_shift(matrix, self.identity)
+                excess = k * tau + top - self.need
+            if excess < self.excess:
+                self.excess, self.best = excess, Start(now.moments, c, now.fallen)
                 self.bound = Bound(q, s, tau, c, matrix)
-            if excess < 0.0:
-                return True
+                if excess < 0.0 and self._excluded(k, self.bound):
+                    return True
             if step > (AGAIN if known else EARLY) and not excess < (1.0 - HOPE) * before:
                 return False
             before = excess
             near = max(LARGE * FALL**now.fallen, SMALL) * abs(top)
             # The inverse itself: its entries are the moments that the next search starts from.
-            moved = np.linalg.inv((top + near) * np.eye(len(matrix)) - matrix - c * self.turn)
+            moved = _inverse(matrix + c * self.turn, top + near)
             moments = 0.5 * (now.moments + moved / float(self.identity @ moved @ self.identity))
-            now = Start(moments, now.fallen + 1)
+            now = Start(moments, c, now.fallen + 1)
         return False
+
+    def _excluded(self, k: int, bound: Bound) -> bool:
+        """Tell whether these numbers prove it."""
+        matrix = bound.matrix
+        size = float(np.trace(matrix)) + (abs(bound.c) + 1.0) * len(matrix) + k * bound.tau
+        rounding = 16.0 * unit_rounding(len(bound.q) + len(matrix)) * size
+        return _below(matrix + bound.c * self.turn, self.need - k * bound.tau - rounding)
 
     def decided(self, k: int, units: NDArray[np.intp]) -> tuple[list[bool], bool]:
         """Tell which part of the sets is proven where the units are decided one after the other.
@@ -178,7 +187,7 @@ class Quartic:
         if bound is None:
             return found, False
         matrix = bound.matrix + bound.c * self.turn
-        size = float(np.trace(bound.matrix)) + abs(bound.c) * len(matrix) + k * bound.tau
+        size = float(np.trace(bound.matrix)) + (abs(bound.c) + 1.0) * len(matrix) + k * bound.tau
         rounding = 32.0 * unit_rounding(len(bound.q) + len(matrix))
         for unit in units.tolist():
             q, form = bound.q[unit], self.forms[unit]
@@ -198,12 +207,12 @@ class Quartic:
         d = self.null.d
         y = np.column_stack([np.ones(SAMPLES), NEAR * np.random.default_rng(0).normal(size=(SAMPLES, d))])
         x = vectors(y / np.linalg.norm(y, axis=1)[:, None])
-        return Start(x.T @ x / SAMPLES, 0)
+        return Start(x.T @ x / SAMPLES, 0.0, 0)
 
     def _majorant(self, k: int, P: FloatArray, near: float | None) -> tuple[FloatArray, FloatArray, float]:
         """Return q and s of every unit, and tau, about the best for this P; it is looked for from `near`."""
-        along = self.forms @ np.column_stack([P, P @ self.identity])
-        mean, second = along[:, -1], np.einsum("ij,ij->i", along[:, :-1], self.forms)
+        mean = self.forms @ (P @ self.identity)
+        second = np.einsum("ij,ij->i", self.forms @ P, self.forms)
         highest = float(second.max())
         low, high = 0.0, max(float(mean.max()), 0.0) + float(np.sqrt(highest))
         least = np.finfo(np.float64).eps * (highest + np.finfo(np.float64).tiny)
@@ -231,9 +240,21 @@ def usable(null: NullFit) -> bool:
     return null.concordance == 0.0 and null.margin < null.N0 and small
 
 
+def _inverse(matrix: FloatArray, top: float) -> FloatArray:
+    """Return the inverse of a number above all eigenvalues less a symmetric matrix."""
+    lower = dpotri(_factor(matrix, top)[0], lower=1, overwrite_c=1)[0]
+    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
+
+
 def _below(matrix: FloatArray, top: float) -> bool:
     """Tell whether all eigenvalues of a symmetric matrix are below a number."""
+    factor, failed = _factor(matrix, top)
+    return bool(failed == 0 and factor[-1, -1] > 0.0)  # which is nan if anything is
+
+
+def _factor(matrix: FloatArray, top: float) -> tuple[FloatArray, int]:
+    """Return the lower Cholesky factor of a number less a symmetric matrix, and where it failed, 0 if not."""
     shifted = -matrix
     shifted.ravel()[:: len(matrix) + 1] += top
     factor, failed = dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
-    return bool(failed == 0 and factor[-1, -1] > 0.0)  # which is nan if anything is
+    return factor, int(failed)
