@@ -131,11 +131,12 @@ def test_a_risk_of_several_minima_or_of_one_step_begins_at_zeros():
     assert not sampled(ist.PartitionedRisk(ist.LogisticLoss(), chunks))
 
 
-def test_what_is_wrong_with_the_rows_of_the_start_is_said_as_of_all():
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_wrong_with_the_rows_of_the_start_is_said_as_of_all(value):
     rows = X.copy()
-    rows[EVERY * ROWS + 3, 1] = np.nan
+    rows[EVERY * ROWS + 3, 1] = value
     data = ist.partitions(rows, Y, rows=ROWS)
     with pytest.raises(
-        InvalidArgument, match=rf"X of partition {EVERY} must be finite, but it holds nan at row 3"
+        InvalidArgument, match=rf"X of partition {EVERY} must be finite, but it holds {value} at row 3"
     ):
         ist.Logistic(lam=1.0).fit(data)

@@ -231,11 +231,9 @@ class PartitionedRisk:
 
     # -- the risk, in mean scale ---------------------------------------------------------------------
 
-    # Where the value is asked for, Newton's method asks for all the rest, too.
-
     def value(self, theta: FloatArray) -> float:
         """Return R(theta)."""
-        self._summed(theta, ScaledSums)
+        self._summed(theta, ScaledSums)  # Newton's method asks for the rest, too
         return self.slope(theta)[0]
 
     def gradient(self, theta: FloatArray) -> FloatArray:
