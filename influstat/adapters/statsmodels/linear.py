@@ -16,8 +16,8 @@ from influstat.risks.linear import as_linear
 
 # Times the condition number of X: what a solution by linear algebra may be off, ample for any length of sums.
 ROUNDING = 1e4 * float(np.finfo(np.float64).eps)
-# Of the largest singular value: statsmodels' pinv_extended takes for 0 what is below 1e-15 of it, and one that
-# is 0 but for rounding has a few roundings of the largest.
+# Of the largest singular value: statsmodels' pinv_extended takes for 0 what is below 1e-15 of it, and one
+# that is 0 but for rounding has a few roundings of the largest.
 CUT_OFF = 4e-15
 
 
