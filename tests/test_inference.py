@@ -9,6 +9,7 @@ from hypothesis import given
 from statsmodels.tools.sm_exceptions import DomainWarning
 
 import influstat as ist
+from influstat.errors import Unsupported
 from influstat.statistics.covariance import KINDS
 from influstat.statistics.inference_table import QUANTITIES
 from tests.budget import examples
@@ -283,7 +284,7 @@ def test_a_multinomial_logit_has_covariances_and_refits():
     change = refit.bse.to_numpy().T.ravel() - fit.inference("HC0").table.standard_errors
     np.testing.assert_allclose(found.standard_errors[0], change, rtol=STOPPED, atol=CHANGES)
     for call in (lambda: fit.covariance("HC3"), lambda: fit.inference("HC0").derivative()):
-        with pytest.raises(ist.errors.Unsupported, match="one linear predictor per row"):
+        with pytest.raises(Unsupported, match="one linear predictor per row"):
             call()
 
 
@@ -291,7 +292,7 @@ def test_a_smoothed_hinge_has_robust_covariances_only():
     problem = make_problem(HINGE, 40, 3, 2, strength=1.0, intercept=True)
     fit = ist.Fit.minimise(problem.risk())
     assert np.all(np.isfinite(fit.inference("HC3").derivative().standard_errors))
-    with pytest.raises(ist.errors.Unsupported, match="says nothing about the variance"):
+    with pytest.raises(Unsupported, match="says nothing about the variance"):
         fit.covariance()
 
 
@@ -352,6 +353,18 @@ def test_settings_that_make_no_sense_are_refused(arguments, sentence):
 
 def test_jackknives_have_no_derivative():
     fit = ist.Ridge(lam=1.0).fit([[1.0], [2.0], [3.0]], [1.0, 3.0, 2.0])
-    with pytest.raises(ist.errors.Unsupported, match="kind must be one of model"):
+    with pytest.raises(Unsupported, match="kind must be one of model"):
         fit.inference("jackknife").derivative()
     assert set(KINDS) >= {"jackknife", "cluster jackknife", "infinitesimal jackknife"}
+
+
+@pytest.mark.filterwarnings("ignore:The fit is perfect up to rounding")
+@pytest.mark.parametrize("kind", ["model", "HC0", "HC3"])
+def test_standard_errors_of_0_have_no_derivative(kind):
+    X = np.column_stack([np.ones(12), np.arange(12.0)])
+    fit = ist.Ridge(lam=0.0).fit(X, np.zeros(12))
+    inference = fit.inference(kind)
+    assert np.all(inference.table.standard_errors == 0.0)
+    for call in (inference.derivative, inference.removal):
+        with pytest.raises(Unsupported, match=r"above 0 for their derivatives, but it has one of 0 for 'x0'"):
+            call()

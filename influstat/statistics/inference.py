@@ -147,7 +147,8 @@ class Inference(InferenceOfFragility, Tabled):
         Raises
         ------
         Unsupported
-            The risk has no linear predictor, or the covariance is a jackknife of refits.
+            The risk has no linear predictor, the covariance is a jackknife of refits, or a standard error is
+            0, where a root has no derivative.
         """
         if self.setting.penalty_in_scores and self.setting.kind != "model":
             raise Unsupported(
@@ -163,6 +164,14 @@ class Inference(InferenceOfFragility, Tabled):
                 f"is {self.setting.kind!r}",
                 'Use "HC3" (for clusters "cluster"), or leave_one_out().',
             )
+        for name, error in zip(self.fit.names, self.table.standard_errors, strict=True):
+            if error == 0.0:
+                raise Unsupported(
+                    "fit",
+                    "have standard errors above 0 for their derivatives",
+                    f"has one of 0 for {name!r}: rows that matter to it have residuals of 0",
+                    "Pass inference(dispersion=...) where it is known, or use leave_one_out().",
+                )
         parts = CaseDerivatives(self.fit, self.setting).all()
         freedom = parts.freedom
         if self._by_clusters:
