@@ -122,6 +122,27 @@ def test_each_has_its_sentence(name):
         call()
 
 
+def _skipping(rows, coefficients, dot=np.dot):
+    """Return the product as libraries have it that add no multiple of 0."""
+    if np.ndim(rows) == 1:
+        return dot(rows, coefficients)
+    return dot(rows[:, coefficients != 0], coefficients[coefficients != 0])
+
+
+@pytest.mark.parametrize("dot", [np.dot, _skipping])
+@pytest.mark.parametrize("columns", [1, 2, 3])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_an_entry_that_is_not_finite_is_named(bad, columns, dot, monkeypatch):
+    monkeypatch.setattr(np, "dot", dot)
+    for rows, dtype, order in ((9, "f8", "C"), (9, "f8", "F"), (9, "f4", "C"), (1, "f8", "C")):
+        x = np.array(X[:, :columns], dtype=dtype, order=order)
+        x[33, -1] = bad
+        risk = ist.PartitionedRisk(ist.LogisticLoss(), ist.partitions(x, Y > 0, rows=rows, runner="serial"))
+        message = f"X of partition {33 // rows} .*{bad} at row {33 % rows}, column {columns - 1}"
+        with pytest.raises(InvalidArgument, match=message):
+            ist.PartitionedFit.minimise(risk)
+
+
 @pytest.mark.parametrize("name", ["position", "status"])
 def test_columns_called_as_the_answers_own_are_refused(name):
     fitted = fit(ist.partitions(X, Y, columns=["a", "b", name]))

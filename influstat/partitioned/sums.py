@@ -143,6 +143,7 @@ class Newton:
         if self.dense and not risk.design.sparse:
             value, gradient, hessian, convex, scale = swept(risk, theta, self.kind, block.place)
             if not np.isfinite(hessian).all():
+                _require_finite(risk.design, block.place)  # where sums of products skip coefficients of 0
                 _require_squares(block, risk)
             if curved:
                 rest = hessian, hessian.diagonal().copy(), convex
@@ -193,8 +194,8 @@ def swept(
     held = Held.of_thread(p)
     for rows, x in held.blocks(risk.design):
         y, weights, offset = risk.y[rows], risk.weights[rows], risk.offset[rows]
-        with np.errstate(invalid="ignore"):
-            eta = np.dot(x, theta)
+        with np.errstate(invalid="ignore"):  # to one number alone np.dot adds no multiple of 0, even of nan
+            eta = np.dot(x, theta) if p > 1 else x[:, 0] * theta
         if not np.isfinite(eta).all():  # as it is wherever an entry of the row is not
             _require_finite(risk.design, place)
         eta += offset
@@ -213,7 +214,8 @@ def swept(
         convex = convex and bool((second >= 0).all())
         if kind is ScaledSums:
             size_of_x = np.abs(x, out=held.beside(x))
-            spread = size_of_x @ size
+            with np.errstate(invalid="ignore"):
+                spread = size_of_x @ size
             spread += np.abs(offset)
             spread *= np.abs(second)
             spread += np.abs(first)
