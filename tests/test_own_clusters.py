@@ -22,6 +22,7 @@ def table(seed=0):
     late = (np.arange(N) % 5 > 2) * 1.0
     y = rng.normal(size=N) + rng.normal(size=G)[g]
     frame = pd.DataFrame({"x": rng.normal(size=N), "g": g, "treated": (g == 2) * 1.0, "late": late, "y": y})
+    frame["unit"] = frame.g + G * (np.arange(N) // G % 3)
     return frame.assign(label=(y > 0.0) * 1, count=np.floor(np.exp(0.3 * y + 1.0)), area=(g % 4) * 1.0)
 
 
@@ -37,7 +38,9 @@ FORMULAS = {
     "x + treated": ("2", ["treated"]),
     "x + treated * late": ("2", ["treated", "treated:late"]),
     "x + C(g) + treated:late": ("2", ["treated:late"]),  # effects of the clusters themselves are not named
-    "x + C(g) * late": (f"0 and {G - 1} more", ["late"]),
+    "x + C(g) * late": ("0", ["late"]),  # nor those of units within clusters
+    "x + C(unit)": None,
+    "x + C(unit) - 1": None,
     "x + C(g)": None,
     "x + C(g) - 1": None,
     "x + C(g, Sum)": None,

@@ -96,7 +96,10 @@ def partial_refit(risk: Risk, theta: FloatArray, rows: Indices, *, exact: bool) 
                 continue
             found = chart.coordinates
             try:
-                u = minimise(chart.risk, start=chart.start).theta if exact else _step(chart)
+                if not chart.start.size:
+                    u = chart.start  # where nothing is determined
+                else:
+                    u = minimise(chart.risk, start=chart.start).theta if exact else _step(chart)
             except (NoMinimiser, SingularHessian):  # so flat on its way that rounding alone moves it
                 part = _without_flight(chart.outer, theta)
                 continue

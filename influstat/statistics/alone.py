@@ -78,8 +78,12 @@ def _warn_of_own_clusters(fit: Minimum, setting: CovarianceSetting) -> None:
     clusters = setting.clusters[0]
     own, hang = own_clusters(fit, setting)
     lost: NDArray[np.bool_] = np.asarray(hang.any(axis=0))
-    if len(own) == len(np.unique(clusters[fit.risk.weights > 0])) and not lost.all():
-        lost = lost & ~_constant_within(fit, clusters)  # effects of the clusters themselves
+    count = len(np.unique(clusters[fit.risk.weights > 0]))
+    if len(own) == count and not lost.all():
+        constant, single = _within(fit, clusters)
+        lost = lost & ~constant  # effects of the clusters themselves
+        if hang[:, lost].any(axis=1).all():
+            lost = lost & ~single  # and of units within them: nobody asks for these standard errors
     names, own = _named(fit, lost), own[hang[:, lost].any(axis=1)]
     if names:
         first, more = label_name(setting.cluster_labels[0][own[0]]), len(own) - 1
@@ -126,11 +130,15 @@ def _alone(leverage: Leverage, rows: NDArray[np.intp], curvature: FloatArray) ->
     return np.asarray(y.T @ vectors[:, values > 1.0 - ONE])
 
 
-def _constant_within(fit: Minimum, clusters: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return which columns are constant within every cluster, shape (p,)."""
+def _within(fit: Minimum, clusters: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which columns are constant within every cluster, and which are 0 outside of one, each (p,)."""
     design = require_linear(fit.risk, "leverages").design
     first = design.rows(np.unique(clusters, return_index=True)[1])
-    constant = np.ones(first.shape[1], dtype=np.bool_)
+    constant, lowest = np.ones(first.shape[1], dtype=np.bool_), np.full(first.shape[1], len(first))
+    highest = np.full_like(lowest, -1)
     for rows, block in design.dense_blocks():
         constant &= (block == first[clusters[rows]]).all(axis=0)
-    return constant
+        there = clusters[rows][:, None]
+        np.minimum(lowest, np.where(block != 0.0, there, len(first)).min(axis=0), out=lowest)
+        np.maximum(highest, np.where(block != 0.0, there, -1).max(axis=0), out=highest)
+    return constant, lowest == highest

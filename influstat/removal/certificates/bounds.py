@@ -76,7 +76,7 @@ def prediction_bound(fit: Minimum, certificate: Certificate, X: Any, *, kind: st
         start = np.asarray(fit.predict(X, offset=offset))
         size = np.maximum(certificate.sizes, np.abs(fit.theta)) @ np.abs(rows).T
         if offset is not None:
-            size += np.abs(np.asarray(offset, dtype=np.float64))
+            size += np.max(np.abs(np.asarray(offset, dtype=np.float64)), initial=0.0)  # in whatever order
         slip = unit_rounding(rows.shape[1]) * size
         bound = certificate.error(rows) + 2.0 * slip
         if kind == "linear":
