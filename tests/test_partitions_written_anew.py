@@ -9,6 +9,7 @@ import pytest
 
 import influstat as ist
 from influstat.errors import PartitionError
+from influstat.partitioned.start import EverySo
 
 N = 40
 X = np.random.default_rng(0).normal(size=(N, 2))
@@ -62,6 +63,8 @@ def test_rows_that_were_written_anew_are_not_answered_for(kind, tmp_path):
         ist.Ridge(lam=1.0).fit(data)
     with pytest.raises(PartitionError, match="written anew"):
         QUESTIONS["diagnostics"](pickle.loads(pickle.dumps(fit)))
+    with pytest.raises(PartitionError, match="written anew"):
+        EverySo(data.source).begin()  # a few of them, and those of other weights, look there
     other = ist.Ridge(lam=1.0).fit(again)
     assert not np.allclose(other.theta, fit.theta)
     QUESTIONS["diagnostics"](other)
