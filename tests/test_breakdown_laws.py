@@ -91,10 +91,11 @@ def test_the_score_at_the_null_is_exact_for_squared_error(seed, protocol):
     assert abs(moved.N0) <= moved.margin + tolerance.TWO_FITS * size  # 0 at the fit without them
 
 
-@given(seed=SEEDS, protocol=PROTOCOLS)
+@pytest.mark.parametrize(("protocol", "strength"), [("fixed", 0.0), ("fixed", 2.0), ("folded", 2.0)])
+@given(seed=SEEDS)
 @examples(20, deadline=None)
-def test_a_null_fit_from_the_one_with_the_rows_is_that_found_anew(seed, protocol):
-    fit = drawn(seed, "squared", protocol, n=16, p=4)
+def test_a_null_fit_from_the_one_with_the_rows_is_that_found_anew(protocol, strength, seed):
+    fit = problem(seed, "squared", protocol=protocol, strength=strength, offset=True, n=16, p=4)
     assume(abs(fit.theta[-1]) > 1e-6)
     found = with_all = null_fit(asked_of(fit).problem)
     removed = np.zeros(16, dtype=bool)
@@ -108,7 +109,7 @@ def test_a_null_fit_from_the_one_with_the_rows_is_that_found_anew(seed, protocol
     np.testing.assert_allclose(found.lev, anew.lev, rtol=0, atol=2.0 * found.relative + 2.0 * anew.relative)
     whole = found.z.T @ (found.z * found.h[:, None]) + found.penalty
     assert np.linalg.norm(whole - np.eye(found.d)) <= found.relative
-    assert anew.relative <= found.relative < 1e-9
+    assert anew.relative < found.relative < 1e-9  # found so, as what is not near enough is found anew
     assert found.slack <= 10.0 * anew.slack + size
 
 

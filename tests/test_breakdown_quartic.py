@@ -57,6 +57,26 @@ def test_no_set_below_what_is_proven_flips(seed, protocol, clusters, weights):
     assert [one for one in beaten if all(fit.risk.weights[units[j]].any() for j in one)] == []
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_wherever_it_starts_no_more_is_proven_than_is_so(seed):
+    fit = remote(seed, n=60, p=4, slope=0.3)
+    null = null_fit(asked(fit))
+    order = np.argsort(-null.f)
+    flips = next(k for k in range(1, 60) if not null_fit(asked(fit), removed=_first(order, k)).N0 > 0.0)
+    starts, other = [], Quartic(null_fit(asked(remote(seed, p=5))))
+    for test, sizes in ((Quartic(null), range(1, flips + 1)), (other, (1,))):
+        for k in sizes:
+            test.proves(k)
+            starts.append(test.best)
+    assert Quartic(null).proves(1, start=starts[0])
+    assert not any(Quartic(null).proves(flips, start=start) for start in starts)
+
+
+def _first(order, k):
+    """Return which units are the first k of them."""
+    return np.isin(np.arange(len(order)), order[:k])
+
+
 @given(seed=SEEDS, protocol=st.sampled_from(["fixed", "folded"]), clusters=st.booleans(), k=st.integers(2, 3))
 @examples(30, deadline=None)
 def test_no_set_flips_that_has_a_unit_decided_and_none_before_it(seed, protocol, clusters, k):

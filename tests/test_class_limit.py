@@ -96,11 +96,12 @@ def test_without_a_class_the_others_are_those_of_the_fit_that_never_knew_it(gone
     X, y, _ = made("treatment", [])
     rare = np.flatnonzero(y == gone)[:6]
     y = np.where((y == gone) & ~np.isin(np.arange(N), rare), 2, y)
-    problem = SoftmaxProblem(X, y, K, np.ones(N), 0.0, intercept=False, folded=False, reference=True)
+    weights = 1.0 + np.arange(N) % 3
+    problem = SoftmaxProblem(X, y, K, weights, 0.0, intercept=False, folded=False, reference=True)
     removal = ist.Fit.minimise(problem.risk()).leave_groups_out([rare])
     kept = np.delete(np.arange(N), rare)
     fewer = np.unique(y[kept], return_inverse=True)[1]
-    rest = SoftmaxProblem(X[kept], fewer, K - 1, np.ones(len(kept)), 0.0, False, False, True)
+    rest = SoftmaxProblem(X[kept], fewer, K - 1, weights[kept], 0.0, False, False, True)
     found = removal.theta[0].reshape(K - 1, -1)
     truth = ist.Fit.minimise(rest.risk()).theta.reshape(K - 2, -1)
     np.testing.assert_allclose(found, np.insert(truth, gone - 1, np.nan, axis=0), rtol=0, atol=TWO_FITS)

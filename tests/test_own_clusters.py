@@ -108,3 +108,9 @@ def test_a_row_without_which_nothing_is_determined_is_named(kind):
     fit = ist.from_statsmodels(smf.ols("y ~ x", rows).fit())
     with pytest.warns(DoubtfulResult, match="Row 10 has leverage 1: nothing else determines Intercept, x"):
         fit.covariance(kind)
+
+
+def test_rows_without_a_residual_are_said_once():
+    rows = table()[:3]
+    fit = ist.from_statsmodels(smf.ols("y ~ x + late", rows.assign(late=[0.0, 1.0, 0.0])).fit())
+    assert len(said(lambda: fit.covariance("HC0"))) == 1

@@ -89,6 +89,24 @@ def test_a_step_that_leads_up_is_taken_back(monkeypatch, times, passes):
     assert risk.passes == passes
 
 
+def test_a_second_step_that_leads_up_is_taken_back_to_the_first(monkeypatch):
+    risk, few = risk_of(), start.few_of(risk_of())
+    near = sampled_start(risk)
+    monkeypatch.setattr(risk, "curvature", Unlike(risk_of(), [1e-3]).curvature)
+    first = near - np.linalg.solve(few.curvature(near).to_dense(), risk.slope(near)[1])
+    np.testing.assert_allclose(nearer(risk, near), first, rtol=1e-12)
+
+
+def test_more_is_summed_where_less_is_known():
+    risk, other, theta = risk_of(), risk_of(), np.array([0.3, -0.2])
+    found = risk.slope(theta), risk.curvature(theta).to_dense(), risk.gradient_scale(theta)
+    assert risk.passes == 3
+    known = other.gradient_scale(theta), other.curvature(theta).to_dense(), other.slope(theta)
+    assert other.passes == 1  # which is enough for all
+    for ours, theirs in zip((*found[0], *found[1:]), (*known[2], known[1], known[0]), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_partitions_that_have_no_minimum_are_no_start():
     y = Y.copy()
     for k in range(4):

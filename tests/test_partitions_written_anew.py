@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,9 @@ import pytest
 
 import influstat as ist
 from influstat.errors import PartitionError
+from influstat.partitioned.runners.base import Serial, Threads
+from influstat.partitioned.runners.cluster import Cluster
+from influstat.partitioned.start import EverySo
 
 N = 40
 X = np.random.default_rng(0).normal(size=(N, 2))
@@ -62,6 +66,15 @@ def test_rows_that_were_written_anew_are_not_answered_for(kind, tmp_path):
         ist.Ridge(lam=1.0).fit(data)
     with pytest.raises(PartitionError, match="written anew"):
         QUESTIONS["diagnostics"](pickle.loads(pickle.dumps(fit)))
+    with pytest.raises(PartitionError, match="written anew"):
+        EverySo(data.source).begin()  # a few of them, and those of other weights, look there
+    for runner in (Serial(), Threads(1), Cluster(SimpleNamespace(status="running"))):
+        for call in (
+            lambda one: list(one.map(data.source, None, [0])),
+            lambda one: one.reduce(data.source, None),
+        ):
+            with pytest.raises(PartitionError, match="written anew"):
+                call(runner)
     other = ist.Ridge(lam=1.0).fit(again)
     assert not np.allclose(other.theta, fit.theta)
     QUESTIONS["diagnostics"](other)

@@ -81,7 +81,7 @@ class Expansion:
 
     @cached_property
     def single(self) -> Single:
-        """X in float32, shape (n, p); see `rough`."""
+        """X in float32, shape (n, p); see `Rough`."""
         found = np.empty(self.risk.shape, dtype=np.float32)
         for rows, block in self.risk.design.dense_blocks():
             found[rows] = block

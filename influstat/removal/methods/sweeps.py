@@ -2,7 +2,7 @@
 
 All removals iterate theta_k <- theta_k - S_-k^-1 grad F_k(theta_k) with the inverse Hessian at theta-hat: two
 products with X a sweep, and only for those not yet done. Where many coefficients make products slow they are
-taken in float32 but for one gradient (`rough`); where few do, the bend of the gradient spares most sweeps
+taken in float32 but for one gradient (`Rough`); where few do, the bend of the gradient spares most sweeps
 (`third_order`).
 """
 
@@ -116,7 +116,7 @@ class Chord:
         self, rough: Rough, bends: Single, active: Indices, trial: FloatArray, step: FloatArray
     ) -> tuple[Indices, FloatArray]:
         """Take Newton steps from trial points whose gradients are known; return those that go on, moved."""
-        # Steps of the chord method, `step` the first, in float32 (`rough`, fact 2); those whose gradient,
+        # Steps of the chord method, `step` the first, in float32 (`Rough`, fact 2); those whose gradient,
         # then known to six digits, has fallen so far with what is not seen of it (fact 3) are done.
         total = step.copy()
         scales, left = self._scales[:, active], np.arange(len(active))
