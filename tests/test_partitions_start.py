@@ -49,7 +49,11 @@ def test_the_end_is_that_of_a_fit_in_memory_after_fewer_passes(intercept):
             ist.PartitionedFit.minimise(one).theta, memory(intercept=intercept), **CLOSE
         )
     assert risk.passes < other.passes
-    assert risk.plan().passes == 4
+    plan, whole = risk.plan(), risk.plan(passes=4)
+    assert plan.passes == 4
+    assert plan.bytes_moved == whole.bytes_moved
+    p = len(risk.names)
+    assert whole.operations - plan.operations == pytest.approx(2 * p**2 * plan.rows)  # two without a Hessian
     assert other.plan().passes == 8
 
 
