@@ -78,11 +78,6 @@ class PartitionPlan:
             workers=self.workers if workers is None else whole_number("workers", workers, at_least=1),
         )
 
-    def plus(self, other: PartitionPlan) -> PartitionPlan:
-        """Return the plan of both, one after the other, over the same rows; the first holds the most."""
-        summed = ("passes", "bytes_moved", "operations", "read_seconds", "work_seconds")
-        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in summed})
-
     def __str__(self) -> str:
         """Say it in a sentence."""
         return (

@@ -32,8 +32,8 @@ from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
 NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish,
-SAMPLED_PASSES = 4  # and of one that begins near the minimum, as a rule,
-SHORTER_PASSES = 2  # of which so many sum no Hessian
+SAMPLED_PASSES = 4  # and of one that begins near the minimum, as a rule: two
+# sum no Hessian, but those over the few partitions and now and then a fifth take as long as that saves
 MOST_NAMED = 5  # coefficients in a message
 Leaving = Callable[[int, Block], Any]  # from partition and block to a mask of the rows that leave
 Kind = TypeVar("Kind", bound=SlopeSums)
@@ -187,14 +187,8 @@ class PartitionedRisk:
         square = 0.0 if self.by_products else float(p**2)
         rule = SAMPLED_PASSES if sampled(self) else NEWTON_PASSES
         count = rule if passes is None else whole_number("passes", passes, at_least=1, at_most=10**6)
-        light = SHORTER_PASSES if passes is None and sampled(self) and not self.by_products else 0
-
-        def of(work: Newton, count: int, operations: float) -> PartitionPlan:
-            cost = Cost(count, count * operations, 8.0 * max(square, p))
-            return measured_plan(source, work, partition, lambda _: cost, rows, self.data.runner.workers)
-
-        plan = of(work, count - light, square + 12.0 * p)
-        return plan.plus(of(replace(work, kind=SlopeSums), light, 12.0 * p)) if light else plan
+        cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
+        return measured_plan(source, work, partition, lambda _: cost, rows, self.data.runner.workers)
 
     def _free(self, theta: FloatArray) -> FloatArray | None:
         """Return the part of theta that no penalty feels; None where rows cannot be separated along it."""
