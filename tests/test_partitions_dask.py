@@ -190,7 +190,7 @@ def test_a_partition_without_a_column_is_named(column, argument):
     with pytest.raises(
         InvalidArgument, match=f"^{argument} of partition 1 must name.*is '{column}'; there are"
     ):
-        fitted(without_a_column(column), "y")
+        fitted(without_a_column(column), "y", columns=["a", "b"])  # which the graph chooses
 
 
 def test_a_graph_with_a_key_error_of_its_own_is_told_by_it():
@@ -346,6 +346,14 @@ def test_workers_give_the_same_to_the_last_bit(client, tmp_path):
         assert str(first) == str(second)
     written = two.influence().on_loss(XT, LT).to_parquet(tmp_path / "out")
     assert len(list(written.glob("part-*"))) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_partition_that_workers_make_without_a_column_is_named(client):
+    data = ist.partitions(without_a_column("b"), "y", columns=["a", "b"], runner=client)
+    with pytest.raises(InvalidArgument, match="^columns of partition 1 must name.*is 'b'; there are"):
+        ist.Logistic(lam=0.5).fit(data)
 
 
 @pytest.mark.slow
