@@ -76,6 +76,9 @@ CASES = {
     "missing column": (
         lambda: fit(chunked(FRAME, FRAME.drop(columns="b"), y="y")), "columns of partition 1 must name",
     ),
+    "missing targets": (
+        lambda: fit(chunked(FRAME, FRAME.drop(columns="y"), y="y")), "y of partition 1 must name columns",
+    ),
     "text in a partition": (
         lambda: fit(chunked(FRAME, FRAME.assign(b="x"), y="y")), "columns of partition 1 must hold numbers",
     ),

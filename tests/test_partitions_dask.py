@@ -1,6 +1,7 @@
 """dask.array, dask.dataframe, and the workers of a client: the same numbers, whoever is killed on the way."""
 
 import os
+import pickle
 import signal
 import time
 
@@ -139,7 +140,8 @@ BAD = TABLE.assign(b=np.where(np.arange(N) == 33, np.nan, TABLE["b"]))
     [
         ((X7, None), "y must be given with arrays"),
         ((X7, LABELS[:-1]), r"y must have one entry per row of X \(60\), but it has 59"),
-        ((X7[:, 0], Y13), "data must have two dimensions"),
+        ((X7[:, 0], Y13), "data must have two dimensions.*Reshape it"),
+        ((X7[:, X7[0] > -99], Y13), r"data must have.*Call X\.compute_chunk_sizes"),
         ((unknown(X7), LABELS), "y must be a dask array.*compute_chunk_sizes"),
         ((unknown(X7), Y13), "y must have the 9 chunks of X's rows.*has 5.*compute_chunk_sizes"),
         ((X7, unknown(Y13)), "y must have the 9 chunks"),
@@ -173,6 +175,28 @@ def test_nan_in_a_partition_is_named():
     place = r"X of partition 2 must be finite, but it holds nan at row 9, column 1 \('b'\)"
     with pytest.raises(InvalidArgument, match=place):
         fitted(dd.from_pandas(BAD, npartitions=5), "y")
+
+
+def without_a_column(column):
+    """A frame whose partition 1 lacks a column, as files of another year may."""
+    from dask import delayed
+
+    parts = [TABLE[:30], TABLE[30:].drop(columns=column)]
+    return dd.from_delayed([delayed(part) for part in parts], meta=TABLE[:0], verify_meta=False)
+
+
+@pytest.mark.parametrize(("column", "argument"), [("b", "columns"), ("y", "y")])
+def test_a_partition_without_a_column_is_named(column, argument):
+    with pytest.raises(
+        InvalidArgument, match=f"^{argument} of partition 1 must name.*is '{column}'; there are"
+    ):
+        fitted(without_a_column(column), "y", columns=["a", "b"])  # which the graph chooses
+
+
+def test_a_graph_with_a_key_error_of_its_own_is_told_by_it():
+    frame = dd.from_pandas(TABLE, npartitions=2).map_partitions(lambda part: part[["z"]], meta=TABLE[:0])
+    with pytest.raises(PartitionError, match="The graph that makes it raises KeyError.*'z'"):
+        fitted(frame, "y")
 
 
 def test_categories_in_some_partitions_only():
@@ -253,6 +277,19 @@ def test_what_was_lost_with_a_worker_is_begun_anew():
         failing.reduce(data.source, lambda k, block: None)
 
 
+def test_a_fit_outlives_its_client():
+    client = Lost(times=0)
+    fit = ist.Logistic(lam=0.5).fit(ist.partitions(X, LABELS, rows=20, runner=client))
+    answer = fit.influence().on_theta()
+    assert answer.plan().workers == 1
+    client.status, client.nthreads = "closed", None  # as dask's, which fail then
+    assert answer.plan().workers == 1
+    assert "Cluster of 1" in repr(fit.risk.data)
+    with pytest.raises(InvalidArgument, match="client that is connected"):
+        answer.summary()
+    check(pickle.loads(pickle.dumps(fit)))  # without the client: threads do the work
+
+
 def test_a_graph_that_fails_is_named_with_its_partition():
     def failing(block):
         return 1 / 0 if len(block) else block
@@ -309,6 +346,14 @@ def test_workers_give_the_same_to_the_last_bit(client, tmp_path):
         assert str(first) == str(second)
     written = two.influence().on_loss(XT, LT).to_parquet(tmp_path / "out")
     assert len(list(written.glob("part-*"))) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_partition_that_workers_make_without_a_column_is_named(client):
+    data = ist.partitions(without_a_column("b"), "y", columns=["a", "b"], runner=client)
+    with pytest.raises(InvalidArgument, match="^columns of partition 1 must name.*is 'b'; there are"):
+        ist.Logistic(lam=0.5).fit(data)
 
 
 @pytest.mark.slow

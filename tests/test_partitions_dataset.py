@@ -41,6 +41,16 @@ def same(fit, table):
     np.testing.assert_allclose(frame[["x0", "x1", "x2"]], whole.influence().on_theta().removal, **CLOSE)
 
 
+@pytest.mark.parametrize(("column", "argument"), [("x1", "columns"), ("y", "y")])
+def test_a_file_without_a_column_is_named(hive, column, argument):
+    path = hive / "year=2021" / "a.parquet"
+    pd.read_parquet(path, partitioning=None).drop(columns=column).to_parquet(path, index=False)
+    with pytest.raises(
+        InvalidArgument, match=rf"^{argument} of partition 2 \(a.parquet.*is '{column}'; there"
+    ):
+        fit_of(hive, groups="year")
+
+
 def test_a_hive_folder_is_read_with_the_columns_that_its_folders_name(hive):
     fit = fit_of(hive, groups="year")
     assert fit.risk.data.source.partitions() == 6

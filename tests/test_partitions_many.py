@@ -87,4 +87,12 @@ def test_plans_of_answers_count_refits_that_ask_for_passes():
     with pytest.raises(ist.errors.Unsupported, match="groups must be left out for rows in partitions"):
         ist.removal.plan(fit, [[0], [1]])
     assert fit.risk.data.source.rows() is None
-    assert fit.risk.plan().rows == 90  # three partitions of as many rows as the first with any
+    assert fit.risk.of_rows(fit.risk.data, fit.risk.recipe).plan().rows == 90  # three of 30, before a pass
+    assert fit.risk.plan().rows == 60
+
+
+def test_plans_are_measured_on_the_largest_partition():
+    fit = ist.Logistic(lam=0.5).fit(pieces([1, 58, 1], LABELS))
+    for plan in (fit.risk.plan(), fit.influence().on_theta().plan()):
+        assert plan.memory > 58 * 3 * 8  # not of one row, whose costs besides rows would be scaled by 60
+        assert plan.rows == 60

@@ -32,7 +32,8 @@ from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
 NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish,
-SAMPLED_PASSES = 4  # and of one that begins near the minimum, as a rule; two of them are shorter
+SAMPLED_PASSES = 4  # and of one that begins near the minimum, as a rule: two
+# sum no Hessian, but those over the few partitions and now and then a fifth take as long as that saves
 MOST_NAMED = 5  # coefficients in a message
 Leaving = Callable[[int, Block], Any]  # from partition and block to a mask of the rows that leave
 Kind = TypeVar("Kind", bound=SlopeSums)
@@ -177,12 +178,17 @@ class PartitionedRisk:
         """
         p, source = len(self.names), self.data.source
         work = Newton(self.recipe.summed(), np.zeros(p), not self.by_products)
+        known = self.__dict__.get("counted")  # by a pass; before one, the first partition with rows is as all
+        if known is None:
+            rows, first = source.rows(), (k for k in range(source.partitions()) if len(source.block(k)))
+            partition = next(first, 0)
+        else:
+            rows, partition = int(known.rows.sum()), int(np.argmax(known.rows))
         square = 0.0 if self.by_products else float(p**2)
         rule = SAMPLED_PASSES if sampled(self) else NEWTON_PASSES
         count = rule if passes is None else whole_number("passes", passes, at_least=1, at_most=10**6)
         cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
-        partition = next((k for k in range(source.partitions()) if len(source.block(k))), 0)
-        return measured_plan(source, work, partition, lambda _: cost, source.rows(), self.data.runner.workers)
+        return measured_plan(source, work, partition, lambda _: cost, rows, self.data.runner.workers)
 
     def _free(self, theta: FloatArray) -> FloatArray | None:
         """Return the part of theta that no penalty feels; None where rows cannot be separated along it."""

@@ -63,7 +63,9 @@ class Answer(Reductions):
         PartitionPlan
             Print it for a sentence; `scaled` says what more rows or workers would cost.
         """
-        first = int(np.flatnonzero(self.ask.rows)[0])
+        first = int(
+            np.argmax(self.ask.rows)
+        )  # the largest: what a partition takes besides its rows counts least
         rows = int(self.ask.rows.sum())
         work = Reduced(self.ask, Top(TYPICAL, self.columns))
 

@@ -8,8 +8,8 @@ from copy import deepcopy
 from typing import Any
 
 from influstat.errors import InflustatError, InvalidArgument, PartitionError
-from influstat.partitioned.block import Block
-from influstat.partitioned.runners.base import OfRows, Runner, Single, Span, Work, added, spans
+from influstat.partitioned.block import Block, of_partition
+from influstat.partitioned.runners.base import OfRows, Runner, Single, Span, Threads, Work, added, spans
 from influstat.partitioned.sources.base import Source, unread
 
 ATTEMPTS = 3  # at one partition, where what it needs was lost with a worker
@@ -27,12 +27,19 @@ class Cluster(Runner):
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._threads = 1
         self._require_running()
 
     @property
     def workers(self) -> int:  # type: ignore[override]  # they come and go
-        """How many threads the workers have."""
-        return max(1, sum(int(one) for one in self._client.nthreads().values()))
+        """How many threads the workers have; of a client that has gone, had when they were last asked."""
+        if self._client.status == RUNNING:
+            self._threads = max(1, sum(int(one) for one in self._client.nthreads().values()))
+        return self._threads
+
+    def __reduce__(self) -> tuple[type[Threads], tuple[()]]:
+        """Leave the client behind, which lives in this process alone: elsewhere threads do the work."""
+        return Threads, ()
 
     def _require_running(self) -> None:
         if self._client.status != RUNNING:
@@ -43,7 +50,7 @@ class Cluster(Runner):
     def map(self, source: Source, work: Work, partitions: Iterable[int]) -> Iterator[Any]:
         """Yield work(k, block k) for every partition k, in order."""
         source.begin()
-        return self._results(work, partitions, lambda shared, k: self._one(source, shared, k))
+        return self._results(source, work, partitions, lambda shared, k: self._one(source, shared, k))
 
     def reduce(self, source: Source, work: Work) -> Any:
         """Return the sum over all partitions that have rows, folded in spans as everywhere."""
@@ -55,7 +62,7 @@ class Cluster(Runner):
 
         source.begin()
         total = None
-        for part in self._results(OfRows(work), spans(source.partitions()), begin):
+        for part in self._results(source, OfRows(work), spans(source.partitions()), begin):
             total = added(total, part)
         return total
 
@@ -76,7 +83,9 @@ class Cluster(Runner):
             total = self._client.submit(_sum, total, part, pure=False)
         return total
 
-    def _results(self, work: Work, items: Iterable[Any], begin: Callable[[Any, Any], Any]) -> Iterator[Any]:
+    def _results(
+        self, source: Source, work: Work, items: Iterable[Any], begin: Callable[[Any, Any], Any]
+    ) -> Iterator[Any]:
         """Yield the results in order, a few ahead of what is asked for."""
         self._require_running()
         shared = self._shared(work)
@@ -85,15 +94,17 @@ class Cluster(Runner):
         for item in items:
             ahead.append((item, begin(shared, item)))
             if len(ahead) >= most:
-                yield self._result(work, *ahead.popleft(), begin)
+                yield self._result(source, work, *ahead.popleft(), begin)
         while ahead:
-            yield self._result(work, *ahead.popleft(), begin)
+            yield self._result(source, work, *ahead.popleft(), begin)
 
     def _shared(self, work: Work) -> Any:
         """Send what all partitions are asked to every worker once."""
         return self._client.scatter(work, broadcast=True, hash=False)
 
-    def _result(self, work: Work, item: Any, future: Any, begin: Callable[[Any, Any], Any]) -> Any:
+    def _result(
+        self, source: Source, work: Work, item: Any, future: Any, begin: Callable[[Any, Any], Any]
+    ) -> Any:
         """Return the result of a future; begin anew where what it needs was lost."""
         from asyncio import CancelledError as Cancelled
         from concurrent.futures import CancelledError
@@ -112,8 +123,16 @@ class Cluster(Runner):
                     ) from error
                 future = begin(self._shared(work), item)
             except Exception as error:  # a graph may call anything
-                raise unread(f"What makes {_called(item)}", error) from error
+                raise _unmade(source, item, error) from error
         raise AssertionError("not reached")  # pragma: no cover
+
+
+def _unmade(source: Source, item: Any, error: Exception) -> InflustatError:
+    """Return the error for a partition, or one of a span, whose graph raises."""
+    for k in item if isinstance(item, range) else [item]:
+        if known := source.lacking(k, error):
+            return of_partition(known, source.place(k))
+    return unread(f"What makes {_called(item)}", error)
 
 
 def _called(item: Any) -> str:

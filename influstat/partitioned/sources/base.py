@@ -70,8 +70,8 @@ class Source(ABC):
         for path, stamp in found.items():
             if stamp is not None and first.get(path) not in (None, stamp):  # one that is gone is not read
                 raise PartitionError(
-                    f"{path} has been written anew since it was first read: its rows are others than a fit "
-                    "has seen. Make the partitions anew (ist.partitions), and fit again."
+                    f"{path} has been written anew since it was first read: its rows may be others than a "
+                    "fit has seen. Make the partitions anew (ist.partitions), and fit again."
                 )
 
     def rest(self) -> None:
@@ -93,6 +93,11 @@ class Source(ABC):
     def reader(self) -> Any:
         """Return what takes new rows as tables of a formula's variables; None where there is no formula."""
         return formula_reader(getattr(self, "_columns", None))
+
+    def lacking(self, partition: int, error: Exception) -> InflustatError | None:
+        """Return which column the partition lacks where that is why a graph raises, None where it is not."""
+        del partition, error
+        return None
 
     def lazy(self, partition: int) -> Any:
         """Return a dask Delayed of the block where the data are dask's own, else None."""
@@ -132,8 +137,11 @@ class Within(Source):
 
 
 def file_stamp(path: str) -> tuple[int, int]:
-    """Return size and time of the last change of a file."""
-    known = Path(path).stat()
+    """Return size and time of the last change of a file, or raise PartitionError where there is none."""
+    try:
+        known = Path(path).stat()
+    except OSError as error:
+        raise PartitionError(f"{path} cannot be read: {error}. Put it back, and ask again.") from error
     return known.st_size, known.st_mtime_ns
 
 

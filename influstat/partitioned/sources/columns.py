@@ -105,15 +105,20 @@ class Columns:
     def table(self, table: Any) -> Any:
         """Return the columns that are read, called by text and each there once; or raise."""
         there = text_names(table)
-        for name in self.wanted:
-            if name not in there:
-                raise missing("columns", name, there)
+        if error := self.lacking(there):
+            raise error
         _require_once(self.wanted, there)
         table = table.set_axis(there, axis=1)[self.wanted]
         objects = [name for name in self.numeric if table.dtypes[name].kind == "O"]
         table = table.assign(**{name: _numbers(table[name]) for name in objects}) if objects else table
         self.require_numbers(table.dtypes)
         return table
+
+    def lacking(self, there: Sequence[str]) -> InvalidArgument | None:
+        """Return the error for the first column that is read and is not there; None where all are."""
+        named = {name: argument for argument, name in (*self._others, ("y", self.y))}
+        gone = next((name for name in self.wanted if name not in there), None)
+        return None if gone is None else missing(named.get(gone, "columns"), gone, there)
 
     def _targets(self, table: Any) -> Any:
         """Return y."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +12,7 @@ from influstat.errors import InflustatError, InvalidArgument
 from influstat.input.printing import short
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source, by_row, unread
-from influstat.partitioned.sources.columns import Columns
+from influstat.partitioned.sources.columns import Columns, text_names
 
 INDEX = "index"
 
@@ -46,7 +47,7 @@ class _Lazy(Source):
         except InflustatError:
             raise
         except Exception as error:  # a graph may call anything
-            raise unread("The graph that makes it", error) from error
+            raise self.lacking(partition, error) or unread("The graph that makes it", error) from error
         return found
 
 
@@ -60,8 +61,9 @@ class DaskArraySource(_Lazy):
         from dask.delayed import delayed
 
         if X.ndim != 2 or np.isnan(X.shape[1]):
+            remedy = "Reshape it." if X.ndim != 2 else "Call X.compute_chunk_sizes() first."
             was = f"has shape {X.shape}"
-            raise InvalidArgument("data", "have two dimensions, its columns counted", was, "Reshape it.")
+            raise InvalidArgument("data", "have two dimensions, its columns counted", was, remedy)
         if X.numblocks[1] > 1:
             X = X.rechunk({1: -1})
         parts = {"y": y, **others}
@@ -121,11 +123,19 @@ class DaskFrameSource(_Lazy):
 
         columns = columns.chosen([str(name) for name in frame.columns])
         columns.require_numbers(frame.dtypes)
-        self._columns, self.names = columns, columns.names
+        self._frame, self._columns, self.names = frame, columns, columns.names
         wanted = frame[columns.wanted]
         make = delayed(columns.block, pure=True)
         self._blocks = [make(part) for part in wanted.to_delayed()]
         self._identity = (str(getattr(wanted, "_name", "")), columns)
+
+    def lacking(self, partition: int, error: Exception) -> InflustatError | None:
+        """Return which column the partition lacks, if one: its graph chooses columns before all else."""
+        if isinstance(error, KeyError):
+            with suppress(Exception):  # a graph that fails by itself says why
+                whole = self._frame.get_partition(partition).compute(scheduler="synchronous")
+                return self._columns.lacking(text_names(whole))
+        return None
 
     def identity(self) -> tuple[Any, ...]:
         """Return the name that dask gives to the columns, which follows from how they are made."""

@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-from influstat.errors import InvalidArgument, MissingDependency, PartitionError
+from influstat.errors import InflustatError, InvalidArgument, MissingDependency, PartitionError
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source
 from influstat.partitioned.sources.columns import Columns
@@ -83,13 +83,22 @@ class DatasetSource(Source):
                 found = self._batch(partition)
             else:
                 fragment = self._fragments[partition]
+                self._require_columns(fragment)
                 found = fragment.to_table(schema=self._schema(fragment), columns=self._columns.wanted)
+        except InflustatError:
+            raise
         except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
             said = str(error).rstrip(". ")
             raise PartitionError(
                 f"The dataset cannot be read: {said}. Write that file anew, or leave it out."
             ) from error
         return self._columns.block(found.to_pandas(ignore_metadata=True))
+
+    def _require_columns(self, fragment: Any) -> None:
+        """Raise where neither a file nor its folder's name has a column that is read: it would be nan."""
+        of_folder = _module().get_partition_keys(fragment.partition_expression)
+        if error := self._columns.lacking([*fragment.physical_schema.names, *of_folder]):
+            raise error
 
     def _schema(self, fragment: Any) -> Any:
         """Return the types that a file has itself: those of the dataset are of its first, maybe narrower."""
