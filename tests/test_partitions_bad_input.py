@@ -209,7 +209,8 @@ def test_questions_with_wrong_columns():
         (lambda: answer.quantiles(2.0, column="x0"), "q must lie between 0 and 1"),
         (lambda: answer.histogram([1.0, 0.0], column="x0"), "bins must be edges that increase"),
         (lambda: answer.summary(by=len), "by must return one group for each"),
-        (lambda: answer.summary(by=3), "by must return one group for each.*raises TypeError"),
+        (lambda: answer.summary(by=lambda labels: labels + "a"), "by must return.*raises"),
+        (lambda: answer.summary(by="groups"), "by must be a function from an array of labels.*'groups'"),
     ):
         with pytest.raises((InvalidArgument, InvalidType), match=message):
             call()

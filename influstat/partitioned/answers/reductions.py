@@ -101,7 +101,8 @@ class Reductions:
         Parameters
         ----------
         by : callable, optional
-            From an array of labels to an array of groups: one line for each group and column.
+            From an array of labels to an array of groups: one line for each group and column. Where labels
+            are positions, ``lambda labels: groups[labels]``.
 
         Returns
         -------
@@ -120,6 +121,10 @@ class Reductions:
 
     def _require_groups(self, by: Any) -> None:
         """Raise unless `by` makes groups of the labels of two rows."""
+        if not callable(by):
+            need = "be a function from an array of labels to one group for each"
+            remedy = "Pass e.g. `lambda labels: groups[labels]`, where labels are positions."
+            raise InvalidType("by", need, f"is {short(by)}", remedy)
         first = int(np.flatnonzero(self.ask.rows)[0])
         labels = self.ask(first, self.data.source.block(first).take(slice(0, 2))).labels
         need, remedy = (
