@@ -97,21 +97,7 @@ class ContrastExistence(Existence):
     def flight(self, theta: FloatArray) -> FloatArray | None:
         """Return the shortest direction (p,) of that flight; None where there is none."""
         contrasts = self._contrasts
-        if contrasts is None or not contrasts.any():
-            return None
-        used: Mask = np.asarray((contrasts != 0.0).any(axis=0))  # penalised columns have no part in it
-        contrasts = contrasts[:, used]
-        along = contrasts @ theta[used]
-        direction: FloatArray | None = theta[used]
-        if not (along > 1e-7 * np.max(np.abs(along))).all():  # else theta itself tells all rows apart
-            allowed = np.ones(len(contrasts), dtype=bool)
-            direction = _recession_direction(contrasts, ~allowed, allowed)
-        if direction is None:
-            return None
-        # What changes no contrast (the same for every class) tells nothing.
-        flight = np.zeros(len(used))
-        flight[used] = np.linalg.lstsq(contrasts, contrasts @ direction)[0]
-        return flight
+        return None if contrasts is None else contrast_flight(contrasts, theta)
 
     @property
     def one_way(self) -> Mask:
@@ -253,6 +239,26 @@ def _fall(risk: LinearRisk, rows: slice, direction: FloatArray) -> bool:
     return _all_fall(risk.design.take(rows).dot(direction)[counts], grows_down)
 
 
+def contrast_flight(contrasts: FloatArray, theta: FloatArray) -> FloatArray | None:
+    """Return the shortest d, (p,), of some with C d >= 0 and not 0; None where there is none."""
+    contrasts = contrasts[(contrasts != 0.0).any(axis=1)]
+    if not contrasts.size:
+        return None
+    used: Mask = np.asarray((contrasts != 0.0).any(axis=0))  # penalised columns have no part in it
+    contrasts = contrasts[:, used]
+    along = contrasts @ theta[used]
+    direction: FloatArray | None = theta[used]
+    if not (along > 1e-7 * np.max(np.abs(along))).all():  # else theta itself tells all rows apart
+        allowed = np.ones(len(contrasts), dtype=bool)
+        direction = _recession_direction(contrasts, ~allowed, allowed)
+    if direction is None:
+        return None
+    # What changes no contrast (the same for every class) tells nothing.
+    flight = np.zeros(len(used))
+    flight[used] = np.linalg.lstsq(contrasts, contrasts @ direction)[0]
+    return flight
+
+
 def _all_fall(predictor: FloatArray, grows_down: Mask) -> bool:
     small = 1e-7 * np.max(np.abs(predictor), initial=0.0)
     towards = np.where(grows_down, predictor, -predictor)  # > 0 where the row's loss falls
@@ -294,6 +300,7 @@ def _largest(names: Any, relative: FloatArray) -> list[str]:
 def _raise_no_minimiser(involved: list[str]) -> NoReturn:
     raise NoMinimiser(
         "The risk has no finite minimiser: it falls for ever along a direction that involves "
-        f"{', '.join(involved)} (classes are separated there, one class alone is left, or counts of 0). "
+        f"{', '.join(involved)} (classes are separated there, one class alone is left, "
+        "counts are 0, or the loss has no lower bound). "
         "Penalise those coefficients (lam > 0), or drop the columns that separate."
     )

@@ -21,8 +21,8 @@ from influstat.input.groups import Indices
 from influstat.input.validation import FloatArray
 from influstat.minimise.existence import existence_of
 from influstat.minimise.newton import minimise
+from influstat.removal.class_limit import MOVED, ClassLimit
 from influstat.risks.chart import AnyChart, Chart, chart_of
-from influstat.risks.class_limit import MOVED, ClassLimit
 from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.contract import Risk, left_over
 from influstat.risks.linear import as_linear

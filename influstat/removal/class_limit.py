@@ -12,6 +12,7 @@ from scipy.special import logsumexp, softmax
 from influstat.algebra.coordinates import Coordinates, coordinates
 from influstat.curvature.dense import DenseCurvature
 from influstat.input.validation import FloatArray
+from influstat.minimise.existence import contrast_flight
 from influstat.risks.class_predictors import ClassPredictors
 from influstat.risks.contract import Risk
 
@@ -29,7 +30,7 @@ class ClassLimit:
     outer: Risk
     classes: ClassPredictors  # its own
     theta: FloatArray  # shape (p,)
-    flight: FloatArray  # d, shape (p,)
+    flight: FloatArray  # d, shape (p,), the first of them
 
     @cached_property
     def _counted(self) -> NDArray[np.intp]:
@@ -44,8 +45,14 @@ class ClassLimit:
     @cached_property
     def _possible(self) -> NDArray[np.bool_]:
         """Which classes stay in each row's loss, shape (m, K)."""
-        moved = self.contrasts @ self.flight
-        return np.asarray(np.abs(moved) <= MOVED * np.max(np.abs(moved), initial=0.0))
+        possible: NDArray[np.bool_] = np.ones(self.contrasts.shape[:2], dtype=np.bool_)
+        free = np.tile(self.classes.strengths == 0, self.classes.classes - self.classes.reference)
+        flight: FloatArray | None = self.flight
+        while flight is not None:  # and where classes are gone that held the others back, the next one
+            moved = np.where(possible, np.abs(self.contrasts @ flight), 0.0)
+            possible &= moved <= MOVED * np.max(moved, initial=0.0)
+            flight = contrast_flight(-self.contrasts[possible] * free, self.theta)
+        return possible
 
     @cached_property
     def coordinates(self) -> Coordinates:
