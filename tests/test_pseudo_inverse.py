@@ -47,6 +47,29 @@ def test_the_singular_values_and_columns_that_are_lost_are_named(case, model):
         assert np.abs(polished.predict(X) - same.predict(X)).max() < 1e-5
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("model", "remedy"),
+    [
+        (lambda X: sm.GLM(np.abs(Y), X, family=sm.families.Poisson()), 'fit(wls_method="qr")'),
+        (lambda X: sm.RLM(Y, X), "pass polish=True"),
+    ],
+    ids=["GLM", "RLM"],
+)
+def test_so_are_those_of_reweighted_least_squares(model, remedy):
+    results = model(ROWS.assign(x=ROWS.x + 1e12)).fit()
+    with pytest.raises(
+        NotStationary, match="Least squares in statsmodels loses .* of (const, x|x, const), so that"
+    ) as refused:
+        ist.from_statsmodels(results)
+    assert remedy in str(refused.value)
+    assert ("wls_method" in remedy) == ("wls_method" in str(refused.value))
+    away = model(ROWS).fit()
+    away._results.params = np.asarray(away.params) + 1.0
+    with pytest.raises(NotStationary, match="If the fit stopped early"):
+        ist.from_statsmodels(away)
+
+
 def _polished(results):
     """Return the fit and what is warned of; None and the refusal where rounding itself was kept."""
     with warnings.catch_warnings(record=True) as found:

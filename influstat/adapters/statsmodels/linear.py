@@ -12,7 +12,7 @@ from influstat.input.warning import doubt
 from influstat.losses.squared import SquaredError
 from influstat.minimise.existence import LinearExistence
 from influstat.risks.chart import chart_of
-from influstat.risks.linear import as_linear
+from influstat.risks.linear import LinearRisk, as_linear
 
 # Times the condition number of X: what a solution by linear algebra may be off, ample for any length of sums.
 ROUNDING = 1e4 * float(np.finfo(np.float64).eps)
@@ -61,23 +61,43 @@ def rounding_of(results: Any, ridge: bool) -> float:
 
 
 def left_out(results: Any, risk: Any, theta: FloatArray) -> str:
-    """Return which directions that the rows determine the pseudo-inverse has lost; "" where none."""
-    values, linear = getattr(results.model, "wexog_singular_values", None), as_linear(risk)
-    if values is None or linear is None:
+    """Return which directions that the rows determine the library's solution lost; "" where none."""
+    linear, found = as_linear(risk), None
+    if linear is not None:
+        found = _solved(results, linear, theta)
+    if linear is None or found is None:
         return ""
+    rows, otherwise = found
+    _, values, directions = np.linalg.svd(rows, full_matrices=False)
     kept = values > CUT_OFF * values[0]
     chart = chart_of(risk, theta)
     felt = risk.shape[1] if chart is None else chart.coordinates.transform.shape[1]
     if np.count_nonzero(kept) >= felt:
         return ""
-    directions = np.linalg.svd(np.asarray(results.model.wexog, dtype=np.float64), full_matrices=False)[2]
     names = LinearExistence(linear).involved(np.abs(directions[~kept]).max(axis=0))
     lost = ", ".join(f"{value:.3g}" for value in values[~kept][:3])
     return (
-        f"The pseudo-inverse of statsmodels loses singular values near 1e-15 of the largest "
+        f"Least squares in statsmodels loses singular values near 1e-15 of the largest "
         f"({values[0]:.3g}): it has lost {lost}, of {', '.join(names)}, so that these coefficients are no "
-        'minimum. Center or rescale those columns and fit again, or use fit(method="qr")'
+        f"minimum. Center or rescale those columns and fit again{otherwise}"
     )
+
+
+def _solved(results: Any, risk: LinearRisk, theta: FloatArray) -> tuple[FloatArray, str] | None:
+    """Return the rows whose least squares were solved by singular values, and what solves them otherwise."""
+    from statsmodels.robust.robust_linear_model import RLM
+
+    model = results.model
+    if getattr(model, "wexog_singular_values", None) is not None:
+        return np.asarray(model.wexog, dtype=np.float64), ', or use fit(method="qr")'
+    if getattr(results, "method", "") != "IRLS" and not isinstance(model, RLM):
+        return None
+    settings = getattr(results, "mle_settings", None) or {}
+    if settings.get("wls_method") == "qr":
+        return None
+    weights = np.sqrt(np.maximum(risk.weights * risk.curvatures(theta), 0.0))
+    rows = weights[:, None] * risk.design.rows(slice(None))
+    return rows, "" if isinstance(model, RLM) else ', or use fit(wls_method="qr")'
 
 
 def _squared_error(results: Any, **rows: Any) -> Mapped:
