@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import influstat as ist
+from influstat.errors import InvalidArgument
 from influstat.sets.null_fit import null_fit
 from influstat.sets.question import coefficient_of, question
 from influstat.sets.significance.likelihood_ratio import Ratio
+from tests.tolerance import CLOSED_FORM
 
 ROWS, DIGITS = 12, 60
 ALPHA = 0.5
@@ -118,3 +120,31 @@ def test_likelihood_ratios_of_counts_are_right_to_their_rounding(level):
                 grown = (1 + Decimal(ALPHA) * eta.exp()).ln()
                 wanted += sign * ((y + 1 / Decimal(ALPHA)) * grown - y * eta)
         assert abs(Decimal(float(np.sum(parts))) - wanted) <= Decimal(noise)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-150, 1e150, 1e300])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:statsmodels")
+def test_targets_whose_squares_are_no_float64_are_refused(unit):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.ones(30), rng.normal(size=30)])
+    y = unit * (2.0 + X @ [10.0, 1.0] + rng.normal(size=30))
+    calls = [
+        lambda: ist.Ridge(lam=0.0).fit(X, y),
+        lambda: ist.Fit.minimise(ist.LinearRisk(ist.losses.SquaredError(), X, y)),
+        lambda: ist.from_statsmodels(sm.OLS(y, X).fit()),
+    ]
+    for call in calls:
+        with pytest.raises(
+            InvalidArgument, match=r"y must have a largest entry between 1e-140 and 1e\+150 in size"
+        ):
+            call()
+
+
+@pytest.mark.parametrize("unit", [1e-130, 1e130])
+def test_targets_of_the_largest_and_smallest_units_are_those_in_others(unit):
+    rng = np.random.default_rng(0)
+    X, y = np.column_stack([np.ones(30), rng.normal(size=30)]), rng.normal(size=30)
+    found = ist.Ridge(lam=1.0).fit(X, unit * y).leave_one_out()
+    known = ist.Ridge(lam=1.0).fit(X, y).leave_one_out()
+    np.testing.assert_allclose(found.theta / unit, known.theta, rtol=0, atol=CLOSED_FORM)
+    np.testing.assert_allclose(found.delta / unit, known.delta, rtol=0, atol=CLOSED_FORM)

@@ -31,6 +31,11 @@ from influstat.input.tables import as_array
 from influstat.input.validation import FloatArray, any_array, real_dtype, returned_array, vector
 from influstat.losses.base import Loss
 
+SMALLEST, LARGEST = (
+    1e-140,
+    1e150,
+)  # of the largest target: squares of less, and sums of those of more, are lost
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -64,6 +69,7 @@ class Rows:
         check = check_order if isinstance(X, Design) else check_labels  # a Design's own labels stand
         _require_one_order(design, check, y=y, weights=weights, offset=offset)
         targets = read_targets(loss, y, n)
+        _require_squares(targets)
         w = np.ones(n) if weights is None else read_weights(weights, n)
         o = np.zeros(n) if offset is None else vector("offset", offset, n)
         return cls(design, targets, w, o, _row_labels(row_labels, design, y), float(w.sum()))
@@ -186,6 +192,14 @@ def read_targets(loss: Loss, y: Any, n: int) -> FloatArray:
     raise InvalidArgument(
         "y", f"have one entry per row of X ({n})", f"has {np.size(given)}", f"Pass shape ({n},)."
     )
+
+
+def _require_squares(y: FloatArray) -> None:
+    """Raise for targets whose squares float64 does not hold: sums of squares would be inf or 0."""
+    size = float(np.max(np.abs(y), initial=0.0))
+    if size > LARGEST or 0.0 < size < SMALLEST:
+        need = f"have a largest entry between {SMALLEST:g} and {LARGEST:g} in size: squares must be float64"
+        raise InvalidArgument("y", need, f"has {size:.3g}", "Multiply y by a power of ten, and fit again.")
 
 
 def _row_labels(row_labels: Any, design: Design, y: Any) -> NDArray[Any]:
