@@ -108,11 +108,11 @@ def test_without_a_class_the_others_are_those_of_the_fit_that_never_knew_it(gone
 
 
 @pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
-@pytest.mark.parametrize("reference", [False, True])
+@pytest.mark.parametrize("kind", ["level", "reference", "penalty"])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_class_that_is_lost_in_two_steps_has_a_limit_too(seed, reference):
+def test_a_class_that_is_lost_in_two_steps_has_a_limit_too(seed, kind):
     # Where x1 is 1 class 1 is lost. In the few other rows x2 then tells it apart, but in those with x1 it
-    # pulls the other way, so much that no direction of both is found at once.
+    # pulls the other way, so much that no direction of both is found at once. A penalty on x2 forbids it.
     rng, few = np.random.default_rng(seed), 16
     x1 = np.repeat([1.0, 0.0], [N, few])
     sides = np.where(np.arange(few) % 4 == 1, 1.0, -1.0) * rng.uniform(1.0, 2.0, few)
@@ -120,14 +120,18 @@ def test_a_class_that_is_lost_in_two_steps_has_a_limit_too(seed, reference):
     y = np.concatenate([rng.choice([0, 2, 3], N), np.arange(few) % 4])
     group = np.array([0, 1, 2, 3, N + 1])
     y[group[:4]], y[group[4]] = 1, 0  # the rows that hold the coefficients of class 1
-    problem = SoftmaxProblem(X, y, K, np.ones(len(y)), 0.0, False, False, reference)
-    fit = ist.Fit.minimise(problem.risk(), start=np.zeros(problem.risk().shape[1]))
-    found = fit.leave_groups_out([group])
+    reference, strength = kind == "reference", 2.0 * (kind == "penalty")
+    risk = SoftmaxProblem(X, y, K, np.ones(len(y)), 0.0, False, False, reference).risk()
+    if strength:
+        risk = ist.SoftmaxRisk(X, y, penalty=ist.L2(strength, unpenalised=["x0", "x2"]), protocol="fixed")
+    found = ist.Fit.minimise(risk, start=np.zeros(risk.shape[1])).leave_groups_out([group])
     kept = np.delete(np.arange(len(y)), group)
     own = y[kept, None] == np.arange(K)
     possible = own | ((y[kept, None] != 1) & (np.arange(K) != 1))
-    truth, null = refit(X[kept], y[kept], possible, np.zeros(3), reference)
+    if strength:
+        possible = own | (X[kept, :1] == 0.0) | (np.arange(K) != 1)
+    truth, null = refit(X[kept], y[kept], possible, np.array([0.0, strength, 0.0]), reference)
     determined = np.abs(null).max(axis=1) < 1e-6
-    assert determined.sum() == (6 if reference else 0)
+    assert determined.sum() == {"level": 0, "reference": 6, "penalty": 2 * K}[kind]
     np.testing.assert_array_equal(np.isfinite(found.theta[0]), determined)
     np.testing.assert_allclose(found.theta[0][determined], truth[determined], rtol=0, atol=TWO_FITS)
