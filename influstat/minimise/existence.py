@@ -22,6 +22,7 @@ from influstat.risks.linear import LinearRisk, as_linear
 SUSPECT = 1e-8  # reciprocal condition of the Hessian below which a finite minimum is doubted
 CERTAIN = 1e-13  # a loss of -log P so small that no sum can tell P from 1
 PATIENCE = 20.0  # seconds for the linear programme; what it has not found by then is not known
+SPANNED = 1e-10  # of the largest pivot of unit columns: less is rounding of what the others span
 FEW = 1000  # rows, one of which as a rule tells that the risk rises
 LARGEST = 2_000_000  # n p, up to which contrasts are looked at: they take that times the number of classes
 
@@ -246,16 +247,20 @@ def contrast_flight(contrasts: FloatArray, theta: FloatArray) -> FloatArray | No
         return None
     used: Mask = np.asarray((contrasts != 0.0).any(axis=0))  # penalised columns have no part in it
     contrasts = contrasts[:, used]
-    along = contrasts @ theta[used]
-    direction: FloatArray | None = theta[used]
-    if not (along > 1e-7 * np.max(np.abs(along))).all():  # else theta itself tells all rows apart
+    moved = contrasts @ theta[used]
+    if not (moved > 1e-7 * np.max(np.abs(moved))).all():  # else theta itself tells all rows apart
+        # Along combinations that the others span (the same for every class) programmes would drift.
+        triangle, order = qr(contrasts / np.linalg.norm(contrasts, axis=0), mode="r", pivoting=True)
+        sizes = np.abs(np.diag(triangle))
+        some = contrasts[:, np.sort(order[: np.count_nonzero(sizes > SPANNED * sizes[0])])]
         allowed = np.ones(len(contrasts), dtype=bool)
-        direction = _recession_direction(contrasts, ~allowed, allowed)
-    if direction is None:
-        return None
-    # What changes no contrast (the same for every class) tells nothing.
+        direction = _recession_direction(some, ~allowed, allowed)
+        if direction is None:
+            return None
+        moved = some @ direction
+    # What changes no contrast tells nothing.
     flight = np.zeros(len(used))
-    flight[used] = np.linalg.lstsq(contrasts, contrasts @ direction)[0]
+    flight[used] = np.linalg.lstsq(contrasts, moved)[0]
     return flight
 
 
