@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 import influstat as ist
+from influstat.minimise.existence import existence_of
+from influstat.minimise.newton import minimise
+from influstat.removal.class_limit import ClassLimit
+from influstat.risks.class_predictors import class_predictors_of
 from tests.softmax_cases import SoftmaxProblem
 from tests.tolerance import TWO_FITS
 
@@ -88,6 +92,18 @@ def test_coefficients_that_stay_finite_are_those_of_the_limit(lost, design, kind
     assert "not determined; the others are." in removal.status[0]
     assert removal.status[1] == ""
     assert removal.converged.all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_level_that_nothing_else_feels_is_met_wherever_it_starts(seed):
+    # What is left of the gradient there is rounding of coefficients that cancel, whatever their sizes.
+    X, y, group = made("trap", REMOVED["all but one"])
+    risk = ist.SoftmaxRisk(np.delete(X, group, axis=0), np.delete(y, group), penalty=ist.L2(0.0))
+    theta = np.random.default_rng(seed).normal(size=risk.shape[1])
+    flight = existence_of(risk).flight(theta)
+    limit = ClassLimit(risk, class_predictors_of(risk), theta, flight)
+    u = minimise(limit.risk, start=limit.start).theta
+    assert (np.abs(limit.risk.gradient(u)) <= 1e-12 * limit.risk.gradient_scale(u)).all()
 
 
 @pytest.mark.filterwarnings("ignore::influstat.errors.DoubtfulResult")
