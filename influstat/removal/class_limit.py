@@ -113,7 +113,7 @@ class LimitRisk:
     def gradient_scale(self, u: FloatArray) -> FloatArray:
         """Return the size of each entry of the gradient without cancellation, shape (r,)."""
         rows = np.tensordot(self._slopes(u), np.abs(self._chart.contrasts), 2)
-        # Also where a penalty, or what fixes the level, cancels: at the least, nothing else may be felt there.
+        # Also where a penalty, or what fixes the level, cancels: perhaps nothing else is felt there.
         classes, sizes = self._chart.classes, np.abs(self._chart.theta) + self._chart.coordinates.lift_size(u)
         terms = rows + classes.penalty.dot(sizes) + classes.level(sizes[:, None])[:, 0]
         return np.asarray(np.abs(self._chart.coordinates.transform.T) @ terms) / self.total_weight
