@@ -15,6 +15,7 @@ from tests.tolerance import TWO_FITS
 
 N, K = 60, 4
 LEVEL = np.arange(N) % 3
+SINGULAR = 1e-11  # of the largest eigenvalue: others here are above 1e-8, rounding is at 1e-15
 SEVERAL = [(0, 3), (1, 0), (1, 2)]  # levels and the classes that they lose, two of one level
 REMOVED = {"one": [(0, 3)], "several": SEVERAL, "first": [(1, 0)], "all but one": [(0, 1), (0, 2), (0, 3)]}
 DESIGNS = {  # which columns of x, the constant and the three levels
@@ -49,14 +50,14 @@ def refit(X, y, possible, strengths, reference):
         W = P[:, :, None] * (np.eye(K) - P[:, None])
         H = np.einsum("nab,ni,nj->aibj", W, X, X).reshape(p, p) + np.diag(np.tile(strengths, K))
         step = np.zeros(p)
-        step[free] = np.linalg.pinv(H[np.ix_(free, free)], rcond=1e-11) @ gradient[free]
+        step[free] = np.linalg.pinv(H[np.ix_(free, free)], rcond=SINGULAR) @ gradient[free]
         theta, moved = theta - step, np.abs(step).max()
     assert moved < 1e-11
     H = H[np.ix_(free, free)]
     if not reference:  # that coefficients add up to 0 over the classes is no loss
         H += np.kron(np.ones((K, K)), np.diag(strengths == 0))
     values, vectors = np.linalg.eigh(H)
-    return theta[free], vectors[:, values < 1e-9]
+    return theta[free], vectors[:, values < SINGULAR * values[-1]]
 
 
 KINDS = ["reference", "level", "penalty", "folded penalty"]
