@@ -251,7 +251,8 @@ def test_all_is_whatever_there_is():
     )
     hinge = ist.SmoothedSVC(lam=1.0, t=0.1).fit(X[:, 1:], 2 * LABELS - 1)
     assert list(hinge.diagnostics("all").filter(regex="^(?!dfbeta)")) == ["hat_diag"]
-    assert list(SOFTMAX.diagnostics("all")) == [f"dfbeta_{name}" for name in SOFTMAX.names]
+    changes = [f"{what}_{name}" for what in ("dfb", "dfbeta") for name in SOFTMAX.names]
+    assert list(SOFTMAX.diagnostics("all")) == ["cooks_d", "likelihood_displacement", *changes]
     logit = sm.MNLogit(GROUPS % 3, X[:, :2]).fit(disp=0)
     assert "likelihood_displacement" in ist.from_statsmodels(logit).diagnostics("all")
     own = ist.Fit.minimise(

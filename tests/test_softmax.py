@@ -6,12 +6,14 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
 import influstat as ist
 from tests.budget import examples
 from tests.reference import assert_within
+from tests.softmax_cases import SoftmaxProblem
 from tests.tolerance import CHANGES, CLOSED_FORM, STANDARD_ERRORS, SUMS, TWO_FITS
 
 
@@ -199,3 +201,59 @@ def test_the_last_row_of_a_class_is_named_where_its_intercept_is_free():
     assert removal.converged.all()
     penalised = ist.SoftmaxRisk(X, y, penalty=ist.L2(1.0), classes=["a", "b", "c"])
     assert ist.Fit.minimise(penalised).leave_one_out(rows=[2]).converged.all()
+
+
+def of_both_parametrisations():
+    """Return a softmax fit, the fit of MNLogit to the same rows, and C with C theta the latter's theta."""
+    rng = np.random.default_rng(3)
+    X = np.column_stack([np.ones(80), rng.normal(size=(80, 2))])
+    y = rng.integers(0, 3, 80)
+    by_reference = ist.from_statsmodels(sm.MNLogit(y, X).fit(disp=0, tol=1e-14))
+    softmax = ist.Fit.minimise(ist.SoftmaxRisk(X, y))
+    return softmax, by_reference, np.kron([[-1, 1, 0], [-1, 0, 1]], np.eye(3))
+
+
+@pytest.mark.parametrize("kind", ["model", "HC0", "HC1", "cluster", "jackknife", "infinitesimal jackknife"])
+def test_covariances_of_contrasts_do_not_depend_on_the_parametrisation(kind):
+    softmax, by_reference, C = of_both_parametrisations()
+    groups = {"groups": np.arange(80) % 7} if kind == "cluster" else {}
+    found, truth = softmax.covariance(kind, **groups), by_reference.covariance(kind, **groups)
+    assert_within(C @ found @ C.T, truth, np.abs(truth).max(), rtol=STANDARD_ERRORS)
+    level = np.kron(np.ones(3), np.eye(3))  # coefficients add up to 0, so that their sum has no error
+    assert np.abs(level @ found).max() <= STANDARD_ERRORS * np.abs(found).max()
+
+
+@pytest.mark.parametrize("measure", ["cooks_d", "likelihood_displacement"])
+def test_diagnostics_do_not_depend_on_the_parametrisation(measure):
+    softmax, by_reference, _ = of_both_parametrisations()
+    found, truth = (fit.diagnostics([measure])[measure] for fit in (softmax, by_reference))
+    assert_within(found, truth, truth, rtol=STANDARD_ERRORS)  # squares of changes between two fits
+
+
+def test_changes_in_standard_errors_are_by_those_of_the_model():
+    softmax, _, _ = of_both_parametrisations()
+    errors = np.sqrt(np.diag(softmax.covariance("model")))
+    truth = softmax.diagnostics(["dfbeta"]).to_numpy() / errors
+    assert_within(softmax.diagnostics(["dfbetas"]).to_numpy(), truth, np.abs(truth), rtol=CLOSED_FORM)
+
+
+def test_dependent_columns_of_classes_leave_the_standard_errors_of_the_others():
+    rng = np.random.default_rng(3)
+    X = np.column_stack([np.ones(80), rng.normal(size=(80, 2))])
+    y = rng.integers(0, 3, 80)
+    risk = SoftmaxProblem(np.column_stack([X, X[:, 1]]), y, 3, np.ones(80), 0.0, False, False, True).risk()
+    with pytest.warns(ist.errors.DoubtfulResult, match="nan for 4 of 8"):
+        found = np.diag(ist.Fit.minimise(risk, start=np.zeros(8)).covariance("model"))
+    truth = np.diag(ist.from_statsmodels(sm.MNLogit(y, X).fit(disp=0, tol=1e-14)).covariance("model"))
+    lost = np.tile([False, True, False, True], 2)
+    np.testing.assert_array_equal(np.isnan(found), lost)
+    assert_within(found[~lost], truth.reshape(2, 3)[:, [0, 2]].ravel(), 1.0, rtol=STANDARD_ERRORS)
+
+
+def test_standard_errors_of_penalised_classes_are_called_what_they_are():
+    for strength, said in ((0.0, False), (1.0, True)):
+        fit = ist.Fit.minimise(
+            ist.SoftmaxRisk(np.arange(6.0)[:, None], [0, 1, 2] * 2, penalty=ist.L2(strength))
+        )
+        for kind in ("model", "HC0"):
+            assert ("Of a penalised fit" in repr(fit.inference(kind))) is said

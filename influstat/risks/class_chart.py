@@ -82,6 +82,8 @@ class WithoutColumns:
         self.shape = (outer.shape[0], len(chosen))
         self.weights, self.total_weight, self.protocol = outer.weights, outer.total_weight, outer.protocol
         self.row_labels, self.convex = outer.row_labels, getattr(outer, "convex", True)
+        if hasattr(outer, "dispersion"):
+            self.dispersion = outer.dispersion
 
     def _theta(self, u: FloatArray) -> FloatArray:
         """Return base + T u, shape (p,) or (p, k)."""

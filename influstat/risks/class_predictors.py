@@ -83,9 +83,15 @@ class ClassPredictors:
         return np.tile(self.gauge[:, None] * blocks.sum(axis=0), (len(blocks), 1))
 
     def levelled(self, theta: FloatArray) -> FloatArray:
-        """Return theta (p,) with coefficients that add up to 0 over the classes, where that fixes them."""
-        blocks = theta.reshape(-1, len(self.gauge))
-        return np.asarray((blocks - np.where(self.gauge > 0, blocks.mean(axis=0), 0.0)).ravel())
+        """Return theta (p, ...) with coefficients that add up to 0 over classes, where that fixes them."""
+        blocks = theta.reshape(-1, len(self.gauge), *theta.shape[1:])
+        fixed = (self.gauge > 0).reshape(-1, *[1] * (theta.ndim - 1))
+        return np.asarray((blocks - np.where(fixed, blocks.mean(axis=0), 0.0)).reshape(theta.shape))
+
+    @property
+    def free(self) -> int:
+        """How many coefficients there are without those that the others determine so."""
+        return self.shape[1] - int(np.count_nonzero(self.gauge))
 
     def predictors(self, theta: FloatArray) -> FloatArray:
         """Return eta, shape (n, K), or (n, K, k) of theta (k, p)."""

@@ -80,6 +80,8 @@ class SoftmaxRisk(SizedRepr):
     0.0
     """
 
+    dispersion = 1.0  # L_i is the whole of minus the log-likelihood
+
     def __init__(
         self,
         X: Any,

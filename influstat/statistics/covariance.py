@@ -45,6 +45,7 @@ from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt_once
 from influstat.minimise.minimum import Minimum
 from influstat.removal.leave_out import collect
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import as_linear, require_linear
 from influstat.statistics.alone import of_leverage_one, warn_of_own
 from influstat.statistics.dispersion import dispersion, dispersion_of
@@ -220,8 +221,11 @@ def bread(fit: Minimum, information: str = "observed") -> FloatArray:
     """Return S^-1, sum scale, shape (p, p)."""
     if as_linear(fit.risk) is not None:
         return leverage_of(fit, information).inverse
-    inverse = CholeskyInverse(fit.hessian.to_dense(), fit.names)
-    return inverse.solve(np.eye(len(fit.theta))) / fit.risk.total_weight
+    inverse = CholeskyInverse(fit.hessian.to_dense(), fit.names).solve(np.eye(len(fit.theta)))
+    classes = class_predictors_of(fit.risk)
+    if classes is not None:  # what fixes the level tells no error: coefficients add up to 0 in every sample
+        inverse = classes.levelled(classes.levelled(inverse).T)
+    return inverse / fit.risk.total_weight
 
 
 def _huber(fit: Minimum, setting: CovarianceSetting) -> FloatArray:

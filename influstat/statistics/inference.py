@@ -22,6 +22,7 @@ from influstat.input.warning import doubt_once, unsaid
 from influstat.minimise.minimum import Minimum
 from influstat.numerics.differences import slope
 from influstat.removal.leave_out import collect
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import as_linear
 from influstat.statistics.covariance import covariance_of, settled
 from influstat.statistics.deletion import NO_FREEDOM, Deletion, deleted_dispersion
@@ -103,8 +104,9 @@ class Inference(InferenceOfFragility, Tabled):
     @property
     def note(self) -> str:
         """What p values and limits are not, "" where they are the usual ones."""
-        linear = as_linear(self.fit.risk)
+        linear, classes = as_linear(self.fit.risk), class_predictors_of(self.fit.risk)
         penalised = linear is not None and bool(linear.penalty.gradient(self.fit.theta).any())
+        penalised |= classes is not None and bool(classes.penalty.dot(self.fit.theta).any())
         return PENALISED if penalised else ""
 
     @cached_property

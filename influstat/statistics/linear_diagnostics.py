@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import Unsupported
 from influstat.input.validation import FloatArray
 from influstat.losses.base import constant_second
 from influstat.minimise.minimum import Minimum
 from influstat.removal import Removal
 from influstat.statistics import residuals
+from influstat.statistics.covariance import bread
 from influstat.statistics.deletion import DeletedBlock
 from influstat.statistics.dispersion import Dispersion, dispersion_of
 from influstat.statistics.leverage import Leverage
+from influstat.statistics.sandwich import coefficients
 
 BATCH_ENTRIES = 2**22  # entries of the losses of all rows at several theta
 GENERAL = ("cooks_d", "likelihood_displacement", "dfbetas", "dfbeta")
@@ -264,15 +265,13 @@ class GeneralMeasures:
 
     def dfbetas(self) -> FloatArray:
         """Return the same over the standard errors of the fit."""
-        inverse = CholeskyInverse(self._hessian.copy(order="F"), self.fit.names)
-        variance = self._phi * np.diag(inverse.solve(np.eye(len(self._hessian))))
-        return np.asarray(self.dfbeta() / np.sqrt(variance))
+        return np.asarray(self.dfbeta() / np.sqrt(self._phi * np.diag(bread(self.fit))))
 
     def cooks_d(self) -> FloatArray:
         """Return delta'S delta / (phi p)."""
         delta = self.removal.delta
         size = np.einsum("ij,ij->i", delta @ self._hessian, delta)
-        return np.asarray(size / (self._phi * delta.shape[1]))
+        return np.asarray(size / (self._phi * coefficients(self.fit)))
 
     def likelihood_displacement(self) -> FloatArray:
         """Return 2 [F(theta_-i) - F(theta)] / phi."""

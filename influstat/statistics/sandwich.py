@@ -12,6 +12,7 @@ from influstat.input.labels import label_name
 from influstat.input.matrix import BLOCK_ENTRIES
 from influstat.input.validation import FloatArray
 from influstat.minimise.minimum import Minimum
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import require_linear
 from influstat.statistics.adjusted_clusters import adjusted_sums
 from influstat.statistics.apart import Apart
@@ -26,13 +27,19 @@ INSTEAD = (
 )
 
 
+def coefficients(fit: Minimum) -> float:
+    """Return the number of coefficients that are free: those of classes that add up to 0 are one fewer."""
+    classes = class_predictors_of(fit.risk)
+    return float(len(fit.theta) if classes is None else classes.free)
+
+
 def count(fit: Minimum, setting: CovarianceSetting) -> tuple[float, float]:
-    """Return N and the effective degrees of freedom (p where the risk has no linear predictor)."""
+    """Return N and the effective degrees of freedom (the coefficients where no predictor is linear)."""
     total = float(setting.counts.sum())
     try:
         leverage = leverage_of(fit, setting.information)
     except Unsupported:
-        return total, float(len(fit.theta))
+        return total, coefficients(fit)
     return total, leverage.effective_degrees_of_freedom
 
 
@@ -45,7 +52,7 @@ def taken(fit: Minimum, setting: CovarianceSetting) -> float:
     """Return what they subtract from N: the effective degrees of freedom, or the number of coefficients."""
     if setting.factor_parameters is not None:
         return setting.factor_parameters
-    return count(fit, setting)[1] if setting.factor_counts is None else float(len(fit.theta))
+    return count(fit, setting)[1] if setting.factor_counts is None else coefficients(fit)
 
 
 def clusters_left(fit: Minimum, clusters: NDArray[np.intp]) -> int:
