@@ -104,10 +104,16 @@ def test_a_penalised_fit_says_what_p_values_are_not():
     assert said(fit.summary())[0]["Model:"] == "LogisticRegression of scikit-learn"
 
 
+def test_a_penalised_fit_of_classes_says_so_too():
+    risk = ist.SoftmaxRisk(FRAME, np.arange(60) % 3, penalty=ist.L2(1.0))
+    pairs, notes = said(ist.Fit.minimise(risk).summary())
+    assert "Of a penalised fit: estimates are shrunken" in notes
+    assert pairs["Penalty:"] == "L2, strength 1"
+
+
 NO_INFERENCE = {
     "smoothed hinge": lambda: ist.SmoothedSVC(lam=1.0, t=0.5).fit(FRAME, LABELS),
     "black box": lambda: ist.Fit.minimise(ist.BlackBoxRisk(lambda theta: (theta - DATA["y"][:12]) ** 2, 1)),
-    "softmax": lambda: ist.Fit.minimise(ist.SoftmaxRisk(FRAME, np.arange(60) % 3, penalty=ist.L2(1.0))),
 }
 
 
@@ -119,7 +125,6 @@ def without(name):
 PENALTY_OF = {
     "smoothed hinge": "L2, strength 1, 1 unpenalised",
     "black box": "none",
-    "softmax": "L2, strength 1",
 }
 
 
