@@ -172,7 +172,7 @@ def test_doubts_are_notes():
 def test_every_form_is_written_and_notes_are_escaped(monkeypatch):
     made = ist.from_statsmodels(RESULTS["OLS"]).summary()
     assert "age\\_in\\_years" in made.as_latex()
-    soft = without("softmax").summary()
+    soft = without("black box").summary()
     assert "leave\\_one\\_out" in soft.as_latex()
     assert "leave_one_out" in str(soft)
     assert "<table" in made.as_html()
