@@ -10,6 +10,8 @@ import statsmodels.api as sm
 
 import influstat as ist
 from influstat.errors import DoubtfulResult, NotStationary
+from tests.reference import assert_within
+from tests.tolerance import TWO_FITS
 
 pytestmark = pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
 RNG = np.random.default_rng(0)
@@ -90,3 +92,50 @@ def test_columns_that_depend_on_each_other_are_no_such_case():
     elsewhere._results.params = np.asarray(elsewhere.params) + 1.0
     with pytest.raises(NotStationary, match="If the fit stopped early"):
         ist.from_statsmodels(elsewhere)
+
+
+RLM_SCALE = 1e-6  # RLM stops where its scale and coefficients move by 1e-8: with room for the leverage
+SOLVED = {  # by singular values
+    "OLS": lambda X, y, w: sm.OLS(y, X),
+    "WLS": lambda X, y, w: sm.WLS(y, X, weights=w),
+    "GLS": lambda X, y, w: sm.GLS(y, X, sigma=w),
+    "GLM": lambda X, y, w: sm.GLM(y, X, var_weights=w),
+    "RLM": lambda X, y, w: sm.RLM(y, X),
+}
+
+
+def of_sizes(seed, length):
+    """Return X of two dummies and a column of about this length, y and weights; in units X is well conditioned."""
+    rng = np.random.default_rng(seed)
+    dummy = rng.random(50) < 0.3
+    X = np.column_stack([~dummy, dummy, length * rng.exponential(size=50) ** 2]).astype(float)
+    return X, rng.normal(size=50), rng.uniform(0.3, 3.0, 50)
+
+
+@pytest.mark.parametrize("model", SOLVED)
+def test_columns_of_other_sizes_are_no_change_of_the_fit(model):
+    # Singular values lose digits to them: the coefficients, and the covariance that is kept, have fewer.
+    for seed in range(20):
+        X, y, w = of_sizes(seed, 10.0 ** (8.0 + 0.15 * seed))
+        ist.from_statsmodels(SOLVED[model](X, y, w).fit())
+        units = X.max(axis=0)
+        found = ist.from_statsmodels(SOLVED[model](X, y, w).fit(), polish=True).leave_one_out(rows=[0]).delta
+        truth = ist.from_statsmodels(SOLVED[model](X / units, y, w).fit(), polish=True)
+        removed = truth.leave_one_out(rows=[0]).delta
+        # The scale of RLM ends at a tolerance of its own.
+        exact = RLM_SCALE if model == "RLM" else TWO_FITS
+        assert_within(found * units, removed, np.abs(removed).max(), rtol=exact)
+
+
+@pytest.mark.parametrize(
+    ("model", "remedy"), [("GLM", 'wls_method="qr"'), ("OLS", 'method="qr"'), ("RLM", "polish")]
+)
+def test_few_digits_are_the_reason_where_there_are_few(model, remedy):
+    X, y, w = of_sizes(0, 1e12)
+    results = SOLVED[model](X, y, w).fit()
+    results.params[:] += 0.1 * results.bse
+    said = r"here from [345]\.\d*e\+13 to [2345]\.\d*, which leaves the coefficients 3 digits"
+    with pytest.raises(NotStationary, match=said) as refused:
+        ist.from_statsmodels(results)
+    assert remedy in str(refused.value)
+    assert "stopped early" not in str(refused.value)

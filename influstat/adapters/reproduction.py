@@ -122,7 +122,9 @@ def _of_columns(results: Any, linear: LinearRisk) -> Quantity:
         return Quantity(name, np.nan, np.nan, 0.0)
     u = 1.0 / np.sqrt(kept.diagonal())
     ours = float(linear.weights @ linear.design.dot(kept @ u) ** 2)
-    condition = float(kept.diagonal() @ linear.design.square_sums(linear.weights))
+    # A solution by QR loses digits as columns of length 1 would, one by singular values as these columns do.
+    lengths = linear.design.square_sums(linear.weights)
+    condition = max(float(kept.diagonal() @ lengths), float(np.sqrt(kept.trace() * lengths.sum())))
     room = (SUMS + ROUNDING * condition) * float(u @ np.abs(kept) @ u)
     return Quantity(name, float(u @ kept @ u), ours, room)
 

@@ -25,7 +25,13 @@ from influstat.adapters.statsmodels.glm import (
 )
 from influstat.adapters.statsmodels.inference import stated_inference
 from influstat.adapters.statsmodels.likelihood import from_likelihood
-from influstat.adapters.statsmodels.linear import from_gls, from_least_squares, left_out, rounding_of
+from influstat.adapters.statsmodels.linear import (
+    few_digits,
+    from_gls,
+    from_least_squares,
+    left_out,
+    rounding_of,
+)
 from influstat.adapters.statsmodels.penalised import penalised, smoothed_glm
 from influstat.adapters.statsmodels.reading import refuse
 from influstat.adapters.statsmodels.refit import GLMRefit
@@ -167,7 +173,9 @@ def from_statsmodels(
         polish=polish,
         check=check,
         rounding=lambda: rounding_of(inner, ridge=L1_wt == 0.0),
-        causes=lambda: left_out(inner, mapped.risk, mapped.theta),
+        causes=lambda: (
+            left_out(inner, mapped.risk, mapped.theta) or few_digits(inner, mapped.risk, mapped.theta)
+        ),
     )
     require_active_set("results", fit.risk, fit.theta, ENTERING, STUCK)
     fit.stated = replace(

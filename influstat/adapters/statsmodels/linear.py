@@ -19,6 +19,7 @@ ROUNDING = 1e4 * float(np.finfo(np.float64).eps)
 # Of the largest singular value: statsmodels' pinv_extended takes for 0 what is below 1e-15 of it, and one
 # that is 0 but for rounding has a few roundings of the largest.
 CUT_OFF = 4e-15
+FEW_DIGITS = 1e-10  # of the largest singular value: fewer than six digits, which removals of rows need
 
 
 def from_least_squares(results: Any) -> Mapped:
@@ -80,6 +81,23 @@ def left_out(results: Any, risk: Any, theta: FloatArray) -> str:
         f"Least squares in statsmodels loses singular values near 1e-15 of the largest "
         f"({values[0]:.3g}): it has lost {lost}, of {', '.join(names)}, so that these coefficients are no "
         f"minimum. Center or rescale those columns and fit again{otherwise}"
+    )
+
+
+def few_digits(results: Any, risk: Any, theta: FloatArray) -> str:
+    """Return that the library's solution has few digits, where singular values are far apart, or ""."""
+    linear = as_linear(risk)
+    found = None if linear is None else _solved(results, linear, theta)
+    if found is None:
+        return ""
+    values = np.linalg.svd(found[0], compute_uv=False)
+    if not values[-1] < FEW_DIGITS * values[0]:
+        return ""
+    return (
+        "Least squares in statsmodels is by singular values, here from "
+        f"{values[0]:.3g} to {values[-1]:.3g}, which leaves the coefficients "
+        f"{max(0.0, np.log10(values[-1] / values[0] / np.finfo(np.float64).eps)):.0f} digits at most. "
+        f"Center or rescale columns of so different sizes and fit again{found[1]}"
     )
 
 
