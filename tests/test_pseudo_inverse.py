@@ -105,7 +105,7 @@ SOLVED = {  # by singular values
 
 
 def of_sizes(seed, length):
-    """Return X of two dummies and a column of about this length, y and weights; in units X is well conditioned."""
+    """Return X of two dummies and a column of about this length, y and weights."""
     rng = np.random.default_rng(seed)
     dummy = rng.random(50) < 0.3
     X = np.column_stack([~dummy, dummy, length * rng.exponential(size=50) ** 2]).astype(float)
