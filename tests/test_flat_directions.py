@@ -9,6 +9,7 @@ from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.othermod.betareg import BetaModel
 
 import influstat as ist
+from influstat.algebra.cholesky import CholeskyInverse
 from influstat.algebra.coordinates import Coordinates
 from influstat.curvature.dense import DenseCurvature
 from influstat.errors import IndefiniteHessian, SingularHessian
@@ -142,3 +143,25 @@ def test_what_separation_does_not_touch_is_answered(name):
         assert np.isnan(found.pop("C(h)[T.z]"))
         np.testing.assert_allclose(found, refit.params[found.index], atol=SEARCHED)
         assert removal.status[k].endswith("C(h)[T.z] is not determined; the others are.")
+
+
+@pytest.mark.parametrize(("smallest", "error"), [(-1e-14, SingularHessian), (-1e-9, IndefiniteHessian)])
+def test_what_sums_over_rows_add_to_an_eigenvalue_of_0_is_no_negative_curvature(smallest, error):
+    axes = np.linalg.qr(np.random.default_rng(2).normal(size=(6, 6)))[0]
+    matrix = (axes * [smallest, 1.0, 1.0, 1.0, 1.0, 1.0]) @ axes.T
+    with pytest.raises(error):
+        CholeskyInverse(0.5 * (matrix + matrix.T))
+
+
+@DOUBTS
+@pytest.mark.parametrize("loss", [ist.SquaredError(), ist.LogisticLoss()])
+def test_an_encoder_beside_columns_of_any_size_is_never_called_not_convex(loss):
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(30, 2000))
+        far = rng.normal(size=(n, 2)) * 10.0 ** rng.uniform(-3, 3, 2) + 10.0 ** rng.uniform(-2, 2)
+        X = np.column_stack([np.eye(3)[np.arange(n) % 3], np.ones(n), far])
+        y = rng.normal(size=n)
+        y = y if isinstance(loss, ist.SquaredError) else 1.0 * (y > 0)
+        removal = ist.Fit.minimise(ist.LinearRisk(loss, X, y), start=np.zeros(6)).leave_one_out(rows=[0])
+        assert np.isfinite(removal.theta[0, 4:]).all()

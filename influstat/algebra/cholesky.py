@@ -15,6 +15,7 @@ from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.validation import FloatArray
 
 EPSILON = float(np.finfo(np.float64).eps)
+ROUNDING = 1e4 * EPSILON  # of the largest eigenvalue, what sums over many rows may add to one that is 0
 # What there is for a point that is no minimum, and only where a solver can be passed.
 SOLVER = (
     "Influence functions alone take a solver to add damping above that size, e.g. ist.Cholesky(damping=1.0)."
@@ -104,7 +105,7 @@ def _explain_failure(matrix: FloatArray, diagonal: FloatArray, names: Sequence[s
             "fit from a start nearer to them."
         )
     values, vectors = eigh(matrix)
-    if values[0] < -len(values) * EPSILON * values[-1]:
+    if values[0] < -ROUNDING * values[-1]:
         raise IndefiniteHessian(
             f"The Hessian is indefinite: its smallest eigenvalue is {values[0]:.3g} of its scale, so this is "
             f"not a minimum. Check the loss and theta. {SOLVER}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
+from influstat.algebra.cholesky import ROUNDING
 from influstat.curvature.base import Hessian
 from influstat.errors import IndefiniteHessian, SingularHessian
 from influstat.input.validation import FloatArray, choice, real_number, whole_number
@@ -170,7 +171,7 @@ class _Watch:
         if curvature > rounding_level(len(direction)) * self.norm * length:
             return image
         names = coefficient_names(self.operator, np.sqrt(self.metric) * direction)
-        if curvature < -rounding_level(len(direction)) * self.norm * length:
+        if curvature < -ROUNDING * self.norm * length:
             moved = self.units * direction
             raise IndefiniteHessian(
                 f"The Hessian is indefinite: along a direction of coefficients {names} its curvature is "
