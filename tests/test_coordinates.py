@@ -182,3 +182,14 @@ def test_where_divide_and_conquer_does_not_end_the_older_iteration_does(monkeypa
     found = chart_of(risk, theta).coordinates
     assert found.determined.tolist() == expected.determined.tolist() == [True, False, False, False]
     assert np.abs(found.rows(x)) == pytest.approx(np.abs(expected.rows(x)), abs=SOLVED)
+
+
+@pytest.mark.parametrize("strength", [0.0, 1e-11])
+def test_a_penalty_is_no_rounding_of_columns_far_from_0(strength):
+    # The second column is a multiple of the first but for rounding, above epsilon of what is left of it.
+    x = 1e4 + 1e-2 * np.random.default_rng(5).normal(size=30)
+    X = np.column_stack([np.ones(30), x, 1.8 * x, np.random.default_rng(6).normal(size=30)])
+    root = np.diag([0.0, strength, strength, strength])
+    found = coordinates(lambda: [(X, np.ones(30))], root, 0)
+    assert found.transform.shape == (4, 3 if strength == 0.0 else 4)
+    assert found.determined.tolist() == [True, strength > 0, strength > 0, True]

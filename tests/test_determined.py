@@ -305,3 +305,21 @@ def test_only_a_missing_minimum_leaves_nothing_to_say(name, monkeypatch):
     else:
         with pytest.raises(kind):
             partial_refit(fit.risk, fit.theta, np.array([0]), exact=True)
+
+
+@pytest.mark.filterwarnings(NAN)
+@pytest.mark.parametrize("loss", [ist.SquaredError(), ist.LogisticLoss()])
+def test_what_rounding_of_columns_far_from_0_leaves_of_their_multiples_is_no_direction(loss):
+    # In float64 c x is off by half a unit of its last digit: of x around 10^4 +- 10^-3 10^-9 of its spread.
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        x = 10.0 ** rng.uniform(0, 5) + 10.0 ** rng.uniform(-4, 1) * rng.normal(size=40)
+        X = np.column_stack([np.ones(40), x, rng.uniform(0.1, 10.0) * x, rng.uniform(0.1, 10.0) * x + 32.0])
+        y = rng.normal(size=40)
+        y = y if isinstance(loss, ist.SquaredError) else 1.0 * (y > 0)
+        fit = ist.Fit.minimise(ist.LinearRisk(loss, X, y), start=np.zeros(4))
+        once = ist.Fit.minimise(ist.LinearRisk(loss, X[:, :2] - [0.0, x.mean()], y))
+        found, truth = (one.risk.linear_predictor(one.theta) for one in (fit, once))
+        noise = 64 * np.finfo(float).eps * np.abs(X) @ np.abs(fit.theta)
+        assert (np.abs(found - truth) <= noise + TWO_FITS).all()
+        assert fit.risk.curvature(fit.theta).coordinates().transform.shape == (4, 2)

@@ -96,8 +96,8 @@ def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
     """Return coordinates in which the rows, each times the root of its weight, are orthonormal."""
     # `blocks` returns an iterator of row blocks (k, p) with the roots of their weights (k,), and is called
     # three times; `root` (p, q) is one of the penalty's Hessian: q more rows; `constant` a column that is the
-    # same in every row, or -1. r is the number of singular values above max(n, p) epsilon of the largest,
-    # columns scaled.
+    # same in every row, or -1. r is the number of singular values, columns scaled, above max(n, p) epsilon
+    # of the largest and above what the rounding of X itself makes: of entries far from 0 that is more.
     p = root.shape[0]
     center = np.zeros(p) if constant < 0 else _center(blocks(), constant, p)
 
@@ -106,7 +106,8 @@ def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
             yield _centred(x, center, constant) * weight[:, None]
         yield _centred(root.T, center, constant)
 
-    scale = _scale(moved(), (x * weight[:, None] for x, weight in blocks()))
+    lengths = _lengths(x * weight[:, None] for x, weight in blocks())
+    scale = _scale(moved(), lengths)
     triangle, count = np.zeros((0, p)), 0
     for block in _gathered(moved(), STACKED * p):
         triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block * scale]), mode="r"))
@@ -116,18 +117,20 @@ def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
     except LinAlgError:  # divide and conquer does not always end; the older iteration does
         _, values, vectors = svd(triangle, full_matrices=True, lapack_driver="gesvd")
     values = np.concatenate([values, np.zeros(p - len(values))])
-    kept = values > max(count, p) * EPSILON * values[0]
+    least = max(count, p) * EPSILON * values[0]
+    exact = np.linalg.norm(vectors @ (scale[:, None] * _centred(root.T, center, constant).T), axis=1)
+    blurred = NOISE * np.linalg.norm(vectors * (lengths * scale), axis=1)
+    kept = (values > least) & ((values > blurred) | (exact > least))
     transform = scale[:, None] * vectors[kept].T / values[kept]
     unit = np.where(scale > 0, scale, 1.0)  # a column of zeros is a direction of its own
     null = unit[:, None] * vectors[~kept].T
     if constant >= 0:
         null[constant] -= center @ null
         unit = np.where(np.arange(p) == constant, unit + np.abs(center) @ unit, unit)
-    # Singular vectors are right to epsilon over the gap between the values kept and those that are not.
-    gap = (values[kept][-1] if kept.any() else 1.0) / max(values[0], np.finfo(np.float64).tiny)
-    return Coordinates(
-        constant, center, transform, null, min(SHARP * max(count, p) * EPSILON / gap, BLUNT) * unit
-    )
+    # Singular vectors are right to rounding over the gap between the values kept and those that are not.
+    level = max(least, np.max(values[~kept], initial=0.0))
+    gap = values[kept][-1] if kept.any() else max(values[0], np.finfo(np.float64).tiny)
+    return Coordinates(constant, center, transform, null, min(SHARP * level / gap, BLUNT) * unit)
 
 
 def _centred(x: FloatArray, center: FloatArray, constant: int) -> FloatArray:
@@ -147,10 +150,14 @@ def _center(blocks: Iterable[tuple[FloatArray, FloatArray]], constant: int, p: i
     return sums
 
 
-def _scale(moved: Iterable[FloatArray], before: Iterable[FloatArray]) -> FloatArray:
+def _lengths(blocks: Iterable[FloatArray]) -> FloatArray:
+    """Return the length of every column."""
+    return np.asarray(np.sqrt(sum(np.square(block).sum(axis=0) for block in blocks)))
+
+
+def _scale(moved: Iterable[FloatArray], whole: FloatArray) -> FloatArray:
     """Return 1 over the length of every centred column; 0 where rounding alone is left of it."""
-    lengths = np.sqrt(sum(np.square(block).sum(axis=0) for block in moved))
-    whole = np.sqrt(sum(np.square(block).sum(axis=0) for block in before))
+    lengths = _lengths(moved)
     felt = lengths > NOISE * whole
     return np.where(felt, 1.0 / np.where(felt, lengths, 1.0), 0.0)
 
