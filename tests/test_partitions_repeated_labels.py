@@ -1,4 +1,4 @@
-"""Labels that several rows share: answers tell such rows by position, and nothing is paired by such labels."""
+"""Labels that several rows share: answers tell these by position, and nothing is paired by such labels."""
 
 import numpy as np
 import pandas as pd

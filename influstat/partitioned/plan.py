@@ -98,6 +98,13 @@ class Cost:
     summed: float = 0.0  # operations of a row in these
 
 
+def together(one: PartitionPlan, other: PartitionPlan, passes: float) -> PartitionPlan:
+    """Return the plan of both, so many passes over all rows."""
+    added = ("bytes_moved", "operations", "read_seconds", "work_seconds")
+    sums = {name: getattr(one, name) + getattr(other, name) for name in added}
+    return replace(one, passes=passes, memory=max(one.memory, other.memory), **sums)
+
+
 def measured_plan(
     source: Source,
     work: Work,

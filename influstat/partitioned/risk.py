@@ -21,19 +21,19 @@ from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.partitioned.block import Block
 from influstat.partitioned.data import Partitions
 from influstat.partitioned.hessian import SummedHessian
-from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
+from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan, together
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.sources.base import Within
-from influstat.partitioned.start import sampled
+from influstat.partitioned.start import EVERY, sampled
 from influstat.partitioned.sums import Counted, Newton, NewtonSums, ScaledSums, SlopeSums
 from influstat.risks.penalties import Penalty
 from influstat.risks.penalties.l2 import read_penalty
 from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
-NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish,
-SAMPLED_PASSES = 4  # and of one that begins near the minimum, as a rule: two
-# sum no Hessian, but those over the few partitions and now and then a fifth take as long as that saves
+NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish;
+# of one that begins near the minimum so many, then without a Hessian, and over the few partitions.
+SAMPLED_PASSES, SLOPE_PASSES, FEW_PASSES = 3, 2, 10
 MOST_NAMED = 5  # coefficients in a message
 Leaving = Callable[[int, Block], Any]  # from partition and block to a mask of the rows that leave
 Kind = TypeVar("Kind", bound=SlopeSums)
@@ -169,15 +169,14 @@ class PartitionedRisk:
         Parameters
         ----------
         passes : int, optional
-            Over the data, one for each theta that Newton's method looks at: as a rule 8, or 4 where it begins
-            at the minimum over a few of many partitions.
+            Over the data, one for each theta that Newton's method looks at: as a rule 8, or 5 where it begins
+            at the minimum over a few of many partitions, two of which sum no Hessian.
 
         Returns
         -------
         PartitionPlan
         """
         p, source = len(self.names), self.data.source
-        work = Newton(self.recipe.summed(), np.zeros(p), not self.by_products)
         known = self.__dict__.get("counted")  # by a pass; before one, the first partition with rows is as all
         if known is None:
             rows, first = source.rows(), (k for k in range(source.partitions()) if len(source.block(k)))
@@ -185,10 +184,19 @@ class PartitionedRisk:
         else:
             rows, partition = int(known.rows.sum()), int(np.argmax(known.rows))
         square = 0.0 if self.by_products else float(p**2)
-        rule = SAMPLED_PASSES if sampled(self) else NEWTON_PASSES
+        few = sampled(self) and passes is None
+        rule = SAMPLED_PASSES if few else NEWTON_PASSES
         count = rule if passes is None else whole_number("passes", passes, at_least=1, at_most=10**6)
-        cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
-        return measured_plan(source, work, partition, lambda _: cost, rows, self.data.runner.workers)
+
+        def planned(kind: type[SlopeSums], times: float, operations: float) -> PartitionPlan:
+            work = Newton(self.recipe.summed(), np.zeros(p), not self.by_products, kind=kind)
+            cost = Cost(times, times * operations, 8.0 * max(square, p))
+            return measured_plan(source, work, partition, lambda _: cost, rows, self.data.runner.workers)
+
+        full = planned(ScaledSums, count + few * FEW_PASSES / EVERY, square + 12.0 * p)
+        if not few:
+            return full
+        return together(full, planned(SlopeSums, SLOPE_PASSES, 4.0 * p), count + SLOPE_PASSES)
 
     def _free(self, theta: FloatArray) -> FloatArray | None:
         """Return the part of theta that no penalty feels; None where rows cannot be separated along it."""
