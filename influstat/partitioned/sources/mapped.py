@@ -32,7 +32,7 @@ class MappedFile:
 
     def __init__(self, array: np.memmap[Any, Any]) -> None:
         self.path, self.start = str(array.filename), array.offset
-        self.dtype, self.shape = array.dtype, array.shape
+        self.dtype, self.shape, self.writable = array.dtype, array.shape, array.flags.writeable
         self._row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
         self._settle()
 
