@@ -9,6 +9,7 @@ from influstat.errors import InvalidArgument, NotConverged
 from influstat.partitioned import plan as plan_room
 from influstat.partitioned import start
 from influstat.partitioned.runners.base import Serial
+from influstat.partitioned.sources.arrays import ArraySource
 from influstat.partitioned.start import EVERY, FEWEST, EverySo, nearer, sampled, sampled_start
 from influstat.partitioned.sums import Newton, NewtonSums, SlopeSums
 from tests.partition_cases import CLOSE
@@ -77,6 +78,10 @@ def test_plans_know_which_passes_sum_no_hessian(monkeypatch):
     assert plan.operations == pytest.approx(n * ((3 + 10 / EVERY) * full + 2 * slope), rel=1e-14)
     assert asked.operations == 5 * n * full
     assert plan.bytes_moved == pytest.approx(asked.bytes_moved * (5 + 10 / EVERY) / 5, rel=1e-14)
+    with monkeypatch.context() as patch:
+        patch.setattr(ArraySource, "rows", lambda source: 32 * 10**6)
+        assert risk_of().plan().passes == 4
+        assert risk_of(rows=4 * ROWS).plan().passes == 8
     clock, sums = [0.0], Newton.__call__
 
     def timed(work, partition, block):

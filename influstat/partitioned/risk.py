@@ -32,8 +32,9 @@ from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
 NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish;
-# of one that begins near the minimum so many, then without a Hessian, and over the few partitions.
+# of one that begins near the minimum so many, then without a Hessian, and over the few partitions;
 SAMPLED_PASSES, SLOPE_PASSES, FEW_PASSES = 3, 2, 10
+ENOUGH = 10**6  # rows in these from which the first is one less: what three steps leave falls with their square
 MOST_NAMED = 5  # coefficients in a message
 Leaving = Callable[[int, Block], Any]  # from partition and block to a mask of the rows that leave
 Kind = TypeVar("Kind", bound=SlopeSums)
@@ -170,7 +171,7 @@ class PartitionedRisk:
         ----------
         passes : int, optional
             Over the data, one for each theta that Newton's method looks at: as a rule 8, or 5 where it begins
-            at the minimum over a few of many partitions, two of which sum no Hessian.
+            at the minimum over a few of many partitions, two of which sum no Hessian; of 32 million rows 4.
 
         Returns
         -------
@@ -185,7 +186,7 @@ class PartitionedRisk:
             rows, partition = int(known.rows.sum()), int(np.argmax(known.rows))
         square = 0.0 if self.by_products else float(p**2)
         few = sampled(self) and passes is None
-        rule = SAMPLED_PASSES if few else NEWTON_PASSES
+        rule = SAMPLED_PASSES - ((rows or 0) >= ENOUGH * EVERY) if few else NEWTON_PASSES
         count = rule if passes is None else whole_number("passes", passes, at_least=1, at_most=10**6)
 
         def planned(kind: type[SlopeSums], times: float, operations: float) -> PartitionPlan:

@@ -25,8 +25,8 @@ from influstat.partitioned.sources.base import Source, unread
 
 ATTEMPTS = 3  # at one partition, where what it needs was lost with a worker
 AHEAD = 4  # tasks handed over for each thread of the workers
-# A task takes the scheduler some milliseconds, as long as a worker needs for a tenth of a partition or a few:
-# spans of fewer partitions are handed over several at a time, if every thread of the workers gets two tasks.
+# A task takes the scheduler a few milliseconds, and a worker some twenty a partition: spans of fewer than so
+# many partitions are handed over several at a time, if every thread of the workers then has two tasks to do.
 SHORT, SHARES = 8, 2
 RUNNING = "running"
 
