@@ -11,7 +11,7 @@ from influstat.partitioned import start
 from influstat.partitioned.runners.base import Serial
 from influstat.partitioned.sources.arrays import ArraySource
 from influstat.partitioned.start import EVERY, FEWEST, EverySo, nearer, sampled, sampled_start
-from influstat.partitioned.sums import Newton, NewtonSums, SlopeSums
+from influstat.partitioned.sums import Newton, NewtonSums, ScaledSums, SlopeSums
 from tests.partition_cases import CLOSE
 
 PARTITIONS, ROWS = FEWEST + EVERY + 1, 80
@@ -74,8 +74,9 @@ def test_plans_know_which_passes_sum_no_hessian(monkeypatch):
     risk = risk_of()
     n, p = risk.shape
     plan, asked = risk.plan(), risk.plan(passes=5)
-    full, slope = p**2 + 12 * p, 4 * p
-    assert plan.operations == pytest.approx(n * ((3 + 10 / EVERY) * full + 2 * slope), rel=1e-14)
+    full, newton, slope = p**2 + 12 * p, p**2 + 7 * p, 4 * p
+    summed = (2 + 7 / EVERY) * full + (1 + 3 / EVERY) * newton + 2 * slope
+    assert plan.operations == pytest.approx(n * summed, rel=1e-14)
     assert asked.operations == 5 * n * full
     assert plan.bytes_moved == pytest.approx(asked.bytes_moved * (5 + 10 / EVERY) / 5, rel=1e-14)
     with monkeypatch.context() as patch:
@@ -85,14 +86,15 @@ def test_plans_know_which_passes_sum_no_hessian(monkeypatch):
     clock, sums = [0.0], Newton.__call__
 
     def timed(work, partition, block):
-        clock[0] += 1.0 if work.kind is SlopeSums else 3.0
+        clock[0] += {SlopeSums: 1.0, NewtonSums: 3.0, ScaledSums: 4.0}[work.kind]
         return sums(work, partition, block)
 
     monkeypatch.setattr(Newton, "__call__", timed)
     monkeypatch.setattr(plan_room, "perf_counter", lambda: clock[0])
     parts = n / len(risk.data.source.block(0))
-    assert risk.plan(passes=5).work_seconds == pytest.approx(parts * 5 * 3.0, rel=1e-14)
-    assert risk.plan().work_seconds == pytest.approx(parts * ((3 + 10 / EVERY) * 3.0 + 2 * 1.0), rel=1e-14)
+    assert risk.plan(passes=5).work_seconds == pytest.approx(parts * 5 * 4.0, rel=1e-14)
+    seconds = (2 + 7 / EVERY) * 4.0 + (1 + 3 / EVERY) * 3.0 + 2 * 1.0
+    assert risk.plan().work_seconds == pytest.approx(parts * seconds, rel=1e-14)
 
 
 @pytest.mark.parametrize(("intercept", "left"), [(False, 1e-11), (True, 2e-7)])

@@ -31,10 +31,13 @@ from influstat.risks.penalties.l2 import read_penalty
 from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
-NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish;
-# of one that begins near the minimum so many, then without a Hessian, and over the few partitions;
-SAMPLED_PASSES, SLOPE_PASSES, FEW_PASSES = 3, 2, 10
-ENOUGH = 10**6  # rows in these from which the first is one less: what three steps leave falls with their square
+NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish
+# Of one that begins near the minimum, by what they sum: passes over all rows, and over the few partitions.
+SAMPLED_PASSES = {ScaledSums: (2, 7), NewtonSums: (1, 3), SlopeSums: (2, 0)}
+ENOUGH = (
+    10**6
+)  # rows in these from which the first is one less: what three steps leave falls with their square
+PRODUCTS = {ScaledSums: 12.0, NewtonSums: 7.0, SlopeSums: 4.0}  # operations with each entry of X
 MOST_NAMED = 5  # coefficients in a message
 Leaving = Callable[[int, Block], Any]  # from partition and block to a mask of the rows that leave
 Kind = TypeVar("Kind", bound=SlopeSums)
@@ -185,19 +188,21 @@ class PartitionedRisk:
         else:
             rows, partition = int(known.rows.sum()), int(np.argmax(known.rows))
         square = 0.0 if self.by_products else float(p**2)
-        few = sampled(self) and passes is None
-        rule = SAMPLED_PASSES - ((rows or 0) >= ENOUGH * EVERY) if few else NEWTON_PASSES
-        count = rule if passes is None else whole_number("passes", passes, at_least=1, at_most=10**6)
+        if sampled(self) and passes is None:
+            kinds = {kind: (whole, few / EVERY) for kind, (whole, few) in SAMPLED_PASSES.items()}
+            kinds[ScaledSums] = kinds[ScaledSums][0] - ((rows or 0) >= ENOUGH * EVERY), kinds[ScaledSums][1]
+        else:
+            count = NEWTON_PASSES if passes is None else passes
+            kinds = {ScaledSums: (whole_number("passes", count, at_least=1, at_most=10**6), 0.0)}
 
-        def planned(kind: type[SlopeSums], times: float, operations: float) -> PartitionPlan:
+        def planned(kind: type[SlopeSums], times: float) -> PartitionPlan:
             work = Newton(self.recipe.summed(), np.zeros(p), not self.by_products, kind=kind)
+            operations = PRODUCTS[kind] * p + square * issubclass(kind, NewtonSums)
             cost = Cost(times, times * operations, 8.0 * max(square, p))
             return measured_plan(source, work, partition, lambda _: cost, rows, self.data.runner.workers)
 
-        full = planned(ScaledSums, count + few * FEW_PASSES / EVERY, square + 12.0 * p)
-        if not few:
-            return full
-        return together(full, planned(SlopeSums, SLOPE_PASSES, 4.0 * p), count + SLOPE_PASSES)
+        plans = [planned(kind, sum(times)) for kind, times in kinds.items()]
+        return together(plans, sum(whole for whole, _ in kinds.values()))
 
     def _free(self, theta: FloatArray) -> FloatArray | None:
         """Return the part of theta that no penalty feels; None where rows cannot be separated along it."""
