@@ -119,7 +119,7 @@ def partitions(
         Rows of a partition (or of each), for arrays; about 16 MiB of X when left out.
     runner : {"serial", "threads"}, int, or dask.distributed.Client, optional
         One thread; as many as there are processors (or as `int` says), the default; or a cluster's workers.
-        Several threads take half as long where the BLAS has one each: OPENBLAS_NUM_THREADS=1, say.
+        Several threads may take half as long where the BLAS has one: OPENBLAS_NUM_THREADS=1, say.
         A pickle leaves the client behind: where it is read, threads do the work.
 
     Returns
