@@ -98,8 +98,11 @@ def test_series_beside_a_frame_are_paired_by_the_index():
         np.testing.assert_allclose(fit.theta, whole.theta, **CLOSE)
     twice = ist.Logistic(lam=0.5).fit(frame[["a", "y"]], frame["y"])  # X may hold a column called y
     assert twice.names == ("a", "y")
-    with pytest.raises(InvalidArgument, match="y of partition 0 must be finite, but it holds nan"):
+    with pytest.raises(InvalidArgument, match="y of partition 0 must have the labels of the table.*lacks"):
         fitted(frame[["a"]], frame[frame["a"] > 0]["y"])
+    unordered = frame.clear_divisions()
+    with pytest.raises(InvalidArgument, match="y of partition 0 must be finite, but it holds nan"):
+        fitted(unordered[["a"]], unordered[unordered["a"] > 0]["y"])
     with pytest.raises(InvalidType, match="y must name a column of the table"):
         fitted(frame, frame["y"].sum())
 
@@ -275,6 +278,28 @@ def test_what_was_lost_with_a_worker_is_begun_anew():
     failing = Cluster(Lost(times=9, error=ZeroDivisionError))
     with pytest.raises(PartitionError, match="What makes partition 0 raises ZeroDivisionError"):
         failing.reduce(data.source, lambda k, block: None)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "threads", "tasks"),
+    [(12, 1, 4), (12, 2, 4), (12, 3, 12), (60, 1, 20), (100, 1, 17), (300, 1, 20), (600, 1, 60)],
+)
+def test_short_spans_are_one_task_and_the_sum_is_the_same(tmp_path, partitions, threads, tasks):
+    mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=(2 * partitions, 4))
+    mapped[:] = np.random.default_rng(0).normal(size=mapped.shape)
+    mapped.flush()
+    y = np.memmap(tmp_path / "x", np.float64, "r", shape=len(mapped))
+    client = Lost(times=1)  # what is lost is begun anew, whole
+    client.nthreads = lambda: {"a": threads}
+    found = []
+    for runner in ("serial", 2, client):
+        data = ist.partitions(mapped, y, rows=2, runner=runner)
+        found.append(ist.PartitionedRisk(ist.SquaredError(), data).sums(np.full(4, 0.3)))
+    assert client.begun == tasks + 1
+    for one in found[1:]:
+        np.testing.assert_array_equal(one.hessian, found[0].hessian)
+        np.testing.assert_array_equal(one.counted.partitions, np.arange(partitions))
+        assert one.value == found[0].value
 
 
 def test_a_fit_outlives_its_client():

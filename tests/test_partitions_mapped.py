@@ -145,6 +145,50 @@ def test_a_pass_reads_each_partition_once(way, tmp_path, monkeypatch, runner):
     np.testing.assert_allclose(value, whole, rtol=1e-13)  # 1,000 terms of like size, summed in another order
 
 
+def at_hand(*_):
+    return 1
+
+
+def from_the_disk(*_):
+    raise BlockingIOError
+
+
+def no_such_flag(*_):
+    raise OSError(95, "Operation not supported")
+
+
+@pytest.mark.parametrize("answer", [at_hand, from_the_disk, no_such_flag, None])
+def test_rows_that_the_system_has_are_not_read_ahead(tmp_path, monkeypatch, answer):
+    values, readers, once = np.arange(12.0).reshape(6, 2), [], MappedFile._read
+
+    def noted(file, span, memory):
+        readers.append(threading.current_thread())
+        return once(file, span, memory)
+
+    monkeypatch.setattr(MappedFile, "_read", noted)
+    file = MappedFile(written(tmp_path, values))
+    if answer is None:
+        monkeypatch.delattr(os, "preadv", raising=False)  # as on other systems
+    else:
+        monkeypatch.setattr(os, "preadv", answer, raising=False)
+    file.expect(slice(0, 4))
+    np.testing.assert_array_equal(file[0:4], values[:4])
+    assert len(readers) == 1
+    assert (readers[0] is threading.current_thread()) is (answer is at_hand)
+
+
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="this system does not tell")
+def test_rows_that_were_just_written_or_read_are_at_hand(tmp_path):
+    file = MappedFile(written(tmp_path, np.ones((10_000, 5))))
+    try:
+        with (tmp_path / "values").open("rb", buffering=0) as known:
+            os.preadv(known.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+    except OSError:
+        pytest.skip("this disk does not tell")
+    assert file._at_hand((0, 10_000))
+    assert file._at_hand((5, 5))
+
+
 def test_a_disk_that_reads_through_its_cache_only(tmp_path, monkeypatch):
     monkeypatch.setattr(mapped, "KEPT", 0.0)
     monkeypatch.setattr(mapped, "_direct", lambda path, flags: os.open(path + " has no such flag", flags))

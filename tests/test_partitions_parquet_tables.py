@@ -1,5 +1,6 @@
 """What is read from Parquet: row groups, columns by name, levels; and what is wrong with files."""
 
+import os
 import sys
 
 import numpy as np
@@ -134,9 +135,11 @@ def test_a_corrupted_file_is_named(folder):
 
 def test_a_corrupted_row_group_is_named(folder):
     data = ist.partitions(folder, "y", labels="id")
-    whole = bytearray((folder / "two.parquet").read_bytes())
-    whole[4:400] = b"\xff" * 396  # the first pages; the footer is as it was
-    (folder / "two.parquet").write_bytes(bytes(whole))
+    file = folder / "two.parquet"
+    whole, times = bytearray(file.read_bytes()), file.stat()
+    whole[4:400] = b"\xff" * 396  # the first pages; the footer is as it was,
+    file.write_bytes(bytes(whole))
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # and so is the time: the disk has lost them
     with pytest.raises(PartitionError, match=r"partition 4 \(two.parquet, row group 0\).*cannot be read"):
         ist.Logistic(lam=0.5).fit(data)
 

@@ -6,10 +6,12 @@ import pytest
 import influstat as ist
 from influstat.curvature.dense import DenseCurvature
 from influstat.errors import InvalidArgument, NotConverged
+from influstat.partitioned import plan as plan_room
 from influstat.partitioned import start
 from influstat.partitioned.runners.base import Serial
+from influstat.partitioned.sources.arrays import ArraySource
 from influstat.partitioned.start import EVERY, FEWEST, EverySo, nearer, sampled, sampled_start
-from influstat.partitioned.sums import NewtonSums, SlopeSums
+from influstat.partitioned.sums import Newton, NewtonSums, ScaledSums, SlopeSums
 from tests.partition_cases import CLOSE
 
 PARTITIONS, ROWS = FEWEST + EVERY + 1, 80
@@ -39,35 +41,71 @@ def test_a_few_partitions_spread_evenly_are_the_start():
     np.testing.assert_allclose(sampled_start(risk_of()), ist.Fit.minimise(alone).theta, **CLOSE)
 
 
+def watched(monkeypatch, kinds):
+    """Note what each pass over all rows sums, by its source."""
+    reduce = Serial.reduce
+
+    def noted(self, source, work):
+        kinds.setdefault(source, []).append(work.kind)
+        return reduce(self, source, work)
+
+    monkeypatch.setattr(Serial, "reduce", noted)
+
+
 @pytest.mark.parametrize("intercept", [False, True])
-def test_the_end_is_that_of_a_fit_in_memory_after_fewer_passes(intercept):
+def test_the_end_is_that_of_a_fit_in_memory_after_fewer_hessians(monkeypatch, intercept):
     risk, other = risk_of(intercept=intercept), risk_of(rows=4 * ROWS, intercept=intercept)
     assert sampled(risk)
     assert not sampled(other)
+    watched(monkeypatch, kinds := {})
     for one in (risk, other):
         np.testing.assert_allclose(
             ist.PartitionedFit.minimise(one).theta, memory(intercept=intercept), **CLOSE
         )
-    assert risk.passes < other.passes
-    assert risk.plan().passes == 4
+    # Near the end rounding decides whether Newton's method takes one step more: two fewer remain one fewer.
+    few, many = (kinds[one.data.source] for one in (risk, other))
+    assert sum(issubclass(kind, NewtonSums) for kind in few) < len(many)
+    assert few.count(SlopeSums) == 2
+    assert risk.plan().passes == 5
     assert other.plan().passes == 8
+
+
+def test_plans_know_which_passes_sum_no_hessian(monkeypatch):
+    risk = risk_of()
+    n, p = risk.shape
+    plan, asked = risk.plan(), risk.plan(passes=5)
+    full, newton, slope = p**2 + 12 * p, p**2 + 7 * p, 4 * p
+    summed = (2 + 7 / EVERY) * full + (1 + 3 / EVERY) * newton + 2 * slope
+    assert plan.operations == pytest.approx(n * summed, rel=1e-14)
+    assert asked.operations == 5 * n * full
+    assert plan.bytes_moved == pytest.approx(asked.bytes_moved * (5 + 10 / EVERY) / 5, rel=1e-14)
+    with monkeypatch.context() as patch:
+        patch.setattr(ArraySource, "rows", lambda source: 32 * 10**6)
+        assert risk_of().plan().passes == 4
+        assert risk_of(rows=4 * ROWS).plan().passes == 8
+    clock, sums = [0.0], Newton.__call__
+
+    def timed(work, partition, block):
+        clock[0] += {SlopeSums: 1.0, NewtonSums: 3.0, ScaledSums: 4.0}[work.kind]
+        return sums(work, partition, block)
+
+    monkeypatch.setattr(Newton, "__call__", timed)
+    monkeypatch.setattr(plan_room, "perf_counter", lambda: clock[0])
+    parts = n / len(risk.data.source.block(0))
+    assert risk.plan(passes=5).work_seconds == pytest.approx(parts * 5 * 4.0, rel=1e-14)
+    seconds = (2 + 7 / EVERY) * 4.0 + (1 + 3 / EVERY) * 3.0 + 2 * 1.0
+    assert risk.plan().work_seconds == pytest.approx(parts * seconds, rel=1e-14)
 
 
 @pytest.mark.parametrize(("intercept", "left"), [(False, 1e-11), (True, 2e-7)])
 def test_three_steps_sum_one_hessian_of_all_rows(monkeypatch, intercept, left):
-    risk, reduce, kinds = risk_of(intercept=intercept), Serial.reduce, []
-
-    def watched(self, source, work):
-        if source is risk.data.source:
-            kinds.append(work.kind)
-        return reduce(self, source, work)
-
-    monkeypatch.setattr(Serial, "reduce", watched)
+    risk = risk_of(intercept=intercept)
+    watched(monkeypatch, kinds := {})
     near = sampled_start(risk)
     assert np.abs(near - memory(intercept=intercept)).max() > 1e-2
     # With the Hessian of the second step as it is, ten times as much is left.
     assert np.abs(nearer(risk, near) - memory(intercept=intercept)).max() < left
-    assert kinds == [SlopeSums, NewtonSums, SlopeSums]
+    assert kinds[risk.data.source] == [SlopeSums, NewtonSums, SlopeSums]
 
 
 class Unlike:

@@ -83,6 +83,21 @@ def test_rows_that_were_written_anew_are_not_answered_for(kind, tmp_path):
         pd.testing.assert_frame_equal(ask(fit), truth[name])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_that_were_written_anew_before_the_first_pass_are_refused(kind, tmp_path):
+    data, path = kind(tmp_path, X)
+    kept = tmp_path / "kept"
+    shutil.copy2(path, kept)
+    kind(tmp_path, X[::-1])
+    for one in (data, pickle.loads(pickle.dumps(data))):
+        with pytest.raises(PartitionError, match=f"{path.name} has been written anew"):
+            ist.Ridge(lam=1.0).fit(one)
+    shutil.copy2(kept, path)  # with its time
+    np.testing.assert_allclose(
+        ist.Ridge(lam=1.0).fit(data).theta, ist.Ridge(lam=1.0).fit(X, Y).theta, rtol=1e-10
+    )
+
+
 def test_a_file_that_is_gone_is_said_to_be_gone(tmp_path):
     data, path = mapped(tmp_path, X)
     fit = ist.Ridge(lam=1.0).fit(data)

@@ -103,7 +103,8 @@ def partitions(
         Of a table, the columns of X; all that are not named otherwise when left out. Of arrays, their names.
     weights, offset, labels : array_like of shape (n,), or str, optional
         w_i >= 0 (default 1), o_i (default 0) and what rows are called: positions over all partitions where
-        left out; of a dask.dataframe "index" is its index, and so it is where divisions are known.
+        left out; of a dask.dataframe its index, where divisions are known: "index" asks that it tells rows
+        apart, else repeated labels are told by "position", as everywhere.
     groups : array_like of shape (n,), or str, optional
         Which group each row is in, for `leave_groups_out` and `cross_validate`.
     levels : dict of lists, optional
@@ -118,6 +119,7 @@ def partitions(
         Rows of a partition (or of each), for arrays; about 16 MiB of X when left out.
     runner : {"serial", "threads"}, int, or dask.distributed.Client, optional
         One thread; as many as there are processors (or as `int` says), the default; or a cluster's workers.
+        Several threads may take half as long where the BLAS has one: OPENBLAS_NUM_THREADS=1, say.
         A pickle leaves the client behind: where it is read, threads do the work.
 
     Returns
@@ -206,9 +208,9 @@ def _source(
         data, extra = joined(data, {"y": y, **extra})
         y = extra.pop("y")
         _only_names(rows, extra, "a table")
-        extra["labels"], of_index = frame_labels(data, extra["labels"])
-        named_by = of_table or _columns(y, columns, levels, **extra)
-        return DaskFrameSource(data, replace(named_by, labels=extra["labels"], index=of_index))
+        labelled = frame_labels(data, extra["labels"])
+        named_by = of_table or _columns(y, columns, levels, **{**extra, "labels": None})
+        return DaskFrameSource(data, replace(named_by, **labelled))
     if callable(data):
         _only_names(rows, extra, "a callable")
         if of_table is None and y is not None:

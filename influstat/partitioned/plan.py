@@ -98,6 +98,13 @@ class Cost:
     summed: float = 0.0  # operations of a row in these
 
 
+def together(plans: list[PartitionPlan], passes: float) -> PartitionPlan:
+    """Return the plan of all, so many passes over all rows."""
+    added = ("bytes_moved", "operations", "read_seconds", "work_seconds")
+    sums = {name: sum(getattr(plan, name) for plan in plans) for name in added}
+    return replace(plans[0], passes=passes, memory=max(plan.memory for plan in plans), **sums)
+
+
 def measured_plan(
     source: Source,
     work: Work,

@@ -21,19 +21,23 @@ from influstat.minimise.descent import LARGEST_FACTORED
 from influstat.partitioned.block import Block
 from influstat.partitioned.data import Partitions
 from influstat.partitioned.hessian import SummedHessian
-from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan
+from influstat.partitioned.plan import Cost, PartitionPlan, measured_plan, together
 from influstat.partitioned.recipe import Recipe
 from influstat.partitioned.sources.base import Within
-from influstat.partitioned.start import sampled
+from influstat.partitioned.start import EVERY, sampled
 from influstat.partitioned.sums import Counted, Newton, NewtonSums, ScaledSums, SlopeSums
 from influstat.risks.penalties import Penalty
 from influstat.risks.penalties.l2 import read_penalty
 from influstat.risks.protocol import Protocol
 
 HELD_BY_PENALTY = 0.9  # of many coefficients, the share that needs a penalty, as in memory
-NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish,
-SAMPLED_PASSES = 4  # and of one that begins near the minimum, as a rule: two
-# sum no Hessian, but those over the few partitions and now and then a fifth take as long as that saves
+NEWTON_PASSES = 8  # of a fit of a logistic model, the last few to check and polish
+# Of one that begins near the minimum, by what they sum: passes over all rows, and over the few partitions.
+SAMPLED_PASSES = {ScaledSums: (2, 7), NewtonSums: (1, 3), SlopeSums: (2, 0)}
+ENOUGH = (
+    10**6
+)  # rows in these from which the first is one less: what three steps leave falls with their square
+PRODUCTS = {ScaledSums: 12.0, NewtonSums: 7.0, SlopeSums: 4.0}  # operations with each entry of X
 MOST_NAMED = 5  # coefficients in a message
 Leaving = Callable[[int, Block], Any]  # from partition and block to a mask of the rows that leave
 Kind = TypeVar("Kind", bound=SlopeSums)
@@ -169,15 +173,14 @@ class PartitionedRisk:
         Parameters
         ----------
         passes : int, optional
-            Over the data, one for each theta that Newton's method looks at: as a rule 8, or 4 where it begins
-            at the minimum over a few of many partitions.
+            Over the data, one for each theta that Newton's method looks at: as a rule 8, or 5 where it begins
+            at the minimum over a few of many partitions, two of which sum no Hessian; of 32 million rows 4.
 
         Returns
         -------
         PartitionPlan
         """
         p, source = len(self.names), self.data.source
-        work = Newton(self.recipe.summed(), np.zeros(p), not self.by_products)
         known = self.__dict__.get("counted")  # by a pass; before one, the first partition with rows is as all
         if known is None:
             rows, first = source.rows(), (k for k in range(source.partitions()) if len(source.block(k)))
@@ -185,10 +188,21 @@ class PartitionedRisk:
         else:
             rows, partition = int(known.rows.sum()), int(np.argmax(known.rows))
         square = 0.0 if self.by_products else float(p**2)
-        rule = SAMPLED_PASSES if sampled(self) else NEWTON_PASSES
-        count = rule if passes is None else whole_number("passes", passes, at_least=1, at_most=10**6)
-        cost = Cost(count, count * (square + 12.0 * p), 8.0 * max(square, p))
-        return measured_plan(source, work, partition, lambda _: cost, rows, self.data.runner.workers)
+        if sampled(self) and passes is None:
+            kinds = {kind: (whole, few / EVERY) for kind, (whole, few) in SAMPLED_PASSES.items()}
+            kinds[ScaledSums] = kinds[ScaledSums][0] - ((rows or 0) >= ENOUGH * EVERY), kinds[ScaledSums][1]
+        else:
+            count = NEWTON_PASSES if passes is None else passes
+            kinds = {ScaledSums: (whole_number("passes", count, at_least=1, at_most=10**6), 0.0)}
+
+        def planned(kind: type[SlopeSums], times: float) -> PartitionPlan:
+            work = Newton(self.recipe.summed(), np.zeros(p), not self.by_products, kind=kind)
+            operations = PRODUCTS[kind] * p + square * issubclass(kind, NewtonSums)
+            cost = Cost(times, times * operations, 8.0 * max(square, p))
+            return measured_plan(source, work, partition, lambda _: cost, rows, self.data.runner.workers)
+
+        plans = [planned(kind, sum(times)) for kind, times in kinds.items()]
+        return together(plans, sum(whole for whole, _ in kinds.values()))
 
     def _free(self, theta: FloatArray) -> FloatArray | None:
         """Return the part of theta that no penalty feels; None where rows cannot be separated along it."""

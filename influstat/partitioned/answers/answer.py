@@ -116,7 +116,8 @@ class Answer(Reductions):
         """Write the answer as a folder of Parquet files, one a partition, with labels and positions.
 
         Asked again with the same path, after an interrupt, a crash or a full disk, it goes on from the
-        partitions that are finished. Read it with ``pandas.read_parquet`` or ``dask.dataframe.read_parquet``.
+        partitions that are finished, if the files of the rows have kept their names, sizes and times. Read it
+        with ``pandas.read_parquet`` or ``dask.dataframe.read_parquet``.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """`Runner`: carries out one function on every partition, results in the order of the partitions.
 
-Sums are taken span by span: a span is a run of consecutive partitions that one task folds in their order, and
-the spans are folded in theirs. Where spans begin depends on the number of partitions alone, so that a sum is
-the same to the last bit whoever computes it.
+Sums are taken span by span: a span is a run of consecutive partitions that one task folds in their order. A
+few spans are folded in theirs, by that task or by whoever asks, and then the sums of these. Where spans begin
+depends on the number of partitions alone, so that a sum is the same to the last bit whoever computes it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source
 
 SPANS = 64  # into which partitions are gathered for a sum: enough for many workers, few results to send
+TOGETHER = 3  # spans that are folded before they are added to others: short ones may be one task
 
 Work = Callable[[int, Block], Any]
 
@@ -40,6 +41,16 @@ def added(total: Any, part: Any) -> Any:
     return total.plus(part)
 
 
+def folded(parts: Iterable[Any], together: int) -> Any:
+    """Return the sum of results: so many at a time are added up, and then to the sum of those before."""
+    total = few = None
+    for count, part in enumerate(parts, start=1):
+        few = added(few, part)
+        if count % together == 0:
+            total, few = added(total, few), None
+    return added(total, few)
+
+
 @dataclass(frozen=True, eq=False)
 class OfRows:
     """Work that is asked for partitions with rows alone: the sum of none is None."""
@@ -57,18 +68,21 @@ class Span:
 
     source: Source
     work: Work
+    length: int  # of the spans, of which it may be asked for a few at once
 
     def __call__(self, partitions: range, then: int | None = None) -> Any:
         """Return the sum; `then` is a partition of another span that is asked for afterwards."""
-        total = None
+        return folded(self._results(partitions, then), self.length)
+
+    def _results(self, partitions: range, then: int | None) -> Iterator[Any]:
         for k in partitions:
             block = self.source.block(k)
             following = k + 1 if k + 1 in partitions else then
             if following is not None:
                 self.source.expect(following)
-            total = added(total, self.work(k, block))
+            found = self.work(k, block)
             del block  # so that its memory is free for what is read next
-        return total
+            yield found
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +100,9 @@ class Single:
         return self.work(partition, block)
 
 
-def spans(count: int) -> list[range]:
-    """Return the spans of so many partitions."""
-    step = max(1, -(-count // SPANS))
+def spans(count: int, together: int = 1) -> list[range]:
+    """Return the spans of so many partitions, or so many of them at a time."""
+    step = together * max(1, -(-count // SPANS))
     return [range(start, min(start + step, count)) for start in range(0, count, step)]
 
 
@@ -125,14 +139,13 @@ class Here(Runner):
     def reduce(self, source: Source, work: Work) -> Any:
         """Return the sum of work(k, block k) over all partitions that have rows."""
         source.begin()
-        total, each = None, spans(source.partitions())
+        each = spans(source.partitions())
         firsts = self._later(span[0] for span in each)
+        task = Span(source, OfRows(work), len(each[0]) if each else 1)
         try:
-            for part in self.run(Span(source, OfRows(work)), zip(each, firsts, strict=False)):
-                total = added(total, part)
+            return folded(self.run(task, zip(each, firsts, strict=False)), TOGETHER)
         finally:
             source.rest()
-        return total
 
     def _later(self, partitions: Iterable[int]) -> Iterator[int | None]:
         """Yield for each what the worker who has it will find next, if all take as long; None at the end."""

@@ -9,11 +9,25 @@ from typing import Any
 
 from influstat.errors import InflustatError, InvalidArgument, PartitionError
 from influstat.partitioned.block import Block, of_partition
-from influstat.partitioned.runners.base import OfRows, Runner, Single, Span, Threads, Work, added, spans
+from influstat.partitioned.runners.base import (
+    TOGETHER,
+    OfRows,
+    Runner,
+    Single,
+    Span,
+    Threads,
+    Work,
+    added,
+    folded,
+    spans,
+)
 from influstat.partitioned.sources.base import Source, unread
 
 ATTEMPTS = 3  # at one partition, where what it needs was lost with a worker
 AHEAD = 4  # tasks handed over for each thread of the workers
+# A task takes the scheduler a few milliseconds, and a worker some twenty a partition: spans of fewer than so
+# many partitions are handed over several at a time, if every thread of the workers then has two tasks to do.
+SHORT, SHARES = 8, 2
 RUNNING = "running"
 
 
@@ -50,27 +64,21 @@ class Cluster(Runner):
     def map(self, source: Source, work: Work, partitions: Iterable[int]) -> Iterator[Any]:
         """Yield work(k, block k) for every partition k, in order."""
         source.begin()
-        return self._results(source, work, partitions, lambda shared, k: self._one(source, shared, k))
+        return self._results(source, Single(source, work), partitions)
 
     def reduce(self, source: Source, work: Work) -> Any:
         """Return the sum over all partitions that have rows, folded in spans as everywhere."""
-
-        def begin(shared: Any, span: range) -> Any:
-            if source.everywhere and source.lazy(span[0]) is None:
-                return self._client.submit(_span, source, shared, span, pure=False)
-            return self._chain([self._one(source, shared, k) for k in span])
-
         source.begin()
-        total = None
-        for part in self._results(source, OfRows(work), spans(source.partitions()), begin):
-            total = added(total, part)
-        return total
+        each = spans(source.partitions())
+        task = Span(source, OfRows(work), len(each[0]) if each else 1)
+        few = spans(source.partitions(), TOGETHER)
+        if task.length < SHORT and len(few) >= SHARES * self.workers and _read_there(source):
+            return folded(self._results(source, task, few), 1)
+        return folded(self._results(source, task, each), TOGETHER)
 
     def _one(self, source: Source, shared: Any, partition: int) -> Any:
-        """Return the future of one partition; rows of this process are sent."""
+        """Return the future of one partition of rows that a graph makes, or that this process sends."""
         lazy = source.lazy(partition)
-        if lazy is None and source.everywhere:
-            return self._client.submit(_read, source, shared, partition, pure=False)
         if lazy is None:
             block = self._client.scatter(source.block(partition), hash=False)
         else:
@@ -83,28 +91,34 @@ class Cluster(Runner):
             total = self._client.submit(_sum, total, part, pure=False)
         return total
 
-    def _results(
-        self, source: Source, work: Work, items: Iterable[Any], begin: Callable[[Any, Any], Any]
-    ) -> Iterator[Any]:
-        """Yield the results in order, a few ahead of what is asked for."""
+    def _results(self, source: Source, task: Single | Span, items: Iterable[Any]) -> Iterator[Any]:
+        """Yield the task of each item in order, a few ahead of what is asked for."""
         self._require_running()
-        shared = self._shared(work)
+        begin = self._begin(source, task)
         ahead: deque[tuple[Any, Any]] = deque()
         most = AHEAD * self.workers  # asked once: the scheduler answers
         for item in items:
-            ahead.append((item, begin(shared, item)))
+            ahead.append((item, begin(item)))
             if len(ahead) >= most:
-                yield self._result(source, work, *ahead.popleft(), begin)
+                yield self._result(source, task, *ahead.popleft())
         while ahead:
-            yield self._result(source, work, *ahead.popleft(), begin)
+            yield self._result(source, task, *ahead.popleft())
 
-    def _shared(self, work: Work) -> Any:
-        """Send what all partitions are asked to every worker once."""
-        return self._client.scatter(work, broadcast=True, hash=False)
+    def _begin(self, source: Source, task: Single | Span) -> Callable[[Any], Any]:
+        """Send every worker once what all items have in common; return what begins one of them."""
+        # A source that workers read themselves keeps its memory there from one task to the next.
+        read = _read_there(source)
+        shared = self._client.scatter(task if read else task.work, broadcast=True, hash=False)
 
-    def _result(
-        self, source: Source, work: Work, item: Any, future: Any, begin: Callable[[Any, Any], Any]
-    ) -> Any:
+        def begin(item: Any) -> Any:
+            if read:
+                return self._client.submit(_call, shared, item, pure=False)
+            several = item if isinstance(item, range) else [item]
+            return self._chain([self._one(source, shared, k) for k in several])
+
+        return begin
+
+    def _result(self, source: Source, task: Single | Span, item: Any, future: Any) -> Any:
         """Return the result of a future; begin anew where what it needs was lost."""
         from asyncio import CancelledError as Cancelled
         from concurrent.futures import CancelledError
@@ -121,10 +135,15 @@ class Cluster(Runner):
                         f"({type(error).__name__}: {error}). Look at that, or connect anew, and ask again: "
                         "partitions that are written are kept."
                     ) from error
-                future = begin(self._shared(work), item)
+                future = self._begin(source, task)(item)
             except Exception as error:  # a graph may call anything
                 raise _unmade(source, item, error) from error
         raise AssertionError("not reached")  # pragma: no cover
+
+
+def _read_there(source: Source) -> bool:
+    """Tell whether workers read the partitions themselves."""
+    return source.everywhere and (not source.partitions() or source.lazy(0) is None)
 
 
 def _unmade(source: Source, item: Any, error: Exception) -> InflustatError:
@@ -146,15 +165,8 @@ def _apply(work: Work, partition: int, block: Block, place: str) -> Any:
     return work(partition, block.placed(place))
 
 
-def _read(source: Source, work: Work, partition: int) -> Any:
-    return Single(source, work)(partition)
-
-
-def _span(source: Source, work: Work, partitions: range) -> Any:
-    try:
-        return Span(source, work)(partitions)
-    finally:
-        source.rest()
+def _call(task: Single | Span, item: Any) -> Any:
+    return task(item)
 
 
 def _sum(total: Any, part: Any) -> Any:

@@ -71,6 +71,8 @@ class ArraySource(Source):
         self._parts = {name: None if value is None else _rows_of(value) for name, value in parts.items()}
         known = [part for part in self._parts.values() if part is not None]
         self.everywhere = all(isinstance(part, MappedFile) for part in known)
+        whole = (file for file in self._files() if not file.writable)  # others may be written first
+        self._stamps = {file.path: stamp_if_there(file.path) for file in whole}
 
     def partitions(self) -> int:
         """Return how many there are."""

@@ -36,7 +36,7 @@ class Source(ABC):
     named = False
     everywhere = True
     in_order = False
-    _stamps: dict[str, Any] | None = None  # of the first pass
+    _stamps: dict[str, Any] | None = None  # as files were when it was made, or in the first pass
 
     @abstractmethod
     def partitions(self) -> int:
@@ -63,15 +63,14 @@ class Source(ABC):
         return {}
 
     def begin(self) -> None:
-        """Raise PartitionError where a file has been written anew since the first pass: a pass begins."""
+        """Raise PartitionError where a file is not as it was first looked at: a pass begins."""
         found = self.stamps()
-        first = found if self._stamps is None else self._stamps
-        self._stamps = first
+        self._stamps = first = {**found, **(self._stamps or {})}
         for path, stamp in found.items():
             if stamp is not None and first.get(path) not in (None, stamp):  # one that is gone is not read
                 raise PartitionError(
-                    f"{path} has been written anew since it was first read: its rows may be others than a "
-                    "fit has seen. Make the partitions anew (ist.partitions), and fit again."
+                    f"{path} has been written anew since it was first looked at: its rows may be others than "
+                    "a fit has seen. Make the partitions anew (ist.partitions), and fit again."
                 )
 
     def rest(self) -> None:

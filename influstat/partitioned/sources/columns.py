@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.labels import label_text
 from influstat.input.printing import nearest_first, short
 from influstat.input.settings import texts
 from influstat.input.validation import FloatArray
@@ -33,7 +34,8 @@ class Columns:
     offset: str | None = None
     labels: str | None = None
     groups: str | None = None
-    index: bool = False  # whether the table's index has the labels
+    index: bool = False  # whether the table's index has the labels,
+    once: bool = False  # and each is asked to be there once
     levels: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
     def chosen(self, names: Sequence[str], index: Sequence[str] = ()) -> Columns:
@@ -100,6 +102,9 @@ class Columns:
         others: dict[str, Any] = {argument: table[name].to_numpy() for argument, name in self._others}
         if self.index and self.labels is None:
             others["labels"] = table.index.to_numpy()
+            if self.once and not table.index.is_unique:
+                label = table.index[table.index.duplicated()][0]
+                raise repeated(f"holds {label_text(label)} more than once")
         return Block(self.matrix(table), self._targets(table), **others)
 
     def table(self, table: Any) -> Any:
@@ -168,6 +173,16 @@ def lacking(name: str, column: Any, row: int) -> InvalidArgument:
         f"hold every category of {name!r}",
         f"lacks {short(value)} of row {row}",
         "Add it: levels are fixed for all partitions, which need not hold them all.",
+    )
+
+
+def repeated(was: str) -> InvalidArgument:
+    """Return the error for an index that is asked for as labels, where one may be that of several rows."""
+    return InvalidArgument(
+        "labels",
+        "be an index whose partitions do not overlap, so that a label is one row",
+        was,
+        "Set an index of unique labels (frame.set_index), or name a column; positions are there anyway.",
     )
 
 

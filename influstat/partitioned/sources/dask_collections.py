@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InflustatError, InvalidArgument
+from influstat.input.labels import index_labels, paired
 from influstat.input.printing import short
 from influstat.partitioned.block import Block
 from influstat.partitioned.sources.base import Source, by_row, unread
-from influstat.partitioned.sources.columns import Columns, text_names
+from influstat.partitioned.sources.columns import Columns, repeated, text_names
 
 INDEX = "index"
 
@@ -145,7 +146,7 @@ class DaskFrameSource(_Lazy):
 def joined(frame: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return the table with the dask series given in place of columns, and what each column is called.
 
-    Rows are paired by the index, as pandas pairs them: what one of both lacks is nan, which is refused.
+    Rows are paired by the index; of known divisions, labels that leave it open are refused as in memory.
 
     Returns
     -------
@@ -157,25 +158,52 @@ def joined(frame: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
             column = name
             while column in frame.columns:
                 column += "_"
-            frame, named = frame.assign(**{column: value}), {**named, name: column}
+            frame = _with_series(frame, value, name, column)
+            named = {**named, name: column}
     return frame, named
 
 
-def frame_labels(frame: Any, labels: str | None) -> tuple[str | None, bool]:
-    """Return the column of labels, and whether the index has them; raise where that is not unique."""
+def _with_series(frame: Any, value: Any, argument: str, column: str) -> Any:
+    """Return the table with a series as one more column."""
+    from dask.dataframe.dispatch import make_meta
+
+    types: Any = make_meta
+    both = frame.assign(**{column: value})
+    if not (frame.known_divisions and value.known_divisions):
+        return both  # dask sorts both first, where they are not parts of one table
+    if frame.divisions != value.divisions:
+        try:
+            every = sorted({*frame.divisions, *value.divisions})
+        except TypeError:
+            first, other = (short(one.divisions[0]) for one in (frame, value))
+            need, was = "have labels that can be compared with the table's", f"has {other}"
+            remedy = f"The table has {first}: set an index of one kind on both (set_index)."
+            raise InvalidArgument(argument, need, was, remedy) from None
+        every = every if len(every) > 1 else 2 * every  # one label alone begins and ends a partition
+        frame, value = (one.repartition(divisions=every, force=True) for one in (frame, value))
+    return frame.map_partitions(_beside, value, argument, column, meta=types(both))
+
+
+def _beside(table: Any, value: Any, argument: str, column: str) -> Any:
+    """Return a partition with its part of a series; a label that repeats pairs no rows, as in memory."""
+    try:
+        value = paired(argument, value, index_labels(table.index), of="the table")
+    except InvalidArgument as error:
+        remedy = "Set an index of unique labels on both (set_index), or keep it as a column of the table."
+        raise InvalidArgument(argument, error.need, str(error.value), remedy) from None
+    return table.assign(**{column: value})
+
+
+def frame_labels(frame: Any, labels: str | None) -> dict[str, Any]:
+    """Return which column has the labels, or whether the index has; raise where that is not unique."""
     divisions = frame.divisions
     known = bool(getattr(frame, "known_divisions", False))
     unique = known and all(a < b for a, b in pairwise(divisions[:-1]))
     if labels is None:
-        return None, unique
+        return {"labels": None, "index": unique}
     if labels != INDEX or INDEX in frame.columns:
-        return labels, False
+        return {"labels": labels}
     if not unique:
         was = "repeats divisions" if known else "has divisions that are not known"
-        raise InvalidArgument(
-            "labels",
-            "be an index whose partitions do not overlap, so that a label is one row",
-            f"{was}: {short(divisions)}",
-            "Set an index of unique labels (frame.set_index), or name a column; positions are there anyway.",
-        )
-    return None, True
+        raise repeated(f"{was}: {short(divisions)}")
+    return {"labels": None, "index": True, "once": True}

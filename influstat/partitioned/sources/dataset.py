@@ -56,6 +56,7 @@ class DatasetSource(Source):
         self._batches: Any = None
         self._next = 0
         self._count = None if self._fragments is None else len(self._fragments)
+        self._stamps = self.stamps()
 
     def _reading(self) -> Any:
         """Return a new iterator of batches."""

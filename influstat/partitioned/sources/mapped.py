@@ -7,7 +7,6 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,12 @@ class MappedFile:
 
     A piece is read into memory that an earlier piece has left: to get fresh memory takes as long as to read.
     A file that the system would not keep is read past its cache, whose upkeep takes the processor longer than
-    sums over the rows; the piece that comes next is then read while a thread works on the one before.
+    sums over the rows. A piece that comes from the disk is read while a thread works on the one before.
     """
 
     def __init__(self, array: np.memmap[Any, Any]) -> None:
         self.path, self.start = str(array.filename), array.offset
-        self.dtype, self.shape = array.dtype, array.shape
+        self.dtype, self.shape, self.writable = array.dtype, array.shape, array.flags.writeable
         self._row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
         self._settle()
 
@@ -66,13 +65,19 @@ class MappedFile:
     def expect(self, rows: slice) -> None:
         """Begin to read rows that are asked for soon, while threads work on others."""
         span = self._span(rows)
-        if self._past_cache:
+        if self._past_cache or not self._at_hand(span):
             self._own_pieces().expect(span, self._read)
-        elif hasattr(os, "posix_fadvise"):
-            begin, size = self._bytes(span)
-            # Whoever reads them says what is wrong with the file.
-            with suppress(OSError), Path(self.path).open("rb") as file:
-                os.posix_fadvise(file.fileno(), begin, size, os.POSIX_FADV_WILLNEED)
+
+    def _at_hand(self, span: Span) -> bool:
+        """Tell whether the system has the rows in memory, from where a thread copies them faster itself."""
+        begin, size = self._bytes(span)
+        try:
+            with Path(self.path).open("rb", buffering=0) as file:
+                for place in (begin, begin + size // 2, begin + max(0, size - 1)):
+                    os.preadv(file.fileno(), [bytearray(1)], place, os.RWF_NOWAIT)  # raises rather than waits
+        except (OSError, AttributeError):  # nor does every system or disk tell; what is wrong reading says
+            return False
+        return True
 
     def rest(self) -> None:
         """Let go of memory, and of what is expected: the file may be another when it is read again."""

@@ -60,6 +60,7 @@ class ParquetSource(Source):
 
     def __init__(self, data: Any, columns: Columns) -> None:
         self._files = _files(data)
+        self._stamps = self.stamps()
         self._groups: list[tuple[str, int]] = []
         self._rows = 0
         names: list[str] = []
