@@ -9,6 +9,7 @@ import statsmodels.api as sm
 
 import influstat as ist
 from influstat.errors import DoubtfulResult, InvalidArgument
+from tests.tolerance import CLOSED_FORM
 
 RNG = np.random.default_rng(4)
 TABLE = pd.DataFrame({"x": RNG.normal(size=60), "z": RNG.normal(size=60), "group": np.arange(60) % 4})
@@ -254,3 +255,16 @@ def test_a_variance_below_zero_is_said_by_the_covariance_too():
     assert (found.diagonal() < 0).any()
     assert "comes out negative" in str(said[-1].message)
     assert said[-1].filename == __file__
+
+
+def test_a_cluster_of_weight_0_is_said_to_have_been_counted_by_the_library():
+    rng = np.random.default_rng(2)
+    X, groups = sm.add_constant(rng.normal(size=(120, 2))), np.arange(120) // 2
+    weights = np.where(groups == 7, 0.0, 1.0)
+    model = sm.WLS(rng.normal(size=120), X, weights=weights)
+    results = model.fit(cov_type="cluster", cov_kwds={"groups": groups})
+    fit = ist.from_statsmodels(results)
+    with pytest.warns(DoubtfulResult, match="reported by the library are others than these"):
+        found = fit.inference().table.standard_errors
+    by_one_fewer = np.sqrt((59 / 58) / (60 / 59))  # G / (G - 1) of 59 clusters, not of 60
+    np.testing.assert_allclose(found, results.bse * by_one_fewer, rtol=CLOSED_FORM)
