@@ -41,7 +41,7 @@ BAD_INPUT = {
     ),
     "masked X": ({"X": np.ma.masked_array(X, X == 0.5)}, InvalidArgument, "X must have no masked entries"),
     "text column": ({"X": named(b=list("wxyz"))}, InvalidType, "X must hold real numbers, .* in column 'b'"),
-    "objects": ({"X": spoilt(None, object)}, InvalidType, r"X must hold real numbers, .* object \(object\)"),
+    "objects": ({"X": spoilt("", object)}, InvalidType, r"X must hold real numbers, .* object \(object\)"),
     "complex X": ({"X": X + 0j}, InvalidType, r"X must hold real numbers, .* complex128 \(complex\)"),
     "text": ({"X": X.astype(str)}, InvalidType, r"X must hold real numbers, .* \(text\)"),
     "one-dimensional": ({"X": X[:, 0]}, InvalidArgument, r"X must be two-dimensional .* has shape \(4,\)"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from inspect import signature
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.labels import label_text, own_labels
 from influstat.input.tables import as_array, as_pandas, is_foreign, is_lazy
-from influstat.input.validation import FloatArray, any_array, numeric_array, vector
+from influstat.input.validation import FloatArray, any_array, numeric_array, real_number, vector
 from influstat.input.warning import doubt_once
 
 
@@ -215,6 +216,8 @@ def weights_of(
 ) -> FloatArray | None:
     """Return sample_weight times the class weights, shape (n,); None where all are 1."""
     # `position` says which class each row has; None where y is a number.
+    if isinstance(sample_weight, Real) and not isinstance(sample_weight, bool):  # each row's, there as here
+        sample_weight = np.full(n, real_number("sample_weight", sample_weight))
     weights = None if sample_weight is None else vector("sample_weight", sample_weight, n)
     if weights is not None and (weights < 0).any():
         row = int(np.argmax(weights < 0))
