@@ -1,4 +1,4 @@
-"""Tables of fields (structured and record arrays) and objects that are numbers are read as other tables are."""
+"""Tables of fields (structured, record arrays) and objects that are numbers are read as other tables are."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -39,7 +39,8 @@ def test_a_structured_array_is_a_table_of_its_fields(name):
     with pytest.raises(InvalidArgument, match=r"y must be one-dimensional, but it has shape \(5, 2\)"):
         ist.Ridge().fit(FRAME, table)
     groups = fit.leave_groups_out(table[[0, 1, 0, 1, 2]])  # rows of fields are labels, as tuples are
-    assert groups.converged.all() and len(groups.delta) == 3
+    assert groups.converged.all()
+    assert len(groups.delta) == 3
 
 
 @pytest.mark.filterwarnings("ignore:Using recarray data:DeprecationWarning")  # statsmodels' own

@@ -25,6 +25,10 @@ def first_other(entries: Any) -> int | None:
 def numbers_in(argument: str, entries: Any) -> NDArray[np.float64] | None:
     """Return the entries as the nearest float64, None and pandas.NA as nan; None where one is no number.
 
+    Returns
+    -------
+    ndarray of float64, of the same shape, or None
+
     Examples
     --------
     >>> from fractions import Fraction

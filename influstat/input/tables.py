@@ -14,7 +14,7 @@ from influstat.errors import InvalidType, MissingDependency
 
 
 def is_foreign(value: Any) -> bool:
-    """Tell whether `value` is a table of NumPy, or one or a series of Arrow's interface not of pandas; or lazy."""
+    """Tell whether `value` is a table of NumPy, or one or a series of Arrow but not of pandas; or lazy."""
     arrow = hasattr(value, "__arrow_c_stream__") and not hasattr(value, "iloc")
     return arrow or has_fields(value) or is_lazy(value)
 

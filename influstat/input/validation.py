@@ -275,7 +275,7 @@ def _from_pandas(argument: str, value: Any) -> Any:
 
 
 def _from_objects(argument: str, value: Any, position: int, dtype: Any) -> NDArray[np.float64]:
-    """Return a column of objects that are numbers as such; or raise, by the label of the first that is none."""
+    """Return a column of objects that are numbers as such; or raise, naming the first that is none."""
     column = _column(value, position)
     dates = getattr(dtype, "kind", "O") in "mMc"  # or complex numbers: each entry is as wrong as the first
     if not dates and not hasattr(dtype, "categories"):  # levels are none, whatever they are called

@@ -54,7 +54,8 @@ def from_sklearn(
         What it was fitted with: X before the pipeline's transformers, y as labels or numbers. scikit-learn
         does not keep them. A DataFrame's index labels the rows.
     sample_weight : array_like, shape (n,), or float, optional
-        What it was fitted with, a number for that weight of each row. `class_weight` is read from the estimator and multiplied in.
+        What it was fitted with, a number for that weight of each row. `class_weight` is read from the
+        estimator and multiplied in.
     polish : bool
         Finish the fit by Newton's method first; theta may then differ a little from `coef_`.
     protocol : {"fixed", "folded"}, optional
