@@ -49,7 +49,7 @@ def check_exact_integers(argument: str, array: NDArray[Any]) -> None:
         _require_kept(argument, max(int(array.max()), int(array.min()), key=abs))
 
 
-def _require_kept(argument: str, whole: int) -> None:
+def _require_kept(argument: str, whole: Any) -> None:
     if abs(whole) > LARGEST_EXACT_INTEGER:
         raise InvalidArgument(
             argument,
@@ -68,13 +68,11 @@ def _nearest(argument: str, value: Any) -> float:
     """Return a number of Python as float64, nan where it is missing."""
     if not isinstance(value, (Real, Decimal, np.bool_)):
         return math.nan
-    if isinstance(value, (float, np.bool_)):
-        return float(value)
-    # A database gives its integers as Decimals.
     if isinstance(value, Decimal) and not value.is_finite():
-        return math.nan if value.is_nan() else float(value)
-    if not isinstance(value, np.floating) and value == int(value):
-        _require_kept(argument, int(value))
+        return math.nan if value.is_nan() else float(value)  # a signalling nan is no number for float
+    # A database gives its integers as Decimals.
+    if not isinstance(value, (float, np.floating, np.bool_)) and value % 1 == 0:
+        _require_kept(argument, math.trunc(value))
     try:
         return float(value)
     except OverflowError:  # a Fraction beyond float64

@@ -1,4 +1,4 @@
-"""Means that a family cannot have: a risk has no value there, and at their edge may have no minimum inside."""
+"""Means that a family cannot have: a risk has no value there, and perhaps no minimum on this side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REMEDY = "Take a link that keeps means inside, such as log for positive means an
 
 
 def outside(risk: Any, theta: FloatArray) -> str:
-    """Return which row's mean at theta (p,) its family cannot have, in words; "" where each can, or is none."""
+    """Return which row's mean at theta (p,) its family cannot have, in words; "" where there is none."""
     linear = as_linear(risk)
     if linear is None or not isinstance(linear.loss, GLMLoss):
         return ""
@@ -31,8 +31,8 @@ def outside(risk: Any, theta: FloatArray) -> str:
         return ""
     row, means = int(np.argmax(wrong)), "0" if support.highest == np.inf else "0 and 1"
     return (
-        f"row {label_name(linear.row_labels[row])} has a mean of {mean[row]:.4g} (eta = {eta[row]:.4g}), at or "
-        f"beyond the edge of those of the {type(loss.family).__name__} family ({means})"
+        f"row {label_name(linear.row_labels[row])} has a mean of {mean[row]:.4g} (eta = {eta[row]:.4g}), at "
+        f"or beyond the edge of those of the {type(loss.family).__name__} family ({means})"
     )
 
 
@@ -49,8 +49,8 @@ def explain_start(risk: Any, theta: FloatArray) -> None:
     found = outside(risk, theta)
     if found:
         raise NotConverged(
-            f"The search starts where the risk has no value: {found}. Pass start=, a theta whose means are all "
-            f"inside. {REMEDY}, and none is needed."
+            f"The search starts where the risk has no value: {found}. Pass start=, a theta whose means are "
+            f"all inside. {REMEDY}, and none is needed."
         )
 
 

@@ -216,7 +216,7 @@ def weights_of(
 ) -> FloatArray | None:
     """Return sample_weight times the class weights, shape (n,); None where all are 1."""
     # `position` says which class each row has; None where y is a number.
-    if isinstance(sample_weight, Real) and not isinstance(sample_weight, bool):  # each row's, there as here
+    if isinstance(sample_weight, Real):  # the weight of each row, there as here
         sample_weight = np.full(n, real_number("sample_weight", sample_weight))
     weights = None if sample_weight is None else vector("sample_weight", sample_weight, n)
     if weights is not None and (weights < 0).any():
