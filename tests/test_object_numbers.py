@@ -130,3 +130,41 @@ def test_other_objects_are_refused_with_the_first_of_them(name, argument):
 def test_columns_of_one_name_keep_their_places():
     table = pd.concat([FRAME["a"].astype(object), FRAME["b"]], axis=1, keys=["c", "c"])
     np.testing.assert_array_equal(numeric_array("X", table), FRAME.to_numpy())
+
+
+# -- new rows of formulas and pipelines ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [Decimal, Fraction, float])
+def test_new_rows_of_a_formula_may_hold_numbers_as_objects(make):
+    table = FRAME.assign(y=Y)
+    new = table.assign(a=objects([make(value) for value in table.a]), y=objects([make(value) for value in Y]))
+    for formula in ("y ~ a + C(b)", "np.log(y) ~ np.sqrt(a) + b"):
+        fit = ist.from_statsmodels(smf.ols(formula, table).fit())
+        np.testing.assert_array_equal(fit.predict(new), fit.predict(table))
+        np.testing.assert_array_equal(fit.loss(new), fit.loss(table))
+    assert new.a.dtype == object  # the caller's own
+    with pytest.raises(InvalidArgument, match=r"X must be finite, but it holds nan at row 1.*'a'"):
+        fit.predict(new.assign(a=objects([make(1), None, *map(make, [1, 2, 3])])))
+
+
+def test_new_rows_of_a_pipeline_may_have_fields():
+    pipeline = pytest.importorskip("sklearn.pipeline")
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    scaled = make_column_transformer((StandardScaler(), ["a"]), ("passthrough", ["b"]))
+    fit = ist.from_sklearn(pipeline.make_pipeline(scaled, Ridge()).fit(FRAME, Y), FRAME, Y)
+    table = FIELDS["record array"]
+    np.testing.assert_array_equal(fit.predict(table), fit.predict(FRAME))
+    np.testing.assert_array_equal(fit.loss(table, Y), fit.loss(FRAME, Y))
+
+
+def test_a_record_and_a_list_of_records_are_named_as_that():
+    records, fit = FIELDS["record array"], ist.Ridge().fit(FRAME, Y)
+    for value in (records[0], list(records)):
+        with pytest.raises(
+            InvalidType, match="X must hold real numbers, but it is a record, or a list of such"
+        ):
+            fit.predict(value)

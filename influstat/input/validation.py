@@ -159,6 +159,9 @@ def returned_array(argument: str, returned: Any) -> NDArray[Any]:
 def real_dtype(argument: str, array: NDArray[Any], given: Any = None) -> NDArray[Any]:
     """Return a real array as float32 or float64, of its shape and digits, or raise naming `argument`."""
     kind = array.dtype.kind
+    if array.dtype.names:
+        was = f"is a record, or a list of such, with the fields {', '.join(array.dtype.names[:6])}"
+        raise InvalidType(argument, "hold real numbers", was, "Pass one array of rows with these fields.")
     if kind not in "fiub":
         what = {"c": "complex", "O": "object", "U": "text", "S": "text"}.get(kind, str(array.dtype))
         raise InvalidType(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.labels import label_text, own_labels
-from influstat.input.tables import as_array, as_pandas, is_foreign, is_lazy
+from influstat.input.tables import as_array, as_pandas, has_fields, is_foreign, is_lazy
 from influstat.input.validation import FloatArray, any_array, numeric_array, real_number, vector
 from influstat.input.warning import doubt_once
 
@@ -48,6 +48,7 @@ class Translation:
         """Return X after the transformers, all columns."""
         if self.transformers is not None:
             self._doubt_other_rows(X)
+            X = as_pandas("X", X) if has_fields(X) else X  # whose columns they find by name
             if is_lazy(X):
                 as_pandas("X", X)  # which refuses it: transformers speak of something else
             try:

@@ -220,7 +220,7 @@ def design_of(model: Any, X: FloatArray) -> Design:
     given = [str(name) for name in model.exog_names or ()][:count]  # extra parameters follow
     named = len(given) == count
     design = Design(X, names=given if named else None)
-    own = getattr(getattr(model.data, "orig_exog", None), "columns", None)
+    own: Any = getattr(getattr(model.data, "orig_exog", None), "columns", None)
     if (named and hasattr(model, "formula")) or own is not None:
         # Columns of several levels have other names in the model ("a_x") than in the caller's own table.
         several = own is not None and own.nlevels > 1 and len(own) == count
