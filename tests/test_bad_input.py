@@ -50,6 +50,11 @@ BAD_INPUT = {
     "ragged": ({"X": [[1.0], [1.0, 2.0]]}, InvalidArgument, "X must be a rectangular array"),
     "no rows": ({"X": X[:0], "y": []}, InvalidArgument, r"X must have at least one row .* \(0, 2\)"),
     "no columns": ({"X": X[:, :0]}, InvalidArgument, r"X must have at least one row .* \(4, 0\)"),
+    "tiny weights": (
+        {"weights": np.full(4, 1e-320)},
+        InvalidArgument,
+        "weights must have a sum of at least 1e-140",
+    ),
     "one row": ({"X": X[:1], "y": [1.0]}, InvalidArgument, "X must have at least 2 rows, but it has 1"),
     "huge integers": (
         {"X": X.astype(int) * 2**53},

@@ -226,6 +226,9 @@ def test_a_number_is_the_weight_of_each_row(estimator):
         np.testing.assert_array_equal(fit.leave_one_out().theta, fits[2].leave_one_out().theta)
     with pytest.raises(InvalidArgument, match="sample_weight must be at least 0, but it is -3 at row 0"):
         ist.from_sklearn(estimator.fit(X, y), X, y, sample_weight=-3.0)
+    for weight in (1e308, 1e-320):
+        with pytest.raises(InvalidArgument, match=r"sample_weight must have a (finite )?sum"):
+            ist.from_sklearn(estimator, X, y, sample_weight=weight)
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,9 @@ def _from_pandas(argument: str, value: Any) -> Any:
     if not hasattr(value, "to_numpy"):
         return value
     dtypes = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
+    plain = isinstance(dtypes[0], np.dtype) and dtypes[0].kind in "fiub" if dtypes else False
+    if plain and len({str(dtype) for dtype in dtypes}) == 1:
+        return value.to_numpy()
     objects = dict[int, NDArray[np.float64]]()
     for position, dtype in enumerate(dtypes):
         if getattr(dtype, "kind", "O") not in "fiub":
@@ -264,8 +267,7 @@ def _from_pandas(argument: str, value: Any) -> Any:
         elif dtype.kind in "iu":  # the conversion below would round large ones without a word
             check_exact_integers(argument, _column(value, position).dropna().to_numpy())
     if not objects:
-        one = len({str(dtype) for dtype in dtypes}) == 1 and isinstance(dtypes[0], np.dtype)
-        return value.to_numpy() if one else value.to_numpy(dtype=np.float64, na_value=np.nan)
+        return value.to_numpy(dtype=np.float64, na_value=np.nan)
     if not hasattr(value, "columns"):
         return objects[0]
     result = np.empty(value.shape)

@@ -21,6 +21,7 @@ from influstat.input.labels import label_text, own_labels
 from influstat.input.tables import as_array, as_pandas, has_fields, is_foreign, is_lazy
 from influstat.input.validation import FloatArray, any_array, numeric_array, real_number, vector
 from influstat.input.warning import doubt_once
+from influstat.risks.rows import require_sum
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,8 @@ def weights_of(
             f"is {weights[row]:g} at row {row}",
             "Pass what the estimator was fitted with; negative weights have no minimum in general.",
         )
+    if weights is not None:
+        require_sum("sample_weight", weights)
     class_weight = getattr(estimator, "class_weight", None)
     if class_weight is None or position is None:
         return weights
